@@ -1,0 +1,45 @@
+//! Identifiers as types, so that one is never taken for another.
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            /// Only the hyphenated form of 36 characters is an id; the UUID grammar's other spellings are not.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                if text.len() == 36 {
+                    Uuid::try_parse(text).map(Self)
+                } else {
+                    Uuid::try_parse("not hyphenated").map(Self)
+                }
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A row of `accounts`.
+    AccountId,
+    /// A row of `tenants`, called workspace everywhere else.
+    WorkspaceId,
+    /// A row of `oauth_access_tokens`: the session's id.
+    TokenId,
+    /// A browser session of a standalone server; the `jti` of its cookie.
+    BrowserSessionId,
+    /// One approval under way; whoever holds it may finish it.
+    ClaimId,
+}

@@ -1,0 +1,166 @@
+//! Rate limits: their names and figures (contract section 8), and GCRA, the algorithm behind all of them.
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
+
+/// So many in so long, all at once if need be, then one back every `period / count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many; 0 switches the limit off.
+    pub count: u32,
+    /// In how long.
+    pub period: Duration,
+}
+
+impl Quota {
+    /// So many in so many seconds.
+    pub const fn new(count: u32, seconds: u64) -> Self {
+        Self { count, period: Duration::from_secs(seconds) }
+    }
+
+    /// Whether the limit is switched off.
+    pub const fn is_off(self) -> bool {
+        self.count == 0
+    }
+
+    /// Microseconds until one is back. Not 0, so that GCRA always moves.
+    pub fn emission_us(self) -> u64 {
+        let period = u64::try_from(self.period.as_micros()).unwrap_or(u64::MAX);
+        (period / u64::from(self.count.max(1))).max(1)
+    }
+}
+
+impl FromStr for Quota {
+    type Err = String;
+
+    /// `600/1h`, `10/15m`, `5/30s`, or `0` for off.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim() == "0" {
+            return Ok(Self::new(0, 1));
+        }
+        let fault = || format!("`{text}` is not a limit; write it like 60/1h, 10/15m or 0 for off");
+        let (count, period) = text.trim().split_once('/').ok_or_else(fault)?;
+        let unit = period.chars().last().ok_or_else(fault)?;
+        let number: u64 = period[..period.len() - unit.len_utf8()].parse().map_err(|_| fault())?;
+        let seconds = match unit {
+            's' => Some(number),
+            'm' => number.checked_mul(60),
+            'h' => number.checked_mul(3_600),
+            _ => None,
+        };
+        match (count.parse(), seconds) {
+            (Ok(count), Some(seconds @ 1..=31_536_000)) => Ok(Self::new(count, seconds)),
+            _ => Err(fault()),
+        }
+    }
+}
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = $wire:literal, $count:literal / $seconds:literal;)*) => {
+        /// The limits there are.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum LimitName { $($(#[$doc])* $name,)* }
+
+        impl LimitName {
+            /// Every limit there is.
+            pub const ALL: &[LimitName] = &[$(LimitName::$name,)*];
+
+            /// Its name in `OPENAPI_RATE_LIMITS` and in the protos.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(LimitName::$name => $wire,)* }
+            }
+
+            /// Its figure unless configured.
+            pub const fn default_quota(self) -> Quota {
+                match self { $(LimitName::$name => Quota::new($count, $seconds),)* }
+            }
+        }
+    };
+}
+
+limits! {
+    /// `device/code`, by address.
+    DeviceCode = "device_code", 60 / 3_600;
+    /// Polls with unknown codes, by address.
+    DeviceToken = "device_token", 600 / 60;
+    /// `device/lookup`, by address.
+    Lookup = "lookup", 60 / 300;
+    /// Bearers that are unknown and miss the cache, by address, before SQL.
+    UnknownBearer = "unknown_bearer", 300 / 60;
+    /// Wrong user codes on any route, by address and by account.
+    UserCode = "user_code", 10 / 900;
+    /// `sso-initiate`, by address.
+    SsoInitiate = "sso_initiate", 60 / 3_600;
+    /// `approve` and `deny`, by account.
+    Approve = "approve", 10 / 3_600;
+    /// `approve-external`, by email address.
+    ApproveExternal = "approve_external", 10 / 3_600;
+    /// `GET /account`, by account or email address.
+    Account = "account", 60 / 60;
+    /// Every bearer request, by token.
+    Token = "token", 60 / 60;
+    /// `oauth/revoke`, by address.
+    Revoke = "revoke", 60 / 60;
+    /// `refresh-token`, by address.
+    Refresh = "refresh", 60 / 60;
+    /// Failed console logins, by account and by address; the period is `LOGIN_LOCKOUT_DURATION`.
+    Login = "login", 5 / 86_400;
+}
+
+impl FromStr for LimitName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|name| name.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+            format!("there is no limit named `{text}`; the limits are {known}")
+        })
+    }
+}
+
+/// The figures in force.
+#[derive(Clone, Debug, Default)]
+pub struct Limits(BTreeMap<LimitName, Quota>);
+
+impl Limits {
+    /// Sets one figure.
+    pub fn set(&mut self, name: LimitName, quota: Quota) {
+        self.0.insert(name, quota);
+    }
+
+    /// The figure in force.
+    pub fn quota(&self, name: LimitName) -> Quota {
+        self.0.get(&name).copied().unwrap_or_else(|| name.default_quota())
+    }
+}
+
+/// One bucket to charge: a limit for a key (an address, an account, a token's hash).
+#[derive(Clone, Debug)]
+pub struct Charge {
+    /// Which limit.
+    pub name: LimitName,
+    /// Whose bucket. It may be derived from a secret's hash and is never printed.
+    pub key: String,
+    /// The figure.
+    pub quota: Quota,
+}
+
+/// What a charge decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Within the limit; it is counted.
+    Allowed,
+    /// Over it; nothing is counted. Try again after this long.
+    Limited(Duration),
+}
+
+/// GCRA with burst = limit. `tat_us` is the bucket's theoretical arrival time, `now_us` the present, both in microseconds;
+/// returns the new arrival time when allowed, else how long to wait.
+pub fn gcra(quota: Quota, tat_us: Option<u64>, now_us: u64) -> Result<u64, Duration> {
+    let emission = quota.emission_us();
+    let tolerance = emission * u64::from(quota.count);
+    let next = tat_us.unwrap_or(now_us).max(now_us) + emission;
+    match next.checked_sub(now_us + tolerance) {
+        None | Some(0) => Ok(next),
+        Some(over) => Err(Duration::from_micros(over)),
+    }
+}

@@ -1,0 +1,70 @@
+//! What a token may do. Scopes follow from the subject type, on every request, never from a row (contract section 3).
+
+use super::{Code, Error, Result, subject::SubjectType};
+
+/// One permission, in its wire form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Everything within the account surface.
+    Full,
+    /// List and describe apps.
+    AppsRead,
+    /// Run apps.
+    AppsRun,
+    /// List and describe the apps an external identity may see.
+    AppsReadPermittedExternal,
+}
+
+impl Scope {
+    /// The wire form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::AppsRead => "apps:read",
+            Self::AppsRun => "apps:run",
+            Self::AppsReadPermittedExternal => "apps:read:permitted-external",
+        }
+    }
+}
+
+/// What tokens of a subject type hold.
+pub const fn scopes_of(subject_type: SubjectType) -> &'static [Scope] {
+    match subject_type {
+        SubjectType::Account => &[Scope::Full],
+        SubjectType::ExternalSso => &[Scope::AppsRun, Scope::AppsReadPermittedExternal],
+    }
+}
+
+/// What tokens of a subject type hold, separated by spaces (RFC 6749 section 3.3).
+pub const fn scope_string(subject_type: SubjectType) -> &'static str {
+    match subject_type {
+        SubjectType::Account => "full",
+        SubjectType::ExternalSso => "apps:run apps:read:permitted-external",
+    }
+}
+
+/// Whether a subject type's token satisfies `required`; `full` satisfies every scope of its surface.
+pub fn satisfies(subject_type: SubjectType, required: &str) -> bool {
+    scopes_of(subject_type).iter().any(|held| *held == Scope::Full || held.as_str() == required)
+}
+
+/// The mint policy: which scopes a token of this type may be issued with, and whether this edition issues it at all.
+/// Refused with `mint_policy_violation` before anything is written.
+pub fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool) -> Result<()> {
+    let allowed = match subject_type {
+        SubjectType::Account => {
+            !scopes.is_empty() && scopes.iter().all(|scope| matches!(scope, Scope::Full | Scope::AppsRead | Scope::AppsRun))
+        }
+        SubjectType::ExternalSso => {
+            enterprise
+                && scopes.len() == 2
+                && scopes.contains(&Scope::AppsRun)
+                && scopes.contains(&Scope::AppsReadPermittedExternal)
+        }
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(Error::new(Code::MintPolicyViolation, "A token with these scopes is not issued to this kind of subject."))
+    }
+}

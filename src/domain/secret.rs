@@ -1,0 +1,189 @@
+//! Secrets as types: no `Display`, a redacted `Debug`, zeroed on drop, compared in constant time in one place.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::{Code, Error, Result, subject::SubjectType};
+
+/// Whether two secrets are equal, in time that depends on their lengths only.
+pub fn equal(left: &[u8], right: &[u8]) -> bool {
+    left.ct_eq(right).into()
+}
+
+/// `sha256(bytes)` in lower hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        hex.push(DIGITS[usize::from(byte >> 4)] as char);
+        hex.push(DIGITS[usize::from(byte & 15)] as char);
+    }
+    hex
+}
+
+macro_rules! redacted {
+    ($name:ident) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
+    };
+}
+
+/// Text that must never be printed: passwords, keys, cookies.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+redacted!(Secret);
+
+impl Secret {
+    /// Takes the text over.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text, where it is really needed.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `other` is this secret, in constant time.
+    pub fn matches(&self, other: &str) -> bool {
+        equal(self.0.as_bytes(), other.as_bytes())
+    }
+}
+
+/// A bearer token, `dfoa_…` or `dfoe_…` with 43 base64url characters (contract section 3).
+pub struct BearerToken(Zeroizing<String>);
+redacted!(BearerToken);
+
+impl BearerToken {
+    const BODY: usize = 43;
+
+    /// A new token of the subject type from 32 random bytes.
+    pub fn mint(subject_type: SubjectType, entropy: &[u8; 32]) -> Self {
+        Self(Zeroizing::new(format!("{}{}", subject_type.token_prefix(), URL_SAFE_NO_PAD.encode(entropy))))
+    }
+
+    /// Reads a token as presented. App keys and unknown prefixes have errors of their own (contract section 4, step 3).
+    pub fn parse(text: &str) -> Result<Self> {
+        let Some(subject_type) = SubjectType::of_token(text) else {
+            return Err(if text.starts_with("app-") {
+                Error::new(Code::InvalidPrefix, "This is an app key, not a user token.")
+                    .hint("App keys belong to /v1/*. Sign in with `difyctl auth login` for /openapi/v1/*.")
+            } else {
+                Error::new(Code::UnknownTokenPrefix, "This kind of token is not accepted here.")
+                    .hint("Sign in with `difyctl auth login` to get a token.")
+            });
+        };
+        let body = &text[subject_type.token_prefix().len()..];
+        let shape = body.len() == Self::BODY && body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if shape { Ok(Self(Zeroizing::new(text.to_owned()))) } else { Err(bearer_invalid()) }
+    }
+
+    /// For whom it speaks, by its prefix.
+    pub fn subject_type(&self) -> SubjectType {
+        if self.0.starts_with("dfoe_") { SubjectType::ExternalSso } else { SubjectType::Account }
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(sha256_hex(self.0.as_bytes()))
+    }
+
+    /// The first nine characters, which sessions are listed with.
+    pub fn display_prefix(&self) -> &str {
+        &self.0[..9]
+    }
+
+    /// The token itself, for its owner.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The bearer is unknown, revoked, malformed, or its account is no longer active.
+pub fn bearer_invalid() -> Error {
+    Error::new(Code::BearerInvalid, "This token is not valid.").hint("Sign in again with `difyctl auth login`.")
+}
+
+/// `sha256(token)` in lower hex: what SQL and the cache key hold. Not printable either: it is as good as a name for the token.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TokenHash(String);
+redacted!(TokenHash);
+
+impl TokenHash {
+    /// Takes a hash as SQL holds it.
+    pub fn from_stored(hex: impl Into<String>) -> Self {
+        Self(hex.into())
+    }
+
+    /// 64 lower hex digits.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The device's secret, `dc_` and 32 base64url characters; it is never stored, only its hash and a key derived from it.
+pub struct DeviceCode(Zeroizing<String>);
+redacted!(DeviceCode);
+
+impl DeviceCode {
+    /// A new code from 24 random bytes.
+    pub fn mint(entropy: &[u8; 24]) -> Self {
+        Self(Zeroizing::new(format!("dc_{}", URL_SAFE_NO_PAD.encode(entropy))))
+    }
+
+    /// Takes a code as presented; one of another shape is simply unknown later.
+    pub fn presented(text: &str) -> Result<Self> {
+        if text.is_empty() { Err(Error::missing("device_code")) } else { Ok(Self(Zeroizing::new(text.to_owned()))) }
+    }
+
+    /// What the grant is stored under.
+    pub fn hash(&self) -> DeviceCodeHash {
+        DeviceCodeHash(sha256_hex(self.0.as_bytes()))
+    }
+
+    /// The code itself, for the device.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `sha256(device_code)` in lower hex.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct DeviceCodeHash(String);
+redacted!(DeviceCodeHash);
+
+impl DeviceCodeHash {
+    /// Takes a hash as a store holds it.
+    pub fn from_stored(hex: impl Into<String>) -> Self {
+        Self(hex.into())
+    }
+
+    /// 64 lower hex digits.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A user code's HMAC under a key of `SECRET_KEY`, in lower hex: what its index is stored under.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UserCodeKey(String);
+redacted!(UserCodeKey);
+
+impl UserCodeKey {
+    /// Wraps the hex digits.
+    pub fn new(hex: String) -> Self {
+        Self(hex)
+    }
+
+    /// 64 lower hex digits.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}

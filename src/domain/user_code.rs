@@ -1,0 +1,64 @@
+//! The code a person types: `XXXX-XXXX` over an alphabet without look-alikes (contract section 6).
+
+use std::fmt;
+
+use super::{Code, Error, Result};
+
+/// The 30 characters a code is made of.
+pub const ALPHABET: &[u8; 30] = b"3456789ABCDEFGHJKLMNPQRSTUVWXY";
+
+/// Significant characters in a code.
+pub const LENGTH: usize = 8;
+
+/// A user code in canonical form. It admits whoever approves it, so it prints nowhere but on the page and in the answer to the device.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserCode([u8; LENGTH]);
+
+impl fmt::Debug for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserCode(redacted)")
+    }
+}
+
+impl UserCode {
+    /// Makes a code from random bytes; `None` when too few of them fall inside the unbiased range.
+    pub fn mint(entropy: &[u8]) -> Option<Self> {
+        let unbiased = 240; // the largest multiple of 30 in a byte
+        let mut symbols = entropy.iter().filter(|byte| **byte < unbiased).map(|byte| ALPHABET[usize::from(byte % 30)]);
+        let mut code = [0; LENGTH];
+        for slot in &mut code {
+            *slot = symbols.next()?;
+        }
+        Some(Self(code))
+    }
+
+    /// Reads what a person typed: trimmed, upper-cased, hyphens and spaces dropped. Anything else is `invalid_user_code`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let malformed = || {
+            Error::new(Code::InvalidUserCode, "That is not a code. Codes look like ABCD-EFGH.")
+                .hint("Copy the code from your terminal.")
+        };
+        let mut code = [0; LENGTH];
+        let mut length = 0;
+        for symbol in text.trim().chars().filter(|c| !matches!(c, '-' | ' ')) {
+            let symbol = u8::try_from(symbol.to_ascii_uppercase()).map_err(|_| malformed())?;
+            if length == LENGTH || !ALPHABET.contains(&symbol) {
+                return Err(malformed());
+            }
+            code[length] = symbol;
+            length += 1;
+        }
+        if length == LENGTH { Ok(Self(code)) } else { Err(malformed()) }
+    }
+
+    /// The canonical eight characters.
+    pub fn canonical(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    /// `XXXX-XXXX`, for the device and the page.
+    pub fn expose(&self) -> String {
+        let text = |half: &[u8]| half.iter().map(|byte| char::from(*byte)).collect::<String>();
+        format!("{}-{}", text(&self.0[..4]), text(&self.0[4..]))
+    }
+}

@@ -1,0 +1,75 @@
+//! Short-lived shared state: grants, limits, the token cache, login failures, leases. Redis or in process.
+//!
+//! Every method is one atomic step at the store, decided by the store's clock. A failure is `service_unavailable`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    Result,
+    grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
+    id::{ClaimId, TokenId},
+    limit::{Charge, Verdict},
+    secret::{DeviceCodeHash, TokenHash, UserCodeKey},
+    session::TokenContext,
+};
+
+/// What the token cache knows of a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cached {
+    /// Nothing; ask SQL.
+    Unknown,
+    /// Known to be dead.
+    Invalid,
+    /// Live when it was cached; the per-token limit has been charged in the same step.
+    Live(TokenContext, Verdict),
+}
+
+/// The state port.
+#[async_trait]
+pub trait State: Send + Sync + 'static {
+    /// Stores a new grant under its user code's key, if no live grant has it: `false` when one does.
+    async fn create_grant(&self, device_code: &DeviceCodeHash, user_code: &UserCodeKey, request: &GrantRequest) -> Result<bool>;
+    /// Records a poll and says what it found.
+    async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<Poll>;
+    /// The pending grant behind the first of `user_codes` that has one.
+    async fn find_pending_grant(&self, user_codes: &[UserCodeKey]) -> Result<Option<PendingGrant>>;
+    /// Claims the grant behind a user code for approval.
+    async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<Claim>;
+    /// Ends an approval; `false` when the claim was lost.
+    async fn finish_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId, approval: &Approval) -> Result<bool>;
+    /// Gives a claim back.
+    async fn release_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<()>;
+    /// Turns the device behind a user code away.
+    async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<Deny>;
+    /// Takes the token: deletes the grant if it is approved with this session. `true` for exactly one caller.
+    async fn redeem_grant(&self, device_code: &DeviceCodeHash, token_id: TokenId) -> Result<bool>;
+
+    /// Charges the buckets in order and stops at the first that is full. Limits that are off cost nothing.
+    async fn charge(&self, charges: &[Charge]) -> Result<Verdict>;
+    /// Whether a bucket is full, without charging it.
+    async fn peek(&self, charge: &Charge) -> Result<Verdict>;
+
+    /// Whether positive token contexts are shared through this store. In process they are not kept at all.
+    fn caches_tokens(&self) -> bool;
+    /// Reads the token cache and, for a live entry, charges the per-token limit: one round trip.
+    async fn cached_token(&self, hash: &TokenHash, limit: &Charge) -> Result<Cached>;
+    /// Caches a context for 60 s unless the key holds anything already (so never over an invalidation).
+    async fn cache_token(&self, hash: &TokenHash, context: &TokenContext) -> Result<()>;
+    /// Remembers for 10 s that a hash is unknown, unless the key holds anything already.
+    async fn cache_unknown(&self, hash: &TokenHash) -> Result<()>;
+    /// Marks a hash dead for 60 s, whatever was there.
+    async fn invalidate_token(&self, hash: &TokenHash) -> Result<()>;
+
+    /// Counts a password attempt against each key before the password is looked at; `Limited` (and nothing counted) when
+    /// any of them has had `max` failures within `lockout` of the first.
+    async fn begin_login(&self, keys: &[String], max: u32, lockout: Duration) -> Result<Verdict>;
+    /// The attempt was right: forgets the first key's failures (the account's) and takes back one of each other.
+    async fn login_succeeded(&self, keys: &[String]) -> Result<()>;
+
+    /// Takes the lease of a job for a while, so that one replica runs it; `false` when another holds it.
+    async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool>;
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<()>;
+}
