@@ -2,6 +2,8 @@
 //! Pure: no async, no HTTP, no SQL.
 
 pub mod account;
+pub mod browser_session;
+pub mod caller;
 pub mod error;
 pub mod grant;
 pub mod id;

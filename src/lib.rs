@@ -1,4 +1,10 @@
 //! dify-openapi: the service behind Dify's `/openapi/v1`, over JSON and gRPC.
 
 pub mod domain;
+pub mod http;
+pub mod pipeline;
 pub mod ports;
+pub mod rpc;
+pub mod service;
+pub mod store;
+pub mod telemetry;

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::id::{AccountId, WorkspaceId};
+use super::{
+    id::{AccountId, WorkspaceId},
+    secret::Secret,
+};
 
 /// A row of `accounts`, without its password.
 #[derive(Clone, Debug)]
@@ -67,4 +70,32 @@ impl AccountView {
     pub fn default_workspace(&self) -> Option<&Membership> {
         self.memberships.iter().find(|membership| membership.current).or_else(|| self.memberships.first())
     }
+}
+
+/// An account as a password sign-in needs it.
+#[derive(Clone, Debug)]
+pub struct StoredLogin {
+    /// The account, whatever its status.
+    pub account: Account,
+    /// The stored password hash.
+    pub password: Option<Secret>,
+    /// The stored salt, for hashes that do not carry their own.
+    pub salt: Option<Secret>,
+}
+
+/// A workspace as an operator lists it.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// UUID.
+    pub id: WorkspaceId,
+    /// Its name.
+    pub name: String,
+    /// `normal` or `archive`.
+    pub status: String,
+    /// Billing plan.
+    pub plan: String,
+    /// How many accounts have joined it.
+    pub members: u64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
 }

@@ -81,7 +81,8 @@ impl BearerToken {
             });
         };
         let body = &text[subject_type.token_prefix().len()..];
-        let shape = body.len() == Self::BODY && body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let shape =
+            body.len() == Self::BODY && body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if shape { Ok(Self(Zeroizing::new(text.to_owned()))) } else { Err(bearer_invalid()) }
     }
 
@@ -180,6 +181,23 @@ impl UserCodeKey {
     /// Wraps the hex digits.
     pub fn new(hex: String) -> Self {
         Self(hex)
+    }
+
+    /// 64 lower hex digits.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `sha256(refresh token)` of a browser session, in lower hex: all that is stored of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RefreshHash(String);
+redacted!(RefreshHash);
+
+impl RefreshHash {
+    /// The hash of a refresh token as presented.
+    pub fn of_token(token: &str) -> Self {
+        Self(sha256_hex(token.as_bytes()))
     }
 
     /// 64 lower hex digits.

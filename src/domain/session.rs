@@ -51,6 +51,8 @@ pub struct TokenRow {
     pub subject_issuer: Option<String>,
     /// `account_id`; null on an account's row means that the account was deleted.
     pub account_id: Option<super::id::AccountId>,
+    /// The account's status, read in the same statement.
+    pub account_status: Option<String>,
     /// `client_id`.
     pub client_id: String,
     /// `prefix` as stored.
@@ -89,6 +91,17 @@ pub struct Minted {
     pub token_id: TokenId,
     /// The hash the row had before, when it was rotated: its cache entry must go.
     pub rotated: Option<TokenHash>,
+}
+
+/// What a poll tells of the token it hands out.
+#[derive(Clone, Debug)]
+pub struct NewTokenFacts {
+    /// The client it was issued to.
+    pub client_id: String,
+    /// When it was issued.
+    pub created_at: DateTime<Utc>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// A row that was revoked just now.

@@ -51,6 +51,9 @@ pub trait State: Send + Sync + 'static {
     /// Whether a bucket is full, without charging it.
     async fn peek(&self, charge: &Charge) -> Result<Verdict>;
 
+    /// Takes charges back, one of each.
+    async fn refund(&self, charges: &[Charge]) -> Result<()>;
+
     /// Whether positive token contexts are shared through this store. In process they are not kept at all.
     fn caches_tokens(&self) -> bool;
     /// Reads the token cache and, for a live entry, charges the per-token limit: one round trip.

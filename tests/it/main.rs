@@ -1,1 +1,3 @@
-fn main(){}
+//! Tests over real sockets, laid out like the routes. One binary, so that it links once.
+
+mod support;

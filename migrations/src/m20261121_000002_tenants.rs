@@ -1,0 +1,38 @@
+//! `tenants`, as Dify has it: the workspaces.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_shared, lacks};
+
+const TABLE: &str = "tenants";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !lacks(manager, TABLE).await? {
+            return Ok(());
+        }
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.id())
+            .col(Columns::varchar("name", 255).not_null())
+            .col(ColumnDef::new("encrypt_public_key").text())
+            .col(Columns::varchar("plan", 255).not_null().default("basic"))
+            .col(Columns::varchar("status", 255).not_null().default("normal"))
+            .col(columns.timestamp_now("created_at"))
+            .col(columns.timestamp_now("updated_at"))
+            .col(ColumnDef::new("custom_config").text())
+            .primary_key(Index::create().name("tenant_pkey").col("id"));
+        manager.create_table(table).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_shared(manager, TABLE).await
+    }
+}

@@ -1,0 +1,47 @@
+//! `tenant_account_joins`, as Dify has it: who is in which workspace, and as what.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_shared, lacks};
+
+const TABLE: &str = "tenant_account_joins";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !lacks(manager, TABLE).await? {
+            return Ok(());
+        }
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.id())
+            .col(columns.uuid("tenant_id").not_null())
+            .col(columns.uuid("account_id").not_null())
+            .col(Columns::varchar("role", 16).not_null().default("normal"))
+            .col(columns.uuid("invited_by"))
+            .col(columns.timestamp_now("created_at"))
+            .col(columns.timestamp_now("updated_at"))
+            .col(ColumnDef::new("current").boolean().not_null().default(false))
+            .primary_key(Index::create().name("tenant_account_join_pkey").col("id"));
+        manager.create_table(table).await?;
+        let indexes = [
+            Index::create().name("unique_tenant_account_join").col("tenant_id").col("account_id").unique().take(),
+            Index::create().name("tenant_account_join_account_id_idx").col("account_id").take(),
+            Index::create().name("tenant_account_join_tenant_id_idx").col("tenant_id").take(),
+        ];
+        for mut index in indexes {
+            manager.create_index(index.table(TABLE).take()).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_shared(manager, TABLE).await
+    }
+}

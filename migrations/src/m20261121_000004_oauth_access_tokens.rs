@@ -1,0 +1,88 @@
+//! `oauth_access_tokens`, as Dify's migration `d4a5e1f3c9b7` makes it: the sessions.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_shared, lacks};
+
+const TABLE: &str = "oauth_access_tokens";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !lacks(manager, TABLE).await? {
+            return Ok(());
+        }
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.id())
+            .col(columns.indexed_text("subject_email").not_null())
+            .col(columns.indexed_text("subject_issuer"))
+            .col(columns.uuid("account_id"))
+            .col(Columns::varchar("client_id", 64).not_null())
+            .col(columns.indexed_text("device_label").not_null())
+            .col(Columns::varchar("prefix", 8).not_null())
+            .col(Columns::varchar("token_hash", 64))
+            .col(columns.timestamptz_now("created_at"))
+            .col(columns.timestamptz("last_used_at"))
+            .col(columns.timestamptz("expires_at").not_null())
+            .col(columns.timestamptz("revoked_at"))
+            .primary_key(Index::create().name("oauth_access_tokens_pkey").col("id"))
+            .foreign_key(
+                ForeignKey::create()
+                    .name("fk_oauth_access_tokens_account_id")
+                    .from(TABLE, "account_id")
+                    .to("accounts", "id")
+                    .on_delete(ForeignKeyAction::SetNull),
+            );
+        manager.create_table(table).await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("oauth_access_tokens_token_hash_key")
+                    .table(TABLE)
+                    .col("token_hash")
+                    .unique()
+                    .take(),
+            )
+            .await?;
+        for mut index in live_row_indexes(&columns) {
+            manager.create_index(index.table(TABLE).and_where(Expr::col("revoked_at").is_null()).take()).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_shared(manager, TABLE).await
+    }
+}
+
+/// Indexes over live rows. MySQL has no partial indexes: there they cover all rows, and the one that must be unique
+/// among live rows is left to the mint's transaction.
+fn live_row_indexes(columns: &Columns) -> Vec<IndexCreateStatement> {
+    let mut indexes = vec![
+        Index::create()
+            .name("idx_oauth_account")
+            .col("account_id")
+            .and_where(Expr::col("account_id").is_not_null())
+            .take(),
+        Index::create().name("idx_oauth_client").col("subject_email").col("client_id").take(),
+        Index::create().name("idx_oauth_subject_email").col("subject_email").take(),
+        Index::create().name("idx_oauth_token_hash").col("token_hash").take(),
+    ];
+    if !columns.is_mysql() {
+        let device = ["subject_email", "subject_issuer", "client_id", "device_label"];
+        let mut unique = Index::create();
+        unique.name("uq_oauth_active_per_device").unique();
+        for column in device {
+            unique.col(column);
+        }
+        indexes.push(unique);
+    }
+    indexes
+}

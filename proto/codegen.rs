@@ -1,0 +1,60 @@
+//! The generator behind `build.rs`: reads `proto/`, writes Rust and JSON into `OUT_DIR`.
+//!
+//! * `model` reads methods and their policies out of the descriptors, and refuses a method without one
+//! * `serde_attributes` gives messages the JSON of contract section 6
+//! * `doors` writes the policy table, the JSON routes and the binding of query, path and form
+//! * `openapi` writes the OpenAPI 3.1 document
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+#[path = "codegen/doors.rs"]
+mod doors;
+#[path = "codegen/model.rs"]
+mod model;
+#[path = "codegen/openapi.rs"]
+mod openapi;
+#[path = "codegen/schema.rs"]
+mod schema;
+#[path = "codegen/serde_attributes.rs"]
+mod serde_attributes;
+
+/// The one package of the contract.
+pub const PACKAGE: &str = "dify.openapi.v1";
+
+/// Generates everything.
+pub fn run() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    println!("cargo::rerun-if-changed=build.rs");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+
+    let folder = "proto/dify/openapi/v1";
+    let mut files: Vec<String> = fs::read_dir(folder)?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".proto"))
+        .map(|name| format!("dify/openapi/v1/{name}"))
+        .collect();
+    files.sort();
+
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
+    let encoded = compiler.encode_file_descriptor_set();
+    // Reflection serves the same descriptors, options included.
+    fs::write(out.join("descriptors.bin"), &encoded)?;
+
+    let pool = compiler.descriptor_pool();
+    let methods = model::methods(&pool)?;
+    fs::write(out.join("policies.rs"), doors::policy_table(&methods))?;
+    fs::write(out.join("doors.rs"), doors::json_door(&methods, &pool))?;
+    fs::write(out.join("openapi.json"), serde_json::to_string_pretty(&openapi::document(&methods))?)?;
+
+    let mut config = prost_build::Config::new();
+    config.extern_path(".google.protobuf.Timestamp", "crate::rpc::timestamp::Timestamp");
+    serde_attributes::apply(&mut config, &methods, &pool);
+    config.skip_debug([format!(".{PACKAGE}")]);
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .compile_fds_with_config(prost_types::FileDescriptorSet::decode(encoded.as_slice())?, config)?;
+    Ok(())
+}

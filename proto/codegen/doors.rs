@@ -1,0 +1,150 @@
+//! The policy table, the JSON routes, and the binding of query, path and form members into messages.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
+
+use super::{
+    PACKAGE,
+    model::{self, Method, camel, snake},
+    serde_attributes::optional,
+};
+
+/// The contents of `policies.rs`: the policy table.
+pub fn policy_table(methods: &[Method]) -> String {
+    let mut out = String::new();
+    policies(&mut out, methods);
+    out
+}
+
+/// The contents of `doors.rs`: the JSON routes and the bindings.
+pub fn json_door(methods: &[Method], pool: &DescriptorPool) -> String {
+    let mut out = String::new();
+    routes(&mut out, methods);
+    bindings(&mut out, methods, pool);
+    enums(&mut out, pool);
+    debug(&mut out, pool);
+    out
+}
+
+fn policies(out: &mut String, methods: &[Method]) {
+    let _ = writeln!(out, "/// Every method's policy, as the protos state it.\npub static POLICIES: &[Policy] = &[");
+    for method in methods {
+        let policy = &method.policy;
+        let list = |kind: &str, names: &[String]| {
+            names.iter().map(|name| format!("{kind}::{}", camel_if_snake(name))).collect::<Vec<_>>().join(", ")
+        };
+        let http = method.http.as_ref().map_or("None".to_owned(), |http| {
+            format!("Some(HttpRoute {{ verb: {:?}, path: {:?} }})", http.verb, http.path)
+        });
+        let scope = if policy.scope.is_empty() { "None".to_owned() } else { format!("Some({:?})", policy.scope) };
+        let _ = writeln!(
+            out,
+            "    Policy {{ method: {:?}, grpc_path: {:?}, http: {http}, credential: Credential::{}, subjects: &[{}], scope: {scope}, \
+             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, form: {}, errors: ErrorShape::{} }},",
+            format!("{}.{}", method.service, method.name),
+            format!("/{PACKAGE}.{}/{}", method.service, method.name),
+            policy.credential,
+            list("SubjectType", &policy.subjects),
+            policy.presence,
+            policy.license,
+            list("LimitName", &policy.limits),
+            policy.session,
+            policy.json_only,
+            policy.form,
+            policy.errors,
+        );
+    }
+    out.push_str("];\n\n");
+}
+
+fn camel_if_snake(name: &str) -> String {
+    if name.starts_with(char::is_lowercase) { camel(name, "") } else { name.to_owned() }
+}
+
+fn routes(out: &mut String, methods: &[Method]) {
+    out.push_str("/// The JSON door: each method's handler beside its policy.\npub fn routes(rpc: &Rpc) -> Vec<JsonRoute> {\n    vec![\n");
+    for (index, method) in methods.iter().enumerate().filter(|(_, method)| method.http.is_some()) {
+        let snake = snake(&method.name);
+        let module = format!("proto::{}_server::{}", model::snake(&method.service), method.service);
+        let body = if method.http.as_ref().is_some_and(|http| http.body) { "body" } else { "query" };
+        let _ = writeln!(
+            out,
+            "        codec::{body}::<proto::{}, _, _, _>(&POLICIES[{index}], rpc, |rpc, request| async move {{ {module}::{snake}(&rpc, request).await }}),",
+            method.input.name(),
+        );
+    }
+    out.push_str("    ]\n}\n\n");
+}
+
+/// Messages that are bound member by member: from the query, a form or the path.
+fn bindings(out: &mut String, methods: &[Method], pool: &DescriptorPool) {
+    let inputs: BTreeMap<String, &Method> =
+        methods.iter().filter(|method| method.http.is_some()).map(|method| (method.input.name().to_owned(), method)).collect();
+    for method in inputs.values() {
+        binding(out, &method.input, pool);
+    }
+}
+
+fn binding(out: &mut String, message: &MessageDescriptor, pool: &DescriptorPool) {
+    let strict = model::option(&message.options(), pool, "message").is_some_and(|option| model::flag(&option, "strict"));
+    let _ = writeln!(out, "impl BindMembers for proto::{} {{\n    const STRICT: bool = {strict};", message.name());
+    let fields: Vec<FieldDescriptor> = message.fields().filter(|field| scalar(field).is_some()).collect();
+    let (name, value) = if fields.is_empty() { ("_name", "_value") } else { ("name", "value") };
+    let _ = writeln!(out, "    fn set(&mut self, {name}: &str, {value}: &str) -> Result<bool, String> {{");
+    if fields.is_empty() {
+        out.push_str("        Ok(false)\n    }\n}\n\n");
+        return;
+    }
+    out.push_str("        match name {\n");
+    for field in fields {
+        let parse = scalar(&field).unwrap_or_default();
+        let parsed = if optional(&field) { format!("Some({parse})") } else { parse.to_owned() };
+        let _ = writeln!(out, "            {:?} => self.{} = {parsed},", field.name(), field.name());
+    }
+    out.push_str("            _ => return Ok(false),\n        }\n        Ok(true)\n    }\n}\n\n");
+}
+
+fn scalar(field: &FieldDescriptor) -> Option<&'static str> {
+    if field.is_list() {
+        return None;
+    }
+    match field.kind() {
+        Kind::String => Some("value.to_owned()"),
+        Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => Some("bind::integer(value)?"),
+        Kind::Bool => Some("bind::boolean(value)?"),
+        _ => None,
+    }
+}
+
+fn enums(out: &mut String, pool: &DescriptorPool) {
+    for kind in pool.all_enums().filter(|kind| kind.parent_file().package_name() == PACKAGE) {
+        let names: Vec<(String, String)> = kind
+            .values()
+            .filter_map(|value| {
+                let option = model::option(&value.options(), pool, "enum_value")?;
+                let prefix = snake(kind.name()).to_uppercase() + "_";
+                Some((camel(value.name(), &prefix), model::text(&option, "json_name")))
+            })
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "impl JsonEnum for proto::{} {{\n    fn json_name(self) -> &'static str {{\n        match self {{", kind.name());
+        for (variant, json) in names {
+            let _ = writeln!(out, "            Self::{variant} => {json:?},");
+        }
+        out.push_str("            Self::Unspecified => \"\",\n        }\n    }\n}\n\n");
+    }
+}
+
+/// Messages print their names only: what they carry may be a secret.
+fn debug(out: &mut String, pool: &DescriptorPool) {
+    for message in pool.all_messages().filter(|message| message.package_name() == PACKAGE) {
+        let name = message.name();
+        let _ = writeln!(
+            out,
+            "impl std::fmt::Debug for proto::{name} {{\n    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n        f.write_str({name:?})\n    }}\n}}\n",
+        );
+    }
+}

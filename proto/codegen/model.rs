@@ -1,0 +1,180 @@
+//! Methods, their HTTP form and their policies, read out of the descriptors.
+
+use std::error::Error;
+
+use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor, MethodDescriptor, ReflectMessage as _, Value};
+
+use super::PACKAGE;
+
+/// One RPC with everything the contract says of it.
+pub struct Method {
+    /// `IdentityService`.
+    pub service: String,
+    /// `GetAccount`.
+    pub name: String,
+    /// Its comment.
+    pub comment: String,
+    /// Request message.
+    pub input: MessageDescriptor,
+    /// Response message.
+    pub output: MessageDescriptor,
+    /// Its JSON form, if it has one.
+    pub http: Option<Http>,
+    /// Its policy.
+    pub policy: Policy,
+}
+
+/// `google.api.http`.
+pub struct Http {
+    /// `GET`, `POST`, `DELETE`, …
+    pub verb: &'static str,
+    /// Path template, in axum's syntax as well as in OpenAPI's.
+    pub path: String,
+    /// Whether the message travels in the body.
+    pub body: bool,
+}
+
+impl Http {
+    /// Names bound by the path.
+    pub fn path_params(&self) -> Vec<&str> {
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
+    }
+}
+
+/// `dify.openapi.v1.policy`, enum values in Rust's spelling.
+pub struct Policy {
+    /// `Bearer`.
+    pub credential: String,
+    /// `Account`, `ExternalSso`.
+    pub subjects: Vec<String>,
+    /// Required scope, or empty.
+    pub scope: String,
+    /// `Everywhere`, `Enterprise` or `Standalone`.
+    pub presence: String,
+    /// Needs a license.
+    pub license: bool,
+    /// Names of limits.
+    pub limits: Vec<String>,
+    /// Looks at the console session of a public caller, if there is one.
+    pub session: bool,
+    /// Not served over gRPC.
+    pub json_only: bool,
+    /// Also takes forms.
+    pub form: bool,
+    /// `Envelope` or `OAuth`.
+    pub errors: String,
+}
+
+/// Every method of the package, in the order of files and declarations.
+pub fn methods(pool: &DescriptorPool) -> Result<Vec<Method>, Box<dyn Error>> {
+    let mut methods = Vec::new();
+    for service in pool.services().filter(|service| service.package_name() == PACKAGE) {
+        for method in service.methods() {
+            methods.push(Method {
+                service: service.name().to_owned(),
+                name: method.name().to_owned(),
+                comment: comment(&method.parent_file(), method.path()),
+                input: method.input(),
+                output: method.output(),
+                http: http(&method, pool)?,
+                policy: policy(&method, pool).ok_or_else(|| format!("{} has no policy", method.full_name()))?,
+            });
+        }
+    }
+    Ok(methods)
+}
+
+fn extension(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Option<DynamicMessage> {
+    let extension = pool.get_extension_by_name(name)?;
+    options.has_extension(&extension).then(|| options.get_extension(&extension).as_message().cloned())?
+}
+
+/// One of this contract's own options on a message, field or enum value.
+pub fn option(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Option<DynamicMessage> {
+    extension(options, pool, &format!("{PACKAGE}.{name}"))
+}
+
+/// A string member of an option message.
+pub fn text(message: &DynamicMessage, field: &str) -> String {
+    message.get_field_by_name(field).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A bool member of an option message.
+pub fn flag(message: &DynamicMessage, field: &str) -> bool {
+    message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or_default()
+}
+
+fn http(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Option<Http>, Box<dyn Error>> {
+    let Some(rule) = extension(&method.options(), pool, "google.api.http") else { return Ok(None) };
+    for (field, verb) in [("get", "GET"), ("post", "POST"), ("put", "PUT"), ("delete", "DELETE"), ("patch", "PATCH")] {
+        let path = text(&rule, field);
+        if !path.is_empty() {
+            return Ok(Some(Http { verb, path, body: text(&rule, "body") == "*" }));
+        }
+    }
+    Err(format!("{} has an HTTP rule without a path", method.full_name()).into())
+}
+
+fn policy(method: &MethodDescriptor, pool: &DescriptorPool) -> Option<Policy> {
+    let policy = option(&method.options(), pool, "policy")?;
+    let credential = enum_name(&policy, "credential", "CREDENTIAL_");
+    if credential == "Unspecified" {
+        return None;
+    }
+    let list = |field: &str| -> Vec<Value> {
+        policy.get_field_by_name(field).and_then(|value| value.as_list().map(<[Value]>::to_vec)).unwrap_or_default()
+    };
+    let subject_type = pool.get_enum_by_name(&format!("{PACKAGE}.SubjectType"))?;
+    Some(Policy {
+        credential,
+        subjects: list("subjects")
+            .iter()
+            .filter_map(|value| Some(camel(subject_type.get_value(value.as_enum_number()?)?.name(), "SUBJECT_TYPE_")))
+            .collect(),
+        scope: text(&policy, "scope"),
+        presence: enum_name(&policy, "presence", "PRESENCE_").replace("Unspecified", "Everywhere"),
+        license: flag(&policy, "license"),
+        limits: list("limits").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect(),
+        session: flag(&policy, "session"),
+        json_only: flag(&policy, "json_only"),
+        form: flag(&policy, "form"),
+        errors: enum_name(&policy, "errors", "ERROR_SHAPE_").replace("Unspecified", "Envelope").replace("Oauth", "OAuth"),
+    })
+}
+
+fn enum_name(message: &DynamicMessage, field: &str, prefix: &str) -> String {
+    let name = message.descriptor().get_field_by_name(field).and_then(|descriptor| {
+        let number = message.get_field(&descriptor).as_enum_number()?;
+        Some(descriptor.kind().as_enum()?.get_value(number)?.name().to_owned())
+    });
+    camel(&name.unwrap_or_default(), prefix)
+}
+
+/// `SUBJECT_TYPE_EXTERNAL_SSO` without its prefix, as `ExternalSso`; `device_code` as `DeviceCode`.
+pub fn camel(name: &str, prefix: &str) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase().to_string() + &letters.as_str().to_lowercase()).unwrap_or_default()
+    };
+    name.strip_prefix(prefix).unwrap_or(name).split('_').map(capital).collect()
+}
+
+/// `ListSessions` as `list_sessions`.
+pub fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for (index, letter) in name.char_indices() {
+        if letter.is_uppercase() && index > 0 {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// The leading comment of a declaration, as one paragraph.
+pub fn comment(file: &FileDescriptor, path: &[i32]) -> String {
+    let proto = file.file_descriptor_proto();
+    let locations = proto.source_code_info.iter().flat_map(|info| &info.location);
+    let leading = locations.filter(|location| location.path == path).find_map(|location| location.leading_comments.clone());
+    leading.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,63 @@
+//! The JSON of messages: explicit nulls and `[]` by plain derive, enum strings, members left out where an option says so.
+
+use std::collections::BTreeSet;
+
+use prost_reflect::{Cardinality, DescriptorPool, Kind, MessageDescriptor};
+
+use super::model::{self, Method};
+
+/// Adds derives and field attributes to prost's output.
+pub fn apply(config: &mut prost_build::Config, methods: &[Method], pool: &DescriptorPool) {
+    let mut read = BTreeSet::new();
+    let mut written = BTreeSet::new();
+    for method in methods.iter().filter(|method| method.http.is_some()) {
+        if method.http.as_ref().is_some_and(|http| http.body) {
+            reach(&method.input, &mut read);
+        }
+        reach(&method.output, &mut written);
+    }
+    for name in &read {
+        config.type_attribute(name, "#[derive(serde::Deserialize)]\n#[serde(default)]");
+    }
+    for name in &written {
+        config.type_attribute(name, "#[derive(serde::Serialize)]");
+    }
+    for name in &written {
+        let Some(message) = pool.get_message_by_name(name) else { continue };
+        for field in message.fields() {
+            let path = format!("{name}.{}", field.name());
+            if let Kind::Enum(kind) = field.kind() {
+                let function = if optional(&field) { "optional" } else { "required" };
+                let attribute = format!(
+                    "#[serde(serialize_with = \"crate::http::codec::enumeration::{function}::<{}, _>\")]",
+                    kind.name()
+                );
+                config.field_attribute(&path, attribute);
+            }
+            if omitted(&field, pool) {
+                config.field_attribute(&path, "#[serde(skip_serializing_if = \"Option::is_none\")]");
+            }
+        }
+    }
+}
+
+/// Whether the field may be absent on the wire.
+pub fn optional(field: &prost_reflect::FieldDescriptor) -> bool {
+    field.supports_presence() && field.cardinality() == Cardinality::Optional
+}
+
+/// Whether the field is left out when absent, instead of null.
+pub fn omitted(field: &prost_reflect::FieldDescriptor, pool: &DescriptorPool) -> bool {
+    model::option(&field.options(), pool, "field").is_some_and(|option| model::flag(&option, "omit_when_absent"))
+}
+
+fn reach(message: &MessageDescriptor, names: &mut BTreeSet<String>) {
+    if message.package_name() != super::PACKAGE || !names.insert(message.full_name().to_owned()) {
+        return;
+    }
+    for field in message.fields() {
+        if let Kind::Message(inner) = field.kind() {
+            reach(&inner, names);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Starting and stopping: stores, schema, listeners, jobs, drain. Everything is checked before a port is bound.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{App, Listener, Surroundings};
+use crate::{
+    config::Config,
+    domain::{Error, Result},
+    http::{admin, listen},
+    ports::state::State,
+    store::{
+        sql::{Sql, SqlOptions},
+        state::{memory::Memory, redis::Redis},
+    },
+};
+
+/// How long open requests and streams may still take once the process is asked to stop; Kubernetes waits 30 s.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Where the listeners are bound.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// Both doors and the pages.
+    pub public: SocketAddr,
+    /// Health and metrics.
+    pub admin: Option<SocketAddr>,
+    /// gRPC alone.
+    pub grpc: Option<SocketAddr>,
+    /// Internal services.
+    pub inner: Option<SocketAddr>,
+}
+
+/// A serving process.
+pub struct Running {
+    /// Where it listens.
+    pub bound: Bound,
+    /// What it serves.
+    pub app: Arc<App>,
+    soft: CancellationToken,
+    hard: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// Connects the SQL store. The second value is whether the service runs alone, rather than beside Dify.
+pub async fn connect_sql(config: &Config) -> Result<(Arc<Sql>, bool)> {
+    let options = SqlOptions { url: config.database.url.clone(), max_connections: config.database.pool_size };
+    let sql = Sql::connect(options).await?;
+    let beside = match config.deployment.beside_dify {
+        Some(beside) => beside,
+        None => sql.is_dify_database().await?,
+    };
+    Ok((Arc::new(sql), !beside))
+}
+
+/// The state store of a configuration.
+pub fn connect_state(config: &Config, surroundings: &Surroundings) -> Result<Arc<dyn State>> {
+    Ok(match &config.redis {
+        Some(redis) => Arc::new(Redis::connect(redis, Arc::clone(&surroundings.redis_clock_offset))?),
+        None => Arc::new(Memory::new(Arc::clone(&surroundings.clock))),
+    })
+}
+
+/// Starts serving. Nothing is bound until the stores answer and the schema fits.
+pub async fn start(mut config: Config, surroundings: Surroundings) -> Result<Running> {
+    let (sql, standalone) = connect_sql(&config).await?;
+    if sql.has_pending_migrations(!standalone).await? {
+        return Err(Error::internal("the database schema is behind this version; run `dify-openapi migrate up` first"));
+    }
+    if !standalone {
+        sql.check_dify_tables().await?;
+    }
+    let state = connect_state(&config, &surroundings)?;
+
+    let public = bind(config.listeners.public).await?;
+    config.urls.bound_to(local(&public)?);
+    let metrics = surroundings.metrics.clone();
+    let app = Arc::new(App::new(&config, sql, state, standalone, surroundings));
+    let (soft, hard, tracker) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+
+    let mut bound = Bound { public: local(&public)?, admin: None, grpc: None, inner: None };
+    let serve = |listener: TcpListener, router: axum::Router, tls: Option<&crate::config::tls::TlsFiles>| {
+        let address = local(&listener)?;
+        let tls = tls.map(crate::config::tls::TlsFiles::load).transpose().map_err(Error::internal)?;
+        let options = listen::ListenOptions { tls, ..Default::default() };
+        tracker.spawn(listen::serve(listener, router, options, soft.clone(), hard.clone()));
+        Ok::<_, Error>(address)
+    };
+    if let Some(address) = config.listeners.grpc {
+        let router = app.router(Listener::Grpc)?;
+        bound.grpc = Some(serve(bind(address).await?, router, config.listeners.grpc_tls.as_ref())?);
+    }
+    if let Some(address) = config.listeners.inner {
+        bound.inner = Some(serve(bind(address).await?, app.router(Listener::Inner)?, None)?);
+    }
+    if let Some(address) = config.listeners.admin {
+        let readiness = Arc::new(Stores { app: Arc::clone(&app), stopping: soft.clone() });
+        bound.admin = Some(serve(bind(address).await?, admin::router(readiness, metrics), None)?);
+    }
+    serve(public, app.router(Listener::Public)?, config.listeners.tls.as_ref())?;
+    app.jobs().start(&tracker, &soft);
+    Ok(Running { bound, app, soft, hard, tracker })
+}
+
+impl Running {
+    /// Stops: readiness off, no new connections, open requests get their grace, then the rest ends.
+    pub async fn stop(self) {
+        self.soft.cancel();
+        self.tracker.close();
+        if tokio::time::timeout(GRACE, self.tracker.wait()).await.is_err() {
+            self.hard.cancel();
+            let _ = tokio::time::timeout(Duration::from_secs(2), self.tracker.wait()).await;
+        }
+        if let Err(error) = self.app.jobs().flush_last_used().await {
+            tracing::warn!(%error, "the last uses of some sessions were not written");
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::internal(format!("{address} cannot be bound ({error}); choose another address or stop what listens there"))
+    })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr> {
+    listener.local_addr().map_err(Error::internal)
+}
+
+/// Readiness: both stores answer, and nobody has asked us to stop.
+struct Stores {
+    app: Arc<App>,
+    stopping: CancellationToken,
+}

@@ -1,0 +1,200 @@
+//! The whole environment, parsed once into typed sections before anything binds (contract section 13).
+//!
+//! Names are Dify's own where they exist. Every fault is collected, names its variable and the fix, and quotes no secret.
+
+pub mod console;
+pub mod cors;
+pub mod data_dir;
+pub mod database;
+mod describe;
+pub mod enterprise;
+mod limits;
+pub mod listeners;
+pub mod mode;
+pub mod oauth;
+pub mod reader;
+pub mod redis;
+pub mod secrets;
+pub mod telemetry;
+#[cfg(test)]
+mod tests;
+pub mod tls;
+pub mod urls;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+pub use self::{
+    data_dir::{DataDirError, DataDirLock},
+    mode::Mode,
+    reader::{Env, Problem, Problems, process_env},
+    telemetry::TelemetryConfig,
+};
+use self::{
+    console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners, mode::Deployment,
+    oauth::OAuth, reader::Reader, redis::Redis, secrets::Secrets, urls::Urls,
+};
+use crate::{domain::limit::Limits, ports::entropy::SystemEntropy};
+
+/// The configuration of one process. Its `Debug` prints no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The deployment as a whole.
+    pub deployment: Deployment,
+    /// Keys.
+    pub secrets: Secrets,
+    /// Public URLs and what derives from them.
+    pub urls: Urls,
+    /// Where the process listens.
+    pub listeners: Listeners,
+    /// Where the process keeps files of its own.
+    pub data_dir: PathBuf,
+    /// SQL.
+    pub database: Database,
+    /// Shared state; `None`: it stays in the process.
+    pub redis: Option<Redis>,
+    /// Rate limits.
+    pub limits: Limits,
+    /// Tokens and the device flow.
+    pub oauth: OAuth,
+    /// The browser session.
+    pub console: Console,
+    /// Cross-origin callers.
+    pub cors: AllowOrigins,
+    /// The Enterprise edition.
+    pub enterprise: Enterprise,
+    /// Logs, traces, metrics.
+    pub telemetry: TelemetryConfig,
+    /// What is allowed but probably not meant: a sentence each, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// What `dev` takes from its command line.
+#[derive(Clone, Debug)]
+pub struct DevOptions {
+    /// Where to listen: loopback, port 0 for any.
+    pub listen: SocketAddr,
+    /// The data directory, as [`Config::dev_data_dir`] names it.
+    pub data_dir: PathBuf,
+    /// Whether to begin with an empty data directory. Clearing it is the command's part, under the lock.
+    pub fresh: bool,
+}
+
+impl Config {
+    /// The configuration of `serve` and of the operator's commands, or everything that is wrong with it.
+    pub fn for_serve(env: Env<'_>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(env);
+        let data_dir = read_data_dir(&mut reader);
+        let database = Database::read(&mut reader, &data_dir);
+        let redis = Redis::read(&mut reader);
+        let listeners = Listeners::read(&mut reader);
+        let config = Self::read(&mut reader, Dev::No, data_dir, database, redis, listeners);
+        let kind = config.database.kind;
+        if kind.is_server() && config.redis.is_none() && !config.deployment.single_replica {
+            reader.problem(
+                "REDIS_URL",
+                format_args!(
+                    "is not set although the database is {}, which several replicas can share; set REDIS_URL (or REDIS_HOST), \
+                     or SINGLE_REPLICA=true if there will only ever be one process",
+                    kind.name()
+                ),
+            );
+        }
+        config.finish(reader)
+    }
+
+    /// The configuration of `dev`: every variable but those of stores and listeners. Makes and keeps a `SECRET_KEY` in
+    /// the data directory when the environment has none, so the caller holds its lock.
+    pub fn for_dev(options: &DevOptions, env: Env<'_>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(env);
+        let listeners = Listeners::dev(&mut reader, options.listen);
+        let database = Database::embedded(&mut reader, &options.data_dir);
+        let generated = if reader.text("SECRET_KEY").is_none() {
+            data_dir::kept_secret_key(&options.data_dir, &SystemEntropy)
+                .map_err(|fault| reader.problem("--data", format_args!("cannot keep a secret key: {fault}")))
+                .ok()
+        } else {
+            None
+        };
+        let dev = Dev::Yes { listen: options.listen, generated };
+        Self::read(&mut reader, dev, options.data_dir.clone(), database, None, listeners).finish(reader)
+    }
+
+    /// Where `dev` keeps its data when `--data` is not given: `DATA_DIR`, else the user's data directory.
+    pub fn dev_data_dir(env: Env<'_>) -> Result<PathBuf, Problems> {
+        let mut reader = Reader::new(env);
+        let path = read_data_dir(&mut reader);
+        reader.finish().map(|_| path)
+    }
+
+    /// Puts the address the public listener was bound to in place, for `dev` with port 0.
+    pub fn bound_to(&mut self, address: SocketAddr) {
+        self.listeners.public = address;
+        self.urls.bound_to(address);
+    }
+
+    /// The effective configuration, a variable and its value each, secrets redacted.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        describe::describe(self)
+    }
+
+    /// Whether this process keeps anything in its data directory, so that it must lock it.
+    pub fn uses_data_dir(&self) -> bool {
+        !self.database.kind.is_server() || self.deployment.mode == Mode::Dev
+    }
+
+    fn read(
+        reader: &mut Reader<'_>,
+        dev: Dev,
+        data_dir: PathBuf,
+        database: Database,
+        redis: Option<Redis>,
+        listeners: Listeners,
+    ) -> Self {
+        let (listen, generated, is_dev) = match dev {
+            Dev::No => (None, None, false),
+            Dev::Yes { listen, generated } => (Some(listen), generated, true),
+        };
+        let deployment = Deployment::read(reader, is_dev);
+        let mode = deployment.mode;
+        let oauth = OAuth::read(reader);
+        Self {
+            secrets: Secrets::read(reader, mode, generated),
+            urls: Urls::read(reader, mode, listen),
+            listeners,
+            data_dir,
+            database,
+            redis,
+            limits: limits::read(reader),
+            console: Console::read(reader),
+            cors: AllowOrigins::read(reader, oauth.bearer_enabled),
+            enterprise: Enterprise::read(reader),
+            telemetry: TelemetryConfig::read(reader),
+            oauth,
+            deployment,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn finish(mut self, reader: Reader<'_>) -> Result<Self, Problems> {
+        self.warnings = reader.finish()?;
+        Ok(self)
+    }
+}
+
+/// What is different in `dev`.
+enum Dev {
+    No,
+    Yes { listen: SocketAddr, generated: Option<crate::domain::secret::Secret> },
+}
+
+fn read_data_dir(reader: &mut Reader<'_>) -> PathBuf {
+    match reader.text("DATA_DIR") {
+        Some(path) if Path::new(&path).is_absolute() => PathBuf::from(path),
+        // A relative one is taken from where the process starts.
+        Some(path) => std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path)),
+        None => data_dir::default_dir(reader),
+    }
+}

@@ -1,0 +1,110 @@
+//! The effective configuration as `check-config` prints it: no secret among it.
+
+use std::{fmt::Display, time::Duration};
+
+use super::{Config, cors::AllowOrigins, telemetry::LogFormat};
+use crate::domain::limit::{LimitName, Quota};
+
+pub(super) fn describe(config: &Config) -> Vec<(&'static str, String)> {
+    let mut rows = deployment(config);
+    rows.extend(stores(config));
+    rows.extend(tokens(config));
+    rows.extend(surroundings(config));
+    rows
+}
+
+fn deployment(config: &Config) -> Vec<(&'static str, String)> {
+    let (deployment, listeners, urls) = (&config.deployment, &config.listeners, &config.urls);
+    let proxies = listeners.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let tls = |files: Option<&super::tls::TlsFiles>| or_off(files.map(|files| files.cert.display()));
+    vec![
+        ("DEPLOY_ENV", if deployment.mode.is_development() { "DEVELOPMENT" } else { "PRODUCTION" }.to_owned()),
+        ("CONSOLE_WEB_URL", urls.issuer().to_owned()),
+        ("CONSOLE_API_URL", or_off(urls.console_api())),
+        ("COOKIE_DOMAIN", or_off(urls.cookie_domain.as_ref())),
+        ("LISTEN", listeners.public.to_string()),
+        ("GRPC_LISTEN", or_off(listeners.grpc)),
+        ("ADMIN_LISTEN", or_off(listeners.admin)),
+        ("INNER_LISTEN", or_off(listeners.inner)),
+        ("TLS_CERT_FILE", tls(listeners.tls.as_ref())),
+        ("GRPC_TLS_CERT_FILE", tls(listeners.grpc_tls.as_ref())),
+        ("TRUSTED_PROXIES", or_off(Some(proxies).filter(|list| !list.is_empty()))),
+        ("BESIDE_DIFY", deployment.beside_dify.map_or_else(|| "by the database".to_owned(), |beside| beside.to_string())),
+        ("SINGLE_REPLICA", deployment.single_replica.to_string()),
+        ("DIFY_VERSION", deployment.dify_version.clone()),
+        ("DIFY_API_URL", or_off(deployment.dify_api_url.as_ref())),
+        ("OPENAPI_STRICT_WORKSPACE_ID", deployment.strict_workspace_id.to_string()),
+        ("GRPC_REFLECTION", deployment.grpc_reflection.to_string()),
+    ]
+}
+
+fn stores(config: &Config) -> Vec<(&'static str, String)> {
+    vec![
+        ("DATA_DIR", config.data_dir.display().to_string()),
+        ("DATABASE_URL", config.database.redacted()),
+        ("SQLALCHEMY_POOL_SIZE", config.database.pool_size.to_string()),
+        ("REDIS_URL", config.redis.as_ref().map_or_else(|| "in process".to_owned(), super::redis::Redis::redacted)),
+        ("REDIS_KEY_PREFIX", or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty()))),
+    ]
+}
+
+fn tokens(config: &Config) -> Vec<(&'static str, String)> {
+    let (oauth, console, secrets) = (&config.oauth, &config.console, &config.secrets);
+    let kids = secrets.previous.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>().join(",");
+    let limits = LimitName::ALL.iter().map(|name| format!("{}={}", name.as_str(), quota(config.limits.quota(*name))));
+    vec![
+        ("SECRET_KEY", format!("set, {} bytes", secrets.secret_key.expose().len())),
+        ("SECRET_KEYS_PREVIOUS", or_off(Some(kids).filter(|list| !list.is_empty()))),
+        ("INNER_API_KEY", or_off(secrets.inner_api_key.as_ref().map(|_| "set"))),
+        ("ENABLE_OAUTH_BEARER", oauth.bearer_enabled.to_string()),
+        ("OPENAPI_KNOWN_CLIENT_IDS", oauth.known_client_ids.join(",")),
+        ("OAUTH_TTL_DAYS", days(oauth.token_lifetime)),
+        ("OAUTH_ACCESS_TOKEN_RETENTION_DAYS", days(oauth.retention)),
+        ("ENABLE_CLEAN_OAUTH_ACCESS_TOKENS_TASK", oauth.clean_enabled.to_string()),
+        ("DEVICE_FLOW_VERIFICATION_URI_COMPLETE", oauth.verification_uri_complete.to_string()),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", (console.access_lifetime.as_secs() / 60).to_string()),
+        ("REFRESH_TOKEN_EXPIRE_DAYS", days(console.refresh_lifetime)),
+        ("OPENAPI_RATE_LIMITS", limits.collect::<Vec<_>>().join(",")),
+    ]
+}
+
+fn surroundings(config: &Config) -> Vec<(&'static str, String)> {
+    let (enterprise, telemetry) = (&config.enterprise, &config.telemetry);
+    let origins = match &config.cors {
+        AllowOrigins::Any => "*".to_owned(),
+        AllowOrigins::Listed(origins) => or_off(Some(origins.join(",")).filter(|list| !list.is_empty())),
+    };
+    let format = match telemetry.format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    vec![
+        ("OPENAPI_CORS_ALLOW_ORIGINS", origins),
+        ("ENTERPRISE_ENABLED", enterprise.enabled.to_string()),
+        ("ENTERPRISE_API_URL", or_off(enterprise.service.as_ref().map(|service| &service.url))),
+        ("ENTERPRISE_API_SECRET_KEY", or_off(enterprise.service.as_ref().map(|_| "set"))),
+        ("LOG_OUTPUT_FORMAT", format.to_owned()),
+        ("LOG_LEVEL", telemetry.directives.clone()),
+        ("ENABLE_OTEL", telemetry.otlp.is_some().to_string()),
+        ("OTLP_BASE_ENDPOINT", or_off(telemetry.otlp.as_ref().map(|otlp| &otlp.traces))),
+    ]
+}
+
+fn or_off(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn days(duration: Duration) -> String {
+    (duration.as_secs() / 86_400).to_string()
+}
+
+/// A figure as `OPENAPI_RATE_LIMITS` takes it.
+fn quota(quota: Quota) -> String {
+    let seconds = quota.period.as_secs();
+    match seconds {
+        _ if quota.is_off() => "0".to_owned(),
+        _ if seconds.is_multiple_of(3_600) => format!("{}/{}h", quota.count, seconds / 3_600),
+        _ if seconds.is_multiple_of(60) => format!("{}/{}m", quota.count, seconds / 60),
+        _ => format!("{}/{seconds}s", quota.count),
+    }
+}

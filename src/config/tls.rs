@@ -1,0 +1,118 @@
+//! TLS by files: read and checked before anything binds, and again whenever a listener starts.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio_rustls::rustls::{
+    RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+
+use super::reader::Reader;
+
+/// The PEM files of one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, leaf first, then its chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Who signs clients' certificates; when given, clients without one are refused.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// Reads the variables of one listener and tries the files.
+    pub(super) fn read(reader: &mut Reader<'_>, cert: &str, key: &str, client_ca: Option<&str>) -> Option<Self> {
+        let ca = client_ca.and_then(|name| reader.text(name)).map(PathBuf::from);
+        let files = match (reader.text(cert), reader.text(key)) {
+            (None, None) => {
+                if let (Some(name), Some(_)) = (client_ca, ca) {
+                    reader.problem(name, format_args!("is set without {cert} and {key}; set these too, or leave it out"));
+                }
+                return None;
+            }
+            (Some(_), None) => {
+                reader.problem(key, format_args!("is not set although {cert} is; set it to the PEM file of the private key"));
+                return None;
+            }
+            (None, Some(_)) => {
+                reader.problem(cert, format_args!("is not set although {key} is; set it to the PEM file of the certificate"));
+                return None;
+            }
+            (Some(cert), Some(key)) => Self { cert: cert.into(), key: key.into(), client_ca: ca },
+        };
+        if let Err(fault) = files.load() {
+            let name = match fault.part {
+                Part::Certificate => cert,
+                Part::Key => key,
+                Part::ClientCa => client_ca.unwrap_or(cert),
+            };
+            reader.problem(name, fault);
+        }
+        Some(files)
+    }
+
+    /// Loads the files into a server's TLS configuration that offers HTTP/2 and HTTP/1.1.
+    pub fn load(&self) -> Result<Arc<ServerConfig>, TlsFault> {
+        let provider = Arc::new(ring::default_provider());
+        let certs = read_certs(&self.cert, Part::Certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|cause| self.fault(Part::Key, &cause))?;
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|cause| self.fault(Part::Certificate, &cause))?;
+        let builder = match &self.client_ca {
+            Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config =
+            builder.with_single_cert(certs, key).map_err(|cause| self.fault(Part::Certificate, &cause))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    fn fault(&self, part: Part, cause: &dyn std::fmt::Display) -> TlsFault {
+        let path = match part {
+            Part::Key => &self.key,
+            Part::Certificate | Part::ClientCa => &self.cert,
+        };
+        TlsFault { part, path: path.clone(), cause: cause.to_string() }
+    }
+}
+
+/// Which of the files is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Certificate,
+    Key,
+    ClientCa,
+}
+
+/// A file that cannot be used for TLS.
+#[derive(Debug, thiserror::Error)]
+#[error("is {}, which cannot be used ({cause}); name a readable PEM file whose certificate and key belong together", path.display())]
+pub struct TlsFault {
+    part: Part,
+    path: PathBuf,
+    cause: String,
+}
+
+fn read_certs(path: &PathBuf, part: Part) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+    let fault = |cause: String| TlsFault { part, path: path.clone(), cause };
+    let certs = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|cause| fault(cause.to_string()))?;
+    if certs.is_empty() { Err(fault("it holds no certificate".to_owned())) } else { Ok(certs) }
+}
+
+fn client_verifier(path: &PathBuf, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsFault> {
+    let fault = |cause: String| TlsFault { part: Part::ClientCa, path: path.clone(), cause };
+    let mut roots = RootCertStore::empty();
+    for cert in read_certs(path, Part::ClientCa)? {
+        roots.add(cert).map_err(|cause| fault(cause.to_string()))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|cause| fault(cause.to_string()))
+}

@@ -1,0 +1,139 @@
+//! The JSON codec: query, form, path or JSON body into a prost message, the service call, and its answer as JSON.
+//!
+//! The routes and the bindings themselves are generated (`http::routes`); this is what they call.
+
+pub mod bind;
+pub mod body;
+pub mod enumeration;
+
+use std::future::Future;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::Response,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, SET_COOKIE},
+    request::Parts,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tonic::{Status, metadata::MetadataMap};
+
+use self::bind::BindMembers;
+use super::error_body;
+use crate::{
+    domain::{Error, Result},
+    pipeline::policy::Policy,
+    rpc::{Rpc, reply::SetCookies, status::domain_error},
+};
+
+/// A method's handler beside its policy, waiting for the pipeline.
+pub struct JsonRoute {
+    /// The policy.
+    pub policy: &'static Policy,
+    /// The handler.
+    pub handler: MethodRouter,
+}
+
+/// A method whose message comes from the query and the path.
+pub fn query<M, R, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
+where
+    M: BindMembers + Default + Send + 'static,
+    R: Serialize + Send,
+    F: Fn(Rpc, tonic::Request<M>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<tonic::Response<R>, Status>> + Send,
+{
+    let rpc = rpc.clone();
+    route(policy, move |request: Request| {
+        let (rpc, call) = (rpc.clone(), call.clone());
+        async move {
+            let (mut parts, _) = request.into_parts();
+            let message = bind::query::<M>(&mut parts).await;
+            answer(policy, rpc, parts, message, call).await
+        }
+    })
+}
+
+/// A method whose message comes from the body, JSON or, where the policy says so, a form; and the path.
+pub fn body<M, R, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
+where
+    M: BindMembers + DeserializeOwned + Default + Send + 'static,
+    R: Serialize + Send,
+    F: Fn(Rpc, tonic::Request<M>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<tonic::Response<R>, Status>> + Send,
+{
+    let rpc = rpc.clone();
+    route(policy, move |request: Request| {
+        let (rpc, call) = (rpc.clone(), call.clone());
+        async move {
+            let (mut parts, body) = request.into_parts();
+            let message = match body::message::<M>(&parts, body, policy.form).await {
+                Ok(message) => bind::path(&mut parts, message).await,
+                Err(error) => Err(error),
+            };
+            answer(policy, rpc, parts, message, call).await
+        }
+    })
+}
+
+fn route<H, Fut>(policy: &'static Policy, handler: H) -> JsonRoute
+where
+    H: Fn(Request) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Response> + Send,
+{
+    let filter = match policy.http.map(|http| http.verb) {
+        Some("POST") => MethodFilter::POST,
+        Some("PUT") => MethodFilter::PUT,
+        Some("DELETE") => MethodFilter::DELETE,
+        Some("PATCH") => MethodFilter::PATCH,
+        _ => MethodFilter::GET,
+    };
+    JsonRoute { policy, handler: on(filter, handler) }
+}
+
+async fn answer<M, R, F, Fut>(policy: &'static Policy, rpc: Rpc, parts: Parts, message: Result<M>, call: F) -> Response
+where
+    R: Serialize,
+    F: Fn(Rpc, tonic::Request<M>) -> Fut,
+    Fut: Future<Output = Result<tonic::Response<R>, Status>>,
+{
+    let message = match message {
+        Ok(message) => message,
+        Err(error) => return error_body::respond(&error, Some(policy)),
+    };
+    let request = tonic::Request::from_parts(MetadataMap::from_headers(parts.headers), parts.extensions, message);
+    match call(rpc, request).await {
+        Ok(reply) => success(reply),
+        Err(status) => failure(policy, &status),
+    }
+}
+
+fn success<R: Serialize>(reply: tonic::Response<R>) -> Response {
+    let (_, message, mut extensions) = reply.into_parts();
+    let bytes = match serde_json::to_vec(&message) {
+        Ok(bytes) => bytes,
+        Err(error) => return error_body::respond(&Error::internal(error), None),
+    };
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(SetCookies(cookies)) = extensions.remove() {
+        for cookie in &cookies {
+            if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
+                response.headers_mut().append(SET_COOKIE, value);
+            }
+        }
+    }
+    *response.status_mut() = StatusCode::OK;
+    response
+}
+
+fn failure(policy: &'static Policy, status: &Status) -> Response {
+    match domain_error(status) {
+        Some(error) => error_body::respond(error, Some(policy)),
+        // Every service answers with domain errors; a bare status is a fault of ours.
+        None => error_body::respond(&Error::internal("a bare status"), Some(policy)),
+    }
+}

@@ -1,0 +1,87 @@
+//! Binding members of the query, a form or the path into a message, by name.
+
+use std::{collections::HashSet, str::FromStr};
+
+use axum::extract::{FromRequestParts as _, RawPathParams};
+use http::request::Parts;
+
+use crate::domain::{Code, Error, Result, error::Detail};
+
+/// A message that is filled member by member; generated.
+pub trait BindMembers {
+    /// Whether unknown members are refused.
+    const STRICT: bool;
+    /// Sets a member from text: whether there is one of that name, or what is wrong with the text.
+    fn set(&mut self, name: &str, value: &str) -> Result<bool, String>;
+}
+
+/// An integer member.
+pub fn integer<T: FromStr>(value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| "must be a whole number within range".to_owned())
+}
+
+/// A boolean member.
+pub fn boolean(value: &str) -> Result<bool, String> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+/// Where members came from; it decides how a fault reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The query: understood but out of range, 422.
+    Query,
+    /// A form: a body of the wrong shape, 400.
+    Form,
+}
+
+/// Binds URL-encoded members. A parameter given twice is refused (RFC 6749 section 3.1).
+pub fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) -> Result<()> {
+    let mut seen = HashSet::new();
+    for (name, value) in form_urlencoded::parse(encoded) {
+        match message.set(&name, &value) {
+            Ok(true) if !seen.insert(name.clone().into_owned()) => {
+                return Err(fault(source, &name, "given more than once", "duplicate"));
+            }
+            Ok(true) => {}
+            Ok(false) if M::STRICT => return Err(fault(source, &name, "unknown parameter", "extra_forbidden")),
+            Ok(false) => {}
+            Err(wrong) => return Err(fault(source, &name, &wrong, "type_error")),
+        }
+    }
+    Ok(())
+}
+
+fn fault(source: Source, name: &str, msg: &str, kind: &'static str) -> Error {
+    let name: String = name.chars().filter(|symbol| !symbol.is_control()).take(64).collect();
+    let (code, place) = match source {
+        Source::Query => (Code::InvalidParam, "query"),
+        Source::Form => (Code::InvalidRequest, "body"),
+    };
+    let detail = Detail { kind, loc: vec![place.to_owned(), name.clone()], msg: msg.to_owned() };
+    Error::new(code, format!("{name}: {msg}")).detail(detail)
+}
+
+/// A message from the query and the path.
+pub async fn query<M: BindMembers + Default>(parts: &mut Parts) -> Result<M> {
+    let mut message = M::default();
+    if let Some(encoded) = parts.uri.query() {
+        // Only what the path does not bind; a member of both is the path's.
+        members(&mut message, encoded.as_bytes(), Source::Query)?;
+    }
+    path(parts, message).await
+}
+
+/// Binds what the path carries into a message.
+pub async fn path<M: BindMembers>(parts: &mut Parts, mut message: M) -> Result<M> {
+    // A path that does not decode names nothing.
+    let nothing = || Error::not_found("There is no such thing.");
+    let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| nothing())?;
+    for (name, value) in &params {
+        message.set(name, value).map_err(|_| nothing())?;
+    }
+    Ok(message)
+}

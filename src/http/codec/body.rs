@@ -1,0 +1,94 @@
+//! Reading a body, bounded in size and time, into a message.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    request::Parts,
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::bind::{self, BindMembers, Source};
+use crate::domain::{Code, Error, Result};
+
+/// The largest body of a method that takes one.
+pub const MAX_BODY: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// The message of a body. A method without members also takes no body at all.
+pub async fn message<M>(parts: &Parts, body: Body, form: bool) -> Result<M>
+where
+    M: BindMembers + DeserializeOwned + Default,
+{
+    let kind = media_type(parts)?;
+    let bytes = read(parts, body).await?;
+    match kind {
+        MediaType::Form if form => {
+            let mut message = M::default();
+            bind::members(&mut message, &bytes, Source::Form)?;
+            Ok(message)
+        }
+        MediaType::Form | MediaType::Other => Err(unsupported(form)),
+        MediaType::Json | MediaType::None if bytes.is_empty() => Ok(M::default()),
+        MediaType::Json | MediaType::None => serde_json::from_slice(&bytes).map_err(|error| malformed(&error)),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum MediaType {
+    Json,
+    Form,
+    Other,
+    None,
+}
+
+fn media_type(parts: &Parts) -> Result<MediaType> {
+    let mut values = parts.headers.get_all(CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return Ok(MediaType::None) };
+    if values.next().is_some() {
+        return Err(Error::new(Code::InvalidRequest, "Content-Type is given more than once."));
+    }
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    Ok(match essence.as_str() {
+        "application/json" => MediaType::Json,
+        "application/x-www-form-urlencoded" => MediaType::Form,
+        _ => MediaType::Other,
+    })
+}
+
+fn unsupported(form: bool) -> Error {
+    let kinds = if form { "application/json or application/x-www-form-urlencoded" } else { "application/json" };
+    Error::new(Code::UnsupportedMediaType, format!("This takes {kinds}."))
+}
+
+fn malformed(error: &serde_json::Error) -> Error {
+    // Only the place is told: serde's text may quote the value, which may be a secret.
+    let message = match error.classify() {
+        serde_json::error::Category::Data => {
+            format!("A member of the body has the wrong type, or is given twice (column {}).", error.column())
+        }
+        _ => "The body is not JSON.".to_owned(),
+    };
+    Error::new(Code::InvalidRequest, message)
+}
+
+/// The body's bytes, at most `MAX_BODY` of them.
+pub async fn read(parts: &Parts, body: Body) -> Result<Bytes> {
+    let too_large = || {
+        Error::new(Code::RequestEntityTooLarge, format!("The body may have at most {} KiB.", MAX_BODY / 1024))
+    };
+    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > MAX_BODY) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(ARRIVAL, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The body broke off.")),
+        Err(_) => Err(Error::new(Code::InvalidRequest, "The body took too long to arrive.")),
+    }
+}

@@ -1,0 +1,25 @@
+//! Enum fields as the strings of the contract.
+
+use serde::{Serialize, Serializer};
+
+/// An enum with JSON names; generated.
+pub trait JsonEnum: TryFrom<i32> {
+    /// The value's string.
+    fn json_name(self) -> &'static str;
+}
+
+/// A field that is always there.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+pub fn required<E: JsonEnum, S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    name::<E>(*value).serialize(serializer)
+}
+
+/// A field that may be null.
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+pub fn optional<E: JsonEnum, S: Serializer>(value: &Option<i32>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.map(name::<E>).serialize(serializer)
+}
+
+fn name<E: JsonEnum>(value: i32) -> &'static str {
+    E::try_from(value).map_or("", E::json_name)
+}

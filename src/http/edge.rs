@@ -1,0 +1,162 @@
+//! The edge: what happens to every request whatever door it takes. Its id, the client's address, the host it asked for,
+//! security headers, a guard against panics, and the access log.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use axum::{body::Body, extract::MatchedPath, response::Response};
+use futures_util::FutureExt as _;
+use http::{
+    HeaderName, HeaderValue, Request,
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
+};
+use tower::{Layer, Service};
+
+use super::{
+    client_address::{self, TrustedProxies},
+    error_body,
+    grpc_door::speaks_grpc,
+    listen::PeerAddr,
+};
+use crate::{
+    domain::{Code, Error, caller::ClientAddress},
+    telemetry::{access::AccessRecord, metrics::Metrics, request_id},
+};
+
+/// The header that carries a request's id, in every response.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the edge knows of the deployment.
+pub struct EdgeSettings {
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// `dev` answers loopback host names only, so that no name of the outside world can be pointed at it.
+    pub loopback_hosts_only: bool,
+    /// Where requests are counted.
+    pub metrics: Metrics,
+}
+
+/// The edge as a layer.
+#[derive(Clone)]
+pub struct EdgeLayer(pub Arc<EdgeSettings>);
+
+impl<S> Layer<S> for EdgeLayer {
+    type Service = Edge<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Edge { inner, settings: Arc::clone(&self.0) }
+    }
+}
+
+/// A service behind the edge.
+#[derive(Clone)]
+pub struct Edge<S> {
+    inner: S,
+    settings: Arc<EdgeSettings>,
+}
+
+impl<S> Service<Request<Body>> for Edge<S>
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let settings = Arc::clone(&self.settings);
+        Box::pin(async move {
+            let began = Instant::now();
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            let address = address(&request, &settings.trusted_proxies);
+            request.extensions_mut().insert(address);
+            let record = AccessRecord::of(&request, address);
+            let grpc = speaks_grpc(&request);
+
+            let refused = settings.loopback_hosts_only && !asks_for_loopback(&request);
+            let id_for_log = id.clone();
+            let mut response = request_id::scope(id.clone(), async move {
+                if refused {
+                    return error_body::respond(&misdirected(), None);
+                }
+                match AssertUnwindSafe(inner.call(request)).catch_unwind().await {
+                    Ok(Ok(response)) => response,
+                    Ok(Err(never)) => match never {},
+                    Err(_) => {
+                        tracing::error!(request_id = id_for_log, "a handler panicked");
+                        if grpc { tonic::Status::internal("Something went wrong on our side.").into_http() } else { panicked() }
+                    }
+                }
+            })
+            .await;
+
+            if !grpc {
+                secure(&mut response);
+            }
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            record.finish(&response, &id, began.elapsed(), &settings.metrics);
+            Ok(response)
+        })
+    }
+}
+
+fn address<B>(request: &Request<B>, trusted: &TrustedProxies) -> ClientAddress {
+    let peer = request.extensions().get::<PeerAddr>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+    client_address::resolve(peer, request.headers(), trusted)
+}
+
+/// DNS rebinding ends here: a page of another site may resolve to loopback, but it asks for its own host.
+fn asks_for_loopback<B>(request: &Request<B>) -> bool {
+    let host = request
+        .uri()
+        .host()
+        .or_else(|| request.headers().get(HOST)?.to_str().ok())
+        .unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn misdirected() -> Error {
+    Error::new(Code::MisdirectedRequest, "This development server answers to localhost and 127.0.0.1 only.")
+}
+
+fn panicked() -> Response {
+    error_body::respond(&Error::internal("a handler panicked"), None)
+}
+
+/// Headers of contract section 9; what a handler has set stays.
+fn secure(response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (X_FRAME_OPTIONS, "DENY"),
+        (CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-store"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// The route's template, where there is one: paths carry ids, templates do not.
+pub fn pattern<B>(request: &Request<B>) -> Option<MatchedPath> {
+    request.extensions().get().cloned()
+}

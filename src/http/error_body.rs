@@ -1,0 +1,140 @@
+//! Errors on the JSON door: the envelope, and OAuth's shape for the RFC 8628 endpoints (contract section 5).
+
+use axum::{body::Body, response::Response};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde::Serialize;
+
+use super::status::http_status;
+use crate::{
+    domain::{Code, Error, error::Detail},
+    pipeline::policy::{ErrorShape, Policy},
+};
+
+#[derive(Serialize)]
+struct DetailBody<'a> {
+    r#type: &'a str,
+    loc: &'a [String],
+    msg: &'a str,
+}
+
+#[derive(Default, Serialize)]
+struct ErrorBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u128>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<DetailBody<'a>>,
+}
+
+/// An error as a response, in the method's shape.
+pub fn respond(error: &Error, policy: Option<&Policy>) -> Response {
+    let status = http_status(error.code());
+    let shape = policy.map_or(ErrorShape::Envelope, |policy| policy.errors);
+    let retry_after = error.retry();
+    let mut body = match protocol_error(error.code()) {
+        Some(code) if shape == ErrorShape::OAuth => {
+            ErrorBody { error: Some(code), error_description: Some(error.message()), interval: error.poll_interval(), ..Default::default() }
+        }
+        _ => ErrorBody {
+            code: Some(error.code().as_str()),
+            message: Some(error.message()),
+            hint: error.hint_text(),
+            status: Some(status.as_u16()),
+            required_scope: error.missing_scope(),
+            retry_after_ms: retry_after.filter(|_| status == StatusCode::TOO_MANY_REQUESTS).map(|after| after.as_millis().max(1)),
+            details: error.details().iter().map(detail).collect(),
+            ..Default::default()
+        },
+    };
+    if shape == ErrorShape::OAuth && body.error.is_none() {
+        body.error = Some(oauth_equivalent(status));
+        body.error_description = Some(error.message());
+    }
+    let mut response = json(status, &body);
+    if let Some(after) = retry_after.filter(|_| matches!(status.as_u16(), 429 | 503)) {
+        let seconds = after.as_secs_f64().ceil().max(1.0);
+        if let Ok(value) = HeaderValue::from_str(&format!("{seconds:.0}")) {
+            response.headers_mut().insert(RETRY_AFTER, value);
+        }
+    }
+    if policy.is_some_and(Policy::challenges) {
+        if let Some(challenge) = challenge(error) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+    }
+    response
+}
+
+/// A JSON response of any serializable body.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn detail(detail: &Detail) -> DetailBody<'_> {
+    DetailBody { r#type: detail.kind, loc: &detail.loc, msg: &detail.msg }
+}
+
+/// The codes that are OAuth's own; everything else travels in the envelope.
+fn protocol_error(code: Code) -> Option<&'static str> {
+    matches!(
+        code,
+        Code::AuthorizationPending
+            | Code::SlowDown
+            | Code::ExpiredToken
+            | Code::AccessDenied
+            | Code::InvalidGrant
+            | Code::UnsupportedGrantType
+            | Code::UnsupportedClient
+    )
+    .then(|| code.as_str())
+}
+
+/// What stands in `error` beside the envelope, for clients that know OAuth only.
+fn oauth_equivalent(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        429 | 503 => "temporarily_unavailable",
+        401 => "invalid_client",
+        500..=599 => "server_error",
+        _ => "invalid_request",
+    }
+}
+
+/// RFC 6750 section 3.1: the challenge names the error where there was a token to find fault with.
+fn challenge(error: &Error) -> Option<HeaderValue> {
+    Some(match error.code() {
+        Code::BearerMissing => HeaderValue::from_static("Bearer"),
+        Code::BearerExpired => {
+            HeaderValue::from_static("Bearer error=\"invalid_token\", error_description=\"The token has expired\"")
+        }
+        Code::BearerInvalid | Code::UnknownTokenPrefix | Code::InvalidPrefix => {
+            HeaderValue::from_static("Bearer error=\"invalid_token\"")
+        }
+        Code::InsufficientScope => {
+            let scope = error.missing_scope().unwrap_or_default();
+            HeaderValue::from_str(&format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")).ok()?
+        }
+        _ => return None,
+    })
+}

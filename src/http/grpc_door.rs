@@ -1,0 +1,106 @@
+//! The gRPC door: tonic's services behind the pipeline, with health and reflection.
+
+use axum::{Router, body::Body, response::Response};
+use http::{HeaderValue, Request, header::CONTENT_TYPE};
+use tonic::{Status, server::NamedService};
+use tower::{Layer as _, ServiceExt as _};
+
+use crate::{
+    domain::{Code, Error, Result},
+    pipeline::{
+        Pipeline,
+        layer::{Door, PipelineLayer},
+        policy::Policy,
+    },
+    rpc::{
+        Rpc,
+        proto::{
+            self, device_flow_service_server::DeviceFlowServiceServer, identity_service_server::IdentityServiceServer,
+            meta_service_server::MetaServiceServer, session_service_server::SessionServiceServer,
+            token_service_server::TokenServiceServer, workspace_service_server::WorkspaceServiceServer,
+        },
+    },
+};
+
+/// The largest message of a unary method.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+/// Policies are found by path. Methods for browsers, and those mounted elsewhere, are not implemented here.
+#[derive(Clone)]
+struct GrpcDoor<F>(F);
+
+impl<F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static> Door<Body> for GrpcDoor<F> {
+    type Body = Body;
+
+    fn policy(&self, pipeline: &Pipeline, request: &Request<Body>) -> Option<&'static Policy> {
+        Policy::of_grpc_path(request.uri().path())
+            .filter(|policy| !policy.json_only && (self.0)(policy) && pipeline.has(policy))
+    }
+
+    fn refuse(&self, _: Option<&'static Policy>, error: Error) -> Response {
+        Status::from(error).into_http()
+    }
+}
+
+/// The services of one listener.
+pub fn router<F>(rpc: &Rpc, pipeline: &Pipeline, reflection: bool, mounted: F) -> Result<Router>
+where
+    F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static,
+{
+    let layer = PipelineLayer::new(pipeline.clone(), GrpcDoor(mounted));
+    let mut router = Router::new();
+    macro_rules! mount {
+        ($($server:ident),*) => {$(
+            let service = $server::new(rpc.clone()).max_decoding_message_size(MAX_MESSAGE).map_request(tonic_body);
+            router = router.route_service(&path::<$server<Rpc>>(), layer.layer(service.map_response(axum_body)));
+        )*};
+    }
+    mount!(
+        DeviceFlowServiceServer,
+        IdentityServiceServer,
+        SessionServiceServer,
+        WorkspaceServiceServer,
+        TokenServiceServer,
+        MetaServiceServer
+    );
+    let health = tonic_health::server::HealthService::from_health_reporter(reporter());
+    let health = tonic_health::pb::health_server::HealthServer::new(health);
+    router = router.route_service("/grpc.health.v1.Health/{*method}", health.map_request(tonic_body).map_response(axum_body));
+    if reflection {
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()
+            .map_err(Error::internal)?;
+        let service = reflection.map_request(tonic_body).map_response(axum_body);
+        router = router.route_service("/grpc.reflection.v1.ServerReflection/{*method}", service);
+    }
+    Ok(router)
+}
+
+/// The process serves for as long as it lives; what it stands on is `/readyz`'s to tell.
+fn reporter() -> tonic_health::server::HealthReporter {
+    tonic_health::server::HealthReporter::new()
+}
+
+fn path<S: NamedService>() -> String {
+    format!("/{}/{{*method}}", S::NAME)
+}
+
+fn tonic_body(request: Request<Body>) -> Request<tonic::body::Body> {
+    request.map(tonic::body::Body::new)
+}
+
+fn axum_body(response: http::Response<tonic::body::Body>) -> Response {
+    response.map(Body::new)
+}
+
+/// Whether a request speaks gRPC, whatever its path.
+pub fn speaks_grpc<B>(request: &Request<B>) -> bool {
+    request.headers().get(CONTENT_TYPE).is_some_and(|kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The answer to a gRPC call of something that is not here.
+pub fn unimplemented() -> Response {
+    Status::from(Error::new(Code::Unimplemented, "There is no such method.")).into_http()
+}

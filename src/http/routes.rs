@@ -1,0 +1,9 @@
+//! The JSON routes and the bindings of their members, generated from the protos.
+
+use super::codec::{self, JsonRoute, bind::{self, BindMembers}, enumeration::JsonEnum};
+use crate::{pipeline::policy::POLICIES, rpc::{Rpc, proto}};
+
+include!(concat!(env!("OUT_DIR"), "/doors.rs"));
+
+/// The OpenAPI 3.1 document, from the same protos.
+pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));

@@ -1,0 +1,89 @@
+//! Background work: named, idempotent, tracked, and stopped with the process.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    domain::{Error, Result},
+    service::{Foundation, invalidation::Invalidations, seen::Seen},
+};
+
+/// How often `last_used_at` is written; so also how exact it is.
+const FLUSH_EVERY: Duration = Duration::from_secs(60);
+/// How often invalidations that failed are tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How often retention looks; its lease lasts as long, so that one replica runs it a day.
+const RETENTION_EVERY: Duration = Duration::from_secs(86_400);
+/// Rows deleted in one statement, so that logins are never locked out for long.
+const RETENTION_BATCH: u64 = 1_000;
+
+/// What the jobs work on.
+pub struct Jobs {
+    /// Stores and clock.
+    pub base: Foundation,
+    /// Cache entries still to be marked dead.
+    pub invalidations: Arc<Invalidations>,
+    /// Uses of tokens still to be written.
+    pub seen: Arc<Seen>,
+    /// Age at which ended sessions are deleted; `None` leaves them.
+    pub retention: Option<TimeDelta>,
+}
+
+impl Jobs {
+    /// Starts every job on the tracker; they end when `stop` does.
+    pub fn start(self: &Arc<Self>, tracker: &TaskTracker, stop: &CancellationToken) {
+        self.every("last-used", FLUSH_EVERY, tracker, stop, |jobs| async move { jobs.flush_last_used().await });
+        self.every("invalidations", RETRY_EVERY, tracker, stop, |jobs| async move {
+            jobs.invalidations.retry().await;
+            Ok(())
+        });
+        if self.retention.is_some() {
+            self.every("retention", RETENTION_EVERY, tracker, stop, |jobs| async move { jobs.run_retention().await });
+        }
+    }
+
+    fn every<F, Fut>(self: &Arc<Self>, name: &'static str, period: Duration, tracker: &TaskTracker, stop: &CancellationToken, job: F)
+    where
+        F: Fn(Arc<Self>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send,
+    {
+        let (jobs, stop) = (Arc::clone(self), stop.clone());
+        tracker.spawn(async move {
+            let mut ticks = tokio::time::interval(period);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = ticks.tick() => {}
+                }
+                if let Err(error) = job(Arc::clone(&jobs)).await {
+                    log(name, &error);
+                }
+            }
+        });
+    }
+
+    /// Writes the uses noted since the last time.
+    pub async fn flush_last_used(&self) -> Result<()> {
+        self.seen.flush(&self.base.sql).await
+    }
+
+    /// Deletes sessions that ended long ago, in batches, unless another replica has the lease.
+    pub async fn run_retention(&self) -> Result<()> {
+        let Some(age) = self.retention else { return Ok(()) };
+        if !self.base.state.take_lease("retention", RETENTION_EVERY.mul_f64(0.9)).await? {
+            return Ok(());
+        }
+        let before = self.base.clock.now() - age;
+        while self.base.sql.delete_ended_sessions(before, RETENTION_BATCH).await? == RETENTION_BATCH {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+}
+
+fn log(job: &'static str, error: &Error) {
+    tracing::warn!(job, %error, "a background job failed and will run again");
+}

@@ -1,0 +1,37 @@
+//! Credentials in headers: bearer tokens (RFC 6750 section 2.1) and the key of internal services.
+
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use crate::domain::{
+    Code, Error, Result,
+    secret::{BearerToken, Secret, bearer_invalid},
+};
+
+/// The header of internal services.
+pub const SERVICE_KEY: &str = "enterprise-api-secret-key";
+
+/// The token of `Authorization: Bearer …`. Missing or malformed is `bearer_missing`; the token itself is judged next.
+pub fn bearer_token(headers: &HeaderMap) -> Result<BearerToken> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Err(bearer_missing()) };
+    let text = value.to_str().map_err(|_| bearer_missing())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(bearer_missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+        return Err(bearer_missing());
+    }
+    BearerToken::parse(token.trim())
+}
+
+fn bearer_missing() -> Error {
+    Error::new(Code::BearerMissing, "This needs a bearer token.")
+        .hint("Send `Authorization: Bearer dfoa_…`; `difyctl auth login` gets you one.")
+}
+
+/// Checks the shared key. Unset means the method is absent, which the routes see to; here it is refused all the same.
+pub fn service_key(headers: &HeaderMap, expected: Option<&Secret>) -> Result<()> {
+    let presented = headers
+        .get(SERVICE_KEY)
+        .ok_or_else(|| Error::new(Code::BearerMissing, "This needs the service credential."))?;
+    let matches = presented.to_str().is_ok_and(|text| expected.is_some_and(|key| key.matches(text)));
+    if matches { Ok(()) } else { Err(bearer_invalid()) }
+}

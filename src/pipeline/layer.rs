@@ -1,0 +1,87 @@
+//! The pipeline as a tower layer. The door it stands in says how a refusal looks.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tower::{Layer, Service};
+
+use super::{Pipeline, policy::Policy};
+use crate::domain::{Code, Error};
+
+/// How a door finds a request's policy and writes a refusal.
+pub trait Door<B>: Clone + Send + Sync + 'static {
+    /// The response body of refusals.
+    type Body;
+    /// The method asked for; `None` when there is none.
+    fn policy(&self, pipeline: &Pipeline, request: &Request<B>) -> Option<&'static Policy>;
+    /// A refusal in this door's words.
+    fn refuse(&self, policy: Option<&'static Policy>, error: Error) -> Response<Self::Body>;
+}
+
+/// Puts the pipeline before a service.
+#[derive(Clone)]
+pub struct PipelineLayer<D> {
+    pipeline: Pipeline,
+    door: D,
+}
+
+impl<D> PipelineLayer<D> {
+    /// The pipeline in a door.
+    pub fn new(pipeline: Pipeline, door: D) -> Self {
+        Self { pipeline, door }
+    }
+}
+
+impl<S, D: Clone> Layer<S> for PipelineLayer<D> {
+    type Service = Admitted<S, D>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Admitted { inner, pipeline: self.pipeline.clone(), door: self.door.clone() }
+    }
+}
+
+/// A service that only admitted requests reach.
+#[derive(Clone)]
+pub struct Admitted<S, D> {
+    inner: S,
+    pipeline: Pipeline,
+    door: D,
+}
+
+impl<S, D, B> Service<Request<B>> for Admitted<S, D>
+where
+    S: Service<Request<B>, Response = Response<D::Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    D: Door<B>,
+    D::Body: Send,
+    B: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let (pipeline, door) = (self.pipeline.clone(), self.door.clone());
+        Box::pin(async move {
+            let Some(policy) = door.policy(&pipeline, &request) else {
+                return Ok(door.refuse(None, Error::new(Code::Unimplemented, "There is no such method.")));
+            };
+            let (mut parts, body) = request.into_parts();
+            match pipeline.admit(policy, &mut parts).await {
+                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
+                Err(error) => Ok(door.refuse(Some(policy), error)),
+            }
+        })
+    }
+}

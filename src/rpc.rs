@@ -1,0 +1,72 @@
+//! Protos to domain and back, and nothing else: one implementation of every service, called by both doors.
+
+pub mod console;
+pub mod convert;
+pub mod device_flow;
+pub mod identity;
+pub mod meta;
+pub mod reply;
+pub mod request;
+pub mod session;
+pub mod status;
+pub mod timestamp;
+pub mod token;
+pub mod workspace;
+
+use std::sync::Arc;
+
+use crate::{
+    service::{bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, session::Sessions},
+};
+
+/// The generated messages and services.
+#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+pub mod proto {
+    tonic::include_proto!("dify.openapi.v1");
+
+    /// The protos themselves, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}
+
+/// Facts about this server that answers mention.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The Dify version whose API this is.
+    pub version: String,
+    /// `SELF_HOSTED` or `ENTERPRISE`.
+    pub edition: &'static str,
+    /// This service's issuer URL, without a slash at the end.
+    pub issuer: String,
+    /// Whether `verification_uri_complete` is given.
+    pub verification_uri_complete: bool,
+}
+
+/// The use cases behind the services.
+pub struct UseCases {
+    /// The grant.
+    pub device_flow: DeviceFlow,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Accounts and workspaces.
+    pub identity: Identity,
+    /// Token resolution.
+    pub bearers: Bearers,
+    /// Browser sessions.
+    pub console: Console,
+    /// How browser cookies are written.
+    pub cookies: reply::CookieSettings,
+    /// Facts.
+    pub about: About,
+}
+
+/// The services, over both doors.
+#[derive(Clone)]
+pub struct Rpc(pub Arc<UseCases>);
+
+impl std::ops::Deref for Rpc {
+    type Target = UseCases;
+
+    fn deref(&self) -> &UseCases {
+        &self.0
+    }
+}

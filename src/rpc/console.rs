@@ -1,0 +1,95 @@
+//! `ConsoleService`.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{
+    Rpc, proto,
+    reply::{REFRESH_TOKEN, SetCookies},
+    request::{address, console_caller},
+};
+use crate::{
+    domain::{Code, Error, secret::Secret},
+    pipeline::cookie,
+    service::console::invalid_session,
+};
+
+fn with_cookies<T>(message: T, cookies: SetCookies) -> Response<T> {
+    let mut response = Response::new(message);
+    response.extensions_mut().insert(cookies);
+    response
+}
+
+fn success() -> String {
+    "success".to_owned()
+}
+
+#[async_trait]
+impl proto::console_service_server::ConsoleService for Rpc {
+    async fn login(&self, request: Request<proto::LoginRequest>) -> Result<Response<proto::LoginResponse>, Status> {
+        let address = address(&request)?;
+        let body = request.get_ref();
+        if body.email.is_empty() {
+            return Err(Error::missing("email").into());
+        }
+        if body.password.is_empty() {
+            return Err(Error::missing("password").into());
+        }
+        let password = STANDARD
+            .decode(&body.password)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| Error::new(Code::InvalidRequest, "password must be the password's UTF-8 bytes in base64."))?;
+        let issued = self.console.login(&body.email, Secret::new(password), body.remember_me, address).await?;
+        Ok(with_cookies(proto::LoginResponse { result: success() }, self.cookies.issued(&issued)))
+    }
+
+    async fn logout(&self, request: Request<proto::LogoutRequest>) -> Result<Response<proto::LogoutResponse>, Status> {
+        self.console.logout(console_caller(&request)?).await?;
+        Ok(with_cookies(proto::LogoutResponse { result: success() }, self.cookies.cleared()))
+    }
+
+    async fn refresh_token(
+        &self,
+        request: Request<proto::RefreshTokenRequest>,
+    ) -> Result<Response<proto::RefreshTokenResponse>, Status> {
+        let header = request.metadata().get("cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let refresh_token = cookie::find(header, &self.cookies.name(REFRESH_TOKEN)).ok_or_else(invalid_session)?;
+        let issued = self.console.refresh(refresh_token).await?;
+        Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, self.cookies.issued(&issued)))
+    }
+
+    async fn get_profile(
+        &self,
+        request: Request<proto::GetProfileRequest>,
+    ) -> Result<Response<proto::GetProfileResponse>, Status> {
+        let account = &console_caller(&request)?.account;
+        Ok(Response::new(proto::GetProfileResponse {
+            id: account.id.to_string(),
+            name: account.name.clone(),
+            email: account.email.clone(),
+            avatar: account.avatar.clone(),
+            is_password_set: account.has_password,
+            interface_language: account.interface_language.clone(),
+            timezone: account.timezone.clone(),
+            created_at: account.created_at.timestamp(),
+        }))
+    }
+
+    async fn list_console_workspaces(
+        &self,
+        request: Request<proto::ListConsoleWorkspacesRequest>,
+    ) -> Result<Response<proto::ListConsoleWorkspacesResponse>, Status> {
+        let workspaces = self.console.workspaces(console_caller(&request)?).await?;
+        let workspaces = workspaces.into_iter().map(Into::into).collect();
+        Ok(Response::new(proto::ListConsoleWorkspacesResponse { workspaces }))
+    }
+
+    async fn switch_workspace(
+        &self,
+        request: Request<proto::SwitchWorkspaceRequest>,
+    ) -> Result<Response<proto::SwitchWorkspaceResponse>, Status> {
+        let switched = self.console.switch(console_caller(&request)?, &request.get_ref().tenant_id).await?;
+        Ok(Response::new(proto::SwitchWorkspaceResponse { result: success(), new_tenant: Some(switched.into()) }))
+    }
+}

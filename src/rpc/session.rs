@@ -1,0 +1,55 @@
+//! `SessionService`.
+
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{Rpc, proto, request::caller};
+use crate::domain::{Error, page::PageRequest};
+
+/// Sessions a page unless asked otherwise.
+const DEFAULT_LIMIT: u32 = 100;
+
+#[async_trait]
+impl proto::session_service_server::SessionService for Rpc {
+    async fn list_sessions(
+        &self,
+        request: Request<proto::ListSessionsRequest>,
+    ) -> Result<Response<proto::ListSessionsResponse>, Status> {
+        let page = PageRequest::new(request.get_ref().page, request.get_ref().limit, DEFAULT_LIMIT)?;
+        let found = self.sessions.list(&caller(&request)?.token.subject, page).await?;
+        Ok(Response::new(proto::ListSessionsResponse {
+            page: i32::try_from(page.page).unwrap_or(i32::MAX),
+            limit: i32::try_from(page.limit).unwrap_or(i32::MAX),
+            total: i64::try_from(found.total).unwrap_or(i64::MAX),
+            has_more: found.has_more(),
+            data: found.data.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn revoke_current_session(
+        &self,
+        request: Request<proto::RevokeCurrentSessionRequest>,
+    ) -> Result<Response<proto::RevokeCurrentSessionResponse>, Status> {
+        self.sessions.revoke_current(caller(&request)?).await?;
+        Ok(Response::new(proto::RevokeCurrentSessionResponse { status: "revoked".to_owned() }))
+    }
+
+    async fn revoke_session(
+        &self,
+        request: Request<proto::RevokeSessionRequest>,
+    ) -> Result<Response<proto::RevokeSessionResponse>, Status> {
+        self.sessions.revoke(&caller(&request)?.token.subject, &request.get_ref().id).await?;
+        Ok(Response::new(proto::RevokeSessionResponse { status: "revoked".to_owned() }))
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<proto::RevokeTokenRequest>,
+    ) -> Result<Response<proto::RevokeTokenResponse>, Status> {
+        let token = &request.get_ref().token;
+        if token.is_empty() {
+            return Err(Error::missing("token").into());
+        }
+        self.sessions.revoke_token(token).await?;
+        Ok(Response::new(proto::RevokeTokenResponse {}))
+    }
+}

@@ -1,0 +1,87 @@
+//! Domain error → `tonic::Status` with `ErrorInfo` (contract section 12). The only place that knows gRPC codes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tonic::{Code as Grpc, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::{
+    domain::{Code, Error},
+    telemetry::failure,
+};
+
+/// The `ErrorInfo` domain of every error.
+pub const DOMAIN: &str = "openapi.dify";
+
+/// The canonical code of a reason.
+pub const fn grpc_code(code: Code) -> Grpc {
+    match code {
+        Code::InvalidRequest
+        | Code::InvalidUserCode
+        | Code::MintPolicyViolation
+        | Code::InvalidParam
+        | Code::MisdirectedRequest
+        | Code::UnsupportedMediaType
+        | Code::UnsupportedGrantType
+        | Code::UnsupportedClient
+        | Code::InvalidGrant => Grpc::InvalidArgument,
+        Code::BearerMissing
+        | Code::BearerInvalid
+        | Code::BearerExpired
+        | Code::UnknownTokenPrefix
+        | Code::InvalidPrefix
+        | Code::NoSession
+        | Code::InvalidSession
+        | Code::AuthenticationFailed => Grpc::Unauthenticated,
+        Code::WrongSurface
+        | Code::InsufficientScope
+        | Code::LicenseRequired
+        | Code::WorkspaceMembershipRevoked
+        | Code::CsrfMismatch
+        | Code::AccessDenied => Grpc::PermissionDenied,
+        Code::NotFound | Code::ExpiredToken => Grpc::NotFound,
+        Code::MethodNotAllowed | Code::Unimplemented => Grpc::Unimplemented,
+        Code::AlreadyResolved | Code::AuthorizationPending => Grpc::FailedPrecondition,
+        Code::ApproveInProgress => Grpc::Aborted,
+        Code::RequestEntityTooLarge | Code::RateLimited | Code::SlowDown => Grpc::ResourceExhausted,
+        Code::InternalServerError | Code::InternalStateInvariant => Grpc::Internal,
+        Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => Grpc::Unavailable,
+    }
+}
+
+impl From<Error> for Status {
+    /// Keeps the domain error as the source, so that the JSON door can tell it in its own words.
+    fn from(error: Error) -> Self {
+        failure::log(&error);
+        let mut metadata = HashMap::new();
+        if let Some(scope) = error.missing_scope() {
+            metadata.insert("required_scope".to_owned(), scope.to_owned());
+        }
+        if let Some(interval) = error.poll_interval() {
+            metadata.insert("interval".to_owned(), interval.to_string());
+        }
+        if let Some(hint) = error.hint_text() {
+            metadata.insert("hint".to_owned(), hint.to_owned());
+        }
+        let mut details = ErrorDetails::new();
+        details.set_error_info(error.code().as_str().to_uppercase(), DOMAIN, metadata);
+        if let Some(after) = error.retry() {
+            details.set_retry_info(Some(after));
+        }
+        if !error.details().is_empty() {
+            let violations = error.details().iter().map(|detail| {
+                let field = detail.loc.get(1..).unwrap_or_default().join(".");
+                FieldViolation::new(field, detail.msg.clone())
+            });
+            details.set_bad_request(violations.collect::<Vec<_>>());
+        }
+        let mut status = Self::with_error_details(grpc_code(error.code()), error.message(), details);
+        status.set_source(Arc::new(error));
+        status
+    }
+}
+
+/// The domain error inside a status, if it was one.
+pub fn domain_error(status: &Status) -> Option<&Error> {
+    std::error::Error::source(status)?.downcast_ref()
+}

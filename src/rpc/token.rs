@@ -1,0 +1,77 @@
+//! `TokenService`: resolution for internal services, by the same steps as a bearer request's.
+
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{Rpc, proto};
+use crate::domain::{Code, Error, scope, secret::BearerToken, session::TokenContext};
+
+#[async_trait]
+impl proto::token_service_server::TokenService for Rpc {
+    async fn introspect_token(
+        &self,
+        request: Request<proto::IntrospectTokenRequest>,
+    ) -> Result<Response<proto::IntrospectTokenResponse>, Status> {
+        let token = &request.get_ref().token;
+        if token.is_empty() {
+            return Err(Error::missing("token").into());
+        }
+        match self.resolve(token).await {
+            Ok(context) => Ok(Response::new(self.introspection(context))),
+            // Whatever is wrong with a token, it is not active; a store that is down says nothing about the token.
+            Err(error) if is_dead(error.code()) => Ok(Response::new(proto::IntrospectTokenResponse::default())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn resolve_token(
+        &self,
+        request: Request<proto::ResolveTokenRequest>,
+    ) -> Result<Response<proto::ResolveTokenResponse>, Status> {
+        let token = &request.get_ref().token;
+        if token.is_empty() {
+            return Err(Error::missing("token").into());
+        }
+        let context = self.resolve(token).await?;
+        let subject = &context.subject;
+        Ok(Response::new(proto::ResolveTokenResponse {
+            subject_type: proto::SubjectType::from(subject.subject_type()).into(),
+            subject_email: subject.email().to_owned(),
+            subject_issuer: subject.wire_issuer().map(str::to_owned),
+            account_id: subject.account_id().map(|id| id.to_string()),
+            scope: scope::scopes_of(subject.subject_type()).iter().map(|scope| scope.as_str().to_owned()).collect(),
+            token_id: context.token_id.to_string(),
+            expires_at: Some(context.expires_at.into()),
+            client_id: context.client_id,
+        }))
+    }
+}
+
+fn is_dead(code: Code) -> bool {
+    matches!(code, Code::BearerInvalid | Code::BearerExpired | Code::UnknownTokenPrefix | Code::InvalidPrefix)
+}
+
+impl Rpc {
+    async fn resolve(&self, token: &str) -> Result<TokenContext, Error> {
+        self.bearers.resolve(&BearerToken::parse(token)?).await
+    }
+
+    fn introspection(&self, context: TokenContext) -> proto::IntrospectTokenResponse {
+        let subject = &context.subject;
+        let account_id = subject.account_id().map(|id| id.to_string());
+        proto::IntrospectTokenResponse {
+            active: true,
+            scope: Some(scope::scope_string(subject.subject_type()).to_owned()),
+            username: Some(subject.email().to_owned()),
+            token_type: Some("Bearer".to_owned()),
+            exp: Some(context.expires_at.timestamp()),
+            sub: Some(account_id.clone().unwrap_or_else(|| subject.email().to_owned())),
+            iss: Some(self.about.issuer.clone()),
+            subject_type: Some(proto::SubjectType::from(subject.subject_type()).into()),
+            account_id,
+            subject_email: Some(subject.email().to_owned()),
+            subject_issuer: subject.wire_issuer().map(str::to_owned),
+            token_id: Some(context.token_id.to_string()),
+            client_id: Some(context.client_id),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The use cases. They know the domain, the ports and the SQL store; they know nothing of HTTP or gRPC.
+
+pub mod bearer;
+pub mod console;
+pub mod device_flow;
+pub mod identity;
+pub mod invalidation;
+pub mod password;
+pub mod seen;
+pub mod session;
+pub mod wrong_code;
+
+use std::sync::Arc;
+
+use crate::{
+    domain::limit::{Charge, LimitName, Limits},
+    ports::{clock::Clock, entropy::Entropy, state::State},
+    store::sql::Sql,
+};
+
+/// What every use case stands on.
+#[derive(Clone)]
+pub struct Foundation {
+    /// The SQL store.
+    pub sql: Arc<Sql>,
+    /// Short-lived shared state.
+    pub state: Arc<dyn State>,
+    /// In-process state that limits bearer requests while the shared one is down.
+    pub fallback: Arc<dyn State>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The figures in force.
+    pub limits: Arc<Limits>,
+}
+
+impl Foundation {
+    /// One bucket of a limit, at the figure in force.
+    pub fn bucket(&self, name: LimitName, key: impl Into<String>) -> Charge {
+        Charge { name, key: key.into(), quota: self.limits.quota(name) }
+    }
+}

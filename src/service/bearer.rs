@@ -1,0 +1,162 @@
+//! What a bearer token stands for: cache, then SQL, then hard expiry (contract sections 3 and 4, steps 5 and 6).
+//! Bearer requests and introspection resolve tokens here and nowhere else.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Foundation, invalidation::Invalidations, seen::Seen};
+use crate::{
+    domain::{
+        Code, Error, Result,
+        caller::{Caller, ClientAddress},
+        id::AccountId,
+        limit::{LimitName, Verdict},
+        secret::{BearerToken, TokenHash, bearer_invalid},
+        session::{TokenContext, TokenRow},
+        subject::{Subject, SubjectType},
+    },
+    ports::state::Cached,
+    telemetry::audit::AuditEvent,
+};
+
+/// A fill later than this after its SELECT began is dropped: an invalidation marker lives longer.
+const FILL_WINDOW: Duration = Duration::from_secs(5);
+
+/// Resolves bearer tokens.
+#[derive(Clone)]
+pub struct Bearers {
+    base: Foundation,
+    invalidations: Arc<Invalidations>,
+    seen: Arc<Seen>,
+}
+
+impl Bearers {
+    /// Resolves tokens against these stores.
+    pub fn new(base: Foundation, invalidations: Arc<Invalidations>, seen: Arc<Seen>) -> Self {
+        Self { base, invalidations, seen }
+    }
+
+    /// The caller behind a token, its per-token limit charged.
+    /// `bearer_invalid`, `bearer_expired`, `rate_limited`, or `service_unavailable` when SQL is needed and down.
+    pub async fn authenticate(&self, token: &BearerToken, address: ClientAddress) -> Result<Caller> {
+        let hash = token.hash();
+        let limit = self.base.bucket(LimitName::Token, hash.expose());
+        let (context, verdict) = match self.base.state.cached_token(&hash, &limit).await {
+            Ok(Cached::Live(context, verdict)) => {
+                self.check_live(token, &hash, &context).await?;
+                (context, verdict)
+            }
+            Ok(Cached::Invalid) => return Err(bearer_invalid()),
+            Ok(Cached::Unknown) => {
+                let context = self.load_within_limit(token, &hash, address).await?;
+                (context, self.base.state.charge(&[limit]).await?)
+            }
+            // The shared store is down: SQL decides, and each process limits for itself.
+            Err(_) => {
+                let context = self.load(token, &hash).await?;
+                (context, self.base.fallback.charge(&[limit]).await?)
+            }
+        };
+        if let Verdict::Limited(retry_after) = verdict {
+            return Err(Error::rate_limited(retry_after));
+        }
+        self.seen.note(context.token_id, self.base.clock.now());
+        Ok(Caller { token: context, hash })
+    }
+
+    /// What a token stands for, charging nobody: introspection. An account's status is read here, since no handler will.
+    pub async fn resolve(&self, token: &BearerToken) -> Result<TokenContext> {
+        let hash = token.hash();
+        let limit = crate::domain::limit::Charge {
+            quota: crate::domain::limit::Quota::new(0, 1),
+            ..self.base.bucket(LimitName::Token, hash.expose())
+        };
+        match self.base.state.cached_token(&hash, &limit).await {
+            Ok(Cached::Live(context, _)) => {
+                self.check_live(token, &hash, &context).await?;
+                if let Subject::Account { id, .. } = &context.subject {
+                    self.require_active(*id).await?;
+                }
+                Ok(context)
+            }
+            Ok(Cached::Invalid) => Err(bearer_invalid()),
+            Ok(Cached::Unknown) | Err(_) => self.load(token, &hash).await,
+        }
+    }
+
+    async fn require_active(&self, id: AccountId) -> Result<()> {
+        match self.base.sql.find_account_status(id).await? {
+            Some(status) if status == "active" => Ok(()),
+            _ => Err(bearer_invalid()),
+        }
+    }
+
+    /// Unknown tokens are limited by address before they reach SQL.
+    async fn load_within_limit(&self, token: &BearerToken, hash: &TokenHash, address: ClientAddress) -> Result<TokenContext> {
+        let unknown = self.base.bucket(LimitName::UnknownBearer, address.bucket());
+        if let Verdict::Limited(retry_after) = self.base.state.peek(&unknown).await? {
+            return Err(Error::rate_limited(retry_after));
+        }
+        let loaded = self.load(token, hash).await;
+        if loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
+            self.base.state.charge(&[unknown]).await?;
+        }
+        loaded
+    }
+
+    /// Reads SQL and fills the cache.
+    async fn load(&self, token: &BearerToken, hash: &TokenHash) -> Result<TokenContext> {
+        let began = self.base.clock.now();
+        let Some(row) = self.base.sql.find_token(hash).await? else {
+            // Failing to remember that a token is unknown costs a statement next time, nothing else.
+            let _ = self.base.state.cache_unknown(hash).await;
+            return Err(bearer_invalid());
+        };
+        let context = self.judge(token, hash, row).await?;
+        let age = self.base.clock.now().signed_duration_since(began).to_std().unwrap_or(FILL_WINDOW);
+        if self.base.state.caches_tokens() && age < FILL_WINDOW {
+            let _ = self.base.state.cache_token(hash, &context).await;
+        }
+        Ok(context)
+    }
+
+    /// What a row stands for, if it is live and agrees with the token's prefix.
+    async fn judge(&self, token: &BearerToken, hash: &TokenHash, row: TokenRow) -> Result<TokenContext> {
+        let subject_type = token.subject_type();
+        let deleted_account = subject_type == SubjectType::Account && row.account_id.is_none() && row.prefix == "dfoa_";
+        if deleted_account {
+            // Dify's key is ON DELETE SET NULL: the account is gone, so is its token.
+            self.base.sql.end_token(row.token_id, self.base.clock.now()).await?;
+            self.invalidations.invalidate(hash).await?;
+            return Err(bearer_invalid());
+        }
+        if subject_type == SubjectType::Account && row.account_status.as_deref().is_some_and(|status| status != "active") {
+            return Err(bearer_invalid());
+        }
+        let Some(subject) = Subject::of_row(subject_type, &row) else {
+            AuditEvent::InternalStateInvariant { token_id: row.token_id }.record();
+            return Err(Error::new(Code::InternalStateInvariant, "Something went wrong on our side."));
+        };
+        let context =
+            TokenContext { token_id: row.token_id, subject, client_id: row.client_id, expires_at: row.expires_at };
+        self.check_live(token, hash, &context).await?;
+        Ok(context)
+    }
+
+    /// Refuses what has expired, ending the row by compare-and-set: whoever wins audits it.
+    async fn check_live(&self, token: &BearerToken, hash: &TokenHash, context: &TokenContext) -> Result<()> {
+        if context.subject.subject_type() != token.subject_type() {
+            AuditEvent::InternalStateInvariant { token_id: context.token_id }.record();
+            return Err(Error::new(Code::InternalStateInvariant, "Something went wrong on our side."));
+        }
+        let now = self.base.clock.now();
+        if now < context.expires_at {
+            return Ok(());
+        }
+        if self.base.sql.end_token(context.token_id, now).await? {
+            AuditEvent::TokenExpired { token_id: context.token_id, subject_email: context.subject.email() }.record();
+        }
+        // An entry that cannot be dropped is still expired: whoever reads it next comes here too.
+        let _ = self.invalidations.invalidate(hash).await;
+        Err(Error::new(Code::BearerExpired, "This session has expired.").hint("Sign in again with `difyctl auth login`."))
+    }
+}

@@ -1,0 +1,268 @@
+//! Browser sessions. Standalone: its own accounts, passwords and cookies. Beside Dify: Dify's cookies are verified and
+//! nothing is ever issued (contract sections 1 and 6).
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Foundation,
+    password::{Passwords, Stored},
+};
+use crate::{
+    domain::{
+        Code, Error, Result,
+        account::{Account, AccountView, Membership},
+        browser_session::{NewBrowserSession, Refresh},
+        caller::{ClientAddress, ConsoleCaller},
+        id::{AccountId, BrowserSessionId, WorkspaceId},
+        key::KeyRing,
+        limit::{LimitName, Verdict},
+        secret::{RefreshHash, Secret, sha256_hex},
+    },
+    telemetry::audit::AuditEvent,
+};
+
+/// The `sub` of every console token, in Dify and here.
+const PASSPORT: &str = "Console API Passport";
+
+/// What the deployment decides about browser sessions.
+#[derive(Clone, Debug)]
+pub struct ConsoleSettings {
+    /// Lifetime of the access and CSRF tokens.
+    pub access_lifetime: TimeDelta,
+    /// Lifetime of the refresh token.
+    pub refresh_lifetime: TimeDelta,
+    /// Whether this service keeps its own browser sessions; beside Dify it does not.
+    pub standalone: bool,
+}
+
+/// The use cases of browser sessions.
+#[derive(Clone)]
+pub struct Console {
+    base: Foundation,
+    keys: Arc<KeyRing>,
+    passwords: Passwords,
+    settings: ConsoleSettings,
+}
+
+/// What a browser is given when it signs in or refreshes.
+pub struct Issued {
+    /// JWT for the `access_token` cookie.
+    pub access_token: Secret,
+    /// JWT for the `csrf_token` cookie and header.
+    pub csrf_token: Secret,
+    /// Opaque, for the `refresh_token` cookie.
+    pub refresh_token: Secret,
+    /// Whether the cookies outlive the browser.
+    pub remember: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccessClaims {
+    user_id: String,
+    exp: i64,
+    #[serde(default)]
+    iss: String,
+    sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+    // Dify signs its web-app tokens under the same key; these claims are how they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_source: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Option<serde_json::Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CsrfClaims {
+    exp: i64,
+    sub: String,
+}
+
+impl Console {
+    /// Works on these stores.
+    pub fn new(base: Foundation, keys: Arc<KeyRing>, passwords: Passwords, settings: ConsoleSettings) -> Self {
+        Self { base, keys, passwords, settings }
+    }
+
+    /// Signs in with email and password. Wrong and unknown cost the same and read the same.
+    pub async fn login(&self, email: &str, password: Secret, remember: bool, address: ClientAddress) -> Result<Issued> {
+        let email = email.trim().to_lowercase();
+        let quota = self.base.limits.quota(LimitName::Login);
+        // The account's key comes first: a success forgets its failures, and takes back one of the address's.
+        let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
+        if !quota.is_off() {
+            if let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await? {
+                AuditEvent::LoginLocked { address: address.0 }.record();
+                return Err(locked(retry_after));
+            }
+        }
+        let found = self.base.sql.find_login(&email).await?;
+        let account_id = found.as_ref().map(|login| login.account.id);
+        let (account, stored) = match found {
+            Some(login) => {
+                let salt = login.salt;
+                (Some(login.account), login.password.map(|hash| Stored { hash, salt }))
+            }
+            None => (None, None),
+        };
+        let right = self.passwords.verify(password, stored).await?;
+        let Some(account) = account.filter(|account| right && account.is_active()) else {
+            AuditEvent::LoginFailed { address: address.0, account_id }.record();
+            return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
+        };
+        if !quota.is_off() {
+            self.base.state.login_succeeded(&keys).await?;
+        }
+        let now = self.base.clock.now();
+        self.base.sql.record_login(account.id, &address.0.to_string(), now).await?;
+        self.start(account.id, remember, now).await
+    }
+
+    async fn start(&self, account: AccountId, remember: bool, now: DateTime<Utc>) -> Result<Issued> {
+        let mut entropy = [0; 16];
+        self.base.entropy.fill(&mut entropy)?;
+        let session = BrowserSessionId(uuid::Builder::from_random_bytes(entropy).into_uuid());
+        let refresh_token = self.new_refresh_token()?;
+        let new = NewBrowserSession {
+            id: session,
+            account_id: account,
+            refresh_hash: RefreshHash::of_token(refresh_token.expose()),
+            remember,
+            created_at: now,
+            expires_at: now + self.settings.refresh_lifetime,
+        };
+        self.base.sql.create_browser_session(&new).await?;
+        self.issue(session, account, refresh_token, remember, now)
+    }
+
+    fn new_refresh_token(&self) -> Result<Secret> {
+        let mut entropy = [0; 32];
+        self.base.entropy.fill(&mut entropy)?;
+        Ok(Secret::new(hex(&entropy)))
+    }
+
+    fn issue(
+        &self,
+        session: BrowserSessionId,
+        account: AccountId,
+        refresh_token: Secret,
+        remember: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Issued> {
+        let exp = (now + self.settings.access_lifetime).timestamp();
+        let access = AccessClaims {
+            user_id: account.to_string(),
+            exp,
+            iss: "SELF_HOSTED".to_owned(),
+            sub: PASSPORT.to_owned(),
+            jti: Some(session.to_string()),
+            token_source: None,
+            aud: None,
+        };
+        let csrf = CsrfClaims { exp, sub: account.to_string() };
+        Ok(Issued { access_token: self.sign(&access)?, csrf_token: self.sign(&csrf)?, refresh_token, remember })
+    }
+
+    /// Exchanges a refresh token, once. Using one twice ends the session it came from.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Issued> {
+        let now = self.base.clock.now();
+        let next = self.new_refresh_token()?;
+        let (old_hash, new_hash) = (RefreshHash::of_token(refresh_token), RefreshHash::of_token(next.expose()));
+        let expires_at = now + self.settings.refresh_lifetime;
+        match self.base.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at).await? {
+            Refresh::Rotated { session_id: session, account_id: account, remember } => {
+                let active = self.base.sql.find_browser_session(session, account, now).await?.is_some_and(|a| a.is_active());
+                if active { self.issue(session, account, next, remember, now) } else { Err(invalid_session()) }
+            }
+            Refresh::Reused | Refresh::Unknown => Err(invalid_session()),
+        }
+    }
+
+    /// The person behind an access cookie: signature, claims, expiry without leeway, then the account and, standalone, the
+    /// session, read each time.
+    pub async fn authenticate(&self, access_token: &str) -> Result<ConsoleCaller> {
+        let now = self.base.clock.now();
+        let claims: AccessClaims = self.verify(access_token).ok_or_else(invalid_session)?;
+        let theirs = claims.aud.is_some() || claims.token_source.is_some();
+        if claims.sub != PASSPORT || theirs || now.timestamp() >= claims.exp {
+            return Err(invalid_session());
+        }
+        let id: AccountId = claims.user_id.parse().map_err(|_| invalid_session())?;
+        let (account, session) = if self.settings.standalone {
+            let session: BrowserSessionId =
+                claims.jti.as_deref().and_then(|jti| jti.parse().ok()).ok_or_else(invalid_session)?;
+            (self.base.sql.find_browser_session(session, id, now).await?, Some(session))
+        } else {
+            (self.base.sql.find_account_view(id).await?.map(|view| view.account), None)
+        };
+        let account = account.filter(Account::is_active).ok_or_else(invalid_session)?;
+        Ok(ConsoleCaller { account, session })
+    }
+
+    /// Whether a CSRF token is this account's and still good.
+    pub fn csrf_holds(&self, csrf_token: &str, account: AccountId) -> bool {
+        let now = self.base.clock.now().timestamp();
+        self.verify::<CsrfClaims>(csrf_token).is_some_and(|claims| claims.sub == account.to_string() && now < claims.exp)
+    }
+
+    /// Ends a browser session at once.
+    pub async fn logout(&self, caller: &ConsoleCaller) -> Result<()> {
+        match caller.session {
+            Some(session) => self.base.sql.delete_browser_session(session).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// The signed-in account's workspaces, oldest first.
+    pub async fn workspaces(&self, caller: &ConsoleCaller) -> Result<Vec<Membership>> {
+        Ok(self.view(caller).await?.memberships)
+    }
+
+    /// Makes a workspace the account's current one; one it has not joined is `not_found`.
+    pub async fn switch(&self, caller: &ConsoleCaller, workspace: &str) -> Result<Membership> {
+        let unknown = || Error::not_found("There is no such workspace.");
+        let workspace: WorkspaceId = workspace.parse().map_err(|_| unknown())?;
+        if !self.base.sql.switch_workspace(caller.account.id, workspace, self.base.clock.now()).await? {
+            return Err(unknown());
+        }
+        self.workspaces(caller).await?.into_iter().find(|m| m.workspace_id == workspace).ok_or_else(unknown)
+    }
+
+    async fn view(&self, caller: &ConsoleCaller) -> Result<AccountView> {
+        self.base.sql.find_account_view(caller.account.id).await?.ok_or_else(invalid_session)
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> Result<Secret> {
+        let key = EncodingKey::from_secret(self.keys.signing_secret().expose().as_bytes());
+        encode(&Header::new(Algorithm::HS256), claims, &key).map(Secret::new).map_err(Error::internal)
+    }
+
+    /// Signature and shape only; times are judged by the injected clock.
+    fn verify<C: serde::de::DeserializeOwned>(&self, token: &str) -> Option<C> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        self.keys.verifying_secrets().find_map(|secret| {
+            let key = DecodingKey::from_secret(secret.expose().as_bytes());
+            decode::<C>(token, &key, &validation).ok().map(|data| data.claims)
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn locked(retry_after: Duration) -> Error {
+    Error::new(Code::RateLimited, "Too many wrong passwords. Signing in is locked for a while.").retry_after(retry_after)
+}
+
+/// The browser's session is not one.
+pub fn invalid_session() -> Error {
+    Error::new(Code::InvalidSession, "Your session has ended.").hint("Sign in again.")
+}

@@ -1,0 +1,373 @@
+//! The device authorization grant (RFC 8628, contract section 6): a device asks, a person decides, the device takes its token.
+//!
+//! Approval leaves no window: claim the grant, mint in one SQL transaction, finish only while the claim holds. The token is
+//! sealed to the device's code on the way, so neither store ever holds anything usable.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Foundation, invalidation::Invalidations, wrong_code::Attempt};
+use crate::{
+    domain::{
+        Code, Error, Result,
+        account::{Account, AccountView},
+        caller::ClientAddress,
+        grant::{self, Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
+        id::{AccountId, ClaimId, TokenId},
+        key::{self, KeyRing},
+        limit::{LimitName, Verdict},
+        scope,
+        secret::{BearerToken, DeviceCode, UserCodeKey},
+        session::NewSession,
+        subject::{Subject, SubjectType},
+        user_code::UserCode,
+    },
+    telemetry::audit::AuditEvent,
+};
+
+/// Tries for a free user code before giving up.
+const USER_CODE_TRIES: usize = 5;
+/// Characters in a device label at most.
+const LABEL_LENGTH: usize = 255;
+
+/// What the deployment decides about the flow.
+#[derive(Clone, Debug)]
+pub struct DeviceFlowSettings {
+    /// Clients that may ask for codes.
+    pub known_clients: Vec<String>,
+    /// Lifetime of a minted token.
+    pub token_lifetime: TimeDelta,
+    /// Whether bearers are accepted, and so issued, at all.
+    pub bearers_enabled: bool,
+    /// Enterprise edition.
+    pub enterprise: bool,
+}
+
+/// The grant's use cases.
+#[derive(Clone)]
+pub struct DeviceFlow {
+    base: Foundation,
+    keys: Arc<KeyRing>,
+    invalidations: Arc<Invalidations>,
+    settings: Arc<DeviceFlowSettings>,
+}
+
+/// A pair of codes, given out once.
+pub struct Codes {
+    /// For polling.
+    pub device_code: DeviceCode,
+    /// For typing.
+    pub user_code: UserCode,
+}
+
+/// A redeemed grant.
+pub struct Redeemed {
+    /// The token.
+    pub token: BearerToken,
+    /// The session behind it.
+    pub token_id: TokenId,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// Seconds until then.
+    pub expires_in: i64,
+    /// The account it speaks for, with its workspaces.
+    pub view: AccountView,
+}
+
+impl DeviceFlow {
+    /// Works on these stores.
+    pub fn new(
+        base: Foundation,
+        keys: Arc<KeyRing>,
+        invalidations: Arc<Invalidations>,
+        settings: Arc<DeviceFlowSettings>,
+    ) -> Self {
+        Self { base, keys, invalidations, settings }
+    }
+
+    /// A device asks for its codes.
+    pub async fn create(
+        &self,
+        client_id: &str,
+        device_label: Option<&str>,
+        address: ClientAddress,
+        user_agent: Option<String>,
+    ) -> Result<Codes> {
+        self.require_bearers()?;
+        if client_id.is_empty() {
+            return Err(Error::missing("client_id"));
+        }
+        if !self.settings.known_clients.iter().any(|known| known == client_id) {
+            AuditEvent::DeviceFlowRejected { reason: "unsupported_client" }.record();
+            return Err(Error::new(Code::UnsupportedClient, "invalid_client"));
+        }
+        let device_label = self.label(client_id, device_label)?;
+        let mut entropy = [0; 24];
+        self.base.entropy.fill(&mut entropy)?;
+        let device_code = DeviceCode::mint(&entropy);
+        let request = GrantRequest {
+            client_id: client_id.to_owned(),
+            device_label,
+            created_ip: address.0,
+            user_agent: user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(255).collect()),
+            seal_key: device_code.seal_key(),
+        };
+        for _ in 0..USER_CODE_TRIES {
+            let mut entropy = [0; 32];
+            self.base.entropy.fill(&mut entropy)?;
+            let Some(user_code) = UserCode::mint(&entropy) else { continue };
+            let index = self.keys.user_code_key(&user_code);
+            if self.base.state.create_grant(&device_code.hash(), &index, &request).await? {
+                return Ok(Codes { device_code, user_code });
+            }
+        }
+        Err(Error::new(Code::UserCodeExhausted, "No free code was found. Try again.")
+            .retry_after(std::time::Duration::from_secs(1)))
+    }
+
+    /// The device polls. Every protocol answer but the token is an error in RFC 8628's words.
+    pub async fn poll(&self, client_id: &str, device_code: &str, address: ClientAddress) -> Result<Redeemed> {
+        if client_id.is_empty() {
+            return Err(Error::missing("client_id"));
+        }
+        let device_code = DeviceCode::presented(device_code)?;
+        let hash = device_code.hash();
+        match self.base.state.poll_grant(&hash, client_id).await? {
+            Poll::ClientMismatch => Err(Error::new(Code::InvalidGrant, "This code was given to another client.")),
+            Poll::SlowDown(interval) => Err(slow_down(interval)),
+            Poll::Unknown => Err(self.unknown_code(address).await?),
+            Poll::Denied => Err(access_denied("The request was denied.")),
+            Poll::Pending { created_ip } => {
+                audit_cross_ip(created_ip, address);
+                Err(Error::new(Code::AuthorizationPending, "Nobody has decided yet. Keep polling."))
+            }
+            Poll::Approved { created_ip, approval } => {
+                audit_cross_ip(created_ip, address);
+                self.redeem(&device_code, approval).await
+            }
+        }
+    }
+
+    /// The token is handed out by whoever deletes the grant; until then a failure leaves it for the next poll.
+    async fn redeem(&self, device_code: &DeviceCode, approval: Approval) -> Result<Redeemed> {
+        let token = device_code.open(&approval.sealed_token)?;
+        let now = self.base.clock.now();
+        let confirmed = self.base.sql.confirm_minted(approval.token_id, &token.hash(), now).await?;
+        let Some((row, view)) = confirmed.filter(|(_, view)| view.account.is_active()) else {
+            return Err(access_denied("The sign-in was approved, but has been withdrawn since."));
+        };
+        if !self.base.state.redeem_grant(&device_code.hash(), approval.token_id).await? {
+            return Err(expired_token());
+        }
+        let expires_in = row.expires_at.signed_duration_since(now).num_seconds();
+        Ok(Redeemed { token, token_id: approval.token_id, expires_at: row.expires_at, expires_in, view })
+    }
+
+    async fn unknown_code(&self, address: ClientAddress) -> Result<Error> {
+        let bucket = self.base.bucket(LimitName::DeviceToken, address.bucket());
+        Ok(match self.base.state.charge(&[bucket]).await? {
+            Verdict::Allowed => expired_token(),
+            // A CLI that meets anything else here gives up.
+            Verdict::Limited(_) => slow_down(grant::INTERVAL + grant::SLOW_DOWN_STEP),
+        })
+    }
+
+    /// The pending grant behind a code, or none. A malformed code is `invalid_user_code` and counts as a wrong one.
+    pub async fn lookup(
+        &self,
+        user_code: &str,
+        address: ClientAddress,
+        account: Option<AccountId>,
+    ) -> Result<Option<PendingGrant>> {
+        let attempt = Attempt::begin(&self.base, address, account).await?;
+        let keys = self.index_keys(user_code)?;
+        let found = self.base.state.find_pending_grant(&keys).await?;
+        if found.is_some() {
+            attempt.was_right().await?;
+        }
+        Ok(found)
+    }
+
+    /// A signed-in person lets the device in.
+    pub async fn approve(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
+        self.require_bearers()?;
+        let attempt = Attempt::begin(&self.base, address, Some(account.id)).await?;
+        let keys = self.index_keys(user_code)?;
+        let scopes = scope::scopes_of(SubjectType::Account);
+        scope::check_mint(SubjectType::Account, scopes, self.settings.enterprise)?;
+
+        let claim = self.new_claim()?;
+        let request = match self.base.state.claim_grant(&keys, claim).await? {
+            Claim::Unknown => return Err(unknown_user_code()),
+            Claim::Taken(request) => request,
+            known @ (Claim::InProgress | Claim::Resolved) => {
+                attempt.was_right().await?;
+                return Err(if known == Claim::InProgress { in_progress() } else { already_resolved() });
+            }
+        };
+        attempt.was_right().await?;
+        let outcome = self.mint_and_finish(account, &keys, claim, &request).await;
+        if let Err(error) = &outcome {
+            AuditEvent::DeviceFlowRejected { reason: error.code().as_str() }.record();
+            // Best effort: an unreleased claim ends by itself.
+            let _ = self.base.state.release_grant(&keys, claim).await;
+        }
+        outcome
+    }
+
+    async fn mint_and_finish(
+        &self,
+        account: &Account,
+        keys: &[UserCodeKey],
+        claim: ClaimId,
+        request: &GrantRequest,
+    ) -> Result<()> {
+        let mut entropy = [0; 32];
+        self.base.entropy.fill(&mut entropy)?;
+        let token = BearerToken::mint(SubjectType::Account, &entropy);
+        let sealed_token = key::seal(&token, &request.seal_key)?;
+        let now = self.base.clock.now();
+        let session = NewSession {
+            subject: Subject::Account { id: account.id, email: account.email.clone() },
+            client_id: request.client_id.clone(),
+            device_label: request.device_label.clone(),
+            hash: token.hash(),
+            display_prefix: token.display_prefix().to_owned(),
+            created_at: now,
+            expires_at: now + self.settings.token_lifetime,
+            created_ip: request.created_ip.to_string(),
+            user_agent: request.user_agent.clone(),
+        };
+        let minted = self.base.sql.mint(&session).await?;
+        let finished = match &minted.rotated {
+            // The token that the rotation ended must be dead everywhere before anyone hears of the new one.
+            Some(old) => self.invalidations.invalidate(old).await,
+            None => Ok(()),
+        };
+        let approval = Approval { token_id: minted.token_id, sealed_token };
+        let finished = match finished {
+            Ok(()) => self.base.state.finish_grant(keys, claim, &approval).await,
+            Err(error) => Err(error),
+        };
+        if !matches!(finished, Ok(true)) {
+            self.base.sql.revoke_if_hash(minted.token_id, &session.hash, self.base.clock.now()).await?;
+            return Err(finished.err().unwrap_or_else(in_progress));
+        }
+        AuditEvent::DeviceFlowApproved {
+            subject: &session.subject,
+            client_id: &session.client_id,
+            device_label: &session.device_label,
+            scopes: scope::scope_string(SubjectType::Account),
+            rotated: minted.rotated.is_some(),
+            expires_at: session.expires_at,
+            token_id: minted.token_id,
+        }
+        .record();
+        Ok(())
+    }
+
+    /// A signed-in person turns the device away.
+    pub async fn deny(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
+        self.require_bearers()?;
+        let attempt = Attempt::begin(&self.base, address, Some(account.id)).await?;
+        let keys = self.index_keys(user_code)?;
+        let outcome = self.base.state.deny_grant(&keys).await?;
+        if outcome != Deny::Unknown {
+            attempt.was_right().await?;
+        }
+        match outcome {
+            Deny::Denied(request) => {
+                AuditEvent::DeviceFlowDenied {
+                    subject_email: &account.email,
+                    client_id: &request.client_id,
+                    device_label: &request.device_label,
+                }
+                .record();
+                Ok(())
+            }
+            Deny::InProgress => Err(in_progress()),
+            Deny::Resolved => Err(already_resolved()),
+            Deny::Unknown => Err(unknown_user_code()),
+        }
+    }
+
+    fn require_bearers(&self) -> Result<()> {
+        if self.settings.bearers_enabled { Ok(()) } else { Err(bearer_auth_disabled()) }
+    }
+
+    fn index_keys(&self, user_code: &str) -> Result<Vec<UserCodeKey>> {
+        Ok(self.keys.user_code_keys(&UserCode::parse(user_code)?))
+    }
+
+    fn new_claim(&self) -> Result<ClaimId> {
+        let mut entropy = [0; 16];
+        self.base.entropy.fill(&mut entropy)?;
+        Ok(ClaimId(uuid::Builder::from_random_bytes(entropy).into_uuid()))
+    }
+
+    /// The label to list the session under. Without one each device gets its own, so that they do not rotate each other out.
+    fn label(&self, client_id: &str, label: Option<&str>) -> Result<String> {
+        let Some(label) = label.map(str::trim).filter(|label| !label.is_empty()) else {
+            let mut entropy = [0; 32];
+            self.base.entropy.fill(&mut entropy)?;
+            let suffix = UserCode::mint(&entropy).map(|code| code.expose()[..4].to_lowercase()).unwrap_or_default();
+            return Ok(format!("{client_id} #{suffix}"));
+        };
+        if label.chars().count() > LABEL_LENGTH {
+            return Err(bad_label(format!("device_label may have at most {LABEL_LENGTH} characters.")));
+        }
+        if label.chars().any(unprintable) {
+            return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
+        }
+        Ok(label.to_owned())
+    }
+}
+
+/// Control characters, and the marks that make text read in another order than it is stored.
+fn unprintable(symbol: char) -> bool {
+    symbol.is_control()
+        || matches!(symbol, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+fn bad_label(message: String) -> Error {
+    Error::new(Code::InvalidRequest, message)
+}
+
+fn audit_cross_ip(creation_ip: std::net::IpAddr, poll: ClientAddress) {
+    if creation_ip != poll.0 {
+        AuditEvent::DeviceCodeCrossIpPoll { creation_ip, poll_ip: poll.0 }.record();
+    }
+}
+
+fn slow_down(interval: u32) -> Error {
+    Error::new(Code::SlowDown, "Polling too often. Wait for the interval between polls.")
+        .interval(interval)
+        .retry_after(std::time::Duration::from_secs(interval.into()))
+}
+
+fn expired_token() -> Error {
+    Error::new(Code::ExpiredToken, "This code is no longer valid. Run `difyctl auth login` again.")
+}
+
+fn access_denied(message: &'static str) -> Error {
+    Error::new(Code::AccessDenied, message)
+}
+
+fn unknown_user_code() -> Error {
+    Error::not_found("This code is no longer valid.").hint("Run `difyctl auth login` again for a new one.")
+}
+
+fn already_resolved() -> Error {
+    Error::new(Code::AlreadyResolved, "This code has been decided already.")
+}
+
+fn in_progress() -> Error {
+    Error::new(Code::ApproveInProgress, "This code is being approved right now.").hint("Wait a few seconds and look again.")
+}
+
+/// Bearers are switched off here, and none are issued.
+pub fn bearer_auth_disabled() -> Error {
+    Error::new(Code::BearerAuthDisabled, "Signing in with bearer tokens is switched off on this server.")
+        .hint("Ask the administrator about ENABLE_OAUTH_BEARER.")
+}

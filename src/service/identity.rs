@@ -1,0 +1,51 @@
+//! Who a caller is, and their workspaces. An account is read with all its workspaces in one statement, and that statement
+//! decides whether it is still active.
+
+use super::Foundation;
+use crate::domain::{
+    Error, Result,
+    account::{AccountView, Membership},
+    caller::Caller,
+    id::{AccountId, WorkspaceId},
+    secret::bearer_invalid,
+};
+
+/// Identity and workspaces.
+#[derive(Clone)]
+pub struct Identity {
+    base: Foundation,
+}
+
+impl Identity {
+    /// Reads from these stores.
+    pub fn new(base: Foundation) -> Self {
+        Self { base }
+    }
+
+    /// The caller's account with its workspaces; `None` for an external identity. `bearer_invalid` once it is not active.
+    pub async fn account(&self, caller: &Caller) -> Result<Option<AccountView>> {
+        match caller.token.subject.account_id() {
+            Some(id) => self.active_account(id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The caller's workspaces, oldest first.
+    pub async fn workspaces(&self, caller: &Caller) -> Result<Vec<Membership>> {
+        Ok(self.account(caller).await?.map(|view| view.memberships).unwrap_or_default())
+    }
+
+    /// One of the caller's workspaces. Not joined, not a UUID and unknown are the same `not_found`.
+    pub async fn workspace(&self, caller: &Caller, id: &str) -> Result<Membership> {
+        let memberships = self.workspaces(caller).await?;
+        let id: Option<WorkspaceId> = id.parse().ok();
+        memberships
+            .into_iter()
+            .find(|membership| Some(membership.workspace_id) == id)
+            .ok_or_else(|| Error::not_found("There is no such workspace.").hint("GET /openapi/v1/workspaces lists yours."))
+    }
+
+    async fn active_account(&self, id: AccountId) -> Result<AccountView> {
+        self.base.sql.find_account_view(id).await?.filter(|view| view.account.is_active()).ok_or_else(bearer_invalid)
+    }
+}

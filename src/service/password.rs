@@ -1,0 +1,146 @@
+//! Passwords: Argon2id for ours, Dify's PBKDF2 rows still verify. Hashing is slow on purpose, so it runs off the async
+//! threads and few at a time: a flood of logins must not slow a poll.
+
+use std::sync::Arc;
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use tokio::sync::Semaphore;
+
+use crate::domain::{
+    Error, Result,
+    secret::{Secret, equal},
+};
+
+/// OWASP's second Argon2id setting: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+/// Dify's PBKDF2-HMAC-SHA256 rounds.
+const DIFY_ROUNDS: u32 = 10_000;
+/// Hashes at work at once; each holds 19 MiB and a core.
+const CONCURRENCY: usize = 2;
+/// Logins that may wait for their turn; past it the answer is 503.
+const QUEUE: usize = 64;
+
+/// A stored password: ours is one PHC string, Dify's a hex digest and a salt, both in base64.
+pub struct Stored {
+    /// `accounts.password`.
+    pub hash: Secret,
+    /// `accounts.password_salt`; null for ours.
+    pub salt: Option<Secret>,
+}
+
+/// Hashes and verifies, bounded.
+#[derive(Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(CONCURRENCY)), queue: Arc::new(Semaphore::new(QUEUE)) }
+    }
+}
+
+impl Passwords {
+    /// Verifies a password. With nothing stored the work is done all the same, so that time tells nothing.
+    pub async fn verify(&self, password: Secret, stored: Option<Stored>) -> Result<bool> {
+        self.off_thread(move || Ok(verify(&password, stored.as_ref()))).await
+    }
+
+    /// The PHC string of a new password.
+    pub async fn hash(&self, password: Secret) -> Result<Secret> {
+        self.off_thread(move || hash(&password)).await
+    }
+
+    async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let _place = self.queue.try_acquire().map_err(|_| Error::unavailable("too many logins at once"))?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+}
+
+/// What a new password must be, in words for its owner; `None` when it will do.
+pub fn fault(password: &str) -> Option<&'static str> {
+    if password.chars().count() < 8 {
+        Some("A password needs at least 8 characters.")
+    } else if password.len() > 1024 {
+        Some("A password may have at most 1024 bytes.")
+    } else {
+        None
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &Secret) -> Result<Secret> {
+    let hash = argon2()?.hash_password(password.expose().as_bytes()).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(Secret::new(hash.to_string()))
+}
+
+fn verify(password: &Secret, stored: Option<&Stored>) -> bool {
+    match stored {
+        Some(Stored { hash, salt: Some(salt) }) => verify_dify(password, hash, salt),
+        Some(Stored { hash, salt: None }) => PasswordHash::new(hash.expose())
+            .is_ok_and(|parsed| Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok()),
+        None => {
+            let _ = hash_only(password);
+            false
+        }
+    }
+}
+
+/// The cost of a verification without anything to verify against.
+fn hash_only(password: &Secret) -> Result<()> {
+    let mut out = [0; 32];
+    argon2()?
+        .hash_password_into(password.expose().as_bytes(), b"no such account.", &mut out)
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
+fn verify_dify(password: &Secret, hash: &Secret, salt: &Secret) -> bool {
+    let (Ok(stored), Ok(salt)) = (STANDARD.decode(hash.expose()), STANDARD.decode(salt.expose())) else { return false };
+    let mut digest = [0; 32];
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.expose().as_bytes(), &salt, DIFY_ROUNDS, &mut digest);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    equal(hex.as_bytes(), &stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_new_password_verifies_and_another_does_not() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash(Secret::new("correct horse")).await.unwrap();
+        assert!(hash.expose().starts_with("$argon2id$"));
+        let stored = || Some(Stored { hash: hash.clone(), salt: None });
+        assert!(passwords.verify(Secret::new("correct horse"), stored()).await.unwrap());
+        assert!(!passwords.verify(Secret::new("wrong horse"), stored()).await.unwrap());
+        assert!(!passwords.verify(Secret::new("correct horse"), None).await.unwrap());
+    }
+
+    #[test]
+    fn a_row_that_dify_wrote_verifies() {
+        // PBKDF2-HMAC-SHA256 of `Passw0rd1` with the salt `0123456789abcdef`, as Dify stores it.
+        let salt = STANDARD.encode(b"0123456789abcdef");
+        let mut digest = [0; 32];
+        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(b"Passw0rd1", b"0123456789abcdef", 10_000, &mut digest);
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let stored = Stored { hash: Secret::new(STANDARD.encode(hex)), salt: Some(Secret::new(salt)) };
+        assert!(verify(&Secret::new("Passw0rd1"), Some(&stored)));
+        assert!(!verify(&Secret::new("passw0rd1"), Some(&stored)));
+    }
+}

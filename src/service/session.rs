@@ -1,0 +1,87 @@
+//! Sessions of a subject: listing them and ending them. A revocation is in force on every replica before it is answered.
+
+use std::sync::Arc;
+
+use super::{Foundation, invalidation::Invalidations};
+use crate::{
+    domain::{
+        Error, Result,
+        caller::Caller,
+        id::TokenId,
+        page::{Page, PageRequest},
+        secret::{BearerToken, bearer_invalid},
+        session::Session,
+        subject::Subject,
+    },
+    telemetry::audit::AuditEvent,
+};
+
+/// The sessions of subjects.
+#[derive(Clone)]
+pub struct Sessions {
+    base: Foundation,
+    invalidations: Arc<Invalidations>,
+}
+
+impl Sessions {
+    /// Works on these stores.
+    pub fn new(base: Foundation, invalidations: Arc<Invalidations>) -> Self {
+        Self { base, invalidations }
+    }
+
+    /// A page of live sessions, newest first; `bearer_invalid` once the account is not active.
+    pub async fn list(&self, subject: &Subject, page: PageRequest) -> Result<Page<Session>> {
+        let (active, page) = self.base.sql.list_sessions(subject, page, self.base.clock.now()).await?;
+        if active { Ok(page) } else { Err(bearer_invalid()) }
+    }
+
+    /// Ends one session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
+    pub async fn revoke(&self, subject: &Subject, id: &str) -> Result<()> {
+        let unknown = || Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists yours.");
+        let id: TokenId = id.parse().map_err(|_| unknown())?;
+        if let Some(settled) = self.invalidations.settle(id).await {
+            return settled;
+        }
+        self.require_active(subject).await?;
+        let Some(revoked) = self.base.sql.revoke_session(subject, id, self.base.clock.now()).await? else {
+            // Another replica may have revoked it without reaching the cache; while the cache is away nobody can tell.
+            self.base.state.ping().await?;
+            return Err(unknown());
+        };
+        AuditEvent::SessionRevoked { token_id: id, subject_email: subject.email() }.record();
+        self.invalidations.revoked(&[revoked]).await
+    }
+
+    /// Ends the session behind a request.
+    pub async fn revoke_current(&self, caller: &Caller) -> Result<()> {
+        self.revoke(&caller.token.subject, &caller.token.token_id.to_string()).await
+    }
+
+    /// Ends every session of the subject but one; how many ended.
+    pub async fn revoke_all(&self, subject: &Subject, except: Option<TokenId>) -> Result<usize> {
+        let revoked = self.base.sql.revoke_all_sessions(subject, except, self.base.clock.now()).await?;
+        for session in &revoked {
+            AuditEvent::SessionRevoked { token_id: session.token_id, subject_email: subject.email() }.record();
+        }
+        self.invalidations.revoked(&revoked).await?;
+        Ok(revoked.len())
+    }
+
+    /// RFC 7009: ends the session of a token. A token that is unknown, ended, or no token at all is no failure.
+    pub async fn revoke_token(&self, token: &str) -> Result<()> {
+        let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
+        let hash = token.hash();
+        if let Some((revoked, _)) = self.base.sql.revoke_by_hash(&hash, self.base.clock.now()).await? {
+            AuditEvent::SessionRevoked { token_id: revoked.token_id, subject_email: "" }.record();
+        }
+        self.invalidations.invalidate(&hash).await
+    }
+
+    async fn require_active(&self, subject: &Subject) -> Result<()> {
+        let Some(id) = subject.account_id() else { return Ok(()) };
+        match self.base.sql.find_account_status(id).await? {
+            Some(status) if status == "active" => Ok(()),
+            _ => Err(bearer_invalid()),
+        }
+    }
+}

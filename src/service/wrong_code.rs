@@ -1,0 +1,38 @@
+//! The limit on wrong user codes: a code has 39 bits, so guessing is what an attacker would do (contract section 8).
+
+use super::Foundation;
+use crate::domain::{
+    Error, Result,
+    caller::ClientAddress,
+    id::AccountId,
+    limit::{Charge, LimitName, Verdict},
+};
+
+/// One attempt at a user code. It counts as wrong from the start, so that any number of attempts at once cannot pass the
+/// limit together; one that proves right is taken back, which leaves earlier wrong ones counted.
+pub struct Attempt {
+    base: Foundation,
+    charges: Vec<Charge>,
+}
+
+impl Attempt {
+    /// Counts an attempt by address and account. Over the limit every code, right or wrong, is `rate_limited`.
+    pub async fn begin(base: &Foundation, address: ClientAddress, account: Option<AccountId>) -> Result<Self> {
+        let mut charges = vec![base.bucket(LimitName::UserCode, format!("address:{}", address.bucket()))];
+        charges.extend(account.map(|id| base.bucket(LimitName::UserCode, format!("account:{id}"))));
+        for charge in &charges {
+            if let Verdict::Limited(retry_after) = base.state.peek(charge).await? {
+                return Err(Error::rate_limited(retry_after));
+            }
+        }
+        match base.state.charge(&charges).await? {
+            Verdict::Allowed => Ok(Self { base: base.clone(), charges }),
+            Verdict::Limited(retry_after) => Err(Error::rate_limited(retry_after)),
+        }
+    }
+
+    /// The code was one we had given out.
+    pub async fn was_right(self) -> Result<()> {
+        self.base.state.refund(&self.charges).await
+    }
+}

@@ -1,0 +1,3 @@
+//! Where the service keeps what it knows: SQL for what lasts, a state store for what does not.
+
+pub mod sql;

@@ -1,0 +1,240 @@
+//! The SQL store: accounts, workspaces, sessions, on SQLite, PostgreSQL or MySQL, ours alone or shared with Dify.
+//!
+//! One struct and no trait, because there is one implementation. SeaORM's types stay inside; what comes out are the
+//! domain's. Every call has a time limit, after which it is `service_unavailable`.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use dify_openapi_migrations::{DIFY_VERSION_TABLE, SchemaManager};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, QueryResult, SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions,
+    TransactionTrait, Value, Values,
+    sea_query::LockType,
+    sqlx::{
+        Executor,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
+};
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::domain::{Code, Error, Result, secret::Secret};
+
+mod accounts;
+mod browser_sessions;
+mod db_uuid;
+mod entity;
+pub mod error;
+mod hot;
+mod identity;
+mod migrate;
+mod mint;
+mod retention;
+mod revoke;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod workspaces;
+
+use db_uuid::DbUuid;
+use error::TimedOut;
+use hot::Hot;
+
+/// How long one call may take, transaction and retry included (contract section 6: 5 s for the mint's).
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// How long a call waits for a free connection.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+/// How long SQLite waits for another writer; less than a call may take, so that it ends as an answer.
+const BUSY_LIMIT: Duration = Duration::from_secs(4);
+/// A connection idle for longer is pinged before it is used: firewalls drop such ones silently.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
+/// Rows a statement names at most; databases limit the number of parameters.
+const CHUNK: usize = 500;
+
+/// Dify's tables that this service reads, and the Dify migration each comes with.
+const DIFY_TABLES: [(&str, &str); 4] = [
+    ("accounts", "64b051264f32"),
+    ("tenants", "64b051264f32"),
+    ("tenant_account_joins", "64b051264f32"),
+    ("oauth_access_tokens", "d4a5e1f3c9b7"),
+];
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub struct SqlOptions {
+    /// `sqlite:///path?mode=rwc`, `sqlite::memory:`, `postgres://…`, `postgresql://…` or `mysql://…`.
+    pub url: Secret,
+    /// Connections at most.
+    pub max_connections: u32,
+}
+
+/// The store.
+#[derive(Clone)]
+pub struct Sql {
+    db: DatabaseConnection,
+    backend: DbBackend,
+    hot: Arc<Hot>,
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sql({:?})", self.backend)
+    }
+}
+
+impl Sql {
+    /// Opens the pool, and one connection to see that the database answers.
+    pub async fn connect(options: SqlOptions) -> Result<Self> {
+        let url = options.url.expose();
+        // Both spellings are common; SeaORM knows the short one.
+        let postgres = url.strip_prefix("postgresql://").map(|rest| Zeroizing::new(format!("postgres://{rest}")));
+        let url = postgres.as_ref().map_or(url, |url| url.as_str());
+        let in_memory = url.starts_with("sqlite:") && url.contains(":memory:");
+        let mut connect = ConnectOptions::new(url);
+        connect
+            // A database in memory lives as long as its one connection.
+            .max_connections(if in_memory { 1 } else { options.max_connections.max(1) })
+            .min_connections(1)
+            .acquire_timeout(ACQUIRE_LIMIT)
+            .connect_timeout(ACQUIRE_LIMIT)
+            // Statements carry hashes and addresses, so none is logged.
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false);
+        if url.starts_with("sqlite:") {
+            connect.test_before_acquire(false).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+            connect.map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Normal)
+                    .foreign_keys(true)
+                    .busy_timeout(BUSY_LIMIT)
+            });
+        } else {
+            connect.test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
+        }
+        limit_waits(&mut connect);
+        // SeaORM's spans would print the options, password and all, to a subscriber that listens at trace level.
+        let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
+        let db = limited(connecting).await?;
+        let backend = db.get_database_backend();
+        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), db, backend })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        limited(self.db.ping()).await
+    }
+
+    /// Closes the pool: waits for calls under way and lets SQLite fold its log into the file.
+    pub async fn close(self) -> Result<()> {
+        limited(self.db.close()).await
+    }
+
+    /// Whether Dify keeps this database: it has `alembic_version`.
+    pub async fn is_dify_database(&self) -> Result<bool> {
+        self.has_table(DIFY_VERSION_TABLE).await
+    }
+
+    /// Beside Dify: that every table of Dify's that is read here is there.
+    pub async fn check_dify_tables(&self) -> Result<()> {
+        for (table, migration) in DIFY_TABLES {
+            if !self.has_table(table).await? {
+                return Err(Error::new(
+                    Code::InternalServerError,
+                    format!("Dify's table {table} is missing. It comes with Dify's migration {migration}."),
+                )
+                .hint("Upgrade Dify, or run its migrations (`flask db upgrade`), and start again."));
+            }
+        }
+        Ok(())
+    }
+
+    async fn has_table(&self, table: &str) -> Result<bool> {
+        limited(SchemaManager::new(&self.db).has_table(table)).await
+    }
+
+    /// An id in the representation this database binds.
+    fn id(&self, id: Uuid) -> DbUuid {
+        if self.backend == DbBackend::Postgres { DbUuid::Native(id) } else { DbUuid::Text(id) }
+    }
+
+    /// A statement that was compiled at start, with its values.
+    fn hot<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+        Statement { sql: sql.to_owned(), values: Some(Values(values.into())), db_backend: self.backend }
+    }
+
+    /// The weakest lock on a row that excludes others of its kind; PostgreSQL's does not hold up foreign key checks.
+    fn row_lock(&self) -> LockType {
+        if self.backend == DbBackend::Postgres { LockType::NoKeyUpdate } else { LockType::Update }
+    }
+
+    async fn hot_row(&self, statement: Statement) -> Result<Option<QueryResult>> {
+        limited(self.db.query_one_raw(statement)).await
+    }
+
+    async fn hot_rows(&self, statement: Statement) -> Result<Vec<QueryResult>> {
+        limited(self.db.query_all_raw(statement)).await
+    }
+
+    async fn row<S: StatementBuilder>(&self, statement: &S) -> Result<Option<QueryResult>> {
+        limited(self.db.query_one(statement)).await
+    }
+
+    async fn rows<S: StatementBuilder>(&self, statement: &S) -> Result<Vec<QueryResult>> {
+        limited(self.db.query_all(statement)).await
+    }
+
+    /// Begins a transaction that writes. Dropped, it is rolled back.
+    ///
+    /// SQLite takes its write lock at once: a reader that turns writer would be refused when another got there first.
+    /// MySQL must lock the gap where a row is missing, which it does at its own default level only.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.db
+            .begin_with_options(TransactionOptions {
+                isolation_level: (self.backend == DbBackend::MySql).then_some(IsolationLevel::RepeatableRead),
+                access_mode: None,
+                sqlite_transaction_mode: (self.backend == DbBackend::Sqlite)
+                    .then_some(SqliteTransactionMode::Immediate),
+            })
+            .await
+    }
+}
+
+/// Has the server itself give up before a call does: a call that is dropped leaves its connection busy until the server
+/// answers, and a few of those would empty the pool.
+fn limit_waits(connect: &mut ConnectOptions) {
+    connect.map_sqlx_postgres_pool_opts(|pool| {
+        pool.after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute("SET lock_timeout = '4s'; SET statement_timeout = '5s'").await.map(|_| ())
+            })
+        })
+    });
+    connect.map_sqlx_mysql_pool_opts(|pool| {
+        pool.after_connect(|connection, _| {
+            Box::pin(async move { connection.execute("SET SESSION innodb_lock_wait_timeout = 4").await.map(|_| ()) })
+        })
+    });
+}
+
+/// Holds work to the time limit of a call.
+async fn limited<T, E: Into<Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T> {
+    match tokio::time::timeout(CALL_LIMIT, work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(Error::unavailable(TimedOut)),
+    }
+}
+
+/// A moment as every database can hold it: to the microsecond.
+fn instant(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.trunc_subsecs(6)
+}
+
+/// A moment as Dify's columns without a time zone hold it.
+fn naive(at: DateTime<Utc>) -> NaiveDateTime {
+    instant(at).naive_utc()
+}

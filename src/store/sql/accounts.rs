@@ -1,0 +1,142 @@
+//! Accounts as an operator keeps them on a standalone server.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, Value,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    DbUuid, Sql,
+    entity::{account, oauth_access_token as token},
+    error::{Failure, is_unique_violation},
+    identity::{account_columns, has_email, read_account},
+    limited, naive,
+    revoke::only_rows,
+};
+use crate::domain::{Code, Error, Result, account::Account, id::AccountId, secret::Secret, session::Revoked};
+
+/// Statuses an operator may set; Dify refuses to read any it does not know.
+const SETTABLE: [&str; 2] = ["active", "banned"];
+
+impl Sql {
+    /// Makes an active account. An email address can be used once, whatever its case.
+    pub async fn create_account(
+        &self,
+        email: &str,
+        name: &str,
+        password_hash: Option<&Secret>,
+        now: DateTime<Utc>,
+    ) -> Result<AccountId> {
+        let id = Uuid::new_v4();
+        let at = naive(now);
+        let row = account::ActiveModel {
+            id: Set(self.id(id)),
+            name: Set(name.to_owned()),
+            email: Set(email.to_owned()),
+            password: Set(password_hash.map(|hash| hash.expose().to_owned())),
+            status: Set("active".to_owned()),
+            initialized_at: Set(Some(at)),
+            created_at: Set(at),
+            updated_at: Set(at),
+            last_active_at: Set(at),
+            ..Default::default()
+        };
+        let insert = async {
+            match account::Entity::insert(row).exec_without_returning(&self.db).await {
+                Ok(_) => Ok(AccountId(id)),
+                Err(error) if is_unique_violation(&error) => {
+                    let taken = Error::new(Code::InvalidParam, "An account with this email address exists already.");
+                    Err(Failure::from(taken))
+                }
+                Err(error) => Err(error.into()),
+            }
+        };
+        limited(insert).await
+    }
+
+    /// Every account, oldest first.
+    pub async fn list_accounts(&self) -> Result<Vec<Account>> {
+        let mut select = Query::select();
+        account_columns(&mut select);
+        select
+            .from(account::Entity)
+            .order_by((account::Entity, account::Column::CreatedAt), Order::Asc)
+            .order_by((account::Entity, account::Column::Id), Order::Asc);
+        Ok(self.rows(&select).await?.iter().map(read_account).collect::<Result<_, _>>()?)
+    }
+
+    /// Bans an account or lets it back in. A ban revokes its tokens and ends its browser sessions in the same
+    /// transaction; the caller drops the returned hashes from the cache.
+    pub async fn set_account_status(&self, email: &str, status: &str, now: DateTime<Utc>) -> Result<Vec<Revoked>> {
+        if !SETTABLE.contains(&status) {
+            return Err(Error::new(Code::InvalidParam, "An account's status is either active or banned."));
+        }
+        limited(self.try_set_account_status(email, status, now)).await
+    }
+
+    async fn try_set_account_status(
+        &self,
+        email: &str,
+        status: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Revoked>, Failure> {
+        let transaction = self.begin().await?;
+        let id = self.locked_account(&transaction, email).await?;
+        account::Entity::update_many()
+            .col_expr(account::Column::Status, Expr::value(status))
+            .col_expr(account::Column::UpdatedAt, Expr::value(naive(now)))
+            .filter(account::Column::Id.eq(id))
+            .exec(&transaction)
+            .await?;
+        let mut revoked = Vec::new();
+        if status != "active" {
+            revoked = only_rows(self.revoke_within(&transaction, token::Column::AccountId.eq(id), now).await?);
+            self.end_browser_sessions(&transaction, id).await?;
+        }
+        transaction.commit().await?;
+        Ok(revoked)
+    }
+
+    /// Sets a new password hash, one that carries its own salt, and ends the account's browser sessions.
+    pub async fn set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<()> {
+        limited(self.try_set_password(email, hash, now)).await
+    }
+
+    async fn try_set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        let id = self.locked_account(&transaction, email).await?;
+        account::Entity::update_many()
+            .col_expr(account::Column::Password, Expr::value(hash.expose()))
+            .col_expr(account::Column::PasswordSalt, Expr::value(Value::String(None)))
+            .col_expr(account::Column::UpdatedAt, Expr::value(naive(now)))
+            .filter(account::Column::Id.eq(id))
+            .exec(&transaction)
+            .await?;
+        self.end_browser_sessions(&transaction, id).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Locks the account with this email address; `not_found` when there is none.
+    pub(super) async fn locked_account(
+        &self,
+        transaction: &impl ConnectionTrait,
+        email: &str,
+    ) -> Result<DbUuid, Failure> {
+        let select = Query::select()
+            .column((account::Entity, account::Column::Id))
+            .from(account::Entity)
+            .and_where(has_email(email))
+            .order_by((account::Entity, account::Column::CreatedAt), Order::Asc)
+            .limit(1)
+            .lock(self.row_lock())
+            .take();
+        let Some(row) = transaction.query_one(&select).await? else {
+            return Err(Error::not_found("No account has this email address.").into());
+        };
+        row.try_get_by("id").map_err(|error: DbErr| error.into())
+    }
+}

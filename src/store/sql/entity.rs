@@ -1,0 +1,11 @@
+//! The tables, one entity each; names and types are Dify's where the table is.
+//!
+//! Entities name columns and write rows. Reads select the columns they need: no model with a hash in it is ever loaded.
+
+pub mod account;
+pub mod browser_session;
+pub mod oauth_access_token;
+pub mod session;
+pub mod spent_refresh_token;
+pub mod tenant;
+pub mod tenant_account_join;

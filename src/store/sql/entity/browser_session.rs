@@ -1,0 +1,24 @@
+//! `openapi_browser_sessions`: who is signed in to a standalone server's pages.
+
+use sea_orm::entity::prelude::*;
+
+use crate::store::sql::db_uuid::DbUuid;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "openapi_browser_sessions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DbUuid,
+    pub account_id: DbUuid,
+    pub refresh_hash: String,
+    pub created_at: DateTimeUtc,
+    pub expires_at: DateTimeUtc,
+    pub remember: bool,
+}
+
+/// Joins are written out where they are made.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

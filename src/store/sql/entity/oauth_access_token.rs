@@ -1,0 +1,30 @@
+//! `oauth_access_tokens`: issued tokens. The one table of Dify's whose times carry a zone.
+
+use sea_orm::entity::prelude::*;
+
+use crate::store::sql::db_uuid::DbUuid;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "oauth_access_tokens")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DbUuid,
+    pub subject_email: String,
+    pub subject_issuer: Option<String>,
+    pub account_id: Option<DbUuid>,
+    pub client_id: String,
+    pub device_label: String,
+    pub prefix: String,
+    pub token_hash: Option<String>,
+    pub created_at: DateTimeUtc,
+    pub last_used_at: Option<DateTimeUtc>,
+    pub expires_at: DateTimeUtc,
+    pub revoked_at: Option<DateTimeUtc>,
+}
+
+/// Joins are written out where they are made.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,20 @@
+//! `openapi_spent_refresh_tokens`: hashes of refresh tokens that were used.
+
+use sea_orm::entity::prelude::*;
+
+use crate::store::sql::db_uuid::DbUuid;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "openapi_spent_refresh_tokens")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub refresh_hash: String,
+    pub session_id: DbUuid,
+}
+
+/// Joins are written out where they are made.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,26 @@
+//! `tenants`: workspaces. Times are UTC without a zone.
+
+use sea_orm::entity::prelude::*;
+
+use crate::store::sql::db_uuid::DbUuid;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenants")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DbUuid,
+    pub name: String,
+    pub encrypt_public_key: Option<String>,
+    pub plan: String,
+    pub status: String,
+    pub created_at: DateTime,
+    pub updated_at: DateTime,
+    pub custom_config: Option<String>,
+}
+
+/// Joins are written out where they are made.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,154 @@
+//! Database errors, turned into the product's error in this one place.
+
+use std::fmt;
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
+
+use crate::domain::Error;
+
+/// What the log learns of a database error.
+///
+/// The driver's own texts quote values, some of them secret (`Duplicate entry '…' for key 'token_hash'`), so that of a
+/// failed statement only its code and the constraint are told.
+pub struct SqlFault(DbErr);
+
+impl fmt::Display for SqlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match driver_error(&self.0) {
+            Some(sqlx::Error::Database(error)) => {
+                write!(f, "the database refused a statement ({:?}", error.kind())?;
+                if let Some(code) = error.code() {
+                    write!(f, ", code {code}")?;
+                }
+                if let Some(constraint) = error.constraint() {
+                    write!(f, ", constraint {constraint}")?;
+                }
+                f.write_str(")")?;
+                // What is wrong with a statement or a schema is told in words that quote names only.
+                if error.kind() == sqlx::error::ErrorKind::Other { write!(f, ": {}", error.message()) } else { Ok(()) }
+            }
+            // SeaORM quotes the whole connection string here, password and all.
+            None if is_unusable_url(&self.0) => f.write_str("the connection string is none of a database known here"),
+            _ => fmt::Display::fmt(&self.0, f),
+        }
+    }
+}
+
+impl fmt::Debug for SqlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for SqlFault {}
+
+/// A statement or a transaction took longer than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not answer in time")]
+pub struct TimedOut;
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if is_outage(&error) { Self::unavailable(SqlFault(error)) } else { Self::internal(SqlFault(error)) }
+    }
+}
+
+/// What ends a transaction early: the database, or our own judgement.
+pub(super) enum Failure {
+    /// The database.
+    Database(DbErr),
+    /// Our own judgement.
+    Refused(Error),
+}
+
+impl Failure {
+    /// Whether the same transaction may well succeed now: another one won a race for the same row.
+    pub(super) fn lost_a_race(&self) -> bool {
+        match self {
+            Self::Database(error) => is_unique_violation(error) || is_deadlock(error),
+            Self::Refused(_) => false,
+        }
+    }
+}
+
+impl From<DbErr> for Failure {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) => error.into(),
+            Failure::Refused(error) => error,
+        }
+    }
+}
+
+/// Whether a unique constraint refused the statement.
+pub(super) fn is_unique_violation(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether no driver takes the connection string.
+fn is_unusable_url(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(RuntimeErr::Internal(_)))
+}
+
+fn code(error: &DbErr) -> Option<String> {
+    match driver_error(error)? {
+        sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
+        _ => None,
+    }
+}
+
+/// SQLSTATE of a deadlock or a serialization failure, on PostgreSQL and MySQL alike.
+fn is_deadlock(error: &DbErr) -> bool {
+    matches!(code(error).as_deref(), Some("40P01" | "40001"))
+}
+
+/// Whether the database is away, full or slow, rather than our statement wrong.
+fn is_outage(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(_) if is_unusable_url(error) => false,
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        _ => match driver_error(error) {
+            Some(
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+            ) => true,
+            Some(sqlx::Error::Database(database)) => database.code().is_some_and(|code| {
+                // SQLite: busy, locked and their extended forms; PostgreSQL: connection, resources, operator, lock
+                // timeout; MySQL reports most of its own as HY000 with a number, which is an outage only for these.
+                matches!(&*code, "5" | "6" | "261" | "517" | "262" | "55P03" | "57014" | "40P01" | "40001")
+                    || ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+                    || mysql_number(database.as_ref()).is_some_and(|number| matches!(number, 1040 | 1205 | 1290 | 3024))
+            }),
+            _ => false,
+        },
+    }
+}
+
+fn mysql_number(error: &dyn sqlx::error::DatabaseError) -> Option<u16> {
+    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(sqlx::mysql::MySqlDatabaseError::number)
+}

@@ -1,0 +1,81 @@
+//! Runs the schema's changes. The lists themselves are the crate `dify-openapi-migrations`.
+
+use dify_openapi_migrations::{BesideDify, MigrationStatus, MigratorTrait, Standalone};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+use super::Sql;
+use crate::domain::Result;
+
+/// Names the lock that lets one migrator run at a time on PostgreSQL: the first eight letters of `openapi_migrations`.
+const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"openapi_");
+
+impl Sql {
+    /// Applies what is pending. Beside Dify that concerns tables named `openapi_…` only.
+    pub async fn migrate_up(&self, beside_dify: bool) -> Result<()> {
+        // Looked up before anything is locked: a start with nothing to do costs two reads.
+        if !self.has_pending_migrations(beside_dify).await? {
+            return Ok(());
+        }
+        let done = if beside_dify { self.up::<BesideDify>().await } else { self.up::<Standalone>().await };
+        Ok(done?)
+    }
+
+    /// Takes back the last `steps` changes, or all.
+    pub async fn migrate_down(&self, beside_dify: bool, steps: Option<u32>) -> Result<()> {
+        let done =
+            if beside_dify { self.down::<BesideDify>(steps).await } else { self.down::<Standalone>(steps).await };
+        Ok(done?)
+    }
+
+    /// Every change with whether it is applied, in order.
+    pub async fn migration_status(&self, beside_dify: bool) -> Result<Vec<(String, bool)>> {
+        Ok(if beside_dify { self.status::<BesideDify>().await? } else { self.status::<Standalone>().await? })
+    }
+
+    /// The changes that are not applied yet, in order.
+    pub async fn pending_migrations(&self, beside_dify: bool) -> Result<Vec<String>> {
+        let status = self.migration_status(beside_dify).await?;
+        Ok(status.into_iter().filter(|(_, applied)| !applied).map(|(name, _)| name).collect())
+    }
+
+    /// Whether any change is not applied yet. Reads only: two small statements.
+    pub async fn has_pending_migrations(&self, beside_dify: bool) -> Result<bool> {
+        Ok(self.migration_status(beside_dify).await?.iter().any(|(_, applied)| !applied))
+    }
+
+    /// All or nothing where the database can change schemas in a transaction; MySQL cannot.
+    async fn up<M: MigratorTrait>(&self) -> Result<(), DbErr> {
+        if self.backend == DbBackend::MySql {
+            return M::up(&self.db, None).await;
+        }
+        let transaction = self.begin().await?;
+        self.lock_schema(&transaction).await?;
+        M::up(&transaction, None).await?;
+        transaction.commit().await
+    }
+
+    async fn down<M: MigratorTrait>(&self, steps: Option<u32>) -> Result<(), DbErr> {
+        if self.backend == DbBackend::MySql {
+            return M::down(&self.db, steps).await;
+        }
+        let transaction = self.begin().await?;
+        self.lock_schema(&transaction).await?;
+        M::down(&transaction, steps).await?;
+        transaction.commit().await
+    }
+
+    /// Keeps a second migrator waiting. On SQLite the transaction has the write lock already.
+    async fn lock_schema(&self, transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
+        if self.backend == DbBackend::Postgres {
+            // A change may take longer than a request's statement, and so may the wait for another migrator.
+            transaction.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+            transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+        }
+        Ok(())
+    }
+
+    async fn status<M: MigratorTrait>(&self) -> Result<Vec<(String, bool)>, DbErr> {
+        let all = M::get_migration_with_status_read_only(&self.db).await?;
+        Ok(all.iter().map(|one| (one.name().to_owned(), one.status() == MigrationStatus::Applied)).collect())
+    }
+}

@@ -1,0 +1,163 @@
+//! The mint: one live row for each device of a subject (contract sections 3 and 6).
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryFilter, Value,
+    sea_query::{Expr, Query},
+};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::{
+    DbUuid, Sql,
+    entity::{account, oauth_access_token as token, session},
+    error::Failure,
+    instant, limited,
+};
+use crate::domain::{
+    Code, Error, Result,
+    id::{AccountId, TokenId},
+    secret::TokenHash,
+    session::{Minted, NewSession},
+};
+
+impl Sql {
+    /// Writes a new token: rotates the live row of the same device in place, or inserts one.
+    ///
+    /// One transaction, tried once more when another mint for the same device came first. Fails with `access_denied`
+    /// when the account is no longer active.
+    pub async fn mint(&self, new: &NewSession) -> Result<Minted> {
+        limited(async {
+            match self.try_mint(new).await {
+                Err(failure) if failure.lost_a_race() => self.try_mint(new).await,
+                done => done,
+            }
+        })
+        .await
+    }
+
+    async fn try_mint(&self, new: &NewSession) -> Result<Minted, Failure> {
+        let transaction = self.begin().await?;
+        if let Some(id) = new.subject.account_id() {
+            self.lock_active_account(&transaction, id).await?;
+        }
+        let (id, rotated) = match self.lock_live_row(&transaction, new).await? {
+            Some((id, hash)) => {
+                self.rotate(&transaction, id, new).await?;
+                (id, hash)
+            }
+            None => (self.insert(&transaction, new).await?, None),
+        };
+        self.describe(&transaction, id, new).await?;
+        transaction.commit().await?;
+        Ok(Minted { token_id: TokenId(id.uuid()), rotated })
+    }
+
+    /// Locks the account's row, so that mints for it, and whoever disables it, come one after the other. This is also
+    /// what keeps the live row unique on MySQL, which has no index for that.
+    async fn lock_active_account(&self, transaction: &DatabaseTransaction, id: AccountId) -> Result<(), Failure> {
+        let select = Query::select()
+            .column(account::Column::Status)
+            .from(account::Entity)
+            .and_where(account::Column::Id.eq(self.id(id.0)))
+            .lock(self.row_lock())
+            .take();
+        match transaction.query_one(&select).await? {
+            Some(row) if row.try_get_by::<String, _>("status")? == "active" => Ok(()),
+            _ => Err(Error::new(Code::AccessDenied, "This account is not active.").into()),
+        }
+    }
+
+    async fn lock_live_row(
+        &self,
+        transaction: &DatabaseTransaction,
+        new: &NewSession,
+    ) -> Result<Option<(DbUuid, Option<TokenHash>)>, DbErr> {
+        let select = Query::select()
+            .columns([token::Column::Id, token::Column::TokenHash])
+            .from(token::Entity)
+            .and_where(token::Column::SubjectEmail.eq(new.subject.email()))
+            .and_where(token::Column::SubjectIssuer.eq(new.subject.stored_issuer()))
+            .and_where(token::Column::ClientId.eq(new.client_id.as_str()))
+            .and_where(token::Column::DeviceLabel.eq(new.device_label.as_str()))
+            .and_where(token::Column::RevokedAt.is_null())
+            .order_by(token::Column::Id, Order::Asc)
+            .limit(1)
+            .lock(self.row_lock())
+            .take();
+        let Some(row) = transaction.query_one(&select).await? else { return Ok(None) };
+        let hash = row.try_get_by::<Option<String>, _>("token_hash")?.map(TokenHash::from_stored);
+        Ok(Some((row.try_get_by("id")?, hash)))
+    }
+
+    async fn rotate(&self, transaction: &DatabaseTransaction, id: DbUuid, new: &NewSession) -> Result<(), DbErr> {
+        let account_id = new.subject.account_id().map(|id| self.id(id.0));
+        let done = token::Entity::update_many()
+            .col_expr(token::Column::TokenHash, Expr::value(new.hash.expose()))
+            .col_expr(token::Column::AccountId, Expr::value(account_id))
+            .col_expr(token::Column::Prefix, Expr::value(new.subject.subject_type().token_prefix()))
+            .col_expr(token::Column::CreatedAt, Expr::value(instant(new.created_at)))
+            .col_expr(token::Column::ExpiresAt, Expr::value(instant(new.expires_at)))
+            .col_expr(token::Column::LastUsedAt, Expr::value(Value::ChronoDateTimeUtc(None)))
+            .filter(token::Column::Id.eq(id))
+            .filter(token::Column::RevokedAt.is_null())
+            .exec(transaction)
+            .await?;
+        if done.rows_affected == 1 { Ok(()) } else { Err(DbErr::RecordNotUpdated) }
+    }
+
+    async fn insert(&self, transaction: &DatabaseTransaction, new: &NewSession) -> Result<DbUuid, DbErr> {
+        let id = self.id(time_ordered_id(new.created_at));
+        let row = token::ActiveModel {
+            id: Set(id),
+            subject_email: Set(new.subject.email().to_owned()),
+            subject_issuer: Set(Some(new.subject.stored_issuer().to_owned())),
+            account_id: Set(new.subject.account_id().map(|id| self.id(id.0))),
+            client_id: Set(new.client_id.clone()),
+            device_label: Set(new.device_label.clone()),
+            prefix: Set(new.subject.subject_type().token_prefix().to_owned()),
+            token_hash: Set(Some(new.hash.expose().to_owned())),
+            created_at: Set(instant(new.created_at)),
+            last_used_at: Set(None),
+            expires_at: Set(instant(new.expires_at)),
+            revoked_at: Set(None),
+        };
+        token::Entity::insert(row).exec_without_returning(transaction).await?;
+        Ok(id)
+    }
+
+    /// Writes what the session is listed with. The time of issue is copied from the row itself, so that the two are
+    /// equal however coarse the columns are.
+    async fn describe(&self, transaction: &DatabaseTransaction, id: DbUuid, new: &NewSession) -> Result<(), Failure> {
+        session::Entity::delete_many().filter(session::Column::TokenId.eq(id)).exec(transaction).await?;
+        let facts = Query::select()
+            .column(token::Column::Id)
+            .expr(Expr::value(new.display_prefix.as_str()))
+            .expr(Expr::value(new.created_ip.as_str()))
+            .expr(Expr::value(new.user_agent.clone()))
+            .column(token::Column::CreatedAt)
+            .from(token::Entity)
+            .and_where(token::Column::Id.eq(id))
+            .take();
+        let insert = Query::insert()
+            .into_table(session::Entity)
+            .columns([
+                session::Column::TokenId,
+                session::Column::Prefix,
+                session::Column::CreatedIp,
+                session::Column::UserAgent,
+                session::Column::CreatedAt,
+            ])
+            .select_from(facts)
+            .map_err(Error::internal)?
+            .take();
+        transaction.execute(&insert).await?;
+        Ok(())
+    }
+}
+
+/// A version 7 UUID of this moment, as Dify gives its tokens; the rest of it is random, and no secret.
+fn time_ordered_id(at: DateTime<Utc>) -> Uuid {
+    let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
+}

@@ -1,0 +1,127 @@
+//! Revocation of sessions: who gets the old hash is who revoked.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryFilter, QueryResult, Value,
+    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+};
+
+use super::{
+    CHUNK, DbUuid, Sql, entity::oauth_access_token as token, error::Failure, instant, limited,
+    sessions::of_account_with_email,
+};
+use crate::domain::{
+    Result,
+    id::{AccountId, TokenId},
+    secret::TokenHash,
+    session::{RevokeSelection, Revoked},
+    subject::Subject,
+};
+
+/// A row that was revoked, and whose it was.
+type Ended = (Revoked, Option<AccountId>);
+
+impl Sql {
+    /// Revokes one of the subject's sessions; `None` when it is not the subject's, or over. Of many concurrent callers
+    /// exactly one gets the hash.
+    pub async fn revoke_session(&self, subject: &Subject, id: TokenId, now: DateTime<Utc>) -> Result<Option<Revoked>> {
+        let condition = token::Column::Id.eq(self.id(id.0)).and(self.owned_by(subject));
+        Ok(self.revoke_where(condition, now).await?.pop().map(|(revoked, _)| revoked))
+    }
+
+    /// Revokes all of the subject's sessions but one.
+    pub async fn revoke_all_sessions(
+        &self,
+        subject: &Subject,
+        except: Option<TokenId>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Revoked>> {
+        let mut condition = self.owned_by(subject);
+        if let Some(id) = except {
+            condition = condition.and(token::Column::Id.ne(self.id(id.0)));
+        }
+        Ok(only_rows(self.revoke_where(condition, now).await?))
+    }
+
+    /// Revokes the session of a token that presents itself (RFC 7009), and says whose it was.
+    pub async fn revoke_by_hash(
+        &self,
+        hash: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Revoked, Option<AccountId>)>> {
+        Ok(self.revoke_where(token::Column::TokenHash.eq(hash.expose()), now).await?.pop())
+    }
+
+    /// Revokes what an operator selected.
+    pub async fn revoke_selected(&self, selection: &RevokeSelection, now: DateTime<Utc>) -> Result<Vec<Revoked>> {
+        let condition = match selection {
+            RevokeSelection::Id(id) => token::Column::Id.eq(self.id(id.0)),
+            RevokeSelection::Account(email) => of_account_with_email(email),
+            RevokeSelection::Client(client) => token::Column::ClientId.eq(client.as_str()),
+            RevokeSelection::Since(since) => token::Column::CreatedAt.gte(instant(*since)),
+        };
+        Ok(only_rows(self.revoke_where(condition, now).await?))
+    }
+
+    async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Ended>> {
+        let attempt = async || {
+            let transaction = self.begin().await?;
+            let ended = self.revoke_within(&transaction, condition.clone(), now).await?;
+            transaction.commit().await?;
+            Ok::<_, Failure>(ended)
+        };
+        limited(async {
+            match attempt().await {
+                Err(failure) if failure.lost_a_race() => attempt().await,
+                done => done,
+            }
+        })
+        .await
+    }
+
+    /// Revokes live rows within a transaction: locks them in one order, then ends them and checks that it did.
+    ///
+    /// The hash is read before it is erased, because no database hands out the old value of an update.
+    pub(super) async fn revoke_within(
+        &self,
+        transaction: &DatabaseTransaction,
+        condition: SimpleExpr,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Ended>, DbErr> {
+        let live = Query::select()
+            .columns([token::Column::Id, token::Column::TokenHash, token::Column::AccountId])
+            .from(token::Entity)
+            .and_where(condition)
+            .and_where(token::Column::RevokedAt.is_null())
+            .and_where(token::Column::TokenHash.is_not_null())
+            .order_by(token::Column::Id, Order::Asc)
+            .lock(self.row_lock())
+            .take();
+        let ended: Vec<Ended> = transaction.query_all(&live).await?.iter().map(read_ended).collect::<Result<_, _>>()?;
+        for chunk in ended.chunks(CHUNK) {
+            let done = token::Entity::update_many()
+                .col_expr(token::Column::RevokedAt, Expr::value(instant(now)))
+                .col_expr(token::Column::TokenHash, Expr::value(Value::String(None)))
+                .filter(token::Column::Id.is_in(chunk.iter().map(|(revoked, _)| self.id(revoked.token_id.0))))
+                .filter(token::Column::RevokedAt.is_null())
+                .exec(transaction)
+                .await?;
+            if done.rows_affected != chunk.len() as u64 {
+                return Err(DbErr::RecordNotUpdated);
+            }
+        }
+        Ok(ended)
+    }
+}
+
+pub(super) fn only_rows(ended: Vec<Ended>) -> Vec<Revoked> {
+    ended.into_iter().map(|(revoked, _)| revoked).collect()
+}
+
+fn read_ended(row: &QueryResult) -> Result<Ended, DbErr> {
+    let revoked = Revoked {
+        token_id: TokenId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
+        hash: TokenHash::from_stored(row.try_get_by::<String, _>("token_hash")?),
+    };
+    Ok((revoked, row.try_get_by::<Option<DbUuid>, _>("account_id")?.map(|id| AccountId(id.uuid()))))
+}

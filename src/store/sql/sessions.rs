@@ -1,0 +1,148 @@
+//! Lists of sessions: the subject's own, and every one for an operator.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, DbErr, Order, QueryResult,
+    sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement, SimpleExpr},
+};
+
+use super::{
+    DbUuid, Sql,
+    entity::{account, oauth_access_token as token, session},
+    identity::has_email,
+    instant,
+};
+use crate::domain::{
+    Result,
+    id::TokenId,
+    page::{Page, PageRequest},
+    session::Session,
+    subject::Subject,
+};
+
+impl Sql {
+    /// A page of the subject's live sessions, newest first, and whether its account is active (an external subject has
+    /// none, so `true`). Two statements at most.
+    pub async fn list_sessions(
+        &self,
+        subject: &Subject,
+        page: PageRequest,
+        now: DateTime<Utc>,
+    ) -> Result<(bool, Page<Session>)> {
+        let listed = self.owned_by(subject).and(listed(now));
+        let count = Query::select()
+            .expr(Expr::col((token::Entity, token::Column::Id)).count())
+            .from(token::Entity)
+            .and_where(listed.clone())
+            .take();
+        let mut summary = Query::select();
+        summary.expr_as(SimpleExpr::SubQuery(None, Box::new(count.into())), "total");
+        if let Some(id) = subject.account_id() {
+            summary
+                .column(account::Column::Status)
+                .from(account::Entity)
+                .and_where(account::Column::Id.eq(self.id(id.0)));
+        }
+        let empty = |active| (active, Page { request: page, total: 0, data: Vec::new() });
+        let Some(row) = self.row(&summary).await? else { return Ok(empty(false)) };
+        let active = subject.account_id().is_none() || row.try_get_by::<String, _>("status")? == "active";
+        let total = u64::try_from(row.try_get_by::<i64, _>("total")?).unwrap_or(0);
+        if !active || total == 0 {
+            return Ok(empty(active));
+        }
+        let mut data = Vec::new();
+        if page.offset() < total {
+            let mut select = select_sessions();
+            select.and_where(listed).limit(u64::from(page.limit)).offset(page.offset());
+            data = self.rows(&select).await?.iter().map(read_session).collect::<Result<_, _>>()?;
+        }
+        Ok((active, Page { request: page, total, data }))
+    }
+
+    /// Live sessions with their subjects' email addresses, newest first, of one account or client when named.
+    pub async fn list_all_sessions(
+        &self,
+        account_email: Option<&str>,
+        client: Option<&str>,
+        limit: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(String, Session)>> {
+        let mut select = select_sessions();
+        select.column((token::Entity, token::Column::SubjectEmail)).and_where(listed(now)).limit(limit);
+        if let Some(email) = account_email {
+            select.and_where(of_account_with_email(email));
+        }
+        if let Some(client) = client {
+            select.and_where(token::Column::ClientId.eq(client));
+        }
+        let rows = self.rows(&select).await?;
+        let read = |row: &QueryResult| Ok((row.try_get_by("subject_email")?, read_session(row)?));
+        Ok(rows.iter().map(read).collect::<Result<_, DbErr>>()?)
+    }
+
+    /// That a row belongs to a subject (contract section 6): the same account, or no account, email and issuer the same.
+    pub(super) fn owned_by(&self, subject: &Subject) -> SimpleExpr {
+        match subject {
+            Subject::Account { id, .. } => token::Column::AccountId.eq(self.id(id.0)),
+            Subject::ExternalSso { email, issuer } => token::Column::AccountId
+                .is_null()
+                .and(token::Column::SubjectEmail.eq(email.as_str()))
+                .and(token::Column::SubjectIssuer.eq(issuer.as_str())),
+        }
+    }
+}
+
+/// That a row belongs to the account with this email address.
+pub(super) fn of_account_with_email(email: &str) -> SimpleExpr {
+    let accounts = Query::select()
+        .column((account::Entity, account::Column::Id))
+        .from(account::Entity)
+        .and_where(has_email(email))
+        .take();
+    token::Column::AccountId.in_subquery(accounts)
+}
+
+/// That a row is a session at all: not revoked, not over.
+fn listed(now: DateTime<Utc>) -> SimpleExpr {
+    token::Column::RevokedAt
+        .is_null()
+        .and(token::Column::ExpiresAt.gt(instant(now)))
+        .and(token::Column::TokenHash.is_not_null())
+}
+
+fn select_sessions() -> SelectStatement {
+    let column = |column| (token::Entity, column);
+    // A row that Dify has rotated since we wrote ours has another time of issue, and our prefix is no longer its.
+    let same_token = Expr::col((session::Entity, session::Column::TokenId))
+        .equals(column(token::Column::Id))
+        .and(Expr::col((session::Entity, session::Column::CreatedAt)).equals(column(token::Column::CreatedAt)));
+    Query::select()
+        .columns([
+            column(token::Column::Id),
+            column(token::Column::Prefix),
+            column(token::Column::ClientId),
+            column(token::Column::DeviceLabel),
+            column(token::Column::CreatedAt),
+            column(token::Column::LastUsedAt),
+            column(token::Column::ExpiresAt),
+        ])
+        .expr_as(Expr::col((session::Entity, session::Column::Prefix)), "display_prefix")
+        .from(token::Entity)
+        .join(JoinType::LeftJoin, session::Entity, same_token)
+        .order_by(column(token::Column::CreatedAt), Order::Desc)
+        .order_by(column(token::Column::Id), Order::Asc)
+        .take()
+}
+
+fn read_session(row: &QueryResult) -> Result<Session, DbErr> {
+    let display_prefix: Option<String> = row.try_get_by("display_prefix")?;
+    Ok(Session {
+        id: TokenId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
+        prefix: display_prefix.map_or_else(|| row.try_get_by("prefix"), Ok)?,
+        client_id: row.try_get_by("client_id")?,
+        device_label: row.try_get_by("device_label")?,
+        created_at: row.try_get_by("created_at")?,
+        last_used_at: row.try_get_by("last_used_at")?,
+        expires_at: row.try_get_by("expires_at")?,
+    })
+}

@@ -1,0 +1,124 @@
+//! Identity, and what an operator does to accounts and workspaces.
+
+use futures_util::future::join_all;
+
+use super::*;
+use crate::domain::{Code, id::WorkspaceId};
+
+conformance!(
+    a_view_holds_the_workspaces_oldest_first,
+    a_login_is_found_in_any_case_of_its_email_address,
+    a_second_account_with_the_same_email_address_is_refused,
+    switching_leaves_exactly_one_current_workspace,
+    a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to,
+    members_are_added_once_and_with_a_known_role,
+    a_ban_ends_tokens_and_browser_sessions,
+    unknown_email_addresses_are_told,
+);
+
+async fn a_view_holds_the_workspaces_oldest_first(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    let alone = sql.find_account_view(alice).await.unwrap().unwrap();
+    assert!(alone.memberships.is_empty() && alone.default_workspace().is_none());
+    assert!(alone.account.is_active() && !alone.account.has_password);
+    assert_eq!(alone.account.created_at, start());
+    let newer = sql.create_workspace("Newer", "alice@example.com", later(5)).await.unwrap();
+    let older = sql.create_workspace("Older", "alice@example.com", later(1)).await.unwrap();
+    let view = sql.find_account_view(alice).await.unwrap().unwrap();
+    let names: Vec<_> = view.memberships.iter().map(|one| (one.workspace_id, one.name.as_str(), one.current)).collect();
+    assert_eq!(names, [(older, "Older", false), (newer, "Newer", true)]);
+    let first = &view.memberships[0];
+    assert_eq!((first.role.as_str(), first.status.as_str(), first.plan.as_str()), ("owner", "normal", "basic"));
+    assert_eq!(first.created_at, later(1));
+    assert!(sql.find_account_view(AccountId(Uuid::new_v4())).await.unwrap().is_none());
+}
+
+async fn a_login_is_found_in_any_case_of_its_email_address(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let hash = Secret::new("$argon2id$…");
+    let id = sql.create_account("Alice@Example.com", "Alice", Some(&hash), start()).await.unwrap();
+    let login = sql.find_login("aLICE@example.COM").await.unwrap().unwrap();
+    assert_eq!((login.account.id, login.account.has_password), (id, true));
+    assert!(login.password.unwrap().matches(hash.expose()) && login.salt.is_none());
+    assert!(sql.find_login("alice@example.co").await.unwrap().is_none());
+    sql.set_password("alice@example.com", &Secret::new("other"), later(1)).await.unwrap();
+    sql.record_login(id, "192.0.2.9", later(2)).await.unwrap();
+    let login = sql.find_login("alice@example.com").await.unwrap().unwrap();
+    assert!(login.password.unwrap().matches("other"));
+    assert_eq!(count(&sql, "accounts WHERE last_login_ip = '192.0.2.9'").await, 1);
+}
+
+async fn a_second_account_with_the_same_email_address_is_refused(sql: Sql) {
+    with_account(&sql).await;
+    let refused = sql.create_account("ALICE@example.com", "Other", None, start()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidParam);
+    assert_eq!(refused.message(), "An account with this email address exists already.");
+    assert_eq!(sql.list_accounts().await.unwrap().len(), 1);
+}
+
+async fn switching_leaves_exactly_one_current_workspace(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    let mut workspaces = Vec::new();
+    for number in 0..3 {
+        let name = format!("Workspace {number}");
+        workspaces.push(sql.create_workspace(&name, "alice@example.com", later(number)).await.unwrap());
+    }
+    for round in 0..50 {
+        let all = workspaces.iter().map(|id| sql.switch_workspace(alice, *id, later(round)));
+        assert!(join_all(all).await.into_iter().all(|switched| switched.unwrap()));
+        let view = sql.find_account_view(alice).await.unwrap().unwrap();
+        assert_eq!(view.memberships.iter().filter(|one| one.current).count(), 1);
+    }
+    assert!(sql.switch_workspace(alice, workspaces[1], later(60)).await.unwrap());
+    let view = sql.find_account_view(alice).await.unwrap().unwrap();
+    assert_eq!(view.default_workspace().unwrap().workspace_id, workspaces[1]);
+}
+
+async fn a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    account(&sql, "bob@example.com").await;
+    let own = sql.create_workspace("Own", "alice@example.com", start()).await.unwrap();
+    let of_bob = sql.create_workspace("Bob's", "bob@example.com", start()).await.unwrap();
+    for id in [of_bob, WorkspaceId(Uuid::new_v4())] {
+        assert!(!sql.switch_workspace(alice, id, later(1)).await.unwrap());
+    }
+    execute(&sql, "UPDATE tenants SET status = 'archive'").await;
+    assert!(!sql.switch_workspace(alice, own, later(1)).await.unwrap());
+}
+
+async fn members_are_added_once_and_with_a_known_role(sql: Sql) {
+    with_account(&sql).await;
+    let bob = account_id(&account(&sql, "bob@example.com").await);
+    let id = sql.create_workspace("Shared", "alice@example.com", start()).await.unwrap();
+    let add = async |id, role| sql.add_member(id, "bob@example.com", role, start()).await.map_err(|error| error.code());
+    assert_eq!(add(id, "king").await, Err(Code::InvalidParam));
+    assert_eq!(add(WorkspaceId(Uuid::new_v4()), "editor").await, Err(Code::NotFound));
+    assert_eq!(add(id, "editor").await, Ok(()));
+    assert_eq!(add(id, "normal").await, Err(Code::InvalidParam));
+    let view = sql.find_account_view(bob).await.unwrap().unwrap();
+    assert_eq!((view.memberships[0].role.as_str(), view.memberships[0].current), ("editor", true));
+    let listed = sql.list_workspaces().await.unwrap();
+    assert_eq!((listed.len(), listed[0].id, listed[0].members), (1, id, 2));
+}
+
+async fn a_ban_ends_tokens_and_browser_sessions(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let new = new_session(&alice, "laptop", start());
+    sql.mint(&new).await.unwrap();
+    let browser = super::browser_sessions::sign_in(&sql, account_id(&alice)).await;
+    let revoked = sql.set_account_status("Alice@example.com", "banned", later(1)).await.unwrap();
+    assert!(revoked.len() == 1 && revoked[0].hash == new.hash);
+    assert!(sql.find_browser_session(browser.id, browser.account_id, later(1)).await.unwrap().is_none());
+    assert!(!sql.find_account_view(account_id(&alice)).await.unwrap().unwrap().account.is_active());
+    assert!(sql.set_account_status("alice@example.com", "active", later(2)).await.unwrap().is_empty());
+    assert!(sql.set_account_status("alice@example.com", "sleepy", later(2)).await.is_err());
+}
+
+async fn unknown_email_addresses_are_told(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let status = sql.set_account_status("nobody@example.com", "banned", start()).await.unwrap_err();
+    let password = sql.set_password("nobody@example.com", &Secret::new("x"), start()).await.unwrap_err();
+    let owner = sql.create_workspace("W", "nobody@example.com", start()).await.unwrap_err();
+    assert!([status, password, owner].iter().all(|error| error.code() == Code::NotFound));
+    assert_eq!(count(&sql, "tenants").await, 0);
+}

@@ -1,0 +1,104 @@
+//! Browser sessions and their single-use refresh tokens.
+
+use futures_util::future::join_all;
+
+use super::*;
+use crate::domain::{
+    browser_session::{NewBrowserSession, Refresh},
+    id::BrowserSessionId,
+    secret::RefreshHash,
+};
+
+conformance!(
+    a_browser_session_is_found_while_it_lasts,
+    a_refresh_token_works_once,
+    using_any_spent_refresh_token_ends_the_session,
+    of_many_concurrent_refreshes_one_wins_and_the_family_ends,
+    a_new_password_and_logout_end_browser_sessions,
+);
+
+fn hash() -> RefreshHash {
+    RefreshHash::of_token(&Uuid::new_v4().to_string())
+}
+
+pub(super) async fn sign_in(sql: &Sql, account_id: AccountId) -> NewBrowserSession {
+    let new = NewBrowserSession {
+        id: BrowserSessionId(Uuid::new_v4()),
+        account_id,
+        refresh_hash: hash(),
+        remember: true,
+        created_at: start(),
+        expires_at: later(100),
+    };
+    sql.create_browser_session(&new).await.unwrap();
+    new
+}
+
+async fn a_browser_session_is_found_while_it_lasts(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    let bob = account_id(&account(&sql, "bob@example.com").await);
+    let session = sign_in(&sql, alice).await;
+    let found = sql.find_browser_session(session.id, alice, later(99)).await.unwrap().unwrap();
+    assert_eq!(found.email, "alice@example.com");
+    assert!(sql.find_browser_session(session.id, bob, later(99)).await.unwrap().is_none());
+    assert!(sql.find_browser_session(session.id, alice, later(100)).await.unwrap().is_none());
+    assert_eq!(
+        sql.rotate_refresh(&session.refresh_hash, &hash(), later(100), later(200)).await.unwrap(),
+        Refresh::Unknown
+    );
+    assert_eq!(sql.delete_ended_browser_sessions(later(101)).await.unwrap(), 1);
+}
+
+async fn a_refresh_token_works_once(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    let session = sign_in(&sql, alice).await;
+    let next = hash();
+    let refreshed = sql.rotate_refresh(&session.refresh_hash, &next, later(1), later(200)).await.unwrap();
+    assert_eq!(refreshed, Refresh::Rotated { session_id: session.id, account_id: alice, remember: true });
+    assert!(sql.find_browser_session(session.id, alice, later(150)).await.unwrap().is_some());
+    assert_eq!(sql.rotate_refresh(&hash(), &hash(), later(2), later(200)).await.unwrap(), Refresh::Unknown);
+    assert!(matches!(sql.rotate_refresh(&next, &hash(), later(2), later(200)).await.unwrap(), Refresh::Rotated { .. }));
+}
+
+async fn using_any_spent_refresh_token_ends_the_session(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    for age in 1..4 {
+        let session = sign_in(&sql, alice).await;
+        let mut latest = session.refresh_hash.clone();
+        for _ in 0..age {
+            let next = hash();
+            sql.rotate_refresh(&latest, &next, later(1), later(200)).await.unwrap();
+            latest = next;
+        }
+        let reused = sql.rotate_refresh(&session.refresh_hash, &hash(), later(2), later(200)).await.unwrap();
+        assert_eq!(reused, Refresh::Reused);
+        assert_eq!(sql.rotate_refresh(&latest, &hash(), later(3), later(200)).await.unwrap(), Refresh::Unknown);
+        assert!(sql.find_browser_session(session.id, alice, later(3)).await.unwrap().is_none());
+    }
+    assert_eq!(count(&sql, "openapi_spent_refresh_tokens").await, 0);
+}
+
+async fn of_many_concurrent_refreshes_one_wins_and_the_family_ends(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    for _ in 0..200 {
+        let session = sign_in(&sql, alice).await;
+        let nexts: Vec<_> = (0..4).map(|_| hash()).collect();
+        let all = nexts.iter().map(|next| sql.rotate_refresh(&session.refresh_hash, next, later(1), later(200)));
+        let done: Vec<_> = join_all(all).await.into_iter().map(|one| one.unwrap()).collect();
+        assert_eq!(done.iter().filter(|one| matches!(one, Refresh::Rotated { .. })).count(), 1, "{done:?}");
+        assert!(done.contains(&Refresh::Reused), "{done:?}");
+        assert!(sql.find_browser_session(session.id, alice, later(1)).await.unwrap().is_none());
+    }
+}
+
+async fn a_new_password_and_logout_end_browser_sessions(sql: Sql) {
+    let alice = account_id(&with_account(&sql).await);
+    let (one, two) = (sign_in(&sql, alice).await, sign_in(&sql, alice).await);
+    assert!(sql.delete_browser_session(one.id).await.unwrap());
+    assert!(!sql.delete_browser_session(one.id).await.unwrap());
+    assert!(sql.find_browser_session(two.id, alice, later(1)).await.unwrap().is_some());
+    sql.set_password("alice@example.com", &Secret::new("new"), later(1)).await.unwrap();
+    assert!(sql.find_browser_session(two.id, alice, later(1)).await.unwrap().is_none());
+    sign_in(&sql, alice).await;
+    assert_eq!(sql.delete_browser_sessions_of(alice).await.unwrap(), 1);
+}

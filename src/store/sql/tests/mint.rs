@@ -1,0 +1,157 @@
+//! The mint and what undoes or confirms it.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+
+use super::*;
+use crate::domain::{Code, id::TokenId};
+
+conformance!(
+    a_mint_inserts_a_row_that_is_found_by_its_hash,
+    signing_in_again_from_the_same_device_rotates_in_place,
+    other_devices_clients_and_issuers_have_rows_of_their_own,
+    a_disabled_or_unknown_account_mints_nothing,
+    of_many_concurrent_mints_one_live_row_is_left,
+    of_many_concurrent_external_mints_one_live_row_is_left,
+    a_ban_racing_a_mint_leaves_no_live_token,
+    a_confirmed_mint_tells_its_facts_and_its_account,
+    a_mint_is_taken_back_only_while_it_has_our_hash,
+    a_row_ends_once,
+);
+
+async fn a_mint_inserts_a_row_that_is_found_by_its_hash(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let new = new_session(&alice, "laptop", start());
+    let minted = sql.mint(&new).await.unwrap();
+    assert_eq!(minted.rotated, None);
+    assert_eq!(minted.token_id.0.get_version_num(), 7);
+    let row = sql.find_token(&new.hash).await.unwrap().unwrap();
+    assert_eq!(row.token_id, minted.token_id);
+    assert_eq!(row.account_id, alice.account_id());
+    assert_eq!((row.prefix.as_str(), row.client_id.as_str()), ("dfoa_", "difyctl"));
+    assert_eq!(row.subject_issuer.as_deref(), Some("dify:account"));
+    assert_eq!(row.expires_at, new.expires_at);
+    assert!(sql.find_token(&token(SubjectType::Account).hash()).await.unwrap().is_none());
+}
+
+async fn signing_in_again_from_the_same_device_rotates_in_place(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let (first, second) = (new_session(&alice, "laptop", start()), new_session(&alice, "laptop", later(60)));
+    let before = sql.mint(&first).await.unwrap();
+    sql.touch_sessions(&[(before.token_id, later(30))]).await.unwrap();
+    let after = sql.mint(&second).await.unwrap();
+    assert_eq!(after.token_id, before.token_id);
+    assert_eq!(after.rotated, Some(first.hash.clone()));
+    assert!(sql.find_token(&first.hash).await.unwrap().is_none());
+    assert_eq!(sql.find_token(&second.hash).await.unwrap().unwrap().expires_at, second.expires_at);
+    let listed = &sql.list_all_sessions(None, None, 10, later(60)).await.unwrap()[0].1;
+    assert_eq!(listed.prefix, second.display_prefix);
+    assert_eq!((listed.created_at, listed.last_used_at), (second.created_at, None));
+    assert_eq!(count(&sql, "openapi_sessions").await, 1);
+}
+
+async fn other_devices_clients_and_issuers_have_rows_of_their_own(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let mut other_client = new_session(&alice, "laptop", start());
+    "other".clone_into(&mut other_client.client_id);
+    let sessions = [
+        new_session(&alice, "laptop", start()),
+        new_session(&alice, "desktop", start()),
+        other_client,
+        new_session(&external("alice@example.com", "https://idp.example"), "laptop", start()),
+        new_session(&external("alice@example.com", "https://other.example"), "laptop", start()),
+    ];
+    let mut ids = HashSet::new();
+    for session in &sessions {
+        ids.insert(sql.mint(session).await.unwrap().token_id);
+    }
+    assert_eq!(ids.len(), sessions.len());
+    let external = sql.find_token(&sessions[3].hash).await.unwrap().unwrap();
+    assert_eq!((external.prefix.as_str(), external.account_id), ("dfoe_", None));
+}
+
+async fn a_disabled_or_unknown_account_mints_nothing(sql: Sql) {
+    let alice = with_account(&sql).await;
+    sql.set_account_status("alice@example.com", "banned", start()).await.unwrap();
+    let refused = sql.mint(&new_session(&alice, "laptop", start())).await.unwrap_err();
+    assert_eq!(refused.code(), Code::AccessDenied);
+    let nobody = Subject::Account { id: AccountId(Uuid::new_v4()), email: "nobody@example.com".to_owned() };
+    assert_eq!(sql.mint(&new_session(&nobody, "laptop", start())).await.unwrap_err().code(), Code::AccessDenied);
+    assert_eq!(count(&sql, "oauth_access_tokens").await, 0);
+}
+
+async fn one_live_row_is_left_of(sql: &Sql, subject: &Subject) {
+    for round in 0..8 {
+        let device = format!("device {round}");
+        let sessions: Vec<_> = (0..64).map(|_| new_session(subject, &device, later(round))).collect();
+        let minted = join_all(sessions.iter().map(|session| sql.mint(session))).await;
+        let minted: Vec<_> = minted.into_iter().map(|one| one.expect("every mint succeeds")).collect();
+        assert_eq!(minted.iter().map(|one| one.token_id).collect::<HashSet<_>>().len(), 1);
+        assert_eq!(minted.iter().filter(|one| one.rotated.is_none()).count(), 1);
+        let mut live = 0;
+        for session in &sessions {
+            live += usize::from(sql.find_token(&session.hash).await.unwrap().is_some());
+        }
+        assert_eq!(live, 1);
+        assert_eq!(count(sql, &format!("oauth_access_tokens WHERE device_label = '{device}'")).await, 1);
+    }
+}
+
+async fn of_many_concurrent_mints_one_live_row_is_left(sql: Sql) {
+    let alice = with_account(&sql).await;
+    one_live_row_is_left_of(&sql, &alice).await;
+}
+
+async fn of_many_concurrent_external_mints_one_live_row_is_left(sql: Sql) {
+    with_account(&sql).await;
+    one_live_row_is_left_of(&sql, &external("eve@idp.example", "https://idp.example")).await;
+}
+
+async fn a_ban_racing_a_mint_leaves_no_live_token(sql: Sql) {
+    let alice = with_account(&sql).await;
+    for round in 0..100 {
+        sql.set_account_status("alice@example.com", "active", later(round)).await.unwrap();
+        let session = new_session(&alice, "laptop", later(round));
+        let (minted, revoked) =
+            tokio::join!(sql.mint(&session), sql.set_account_status("alice@example.com", "banned", later(round)));
+        assert_eq!(minted.is_ok(), revoked.unwrap().len() == 1);
+        assert_eq!(count(&sql, "oauth_access_tokens WHERE revoked_at IS NULL").await, 0);
+    }
+}
+
+async fn a_confirmed_mint_tells_its_facts_and_its_account(sql: Sql) {
+    let alice = with_account(&sql).await;
+    sql.create_workspace("One", "alice@example.com", start()).await.unwrap();
+    let new = new_session(&alice, "laptop", start());
+    let id = sql.mint(&new).await.unwrap().token_id;
+    let (facts, view) = sql.confirm_minted(id, &new.hash, later(1)).await.unwrap().unwrap();
+    assert_eq!((facts.created_at, facts.expires_at), (new.created_at, new.expires_at));
+    assert_eq!((view.account.email.as_str(), view.memberships.len()), ("alice@example.com", 1));
+    assert!(sql.confirm_minted(id, &token(SubjectType::Account).hash(), later(1)).await.unwrap().is_none());
+    assert!(sql.confirm_minted(TokenId(Uuid::new_v4()), &new.hash, later(1)).await.unwrap().is_none());
+    assert!(sql.confirm_minted(id, &new.hash, new.expires_at).await.unwrap().is_none());
+    assert!(sql.end_token(id, later(2)).await.unwrap());
+    assert!(sql.confirm_minted(id, &new.hash, later(3)).await.unwrap().is_none());
+}
+
+async fn a_mint_is_taken_back_only_while_it_has_our_hash(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let (lost, next) = (new_session(&alice, "laptop", start()), new_session(&alice, "laptop", later(1)));
+    let id = sql.mint(&lost).await.unwrap().token_id;
+    sql.mint(&next).await.unwrap();
+    assert!(!sql.revoke_if_hash(id, &lost.hash, later(2)).await.unwrap());
+    assert!(sql.find_token(&next.hash).await.unwrap().is_some());
+    assert!(sql.revoke_if_hash(id, &next.hash, later(2)).await.unwrap());
+    assert!(sql.find_token(&next.hash).await.unwrap().is_none());
+}
+
+async fn a_row_ends_once(sql: Sql) {
+    let alice = with_account(&sql).await;
+    for round in 0..100 {
+        let id = sql.mint(&new_session(&alice, "laptop", later(round))).await.unwrap().token_id;
+        let ended = join_all((0..8).map(|_| sql.end_token(id, later(round)))).await;
+        assert_eq!(ended.into_iter().filter(|ended| *ended.as_ref().unwrap()).count(), 1);
+    }
+    assert_eq!(count(&sql, "oauth_access_tokens WHERE token_hash IS NOT NULL").await, 0);
+}

@@ -1,0 +1,163 @@
+//! Migrations: up and down, alone and beside Dify.
+
+use super::*;
+use crate::domain::Code;
+
+conformance!(
+    a_standalone_schema_goes_up_down_and_up_again,
+    beside_dify_only_our_own_tables_come_and_go,
+    two_migrators_at_once_are_one_after_the_other,
+    a_missing_table_of_difys_names_its_migration,
+    an_outage_and_a_conflict_are_told_without_values,
+);
+
+async fn tables(sql: &Sql) -> Vec<String> {
+    let query = if sql.backend == sea_orm::DbBackend::Sqlite {
+        "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1"
+    } else {
+        "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+    };
+    let rows = sql.db.query_all_raw(Statement::from_string(sql.backend, query)).await.unwrap();
+    rows.iter().map(|row| row.try_get_by("name").unwrap()).collect()
+}
+
+async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 7);
+    assert!(tables(&sql).await.is_empty(), "looking makes nothing");
+    sql.migrate_up(false).await.unwrap();
+    let made = tables(&sql).await;
+    assert_eq!(
+        made,
+        [
+            "accounts",
+            "oauth_access_tokens",
+            "openapi_browser_sessions",
+            "openapi_migrations",
+            "openapi_sessions",
+            "openapi_spent_refresh_tokens",
+            "tenant_account_joins",
+            "tenants"
+        ]
+    );
+    sql.migrate_down(false, Some(1)).await.unwrap();
+    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261121_000007_openapi_spent_refresh_tokens"]);
+    sql.migrate_down(false, None).await.unwrap();
+    assert_eq!(tables(&sql).await, ["openapi_migrations"]);
+    sql.migrate_up(false).await.unwrap();
+    sql.migrate_up(false).await.unwrap();
+    assert_eq!(tables(&sql).await, made);
+    assert!(!sql.has_pending_migrations(false).await.unwrap());
+    let alice = account(&sql, "alice@example.com").await;
+    sql.mint(&new_session(&alice, "laptop", start())).await.unwrap();
+}
+
+async fn beside_dify_only_our_own_tables_come_and_go(sql: Sql) {
+    assert!(!sql.is_dify_database().await.unwrap());
+    execute(&sql, "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)").await;
+    assert!(sql.is_dify_database().await.unwrap());
+    sql.migrate_up(true).await.unwrap();
+    let made = tables(&sql).await;
+    assert!(made.iter().all(|name| name == "alembic_version" || name.starts_with("openapi_")), "{made:?}");
+    sql.migrate_down(true, None).await.unwrap();
+    assert_eq!(tables(&sql).await, ["alembic_version", "openapi_migrations"]);
+    // Even told that it stands alone, it leaves Dify's tables where Dify keeps its own version.
+    sql.migrate_up(false).await.unwrap();
+    sql.migrate_down(false, None).await.unwrap();
+    assert!(tables(&sql).await.contains(&"accounts".to_owned()));
+}
+
+async fn two_migrators_at_once_are_one_after_the_other(sql: Sql) {
+    let (one, two) = tokio::join!(sql.migrate_up(false), sql.migrate_up(false));
+    one.unwrap();
+    two.unwrap();
+    assert!(!sql.has_pending_migrations(false).await.unwrap());
+}
+
+async fn a_missing_table_of_difys_names_its_migration(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    sql.check_dify_tables().await.unwrap();
+    execute(&sql, "DROP TABLE oauth_access_tokens").await;
+    let message = sql.check_dify_tables().await.unwrap_err().message().to_owned();
+    assert!(message.contains("oauth_access_tokens") && message.contains("d4a5e1f3c9b7"), "{message}");
+}
+
+async fn an_outage_and_a_conflict_are_told_without_values(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let new = new_session(&alice, "laptop", start());
+    sql.mint(&new).await.unwrap();
+    let mut same_hash = new_session(&alice, "desktop", start());
+    same_hash.hash = new.hash.clone();
+    let conflict = sql.mint(&same_hash).await.unwrap_err();
+    assert_eq!(conflict.code(), Code::InternalServerError);
+    let told = format!("{conflict:?}");
+    assert!(!told.contains(new.hash.expose()) && !told.contains("example.com"), "{told}");
+    sql.clone().close().await.unwrap();
+    assert_eq!(sql.ping().await.unwrap_err().code(), Code::ServiceUnavailable);
+    assert_eq!(sql.find_token(&new.hash).await.unwrap_err().code(), Code::ServiceUnavailable);
+}
+
+#[tokio::test]
+async fn look_ups_of_the_hot_path_use_indexes() {
+    let sql = open("sqlite::memory:".to_owned()).await;
+    with_account(&sql).await;
+    let login = sea_orm::sea_query::Query::select()
+        .column(super::super::entity::account::Column::Name)
+        .from(super::super::entity::account::Entity)
+        .and_where(super::super::identity::has_email("alice@example.com"))
+        .take();
+    let statements = [
+        Statement::from_string(sql.backend, login.to_string(sea_orm::sea_query::SqliteQueryBuilder)),
+        sql.hot(&sql.hot.find_token, ["x".into()]),
+        sql.hot(&sql.hot.find_account_view, ["x".into()]),
+        sql.hot(&sql.hot.confirm_minted, ["x".into(), "x".into(), start().into()]),
+        sql.hot(&sql.hot.find_browser_session, ["x".into(), "x".into(), start().into()]),
+    ];
+    for mut statement in statements {
+        statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+        for row in sql.db.query_all_raw(statement).await.unwrap() {
+            let step: String = row.try_get_by("detail").unwrap();
+            assert!(!step.starts_with("SCAN"), "{step}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_string_of_no_known_database_is_not_quoted() {
+    let options = SqlOptions { url: Secret::new("oracle://u:hidden@db/x"), max_connections: 1 };
+    let error = Sql::connect(options).await.unwrap_err();
+    assert_eq!(error.code(), Code::InternalServerError);
+    assert!(!format!("{error:?}").contains("hidden"));
+}
+
+#[tokio::test]
+async fn a_database_in_memory_works_too() {
+    let sql = open("sqlite::memory:".to_owned()).await;
+    let alice = with_account(&sql).await;
+    assert!(sql.find_account_view(account_id(&alice)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_outage() {
+    let options = SqlOptions { url: Secret::new("postgres://u:hidden@127.0.0.1:1/x"), max_connections: 1 };
+    let error = Sql::connect(options).await.unwrap_err();
+    assert_eq!(error.code(), Code::ServiceUnavailable);
+    assert!(!format!("{error:?}").contains("hidden"));
+}
+
+/// Handlers run on any thread, so every call's future must be able to move between them.
+#[tokio::test]
+async fn calls_can_move_between_threads() {
+    let sql = open("sqlite::memory:".to_owned()).await;
+    let alice = with_account(&sql).await;
+    let new = new_session(&alice, "laptop", start());
+    let task = tokio::spawn(async move {
+        sql.mint(&new).await.unwrap();
+        sql.switch_workspace(account_id(&alice), crate::domain::id::WorkspaceId(Uuid::nil()), start()).await.unwrap();
+        sql.list_sessions(&alice, crate::domain::page::PageRequest { page: 1, limit: 1 }, start()).await.unwrap();
+        sql.revoke_by_hash(&new.hash, start()).await.unwrap();
+        sql.delete_ended_sessions(later(1), 10).await.unwrap();
+        sql.set_account_status("alice@example.com", "banned", start()).await.unwrap();
+        sql.migrate_down(false, None).await.unwrap();
+    });
+    task.await.unwrap();
+}

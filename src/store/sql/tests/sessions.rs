@@ -1,0 +1,197 @@
+//! Lists, revocation, last use and retention.
+
+use futures_util::future::join_all;
+
+use super::*;
+use crate::domain::{
+    page::PageRequest,
+    session::{RevokeSelection, Session},
+};
+
+conformance!(
+    sessions_are_listed_newest_first_in_pages,
+    a_page_of_a_banned_or_unknown_account_says_so,
+    only_live_sessions_of_the_subject_are_listed,
+    a_row_dify_minted_or_rotated_shows_the_bare_prefix,
+    nobody_revokes_sessions_of_others,
+    of_many_concurrent_revocations_one_gets_the_hash,
+    revoking_all_spares_the_one_excepted,
+    a_token_revokes_itself_by_its_hash,
+    an_operator_revokes_by_selection,
+    last_use_is_written_in_batches,
+    retention_deletes_what_ended_and_nothing_else,
+);
+
+fn page(page: i32, limit: i32) -> PageRequest {
+    PageRequest::new(Some(page), Some(limit), 20).unwrap()
+}
+
+async fn listed(sql: &Sql, subject: &Subject, at: DateTime<Utc>) -> Vec<Session> {
+    sql.list_sessions(subject, page(1, 200), at).await.unwrap().1.data
+}
+
+async fn sessions_are_listed_newest_first_in_pages(sql: Sql) {
+    let alice = with_account(&sql).await;
+    for number in 0..5 {
+        sql.mint(&new_session(&alice, &format!("device {number}"), later(number / 2))).await.unwrap();
+    }
+    let all = listed(&sql, &alice, later(10)).await;
+    assert!(all.is_sorted_by_key(|session| (std::cmp::Reverse(session.created_at), session.id)));
+    let (active, second) = sql.list_sessions(&alice, page(2, 2), later(10)).await.unwrap();
+    assert!(active && second.has_more());
+    assert_eq!(second.total, 5);
+    let ids: Vec<_> = second.data.iter().map(|session| session.id).collect();
+    assert_eq!(ids, [all[2].id, all[3].id]);
+    let (_, beyond) = sql.list_sessions(&alice, page(9, 2), later(10)).await.unwrap();
+    assert_eq!((beyond.total, beyond.data.len()), (5, 0));
+}
+
+async fn a_page_of_a_banned_or_unknown_account_says_so(sql: Sql) {
+    let alice = with_account(&sql).await;
+    execute(&sql, "UPDATE accounts SET status = 'banned'").await;
+    assert!(!sql.list_sessions(&alice, page(1, 2), start()).await.unwrap().0);
+    let nobody = Subject::Account { id: AccountId(Uuid::new_v4()), email: String::new() };
+    assert!(!sql.list_sessions(&nobody, page(1, 2), start()).await.unwrap().0);
+    let eve = external("eve@idp.example", "https://idp.example");
+    assert!(sql.list_sessions(&eve, page(1, 2), start()).await.unwrap().0);
+}
+
+async fn only_live_sessions_of_the_subject_are_listed(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let bob = account(&sql, "bob@example.com").await;
+    let eve = external("alice@example.com", "https://idp.example");
+    let mut over = new_session(&alice, "over", start());
+    over.expires_at = later(5);
+    sql.mint(&over).await.unwrap();
+    let gone = sql.mint(&new_session(&alice, "gone", start())).await.unwrap().token_id;
+    sql.revoke_session(&alice, gone, later(1)).await.unwrap().unwrap();
+    for subject in [&alice, &bob, &eve] {
+        sql.mint(&new_session(subject, "live", start())).await.unwrap();
+    }
+    for subject in [&alice, &bob, &eve] {
+        let sessions = listed(&sql, subject, later(5)).await;
+        assert_eq!(sessions.iter().map(|session| session.device_label.as_str()).collect::<Vec<_>>(), ["live"]);
+    }
+    assert!(listed(&sql, &external("alice@example.com", "https://other.example"), later(5)).await.is_empty());
+    let of_alice = sql.list_all_sessions(Some("ALICE@example.com"), Some("difyctl"), 9, later(5)).await.unwrap();
+    assert_eq!(of_alice.len(), 1);
+    assert_eq!(sql.list_all_sessions(None, None, 2, later(5)).await.unwrap().len(), 2);
+    assert!(sql.list_all_sessions(None, Some("other"), 9, later(5)).await.unwrap().is_empty());
+}
+
+async fn a_row_dify_minted_or_rotated_shows_the_bare_prefix(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let new = new_session(&alice, "laptop", start());
+    sql.mint(&new).await.unwrap();
+    assert_eq!(listed(&sql, &alice, start()).await[0].prefix, new.display_prefix);
+    let at =
+        if sql.backend == sea_orm::DbBackend::Sqlite { "2026-03-01T12:00:09+00:00" } else { "2026-03-01 12:00:09Z" };
+    execute(&sql, &format!("UPDATE oauth_access_tokens SET created_at = '{at}'")).await;
+    assert_eq!(listed(&sql, &alice, later(10)).await[0].prefix, "dfoa_");
+}
+
+async fn nobody_revokes_sessions_of_others(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let bob = account(&sql, "bob@example.com").await;
+    let eve = external("alice@example.com", "https://idp.example");
+    let of_alice = sql.mint(&new_session(&alice, "laptop", start())).await.unwrap().token_id;
+    let of_eve = sql.mint(&new_session(&eve, "laptop", start())).await.unwrap().token_id;
+    let others = [bob, eve.clone(), external("alice@example.com", "https://other.example")];
+    for subject in &others {
+        assert!(sql.revoke_session(subject, of_alice, later(1)).await.unwrap().is_none());
+    }
+    for subject in [&others[0], &others[2], &alice] {
+        assert!(sql.revoke_session(subject, of_eve, later(1)).await.unwrap().is_none());
+    }
+    assert!(sql.revoke_session(&alice, of_alice, later(1)).await.unwrap().is_some());
+    assert!(sql.revoke_session(&alice, of_alice, later(2)).await.unwrap().is_none());
+    assert!(sql.revoke_session(&eve, of_eve, later(1)).await.unwrap().is_some());
+}
+
+async fn of_many_concurrent_revocations_one_gets_the_hash(sql: Sql) {
+    let alice = with_account(&sql).await;
+    for round in 0..300 {
+        let new = new_session(&alice, "laptop", later(round));
+        let id = sql.mint(&new).await.unwrap().token_id;
+        let revoked = join_all((0..4).map(|_| sql.revoke_session(&alice, id, later(round)))).await;
+        let hashes: Vec<_> = revoked.into_iter().filter_map(|one| one.unwrap()).map(|one| one.hash).collect();
+        assert!(hashes == [new.hash]);
+    }
+}
+
+async fn revoking_all_spares_the_one_excepted(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let bob = account(&sql, "bob@example.com").await;
+    let mut ids = Vec::new();
+    for device in ["one", "two", "three"] {
+        ids.push(sql.mint(&new_session(&alice, device, start())).await.unwrap().token_id);
+        sql.mint(&new_session(&bob, device, start())).await.unwrap();
+    }
+    assert_eq!(sql.revoke_all_sessions(&alice, Some(ids[1]), later(1)).await.unwrap().len(), 2);
+    assert_eq!(listed(&sql, &alice, later(1)).await.iter().map(|session| session.id).collect::<Vec<_>>(), [ids[1]]);
+    assert_eq!(sql.revoke_all_sessions(&alice, None, later(1)).await.unwrap().len(), 1);
+    assert_eq!(listed(&sql, &bob, later(1)).await.len(), 3);
+}
+
+async fn a_token_revokes_itself_by_its_hash(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let new = new_session(&alice, "laptop", start());
+    let id = sql.mint(&new).await.unwrap().token_id;
+    let (revoked, owner) = sql.revoke_by_hash(&new.hash, later(1)).await.unwrap().unwrap();
+    assert!(revoked.token_id == id && revoked.hash == new.hash && owner == alice.account_id());
+    assert!(sql.revoke_by_hash(&new.hash, later(1)).await.unwrap().is_none());
+}
+
+async fn an_operator_revokes_by_selection(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let bob = account(&sql, "bob@example.com").await;
+    let one = sql.mint(&new_session(&alice, "one", start())).await.unwrap().token_id;
+    sql.mint(&new_session(&alice, "two", later(10))).await.unwrap();
+    sql.mint(&new_session(&bob, "one", later(20))).await.unwrap();
+    let mut other = new_session(&bob, "two", start());
+    "other".clone_into(&mut other.client_id);
+    sql.mint(&other).await.unwrap();
+    let revoke = async |selection| sql.revoke_selected(&selection, later(30)).await.unwrap().len();
+    assert_eq!(revoke(RevokeSelection::Id(one)).await, 1);
+    assert_eq!(revoke(RevokeSelection::Since(later(20))).await, 1);
+    assert_eq!(revoke(RevokeSelection::Account("Alice@Example.com".to_owned())).await, 1);
+    assert_eq!(revoke(RevokeSelection::Client("other".to_owned())).await, 1);
+    assert_eq!(revoke(RevokeSelection::Since(start())).await, 0);
+}
+
+async fn last_use_is_written_in_batches(sql: Sql) {
+    let alice = with_account(&sql).await;
+    let mut seen = Vec::new();
+    for number in 0..40 {
+        let id = sql.mint(&new_session(&alice, &format!("device {number}"), start())).await.unwrap().token_id;
+        seen.push((id, later(number)));
+    }
+    // More than one batch, most of it unknown.
+    seen.extend((0..1000).map(|_| (crate::domain::id::TokenId(Uuid::new_v4()), start())));
+    sql.touch_sessions(&seen).await.unwrap();
+    for session in listed(&sql, &alice, later(50)).await {
+        assert!(seen.contains(&(session.id, session.last_used_at.unwrap())));
+    }
+    sql.touch_sessions(&[]).await.unwrap();
+}
+
+async fn retention_deletes_what_ended_and_nothing_else(sql: Sql) {
+    let alice = with_account(&sql).await;
+    for number in 0..7 {
+        let mut over = new_session(&alice, &format!("over {number}"), start());
+        over.expires_at = later(10);
+        sql.mint(&over).await.unwrap();
+    }
+    let revoked = sql.mint(&new_session(&alice, "revoked", start())).await.unwrap().token_id;
+    sql.end_token(revoked, later(10)).await.unwrap();
+    sql.mint(&new_session(&alice, "live", start())).await.unwrap();
+    let lately = sql.mint(&new_session(&alice, "revoked lately", start())).await.unwrap().token_id;
+    sql.end_token(lately, later(100)).await.unwrap();
+    assert_eq!(sql.delete_ended_sessions(later(10), 3).await.unwrap(), 0);
+    assert_eq!(sql.delete_ended_sessions(later(50), 3).await.unwrap(), 8);
+    assert_eq!(count(&sql, "oauth_access_tokens").await, 2);
+    assert_eq!(count(&sql, "openapi_sessions").await, 2);
+    execute(&sql, "DELETE FROM oauth_access_tokens").await;
+    assert_eq!(sql.delete_ended_sessions(later(50), 1).await.unwrap(), 0);
+    assert_eq!(count(&sql, "openapi_sessions").await, 0);
+}

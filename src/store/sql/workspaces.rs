@@ -1,0 +1,147 @@
+//! Workspaces as an operator keeps them on a standalone server.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryResult,
+    sea_query::{Expr, ExprTrait, JoinType, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    DbUuid, Sql,
+    entity::{tenant, tenant_account_join as join},
+    error::{Failure, is_unique_violation},
+    identity::joins_tenant,
+    limited, naive,
+};
+use crate::domain::{Code, Error, Result, account::Workspace, id::WorkspaceId};
+
+/// Roles a member may be given; the owner is who the workspace was made for. Dify reads no others.
+const ROLES: [&str; 4] = ["admin", "editor", "normal", "dataset_operator"];
+
+impl Sql {
+    /// Makes a workspace with its owner, whose current one it becomes if they have none.
+    pub async fn create_workspace(&self, name: &str, owner_email: &str, now: DateTime<Utc>) -> Result<WorkspaceId> {
+        limited(self.try_create_workspace(name, owner_email, now)).await
+    }
+
+    async fn try_create_workspace(
+        &self,
+        name: &str,
+        owner_email: &str,
+        now: DateTime<Utc>,
+    ) -> Result<WorkspaceId, Failure> {
+        let transaction = self.begin().await?;
+        let owner = self.locked_account(&transaction, owner_email).await?;
+        let id = Uuid::new_v4();
+        let row = tenant::ActiveModel {
+            id: Set(self.id(id)),
+            name: Set(name.to_owned()),
+            plan: Set("basic".to_owned()),
+            status: Set("normal".to_owned()),
+            created_at: Set(naive(now)),
+            updated_at: Set(naive(now)),
+            ..Default::default()
+        };
+        tenant::Entity::insert(row).exec_without_returning(&transaction).await?;
+        self.join(&transaction, self.id(id), owner, "owner", now).await?;
+        transaction.commit().await?;
+        Ok(WorkspaceId(id))
+    }
+
+    /// Adds an account to a workspace.
+    pub async fn add_member(&self, workspace: WorkspaceId, email: &str, role: &str, now: DateTime<Utc>) -> Result<()> {
+        if !ROLES.contains(&role) {
+            return Err(Error::new(Code::InvalidParam, "This is not a role a member can be given.")
+                .hint("A member is admin, editor, normal or dataset_operator."));
+        }
+        limited(self.try_add_member(workspace, email, role, now)).await
+    }
+
+    async fn try_add_member(
+        &self,
+        workspace: WorkspaceId,
+        email: &str,
+        role: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        let account = self.locked_account(&transaction, email).await?;
+        let id = self.id(workspace.0);
+        let exists =
+            Query::select().column(tenant::Column::Id).from(tenant::Entity).and_where(tenant::Column::Id.eq(id)).take();
+        if transaction.query_one(&exists).await?.is_none() {
+            return Err(Error::not_found("There is no such workspace.").into());
+        }
+        match self.join(&transaction, id, account, role, now).await {
+            Err(error) if is_unique_violation(&error) => {
+                return Err(Error::new(Code::InvalidParam, "This account is a member of the workspace already.").into());
+            }
+            done => done?,
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn join(
+        &self,
+        transaction: &DatabaseTransaction,
+        workspace: DbUuid,
+        account: DbUuid,
+        role: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let current = Query::select()
+            .column(join::Column::Id)
+            .from(join::Entity)
+            .and_where(join::Column::AccountId.eq(account))
+            .and_where(join::Column::Current.eq(true))
+            .limit(1)
+            .take();
+        let first = transaction.query_one(&current).await?.is_none();
+        let row = join::ActiveModel {
+            id: Set(self.id(Uuid::new_v4())),
+            tenant_id: Set(workspace),
+            account_id: Set(account),
+            role: Set(role.to_owned()),
+            invited_by: Set(None),
+            created_at: Set(naive(now)),
+            updated_at: Set(naive(now)),
+            current: Set(first),
+        };
+        join::Entity::insert(row).exec_without_returning(transaction).await.map(|_| ())
+    }
+
+    /// Every workspace, oldest first.
+    pub async fn list_workspaces(&self) -> Result<Vec<Workspace>> {
+        let column = |column| (tenant::Entity, column);
+        let select = Query::select()
+            .columns([
+                column(tenant::Column::Id),
+                column(tenant::Column::Name),
+                column(tenant::Column::Status),
+                column(tenant::Column::Plan),
+                column(tenant::Column::CreatedAt),
+            ])
+            .expr_as(Expr::col((join::Entity, join::Column::Id)).count(), "members")
+            .from(tenant::Entity)
+            .join(JoinType::LeftJoin, join::Entity, joins_tenant())
+            .group_by_col(column(tenant::Column::Id))
+            .order_by(column(tenant::Column::CreatedAt), Order::Asc)
+            .order_by(column(tenant::Column::Id), Order::Asc)
+            .take();
+        Ok(self.rows(&select).await?.iter().map(read_workspace).collect::<Result<_, _>>()?)
+    }
+}
+
+fn read_workspace(row: &QueryResult) -> Result<Workspace, DbErr> {
+    Ok(Workspace {
+        id: WorkspaceId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
+        name: row.try_get_by("name")?,
+        status: row.try_get_by("status")?,
+        plan: row.try_get_by("plan")?,
+        members: u64::try_from(row.try_get_by::<i64, _>("members")?).unwrap_or(0),
+        created_at: row.try_get_by::<NaiveDateTime, _>("created_at")?.and_utc(),
+    })
+}

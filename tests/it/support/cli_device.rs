@@ -1,0 +1,101 @@
+//! What a CLI does: ask for codes, poll, use the bearer.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::{Browser, server::TestServer};
+
+/// A device with a pair of codes.
+pub struct Device {
+    base: String,
+    client: reqwest::Client,
+    /// For polling.
+    pub device_code: String,
+    /// For typing.
+    pub user_code: String,
+}
+
+impl Device {
+    /// Asks for codes under a label.
+    pub async fn start(server: &TestServer, label: &str) -> Self {
+        let client = reqwest::Client::new();
+        let body = json!({"client_id": "difyctl", "device_label": label});
+        let response = client.post(server.at("/openapi/v1/oauth/device/code")).json(&body).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let codes: Value = response.json().await.unwrap();
+        Self {
+            base: server.url.clone(),
+            client,
+            device_code: codes["device_code"].as_str().unwrap().to_owned(),
+            user_code: codes["user_code"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Polls once.
+    pub async fn poll(&self) -> (u16, Value) {
+        let body = json!({"client_id": "difyctl", "device_code": self.device_code});
+        let url = format!("{}/openapi/v1/oauth/device/token", self.base);
+        let response = self.client.post(url).json(&body).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+}
+
+/// A bearer token in use.
+#[derive(Clone)]
+pub struct Bearer {
+    base: String,
+    client: reqwest::Client,
+    /// The token.
+    pub token: String,
+    /// The session behind it.
+    pub token_id: String,
+}
+
+impl Bearer {
+    /// The whole sign-in: codes, approval by `email`, poll.
+    pub async fn sign_in(server: &TestServer, email: &str, label: &str) -> Self {
+        Self::sign_in_with(server, &Browser::signed_in(server, email).await, label).await
+    }
+
+    /// The same with a browser that is signed in already.
+    pub async fn sign_in_with(server: &TestServer, browser: &Browser, label: &str) -> Self {
+        let device = Device::start(server, label).await;
+        let (status, body) = browser.approve(&device.user_code).await;
+        assert_eq!((status, body["status"].as_str()), (200, Some("approved")), "{body}");
+        let (status, body) = device.poll().await;
+        assert_eq!(status, 200, "{body}");
+        Self::holding(server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap())
+    }
+
+    /// A token from elsewhere.
+    pub fn holding(server: &TestServer, token: &str, token_id: &str) -> Self {
+        Self {
+            base: server.url.clone(),
+            client: reqwest::Client::new(),
+            token: token.to_owned(),
+            token_id: token_id.to_owned(),
+        }
+    }
+
+    /// The same bearer against another replica.
+    pub fn at(&self, server: &TestServer) -> Self {
+        Self { base: server.url.clone(), ..self.clone() }
+    }
+
+    /// A request with the bearer.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    /// Reads JSON.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        let response = self.request(Method::GET, path).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Deletes.
+    pub async fn delete(&self, path: &str) -> (u16, Value) {
+        let response = self.request(Method::DELETE, path).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+}

@@ -1,0 +1,69 @@
+//! The gRPC door, as an internal service uses it.
+
+use dify_openapi::rpc::proto::{
+    device_flow_service_client::DeviceFlowServiceClient, identity_service_client::IdentityServiceClient,
+    meta_service_client::MetaServiceClient, session_service_client::SessionServiceClient,
+    token_service_client::TokenServiceClient, workspace_service_client::WorkspaceServiceClient,
+};
+use tonic::{Request, Status, transport::Channel};
+use tonic_types::StatusExt as _;
+
+use super::server::TestServer;
+
+/// A channel to the public listener, where both doors are.
+pub async fn channel(server: &TestServer) -> Channel {
+    Channel::from_shared(server.url.clone()).unwrap().connect().await.unwrap()
+}
+
+/// A channel to the listener of internal services.
+pub async fn internal_channel(server: &TestServer) -> Channel {
+    let address = server.running().bound.grpc.unwrap();
+    Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
+/// Every client on one channel.
+pub struct Clients {
+    /// `DeviceFlowService`.
+    pub device_flow: DeviceFlowServiceClient<Channel>,
+    /// `IdentityService`.
+    pub identity: IdentityServiceClient<Channel>,
+    /// `SessionService`.
+    pub session: SessionServiceClient<Channel>,
+    /// `WorkspaceService`.
+    pub workspace: WorkspaceServiceClient<Channel>,
+    /// `TokenService`.
+    pub token: TokenServiceClient<Channel>,
+    /// `MetaService`.
+    pub meta: MetaServiceClient<Channel>,
+}
+
+impl Clients {
+    /// Clients on a channel.
+    pub fn on(channel: Channel) -> Self {
+        Self {
+            device_flow: DeviceFlowServiceClient::new(channel.clone()),
+            identity: IdentityServiceClient::new(channel.clone()),
+            session: SessionServiceClient::new(channel.clone()),
+            workspace: WorkspaceServiceClient::new(channel.clone()),
+            token: TokenServiceClient::new(channel.clone()),
+            meta: MetaServiceClient::new(channel),
+        }
+    }
+}
+
+/// A message with a bearer in its metadata.
+pub fn with_bearer<T>(message: T, token: &str) -> Request<T> {
+    with_metadata(message, "authorization", &format!("Bearer {token}"))
+}
+
+/// A message with one metadata entry.
+pub fn with_metadata<T>(message: T, name: &'static str, value: &str) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(name, value.parse().unwrap());
+    request
+}
+
+/// The `ErrorInfo.reason` of a status, lower-cased: the JSON door's code.
+pub fn reason(status: &Status) -> String {
+    status.get_details_error_info().map(|info| info.reason.to_lowercase()).unwrap_or_default()
+}

@@ -1,0 +1,201 @@
+//! A whole server on free ports: the same composition root as the process, configured by environment variables.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::TimeDelta;
+use dify_openapi::{
+    app::{self, Running, Surroundings},
+    config::Config,
+    domain::secret::Secret,
+    ports::entropy::SystemEntropy,
+    service::password::Passwords,
+    store::sql::{Sql, SqlOptions},
+    telemetry::metrics::Metrics,
+};
+
+use super::clock::TestClock;
+
+/// Signed with in tests, and known to be.
+pub const SECRET_KEY: &str = "a secret of the tests, which is long enough to be one";
+/// The service credential in tests.
+pub const SERVICE_KEY: &str = "the-internal-services-of-the-tests";
+/// The password of every account in tests.
+pub const PASSWORD: &str = "demo-password-1";
+/// The owner of "Demo Workspace".
+pub const OWNER: &str = "demo@example.com";
+/// A member of it.
+pub const MEMBER: &str = "member@example.com";
+
+/// Where a server keeps things.
+#[derive(Clone)]
+pub enum Stores {
+    /// A file of its own, and in-process state.
+    Sqlite,
+    /// A database and a key prefix of its own on the servers that `tests/run` starts.
+    Servers {
+        /// `postgres://…/name`.
+        postgres: String,
+        /// `redis://…`.
+        redis: String,
+        /// Keys of this test.
+        prefix: String,
+    },
+}
+
+impl Stores {
+    /// A fresh database on the test servers; `None`, said aloud, when there are none (`tests/run --quick`).
+    pub async fn servers() -> Option<Self> {
+        let (Ok(admin), Ok(redis)) = (std::env::var("TEST_POSTGRES_URL"), std::env::var("TEST_REDIS_URL")) else {
+            eprintln!("no TEST_POSTGRES_URL and TEST_REDIS_URL: run by tests/run without --quick");
+            return None;
+        };
+        let name = format!("it_{}", uuid::Uuid::new_v4().simple());
+        let connection = sea_orm::Database::connect(&admin).await.unwrap();
+        sea_orm::ConnectionTrait::execute_unprepared(&connection, &format!("CREATE DATABASE {name}")).await.unwrap();
+        connection.close().await.unwrap();
+        let (base, _) = admin.rsplit_once('/').unwrap();
+        Some(Self::Servers { postgres: format!("{base}/{name}"), redis, prefix: name })
+    }
+}
+
+/// A server under test.
+pub struct TestServer {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// Time, as it sees it.
+    pub clock: TestClock,
+    /// Its stores, for a second replica.
+    pub stores: Stores,
+    /// Its variables, for a second replica.
+    env: BTreeMap<String, String>,
+    running: Option<Running>,
+    _directory: Arc<tempfile::TempDir>,
+}
+
+impl TestServer {
+    /// A server with defaults.
+    pub async fn start(stores: Stores) -> Self {
+        Self::start_with(stores, &[]).await
+    }
+
+    /// A server with some variables set; `OPENAPI_RATE_LIMITS` is how tests change limits.
+    pub async fn start_with(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let mut env: BTreeMap<String, String> = [
+            ("SECRET_KEY", SECRET_KEY),
+            ("DEPLOY_ENV", "DEVELOPMENT"),
+            ("ADMIN_LISTEN", "127.0.0.1:0"),
+            ("INNER_LISTEN", "127.0.0.1:0"),
+            ("GRPC_LISTEN", "127.0.0.1:0"),
+            ("INNER_API_KEY", SERVICE_KEY),
+            ("GRPC_REFLECTION", "true"),
+            ("SQLALCHEMY_POOL_SIZE", "10"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        // Origins and links come from this URL, so the port is chosen beforehand.
+        let port = free_port();
+        env.insert("CONSOLE_WEB_URL".to_owned(), format!("http://127.0.0.1:{port}"));
+        env.insert("LISTEN".to_owned(), format!("127.0.0.1:{port}"));
+        match &stores {
+            Stores::Sqlite => {
+                let file = directory.path().join("test.db");
+                env.insert("DATABASE_URL".to_owned(), format!("sqlite://{}?mode=rwc", file.display()));
+                env.insert("DATA_DIR".to_owned(), directory.path().display().to_string());
+            }
+            Stores::Servers { postgres, redis, prefix } => {
+                env.insert("DATABASE_URL".to_owned(), postgres.clone());
+                env.insert("REDIS_URL".to_owned(), redis.clone());
+                env.insert("REDIS_KEY_PREFIX".to_owned(), prefix.clone());
+            }
+        }
+        env.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let clock = TestClock::default();
+        prepare(&config(&env), &clock).await;
+        Self::run(stores, env, clock, directory).await
+    }
+
+    /// A second server on the same stores and clock.
+    pub async fn replica(&self) -> Self {
+        let mut env = self.env.clone();
+        env.insert("LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+        Self::run(self.stores.clone(), env, self.clock.clone(), Arc::clone(&self._directory)).await
+    }
+
+    async fn run(
+        stores: Stores,
+        env: BTreeMap<String, String>,
+        clock: TestClock,
+        directory: Arc<tempfile::TempDir>,
+    ) -> Self {
+        let surroundings = Surroundings {
+            clock: Arc::new(clock.clone()),
+            entropy: Arc::new(SystemEntropy),
+            metrics: Metrics::default(),
+            redis_clock_offset: Arc::clone(&clock.0),
+        };
+        let running = app::start(config(&env), surroundings).await.unwrap();
+        let url = format!("http://{}", running.bound.public);
+        Self { url, clock, stores, env, running: Some(running), _directory: directory }
+    }
+
+    /// What runs inside.
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    /// The SQL store, to look at rows.
+    pub fn sql(&self) -> &Sql {
+        &self.running().app.foundation().sql
+    }
+
+    /// A path on this server.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// A path on the listener of internal services.
+    pub fn inner(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running().bound.inner.unwrap())
+    }
+
+    /// A path on the admin listener.
+    pub fn admin(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running().bound.admin.unwrap())
+    }
+
+    /// Moves time on, for the service and for Redis.
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(TimeDelta::seconds(seconds));
+    }
+
+    /// Stops it, drained.
+    pub async fn stop(mut self) {
+        self.running.take().unwrap().stop().await;
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn config(env: &BTreeMap<String, String>) -> Config {
+    Config::for_serve(&|name| env.get(name).cloned()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The schema and the people of the tests: an owner and a member of one workspace, and a second workspace.
+async fn prepare(config: &Config, clock: &TestClock) {
+    use dify_openapi::ports::clock::Clock as _;
+    let options = SqlOptions { url: config.database.url.clone(), max_connections: 2 };
+    let sql = Sql::connect(options).await.unwrap();
+    sql.migrate_up(false).await.unwrap();
+    let now = clock.now();
+    // One hash for everybody: hashing is slow on purpose.
+    let hash = Passwords::default().hash(Secret::new(PASSWORD)).await.unwrap();
+    sql.create_account(OWNER, "Demo", Some(&hash), now).await.unwrap();
+    sql.create_account(MEMBER, "Member", Some(&hash), now).await.unwrap();
+    let demo = sql.create_workspace("Demo Workspace", OWNER, now).await.unwrap();
+    sql.create_workspace("Second Workspace", OWNER, now + TimeDelta::seconds(1)).await.unwrap();
+    sql.add_member(demo, MEMBER, "normal", now).await.unwrap();
+    sql.close().await.unwrap();
+}
