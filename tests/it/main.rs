@@ -1,3 +1,23 @@
 //! Tests over real sockets, laid out like the routes. One binary, so that it links once.
 
+#[macro_use]
 mod support;
+
+mod account;
+mod auth_matrix;
+mod budgets;
+mod console;
+mod cors;
+mod device_flow;
+mod errors;
+mod grpc;
+mod introspect;
+mod meta;
+mod openapi;
+mod races;
+mod replicas;
+mod revoke;
+mod secrets;
+mod sessions;
+mod well_known;
+mod workspaces;
