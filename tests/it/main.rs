@@ -1,3 +1,4 @@
 //! Tests over real sockets, laid out like the routes. One binary, so that it links once.
 
+mod account;
 mod support;
