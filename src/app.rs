@@ -5,18 +5,29 @@ mod run;
 use std::sync::{Arc, atomic::AtomicI64};
 
 use axum::Router;
+use chrono::TimeDelta;
 
 use crate::{
-    config::Config,
+    config::{Config, cors::AllowOrigins, mode::Mode},
     domain::{Result, key::KeyRing, limit::Limits},
-    http::{cors, edge::{EdgeLayer, EdgeSettings}, fallback, grpc_door, json_door, pages, well_known},
+    http::{
+        client_address::TrustedProxies,
+        cors,
+        edge::{EdgeLayer, EdgeSettings},
+        fallback, grpc_door, json_door,
+        pages::{self, PageSettings, Pages},
+        well_known,
+    },
     jobs::Jobs,
     pipeline::{
         Pipeline, PipelineSettings,
         policy::{Credential, Policy},
     },
     ports::{clock::Clock, entropy::Entropy, state::State},
-    rpc::{About, Rpc, UseCases, reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings}},
+    rpc::{
+        About, Rpc, UseCases,
+        reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings},
+    },
     service::{
         Foundation,
         bearer::Bearers,
@@ -28,11 +39,11 @@ use crate::{
         seen::Seen,
         session::Sessions,
     },
-    store::{sql::Sql, state::{memory::Memory, redis::Redis}},
+    store::{sql::Sql, state::memory::Memory},
     telemetry::metrics::Metrics,
 };
 
-pub use run::{Bound, Running, start};
+pub use run::{Bound, Running, connect_sql, connect_state, start};
 
 /// What the process gives the app: the parts tests replace.
 #[derive(Clone)]
@@ -42,7 +53,7 @@ pub struct Surroundings {
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
     /// Where requests are counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Microseconds that Redis' clock is ahead; 0 outside tests.
     pub redis_clock_offset: Arc<AtomicI64>,
 }
@@ -50,7 +61,7 @@ pub struct Surroundings {
 /// Which listener a router is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
-    /// Everyone's: both doors and the pages. Methods of internal services only in `dev`.
+    /// Both doors and the pages; methods of internal services only in `dev`.
     Public,
     /// gRPC alone, internal services included.
     Grpc,
@@ -63,18 +74,24 @@ pub struct App {
     rpc: Rpc,
     pipeline: Pipeline,
     edge: EdgeLayer,
-    pages: pages::Pages,
+    pages: Router,
     jobs: Arc<Jobs>,
     base: Foundation,
     issuer: String,
-    cors_origins: Vec<String>,
+    cors_origins: AllowOrigins,
     internal_on_public: bool,
     reflection: bool,
 }
 
 impl App {
     /// Wires an app over stores that are already connected.
-    pub fn new(config: &Config, sql: Arc<Sql>, state: Arc<dyn State>, standalone: bool, surroundings: Surroundings) -> Self {
+    pub fn new(
+        config: &Config,
+        sql: Arc<Sql>,
+        state: Arc<dyn State>,
+        standalone: bool,
+        surroundings: Surroundings,
+    ) -> Result<Self> {
         let Surroundings { clock, entropy, metrics, .. } = surroundings;
         let fallback: Arc<dyn State> = Arc::new(Memory::new(Arc::clone(&clock)));
         let limits: Arc<Limits> = Arc::new(config.limits.clone());
@@ -89,8 +106,8 @@ impl App {
             Arc::clone(&keys),
             Passwords::default(),
             ConsoleSettings {
-                access_lifetime: config.console.access_lifetime,
-                refresh_lifetime: config.console.refresh_lifetime,
+                access_lifetime: delta(config.console.access_lifetime),
+                refresh_lifetime: delta(config.console.refresh_lifetime),
                 standalone,
             },
         );
@@ -100,7 +117,7 @@ impl App {
             Arc::clone(&invalidations),
             Arc::new(DeviceFlowSettings {
                 known_clients: config.oauth.known_client_ids.clone(),
-                token_lifetime: config.oauth.token_lifetime,
+                token_lifetime: delta(config.oauth.token_lifetime),
                 bearers_enabled: config.oauth.bearer_enabled,
                 enterprise: config.enterprise.enabled,
             }),
@@ -109,15 +126,15 @@ impl App {
             secure: config.urls.is_secure(),
             domain: config.urls.cookie_domain.clone(),
             host_prefix: !config.urls.cookie_prefix(!standalone).is_empty(),
-            access_lifetime: config.console.access_lifetime,
-            refresh_lifetime: config.console.refresh_lifetime,
+            access_lifetime: delta(config.console.access_lifetime),
+            refresh_lifetime: delta(config.console.refresh_lifetime),
         };
         let settings = PipelineSettings {
             bearers_enabled: config.oauth.bearer_enabled,
             enterprise: config.enterprise.enabled,
             standalone,
             service_key: config.secrets.inner_api_key.clone(),
-            origins: config.urls.own_origins(),
+            origins: own_origins(config),
             access_cookie: cookies.name(ACCESS_TOKEN),
             csrf_cookie: cookies.name(CSRF_TOKEN),
         };
@@ -137,16 +154,26 @@ impl App {
                 verification_uri_complete: config.oauth.verification_uri_complete,
             },
         }));
-        let development = config.is_dev();
-        let pages = pages::Pages::new(rpc.clone(), pipeline.clone(), keys, standalone, config);
-        let retention = config.oauth.clean_enabled.then_some(config.oauth.retention);
+        let development = config.deployment.mode == Mode::Dev;
+        let pages = pages::router(Pages {
+            rpc: rpc.clone(),
+            pipeline: pipeline.clone(),
+            keys,
+            entropy: Arc::clone(&base.entropy),
+            settings: PageSettings {
+                standalone,
+                issuer: issuer.clone(),
+                console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
+            },
+        })?;
+        let retention = config.oauth.clean_enabled.then_some(delta(config.oauth.retention));
         let jobs = Arc::new(Jobs { base: base.clone(), invalidations, seen, retention });
         let edge = EdgeLayer(Arc::new(EdgeSettings {
-            trusted_proxies: config.listeners.trusted_proxies.clone(),
+            trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
             loopback_hosts_only: development,
             metrics,
         }));
-        Self {
+        Ok(Self {
             rpc,
             pipeline,
             edge,
@@ -154,17 +181,19 @@ impl App {
             jobs,
             base,
             issuer,
-            cors_origins: config.cors_origins(),
+            cors_origins: config.cors.clone(),
             internal_on_public: development,
             reflection: development || config.deployment.grpc_reflection,
-        }
+        })
     }
 
     /// What a listener serves: the layers of both doors, outermost last.
     pub fn router(&self, listener: Listener) -> Result<Router> {
         let internal = listener != Listener::Public || self.internal_on_public;
         let is_internal = |policy: &Policy| policy.credential == Credential::Service;
-        let grpc = grpc_door::router(&self.rpc, &self.pipeline, self.reflection, move |policy| internal || !is_internal(policy))?;
+        let grpc = grpc_door::router(&self.rpc, &self.pipeline, self.reflection, move |policy| {
+            internal || !is_internal(policy)
+        })?;
         let router = match listener {
             Listener::Grpc => grpc,
             Listener::Inner => json_door::router(&self.rpc, &self.pipeline, is_internal),
@@ -177,12 +206,22 @@ impl App {
                 let api = api.merge(well_known::router(&self.issuer, introspection));
                 cors::allow(api, &self.cors_origins)
                     .merge(json_door::router(&self.rpc, &self.pipeline, cookie_route))
-                    .merge(pages::router(self.pages.clone()))
+                    .merge(self.pages.clone())
                     .merge(grpc)
             }
         };
         let router = router.fallback(fallback::not_found).method_not_allowed_fallback(fallback::method_not_allowed);
         Ok(router.layer(self.edge.clone()))
+    }
+
+    /// The base URL people reach this server under.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The services, as both doors call them.
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
     }
 
     /// Background work.
@@ -194,4 +233,18 @@ impl App {
     pub fn foundation(&self) -> &Foundation {
         &self.base
     }
+}
+
+fn delta(duration: std::time::Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// Where our own pages are, as browsers write it. `dev` is reached by name as well as by address.
+fn own_origins(config: &Config) -> Vec<String> {
+    let mut origins = vec![config.urls.issuer().to_owned()];
+    if config.deployment.mode == Mode::Dev {
+        let port = config.listeners.public.port();
+        origins.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}:{port}")));
+    }
+    origins
 }

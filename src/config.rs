@@ -26,15 +26,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use self::{
+    console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners,
+    mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, secrets::Secrets, urls::Urls,
+};
 pub use self::{
     data_dir::{DataDirError, DataDirLock},
     mode::Mode,
     reader::{Env, Problem, Problems, process_env},
     telemetry::TelemetryConfig,
-};
-use self::{
-    console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners, mode::Deployment,
-    oauth::OAuth, reader::Reader, redis::Redis, secrets::Secrets, urls::Urls,
 };
 use crate::{domain::limit::Limits, ports::entropy::SystemEntropy};
 

@@ -44,8 +44,14 @@ impl Jobs {
         }
     }
 
-    fn every<F, Fut>(self: &Arc<Self>, name: &'static str, period: Duration, tracker: &TaskTracker, stop: &CancellationToken, job: F)
-    where
+    fn every<F, Fut>(
+        self: &Arc<Self>,
+        name: &'static str,
+        period: Duration,
+        tracker: &TaskTracker,
+        stop: &CancellationToken,
+        job: F,
+    ) where
         F: Fn(Arc<Self>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send,
     {

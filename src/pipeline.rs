@@ -8,7 +8,7 @@ pub mod layer;
 pub mod policy;
 
 mod authenticate;
-mod browser;
+pub mod browser;
 mod limit;
 
 use std::sync::Arc;
@@ -59,6 +59,11 @@ impl Pipeline {
     /// Admits by these use cases.
     pub fn new(base: Foundation, bearers: Bearers, console: Console, settings: PipelineSettings) -> Self {
         Self { base, bearers, console, settings: Arc::new(settings) }
+    }
+
+    /// Whether there is a credential for internal services.
+    pub fn has_service_key(&self) -> bool {
+        self.settings.service_key.is_some()
     }
 
     /// Whether a method exists in this deployment.
@@ -138,10 +143,12 @@ fn surface_gate(policy: &'static Policy, caller: &Caller) -> Result<()> {
     if policy.subjects.contains(&subject_type) {
         return Ok(());
     }
-    AuditEvent::WrongSurfaceDenied { token_id: caller.token.token_id, subject_type, method: policy.method }.record();
+    AuditEvent::WrongSurfaceDenied { token_id: caller.token.token_id, subject_type, route: policy.method }.record();
     let hint = match subject_type {
         crate::domain::subject::SubjectType::Account => "Accounts use /openapi/v1/apps.",
-        crate::domain::subject::SubjectType::ExternalSso => "External identities use /openapi/v1/permitted-external-apps.",
+        crate::domain::subject::SubjectType::ExternalSso => {
+            "External identities use /openapi/v1/permitted-external-apps."
+        }
     };
     Err(Error::new(Code::WrongSurface, "This token belongs on another surface.").hint(hint))
 }
@@ -149,7 +156,8 @@ fn surface_gate(policy: &'static Policy, caller: &Caller) -> Result<()> {
 fn scope_gate(policy: &Policy, caller: &Caller) -> Result<()> {
     match policy.scope {
         Some(required) if !scope::satisfies(caller.token.subject.subject_type(), required) => {
-            Err(Error::new(Code::InsufficientScope, "This token lacks the scope that is needed.").required_scope(required))
+            Err(Error::new(Code::InsufficientScope, "This token lacks the scope that is needed.")
+                .required_scope(required))
         }
         _ => Ok(()),
     }

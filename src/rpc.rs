@@ -15,8 +15,8 @@ pub mod workspace;
 
 use std::sync::Arc;
 
-use crate::{
-    service::{bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, session::Sessions},
+use crate::service::{
+    bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, session::Sessions,
 };
 
 /// The generated messages and services.

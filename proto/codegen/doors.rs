@@ -79,15 +79,19 @@ fn routes(out: &mut String, methods: &[Method]) {
 
 /// Messages that are bound member by member: from the query, a form or the path.
 fn bindings(out: &mut String, methods: &[Method], pool: &DescriptorPool) {
-    let inputs: BTreeMap<String, &Method> =
-        methods.iter().filter(|method| method.http.is_some()).map(|method| (method.input.name().to_owned(), method)).collect();
+    let inputs: BTreeMap<String, &Method> = methods
+        .iter()
+        .filter(|method| method.http.is_some())
+        .map(|method| (method.input.name().to_owned(), method))
+        .collect();
     for method in inputs.values() {
         binding(out, &method.input, pool);
     }
 }
 
 fn binding(out: &mut String, message: &MessageDescriptor, pool: &DescriptorPool) {
-    let strict = model::option(&message.options(), pool, "message").is_some_and(|option| model::flag(&option, "strict"));
+    let strict =
+        model::option(&message.options(), pool, "message").is_some_and(|option| model::flag(&option, "strict"));
     let _ = writeln!(out, "impl BindMembers for proto::{} {{\n    const STRICT: bool = {strict};", message.name());
     let fields: Vec<FieldDescriptor> = message.fields().filter(|field| scalar(field).is_some()).collect();
     let (name, value) = if fields.is_empty() { ("_name", "_value") } else { ("name", "value") };
@@ -130,7 +134,11 @@ fn enums(out: &mut String, pool: &DescriptorPool) {
         if names.is_empty() {
             continue;
         }
-        let _ = writeln!(out, "impl JsonEnum for proto::{} {{\n    fn json_name(self) -> &'static str {{\n        match self {{", kind.name());
+        let _ = writeln!(
+            out,
+            "impl JsonEnum for proto::{} {{\n    fn json_name(self) -> &'static str {{\n        match self {{",
+            kind.name()
+        );
         for (variant, json) in names {
             let _ = writeln!(out, "            Self::{variant} => {json:?},");
         }

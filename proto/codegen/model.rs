@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor, MethodDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor, MethodDescriptor, ReflectMessage as _, Value,
+};
 
 use super::PACKAGE;
 
@@ -138,7 +140,9 @@ fn policy(method: &MethodDescriptor, pool: &DescriptorPool) -> Option<Policy> {
         session: flag(&policy, "session"),
         json_only: flag(&policy, "json_only"),
         form: flag(&policy, "form"),
-        errors: enum_name(&policy, "errors", "ERROR_SHAPE_").replace("Unspecified", "Envelope").replace("Oauth", "OAuth"),
+        errors: enum_name(&policy, "errors", "ERROR_SHAPE_")
+            .replace("Unspecified", "Envelope")
+            .replace("Oauth", "OAuth"),
     })
 }
 
@@ -154,7 +158,10 @@ fn enum_name(message: &DynamicMessage, field: &str, prefix: &str) -> String {
 pub fn camel(name: &str, prefix: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase().to_string() + &letters.as_str().to_lowercase()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_ascii_uppercase().to_string() + &letters.as_str().to_lowercase())
+            .unwrap_or_default()
     };
     name.strip_prefix(prefix).unwrap_or(name).split('_').map(capital).collect()
 }
@@ -175,6 +182,7 @@ pub fn snake(name: &str) -> String {
 pub fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let proto = file.file_descriptor_proto();
     let locations = proto.source_code_info.iter().flat_map(|info| &info.location);
-    let leading = locations.filter(|location| location.path == path).find_map(|location| location.leading_comments.clone());
+    let leading =
+        locations.filter(|location| location.path == path).find_map(|location| location.leading_comments.clone());
     leading.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }

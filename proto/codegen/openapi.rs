@@ -83,7 +83,10 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
     let policy = &method.policy;
     let mut responses = Map::new();
     let success = schemas.reference(&method.output, true);
-    responses.insert("200".to_owned(), json!({"description": "Done.", "content": {"application/json": {"schema": success}}}));
+    responses.insert(
+        "200".to_owned(),
+        json!({"description": "Done.", "content": {"application/json": {"schema": success}}}),
+    );
     let shape = if policy.errors == "OAuth" { "OAuthError" } else { "Error" };
     let mut error = |status: &str, description: &str| {
         let schema = json!({"$ref": format!("#/components/schemas/{shape}")});

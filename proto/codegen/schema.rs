@@ -33,7 +33,11 @@ impl Schemas {
         let mut required = Vec::new();
         for field in message.fields() {
             let left_out = omitted(&field, message.parent_pool());
-            if if response { !left_out } else { !optional(&field) && !field.is_list() && !matches!(field.kind(), Kind::Bool) } {
+            if if response {
+                !left_out
+            } else {
+                !optional(&field) && !field.is_list() && !matches!(field.kind(), Kind::Bool)
+            } {
                 required.push(field.name().to_owned());
             }
             let nullable = response && optional(&field) && !left_out;
@@ -81,4 +85,3 @@ impl Schemas {
         schema
     }
 }
-

@@ -1,19 +1,29 @@
 //! Starting and stopping: stores, schema, listeners, jobs, drain. Everything is checked before a port is bound.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{App, Listener, Surroundings};
 use crate::{
-    config::Config,
+    config::{self, Config, tls::TlsFiles},
     domain::{Error, Result},
-    http::{admin, listen},
-    ports::state::State,
+    http::{
+        admin::{self, Check, Health, Readiness},
+        listen,
+    },
+    ports::{clock::Clock, state::State},
     store::{
         sql::{Sql, SqlOptions},
-        state::{memory::Memory, redis::Redis},
+        state::{
+            memory::Memory,
+            redis::{Redis, RedisOptions, Topology},
+        },
     },
 };
 
@@ -39,6 +49,7 @@ pub struct Running {
     pub bound: Bound,
     /// What it serves.
     pub app: Arc<App>,
+    readiness: Readiness,
     soft: CancellationToken,
     hard: CancellationToken,
     tracker: TaskTracker,
@@ -56,11 +67,28 @@ pub async fn connect_sql(config: &Config) -> Result<(Arc<Sql>, bool)> {
 }
 
 /// The state store of a configuration.
-pub fn connect_state(config: &Config, surroundings: &Surroundings) -> Result<Arc<dyn State>> {
+pub fn connect_state(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    redis_clock_offset: &Arc<AtomicI64>,
+) -> Result<Arc<dyn State>> {
     Ok(match &config.redis {
-        Some(redis) => Arc::new(Redis::connect(redis, Arc::clone(&surroundings.redis_clock_offset))?),
-        None => Arc::new(Memory::new(Arc::clone(&surroundings.clock))),
+        Some(redis) => {
+            Arc::new(Redis::connect(redis_options(redis))?.with_clock_offset(Arc::clone(redis_clock_offset)))
+        }
+        None => Arc::new(Memory::new(clock)),
     })
+}
+
+fn redis_options(redis: &config::redis::Redis) -> RedisOptions {
+    let topology = match redis.topology.clone() {
+        config::redis::Topology::Standalone(url) => Topology::Single { url },
+        config::redis::Topology::Sentinel { sentinels, service_name, username, password, db, tls } => {
+            Topology::Sentinel { urls: sentinels, service_name, username, password, db: db.into(), tls }
+        }
+        config::redis::Topology::Cluster(urls) => Topology::Cluster { urls },
+    };
+    RedisOptions::new(topology).key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
 }
 
 /// Starts serving. Nothing is bound until the stores answer and the schema fits.
@@ -72,18 +100,19 @@ pub async fn start(mut config: Config, surroundings: Surroundings) -> Result<Run
     if !standalone {
         sql.check_dify_tables().await?;
     }
-    let state = connect_state(&config, &surroundings)?;
+    let state = connect_state(&config, Arc::clone(&surroundings.clock), &surroundings.redis_clock_offset)?;
 
     let public = bind(config.listeners.public).await?;
-    config.urls.bound_to(local(&public)?);
-    let metrics = surroundings.metrics.clone();
-    let app = Arc::new(App::new(&config, sql, state, standalone, surroundings));
+    config.bound_to(local(&public)?);
+    let metrics = Arc::clone(&surroundings.metrics);
+    let app = Arc::new(App::new(&config, sql, state, standalone, surroundings)?);
+    let readiness = readiness(&app);
     let (soft, hard, tracker) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
 
     let mut bound = Bound { public: local(&public)?, admin: None, grpc: None, inner: None };
-    let serve = |listener: TcpListener, router: axum::Router, tls: Option<&crate::config::tls::TlsFiles>| {
+    let serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
         let address = local(&listener)?;
-        let tls = tls.map(crate::config::tls::TlsFiles::load).transpose().map_err(Error::internal)?;
+        let tls = tls.map(TlsFiles::load).transpose().map_err(Error::internal)?;
         let options = listen::ListenOptions { tls, ..Default::default() };
         tracker.spawn(listen::serve(listener, router, options, soft.clone(), hard.clone()));
         Ok::<_, Error>(address)
@@ -96,17 +125,17 @@ pub async fn start(mut config: Config, surroundings: Surroundings) -> Result<Run
         bound.inner = Some(serve(bind(address).await?, app.router(Listener::Inner)?, None)?);
     }
     if let Some(address) = config.listeners.admin {
-        let readiness = Arc::new(Stores { app: Arc::clone(&app), stopping: soft.clone() });
-        bound.admin = Some(serve(bind(address).await?, admin::router(readiness, metrics), None)?);
+        bound.admin = Some(serve(bind(address).await?, admin::router(readiness.clone(), metrics), None)?);
     }
     serve(public, app.router(Listener::Public)?, config.listeners.tls.as_ref())?;
     app.jobs().start(&tracker, &soft);
-    Ok(Running { bound, app, soft, hard, tracker })
+    Ok(Running { bound, app, readiness, soft, hard, tracker })
 }
 
 impl Running {
     /// Stops: readiness off, no new connections, open requests get their grace, then the rest ends.
     pub async fn stop(self) {
+        self.readiness.drain();
         self.soft.cancel();
         self.tracker.close();
         if tokio::time::timeout(GRACE, self.tracker.wait()).await.is_err() {
@@ -121,7 +150,9 @@ impl Running {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        Error::internal(format!("{address} cannot be bound ({error}); choose another address or stop what listens there"))
+        Error::internal(format!(
+            "{address} cannot be bound ({error}); choose another address or stop what listens there"
+        ))
     })
 }
 
@@ -129,8 +160,15 @@ fn local(listener: &TcpListener) -> Result<SocketAddr> {
     listener.local_addr().map_err(Error::internal)
 }
 
-/// Readiness: both stores answer, and nobody has asked us to stop.
-struct Stores {
-    app: Arc<App>,
-    stopping: CancellationToken,
+/// Without SQL there is nothing to serve; without Redis bearer requests go on, and taking every replica away helps nobody.
+fn readiness(app: &Arc<App>) -> Readiness {
+    let app = Arc::clone(app);
+    Readiness::new(move || {
+        let base = app.foundation().clone();
+        async move {
+            let sql = if base.sql.ping().await.is_ok() { Health::Ok } else { Health::Failed };
+            let state = if base.state.ping().await.is_ok() { Health::Ok } else { Health::Degraded };
+            vec![Check { name: "sql", health: sql }, Check { name: "state", health: state }]
+        }
+    })
 }

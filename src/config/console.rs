@@ -17,6 +17,9 @@ impl Console {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let minutes: u64 = reader.number("ACCESS_TOKEN_EXPIRE_MINUTES", 60, 1..=525_600);
         let days: u64 = reader.number("REFRESH_TOKEN_EXPIRE_DAYS", 30, 1..=3_650);
-        Self { access_lifetime: Duration::from_secs(minutes * 60), refresh_lifetime: Duration::from_secs(days * 86_400) }
+        Self {
+            access_lifetime: Duration::from_secs(minutes * 60),
+            refresh_lifetime: Duration::from_secs(days * 86_400),
+        }
     }
 }

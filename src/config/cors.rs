@@ -37,7 +37,10 @@ impl AllowOrigins {
                     let origin = origin.ascii_serialization();
                     reader.problem(NAME, format_args!("contains an entry that is not a bare origin; write {origin}"));
                 }
-                _ => reader.problem(NAME, "contains an entry that is not an origin; write origins like https://app.example.com"),
+                _ => reader.problem(
+                    NAME,
+                    "contains an entry that is not an origin; write origins like https://app.example.com",
+                ),
             }
         }
         Self::Listed(origins)

@@ -39,7 +39,10 @@ pub(super) fn default_dir(reader: &mut Reader<'_>) -> PathBuf {
         (Some(xdg), _) if xdg.is_absolute() => xdg,
         (_, Some(home)) => Path::new(&home).join(".local/share"),
         (_, None) => {
-            reader.problem("DATA_DIR", "is not set and there is no home directory; set it to a directory to keep data in");
+            reader.problem(
+                "DATA_DIR",
+                "is not set and there is no home directory; set it to a directory to keep data in",
+            );
             return PathBuf::new();
         }
     };

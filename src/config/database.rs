@@ -50,7 +50,10 @@ pub struct Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("url", &self.redacted()).field("pool_size", &self.pool_size).finish_non_exhaustive()
+        f.debug_struct("Database")
+            .field("url", &self.redacted())
+            .field("pool_size", &self.pool_size)
+            .finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,10 @@ fn deployment(config: &Config) -> Vec<(&'static str, String)> {
         ("TLS_CERT_FILE", tls(listeners.tls.as_ref())),
         ("GRPC_TLS_CERT_FILE", tls(listeners.grpc_tls.as_ref())),
         ("TRUSTED_PROXIES", or_off(Some(proxies).filter(|list| !list.is_empty()))),
-        ("BESIDE_DIFY", deployment.beside_dify.map_or_else(|| "by the database".to_owned(), |beside| beside.to_string())),
+        (
+            "BESIDE_DIFY",
+            deployment.beside_dify.map_or_else(|| "by the database".to_owned(), |beside| beside.to_string()),
+        ),
         ("SINGLE_REPLICA", deployment.single_replica.to_string()),
         ("DIFY_VERSION", deployment.dify_version.clone()),
         ("DIFY_API_URL", or_off(deployment.dify_api_url.as_ref())),
@@ -44,7 +47,10 @@ fn stores(config: &Config) -> Vec<(&'static str, String)> {
         ("DATABASE_URL", config.database.redacted()),
         ("SQLALCHEMY_POOL_SIZE", config.database.pool_size.to_string()),
         ("REDIS_URL", config.redis.as_ref().map_or_else(|| "in process".to_owned(), super::redis::Redis::redacted)),
-        ("REDIS_KEY_PREFIX", or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty()))),
+        (
+            "REDIS_KEY_PREFIX",
+            or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty())),
+        ),
     ]
 }
 

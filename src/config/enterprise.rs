@@ -31,7 +31,10 @@ impl Enterprise {
         let service = match (url, secret_key) {
             (Some(url), Some(secret_key)) => Some(EnterpriseService { url, secret_key }),
             (Some(_), None) if enabled => {
-                reader.problem("ENTERPRISE_API_SECRET_KEY", "is not set although ENTERPRISE_API_URL is; copy it from the enterprise service");
+                reader.problem(
+                    "ENTERPRISE_API_SECRET_KEY",
+                    "is not set although ENTERPRISE_API_URL is; copy it from the enterprise service",
+                );
                 None
             }
             _ => None,

@@ -22,7 +22,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
 
     for part in reader.list(NAME).unwrap_or_default() {
         let Some((name, figure)) = part.split_once('=') else {
-            reader.problem(NAME, format_args!("contains `{part}`; write name=figure, like device_code=600/1h,lookup=0"));
+            reader
+                .problem(NAME, format_args!("contains `{part}`; write name=figure, like device_code=600/1h,lookup=0"));
             continue;
         };
         match (name.trim().parse::<LimitName>(), figure.parse::<Quota>()) {

@@ -44,7 +44,10 @@ impl Listeners {
         let grpc_tls =
             TlsFiles::read(reader, "GRPC_TLS_CERT_FILE", "GRPC_TLS_KEY_FILE", Some("GRPC_TLS_CLIENT_CA_FILE"));
         if grpc_tls.is_some() && grpc.is_none() {
-            reader.problem("GRPC_TLS_CERT_FILE", "is set without GRPC_LISTEN; set GRPC_LISTEN, or use TLS_CERT_FILE for the public port");
+            reader.problem(
+                "GRPC_TLS_CERT_FILE",
+                "is set without GRPC_LISTEN; set GRPC_LISTEN, or use TLS_CERT_FILE for the public port",
+            );
         }
         Self { public, grpc, admin, inner, tls, grpc_tls, trusted_proxies: read_trusted_proxies(reader) }
     }
@@ -52,7 +55,13 @@ impl Listeners {
     /// The one listener of `dev`, on loopback only.
     pub(super) fn dev(reader: &mut Reader<'_>, listen: SocketAddr) -> Self {
         if !listen.ip().is_loopback() {
-            reader.problem("--listen", format_args!("is {listen}, but dev listens on loopback only; use 127.0.0.1:{}, or the serve command", listen.port()));
+            reader.problem(
+                "--listen",
+                format_args!(
+                    "is {listen}, but dev listens on loopback only; use 127.0.0.1:{}, or the serve command",
+                    listen.port()
+                ),
+            );
         }
         let trusted_proxies = read_trusted_proxies(reader);
         Self { public: listen, grpc: None, admin: None, inner: None, tls: None, grpc_tls: None, trusted_proxies }
@@ -80,7 +89,10 @@ fn read_trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
     for part in reader.list(NAME).unwrap_or_default() {
         match part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)) {
             Ok(net) => nets.push(net),
-            Err(_) => reader.problem(NAME, format_args!("contains `{part}`; write addresses or networks like 10.0.0.0/8,192.168.1.7")),
+            Err(_) => reader.problem(
+                NAME,
+                format_args!("contains `{part}`; write addresses or networks like 10.0.0.0/8,192.168.1.7"),
+            ),
         }
     }
     if nets.iter().any(|net| net.prefix_len() == 0) {

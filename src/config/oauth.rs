@@ -30,7 +30,10 @@ impl OAuth {
         // `oauth_access_tokens.client_id` is a VARCHAR(64); RFC 6749 appendix A.1 allows printable ASCII.
         let fits = |id: &String| id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_graphic());
         if known_client_ids.is_empty() || !known_client_ids.iter().all(fits) {
-            reader.problem(CLIENTS, "has an id that is empty, over 64 characters or not plain ASCII; write difyctl,my-client");
+            reader.problem(
+                CLIENTS,
+                "has an id that is empty, over 64 characters or not plain ASCII; write difyctl,my-client",
+            );
         }
         Self {
             bearer_enabled: reader.flag("ENABLE_OAUTH_BEARER", true),

@@ -54,13 +54,19 @@ impl Redis {
         let topology = if let Some(url) = reader.secret("REDIS_URL") {
             check_url(reader, &url);
             if sentinel || cluster {
-                reader.warning("REDIS_URL", "wins over REDIS_USE_SENTINEL and REDIS_USE_CLUSTERS; leave it out to use those");
+                reader.warning(
+                    "REDIS_URL",
+                    "wins over REDIS_USE_SENTINEL and REDIS_USE_CLUSTERS; leave it out to use those",
+                );
             }
             Topology::Standalone(url)
         } else {
             match (sentinel, cluster) {
                 (true, true) => {
-                    reader.problem("REDIS_USE_SENTINEL", "and REDIS_USE_CLUSTERS are both true; set one of them to false");
+                    reader.problem(
+                        "REDIS_USE_SENTINEL",
+                        "and REDIS_USE_CLUSTERS are both true; set one of them to false",
+                    );
                     return None;
                 }
                 (true, false) => read_sentinel(reader)?,
@@ -85,7 +91,8 @@ impl Redis {
 fn check_url(reader: &mut Reader<'_>, url: &Secret) {
     let parsed = Url::parse(url.expose());
     if !parsed.is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host()) {
-        reader.problem("REDIS_URL", "is not a Redis URL; write one like redis://:password@host:6379/0, percent-encoded");
+        reader
+            .problem("REDIS_URL", "is not a Redis URL; write one like redis://:password@host:6379/0, percent-encoded");
     }
 }
 
@@ -123,7 +130,8 @@ impl Access {
             reader.problem(variable, "is not set; write host:port,host:port");
             return None;
         }
-        let urls: Option<Vec<_>> = nodes.iter().map(|node| if node.contains('@') { None } else { self.url(node) }).collect();
+        let urls: Option<Vec<_>> =
+            nodes.iter().map(|node| if node.contains('@') { None } else { self.url(node) }).collect();
         if urls.is_none() {
             reader.problem(variable, "has an entry that is not host:port; write host:port,host:port");
         }
@@ -134,7 +142,11 @@ impl Access {
 fn read_standalone(reader: &mut Reader<'_>) -> Option<Topology> {
     let host = reader.text("REDIS_HOST")?;
     let port = reader.number("REDIS_PORT", 6379, 1..=65_535);
-    let node = if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let node = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
     let url = Access::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD").url(&node);
     if url.is_none() {
         reader.problem("REDIS_HOST", "is not a host name or an IP address; use REDIS_URL for a whole URL");

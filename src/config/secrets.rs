@@ -53,7 +53,10 @@ pub struct Secrets {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secrets").field("previous", &self.previous).field("inner_api_key", &self.inner_api_key).finish_non_exhaustive()
+        f.debug_struct("Secrets")
+            .field("previous", &self.previous)
+            .field("inner_api_key", &self.inner_api_key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,9 +77,13 @@ impl Secrets {
         let inner_api_key = reader.secret("INNER_API_KEY");
         if let Some(key) = &inner_api_key {
             if is_sample(key) && !development {
-                reader.problem("INNER_API_KEY", "is a sample everybody knows; generate one with `openssl rand -base64 42`");
+                reader.problem(
+                    "INNER_API_KEY",
+                    "is a sample everybody knows; generate one with `openssl rand -base64 42`",
+                );
             } else if key.expose().len() < 16 {
-                reader.warning("INNER_API_KEY", "is shorter than 16 bytes; generate one with `openssl rand -base64 42`");
+                reader
+                    .warning("INNER_API_KEY", "is shorter than 16 bytes; generate one with `openssl rand -base64 42`");
             }
         }
         Self { secret_key, previous: read_previous(reader), inner_api_key }
@@ -118,7 +125,10 @@ fn read_previous(reader: &mut Reader<'_>) -> Vec<PreviousKey> {
                 }
             }
             // The part is not quoted: without a colon it may be the secret itself.
-            _ => reader.problem(NAME, format_args!("has an entry, number {place}, that is not `kid:secret`; write kid:secret,kid:secret")),
+            _ => reader.problem(
+                NAME,
+                format_args!("has an entry, number {place}, that is not `kid:secret`; write kid:secret,kid:secret"),
+            ),
         }
     }
     keys

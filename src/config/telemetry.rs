@@ -93,7 +93,8 @@ fn read_otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
     let mut endpoint = |own: &str| {
         let names = [own, "OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_BASE_ENDPOINT"];
         let name = names.into_iter().find(|name| reader.text(name).is_some());
-        name.and_then(|name| reader.http_url(name)).map_or_else(|| "http://localhost:4317".to_owned(), |url| url.to_string())
+        name.and_then(|name| reader.http_url(name))
+            .map_or_else(|| "http://localhost:4317".to_owned(), |url| url.to_string())
     };
     let traces = endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
     let metrics = endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");

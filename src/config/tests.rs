@@ -1,0 +1,374 @@
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, time::Duration};
+
+use super::{redis::Topology, *};
+use crate::domain::limit::{LimitName, Quota};
+
+const KEY: &str = "q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN";
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A complete environment, changed by `pairs`.
+fn serve(pairs: &[(&str, &str)]) -> Result<Config, Problems> {
+    let mut env = map(&[
+        ("SECRET_KEY", KEY),
+        ("CONSOLE_WEB_URL", "https://dify.example.com"),
+        ("DATABASE_URL", "postgres://dify:hunter2@db:5432/dify"),
+        ("REDIS_URL", "redis://:hunter2@redis:6379/3"),
+    ]);
+    env.extend(map(pairs));
+    Config::for_serve(&reader::map_env(&env))
+}
+
+fn sentences(result: Result<Config, Problems>) -> Vec<String> {
+    result.err().map(|problems| problems.0.into_iter().map(|problem| problem.sentence).collect()).unwrap_or_default()
+}
+
+#[test]
+fn a_complete_environment_has_no_problem_and_no_warning() {
+    let config = serve(&[]).unwrap();
+    assert_eq!(config.warnings, Vec::<String>::new());
+    assert_eq!(config.urls.issuer(), "https://dify.example.com");
+    assert_eq!(config.urls.verification_uri(), "https://dify.example.com/device");
+    assert_eq!(config.listeners.public.to_string(), "0.0.0.0:5001");
+    assert_eq!(config.listeners.admin.unwrap().to_string(), "127.0.0.1:5002");
+    assert_eq!(config.oauth.token_lifetime, Duration::from_secs(14 * 86_400));
+    assert_eq!(config.oauth.known_client_ids, ["difyctl"]);
+    assert_eq!(config.console.access_lifetime, Duration::from_secs(3_600));
+    assert_eq!(config.deployment.dify_version, "1.14.2");
+    assert!(config.oauth.bearer_enabled && config.oauth.clean_enabled && config.oauth.verification_uri_complete);
+    assert!(!config.uses_data_dir());
+}
+
+/// Every bad value names its variable and says what to do instead.
+#[test]
+fn each_bad_variable_is_named_with_its_fix() {
+    let table: &[(&str, &str, &str)] = &[
+        ("SECRET_KEY", "", "openssl rand"),
+        ("SECRET_KEY", "short-but-secret-1", "openssl rand"),
+        ("SECRET_KEY", "sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "everybody knows"),
+        ("SECRET_KEY", "dev-secret-key", "everybody knows"),
+        ("SECRET_KEYS_PREVIOUS", "only-a-secret-4711", "kid:secret"),
+        ("SECRET_KEYS_PREVIOUS", "a:one,a:two", "name of its own"),
+        ("INNER_API_KEY", "changeme", "openssl rand"),
+        ("CONSOLE_WEB_URL", "", "https://dify.example.com"),
+        ("CONSOLE_WEB_URL", "dify.example.com", "absolute URL"),
+        ("CONSOLE_WEB_URL", "ftp://dify.example.com", "absolute URL"),
+        ("CONSOLE_WEB_URL", "https://dify.example.com/console", "host and port only"),
+        ("CONSOLE_WEB_URL", "https://user:pw@dify.example.com", "leave them out"),
+        ("CONSOLE_API_URL", "/console/api", "absolute URL"),
+        ("COOKIE_DOMAIN", "other.example.org", "leave it empty"),
+        ("LISTEN", "5001", "0.0.0.0:5001"),
+        ("LISTEN", "dify.example.com:80", "0.0.0.0:5001"),
+        ("ADMIN_LISTEN", ":5001", "another port"),
+        ("GRPC_LISTEN", "nowhere", "0.0.0.0:5001"),
+        ("INNER_LISTEN", "127.0.0.1:5002", "another port"),
+        ("TLS_CERT_FILE", "/nowhere/cert.pem", "private key"),
+        ("GRPC_TLS_KEY_FILE", "/nowhere/key.pem", "certificate"),
+        ("GRPC_TLS_CLIENT_CA_FILE", "/nowhere/ca.pem", "set these too"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "10.0.0.0/8,192.168.1.7"),
+        ("DATABASE_URL", "oracle://db/dify", "postgres://"),
+        ("DATABASE_URL", "postgres://db", "database name"),
+        ("DATABASE_URL", "db", "postgres://user"),
+        ("SQLALCHEMY_POOL_SIZE", "many", "from 1 to 1000"),
+        ("SQLALCHEMY_POOL_SIZE", "0", "from 1 to 1000"),
+        ("REDIS_URL", "http://redis", "redis://"),
+        ("BESIDE_DIFY", "maybe", "true or false"),
+        ("SINGLE_REPLICA", "2", "true or false"),
+        ("DIFY_VERSION", "latest", "1.14.2"),
+        ("DIFY_API_URL", "api:5001", "absolute URL"),
+        ("ENABLE_OAUTH_BEARER", "si", "true or false"),
+        ("OPENAPI_KNOWN_CLIENT_IDS", "difyctl,my client", "difyctl,my-client"),
+        ("OAUTH_TTL_DAYS", "two weeks", "whole number"),
+        ("OAUTH_ACCESS_TOKEN_RETENTION_DAYS", "-1", "from 0"),
+        ("OPENAPI_RATE_LIMITS", "device_code", "name=figure"),
+        ("OPENAPI_RATE_LIMITS", "nonsense=1/1h", "the limits are"),
+        ("OPENAPI_RATE_LIMITS", "lookup=lots", "60/1h"),
+        ("OPENAPI_RATE_LIMIT_PER_TOKEN", "-5", "from 0"),
+        ("DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", "x", "from 0"),
+        ("LOGIN_LOCKOUT_DURATION", "0", "from 1"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0", "from 1"),
+        ("REFRESH_TOKEN_EXPIRE_DAYS", "1.5", "whole number"),
+        ("OPENAPI_CORS_ALLOW_ORIGINS", "https://app.example.com/", "write https://app.example.com"),
+        ("OPENAPI_CORS_ALLOW_ORIGINS", "app.example.com", "https://app.example.com"),
+        ("OPENAPI_CORS_ALLOW_ORIGINS", "*,https://app.example.com", "either"),
+        ("ENTERPRISE_API_URL", "enterprise", "absolute URL"),
+        ("LOG_OUTPUT_FORMAT", "xml", "text or json"),
+        ("LOG_LEVEL", "chatty", "DEBUG"),
+        ("GRPC_REFLECTION", "perhaps", "true or false"),
+    ];
+    for (variable, value, fix) in table {
+        let sentences = sentences(serve(&[(variable, value)]));
+        assert_eq!(sentences.len(), 1, "{variable}={value} gave {sentences:?}");
+        // A file without its partner is told by the partner that is missing.
+        let pair = variable.split("_TLS_").count() > 1 || variable.starts_with("TLS_");
+        assert!(sentences[0].starts_with(variable) || pair, "{variable} is not named in: {}", sentences[0]);
+        assert!(sentences[0].contains(fix), "`{fix}` is not the fix in: {}", sentences[0]);
+        assert!(sentences[0].ends_with('.') && !sentences[0].contains('\n'), "not a sentence: {}", sentences[0]);
+    }
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let env = map(&[("LISTEN", "x"), ("DB_TYPE", "oracle"), ("OAUTH_TTL_DAYS", "x"), ("LOG_LEVEL", "x")]);
+    let problems = Config::for_serve(&reader::map_env(&env)).unwrap_err();
+    let named: Vec<&str> = problems.0.iter().map(|problem| problem.variable.as_str()).collect();
+    for variable in ["SECRET_KEY", "CONSOLE_WEB_URL", "LISTEN", "DB_TYPE", "OAUTH_TTL_DAYS", "LOG_LEVEL"] {
+        assert!(named.contains(&variable), "{variable} is missing from {named:?}");
+    }
+}
+
+#[test]
+fn no_secret_is_printed_by_problems_debug_or_description() {
+    let secrets = [
+        ("SECRET_KEY", "geheim-sauce-that-is-long-enough-0001"),
+        ("SECRET_KEYS_PREVIOUS", "old:geheim-0002,older:geheim-0003"),
+        ("INNER_API_KEY", "geheim-0004-and-more-of-it"),
+        ("DATABASE_URL", "postgres://dify:geheim-0005@db/dify?password=geheim-0006"),
+        ("REDIS_URL", "rediss://user:geheim-0007@redis:6379/0"),
+        ("ENTERPRISE_ENABLED", "true"),
+        ("ENTERPRISE_API_URL", "https://enterprise.example.com"),
+        ("ENTERPRISE_API_SECRET_KEY", "geheim-0008"),
+    ];
+    let config = serve(&secrets).unwrap();
+    let shown = format!("{config:?}{:#?}{:?}{:?}", config, config.describe(), config.warnings);
+    assert!(!shown.contains("geheim"), "{shown}");
+    assert!(shown.contains("postgres://dify:***@db/dify"));
+
+    let faulty = [
+        ("SECRET_KEY", "geheim"),
+        ("SECRET_KEYS_PREVIOUS", "geheim-2"),
+        ("DATABASE_URL", "postgres://user:geheim#3@db"),
+        ("REDIS_URL", "geheim://:geheim-4@x"),
+        ("CONSOLE_WEB_URL", "https//user:geheim@example.com"),
+        ("REDIS_USE_SENTINEL", "false"),
+    ];
+    let shown = serve(&faulty).unwrap_err();
+    assert_eq!(shown.0.len(), 5, "{shown}");
+    assert!(!format!("{shown} {shown:?}").contains("geheim"), "{shown}");
+}
+
+#[test]
+fn development_lets_samples_through_with_a_warning() {
+    for sample in ["dev-secret-key", "sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "short"] {
+        let config = serve(&[("SECRET_KEY", sample), ("DEPLOY_ENV", "DEVELOPMENT")]).unwrap();
+        assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+    }
+}
+
+#[test]
+fn several_replicas_need_redis_or_a_promise() {
+    for url in ["postgres://db/dify", "mysql+pymysql://db/dify"] {
+        let found = sentences(serve(&[("DATABASE_URL", url), ("REDIS_URL", "")]));
+        assert!(
+            found.len() == 1 && found[0].starts_with("REDIS_URL") && found[0].contains("SINGLE_REPLICA"),
+            "{found:?}"
+        );
+        assert!(serve(&[("DATABASE_URL", url), ("REDIS_URL", ""), ("SINGLE_REPLICA", "true")]).is_ok());
+    }
+    let config = serve(&[("DATABASE_URL", ""), ("REDIS_URL", ""), ("DATA_DIR", "/srv/data")]).unwrap();
+    assert_eq!(config.database.url.expose(), "sqlite:///srv/data/dify-openapi.db?mode=rwc");
+    assert!(config.uses_data_dir());
+}
+
+#[test]
+fn the_database_comes_from_its_url_or_from_difys_parts() {
+    let parts = |pairs: &[(&str, &str)]| {
+        let mut all = vec![("DATABASE_URL", "")];
+        all.extend_from_slice(pairs);
+        serve(&all).unwrap().database.url.expose().to_owned()
+    };
+    let given = [("DB_HOST", "db"), ("DB_USERNAME", "dify"), ("DB_PASSWORD", "p@ss/wörd:%"), ("DB_DATABASE", "main")];
+    assert_eq!(parts(&given), "postgres://dify:p%40ss%2Fw%C3%B6rd%3A%@db:5432/main");
+    assert_eq!(parts(&[("DB_TYPE", "mysql"), ("DB_HOST", "::1"), ("DB_PORT", "3307")]), "mysql://root@[::1]:3307/dify");
+    let both = serve(&[("DATABASE_URL", "postgresql+psycopg2://a@url/x"), ("DB_HOST", "parts")]).unwrap();
+    assert_eq!(both.database.url.expose(), "postgres://a@url/x");
+}
+
+#[test]
+fn redis_comes_from_its_url_or_from_difys_parts() {
+    let parts = |pairs: &[(&str, &str)]| {
+        let mut all = vec![("REDIS_URL", "")];
+        all.extend_from_slice(pairs);
+        serve(&all).map(|config| config.redis.unwrap())
+    };
+    let one = parts(&[("REDIS_HOST", "r"), ("REDIS_PASSWORD", "a/b@c"), ("REDIS_DB", "2"), ("REDIS_USE_SSL", "true")])
+        .unwrap();
+    let Topology::Standalone(url) = &one.topology else { panic!("{one:?}") };
+    assert_eq!(url.expose(), "rediss://:a%2Fb%40c@r:6379/2");
+
+    let sentinel = [
+        ("REDIS_USE_SENTINEL", "true"),
+        ("REDIS_SENTINELS", "s1:26379, s2:26379"),
+        ("REDIS_SENTINEL_SERVICE_NAME", "mymaster"),
+        ("REDIS_PASSWORD", "pw"),
+        ("REDIS_DB", "4"),
+        ("REDIS_KEY_PREFIX", "  dify "),
+    ];
+    let redis = parts(&sentinel).unwrap();
+    assert_eq!(redis.key_prefix, "dify");
+    let Topology::Sentinel { sentinels, service_name, password, db, .. } = &redis.topology else { panic!("{redis:?}") };
+    assert_eq!((sentinels.len(), service_name.as_str(), *db), (2, "mymaster", 4));
+    assert_eq!((sentinels[0].expose(), password.as_ref().unwrap().expose()), ("redis://s1:26379/0", "pw"));
+
+    let cluster = [("REDIS_USE_CLUSTERS", "true"), ("REDIS_CLUSTERS", "c1:1,c2:2"), ("REDIS_CLUSTERS_PASSWORD", "pw")];
+    let redis = parts(&cluster).unwrap();
+    let Topology::Cluster(nodes) = &redis.topology else { panic!("{redis:?}") };
+    assert_eq!(
+        nodes.iter().map(crate::domain::secret::Secret::expose).collect::<Vec<_>>(),
+        ["redis://:pw@c1:1/0", "redis://:pw@c2:2/0"]
+    );
+
+    for (missing, rest) in [("REDIS_SENTINELS", &sentinel[..]), ("REDIS_CLUSTERS", &cluster[..])] {
+        let rest: Vec<_> = rest.iter().copied().filter(|(name, _)| *name != missing).collect();
+        assert!(parts(&rest).unwrap_err().0.iter().any(|problem| problem.variable == missing));
+    }
+    let both = parts(&[("REDIS_USE_SENTINEL", "1"), ("REDIS_USE_CLUSTERS", "1")]).unwrap_err();
+    assert!(both.0.iter().any(|problem| problem.variable == "REDIS_USE_SENTINEL"));
+}
+
+#[test]
+fn limits_take_the_list_over_the_single_variables() {
+    let config = serve(&[
+        ("OPENAPI_RATE_LIMIT_PER_TOKEN", "0"),
+        ("DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", "20"),
+        ("LOGIN_LOCKOUT_DURATION", "900"),
+        ("OPENAPI_RATE_LIMITS", "device_code=600/1h, lookup=0 ,approve=5/10m"),
+    ])
+    .unwrap();
+    let quota = |name| config.limits.quota(name);
+    assert!(quota(LimitName::Token).is_off() && quota(LimitName::Lookup).is_off());
+    assert_eq!(quota(LimitName::DeviceCode), Quota::new(600, 3_600));
+    assert_eq!(quota(LimitName::Approve), Quota::new(5, 600));
+    assert_eq!(quota(LimitName::Login), Quota::new(5, 900));
+    assert_eq!(quota(LimitName::Account), Quota::new(60, 60));
+}
+
+#[test]
+fn token_lifetimes_are_clamped_with_a_warning() {
+    for (days, taken) in [("0", 1), ("-3", 1), ("366", 365), ("90", 90)] {
+        let config = serve(&[("OAUTH_TTL_DAYS", days)]).unwrap();
+        assert_eq!(config.oauth.token_lifetime.as_secs() / 86_400, taken);
+        assert_eq!(config.warnings.is_empty(), days == "90");
+    }
+}
+
+#[test]
+fn any_origin_is_allowed_only_while_bearers_are_on() {
+    assert!(serve(&[("OPENAPI_CORS_ALLOW_ORIGINS", "*")]).unwrap().cors.allows("https://anything.example"));
+    let off = serve(&[("OPENAPI_CORS_ALLOW_ORIGINS", "*"), ("ENABLE_OAUTH_BEARER", "false")]);
+    assert!(sentences(off)[0].contains("ENABLE_OAUTH_BEARER"));
+    let listed = serve(&[("OPENAPI_CORS_ALLOW_ORIGINS", "https://a.example, http://b.example:8080")]).unwrap();
+    assert!(listed.cors.allows("http://b.example:8080") && !listed.cors.allows("https://c.example"));
+    assert!(!serve(&[]).unwrap().cors.allows("https://dify.example.com"));
+}
+
+#[test]
+fn cookies_and_origins_follow_from_the_public_urls() {
+    let table: &[(&[(&str, &str)], &str, &str)] = &[
+        (&[], "__Host-", ""),
+        (&[("CONSOLE_API_URL", "https://api.example.com")], "__Host-", "__Host-"),
+        (&[("CONSOLE_API_URL", "http://api.example.com")], "", ""),
+        (&[("CONSOLE_API_URL", "https://api.example.com"), ("COOKIE_DOMAIN", ".example.com")], "", ""),
+        (&[("CONSOLE_WEB_URL", "http://localhost:3000")], "", ""),
+    ];
+    for (pairs, standalone, beside) in table {
+        let urls = serve(pairs).unwrap().urls;
+        assert_eq!((urls.cookie_prefix(false), urls.cookie_prefix(true)), (*standalone, *beside), "{pairs:?}");
+    }
+    let urls = serve(&[("CONSOLE_WEB_URL", "https://Dify.Example.com:443/")]).unwrap().urls;
+    assert_eq!((urls.issuer(), urls.host(), urls.is_secure()), ("https://dify.example.com", "dify.example.com", true));
+    assert!(urls.is_own_origin("https://dify.example.com"));
+    for foreign in
+        ["null", "", "http://dify.example.com", "https://dify.example.com:8443", "https://dify.example.com.evil.test"]
+    {
+        assert!(!urls.is_own_origin(foreign), "{foreign}");
+    }
+    assert_eq!(serve(&[("CONSOLE_WEB_URL", "http://dify.example.com")]).unwrap().warnings.len(), 1);
+    assert!(serve(&[("CONSOLE_WEB_URL", "http://127.0.0.1:5001")]).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn otlp_follows_the_standard_names_before_difys() {
+    let config = serve(&[
+        ("ENABLE_OTEL", "true"),
+        ("OTLP_BASE_ENDPOINT", "http://base:4317"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317"),
+    ]);
+    let otlp = config.unwrap().telemetry.otlp.unwrap();
+    assert_eq!((otlp.traces.as_str(), otlp.metrics.as_str()), ("http://traces:4317/", "http://base:4317/"));
+    assert!(serve(&[("OTLP_BASE_ENDPOINT", "http://base:4317")]).unwrap().telemetry.otlp.is_none());
+    let http = serve(&[("ENABLE_OTEL", "true"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
+    assert!(sentences(http)[0].contains("grpc"));
+}
+
+#[test]
+fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: dir.path().to_owned(), fresh: false };
+    let env = map(&[
+        ("DATABASE_URL", "nonsense"),
+        ("REDIS_URL", "nonsense"),
+        ("LISTEN", "nonsense"),
+        ("TLS_CERT_FILE", "nonsense"),
+        ("OAUTH_TTL_DAYS", "3"),
+    ]);
+    let mut config = Config::for_dev(&options, &reader::map_env(&env)).unwrap();
+    assert_eq!(config.oauth.token_lifetime, Duration::from_secs(3 * 86_400));
+    assert!(config.redis.is_none() && config.deployment.grpc_reflection && config.uses_data_dir());
+    config.bound_to("127.0.0.1:4711".parse().unwrap());
+    assert_eq!(config.urls.issuer(), "http://127.0.0.1:4711");
+
+    let env = map(&[("CONSOLE_WEB_URL", "http://localhost:3000"), ("OAUTH_TTL_DAYS", "x")]);
+    assert_eq!(Config::for_dev(&options, &reader::map_env(&env)).unwrap_err().0.len(), 1);
+    let open = DevOptions { listen: "0.0.0.0:5001".parse().unwrap(), ..options };
+    assert!(sentences(Config::for_dev(&open, &|_| None))[0].contains("loopback only"));
+}
+
+#[test]
+fn dev_makes_its_secret_key_once_for_its_owner_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone(), fresh: false };
+    let key = || Config::for_dev(&options, &|_| None).unwrap().secrets.secret_key.expose().to_owned();
+    let first = key();
+    assert_eq!((first.len(), &key()), (43, &first));
+    assert_eq!(fs::metadata(path.join("secret_key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    let env = map(&[("SECRET_KEY", KEY)]);
+    let given = Config::for_dev(&options, &reader::map_env(&env)).unwrap();
+    assert_eq!(given.secrets.secret_key.expose(), KEY);
+}
+
+#[test]
+fn a_data_directory_has_one_process_and_clearing_it_spares_strangers() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = DataDirLock::acquire(dir.path()).unwrap();
+    assert!(matches!(DataDirLock::acquire(dir.path()), Err(DataDirError::InUse(_))));
+    for name in ["dify-openapi.db", "dify-openapi.db-wal", "secret_key", "thesis.txt"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    lock.clear().unwrap();
+    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "thesis.txt"]);
+    drop(lock);
+    assert!(DataDirLock::acquire(dir.path()).is_ok());
+}
+
+#[test]
+fn data_goes_to_the_users_data_directory_unless_configured() {
+    let table: &[(&[(&str, &str)], Option<&str>)] = &[
+        (&[("HOME", "/home/ada")], Some("/home/ada/.local/share/dify-openapi")),
+        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/data/ada")], Some("/data/ada/dify-openapi")),
+        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "relative")], Some("/home/ada/.local/share/dify-openapi")),
+        (&[("HOME", "/home/ada"), ("DATA_DIR", "/srv/dify")], Some("/srv/dify")),
+        (&[], None),
+    ];
+    for (pairs, expected) in table {
+        let env = map(pairs);
+        let found = Config::dev_data_dir(&reader::map_env(&env)).ok();
+        assert_eq!(found.as_deref(), expected.map(Path::new), "{pairs:?}");
+    }
+}

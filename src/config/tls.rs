@@ -29,16 +29,23 @@ impl TlsFiles {
         let files = match (reader.text(cert), reader.text(key)) {
             (None, None) => {
                 if let (Some(name), Some(_)) = (client_ca, ca) {
-                    reader.problem(name, format_args!("is set without {cert} and {key}; set these too, or leave it out"));
+                    reader
+                        .problem(name, format_args!("is set without {cert} and {key}; set these too, or leave it out"));
                 }
                 return None;
             }
             (Some(_), None) => {
-                reader.problem(key, format_args!("is not set although {cert} is; set it to the PEM file of the private key"));
+                reader.problem(
+                    key,
+                    format_args!("is not set although {cert} is; set it to the PEM file of the private key"),
+                );
                 return None;
             }
             (None, Some(_)) => {
-                reader.problem(cert, format_args!("is not set although {key} is; set it to the PEM file of the certificate"));
+                reader.problem(
+                    cert,
+                    format_args!("is not set although {key} is; set it to the PEM file of the certificate"),
+                );
                 return None;
             }
             (Some(cert), Some(key)) => Self { cert: cert.into(), key: key.into(), client_ca: ca },
@@ -66,8 +73,7 @@ impl TlsFiles {
             Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
             None => builder.with_no_client_auth(),
         };
-        let mut config =
-            builder.with_single_cert(certs, key).map_err(|cause| self.fault(Part::Certificate, &cause))?;
+        let mut config = builder.with_single_cert(certs, key).map_err(|cause| self.fault(Part::Certificate, &cause))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

@@ -28,7 +28,8 @@ impl Urls {
         let given = reader.text(NAME).is_some();
         let url = reader.http_url(NAME);
         if !given && listen.is_none() {
-            reader.problem(NAME, "is not set; set it to the URL people open in a browser, like https://dify.example.com");
+            reader
+                .problem(NAME, "is not set; set it to the URL people open in a browser, like https://dify.example.com");
         }
         if let Some(url) = &url {
             check_console_web(reader, url, mode);
@@ -39,7 +40,10 @@ impl Urls {
             let bare = domain.trim_start_matches('.').to_ascii_lowercase();
             let host = url.host_str().unwrap_or_default();
             if host != bare && !host.ends_with(&format!(".{bare}")) {
-                reader.problem("COOKIE_DOMAIN", format_args!("is `{domain}`, which {host} of CONSOLE_WEB_URL is not under; leave it empty"));
+                reader.problem(
+                    "COOKIE_DOMAIN",
+                    format_args!("is `{domain}`, which {host} of CONSOLE_WEB_URL is not under; leave it empty"),
+                );
             }
         }
         let console_api = reader.http_url("CONSOLE_API_URL");
@@ -107,7 +111,10 @@ impl Urls {
 fn check_console_web(reader: &mut Reader<'_>, url: &Url, mode: Mode) {
     const NAME: &str = "CONSOLE_WEB_URL";
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        reader.problem(NAME, "has a path, query or fragment; write scheme, host and port only, like https://dify.example.com");
+        reader.problem(
+            NAME,
+            "has a path, query or fragment; write scheme, host and port only, like https://dify.example.com",
+        );
     }
     if url.scheme() == "http" && !is_loopback(url) && !mode.is_development() {
         reader.warning(NAME, "is plain http, so that cookies and tokens travel in clear; use https");

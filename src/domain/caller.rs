@@ -1,6 +1,6 @@
 //! Who is behind a request, once the pipeline has let it in. Handlers read these from the request's extensions.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use super::{account::Account, id::BrowserSessionId, secret::TokenHash, session::TokenContext};
 
@@ -25,6 +25,12 @@ pub struct ConsoleCaller {
 /// The address a request came from, behind trusted proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl ClientAddress {
     /// What limits by address are keyed with: IPv6 counts by /64.

@@ -166,9 +166,9 @@ impl Grant {
         if self.request.client_id != client_id {
             return (self, Poll::ClientMismatch);
         }
-        let early = self.last_poll_ms.is_some_and(|last| {
-            now_ms.saturating_sub(last) + POLL_TOLERANCE_MS < u64::from(self.interval) * 1_000
-        });
+        let early = self
+            .last_poll_ms
+            .is_some_and(|last| now_ms.saturating_sub(last) + POLL_TOLERANCE_MS < u64::from(self.interval) * 1_000);
         self.last_poll_ms = Some(now_ms);
         if early {
             self.interval = (self.interval + SLOW_DOWN_STEP).min(MAX_INTERVAL);

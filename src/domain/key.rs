@@ -98,7 +98,9 @@ impl KeyRing {
     pub fn seal_handle(&self, code: &UserCode) -> Result<String> {
         let cipher = XSalsa20Poly1305::new((&*self.current.handle).into());
         let nonce = XSalsa20Poly1305::generate_nonce(&mut OsRng);
-        let sealed = cipher.encrypt(&nonce, code.canonical().as_slice()).map_err(|_| Error::internal("sealing a handle failed"))?;
+        let sealed = cipher
+            .encrypt(&nonce, code.canonical().as_slice())
+            .map_err(|_| Error::internal("sealing a handle failed"))?;
         Ok(encode_url(&[nonce.as_slice(), &sealed].concat()))
     }
 
@@ -140,7 +142,8 @@ impl DeviceCode {
     /// The key pair that only the holder of this code can derive.
     fn key_pair(&self) -> SecretKey {
         let mut seed = Zeroizing::new([0; 32]);
-        let _ = Hkdf::<Sha256>::new(None, self.expose().as_bytes()).expand(b"dify-openapi/device-seal/v1", seed.as_mut());
+        let _ =
+            Hkdf::<Sha256>::new(None, self.expose().as_bytes()).expand(b"dify-openapi/device-seal/v1", seed.as_mut());
         SecretKey::from(*seed)
     }
 
@@ -151,7 +154,11 @@ impl DeviceCode {
 
     /// Opens a token sealed to this code.
     pub fn open(&self, sealed: &[u8]) -> Result<BearerToken> {
-        let opened = self.key_pair().unseal(sealed).map(Zeroizing::new).map_err(|_| Error::internal("a sealed token does not open"))?;
+        let opened = self
+            .key_pair()
+            .unseal(sealed)
+            .map(Zeroizing::new)
+            .map_err(|_| Error::internal("a sealed token does not open"))?;
         BearerToken::parse(std::str::from_utf8(&opened).map_err(Error::internal)?)
     }
 }

@@ -27,7 +27,9 @@ impl PageRequest {
         let limit = match limit {
             None => default_limit,
             Some(limit) if (1..=MAX_LIMIT).contains(&limit) => limit.unsigned_abs(),
-            Some(_) => return Err(Error::invalid_param("query", "limit", format!("must be between 1 and {MAX_LIMIT}"))),
+            Some(_) => {
+                return Err(Error::invalid_param("query", "limit", format!("must be between 1 and {MAX_LIMIT}")));
+            }
         };
         Ok(Self { page, limit })
     }

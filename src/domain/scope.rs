@@ -53,7 +53,8 @@ pub fn satisfies(subject_type: SubjectType, required: &str) -> bool {
 pub fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool) -> Result<()> {
     let allowed = match subject_type {
         SubjectType::Account => {
-            !scopes.is_empty() && scopes.iter().all(|scope| matches!(scope, Scope::Full | Scope::AppsRead | Scope::AppsRun))
+            !scopes.is_empty()
+                && scopes.iter().all(|scope| matches!(scope, Scope::Full | Scope::AppsRead | Scope::AppsRun))
         }
         SubjectType::ExternalSso => {
             enterprise

@@ -9,15 +9,16 @@ use http::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// Allows `origins` to read a router of bearer and public routes; `*` stands for every origin. With no origins nothing is allowed.
-pub fn allow(router: Router, origins: &[String]) -> Router {
-    if origins.is_empty() {
-        return router;
-    }
-    let allowed = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+use crate::config::cors::AllowOrigins;
+
+/// Allows origins to read a router of bearer and public routes. With no origins nothing is allowed.
+pub fn allow(router: Router, origins: &AllowOrigins) -> Router {
+    let allowed = match origins {
+        AllowOrigins::Any => AllowOrigin::any(),
+        AllowOrigins::Listed(origins) if origins.is_empty() => return router,
+        AllowOrigins::Listed(origins) => {
+            AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+        }
     };
     router.layer(
         CorsLayer::new()

@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use axum::{body::Body, extract::MatchedPath, response::Response};
+use axum::{body::Body, response::Response};
 use futures_util::FutureExt as _;
 use http::{
     HeaderName, HeaderValue, Request,
@@ -19,15 +19,15 @@ use http::{
 };
 use tower::{Layer, Service};
 
-use super::{
-    client_address::{self, TrustedProxies},
-    error_body,
-    grpc_door::speaks_grpc,
-    listen::PeerAddr,
-};
+use super::{client_address::TrustedProxies, error_body, grpc_door::speaks_grpc, listen::PeerAddr};
 use crate::{
     domain::{Code, Error, caller::ClientAddress},
-    telemetry::{access::AccessRecord, metrics::Metrics, request_id},
+    pipeline::policy::Policy,
+    telemetry::{
+        access::{Access, Door},
+        metrics::Metrics,
+        request_id,
+    },
 };
 
 /// The header that carries a request's id, in every response.
@@ -40,7 +40,7 @@ pub struct EdgeSettings {
     /// `dev` answers loopback host names only, so that no name of the outside world can be pointed at it.
     pub loopback_hosts_only: bool,
     /// Where requests are counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
 }
 
 /// The edge as a layer.
@@ -84,7 +84,8 @@ where
             let id = uuid::Uuid::new_v4().simple().to_string();
             let address = address(&request, &settings.trusted_proxies);
             request.extensions_mut().insert(address);
-            let record = AccessRecord::of(&request, address);
+            let method = request.method().clone();
+            let _in_flight = settings.metrics.begin();
             let grpc = speaks_grpc(&request);
 
             let refused = settings.loopback_hosts_only && !asks_for_loopback(&request);
@@ -98,7 +99,11 @@ where
                     Ok(Err(never)) => match never {},
                     Err(_) => {
                         tracing::error!(request_id = id_for_log, "a handler panicked");
-                        if grpc { tonic::Status::internal("Something went wrong on our side.").into_http() } else { panicked() }
+                        if grpc {
+                            tonic::Status::internal("Something went wrong on our side.").into_http()
+                        } else {
+                            panicked()
+                        }
                     }
                 }
             })
@@ -110,24 +115,34 @@ where
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
-            record.finish(&response, &id, began.elapsed(), &settings.metrics);
+            let route = Route::of(&response, grpc);
+            let (status, duration) = (response.status().as_u16(), began.elapsed());
+            settings.metrics.request(route.pattern, route.door, status, duration);
+            let client = address;
+            Access {
+                method: method.as_str(),
+                route: route.pattern,
+                status,
+                duration,
+                client,
+                request_id: &id,
+                door: route.door,
+            }
+            .record();
             Ok(response)
         })
     }
 }
 
 fn address<B>(request: &Request<B>, trusted: &TrustedProxies) -> ClientAddress {
-    let peer = request.extensions().get::<PeerAddr>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
-    client_address::resolve(peer, request.headers(), trusted)
+    let peer =
+        request.extensions().get::<PeerAddr>().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+    trusted.resolve(peer, request.headers())
 }
 
 /// DNS rebinding ends here: a page of another site may resolve to loopback, but it asks for its own host.
 fn asks_for_loopback<B>(request: &Request<B>) -> bool {
-    let host = request
-        .uri()
-        .host()
-        .or_else(|| request.headers().get(HOST)?.to_str().ok())
-        .unwrap_or_default();
+    let host = request.uri().host().or_else(|| request.headers().get(HOST)?.to_str().ok()).unwrap_or_default();
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,
@@ -156,7 +171,26 @@ fn secure(response: &mut Response) {
     }
 }
 
-/// The route's template, where there is one: paths carry ids, templates do not.
-pub fn pattern<B>(request: &Request<B>) -> Option<MatchedPath> {
-    request.extensions().get().cloned()
+/// What the log and the metrics call a request. Paths carry ids and handles, patterns do not.
+struct Route {
+    pattern: &'static str,
+    door: Door,
+}
+
+impl Route {
+    /// The policy that the pipeline left on the response; what has none is not worth telling apart.
+    fn of(response: &Response, grpc: bool) -> Self {
+        let policy = response.extensions().get::<&'static Policy>();
+        let door = match policy {
+            _ if grpc => Door::Grpc,
+            Some(policy) if policy.grpc_path.is_empty() => Door::Page,
+            _ => Door::Json,
+        };
+        let pattern = match policy {
+            Some(policy) if grpc => policy.grpc_path,
+            Some(policy) => policy.http.as_ref().map_or(policy.method, |http| http.path),
+            None => "other",
+        };
+        Self { pattern, door }
+    }
 }

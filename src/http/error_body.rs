@@ -50,16 +50,21 @@ pub fn respond(error: &Error, policy: Option<&Policy>) -> Response {
     let shape = policy.map_or(ErrorShape::Envelope, |policy| policy.errors);
     let retry_after = error.retry();
     let mut body = match protocol_error(error.code()) {
-        Some(code) if shape == ErrorShape::OAuth => {
-            ErrorBody { error: Some(code), error_description: Some(error.message()), interval: error.poll_interval(), ..Default::default() }
-        }
+        Some(code) if shape == ErrorShape::OAuth => ErrorBody {
+            error: Some(code),
+            error_description: Some(error.message()),
+            interval: error.poll_interval(),
+            ..Default::default()
+        },
         _ => ErrorBody {
             code: Some(error.code().as_str()),
             message: Some(error.message()),
             hint: error.hint_text(),
             status: Some(status.as_u16()),
             required_scope: error.missing_scope(),
-            retry_after_ms: retry_after.filter(|_| status == StatusCode::TOO_MANY_REQUESTS).map(|after| after.as_millis().max(1)),
+            retry_after_ms: retry_after
+                .filter(|_| status == StatusCode::TOO_MANY_REQUESTS)
+                .map(|after| after.as_millis().max(1)),
             details: error.details().iter().map(detail).collect(),
             ..Default::default()
         },

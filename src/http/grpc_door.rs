@@ -65,7 +65,8 @@ where
     );
     let health = tonic_health::server::HealthService::from_health_reporter(reporter());
     let health = tonic_health::pb::health_server::HealthServer::new(health);
-    router = router.route_service("/grpc.health.v1.Health/{*method}", health.map_request(tonic_body).map_response(axum_body));
+    router = router
+        .route_service("/grpc.health.v1.Health/{*method}", health.map_request(tonic_body).map_response(axum_body));
     if reflection {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -97,7 +98,10 @@ fn axum_body(response: http::Response<tonic::body::Body>) -> Response {
 
 /// Whether a request speaks gRPC, whatever its path.
 pub fn speaks_grpc<B>(request: &Request<B>) -> bool {
-    request.headers().get(CONTENT_TYPE).is_some_and(|kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc"))
+    request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The answer to a gRPC call of something that is not here.

@@ -1,3 +1,223 @@
-//! stub
-#[derive(Clone, Copy)]
-pub struct PeerAddr(pub std::net::SocketAddr);
+//! The listener loop: HTTP/1.1, HTTP/2 and gRPC on one port, with the timers a public port needs and a graceful end.
+//!
+//! A loop of our own because `axum::serve` sets neither `TCP_NODELAY` nor any timeout.
+
+mod io;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io::{Error as IoError, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use http::Request;
+use http_body::Body as _;
+use hyper::{body::Incoming, rt, service::Service};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service as _;
+
+use self::io::{Begun, Watched};
+
+/// How many connections a listener serves at once; more wait in the kernel's queue.
+pub const MAX_CONNECTIONS: usize = 10_000;
+/// Longest wait for a TLS handshake, for the first request, and for a request's header (which idle time counts towards).
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest header of a request, both versions.
+const MAX_HEADER: u32 = 32 * 1024;
+/// Streams one HTTP/2 connection may have open.
+const MAX_STREAMS: u32 = 256;
+/// How often an HTTP/2 peer is asked whether it is still there, and how long it has to say so.
+const PING: Duration = Duration::from_secs(20);
+
+/// The peer of the connection, as a request extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// How a listener serves.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// TLS, when it ends here.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// See [`MAX_CONNECTIONS`].
+    pub max_connections: usize,
+    /// See [`HEADER_TIMEOUT`].
+    pub header_timeout: Duration,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self { tls: None, max_connections: MAX_CONNECTIONS, header_timeout: HEADER_TIMEOUT }
+    }
+}
+
+/// Serves until `soft` is cancelled, then drains: no new connection, `GOAWAY` or `Connection: close` on the open ones,
+/// running requests finish. `hard` cuts what is left. Returns when the last connection has gone.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    options: ListenOptions,
+    soft: CancellationToken,
+    hard: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    let permits = Arc::new(Semaphore::new(options.max_connections));
+    let server = Arc::new(Server {
+        builder: builder(options.header_timeout),
+        tls: options.tls.map(TlsAcceptor::from),
+        // Turned into routes once here, not for each request.
+        router: router.with_state(()),
+        header_timeout: options.header_timeout,
+        soft: soft.clone(),
+    });
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = soft.cancelled() => break,
+            () = hard.cancelled() => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        let Some((stream, peer, permit)) = accepted else { continue };
+        let (server, hard) = (Arc::clone(&server), hard.clone());
+        connections.spawn(async move {
+            let _permit = permit;
+            tokio::select! {
+                biased;
+                () = hard.cancelled() => {}
+                () = server.connection(stream, peer) => {}
+            }
+        });
+    }
+    // New connections are refused from here on instead of waiting in a queue nobody empties.
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+/// Waits for a place, then for a connection. `None` after an error that may pass.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Err(fault) if concerns_one_connection(&fault) => None,
+        Err(fault) => {
+            // Out of file descriptors or memory: connections that end give them back.
+            tracing::warn!(cause = %fault, "a connection could not be accepted");
+            time::sleep(Duration::from_millis(200)).await;
+            None
+        }
+    }
+}
+
+fn concerns_one_connection(fault: &IoError) -> bool {
+    matches!(fault.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
+}
+
+fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEADER as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER)
+        .adaptive_window(false);
+    builder
+}
+
+/// What every connection of a listener shares.
+struct Server {
+    builder: Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    header_timeout: Duration,
+    soft: CancellationToken,
+}
+
+impl Server {
+    async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
+        // Small answers leave at once; without this gRPC and event streams wait for delayed acknowledgements.
+        let _ = stream.set_nodelay(true);
+        match &self.tls {
+            None => self.speak(TokioIo::new(stream), peer).await,
+            Some(acceptor) => match time::timeout(self.header_timeout, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => self.speak(TokioIo::new(stream), peer).await,
+                Ok(Err(fault)) => tracing::debug!(cause = %fault, %peer, "a TLS handshake failed"),
+                Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            },
+        }
+    }
+
+    async fn speak<I>(&self, io: I, peer: SocketAddr)
+    where
+        I: rt::Read + rt::Write + Unpin + Send + 'static,
+    {
+        let begun = Begun::default();
+        let service = Routed { router: self.router.clone(), peer: PeerAddr(peer) };
+        let connection = self.builder.serve_connection(Watched::new(io, begun.clone()), service);
+        tokio::pin!(connection);
+        // hyper's header timer runs only once it knows the version; before that, a silent client would stay for ever.
+        let deadline = time::sleep(self.header_timeout);
+        tokio::pin!(deadline);
+        let (mut draining, mut watching) = (false, true);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(fault) = ended {
+                        tracing::debug!(cause = %fault, %peer, "a connection ended early");
+                    }
+                    return;
+                }
+                () = self.soft.cancelled(), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = deadline.as_mut(), if watching => {
+                    watching = false;
+                    if !begun.is_set() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The router as hyper calls it.
+struct Routed {
+    router: Router,
+    peer: PeerAddr,
+}
+
+impl Service<Request<Incoming>> for Routed {
+    type Response = axum::response::Response;
+    type Error = std::convert::Infallible;
+    type Future = <Router as tower::Service<Request<Body>>>::Future;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(self.peer);
+        // Most requests have no body, and the empty one needs no box.
+        let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+        // A router is always ready.
+        self.router.clone().call(Request::from_parts(parts, body))
+    }
+}

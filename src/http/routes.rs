@@ -1,7 +1,14 @@
 //! The JSON routes and the bindings of their members, generated from the protos.
 
-use super::codec::{self, JsonRoute, bind::{self, BindMembers}, enumeration::JsonEnum};
-use crate::{pipeline::policy::POLICIES, rpc::{Rpc, proto}};
+use super::codec::{
+    self, JsonRoute,
+    bind::{self, BindMembers},
+    enumeration::JsonEnum,
+};
+use crate::{
+    pipeline::policy::POLICIES,
+    rpc::{Rpc, proto},
+};
 
 include!(concat!(env!("OUT_DIR"), "/doors.rs"));
 

@@ -39,6 +39,8 @@ pub const fn http_status(code: Code) -> StatusCode {
         Code::InvalidParam => StatusCode::UNPROCESSABLE_ENTITY,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::InternalServerError | Code::InternalStateInvariant => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }

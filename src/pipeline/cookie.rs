@@ -4,7 +4,11 @@ use http::{HeaderMap, header::COOKIE};
 
 /// A cookie's value in a `Cookie` header. Of several with one name the first counts, as browsers send the most specific first.
 pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
-    header.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    header
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }
 
 /// The same over every `Cookie` header of a request: HTTP/2 may send several.

@@ -78,10 +78,13 @@ where
                 return Ok(door.refuse(None, Error::new(Code::Unimplemented, "There is no such method.")));
             };
             let (mut parts, body) = request.into_parts();
-            match pipeline.admit(policy, &mut parts).await {
-                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(error) => Ok(door.refuse(Some(policy), error)),
-            }
+            let mut response = match pipeline.admit(policy, &mut parts).await {
+                Ok(()) => inner.call(Request::from_parts(parts, body)).await?,
+                Err(error) => door.refuse(Some(policy), error),
+            };
+            // The edge names requests by it.
+            response.extensions_mut().insert(policy);
+            Ok(response)
         })
     }
 }

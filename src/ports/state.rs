@@ -30,7 +30,12 @@ pub enum Cached {
 #[async_trait]
 pub trait State: Send + Sync + 'static {
     /// Stores a new grant under its user code's key, if no live grant has it: `false` when one does.
-    async fn create_grant(&self, device_code: &DeviceCodeHash, user_code: &UserCodeKey, request: &GrantRequest) -> Result<bool>;
+    async fn create_grant(
+        &self,
+        device_code: &DeviceCodeHash,
+        user_code: &UserCodeKey,
+        request: &GrantRequest,
+    ) -> Result<bool>;
     /// Records a poll and says what it found.
     async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<Poll>;
     /// The pending grant behind the first of `user_codes` that has one.

@@ -24,11 +24,7 @@ impl From<&Account> for proto::AccountSummary {
 
 impl From<&Membership> for proto::WorkspaceMembership {
     fn from(membership: &Membership) -> Self {
-        Self {
-            id: membership.workspace_id.to_string(),
-            name: membership.name.clone(),
-            role: membership.role.clone(),
-        }
+        Self { id: membership.workspace_id.to_string(), name: membership.name.clone(), role: membership.role.clone() }
     }
 }
 

@@ -31,7 +31,8 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         let codes = self.device_flow.create(&client_id, label, address, user_agent).await?;
         let verification_uri = format!("{}/device", self.about.issuer);
         let user_code = codes.user_code.expose();
-        let complete = self.about.verification_uri_complete.then(|| format!("{verification_uri}?user_code={user_code}"));
+        let complete =
+            self.about.verification_uri_complete.then(|| format!("{verification_uri}?user_code={user_code}"));
         Ok(Response::new(proto::CreateDeviceCodeResponse {
             device_code: codes.device_code.expose().to_owned(),
             user_code,
@@ -48,7 +49,9 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
     ) -> Result<Response<proto::PollDeviceTokenResponse>, Status> {
         let client_id = client_id(&request, &request.get_ref().client_id);
         if request.get_ref().grant_type.as_deref().is_some_and(|given| given != GRANT_TYPE) {
-            return Err(Error::new(Code::UnsupportedGrantType, "This endpoint serves the device_code grant only.").into());
+            return Err(
+                Error::new(Code::UnsupportedGrantType, "This endpoint serves the device_code grant only.").into()
+            );
         }
         let redeemed = self.device_flow.poll(&client_id, &request.get_ref().device_code, address(&request)?).await?;
         let view = &redeemed.view;

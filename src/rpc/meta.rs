@@ -6,7 +6,10 @@ use super::{Rpc, proto};
 
 #[async_trait]
 impl proto::meta_service_server::MetaService for Rpc {
-    async fn get_health(&self, _: Request<proto::GetHealthRequest>) -> Result<Response<proto::GetHealthResponse>, Status> {
+    async fn get_health(
+        &self,
+        _: Request<proto::GetHealthRequest>,
+    ) -> Result<Response<proto::GetHealthResponse>, Status> {
         Ok(Response::new(proto::GetHealthResponse { ok: true }))
     }
 

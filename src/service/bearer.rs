@@ -91,7 +91,12 @@ impl Bearers {
     }
 
     /// Unknown tokens are limited by address before they reach SQL.
-    async fn load_within_limit(&self, token: &BearerToken, hash: &TokenHash, address: ClientAddress) -> Result<TokenContext> {
+    async fn load_within_limit(
+        &self,
+        token: &BearerToken,
+        hash: &TokenHash,
+        address: ClientAddress,
+    ) -> Result<TokenContext> {
         let unknown = self.base.bucket(LimitName::UnknownBearer, address.bucket());
         if let Verdict::Limited(retry_after) = self.base.state.peek(&unknown).await? {
             return Err(Error::rate_limited(retry_after));
@@ -129,11 +134,13 @@ impl Bearers {
             self.invalidations.invalidate(hash).await?;
             return Err(bearer_invalid());
         }
-        if subject_type == SubjectType::Account && row.account_status.as_deref().is_some_and(|status| status != "active") {
+        if subject_type == SubjectType::Account
+            && row.account_status.as_deref().is_some_and(|status| status != "active")
+        {
             return Err(bearer_invalid());
         }
         let Some(subject) = Subject::of_row(subject_type, &row) else {
-            AuditEvent::InternalStateInvariant { token_id: row.token_id }.record();
+            AuditEvent::InvariantBroken { what: "a row and its token's prefix", token_id: Some(row.token_id) }.record();
             return Err(Error::new(Code::InternalStateInvariant, "Something went wrong on our side."));
         };
         let context =
@@ -145,7 +152,11 @@ impl Bearers {
     /// Refuses what has expired, ending the row by compare-and-set: whoever wins audits it.
     async fn check_live(&self, token: &BearerToken, hash: &TokenHash, context: &TokenContext) -> Result<()> {
         if context.subject.subject_type() != token.subject_type() {
-            AuditEvent::InternalStateInvariant { token_id: context.token_id }.record();
+            AuditEvent::InvariantBroken {
+                what: "a cache entry and its token's prefix",
+                token_id: Some(context.token_id),
+            }
+            .record();
             return Err(Error::new(Code::InternalStateInvariant, "Something went wrong on our side."));
         }
         let now = self.base.clock.now();
@@ -157,6 +168,7 @@ impl Bearers {
         }
         // An entry that cannot be dropped is still expired: whoever reads it next comes here too.
         let _ = self.invalidations.invalidate(hash).await;
-        Err(Error::new(Code::BearerExpired, "This session has expired.").hint("Sign in again with `difyctl auth login`."))
+        Err(Error::new(Code::BearerExpired, "This session has expired.")
+            .hint("Sign in again with `difyctl auth login`."))
     }
 }

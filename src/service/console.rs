@@ -95,8 +95,9 @@ impl Console {
         // The account's key comes first: a success forgets its failures, and takes back one of the address's.
         let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
         if !quota.is_off() {
-            if let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await? {
-                AuditEvent::LoginLocked { address: address.0 }.record();
+            if let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await?
+            {
+                AuditEvent::LoginLocked { account_id: None, client: address }.record();
                 return Err(locked(retry_after));
             }
         }
@@ -111,7 +112,7 @@ impl Console {
         };
         let right = self.passwords.verify(password, stored).await?;
         let Some(account) = account.filter(|account| right && account.is_active()) else {
-            AuditEvent::LoginFailed { address: address.0, account_id }.record();
+            AuditEvent::LoginFailed { account_id, client: address }.record();
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };
         if !quota.is_off() {
@@ -175,7 +176,8 @@ impl Console {
         let expires_at = now + self.settings.refresh_lifetime;
         match self.base.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at).await? {
             Refresh::Rotated { session_id: session, account_id: account, remember } => {
-                let active = self.base.sql.find_browser_session(session, account, now).await?.is_some_and(|a| a.is_active());
+                let active =
+                    self.base.sql.find_browser_session(session, account, now).await?.is_some_and(|a| a.is_active());
                 if active { self.issue(session, account, next, remember, now) } else { Err(invalid_session()) }
             }
             Refresh::Reused | Refresh::Unknown => Err(invalid_session()),
@@ -206,7 +208,8 @@ impl Console {
     /// Whether a CSRF token is this account's and still good.
     pub fn csrf_holds(&self, csrf_token: &str, account: AccountId) -> bool {
         let now = self.base.clock.now().timestamp();
-        self.verify::<CsrfClaims>(csrf_token).is_some_and(|claims| claims.sub == account.to_string() && now < claims.exp)
+        self.verify::<CsrfClaims>(csrf_token)
+            .is_some_and(|claims| claims.sub == account.to_string() && now < claims.exp)
     }
 
     /// Ends a browser session at once.
@@ -259,7 +262,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn locked(retry_after: Duration) -> Error {
-    Error::new(Code::RateLimited, "Too many wrong passwords. Signing in is locked for a while.").retry_after(retry_after)
+    Error::new(Code::RateLimited, "Too many wrong passwords. Signing in is locked for a while.")
+        .retry_after(retry_after)
 }
 
 /// The browser's session is not one.

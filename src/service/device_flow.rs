@@ -99,7 +99,7 @@ impl DeviceFlow {
             return Err(Error::missing("client_id"));
         }
         if !self.settings.known_clients.iter().any(|known| known == client_id) {
-            AuditEvent::DeviceFlowRejected { reason: "unsupported_client" }.record();
+            AuditEvent::DeviceFlowRejected { reason: "unsupported_client", subject_email: None }.record();
             return Err(Error::new(Code::UnsupportedClient, "invalid_client"));
         }
         let device_label = self.label(client_id, device_label)?;
@@ -139,11 +139,11 @@ impl DeviceFlow {
             Poll::Unknown => Err(self.unknown_code(address).await?),
             Poll::Denied => Err(access_denied("The request was denied.")),
             Poll::Pending { created_ip } => {
-                audit_cross_ip(created_ip, address);
+                audit_cross_ip(client_id, created_ip, address);
                 Err(Error::new(Code::AuthorizationPending, "Nobody has decided yet. Keep polling."))
             }
             Poll::Approved { created_ip, approval } => {
-                audit_cross_ip(created_ip, address);
+                audit_cross_ip(client_id, created_ip, address);
                 self.redeem(&device_code, approval).await
             }
         }
@@ -209,7 +209,8 @@ impl DeviceFlow {
         attempt.was_right().await?;
         let outcome = self.mint_and_finish(account, &keys, claim, &request).await;
         if let Err(error) = &outcome {
-            AuditEvent::DeviceFlowRejected { reason: error.code().as_str() }.record();
+            AuditEvent::DeviceFlowRejected { reason: error.code().as_str(), subject_email: Some(&account.email) }
+                .record();
             // Best effort: an unreleased claim ends by itself.
             let _ = self.base.state.release_grant(&keys, claim).await;
         }
@@ -258,7 +259,6 @@ impl DeviceFlow {
             subject: &session.subject,
             client_id: &session.client_id,
             device_label: &session.device_label,
-            scopes: scope::scope_string(SubjectType::Account),
             rotated: minted.rotated.is_some(),
             expires_at: session.expires_at,
             token_id: minted.token_id,
@@ -280,8 +280,8 @@ impl DeviceFlow {
             Deny::Denied(request) => {
                 AuditEvent::DeviceFlowDenied {
                     subject_email: &account.email,
-                    client_id: &request.client_id,
-                    device_label: &request.device_label,
+                    account_id: Some(account.id),
+                    client_id: Some(&request.client_id),
                 }
                 .record();
                 Ok(())
@@ -334,9 +334,9 @@ fn bad_label(message: String) -> Error {
     Error::new(Code::InvalidRequest, message)
 }
 
-fn audit_cross_ip(creation_ip: std::net::IpAddr, poll: ClientAddress) {
-    if creation_ip != poll.0 {
-        AuditEvent::DeviceCodeCrossIpPoll { creation_ip, poll_ip: poll.0 }.record();
+fn audit_cross_ip(client_id: &str, creation_ip: std::net::IpAddr, poll_ip: ClientAddress) {
+    if creation_ip != poll_ip.0 {
+        AuditEvent::CrossIpPoll { creation_ip, poll_ip, client_id }.record();
     }
 }
 
@@ -363,7 +363,8 @@ fn already_resolved() -> Error {
 }
 
 fn in_progress() -> Error {
-    Error::new(Code::ApproveInProgress, "This code is being approved right now.").hint("Wait a few seconds and look again.")
+    Error::new(Code::ApproveInProgress, "This code is being approved right now.")
+        .hint("Wait a few seconds and look again.")
 }
 
 /// Bearers are switched off here, and none are issued.

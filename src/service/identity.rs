@@ -39,10 +39,9 @@ impl Identity {
     pub async fn workspace(&self, caller: &Caller, id: &str) -> Result<Membership> {
         let memberships = self.workspaces(caller).await?;
         let id: Option<WorkspaceId> = id.parse().ok();
-        memberships
-            .into_iter()
-            .find(|membership| Some(membership.workspace_id) == id)
-            .ok_or_else(|| Error::not_found("There is no such workspace.").hint("GET /openapi/v1/workspaces lists yours."))
+        memberships.into_iter().find(|membership| Some(membership.workspace_id) == id).ok_or_else(|| {
+            Error::not_found("There is no such workspace.").hint("GET /openapi/v1/workspaces lists yours.")
+        })
     }
 
     async fn active_account(&self, id: AccountId) -> Result<AccountView> {

@@ -41,7 +41,8 @@ impl Invalidations {
     /// Whether a session was revoked here while its entry could not be marked. Asking again tries again:
     /// `Some(Ok)` when it is marked now, `Some(Err)` while it is not, `None` when nothing was pending.
     pub async fn settle(&self, id: TokenId) -> Option<Result<()>> {
-        let hash = self.pending.lock().iter().find(|(_, pending)| **pending == Some(id)).map(|(hash, _)| hash.clone())?;
+        let hash =
+            self.pending.lock().iter().find(|(_, pending)| **pending == Some(id)).map(|(hash, _)| hash.clone())?;
         Some(self.mark(&hash, Some(id)).await)
     }
 

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version,
-};
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::sync::Semaphore;
 
@@ -85,7 +83,8 @@ fn argon2() -> Result<Argon2<'static>> {
 }
 
 fn hash(password: &Secret) -> Result<Secret> {
-    let hash = argon2()?.hash_password(password.expose().as_bytes()).map_err(|error| Error::internal(error.to_string()))?;
+    let hash =
+        argon2()?.hash_password(password.expose().as_bytes()).map_err(|error| Error::internal(error.to_string()))?;
     Ok(Secret::new(hash.to_string()))
 }
 

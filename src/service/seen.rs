@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
-use crate::{domain::{Result, id::TokenId}, store::sql::Sql};
+use crate::{
+    domain::{Result, id::TokenId},
+    store::sql::Sql,
+};
 
 /// Tokens noted at most between two flushes; past it the note is dropped, since the figure is a courtesy.
 const CAPACITY: usize = 100_000;

@@ -37,7 +37,8 @@ impl Sessions {
 
     /// Ends one session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
     pub async fn revoke(&self, subject: &Subject, id: &str) -> Result<()> {
-        let unknown = || Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists yours.");
+        let unknown =
+            || Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists yours.");
         let id: TokenId = id.parse().map_err(|_| unknown())?;
         if let Some(settled) = self.invalidations.settle(id).await {
             return settled;
@@ -48,7 +49,7 @@ impl Sessions {
             self.base.state.ping().await?;
             return Err(unknown());
         };
-        AuditEvent::SessionRevoked { token_id: id, subject_email: subject.email() }.record();
+        AuditEvent::SessionRevoked { token_id: id, by: subject.email() }.record();
         self.invalidations.revoked(&[revoked]).await
     }
 
@@ -61,7 +62,7 @@ impl Sessions {
     pub async fn revoke_all(&self, subject: &Subject, except: Option<TokenId>) -> Result<usize> {
         let revoked = self.base.sql.revoke_all_sessions(subject, except, self.base.clock.now()).await?;
         for session in &revoked {
-            AuditEvent::SessionRevoked { token_id: session.token_id, subject_email: subject.email() }.record();
+            AuditEvent::SessionRevoked { token_id: session.token_id, by: subject.email() }.record();
         }
         self.invalidations.revoked(&revoked).await?;
         Ok(revoked.len())
@@ -72,7 +73,7 @@ impl Sessions {
         let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
         let hash = token.hash();
         if let Some((revoked, _)) = self.base.sql.revoke_by_hash(&hash, self.base.clock.now()).await? {
-            AuditEvent::SessionRevoked { token_id: revoked.token_id, subject_email: "" }.record();
+            AuditEvent::SessionRevoked { token_id: revoked.token_id, by: "the token's holder" }.record();
         }
         self.invalidations.invalidate(&hash).await
     }

@@ -1,147 +1,184 @@
-//! The audit trail (contract section 10): typed events on the `audit` target. None has a field a secret could stand in.
+//! The audit trail: typed events on their own target, written whatever the log level (contract section 10).
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use tracing::info;
+use tracing::field::display;
 
 use crate::domain::{
-    id::{AccountId, TokenId},
+    caller::ClientAddress,
+    id::{AccountId, TokenId, WorkspaceId},
+    scope::scope_string,
     subject::{Subject, SubjectType},
 };
 
-/// Something worth keeping a record of.
-#[derive(Debug)]
+/// The target of audit events.
+pub const TARGET: &str = "audit";
+
+/// Something worth proving later. No variant has a place for a secret.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum AuditEvent<'a> {
-    /// A device was let in.
+    /// `oauth.device_flow_approved`: a person let a device in.
     DeviceFlowApproved {
         /// Whom the token speaks for.
         subject: &'a Subject,
-        /// The client that asked.
+        /// The client.
         client_id: &'a str,
-        /// What the device calls itself.
+        /// What it calls its device.
         device_label: &'a str,
-        /// Scopes, separated by spaces.
-        scopes: &'a str,
-        /// Whether the device's earlier session was rotated.
+        /// Whether the device's session was there already.
         rotated: bool,
-        /// When the token ends.
+        /// When the session ends.
         expires_at: DateTime<Utc>,
         /// The session.
         token_id: TokenId,
     },
-    /// A device was turned away.
+    /// `oauth.device_flow_denied`: a person turned a device away.
     DeviceFlowDenied {
         /// Who did.
         subject_email: &'a str,
-        /// The client that asked.
-        client_id: &'a str,
-        /// What the device calls itself.
-        device_label: &'a str,
+        /// Their account, when it was one.
+        account_id: Option<AccountId>,
+        /// The client, when it is known.
+        client_id: Option<&'a str>,
     },
-    /// A request of the flow was refused.
+    /// `oauth.device_flow_rejected`: this server turned an approval away.
     DeviceFlowRejected {
-        /// The reason code.
+        /// The error's code.
         reason: &'a str,
+        /// Who tried, when that is known.
+        subject_email: Option<&'a str>,
     },
-    /// A token was seen after its end.
+    /// `oauth.token_expired`: a session was found past its end, and ended.
     TokenExpired {
         /// The session.
         token_id: TokenId,
         /// Whom it spoke for.
         subject_email: &'a str,
     },
-    /// A poll came from another address than the request for the code.
-    DeviceCodeCrossIpPoll {
-        /// Where the code was asked from.
+    /// `oauth.device_code_cross_ip_poll`: a device polls from elsewhere than it asked.
+    CrossIpPoll {
+        /// Where it asked.
         creation_ip: IpAddr,
-        /// Where the poll came from.
-        poll_ip: IpAddr,
+        /// Where it polls.
+        poll_ip: ClientAddress,
+        /// The client.
+        client_id: &'a str,
     },
-    /// A session was ended by someone.
+    /// `oauth.session_revoked`: a session was ended.
     SessionRevoked {
         /// The session.
         token_id: TokenId,
-        /// Whom it spoke for; empty when only the token was shown.
-        subject_email: &'a str,
+        /// Who ended it, or `operator`.
+        by: &'a str,
     },
-    /// A subject was on the other subject's surface.
+    /// `app.run.openapi`: an app was run.
+    AppRun {
+        /// The app.
+        app_id: &'a str,
+        /// Its workspace.
+        tenant_id: WorkspaceId,
+        /// For whom.
+        subject: &'a Subject,
+        /// The surface it came through.
+        surface: &'a str,
+        /// The session.
+        token_id: TokenId,
+    },
+    /// `openapi.wrong_surface_denied`: a token was used on the other surface.
     WrongSurfaceDenied {
-        /// The session.
-        token_id: TokenId,
-        /// What the subject is.
+        /// The kind of token.
         subject_type: SubjectType,
-        /// The method asked for.
-        method: &'static str,
-    },
-    /// A stored row contradicts its token's prefix.
-    InternalStateInvariant {
+        /// The method's pattern.
+        route: &'a str,
         /// The session.
         token_id: TokenId,
     },
-    /// A password was wrong.
-    LoginFailed {
-        /// From where.
-        address: IpAddr,
-        /// Whose, when there is such an account.
-        account_id: Option<AccountId>,
+    /// `openapi.internal_state_invariant`: a stored state that cannot be.
+    InvariantBroken {
+        /// What disagrees.
+        what: &'a str,
+        /// The session.
+        token_id: Option<TokenId>,
     },
-    /// Too many passwords were wrong.
-    LoginLocked {
+    /// `auth.login_failed`: a wrong email or password.
+    LoginFailed {
+        /// The account, when there is one: what was typed may be a password.
+        account_id: Option<AccountId>,
         /// From where.
-        address: IpAddr,
+        client: ClientAddress,
+    },
+    /// `auth.login_locked`: too many of those.
+    LoginLocked {
+        /// The account, when there is one.
+        account_id: Option<AccountId>,
+        /// From where.
+        client: ClientAddress,
     },
 }
 
+/// One event; the name is a field, since `tracing` wants its own names fixed.
+macro_rules! event {
+    ($name:literal, $($fields:tt)*) => {
+        tracing::info!(target: TARGET, event = $name, $($fields)*)
+    };
+}
+
 impl AuditEvent<'_> {
-    /// Writes the event to the audit target.
+    /// Writes the event.
     pub fn record(&self) {
-        let time = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        match self {
-            Self::DeviceFlowApproved { subject, client_id, device_label, scopes, rotated, expires_at, token_id } => info!(
-                target: "audit",
-                event = "oauth.device_flow_approved",
-                subject_type = subject.subject_type().as_str(),
+        match *self {
+            Self::DeviceFlowApproved { subject, client_id, device_label, rotated, expires_at, token_id } => event!(
+                "oauth.device_flow_approved",
                 subject_email = subject.email(),
+                account_id = subject.account_id().map(display),
                 subject_issuer = subject.stored_issuer(),
-                account_id = subject.account_id().map(|id| id.to_string()),
                 client_id,
                 device_label,
-                scopes,
+                scopes = scope_string(subject.subject_type()),
+                subject_type = subject.subject_type().as_str(),
                 rotated,
-                expires_at = time(expires_at),
-                %token_id,
+                expires_at = expires_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                token_id = %token_id,
             ),
-            Self::DeviceFlowDenied { subject_email, client_id, device_label } => {
-                info!(target: "audit", event = "oauth.device_flow_denied", subject_email, client_id, device_label);
+            Self::DeviceFlowDenied { subject_email, account_id, client_id } => {
+                event!("oauth.device_flow_denied", subject_email, account_id = account_id.map(display), client_id);
             }
-            Self::DeviceFlowRejected { reason } => info!(target: "audit", event = "oauth.device_flow_rejected", reason),
+            Self::DeviceFlowRejected { reason, subject_email } => {
+                event!("oauth.device_flow_rejected", reason, subject_email);
+            }
             Self::TokenExpired { token_id, subject_email } => {
-                info!(target: "audit", event = "oauth.token_expired", %token_id, subject_email);
+                event!("oauth.token_expired", token_id = %token_id, subject_email);
             }
-            Self::DeviceCodeCrossIpPoll { creation_ip, poll_ip } => {
-                info!(target: "audit", event = "oauth.device_code_cross_ip_poll", %creation_ip, %poll_ip);
+            Self::CrossIpPoll { creation_ip, poll_ip, client_id } => {
+                event!("oauth.device_code_cross_ip_poll", creation_ip = %creation_ip, poll_ip = %poll_ip, client_id);
             }
-            Self::SessionRevoked { token_id, subject_email } => {
-                info!(target: "audit", event = "oauth.session_revoked", %token_id, subject_email);
-            }
-            Self::WrongSurfaceDenied { token_id, subject_type, method } => info!(
-                target: "audit",
-                event = "openapi.wrong_surface_denied",
-                %token_id,
-                subject_type = subject_type.as_str(),
-                method,
+            Self::SessionRevoked { token_id, by } => event!("oauth.session_revoked", token_id = %token_id, by),
+            Self::AppRun { app_id, tenant_id, subject, surface, token_id } => event!(
+                "app.run.openapi",
+                app_id,
+                tenant_id = %tenant_id,
+                subject = subject.email(),
+                surface,
+                source = match subject.subject_type() {
+                    SubjectType::Account => "oauth_account",
+                    SubjectType::ExternalSso => "oauth_sso",
+                },
+                token_id = %token_id,
             ),
-            Self::InternalStateInvariant { token_id } => {
-                info!(target: "audit", event = "oauth.internal_state_invariant", %token_id);
+            Self::WrongSurfaceDenied { subject_type, route, token_id } => {
+                event!("openapi.wrong_surface_denied", subject_type = subject_type.as_str(), route, token_id = %token_id);
             }
-            Self::LoginFailed { address, account_id } => info!(
-                target: "audit",
-                event = "auth.login_failed",
-                %address,
-                account_id = account_id.map(|id| id.to_string()),
-            ),
-            Self::LoginLocked { address } => info!(target: "audit", event = "auth.login_locked", %address),
+            Self::InvariantBroken { what, token_id } => {
+                event!("openapi.internal_state_invariant", what, token_id = token_id.map(display));
+            }
+            Self::LoginFailed { account_id, client } => {
+                event!("auth.login_failed", account_id = account_id.map(display), client = %client);
+            }
+            Self::LoginLocked { account_id, client } => {
+                event!("auth.login_locked", account_id = account_id.map(display), client = %client);
+            }
         }
     }
 }

@@ -119,7 +119,7 @@ on_both_stores! {
         database::execute(&server, &format!("UPDATE oauth_access_tokens SET account_id = '{account}'")).await;
         let (status, body) = Bearer::holding(&server, &token, &id).get(ACCOUNT).await;
         assert_eq!((status, body["code"].as_str()), (500, Some("internal_state_invariant")));
-        assert_eq!(logs.about(&["audit", "oauth.internal_state_invariant", &id]).len(), 1);
+        assert_eq!(logs.about(&["audit", "openapi.internal_state_invariant", &id]).len(), 1);
     }
 
     async fn sixty_a_minute_are_answered_per_account_whatever_the_token(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "token=0"] {

@@ -78,9 +78,8 @@ fn malformed(error: &serde_json::Error) -> Error {
 
 /// The body's bytes, at most `MAX_BODY` of them.
 pub async fn read(parts: &Parts, body: Body) -> Result<Bytes> {
-    let too_large = || {
-        Error::new(Code::RequestEntityTooLarge, format!("The body may have at most {} KiB.", MAX_BODY / 1024))
-    };
+    let too_large =
+        || Error::new(Code::RequestEntityTooLarge, format!("The body may have at most {} KiB.", MAX_BODY / 1024));
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > MAX_BODY) {
         return Err(too_large());

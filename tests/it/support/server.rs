@@ -10,9 +10,8 @@ use dify_openapi::{
     ports::entropy::SystemEntropy,
     service::password::Passwords,
     store::sql::{Sql, SqlOptions},
-    telemetry::metrics::Metrics,
+    telemetry::{Output, Telemetry},
 };
-
 use tokio::sync::OnceCell;
 
 use super::clock::TestClock;
@@ -130,13 +129,16 @@ impl TestServer {
         clock: TestClock,
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
+        let config = config(&env);
+        super::logs::install();
+        let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
         let surroundings = Surroundings {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SystemEntropy),
-            metrics: Metrics::default(),
+            metrics: Arc::clone(&telemetry.metrics),
             redis_clock_offset: Arc::clone(&clock.0),
         };
-        let running = app::start(config(&env), surroundings).await.unwrap();
+        let running = app::start(config, surroundings).await.unwrap();
         let url = format!("http://{}", running.bound.public);
         Self { url, clock, stores, env, running: Some(running), _directory: directory }
     }

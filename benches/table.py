@@ -1,0 +1,270 @@
+"""The load table behind benches/run: starts the servers, drives them with wrk and h2load, reads CPU from /proc."""
+
+import argparse
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+WORK = Path(os.environ["BENCH_WORK"])
+TICK = os.sysconf("SC_CLK_TCK")
+SERVICE_KEY = "the-internal-services-of-the-benches"
+LIMITS_OFF = ",".join(f"{name}=0" for name in (
+    "device_code device_token lookup unknown_bearer user_code approve account token revoke refresh login").split())
+EMAIL, PASSWORD = "bench@example.com", "bench-password-1"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu_seconds(pid, children=False):
+    """User and system time of a process, and of its children that still live or were waited for."""
+    def one(p):
+        fields = Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(int(field) for field in fields[11:15]) / TICK
+    total = one(pid)
+    if children:
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            try:
+                total += one(child)
+            except FileNotFoundError:
+                pass
+    return total
+
+
+def call(method, url, body=None, headers=None):
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
+    if data:
+        request.add_header("content-type", "application/json")
+    with urllib.request.urlopen(request) as response:
+        raw = response.read()
+        return response, json.loads(raw) if raw else None
+
+
+class Server:
+    """A `serve` process over one pair of stores, with one account signed in."""
+
+    def __init__(self, stores):
+        self.stores = stores
+        self.port, self.inner, self.grpc, self.admin = (free_port() for _ in range(4))
+        self.url = f"http://127.0.0.1:{self.port}"
+        data = WORK / f"data-{stores}"
+        data.mkdir()
+        self.env = {
+            "PATH": os.environ["PATH"], "HOME": str(WORK), "DEPLOY_ENV": "DEVELOPMENT",
+            "SECRET_KEY": "a secret of the benches, long enough to be one", "DATA_DIR": str(data),
+            "CONSOLE_WEB_URL": self.url, "LISTEN": f"127.0.0.1:{self.port}", "INNER_LISTEN": f"127.0.0.1:{self.inner}",
+            "GRPC_LISTEN": f"127.0.0.1:{self.grpc}", "ADMIN_LISTEN": f"127.0.0.1:{self.admin}",
+            "INNER_API_KEY": SERVICE_KEY, "OPENAPI_RATE_LIMITS": LIMITS_OFF, "LOG_OUTPUT_FORMAT": "json",
+        }
+        if stores == "postgres+redis":
+            admin = os.environ["TEST_POSTGRES_URL"]
+            subprocess.run(["psql", admin, "-qc", "CREATE DATABASE bench"], check=True)
+            self.env["DATABASE_URL"] = admin.rsplit("/", 1)[0] + "/bench"
+            self.env["REDIS_URL"] = os.environ["TEST_REDIS_URL"]
+        else:
+            self.env["DATABASE_URL"] = f"sqlite://{data}/bench.db?mode=rwc"
+        self.command("migrate", "up")
+        self.command("account", "create", EMAIL, "--name", "Bench", stdin=PASSWORD)
+        self.command("workspace", "create", "Bench Workspace", "--owner", EMAIL)
+        self.started = time.monotonic()
+        self.log = open(WORK / f"serve-{stores}.log", "wb")
+        self.process = subprocess.Popen(["target/release/dify-openapi", "serve"], env=self.env, stdout=self.log, stderr=self.log)
+        wait_for_port(self.port)
+        self.ready = time.monotonic() - self.started
+        time.sleep(0.5)
+        self.idle_rss = rss(self.process.pid)
+        self.token = self.sign_in()
+
+    def command(self, *words, stdin=None):
+        done = subprocess.run(["target/release/dify-openapi", *words], env=self.env, input=(stdin or "").encode(), capture_output=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(words)}: {done.stderr.decode()}")
+
+    def device_code(self):
+        return call("POST", f"{self.url}/openapi/v1/oauth/device/code", {"client_id": "difyctl"})[1]
+
+    def sign_in(self):
+        password = base64.b64encode(PASSWORD.encode()).decode()
+        response, _ = call("POST", f"{self.url}/console/api/login", {"email": EMAIL, "password": password})
+        cookies = dict(cookie.split(";")[0].split("=", 1) for cookie in response.headers.get_all("set-cookie"))
+        header = {"cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "x-csrf-token": cookies["csrf_token"]}
+        codes = self.device_code()
+        call("POST", f"{self.url}/openapi/v1/oauth/device/approve", {"user_code": codes["user_code"]}, header)
+        polled = call("POST", f"{self.url}/openapi/v1/oauth/device/token",
+                      {"client_id": "difyctl", "device_code": codes["device_code"]})[1]
+        return polled["token"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def wait_for_port(port):
+    for _ in range(4000):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            return
+        except OSError:
+            time.sleep(0.002)
+    sys.exit(f"nothing listens on {port}")
+
+
+def rss(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+class Row:
+    """What one load produced."""
+
+    def __init__(self, name, seconds, requests, latencies, cpu, redis, postgres, errors):
+        self.name, self.seconds, self.requests, self.errors = name, seconds, requests, errors
+        self.p50, self.p99 = latencies
+        per = lambda spent: spent / max(requests, 1) * 1e6
+        self.cpu, self.redis, self.postgres = per(cpu), per(redis), per(postgres)
+        self.ratio = None
+
+
+def measured(name, pid, drive):
+    stores = (int(os.environ["BENCH_REDIS_PID"]), False), (int(os.environ["BENCH_POSTGRES_PID"]), True)
+    before = [cpu_seconds(pid)] + [cpu_seconds(*store) for store in stores]
+    seconds, requests, latencies, errors = drive()
+    after = [cpu_seconds(pid)] + [cpu_seconds(*store) for store in stores]
+    spent = [b - a for a, b in zip(before, after)]
+    return Row(name, seconds, requests, latencies, *spent, errors)
+
+
+def wrk(url, seconds, lua):
+    script = WORK / "load.lua"
+    script.write_text(lua)
+    out = subprocess.run(["wrk", "-t1", "-c32", f"-d{seconds}s", "--latency", "-s", str(script), url],
+                         capture_output=True, text=True, check=True).stdout
+    unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+    def latency(percent):
+        value, suffix = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", out).groups()
+        return float(value) * unit[suffix]
+    requests = int(re.search(r"(\d+) requests in", out)[1])
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    return seconds, requests, (latency(50), latency(99)), int(bad[1]) if bad else 0
+
+
+def h2load(url, seconds, frame, headers):
+    body, log = WORK / "frame.bin", WORK / "h2load.log"
+    body.write_bytes(frame)
+    log.unlink(missing_ok=True)
+    words = ["h2load", "-D", str(seconds), "-c", "8", "-m", "4", "-d", str(body), "--log-file", str(log)]
+    for name, value in {"content-type": "application/grpc", "te": "trailers", **headers}.items():
+        words += ["-H", f"{name}: {value}"]
+    subprocess.run([*words, url], capture_output=True, text=True, check=True)
+    lines = [line.split("\t") for line in log.read_text().splitlines()]
+    times = sorted(int(line[2]) / 1e3 for line in lines)
+    errors = sum(line[1] != "200" for line in lines)
+    quantiles = statistics.quantiles(times, n=100) if len(times) > 1 else [0] * 99
+    return seconds, len(times), (quantiles[49], quantiles[98]), errors
+
+
+def lua(method="GET", headers=None, body=None):
+    lines = [f'wrk.method = "{method}"']
+    lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in (headers or {}).items()]
+    if body is not None:
+        lines.append(f"wrk.body = [[{body}]]")
+    return "\n".join(lines)
+
+
+def grpc_frame(*strings):
+    """A message of string fields 1, 2, …, in gRPC's frame."""
+    message = b"".join(bytes([number << 3 | 2, len(text)]) + text.encode() for number, text in enumerate(strings, 1))
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def loads(server, seconds):
+    """Every row of one pair of stores: name, pid's load over JSON and over gRPC, and the bare handler's path."""
+    bearer = {"Authorization": f"Bearer {server.token}"}
+    api, service = f"{server.url}/openapi/v1", {"Enterprise-Api-Secret-Key": SERVICE_KEY}
+    grpc, inner = f"http://127.0.0.1:{server.grpc}/dify.openapi.v1.", f"http://127.0.0.1:{server.inner}/openapi/v1"
+    json_type = {"Content-Type": "application/json"}
+    codes = [server.device_code()["device_code"] for _ in range(200)]
+    listed = ", ".join(f'"{code}"' for code in codes)
+    # Each code is polled in turn: the first poll of each is `authorization_pending`, later ones `slow_down`.
+    poll = (f'local codes, i = {{ {listed} }}, 0\nlocal headers = {{ ["Content-Type"] = "application/json" }}\n'
+            'request = function()\n i = i % #codes + 1\n return wrk.format("POST", nil, headers, '
+            '\'{"client_id":"difyctl","device_code":"\' .. codes[i] .. \'"}\')\nend')
+    code_body = '{"client_id":"difyctl","device_label":"bench"}'
+    introspect = json.dumps({"token": server.token})
+    return [
+        ("_health", f"{api}/_health", lua(), f"{grpc}MetaService/GetHealth", grpc_frame(), {}, "/health"),
+        ("introspect", f"{inner}/oauth/introspect", lua("POST", {**service, **json_type}, introspect),
+         f"{grpc}TokenService/IntrospectToken", grpc_frame(server.token), service, "/introspect"),
+        ("account", f"{api}/account", lua(headers=bearer), f"{grpc}IdentityService/GetAccount", grpc_frame(), bearer, "/account"),
+        ("workspaces", f"{api}/workspaces", lua(headers=bearer), f"{grpc}WorkspaceService/ListWorkspaces", grpc_frame(), bearer, "/workspaces"),
+        ("device/code", f"{api}/oauth/device/code", lua("POST", json_type, code_body),
+         f"{grpc}DeviceFlowService/CreateDeviceCode", grpc_frame("difyctl", "bench"), {}, "/code"),
+        ("poll", f"{api}/oauth/device/token", poll, f"{grpc}DeviceFlowService/PollDeviceToken", grpc_frame(codes[0], "difyctl"), {}, "/poll"),
+    ]
+
+
+def bare_body(path, server):
+    if path in ("/introspect",):
+        return lua("POST", {"Content-Type": "application/json"}, json.dumps({"token": server.token}))
+    if path == "/code":
+        return lua("POST", {"Content-Type": "application/json"}, '{"client_id":"difyctl","device_label":"bench"}')
+    if path == "/poll":
+        return lua("POST", {"Content-Type": "application/json"}, json.dumps({"client_id": "difyctl", "device_code": "dc_" + "x" * 32}))
+    return lua()
+
+
+def show(stores, rows):
+    print(f"\n{stores}\n{'':26}{'server µs':>10}{'× bare':>8}{'redis µs':>10}{'postgres µs':>12}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}")
+    for row in rows:
+        ratio = f"{row.ratio:.2f}" if row.ratio else ""
+        print(f"{row.name:26}{row.cpu:10.1f}{ratio:>8}{row.redis:10.1f}{row.postgres:12.1f}"
+              f"{row.requests / row.seconds:10.0f}{row.p50:9.2f}{row.p99:9.2f}{row.errors:8}")
+    sys.stdout.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    port = free_port()
+    bare = subprocess.Popen(["target/release/examples/bare_axum", str(port)], stdout=subprocess.DEVNULL)
+    wait_for_port(port)
+    bare_url = f"http://127.0.0.1:{port}"
+    try:
+        size = Path("target/release/dify-openapi").stat().st_size / 1e6
+        rows = [measured("bare _health", bare.pid, lambda: wrk(f"{bare_url}/health", arguments.seconds, lua())),
+                measured("codec alone _health", bare.pid, lambda: wrk(f"{bare_url}/openapi/v1/_health", arguments.seconds, lua()))]
+        rows[1].ratio = rows[1].cpu / rows[0].cpu
+        show("no store", rows)
+        for stores in ("sqlite+memory", "postgres+redis"):
+            server = Server(stores)
+            rows = []
+            for name, url, script, grpc_url, frame, headers, path in loads(server, arguments.seconds):
+                if arguments.only not in name:
+                    continue
+                base = measured(f"{name} bare", bare.pid, lambda: wrk(bare_url + path, arguments.seconds, bare_body(path, server)))
+                over_json = measured(f"{name} JSON", server.process.pid, lambda: wrk(url, arguments.seconds, script))
+                over_grpc = measured(f"{name} gRPC", server.process.pid, lambda: h2load(grpc_url, arguments.seconds, frame, headers))
+                over_json.ratio, over_grpc.ratio = over_json.cpu / base.cpu, over_grpc.cpu / base.cpu
+                rows += [base, over_json, over_grpc]
+            show(stores, rows)
+            print(f"ready after {server.ready * 1e3:.0f} ms, idle RSS {server.idle_rss:.1f} MB, binary {size:.1f} MB")
+            server.stop()
+    finally:
+        bare.terminate()
+
+
+main()

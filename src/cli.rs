@@ -1,0 +1,205 @@
+//! The command line: what can be typed, and how a failure is said. One sentence with the fix; exit code 2 when what was
+//! typed or configured is at fault, 1 otherwise.
+
+pub mod account;
+pub mod check_config;
+pub mod dev;
+pub mod migrate;
+pub mod openapi;
+mod operator;
+pub mod serve;
+pub mod since;
+#[cfg(test)]
+mod tests;
+pub mod token;
+pub mod workspace;
+
+use std::{fmt, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+use crate::{
+    config::{Config, Problems, process_env},
+    domain::Error,
+    http::routes::OPENAPI,
+};
+
+/// The service behind Dify's /openapi/v1: sign-in, sessions and apps, over JSON and gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "dify-openapi", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  dify-openapi dev                     try it: SQLite, a demo account, loopback only
+  dify-openapi check-config            what the environment says, and what is wrong with it
+  dify-openapi migrate up && dify-openapi serve
+
+Everything but `dev` is configured by environment variables; the README lists them.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything on this machine, with nothing to set up.
+    Dev(dev::Args),
+    /// Run in production, configured by the environment.
+    Serve,
+    /// Create or inspect the database tables.
+    Migrate {
+        /// What to do.
+        #[command(subcommand)]
+        action: migrate::Action,
+    },
+    /// Print the effective configuration, secrets hidden, or everything wrong with it.
+    CheckConfig,
+    /// Manage accounts (standalone only).
+    Account {
+        /// What to do.
+        #[command(subcommand)]
+        action: account::Action,
+    },
+    /// Manage workspaces (standalone only).
+    Workspace {
+        /// What to do.
+        #[command(subcommand)]
+        action: workspace::Action,
+    },
+    /// List sessions and end them.
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        action: token::Action,
+    },
+    /// Print the OpenAPI 3.1 document.
+    Openapi,
+}
+
+/// Reads the command line, runs the command, and says how it ended.
+pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match parse(args) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let out = &mut std::io::stdout();
+    match command {
+        Command::CheckConfig => check_config::run(&process_env, out),
+        Command::Openapi => openapi::run(OPENAPI.as_bytes(), out),
+        command => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|cause| {
+                Failure::other(format!("the runtime cannot start ({cause}); free some of the machine's resources"))
+            })?
+            .block_on(async {
+                match command {
+                    Command::Dev(args) => dev::run(&args).await,
+                    Command::Serve => serve::run().await,
+                    Command::Migrate { action } => migrate::run(action, &mut std::io::stdout()).await,
+                    Command::Account { action } => account::run(action, &mut std::io::stdout()).await,
+                    Command::Workspace { action } => workspace::run(action, &mut std::io::stdout()).await,
+                    Command::Token { action } => token::run(action, &mut std::io::stdout()).await,
+                    Command::CheckConfig | Command::Openapi => Ok(()),
+                }
+            }),
+    }
+}
+
+/// Why a command ended: one sentence a fault, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    sentences: Vec<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// What was typed or configured is at fault.
+    pub fn usage(sentence: impl fmt::Display) -> Self {
+        Self { sentences: vec![sentence.to_string()], code: 2 }
+    }
+
+    /// Something else is.
+    pub fn other(sentence: impl fmt::Display) -> Self {
+        Self { sentences: vec![sentence.to_string()], code: 1 }
+    }
+
+    /// Says it on standard error and becomes the exit code.
+    pub fn report(&self) -> ExitCode {
+        for sentence in &self.sentences {
+            eprintln!("error: {sentence}");
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentences.join("\n"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self { sentences: problems.0.into_iter().map(|problem| problem.sentence).collect(), code: 2 }
+    }
+}
+
+impl From<Error> for Failure {
+    /// The public sentence; where the fault is inside, its cause, which an operator can act on.
+    fn from(error: Error) -> Self {
+        use std::error::Error as _;
+        let mut sentence = error.message().to_owned();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            sentence = inner.to_string();
+            cause = inner.source();
+        }
+        Self::other(sentence)
+    }
+}
+
+/// Reads the command line. `Err` holds the exit code when there is nothing more to do: help was asked for, or what was
+/// typed is wrong and has been said.
+pub fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(args).map_err(|fault| match usage_sentence(&fault) {
+        Some(sentence) => Failure::usage(sentence).report(),
+        None => {
+            // Help and version; a closed pipe is not worth a word.
+            let _ = fault.print();
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+/// One sentence of clap's paragraph; `None` when it is help or the version.
+fn usage_sentence(fault: &clap::Error) -> Option<String> {
+    match fault.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => None,
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            Some("no command was given; see `dify-openapi --help` for the commands".to_owned())
+        }
+        _ => {
+            let text = fault.render().to_string();
+            // The paragraphs after the first are a usage line and tips; lines of the first list what is missing.
+            let first = text.split("\n\n").next().unwrap_or_default();
+            let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            Some(format!("{}; see `dify-openapi --help`", words.trim_start_matches("error: ")))
+        }
+    }
+}
+
+/// The configuration of everything but `dev`, from the process environment.
+pub fn config() -> Result<Config, Failure> {
+    Ok(Config::for_serve(&crate::config::process_env)?)
+}

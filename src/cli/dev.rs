@@ -1,0 +1,137 @@
+//! `dev`: the whole system on this machine, with nothing to set up.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::{
+    Failure,
+    serve::{surroundings, until_told_to_stop},
+};
+use crate::{
+    app,
+    config::{Config, DataDirLock, Env, data_dir::DataDirError, process_env, reader::parse_listen},
+    domain::secret::Secret,
+    service::password::Passwords,
+    store::sql::Sql,
+    telemetry::{Output, Telemetry},
+};
+
+/// The owner of the demo workspaces.
+const DEMO: &str = "demo@example.com";
+/// A second person, a member of the first workspace.
+const MEMBER: &str = "member@example.com";
+/// Their password, which the start screen tells.
+const PASSWORD: &str = "demo-password-1";
+
+/// Options of `dev`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  dify-openapi dev
+  dify-openapi dev --listen 127.0.0.1:0 --data /tmp/try-it --fresh")]
+pub struct Args {
+    /// Where to listen: a loopback address; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5001", value_parser = listen)]
+    pub listen: SocketAddr,
+    /// Where to keep data [default: $DATA_DIR, else ~/.local/share/dify-openapi].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Begin with nothing: delete what earlier runs have kept in the data directory.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    parse_listen(text).ok_or_else(|| "write an address and a port like 127.0.0.1:5001".to_owned())
+}
+
+/// What `dev` starts from. The lock lives as long as the server.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The configuration.
+    pub config: Config,
+    /// Keeps other processes out of the data directory.
+    pub lock: DataDirLock,
+}
+
+/// Locks the data directory, clears it when asked to, and reads the configuration.
+pub fn prepare(args: &Args, env: Env<'_>) -> Result<Prepared, Failure> {
+    let data_dir = match &args.data {
+        Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        None => Config::dev_data_dir(env)?,
+    };
+    // Said before anything is made or deleted.
+    if !args.listen.ip().is_loopback() {
+        let port = args.listen.port();
+        return Err(Failure::usage(format!(
+            "--listen is {}, but dev listens on loopback only; use 127.0.0.1:{port}, or the serve command",
+            args.listen
+        )));
+    }
+    let lock = DataDirLock::acquire(&data_dir).map_err(unusable)?;
+    if args.fresh {
+        lock.clear().map_err(unusable)?;
+    }
+    let options = crate::config::DevOptions { listen: args.listen, data_dir, fresh: args.fresh };
+    Ok(Prepared { config: Config::for_dev(&options, env)?, lock })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unusable(fault: DataDirError) -> Failure {
+    match fault {
+        DataDirError::InUse(_) => Failure::other(fault),
+        DataDirError::Io { .. } => Failure::usage(fault),
+    }
+}
+
+/// Runs until it is told to stop.
+pub async fn run(args: &Args) -> Result<(), Failure> {
+    let Prepared { config, lock } = prepare(args, &process_env)?;
+    let telemetry = Telemetry::install(&config.telemetry, Output::Stderr).map_err(Failure::other)?;
+    let (sql, standalone) = app::connect_sql(&config).await?;
+    sql.migrate_up(!standalone).await?;
+    add_demo(&sql).await?;
+    sql.as_ref().clone().close().await?;
+
+    let running = app::start(config, surroundings(&telemetry)).await?;
+    println!("{}", start_screen(running.app.issuer()));
+    println!("ready http://{}", running.bound.public);
+    until_told_to_stop(running, &telemetry).await;
+    drop(lock);
+    Ok(())
+}
+
+/// Two people and two workspaces, where there is nobody yet.
+async fn add_demo(sql: &Sql) -> Result<(), Failure> {
+    if !sql.list_accounts().await?.is_empty() {
+        return Ok(());
+    }
+    let now = super::operator::Operator::now();
+    let hash = Passwords::default().hash(Secret::new(PASSWORD)).await?;
+    sql.create_account(DEMO, "Demo", Some(&hash), now).await?;
+    sql.create_account(MEMBER, "Member", Some(&hash), now).await?;
+    let workspace = sql.create_workspace("Demo Workspace", DEMO, now).await?;
+    sql.create_workspace("Second Workspace", DEMO, now + chrono::TimeDelta::seconds(1)).await?;
+    sql.add_member(workspace, MEMBER, "normal", now).await?;
+    Ok(())
+}
+
+fn start_screen(url: &str) -> String {
+    format!(
+        r#"
+  dify-openapi is running for development, on this machine only.
+
+  Sign in on the page     {url}/device
+      as                  {DEMO} / {PASSWORD}
+
+  With difyctl            difyctl auth login --host {url} --insecure
+
+  With curl               1. ask for a code
+      curl -s {url}/openapi/v1/oauth/device/code -d client_id=difyctl
+                          2. approve it on the page, then fetch the token
+      curl -s {url}/openapi/v1/oauth/device/token -d client_id=difyctl -d device_code=dc_…
+                          3. use it
+      curl -s {url}/openapi/v1/account -H 'Authorization: Bearer dfoa_…'
+
+  The API, described      {url}/openapi/v1/openapi.json
+"#
+    )
+}

@@ -1,0 +1,45 @@
+//! `migrate`: the database's tables.
+
+use std::io::Write;
+
+use clap::Subcommand;
+
+use super::{
+    Failure,
+    operator::{Operator, say},
+};
+
+/// What to do with the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Action {
+    /// Create what is missing. Tables that Dify made are never altered.
+    Up,
+    /// Take back the last change. Data in its tables is lost.
+    Down,
+    /// Say which changes have been applied.
+    Status,
+}
+
+/// Runs the command.
+pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+    let operator = Operator::connect().await?;
+    let beside_dify = !operator.standalone;
+    let sql = &operator.sql;
+    match action {
+        Action::Up => {
+            let pending = sql.pending_migrations(beside_dify).await?;
+            sql.migrate_up(beside_dify).await?;
+            say(out, format_args!("{} change(s) applied", pending.len()))
+        }
+        Action::Down => {
+            sql.migrate_down(beside_dify, Some(1)).await?;
+            say(out, "the last change is taken back")
+        }
+        Action::Status => {
+            for (name, applied) in sql.migration_status(beside_dify).await? {
+                say(out, format_args!("{}  {name}", if applied { "applied" } else { "pending" }))?;
+            }
+            Ok(())
+        }
+    }
+}

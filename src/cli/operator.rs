@@ -1,0 +1,87 @@
+//! What the operator's commands stand on: the stores of the configuration, checked for what they are about to do.
+
+use std::{
+    io::Write,
+    sync::{Arc, atomic::AtomicI64},
+};
+
+use chrono::{DateTime, Utc};
+
+use super::Failure;
+use crate::{
+    app,
+    config::{Config, DataDirLock},
+    domain::{id::WorkspaceId, session::Revoked},
+    ports::{
+        clock::{Clock as _, SystemClock},
+        state::State,
+    },
+    service::invalidation::Invalidations,
+    store::sql::Sql,
+};
+
+/// The stores of the process environment.
+pub(super) struct Operator {
+    pub config: Config,
+    pub sql: Arc<Sql>,
+    pub standalone: bool,
+}
+
+impl Operator {
+    /// Connects to SQL. Commands do not lock the data directory: they work beside a running server.
+    pub async fn connect() -> Result<Self, Failure> {
+        let config = super::config()?;
+        let (sql, standalone) = app::connect_sql(&config).await?;
+        Ok(Self { config, sql, standalone })
+    }
+
+    /// The same for commands about people: beside Dify those are Dify's.
+    pub async fn standalone() -> Result<Self, Failure> {
+        let operator = Self::connect().await?;
+        if operator.standalone {
+            Ok(operator)
+        } else {
+            Err(Failure::usage("accounts and workspaces of this database are Dify's; manage them in its console"))
+        }
+    }
+
+    /// Now.
+    pub fn now() -> DateTime<Utc> {
+        SystemClock.now()
+    }
+
+    /// Makes revocations count on every running replica, and says how many there were.
+    pub async fn enforce(&self, revoked: &[Revoked], out: &mut dyn Write) -> Result<(), Failure> {
+        let state: Arc<dyn State> =
+            app::connect_state(&self.config, Arc::new(SystemClock), &Arc::new(AtomicI64::new(0)))?;
+        let marked = Invalidations::new(state).revoked(revoked).await;
+        say(out, format_args!("{} session(s) ended", revoked.len()))?;
+        marked.map_err(|_| {
+            Failure::other("the sessions are ended in the database, but Redis does not answer; replicas may accept them for up to 60 s more")
+        })
+    }
+
+    /// A workspace by id, or by name where only one has it.
+    pub async fn workspace(&self, text: &str) -> Result<WorkspaceId, Failure> {
+        let all = self.sql.list_workspaces().await?;
+        let mut found = all.iter().filter(|workspace| workspace.name == text || workspace.id.to_string() == text);
+        match (found.next(), found.next()) {
+            (Some(workspace), None) => Ok(workspace.id),
+            (None, _) => {
+                Err(Failure::usage(format!("there is no workspace `{text}`; `dify-openapi workspace list` lists them")))
+            }
+            (Some(_), Some(_)) => Err(Failure::usage(format!("several workspaces are named `{text}`; use the id"))),
+        }
+    }
+}
+
+/// Prints a line.
+pub(super) fn say(out: &mut dyn Write, line: impl std::fmt::Display) -> Result<(), Failure> {
+    writeln!(out, "{line}")
+        .map_err(|cause| Failure::other(format!("the output could not be printed ({cause}); check where it goes")))
+}
+
+/// Makes sure a data directory is ours before anything in it is written.
+pub(super) fn lock_if_used(config: &Config) -> Result<Option<DataDirLock>, Failure> {
+    config.uses_data_dir().then(|| DataDirLock::acquire(&config.data_dir)).transpose().map_err(Failure::other)
+}

@@ -1,0 +1,54 @@
+//! A moment as people type it.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+/// A moment, or so long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// A moment.
+    At(DateTime<Utc>),
+    /// So long before now.
+    Ago(TimeDelta),
+}
+
+impl Since {
+    /// The moment meant.
+    pub fn resolve(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::At(moment) => moment,
+            // Longer ago than time goes back is: ever.
+            Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::<Utc>::MIN_UTC),
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::At(moment.to_utc()));
+        }
+        if let Some(midnight) = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0)) {
+            return Ok(Self::At(midnight.and_utc()));
+        }
+        ago(text).map(Self::Ago).ok_or_else(|| {
+            format!("`{text}` is not a time; write 2026-11-20T08:00:00Z, 2026-11-20 (UTC), 90m, 2h or 3d")
+        })
+    }
+}
+
+fn ago(text: &str) -> Option<TimeDelta> {
+    let unit = text.chars().last()?;
+    let number = i64::from(text.strip_suffix(unit)?.parse::<u32>().ok()?);
+    match unit {
+        's' => TimeDelta::try_seconds(number),
+        'm' => TimeDelta::try_minutes(number),
+        'h' => TimeDelta::try_hours(number),
+        'd' => TimeDelta::try_days(number),
+        _ => None,
+    }
+}

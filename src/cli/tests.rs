@@ -1,0 +1,104 @@
+use std::io::Cursor;
+
+use chrono::DateTime;
+use clap::CommandFactory as _;
+
+use super::*;
+use crate::domain::session::RevokeSelection;
+
+fn typed(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split(' '))
+}
+
+#[test]
+fn the_definitions_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_wrong_command_line_is_one_sentence_with_the_fix() {
+    for (line, word) in [
+        ("dify-openapi", "--help"),
+        ("dify-openapi token", "--help"),
+        ("dify-openapi serf", "unrecognized"),
+        ("dify-openapi dev --listen somewhere", "127.0.0.1:5001"),
+        ("dify-openapi token revoke", "--since"),
+        ("dify-openapi token revoke --id x", "--id"),
+        ("dify-openapi token revoke --client a --account b", "cannot be used with"),
+        ("dify-openapi token revoke --since yesterday", "90m, 2h or 3d"),
+        ("dify-openapi account create", "<EMAIL>"),
+    ] {
+        let sentence = usage_sentence(&typed(line).unwrap_err()).unwrap();
+        assert!(
+            sentence.contains(word) && !sentence.contains('\n') && sentence.contains("--help"),
+            "{line}: {sentence}"
+        );
+    }
+    assert!(usage_sentence(&typed("dify-openapi --help").unwrap_err()).is_none());
+    assert!(usage_sentence(&typed("dify-openapi --version").unwrap_err()).is_none());
+}
+
+#[test]
+fn sessions_are_selected_in_one_way() {
+    let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+    let selected = |line: &str| match typed(line).unwrap().command {
+        Command::Token { action: token::Action::Revoke(selection) } => selection.resolve(now).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let since = |line: &str| match selected(line) {
+        RevokeSelection::Since(moment) => moment.to_rfc3339(),
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(selected("x token revoke --client difyctl"), RevokeSelection::Client(id) if id == "difyctl"));
+    assert!(matches!(selected("x token revoke --account a@b.c"), RevokeSelection::Account(email) if email == "a@b.c"));
+    assert_eq!(since("x token revoke --since 2026-11-20T10:00:00+02:00"), "2026-11-20T08:00:00+00:00");
+    assert_eq!(since("x token revoke --since 2026-11-20"), "2026-11-20T00:00:00+00:00");
+    assert_eq!(since("x token revoke --since 2h"), (now - chrono::TimeDelta::hours(2)).to_rfc3339());
+}
+
+#[test]
+fn a_password_is_the_first_line() {
+    let read = |text: &str| account::read_password(&mut Cursor::new(text.as_bytes().to_vec()));
+    assert_eq!(read("pass word \r\nmore").unwrap().expose(), "pass word ");
+    assert!(read("\n").unwrap_err().to_string().contains("standard input"));
+}
+
+#[test]
+fn check_config_prints_the_configuration_or_every_problem() {
+    let env = |name: &str| match name {
+        "SECRET_KEY" => Some("geheim-geheim-geheim-geheim-geheim".to_owned()),
+        "CONSOLE_WEB_URL" => Some("http://dify.example.com".to_owned()),
+        "DATA_DIR" => Some("/srv/dify".to_owned()),
+        _ => None,
+    };
+    let mut out = Vec::new();
+    check_config::run(&env, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.contains("CONSOLE_WEB_URL=http://dify.example.com\n") && text.contains("OAUTH_TTL_DAYS=14\n"),
+        "{text}"
+    );
+    assert!(text.contains("warning: CONSOLE_WEB_URL") && !text.contains("geheim"), "{text}");
+
+    let failure = check_config::run(&|_| None, &mut Vec::new()).unwrap_err();
+    assert_eq!(failure.code, 2);
+    let text = failure.to_string();
+    assert!(text.contains("SECRET_KEY is not set") && text.contains("CONSOLE_WEB_URL is not set"), "{text}");
+}
+
+#[test]
+fn dev_refuses_other_addresses_before_it_touches_anything() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let args = dev::Args { listen: "0.0.0.0:5001".parse().unwrap(), data: Some(data.clone()), fresh: true };
+    assert!(dev::prepare(&args, &|_| None).unwrap_err().to_string().contains("loopback only"));
+    assert!(!data.exists());
+
+    let args = dev::Args { listen: "127.0.0.1:0".parse().unwrap(), ..args };
+    let prepared = dev::prepare(&args, &|_| None).unwrap();
+    let key = prepared.config.secrets.secret_key.expose().to_owned();
+    assert!(dev::prepare(&args, &|_| None).unwrap_err().to_string().contains("in use"));
+    drop(prepared);
+    let fresh = dev::prepare(&args, &|_| None).unwrap();
+    assert_ne!(fresh.config.secrets.secret_key.expose(), key);
+}

@@ -1,0 +1,110 @@
+//! The admin listener's routes: liveness, readiness, metrics (contract section 13). Never on the public port.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+
+use crate::telemetry::metrics::Metrics;
+
+/// How one thing this server depends on is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// Away, but requests are still served: taking every replica out of service for it would help nobody.
+    Degraded,
+    /// Away, and without it there is nothing to serve.
+    Failed,
+}
+
+/// One thing looked at.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Check {
+    /// Its name: `sql`, `state`.
+    pub name: &'static str,
+    /// How it is doing.
+    pub health: Health,
+}
+
+/// Looks at everything this server depends on.
+pub type Checks = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<Check>> + Send>> + Send + Sync>;
+
+/// Whether this server wants requests. Clones share it.
+#[derive(Clone)]
+pub struct Readiness {
+    draining: Arc<AtomicBool>,
+    checks: Checks,
+}
+
+impl Readiness {
+    /// Ready as long as no check fails.
+    pub fn new<F, R>(checks: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Vec<Check>> + Send + 'static,
+    {
+        Self { draining: Arc::default(), checks: Arc::new(move || Box::pin(checks())) }
+    }
+
+    /// Not ready any more, so that balancers stop sending requests before the listener closes.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    async fn report(&self) -> Report {
+        let draining = self.draining.load(Ordering::Relaxed);
+        let checks = (self.checks)().await;
+        let ready = !draining && checks.iter().all(|check| check.health != Health::Failed);
+        Report { ready, draining, checks }
+    }
+}
+
+/// The body of `/readyz`.
+#[derive(Debug, Serialize)]
+struct Report {
+    ready: bool,
+    draining: bool,
+    checks: Vec<Check>,
+}
+
+/// The admin routes.
+pub fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/metrics", get(render).with_state(metrics))
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> Response {
+    let report = readiness.report().await;
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(report)).into_response()
+}
+
+async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
+    match metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(cause) => {
+            tracing::error!(%cause, "metrics could not be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,34 @@
+use axum::body::{Body, to_bytes};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::{
+    config::TelemetryConfig,
+    telemetry::{Output, Telemetry, sink::Capture},
+};
+
+async fn get(router: &Router, path: &str) -> (u16, String) {
+    let request = axum::http::Request::get(path).body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    (status, String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn readiness_follows_the_checks_and_ends_with_draining() {
+    let telemetry =
+        Telemetry::install(&TelemetryConfig::default(), Output::Writer(Box::new(Capture::default()))).unwrap();
+    for (health, status) in [(Health::Ok, 200), (Health::Degraded, 200), (Health::Failed, 503)] {
+        let readiness = Readiness::new(move || async move { vec![Check { name: "state", health }] });
+        let router = router(readiness.clone(), Arc::clone(&telemetry.metrics));
+        let (found, body) = get(&router, "/readyz").await;
+        assert_eq!(found, status, "{body}");
+        readiness.drain();
+        assert_eq!(get(&router, "/readyz").await.0, 503);
+        assert_eq!(get(&router, "/livez").await, (200, "ok\n".to_owned()));
+        assert_eq!(get(&router, "/metrics").await.0, 200);
+    }
+    let readiness = Readiness::new(|| async { vec![Check { name: "sql", health: Health::Failed }] });
+    let (_, body) = get(&router(readiness, telemetry.metrics), "/readyz").await;
+    assert_eq!(body, r#"{"ready":false,"draining":false,"checks":[{"name":"sql","health":"failed"}]}"#);
+}

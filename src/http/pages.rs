@@ -1,0 +1,103 @@
+//! The pages for people: signing in, deciding about a device, looking after one's sessions.
+//!
+//! Rendered on the server, whole without scripts, behind the same pipeline and the same use cases as the two doors. Not an
+//! API: nothing here is meant for programs, which have `/openapi/v1` and `/console/api`.
+
+mod approval;
+mod assets;
+mod enter_code;
+mod form;
+mod handle;
+mod language;
+mod look;
+mod moment;
+mod notice;
+mod presession;
+mod refusal;
+mod return_target;
+mod revocation;
+mod routes;
+mod sessions;
+mod sign_in;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use http::Method;
+
+use self::{look::Look, sign_in::Elsewhere};
+use crate::{
+    domain::{Result, key::KeyRing},
+    pipeline::{Pipeline, policy::Policy},
+    ports::entropy::Entropy,
+    rpc::Rpc,
+};
+
+/// What the deployment decides about the pages.
+#[derive(Clone, Debug)]
+pub struct PageSettings {
+    /// Whether people sign in and out here; beside Dify they do so in its console.
+    pub standalone: bool,
+    /// This service's own URL, without a slash at the end.
+    pub issuer: String,
+    /// Beside Dify: its console's sign-in page, such as `https://console.example.com/signin`.
+    pub console_sign_in_url: Option<String>,
+}
+
+/// What the pages stand on.
+pub struct Pages {
+    /// The use cases.
+    pub rpc: Rpc,
+    /// Who may come in.
+    pub pipeline: Pipeline,
+    /// Seals codes into the handles of URLs.
+    pub keys: Arc<KeyRing>,
+    /// For pre-session tokens.
+    pub entropy: Arc<dyn Entropy>,
+    /// The deployment.
+    pub settings: PageSettings,
+}
+
+/// The pages, ready to be visited.
+pub(crate) struct Site {
+    rpc: Rpc,
+    pipeline: Pipeline,
+    keys: Arc<KeyRing>,
+    entropy: Arc<dyn Entropy>,
+    standalone: bool,
+    elsewhere: Elsewhere,
+    look: Look,
+}
+
+/// Every page's policy, for tables that must be complete.
+pub fn policies() -> impl Iterator<Item = &'static Policy> {
+    routes::PAGES.iter().map(|page| &page.policy)
+}
+
+/// The routes of the pages that exist in this deployment. Fails only when a template or a text is broken.
+pub fn router(pages: Pages) -> Result<Router> {
+    let Pages { rpc, pipeline, keys, entropy, settings } = pages;
+    let site = Arc::new(Site {
+        rpc,
+        pipeline,
+        keys,
+        entropy,
+        standalone: settings.standalone,
+        elsewhere: Elsewhere::new(&settings),
+        look: Look::new()?,
+    });
+    let mut router = Router::new();
+    for page in routes::PAGES {
+        let Some(http) = &page.policy.http else { continue };
+        if site.pipeline.has(&page.policy) {
+            router = router.route(http.path, visit::mount(&site, page));
+        }
+    }
+    Ok(router)
+}
+
+/// Whether a verb carries a form here.
+fn carries_form(method: &Method) -> bool {
+    *method == Method::POST
+}

@@ -1,0 +1,45 @@
+//! Entering a code. It only leads to the device's page; nothing is looked up and nothing changes here.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{
+    look::Template,
+    visit::{Visit, see_other},
+};
+use crate::domain::{Result, user_code::UserCode};
+
+/// Characters of a wrong code that are shown again.
+const SHOWN: usize = 40;
+
+/// The form.
+#[derive(Default, Serialize)]
+pub struct EnterCodePage {
+    /// What was typed.
+    pub text: String,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+/// The form; a code in the query, as a device shows it in a link, leads on at once, and out of the address.
+pub fn show(visit: &Visit) -> Result<Response> {
+    match visit.query("user_code") {
+        Some(text) if !text.trim().is_empty() => lead_on(visit, &text),
+        _ => visit.draw(StatusCode::OK, Template::EnterCode, &EnterCodePage::default()),
+    }
+}
+
+/// What was typed.
+pub fn submit(visit: &Visit) -> Result<Response> {
+    lead_on(visit, visit.form.text("user_code"))
+}
+
+fn lead_on(visit: &Visit, text: &str) -> Result<Response> {
+    if let Ok(code) = UserCode::parse(text) {
+        return Ok(see_other(&visit.site.device_path(&code)?));
+    }
+    let text = text.chars().filter(|symbol| !symbol.is_control()).take(SHOWN).collect();
+    let error = Some(visit.texts().get("enter_malformed").to_owned());
+    visit.draw(StatusCode::BAD_REQUEST, Template::EnterCode, &EnterCodePage { text, error })
+}

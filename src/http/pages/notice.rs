@@ -1,0 +1,100 @@
+//! Notices: pages that say what happened and what to do next.
+
+use serde::Serialize;
+
+use super::language::Texts;
+
+/// What a device runs to sign in.
+pub const LOGIN_COMMAND: &str = "difyctl auth login";
+
+/// How a notice feels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tone {
+    /// It worked.
+    Good,
+    /// It ended.
+    Stop,
+    /// Not now, or not like this.
+    Wait,
+}
+
+/// Something to do next. Links only: a form may not lead to another origin.
+#[derive(Clone, Debug, Serialize)]
+pub struct Action {
+    href: String,
+    label: String,
+}
+
+/// A notice.
+#[derive(Clone, Debug, Serialize)]
+pub struct Notice {
+    tone: Tone,
+    title: String,
+    text: String,
+    command: Option<&'static str>,
+    wait: Option<String>,
+    actions: Vec<Action>,
+    reference: Option<String>,
+}
+
+impl Notice {
+    /// A notice with the texts of two keys.
+    pub fn new(texts: &Texts, tone: Tone, title: &'static str, text: &'static str) -> Self {
+        let (title, text) = (texts.get(title).to_owned(), texts.get(text).to_owned());
+        Self { tone, title, text, command: None, wait: None, actions: Vec::new(), reference: None }
+    }
+
+    /// Says which command gets a new code.
+    #[must_use]
+    pub fn command(mut self) -> Self {
+        self.command = Some(LOGIN_COMMAND);
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn wait(mut self, wait: Option<String>) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Adds a link.
+    #[must_use]
+    pub fn action(mut self, href: impl Into<String>, label: &str) -> Self {
+        self.actions.push(Action { href: href.into(), label: label.to_owned() });
+        self
+    }
+
+    /// Adds the id under which the log knows the request.
+    #[must_use]
+    pub fn reference(mut self, request_id: String) -> Self {
+        self.reference = Some(request_id).filter(|id| !id.is_empty());
+        self
+    }
+
+    /// A code that admits nobody any more.
+    pub fn expired(texts: &Texts) -> Self {
+        Self::new(texts, Tone::Stop, "expired_title", "expired_text")
+            .command()
+            .action("/device", texts.get("enter_another"))
+    }
+
+    /// A session that has ended already.
+    pub fn session_gone(texts: &Texts) -> Self {
+        Self::new(texts, Tone::Stop, "gone_title", "gone_text")
+            .action("/device/sessions", texts.get("back_to_sessions"))
+    }
+
+    /// The device was let in.
+    pub fn approved(texts: &Texts) -> Self {
+        Self::new(texts, Tone::Good, "approved_title", "approved_text")
+            .action("/device/sessions", texts.get("nav_sessions"))
+    }
+
+    /// The device was turned away.
+    pub fn denied(texts: &Texts) -> Self {
+        Self::new(texts, Tone::Stop, "denied_title", "denied_text")
+            .action("/device/sessions", texts.get("nav_sessions"))
+    }
+}

@@ -1,0 +1,160 @@
+//! Domain errors as pages: in words for people, with what to do next, under the status the JSON door would give.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::{
+    StatusCode,
+    header::{HeaderValue, RETRY_AFTER},
+};
+
+use super::{
+    language::{Texts, fill},
+    look::Template,
+    notice::{Notice, Tone},
+    return_target::ReturnTarget,
+    sign_in::Way,
+    visit::{Visit, see_other},
+};
+use crate::{
+    domain::{Code, Error},
+    http::{error_body, status::http_status},
+    telemetry::{failure, request_id},
+};
+
+impl Visit {
+    /// The answer to a visit that failed. Whoever only has to sign in is sent there, and back afterwards.
+    pub fn refuse(&self, error: &Error) -> Response {
+        failure::log(error);
+        let target = ReturnTarget::of_path(self.parts.uri.path());
+        let status = http_status(error.code());
+        let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.elsewhere.way(&target));
+        // A console that takes a session for good which we do not would send the person back at once, round and round.
+        let sent = self.site.standalone || error.code() == Code::NoSession;
+        if let (Some(Way::Redirect(location)), true, true) = (&way, sent, self.parts.method.is_safe()) {
+            return see_other(location);
+        }
+        let notice = notice(self.texts(), error, &target, way.as_ref());
+        let drawn = self.draw(status, Template::Notice, &notice);
+        let mut response = drawn.unwrap_or_else(|fault| {
+            failure::log(&fault);
+            error_body::respond(error, None)
+        });
+        if let Some(after) = error.retry() {
+            retry_after(&mut response, after);
+        }
+        response
+    }
+}
+
+/// Says when to try again, where the status leaves room for it.
+pub fn retry_after(response: &mut Response, after: Duration) {
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        && let Ok(value) = HeaderValue::from_str(&seconds(after).to_string())
+    {
+        response.headers_mut().insert(RETRY_AFTER, value);
+    }
+}
+
+/// When to try again, in words.
+pub fn wait(texts: &Texts, after: Duration) -> String {
+    match seconds(after) {
+        seconds @ ..=90 => fill(texts.get("wait_seconds"), seconds),
+        seconds => fill(texts.get("wait_minutes"), seconds.div_ceil(60)),
+    }
+}
+
+/// Whole seconds, rounded up, and at least one.
+fn seconds(after: Duration) -> u64 {
+    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
+}
+
+/// What a failure is called, and what can be done about it on the page at hand.
+fn notice(texts: &Texts, error: &Error, target: &ReturnTarget, way: Option<&Way>) -> Notice {
+    let code = error.code();
+    if let Some(way) = way {
+        return signed_out(texts, target, way);
+    }
+    let again = || (target.path(), texts.get("look_again"));
+    let wait = error.retry().map(|after| wait(texts, after));
+    match code {
+        Code::NotFound if *target == ReturnTarget::Sessions => Notice::session_gone(texts),
+        Code::NotFound if matches!(target, ReturnTarget::Device(_)) => Notice::expired(texts),
+        Code::NotFound | Code::MethodNotAllowed | Code::Unimplemented => {
+            Notice::new(texts, Tone::Stop, "missing_title", "missing_text")
+                .action("/device", texts.get("enter_another"))
+        }
+        Code::AlreadyResolved => Notice::new(texts, Tone::Stop, "resolved_title", "resolved_text")
+            .command()
+            .action("/device/sessions", texts.get("nav_sessions")),
+        Code::ApproveInProgress => {
+            Notice::new(texts, Tone::Wait, "busy_title", "busy_text").action(again().0, again().1)
+        }
+        Code::RateLimited => Notice::new(texts, Tone::Wait, "limited_title", "limited_text").wait(wait),
+        Code::CsrfMismatch => Notice::new(texts, Tone::Wait, "csrf_title", "csrf_text").action(again().0, again().1),
+        Code::BearerAuthDisabled => Notice::new(texts, Tone::Stop, "disabled_title", "disabled_text"),
+        Code::ServiceUnavailable | Code::UserCodeExhausted => {
+            Notice::new(texts, Tone::Wait, "unavailable_title", "unavailable_text")
+                .wait(wait)
+                .action(again().0, again().1)
+                .reference(request_id::current())
+        }
+        Code::InternalServerError | Code::InternalStateInvariant => {
+            Notice::new(texts, Tone::Wait, "fault_title", "fault_text")
+                .action(again().0, again().1)
+                .reference(request_id::current())
+        }
+        _ => Notice::new(texts, Tone::Wait, "bad_title", "bad_text").action(again().0, again().1),
+    }
+}
+
+/// Nobody is signed in, and either a form was posted or the way to sign in is a link.
+fn signed_out(texts: &Texts, target: &ReturnTarget, way: &Way) -> Notice {
+    let back = |notice: Notice| notice.action(target.path(), texts.get("come_back"));
+    match way {
+        Way::Redirect(href) => {
+            Notice::new(texts, Tone::Wait, "session_title", "session_text").action(href, texts.get("sign_in"))
+        }
+        Way::Link(Some(href)) => back(
+            Notice::new(texts, Tone::Wait, "session_title", "elsewhere_text")
+                .action(href, texts.get("sign_in_at_dify")),
+        ),
+        Way::Link(None) => back(Notice::new(texts, Tone::Wait, "session_title", "elsewhere_text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::pages::{
+        language::Language,
+        look::{Frame, Look},
+    };
+
+    #[test]
+    fn every_code_has_words_in_both_languages() {
+        let look = Look::new().expect("a look");
+        for language in Language::ALL {
+            for code in Code::ALL {
+                for target in [ReturnTarget::EnterCode, ReturnTarget::Sessions, ReturnTarget::Device("h".to_owned())] {
+                    let error = Error::new(*code, "internal words").retry_after(Duration::from_secs(100));
+                    let notice = notice(look.texts(language), &error, &target, None);
+                    let frame = Frame { language, here: "/device", back_to: "/device", person: None, csrf: "" };
+                    let html = look.draw(Template::Notice, &frame, &notice).expect("a page");
+                    assert!(
+                        !html.contains("internal words") && !html.contains("_title") && !html.contains("_text<"),
+                        "{code:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn waiting_is_rounded_up() {
+        let texts = Texts::read(Language::English).expect("texts");
+        assert_eq!(wait(&texts, Duration::from_millis(200)), "Try again in 1 s.");
+        assert_eq!(wait(&texts, Duration::from_millis(89_001)), "Try again in 90 s.");
+        assert_eq!(wait(&texts, Duration::from_secs(121)), "Try again in about 3 min.");
+    }
+}

@@ -1,0 +1,98 @@
+//! The signed-in account's sessions, twenty a page.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{
+    look::Template,
+    moment::Moment,
+    visit::{Visit, see_other},
+};
+use crate::domain::{Error, Result, page::PageRequest, session::Session};
+
+/// Sessions a page.
+const PER_PAGE: u32 = 20;
+
+/// A session in the list.
+#[derive(Serialize)]
+pub struct SessionCard {
+    /// Its id, for its links.
+    pub id: String,
+    /// What the device calls itself.
+    pub label: String,
+    /// The client.
+    pub client: String,
+    /// How its token begins.
+    pub prefix: String,
+    /// When it was issued.
+    pub created: Moment,
+    /// When it was last seen.
+    pub last_used: Option<Moment>,
+    /// When it ends.
+    pub expires: Moment,
+}
+
+impl From<Session> for SessionCard {
+    fn from(session: Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            label: session.device_label,
+            client: session.client_id,
+            prefix: session.prefix,
+            created: session.created_at.into(),
+            last_used: session.last_used_at.map(Into::into),
+            expires: session.expires_at.into(),
+        }
+    }
+}
+
+/// A page of the list.
+#[derive(Serialize)]
+pub struct SessionsPage {
+    /// What has just been done.
+    pub done: Option<String>,
+    /// The sessions, newest first.
+    pub sessions: Vec<SessionCard>,
+    /// Sessions in all.
+    pub total: u64,
+    /// This page, from 1.
+    pub number: u64,
+    /// Pages in all.
+    pub pages: u64,
+    /// The page before.
+    pub previous: Option<u64>,
+    /// The page after.
+    pub next: Option<u64>,
+}
+
+/// The list.
+pub async fn show(visit: &Visit) -> Result<Response> {
+    let asked = match visit.query("page") {
+        Some(text) => Some(text.parse().map_err(|_| Error::invalid_param("query", "page", "must be a whole number"))?),
+        None => None,
+    };
+    let request = PageRequest::new(asked, None, PER_PAGE)?;
+    let found = visit.site.rpc.sessions.list(&visit.subject()?, request).await?;
+    let (number, pages) = (u64::from(request.page), found.total.div_ceil(u64::from(PER_PAGE)).max(1));
+    if number > pages {
+        // The last sessions of the last page were revoked.
+        return Ok(see_other(&format!("/device/sessions?page={pages}")));
+    }
+    let done = visit.query("done").and_then(|done| match done.as_str() {
+        "revoked" => Some("done_revoked"),
+        "others" => Some("done_others"),
+        "all" => Some("done_all"),
+        _ => None,
+    });
+    let page = SessionsPage {
+        done: done.map(|key| visit.texts().get(key).to_owned()),
+        sessions: found.data.into_iter().map(Into::into).collect(),
+        total: found.total,
+        number,
+        pages,
+        previous: (number > 1).then(|| number - 1),
+        next: (number < pages).then_some(number + 1),
+    };
+    visit.draw(StatusCode::OK, Template::Sessions, &page)
+}

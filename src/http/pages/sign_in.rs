@@ -1,0 +1,245 @@
+//! Signing in and out with a browser, where this service has browser sessions of its own; and the way to Dify's console
+//! where it has not.
+
+use axum::response::Response;
+use chrono::TimeDelta;
+use http::StatusCode;
+use serde::Serialize;
+use url::Url;
+
+use super::{
+    PageSettings,
+    look::Template,
+    presession::{self, PreSession},
+    refusal::{retry_after, wait},
+    return_target::ReturnTarget,
+    visit::{Visit, see_other, set_cookie, set_cookies},
+};
+use crate::{
+    domain::{Code, Error, Result},
+    rpc::reply::REFRESH_TOKEN,
+};
+
+/// Where people sign in.
+pub enum Elsewhere {
+    /// Here.
+    Nowhere,
+    /// At Dify's console.
+    Console {
+        /// Its sign-in page, if it is known.
+        sign_in: Option<Url>,
+        /// This service's own URL.
+        issuer: String,
+        /// Whether that page is of our origin.
+        same_origin: bool,
+    },
+}
+
+/// How a person gets to where they sign in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Way {
+    /// They are sent there.
+    Redirect(String),
+    /// They follow a link, if we know it: a form may not end on another origin, not even by a redirect.
+    Link(Option<String>),
+}
+
+impl Elsewhere {
+    /// By the deployment.
+    pub fn new(settings: &PageSettings) -> Self {
+        if settings.standalone {
+            return Self::Nowhere;
+        }
+        let sign_in = settings.console_sign_in_url.as_deref().and_then(|url| Url::parse(url).ok());
+        let ours = Url::parse(&settings.issuer).ok().map(|url| url.origin());
+        let same_origin = sign_in.as_ref().is_some_and(|url| Some(url.origin()) == ours);
+        Self::Console { sign_in, issuer: settings.issuer.clone(), same_origin }
+    }
+
+    /// The way to sign in and back to a page.
+    pub fn way(&self, target: &ReturnTarget) -> Way {
+        match self {
+            Self::Nowhere => Way::Redirect(target.append_to("/signin")),
+            Self::Console { sign_in, issuer, same_origin } => {
+                let href = sign_in.clone().map(|mut url| {
+                    url.query_pairs_mut().append_pair("redirect_url", &format!("{issuer}{}", target.path()));
+                    url.to_string()
+                });
+                match href {
+                    Some(href) if *same_origin => Way::Redirect(href),
+                    href => Way::Link(href),
+                }
+            }
+        }
+    }
+}
+
+/// The sign-in form, filled in as far as it was.
+#[derive(Default, Serialize)]
+pub struct SignInPage {
+    /// The pre-session token.
+    pub token: String,
+    /// Where to go afterwards.
+    pub return_to: String,
+    /// Whether that is a device's page.
+    pub for_device: bool,
+    /// What was typed.
+    pub email: String,
+    /// What was ticked.
+    pub remember: bool,
+    /// Something worth knowing.
+    pub notice: Option<String>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Whether it was what they typed.
+    pub wrong: bool,
+}
+
+/// The form; straight on for whoever is signed in, or still can be by the refresh cookie.
+pub fn show(visit: &Visit) -> Result<Response> {
+    let target = visit.return_target();
+    if visit.find_caller().is_some() {
+        return Ok(see_other(&target.path()));
+    }
+    let ended = visit.query("ended").is_some();
+    if !ended && visit.cookie(REFRESH_TOKEN).is_some_and(|token| !token.is_empty()) {
+        return Ok(see_other(&target.append_to("/signin/refresh")));
+    }
+    let signed_out = visit.query("done").is_some();
+    let notice = match (ended, signed_out) {
+        (true, _) => Some("sign_in_ended"),
+        (_, true) => Some("signed_out"),
+        _ => None,
+    };
+    let notice = notice.map(|key| visit.texts().get(key).to_owned());
+    form(visit, StatusCode::OK, SignInPage { notice, ..SignInPage::default() })
+}
+
+/// Continues a session whose access cookie has run out. Only ever reached by a redirect from the form.
+pub async fn refresh(visit: &Visit) -> Result<Response> {
+    let target = visit.return_target();
+    let token = visit.cookie(REFRESH_TOKEN).filter(|_| visit.find_caller().is_none());
+    let Some(token) = token else { return Ok(see_other(&target.append_to("/signin"))) };
+    match visit.site.rpc.console.refresh(token).await {
+        Ok(issued) => {
+            let mut response = see_other(&target.path());
+            set_cookies(&mut response, &visit.site.rpc.cookies.issued(&issued));
+            Ok(response)
+        }
+        Err(error) if error.code() == Code::InvalidSession => {
+            let form = target.append_to("/signin");
+            let mut response = see_other(&format!("{form}{}ended=yes", if form.contains('?') { '&' } else { '?' }));
+            set_cookies(&mut response, &visit.site.rpc.cookies.cleared());
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Signs in and goes straight back.
+pub async fn submit(visit: &Visit) -> Result<Response> {
+    let typed = |error: String| SignInPage {
+        email: visit.form.text("email").to_owned(),
+        remember: visit.form.ticked("remember"),
+        error: Some(error),
+        ..SignInPage::default()
+    };
+    let texts = visit.texts();
+    if !PreSession::holds(visit.cookie(presession::NAME), visit.form.text(presession::NAME)) {
+        return form(visit, StatusCode::FORBIDDEN, typed(texts.get("sign_in_stale").to_owned()));
+    }
+    let email = visit.form.text("email").trim();
+    let Some(password) =
+        visit.form.secret("password").filter(|password| !password.expose().is_empty() && !email.is_empty())
+    else {
+        return form(visit, StatusCode::BAD_REQUEST, typed(texts.get("sign_in_incomplete").to_owned()));
+    };
+    let (remember, address) = (visit.form.ticked("remember"), visit.address()?);
+    match visit.site.rpc.console.login(email, password.clone(), remember, address).await {
+        Ok(issued) => {
+            let cookies = &visit.site.rpc.cookies;
+            let mut response = see_other(&visit.return_target().path());
+            set_cookies(&mut response, &cookies.issued(&issued));
+            set_cookie(&mut response, &cookies.cookie(presession::NAME, "", Some(TimeDelta::zero()), true));
+            Ok(response)
+        }
+        Err(error) => match error.code() {
+            Code::AuthenticationFailed => {
+                let page = SignInPage { wrong: true, ..typed(texts.get("sign_in_wrong").to_owned()) };
+                form(visit, StatusCode::UNAUTHORIZED, page)
+            }
+            Code::RateLimited => locked(visit, &error, typed),
+            _ => Err(error),
+        },
+    }
+}
+
+fn locked(visit: &Visit, error: &Error, typed: impl Fn(String) -> SignInPage) -> Result<Response> {
+    let texts = visit.texts();
+    let mut words = texts.get("sign_in_locked").to_owned();
+    if let Some(after) = error.retry() {
+        words = format!("{words} {}", wait(texts, after));
+    }
+    let mut response = form(visit, StatusCode::TOO_MANY_REQUESTS, typed(words))?;
+    if let Some(after) = error.retry() {
+        retry_after(&mut response, after);
+    }
+    Ok(response)
+}
+
+/// Draws the form with a pre-session token, which the browser keeps until it has signed in.
+fn form(visit: &Visit, status: StatusCode, page: SignInPage) -> Result<Response> {
+    let token = PreSession::resume_or_mint(visit.cookie(presession::NAME), visit.site.entropy.as_ref())?;
+    let target = visit.return_target();
+    let page = SignInPage {
+        token: token.expose().to_owned(),
+        return_to: target.path(),
+        for_device: matches!(target, ReturnTarget::Device(_)),
+        ..page
+    };
+    let mut response = visit.draw(status, Template::SignIn, &page)?;
+    set_cookie(&mut response, &visit.site.rpc.cookies.cookie(presession::NAME, token.expose(), None, true));
+    Ok(response)
+}
+
+/// Ends the browser's session.
+pub async fn sign_out(visit: &Visit) -> Result<Response> {
+    visit.site.rpc.console.logout(visit.caller()?).await?;
+    let form = visit.return_target().append_to("/signin");
+    let mut response = see_other(&format!("{form}{}done=yes", if form.contains('?') { '&' } else { '?' }));
+    set_cookies(&mut response, &visit.site.rpc.cookies.cleared());
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(standalone: bool, console: Option<&str>) -> Way {
+        let settings = PageSettings {
+            standalone,
+            issuer: "https://dify.example".to_owned(),
+            console_sign_in_url: console.map(str::to_owned),
+        };
+        Elsewhere::new(&settings).way(&ReturnTarget::Sessions)
+    }
+
+    #[test]
+    fn standalone_people_sign_in_here() {
+        assert_eq!(way(true, None), Way::Redirect("/signin?return=/device/sessions".to_owned()));
+    }
+
+    #[test]
+    fn beside_dify_they_sign_in_at_its_console_and_come_back() {
+        let query = "redirect_url=https%3A%2F%2Fdify.example%2Fdevice%2Fsessions";
+        assert_eq!(
+            way(false, Some("https://dify.example/signin")),
+            Way::Redirect(format!("https://dify.example/signin?{query}"))
+        );
+        assert_eq!(
+            way(false, Some("https://other.example/signin")),
+            Way::Link(Some(format!("https://other.example/signin?{query}")))
+        );
+        assert_eq!(way(false, None), Way::Link(None));
+    }
+}

@@ -1,0 +1,241 @@
+//! One visit to a page: what came in, who came, and how the answer goes out. The pipeline is asked here, for every page.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts as _, RawPathParams, Request},
+    response::Response,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use chrono::TimeDelta;
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE},
+    request::Parts,
+};
+use serde::Serialize;
+
+use super::{
+    Site, carries_form,
+    form::Form,
+    language::{self, Language, Texts},
+    look::{Frame, Person, Template},
+    return_target::ReturnTarget,
+    routes::Page,
+};
+use crate::{
+    domain::{
+        Error, Result,
+        caller::{ClientAddress, ConsoleCaller},
+        subject::Subject,
+    },
+    pipeline::{
+        browser::{FormCsrf, no_session},
+        cookie,
+    },
+    rpc::reply::{CSRF_TOKEN, SetCookie, SetCookies},
+};
+
+/// Nothing from elsewhere, nothing inline, no frames.
+const SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+                               base-uri 'none'; frame-ancestors 'none'";
+
+/// How long a chosen language is remembered.
+const LANGUAGE_LIFETIME: TimeDelta = TimeDelta::days(365);
+
+/// A visit.
+pub struct Visit {
+    /// The site.
+    pub site: Arc<Site>,
+    /// The request without its body; the pipeline leaves the caller in its extensions.
+    pub parts: Parts,
+    /// What was posted; empty otherwise.
+    pub form: Form,
+    language: Language,
+    params: Vec<(String, String)>,
+}
+
+/// A page's handler.
+pub fn mount(site: &Arc<Site>, page: &'static Page) -> MethodRouter {
+    let site = Arc::clone(site);
+    let filter = match page.policy.http.map(|http| http.verb) {
+        Some("POST") => MethodFilter::POST,
+        _ => MethodFilter::GET,
+    };
+    on(filter, move |request: Request| {
+        let site = Arc::clone(&site);
+        async move { Ok::<_, Infallible>(serve(site, page, request).await) }
+    })
+}
+
+async fn serve(site: Arc<Site>, page: &'static Page, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut visit = Visit::begin(site, parts).await;
+    let admitted = visit.admit(page, body).await;
+    let visit = Arc::new(visit);
+    let drawn = match admitted {
+        Ok(()) => (page.draw)(Arc::clone(&visit)).await,
+        Err(error) => Err(error),
+    };
+    let mut response = drawn.unwrap_or_else(|error| visit.refuse(&error));
+    visit.finish(&mut response);
+    response
+}
+
+impl Visit {
+    async fn begin(site: Arc<Site>, mut parts: Parts) -> Self {
+        let params = match RawPathParams::from_request_parts(&mut parts, &()).await {
+            Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            // Not UTF-8: no page has such a name.
+            Err(_) => Vec::new(),
+        };
+        let mut visit = Self { site, parts, form: Form::default(), language: Language::default(), params };
+        let remembered = || Language::of_tag(visit.cookie(language::NAME)?);
+        visit.language = visit
+            .switched()
+            .or_else(remembered)
+            .or_else(|| Language::accepted(&visit.parts.headers))
+            .unwrap_or_default();
+        visit
+    }
+
+    /// The form is read before the pipeline is asked, as it holds the proof that the page was ours.
+    async fn admit(&mut self, page: &'static Page, body: Body) -> Result<()> {
+        if carries_form(&self.parts.method) {
+            self.form = Form::read(&self.parts, body).await?;
+            if let Some(token) = self.form.secret(CSRF_TOKEN) {
+                self.parts.extensions.insert(FormCsrf(token.clone()));
+            }
+        }
+        self.site.pipeline.admit(&page.policy, &mut self.parts).await
+    }
+
+    /// Who is signed in, if anyone.
+    pub fn find_caller(&self) -> Option<&ConsoleCaller> {
+        self.parts.extensions.get()
+    }
+
+    /// Who is signed in.
+    pub fn caller(&self) -> Result<&ConsoleCaller> {
+        self.find_caller().ok_or_else(no_session)
+    }
+
+    /// The subject of the account that is signed in.
+    pub fn subject(&self) -> Result<Subject> {
+        let account = &self.caller()?.account;
+        Ok(Subject::Account { id: account.id, email: account.email.clone() })
+    }
+
+    /// Where the browser is.
+    pub fn address(&self) -> Result<ClientAddress> {
+        self.parts.extensions.get().copied().ok_or_else(|| Error::internal("a request without an address"))
+    }
+
+    /// A part of the path; empty when there is none of that name.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
+    /// A parameter of the query; the first of its name.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let query = self.parts.uri.query()?;
+        form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// A cookie of ours by its base name.
+    pub fn cookie(&self, base: &str) -> Option<&str> {
+        cookie::find_in(&self.parts.headers, &self.site.rpc.cookies.name(base))
+    }
+
+    /// Where to go afterwards, from the form or the query.
+    pub fn return_target(&self) -> ReturnTarget {
+        let named = if carries_form(&self.parts.method) {
+            Some(self.form.text("return").to_owned())
+        } else {
+            self.query("return")
+        };
+        named.map_or(ReturnTarget::EnterCode, |text| ReturnTarget::parse(&text))
+    }
+
+    /// The texts in the language of the visit.
+    pub fn texts(&self) -> &Texts {
+        self.site.look.texts(self.language)
+    }
+
+    /// Draws a page.
+    pub fn draw(&self, status: StatusCode, template: Template, page: &impl Serialize) -> Result<Response> {
+        let caller = self.find_caller();
+        let frame = Frame {
+            language: self.language,
+            here: &self.here(),
+            back_to: &ReturnTarget::of_path(self.parts.uri.path()).path(),
+            person: caller.map(|caller| Person { email: &caller.account.email, can_sign_out: self.site.standalone }),
+            csrf: self.cookie(CSRF_TOKEN).filter(|_| caller.is_some()).unwrap_or_default(),
+        };
+        let html = self.site.look.draw(template, &frame, page)?;
+        let mut response = Response::new(Body::from(html));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        Ok(response)
+    }
+
+    /// This page's address without anything that should not be said twice; for a post, the page it belongs to.
+    fn here(&self) -> String {
+        let path = self.parts.uri.path();
+        if path.starts_with("/signin") {
+            return self.return_target().append_to("/signin");
+        }
+        if carries_form(&self.parts.method) {
+            return ReturnTarget::of_path(path).path();
+        }
+        match self.query("page").and_then(|page| page.parse::<u32>().ok()) {
+            Some(page) => format!("{path}?page={page}"),
+            None => path.to_owned(),
+        }
+    }
+
+    /// The language just chosen with the switch.
+    fn switched(&self) -> Option<Language> {
+        Language::of_tag(&self.query(language::NAME)?)
+    }
+
+    fn finish(&self, response: &mut Response) {
+        if let Some(language) = self.switched() {
+            let cookie = self.site.rpc.cookies.cookie(language::NAME, language.tag(), Some(LANGUAGE_LIFETIME), true);
+            set_cookie(response, &cookie);
+        }
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SECURITY_POLICY));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+}
+
+/// Sends the browser on with a GET, so that refreshing and going back repeat nothing.
+pub fn see_other(location: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    match HeaderValue::from_str(location) {
+        Ok(value) => {
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(LOCATION, value);
+        }
+        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
+    response
+}
+
+/// Adds a cookie to an answer.
+pub fn set_cookie(response: &mut Response, cookie: &SetCookie) {
+    if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}
+
+/// Adds several.
+pub fn set_cookies(response: &mut Response, cookies: &SetCookies) {
+    for cookie in &cookies.0 {
+        set_cookie(response, cookie);
+    }
+}

@@ -1,0 +1,132 @@
+//! Limits, login lockouts and leases.
+
+use std::time::Duration;
+
+use super::{Stand, charge};
+use crate::domain::limit::{Charge, LimitName, Quota, Verdict};
+
+async fn one(stand: &Stand, charge: &Charge) -> Verdict {
+    stand.state.charge(std::slice::from_ref(charge)).await.unwrap()
+}
+
+/// Refused, and told to wait at most this many seconds, and no less than half a second under it.
+fn assert_limited(verdict: Verdict, seconds: u64) {
+    let Verdict::Limited(wait) = verdict else { panic!("allowed") };
+    let most = Duration::from_secs(seconds);
+    assert!(wait <= most && wait + Duration::from_millis(500) >= most, "{wait:?} is not about {most:?}");
+}
+
+pub async fn one_over_the_limit_is_refused_and_one_comes_back_per_emission(stand: &Stand) {
+    let bucket = charge(LimitName::DeviceCode, "192.0.2.1", Quota::new(60, 3_600));
+    for _ in 0..60 {
+        assert_eq!(one(stand, &bucket).await, Verdict::Allowed);
+    }
+    assert_limited(one(stand, &bucket).await, 60);
+    assert_limited(one(stand, &bucket).await, 60);
+    stand.advance_secs(60);
+    assert_eq!(one(stand, &bucket).await, Verdict::Allowed);
+    assert_limited(one(stand, &bucket).await, 60);
+    stand.advance_secs(3_600);
+    for _ in 0..60 {
+        assert_eq!(one(stand, &bucket).await, Verdict::Allowed, "all of them come back in the period");
+    }
+    assert_limited(one(stand, &bucket).await, 60);
+}
+
+pub async fn a_limit_that_is_off_is_free(stand: &Stand) {
+    let off = charge(LimitName::Lookup, "192.0.2.1", Quota::new(0, 1));
+    for _ in 0..100 {
+        assert_eq!(one(stand, &off).await, Verdict::Allowed);
+    }
+    assert_eq!(stand.state.peek(&off).await.unwrap(), Verdict::Allowed);
+    assert_eq!(stand.state.charge(&[]).await.unwrap(), Verdict::Allowed);
+}
+
+pub async fn peeking_charges_nothing(stand: &Stand) {
+    let bucket = charge(LimitName::UserCode, "192.0.2.1", Quota::new(2, 120));
+    for _ in 0..10 {
+        assert_eq!(stand.state.peek(&bucket).await.unwrap(), Verdict::Allowed);
+    }
+    assert_eq!(one(stand, &bucket).await, Verdict::Allowed);
+    assert_eq!(stand.state.peek(&bucket).await.unwrap(), Verdict::Allowed);
+    assert_eq!(one(stand, &bucket).await, Verdict::Allowed);
+    assert_limited(stand.state.peek(&bucket).await.unwrap(), 60);
+    stand.advance_secs(60);
+    assert_eq!(stand.state.peek(&bucket).await.unwrap(), Verdict::Allowed);
+}
+
+pub async fn several_charges_stop_at_the_first_that_is_full(stand: &Stand) {
+    let first = charge(LimitName::UserCode, "192.0.2.1", Quota::new(2, 3_600));
+    let second = charge(LimitName::UserCode, "an-account", Quota::new(1, 3_600));
+    let third = charge(LimitName::Approve, "an-account", Quota::new(1, 3_600));
+    let all = [first.clone(), second, third.clone()];
+    assert_eq!(stand.state.charge(&all).await.unwrap(), Verdict::Allowed);
+    stand.advance_secs(1);
+    assert_limited(stand.state.charge(&all).await.unwrap(), 3_599);
+    assert_limited(stand.state.peek(&first).await.unwrap(), 1_799);
+    assert_limited(stand.state.peek(&third).await.unwrap(), 3_599);
+    let fresh = charge(LimitName::Revoke, "192.0.2.1", Quota::new(1, 3_600));
+    assert_limited(stand.state.charge(&[first, fresh.clone()]).await.unwrap(), 1_799);
+    assert_eq!(stand.state.peek(&fresh).await.unwrap(), Verdict::Allowed, "what comes after a refusal is not charged");
+}
+
+pub async fn buckets_are_apart_by_name_and_by_key(stand: &Stand) {
+    let quota = Quota::new(1, 60);
+    for (name, key) in [(LimitName::Revoke, "a"), (LimitName::Revoke, "b"), (LimitName::Refresh, "a")] {
+        assert_eq!(one(stand, &charge(name, key, quota)).await, Verdict::Allowed);
+    }
+    assert_limited(one(stand, &charge(LimitName::Revoke, "a", quota)).await, 60);
+}
+
+const LOCKOUT: Duration = Duration::from_mins(10);
+
+async fn attempt(stand: &Stand, keys: &[String]) -> Verdict {
+    stand.state.begin_login(keys, 5, LOCKOUT).await.unwrap()
+}
+
+fn keys(account: &str, address: &str) -> [String; 2] {
+    [format!("account:{account}"), format!("ip:{address}")]
+}
+
+pub async fn a_login_is_locked_out_after_its_failures(stand: &Stand) {
+    for _ in 0..5 {
+        assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
+        stand.advance_secs(10);
+    }
+    assert_limited(attempt(stand, &keys("a", "1")).await, 550);
+    assert_limited(attempt(stand, &keys("a", "2")).await, 550);
+    for _ in 0..5 {
+        assert_eq!(attempt(stand, &keys("b", "2")).await, Verdict::Allowed, "a refusal counted nothing against 2");
+    }
+    stand.advance_secs(550);
+    assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed, "the lockout runs from the first failure");
+}
+
+pub async fn a_right_password_forgets_the_account_and_takes_one_back_of_the_address(stand: &Stand) {
+    for _ in 0..4 {
+        assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
+    }
+    stand.state.login_succeeded(&keys("a", "1")).await.unwrap();
+    // The address has three left of its four.
+    for _ in 0..2 {
+        assert_eq!(attempt(stand, &keys("b", "1")).await, Verdict::Allowed);
+    }
+    assert_limited(attempt(stand, &keys("b", "1")).await, 600);
+    for _ in 0..5 {
+        assert_eq!(attempt(stand, &keys("a", "2")).await, Verdict::Allowed);
+    }
+    assert_limited(attempt(stand, &keys("a", "3")).await, 600);
+    stand.state.login_succeeded(&keys("never", "seen")).await.unwrap();
+}
+
+pub async fn a_lease_is_held_by_one(stand: &Stand) {
+    assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
+    assert!(!stand.state.take_lease("retention", LOCKOUT).await.unwrap());
+    assert!(stand.state.take_lease("flush", LOCKOUT).await.unwrap());
+    stand.advance(LOCKOUT);
+    assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
+}
+
+pub async fn the_store_answers(stand: &Stand) {
+    stand.state.ping().await.unwrap();
+}

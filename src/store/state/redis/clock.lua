@@ -1,0 +1,14 @@
+-- Put before every script that needs the time. The present is Redis' own, moved by an offset that is 0 outside tests.
+local function now_us(offset)
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2]) + tonumber(offset)
+end
+
+local function now_ms(offset)
+  return math.floor(now_us(offset) / 1000)
+end
+
+-- Lua's own tostring would round a time to 14 digits.
+local function whole(number)
+  return string.format('%.0f', number)
+end

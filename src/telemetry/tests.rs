@@ -1,0 +1,243 @@
+use std::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, Instant},
+};
+
+use chrono::DateTime;
+use http::HeaderMap;
+use opentelemetry::trace::TracerProvider as _;
+use tracing::subscriber::with_default;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use super::{
+    access::{Access, Door},
+    audit::AuditEvent,
+    metrics::{CacheOutcome, RevokeReason, Store},
+    sink::Capture,
+    *,
+};
+use crate::{
+    config::telemetry::LogFormat,
+    domain::caller::ClientAddress,
+    domain::{
+        id::{AccountId, TokenId},
+        limit::LimitName,
+        subject::{Subject, SubjectType},
+    },
+};
+
+const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4)));
+
+/// What is written while `body` runs, at these directives.
+fn written(format: LogFormat, directives: &str, body: impl FnOnce()) -> String {
+    let capture = Capture::default();
+    let sink = Sink::new(Box::new(capture.clone())).unwrap();
+    let layer = LineLayer::new(format, sink.clone());
+    with_default(tracing_subscriber::registry().with(layer).with(targets(directives)), body);
+    sink.flush();
+    capture.text()
+}
+
+fn access() -> Access<'static> {
+    Access {
+        method: "GET",
+        route: "/openapi/v1/account/sessions/{id}",
+        status: 200,
+        duration: Duration::from_micros(1_234),
+        client: CLIENT,
+        request_id: "0198a7a0-0000-7000-8000-000000000000",
+        door: Door::Json,
+    }
+}
+
+#[test]
+fn a_request_is_one_json_line() {
+    let text = written(LogFormat::Json, "info", || access().record());
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let ts = line["ts"].as_str().unwrap();
+    assert!(DateTime::parse_from_rfc3339(ts).is_ok() && ts.ends_with('Z'), "{ts}");
+    let expected = serde_json::json!({
+        "ts": ts, "level": "INFO", "target": "access", "method": "GET", "route": "/openapi/v1/account/sessions/{id}",
+        "status": 200, "duration_us": 1234, "client": "1.2.3.4", "request_id": "0198a7a0-0000-7000-8000-000000000000", "door": "json",
+    });
+    assert_eq!(line, expected);
+    assert!(text.ends_with("}\n") && text.matches('\n').count() == 1);
+}
+
+#[test]
+fn no_value_breaks_out_of_its_line() {
+    let nasty = "a \"quoted\" \\ back\nslash\r\u{1}\u{7f}é";
+    let error = std::io::Error::other(nasty);
+    let body = || tracing::warn!(value = nasty, debug = ?nasty, cause = &error as &dyn std::error::Error, yes = true, "at {nasty}");
+    let text = written(LogFormat::Json, "info", body);
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((line["value"].as_str(), line["cause"].as_str()), (Some(nasty), Some(nasty)));
+    assert_eq!((line["yes"].as_bool(), line["message"].as_str()), (Some(true), Some(&*format!("at {nasty}"))));
+    let text = written(LogFormat::Text, "info", body);
+    assert!(text.matches('\n').count() == 1 && text.contains(" WARN ") && text.contains("yes=true"), "{text}");
+}
+
+#[test]
+fn the_audit_trail_is_written_whatever_the_level() {
+    let subject = Subject::Account { id: AccountId(uuid::Uuid::nil()), email: "ada@example.com".to_owned() };
+    let text = written(LogFormat::Json, "off", || {
+        access().record();
+        tracing::error!("not this");
+        let token_id = TokenId(uuid::Uuid::max());
+        AuditEvent::DeviceFlowApproved {
+            subject: &subject,
+            client_id: "difyctl",
+            device_label: "laptop",
+            rotated: true,
+            expires_at: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+            token_id,
+        }
+        .record();
+        AuditEvent::DeviceFlowRejected { reason: "mint_policy_violation", subject_email: None }.record();
+    });
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    let mut approved = lines[0].clone();
+    approved.as_object_mut().unwrap().remove("ts");
+    let expected = serde_json::json!({
+        "level": "INFO", "target": "audit", "event": "oauth.device_flow_approved", "subject_email": "ada@example.com",
+        "account_id": "00000000-0000-0000-0000-000000000000", "subject_issuer": "dify:account", "client_id": "difyctl",
+        "device_label": "laptop", "scopes": "full", "subject_type": "account", "rotated": true,
+        "expires_at": "2027-01-15T08:00:00Z", "token_id": "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    });
+    assert_eq!(approved, expected);
+    // What is absent is left out.
+    assert!(lines[1].get("subject_email").is_none());
+}
+
+#[test]
+fn libraries_keep_quiet_at_debug() {
+    let body = || {
+        tracing::debug!(target: "sqlx::query", "their business");
+        tracing::debug!(target: "dify_openapi", "our business");
+    };
+    let text = written(LogFormat::Text, "debug", body);
+    assert!(text.contains("our business") && !text.contains("their business"), "{text}");
+    let text = written(LogFormat::Text, "debug,sqlx=debug", body);
+    assert!(text.contains("their business"), "{text}");
+}
+
+#[test]
+fn tokens_in_values_are_taken_out() {
+    let body = "A_-bcdefghijklmnopqrstuvwxyz0123456789ABCDE0";
+    assert_eq!(body.len(), 44);
+    for prefix in ["dfoa_", "dfoe_", "dc_"] {
+        let text = format!("label {prefix}{body} and {prefix}{body}.");
+        assert_eq!(redact::scrub(&text), format!("label {prefix}*** and {prefix}***."));
+    }
+    for harmless in
+        ["dfoa_ab2f", "abc_1234567890123456789012345678901234567890", "dc_short_and_then_a_long_text_follows"]
+    {
+        let expected = if harmless.starts_with("dc_") { "dc_***" } else { harmless };
+        assert_eq!(redact::scrub(harmless), expected);
+    }
+    let text = written(LogFormat::Json, "info", || tracing::info!("saw dfoa_{body}"));
+    assert!(!text.contains(body), "{text}");
+}
+
+#[test]
+fn queries_lose_the_values_of_secret_parameters() {
+    for (query, shown) in [
+        ("/device", "/device"),
+        ("/device?user_code=ABCD-EFGH", "/device?user_code=***"),
+        ("/cb?code=1&state=2&page=3&sso_assertion=x", "/cb?code=***&state=***&page=3&sso_assertion=***"),
+        ("/cb?us%65r_code=ABCD", "/cb?us%65r_code=***"),
+        ("/cb?User_Code=ABCD&flag", "/cb?User_Code=***&flag"),
+    ] {
+        assert_eq!(redact::path_and_query(query), shown);
+    }
+}
+
+#[test]
+fn metrics_are_rendered_for_prometheus() {
+    let (metrics, _meters) = metrics::start(None).unwrap();
+    let under_way = metrics.begin();
+    metrics.request("/openapi/v1/account", Door::Grpc, 404, Duration::from_millis(3));
+    metrics.rate_limited(LimitName::Token);
+    metrics.cache(CacheOutcome::Hit);
+    metrics.minted(SubjectType::Account);
+    metrics.revoked(RevokeReason::Rotated, 2);
+    metrics.expired();
+    metrics.login_failed(true);
+    metrics.store_error(Store::Sql);
+    let text = metrics.render().unwrap();
+    for line in [
+        "http_server_request_duration_seconds_bucket{door=\"grpc\",http_route=\"/openapi/v1/account\"",
+        "http_server_active_requests",
+        "openapi_rate_limited_total{limit=\"token\"",
+        "openapi_token_cache_total{",
+        "openapi_tokens_minted_total{",
+        "openapi_tokens_revoked_total{",
+        "openapi_tokens_expired_total",
+        "openapi_login_failures_total{",
+        "openapi_store_errors_total{",
+    ] {
+        assert!(text.contains(line), "{line} is missing from\n{text}");
+    }
+    assert!(text.contains("le=\"0.0025\"") && text.contains("status_class=\"4xx\""));
+    let active = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("http_server_active_requests")).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(active(&text), "1");
+    drop(under_way);
+    assert_eq!(active(&metrics.render().unwrap()), "0");
+}
+
+#[test]
+fn several_servers_in_one_process_have_metrics_of_their_own() {
+    let install =
+        || Telemetry::install(&TelemetryConfig::default(), Output::Writer(Box::new(Capture::default()))).unwrap();
+    let (first, second) = (install(), install());
+    first.metrics.expired();
+    assert!(first.metrics.render().unwrap().contains("tokens_expired"));
+    assert!(!second.metrics.render().unwrap().contains("tokens_expired"));
+    assert!(!first.traces());
+    first.shutdown();
+    second.shutdown();
+}
+
+#[test]
+fn trace_context_goes_in_and_out() {
+    let tracers = SdkTracerProvider::builder().build();
+    let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("test"));
+    with_default(tracing_subscriber::registry().with(layer), || {
+        let mut headers = HeaderMap::new();
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        headers.insert("traceparent", parent.parse().unwrap());
+        let span = trace::request_span("GET", "/openapi/v1/account", Door::Json, &headers);
+        let mut out = HeaderMap::new();
+        trace::inject(&span, &mut out);
+        let sent = out["traceparent"].to_str().unwrap();
+        assert!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && sent != parent, "{sent}");
+        assert!(opentelemetry::trace::TraceContextExt::has_active_span(&span.context()));
+    });
+}
+
+/// Run with `--ignored --nocapture`: what a request's telemetry costs.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_request_costs() {
+    const ROUNDS: u32 = 200_000;
+    let (metrics, _meters) = metrics::start(None).unwrap();
+    let sink = Sink::new(Box::new(std::io::sink())).unwrap();
+    let subscriber = tracing_subscriber::registry().with(LineLayer::new(LogFormat::Json, sink)).with(targets("info"));
+    let time = |what: &str, body: &dyn Fn()| {
+        let start = Instant::now();
+        (0..ROUNDS).for_each(|_| body());
+        println!("{what}: {} ns", start.elapsed().as_nanos() / u128::from(ROUNDS));
+    };
+    with_default(subscriber, || {
+        time("access line", &|| black_box(access()).record());
+        time("metrics", &|| {
+            let _under_way = metrics.begin();
+            metrics.request("/openapi/v1/_health", Door::Json, black_box(200), Duration::from_micros(20));
+        });
+    });
+}

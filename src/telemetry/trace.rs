@@ -1,0 +1,56 @@
+//! W3C trace context, in and out (contract section 12).
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use super::access::Door;
+
+/// The target of request spans.
+pub const TARGET: &str = "request";
+
+/// A span for a request that continues the caller's trace. Make one only while [`super::Telemetry::traces`].
+pub fn request_span(method: &str, route: &'static str, door: Door, headers: &HeaderMap) -> Span {
+    let span = tracing::info_span!(
+        target: TARGET,
+        "request",
+        otel.name = route,
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        door = door.as_str(),
+        http.response.status_code = tracing::field::Empty,
+    );
+    // Refused only for a span that is off or has begun elsewhere, and then there is nothing to continue.
+    let _ = span.set_parent(TraceContextPropagator::new().extract(&Incoming(headers)));
+    span
+}
+
+/// Hands the trace of `span` to a server that is called on its behalf.
+pub fn inject(span: &Span, headers: &mut HeaderMap) {
+    TraceContextPropagator::new().inject_context(&span.context(), &mut Outgoing(headers));
+}
+
+struct Incoming<'a>(&'a HeaderMap);
+
+impl Extractor for Incoming<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}
+
+struct Outgoing<'a>(&'a mut HeaderMap);
+
+impl Injector for Outgoing<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
+            self.0.insert(name, value);
+        }
+    }
+}

