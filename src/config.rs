@@ -91,6 +91,9 @@ impl Config {
         let redis = Redis::read(&mut reader);
         let listeners = Listeners::read(&mut reader);
         let config = Self::read(&mut reader, Dev::No, data_dir, database, redis, listeners);
+        if config.uses_data_dir() {
+            data_dir::require(&mut reader, &config.data_dir);
+        }
         let kind = config.database.kind;
         if kind.is_server() && config.redis.is_none() && !config.deployment.single_replica {
             reader.problem(
@@ -126,6 +129,7 @@ impl Config {
     pub fn dev_data_dir(env: Env<'_>) -> Result<PathBuf, Problems> {
         let mut reader = Reader::new(env);
         let path = read_data_dir(&mut reader);
+        data_dir::require(&mut reader, &path);
         reader.finish().map(|_| path)
     }
 

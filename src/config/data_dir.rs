@@ -32,21 +32,22 @@ pub enum DataDirError {
     },
 }
 
-/// Where data is kept unless configured: the user's data directory.
+/// Where data is kept unless configured: the user's data directory; empty for a user without a home.
 pub(super) fn default_dir(reader: &mut Reader<'_>) -> PathBuf {
     let base = match (reader.text("XDG_DATA_HOME").map(PathBuf::from), reader.text("HOME")) {
         // The XDG specification has relative paths ignored.
         (Some(xdg), _) if xdg.is_absolute() => xdg,
         (_, Some(home)) => Path::new(&home).join(".local/share"),
-        (_, None) => {
-            reader.problem(
-                "DATA_DIR",
-                "is not set and there is no home directory; set it to a directory to keep data in",
-            );
-            return PathBuf::new();
-        }
+        (_, None) => return PathBuf::new(),
     };
     base.join("dify-openapi")
+}
+
+/// A process that keeps data needs to know where. One whose stores are servers' may run without a home.
+pub(super) fn require(reader: &mut Reader<'_>, data_dir: &Path) {
+    if data_dir.as_os_str().is_empty() {
+        reader.problem("DATA_DIR", "is not set and there is no home directory; set it to a directory to keep data in");
+    }
 }
 
 /// Keeps other processes out of a data directory for as long as it lives; the operating system ends it with the process.

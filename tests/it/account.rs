@@ -1,6 +1,5 @@
 //! `GET /openapi/v1/account`.
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 
 use crate::support::{
@@ -15,7 +14,7 @@ on_both_stores! {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let answer = Answer::to(bearer.request(Method::GET, ACCOUNT)).await;
         assert_eq!(answer.status, 200);
-        assert_json_snapshot!(answer.redacted(), @r#"
+        assert_wire!(answer.redacted(), @r#"
         {
           "account": {
             "email": "demo@example.com",
@@ -54,7 +53,7 @@ on_both_stores! {
         let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
         let answer = Answer::to(Bearer::holding(&server, &token, &id).request(Method::GET, ACCOUNT)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        assert_json_snapshot!(answer.redacted(), @r#"
+        assert_wire!(answer.redacted(), @r#"
         {
           "account": null,
           "default_workspace_id": null,

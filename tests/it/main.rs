@@ -5,6 +5,7 @@ mod support;
 
 mod account;
 mod auth_matrix;
+mod budgets;
 mod console;
 mod cors;
 mod device_flow;
@@ -13,7 +14,10 @@ mod grpc;
 mod introspect;
 mod meta;
 mod openapi;
+mod races;
+mod replicas;
 mod revoke;
+mod secrets;
 mod sessions;
 mod well_known;
 mod workspaces;

@@ -1,6 +1,5 @@
 //! `GET` and `DELETE /openapi/v1/account/sessions`.
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -28,7 +27,7 @@ on_both_stores! {
             assert_eq!(row["id"], bearer.token_id);
             assert_eq!(row["prefix"], bearer.token[..9]);
         }
-        assert_json_snapshot!(answer.redacted(), @r#"
+        assert_wire!(answer.redacted(), @r#"
         {
           "data": [
             {
@@ -89,7 +88,7 @@ on_both_stores! {
             assert_eq!(answer.json()["details"][0]["loc"][0], "query", "{query}");
         }
         let answer = Answer::to(bearer.request(Method::GET, &format!("{SESSIONS}?limit=201"))).await;
-        assert_json_snapshot!(answer.json(), @r#"
+        assert_wire!(answer.json(), @r#"
         {
           "code": "invalid_param",
           "details": [

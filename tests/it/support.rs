@@ -45,3 +45,11 @@ macro_rules! on_both_stores {
         }
     )*};
 }
+
+/// Compares JSON with the snapshot beside it. The same test runs on both stores, so each snapshot is seen twice.
+macro_rules! assert_wire {
+    ($value:expr, @$snapshot:literal) => {{
+        let value = $value;
+        insta::allow_duplicates! { insta::assert_json_snapshot!(value, @$snapshot) }
+    }};
+}

@@ -1,6 +1,5 @@
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414).
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 
 use crate::support::{Answer, Browser, TestServer};
@@ -10,7 +9,7 @@ on_both_stores! {
         let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, "/.well-known/oauth-authorization-server")).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
         let body: serde_json::Value = serde_json::from_str(&answer.text.replace(&server.url, "[url]")).unwrap();
-        assert_json_snapshot!(body, @r#"
+        assert_wire!(body, @r#"
         {
           "device_authorization_endpoint": "[url]/openapi/v1/oauth/device/code",
           "grant_types_supported": [

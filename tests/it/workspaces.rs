@@ -1,6 +1,5 @@
 //! `GET /openapi/v1/workspaces` and `/workspaces/{id}`.
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 
 use crate::support::{
@@ -13,7 +12,7 @@ const WORKSPACES: &str = "/openapi/v1/workspaces";
 on_both_stores! {
     async fn workspaces_are_listed_oldest_first_without_an_envelope(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        assert_json_snapshot!(Answer::to(bearer.request(Method::GET, WORKSPACES)).await.redacted(), @r#"
+        assert_wire!(Answer::to(bearer.request(Method::GET, WORKSPACES)).await.redacted(), @r#"
         {
           "workspaces": [
             {
@@ -41,7 +40,7 @@ on_both_stores! {
         let id = list["workspaces"][1]["id"].as_str().unwrap();
         let answer = Answer::to(bearer.request(Method::GET, &format!("{WORKSPACES}/{id}"))).await;
         assert_eq!(answer.json()["id"], id);
-        assert_json_snapshot!(answer.redacted(), @r#"
+        assert_wire!(answer.redacted(), @r#"
         {
           "created_at": "[time]",
           "current": false,

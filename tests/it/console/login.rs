@@ -1,6 +1,5 @@
 //! `POST /console/api/login` and `/logout`.
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::json;
 
@@ -52,7 +51,7 @@ on_both_stores! {
             assert_eq!(answer.status, 401);
             assert_eq!(answer.cookies(), Vec::<&str>::new());
             assert_eq!(answer.header("www-authenticate"), "");
-            assert_json_snapshot!(answer.json(), @r#"
+            assert_wire!(answer.json(), @r#"
             {
               "code": "authentication_failed",
               "message": "The email address or the password is wrong.",

@@ -55,8 +55,10 @@ on_both_stores! {
         for task in tasks {
             statuses.push(task.await.unwrap());
         }
-        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+        // Not even one, if the others were seen as a reuse before its answer was ready.
+        assert!(statuses.iter().filter(|status| **status == 200).count() <= 1, "{statuses:?}");
         assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
+        assert!(!browser.is_signed_in().await, "a cookie used sixteen times has been copied");
     }
 
     async fn a_refresh_without_its_cookie_or_with_another_is_refused(server: TestServer) {

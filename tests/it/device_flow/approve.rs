@@ -1,6 +1,5 @@
 //! `POST /openapi/v1/oauth/device/approve` and `/deny`: a person decides.
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::json;
 
@@ -29,7 +28,7 @@ on_both_stores! {
         let request = browser.request(Method::POST, APPROVE).json(&json!({"user_code": device.user_code}));
         let answer = Answer::to(request).await;
         assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
-        assert_json_snapshot!(answer.json(), @r#"
+        assert_wire!(answer.json(), @r#"
         {
           "status": "approved"
         }
@@ -60,7 +59,7 @@ on_both_stores! {
         for path in [APPROVE, DENY] {
             let (status, body) = browser.post(path, &json!({"user_code": "3333-3333"})).await;
             assert_eq!(status, 404);
-            assert_json_snapshot!(body, @r#"
+            assert_wire!(body, @r#"
             {
               "code": "not_found",
               "hint": "Run `difyctl auth login` again for a new one.",
@@ -126,7 +125,7 @@ on_both_stores! {
             claims
         };
         let now = server.clock.now().timestamp();
-        let mut approve = async |token: String| {
+        let approve = async |token: String| {
             let mut browser = browser.clone();
             browser.cookies.insert("access_token".to_owned(), token);
             browser.approve(&device.user_code).await.0

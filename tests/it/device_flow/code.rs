@@ -1,6 +1,5 @@
 //! `POST /openapi/v1/oauth/device/code`.
 
-use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Browser, Device, TestServer, cli_device::form_request, server::OWNER};
@@ -36,7 +35,7 @@ on_both_stores! {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("content-type"), "application/json");
-        assert_json_snapshot!(take_codes(&server, &answer), @r#"
+        assert_wire!(take_codes(&server, &answer), @r#"
         {
           "device_code": "[device_code]",
           "expires_in": 900,
@@ -59,7 +58,7 @@ on_both_stores! {
     async fn an_unknown_client_is_refused_in_words_that_oauth_clients_know(server: TestServer) {
         let answer = Device::ask(&server, &json!({"client_id": "somebody"})).await;
         assert_eq!(answer.status, 400);
-        assert_json_snapshot!(answer.json(), @r#"
+        assert_wire!(answer.json(), @r#"
         {
           "error": "unsupported_client",
           "error_description": "invalid_client"
@@ -70,7 +69,7 @@ on_both_stores! {
     async fn a_missing_client_is_an_invalid_request_in_both_shapes(server: TestServer) {
         for answer in [Device::ask(&server, &json!({})).await, Device::ask_by_form(&server, "device_label=x").await] {
             assert_eq!(answer.status, 400);
-            assert_json_snapshot!(answer.json(), @r#"
+            assert_wire!(answer.json(), @r#"
             {
               "code": "invalid_request",
               "details": [

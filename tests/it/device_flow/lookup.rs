@@ -1,6 +1,5 @@
 //! `GET /openapi/v1/oauth/device/lookup`.
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -26,7 +25,7 @@ on_both_stores! {
         let device = Device::start(&server, "laptop").await;
         let answer = look_up(&Browser::anonymous(&server), &device.user_code).await;
         assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
-        assert_json_snapshot!(without_seconds(answer.json()), @r#"
+        assert_wire!(without_seconds(answer.json()), @r#"
         {
           "client_id": "difyctl",
           "expires_in_remaining": "[seconds]",
@@ -38,7 +37,7 @@ on_both_stores! {
     async fn a_signed_in_caller_learns_which_device_it_is(server: TestServer) {
         let device = Device::start(&server, "laptop").await;
         let answer = look_up(&Browser::signed_in(&server, OWNER).await, &device.user_code).await;
-        assert_json_snapshot!(without_seconds(answer.json()), @r#"
+        assert_wire!(without_seconds(answer.json()), @r#"
         {
           "client_id": "difyctl",
           "created_at": "[time]",
@@ -67,7 +66,7 @@ on_both_stores! {
         for code in ["3333-3333", approved.user_code.as_str(), &denied.user_code] {
             let answer = look_up(&browser, code).await;
             assert_eq!(answer.status, 200);
-            assert_json_snapshot!(answer.json(), @r#"
+            assert_wire!(answer.json(), @r#"
             {
               "client_id": null,
               "expires_in_remaining": 0,

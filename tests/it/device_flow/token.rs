@@ -1,6 +1,5 @@
 //! `POST /openapi/v1/oauth/device/token`: what a poll is told.
 
-use insta::assert_json_snapshot;
 use serde_json::json;
 
 use crate::support::{
@@ -26,7 +25,7 @@ on_both_stores! {
         let expires_in = body["expires_in"].as_i64().unwrap();
         assert!((14 * 86_400 - 10..=14 * 86_400).contains(&expires_in), "{expires_in}");
         body["expires_in"] = json!("[seconds]");
-        assert_json_snapshot!(body, @r#"
+        assert_wire!(body, @r#"
         {
           "access_token": "[token]",
           "account": {
@@ -67,7 +66,7 @@ on_both_stores! {
         let device = Device::start(&server, "laptop").await;
         let answer = device.poll_at(&server).await;
         assert_eq!((answer.status, answer.header("cache-control")), (400, "no-store"));
-        assert_json_snapshot!(answer.json(), @r#"
+        assert_wire!(answer.json(), @r#"
         {
           "error": "authorization_pending",
           "error_description": "Nobody has decided yet. Keep polling."
@@ -80,7 +79,7 @@ on_both_stores! {
         assert_eq!(device.poll_error().await, "authorization_pending");
         let early = device.poll_at(&server).await;
         assert_eq!(early.status, 400);
-        assert_json_snapshot!(early.json(), @r#"
+        assert_wire!(early.json(), @r#"
         {
           "error": "slow_down",
           "error_description": "Polling too often. Wait for the interval between polls.",

@@ -1,6 +1,5 @@
 //! Unknown paths, other verbs, and bodies nobody can read.
 
-use insta::assert_json_snapshot;
 use reqwest::Method;
 use serde_json::json;
 
@@ -24,7 +23,7 @@ on_both_stores! {
             for request in [bearer.request(Method::GET, path), browser.request(Method::GET, path), browser.request(Method::POST, path)] {
                 let answer = Answer::to(request).await;
                 assert_eq!(answer.status, 404, "{path}");
-                assert_json_snapshot!(answer.json(), @r#"
+                assert_wire!(answer.json(), @r#"
                 {
                   "code": "not_found",
                   "message": "There is nothing at this address.",
@@ -73,12 +72,14 @@ on_both_stores! {
         let nested_member = format!("{{\"client_id\": \"difyctl\", \"x\": {nested}}}");
         for body in [
             "{", "", "null", "7", "\"text\"", "[]", "{\"client_id\": \"hunter2\"", "{\"client_id\": [\"hunter2\"]}", "{\"client_id\": {\"a\": \"hunter2\"}}",
-            "{\"client_id\": \"difyctl\"} trailing hunter2", "\u{feff}{}", &nested, &nested_member,
+            "{\"client_id\": \"difyctl\"} trailing hunter2", "\u{feff}{}", &nested,
         ] {
             let answer = post(&server, CODE, "application/json", body.to_owned()).await;
             assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{body:.60}");
             assert!(!answer.text.contains("hunter2"), "{}", answer.text);
         }
+        let ignored = post(&server, CODE, "application/json", nested_member).await;
+        assert_eq!(ignored.status, 200, "a member nobody asked for is not looked into");
         let invalid_utf8 = post(&server, CODE, "application/json", vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}']).await;
         assert_eq!(invalid_utf8.status, 400);
     }
