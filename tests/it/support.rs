@@ -8,7 +8,7 @@ pub mod logs;
 pub mod server;
 
 pub use browser::Browser;
-pub use cli_device::{Bearer, Device};
+pub use cli_device::Bearer;
 pub use server::{Stores, TestServer};
 
 /// Runs a test body on SQLite with in-process state and, where the servers are there, on PostgreSQL with Redis.
