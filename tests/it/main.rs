@@ -1,4 +1,5 @@
 //! Tests over real sockets, laid out like the routes. One binary, so that it links once.
 
 mod account;
+mod layers;
 mod support;
