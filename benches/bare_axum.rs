@@ -48,6 +48,7 @@ struct Introspection {
     token_id: &'static str,
 }
 
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 #[derive(Serialize)]
 struct Account {
     subject_type: &'static str,
@@ -196,6 +197,7 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
         clock: Arc::<SystemClock>::clone(&clock),
         entropy: Arc::new(SystemEntropy),
         metrics: Arc::clone(&telemetry.metrics),
+        traces: telemetry.traces(),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     };
     let state = app::connect_state(&config, clock, &surroundings.redis_clock_offset)?;

@@ -5,7 +5,12 @@
 //! * `doors` writes the policy table, the JSON routes and the binding of query, path and form
 //! * `openapi` writes the OpenAPI 3.1 document
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use prost::Message as _;
 
@@ -32,7 +37,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     let folder = "proto/dify/openapi/v1";
     let mut files: Vec<String> = fs::read_dir(folder)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".proto"))
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "proto"))
         .map(|name| format!("dify/openapi/v1/{name}"))
         .collect();
     files.sort();

@@ -54,6 +54,8 @@ pub struct Surroundings {
     pub entropy: Arc<dyn Entropy>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
+    /// Whether requests get spans.
+    pub traces: bool,
     /// Microseconds that Redis' clock is ahead; 0 outside tests.
     pub redis_clock_offset: Arc<AtomicI64>,
 }
@@ -92,7 +94,7 @@ impl App {
         standalone: bool,
         surroundings: Surroundings,
     ) -> Result<Self> {
-        let Surroundings { clock, entropy, metrics, .. } = surroundings;
+        let Surroundings { clock, entropy, metrics, traces, .. } = surroundings;
         let fallback: Arc<dyn State> = Arc::new(Memory::new(Arc::clone(&clock)));
         let limits: Arc<Limits> = Arc::new(config.limits.clone());
         let base = Foundation { sql, state: Arc::clone(&state), fallback, clock, entropy, limits };
@@ -172,6 +174,7 @@ impl App {
             trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
             loopback_hosts_only: development,
             metrics,
+            traces,
         }));
         Ok(Self {
             rpc,

@@ -172,9 +172,10 @@ impl From<Error> for Failure {
 /// Reads the command line. `Err` holds the exit code when there is nothing more to do: help was asked for, or what was
 /// typed is wrong and has been said.
 pub fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, ExitCode> {
-    Cli::try_parse_from(args).map_err(|fault| match usage_sentence(&fault) {
-        Some(sentence) => Failure::usage(sentence).report(),
-        None => {
+    Cli::try_parse_from(args).map_err(|fault| {
+        if let Some(sentence) = usage_sentence(&fault) {
+            Failure::usage(sentence).report()
+        } else {
             // Help and version; a closed pipe is not worth a word.
             let _ = fault.print();
             ExitCode::SUCCESS

@@ -21,10 +21,7 @@ mod tests;
 pub mod tls;
 pub mod urls;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use self::{
     console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners,
@@ -49,7 +46,7 @@ pub struct Config {
     pub urls: Urls,
     /// Where the process listens.
     pub listeners: Listeners,
-    /// Where the process keeps files of its own.
+    /// Where the process keeps files of its own, if it does; empty when there is no such place.
     pub data_dir: PathBuf,
     /// SQL.
     pub database: Database,
@@ -86,16 +83,14 @@ impl Config {
     /// The configuration of `serve` and of the operator's commands, or everything that is wrong with it.
     pub fn for_serve(env: Env<'_>) -> Result<Self, Problems> {
         let mut reader = Reader::new(env);
-        let data_dir = read_data_dir(&mut reader);
-        let database = Database::read(&mut reader, &data_dir);
+        let data_dir = data_dir::read(&reader);
+        let database = Database::read(&mut reader, data_dir.as_deref());
         let redis = Redis::read(&mut reader);
         let listeners = Listeners::read(&mut reader);
-        let config = Self::read(&mut reader, Dev::No, data_dir, database, redis, listeners);
-        if config.uses_data_dir() {
-            data_dir::require(&mut reader, &config.data_dir);
-        }
+        let config = Self::read(&mut reader, Dev::No, data_dir.unwrap_or_default(), database, redis, listeners);
         let kind = config.database.kind;
-        if kind.is_server() && config.redis.is_none() && !config.deployment.single_replica {
+        let redis = config.redis.is_some() || reader.has_problem_with("REDIS_");
+        if kind.is_server() && !redis && !config.deployment.single_replica {
             reader.problem(
                 "REDIS_URL",
                 format_args!(
@@ -128,9 +123,11 @@ impl Config {
     /// Where `dev` keeps its data when `--data` is not given: `DATA_DIR`, else the user's data directory.
     pub fn dev_data_dir(env: Env<'_>) -> Result<PathBuf, Problems> {
         let mut reader = Reader::new(env);
-        let path = read_data_dir(&mut reader);
-        data_dir::require(&mut reader, &path);
-        reader.finish().map(|_| path)
+        let path = data_dir::read(&reader);
+        if path.is_none() {
+            data_dir::missing(&mut reader);
+        }
+        reader.finish().map(|_| path.unwrap_or_default())
     }
 
     /// Puts the address the public listener was bound to in place, for `dev` with port 0.
@@ -192,13 +189,4 @@ impl Config {
 enum Dev {
     No,
     Yes { listen: SocketAddr, generated: Option<crate::domain::secret::Secret> },
-}
-
-fn read_data_dir(reader: &mut Reader<'_>) -> PathBuf {
-    match reader.text("DATA_DIR") {
-        Some(path) if Path::new(&path).is_absolute() => PathBuf::from(path),
-        // A relative one is taken from where the process starts.
-        Some(path) => std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path)),
-        None => data_dir::default_dir(reader),
-    }
 }

@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// How often `last_used_at` is written; so also how exact it is.
-const FLUSH_EVERY: Duration = Duration::from_secs(60);
+const FLUSH_EVERY: Duration = Duration::from_mins(1);
 /// How often invalidations that failed are tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How often retention looks; its lease lasts as long, so that one replica runs it a day.
-const RETENTION_EVERY: Duration = Duration::from_secs(86_400);
+const RETENTION_EVERY: Duration = Duration::from_hours(24);
 /// Rows deleted in one statement, so that logins are never locked out for long.
 const RETENTION_BATCH: u64 = 1_000;
 

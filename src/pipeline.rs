@@ -113,10 +113,10 @@ impl Pipeline {
             self.check_origin(&parts.headers)?;
         }
         self.charge(policy, address(parts)?, None, None).await?;
-        if policy.session {
-            if let Some(caller) = self.find_console_caller(&parts.headers).await? {
-                parts.extensions.insert(caller);
-            }
+        if policy.session
+            && let Some(caller) = self.find_console_caller(&parts.headers).await?
+        {
+            parts.extensions.insert(caller);
         }
         Ok(())
     }

@@ -93,14 +93,14 @@ impl Telemetry {
             })?;
             tracers = config.otlp.as_ref().map(otlp::tracers).transpose()?;
             // Not installed at all when off: even at a ratio of 0 it would cost 2 µs a request.
-            let traces = tracers.as_ref().map(|tracers| {
+            let otel = tracers.as_ref().map(|tracers| {
                 tracing_opentelemetry::layer()
                     .with_tracer(tracers.tracer("dify-openapi"))
                     .with_location(false)
                     .with_threads(false)
             });
             let subscriber = tracing_subscriber::registry()
-                .with(traces)
+                .with(otel)
                 .with(LineLayer::new(config.format, sink.clone()))
                 .with(targets(&config.directives));
             // Someone else's subscriber stays; a race with another first call is settled by the cell.
@@ -136,5 +136,11 @@ fn targets(directives: &str) -> Targets {
     let verbose = chosen.default_level().is_some_and(|level| level > Level::INFO);
     let quiet =
         QUIET.iter().filter(|target| verbose && !directives.contains(**target)).map(|target| (*target, Level::INFO));
-    chosen.with_targets(quiet).with_target(audit::TARGET, Level::INFO).with_target(trace::TARGET, Level::INFO)
+    // Says at `info` what `migrate` says itself.
+    let migrations = [("sea_orm_migration", Level::WARN)];
+    chosen
+        .with_targets(migrations)
+        .with_targets(quiet)
+        .with_target(audit::TARGET, Level::INFO)
+        .with_target(trace::TARGET, Level::INFO)
 }

@@ -103,8 +103,13 @@ fn binding(out: &mut String, message: &MessageDescriptor, pool: &DescriptorPool)
     out.push_str("        match name {\n");
     for field in fields {
         let parse = scalar(&field).unwrap_or_default();
-        let parsed = if optional(&field) { format!("Some({parse})") } else { parse.to_owned() };
-        let _ = writeln!(out, "            {:?} => self.{} = {parsed},", field.name(), field.name());
+        let name = field.name();
+        let set = match (field.kind(), optional(&field)) {
+            (_, true) => format!("self.{name} = Some({parse})"),
+            (Kind::String, false) => format!("value.clone_into(&mut self.{name})"),
+            (_, false) => format!("self.{name} = {parse}"),
+        };
+        let _ = writeln!(out, "            {name:?} => {set},");
     }
     out.push_str("            _ => return Ok(false),\n        }\n        Ok(true)\n    }\n}\n\n");
 }

@@ -43,6 +43,7 @@ impl Http {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "a row of independent yes-or-no columns")]
 /// `dify.openapi.v1.policy`, enum values in Rust's spelling.
 pub struct Policy {
     /// `Bearer`.

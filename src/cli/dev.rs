@@ -31,7 +31,7 @@ pub struct Args {
     /// Where to listen: a loopback address; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5001", value_parser = listen)]
     pub listen: SocketAddr,
-    /// Where to keep data [default: $DATA_DIR, else ~/.local/share/dify-openapi].
+    /// Where to keep data (default: the variable `DATA_DIR`, else `~/.local/share/dify-openapi`).
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Begin with nothing: delete what earlier runs have kept in the data directory.
@@ -74,7 +74,6 @@ pub fn prepare(args: &Args, env: Env<'_>) -> Result<Prepared, Failure> {
     Ok(Prepared { config: Config::for_dev(&options, env)?, lock })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unusable(fault: DataDirError) -> Failure {
     match fault {
         DataDirError::InUse(_) => Failure::other(fault),
@@ -116,7 +115,7 @@ async fn add_demo(sql: &Sql) -> Result<(), Failure> {
 
 fn start_screen(url: &str) -> String {
     format!(
-        r#"
+        "
   dify-openapi is running for development, on this machine only.
 
   Sign in on the page     {url}/device
@@ -132,6 +131,6 @@ fn start_screen(url: &str) -> String {
       curl -s {url}/openapi/v1/account -H 'Authorization: Bearer dfoa_…'
 
   The API, described      {url}/openapi/v1/openapi.json
-"#
+"
     )
 }

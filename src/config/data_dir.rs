@@ -32,22 +32,28 @@ pub enum DataDirError {
     },
 }
 
-/// Where data is kept unless configured: the user's data directory; empty for a user without a home.
-pub(super) fn default_dir(reader: &mut Reader<'_>) -> PathBuf {
+/// Where data is kept: `DATA_DIR`, else the user's data directory, when there is one.
+pub(super) fn read(reader: &Reader<'_>) -> Option<PathBuf> {
+    match reader.text("DATA_DIR") {
+        // A relative one is taken from where the process starts.
+        Some(path) => Some(std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path))),
+        None => default_dir(reader),
+    }
+}
+
+/// Says that a data directory is needed.
+pub(super) fn missing(reader: &mut Reader<'_>) {
+    reader.problem("DATA_DIR", "is not set and there is no home directory; set it to a directory to keep data in");
+}
+
+fn default_dir(reader: &Reader<'_>) -> Option<PathBuf> {
     let base = match (reader.text("XDG_DATA_HOME").map(PathBuf::from), reader.text("HOME")) {
         // The XDG specification has relative paths ignored.
         (Some(xdg), _) if xdg.is_absolute() => xdg,
         (_, Some(home)) => Path::new(&home).join(".local/share"),
-        (_, None) => return PathBuf::new(),
+        (_, None) => return None,
     };
-    base.join("dify-openapi")
-}
-
-/// A process that keeps data needs to know where. One whose stores are servers' may run without a home.
-pub(super) fn require(reader: &mut Reader<'_>, data_dir: &Path) {
-    if data_dir.as_os_str().is_empty() {
-        reader.problem("DATA_DIR", "is not set and there is no home directory; set it to a directory to keep data in");
-    }
+    Some(base.join("dify-openapi"))
 }
 
 /// Keeps other processes out of a data directory for as long as it lives; the operating system ends it with the process.

@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use url::Url;
 
-use super::reader::Reader;
+use super::{data_dir, reader::Reader};
 use crate::domain::secret::Secret;
 
 /// The file name of the embedded database in the data directory.
@@ -59,9 +59,21 @@ impl fmt::Debug for Database {
 
 impl Database {
     /// `DATABASE_URL`, else the parts `DB_*`, else SQLite in the data directory.
-    pub(super) fn read(reader: &mut Reader<'_>, data_dir: &Path) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Self {
         let pool_size = reader.number("SQLALCHEMY_POOL_SIZE", 30, 1..=1_000);
-        let (kind, url) = from_url(reader).or_else(|| from_parts(reader)).unwrap_or_else(|| sqlite_in(data_dir));
+        let named = |name: &&str| reader.text(name).is_some();
+        let chosen = if named(&"DATABASE_URL") {
+            from_url(reader)
+        } else if ["DB_TYPE", "DB_HOST", "DB_DATABASE"].iter().any(named) {
+            from_parts(reader)
+        } else {
+            Some(sqlite_in(data_dir.unwrap_or(Path::new(""))))
+        };
+        if data_dir.is_none() && chosen.as_ref().is_some_and(|(kind, _)| !kind.is_server()) {
+            data_dir::missing(reader);
+        }
+        // What is faulty has been noted; any kind will do, and this one asks for nothing more.
+        let (kind, url) = chosen.unwrap_or_else(|| sqlite_in(Path::new("")));
         Self { kind, url, pool_size }
     }
 
@@ -118,9 +130,6 @@ fn from_url(reader: &mut Reader<'_>) -> Option<(DatabaseKind, Secret)> {
 
 fn from_parts(reader: &mut Reader<'_>) -> Option<(DatabaseKind, Secret)> {
     let db_type = reader.text("DB_TYPE");
-    if db_type.is_none() && ["DB_HOST", "DB_DATABASE"].iter().all(|name| reader.text(name).is_none()) {
-        return None;
-    }
     let (kind, base, user, port) = match db_type.as_deref().unwrap_or("postgresql") {
         "postgresql" | "postgres" => (DatabaseKind::Postgres, "postgres://", "postgres", 5432),
         "mysql" | "mariadb" => (DatabaseKind::MySql, "mysql://", "root", 3306),

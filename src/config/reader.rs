@@ -71,6 +71,11 @@ impl<'a> Reader<'a> {
         self.warnings.push(format!("{variable} {rest}."));
     }
 
+    /// Whether a problem was noted with a variable whose name begins so.
+    pub fn has_problem_with(&self, prefix: &str) -> bool {
+        self.problems.iter().any(|problem| problem.variable.starts_with(prefix))
+    }
+
     /// The warnings, when there was no problem.
     pub fn finish(self) -> Result<Vec<String>, Problems> {
         if self.problems.is_empty() { Ok(self.warnings) } else { Err(Problems(self.problems)) }

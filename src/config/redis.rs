@@ -42,7 +42,7 @@ pub struct Redis {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("at", &self.redacted()).field("key_prefix", &self.key_prefix).finish()
+        f.debug_struct("Redis").field("topology", &self.redacted()).field("key_prefix", &self.key_prefix).finish()
     }
 }
 

@@ -81,11 +81,12 @@ fn read_level(reader: &mut Reader<'_>) -> String {
     }
 }
 
+const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
+
 fn read_otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
     if !reader.flag("ENABLE_OTEL", false) || reader.flag("OTEL_SDK_DISABLED", false) {
         return None;
     }
-    const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
     if let Some(protocol) = reader.text(PROTOCOL).filter(|protocol| protocol != "grpc") {
         reader.problem(PROTOCOL, format_args!("is `{protocol}`, but this server exports over gRPC only; set it to grpc and the endpoint to the collector's gRPC port, often 4317"));
     }

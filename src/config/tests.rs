@@ -1,9 +1,11 @@
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use super::{redis::Topology, *};
 use crate::domain::limit::{LimitName, Quota};
 
 const KEY: &str = "q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN";
+
+type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -33,9 +35,9 @@ fn a_complete_environment_has_no_problem_and_no_warning() {
     assert_eq!(config.urls.verification_uri(), "https://dify.example.com/device");
     assert_eq!(config.listeners.public.to_string(), "0.0.0.0:5001");
     assert_eq!(config.listeners.admin.unwrap().to_string(), "127.0.0.1:5002");
-    assert_eq!(config.oauth.token_lifetime, Duration::from_secs(14 * 86_400));
+    assert_eq!(config.oauth.token_lifetime, Duration::from_hours(14 * 24));
     assert_eq!(config.oauth.known_client_ids, ["difyctl"]);
-    assert_eq!(config.console.access_lifetime, Duration::from_secs(3_600));
+    assert_eq!(config.console.access_lifetime, Duration::from_hours(1));
     assert_eq!(config.deployment.dify_version, "1.14.2");
     assert!(config.oauth.bearer_enabled && config.oauth.clean_enabled && config.oauth.verification_uri_complete);
     assert!(!config.uses_data_dir());
@@ -224,6 +226,8 @@ fn redis_comes_from_its_url_or_from_difys_parts() {
         let rest: Vec<_> = rest.iter().copied().filter(|(name, _)| *name != missing).collect();
         assert!(parts(&rest).unwrap_err().0.iter().any(|problem| problem.variable == missing));
     }
+    // One problem, not a second about Redis missing.
+    assert_eq!(parts(&[("REDIS_USE_CLUSTERS", "1")]).unwrap_err().0.len(), 1);
     let both = parts(&[("REDIS_USE_SENTINEL", "1"), ("REDIS_USE_CLUSTERS", "1")]).unwrap_err();
     assert!(both.0.iter().any(|problem| problem.variable == "REDIS_USE_SENTINEL"));
 }
@@ -266,7 +270,7 @@ fn any_origin_is_allowed_only_while_bearers_are_on() {
 
 #[test]
 fn cookies_and_origins_follow_from_the_public_urls() {
-    let table: &[(&[(&str, &str)], &str, &str)] = &[
+    let table: &[(Pairs, &str, &str)] = &[
         (&[], "__Host-", ""),
         (&[("CONSOLE_API_URL", "https://api.example.com")], "__Host-", "__Host-"),
         (&[("CONSOLE_API_URL", "http://api.example.com")], "", ""),
@@ -315,7 +319,7 @@ fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
         ("OAUTH_TTL_DAYS", "3"),
     ]);
     let mut config = Config::for_dev(&options, &reader::map_env(&env)).unwrap();
-    assert_eq!(config.oauth.token_lifetime, Duration::from_secs(3 * 86_400));
+    assert_eq!(config.oauth.token_lifetime, Duration::from_hours(3 * 24));
     assert!(config.redis.is_none() && config.deployment.grpc_reflection && config.uses_data_dir());
     config.bound_to("127.0.0.1:4711".parse().unwrap());
     assert_eq!(config.urls.issuer(), "http://127.0.0.1:4711");
@@ -359,7 +363,7 @@ fn a_data_directory_has_one_process_and_clearing_it_spares_strangers() {
 
 #[test]
 fn data_goes_to_the_users_data_directory_unless_configured() {
-    let table: &[(&[(&str, &str)], Option<&str>)] = &[
+    let table: &[(Pairs, Option<&str>)] = &[
         (&[("HOME", "/home/ada")], Some("/home/ada/.local/share/dify-openapi")),
         (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/data/ada")], Some("/data/ada/dify-openapi")),
         (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "relative")], Some("/home/ada/.local/share/dify-openapi")),

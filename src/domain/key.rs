@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Error, Result,
-    secret::{BearerToken, DeviceCode, Secret, UserCodeKey},
+    secret::{BearerToken, DeviceCode, Secret, UserCodeKey, hex},
     user_code::UserCode,
 };
 
@@ -117,15 +117,11 @@ impl KeyRing {
 }
 
 fn index_key(generation: &Generation, code: &UserCode) -> UserCodeKey {
-    use std::fmt::Write as _;
-    let mut hex = String::with_capacity(64);
-    if let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(generation.user_code.as_ref()) {
-        mac.update(code.canonical());
-        for byte in mac.finalize().into_bytes() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-    }
-    UserCodeKey::new(hex)
+    // HMAC takes keys of any length; the error is the trait's, for other algorithms.
+    let digest = <Hmac<Sha256> as Mac>::new_from_slice(generation.user_code.as_ref())
+        .map(|mac| mac.chain_update(code.canonical()).finalize().into_bytes())
+        .unwrap_or_default();
+    UserCodeKey::new(hex(&digest))
 }
 
 fn encode_url(bytes: &[u8]) -> String {

@@ -25,6 +25,6 @@ pub fn allow(router: Router, origins: &AllowOrigins) -> Router {
             .allow_origin(allowed)
             .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-csrf-token")])
             .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE, Method::OPTIONS])
-            .max_age(Duration::from_secs(600)),
+            .max_age(Duration::from_mins(10)),
     )
 }

@@ -11,22 +11,23 @@ use std::{
     time::Instant,
 };
 
-use axum::{body::Body, response::Response};
+use axum::{body::Body, extract::MatchedPath, response::Response};
 use futures_util::FutureExt as _;
 use http::{
     HeaderName, HeaderValue, Request,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
 };
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::{client_address::TrustedProxies, error_body, grpc_door::speaks_grpc, listen::PeerAddr};
 use crate::{
     domain::{Code, Error, caller::ClientAddress},
-    pipeline::policy::Policy,
+    pipeline::policy::{POLICIES, Policy},
     telemetry::{
         access::{Access, Door},
         metrics::Metrics,
-        request_id,
+        request_id, trace,
     },
 };
 
@@ -41,6 +42,8 @@ pub struct EdgeSettings {
     pub loopback_hosts_only: bool,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
+    /// Whether requests get spans.
+    pub traces: bool,
 }
 
 /// The edge as a layer.
@@ -88,9 +91,18 @@ where
             let _in_flight = settings.metrics.begin();
             let grpc = speaks_grpc(&request);
 
+            let span = settings.traces.then(|| {
+                trace::request_span(
+                    method.as_str(),
+                    known_pattern(&request),
+                    door_of(&request, grpc),
+                    request.headers(),
+                )
+            });
+
             let refused = settings.loopback_hosts_only && !asks_for_loopback(&request);
             let id_for_log = id.clone();
-            let mut response = request_id::scope(id.clone(), async move {
+            let handled = request_id::scope(id.clone(), async move {
                 if refused {
                     return error_body::respond(&misdirected(), None);
                 }
@@ -106,8 +118,14 @@ where
                         }
                     }
                 }
-            })
-            .await;
+            });
+            let mut response = match &span {
+                Some(span) => handled.instrument(span.clone()).await,
+                None => handled.await,
+            };
+            if let Some(span) = span {
+                span.record("http.response.status_code", response.status().as_u16());
+            }
 
             if !grpc {
                 secure(&mut response);
@@ -168,6 +186,27 @@ fn secure(response: &mut Response) {
         (CACHE_CONTROL, "no-store"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// The name of a span, which is needed before the request is handled: only patterns the contract knows.
+fn known_pattern<B>(request: &Request<B>) -> &'static str {
+    if let Some(policy) = Policy::of_grpc_path(request.uri().path()) {
+        return policy.grpc_path;
+    }
+    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let known = POLICIES.iter().filter_map(|policy| policy.http.as_ref()).map(|http| http.path);
+    known
+        .chain(super::pages::policies().filter_map(|policy| policy.http.as_ref()).map(|http| http.path))
+        .find(|path| Some(*path) == matched)
+        .unwrap_or("other")
+}
+
+fn door_of<B>(request: &Request<B>, grpc: bool) -> Door {
+    match request.uri().path() {
+        _ if grpc => Door::Grpc,
+        path if path.starts_with("/device") || path.starts_with("/signin") => Door::Page,
+        _ => Door::Json,
     }
 }
 

@@ -80,10 +80,10 @@ pub fn respond(error: &Error, policy: Option<&Policy>) -> Response {
             response.headers_mut().insert(RETRY_AFTER, value);
         }
     }
-    if policy.is_some_and(Policy::challenges) {
-        if let Some(challenge) = challenge(error) {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
+    if policy.is_some_and(Policy::challenges)
+        && let Some(challenge) = challenge(error)
+    {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }

@@ -47,6 +47,7 @@ pub struct HttpRoute {
 }
 
 /// What the contract says of a method beyond its messages.
+#[expect(clippy::struct_excessive_bools, reason = "a row of independent yes-or-no columns")]
 #[derive(Debug)]
 pub struct Policy {
     /// `IdentityService.GetAccount`; pages have names of their own.

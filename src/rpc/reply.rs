@@ -1,5 +1,7 @@
 //! What a handler says to the browser besides its message: cookies, as a typed reply in the response's extensions.
 
+use std::fmt::Write as _;
+
 use chrono::TimeDelta;
 
 use crate::service::console::Issued;
@@ -57,7 +59,7 @@ impl CookieSettings {
     pub fn cookie(&self, base: &str, value: &str, max_age: Option<TimeDelta>, http_only: bool) -> SetCookie {
         let mut text = format!("{}={value}; Path=/; SameSite=Lax", self.name(base));
         if let Some(age) = max_age {
-            text.push_str(&format!("; Max-Age={}", age.num_seconds().max(0)));
+            let _ = write!(text, "; Max-Age={}", age.num_seconds().max(0));
         }
         if let Some(domain) = &self.domain {
             text.push_str("; Domain=");

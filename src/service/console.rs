@@ -20,7 +20,7 @@ use crate::{
         id::{AccountId, BrowserSessionId, WorkspaceId},
         key::KeyRing,
         limit::{LimitName, Verdict},
-        secret::{RefreshHash, Secret, sha256_hex},
+        secret::{RefreshHash, Secret, hex, sha256_hex},
     },
     telemetry::audit::AuditEvent,
 };
@@ -94,12 +94,11 @@ impl Console {
         let quota = self.base.limits.quota(LimitName::Login);
         // The account's key comes first: a success forgets its failures, and takes back one of the address's.
         let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
-        if !quota.is_off() {
-            if let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await?
-            {
-                AuditEvent::LoginLocked { account_id: None, client: address }.record();
-                return Err(locked(retry_after));
-            }
+        if !quota.is_off()
+            && let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await?
+        {
+            AuditEvent::LoginLocked { account_id: None, client: address }.record();
+            return Err(locked(retry_after));
         }
         let found = self.base.sql.find_login(&email).await?;
         let account_id = found.as_ref().map(|login| login.account.id);
@@ -255,10 +254,6 @@ impl Console {
             decode::<C>(token, &key, &validation).ok().map(|data| data.claims)
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn locked(retry_after: Duration) -> Error {

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::domain::{
     Error, Result,
-    secret::{Secret, equal},
+    secret::{Secret, equal, hex},
 };
 
 /// OWASP's second Argon2id setting: 19 MiB, two passes, one lane.
@@ -112,13 +112,16 @@ fn verify_dify(password: &Secret, hash: &Secret, salt: &Secret) -> bool {
     let (Ok(stored), Ok(salt)) = (STANDARD.decode(hash.expose()), STANDARD.decode(salt.expose())) else { return false };
     let mut digest = [0; 32];
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.expose().as_bytes(), &salt, DIFY_ROUNDS, &mut digest);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    equal(hex.as_bytes(), &stored)
+    equal(hex(&digest).as_bytes(), &stored)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // What Dify 1.13.3 wrote for the password `Passw0rd1`.
+    const DIFY_HASH: &str = "NGQ5YzA2OWFmMjdlNmI0NGQ4YzdiZDc1MmNhNThkZGFhNWQ2MzM0YzMwYzA2YTQzNjUwMTgzNWI0ZjQ4ZGNjNw==";
+    const DIFY_SALT: &str = "AfiG2C9kM3a5NJmmp0/FJw==";
 
     #[tokio::test]
     async fn a_new_password_verifies_and_another_does_not() {
@@ -133,12 +136,7 @@ mod tests {
 
     #[test]
     fn a_row_that_dify_wrote_verifies() {
-        // PBKDF2-HMAC-SHA256 of `Passw0rd1` with the salt `0123456789abcdef`, as Dify stores it.
-        let salt = STANDARD.encode(b"0123456789abcdef");
-        let mut digest = [0; 32];
-        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(b"Passw0rd1", b"0123456789abcdef", 10_000, &mut digest);
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let stored = Stored { hash: Secret::new(STANDARD.encode(hex)), salt: Some(Secret::new(salt)) };
+        let stored = Stored { hash: Secret::new(DIFY_HASH), salt: Some(Secret::new(DIFY_SALT)) };
         assert!(verify(&Secret::new("Passw0rd1"), Some(&stored)));
         assert!(!verify(&Secret::new("passw0rd1"), Some(&stored)));
     }

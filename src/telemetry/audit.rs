@@ -131,7 +131,7 @@ impl AuditEvent<'_> {
             Self::DeviceFlowApproved { subject, client_id, device_label, rotated, expires_at, token_id } => event!(
                 "oauth.device_flow_approved",
                 subject_email = subject.email(),
-                account_id = subject.account_id().map(display),
+                account_id = subject.account_id().map(tracing::field::display),
                 subject_issuer = subject.stored_issuer(),
                 client_id,
                 device_label,
@@ -142,7 +142,12 @@ impl AuditEvent<'_> {
                 token_id = %token_id,
             ),
             Self::DeviceFlowDenied { subject_email, account_id, client_id } => {
-                event!("oauth.device_flow_denied", subject_email, account_id = account_id.map(display), client_id);
+                event!(
+                    "oauth.device_flow_denied",
+                    subject_email,
+                    account_id = account_id.map(tracing::field::display),
+                    client_id
+                );
             }
             Self::DeviceFlowRejected { reason, subject_email } => {
                 event!("oauth.device_flow_rejected", reason, subject_email);
@@ -170,13 +175,13 @@ impl AuditEvent<'_> {
                 event!("openapi.wrong_surface_denied", subject_type = subject_type.as_str(), route, token_id = %token_id);
             }
             Self::InvariantBroken { what, token_id } => {
-                event!("openapi.internal_state_invariant", what, token_id = token_id.map(display));
+                event!("openapi.internal_state_invariant", what, token_id = token_id.map(tracing::field::display));
             }
             Self::LoginFailed { account_id, client } => {
-                event!("auth.login_failed", account_id = account_id.map(display), client = %client);
+                event!("auth.login_failed", account_id = account_id.map(tracing::field::display), client = %client);
             }
             Self::LoginLocked { account_id, client } => {
-                event!("auth.login_locked", account_id = account_id.map(display), client = %client);
+                event!("auth.login_locked", account_id = account_id.map(tracing::field::display), client = %client);
             }
         }
     }

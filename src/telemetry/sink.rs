@@ -30,6 +30,7 @@ struct Shared {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what the thread does and what is asked of it are independent")]
 struct State {
     buffer: Vec<u8>,
     dropped: u64,

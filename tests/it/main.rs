@@ -12,6 +12,7 @@ mod device_flow;
 mod errors;
 mod grpc;
 mod introspect;
+mod layers;
 mod meta;
 mod openapi;
 mod races;

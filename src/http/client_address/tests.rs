@@ -53,7 +53,7 @@ fn the_client_is_the_right_most_hop_nobody_vouches_for() {
 
 #[test]
 fn ipv6_shares_a_bucket_by_its_64_bit_network() {
-    let bucket = |text: &str| ClientAddress(text.parse().unwrap()).bucket().to_string();
+    let bucket = |text: &str| ClientAddress(text.parse().unwrap()).bucket().clone();
     assert_eq!(bucket("1.2.3.4"), "1.2.3.4");
     assert_eq!(bucket("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
     assert_eq!(bucket("2001:db8:1:2::1"), bucket("2001:db8:1:2:ffff::1"));

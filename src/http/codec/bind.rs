@@ -46,9 +46,8 @@ pub fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) 
             Ok(true) if !seen.insert(name.clone().into_owned()) => {
                 return Err(fault(source, &name, "given more than once", "duplicate"));
             }
-            Ok(true) => {}
             Ok(false) if M::STRICT => return Err(fault(source, &name, "unknown parameter", "extra_forbidden")),
-            Ok(false) => {}
+            Ok(_) => {}
             Err(wrong) => return Err(fault(source, &name, &wrong, "type_error")),
         }
     }

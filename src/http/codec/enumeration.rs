@@ -9,13 +9,11 @@ pub trait JsonEnum: TryFrom<i32> {
 }
 
 /// A field that is always there.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 pub fn required<E: JsonEnum, S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     name::<E>(*value).serialize(serializer)
 }
 
 /// A field that may be null.
-#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
 pub fn optional<E: JsonEnum, S: Serializer>(value: &Option<i32>, serializer: S) -> Result<S::Ok, S::Error> {
     value.map(name::<E>).serialize(serializer)
 }

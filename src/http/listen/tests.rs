@@ -1,1 +1,284 @@
+use std::{fs, net::SocketAddr, path::Path, time::Instant};
 
+use axum::{Extension, routing::get};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::Notify,
+    task::JoinHandle,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{PrivateKeyDer, ServerName},
+    },
+};
+
+use super::*;
+use crate::config::tls::TlsFiles;
+
+/// A listener under test.
+struct Running {
+    address: SocketAddr,
+    soft: CancellationToken,
+    hard: CancellationToken,
+    /// A request to `/slow` has arrived.
+    arrived: Arc<Notify>,
+    /// Lets it go on.
+    release: Arc<Notify>,
+    ended: JoinHandle<()>,
+}
+
+async fn start(options: ListenOptions) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
+    let (arrived, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (told, wait) = (Arc::clone(&arrived), Arc::clone(&release));
+    let router = Router::new()
+        .route("/peer", get(|Extension(PeerAddr(peer)): Extension<PeerAddr>| async move { peer.to_string() }))
+        .route("/echo", axum::routing::post(|body: Bytes| async move { body }))
+        .route(
+            "/slow",
+            get(move || async move {
+                told.notify_one();
+                wait.notified().await;
+                "done"
+            }),
+        );
+    let ended = tokio::spawn(serve(listener, router, options, soft.clone(), hard.clone()));
+    Running { address, soft, hard, arrived, release, ended }
+}
+
+async fn send(stream: &mut TcpStream, text: &str) {
+    stream.write_all(text.as_bytes()).await.unwrap();
+}
+
+/// Everything until the server closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).unwrap()
+}
+
+async fn h2(address: SocketAddr) -> (http2::SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>) {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+fn request(address: SocketAddr, path: &str) -> Request<Empty<Bytes>> {
+    Request::get(format!("http://{address}{path}")).body(Empty::new()).unwrap()
+}
+
+#[tokio::test]
+async fn one_port_speaks_http1_and_http2_by_prior_knowledge() {
+    let server = start(ListenOptions::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let own = stream.local_addr().unwrap().to_string();
+    send(&mut stream, "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello").await;
+    send(&mut stream, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello") && answer.ends_with(&own), "{answer}");
+
+    let (mut sender, _) = h2(server.address).await;
+    let response = sender.send_request(request(server.address, "/peer")).await.unwrap();
+    assert_eq!(response.version(), http::Version::HTTP_2);
+    assert!(
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec())
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
+}
+
+#[tokio::test]
+async fn whoever_does_not_finish_a_header_is_cut_off() {
+    let server = start(ListenOptions { header_timeout: Duration::from_millis(50), ..ListenOptions::default() }).await;
+    for beginning in ["", "P", "PRI * HTTP/2.0\r\n\r\nSM", "GET /peer HTTP/1.1\r\nhost:"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let started = Instant::now();
+        send(&mut stream, beginning).await;
+        rest(&mut stream).await;
+        assert!(started.elapsed() >= Duration::from_millis(40), "{beginning:?} was cut off at once");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_answer_outlives_the_header_timeout() {
+    let server = start(ListenOptions { header_timeout: Duration::from_millis(30), ..ListenOptions::default() }).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    send(&mut stream, "GET /slow HTTP/1.1\r\n\r\n").await;
+    server.arrived.notified().await;
+    // Another connection's whole timeout passes while the answer waits.
+    rest(&mut TcpStream::connect(server.address).await.unwrap()).await;
+    server.release.notify_one();
+    assert!(rest(&mut stream).await.ends_with("done"));
+}
+
+#[tokio::test]
+async fn draining_finishes_requests_and_refuses_connections() {
+    let server = start(ListenOptions::default()).await;
+    let mut busy = TcpStream::connect(server.address).await.unwrap();
+    send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.arrived.notified().await;
+    let (mut sender, connection) = h2(server.address).await;
+    let answer = tokio::spawn(sender.send_request(request(server.address, "/slow")));
+    server.arrived.notified().await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    send(&mut idle, "GET /peer HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).await.unwrap();
+
+    server.soft.cancel();
+    // The idle connection ends while the busy ones go on.
+    rest(&mut idle).await;
+    assert!(!server.ended.is_finished());
+    while TcpStream::connect(server.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    server.release.notify_one();
+    server.release.notify_one();
+    let text = rest(&mut busy).await;
+    assert!(text.contains("connection: close") && text.ends_with("done"), "{text}");
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    connection.await.unwrap().unwrap();
+    server.ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_hard_end_cuts_what_is_left() {
+    let server = start(ListenOptions::default()).await;
+    let mut busy = TcpStream::connect(server.address).await.unwrap();
+    send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.arrived.notified().await;
+    server.soft.cancel();
+    server.hard.cancel();
+    server.ended.await.unwrap();
+    assert_eq!(rest(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn connections_over_the_cap_wait_their_turn() {
+    let server = start(ListenOptions { max_connections: 1, ..ListenOptions::default() }).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    send(&mut first, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    server.arrived.notified().await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    send(&mut second, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let second = tokio::spawn(async move { rest(&mut second).await });
+    server.release.notify_one();
+    assert!(rest(&mut first).await.ends_with("done"));
+    assert!(second.await.unwrap().starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_header_over_the_limit_is_refused() {
+    let server = start(ListenOptions::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let long = "x".repeat(40 * 1024);
+    let _ = stream.write_all(format!("GET /peer HTTP/1.1\r\nlong: {long}\r\n\r\n").as_bytes()).await;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 431");
+}
+
+/// An authority, and what it signed, as PEM files and as rustls takes them.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn sign(&self) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
+    }
+
+    fn files(&self, dir: &Path, mutual: bool) -> TlsFiles {
+        let (cert, key) = self.sign();
+        fs::write(dir.join("cert.pem"), cert.pem()).unwrap();
+        fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
+        fs::write(dir.join("ca.pem"), self.0.pem()).unwrap();
+        let client_ca = mutual.then(|| dir.join("ca.pem"));
+        TlsFiles { cert: dir.join("cert.pem"), key: dir.join("key.pem"), client_ca }
+    }
+
+    /// A client that trusts this authority, with a certificate of `client`'s.
+    fn connector(&self, client: Option<&Self>, alpn: &[u8]) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = if let Some(client) = client {
+            let (cert, key) = client.sign();
+            let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            builder.with_client_auth_cert(vec![cert.der().clone()], key).unwrap()
+        } else {
+            builder.with_no_client_auth()
+        };
+        config.alpn_protocols = vec![alpn.to_vec()];
+        TlsConnector::from(Arc::new(config))
+    }
+}
+
+/// One request over TLS: the answer, or nothing when the server did not want to talk.
+async fn over_tls(connector: TlsConnector, address: SocketAddr) -> String {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let Ok(mut stream) = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await else {
+        return String::new();
+    };
+    let mut answer = Vec::new();
+    let _ = stream.write_all(b"GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn tls_ends_here_and_may_ask_for_the_clients_certificate() {
+    let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let tls = |mutual| ListenOptions {
+        tls: Some(authority.files(dir.path(), mutual).load().unwrap()),
+        ..ListenOptions::default()
+    };
+    let server = start(tls(false)).await;
+    assert!(over_tls(authority.connector(None, b"http/1.1"), server.address).await.starts_with("HTTP/1.1 200"));
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = authority.connector(None, b"h2").connect(name, stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(sender.send_request(request(server.address, "/peer")).await.unwrap().status(), 200);
+
+    let server = start(tls(true)).await;
+    assert!(
+        over_tls(authority.connector(Some(&authority), b"http/1.1"), server.address).await.starts_with("HTTP/1.1 200")
+    );
+    assert_eq!(over_tls(authority.connector(None, b"http/1.1"), server.address).await, "");
+    let stranger = Authority::new();
+    assert_eq!(over_tls(authority.connector(Some(&stranger), b"http/1.1"), server.address).await, "");
+}
+
+#[test]
+fn unusable_tls_files_are_named() {
+    let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let files = authority.files(dir.path(), true);
+    assert!(files.load().is_ok());
+    fs::write(&files.key, authority.sign().1.serialize_pem()).unwrap();
+    // A key that is another certificate's.
+    assert!(files.load().unwrap_err().to_string().contains("belong together"));
+    fs::write(files.client_ca.as_ref().unwrap(), "").unwrap();
+    let fault = files.load().unwrap_err().to_string();
+    assert!(fault.contains("ca.pem"), "{fault}");
+}

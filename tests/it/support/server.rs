@@ -136,6 +136,7 @@ impl TestServer {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::clone(&telemetry.metrics),
+            traces: telemetry.traces(),
             redis_clock_offset: Arc::clone(&clock.0),
         };
         let running = app::start(config, surroundings).await.unwrap();
