@@ -68,7 +68,9 @@ async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, has
     let redis = database::dump_redis(server).await;
     let rows = database::dump(server).await;
     let lines = logs.written();
-    for (place, text) in [("events and spans", &said), ("log lines", &lines), ("metrics", &metrics), ("Redis", &redis), ("SQL", &rows)] {
+    for (place, text) in
+        [("events and spans", &said), ("log lines", &lines), ("metrics", &metrics), ("Redis", &redis), ("SQL", &rows)]
+    {
         issued.assert_absent(&format!("{place} after {step}"), text);
     }
     for hash in hashes {
@@ -77,7 +79,10 @@ async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, has
         }
         // The hash may name a cache entry and stand in its own column, nowhere else.
         for line in rows.lines().filter(|line| line.contains(hash.as_str())) {
-            assert!(line.starts_with("oauth_access_tokens:") && line.matches(hash.as_str()).count() == 1, "{step}: {line}");
+            assert!(
+                line.starts_with("oauth_access_tokens:") && line.matches(hash.as_str()).count() == 1,
+                "{step}: {line}"
+            );
         }
         for line in redis.lines() {
             let (_, value) = line.split_once(" = ").unwrap_or(("", line));
@@ -116,7 +121,9 @@ on_both_stores! {
         issued.add("guessed code", "3333-4444");
         assert_eq!(browser.approve("3333-4444").await.0, 404);
         let page = Answer::to(browser.request(Method::GET, &format!("/device?user_code={}", device.user_code))).await;
-        assert_eq!(page.status, 200);
+        assert_eq!(page.status, 303, "the code leaves the address bar");
+        assert!(!page.header("location").contains(&device.user_code));
+        assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
         look(&server, &logs, "asking for codes", &issued, &hashes).await;
 
         // Approved and not yet collected: the token lies sealed.
@@ -168,6 +175,11 @@ on_both_stores! {
         server.advance(15 * 86_400);
         assert_eq!(expiring.get("/openapi/v1/account").await.1["code"], "bearer_expired");
         look(&server, &logs, "expiring", &issued, &hashes).await;
+
+        // The capture is no blank: requests have spans, the trail its events, the log its lines.
+        assert!(!logs.about(&["span request", "/openapi/v1/account"]).is_empty());
+        assert!(!logs.about(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
+        assert!(logs.written().contains("oauth.device_flow_approved"));
 
         // A failure of ours, with its cause in the log.
         database::execute(&server, "ALTER TABLE accounts RENAME TO hidden").await;
