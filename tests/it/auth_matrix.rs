@@ -2,6 +2,7 @@
 //! for a method that does not exist.
 
 mod credentials;
+mod pages;
 
 use std::collections::BTreeSet;
 
