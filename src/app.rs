@@ -207,6 +207,8 @@ impl App {
                 });
                 let introspection = internal && self.pipeline.has_service_key();
                 let api = api.merge(well_known::router(&self.issuer, introspection));
+                // Before CORS, which must see a preflight first: to the routes it is only another verb.
+                let api = api.method_not_allowed_fallback(fallback::method_not_allowed);
                 cors::allow(api, &self.cors_origins)
                     .merge(json_door::router(&self.rpc, &self.pipeline, cookie_route))
                     .merge(self.pages.clone())

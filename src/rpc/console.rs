@@ -88,6 +88,9 @@ impl proto::console_service_server::ConsoleService for Rpc {
         &self,
         request: Request<proto::SwitchWorkspaceRequest>,
     ) -> Result<Response<proto::SwitchWorkspaceResponse>, Status> {
+        if request.get_ref().tenant_id.is_empty() {
+            return Err(Error::missing("tenant_id").into());
+        }
         let switched = self.console.switch(console_caller(&request)?, &request.get_ref().tenant_id).await?;
         Ok(Response::new(proto::SwitchWorkspaceResponse { result: success(), new_tenant: Some(switched.into()) }))
     }

@@ -1,5 +1,24 @@
 //! Tests over real sockets, laid out like the routes. One binary, so that it links once.
 
-mod account;
-mod layers;
+#[macro_use]
 mod support;
+
+mod account;
+mod auth_matrix;
+mod budgets;
+mod console;
+mod cors;
+mod device_flow;
+mod errors;
+mod grpc;
+mod introspect;
+mod layers;
+mod meta;
+mod openapi;
+mod races;
+mod replicas;
+mod revoke;
+mod secrets;
+mod sessions;
+mod well_known;
+mod workspaces;

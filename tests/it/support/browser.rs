@@ -1,10 +1,13 @@
 //! A person at a browser: cookies kept, CSRF token repeated.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 
-use super::server::{PASSWORD, TestServer};
+use super::{
+    Answer,
+    server::{PASSWORD, TestServer},
+};
 
 /// A browser with the console's cookies.
 #[derive(Clone)]
@@ -26,20 +29,20 @@ impl Browser {
     pub async fn signed_in(server: &TestServer, email: &str) -> Self {
         let mut browser = Self::anonymous(server);
         let response = browser.login(email, PASSWORD).await;
-        assert_eq!(response.status(), 200);
-        browser.take_cookies(&response);
+        assert_eq!(response.status, 200, "{}", response.text);
+        browser.take_cookies(&response.headers);
         browser
     }
 
     /// One attempt at signing in.
-    pub async fn login(&self, email: &str, password: &str) -> Response {
+    pub async fn login(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": STANDARD.encode(password), "remember_me": true});
-        self.client.post(format!("{}/console/api/login", self.base)).json(&body).send().await.unwrap()
+        Answer::to(self.client.post(format!("{}/console/api/login", self.base)).json(&body)).await
     }
 
     /// Keeps what a response sets.
-    pub fn take_cookies(&mut self, response: &Response) {
-        for cookie in response.headers().get_all("set-cookie") {
+    pub fn take_cookies(&mut self, headers: &HeaderMap) {
+        for cookie in headers.get_all("set-cookie") {
             let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
@@ -54,6 +57,16 @@ impl Browser {
     /// A request with cookies and CSRF header.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.bare(method, path).header("x-csrf-token", self.cookies.get("csrf_token").cloned().unwrap_or_default())
+    }
+
+    /// Whether somebody is signed in, as the console's profile sees it.
+    pub async fn is_signed_in(&self) -> bool {
+        self.get("/console/api/account/profile").await.0 == 200
+    }
+
+    /// A new set of cookies for the refresh cookie.
+    pub async fn refresh(&self) -> Answer {
+        Answer::to(self.bare(Method::POST, "/console/api/refresh-token").json(&json!({}))).await
     }
 
     /// Approves a code.

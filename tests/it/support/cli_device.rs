@@ -3,7 +3,12 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{Browser, server::TestServer};
+use super::{Answer, Browser, server::TestServer};
+
+/// Where devices ask.
+pub const CODE: &str = "/openapi/v1/oauth/device/code";
+/// Where devices poll.
+pub const TOKEN: &str = "/openapi/v1/oauth/device/token";
 
 /// A device with a pair of codes.
 pub struct Device {
@@ -31,6 +36,38 @@ impl Device {
         }
     }
 
+    /// Asks with any body at all.
+    pub async fn ask(server: &TestServer, body: &Value) -> Answer {
+        Answer::to(reqwest::Client::new().post(server.at(CODE)).json(body)).await
+    }
+
+    /// Asks with a form.
+    pub async fn ask_by_form(server: &TestServer, form: &str) -> Answer {
+        Answer::to(form_request(server, CODE, form)).await
+    }
+
+    /// Polls with any body at all.
+    pub async fn poll_with(server: &TestServer, body: &Value) -> Answer {
+        Answer::to(reqwest::Client::new().post(server.at(TOKEN)).json(body)).await
+    }
+
+    /// Polls with a form.
+    pub async fn poll_by_form(server: &TestServer, form: &str) -> Answer {
+        Answer::to(form_request(server, TOKEN, form)).await
+    }
+
+    /// Polls once at another replica.
+    pub async fn poll_at(&self, server: &TestServer) -> Answer {
+        Self::poll_with(server, &json!({"client_id": "difyctl", "device_code": self.device_code})).await
+    }
+
+    /// The error of a poll, which must be one.
+    pub async fn poll_error(&self) -> String {
+        let (status, body) = self.poll().await;
+        assert_eq!(status, 400, "{body}");
+        body["error"].as_str().unwrap_or_else(|| panic!("no error in {body}")).to_owned()
+    }
+
     /// Polls once.
     pub async fn poll(&self) -> (u16, Value) {
         let body = json!({"client_id": "difyctl", "device_code": self.device_code});
@@ -38,6 +75,12 @@ impl Device {
         let response = self.client.post(url).json(&body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
+}
+
+/// A request with a form as its body.
+pub fn form_request(server: &TestServer, path: &str, form: &str) -> RequestBuilder {
+    let request = reqwest::Client::new().post(server.at(path));
+    request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned())
 }
 
 /// A bearer token in use.

@@ -67,3 +67,15 @@ pub fn with_metadata<T>(message: T, name: &'static str, value: &str) -> Request<
 pub fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason.to_lowercase()).unwrap_or_default()
 }
+
+/// Calls a unary method by its path with an empty message, whatever it answers.
+pub async fn call_empty(channel: Channel, path: &str, headers: &[(&'static str, String)]) -> Result<(), Status> {
+    let mut request = Request::new(());
+    for (name, value) in headers {
+        request.metadata_mut().insert(*name, value.parse().unwrap());
+    }
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    client.unary(request, path.parse().unwrap(), codec).await.map(|_| ())
+}

@@ -12,6 +12,7 @@ use dify_openapi::{
     store::sql::{Sql, SqlOptions},
     telemetry::{Output, Telemetry},
 };
+use tokio::sync::OnceCell;
 
 use super::clock::TestClock;
 
@@ -129,8 +130,8 @@ impl TestServer {
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
         let config = config(&env);
-        let telemetry =
-            Telemetry::install(&config.telemetry, Output::Writer(Box::new(super::logs::captured()))).unwrap();
+        super::logs::install();
+        let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
         let surroundings = Surroundings {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SystemEntropy),
@@ -168,6 +169,11 @@ impl TestServer {
         format!("http://{}{path}", self.running().bound.admin.unwrap())
     }
 
+    /// A variable it was configured with.
+    pub fn variable(&self, name: &str) -> &str {
+        &self.env[name]
+    }
+
     /// Moves time on, for the service and for Redis.
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));
@@ -179,12 +185,19 @@ impl TestServer {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn config(env: &BTreeMap<String, String>) -> Config {
     Config::for_serve(&|name| env.get(name).cloned()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// One hash for everybody in every test: hashing is slow on purpose.
+async fn password_hash() -> Secret {
+    static HASH: OnceCell<Secret> = OnceCell::const_new();
+    HASH.get_or_init(async || Passwords::default().hash(Secret::new(PASSWORD)).await.unwrap()).await.clone()
 }
 
 /// The schema and the people of the tests: an owner and a member of one workspace, and a second workspace.
@@ -194,8 +207,7 @@ async fn prepare(config: &Config, clock: &TestClock) {
     let sql = Sql::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();
     let now = clock.now();
-    // One hash for everybody: hashing is slow on purpose.
-    let hash = Passwords::default().hash(Secret::new(PASSWORD)).await.unwrap();
+    let hash = password_hash().await;
     sql.create_account(OWNER, "Demo", Some(&hash), now).await.unwrap();
     sql.create_account(MEMBER, "Member", Some(&hash), now).await.unwrap();
     let demo = sql.create_workspace("Demo Workspace", OWNER, now).await.unwrap();

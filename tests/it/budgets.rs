@@ -1,0 +1,86 @@
+//! What a warm request costs: SQL statements, counted on the wire to PostgreSQL, and round trips to Redis, counted by Redis.
+
+mod wire;
+
+use reqwest::Method;
+
+use self::wire::Counted;
+use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, server::OWNER};
+
+const NO_LIMITS: &str = "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
+
+/// A server whose way to PostgreSQL and Redis is counted.
+async fn counted(limits: &str) -> Option<(TestServer, Counted, Counted)> {
+    let Stores::Servers { postgres, redis, prefix } = Stores::servers().await? else { return None };
+    let (sql, postgres) = Counted::postgres(&postgres).await;
+    let (state, redis) = Counted::redis(&redis).await;
+    let stores = Stores::Servers { postgres, redis, prefix };
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", limits), ("SQLALCHEMY_POOL_SIZE", "1")]).await;
+    Some((server, sql, state))
+}
+
+/// SQL statements and Redis round trips of one request, after as many warm ones as it takes to settle.
+async fn cost(sql: &Counted, state: &Counted, request: impl Fn() -> reqwest::RequestBuilder, status: u16) -> (usize, usize) {
+    for _ in 0..3 {
+        assert_eq!(Answer::to(request()).await.status, status);
+    }
+    let mut costs = Vec::new();
+    for _ in 0..5 {
+        let before = (sql.count(), state.count());
+        let answer = Answer::to(request()).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        costs.push((sql.count() - before.0, state.count() - before.1));
+    }
+    // Background jobs may add to one of them, never take away.
+    costs.into_iter().min().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warm_requests_stay_within_their_budgets() {
+    let Some((server, sql, state)) = counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let client = reqwest::Client::new();
+    let get = |path: &'static str| {
+        let bearer = bearer.clone();
+        move || bearer.request(Method::GET, path)
+    };
+    let mut table = Vec::new();
+    for (path, status, statements, trips) in [
+        ("/openapi/v1/account", 200, 2, 1),
+        ("/openapi/v1/account/sessions", 200, 2, 1),
+        ("/openapi/v1/workspaces", 200, 1, 1),
+        ("/openapi/v1/_health", 200, 0, 0),
+    ] {
+        let found = cost(&sql, &state, get(path), status).await;
+        table.push((path, found, found.0 <= statements && found.1 <= trips));
+    }
+    let code = || client.post(server.at("/openapi/v1/oauth/device/code")).json(&serde_json::json!({"client_id": "difyctl"}));
+    let found = cost(&sql, &state, code, 200).await;
+    table.push(("device/code", found, found.0 == 0));
+    let device = Device::start(&server, "phone").await;
+    let body = serde_json::json!({"client_id": "difyctl", "device_code": device.device_code});
+    let poll = || client.post(server.at("/openapi/v1/oauth/device/token")).json(&body);
+    let found = cost(&sql, &state, poll, 400).await;
+    table.push(("a pending poll", found, found == (0, 1)));
+    assert!(table.iter().all(|(_, _, within)| *within), "(statements, round trips): {table:?}");
+    // The counters count: signing in with a password cannot go without SQL, nor without Redis.
+    let before = (sql.count(), state.count());
+    Browser::signed_in(&server, OWNER).await;
+    assert!(sql.count() - before.0 >= 3 && state.count() > before.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_limit_of_an_account_costs_a_second_round_trip() {
+    let Some((server, sql, state)) = counted("token=100000/1m,account=100000/1m").await else { return };
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let found = cost(&sql, &state, || bearer.request(Method::GET, "/openapi/v1/account"), 200).await;
+    assert!(found.0 <= 2 && found.1 == 2, "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_known_to_be_dead_never_reaches_sql() {
+    let Some((server, sql, state)) = counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
+    let unknown = Bearer::holding(&server, &format!("dfoa_{:043}", 1), "");
+    let found = cost(&sql, &state, || unknown.request(Method::GET, "/openapi/v1/account"), 401).await;
+    assert_eq!(found, (0, 1));
+}

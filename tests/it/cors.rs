@@ -1,0 +1,95 @@
+//! Cross-origin requests: an explicit list of origins, and never for routes that take a cookie.
+
+use reqwest::Method;
+
+use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER};
+
+const FRIEND: &str = "https://app.example";
+const FRIENDS: (&str, &str) = ("OPENAPI_CORS_ALLOW_ORIGINS", "https://app.example,https://other.example");
+
+async fn preflight(server: &TestServer, path: &str, origin: &str, method: &str) -> Answer {
+    let request = reqwest::Client::new().request(Method::OPTIONS, server.at(path));
+    let request = request.header("origin", origin).header("access-control-request-method", method);
+    Answer::to(request.header("access-control-request-headers", "authorization,content-type")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_origin_may_read_bearer_and_public_routes() {
+    let server = TestServer::start_with(Stores::Sqlite, &[FRIENDS]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for (path, expected) in [("/openapi/v1/account", 200), ("/openapi/v1/_health", 200), ("/openapi/v1/account/sessions?page=0", 422)] {
+        let answer = Answer::to(bearer.request(Method::GET, path).header("origin", FRIEND)).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (expected, FRIEND), "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+        assert!(answer.header("vary").to_lowercase().contains("origin"), "{path}: {}", answer.header("vary"));
+    }
+    let unknown = Answer::to(bearer.request(Method::GET, "/openapi/v1/account").header("origin", "https://evil.example")).await;
+    assert_eq!((unknown.status, unknown.header("access-control-allow-origin")), (200, ""));
+    assert!(unknown.header("vary").to_lowercase().contains("origin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preflight_says_what_is_allowed_and_for_how_long() {
+    let server = TestServer::start_with(Stores::Sqlite, &[FRIENDS]).await;
+    for (path, method) in [("/openapi/v1/account", "GET"), ("/openapi/v1/account/sessions/self", "DELETE"), ("/openapi/v1/oauth/device/token", "POST")] {
+        let answer = preflight(&server, path, FRIEND, method).await;
+        assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
+        assert_eq!(answer.header("access-control-allow-origin"), FRIEND, "{path}");
+        assert_eq!(answer.header("access-control-max-age"), "600");
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+        let headers = answer.header("access-control-allow-headers").to_lowercase();
+        for name in ["authorization", "content-type", "x-csrf-token"] {
+            assert!(headers.contains(name), "{headers}");
+        }
+        let methods = answer.header("access-control-allow-methods");
+        for name in ["GET", "POST", "PATCH", "DELETE", "OPTIONS"] {
+            assert!(methods.contains(name), "{methods}");
+        }
+        assert_eq!(preflight(&server, path, "https://evil.example", method).await.header("access-control-allow-origin"), "", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_that_take_a_cookie_allow_nobody() {
+    let everyone = [("OPENAPI_CORS_ALLOW_ORIGINS", "*")];
+    for variables in [[FRIENDS], everyone] {
+        let server = TestServer::start_with(Stores::Sqlite, &variables).await;
+        let browser = Browser::signed_in(&server, OWNER).await;
+        for (path, method) in [
+            ("/openapi/v1/oauth/device/approve", "POST"),
+            ("/openapi/v1/oauth/device/deny", "POST"),
+            ("/console/api/login", "POST"),
+            ("/console/api/logout", "POST"),
+            ("/console/api/refresh-token", "POST"),
+            ("/console/api/account/profile", "GET"),
+            ("/console/api/workspaces", "GET"),
+            ("/console/api/workspaces/switch", "POST"),
+            ("/device", "GET"),
+            ("/device/sessions", "GET"),
+            ("/signin", "GET"),
+        ] {
+            let answer = preflight(&server, path, FRIEND, method).await;
+            assert_eq!(answer.header("access-control-allow-origin"), "", "preflight of {path}");
+            let method = method.parse().unwrap();
+            let answer = Answer::to(browser.request(method, path).header("origin", FRIEND)).await;
+            assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_list_nobody_is_allowed() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let answer = preflight(&server, "/openapi/v1/account", FRIEND, "GET").await;
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+    let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_star_allows_every_origin_but_no_credentials() {
+    let server = TestServer::start_with(Stores::Sqlite, &[("OPENAPI_CORS_ALLOW_ORIGINS", "*")]).await;
+    let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+}

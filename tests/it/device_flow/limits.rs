@@ -1,0 +1,117 @@
+//! The flow's limits: by address, by account, and on guessing codes.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{
+    Answer, Browser, Device, TestServer,
+    server::{MEMBER, OWNER},
+};
+
+async fn look_up(browser: &Browser, user_code: &str) -> Answer {
+    Answer::to(browser.bare(Method::GET, &format!("/openapi/v1/oauth/device/lookup?user_code={user_code}"))).await
+}
+
+/// Seconds of `Retry-After`, which must be there and agree with the body.
+fn retry_after(answer: &Answer) -> i64 {
+    assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()), "{}", answer.text);
+    let seconds: i64 = answer.header("retry-after").parse().unwrap();
+    let milliseconds = answer.json()["retry_after_ms"].as_i64().unwrap();
+    assert!(seconds >= 1 && (milliseconds + 999) / 1_000 == seconds, "{seconds} s, {milliseconds} ms");
+    seconds
+}
+
+on_both_stores! {
+    async fn sixty_codes_an_hour_are_given_to_an_address(server: TestServer) {
+        for _ in 0..60 {
+            assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+        }
+        let answer = Device::ask(&server, &json!({"client_id": "difyctl"})).await;
+        let wait = retry_after(&answer);
+        assert!((50..=60).contains(&wait), "{wait}");
+        assert_eq!(answer.json()["error"], "temporarily_unavailable");
+        // One comes back every minute, not all of them after an hour.
+        server.advance(60);
+        assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+        assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 429);
+        server.advance(3_600);
+        assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+    }
+
+    async fn polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "device_token=5/1m"] {
+        let device = Device::start(&server, "laptop").await;
+        let unknown = json!({"client_id": "difyctl", "device_code": "dc_0123456789abcdefghijklmnopqrstuv"});
+        for _ in 0..5 {
+            assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
+        }
+        let answer = Device::poll_with(&server, &unknown).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some("slow_down")));
+        assert!(answer.json()["interval"].as_i64().is_some_and(|interval| interval >= 5));
+        assert_eq!(device.poll_error().await, "authorization_pending");
+        server.advance(60);
+        assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
+    }
+
+    async fn looking_up_is_limited_by_address(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "lookup=3/5m,user_code=0"] {
+        let anonymous = Browser::anonymous(&server);
+        for _ in 0..3 {
+            assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
+        }
+        let wait = retry_after(&look_up(&anonymous, "3333-3333").await);
+        assert!((90..=100).contains(&wait), "{wait}");
+    }
+
+    async fn ten_wrong_codes_close_every_route_that_takes_one(server: TestServer) {
+        let device = Device::start(&server, "laptop").await;
+        let anonymous = Browser::anonymous(&server);
+        for attempt in 0..10 {
+            // A malformed code is a wrong one.
+            let (code, status) = if attempt % 2 == 0 { ("3333-3333", 200) } else { ("nonsense", 400) };
+            assert_eq!(look_up(&anonymous, code).await.status, status);
+        }
+        retry_after(&look_up(&anonymous, "3333-3333").await);
+        retry_after(&look_up(&anonymous, "nonsense").await);
+        retry_after(&look_up(&anonymous, &device.user_code).await);
+        let browser = Browser::signed_in(&server, OWNER).await;
+        for path in ["/openapi/v1/oauth/device/approve", "/openapi/v1/oauth/device/deny"] {
+            retry_after(&Answer::to(browser.request(Method::POST, path).json(&json!({"user_code": device.user_code}))).await);
+        }
+        server.advance(91);
+        assert_eq!(browser.approve(&device.user_code).await.0, 200);
+    }
+
+    async fn a_right_code_neither_counts_nor_resets_the_count(server: TestServer) {
+        let device = Device::start(&server, "laptop").await;
+        let anonymous = Browser::anonymous(&server);
+        for _ in 0..9 {
+            assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
+            assert_eq!(look_up(&anonymous, &device.user_code).await.json()["valid"], true);
+        }
+        for _ in 0..5 {
+            assert_eq!(look_up(&anonymous, &device.user_code).await.json()["valid"], true);
+        }
+        assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
+        retry_after(&look_up(&anonymous, &device.user_code).await);
+    }
+
+    async fn an_account_decides_ten_times_an_hour_and_others_are_not_held_up(server: TestServer) {
+        let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
+        for round in 0..10 {
+            let device = Device::start(&server, "laptop").await;
+            let (status, _) = if round % 2 == 0 { owner.approve(&device.user_code).await } else { owner.deny(&device.user_code).await };
+            assert_eq!(status, 200);
+        }
+        let device = Device::start(&server, "laptop").await;
+        let request = owner.request(Method::POST, "/openapi/v1/oauth/device/approve");
+        let wait = retry_after(&Answer::to(request.json(&json!({"user_code": device.user_code}))).await);
+        assert!((300..=360).contains(&wait), "{wait}");
+        assert_eq!(member.approve(&device.user_code).await.0, 200);
+    }
+
+    async fn the_hourly_figure_of_approvals_can_be_set(server: TestServer) with ["DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR" = "1"] {
+        let browser = Browser::signed_in(&server, OWNER).await;
+        let (first, second) = (Device::start(&server, "a").await, Device::start(&server, "b").await);
+        assert_eq!(browser.approve(&first.user_code).await.0, 200);
+        assert_eq!(browser.approve(&second.user_code).await.0, 429);
+    }
+}

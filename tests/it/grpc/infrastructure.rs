@@ -1,0 +1,104 @@
+//! Health, reflection, and what is not there.
+
+use dify_openapi::rpc::proto::{GetHealthRequest, IntrospectTokenRequest, ResolveTokenRequest};
+use tokio_stream::StreamExt as _;
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+use crate::support::{
+    Browser, Stores, TestServer,
+    grpc::{Clients, call_empty, channel, internal_channel, reason, with_metadata},
+    server::SERVICE_KEY,
+};
+
+/// The services that reflection lists; `None` where there is none.
+async fn reflected(channel: tonic::transport::Channel) -> Option<Vec<String>> {
+    let request = ServerReflectionRequest { host: String::new(), message_request: Some(MessageRequest::ListServices(String::new())) };
+    let mut client = ServerReflectionClient::new(channel);
+    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.ok()?.into_inner();
+    match answers.next().await?.unwrap().message_response? {
+        MessageResponse::ListServicesResponse(list) => Some(list.service.into_iter().map(|service| service.name).collect()),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_port_speaks_json_and_grpc() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    assert_eq!(Browser::anonymous(&server).get("/openapi/v1/_health").await.0, 200);
+    let mut clients = Clients::on(channel(&server).await);
+    assert!(clients.meta.get_health(GetHealthRequest {}).await.unwrap().into_inner().ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grpc_listener_speaks_grpc_alone() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let address = server.running().bound.grpc.unwrap();
+    let response = reqwest::get(format!("http://{address}/openapi/v1/_health")).await.unwrap();
+    assert_eq!(response.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_told_by_the_standard_service() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    for channel in [channel(&server).await, internal_channel(&server).await] {
+        let mut client = HealthClient::new(channel);
+        let answer = client.check(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
+        assert_eq!(answer.status(), tonic_health::ServingStatus::Serving.into());
+        let unknown = client.check(HealthCheckRequest { service: "nothing.Service".to_owned() }).await.unwrap_err();
+        assert_eq!(unknown.code(), Code::NotFound);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reflection_is_there_when_it_is_switched_on() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let services = reflected(channel(&server).await).await.unwrap();
+    for name in ["dify.openapi.v1.IdentityService", "dify.openapi.v1.DeviceFlowService", "grpc.health.v1.Health"] {
+        assert!(services.iter().any(|service| service == name), "{name} in {services:?}");
+    }
+    let silent = TestServer::start_with(Stores::Sqlite, &[("GRPC_REFLECTION", "false")]).await;
+    assert_eq!(reflected(channel(&silent).await).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_unimplemented() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    for path in [
+        "/dify.openapi.v1.IdentityService/Nothing",
+        "/dify.openapi.v1.NothingService/GetAccount",
+        "/nothing.Service/Nothing",
+        "/dify.openapi.v1.DeviceFlowService/ApproveDevice",
+        "/dify.openapi.v1.ConsoleService/Login",
+        "/dify.openapi.v1.TokenService/ResolveToken",
+        "/dify.openapi.v1.TokenService/IntrospectToken",
+    ] {
+        let status = call_empty(channel(&server).await, path, &[]).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "unimplemented"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_never_resolved_on_the_public_port() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let mut clients = Clients::on(channel(&server).await);
+    let resolve = with_metadata(ResolveTokenRequest { token: "x".to_owned() }, "enterprise-api-secret-key", SERVICE_KEY);
+    assert_eq!(clients.token.resolve_token(resolve).await.unwrap_err().code(), Code::Unimplemented);
+    let introspect = IntrospectTokenRequest { token: "x".to_owned(), token_type_hint: None };
+    let introspect = with_metadata(introspect, "enterprise-api-secret-key", SERVICE_KEY);
+    assert_eq!(clients.token.introspect_token(introspect).await.unwrap_err().code(), Code::Unimplemented);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_has_passed_ends_the_call() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let mut clients = Clients::on(channel(&server).await);
+    let mut request = tonic::Request::new(GetHealthRequest {});
+    request.metadata_mut().insert("grpc-timeout", "1n".parse().unwrap());
+    let status = clients.meta.get_health(request).await;
+    assert!(status.is_err_and(|status| matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled)));
+}

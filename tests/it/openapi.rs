@@ -1,0 +1,91 @@
+//! `GET /openapi/v1/openapi.json`: the document says what the server does.
+
+use std::collections::BTreeSet;
+
+use dify_openapi::pipeline::policy::{Credential, ErrorShape, POLICIES};
+use serde_json::Value;
+
+use crate::support::{Browser, Stores, TestServer};
+
+async fn document() -> Value {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let (status, document) = Browser::anonymous(&server).get("/openapi/v1/openapi.json").await;
+    assert_eq!(status, 200);
+    document
+}
+
+/// Every `$ref` below a value.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                found.insert(reference);
+            }
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_method_with_a_json_form_is_described_and_nothing_else_is() {
+    let document = document().await;
+    let mut described: BTreeSet<(String, String)> = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for verb in operations.as_object().unwrap().keys() {
+            described.insert((verb.to_uppercase(), path.clone()));
+        }
+    }
+    let routes = POLICIES.iter().filter_map(|policy| policy.http).map(|http| (http.verb.to_owned(), http.path.to_owned()));
+    assert_eq!(described, routes.collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_name_their_credential_their_errors_and_each_path_parameter() {
+    let document = document().await;
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut ids = BTreeSet::new();
+    for policy in POLICIES {
+        let Some(http) = policy.http else { continue };
+        let operation = &document["paths"][http.path][http.verb.to_lowercase()];
+        let name = policy.method;
+        assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name}");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
+        let schemes: Vec<_> = operation["security"].as_array().unwrap().iter().flat_map(|one| one.as_object().unwrap().keys()).collect();
+        let expected: &[&str] = match policy.credential {
+            Credential::Public => &[],
+            Credential::Bearer => &["Bearer"],
+            Credential::ConsoleSession => &["ConsoleSession", "Csrf"],
+            Credential::ApprovalGrant => &["ApprovalGrant", "Csrf"],
+            Credential::Service => &["Service"],
+        };
+        assert_eq!(schemes, expected, "{name}");
+        for scheme in schemes {
+            assert!(document["components"]["securitySchemes"][scheme].is_object(), "{name}: {scheme}");
+        }
+        let error = if policy.errors == ErrorShape::OAuth { "OAuthError" } else { "Error" };
+        let reference = &operation["responses"]["400"]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(reference, &format!("#/components/schemas/{error}"), "{name}");
+        assert!(operation["responses"]["200"].is_object(), "{name}");
+        for parameter in http.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+            let declared = operation["parameters"].as_array().unwrap().iter();
+            let found: Vec<_> = declared.filter(|one| one["name"] == parameter).collect();
+            assert_eq!((found.len(), &found[0]["in"], &found[0]["required"]), (1, &"path".into(), &true.into()), "{name}");
+        }
+        let content = &operation["requestBody"]["content"];
+        assert_eq!(content["application/x-www-form-urlencoded"].is_object(), policy.form, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reference_leads_somewhere() {
+    let document = document().await;
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some_and(Value::is_object), "{reference}");
+    }
+}

@@ -1,0 +1,225 @@
+//! Several replicas on one PostgreSQL and one Redis, and what remains when that Redis goes away.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{
+    Answer, Bearer, Browser, Device, Stores, TestServer,
+    redis_process::RedisProcess,
+    server::{MEMBER, OWNER},
+};
+
+const ACCOUNT: &str = "/openapi/v1/account";
+
+/// Two servers on the same stores; `None`, said aloud, where there are none.
+async fn two(variables: &[(&str, &str)]) -> Option<(TestServer, TestServer)> {
+    let one = TestServer::start_with(Stores::servers().await?, variables).await;
+    let other = one.replica().await;
+    Some((one, other))
+}
+
+/// A server on a Redis that the test can take away.
+async fn with_own_redis(variables: &[(&str, &str)]) -> Option<(TestServer, RedisProcess)> {
+    let redis = RedisProcess::start().await?;
+    let Stores::Servers { postgres, prefix, .. } = Stores::servers().await? else { return None };
+    let stores = Stores::Servers { postgres, redis: redis.url(), prefix };
+    Some((TestServer::start_with(stores, variables).await, redis))
+}
+
+/// Asks again until the answer is as expected: healing takes a moment of real time.
+async fn eventually(mut ask: impl AsyncFnMut() -> Answer, expected: u16) -> Answer {
+    for _ in 0..200 {
+        let answer = ask().await;
+        if answer.status == expected {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let last = ask().await;
+    panic!("never {expected}, but {}: {}", last.status, last.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_may_touch_another_replica_at_every_step() {
+    let Some((one, other)) = two(&[]).await else { return };
+    let device = Device::start(&one, "laptop").await;
+    let browser = Browser::signed_in(&other, OWNER).await;
+    assert_eq!(browser.approve(&device.user_code).await.0, 200);
+    let body = device.poll_at(&one).await.json();
+    let bearer = Bearer::holding(&one, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap());
+    for server in [&one, &other, &one] {
+        assert_eq!(bearer.at(server).get(ACCOUNT).await.0, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_revoked_on_one_replica_is_refused_on_every_one_at_once() {
+    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0,account=0")]).await else { return };
+    let browser = Browser::signed_in(&one, OWNER).await;
+    for round in 0..20 {
+        let bearer = Bearer::sign_in_with(&one, &browser, "laptop").await;
+        // Cached by both.
+        assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+        assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 200);
+        assert_eq!(bearer.at(&other).delete("/openapi/v1/account/sessions/self").await.0, 200);
+        for server in [&one, &other] {
+            assert_eq!(bearer.at(server).get(ACCOUNT).await.1["code"], "bearer_invalid", "round {round}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_on_one_replica_ends_the_old_token_on_every_one() {
+    let Some((one, other)) = two(&[]).await else { return };
+    let old = Bearer::sign_in(&one, OWNER, "laptop").await;
+    assert_eq!(old.at(&other).get(ACCOUNT).await.0, 200);
+    let new = Bearer::sign_in(&other, OWNER, "laptop").await;
+    assert_eq!(new.token_id, old.token_id);
+    assert_eq!(old.get(ACCOUNT).await.0, 401);
+    assert_eq!(old.at(&other).get(ACCOUNT).await.0, 401);
+    assert_eq!(new.at(&one).get(ACCOUNT).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_shared() {
+    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "4"), ("OPENAPI_RATE_LIMITS", "device_code=3/1h")]).await else { return };
+    let bearer = Bearer::sign_in(&one, OWNER, "laptop").await;
+    for server in [&one, &other, &one, &other] {
+        assert_eq!(bearer.at(server).get("/openapi/v1/workspaces").await.0, 200);
+    }
+    for server in [&one, &other] {
+        assert_eq!(bearer.at(server).get("/openapi/v1/workspaces").await.0, 429);
+    }
+    let ask = async |server: &TestServer| Device::ask(server, &json!({"client_id": "difyctl"})).await.status;
+    assert_eq!((ask(&one).await, ask(&other).await, ask(&one).await, ask(&other).await), (200, 200, 429, 429));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_session_ended_on_one_replica_is_over_on_every_one() {
+    let Some((one, other)) = two(&[]).await else { return };
+    let here = Browser::signed_in(&one, OWNER).await;
+    let mut there = Browser::anonymous(&other);
+    there.cookies = here.cookies.clone();
+    assert!(there.is_signed_in().await);
+    assert_eq!(here.post("/console/api/logout", &json!({})).await.0, 200);
+    assert!(!there.is_signed_in().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polls_on_two_replicas_still_give_the_token_once() {
+    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0")]).await else { return };
+    let browser = Browser::signed_in(&one, OWNER).await;
+    for round in 0..20 {
+        let device = Device::start(&one, "laptop").await;
+        assert_eq!(browser.approve(&device.user_code).await.0, 200);
+        let (first, second) = tokio::join!(device.poll_at(&one), device.poll_at(&other));
+        let tokens = [first.status, second.status].iter().filter(|status| **status == 200).count();
+        assert_eq!(tokens, 1, "round {round}: {} {}", first.text, second.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
+    let Some((server, mut redis)) = with_own_redis(&[]).await else { return };
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
+    let pending = Device::start(&server, "phone").await;
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+    redis.take_away();
+
+    for path in [ACCOUNT, "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
+        let answer = Answer::to(bearer.request(Method::GET, path)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+    let unknown = Bearer::holding(&server, &format!("dfoa_{:043}", 1), "");
+    assert_eq!(unknown.get(ACCOUNT).await.1["code"], "bearer_invalid");
+    assert!(browser.is_signed_in().await);
+    assert_eq!(browser.get("/openapi/v1/_health").await.0, 200);
+    for (case, answer) in [
+        ("code", Device::ask(&server, &json!({"client_id": "difyctl"})).await),
+        ("token", pending.poll_at(&server).await),
+        ("lookup", Answer::to(browser.bare(Method::GET, "/openapi/v1/oauth/device/lookup?user_code=3333-3333")).await),
+        ("approve", Answer::to(browser.request(Method::POST, "/openapi/v1/oauth/device/approve").json(&json!({"user_code": pending.user_code}))).await),
+    ] {
+        assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()), "{case}");
+        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds >= 1), "{case}");
+    }
+    let answer = pending.poll_at(&server).await;
+    assert_eq!(answer.json()["error"], "temporarily_unavailable");
+
+    redis.bring_back().await;
+    let answer = eventually(async || Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "new"})).await, 200).await;
+    assert_eq!(browser.approve(answer.json()["user_code"].as_str().unwrap()).await.0, 200);
+    assert_eq!(pending.poll_error().await, "expired_token", "what it knew is gone");
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200, "what SQL knows is not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_each_process_limits_for_itself() {
+    let Some((server, mut redis)) = with_own_redis(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "3")]).await else { return };
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    redis.take_away();
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(bearer.get("/openapi/v1/workspaces").await.0);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_without_redis_is_kept_and_settles_by_itself() {
+    let Some((server, mut redis)) = with_own_redis(&[]).await else { return };
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
+    let lost = Bearer::sign_in_with(&server, &browser, "lost").await;
+    assert_eq!(lost.get(ACCOUNT).await.0, 200);
+    let path = format!("/openapi/v1/account/sessions/{}", lost.token_id);
+    redis.take_away();
+
+    let answer = Answer::to(keeper.request(Method::DELETE, &path)).await;
+    assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()));
+    assert!(!answer.header("retry-after").is_empty());
+    let again = Answer::to(keeper.request(Method::DELETE, &path)).await;
+    assert_eq!(again.status, 503, "never a 404 for one that was just revoked: {}", again.text);
+    assert_eq!(lost.get(ACCOUNT).await.0, 401, "SQL has ended it already");
+
+    redis.bring_back().await;
+    eventually(async || Answer::to(keeper.request(Method::GET, ACCOUNT)).await, 200).await;
+    let settled = eventually(async || {
+        let answer = Answer::to(keeper.request(Method::DELETE, &path)).await;
+        assert!(matches!(answer.status, 200 | 404 | 503), "{}", answer.text);
+        answer
+    }, 200);
+    // Whoever asks may find it settled in the background already; then it is gone like any other.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), settled).await;
+    assert_eq!(lost.get(ACCOUNT).await.0, 401);
+    assert_eq!(keeper.get(ACCOUNT).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_revoked_in_the_dark_is_dead_for_every_replica_afterwards() {
+    let Some((one, mut redis)) = with_own_redis(&[]).await else { return };
+    let other = one.replica().await;
+    let bearer = Bearer::sign_in(&one, MEMBER, "laptop").await;
+    assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 200);
+    redis.take_away();
+    assert_eq!(bearer.delete("/openapi/v1/account/sessions/self").await.0, 503);
+    assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 401);
+    redis.bring_back().await;
+    for _ in 0..40 {
+        assert_eq!(bearer.at(&one).get(ACCOUNT).await.0, 401);
+        assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 401);
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_stays_while_bearers_can_be_served() {
+    let Some((server, mut redis)) = with_own_redis(&[]).await else { return };
+    let ready = async || Answer::to(reqwest::Client::new().get(server.admin("/readyz"))).await;
+    assert_eq!(ready().await.status, 200);
+    redis.take_away();
+    let answer = ready().await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(answer.text.contains("degraded"), "{}", answer.text);
+}

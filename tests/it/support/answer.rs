@@ -1,0 +1,82 @@
+//! A response read to its end, and JSON without what differs from run to run.
+
+use reqwest::{RequestBuilder, header::HeaderMap};
+use serde_json::Value;
+
+/// What came back.
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// Sends a request and reads its answer.
+    pub async fn to(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    /// The body; null when it is not JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// The contract's code, else OAuth's error, else `ok` for a success.
+    pub fn code(&self) -> String {
+        let body = self.json();
+        let found = ["code", "error"].into_iter().find_map(|member| body[member].as_str().map(str::to_owned));
+        found.unwrap_or_else(|| if self.status < 400 { "ok".to_owned() } else { format!("no code: {}", self.text) })
+    }
+
+    /// Status and code, the way tables of errors state them.
+    pub fn outcome(&self) -> (u16, String) {
+        (self.status, self.code())
+    }
+
+    /// One header; empty when it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Every `Set-Cookie` value.
+    pub fn cookies(&self) -> Vec<&str> {
+        self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    /// The body, ready for a snapshot.
+    pub fn redacted(&self) -> Value {
+        redact(self.json())
+    }
+}
+
+/// Replaces ids, times, tokens and codes with what they are.
+pub fn redact(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(redact_text(&text).map_or(text, str::to_owned)),
+        Value::Array(items) => Value::Array(items.into_iter().map(redact).collect()),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, redact(value))).collect())
+        }
+        other => other,
+    }
+}
+
+fn redact_text(text: &str) -> Option<&'static str> {
+    let time = || text.len() == 20 && text.ends_with('Z') && chrono::DateTime::parse_from_rfc3339(text).is_ok();
+    if text.len() == 36 && uuid::Uuid::try_parse(text).is_ok() {
+        Some("[uuid]")
+    } else if time() {
+        Some("[time]")
+    } else if text.starts_with("dfoa_") || text.starts_with("dfoe_") {
+        Some(if text.len() == 48 { "[token]" } else { "[prefix]" })
+    } else if text.starts_with("dc_") && text.len() == 35 {
+        Some("[device_code]")
+    } else {
+        None
+    }
+}

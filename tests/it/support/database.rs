@@ -1,0 +1,170 @@
+//! The databases from outside: rows that only an operator or an identity provider would write, and everything there is.
+
+use dify_openapi::domain::{
+    secret::BearerToken,
+    subject::SubjectType,
+};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+
+use super::{Stores, TestServer};
+use dify_openapi::ports::clock::Clock as _;
+
+/// The identity provider of external identities in tests.
+pub const ISSUER: &str = "https://idp.example";
+
+/// A token row, as tests insert it.
+pub struct TokenRow<'a> {
+    /// For whom it speaks.
+    pub subject_type: SubjectType,
+    /// The account, for accounts.
+    pub account_id: Option<&'a str>,
+    /// Its email address.
+    pub email: &'a str,
+    /// The device's label; one live row each.
+    pub label: &'a str,
+    /// Seconds until it ends; negative for one that has.
+    pub expires_in: i64,
+    /// Revoked a minute ago.
+    pub revoked: bool,
+}
+
+/// A connection of the test's own.
+pub async fn connect(server: &TestServer) -> DatabaseConnection {
+    Database::connect(server.variable("DATABASE_URL")).await.unwrap()
+}
+
+/// Runs one statement.
+pub async fn execute(server: &TestServer, statement: &str) -> u64 {
+    let connection = connect(server).await;
+    let changed = connection.execute_unprepared(statement).await.unwrap().rows_affected();
+    connection.close().await.unwrap();
+    changed
+}
+
+/// The one text of the one row of a query.
+pub async fn text(server: &TestServer, query: &str) -> Option<String> {
+    let connection = connect(server).await;
+    let statement = Statement::from_string(connection.get_database_backend(), query.to_owned());
+    let row = connection.query_one_raw(statement).await.unwrap();
+    let found = row.and_then(|row| row.try_get_by_index::<Option<String>>(0).unwrap());
+    connection.close().await.unwrap();
+    found
+}
+
+/// How many rows of a table meet a condition.
+pub async fn count(server: &TestServer, table_and_condition: &str) -> i64 {
+    let query = format!("SELECT CAST(count(*) AS text) FROM {table_and_condition}");
+    text(server, &query).await.unwrap().parse().unwrap()
+}
+
+/// The account behind an address.
+pub async fn account_id(server: &TestServer, email: &str) -> String {
+    let query = format!("SELECT CAST(id AS text) FROM accounts WHERE email = '{email}'");
+    text(server, &query).await.unwrap()
+}
+
+/// Inserts a token row; the token and the row's id.
+pub async fn insert_token(server: &TestServer, row: &TokenRow<'_>) -> (String, String) {
+    let token = BearerToken::mint(row.subject_type, &rand::random());
+    let id = uuid::Uuid::now_v7().to_string();
+    let now = server.clock.now();
+    let time = |seconds: i64| (now + chrono::TimeDelta::seconds(seconds)).format("'%Y-%m-%dT%H:%M:%S+00:00'").to_string();
+    let account = row.account_id.map_or("NULL".to_owned(), |id| format!("'{id}'"));
+    let issuer = match row.subject_type {
+        SubjectType::Account => "dify:account",
+        SubjectType::ExternalSso => ISSUER,
+    };
+    let statement = format!(
+        "INSERT INTO oauth_access_tokens (id, subject_email, subject_issuer, account_id, client_id, device_label, prefix, \
+         token_hash, created_at, expires_at, revoked_at) VALUES ('{id}', '{}', '{issuer}', {account}, 'difyctl', '{}', '{}', \
+         {}, {}, {}, {})",
+        row.email,
+        row.label,
+        row.subject_type.token_prefix(),
+        if row.revoked { "NULL".to_owned() } else { format!("'{}'", token.hash().expose()) },
+        time(-120),
+        time(row.expires_in),
+        if row.revoked { time(-60) } else { "NULL".to_owned() },
+    );
+    assert_eq!(execute(server, &statement).await, 1);
+    (token.expose().to_owned(), id)
+}
+
+/// A live token of an external identity.
+pub async fn external_token(server: &TestServer, email: &str, label: &str) -> (String, String) {
+    let row = TokenRow {
+        subject_type: SubjectType::ExternalSso,
+        account_id: None,
+        email,
+        label,
+        expires_in: 3_600,
+        revoked: false,
+    };
+    insert_token(server, &row).await
+}
+
+/// Every row of every table, as text.
+pub async fn dump(server: &TestServer) -> String {
+    let connection = connect(server).await;
+    let backend = connection.get_database_backend();
+    let tables = match backend {
+        DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+        _ => "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
+    };
+    let mut dump = String::new();
+    for table in column(&connection, backend, tables).await {
+        let row = match backend {
+            DbBackend::Sqlite => {
+                let columns = column(&connection, backend, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
+                let columns: Vec<_> =
+                    columns.iter().map(|name| format!("'{name}=' || coalesce(CAST(\"{name}\" AS text), '')")).collect();
+                format!("SELECT {} FROM \"{table}\"", columns.join(" || '; ' || "))
+            }
+            _ => format!("SELECT row_to_json(t)::text FROM \"{table}\" t"),
+        };
+        for text in column(&connection, backend, &row).await {
+            dump.push_str(&format!("{table}: {text}\n"));
+        }
+    }
+    connection.close().await.unwrap();
+    dump
+}
+
+async fn column(connection: &DatabaseConnection, backend: DbBackend, query: &str) -> Vec<String> {
+    let rows = connection.query_all_raw(Statement::from_string(backend, query.to_owned())).await.unwrap();
+    rows.iter().filter_map(|row| row.try_get_by_index::<Option<String>>(0).unwrap()).collect()
+}
+
+/// Every key of the test's own in Redis with its value, as text; nothing without Redis.
+pub async fn dump_redis(server: &TestServer) -> String {
+    let Stores::Servers { redis, prefix, .. } = &server.stores else { return String::new() };
+    let client = redis::Client::open(redis.as_str()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg(format!("*{prefix}*")).query_async(&mut connection).await.unwrap();
+    let mut dump = String::new();
+    for key in keys {
+        let kind: String = redis::cmd("TYPE").arg(&key).query_async(&mut connection).await.unwrap();
+        let value: redis::RedisResult<redis::Value> = match kind.as_str() {
+            "hash" => redis::cmd("HGETALL").arg(&key).query_async(&mut connection).await,
+            "string" => redis::cmd("GET").arg(&key).query_async(&mut connection).await,
+            "none" => continue,
+            other => panic!("{key} is a {other}"),
+        };
+        dump.push_str(&format!("{key} = {}\n", readable(&value.unwrap())));
+    }
+    dump
+}
+
+/// A value as text, binary parts as they are where they are text and escaped otherwise.
+fn readable(value: &redis::Value) -> String {
+    match value {
+        redis::Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        redis::Value::SimpleString(text) => text.clone(),
+        redis::Value::Array(items) => items.iter().map(readable).collect::<Vec<_>>().join(" | "),
+        redis::Value::Map(pairs) => {
+            pairs.iter().map(|(key, value)| format!("{}={}", readable(key), readable(value))).collect::<Vec<_>>().join(" | ")
+        }
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,61 @@
+//! A Redis of one test's own, to be taken away and brought back.
+
+use std::process::{Child, Command, Stdio};
+
+/// A `redis-server` process on a free port, without persistence: it comes back empty.
+pub struct RedisProcess {
+    port: u16,
+    child: Option<Child>,
+    directory: tempfile::TempDir,
+}
+
+impl RedisProcess {
+    /// Starts one; `None`, said aloud, where the tests have no servers.
+    pub async fn start() -> Option<Self> {
+        if std::env::var_os("TEST_REDIS_URL").is_none() {
+            eprintln!("no TEST_REDIS_URL: run by tests/run without --quick");
+            return None;
+        }
+        let port = super::server::free_port();
+        let mut redis = Self { port, child: None, directory: tempfile::tempdir().unwrap() };
+        redis.bring_back().await;
+        Some(redis)
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// Kills it.
+    pub fn take_away(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again, empty, on the same port, and waits until it answers.
+    pub async fn bring_back(&mut self) {
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+            .arg(self.directory.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        for _ in 0..200 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("redis-server did not start");
+    }
+}
+
+impl Drop for RedisProcess {
+    fn drop(&mut self) {
+        self.take_away();
+    }
+}
