@@ -204,6 +204,8 @@ impl App {
                 });
                 let introspection = internal && self.pipeline.has_service_key();
                 let api = api.merge(well_known::router(&self.issuer, introspection));
+                // Before CORS goes around it: a preflight reaches the layer as a method that no route takes.
+                let api = api.method_not_allowed_fallback(fallback::method_not_allowed);
                 cors::allow(api, &self.cors_origins)
                     .merge(json_door::router(&self.rpc, &self.pipeline, cookie_route))
                     .merge(self.pages.clone())
