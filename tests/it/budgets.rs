@@ -7,7 +7,8 @@ use reqwest::Method;
 use self::wire::Counted;
 use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, server::OWNER};
 
-const NO_LIMITS: &str = "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
+const NO_LIMITS: &str =
+    "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
 
 /// A server whose way to PostgreSQL and Redis is counted.
 async fn counted(limits: &str) -> Option<(TestServer, Counted, Counted)> {
@@ -15,12 +16,18 @@ async fn counted(limits: &str) -> Option<(TestServer, Counted, Counted)> {
     let (sql, postgres) = Counted::postgres(&postgres).await;
     let (state, redis) = Counted::redis(&redis).await;
     let stores = Stores::Servers { postgres, redis, prefix };
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", limits), ("SQLALCHEMY_POOL_SIZE", "1")]).await;
+    let server =
+        TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", limits), ("SQLALCHEMY_POOL_SIZE", "1")]).await;
     Some((server, sql, state))
 }
 
 /// SQL statements and Redis round trips of one request, after as many warm ones as it takes to settle.
-async fn cost(sql: &Counted, state: &Counted, request: impl Fn() -> reqwest::RequestBuilder, status: u16) -> (usize, usize) {
+async fn cost(
+    sql: &Counted,
+    state: &Counted,
+    request: impl Fn() -> reqwest::RequestBuilder,
+    status: u16,
+) -> (usize, usize) {
     for _ in 0..3 {
         assert_eq!(Answer::to(request()).await.status, status);
     }
@@ -54,7 +61,8 @@ async fn warm_requests_stay_within_their_budgets() {
         let found = cost(&sql, &state, get(path), status).await;
         table.push((path, found, found.0 <= statements && found.1 <= trips));
     }
-    let code = || client.post(server.at("/openapi/v1/oauth/device/code")).json(&serde_json::json!({"client_id": "difyctl"}));
+    let code =
+        || client.post(server.at("/openapi/v1/oauth/device/code")).json(&serde_json::json!({"client_id": "difyctl"}));
     let found = cost(&sql, &state, code, 200).await;
     table.push(("device/code", found, found.0 == 0));
     let device = Device::start(&server, "phone").await;

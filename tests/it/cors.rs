@@ -17,13 +17,16 @@ async fn preflight(server: &TestServer, path: &str, origin: &str, method: &str) 
 async fn a_listed_origin_may_read_bearer_and_public_routes() {
     let server = TestServer::start_with(Stores::Sqlite, &[FRIENDS]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    for (path, expected) in [("/openapi/v1/account", 200), ("/openapi/v1/_health", 200), ("/openapi/v1/account/sessions?page=0", 422)] {
+    for (path, expected) in
+        [("/openapi/v1/account", 200), ("/openapi/v1/_health", 200), ("/openapi/v1/account/sessions?page=0", 422)]
+    {
         let answer = Answer::to(bearer.request(Method::GET, path).header("origin", FRIEND)).await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (expected, FRIEND), "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         assert!(answer.header("vary").to_lowercase().contains("origin"), "{path}: {}", answer.header("vary"));
     }
-    let unknown = Answer::to(bearer.request(Method::GET, "/openapi/v1/account").header("origin", "https://evil.example")).await;
+    let unknown =
+        Answer::to(bearer.request(Method::GET, "/openapi/v1/account").header("origin", "https://evil.example")).await;
     assert_eq!((unknown.status, unknown.header("access-control-allow-origin")), (200, ""));
     assert!(unknown.header("vary").to_lowercase().contains("origin"));
 }
@@ -31,7 +34,11 @@ async fn a_listed_origin_may_read_bearer_and_public_routes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preflight_says_what_is_allowed_and_for_how_long() {
     let server = TestServer::start_with(Stores::Sqlite, &[FRIENDS]).await;
-    for (path, method) in [("/openapi/v1/account", "GET"), ("/openapi/v1/account/sessions/self", "DELETE"), ("/openapi/v1/oauth/device/token", "POST")] {
+    for (path, method) in [
+        ("/openapi/v1/account", "GET"),
+        ("/openapi/v1/account/sessions/self", "DELETE"),
+        ("/openapi/v1/oauth/device/token", "POST"),
+    ] {
         let answer = preflight(&server, path, FRIEND, method).await;
         assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
         assert_eq!(answer.header("access-control-allow-origin"), FRIEND, "{path}");
@@ -45,7 +52,11 @@ async fn a_preflight_says_what_is_allowed_and_for_how_long() {
         for name in ["GET", "POST", "PATCH", "DELETE", "OPTIONS"] {
             assert!(methods.contains(name), "{methods}");
         }
-        assert_eq!(preflight(&server, path, "https://evil.example", method).await.header("access-control-allow-origin"), "", "{path}");
+        assert_eq!(
+            preflight(&server, path, "https://evil.example", method).await.header("access-control-allow-origin"),
+            "",
+            "{path}"
+        );
     }
 }
 
@@ -82,14 +93,16 @@ async fn without_a_list_nobody_is_allowed() {
     let server = TestServer::start(Stores::Sqlite).await;
     let answer = preflight(&server, "/openapi/v1/account", FRIEND, "GET").await;
     assert_eq!(answer.header("access-control-allow-origin"), "");
-    let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
+    let answer =
+        Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_star_allows_every_origin_but_no_credentials() {
     let server = TestServer::start_with(Stores::Sqlite, &[("OPENAPI_CORS_ALLOW_ORIGINS", "*")]).await;
-    let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
+    let answer =
+        Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
     assert_eq!(answer.header("access-control-allow-origin"), "*");
     assert_eq!(answer.header("access-control-allow-credentials"), "");
 }

@@ -30,7 +30,11 @@ on_both_stores! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_enterprise_edition_says_so() {
-    let variables = [("ENTERPRISE_ENABLED", "true"), ("ENTERPRISE_API_URL", "http://127.0.0.1:1"), ("ENTERPRISE_API_SECRET_KEY", "enterprise-secret-of-the-tests")];
+    let variables = [
+        ("ENTERPRISE_ENABLED", "true"),
+        ("ENTERPRISE_API_URL", "http://127.0.0.1:1"),
+        ("ENTERPRISE_API_SECRET_KEY", "enterprise-secret-of-the-tests"),
+    ];
     let server = TestServer::start_with(Stores::Sqlite, &variables).await;
     assert_eq!(Browser::anonymous(&server).get("/openapi/v1/_version").await.1["edition"], "ENTERPRISE");
 }

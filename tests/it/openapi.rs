@@ -37,7 +37,8 @@ async fn every_method_with_a_json_form_is_described_and_nothing_else_is() {
             described.insert((verb.to_uppercase(), path.clone()));
         }
     }
-    let routes = POLICIES.iter().filter_map(|policy| policy.http).map(|http| (http.verb.to_owned(), http.path.to_owned()));
+    let routes =
+        POLICIES.iter().filter_map(|policy| policy.http).map(|http| (http.verb.to_owned(), http.path.to_owned()));
     assert_eq!(described, routes.collect());
 }
 
@@ -52,7 +53,8 @@ async fn operations_name_their_credential_their_errors_and_each_path_parameter()
         let name = policy.method;
         assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name}");
         assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
-        let schemes: Vec<_> = operation["security"].as_array().unwrap().iter().flat_map(|one| one.as_object().unwrap().keys()).collect();
+        let schemes: Vec<_> =
+            operation["security"].as_array().unwrap().iter().flat_map(|one| one.as_object().unwrap().keys()).collect();
         let expected: &[&str] = match policy.credential {
             Credential::Public => &[],
             Credential::Bearer => &["Bearer"],
@@ -71,7 +73,11 @@ async fn operations_name_their_credential_their_errors_and_each_path_parameter()
         for parameter in http.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
             let declared = operation["parameters"].as_array().unwrap().iter();
             let found: Vec<_> = declared.filter(|one| one["name"] == parameter).collect();
-            assert_eq!((found.len(), &found[0]["in"], &found[0]["required"]), (1, &"path".into(), &true.into()), "{name}");
+            assert_eq!(
+                (found.len(), &found[0]["in"], &found[0]["required"]),
+                (1, &"path".into(), &true.into()),
+                "{name}"
+            );
         }
         let content = &operation["requestBody"]["content"];
         assert_eq!(content["application/x-www-form-urlencoded"].is_object(), policy.form, "{name}");

@@ -13,7 +13,8 @@ use crate::support::{
 };
 
 /// Limits are not what this is about.
-const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
+const NO_LIMITS: &str =
+    "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
 /// How often each race is run; each is a few hundred requests or more.
 const ROUNDS: usize = 20;
 /// How many act at once.

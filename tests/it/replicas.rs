@@ -54,7 +54,10 @@ async fn a_sign_in_may_touch_another_replica_at_every_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_revoked_on_one_replica_is_refused_on_every_one_at_once() {
-    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0,account=0")]).await else { return };
+    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0,account=0")]).await
+    else {
+        return;
+    };
     let browser = Browser::signed_in(&one, OWNER).await;
     for round in 0..20 {
         let bearer = Bearer::sign_in_with(&one, &browser, "laptop").await;
@@ -82,7 +85,11 @@ async fn a_rotation_on_one_replica_ends_the_old_token_on_every_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_are_shared() {
-    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "4"), ("OPENAPI_RATE_LIMITS", "device_code=3/1h")]).await else { return };
+    let Some((one, other)) =
+        two(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "4"), ("OPENAPI_RATE_LIMITS", "device_code=3/1h")]).await
+    else {
+        return;
+    };
     let bearer = Bearer::sign_in(&one, OWNER, "laptop").await;
     for server in [&one, &other, &one, &other] {
         assert_eq!(bearer.at(server).get("/openapi/v1/workspaces").await.0, 200);
@@ -107,7 +114,9 @@ async fn a_browser_session_ended_on_one_replica_is_over_on_every_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn polls_on_two_replicas_still_give_the_token_once() {
-    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0")]).await else { return };
+    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0")]).await else {
+        return;
+    };
     let browser = Browser::signed_in(&one, OWNER).await;
     for round in 0..20 {
         let device = Device::start(&one, "laptop").await;
@@ -139,7 +148,15 @@ async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
         ("code", Device::ask(&server, &json!({"client_id": "difyctl"})).await),
         ("token", pending.poll_at(&server).await),
         ("lookup", Answer::to(browser.bare(Method::GET, "/openapi/v1/oauth/device/lookup?user_code=3333-3333")).await),
-        ("approve", Answer::to(browser.request(Method::POST, "/openapi/v1/oauth/device/approve").json(&json!({"user_code": pending.user_code}))).await),
+        (
+            "approve",
+            Answer::to(
+                browser
+                    .request(Method::POST, "/openapi/v1/oauth/device/approve")
+                    .json(&json!({"user_code": pending.user_code})),
+            )
+            .await,
+        ),
     ] {
         assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()), "{case}");
         assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds >= 1), "{case}");
@@ -148,7 +165,9 @@ async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
 
     redis.bring_back().await;
-    let answer = eventually(async || Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "new"})).await, 200).await;
+    let answer =
+        eventually(async || Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "new"})).await, 200)
+            .await;
     assert_eq!(browser.approve(answer.json()["user_code"].as_str().unwrap()).await.0, 200);
     assert_eq!(pending.poll_error().await, "expired_token", "what it knew is gone");
     assert_eq!(bearer.get(ACCOUNT).await.0, 200, "what SQL knows is not");
@@ -185,11 +204,14 @@ async fn a_revocation_without_redis_is_kept_and_settles_by_itself() {
 
     redis.bring_back().await;
     eventually(async || Answer::to(keeper.request(Method::GET, ACCOUNT)).await, 200).await;
-    let settled = eventually(async || {
-        let answer = Answer::to(keeper.request(Method::DELETE, &path)).await;
-        assert!(matches!(answer.status, 200 | 404 | 503), "{}", answer.text);
-        answer
-    }, 200);
+    let settled = eventually(
+        async || {
+            let answer = Answer::to(keeper.request(Method::DELETE, &path)).await;
+            assert!(matches!(answer.status, 200 | 404 | 503), "{}", answer.text);
+            answer
+        },
+        200,
+    );
     // Whoever asks may find it settled in the background already; then it is gone like any other.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), settled).await;
     assert_eq!(lost.get(ACCOUNT).await.0, 401);

@@ -68,7 +68,9 @@ async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, has
     let redis = database::dump_redis(server).await;
     let rows = database::dump(server).await;
     let lines = logs.written();
-    for (place, text) in [("events and spans", &said), ("log lines", &lines), ("metrics", &metrics), ("Redis", &redis), ("SQL", &rows)] {
+    for (place, text) in
+        [("events and spans", &said), ("log lines", &lines), ("metrics", &metrics), ("Redis", &redis), ("SQL", &rows)]
+    {
         issued.assert_absent(&format!("{place} after {step}"), text);
     }
     for hash in hashes {
@@ -77,7 +79,10 @@ async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, has
         }
         // The hash may name a cache entry and stand in its own column, nowhere else.
         for line in rows.lines().filter(|line| line.contains(hash.as_str())) {
-            assert!(line.starts_with("oauth_access_tokens:") && line.matches(hash.as_str()).count() == 1, "{step}: {line}");
+            assert!(
+                line.starts_with("oauth_access_tokens:") && line.matches(hash.as_str()).count() == 1,
+                "{step}: {line}"
+            );
         }
         for line in redis.lines() {
             let (_, value) = line.split_once(" = ").unwrap_or(("", line));

@@ -112,9 +112,12 @@ async fn a_header_from_nobody_we_trust_moves_no_one() {
 async fn the_address_an_approver_sees_is_the_devices_not_the_proxys() {
     let server = TestServer::start_with(crate::support::Stores::Sqlite, &PROXY).await;
     let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
-    let request = request.header("x-forwarded-for", "203.0.113.9, 198.51.100.7").json(&serde_json::json!({"client_id": "difyctl"}));
+    let request = request
+        .header("x-forwarded-for", "203.0.113.9, 198.51.100.7")
+        .json(&serde_json::json!({"client_id": "difyctl"}));
     let user_code = Answer::to(request).await.json()["user_code"].as_str().unwrap().to_owned();
     let browser = Browser::signed_in(&server, OWNER).await;
-    let found = Answer::to(browser.bare(Method::GET, &format!("/openapi/v1/oauth/device/lookup?user_code={user_code}"))).await;
+    let found =
+        Answer::to(browser.bare(Method::GET, &format!("/openapi/v1/oauth/device/lookup?user_code={user_code}"))).await;
     assert_eq!(found.json()["created_ip"], "198.51.100.7", "the right-most hop that is not ours");
 }

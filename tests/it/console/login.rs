@@ -129,9 +129,12 @@ async fn behind_https_cookies_are_secure_and_bound_to_their_host() {
     let server = TestServer::start_with(crate::support::Stores::Sqlite, &variables).await;
     let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert_eq!(attributes(&answer), [
-        "__Host-access_token; Path=/; SameSite=Lax; Max-Age=3600; HttpOnly; Secure",
-        "__Host-csrf_token; Path=/; SameSite=Lax; Max-Age=3600; Secure",
-        "__Host-refresh_token; Path=/; SameSite=Lax; Max-Age=2592000; HttpOnly; Secure",
-    ]);
+    assert_eq!(
+        attributes(&answer),
+        [
+            "__Host-access_token; Path=/; SameSite=Lax; Max-Age=3600; HttpOnly; Secure",
+            "__Host-csrf_token; Path=/; SameSite=Lax; Max-Age=3600; Secure",
+            "__Host-refresh_token; Path=/; SameSite=Lax; Max-Age=2592000; HttpOnly; Secure",
+        ]
+    );
 }

@@ -17,7 +17,9 @@ fn without_times(mut body: Value) -> Value {
     }
     match body {
         Value::Array(items) => Value::Array(items.into_iter().map(without_times).collect()),
-        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, without_times(value))).collect()),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, without_times(value))).collect())
+        }
         other => redact(other),
     }
 }

@@ -1,7 +1,9 @@
 //! Rich errors: what `google.rpc` details carry.
 
 use dify_openapi::rpc::{
-    proto::{CreateDeviceCodeRequest, GetAccountRequest, ListSessionsRequest, LookupUserCodeRequest, PollDeviceTokenRequest},
+    proto::{
+        CreateDeviceCodeRequest, GetAccountRequest, ListSessionsRequest, LookupUserCodeRequest, PollDeviceTokenRequest,
+    },
     status::DOMAIN,
 };
 use tonic::Code;

@@ -17,11 +17,16 @@ use crate::support::{
 
 /// The services that reflection lists; `None` where there is none.
 async fn reflected(channel: tonic::transport::Channel) -> Option<Vec<String>> {
-    let request = ServerReflectionRequest { host: String::new(), message_request: Some(MessageRequest::ListServices(String::new())) };
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
     let mut client = ServerReflectionClient::new(channel);
     let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.ok()?.into_inner();
     match answers.next().await?.unwrap().message_response? {
-        MessageResponse::ListServicesResponse(list) => Some(list.service.into_iter().map(|service| service.name).collect()),
+        MessageResponse::ListServicesResponse(list) => {
+            Some(list.service.into_iter().map(|service| service.name).collect())
+        }
         _ => None,
     }
 }
@@ -86,7 +91,8 @@ async fn what_is_not_there_is_unimplemented() {
 async fn tokens_are_never_resolved_on_the_public_port() {
     let server = TestServer::start(Stores::Sqlite).await;
     let mut clients = Clients::on(channel(&server).await);
-    let resolve = with_metadata(ResolveTokenRequest { token: "x".to_owned() }, "enterprise-api-secret-key", SERVICE_KEY);
+    let resolve =
+        with_metadata(ResolveTokenRequest { token: "x".to_owned() }, "enterprise-api-secret-key", SERVICE_KEY);
     assert_eq!(clients.token.resolve_token(resolve).await.unwrap_err().code(), Code::Unimplemented);
     let introspect = IntrospectTokenRequest { token: "x".to_owned(), token_type_hint: None };
     let introspect = with_metadata(introspect, "enterprise-api-secret-key", SERVICE_KEY);

@@ -1,9 +1,6 @@
 //! The databases from outside: rows that only an operator or an identity provider would write, and everything there is.
 
-use dify_openapi::domain::{
-    secret::BearerToken,
-    subject::SubjectType,
-};
+use dify_openapi::domain::{secret::BearerToken, subject::SubjectType};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 
 use super::{Stores, TestServer};
@@ -68,7 +65,8 @@ pub async fn insert_token(server: &TestServer, row: &TokenRow<'_>) -> (String, S
     let token = BearerToken::mint(row.subject_type, &rand::random());
     let id = uuid::Uuid::now_v7().to_string();
     let now = server.clock.now();
-    let time = |seconds: i64| (now + chrono::TimeDelta::seconds(seconds)).format("'%Y-%m-%dT%H:%M:%S+00:00'").to_string();
+    let time =
+        |seconds: i64| (now + chrono::TimeDelta::seconds(seconds)).format("'%Y-%m-%dT%H:%M:%S+00:00'").to_string();
     let account = row.account_id.map_or("NULL".to_owned(), |id| format!("'{id}'"));
     let issuer = match row.subject_type {
         SubjectType::Account => "dify:account",
@@ -115,7 +113,8 @@ pub async fn dump(server: &TestServer) -> String {
     for table in column(&connection, backend, tables).await {
         let row = match backend {
             DbBackend::Sqlite => {
-                let columns = column(&connection, backend, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
+                let columns =
+                    column(&connection, backend, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
                 let columns: Vec<_> =
                     columns.iter().map(|name| format!("'{name}=' || coalesce(CAST(\"{name}\" AS text), '')")).collect();
                 format!("SELECT {} FROM \"{table}\"", columns.join(" || '; ' || "))
@@ -140,8 +139,7 @@ pub async fn dump_redis(server: &TestServer) -> String {
     let Stores::Servers { redis, prefix, .. } = &server.stores else { return String::new() };
     let client = redis::Client::open(redis.as_str()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let keys: Vec<String> =
-        redis::cmd("KEYS").arg(format!("*{prefix}*")).query_async(&mut connection).await.unwrap();
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("*{prefix}*")).query_async(&mut connection).await.unwrap();
     let mut dump = String::new();
     for key in keys {
         let kind: String = redis::cmd("TYPE").arg(&key).query_async(&mut connection).await.unwrap();
@@ -162,9 +160,11 @@ fn readable(value: &redis::Value) -> String {
         redis::Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         redis::Value::SimpleString(text) => text.clone(),
         redis::Value::Array(items) => items.iter().map(readable).collect::<Vec<_>>().join(" | "),
-        redis::Value::Map(pairs) => {
-            pairs.iter().map(|(key, value)| format!("{}={}", readable(key), readable(value))).collect::<Vec<_>>().join(" | ")
-        }
+        redis::Value::Map(pairs) => pairs
+            .iter()
+            .map(|(key, value)| format!("{}={}", readable(key), readable(value)))
+            .collect::<Vec<_>>()
+            .join(" | "),
         other => format!("{other:?}"),
     }
 }

@@ -38,7 +38,17 @@ impl RedisProcess {
     /// Starts it again, empty, on the same port, and waits until it answers.
     pub async fn bring_back(&mut self) {
         let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+            ])
             .arg(self.directory.path())
             .stdout(Stdio::null())
             .spawn()
