@@ -188,4 +188,14 @@ on_both_stores! {
         assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&device.user_code).await.0, 200);
         assert_eq!(database::text(&server, used).await, None, "a rotated session has not been used yet");
     }
+
+    async fn stopping_writes_the_last_uses_and_closes_the_port(server: TestServer) {
+        let stopping = server.replica().await;
+        let bearer = Bearer::sign_in(&stopping, OWNER, "laptop").await;
+        assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+        let url = stopping.at("/openapi/v1/_health");
+        stopping.stop().await;
+        assert!(reqwest::get(url).await.is_err());
+        assert!(database::text(&server, "SELECT CAST(last_used_at AS text) FROM oauth_access_tokens").await.is_some());
+    }
 }

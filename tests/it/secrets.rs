@@ -121,7 +121,9 @@ on_both_stores! {
         issued.add("guessed code", "3333-4444");
         assert_eq!(browser.approve("3333-4444").await.0, 404);
         let page = Answer::to(browser.request(Method::GET, &format!("/device?user_code={}", device.user_code))).await;
-        assert_eq!(page.status, 200);
+        assert_eq!(page.status, 303, "the code leaves the address bar");
+        assert!(!page.header("location").contains(&device.user_code));
+        assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
         look(&server, &logs, "asking for codes", &issued, &hashes).await;
 
         // Approved and not yet collected: the token lies sealed.
@@ -173,6 +175,11 @@ on_both_stores! {
         server.advance(15 * 86_400);
         assert_eq!(expiring.get("/openapi/v1/account").await.1["code"], "bearer_expired");
         look(&server, &logs, "expiring", &issued, &hashes).await;
+
+        // The capture is no blank: requests have spans, the trail its events, the log its lines.
+        assert!(!logs.about(&["span request", "/openapi/v1/account"]).is_empty());
+        assert!(!logs.about(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
+        assert!(logs.written().contains("oauth.device_flow_approved"));
 
         // A failure of ours, with its cause in the log.
         database::execute(&server, "ALTER TABLE accounts RENAME TO hidden").await;

@@ -12,7 +12,7 @@ pub mod server;
 
 pub use answer::{Answer, redact};
 pub use browser::Browser;
-pub use cli_device::Bearer;
+pub use cli_device::{Bearer, Device};
 pub use server::{Stores, TestServer};
 
 /// Runs a test body on SQLite with in-process state and, where the servers are there, on PostgreSQL with Redis.

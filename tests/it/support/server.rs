@@ -70,6 +70,8 @@ pub struct TestServer {
     /// Its variables, for a second replica.
     env: BTreeMap<String, String>,
     running: Option<Running>,
+    // Metrics are collected for as long as it lives.
+    _telemetry: Telemetry,
     _directory: Arc<tempfile::TempDir>,
 }
 
@@ -136,12 +138,13 @@ impl TestServer {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::clone(&telemetry.metrics),
-            traces: telemetry.traces(),
+            // Spans are made, so that what stands in them can be looked at.
+            traces: true,
             redis_clock_offset: Arc::clone(&clock.0),
         };
         let running = app::start(config, surroundings).await.unwrap();
         let url = format!("http://{}", running.bound.public);
-        Self { url, clock, stores, env, running: Some(running), _directory: directory }
+        Self { url, clock, stores, env, running: Some(running), _telemetry: telemetry, _directory: directory }
     }
 
     /// What runs inside.
