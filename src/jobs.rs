@@ -86,6 +86,8 @@ impl Jobs {
         while self.base.sql.delete_ended_sessions(before, RETENTION_BATCH).await? == RETENTION_BATCH {
             tokio::task::yield_now().await;
         }
+        // A browser session that has ended opens nothing; what it spent goes with it.
+        self.base.sql.delete_ended_browser_sessions(self.base.clock.now()).await?;
         Ok(())
     }
 }

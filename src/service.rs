@@ -10,12 +10,16 @@ pub mod seen;
 pub mod session;
 pub mod wrong_code;
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use crate::{
-    domain::limit::{Charge, LimitName, Limits},
+    domain::{
+        Error, Result,
+        limit::{Charge, LimitName, Limits},
+    },
     ports::{clock::Clock, entropy::Entropy, state::State},
     store::sql::Sql,
+    telemetry::request_id,
 };
 
 /// What every use case stands on.
@@ -40,4 +44,10 @@ impl Foundation {
     pub fn bucket(&self, name: LimitName, key: impl Into<String>) -> Charge {
         Charge { name, key: key.into(), quota: self.limits.quota(name) }
     }
+}
+
+/// Runs a step that must not stop halfway, such as a revocation between its commit and its invalidation: it goes on when
+/// whoever asked for it has hung up.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(request_id::scope(request_id::current(), work)).await.map_err(Error::internal)?
 }

@@ -27,8 +27,9 @@ use crate::{
     },
 };
 
-/// How long open requests and streams may still take once the process is asked to stop; Kubernetes waits 30 s.
-const GRACE: Duration = Duration::from_secs(25);
+/// How long open requests and streams may still take once the process is asked to stop. Kubernetes waits 30 s, in which
+/// the last writes to SQL and the last export have to fit as well.
+const GRACE: Duration = Duration::from_secs(18);
 
 /// Where the listeners are bound.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +142,10 @@ impl Running {
         if tokio::time::timeout(GRACE, self.tracker.wait()).await.is_err() {
             self.hard.cancel();
             let _ = tokio::time::timeout(Duration::from_secs(2), self.tracker.wait()).await;
+        }
+        let unmarked = self.app.jobs().invalidations.retry().await;
+        if unmarked > 0 {
+            tracing::warn!(unmarked, "some revoked sessions may stay in the shared cache for up to 60 s");
         }
         if let Err(error) = self.app.jobs().flush_last_used().await {
             tracing::warn!(%error, "the last uses of some sessions were not written");

@@ -28,3 +28,41 @@ pub fn allow(router: Router, origins: &AllowOrigins) -> Router {
             .max_age(Duration::from_mins(10)),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, routing::get};
+    use http::{Request, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::http::fallback;
+
+    async fn ask(method: Method, origin: &str) -> (StatusCode, Option<String>) {
+        let inner =
+            Router::new().route("/", get(async || "")).method_not_allowed_fallback(fallback::method_not_allowed);
+        let origins = AllowOrigins::Listed(vec!["https://app.example".to_owned()]);
+        // As the app does it: the same fallback once more around everything.
+        let router = allow(inner, &origins).method_not_allowed_fallback(fallback::method_not_allowed);
+        let request = Request::builder()
+            .method(method)
+            .uri("/")
+            .header("origin", origin)
+            .header("access-control-request-method", "GET")
+            .body(Body::empty())
+            .unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let allowed =
+            response.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap().to_owned());
+        (response.status(), allowed)
+    }
+
+    #[tokio::test]
+    async fn a_preflight_of_a_listed_origin_is_answered() {
+        let listed = Some("https://app.example".to_owned());
+        assert_eq!(ask(Method::OPTIONS, "https://app.example").await, (StatusCode::OK, listed.clone()));
+        assert_eq!(ask(Method::OPTIONS, "https://evil.example").await, (StatusCode::OK, None));
+        assert_eq!(ask(Method::GET, "https://app.example").await, (StatusCode::OK, listed.clone()));
+        assert_eq!(ask(Method::PUT, "https://app.example").await, (StatusCode::METHOD_NOT_ALLOWED, listed));
+    }
+}

@@ -52,8 +52,14 @@ impl proto::console_service_server::ConsoleService for Rpc {
         &self,
         request: Request<proto::RefreshTokenRequest>,
     ) -> Result<Response<proto::RefreshTokenResponse>, Status> {
-        let header = request.metadata().get("cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let refresh_token = cookie::find(header, &self.cookies.name(REFRESH_TOKEN)).ok_or_else(invalid_session)?;
+        // HTTP/2 may send a header for each cookie.
+        let name = self.cookies.name(REFRESH_TOKEN);
+        let headers = request.metadata().get_all("cookie");
+        let refresh_token = headers
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .find_map(|header| cookie::find(header, &name))
+            .ok_or_else(invalid_session)?;
         let issued = self.console.refresh(refresh_token).await?;
         Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, self.cookies.issued(&issued)))
     }

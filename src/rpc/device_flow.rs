@@ -100,7 +100,7 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         request: Request<proto::ApproveDeviceRequest>,
     ) -> Result<Response<proto::ApproveDeviceResponse>, Status> {
         let caller = console_caller(&request)?;
-        self.device_flow.approve(&caller.account, typed(&request.get_ref().user_code)?, address(&request)?).await?;
+        self.device_flow.approve(&caller.account, user_code(&request.get_ref().user_code)?, address(&request)?).await?;
         Ok(Response::new(proto::ApproveDeviceResponse { status: "approved".to_owned() }))
     }
 
@@ -109,17 +109,17 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         request: Request<proto::DenyDeviceRequest>,
     ) -> Result<Response<proto::DenyDeviceResponse>, Status> {
         let caller = console_caller(&request)?;
-        self.device_flow.deny(&caller.account, typed(&request.get_ref().user_code)?, address(&request)?).await?;
+        self.device_flow.deny(&caller.account, user_code(&request.get_ref().user_code)?, address(&request)?).await?;
         Ok(Response::new(proto::DenyDeviceResponse { status: "denied".to_owned() }))
     }
+}
+
+/// A member that must be there, whatever it says.
+fn user_code(in_body: &str) -> Result<&str, Error> {
+    if in_body.is_empty() { Err(Error::missing("user_code")) } else { Ok(in_body) }
 }
 
 /// The client: from the body, else from HTTP Basic.
 fn client_id<T>(request: &Request<T>, in_body: &str) -> String {
     if in_body.is_empty() { basic_client_id(request).unwrap_or_default() } else { in_body.to_owned() }
-}
-
-/// The code to decide on, which a body must have.
-fn typed(user_code: &str) -> Result<&str, Error> {
-    if user_code.is_empty() { Err(Error::missing("user_code")) } else { Ok(user_code) }
 }

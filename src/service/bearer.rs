@@ -1,7 +1,10 @@
 //! What a bearer token stands for: cache, then SQL, then hard expiry (contract sections 3 and 4, steps 5 and 6).
 //! Bearer requests and introspection resolve tokens here and nowhere else.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Foundation, invalidation::Invalidations, seen::Seen};
 use crate::{
@@ -9,7 +12,7 @@ use crate::{
         Code, Error, Result,
         caller::{Caller, ClientAddress},
         id::AccountId,
-        limit::{LimitName, Verdict},
+        limit::{Charge, LimitName, Quota, Verdict},
         secret::{BearerToken, TokenHash, bearer_invalid},
         session::{TokenContext, TokenRow},
         subject::{Subject, SubjectType},
@@ -48,11 +51,11 @@ impl Bearers {
             Ok(Cached::Invalid) => return Err(bearer_invalid()),
             Ok(Cached::Unknown) => {
                 let context = self.load_within_limit(token, &hash, address).await?;
-                (context, self.base.state.charge(&[limit]).await?)
+                (context, self.charge_bearer(&[limit]).await?)
             }
             // The shared store is down: SQL decides, and each process limits for itself.
             Err(_) => {
-                let context = self.load(token, &hash).await?;
+                let context = self.load_within_limit(token, &hash, address).await?;
                 (context, self.base.fallback.charge(&[limit]).await?)
             }
         };
@@ -66,10 +69,7 @@ impl Bearers {
     /// What a token stands for, charging nobody: introspection. An account's status is read here, since no handler will.
     pub async fn resolve(&self, token: &BearerToken) -> Result<TokenContext> {
         let hash = token.hash();
-        let limit = crate::domain::limit::Charge {
-            quota: crate::domain::limit::Quota::new(0, 1),
-            ..self.base.bucket(LimitName::Token, hash.expose())
-        };
+        let limit = Charge { quota: Quota::new(0, 1), ..self.base.bucket(LimitName::Token, hash.expose()) };
         match self.base.state.cached_token(&hash, &limit).await {
             Ok(Cached::Live(context, _)) => {
                 self.check_live(token, &hash, &context).await?;
@@ -98,27 +98,39 @@ impl Bearers {
         address: ClientAddress,
     ) -> Result<TokenContext> {
         let unknown = self.base.bucket(LimitName::UnknownBearer, address.bucket());
-        if let Verdict::Limited(retry_after) = self.base.state.peek(&unknown).await? {
+        let verdict = match self.base.state.peek(&unknown).await {
+            Err(_) => self.base.fallback.peek(&unknown).await?,
+            decided => decided?,
+        };
+        if let Verdict::Limited(retry_after) = verdict {
             return Err(Error::rate_limited(retry_after));
         }
         let loaded = self.load(token, hash).await;
         if loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
-            self.base.state.charge(&[unknown]).await?;
+            self.charge_bearer(&[unknown]).await?;
         }
         loaded
     }
 
+    /// Charges the shared buckets, or this process's own while the shared store is down: bearer requests go on.
+    async fn charge_bearer(&self, charges: &[Charge]) -> Result<Verdict> {
+        match self.base.state.charge(charges).await {
+            Err(_) => self.base.fallback.charge(charges).await,
+            decided => decided,
+        }
+    }
+
     /// Reads SQL and fills the cache.
     async fn load(&self, token: &BearerToken, hash: &TokenHash) -> Result<TokenContext> {
-        let began = self.base.clock.now();
+        // Elapsed time, whatever becomes of the wall clock meanwhile: a step back must not let a late fill through.
+        let began = Instant::now();
         let Some(row) = self.base.sql.find_token(hash).await? else {
             // Failing to remember that a token is unknown costs a statement next time, nothing else.
             let _ = self.base.state.cache_unknown(hash).await;
             return Err(bearer_invalid());
         };
         let context = self.judge(token, hash, row).await?;
-        let age = self.base.clock.now().signed_duration_since(began).to_std().unwrap_or(FILL_WINDOW);
-        if self.base.state.caches_tokens() && age < FILL_WINDOW {
+        if self.base.state.caches_tokens() && began.elapsed() < FILL_WINDOW {
             let _ = self.base.state.cache_token(hash, &context).await;
         }
         Ok(context)
@@ -130,13 +142,13 @@ impl Bearers {
         let deleted_account = subject_type == SubjectType::Account && row.account_id.is_none() && row.prefix == "dfoa_";
         if deleted_account {
             // Dify's key is ON DELETE SET NULL: the account is gone, so is its token.
-            self.base.sql.end_token(row.token_id, self.base.clock.now()).await?;
+            self.base.sql.revoke_if_hash(row.token_id, hash, self.base.clock.now()).await?;
             self.invalidations.invalidate(hash).await?;
             return Err(bearer_invalid());
         }
-        if subject_type == SubjectType::Account
-            && row.account_status.as_deref().is_some_and(|status| status != "active")
-        {
+        // An account that is not there is not active either.
+        let inactive = row.account_id.is_some() && row.account_status.as_deref() != Some("active");
+        if subject_type == SubjectType::Account && inactive {
             return Err(bearer_invalid());
         }
         let Some(subject) = Subject::of_row(subject_type, &row) else {
@@ -163,7 +175,8 @@ impl Bearers {
         if now < context.expires_at {
             return Ok(());
         }
-        if self.base.sql.end_token(context.token_id, now).await? {
+        // Only while the row still has this hash: the same device may have signed in again meanwhile, in the same row.
+        if self.base.sql.revoke_if_hash(context.token_id, hash, now).await? {
             AuditEvent::TokenExpired { token_id: context.token_id, subject_email: context.subject.email() }.record();
         }
         // An entry that cannot be dropped is still expired: whoever reads it next comes here too.

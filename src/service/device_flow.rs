@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Foundation, invalidation::Invalidations, wrong_code::Attempt};
+use super::{Foundation, invalidation::Invalidations, to_the_end, wrong_code::Attempt};
 use crate::{
     domain::{
         Code, Error, Result,
@@ -206,13 +206,28 @@ impl DeviceFlow {
                 return Err(if known == Claim::InProgress { in_progress() } else { already_resolved() });
             }
         };
-        attempt.was_right().await?;
-        let outcome = self.mint_and_finish(account, &keys, claim, &request).await;
+        let (flow, account) = (self.clone(), account.clone());
+        to_the_end(async move { flow.decide(attempt, &account, &keys, claim, &request).await }).await
+    }
+
+    /// What follows once the claim is taken.
+    async fn decide(
+        &self,
+        attempt: Attempt,
+        account: &Account,
+        keys: &[UserCodeKey],
+        claim: ClaimId,
+        request: &GrantRequest,
+    ) -> Result<()> {
+        let outcome = match attempt.was_right().await {
+            Ok(()) => self.mint_and_finish(account, keys, claim, request).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = &outcome {
             AuditEvent::DeviceFlowRejected { reason: error.code().as_str(), subject_email: Some(&account.email) }
                 .record();
             // Best effort: an unreleased claim ends by itself.
-            let _ = self.base.state.release_grant(&keys, claim).await;
+            let _ = self.base.state.release_grant(keys, claim).await;
         }
         outcome
     }

@@ -38,12 +38,19 @@ impl Invalidations {
         outcome
     }
 
-    /// Whether a session was revoked here while its entry could not be marked. Asking again tries again:
-    /// `Some(Ok)` when it is marked now, `Some(Err)` while it is not, `None` when nothing was pending.
-    pub async fn settle(&self, id: TokenId) -> Option<Result<()>> {
-        let hash =
-            self.pending.lock().iter().find(|(_, pending)| **pending == Some(id)).map(|(hash, _)| hash.clone())?;
-        Some(self.mark(&hash, Some(id)).await)
+    /// Whether a session was revoked here while its entry could not be marked.
+    pub fn is_pending(&self, id: TokenId) -> bool {
+        self.pending.lock().values().any(|pending| *pending == Some(id))
+    }
+
+    /// Tries to mark the entry of such a session again; `service_unavailable` while that is not possible.
+    pub async fn settle(&self, id: TokenId) -> Result<()> {
+        let hash = self.pending.lock().iter().find(|(_, pending)| **pending == Some(id)).map(|(hash, _)| hash.clone());
+        match hash {
+            Some(hash) => self.mark(&hash, Some(id)).await,
+            // The background was faster.
+            None => Ok(()),
+        }
     }
 
     /// Tries every queued entry again; the number that is still queued.

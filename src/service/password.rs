@@ -88,16 +88,27 @@ fn hash(password: &Secret) -> Result<Secret> {
     Ok(Secret::new(hash.to_string()))
 }
 
+/// Does the work of both kinds whatever is stored, so that the time tells neither the kind nor whether there is any.
 fn verify(password: &Secret, stored: Option<&Stored>) -> bool {
-    match stored {
-        Some(Stored { hash, salt: Some(salt) }) => verify_dify(password, hash, salt),
-        Some(Stored { hash, salt: None }) => PasswordHash::new(hash.expose())
-            .is_ok_and(|parsed| Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok()),
+    let ours = match stored {
+        Some(Stored { hash, salt: None }) => PasswordHash::new(hash.expose()).ok(),
+        _ => None,
+    };
+    let ours = match ours {
+        Some(parsed) => Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok(),
         None => {
             let _ = hash_only(password);
             false
         }
-    }
+    };
+    let difys = match stored {
+        Some(Stored { hash, salt: Some(salt) }) => verify_dify(password, hash, salt),
+        _ => {
+            let _ = dify_digest(password, b"no such account.");
+            false
+        }
+    };
+    ours || difys
 }
 
 /// The cost of a verification without anything to verify against.
@@ -110,9 +121,13 @@ fn hash_only(password: &Secret) -> Result<()> {
 
 fn verify_dify(password: &Secret, hash: &Secret, salt: &Secret) -> bool {
     let (Ok(stored), Ok(salt)) = (STANDARD.decode(hash.expose()), STANDARD.decode(salt.expose())) else { return false };
+    equal(dify_digest(password, &salt).as_bytes(), &stored)
+}
+
+fn dify_digest(password: &Secret, salt: &[u8]) -> String {
     let mut digest = [0; 32];
-    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.expose().as_bytes(), &salt, DIFY_ROUNDS, &mut digest);
-    equal(hex(&digest).as_bytes(), &stored)
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.expose().as_bytes(), salt, DIFY_ROUNDS, &mut digest);
+    hex(&digest)
 }
 
 #[cfg(test)]

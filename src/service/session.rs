@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Foundation, invalidation::Invalidations};
+use super::{Foundation, invalidation::Invalidations, to_the_end};
 use crate::{
     domain::{
         Error, Result,
@@ -37,13 +37,16 @@ impl Sessions {
 
     /// Ends one session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
     pub async fn revoke(&self, subject: &Subject, id: &str) -> Result<()> {
-        let unknown =
-            || Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists yours.");
         let id: TokenId = id.parse().map_err(|_| unknown())?;
-        if let Some(settled) = self.invalidations.settle(id).await {
-            return settled;
-        }
+        let (sessions, subject) = (self.clone(), subject.clone());
+        to_the_end(async move { sessions.end(&subject, id).await }).await
+    }
+
+    async fn end(&self, subject: &Subject, id: TokenId) -> Result<()> {
         self.require_active(subject).await?;
+        if self.invalidations.is_pending(id) && self.base.sql.owns_session(subject, id).await? {
+            return self.invalidations.settle(id).await;
+        }
         let Some(revoked) = self.base.sql.revoke_session(subject, id, self.base.clock.now()).await? else {
             // Another replica may have revoked it without reaching the cache; while the cache is away nobody can tell.
             self.base.state.ping().await?;
@@ -60,6 +63,11 @@ impl Sessions {
 
     /// Ends every session of the subject but one; how many ended.
     pub async fn revoke_all(&self, subject: &Subject, except: Option<TokenId>) -> Result<usize> {
+        let (sessions, subject) = (self.clone(), subject.clone());
+        to_the_end(async move { sessions.end_all(&subject, except).await }).await
+    }
+
+    async fn end_all(&self, subject: &Subject, except: Option<TokenId>) -> Result<usize> {
         let revoked = self.base.sql.revoke_all_sessions(subject, except, self.base.clock.now()).await?;
         for session in &revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: subject.email() }.record();
@@ -71,11 +79,14 @@ impl Sessions {
     /// RFC 7009: ends the session of a token. A token that is unknown, ended, or no token at all is no failure.
     pub async fn revoke_token(&self, token: &str) -> Result<()> {
         let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
-        let hash = token.hash();
-        if let Some((revoked, _)) = self.base.sql.revoke_by_hash(&hash, self.base.clock.now()).await? {
-            AuditEvent::SessionRevoked { token_id: revoked.token_id, by: "the token's holder" }.record();
-        }
-        self.invalidations.invalidate(&hash).await
+        let (sessions, hash) = (self.clone(), token.hash());
+        to_the_end(async move {
+            if let Some((revoked, _)) = sessions.base.sql.revoke_by_hash(&hash, sessions.base.clock.now()).await? {
+                AuditEvent::SessionRevoked { token_id: revoked.token_id, by: "the token's holder" }.record();
+            }
+            sessions.invalidations.invalidate(&hash).await
+        })
+        .await
     }
 
     async fn require_active(&self, subject: &Subject) -> Result<()> {
@@ -85,4 +96,8 @@ impl Sessions {
             _ => Err(bearer_invalid()),
         }
     }
+}
+
+fn unknown() -> Error {
+    Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists yours.")
 }

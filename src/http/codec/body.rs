@@ -34,7 +34,11 @@ where
         }
         MediaType::Form | MediaType::Other => Err(unsupported(form)),
         MediaType::Json | MediaType::None if bytes.is_empty() => Ok(M::default()),
-        MediaType::Json | MediaType::None => serde_json::from_slice(&bytes).map_err(|error| malformed(&error)),
+        MediaType::Json | MediaType::None => {
+            let message = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+            // serde also fills a message from an array, member by member.
+            if bytes.trim_ascii_start().first() == Some(&b'{') { Ok(message) } else { Err(not_an_object()) }
+        }
     }
 }
 
@@ -63,6 +67,10 @@ fn media_type(parts: &Parts) -> Result<MediaType> {
 fn unsupported(form: bool) -> Error {
     let kinds = if form { "application/json or application/x-www-form-urlencoded" } else { "application/json" };
     Error::new(Code::UnsupportedMediaType, format!("This takes {kinds}."))
+}
+
+fn not_an_object() -> Error {
+    Error::new(Code::InvalidRequest, "The body is not a JSON object.")
 }
 
 fn malformed(error: &serde_json::Error) -> Error {

@@ -80,6 +80,16 @@ impl Sql {
         Ok(rows.iter().map(read).collect::<Result<_, DbErr>>()?)
     }
 
+    /// Whether a session is, or was, the subject's.
+    pub async fn owns_session(&self, subject: &Subject, id: TokenId) -> Result<bool> {
+        let select = Query::select()
+            .column((token::Entity, token::Column::Id))
+            .from(token::Entity)
+            .and_where(token::Column::Id.eq(self.id(id.0)).and(self.owned_by(subject)))
+            .take();
+        Ok(self.row(&select).await?.is_some())
+    }
+
     /// That a row belongs to a subject (contract section 6): the same account, or no account, email and issuer the same.
     pub(super) fn owned_by(&self, subject: &Subject) -> SimpleExpr {
         match subject {
