@@ -40,7 +40,7 @@ use crate::{
         session::Sessions,
     },
     store::{sql::Sql, state::memory::Memory},
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, request_id::RequestIds},
 };
 
 pub use run::{Bound, Running, connect_sql, connect_state, start};
@@ -175,6 +175,7 @@ impl App {
             loopback_hosts_only: development,
             metrics,
             traces,
+            request_ids: RequestIds::new(&*base.entropy)?,
         }));
         Ok(Self {
             rpc,

@@ -27,7 +27,8 @@ use crate::{
     telemetry::{
         access::{Access, Door},
         metrics::Metrics,
-        request_id, trace,
+        request_id::{self, RequestIds},
+        trace,
     },
 };
 
@@ -44,6 +45,8 @@ pub struct EdgeSettings {
     pub metrics: Arc<Metrics>,
     /// Whether requests get spans.
     pub traces: bool,
+    /// Names requests.
+    pub request_ids: RequestIds,
 }
 
 /// The edge as a layer.
@@ -84,7 +87,7 @@ where
         let settings = Arc::clone(&self.settings);
         Box::pin(async move {
             let began = Instant::now();
-            let id = uuid::Uuid::new_v4().simple().to_string();
+            let id = settings.request_ids.next();
             let address = address(&request, &settings.trusted_proxies);
             request.extensions_mut().insert(address);
             let method = request.method().clone();
