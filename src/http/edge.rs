@@ -18,6 +18,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
 };
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::{client_address::TrustedProxies, error_body, grpc_door::speaks_grpc, listen::PeerAddr};
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
     telemetry::{
         access::{Access, Door},
         metrics::Metrics,
-        request_id,
+        request_id, trace,
     },
 };
 
@@ -87,14 +88,17 @@ where
             let method = request.method().clone();
             let _in_flight = settings.metrics.begin();
             let grpc = speaks_grpc(&request);
+            let door = if grpc { Door::Grpc } else { Door::Json };
+            let span = trace::span_if_exported(method.as_str(), door, request.headers());
 
             let refused = settings.loopback_hosts_only && !asks_for_loopback(&request);
             let id_for_log = id.clone();
+            let span_of_work = span.clone();
             let mut response = request_id::scope(id.clone(), async move {
                 if refused {
                     return error_body::respond(&misdirected(), None);
                 }
-                match AssertUnwindSafe(inner.call(request)).catch_unwind().await {
+                match AssertUnwindSafe(inner.call(request).instrument(span_of_work)).catch_unwind().await {
                     Ok(Ok(response)) => response,
                     Ok(Err(never)) => match never {},
                     Err(_) => {
@@ -117,6 +121,7 @@ where
             }
             let route = Route::of(&response, grpc);
             let (status, duration) = (response.status().as_u16(), began.elapsed());
+            trace::conclude(&span, route.pattern, status);
             settings.metrics.request(route.pattern, route.door, status, duration);
             let client = address;
             Access {

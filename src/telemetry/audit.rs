@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use tracing::field::display;
 
 use crate::domain::{
     caller::ClientAddress,
