@@ -39,7 +39,8 @@ mod tests {
     use crate::http::fallback;
 
     async fn ask(method: Method, origin: &str) -> (StatusCode, Option<String>) {
-        let inner = Router::new().route("/", get(async || "")).method_not_allowed_fallback(fallback::method_not_allowed);
+        let inner =
+            Router::new().route("/", get(async || "")).method_not_allowed_fallback(fallback::method_not_allowed);
         let origins = AllowOrigins::Listed(vec!["https://app.example".to_owned()]);
         // As the app does it: the same fallback once more around everything.
         let router = allow(inner, &origins).method_not_allowed_fallback(fallback::method_not_allowed);
@@ -51,7 +52,8 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         let response = router.oneshot(request).await.unwrap();
-        let allowed = response.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap().to_owned());
+        let allowed =
+            response.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap().to_owned());
         (response.status(), allowed)
     }
 
