@@ -86,11 +86,15 @@ impl Config {
     /// The configuration of `serve` and of the operator's commands, or everything that is wrong with it.
     pub fn for_serve(env: Env<'_>) -> Result<Self, Problems> {
         let mut reader = Reader::new(env);
-        let data_dir = read_data_dir(&mut reader);
+        let data_dir = read_data_dir(&reader);
         let database = Database::read(&mut reader, &data_dir);
         let redis = Redis::read(&mut reader);
         let listeners = Listeners::read(&mut reader);
         let config = Self::read(&mut reader, Dev::No, data_dir, database, redis, listeners);
+        // A database that cannot be read counts as the embedded one: its own problem says more.
+        if config.uses_data_dir() && !reader.is_at_fault(&["DATABASE_URL", "DB_TYPE", "DB_HOST"]) {
+            data_dir::require_dir(&mut reader, &config.data_dir);
+        }
         let kind = config.database.kind;
         if kind.is_server() && config.redis.is_none() && !config.deployment.single_replica {
             reader.problem(
@@ -125,7 +129,8 @@ impl Config {
     /// Where `dev` keeps its data when `--data` is not given: `DATA_DIR`, else the user's data directory.
     pub fn dev_data_dir(env: Env<'_>) -> Result<PathBuf, Problems> {
         let mut reader = Reader::new(env);
-        let path = read_data_dir(&mut reader);
+        let path = read_data_dir(&reader);
+        data_dir::require_dir(&mut reader, &path);
         reader.finish().map(|_| path)
     }
 
@@ -190,11 +195,11 @@ enum Dev {
     Yes { listen: SocketAddr, generated: Option<crate::domain::secret::Secret> },
 }
 
-fn read_data_dir(reader: &mut Reader<'_>) -> PathBuf {
+fn read_data_dir(reader: &Reader<'_>) -> PathBuf {
     match reader.text("DATA_DIR") {
         Some(path) if Path::new(&path).is_absolute() => PathBuf::from(path),
         // A relative one is taken from where the process starts.
         Some(path) => std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path)),
-        None => data_dir::default_dir(reader),
+        None => data_dir::default_dir(reader).unwrap_or_default(),
     }
 }

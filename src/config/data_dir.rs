@@ -32,21 +32,22 @@ pub enum DataDirError {
     },
 }
 
-/// Where data is kept unless configured: the user's data directory.
-pub(super) fn default_dir(reader: &mut Reader<'_>) -> PathBuf {
+/// Where data is kept unless configured: the user's data directory, `None` for a user without one, as in a container.
+pub(super) fn default_dir(reader: &Reader<'_>) -> Option<PathBuf> {
     let base = match (reader.text("XDG_DATA_HOME").map(PathBuf::from), reader.text("HOME")) {
         // The XDG specification has relative paths ignored.
         (Some(xdg), _) if xdg.is_absolute() => xdg,
         (_, Some(home)) => Path::new(&home).join(".local/share"),
-        (_, None) => {
-            reader.problem(
-                "DATA_DIR",
-                "is not set and there is no home directory; set it to a directory to keep data in",
-            );
-            return PathBuf::new();
-        }
+        (_, None) => return None,
     };
-    base.join("dify-openapi")
+    Some(base.join("dify-openapi"))
+}
+
+/// Notes that there is nowhere to keep data, where some is to be kept.
+pub(super) fn require_dir(reader: &mut Reader<'_>, dir: &Path) {
+    if dir.as_os_str().is_empty() {
+        reader.problem("DATA_DIR", "is not set and there is no home directory; set it to a directory to keep data in");
+    }
 }
 
 /// Keeps other processes out of a data directory for as long as it lives; the operating system ends it with the process.
