@@ -198,7 +198,6 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
         clock: Arc::<SystemClock>::clone(&clock),
         entropy: Arc::new(SystemEntropy),
         metrics: Arc::clone(&telemetry.metrics),
-        traces: telemetry.traces(),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     };
     let state = app::connect_state(&config, clock, &surroundings.redis_clock_offset)?;
