@@ -184,6 +184,7 @@ async fn poll(Json(request): Json<PollRequest>) -> Json<OAuthError> {
 /// The generated routes as they are, over an application that nothing else is put around.
 async fn codec_alone() -> Result<Router, Box<dyn Error>> {
     let env = |name: &str| match name {
+        "DATA_DIR" => Some(std::env::temp_dir().display().to_string()),
         "DATABASE_URL" => Some("sqlite::memory:".to_owned()),
         "SECRET_KEY" => Some("a secret of the benches, long enough to be one".to_owned()),
         "CONSOLE_WEB_URL" => Some("http://127.0.0.1:5001".to_owned()),
@@ -197,7 +198,6 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
         clock: Arc::<SystemClock>::clone(&clock),
         entropy: Arc::new(SystemEntropy),
         metrics: Arc::clone(&telemetry.metrics),
-        traces: telemetry.traces(),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     };
     let state = app::connect_state(&config, clock, &surroundings.redis_clock_offset)?;

@@ -40,7 +40,7 @@ use crate::{
         session::Sessions,
     },
     store::{sql::Sql, state::memory::Memory},
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, request_id::RequestIds},
 };
 
 pub use run::{Bound, Running, connect_sql, connect_state, start};
@@ -54,8 +54,6 @@ pub struct Surroundings {
     pub entropy: Arc<dyn Entropy>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
-    /// Whether requests get spans.
-    pub traces: bool,
     /// Microseconds that Redis' clock is ahead; 0 outside tests.
     pub redis_clock_offset: Arc<AtomicI64>,
 }
@@ -94,7 +92,7 @@ impl App {
         standalone: bool,
         surroundings: Surroundings,
     ) -> Result<Self> {
-        let Surroundings { clock, entropy, metrics, traces, .. } = surroundings;
+        let Surroundings { clock, entropy, metrics, .. } = surroundings;
         let fallback: Arc<dyn State> = Arc::new(Memory::new(Arc::clone(&clock)));
         let limits: Arc<Limits> = Arc::new(config.limits.clone());
         let base = Foundation { sql, state: Arc::clone(&state), fallback, clock, entropy, limits };
@@ -174,7 +172,7 @@ impl App {
             trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
             loopback_hosts_only: development,
             metrics,
-            traces,
+            request_ids: RequestIds::new(&*base.entropy)?,
         }));
         Ok(Self {
             rpc,

@@ -21,7 +21,12 @@ use std::{
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{metrics::SdkMeterProvider, trace::SdkTracerProvider};
 use tracing::Level;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{Targets, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use self::{line::LineLayer, metrics::Metrics, sink::Sink};
 use crate::config::telemetry::TelemetryConfig;
@@ -94,10 +99,13 @@ impl Telemetry {
             tracers = config.otlp.as_ref().map(otlp::tracers).transpose()?;
             // Not installed at all when off: even at a ratio of 0 it would cost 2 µs a request.
             let otel = tracers.as_ref().map(|tracers| {
+                trace::begin();
                 tracing_opentelemetry::layer()
                     .with_tracer(tracers.tracer("dify-openapi"))
                     .with_location(false)
                     .with_threads(false)
+                    // Requests only: events would leave in their own words, past the log's redaction.
+                    .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == trace::TARGET))
             });
             let subscriber = tracing_subscriber::registry()
                 .with(otel)

@@ -53,7 +53,6 @@ pub(super) fn surroundings(telemetry: &Telemetry) -> Surroundings {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         metrics: Arc::clone(&telemetry.metrics),
-        traces: telemetry.traces(),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     }
 }

@@ -66,6 +66,11 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { variable: variable.to_owned(), sentence: format!("{variable} {rest}.") });
     }
 
+    /// Whether a problem of one of these variables is noted.
+    pub fn is_at_fault(&self, variables: &[&str]) -> bool {
+        self.problems.iter().any(|problem| variables.contains(&problem.variable.as_str()))
+    }
+
     /// Notes something that is allowed but probably not meant.
     pub fn warning(&mut self, variable: &str, rest: impl fmt::Display) {
         self.warnings.push(format!("{variable} {rest}."));

@@ -86,6 +86,8 @@ codes! {
     UserCodeExhausted = "user_code_exhausted",
     /// A store is down.
     ServiceUnavailable = "service_unavailable",
+    /// The caller's deadline passed, or ours for a call that never ends.
+    DeadlineExceeded = "deadline_exceeded",
     /// The method exists on the other door only.
     Unimplemented = "unimplemented",
     /// RFC 8628: not decided yet.

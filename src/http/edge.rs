@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use axum::{body::Body, extract::MatchedPath, response::Response};
+use axum::{body::Body, response::Response};
 use futures_util::FutureExt as _;
 use http::{
     HeaderName, HeaderValue, Request,
@@ -23,11 +23,12 @@ use tracing::Instrument as _;
 use super::{client_address::TrustedProxies, error_body, grpc_door::speaks_grpc, listen::PeerAddr};
 use crate::{
     domain::{Code, Error, caller::ClientAddress},
-    pipeline::policy::{POLICIES, Policy},
+    pipeline::policy::Policy,
     telemetry::{
         access::{Access, Door},
         metrics::Metrics,
-        request_id, trace,
+        request_id::{self, RequestIds},
+        trace,
     },
 };
 
@@ -42,8 +43,8 @@ pub struct EdgeSettings {
     pub loopback_hosts_only: bool,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
-    /// Whether requests get spans.
-    pub traces: bool,
+    /// Names requests.
+    pub request_ids: RequestIds,
 }
 
 /// The edge as a layer.
@@ -84,29 +85,23 @@ where
         let settings = Arc::clone(&self.settings);
         Box::pin(async move {
             let began = Instant::now();
-            let id = uuid::Uuid::new_v4().simple().to_string();
+            let id = settings.request_ids.next();
             let address = address(&request, &settings.trusted_proxies);
             request.extensions_mut().insert(address);
             let method = request.method().clone();
             let _in_flight = settings.metrics.begin();
             let grpc = speaks_grpc(&request);
-
-            let span = settings.traces.then(|| {
-                trace::request_span(
-                    method.as_str(),
-                    known_pattern(&request),
-                    door_of(&request, grpc),
-                    request.headers(),
-                )
-            });
+            let door = if grpc { Door::Grpc } else { Door::Json };
+            let span = trace::span_if_exported(method.as_str(), door, request.headers());
 
             let refused = settings.loopback_hosts_only && !asks_for_loopback(&request);
             let id_for_log = id.clone();
-            let handled = request_id::scope(id.clone(), async move {
+            let span_of_work = span.clone();
+            let mut response = request_id::scope(id.clone(), async move {
                 if refused {
                     return error_body::respond(&misdirected(), None);
                 }
-                match AssertUnwindSafe(inner.call(request)).catch_unwind().await {
+                match AssertUnwindSafe(inner.call(request).instrument(span_of_work)).catch_unwind().await {
                     Ok(Ok(response)) => response,
                     Ok(Err(never)) => match never {},
                     Err(_) => {
@@ -118,14 +113,8 @@ where
                         }
                     }
                 }
-            });
-            let mut response = match &span {
-                Some(span) => handled.instrument(span.clone()).await,
-                None => handled.await,
-            };
-            if let Some(span) = span {
-                span.record("http.response.status_code", response.status().as_u16());
-            }
+            })
+            .await;
 
             if !grpc {
                 secure(&mut response);
@@ -135,6 +124,7 @@ where
             }
             let route = Route::of(&response, grpc);
             let (status, duration) = (response.status().as_u16(), began.elapsed());
+            trace::conclude(&span, route.pattern, status);
             settings.metrics.request(route.pattern, route.door, status, duration);
             let client = address;
             Access {
@@ -186,27 +176,6 @@ fn secure(response: &mut Response) {
         (CACHE_CONTROL, "no-store"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-}
-
-/// The name of a span, which is needed before the request is handled: only patterns the contract knows.
-fn known_pattern<B>(request: &Request<B>) -> &'static str {
-    if let Some(policy) = Policy::of_grpc_path(request.uri().path()) {
-        return policy.grpc_path;
-    }
-    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let known = POLICIES.iter().filter_map(|policy| policy.http.as_ref()).map(|http| http.path);
-    known
-        .chain(super::pages::policies().filter_map(|policy| policy.http.as_ref()).map(|http| http.path))
-        .find(|path| Some(*path) == matched)
-        .unwrap_or("other")
-}
-
-fn door_of<B>(request: &Request<B>, grpc: bool) -> Door {
-    match request.uri().path() {
-        _ if grpc => Door::Grpc,
-        path if path.starts_with("/device") || path.starts_with("/signin") => Door::Page,
-        _ => Door::Json,
     }
 }
 

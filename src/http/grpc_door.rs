@@ -1,6 +1,8 @@
 //! The gRPC door: tonic's services behind the pipeline, with health and reflection.
 
-use axum::{Router, body::Body, response::Response};
+mod bounds;
+
+use axum::{Router, body::Body, middleware, response::Response};
 use http::{HeaderValue, Request, header::CONTENT_TYPE};
 use tonic::{Status, server::NamedService};
 use tower::{Layer as _, ServiceExt as _};
@@ -63,6 +65,7 @@ where
         TokenServiceServer,
         MetaServiceServer
     );
+    let mut router = router.layer(middleware::from_fn(bounds::bounded));
     let health = tonic_health::server::HealthService::from_health_reporter(reporter());
     let health = tonic_health::pb::health_server::HealthServer::new(health);
     router = router

@@ -42,5 +42,6 @@ pub const fn http_status(code: Code) -> StatusCode {
         Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
     }
 }

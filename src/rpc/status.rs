@@ -45,6 +45,7 @@ pub const fn grpc_code(code: Code) -> Grpc {
         Code::ApproveInProgress => Grpc::Aborted,
         Code::RequestEntityTooLarge | Code::RateLimited | Code::SlowDown => Grpc::ResourceExhausted,
         Code::InternalServerError | Code::InternalStateInvariant => Grpc::Internal,
+        Code::DeadlineExceeded => Grpc::DeadlineExceeded,
         Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => Grpc::Unavailable,
     }
 }

@@ -94,19 +94,17 @@ fn verify(password: &Secret, stored: Option<&Stored>) -> bool {
         Some(Stored { hash, salt: None }) => PasswordHash::new(hash.expose()).ok(),
         _ => None,
     };
-    let ours = match ours {
-        Some(parsed) => Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok(),
-        None => {
-            let _ = hash_only(password);
-            false
-        }
+    let ours = if let Some(parsed) = ours {
+        Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok()
+    } else {
+        let _ = hash_only(password);
+        false
     };
-    let difys = match stored {
-        Some(Stored { hash, salt: Some(salt) }) => verify_dify(password, hash, salt),
-        _ => {
-            let _ = dify_digest(password, b"no such account.");
-            false
-        }
+    let difys = if let Some(Stored { hash, salt: Some(salt) }) = stored {
+        verify_dify(password, hash, salt)
+    } else {
+        let _ = dify_digest(password, b"no such account.");
+        false
     };
     ours || difys
 }

@@ -1,9 +1,41 @@
 //! The id of the request at hand: in every response, and beside every log line about it.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::{
+    domain::{Result, secret::hex},
+    ports::entropy::Entropy,
+};
 
 tokio::task_local! {
     static CURRENT: String;
+}
+
+/// Makes ids: a random half for the process and a counting half, so that one costs no random bytes of its own.
+#[derive(Debug)]
+pub struct RequestIds {
+    process: [u8; 8],
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// Ids that no other process makes.
+    pub fn new(entropy: &dyn Entropy) -> Result<Self> {
+        let mut process = [0; 8];
+        entropy.fill(&mut process)?;
+        Ok(Self { process, next: AtomicU64::new(1) })
+    }
+
+    /// The next id: 32 hex digits.
+    pub fn next(&self) -> String {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.process);
+        id[8..].copy_from_slice(&self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        hex(&id)
+    }
 }
 
 /// Runs a request under its id.

@@ -1,5 +1,7 @@
 //! W3C trace context, in and out (contract section 12).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -10,6 +12,26 @@ use super::access::Door;
 
 /// The target of request spans.
 pub const TARGET: &str = "request";
+
+/// Whether the process exports traces: as there is one subscriber, it is the process's.
+static EXPORTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on requests get spans.
+pub(super) fn begin() {
+    EXPORTED.store(true, Ordering::Relaxed);
+}
+
+/// A request's span, or none while nothing is exported.
+pub fn span_if_exported(method: &str, door: Door, headers: &HeaderMap) -> Span {
+    if EXPORTED.load(Ordering::Relaxed) { request_span(method, "other", door, headers) } else { Span::none() }
+}
+
+/// What a request turned out to be: its route is known only once it has been found.
+pub fn conclude(span: &Span, route: &'static str, status: u16) {
+    span.record("otel.name", route);
+    span.record("http.route", route);
+    span.record("http.response.status_code", status);
+}
 
 /// A span for a request that continues the caller's trace. Make one only while [`super::Telemetry::traces`].
 pub fn request_span(method: &str, route: &'static str, door: Door, headers: &HeaderMap) -> Span {

@@ -7,7 +7,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("ports", &["domain"]),
     ("config", &["domain", "ports"]),
-    ("telemetry", &["domain", "config"]),
+    ("telemetry", &["domain", "ports", "config"]),
     ("store", &["domain", "ports"]),
     ("service", &["domain", "ports", "store", "telemetry"]),
     ("pipeline", &["domain", "service", "telemetry"]),

@@ -33,6 +33,7 @@ use crate::{
     pipeline::{
         browser::{FormCsrf, no_session},
         cookie,
+        policy::Policy,
     },
     rpc::reply::{CSRF_TOKEN, SetCookie, SetCookies},
 };
@@ -80,6 +81,9 @@ async fn serve(site: Arc<Site>, page: &'static Page, request: Request) -> Respon
     };
     let mut response = drawn.unwrap_or_else(|error| visit.refuse(&error));
     visit.finish(&mut response);
+    // The edge names requests by it: a page's path may hold a handle.
+    let policy: &'static Policy = &page.policy;
+    response.extensions_mut().insert(policy);
     response
 }
 

@@ -275,11 +275,14 @@ impl State for Memory {
             return Ok(Verdict::Limited(Duration::from_micros(until_us - now_us)));
         }
         for key in keys {
+            let afresh = now_us.saturating_add(micros(lockout));
             let (count, until_us) = match logins.get(key, now_us) {
-                Some(failures) => (failures.count, failures.until_us),
-                None => (0, now_us.saturating_add(micros(lockout))),
+                Some(failures) => (failures.count + 1, failures.until_us),
+                None => (1, afresh),
             };
-            logins.insert(key.clone(), Failures { count: count + 1, until_us }, now_us)?;
+            // The attempt that fills the count begins the lockout.
+            let until_us = if count >= max { afresh } else { until_us };
+            logins.insert(key.clone(), Failures { count, until_us }, now_us)?;
         }
         Ok(Verdict::Allowed)
     }

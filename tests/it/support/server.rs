@@ -139,7 +139,6 @@ impl TestServer {
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::clone(&telemetry.metrics),
             // Spans are made, so that what stands in them can be looked at.
-            traces: true,
             redis_clock_offset: Arc::clone(&clock.0),
         };
         let running = app::start(config, surroundings).await.unwrap();

@@ -80,14 +80,14 @@ impl Links {
         let outcome = self.run_by(deadline, &command("EVALSHA", &script.sha)).await?;
         let forgotten = |error: &RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
         if outcome.as_ref().err().is_some_and(forgotten) {
-            return self.run_by(deadline, &command("EVAL", script.code)).await?.map_err(Error::unavailable);
+            return self.run_by(deadline, &command("EVAL", script.code)).await?.map_err(|error| fault(&error));
         }
-        outcome.map_err(Error::unavailable)
+        outcome.map_err(|error| fault(&error))
     }
 
     /// Runs one command.
     pub async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        self.run_by(Instant::now() + COMMAND_TIMEOUT, command).await?.map_err(Error::unavailable)
+        self.run_by(Instant::now() + COMMAND_TIMEOUT, command).await?.map_err(|error| fault(&error))
     }
 
     /// Whether Redis answers.
@@ -216,6 +216,17 @@ fn probe_command(key: &str) -> Cmd {
 
 fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_unrecoverable_error() || error.kind() == ErrorKind::ClusterConnectionNotFound
+}
+
+/// What the log learns of it. Redis and the driver quote arguments and answers in their own words (`unknown command …, with
+/// args beginning with …`), and a key holds a token's hash: only the kind is kept, and what the operating system says.
+fn fault(error: &RedisError) -> Error {
+    let kind = error.kind();
+    Error::unavailable(match (kind, error.code()) {
+        (ErrorKind::Io, _) => error.to_string(),
+        (_, Some(code)) => format!("Redis refused a command ({kind:?}, {code})"),
+        (_, None) => format!("Redis refused a command ({kind:?})"),
+    })
 }
 
 /// Redis 6 wraps what a script ran into in an error of its own, so the words are looked at as well.

@@ -1,4 +1,5 @@
--- Counts an attempt against every key, or against none when one of them is full. A count lasts from its first attempt.
+-- Counts an attempt against every key, or against none when one of them is full. A count lasts from its first
+-- attempt; the one that fills it begins the lockout.
 -- KEYS: counters. ARGV: offset, most, lockout in microseconds. Answers 0, or how long to wait, in microseconds.
 local now = now_us(ARGV[1])
 local counts, ends, wait = {}, {}, 0
@@ -16,6 +17,9 @@ if wait > 0 then
   return wait
 end
 for turn, key in ipairs(KEYS) do
+  if counts[turn] + 1 >= tonumber(ARGV[2]) then
+    ends[turn] = now + ARGV[3]
+  end
   redis.call('SET', key, whole(counts[turn] + 1) .. ':' .. whole(ends[turn]), 'PX', math.max(math.ceil((ends[turn] - now) / 1000), 1))
 end
 return 0

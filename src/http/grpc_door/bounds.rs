@@ -1,0 +1,109 @@
+//! What bounds a unary call and explains tonic's own refusals: the caller's deadline, a deadline of ours, so that a body
+//! that never comes holds no stream for ever, and faults of framing in the words of contract section 12.
+
+use std::time::Duration;
+
+use axum::{extract::Request, middleware::Next, response::Response};
+use http::{HeaderMap, HeaderValue};
+use tonic::Status;
+
+use crate::{
+    domain::{Code, Error},
+    pipeline::policy::Policy,
+};
+
+/// How long a call may take at most, its message's arrival included.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Holds a call to its deadline.
+pub(super) async fn bounded(request: Request, next: Next) -> Response {
+    let policy = Policy::of_grpc_path(request.uri().path());
+    let limit = deadline(request.headers()).map_or(LONGEST, |asked| asked.min(LONGEST));
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => explained(response),
+        Err(_) => {
+            let late = Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.");
+            let mut response: Response = Status::from(late).into_http();
+            if let Some(policy) = policy {
+                response.extensions_mut().insert(policy);
+            }
+            response
+        }
+    }
+}
+
+/// `grpc-timeout`: at most eight digits and a unit. One that cannot be read counts as none.
+fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3_600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// A status without details is tonic's own: it could not read the message, which is the caller's fault and not ours.
+fn explained(response: Response) -> Response {
+    let headers = response.headers();
+    if headers.contains_key("grpc-status-details-bin") {
+        return response;
+    }
+    let fault = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
+        Some(b"11") => Error::new(Code::RequestEntityTooLarge, "The message is too large."),
+        Some(b"13") => Error::new(Code::InvalidRequest, "The message cannot be read."),
+        _ => return response,
+    };
+    let mut explained: Response = Status::from(fault).into_http();
+    *explained.extensions_mut() = response.extensions().clone();
+    explained
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_digits_and_a_unit() {
+        for (text, expected) in [
+            ("1H", Some(Duration::from_secs(3_600))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("3S", Some(Duration::from_secs(3))),
+            ("99999999m", Some(Duration::from_millis(99_999_999))),
+            ("5u", Some(Duration::from_micros(5))),
+            ("0n", Some(Duration::ZERO)),
+            ("", None),
+            ("S", None),
+            ("123456789S", None),
+            ("+1S", None),
+            ("1", None),
+            ("1s", None),
+            ("-1S", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", HeaderValue::from_static(text));
+            assert_eq!(deadline(&headers), expected, "{text}");
+        }
+        assert_eq!(deadline(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_the_callers_fault() {
+        for (status, expected) in
+            [(Status::internal("invalid varint"), "3"), (Status::out_of_range("too large"), "8"), (Status::ok(""), "0")]
+        {
+            let response = explained(status.into_http());
+            assert_eq!(response.headers()["grpc-status"], expected);
+        }
+        let ours = explained(Status::from(Error::internal("a fault")).into_http());
+        assert_eq!(ours.headers()["grpc-status"], "13", "our own faults stay ours");
+    }
+}
