@@ -177,7 +177,8 @@ on_both_stores! {
         look(&server, &logs, "expiring", &issued, &hashes).await;
 
         // The capture is no blank: requests have spans, the trail its events, the log its lines.
-        assert!(!logs.about(&["span request", "/openapi/v1/account"]).is_empty());
+        assert!(!logs.about(&["span request"]).is_empty());
+        assert!(!logs.about(&["span fields", "/openapi/v1/account"]).is_empty());
         assert!(!logs.about(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
         assert!(logs.written().contains("oauth.device_flow_approved"));
 

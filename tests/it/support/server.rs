@@ -1,6 +1,9 @@
 //! A whole server on free ports: the same composition root as the process, configured by environment variables.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use chrono::TimeDelta;
 use dify_openapi::{
@@ -133,6 +136,7 @@ impl TestServer {
     ) -> Self {
         let config = config(&env);
         super::logs::install();
+        export_traces(&env);
         let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
         let surroundings = Surroundings {
             clock: Arc::new(clock.clone()),
@@ -194,6 +198,17 @@ pub fn free_port() -> u16 {
 
 fn config(env: &BTreeMap<String, String>) -> Config {
     Config::for_serve(&|name| env.get(name).cloned()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Requests get spans once the process exports traces, here to nobody, so that what stands in them can be looked at.
+fn export_traces(env: &BTreeMap<String, String>) {
+    static EXPORTING: OnceLock<Telemetry> = OnceLock::new();
+    EXPORTING.get_or_init(|| {
+        let mut env = env.clone();
+        env.insert("ENABLE_OTEL".to_owned(), "true".to_owned());
+        env.insert("OTLP_BASE_ENDPOINT".to_owned(), "http://127.0.0.1:9".to_owned());
+        Telemetry::install(&config(&env).telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap()
+    });
 }
 
 /// One hash for everybody in every test: hashing is slow on purpose.
