@@ -18,7 +18,7 @@ use crate::{
         subject::{Subject, SubjectType},
     },
     ports::state::Cached,
-    telemetry::audit::AuditEvent,
+    telemetry::{audit::AuditEvent, metrics::CacheOutcome},
 };
 
 /// A fill later than this after its SELECT began is dropped: an invalidation marker lives longer.
@@ -45,11 +45,16 @@ impl Bearers {
         let limit = self.base.bucket(LimitName::Token, hash.expose());
         let (context, verdict) = match self.base.state.cached_token(&hash, &limit).await {
             Ok(Cached::Live(context, verdict)) => {
+                self.base.metrics.cache(CacheOutcome::Hit);
                 self.check_live(token, &hash, &context).await?;
                 (context, verdict)
             }
-            Ok(Cached::Invalid) => return Err(bearer_invalid()),
+            Ok(Cached::Invalid) => {
+                self.base.metrics.cache(CacheOutcome::Negative);
+                return Err(bearer_invalid());
+            }
             Ok(Cached::Unknown) => {
+                self.base.metrics.cache(CacheOutcome::Miss);
                 let context = self.load_within_limit(token, &hash, address).await?;
                 (context, self.charge_bearer(&[limit]).await?)
             }
@@ -60,7 +65,7 @@ impl Bearers {
             }
         };
         if let Verdict::Limited(retry_after) = verdict {
-            return Err(Error::rate_limited(retry_after));
+            return Err(self.base.refuse(LimitName::Token, retry_after));
         }
         self.seen.note(context.token_id, self.base.clock.now());
         Ok(Caller { token: context, hash })
@@ -103,7 +108,7 @@ impl Bearers {
             decided => decided?,
         };
         if let Verdict::Limited(retry_after) = verdict {
-            return Err(Error::rate_limited(retry_after));
+            return Err(self.base.refuse(LimitName::UnknownBearer, retry_after));
         }
         let loaded = self.load(token, hash).await;
         if loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
@@ -177,6 +182,7 @@ impl Bearers {
         }
         // Only while the row still has this hash: the same device may have signed in again meanwhile, in the same row.
         if self.base.sql.revoke_if_hash(context.token_id, hash, now).await? {
+            self.base.metrics.expired();
             AuditEvent::TokenExpired { token_id: context.token_id, subject_email: context.subject.email() }.record();
         }
         // An entry that cannot be dropped is still expired: whoever reads it next comes here too.
