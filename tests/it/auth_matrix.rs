@@ -2,6 +2,7 @@
 //! for a method that does not exist.
 
 mod credentials;
+mod pages;
 
 use std::collections::BTreeSet;
 
@@ -104,10 +105,9 @@ on_both_stores! {
             let credentials = Credentials::new(&server).await;
             for (kind, expected) in Kind::ALL.iter().zip(expected) {
                 let headers = credentials.headers(*kind).await;
-                if let Some(found) = through_json(&server, policy, &headers).await {
-                    if found != *expected {
-                        wrong.push(format!("JSON {method} with {kind:?}: {found}, not {expected}"));
-                    }
+                let found = through_json(&server, policy, &headers).await;
+                if let Some(found) = found.filter(|found| found != expected) {
+                    wrong.push(format!("JSON {method} with {kind:?}: {found}, not {expected}"));
                 }
                 let headers = credentials.headers(*kind).await;
                 let expected = if policy.json_only { "unimplemented" } else { expected };

@@ -56,7 +56,7 @@ impl Issued {
 }
 
 fn hash(token: &str) -> String {
-    sha2::Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:064x}", sha2::Sha256::digest(token.as_bytes()))
 }
 
 /// Looks everywhere.

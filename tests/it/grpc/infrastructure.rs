@@ -98,13 +98,3 @@ async fn tokens_are_never_resolved_on_the_public_port() {
     let introspect = with_metadata(introspect, "enterprise-api-secret-key", SERVICE_KEY);
     assert_eq!(clients.token.introspect_token(introspect).await.unwrap_err().code(), Code::Unimplemented);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_that_has_passed_ends_the_call() {
-    let server = TestServer::start(Stores::Sqlite).await;
-    let mut clients = Clients::on(channel(&server).await);
-    let mut request = tonic::Request::new(GetHealthRequest {});
-    request.metadata_mut().insert("grpc-timeout", "1n".parse().unwrap());
-    let status = clients.meta.get_health(request).await;
-    assert!(status.is_err_and(|status| matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled)));
-}

@@ -11,6 +11,7 @@ pub const CODE: &str = "/openapi/v1/oauth/device/code";
 pub const TOKEN: &str = "/openapi/v1/oauth/device/token";
 
 /// A device with a pair of codes.
+#[expect(clippy::struct_field_names, reason = "RFC 8628's own words")]
 pub struct Device {
     base: String,
     client: reqwest::Client,

@@ -1,5 +1,7 @@
 //! The databases from outside: rows that only an operator or an identity provider would write, and everything there is.
 
+use std::fmt::Write as _;
+
 use dify_openapi::domain::{secret::BearerToken, subject::SubjectType};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 
@@ -122,7 +124,7 @@ pub async fn dump(server: &TestServer) -> String {
             _ => format!("SELECT row_to_json(t)::text FROM \"{table}\" t"),
         };
         for text in column(&connection, backend, &row).await {
-            dump.push_str(&format!("{table}: {text}\n"));
+            writeln!(dump, "{table}: {text}").unwrap();
         }
     }
     connection.close().await.unwrap();
@@ -149,7 +151,7 @@ pub async fn dump_redis(server: &TestServer) -> String {
             "none" => continue,
             other => panic!("{key} is a {other}"),
         };
-        dump.push_str(&format!("{key} = {}\n", readable(&value.unwrap())));
+        writeln!(dump, "{key} = {}", readable(&value.unwrap())).unwrap();
     }
     dump
 }

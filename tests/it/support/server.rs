@@ -72,7 +72,7 @@ pub struct TestServer {
     running: Option<Running>,
     // Metrics are collected for as long as it lives.
     _telemetry: Telemetry,
-    _directory: Arc<tempfile::TempDir>,
+    directory: Arc<tempfile::TempDir>,
 }
 
 impl TestServer {
@@ -122,7 +122,7 @@ impl TestServer {
     pub async fn replica(&self) -> Self {
         let mut env = self.env.clone();
         env.insert("LISTEN".to_owned(), "127.0.0.1:0".to_owned());
-        Self::run(self.stores.clone(), env, self.clock.clone(), Arc::clone(&self._directory)).await
+        Self::run(self.stores.clone(), env, self.clock.clone(), Arc::clone(&self.directory)).await
     }
 
     async fn run(
@@ -143,7 +143,7 @@ impl TestServer {
         };
         let running = app::start(config, surroundings).await.unwrap();
         let url = format!("http://{}", running.bound.public);
-        Self { url, clock, stores, env, running: Some(running), _telemetry: telemetry, _directory: directory }
+        Self { url, clock, stores, env, running: Some(running), _telemetry: telemetry, directory }
     }
 
     /// What runs inside.
