@@ -1,0 +1,8 @@
+//! The pages in a real browser: every state, as a person comes to it.
+
+mod looks;
+
+use crate::support::{
+    Visitor,
+    visitor::{AUTHORIZE, CANCEL, SUBMIT},
+};
