@@ -63,6 +63,17 @@ impl Chromium {
         self.post(&format!("{path}/value"), &json!({"text": text})).await;
     }
 
+    /// Waits for an element that a script is about to show.
+    pub async fn until(&self, css: &str) {
+        for _ in 0..200 {
+            if self.count(css).await > 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{css} never came");
+    }
+
     /// Goes back, as the browser's button does.
     pub async fn back(&self) {
         self.post("/back", &json!({})).await;
