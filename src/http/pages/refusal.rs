@@ -90,9 +90,9 @@ fn notice(texts: &Texts, error: &Error, target: &ReturnTarget, way: Option<&Way>
         Code::ApproveInProgress => {
             Notice::new(texts, Tone::Wait, "busy_title", "busy_text").action(again().0, again().1)
         }
-        Code::RateLimited => Notice::new(texts, Tone::Wait, "limited_title", "limited_text")
-            .wait(wait)
-            .action(again().0, again().1),
+        Code::RateLimited => {
+            Notice::new(texts, Tone::Wait, "limited_title", "limited_text").wait(wait).action(again().0, again().1)
+        }
         Code::CsrfMismatch => Notice::new(texts, Tone::Wait, "csrf_title", "csrf_text").action(again().0, again().1),
         Code::BearerAuthDisabled => Notice::new(texts, Tone::Stop, "disabled_title", "disabled_text"),
         Code::ServiceUnavailable | Code::UserCodeExhausted => {

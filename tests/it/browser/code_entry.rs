@@ -7,7 +7,7 @@ const UNKNOWN: &str = "WXYV-3456";
 const FEW_WRONG_CODES: (&str, &str) = ("OPENAPI_RATE_LIMITS", "user_code=2/15m");
 
 in_both_browsers! {
-    async fn a_typo_is_explained_and_can_be_put_right(visitor: Visitor) {
+    async fn a_typo_is_explained_and_can_be_put_right(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = visitor.device("laptop").await;
         visitor.enter_code("ABCD-EFG0").await;
@@ -18,26 +18,26 @@ in_both_browsers! {
 
         visitor.run("document.querySelector('#user_code').value = ''", &[]).await;
         visitor.enter("#user_code", &device.user_code).await;
-        visitor.click(SUBMIT).await;
+        visitor.follow(SUBMIT).await;
         assert_eq!(visitor.text_of(".code strong").await, device.user_code);
         assert_eq!(visitor.complaints().await, Vec::<String>::new());
     }
 
-    async fn an_unknown_code_says_how_to_get_another(visitor: Visitor) {
+    async fn an_unknown_code_says_how_to_get_another(visitor: &Visitor) {
         visitor.sign_in().await;
         visitor.enter_code(UNKNOWN).await;
         assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
         assert_eq!(visitor.text_of("pre").await, "difyctl auth login");
     }
 
-    async fn an_empty_field_is_not_sent(visitor: Visitor) {
+    async fn an_empty_field_is_not_sent(visitor: &Visitor) {
         visitor.visit("/device").await;
         assert_eq!(visitor.run("return document.activeElement.id", &[]).await, "user_code", "ready to type");
         visitor.click(SUBMIT).await;
         assert_eq!(visitor.count("[role=alert]").await, 0);
     }
 
-    async fn an_address_that_was_tampered_with_shows_no_device(visitor: Visitor) {
+    async fn an_address_that_was_tampered_with_shows_no_device(visitor: &Visitor) {
         visitor.sign_in().await;
         for path in [format!("/device/{}", "A".repeat(64)), "/device/sessionz".to_owned()] {
             visitor.visit(&path).await;
@@ -47,7 +47,7 @@ in_both_browsers! {
     }
 
     with FEW_WRONG_CODES;
-    async fn guessing_is_stopped_for_right_codes_too(visitor: Visitor) {
+    async fn guessing_is_stopped_for_right_codes_too(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = visitor.device("laptop").await;
         visitor.enter_code(UNKNOWN).await;
@@ -56,7 +56,7 @@ in_both_browsers! {
         assert_eq!(visitor.text_of("h1").await, "Too many tries");
         assert!(visitor.text().await.contains("Try again in about"));
         visitor.server.advance(460);
-        visitor.click("main a.button").await;
+        visitor.follow("main a.button").await;
         assert_eq!(visitor.text_of(".code strong").await, device.user_code, "straight back to the code");
     }
 }

@@ -12,7 +12,7 @@ async fn poll(visitor: &Visitor, device: &Device) -> serde_json::Value {
 }
 
 in_both_browsers! {
-    async fn a_device_is_let_in_by_a_tick_and_a_click(visitor: Visitor) {
+    async fn a_device_is_let_in_by_a_tick_and_a_click(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = visitor.device("laptop of Ada").await;
         visitor.enter_code(&device.user_code).await;
@@ -21,16 +21,16 @@ in_both_browsers! {
             assert!(shown.contains(words), "{words}: {shown}");
         }
         visitor.click("#mine").await;
-        visitor.click(AUTHORIZE).await;
+        visitor.follow(AUTHORIZE).await;
         assert_eq!(visitor.path().await, "/device/done/approved");
         assert_eq!(visitor.text_of("h1").await, "Device authorized");
-        let token = poll(&visitor, &device).await;
+        let token = poll(visitor, &device).await;
         let bearer = Bearer::holding(&visitor.server, token["token"].as_str().unwrap(), token["token_id"].as_str().unwrap());
         assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
         assert_eq!(visitor.complaints().await, Vec::<String>::new());
     }
 
-    async fn without_the_tick_nothing_is_authorized(visitor: Visitor) {
+    async fn without_the_tick_nothing_is_authorized(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code).await;
@@ -40,16 +40,16 @@ in_both_browsers! {
 
         // And the server does, where a browser does not.
         visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
-        visitor.click(AUTHORIZE).await;
+        visitor.follow(AUTHORIZE).await;
         assert!(visitor.text_of("[role=alert]").await.starts_with("Tick the box"));
-        assert_eq!(poll(&visitor, &device).await["error"], "authorization_pending");
+        assert_eq!(poll(visitor, &device).await["error"], "authorization_pending");
         visitor.click("#mine").await;
-        visitor.click(AUTHORIZE).await;
+        visitor.follow(AUTHORIZE).await;
         assert_eq!(visitor.path().await, "/device/done/approved");
-        assert!(poll(&visitor, &device).await["token"].is_string());
+        assert!(poll(visitor, &device).await["token"].is_string());
     }
 
-    async fn cancel_turns_the_device_away_and_asks_for_no_tick(visitor: Visitor) {
+    async fn cancel_turns_the_device_away_and_asks_for_no_tick(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code).await;
@@ -57,31 +57,31 @@ in_both_browsers! {
             return [Math.round(width), Math.round(height)]";
         let (yes, no) = (visitor.run(size, &[AUTHORIZE.into()]).await, visitor.run(size, &[CANCEL.into()]).await);
         assert_eq!(yes, no, "as prominent as Authorize");
-        visitor.click(CANCEL).await;
+        visitor.follow(CANCEL).await;
         assert_eq!(visitor.path().await, "/device/done/denied");
         assert_eq!(visitor.text_of("h1").await, "Request denied");
-        assert_eq!(poll(&visitor, &device).await["error"], "access_denied");
+        assert_eq!(poll(visitor, &device).await["error"], "access_denied");
     }
 
-    async fn what_was_decided_elsewhere_is_not_decided_again(visitor: Visitor) {
+    async fn what_was_decided_elsewhere_is_not_decided_again(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code).await;
         assert_eq!(Browser::signed_in(&visitor.server, OWNER).await.deny(&device.user_code).await.0, 200);
         visitor.click("#mine").await;
-        visitor.click(AUTHORIZE).await;
+        visitor.follow(AUTHORIZE).await;
         assert_eq!(visitor.text_of("h1").await, "Already decided");
         assert_eq!(visitor.text_of("pre").await, "difyctl auth login");
-        assert_eq!(poll(&visitor, &device).await["error"], "access_denied");
+        assert_eq!(poll(visitor, &device).await["error"], "access_denied");
     }
 
-    async fn a_code_that_ran_out_admits_nobody_and_says_what_to_run(visitor: Visitor) {
+    async fn a_code_that_ran_out_admits_nobody_and_says_what_to_run(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code).await;
         visitor.server.advance(901);
         visitor.click("#mine").await;
-        visitor.click(AUTHORIZE).await;
+        visitor.follow(AUTHORIZE).await;
         for _ in 0..2 {
             assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
             assert_eq!(visitor.text_of("pre").await, "difyctl auth login");
@@ -90,7 +90,7 @@ in_both_browsers! {
     }
 
     with ("TRUSTED_PROXIES", "127.0.0.1/32");
-    async fn a_device_on_another_network_is_pointed_out(visitor: Visitor) {
+    async fn a_device_on_another_network_is_pointed_out(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = Device::start_from(&visitor.server, "laptop", "203.0.113.7").await;
         visitor.enter_code(&device.user_code).await;
@@ -99,12 +99,12 @@ in_both_browsers! {
     }
 
     with ("OPENAPI_RATE_LIMITS", "approve=1/1h");
-    async fn decisions_are_limited(visitor: Visitor) {
+    async fn decisions_are_limited(visitor: &Visitor) {
         visitor.sign_in().await;
         for expected in ["Request denied", "Too many tries"] {
             let device = visitor.device("laptop").await;
             visitor.enter_code(&device.user_code).await;
-            visitor.click(CANCEL).await;
+            visitor.follow(CANCEL).await;
             assert_eq!(visitor.text_of("h1").await, expected);
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 in_both_browsers! {
-    async fn a_wrong_password_is_said_and_the_right_one_signs_in(visitor: Visitor) {
+    async fn a_wrong_password_is_said_and_the_right_one_signs_in(visitor: &Visitor) {
         visitor.visit("/signin").await;
         visitor.sign_in_as(OWNER, "not the password").await;
         assert_eq!(visitor.text_of("[role=alert]").await, "The email address or the password is wrong.");
@@ -17,7 +17,7 @@ in_both_browsers! {
         assert_eq!(visitor.complaints().await, Vec::<String>::new());
     }
 
-    async fn after_signing_in_a_person_is_back_at_the_code(visitor: Visitor) {
+    async fn after_signing_in_a_person_is_back_at_the_code(visitor: &Visitor) {
         let device = visitor.device("laptop").await;
         visitor.visit(&format!("/device?user_code={}", device.user_code)).await;
         assert!(visitor.path().await.starts_with("/signin?return=/device/"));
@@ -28,7 +28,7 @@ in_both_browsers! {
         assert_eq!(device.poll().await.1["error"], "authorization_pending", "nothing is approved by a link alone");
     }
 
-    async fn a_wrong_password_on_the_way_does_not_lose_the_code(visitor: Visitor) {
+    async fn a_wrong_password_on_the_way_does_not_lose_the_code(visitor: &Visitor) {
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code.to_lowercase().replace('-', " ")).await;
         visitor.sign_in_as(OWNER, "not the password").await;
@@ -36,13 +36,13 @@ in_both_browsers! {
         assert_eq!(visitor.text_of(".code strong").await, device.user_code);
     }
 
-    async fn after_signing_in_nobody_is_sent_to_another_site(visitor: Visitor) {
+    async fn after_signing_in_nobody_is_sent_to_another_site(visitor: &Visitor) {
         visitor.visit("/signin?return=https://evil.example/device/sessions").await;
         visitor.sign_in_as(OWNER, PASSWORD).await;
         assert_eq!(visitor.path().await, "/device");
     }
 
-    async fn too_many_wrong_passwords_lock_for_a_while(visitor: Visitor) {
+    async fn too_many_wrong_passwords_lock_for_a_while(visitor: &Visitor) {
         visitor.visit("/signin").await;
         for _ in 0..6 {
             visitor.sign_in_as(OWNER, "not the password").await;
@@ -56,12 +56,12 @@ in_both_browsers! {
         assert_eq!(visitor.path().await, "/device");
     }
 
-    async fn signing_out_ends_the_session_and_going_back_shows_nothing(visitor: Visitor) {
+    async fn signing_out_ends_the_session_and_going_back_shows_nothing(visitor: &Visitor) {
         visitor.sign_in().await;
         Bearer::sign_in(&visitor.server, OWNER, "laptop of Ada").await;
         visitor.visit("/device/sessions").await;
         assert!(visitor.text().await.contains("laptop of Ada"));
-        visitor.click(".person button").await;
+        visitor.follow(".person button").await;
         assert_eq!(visitor.path().await, "/signin?return=/device/sessions&done=yes");
         assert_eq!(visitor.text_of("[role=status]").await, "You are signed out.");
 
@@ -72,7 +72,7 @@ in_both_browsers! {
         assert_eq!(visitor.path().await, "/device/sessions", "signing in again leads back");
     }
 
-    async fn a_session_that_ran_out_is_continued_unnoticed(visitor: Visitor) {
+    async fn a_session_that_ran_out_is_continued_unnoticed(visitor: &Visitor) {
         visitor.sign_in().await;
         visitor.server.advance(2 * 3_600);
         visitor.visit("/device/sessions").await;
@@ -80,7 +80,7 @@ in_both_browsers! {
         assert!(visitor.text_of(".person").await.contains(OWNER));
     }
 
-    async fn a_session_that_is_gone_asks_for_the_password(visitor: Visitor) {
+    async fn a_session_that_is_gone_asks_for_the_password(visitor: &Visitor) {
         visitor.sign_in().await;
         visitor.server.advance(40 * 86_400);
         visitor.visit("/device/sessions").await;

@@ -3,7 +3,7 @@
 //! Both are started by the test, each with a process id that is known, so that a test that fails leaves neither behind.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
@@ -47,9 +47,7 @@ impl Chromium {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut driver = Command::new(driver).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut says = BufReader::new(driver.stdout.take().unwrap());
-        let port = driver_port(&mut says);
+        let (driver, says, port) = start_driver(&driver);
         let mut chromium = Self {
             browser,
             driver,
@@ -72,7 +70,9 @@ impl Chromium {
     async fn debugger(&self) -> String {
         let file = self._profile.path().join("DevToolsActivePort");
         for _ in 0..600 {
-            if let Some(port) = std::fs::read_to_string(&file).ok().and_then(|text| text.lines().next().map(str::to_owned)) {
+            if let Some(port) =
+                std::fs::read_to_string(&file).ok().and_then(|text| text.lines().next().map(str::to_owned))
+            {
                 return format!("127.0.0.1:{port}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -92,6 +92,12 @@ impl Chromium {
         value(path, response.json().await.unwrap())
     }
 
+    /// A WebDriver deletion.
+    pub async fn delete(&self, path: &str) -> Value {
+        let response = self.http.delete(format!("{}{path}", self.session)).send().await.unwrap();
+        value(path, response.json().await.unwrap())
+    }
+
     /// A DevTools command.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await
@@ -100,6 +106,14 @@ impl Chromium {
     /// Runs a function's body in the page and gives what it returns.
     pub async fn run(&self, script: &str, arguments: &[Value]) -> Value {
         self.post("/execute/sync", &json!({"script": script, "args": arguments})).await
+    }
+
+    /// The same; `None` when the page goes away meanwhile.
+    pub async fn try_run(&self, script: &str) -> Option<Value> {
+        let body = json!({"script": script, "args": []});
+        let response = self.http.post(format!("{}/execute/sync", self.session)).json(&body).send().await.unwrap();
+        let mut answer: Value = response.json().await.unwrap();
+        answer["value"]["error"].is_null().then(|| answer["value"].take())
     }
 
     /// The WebDriver path of the first element that matches; fails when there is none.
@@ -127,9 +141,20 @@ fn value(path: &str, mut answer: Value) -> Value {
     answer["value"].take()
 }
 
-fn driver_port(says: &mut impl BufRead) -> u16 {
-    let line = says.lines().map(Result::unwrap).find(|line| line.contains("started successfully on port"));
-    line.unwrap().trim_end_matches('.').rsplit(' ').next().unwrap().parse().unwrap()
+/// It takes a free port, and gives up when somebody else is faster; so it is asked again.
+fn start_driver(program: &Path) -> (Child, BufReader<ChildStdout>, u16) {
+    for _ in 0..5 {
+        let mut driver =
+            Command::new(program).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut says = BufReader::new(driver.stdout.take().unwrap());
+        let line =
+            says.by_ref().lines().map_while(Result::ok).find(|line| line.contains("started successfully on port"));
+        if let Some(port) = line.and_then(|line| line.trim_end_matches('.').rsplit(' ').next()?.parse().ok()) {
+            return (driver, says, port);
+        }
+        super::process::stop(&mut driver);
+    }
+    panic!("chromedriver did not start");
 }
 
 fn program(name: &str) -> Option<PathBuf> {

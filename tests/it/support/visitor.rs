@@ -43,6 +43,23 @@ impl Visitor {
         Some(Self { chromium, server })
     }
 
+    /// The same browser, with nothing remembered and one tab, at a new server.
+    pub async fn leave_for_another(self, variables: &[(&str, &str)]) -> Self {
+        let Self { chromium, server } = self;
+        server.stop().await;
+        let tabs = chromium.get("/window/handles").await;
+        for tab in tabs.as_array().unwrap().iter().skip(1) {
+            chromium.to_tab(tab.as_str().unwrap()).await;
+            chromium.close_tab().await;
+        }
+        chromium.to_tab(tabs[0].as_str().unwrap()).await;
+        chromium.open("about:blank").await;
+        chromium.devtools("Network.clearBrowserCookies", serde_json::json!({})).await;
+        chromium.devtools("Network.setExtraHTTPHeaders", serde_json::json!({"headers": {}})).await;
+        let server = TestServer::start_with(Stores::Sqlite, variables).await;
+        Self { chromium, server }
+    }
+
     /// Opens a path of the server.
     pub async fn visit(&self, path: &str) {
         self.open(&self.server.at(path)).await;
@@ -59,7 +76,7 @@ impl Visitor {
         self.run("document.querySelector('#email').value = ''", &[]).await;
         self.enter("#email", email).await;
         self.enter("#password", password).await;
-        self.click(SUBMIT).await;
+        self.follow(SUBMIT).await;
     }
 
     /// Signs in from nowhere in particular.
@@ -78,11 +95,11 @@ impl Visitor {
     pub async fn enter_code(&self, code: &str) {
         self.visit("/device").await;
         self.enter("#user_code", code).await;
-        self.click(SUBMIT).await;
+        self.follow(SUBMIT).await;
     }
 
     /// Switches the language from whatever page is shown.
     pub async fn switch_language(&self) {
-        self.click("footer a[hreflang]").await;
+        self.follow("footer a[hreflang]").await;
     }
 }

@@ -57,6 +57,20 @@ impl Chromium {
         self.post(&format!("{path}/click"), &json!({})).await;
     }
 
+    /// Clicks on what leads to another page, or to the same one again, and waits for that.
+    pub async fn follow(&self, css: &str) {
+        self.run("window.left = false", &[]).await;
+        self.click(css).await;
+        for _ in 0..1_000 {
+            let script = "return window.left === undefined && document.readyState === 'complete'";
+            if self.try_run(script).await == Some(true.into()) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{css} led nowhere");
+    }
+
     /// Types.
     pub async fn enter(&self, css: &str, text: &str) {
         let path = self.element(css).await;
@@ -95,6 +109,11 @@ impl Chromium {
     /// Goes to a tab.
     pub async fn to_tab(&self, handle: &str) {
         self.post("/window", &json!({"handle": handle})).await;
+    }
+
+    /// Closes the tab.
+    pub async fn close_tab(&self) {
+        self.delete("/window").await;
     }
 
     /// Pastes into the field that has the focus, through the system's clipboard.
