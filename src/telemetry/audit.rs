@@ -2,15 +2,13 @@
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use tracing::field::display;
-
 use crate::domain::{
     caller::ClientAddress,
     id::{AccountId, TokenId, WorkspaceId},
     scope::scope_string,
     subject::{Subject, SubjectType},
 };
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// The target of audit events.
 pub const TARGET: &str = "audit";

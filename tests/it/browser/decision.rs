@@ -57,6 +57,7 @@ in_both_browsers! {
             return [Math.round(width), Math.round(height)]";
         let (yes, no) = (visitor.run(size, &[AUTHORIZE.into()]).await, visitor.run(size, &[CANCEL.into()]).await);
         assert_eq!(yes, no, "as prominent as Authorize");
+        assert!(yes[1].as_u64().unwrap() < 50, "its word is not broken");
         visitor.follow(CANCEL).await;
         assert_eq!(visitor.path().await, "/device/done/denied");
         assert_eq!(visitor.text_of("h1").await, "Request denied");

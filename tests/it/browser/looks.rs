@@ -1,8 +1,6 @@
 //! How every state looks, in both languages, both colour schemes, wide and narrow: pictures are left in the test output,
 //! axe-core finds nothing, nothing is cut off, and the browser has nothing to complain about.
 
-use serde_json::json;
-
 use super::*;
 
 /// For each language a test of its own, so that they run side by side.
@@ -51,7 +49,7 @@ in_both_languages! {
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code).await;
         visitor.check("sign-in-for-device").await;
-        visitor.devtools("Network.clearBrowserCookies", json!({})).await;
+        visitor.forget("signin_token").await;
         visitor.sign_in_as(MEMBER, PASSWORD).await;
         visitor.check("sign-in-stale").await;
     }
@@ -106,7 +104,7 @@ in_both_languages! {
         visitor.follow(".person button").await;
         visitor.check("forged").await;
         visitor.visit("/device").await;
-        visitor.devtools("Network.clearBrowserCookies", json!({})).await;
+        visitor.forget("access_token").await;
         visitor.follow(".person button").await;
         visitor.check("signed-out-meanwhile").await;
     }
@@ -146,4 +144,16 @@ in_both_languages! {
         visitor.follow(".person button").await;
         visitor.check("signed-out").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checks_find_what_is_wrong() {
+    let Some(visitor) = Visitor::arrive().await else { return };
+    visitor.visit("/device").await;
+    visitor.run("document.querySelector('label').remove()", &[]).await;
+    let found = crate::support::axe::findings(&visitor).await;
+    assert!(found.iter().any(|line| line.contains("#user_code")), "{found:?}");
+    visitor.run("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">inline</p>')", &[]).await;
+    let complaints = visitor.complaints().await;
+    assert!(complaints.iter().any(|line| line.contains("Content Security Policy")), "{complaints:?}");
 }

@@ -95,7 +95,7 @@ in_both_browsers! {
 async fn a_form_of_an_earlier_browser_session_is_asked_for_once_more() {
     let Some(visitor) = Visitor::arrive().await else { return };
     visitor.visit("/signin").await;
-    visitor.devtools("Network.clearBrowserCookies", serde_json::json!({})).await;
+    visitor.forget("signin_token").await;
     visitor.sign_in_as(OWNER, PASSWORD).await;
     assert_eq!(visitor.text_of("[role=alert]").await, "This page had gone stale. Please sign in once more.");
     visitor.sign_in_as(OWNER, PASSWORD).await;

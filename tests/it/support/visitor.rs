@@ -65,6 +65,11 @@ impl Visitor {
         self.open(&self.server.at(path)).await;
     }
 
+    /// Loses a cookie.
+    pub async fn forget(&self, cookie: &str) {
+        self.delete(&format!("/cookie/{cookie}")).await;
+    }
+
     /// The path shown, with its query.
     pub async fn path(&self) -> String {
         let address = self.address().await;
