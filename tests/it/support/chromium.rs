@@ -22,7 +22,7 @@ pub struct Chromium {
     driver: Child,
     // Read no further, but open: chromedriver writes to it.
     _driver_says: BufReader<ChildStdout>,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
     http: reqwest::Client,
     session: String,
 }
@@ -52,7 +52,7 @@ impl Chromium {
             browser,
             driver,
             _driver_says: says,
-            _profile: profile,
+            profile,
             http: reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
             session: format!("http://127.0.0.1:{port}/session"),
         };
@@ -68,7 +68,7 @@ impl Chromium {
 
     /// Chromium writes down its debugging port once it listens.
     async fn debugger(&self) -> String {
-        let file = self._profile.path().join("DevToolsActivePort");
+        let file = self.profile.path().join("DevToolsActivePort");
         for _ in 0..600 {
             if let Some(port) =
                 std::fs::read_to_string(&file).ok().and_then(|text| text.lines().next().map(str::to_owned))
