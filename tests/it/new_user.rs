@@ -3,13 +3,14 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Chromium, process,
+    Chromium,
+    process::{self, Process},
     server::{OWNER, PASSWORD},
     visitor::{AUTHORIZE, SUBMIT},
 };
@@ -23,7 +24,7 @@ fn dev(data: &Path, listen: &str) -> Command {
 
 /// `dev`, serving.
 struct Serving {
-    process: Child,
+    process: Process,
     url: String,
     screen: String,
 }
@@ -32,8 +33,10 @@ impl Serving {
     /// Starts it and reads what it says until it is ready.
     fn start(data: &Path) -> Self {
         let mut process = dev(data, "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = process.stdout.take().unwrap();
+        let process = Process(process);
         let mut screen = String::new();
-        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let mut said = BufReader::new(said);
         let url = loop {
             let mut line = String::new();
             assert!(said.read_line(&mut line).unwrap() > 0, "it ended before it was ready: {screen}");
@@ -55,12 +58,6 @@ impl Serving {
     async fn account(&self, token: &str) -> u16 {
         let request = reqwest::Client::new().get(format!("{}/openapi/v1/account", self.url)).bearer_auth(token);
         request.send().await.unwrap().status().as_u16()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        process::stop(&mut self.process);
     }
 }
 
@@ -109,8 +106,8 @@ async fn a_new_user_signs_in_sees_the_session_and_revokes_it() {
     assert_eq!(serving.account(token).await, 401);
     assert_eq!(chromium.complaints().await, Vec::<String>::new());
 
-    process::terminate(&serving.process);
-    let status = process::ended(&mut serving.process);
+    process::terminate(&serving.process.0);
+    let status = process::ended(&mut serving.process.0);
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }
 
@@ -128,8 +125,8 @@ async fn a_data_directory_belongs_to_one_process() {
     drop(serving);
     // What is left of the first is no obstacle, and what it made is kept.
     let mut again = Serving::start(data.path());
-    process::terminate(&again.process);
-    assert!(process::ended(&mut again.process).is_some_and(|status| status.success()));
+    process::terminate(&again.process.0);
+    assert!(process::ended(&mut again.process.0).is_some_and(|status| status.success()));
 }
 
 #[test]

@@ -5,11 +5,13 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{ChildStdout, Command, Stdio},
     time::Duration,
 };
 
 use serde_json::{Value, json};
+
+use super::process::Process;
 
 /// The key of an element's id (W3C WebDriver section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -18,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A browser with an empty profile of its own.
 pub struct Chromium {
-    browser: Child,
-    driver: Child,
+    // Dropped in this order: the browser, what drives it, and at last the profile.
+    _browser: Process,
+    _driver: Process,
     // Read no further, but open: chromedriver writes to it.
     _driver_says: BufReader<ChildStdout>,
     profile: tempfile::TempDir,
@@ -47,10 +50,11 @@ impl Chromium {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let browser = Process(browser);
         let (driver, says, port) = start_driver(&driver);
         let mut chromium = Self {
-            browser,
-            driver,
+            _browser: browser,
+            _driver: driver,
             _driver_says: says,
             profile,
             http: reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
@@ -129,20 +133,13 @@ impl Chromium {
     }
 }
 
-impl Drop for Chromium {
-    fn drop(&mut self) {
-        super::process::stop(&mut self.browser);
-        super::process::stop(&mut self.driver);
-    }
-}
-
 fn value(path: &str, mut answer: Value) -> Value {
     assert!(answer["value"]["error"].is_null(), "{path}: {}: {}", answer["value"]["error"], answer["value"]["message"]);
     answer["value"].take()
 }
 
 /// It takes a free port, and gives up when somebody else is faster; so it is asked again.
-fn start_driver(program: &Path) -> (Child, BufReader<ChildStdout>, u16) {
+fn start_driver(program: &Path) -> (Process, BufReader<ChildStdout>, u16) {
     for _ in 0..5 {
         let mut driver =
             Command::new(program).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -150,9 +147,9 @@ fn start_driver(program: &Path) -> (Child, BufReader<ChildStdout>, u16) {
         let line =
             says.by_ref().lines().map_while(Result::ok).find(|line| line.contains("started successfully on port"));
         if let Some(port) = line.and_then(|line| line.trim_end_matches('.').rsplit(' ').next()?.parse().ok()) {
-            return (driver, says, port);
+            return (Process(driver), says, port);
         }
-        super::process::stop(&mut driver);
+        drop(Process(driver));
     }
     panic!("chromedriver did not start");
 }

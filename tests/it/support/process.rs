@@ -26,13 +26,18 @@ pub fn ended(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-/// Ends a process, one way or the other.
-pub fn stop(child: &mut Child) {
-    if matches!(child.try_wait(), Ok(None)) {
-        terminate(child);
-        if ended(child).is_none() {
-            let _ = child.kill();
-            let _ = child.wait();
+/// A process that ends, one way or the other, when nobody holds it any more: also in the middle of a test that fails.
+pub struct Process(pub Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let child = &mut self.0;
+        if matches!(child.try_wait(), Ok(None)) {
+            terminate(child);
+            if ended(child).is_none() {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
         }
     }
 }
