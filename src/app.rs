@@ -108,7 +108,7 @@ impl App {
         let invalidations = Arc::new(Invalidations::new(state));
         let seen = Arc::new(Seen::default());
 
-        let bearers = Bearers::new(base.clone(), Arc::clone(&invalidations), Arc::clone(&seen));
+        let bearers = Bearers::new(base.clone(), Arc::clone(&invalidations), Arc::clone(&seen), standalone);
         let console = Console::new(
             base.clone(),
             Arc::clone(&keys),

@@ -30,12 +30,13 @@ pub struct Bearers {
     base: Foundation,
     invalidations: Arc<Invalidations>,
     seen: Arc<Seen>,
+    standalone: bool,
 }
 
 impl Bearers {
-    /// Resolves tokens against these stores.
-    pub fn new(base: Foundation, invalidations: Arc<Invalidations>, seen: Arc<Seen>) -> Self {
-        Self { base, invalidations, seen }
+    /// Resolves tokens against these stores. Standalone, nobody but this service changes accounts.
+    pub fn new(base: Foundation, invalidations: Arc<Invalidations>, seen: Arc<Seen>, standalone: bool) -> Self {
+        Self { base, invalidations, seen, standalone }
     }
 
     /// The caller behind a token, its per-token limit charged.
@@ -71,15 +72,17 @@ impl Bearers {
         Ok(Caller { token: context, hash })
     }
 
-    /// What a token stands for, charging nobody: introspection. An account's status is read here, since no handler will.
+    /// What a token stands for, charging nobody: introspection. No handler will read the account's status, so it is read
+    /// here, except where a cached entry proves it: standalone, an account is only ever disabled together with its tokens.
     pub async fn resolve(&self, token: &BearerToken) -> Result<TokenContext> {
         let hash = token.hash();
         let limit = Charge { quota: Quota::new(0, 1), ..self.base.bucket(LimitName::Token, hash.expose()) };
         match self.base.state.cached_token(&hash, &limit).await {
             Ok(Cached::Live(context, _)) => {
                 self.check_live(token, &hash, &context).await?;
-                if let Subject::Account { id, .. } = &context.subject {
-                    self.require_active(*id).await?;
+                match &context.subject {
+                    Subject::Account { id, .. } if !self.standalone => self.require_active(*id).await?,
+                    Subject::Account { .. } | Subject::ExternalSso { .. } => {}
                 }
                 Ok(context)
             }
