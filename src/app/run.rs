@@ -53,6 +53,7 @@ pub struct Running {
     readiness: Readiness,
     soft: CancellationToken,
     hard: CancellationToken,
+    last: CancellationToken,
     tracker: TaskTracker,
 }
 
@@ -108,7 +109,8 @@ pub async fn start(mut config: Config, surroundings: Surroundings) -> Result<Run
     let metrics = Arc::clone(&surroundings.metrics);
     let app = Arc::new(App::new(&config, sql, state, standalone, surroundings)?);
     let readiness = readiness(&app);
-    let (soft, hard, tracker) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+    let (soft, hard, last) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let tracker = TaskTracker::new();
 
     let mut bound = Bound { public: local(&public)?, admin: None, grpc: None, inner: None };
     let serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
@@ -126,11 +128,15 @@ pub async fn start(mut config: Config, surroundings: Surroundings) -> Result<Run
         bound.inner = Some(serve(bind(address).await?, app.router(Listener::Inner)?, None)?);
     }
     if let Some(address) = config.listeners.admin {
-        bound.admin = Some(serve(bind(address).await?, admin::router(readiness.clone(), metrics), None)?);
+        // Not one of the tracked: it says that the process is draining until the process has drained.
+        let listener = bind(address).await?;
+        bound.admin = Some(local(&listener)?);
+        let router = admin::router(readiness.clone(), metrics);
+        tokio::spawn(listen::serve(listener, router, listen::ListenOptions::default(), last.clone(), last.clone()));
     }
     serve(public, app.router(Listener::Public)?, config.listeners.tls.as_ref())?;
     app.jobs().start(&tracker, &soft);
-    Ok(Running { bound, app, readiness, soft, hard, tracker })
+    Ok(Running { bound, app, readiness, soft, hard, last, tracker })
 }
 
 impl Running {
@@ -150,6 +156,7 @@ impl Running {
         if let Err(error) = self.app.jobs().flush_last_used().await {
             tracing::warn!(%error, "the last uses of some sessions were not written");
         }
+        self.last.cancel();
     }
 }
 

@@ -39,7 +39,7 @@ impl Pipeline {
         };
         match verdict {
             Verdict::Allowed => Ok(()),
-            Verdict::Limited(retry_after) => Err(Error::rate_limited(retry_after)),
+            Verdict::Limited(retry_after) => Err(self.base.refuse(policy.limits[0], retry_after)),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         subject::{Subject, SubjectType},
     },
     ports::state::Cached,
-    telemetry::audit::AuditEvent,
+    telemetry::{audit::AuditEvent, metrics::CacheOutcome},
 };
 
 /// A fill later than this after its SELECT began is dropped: an invalidation marker lives longer.
@@ -30,12 +30,13 @@ pub struct Bearers {
     base: Foundation,
     invalidations: Arc<Invalidations>,
     seen: Arc<Seen>,
+    standalone: bool,
 }
 
 impl Bearers {
-    /// Resolves tokens against these stores.
-    pub fn new(base: Foundation, invalidations: Arc<Invalidations>, seen: Arc<Seen>) -> Self {
-        Self { base, invalidations, seen }
+    /// Resolves tokens against these stores. Standalone, nobody but this service changes accounts.
+    pub fn new(base: Foundation, invalidations: Arc<Invalidations>, seen: Arc<Seen>, standalone: bool) -> Self {
+        Self { base, invalidations, seen, standalone }
     }
 
     /// The caller behind a token, its per-token limit charged.
@@ -45,11 +46,16 @@ impl Bearers {
         let limit = self.base.bucket(LimitName::Token, hash.expose());
         let (context, verdict) = match self.base.state.cached_token(&hash, &limit).await {
             Ok(Cached::Live(context, verdict)) => {
+                self.base.metrics.cache(CacheOutcome::Hit);
                 self.check_live(token, &hash, &context).await?;
                 (context, verdict)
             }
-            Ok(Cached::Invalid) => return Err(bearer_invalid()),
+            Ok(Cached::Invalid) => {
+                self.base.metrics.cache(CacheOutcome::Negative);
+                return Err(bearer_invalid());
+            }
             Ok(Cached::Unknown) => {
+                self.base.metrics.cache(CacheOutcome::Miss);
                 let context = self.load_within_limit(token, &hash, address).await?;
                 (context, self.charge_bearer(&[limit]).await?)
             }
@@ -60,21 +66,23 @@ impl Bearers {
             }
         };
         if let Verdict::Limited(retry_after) = verdict {
-            return Err(Error::rate_limited(retry_after));
+            return Err(self.base.refuse(LimitName::Token, retry_after));
         }
         self.seen.note(context.token_id, self.base.clock.now());
         Ok(Caller { token: context, hash })
     }
 
-    /// What a token stands for, charging nobody: introspection. An account's status is read here, since no handler will.
+    /// What a token stands for, charging nobody: introspection. No handler will read the account's status, so it is read
+    /// here, except where a cached entry proves it: standalone, an account is only ever disabled together with its tokens.
     pub async fn resolve(&self, token: &BearerToken) -> Result<TokenContext> {
         let hash = token.hash();
         let limit = Charge { quota: Quota::new(0, 1), ..self.base.bucket(LimitName::Token, hash.expose()) };
         match self.base.state.cached_token(&hash, &limit).await {
             Ok(Cached::Live(context, _)) => {
                 self.check_live(token, &hash, &context).await?;
-                if let Subject::Account { id, .. } = &context.subject {
-                    self.require_active(*id).await?;
+                match &context.subject {
+                    Subject::Account { id, .. } if !self.standalone => self.require_active(*id).await?,
+                    Subject::Account { .. } | Subject::ExternalSso { .. } => {}
                 }
                 Ok(context)
             }
@@ -103,7 +111,7 @@ impl Bearers {
             decided => decided?,
         };
         if let Verdict::Limited(retry_after) = verdict {
-            return Err(Error::rate_limited(retry_after));
+            return Err(self.base.refuse(LimitName::UnknownBearer, retry_after));
         }
         let loaded = self.load(token, hash).await;
         if loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
@@ -177,6 +185,7 @@ impl Bearers {
         }
         // Only while the row still has this hash: the same device may have signed in again meanwhile, in the same row.
         if self.base.sql.revoke_if_hash(context.token_id, hash, now).await? {
+            self.base.metrics.expired();
             AuditEvent::TokenExpired { token_id: context.token_id, subject_email: context.subject.email() }.record();
         }
         // An entry that cannot be dropped is still expired: whoever reads it next comes here too.

@@ -97,6 +97,7 @@ impl Console {
         if !quota.is_off()
             && let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await?
         {
+            self.base.metrics.login_failed(true);
             AuditEvent::LoginLocked { account_id: None, client: address }.record();
             return Err(locked(retry_after));
         }
@@ -112,6 +113,7 @@ impl Console {
         };
         let right = self.passwords.verify(password, stored).await?;
         let Some(account) = account.filter(|account| right && account.is_active()) else {
+            self.base.metrics.login_failed(false);
             AuditEvent::LoginFailed { account_id, client: address }.record();
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };

@@ -23,7 +23,7 @@ use crate::{
         subject::{Subject, SubjectType},
         user_code::UserCode,
     },
-    telemetry::audit::AuditEvent,
+    telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
 /// Tries for a free user code before giving up.
@@ -270,6 +270,8 @@ impl DeviceFlow {
             self.base.sql.revoke_if_hash(minted.token_id, &session.hash, self.base.clock.now()).await?;
             return Err(finished.err().unwrap_or_else(in_progress));
         }
+        self.base.metrics.minted(SubjectType::Account);
+        self.base.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated.is_some()));
         AuditEvent::DeviceFlowApproved {
             subject: &session.subject,
             client_id: &session.client_id,

@@ -13,7 +13,7 @@ use crate::{
         session::Session,
         subject::Subject,
     },
-    telemetry::audit::AuditEvent,
+    telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
 /// The sessions of subjects.
@@ -53,6 +53,7 @@ impl Sessions {
             return Err(unknown());
         };
         AuditEvent::SessionRevoked { token_id: id, by: subject.email() }.record();
+        self.base.metrics.revoked(RevokeReason::Owner, 1);
         self.invalidations.revoked(&[revoked]).await
     }
 
@@ -72,6 +73,7 @@ impl Sessions {
         for session in &revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: subject.email() }.record();
         }
+        self.base.metrics.revoked(RevokeReason::Owner, revoked.len() as u64);
         self.invalidations.revoked(&revoked).await?;
         Ok(revoked.len())
     }
@@ -83,6 +85,7 @@ impl Sessions {
         to_the_end(async move {
             if let Some((revoked, _)) = sessions.base.sql.revoke_by_hash(&hash, sessions.base.clock.now()).await? {
                 AuditEvent::SessionRevoked { token_id: revoked.token_id, by: "the token's holder" }.record();
+                sessions.base.metrics.revoked(RevokeReason::Owner, 1);
             }
             sessions.invalidations.invalidate(&hash).await
         })

@@ -2,7 +2,7 @@
 
 use super::Foundation;
 use crate::domain::{
-    Error, Result,
+    Result,
     caller::ClientAddress,
     id::AccountId,
     limit::{Charge, LimitName, Verdict},
@@ -22,12 +22,12 @@ impl Attempt {
         charges.extend(account.map(|id| base.bucket(LimitName::UserCode, format!("account:{id}"))));
         for charge in &charges {
             if let Verdict::Limited(retry_after) = base.state.peek(charge).await? {
-                return Err(Error::rate_limited(retry_after));
+                return Err(base.refuse(LimitName::UserCode, retry_after));
             }
         }
         match base.state.charge(&charges).await? {
             Verdict::Allowed => Ok(Self { base: base.clone(), charges }),
-            Verdict::Limited(retry_after) => Err(Error::rate_limited(retry_after)),
+            Verdict::Limited(retry_after) => Err(base.refuse(LimitName::UserCode, retry_after)),
         }
     }
 

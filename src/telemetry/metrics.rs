@@ -46,15 +46,6 @@ pub enum RevokeReason {
     Rotated,
 }
 
-/// A store that can fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Store {
-    /// SQL.
-    Sql,
-    /// Shared short-lived state.
-    State,
-}
-
 /// The instruments. Every label is a fixed word, so that recording allocates nothing and cardinality has a bound.
 pub struct Metrics {
     registry: Registry,
@@ -66,7 +57,6 @@ pub struct Metrics {
     revoked: Counter<u64>,
     expired: Counter<u64>,
     login_failures: Counter<u64>,
-    store_errors: Counter<u64>,
 }
 
 /// Counts a request as under way for as long as it lives.
@@ -122,7 +112,6 @@ impl Metrics {
             revoked: counter("openapi.tokens.revoked", "Sessions ended before their time."),
             expired: counter("openapi.tokens.expired", "Sessions found past their end."),
             login_failures: counter("openapi.login.failures", "Failed console logins."),
-            store_errors: counter("openapi.store.errors", "Failed calls of a store."),
         }
     }
 
@@ -180,15 +169,6 @@ impl Metrics {
     /// A login failed; `locked` when the password was not even looked at.
     pub fn login_failed(&self, locked: bool) {
         self.login_failures.add(1, &[KeyValue::new("locked", locked)]);
-    }
-
-    /// A store failed.
-    pub fn store_error(&self, store: Store) {
-        let store = match store {
-            Store::Sql => "sql",
-            Store::State => "state",
-        };
-        self.store_errors.add(1, &[KeyValue::new("store", store)]);
     }
 
     /// Everything, in Prometheus' text format.

@@ -11,6 +11,7 @@ mod support;
 
 mod account;
 mod auth_matrix;
+mod browser;
 mod budgets;
 mod console;
 mod cors;
@@ -20,6 +21,7 @@ mod grpc;
 mod introspect;
 mod layers;
 mod meta;
+mod new_user;
 mod openapi;
 mod races;
 mod replicas;

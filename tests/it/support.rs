@@ -1,19 +1,26 @@
 //! The harness: whole servers over real sockets, a clock that moves, and one client type a credential.
 
 pub mod answer;
+pub mod axe;
 pub mod browser;
+pub mod chromium;
 pub mod cli_device;
 pub mod clock;
 pub mod database;
 pub mod grpc;
 pub mod logs;
+pub mod process;
 pub mod redis_process;
 pub mod server;
+pub mod visitor;
+pub mod window;
 
 pub use answer::{Answer, redact};
 pub use browser::Browser;
+pub use chromium::Chromium;
 pub use cli_device::{Bearer, Device};
 pub use server::{Stores, TestServer};
+pub use visitor::Visitor;
 
 /// Runs a test body on SQLite with in-process state and, where the servers are there, on PostgreSQL with Redis.
 /// `with ["NAME" = "value"]` after the argument sets variables.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     look::Template,
     moment::Moment,
-    notice::Notice,
+    notice::{LOGIN_COMMAND, Notice},
     visit::{Visit, see_other},
 };
 use crate::domain::{
@@ -45,6 +45,8 @@ pub struct ApprovePage {
     pub workspace: Option<String>,
     /// What was missing from the form.
     pub error: Option<String>,
+    /// What gets a new code.
+    pub command: &'static str,
 }
 
 /// Shows the device.
@@ -109,6 +111,7 @@ fn of_grant(grant: PendingGrant, code: &UserCode, view: &AccountView, browser: C
         account_email: view.account.email.clone(),
         workspace: view.default_workspace().map(|membership| membership.name.clone()),
         error: None,
+        command: LOGIN_COMMAND,
     }
 }
 

@@ -60,7 +60,8 @@ pub fn retry_after(response: &mut Response, after: Duration) {
 pub fn wait(texts: &Texts, after: Duration) -> String {
     match seconds(after) {
         seconds @ ..=90 => fill(texts.get("wait_seconds"), seconds),
-        seconds => fill(texts.get("wait_minutes"), seconds.div_ceil(60)),
+        seconds @ ..=5_400 => fill(texts.get("wait_minutes"), seconds.div_ceil(60)),
+        seconds => fill(texts.get("wait_hours"), seconds.div_ceil(3_600)),
     }
 }
 
@@ -90,7 +91,9 @@ fn notice(texts: &Texts, error: &Error, target: &ReturnTarget, way: Option<&Way>
         Code::ApproveInProgress => {
             Notice::new(texts, Tone::Wait, "busy_title", "busy_text").action(again().0, again().1)
         }
-        Code::RateLimited => Notice::new(texts, Tone::Wait, "limited_title", "limited_text").wait(wait),
+        Code::RateLimited => {
+            Notice::new(texts, Tone::Wait, "limited_title", "limited_text").wait(wait).action(again().0, again().1)
+        }
         Code::CsrfMismatch => Notice::new(texts, Tone::Wait, "csrf_title", "csrf_text").action(again().0, again().1),
         Code::BearerAuthDisabled => Notice::new(texts, Tone::Stop, "disabled_title", "disabled_text"),
         Code::ServiceUnavailable | Code::UserCodeExhausted => {
@@ -156,5 +159,6 @@ mod tests {
         assert_eq!(wait(&texts, Duration::from_millis(200)), "Try again in 1 s.");
         assert_eq!(wait(&texts, Duration::from_millis(89_001)), "Try again in 90 s.");
         assert_eq!(wait(&texts, Duration::from_secs(121)), "Try again in about 3 min.");
+        assert_eq!(wait(&texts, Duration::from_secs(86_000)), "Try again in about 24 h.");
     }
 }

@@ -24,9 +24,19 @@ pub struct Device {
 impl Device {
     /// Asks for codes under a label.
     pub async fn start(server: &TestServer, label: &str) -> Self {
+        Self::start_by(server, label, |request| request).await
+    }
+
+    /// The same through a proxy, for an address of its own; the server must trust the proxy.
+    pub async fn start_from(server: &TestServer, label: &str, address: &str) -> Self {
+        Self::start_by(server, label, |request| request.header("x-forwarded-for", address)).await
+    }
+
+    async fn start_by(server: &TestServer, label: &str, how: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
         let client = reqwest::Client::new();
         let body = json!({"client_id": "difyctl", "device_label": label});
-        let response = client.post(server.at("/openapi/v1/oauth/device/code")).json(&body).send().await.unwrap();
+        let request = client.post(server.at("/openapi/v1/oauth/device/code")).json(&body);
+        let response = how(request).send().await.unwrap();
         assert_eq!(response.status(), 200);
         let codes: Value = response.json().await.unwrap();
         Self {

@@ -15,19 +15,34 @@ document.querySelectorAll('[data-code-entry]').forEach((field) => {
   });
 });
 
-// The countdown: the server said how many seconds are left when it wrote the page.
+// A paste may hold more than the code: a whole line of the terminal, or the link.
+document.querySelectorAll('[data-code-entry]').forEach((field) => {
+  field.addEventListener('paste', (event) => {
+    const text = event.clipboardData ? event.clipboardData.getData('text') : '';
+    const code = /(?:^|[^A-Z0-9])([3-9A-HJ-NP-Y]{4})[-\u2010-\u2015]([3-9A-HJ-NP-Y]{4})(?![A-Z0-9])/i.exec(text);
+    if (!code) return;
+    event.preventDefault();
+    field.value = (code[1] + '-' + code[2]).toUpperCase();
+  });
+});
+
+// The countdown: the server said how many seconds are left when it wrote the page. The last minute is said aloud once; at
+// the end the form gives way to what to do next.
 document.querySelectorAll('[data-countdown]').forEach((line) => {
   const end = Date.now() + Number(line.dataset.countdown) * 1000;
-  const over = document.querySelector('[data-countdown-over]');
+  const soon = document.querySelector('[data-countdown-soon]');
   const tick = () => {
     const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     const clock = Math.floor(left / 60) + ':' + String(left % 60).padStart(2, '0');
     line.textContent = line.dataset.text.replace('{}', clock);
+    if (left <= 60 && !line.classList.contains('soon')) {
+      line.classList.add('soon');
+      soon.textContent = line.textContent;
+    }
     if (left > 0) return;
     clearInterval(timer);
-    line.hidden = true;
-    over.hidden = false;
-    over.textContent = over.dataset.countdownOver;
+    document.querySelector('[data-countdown-until]').hidden = true;
+    document.querySelector('[data-countdown-over]').hidden = false;
   };
   const timer = setInterval(tick, 1000);
   tick();

@@ -72,6 +72,7 @@ fn approve(error: Option<&str>, browser_address: Option<&str>, workspace: Option
             account_email: "demo@example.com".to_owned(),
             workspace: workspace.map(str::to_owned),
             error: error.map(str::to_owned),
+            command: "difyctl auth login",
         })
     })
 }

@@ -1,0 +1,126 @@
+{{- define "dify-openapi.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* 50 leaves room in a Service's 63 for the longest suffix, -migrate. */}}
+{{- define "dify-openapi.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- $name := include "dify-openapi.name" . }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "dify-openapi.releaseLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "dify-openapi.releaseLabels" -}}
+app.kubernetes.io/name: {{ include "dify-openapi.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* The component keeps the Job's and the test's pods out of Services, policies and the disruption budget. */}}
+{{- define "dify-openapi.selectorLabels" -}}
+{{ include "dify-openapi.releaseLabels" . }}
+app.kubernetes.io/component: server
+{{- end }}
+
+{{- define "dify-openapi.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "dify-openapi.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}{{ printf "%s@%s" .repository .digest }}{{ else }}{{ printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* The host of CONSOLE_WEB_URL, without its port. */}}
+{{- define "dify-openapi.host" -}}
+{{- $url := required "config.CONSOLE_WEB_URL is not set; set it to the URL people open in a browser, like https://dify.example.com" .Values.config.CONSOLE_WEB_URL }}
+{{- regexReplaceAll ":[0-9]+$" (urlParse $url).host "" }}
+{{- end }}
+
+{{/* The paths that public routes lead here. Nothing under /inner/api is ever among them. */}}
+{{- define "dify-openapi.paths" -}}
+- {type: Prefix, path: /openapi}
+- {type: Prefix, path: /device}
+- {type: Exact, path: /.well-known/oauth-authorization-server}
+{{- if .Values.standalone }}
+- {type: Prefix, path: /signin}
+- {type: Prefix, path: /console/api}
+{{- end }}
+{{- end }}
+
+{{/* Public gRPC services. TokenService is not among them: it answers on the inner listener only. */}}
+{{- define "dify-openapi.grpcServices" -}}
+- dify.openapi.v1.DeviceFlowService
+- dify.openapi.v1.IdentityService
+- dify.openapi.v1.MetaService
+- dify.openapi.v1.SessionService
+- dify.openapi.v1.WorkspaceService
+{{- end }}
+
+{{- define "dify-openapi.configData" -}}
+{{- $_ := include "dify-openapi.host" . -}}
+BESIDE_DIFY: {{ not .Values.standalone | quote }}
+{{- range $name, $value := .Values.config }}
+{{- /* Helm reads numbers as floats, which would print a large one as 1e+06. */}}
+{{ $name }}: {{ if kindIs "float64" $value }}{{ int64 $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* The secret variables, each by reference: values stand in Secrets alone. */}}
+{{- define "dify-openapi.secretEnv" -}}
+{{- $root := .root }}
+{{- $secret := $root.Values.secret }}
+{{- $refs := dict }}
+{{- if $secret.existingSecret }}
+{{- range $secret.variables }}{{ $_ := set $refs . (dict "name" $secret.existingSecret "key" .) }}{{ end }}
+{{- else }}
+{{- range $variable, $_ := $secret.data }}{{ $_ := set $refs $variable (dict "name" $.secretName "key" $variable) }}{{ end }}
+{{- end }}
+{{- range $variable, $ref := $secret.from }}{{ $_ := set $refs $variable $ref }}{{ end }}
+{{- $_ := required "the secret lacks SECRET_KEY; set secret.existingSecret to a Secret that has it, or secret.data.SECRET_KEY" (get $refs "SECRET_KEY") }}
+{{- if not (or (hasKey $refs "DATABASE_URL") $root.Values.config.DB_HOST) }}
+{{- $_ := required "the database is not named; put DATABASE_URL in the secret, or set config.DB_HOST and put DB_PASSWORD in the secret" "" }}
+{{- end }}
+{{- if and $root.Values.inner.enabled (not (hasKey $refs "INNER_API_KEY")) }}
+{{- $_ := required "inner.enabled needs INNER_API_KEY in the secret; without it the inner listener has nothing to serve" "" }}
+{{- end }}
+{{- range $variable, $ref := $refs }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $ref.name }}
+      key: {{ $ref.key }}
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "dify-openapi.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}

@@ -1,0 +1,93 @@
+//! Entering a code.
+
+use super::*;
+
+/// Shaped like a code, and given out by chance once in 500 billion.
+const UNKNOWN: &str = "WXYV-3456";
+const FEW_WRONG_CODES: (&str, &str) = ("OPENAPI_RATE_LIMITS", "user_code=2/15m");
+
+in_both_browsers! {
+    async fn a_typo_is_explained_and_can_be_put_right(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code("ABCD-EFG0").await;
+        let words = visitor.text_of("[role=alert]").await;
+        assert!(words.starts_with("That is not a code.") && words.contains("never occur"), "{words}");
+        assert_eq!(visitor.field("#user_code").await, "ABCD-EFG0", "kept");
+        assert_eq!(visitor.count("#user_code[aria-invalid=true][aria-describedby~=problem]").await, 1);
+
+        visitor.run("document.querySelector('#user_code').value = ''", &[]).await;
+        visitor.enter("#user_code", &device.user_code).await;
+        visitor.follow(SUBMIT).await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+        assert_eq!(visitor.complaints().await, Vec::<String>::new());
+    }
+
+    async fn an_unknown_code_says_how_to_get_another(visitor: &Visitor) {
+        visitor.sign_in().await;
+        visitor.enter_code(UNKNOWN).await;
+        assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
+        assert_eq!(visitor.text_of("pre").await, "difyctl auth login");
+    }
+
+    async fn an_empty_field_is_not_sent(visitor: &Visitor) {
+        visitor.visit("/device").await;
+        assert_eq!(visitor.run("return document.activeElement.id", &[]).await, "user_code", "ready to type");
+        visitor.click(SUBMIT).await;
+        assert_eq!(visitor.count("[role=alert]").await, 0);
+    }
+
+    async fn an_address_that_was_tampered_with_shows_no_device(visitor: &Visitor) {
+        visitor.sign_in().await;
+        for path in [format!("/device/{}", "A".repeat(64)), "/device/sessionz".to_owned()] {
+            visitor.visit(&path).await;
+            let title = visitor.text_of("h1").await;
+            assert!(["This code is no longer valid", "Page not found"].contains(&title.as_str()), "{title}");
+        }
+    }
+
+    with FEW_WRONG_CODES;
+    async fn guessing_is_stopped_for_right_codes_too(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(UNKNOWN).await;
+        visitor.enter_code(UNKNOWN).await;
+        visitor.enter_code(&device.user_code).await;
+        assert_eq!(visitor.text_of("h1").await, "Too many tries");
+        assert!(visitor.text().await.contains("Try again in about"));
+        visitor.server.advance(460);
+        visitor.follow("main a.button").await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code, "straight back to the code");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_gets_its_hyphen_and_capitals_as_it_is_typed() {
+    let Some(visitor) = Visitor::arrive().await else { return };
+    visitor.visit("/device").await;
+    visitor.enter("#user_code", "abcd").await;
+    assert_eq!(visitor.field("#user_code").await, "ABCD-");
+    visitor.enter("#user_code", "-ef").await;
+    assert_eq!(visitor.field("#user_code").await, "ABCD-EF", "a hyphen that is typed as well is not doubled");
+    // Backspace, four times: nothing is put back.
+    visitor.enter("#user_code", "\u{E003}\u{E003}\u{E003}\u{E003}").await;
+    assert_eq!(visitor.field("#user_code").await, "ABC");
+    visitor.enter("#user_code", "d efgh").await;
+    assert_eq!(visitor.field("#user_code").await, "ABCD-EFGH");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_can_be_pasted_with_whatever_is_around_it() {
+    let Some(visitor) = Visitor::arrive().await else { return };
+    for (pasted, code) in [
+        ("abcdefgh", "ABCD-EFGH"),
+        (" ABCD EFGH\n", "ABCD-EFGH"),
+        ("Enter the code ABCD-EFGH in your browser", "ABCD-EFGH"),
+        ("http://127.0.0.1:5001/device?user_code=ABCD-EFGH", "ABCD-EFGH"),
+    ] {
+        visitor.visit("/device").await;
+        visitor.click("#user_code").await;
+        visitor.paste(pasted).await;
+        assert_eq!(visitor.field("#user_code").await, code, "{pasted:?}");
+    }
+}

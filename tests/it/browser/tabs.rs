@@ -1,0 +1,123 @@
+//! Several tabs, the back button and reloading: a decision is about the code that its page shows, and is made once.
+
+use super::*;
+
+/// How many sessions the account has.
+async fn sessions(visitor: &Visitor) -> u64 {
+    let bearer = Bearer::sign_in(&visitor.server, OWNER, "the counter").await;
+    bearer.get("/openapi/v1/account/sessions").await.1["total"].as_u64().unwrap() - 1
+}
+
+in_both_browsers! {
+    async fn two_tabs_with_two_codes_never_mix(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let (first, second) = (visitor.device("first").await, visitor.device("second").await);
+        visitor.enter_code(&first.user_code).await;
+        let (one, two) = visitor.another_tab().await;
+        visitor.enter_code(&second.user_code).await;
+
+        visitor.to_tab(&one).await;
+        assert_eq!(visitor.text_of(".code strong").await, first.user_code);
+        visitor.click("#mine").await;
+        visitor.follow(AUTHORIZE).await;
+        assert_eq!(visitor.path().await, "/device/done/approved");
+        visitor.to_tab(&two).await;
+        assert_eq!(visitor.text_of(".code strong").await, second.user_code);
+        visitor.follow(CANCEL).await;
+        assert_eq!(visitor.path().await, "/device/done/denied");
+        assert!(first.poll().await.1["token"].is_string());
+        assert_eq!(second.poll().await.1["error"], "access_denied");
+    }
+
+    async fn two_tabs_at_the_sign_in_come_back_to_their_own_codes(visitor: &Visitor) {
+        let (first, second) = (visitor.device("first").await, visitor.device("second").await);
+        visitor.enter_code(&first.user_code).await;
+        let (one, two) = visitor.another_tab().await;
+        visitor.enter_code(&second.user_code).await;
+        assert!(visitor.path().await.starts_with("/signin"));
+
+        visitor.to_tab(&one).await;
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        assert_eq!(visitor.text_of(".code strong").await, first.user_code);
+        visitor.to_tab(&two).await;
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        if visitor.count(".code strong").await == 0 {
+            // The other tab's sign-in has used the form's token up; the form is there once more.
+            visitor.sign_in_as(OWNER, PASSWORD).await;
+        }
+        assert_eq!(visitor.text_of(".code strong").await, second.user_code);
+    }
+
+    async fn the_same_code_in_two_tabs_is_decided_once(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        let (one, _) = visitor.another_tab().await;
+        visitor.enter_code(&device.user_code).await;
+        visitor.click("#mine").await;
+        visitor.follow(AUTHORIZE).await;
+        visitor.to_tab(&one).await;
+        visitor.follow(CANCEL).await;
+        assert_eq!(visitor.text_of("h1").await, "Already decided");
+        assert!(device.poll().await.1["token"].is_string(), "the first decision stands");
+    }
+
+    async fn reloading_and_going_back_repeat_nothing(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        visitor.reload().await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+        visitor.click("#mine").await;
+        visitor.follow(AUTHORIZE).await;
+        visitor.reload().await;
+        assert_eq!(visitor.text_of("h1").await, "Device authorized");
+        assert!(device.poll().await.1["token"].is_string());
+
+        visitor.back().await;
+        if visitor.count(AUTHORIZE).await == 1 {
+            // Some browsers show the page as it was left; sending it again must change nothing either.
+            visitor.run("document.querySelector('#mine').checked = true", &[]).await;
+            visitor.follow(AUTHORIZE).await;
+        }
+        let title = visitor.text_of("h1").await;
+        assert!(["Already decided", "This code is no longer valid"].contains(&title.as_str()), "{title}");
+        assert_eq!(sessions(visitor).await, 1);
+    }
+
+    async fn a_page_of_a_person_who_signed_out_elsewhere_decides_nothing(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        let (one, _) = visitor.another_tab().await;
+        visitor.visit("/device").await;
+        visitor.follow(".person button").await;
+
+        visitor.to_tab(&one).await;
+        visitor.click("#mine").await;
+        visitor.follow(AUTHORIZE).await;
+        assert_eq!(visitor.text_of("h1").await, "You are signed out");
+        assert_eq!(device.poll().await.1["error"], "authorization_pending");
+        visitor.follow("main a.button").await;
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+    }
+
+    async fn a_page_of_another_person_decides_nothing(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        let (one, _) = visitor.another_tab().await;
+        visitor.visit("/device").await;
+        visitor.follow(".person button").await;
+        visitor.sign_in_as(MEMBER, PASSWORD).await;
+
+        visitor.to_tab(&one).await;
+        visitor.click("#mine").await;
+        visitor.follow(AUTHORIZE).await;
+        assert_eq!(visitor.text_of("h1").await, "Please try that again");
+        assert_eq!(device.poll().await.1["error"], "authorization_pending");
+        visitor.follow("main a.button").await;
+        assert!(visitor.text_of("main").await.contains(MEMBER), "the page says whose account it would be");
+    }
+}

@@ -1,0 +1,140 @@
+//! The path of a new user: the binary itself, on a fresh machine, with a browser and `curl`.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Chromium,
+    process::{self, Process},
+    server::{OWNER, PASSWORD},
+    visitor::{AUTHORIZE, SUBMIT},
+};
+
+/// `dev`, on a data directory, with none of this process's configuration.
+fn dev(data: &Path, listen: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dify-openapi"));
+    command.args(["dev", "--listen", listen, "--data"]).arg(data).env_clear().env("HOME", data);
+    command
+}
+
+/// `dev`, serving.
+struct Serving {
+    process: Process,
+    url: String,
+    screen: String,
+}
+
+impl Serving {
+    /// Starts it and reads what it says until it is ready.
+    fn start(data: &Path) -> Self {
+        let mut process = dev(data, "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = process.stdout.take().unwrap();
+        let process = Process(process);
+        let mut screen = String::new();
+        let mut said = BufReader::new(said);
+        let url = loop {
+            let mut line = String::new();
+            assert!(said.read_line(&mut line).unwrap() > 0, "it ended before it was ready: {screen}");
+            if let Some(url) = line.strip_prefix("ready ") {
+                break url.trim().to_owned();
+            }
+            screen.push_str(&line);
+        };
+        Self { process, url, screen }
+    }
+
+    /// Posts a form, as `curl -d` does.
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url)).form(form);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The status of a call with a bearer.
+    async fn account(&self, token: &str) -> u16 {
+        let request = reqwest::Client::new().get(format!("{}/openapi/v1/account", self.url)).bearer_auth(token);
+        request.send().await.unwrap().status().as_u16()
+    }
+}
+
+/// What a command says that cannot start, in one sentence.
+fn refusal(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_user_signs_in_sees_the_session_and_revokes_it() {
+    let Some(chromium) = Chromium::start().await else { return };
+    let data = tempfile::tempdir().unwrap();
+    let mut serving = Serving::start(data.path());
+    let url = serving.url.clone();
+    for words in [format!("{url}/device"), format!("{OWNER} / {PASSWORD}"), format!("difyctl auth login --host {url}")]
+    {
+        assert!(serving.screen.contains(&words), "{words}: {}", serving.screen);
+    }
+
+    let codes =
+        serving.post("/openapi/v1/oauth/device/code", &[("client_id", "difyctl"), ("device_label", "my laptop")]).await;
+    assert_eq!(codes["verification_uri"], json!(format!("{url}/device")));
+    chromium.open(codes["verification_uri_complete"].as_str().unwrap()).await;
+    chromium.enter("#email", OWNER).await;
+    chromium.enter("#password", PASSWORD).await;
+    chromium.follow(SUBMIT).await;
+    assert_eq!(json!(chromium.text_of(".code strong").await), codes["user_code"]);
+    chromium.click("#mine").await;
+    chromium.follow(AUTHORIZE).await;
+    assert_eq!(chromium.text_of("h1").await, "Device authorized");
+
+    let poll = [("client_id", "difyctl"), ("device_code", codes["device_code"].as_str().unwrap())];
+    let token = serving.post("/openapi/v1/oauth/device/token", &poll).await;
+    let token = token["access_token"].as_str().unwrap();
+    assert_eq!(serving.account(token).await, 200);
+
+    chromium.follow("main a.button").await;
+    assert_eq!(chromium.address().await, format!("{url}/device/sessions"));
+    assert_eq!(chromium.text_of(".sessions h2").await, "my laptop");
+    chromium.follow(".sessions a.danger").await;
+    chromium.follow("main button.danger").await;
+    assert_eq!(chromium.text_of(".empty h2").await, "No device is signed in");
+    assert_eq!(serving.account(token).await, 401);
+    assert_eq!(chromium.complaints().await, Vec::<String>::new());
+
+    process::terminate(&serving.process.0);
+    let status = process::ended(&mut serving.process.0);
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_belongs_to_one_process() {
+    let data = tempfile::tempdir().unwrap();
+    let serving = Serving::start(data.path());
+    let second = tokio::task::spawn_blocking({
+        let mut command = dev(data.path(), "127.0.0.1:0");
+        move || command.output().unwrap()
+    });
+    let said = refusal(&second.await.unwrap());
+    assert!(said.contains(&data.path().display().to_string()), "it says where: {said}");
+    assert_eq!(serving.account("dfoa_nobody").await, 401, "the first one goes on");
+    drop(serving);
+    // What is left of the first is no obstacle, and what it made is kept.
+    let mut again = Serving::start(data.path());
+    process::terminate(&again.process.0);
+    assert!(process::ended(&mut again.process.0).is_some_and(|status| status.success()));
+}
+
+#[test]
+fn dev_is_for_this_machine_only() {
+    let data = tempfile::tempdir().unwrap();
+    for listen in ["0.0.0.0:0", "192.0.2.1:5001", "[::]:5001"] {
+        let said = refusal(&dev(data.path(), listen).output().unwrap());
+        assert!(said.contains("loopback") && said.contains(listen), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "nothing was made");
+}

@@ -1,0 +1,43 @@
+//! Processes that a test has started: stopped by their own id, asked first.
+
+use std::{
+    process::{Child, Command, ExitStatus},
+    time::{Duration, Instant},
+};
+
+/// How long a process may take to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// SIGTERM.
+pub fn terminate(child: &Child) {
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(told.is_ok(), "kill is part of every system");
+}
+
+/// Waits for the end; `None` when it does not come.
+pub fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let until = Instant::now() + GRACE;
+    while Instant::now() < until {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+/// A process that ends, one way or the other, when nobody holds it any more: also in the middle of a test that fails.
+pub struct Process(pub Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let child = &mut self.0;
+        if matches!(child.try_wait(), Ok(None)) {
+            terminate(child);
+            if ended(child).is_none() {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}
