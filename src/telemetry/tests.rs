@@ -1,7 +1,6 @@
 use std::{
-    hint::black_box,
     net::{IpAddr, Ipv4Addr},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use chrono::DateTime;
@@ -215,27 +214,5 @@ fn trace_context_goes_in_and_out() {
         let sent = out["traceparent"].to_str().unwrap();
         assert!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && sent != parent, "{sent}");
         assert!(opentelemetry::trace::TraceContextExt::has_active_span(&span.context()));
-    });
-}
-
-/// Run with `--ignored --nocapture`: what a request's telemetry costs.
-#[test]
-#[ignore = "a measurement"]
-fn what_a_request_costs() {
-    const ROUNDS: u32 = 200_000;
-    let (metrics, _meters) = metrics::start(None).unwrap();
-    let sink = Sink::new(Box::new(std::io::sink())).unwrap();
-    let subscriber = tracing_subscriber::registry().with(LineLayer::new(LogFormat::Json, sink)).with(targets("info"));
-    let time = |what: &str, body: &dyn Fn()| {
-        let start = Instant::now();
-        (0..ROUNDS).for_each(|_| body());
-        println!("{what}: {} ns", start.elapsed().as_nanos() / u128::from(ROUNDS));
-    };
-    with_default(subscriber, || {
-        time("access line", &|| black_box(access()).record());
-        time("metrics", &|| {
-            let _under_way = metrics.begin();
-            metrics.request("/openapi/v1/_health", Door::Json, black_box(200), Duration::from_micros(20));
-        });
     });
 }

@@ -47,9 +47,10 @@ async fn on_sqlite<F: Future<Output = ()>>(test: fn(Sql) -> F) {
 }
 
 async fn on_postgres<F: Future<Output = ()>>(test: fn(Sql) -> F) {
-    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let Ok(maintenance) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let (server, _) = maintenance.rsplit_once('/').expect("a URL that ends with a database");
     let name = format!("t_{}", Uuid::new_v4().simple());
-    let admin = Database::connect(format!("{server}/postgres")).await.expect("the server answers");
+    let admin = Database::connect(&maintenance).await.expect("the server answers");
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database is made");
     test(open(format!("{server}/{name}")).await).await;
     admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("it is dropped");

@@ -148,23 +148,3 @@ fn options_that_cannot_be_read_are_refused_without_repeating_them() {
     let cluster = Topology::Cluster { urls: vec![Secret::new("redis://127.0.0.1:1")] };
     assert!(Redis::connect(RedisOptions::new(cluster).key_prefix(Some("{a}".to_owned()))).is_err());
 }
-
-/// Runs for 20 s against `TEST_REDIS_URL` and says what it met.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "by hand: make the master fail over, or restart a node of the cluster, while it runs"]
-async fn a_failover_is_survived() {
-    let Some(topology) = super::topology() else { return };
-    let state = Redis::connect(RedisOptions::new(topology)).unwrap();
-    let (start, mut slowest, mut failures, mut last_failure) = (Instant::now(), Duration::ZERO, 0, Duration::ZERO);
-    while start.elapsed() < Duration::from_secs(20) {
-        let (device, user) = codes();
-        let begun = Instant::now();
-        if state.create_grant(&device, &user, &request()).await.is_err() {
-            (failures, last_failure) = (failures + 1, start.elapsed());
-        }
-        slowest = slowest.max(begun.elapsed());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    println!("{failures} failures, the last after {last_failure:?}; the slowest took {slowest:?}");
-    assert!(works(&state).await && last_failure < Duration::from_secs(18));
-}
