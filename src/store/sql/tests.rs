@@ -47,9 +47,10 @@ async fn on_sqlite<F: Future<Output = ()>>(test: fn(Sql) -> F) {
 }
 
 async fn on_postgres<F: Future<Output = ()>>(test: fn(Sql) -> F) {
-    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let Ok(url) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let (server, _) = url.rsplit_once('/').expect("the URL names a database");
     let name = format!("t_{}", Uuid::new_v4().simple());
-    let admin = Database::connect(format!("{server}/postgres")).await.expect("the server answers");
+    let admin = Database::connect(&url).await.expect("the server answers");
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database is made");
     test(open(format!("{server}/{name}")).await).await;
     admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("it is dropped");
