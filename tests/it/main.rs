@@ -13,6 +13,7 @@ mod account;
 mod auth_matrix;
 mod browser;
 mod budgets;
+mod clients;
 mod console;
 mod cors;
 mod device_flow;
