@@ -19,6 +19,7 @@ mod cors;
 mod device_flow;
 mod errors;
 mod grpc;
+mod hostile;
 mod introspect;
 mod layers;
 mod meta;
