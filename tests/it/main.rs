@@ -18,6 +18,7 @@ mod console;
 mod cors;
 mod device_flow;
 mod errors;
+mod fuzz;
 mod grpc;
 mod hostile;
 mod introspect;
