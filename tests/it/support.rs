@@ -10,6 +10,7 @@ pub mod database;
 pub mod grpc;
 pub mod logs;
 pub mod process;
+pub mod python;
 pub mod redis_process;
 pub mod server;
 pub mod visitor;

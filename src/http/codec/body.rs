@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
     request::Parts,
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -25,6 +25,10 @@ where
     M: BindMembers + DeserializeOwned + Default,
 {
     let kind = media_type(parts)?;
+    if parts.headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(Error::new(Code::UnsupportedMediaType, "Bodies are read as they are here, not compressed."));
+    }
     let bytes = read(parts, body).await?;
     match kind {
         MediaType::Form if form => {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::{extract::Request, middleware::Next, response::Response};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::Status;
 
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
 
 /// How long a call may take at most, its message's arrival included.
 const LONGEST: Duration = Duration::from_secs(30);
+
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Holds a call to its deadline.
 pub(super) async fn bounded(request: Request, next: Next) -> Response {
@@ -57,10 +59,15 @@ fn explained(response: Response) -> Response {
     }
     let fault = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
         Some(b"11") => Error::new(Code::RequestEntityTooLarge, "The message is too large."),
+        Some(b"12") => Error::new(Code::Unimplemented, "Messages are read as they are here, not compressed."),
         Some(b"13") => Error::new(Code::InvalidRequest, "The message cannot be read."),
         _ => return response,
     };
     let mut explained: Response = Status::from(fault).into_http();
+    // What is spoken instead, where tonic says so.
+    if let Some(encodings) = headers.get(ACCEPT_ENCODING) {
+        explained.headers_mut().insert(ACCEPT_ENCODING, encodings.clone());
+    }
     *explained.extensions_mut() = response.extensions().clone();
     explained
 }
@@ -95,12 +102,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_the_callers_fault() {
-        for (status, expected) in
-            [(Status::internal("invalid varint"), "3"), (Status::out_of_range("too large"), "8"), (Status::ok(""), "0")]
-        {
+        for (status, expected) in [
+            (Status::internal("invalid varint"), "3"),
+            (Status::out_of_range("too large"), "8"),
+            (Status::unimplemented("gzip"), "12"),
+        ] {
             let response = explained(status.into_http());
             assert_eq!(response.headers()["grpc-status"], expected);
+            assert!(response.headers().contains_key("grpc-status-details-bin"));
         }
+        assert_eq!(explained(Status::ok("").into_http()).headers()["grpc-status"], "0");
         let ours = explained(Status::from(Error::internal("a fault")).into_http());
         assert_eq!(ours.headers()["grpc-status"], "13", "our own faults stay ours");
     }

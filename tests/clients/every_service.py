@@ -1,0 +1,129 @@
+"""A gRPC client, generated from the protos on the spot, calls every service and reads the rich errors.
+
+    every_service.py PROTO_DIRECTORY PUBLIC_ADDRESS INTERNAL_ADDRESS SERVICE_KEY
+
+Prints one JSON object a line: the user code, then, after a line of input says that it was approved, what it found.
+"""
+
+import importlib
+import importlib.resources
+import json
+import pathlib
+import sys
+import tempfile
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from grpc_tools import protoc
+
+DETAILS = (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo)
+
+
+def generate(protos, out):
+    """Generates the modules and gives each service's name, its module, and its stubs' module."""
+    well_known = importlib.resources.files("grpc_tools") / "_proto"
+    files = sorted(str(path.relative_to(protos)) for path in pathlib.Path(protos, "dify").rglob("*.proto"))
+    arguments = ["protoc", f"-I{protos}", f"-I{well_known}", f"--python_out={out}", f"--grpc_python_out={out}"]
+    if protoc.main([*arguments, *files]) != 0:
+        raise SystemExit("the protos do not compile")
+    sys.path.insert(0, out)
+    for file in files:
+        name = file.removesuffix(".proto").replace("/", ".")
+        messages = importlib.import_module(f"{name}_pb2")
+        for service in messages.DESCRIPTOR.services_by_name:
+            yield service, messages, importlib.import_module(f"{name}_pb2_grpc")
+
+
+class Client:
+    """Every service on one address."""
+
+    def __init__(self, services, address):
+        channel = grpc.insecure_channel(address)
+        self.services = {name: (messages, getattr(stubs, f"{name}Stub")(channel)) for name, messages, stubs in services}
+        self.called = set()
+
+    def methods(self):
+        for service, (messages, _) in self.services.items():
+            for method in messages.DESCRIPTOR.services_by_name[service].methods:
+                yield f"{service}.{method.name}"
+
+    def call(self, name, metadata=(), **members):
+        service, method = name.split(".")
+        messages, stub = self.services[service]
+        request = getattr(messages, messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].input_type.name)
+        self.called.add(name)
+        return getattr(stub, method)(request(**members), metadata=metadata, timeout=10)
+
+    def refused(self, name, metadata=(), **members):
+        """The code of a refusal, and its details decoded."""
+        try:
+            self.call(name, metadata, **members)
+        except grpc.RpcError as error:
+            return {"code": error.code().name, **dict(read(rpc_status.from_call(error)))}
+        raise SystemExit(f"{name} was not refused")
+
+
+def read(status):
+    for detail in status.details:
+        for kind in DETAILS:
+            message = kind()
+            if detail.Unpack(message):
+                if kind is error_details_pb2.ErrorInfo:
+                    yield "reason", message.reason
+                    yield "domain", message.domain
+                elif kind is error_details_pb2.BadRequest:
+                    yield "fields", [violation.field for violation in message.field_violations]
+                else:
+                    yield "retry_seconds", message.retry_delay.seconds
+
+
+def say(members):
+    print(json.dumps(members), flush=True)
+
+
+def sign_in(client):
+    """The device flow; the token and what was refused on the way."""
+    asked = client.call("DeviceFlowService.CreateDeviceCode", client_id="difyctl", device_label="python")
+    poll = {"client_id": "difyctl", "device_code": asked.device_code}
+    pending = client.refused("DeviceFlowService.PollDeviceToken", **poll)
+    slow_down = client.refused("DeviceFlowService.PollDeviceToken", **poll)
+    assert client.call("DeviceFlowService.LookupUserCode", user_code=asked.user_code).valid
+    say({"user_code": asked.user_code})
+    sys.stdin.readline()
+    return client.call("DeviceFlowService.PollDeviceToken", **poll), {"pending": pending, "slow_down": slow_down}
+
+
+def main(protos, public_address, internal_address, service_key):
+    with tempfile.TemporaryDirectory() as out:
+        services = list(generate(protos, out))
+    public, internal = Client(services, public_address), Client(services, internal_address)
+    found = {"version": public.call("MetaService.GetVersion").version}
+    assert public.call("MetaService.GetHealth").ok
+
+    token, errors = sign_in(public)
+    bearer = (("authorization", f"Bearer {token.access_token}"),)
+    found["email"] = public.call("IdentityService.GetAccount", bearer).subject_email
+    workspaces = public.call("WorkspaceService.ListWorkspaces", bearer).workspaces
+    found["workspaces"] = [public.call("WorkspaceService.GetWorkspace", bearer, id=one.id).name for one in workspaces]
+    found["sessions"] = [one.device_label for one in public.call("SessionService.ListSessions", bearer).data]
+
+    service = (("enterprise-api-secret-key", service_key),)
+    resolved = internal.call("TokenService.ResolveToken", service, token=token.access_token)
+    found["resolved"] = resolved.token_id == token.token_id
+    found["active"] = internal.call("TokenService.IntrospectToken", service, token=token.access_token).active
+
+    errors["no bearer"] = public.refused("IdentityService.GetAccount")
+    errors["out of range"] = public.refused("SessionService.ListSessions", bearer, limit=201)
+    errors["unknown session"] = public.refused("SessionService.RevokeSession", bearer, id="none of ours")
+    found["revoked"] = public.call("SessionService.RevokeCurrentSession", bearer).status
+    public.call("SessionService.RevokeToken", token=token.access_token)
+    errors["revoked"] = public.refused("IdentityService.GetAccount", bearer)
+
+    # What is left is for browsers, or for internal services, and not here.
+    rest = sorted(set(public.methods()) - public.called)
+    found["left"] = {name: public.refused(name) for name in rest}
+    say({**found, "errors": errors})
+
+
+main(*sys.argv[1:])

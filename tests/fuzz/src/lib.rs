@@ -1,0 +1,156 @@
+//! What reads bytes from outside, each with what must hold of it whatever the bytes are. The fuzz targets call these
+//! functions, and so does `tests/it/fuzz.rs`, on the compiler that everything else is built with.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::body::Body;
+use dify_openapi::{
+    domain::{
+        Code,
+        secret::BearerToken,
+        user_code::{ALPHABET, UserCode},
+    },
+    http::{client_address::TrustedProxies, codec::body},
+    pipeline::{authenticate, browser, cookie},
+    rpc::proto::CreateDeviceCodeRequest,
+};
+use http::{HeaderMap, HeaderValue, Request, header};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// Headers of one name, a line each; `None` when HTTP would not have let them through.
+fn headers(name: &header::HeaderName, lines: &[u8]) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for line in lines.split(|byte| *byte == b'\n') {
+        headers.append(name, HeaderValue::from_bytes(line).ok()?);
+    }
+    Some(headers)
+}
+
+/// `Authorization`: a token of the right shape, or a fault of the caller's.
+pub fn bearer_header(data: &[u8]) {
+    let Some(headers) = headers(&header::AUTHORIZATION, data) else { return };
+    match authenticate::bearer_token(&headers) {
+        Ok(token) => {
+            let text = token.expose();
+            assert_eq!(text.len(), 48, "a prefix and 43 characters");
+            assert!(data.windows(48).any(|part| part == text.as_bytes()), "the token is the header's");
+            assert!(BearerToken::parse(text).is_ok_and(|again| again.hash() == token.hash()));
+        }
+        Err(error) => assert!(matches!(
+            error.code(),
+            Code::BearerMissing | Code::BearerInvalid | Code::InvalidPrefix | Code::UnknownTokenPrefix
+        )),
+    }
+}
+
+/// A user code: one canonical form, whatever was typed.
+pub fn user_code(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match UserCode::parse(text) {
+        Ok(code) => {
+            assert!(code.canonical().iter().all(|symbol| ALPHABET.contains(symbol)));
+            let shown = code.expose();
+            assert_eq!((shown.len(), shown.find('-')), (9, Some(4)));
+            for again in [shown.clone(), shown.to_lowercase(), format!("  {shown} "), shown.replace('-', " ")] {
+                assert!(UserCode::parse(&again).is_ok_and(|again| again == code), "{again:?}");
+            }
+        }
+        Err(error) => assert_eq!(error.code(), Code::InvalidUserCode),
+    }
+}
+
+/// Lines of `Cookie`, and at last the CSRF header: it holds only where it repeats the cookie.
+pub fn cookies_and_csrf(data: &[u8]) {
+    let (cookies, sent) = data.rsplit_once_byte(b'\n');
+    let (Some(mut headers), Ok(sent)) = (headers(&header::COOKIE, cookies), HeaderValue::from_bytes(sent)) else {
+        return;
+    };
+    for name in ["csrf_token", "__Host-csrf_token", ""] {
+        if let Some(value) = cookie::find_in(&headers, name) {
+            assert!(!value.contains(';'), "{value:?}");
+            let pair = format!("{name}={value}");
+            assert!(cookies.windows(pair.len()).any(|part| part == pair.as_bytes()), "{pair:?} is in the header");
+        }
+    }
+    let cookie = cookie::find_in(&headers, "csrf_token").map(str::to_owned);
+    headers.insert("x-csrf-token", sent.clone());
+    let mut request = Request::new(());
+    *request.headers_mut() = headers;
+    let (parts, ()) = request.into_parts();
+    match browser::check_double_submit(&parts, "csrf_token") {
+        Ok(()) => assert!(cookie.is_some_and(|cookie| !cookie.is_empty() && cookie.as_bytes() == sent.as_bytes())),
+        Err(error) => assert_eq!(error.code(), Code::CsrfMismatch),
+    }
+}
+
+/// The last line apart from those before it.
+trait RsplitOnce {
+    /// What stands before and after the last `separator`; all of it before, when there is none.
+    fn rsplit_once_byte(&self, separator: u8) -> (&[u8], &[u8]);
+}
+
+impl RsplitOnce for [u8] {
+    fn rsplit_once_byte(&self, separator: u8) -> (&[u8], &[u8]) {
+        match self.iter().rposition(|byte| *byte == separator) {
+            Some(at) => (&self[..at], &self[at + 1..]),
+            None => (self, &[]),
+        }
+    }
+}
+
+/// A body read as the JSON door reads it; what is wrong with it is the caller's fault.
+fn read(kind: &str, data: &[u8]) -> Option<CreateDeviceCodeRequest> {
+    let request = Request::post("/").header(header::CONTENT_TYPE, kind).body(Body::from(data.to_vec()));
+    let (parts, body) = request.ok()?.into_parts();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
+    match runtime.block_on(body::message::<CreateDeviceCodeRequest>(&parts, body, true)) {
+        Ok(message) => Some(message),
+        Err(error) => {
+            assert!(matches!(error.code(), Code::InvalidRequest | Code::RequestEntityTooLarge), "{error:?}");
+            None
+        }
+    }
+}
+
+/// A form: what is read of it, written again, reads the same.
+pub fn form_codec(data: &[u8]) {
+    let Some(message) = read(FORM, data) else { return };
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("client_id", &message.client_id);
+    if let Some(label) = &message.device_label {
+        form.append_pair("device_label", label);
+    }
+    let form = form.finish();
+    // Written again it may be longer than a body may be.
+    if form.len() <= body::MAX_BODY {
+        assert_eq!(read(FORM, form.as_bytes()), Some(message));
+    }
+}
+
+/// A JSON body: an object, or nothing at all.
+pub fn json_codec(data: &[u8]) {
+    if read(JSON, data).is_some() {
+        assert!(data.is_empty() || data.trim_ascii_start().starts_with(b"{"));
+        assert!(std::str::from_utf8(data).is_ok());
+    }
+}
+
+/// Lines of `X-Forwarded-For`: nothing an untrusted peer says counts, nor anything left of the first stranger.
+pub fn forwarded_for(data: &[u8]) {
+    let name = header::HeaderName::from_static("x-forwarded-for");
+    let Some(claimed) = headers(&name, data) else { return };
+    let trusted: ipnet::IpNet = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8).into();
+    let proxies = TrustedProxies::new(vec![trusted]);
+    let stranger = IpAddr::from([9, 9, 9, 9]);
+    assert_eq!(proxies.resolve(stranger, &claimed).0, stranger);
+
+    let client = proxies.resolve(IpAddr::from([10, 0, 0, 1]), &claimed).0;
+    if !trusted.contains(&client) {
+        let mut longer = HeaderMap::new();
+        longer.append(&name, HeaderValue::from_static("6.6.6.6, 10.9.9.9"));
+        longer.extend(claimed.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
+        assert_eq!(proxies.resolve(IpAddr::from([10, 0, 0, 1]), &longer).0, client);
+    }
+}
