@@ -46,19 +46,30 @@ pub struct PipelineSettings {
     pub csrf_cookie: String,
 }
 
-/// Admits requests.
+/// Admits requests. Clones share everything: one is made for each request.
 #[derive(Clone)]
-pub struct Pipeline {
+pub struct Pipeline(Arc<Inner>);
+
+/// What a pipeline stands on.
+pub struct Inner {
     base: Foundation,
     bearers: Bearers,
     console: Console,
-    settings: Arc<PipelineSettings>,
+    settings: PipelineSettings,
+}
+
+impl std::ops::Deref for Pipeline {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
 }
 
 impl Pipeline {
     /// Admits by these use cases.
     pub fn new(base: Foundation, bearers: Bearers, console: Console, settings: PipelineSettings) -> Self {
-        Self { base, bearers, console, settings: Arc::new(settings) }
+        Self(Arc::new(Inner { base, bearers, console, settings }))
     }
 
     /// Whether there is a credential for internal services.

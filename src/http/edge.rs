@@ -105,7 +105,7 @@ where
                     Ok(Ok(response)) => response,
                     Ok(Err(never)) => match never {},
                     Err(_) => {
-                        tracing::error!(request_id = id_for_log, "a handler panicked");
+                        tracing::error!(request_id = &*id_for_log, "a handler panicked");
                         if grpc {
                             tonic::Status::internal("Something went wrong on our side.").into_http()
                         } else {

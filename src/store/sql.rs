@@ -117,6 +117,13 @@ impl Sql {
             connect.test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
         }
         limit_waits(&mut connect);
+        if url.starts_with("sqlite:") && !in_memory {
+            // Turning a file to WAL takes it whole, and SQLite lets nobody wait for that: one connection does it, first.
+            let mut first = connect.clone();
+            first.max_connections(1);
+            let first = Box::pin(Database::connect(first).with_subscriber(NoSubscriber::default()));
+            limited(limited(first).await?.close()).await?;
+        }
         // SeaORM's spans would print the options, password and all, to a subscriber that listens at trace level.
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;

@@ -17,6 +17,6 @@ pub fn log(error: &Error) {
             source = error.source();
         }
         let request_id = super::request_id::current();
-        tracing::error!(code = error.code().as_str(), cause, request_id, "request failed");
+        tracing::error!(code = error.code().as_str(), cause, request_id = &*request_id, "request failed");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{
@@ -11,7 +14,7 @@ use crate::{
 };
 
 tokio::task_local! {
-    static CURRENT: String;
+    static CURRENT: Arc<str>;
 }
 
 /// Makes ids: a random half for the process and a counting half, so that one costs no random bytes of its own.
@@ -29,21 +32,21 @@ impl RequestIds {
         Ok(Self { process, next: AtomicU64::new(1) })
     }
 
-    /// The next id: 32 hex digits.
-    pub fn next(&self) -> String {
+    /// The next id: 32 hex digits, shared rather than copied.
+    pub fn next(&self) -> Arc<str> {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.process);
         id[8..].copy_from_slice(&self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        hex(&id)
+        hex(&id).into()
     }
 }
 
 /// Runs a request under its id.
-pub fn scope<F: Future>(id: String, request: F) -> impl Future<Output = F::Output> {
+pub fn scope<F: Future>(id: Arc<str>, request: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(id, request)
 }
 
 /// The id of the request at hand; empty outside one.
-pub fn current() -> String {
-    CURRENT.try_with(Clone::clone).unwrap_or_default()
+pub fn current() -> Arc<str> {
+    CURRENT.try_with(Clone::clone).unwrap_or_else(|_| Arc::from(""))
 }

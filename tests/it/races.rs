@@ -16,7 +16,7 @@ use crate::support::{
 const NO_LIMITS: &str =
     "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
 /// How often each race is run; each is a few hundred requests or more.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 200;
 /// How many act at once.
 const AT_ONCE: usize = 64;
 
@@ -57,7 +57,8 @@ on_every_database! {
             assert_eq!(with_status(&answers, 200), 1, "round {round}");
             for answer in answers.iter().filter(|answer| answer.status != 200) {
                 let error = answer.json()["error"].as_str().unwrap().to_owned();
-                assert!(matches!(error.as_str(), "slow_down" | "expired_token"), "{error}");
+                // On a machine that is busy enough a store may not answer in time; that is no token either.
+                assert!(matches!(error.as_str(), "slow_down" | "expired_token" | "temporarily_unavailable"), "{error}");
             }
         }
     }
@@ -159,7 +160,9 @@ on_every_database! {
             let answers = at_once((0..16).map(|_| keeper.request(Method::DELETE, &path)).collect()).await;
             let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
             statuses.sort_unstable();
-            assert_eq!((statuses[0], &statuses[1..]), (200, &[404; 15][..]), "round {round}");
+            assert_eq!(statuses[0], 200, "round {round}");
+            // On a machine that is busy enough a store may not answer in time; that is no second success either.
+            assert!(statuses[1..].iter().all(|status| matches!(status, 404 | 503)), "round {round}: {statuses:?}");
         }
     }
 

@@ -100,12 +100,12 @@ fn notice(texts: &Texts, error: &Error, target: &ReturnTarget, way: Option<&Way>
             Notice::new(texts, Tone::Wait, "unavailable_title", "unavailable_text")
                 .wait(wait)
                 .action(again().0, again().1)
-                .reference(request_id::current())
+                .reference(request_id::current().to_string())
         }
         Code::InternalServerError | Code::InternalStateInvariant => {
             Notice::new(texts, Tone::Wait, "fault_title", "fault_text")
                 .action(again().0, again().1)
-                .reference(request_id::current())
+                .reference(request_id::current().to_string())
         }
         _ => Notice::new(texts, Tone::Wait, "bad_title", "bad_text").action(again().0, again().1),
     }
