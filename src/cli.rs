@@ -169,10 +169,13 @@ impl From<Problems> for Failure {
 }
 
 impl From<Error> for Failure {
-    /// The public sentence; where the fault is inside, its cause, which an operator can act on.
+    /// The public sentence with its hint; where the fault is inside, its cause, which an operator can act on.
     fn from(error: Error) -> Self {
         use std::error::Error as _;
         let mut sentence = error.message().to_owned();
+        if let Some(hint) = error.hint_text() {
+            sentence = format!("{sentence} {hint}");
+        }
         let mut cause = error.source();
         while let Some(inner) = cause {
             sentence = inner.to_string();

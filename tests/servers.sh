@@ -5,11 +5,12 @@ tools=target/test-tools
 work=$(mktemp -d "${TMPDIR:-/tmp}/dify-openapi.XXXXXX")
 chmod 755 "$work"
 pids=()
+declare -A signals=()
 
 stop() {
     local status=$?
     trap - EXIT
-    for pid in ${pids[@]+"${pids[@]}"}; do kill -INT "$pid" 2>/dev/null || true; done
+    for pid in ${pids[@]+"${pids[@]}"}; do kill -"${signals[$pid]:-INT}" "$pid" 2>/dev/null || true; done
     for pid in ${pids[@]+"${pids[@]}"}; do wait "$pid" 2>/dev/null || true; done
     rm -rf "$work" 2>/dev/null || true
     exit "$status"
@@ -95,4 +96,28 @@ start_postgres() {
     pids+=($!)
     wait_for postgresql "$bin/pg_isready" -h 127.0.0.1 -p "$port" -U postgres
     export TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres"
+}
+
+start_mariadb() {
+    local port run=()
+    port=$(free_port)
+    mkdir -p "$work/mariadb"
+    # MariaDB does not want to be root either.
+    if [ "$(id -u)" = 0 ]; then
+        chown mysql "$work/mariadb"
+        run=(setpriv --reuid=mysql --regid=mysql --init-groups)
+    fi
+    (
+        cd "$work/mariadb"
+        "${run[@]}" mariadb-install-db --no-defaults --datadir="$work/mariadb/data" --auth-root-authentication-method=normal \
+            --skip-test-db >install.log 2>&1
+        exec "${run[@]}" mariadbd --no-defaults --datadir="$work/mariadb/data" --socket="$work/mariadb/socket" --port="$port" \
+            --bind-address=127.0.0.1 --character-set-server=utf8mb4 --max-connections=600 --innodb-flush-log-at-trx-commit=0 \
+            --innodb-doublewrite=OFF --skip-log-bin >log 2>&1
+    ) &
+    pids+=($!)
+    # It takes no notice of an interrupt.
+    signals[$!]=TERM
+    wait_for mariadb mariadb-admin --no-defaults --host=127.0.0.1 --port="$port" --user=root ping
+    export TEST_MYSQL_URL="mysql://root@127.0.0.1:$port/mysql"
 }

@@ -52,7 +52,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
         for mut index in live_row_indexes(&columns) {
-            manager.create_index(index.table(TABLE).and_where(Expr::col("revoked_at").is_null()).take()).await?;
+            manager.create_index(index.table(TABLE).take()).await?;
         }
         Ok(())
     }
@@ -65,24 +65,25 @@ impl MigrationTrait for Migration {
 /// Indexes over live rows. MySQL has no partial indexes: there they cover all rows, and the one that must be unique
 /// among live rows is left to the mint's transaction.
 fn live_row_indexes(columns: &Columns) -> Vec<IndexCreateStatement> {
-    let mut indexes = vec![
-        Index::create()
-            .name("idx_oauth_account")
-            .col("account_id")
-            .and_where(Expr::col("account_id").is_not_null())
-            .take(),
+    let mut account = Index::create().name("idx_oauth_account").col("account_id").take();
+    let mut others = vec![
         Index::create().name("idx_oauth_client").col("subject_email").col("client_id").take(),
         Index::create().name("idx_oauth_subject_email").col("subject_email").take(),
         Index::create().name("idx_oauth_token_hash").col("token_hash").take(),
     ];
-    if !columns.is_mysql() {
-        let device = ["subject_email", "subject_issuer", "client_id", "device_label"];
-        let mut unique = Index::create();
-        unique.name("uq_oauth_active_per_device").unique();
-        for column in device {
-            unique.col(column);
-        }
-        indexes.push(unique);
+    if columns.is_mysql() {
+        others.push(account);
+        return others;
     }
-    indexes
+    account.and_where(Expr::col("account_id").is_not_null());
+    let mut unique = Index::create();
+    unique.name("uq_oauth_active_per_device").unique();
+    for column in ["subject_email", "subject_issuer", "client_id", "device_label"] {
+        unique.col(column);
+    }
+    others.extend([account, unique]);
+    for index in &mut others {
+        index.and_where(Expr::col("revoked_at").is_null());
+    }
+    others
 }

@@ -8,10 +8,10 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use dify_openapi_migrations::{DIFY_VERSION_TABLE, SchemaManager};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     IsolationLevel, QueryResult, SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions,
     TransactionTrait, Value, Values,
-    sea_query::LockType,
+    sea_query::{BinOper, Expr, LockType, SimpleExpr},
     sqlx::{
         Executor,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -177,6 +177,24 @@ impl Sql {
     /// The weakest lock on a row that excludes others of its kind; PostgreSQL's does not hold up foreign key checks.
     fn row_lock(&self) -> LockType {
         if self.backend == DbBackend::Postgres { LockType::NoKeyUpdate } else { LockType::Update }
+    }
+
+    /// That a column holds exactly this text.
+    fn is_exactly(&self, column: impl ColumnTrait, text: &str) -> SimpleExpr {
+        self.is_same(Expr::col(column.as_column_ref()), Expr::val(text))
+    }
+
+    /// That two texts are the same. MySQL alone asks a collation, for most of which `jose` is `José` with a blank at its
+    /// end, so that there their bytes are compared as well; the plain comparison is what an index can answer.
+    fn is_same(&self, left: impl Into<SimpleExpr>, right: impl Into<SimpleExpr>) -> SimpleExpr {
+        let (left, right) = (left.into(), right.into());
+        let same = SimpleExpr::Binary(Box::new(left.clone()), BinOper::Equal, Box::new(right.clone()));
+        if self.backend != DbBackend::MySql {
+            return same;
+        }
+        let bytes = "CAST(CONVERT(? USING utf8mb4) AS BINARY) = CAST(CONVERT(? USING utf8mb4) AS BINARY)";
+        let bytes = Expr::cust_with_exprs(bytes, [left, right]);
+        SimpleExpr::Binary(Box::new(same), BinOper::And, Box::new(bytes))
     }
 
     async fn hot_row(&self, statement: Statement) -> Result<Option<QueryResult>> {

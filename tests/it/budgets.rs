@@ -12,10 +12,10 @@ const NO_LIMITS: &str =
 
 /// A server whose way to PostgreSQL and Redis is counted.
 async fn counted(limits: &str) -> Option<(TestServer, Counted, Counted)> {
-    let Stores::Servers { postgres, redis, prefix } = Stores::servers().await? else { return None };
-    let (sql, postgres) = Counted::postgres(&postgres).await;
+    let Stores::Servers { database, redis, prefix } = Stores::servers().await? else { return None };
+    let (sql, database) = Counted::postgres(&database).await;
     let (state, redis) = Counted::redis(&redis).await;
-    let stores = Stores::Servers { postgres, redis, prefix };
+    let stores = Stores::Servers { database, redis, prefix };
     let server =
         TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", limits), ("SQLALCHEMY_POOL_SIZE", "1")]).await;
     Some((server, sql, state))

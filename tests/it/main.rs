@@ -11,6 +11,7 @@ mod support;
 
 mod account;
 mod auth_matrix;
+mod beside_dify;
 mod browser;
 mod budgets;
 mod clients;

@@ -44,7 +44,7 @@ fn with_status(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-on_both_stores! {
+on_every_database! {
     async fn of_many_polls_of_an_approved_grant_exactly_one_gets_the_token(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
         let browser = Browser::signed_in(&server, OWNER).await;
         let client = reqwest::Client::new();

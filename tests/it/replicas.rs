@@ -21,8 +21,8 @@ async fn two(variables: &[(&str, &str)]) -> Option<(TestServer, TestServer)> {
 /// A server on a Redis that the test can take away.
 async fn with_own_redis(variables: &[(&str, &str)]) -> Option<(TestServer, RedisProcess)> {
     let redis = RedisProcess::start().await?;
-    let Stores::Servers { postgres, prefix, .. } = Stores::servers().await? else { return None };
-    let stores = Stores::Servers { postgres, redis: redis.url(), prefix };
+    let Stores::Servers { database, prefix, .. } = Stores::servers().await? else { return None };
+    let stores = Stores::Servers { database, redis: redis.url(), prefix };
     Some((TestServer::start_with(stores, variables).await, redis))
 }
 

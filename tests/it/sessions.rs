@@ -14,7 +14,7 @@ fn labels(body: &Value) -> Vec<&str> {
     body["data"].as_array().unwrap().iter().map(|row| row["device_label"].as_str().unwrap()).collect()
 }
 
-on_both_stores! {
+on_every_database! {
     async fn sessions_are_listed_newest_first(server: TestServer) {
         let browser = Browser::signed_in(&server, OWNER).await;
         let first = Bearer::sign_in_with(&server, &browser, "laptop").await;

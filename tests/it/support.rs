@@ -7,12 +7,14 @@ pub mod chromium;
 pub mod cli_device;
 pub mod clock;
 pub mod database;
+pub mod dify;
 pub mod grpc;
 pub mod logs;
 pub mod process;
 pub mod python;
 pub mod redis_process;
 pub mod server;
+pub mod stores;
 pub mod visitor;
 pub mod window;
 
@@ -20,7 +22,9 @@ pub use answer::{Answer, redact};
 pub use browser::Browser;
 pub use chromium::Chromium;
 pub use cli_device::{Bearer, Device};
-pub use server::{Stores, TestServer};
+pub use dify::Dify;
+pub use server::TestServer;
+pub use stores::Stores;
 pub use visitor::Visitor;
 
 /// Runs a test body on SQLite with in-process state and, where the servers are there, on PostgreSQL with Redis.
@@ -52,6 +56,33 @@ macro_rules! on_both_stores {
             }
         }
     )*};
+}
+
+/// The same on MariaDB with Redis as well: for what leans on transactions and constraints, since a database there takes
+/// its time to be made.
+macro_rules! on_every_database {
+    ($(
+        $(#[$meta:meta])*
+        async fn $name:ident($server:ident: TestServer) $(with [$($variable:literal = $value:expr),* $(,)?])? $body:block
+    )*) => {
+        on_both_stores! {$(
+            $(#[$meta])*
+            async fn $name($server: TestServer) $(with [$($variable = $value),*])? $body
+        )*}
+
+        mod on_mariadb_and_redis {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                $(#[$meta])*
+                async fn $name() {
+                    let Some(stores) = $crate::support::Stores::mariadb().await else { return };
+                    let $server = TestServer::start_with(stores, &[$($(($variable, $value)),*)?]).await;
+                    $body
+                }
+            )*
+        }
+    };
 }
 
 /// Compares JSON with the snapshot beside it. The same test runs on both stores, so each snapshot is seen twice.

@@ -9,7 +9,7 @@ use crate::support::{
 
 const WORKSPACES: &str = "/openapi/v1/workspaces";
 
-on_both_stores! {
+on_every_database! {
     async fn workspaces_are_listed_oldest_first_without_an_envelope(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         assert_wire!(Answer::to(bearer.request(Method::GET, WORKSPACES)).await.redacted(), @r#"

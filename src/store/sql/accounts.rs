@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::{
     DbUuid, Sql,
     entity::{account, oauth_access_token as token},
-    error::{Failure, is_unique_violation},
-    identity::{account_columns, has_email, read_account},
+    error::{Failure, is_unique_violation, retried},
+    identity::{account_columns, read_account},
     limited, naive,
     revoke::only_rows,
 };
@@ -74,7 +74,7 @@ impl Sql {
         if !SETTABLE.contains(&status) {
             return Err(Error::new(Code::InvalidParam, "An account's status is either active or banned."));
         }
-        limited(self.try_set_account_status(email, status, now)).await
+        limited(retried(|| self.try_set_account_status(email, status, now))).await
     }
 
     async fn try_set_account_status(
@@ -102,7 +102,7 @@ impl Sql {
 
     /// Sets a new password hash, one that carries its own salt, and ends the account's browser sessions.
     pub async fn set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<()> {
-        limited(self.try_set_password(email, hash, now)).await
+        limited(retried(|| self.try_set_password(email, hash, now))).await
     }
 
     async fn try_set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<(), Failure> {
@@ -129,7 +129,7 @@ impl Sql {
         let select = Query::select()
             .column((account::Entity, account::Column::Id))
             .from(account::Entity)
-            .and_where(has_email(email))
+            .and_where(self.has_email(email))
             .order_by((account::Entity, account::Column::CreatedAt), Order::Asc)
             .limit(1)
             .lock(self.row_lock())

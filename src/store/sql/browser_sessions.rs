@@ -10,7 +10,7 @@ use sea_orm::{
 use super::{
     DbUuid, Sql,
     entity::{browser_session as browser, spent_refresh_token as spent},
-    error::Failure,
+    error::{Failure, retried},
     identity::read_account,
     instant, limited,
 };
@@ -56,7 +56,7 @@ impl Sql {
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
     ) -> Result<Refresh> {
-        limited(self.try_rotate_refresh(old, new, now, new_expires)).await
+        limited(retried(|| self.try_rotate_refresh(old, new, now, new_expires))).await
     }
 
     async fn try_rotate_refresh(

@@ -1,6 +1,6 @@
 //! Database errors, turned into the product's error in this one place.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
@@ -71,6 +71,29 @@ impl Failure {
     }
 }
 
+/// How often a transaction is tried in all.
+const ATTEMPTS: u32 = 6;
+/// What a loser waits before it tries again, times the attempts so far: a winner needs less.
+const PAUSE: Duration = Duration::from_millis(15);
+
+/// Tries a transaction again that lost a race. Where a row is missing, MySQL lets several transactions lock the gap and
+/// then ends all but one of those that insert: that is no failure, as long as whoever ended tries again, and not at once.
+pub(super) async fn retried<T, F>(attempt: impl Fn() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut attempts = 1;
+    loop {
+        match attempt().await {
+            Err(failure) if attempts < ATTEMPTS && failure.lost_a_race() => {
+                tokio::time::sleep(PAUSE * attempts).await;
+                attempts += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
@@ -111,16 +134,11 @@ fn is_unusable_url(error: &DbErr) -> bool {
     matches!(error, DbErr::Conn(RuntimeErr::Internal(_)))
 }
 
-fn code(error: &DbErr) -> Option<String> {
-    match driver_error(error)? {
-        sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
-        _ => None,
-    }
-}
-
-/// SQLSTATE of a deadlock or a serialization failure, on PostgreSQL and MySQL alike.
+/// SQLSTATE of a deadlock or a serialization failure, on PostgreSQL and MySQL alike; and MariaDB's own number for a row
+/// that changed between being read and being locked.
 fn is_deadlock(error: &DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("40P01" | "40001"))
+    let Some(sqlx::Error::Database(error)) = driver_error(error) else { return false };
+    matches!(error.code().as_deref(), Some("40P01" | "40001")) || mysql_number(error.as_ref()) == Some(1020)
 }
 
 /// Whether the database is away, full or slow, rather than our statement wrong.

@@ -9,7 +9,7 @@ use sea_orm::{
 use super::{
     DbUuid, Sql,
     entity::{account, tenant, tenant_account_join as join},
-    error::Failure,
+    error::{Failure, retried},
     limited, naive,
 };
 use crate::domain::{
@@ -42,7 +42,7 @@ impl Sql {
             .column((account::Entity, account::Column::Password))
             .column((account::Entity, account::Column::PasswordSalt))
             .from(account::Entity)
-            .and_where(has_email(email))
+            .and_where(self.has_email(email))
             // Dify's own table may hold one address in several cases; the oldest was first.
             .order_by((account::Entity, account::Column::CreatedAt), Order::Asc)
             .limit(1);
@@ -65,7 +65,7 @@ impl Sql {
 
     /// Makes a workspace the account's current one; `false` when it is not a member or the workspace is archived.
     pub async fn switch_workspace(&self, id: AccountId, workspace: WorkspaceId, now: DateTime<Utc>) -> Result<bool> {
-        limited(self.try_switch_workspace(self.id(id.0), self.id(workspace.0), now)).await
+        limited(retried(|| self.try_switch_workspace(self.id(id.0), self.id(workspace.0), now))).await
     }
 
     async fn try_switch_workspace(&self, id: DbUuid, workspace: DbUuid, now: DateTime<Utc>) -> Result<bool, Failure> {
@@ -102,12 +102,12 @@ impl Sql {
         transaction.commit().await?;
         Ok(true)
     }
-}
 
-/// That an account has this email address, in whatever case.
-pub(super) fn has_email(email: &str) -> SimpleExpr {
-    let column = Expr::col((account::Entity, account::Column::Email));
-    Expr::expr(Func::lower(column)).eq(Func::lower(Expr::val(email)))
+    /// That an account has this email address, in whatever case.
+    pub(super) fn has_email(&self, email: &str) -> SimpleExpr {
+        let column = Expr::col((account::Entity, account::Column::Email));
+        self.is_same(Func::lower(column), Func::lower(Expr::val(email)))
+    }
 }
 
 /// That a tenant is the one of a join.

@@ -11,7 +11,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 use super::{
     DbUuid, Sql,
     entity::{account, oauth_access_token as token, session},
-    error::Failure,
+    error::{Failure, retried},
     instant, limited,
 };
 use crate::domain::{
@@ -24,16 +24,10 @@ use crate::domain::{
 impl Sql {
     /// Writes a new token: rotates the live row of the same device in place, or inserts one.
     ///
-    /// One transaction, tried once more when another mint for the same device came first. Fails with `access_denied`
-    /// when the account is no longer active.
+    /// One transaction, tried again when another mint for the same device came first. Fails with `access_denied` when the
+    /// account is no longer active.
     pub async fn mint(&self, new: &NewSession) -> Result<Minted> {
-        limited(async {
-            match self.try_mint(new).await {
-                Err(failure) if failure.lost_a_race() => self.try_mint(new).await,
-                done => done,
-            }
-        })
-        .await
+        limited(retried(|| self.try_mint(new))).await
     }
 
     async fn try_mint(&self, new: &NewSession) -> Result<Minted, Failure> {
@@ -76,10 +70,10 @@ impl Sql {
         let select = Query::select()
             .columns([token::Column::Id, token::Column::TokenHash])
             .from(token::Entity)
-            .and_where(token::Column::SubjectEmail.eq(new.subject.email()))
-            .and_where(token::Column::SubjectIssuer.eq(new.subject.stored_issuer()))
-            .and_where(token::Column::ClientId.eq(new.client_id.as_str()))
-            .and_where(token::Column::DeviceLabel.eq(new.device_label.as_str()))
+            .and_where(self.is_exactly(token::Column::SubjectEmail, new.subject.email()))
+            .and_where(self.is_exactly(token::Column::SubjectIssuer, new.subject.stored_issuer()))
+            .and_where(self.is_exactly(token::Column::ClientId, &new.client_id))
+            .and_where(self.is_exactly(token::Column::DeviceLabel, &new.device_label))
             .and_where(token::Column::RevokedAt.is_null())
             .order_by(token::Column::Id, Order::Asc)
             .limit(1)

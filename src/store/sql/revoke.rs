@@ -7,8 +7,10 @@ use sea_orm::{
 };
 
 use super::{
-    CHUNK, DbUuid, Sql, entity::oauth_access_token as token, error::Failure, instant, limited,
-    sessions::of_account_with_email,
+    CHUNK, DbUuid, Sql,
+    entity::oauth_access_token as token,
+    error::{Failure, retried},
+    instant, limited,
 };
 use crate::domain::{
     Result,
@@ -56,27 +58,22 @@ impl Sql {
     pub async fn revoke_selected(&self, selection: &RevokeSelection, now: DateTime<Utc>) -> Result<Vec<Revoked>> {
         let condition = match selection {
             RevokeSelection::Id(id) => token::Column::Id.eq(self.id(id.0)),
-            RevokeSelection::Account(email) => of_account_with_email(email),
-            RevokeSelection::Client(client) => token::Column::ClientId.eq(client.as_str()),
+            RevokeSelection::Account(email) => self.of_account_with_email(email),
+            RevokeSelection::Client(client) => self.is_exactly(token::Column::ClientId, client),
             RevokeSelection::Since(since) => token::Column::CreatedAt.gte(instant(*since)),
         };
         Ok(only_rows(self.revoke_where(condition, now).await?))
     }
 
     async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Ended>> {
-        let attempt = async || {
-            let transaction = self.begin().await?;
-            let ended = self.revoke_within(&transaction, condition.clone(), now).await?;
-            transaction.commit().await?;
-            Ok::<_, Failure>(ended)
-        };
-        limited(async {
-            match attempt().await {
-                Err(failure) if failure.lost_a_race() => attempt().await,
-                done => done,
-            }
-        })
-        .await
+        limited(retried(|| self.try_revoke_where(condition.clone(), now))).await
+    }
+
+    async fn try_revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Ended>, Failure> {
+        let transaction = self.begin().await?;
+        let ended = self.revoke_within(&transaction, condition, now).await?;
+        transaction.commit().await?;
+        Ok(ended)
     }
 
     /// Revokes live rows within a transaction: locks them in one order, then ends them and checks that it did.

@@ -9,7 +9,6 @@ use sea_orm::{
 use super::{
     DbUuid, Sql,
     entity::{account, oauth_access_token as token, session},
-    identity::has_email,
     instant,
 };
 use crate::domain::{
@@ -70,10 +69,10 @@ impl Sql {
         let mut select = select_sessions();
         select.column((token::Entity, token::Column::SubjectEmail)).and_where(listed(now)).limit(limit);
         if let Some(email) = account_email {
-            select.and_where(of_account_with_email(email));
+            select.and_where(self.of_account_with_email(email));
         }
         if let Some(client) = client {
-            select.and_where(token::Column::ClientId.eq(client));
+            select.and_where(self.is_exactly(token::Column::ClientId, client));
         }
         let rows = self.rows(&select).await?;
         let read = |row: &QueryResult| Ok((row.try_get_by("subject_email")?, read_session(row)?));
@@ -96,20 +95,20 @@ impl Sql {
             Subject::Account { id, .. } => token::Column::AccountId.eq(self.id(id.0)),
             Subject::ExternalSso { email, issuer } => token::Column::AccountId
                 .is_null()
-                .and(token::Column::SubjectEmail.eq(email.as_str()))
-                .and(token::Column::SubjectIssuer.eq(issuer.as_str())),
+                .and(self.is_exactly(token::Column::SubjectEmail, email))
+                .and(self.is_exactly(token::Column::SubjectIssuer, issuer)),
         }
     }
-}
 
-/// That a row belongs to the account with this email address.
-pub(super) fn of_account_with_email(email: &str) -> SimpleExpr {
-    let accounts = Query::select()
-        .column((account::Entity, account::Column::Id))
-        .from(account::Entity)
-        .and_where(has_email(email))
-        .take();
-    token::Column::AccountId.in_subquery(accounts)
+    /// That a row belongs to the account with this email address.
+    pub(super) fn of_account_with_email(&self, email: &str) -> SimpleExpr {
+        let accounts = Query::select()
+            .column((account::Entity, account::Column::Id))
+            .from(account::Entity)
+            .and_where(self.has_email(email))
+            .take();
+        token::Column::AccountId.in_subquery(accounts)
+    }
 }
 
 /// That a row is a session at all: not revoked, not over.

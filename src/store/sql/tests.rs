@@ -1,5 +1,5 @@
-//! One conformance suite, run on SQLite always and on PostgreSQL when `TEST_POSTGRES_URL` names a server on which
-//! databases may be made.
+//! One conformance suite, run on SQLite always, and on PostgreSQL and MySQL or MariaDB when `TEST_POSTGRES_URL` and
+//! `TEST_MYSQL_URL` name servers on which databases may be made.
 
 use std::future::Future;
 
@@ -21,7 +21,7 @@ mod mint;
 mod schema;
 mod sessions;
 
-/// Makes each behaviour a test on either database.
+/// Makes each behaviour a test on every database.
 macro_rules! conformance {
     ($($behaviour:ident),* $(,)?) => {
         mod sqlite {
@@ -31,6 +31,10 @@ macro_rules! conformance {
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $behaviour() { crate::store::sql::tests::on_postgres(super::$behaviour).await; })*
+        }
+        mod mysql {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $behaviour() { crate::store::sql::tests::on_mysql(super::$behaviour).await; })*
         }
     };
 }
@@ -47,13 +51,22 @@ async fn on_sqlite<F: Future<Output = ()>>(test: fn(Sql) -> F) {
 }
 
 async fn on_postgres<F: Future<Output = ()>>(test: fn(Sql) -> F) {
-    let Ok(maintenance) = std::env::var("TEST_POSTGRES_URL") else { return };
+    on_server("TEST_POSTGRES_URL", " WITH (FORCE)", test).await;
+}
+
+async fn on_mysql<F: Future<Output = ()>>(test: fn(Sql) -> F) {
+    on_server("TEST_MYSQL_URL", "", test).await;
+}
+
+/// A database of the test's own on a server that a variable names, dropped afterwards whoever still looks at it.
+async fn on_server<F: Future<Output = ()>>(variable: &str, force: &str, test: fn(Sql) -> F) {
+    let Ok(maintenance) = std::env::var(variable) else { return };
     let (server, _) = maintenance.rsplit_once('/').expect("a URL that ends with a database");
     let name = format!("t_{}", Uuid::new_v4().simple());
     let admin = Database::connect(&maintenance).await.expect("the server answers");
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database is made");
     test(open(format!("{server}/{name}")).await).await;
-    admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("it is dropped");
+    admin.execute_unprepared(&format!("DROP DATABASE {name}{force}")).await.expect("it is dropped");
 }
 
 /// A moment all tests start from.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Browser, TestServer, database, server::OWNER};
 
-on_both_stores! {
+on_every_database! {
     async fn a_refresh_gives_new_cookies_for_the_same_session(server: TestServer) {
         let mut browser = Browser::signed_in(&server, OWNER).await;
         let before = browser.cookies.clone();

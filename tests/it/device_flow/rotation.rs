@@ -5,7 +5,7 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-on_both_stores! {
+on_every_database! {
     async fn the_same_device_keeps_its_session_and_loses_its_old_token_at_once(server: TestServer) {
         let browser = Browser::signed_in(&server, OWNER).await;
         let old = Bearer::sign_in_with(&server, &browser, "laptop").await;

@@ -43,7 +43,10 @@ pub async fn execute(server: &TestServer, statement: &str) -> u64 {
 /// The one text of the one row of a query.
 pub async fn text(server: &TestServer, query: &str) -> Option<String> {
     let connection = connect(server).await;
-    let statement = Statement::from_string(connection.get_database_backend(), query.to_owned());
+    let backend = connection.get_database_backend();
+    // MySQL casts to `char`, which elsewhere has a length.
+    let query = if backend == DbBackend::MySql { query.replace(" AS text)", " AS char)") } else { query.to_owned() };
+    let statement = Statement::from_string(backend, query);
     let row = connection.query_one_raw(statement).await.unwrap();
     let found = row.and_then(|row| row.try_get_by_index::<Option<String>>(0).unwrap());
     connection.close().await.unwrap();
@@ -67,8 +70,10 @@ pub async fn insert_token(server: &TestServer, row: &TokenRow<'_>) -> (String, S
     let token = BearerToken::mint(row.subject_type, &rand::random());
     let id = uuid::Uuid::now_v7().to_string();
     let now = server.clock.now();
-    let time =
-        |seconds: i64| (now + chrono::TimeDelta::seconds(seconds)).format("'%Y-%m-%dT%H:%M:%S+00:00'").to_string();
+    // MariaDB reads no offset.
+    let format =
+        if server.variable("DATABASE_URL").starts_with("mysql:") { "'%F %T'" } else { "'%Y-%m-%dT%H:%M:%S+00:00'" };
+    let time = |seconds: i64| (now + chrono::TimeDelta::seconds(seconds)).format(format).to_string();
     let account = row.account_id.map_or("NULL".to_owned(), |id| format!("'{id}'"));
     let issuer = match row.subject_type {
         SubjectType::Account => "dify:account",
@@ -109,6 +114,7 @@ pub async fn dump(server: &TestServer) -> String {
     let backend = connection.get_database_backend();
     let tables = match backend {
         DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+        DbBackend::MySql => "SELECT table_name FROM information_schema.tables WHERE table_schema = database()",
         _ => "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
     };
     let mut dump = String::new();
@@ -120,6 +126,15 @@ pub async fn dump(server: &TestServer) -> String {
                 let columns: Vec<_> =
                     columns.iter().map(|name| format!("'{name}=' || coalesce(CAST(\"{name}\" AS text), '')")).collect();
                 format!("SELECT {} FROM \"{table}\"", columns.join(" || '; ' || "))
+            }
+            DbBackend::MySql => {
+                let columns = format!(
+                    "SELECT column_name FROM information_schema.columns WHERE table_schema = database() AND table_name = '{table}'"
+                );
+                let columns = column(&connection, backend, &columns).await;
+                let columns: Vec<_> =
+                    columns.iter().map(|name| format!("'{name}=', coalesce(CAST(`{name}` AS char), '')")).collect();
+                format!("SELECT concat({}) FROM `{table}`", columns.join(", '; ', "))
             }
             _ => format!("SELECT row_to_json(t)::text FROM \"{table}\" t"),
         };

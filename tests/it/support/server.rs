@@ -17,7 +17,7 @@ use dify_openapi::{
 };
 use tokio::sync::OnceCell;
 
-use super::clock::TestClock;
+use super::{Stores, clock::TestClock};
 
 /// Signed with in tests, and known to be.
 pub const SECRET_KEY: &str = "a secret of the tests, which is long enough to be one";
@@ -29,38 +29,6 @@ pub const PASSWORD: &str = "demo-password-1";
 pub const OWNER: &str = "demo@example.com";
 /// A member of it.
 pub const MEMBER: &str = "member@example.com";
-
-/// Where a server keeps things.
-#[derive(Clone)]
-pub enum Stores {
-    /// A file of its own, and in-process state.
-    Sqlite,
-    /// A database and a key prefix of its own on the servers that `tests/run` starts.
-    Servers {
-        /// `postgres://…/name`.
-        postgres: String,
-        /// `redis://…`.
-        redis: String,
-        /// Keys of this test.
-        prefix: String,
-    },
-}
-
-impl Stores {
-    /// A fresh database on the test servers; `None`, said aloud, when there are none (`tests/run --quick`).
-    pub async fn servers() -> Option<Self> {
-        let (Ok(admin), Ok(redis)) = (std::env::var("TEST_POSTGRES_URL"), std::env::var("TEST_REDIS_URL")) else {
-            eprintln!("no TEST_POSTGRES_URL and TEST_REDIS_URL: run by tests/run without --quick");
-            return None;
-        };
-        let name = format!("it_{}", uuid::Uuid::new_v4().simple());
-        let connection = sea_orm::Database::connect(&admin).await.unwrap();
-        sea_orm::ConnectionTrait::execute_unprepared(&connection, &format!("CREATE DATABASE {name}")).await.unwrap();
-        connection.close().await.unwrap();
-        let (base, _) = admin.rsplit_once('/').unwrap();
-        Some(Self::Servers { postgres: format!("{base}/{name}"), redis, prefix: name })
-    }
-}
 
 /// A server under test.
 pub struct TestServer {
@@ -86,6 +54,22 @@ impl TestServer {
 
     /// A server with some variables set; `OPENAPI_RATE_LIMITS` is how tests change limits.
     pub async fn start_with(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        let (env, directory, clock) = Self::surroundings(&stores, variables);
+        prepare(&config(&env), &clock).await;
+        Self::run(stores, env, clock, directory).await
+    }
+
+    /// A server on a database that has its schema and its people already.
+    pub async fn start_prepared(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        let (env, directory, clock) = Self::surroundings(&stores, variables);
+        Self::run(stores, env, clock, directory).await
+    }
+
+    /// Its variables, a directory of its own, and its clock.
+    fn surroundings(
+        stores: &Stores,
+        variables: &[(&str, &str)],
+    ) -> (BTreeMap<String, String>, Arc<tempfile::TempDir>, TestClock) {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let mut env: BTreeMap<String, String> = [
             ("SECRET_KEY", SECRET_KEY),
@@ -103,22 +87,20 @@ impl TestServer {
         let port = free_port();
         env.insert("CONSOLE_WEB_URL".to_owned(), format!("http://127.0.0.1:{port}"));
         env.insert("LISTEN".to_owned(), format!("127.0.0.1:{port}"));
-        match &stores {
+        match stores {
             Stores::Sqlite => {
                 let file = directory.path().join("test.db");
                 env.insert("DATABASE_URL".to_owned(), format!("sqlite://{}?mode=rwc", file.display()));
                 env.insert("DATA_DIR".to_owned(), directory.path().display().to_string());
             }
-            Stores::Servers { postgres, redis, prefix } => {
-                env.insert("DATABASE_URL".to_owned(), postgres.clone());
+            Stores::Servers { database, redis, prefix } => {
+                env.insert("DATABASE_URL".to_owned(), database.clone());
                 env.insert("REDIS_URL".to_owned(), redis.clone());
                 env.insert("REDIS_KEY_PREFIX".to_owned(), prefix.clone());
             }
         }
         env.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let clock = TestClock::default();
-        prepare(&config(&env), &clock).await;
-        Self::run(stores, env, clock, directory).await
+        (env, directory, TestClock::default())
     }
 
     /// A second server on the same stores and clock.

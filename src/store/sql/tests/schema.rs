@@ -1,5 +1,7 @@
 //! Migrations: up and down, alone and beside Dify.
 
+use sea_orm::DbBackend;
+
 use super::*;
 use crate::domain::Code;
 
@@ -12,10 +14,13 @@ conformance!(
 );
 
 async fn tables(sql: &Sql) -> Vec<String> {
-    let query = if sql.backend == sea_orm::DbBackend::Sqlite {
-        "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1"
-    } else {
-        "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+    let query = match sql.backend {
+        DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1",
+        DbBackend::MySql => {
+            "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = database() \
+             ORDER BY BINARY table_name"
+        }
+        _ => "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
     };
     let rows = sql.db.query_all_raw(Statement::from_string(sql.backend, query)).await.unwrap();
     rows.iter().map(|row| row.try_get_by("name").unwrap()).collect()
@@ -103,7 +108,7 @@ async fn look_ups_of_the_hot_path_use_indexes() {
     let login = sea_orm::sea_query::Query::select()
         .column(super::super::entity::account::Column::Name)
         .from(super::super::entity::account::Entity)
-        .and_where(super::super::identity::has_email("alice@example.com"))
+        .and_where(sql.has_email("alice@example.com"))
         .take();
     let statements = [
         Statement::from_string(sql.backend, login.to_string(sea_orm::sea_query::SqliteQueryBuilder)),

@@ -14,6 +14,7 @@ conformance!(
     only_live_sessions_of_the_subject_are_listed,
     a_row_dify_minted_or_rotated_shows_the_bare_prefix,
     nobody_revokes_sessions_of_others,
+    nobody_is_taken_for_somebody_with_nearly_the_same_name,
     of_many_concurrent_revocations_one_gets_the_hash,
     revoking_all_spares_the_one_excepted,
     a_token_revokes_itself_by_its_hash,
@@ -84,8 +85,11 @@ async fn a_row_dify_minted_or_rotated_shows_the_bare_prefix(sql: Sql) {
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
     assert_eq!(listed(&sql, &alice, start()).await[0].prefix, new.display_prefix);
-    let at =
-        if sql.backend == sea_orm::DbBackend::Sqlite { "2026-03-01T12:00:09+00:00" } else { "2026-03-01 12:00:09Z" };
+    let at = match sql.backend {
+        sea_orm::DbBackend::Sqlite => "2026-03-01T12:00:09+00:00",
+        sea_orm::DbBackend::MySql => "2026-03-01 12:00:09",
+        _ => "2026-03-01 12:00:09Z",
+    };
     execute(&sql, &format!("UPDATE oauth_access_tokens SET created_at = '{at}'")).await;
     assert_eq!(listed(&sql, &alice, later(10)).await[0].prefix, "dfoa_");
 }
@@ -106,6 +110,27 @@ async fn nobody_revokes_sessions_of_others(sql: Sql) {
     assert!(sql.revoke_session(&alice, of_alice, later(1)).await.unwrap().is_some());
     assert!(sql.revoke_session(&alice, of_alice, later(2)).await.unwrap().is_none());
     assert!(sql.revoke_session(&eve, of_eve, later(1)).await.unwrap().is_some());
+}
+
+async fn nobody_is_taken_for_somebody_with_nearly_the_same_name(sql: Sql) {
+    with_account(&sql).await;
+    let jose = external("jose@idp.example", "https://idp.example");
+    let id = sql.mint(&new_session(&jose, "laptop", start())).await.unwrap().token_id;
+    for (email, issuer) in [
+        ("jos\u{e9}@idp.example", "https://idp.example"),
+        ("JOSE@idp.example", "https://idp.example"),
+        ("jose@idp.example", "https://IDP.example"),
+        ("jose@idp.example ", "https://idp.example"),
+    ] {
+        let other = external(email, issuer);
+        assert!(listed(&sql, &other, later(1)).await.is_empty(), "{email} at {issuer}");
+        assert!(sql.revoke_session(&other, id, later(1)).await.unwrap().is_none(), "{email} at {issuer}");
+        assert_ne!(sql.mint(&new_session(&other, "laptop", later(1))).await.unwrap().token_id, id);
+    }
+    for label in ["Laptop", "l\u{e1}ptop", "laptop ", "laptop \u{1f4bb}"] {
+        assert_ne!(sql.mint(&new_session(&jose, label, later(1))).await.unwrap().token_id, id, "{label}");
+    }
+    assert_eq!(listed(&sql, &jose, later(1)).await.len(), 5);
 }
 
 async fn of_many_concurrent_revocations_one_gets_the_hash(sql: Sql) {

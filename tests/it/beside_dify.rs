@@ -1,0 +1,8 @@
+//! Beside Dify: on a database that Dify made, with its key, its cookies, its cache; nothing of Dify's is altered.
+
+mod cache;
+mod console;
+mod cookies;
+mod mint;
+mod schema;
+mod tokens;

@@ -1,0 +1,110 @@
+//! What is Dify's own stays Dify's: signing in, accounts, workspaces, passwords.
+
+use std::process::{Command, Output, Stdio};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{
+    Answer, Device, Dify,
+    dify::{ALICE, ALICE_ID, SECRET_KEY},
+};
+
+/// A command on Dify's database, as an operator runs it.
+pub(super) fn command(database: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dify-openapi"))
+        .args(arguments)
+        .env_clear()
+        .envs([("DATABASE_URL", database), ("SECRET_KEY", SECRET_KEY), ("SINGLE_REPLICA", "true")])
+        .envs([
+            ("CONSOLE_WEB_URL", "https://dify.example.com"),
+            ("LISTEN", "127.0.0.1:0"),
+            ("ADMIN_LISTEN", "127.0.0.1:0"),
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// What a command said that was refused.
+pub(super) fn refusal(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_and_the_sign_in_page_are_difys() {
+    let Some(dify) = Dify::start().await else { return };
+    let browser = dify.browser(ALICE_ID);
+    let routes = [
+        (Method::POST, "/console/api/login"),
+        (Method::POST, "/console/api/logout"),
+        (Method::POST, "/console/api/refresh-token"),
+        (Method::GET, "/console/api/account/profile"),
+        (Method::GET, "/console/api/workspaces"),
+        (Method::POST, "/console/api/workspaces/switch"),
+        (Method::GET, "/signin"),
+        (Method::POST, "/signin"),
+        (Method::GET, "/signin/refresh"),
+    ];
+    for (method, path) in routes {
+        let body = json!({"email": ALICE, "password": "UGFzc3cwcmQx"});
+        let answer = Answer::to(browser.request(method.clone(), path).json(&body)).await;
+        assert_eq!((answer.status, answer.cookies()), (404, vec![]), "{method} {path}");
+    }
+    // No route of its own, so that it reads as a device's handle, which is only ever read.
+    let answer = Answer::to(browser.request(Method::POST, "/device/signout")).await;
+    assert_eq!((answer.status, answer.cookies()), (405, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_not_signed_in_is_sent_to_difys_page_and_back_to_the_code() {
+    let Some(dify) = Dify::start().await else { return };
+    let nobody = crate::support::Browser::anonymous(&dify);
+    let device = Device::start(&dify, "laptop").await;
+    let path = format!("/device?user_code={}", device.user_code);
+    let scrubbed = Answer::to(nobody.bare(Method::GET, &path)).await;
+    let page = scrubbed.header("location").to_owned();
+    assert_eq!(scrubbed.status, 303);
+    assert!(page.starts_with("/device/") && !page.contains(&device.user_code), "{page}");
+    let sent = Answer::to(nobody.bare(Method::GET, &page)).await;
+    let location = url::Url::parse(sent.header("location")).unwrap();
+    assert_eq!((sent.status, location.path()), (303, "/signin"));
+    assert_eq!(location.origin().ascii_serialization(), dify.url);
+    let back: Vec<_> = location.query_pairs().collect();
+    assert_eq!(back, [("redirect_url".into(), format!("{}{page}", dify.url).into())]);
+
+    let alice = dify.browser(ALICE_ID);
+    let shown = Answer::to(alice.bare(Method::GET, &page)).await;
+    assert_eq!(shown.status, 200);
+    assert!(shown.text.contains("laptop") && shown.text.contains(ALICE), "{}", shown.text);
+    assert!(!shown.text.contains("signout"), "signing out is the console's");
+    // A session that Dify's console takes for good and we do not would be sent back at once, round and round.
+    let over = dify.browser_with("not a token", "");
+    let told = Answer::to(over.bare(Method::GET, &page)).await;
+    assert_eq!(told.status, 401);
+    assert!(told.text.contains("signin?redirect_url="), "{}", told.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_about_people_are_refused() {
+    let Some(dify) = Dify::start().await else { return };
+    let database = dify.variable("DATABASE_URL");
+    let commands: [&[&str]; 8] = [
+        &["account", "create", "new@example.com"],
+        &["account", "list"],
+        &["account", "disable", ALICE],
+        &["account", "enable", ALICE],
+        &["account", "set-password", ALICE],
+        &["workspace", "create", "Ours", "--owner", ALICE],
+        &["workspace", "list"],
+        &["workspace", "add-member", "Acme Inc.", ALICE],
+    ];
+    for arguments in commands {
+        let said = refusal(&command(database, arguments));
+        assert!(said.contains("Dify's"), "{arguments:?}: {said}");
+    }
+    let listed = command(database, &["token", "list"]);
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.contains("golden-main") && listed.contains("bob-laptop"), "tokens are ours to end: {listed}");
+}

@@ -1,0 +1,142 @@
+//! Tokens that Dify issued.
+
+use reqwest::Method;
+
+use crate::support::{
+    Answer, Dify,
+    database::{self, execute},
+    dify::{ALICE, ALICE_ID, BOB, BOB_ID},
+};
+
+const ACCOUNT: &str = "/openapi/v1/account";
+const SESSIONS: &str = "/openapi/v1/account/sessions";
+
+/// Alice's sessions in the dump that are neither revoked nor over, newest first.
+const LIVE: [&str; 10] = [
+    "bench",
+    "trace6",
+    "trace",
+    "rotate",
+    "golden-main",
+    "difyctl on host",
+    "nocsrf4",
+    "nocsrf3",
+    "nocsrf2",
+    "nocsrf1",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_difys_is_accepted() {
+    let Some(dify) = Dify::start().await else { return };
+    let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let (status, body) = bearer.get(ACCOUNT).await;
+    assert_eq!(status, 200, "{body}");
+    insta::assert_json_snapshot!(body, @r#"
+    {
+      "account": {
+        "email": "alice@example.com",
+        "id": "43f8d6b6-4f80-5344-8182-b81bc18f6743",
+        "name": "Alice Ref"
+      },
+      "default_workspace_id": "f2adae0a-61c6-5c97-8b64-3778e6596247",
+      "subject_email": "alice@example.com",
+      "subject_issuer": null,
+      "subject_type": "account",
+      "workspaces": [
+        {
+          "id": "f2adae0a-61c6-5c97-8b64-3778e6596247",
+          "name": "Acme Inc.",
+          "role": "owner"
+        },
+        {
+          "id": "cdd8f333-9900-55ff-907d-fb10149a61ed",
+          "name": "Beta Labs",
+          "role": "normal"
+        }
+      ]
+    }
+    "#);
+    let (status, body) = bearer.get("/openapi/v1/workspaces").await;
+    assert_eq!(status, 200, "{body}");
+    insta::assert_json_snapshot!(body, @r#"
+    {
+      "workspaces": [
+        {
+          "current": true,
+          "id": "f2adae0a-61c6-5c97-8b64-3778e6596247",
+          "name": "Acme Inc.",
+          "role": "owner",
+          "status": "normal"
+        },
+        {
+          "current": false,
+          "id": "cdd8f333-9900-55ff-907d-fb10149a61ed",
+          "name": "Beta Labs",
+          "role": "normal",
+          "status": "normal"
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_dify_made_are_listed_and_revoked() {
+    let Some(dify) = Dify::start().await else { return };
+    let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let (status, body) = bearer.get(SESSIONS).await;
+    let listed = body["data"].as_array().unwrap();
+    // The row made for this test claims to be two minutes old, so where it stands depends on the day.
+    let labels = listed.iter().map(|one| one["device_label"].as_str().unwrap()).filter(|label| *label != "laptop");
+    assert_eq!((status, labels.collect::<Vec<_>>()), (200, LIVE.to_vec()));
+    assert!(listed.iter().all(|one| one["prefix"] == "dfoa_" && one["client_id"] == "difyctl"), "{body}");
+
+    let golden = listed.iter().find(|one| one["device_label"] == "golden-main").unwrap();
+    let (id, created) = (golden["id"].as_str().unwrap(), golden["created_at"].as_str().unwrap());
+    assert_eq!((id, created), ("01a1fb55-b0cf-77f2-a50a-d904e3e4de53", "2026-11-20T23:40:59Z"));
+    assert_eq!(bearer.delete(&format!("{SESSIONS}/{id}")).await.0, 200);
+    assert_eq!(bearer.delete(&format!("{SESSIONS}/{id}")).await.0, 404, "twice");
+    let row = dify.row("oauth_access_tokens", id).await;
+    assert!(row["token_hash"].is_null() && row["revoked_at"].is_string(), "{row}");
+    let of_bob = database::text(&dify, "SELECT id::text FROM oauth_access_tokens WHERE device_label = 'bob-laptop'");
+    let of_bob = of_bob.await.unwrap();
+    assert_eq!(bearer.delete(&format!("{SESSIONS}/{of_bob}")).await.0, 404, "another account's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_token_of_difys_ends_as_dify_ends_it() {
+    let Some(dify) = Dify::start().await else { return };
+    let bearer = dify.issued_for(ALICE_ID, ALICE, "laptop", -1).await;
+    let answer = Answer::to(bearer.request(Method::GET, ACCOUNT)).await;
+    assert_eq!(answer.outcome(), (401, "bearer_expired".to_owned()));
+    let row = dify.row("oauth_access_tokens", &bearer.token_id).await;
+    assert!(row["token_hash"].is_null() && row["revoked_at"].is_string(), "{row}");
+    assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_dify_bans_or_deletes_has_no_tokens() {
+    let Some(dify) = Dify::start().await else { return };
+    let (alice, bob) = (dify.issued(ALICE_ID, ALICE, "laptop").await, dify.issued(BOB_ID, BOB, "phone").await);
+    // Known to the cache as well, which Dify does not clear when it bans somebody.
+    assert_eq!((alice.get(ACCOUNT).await.0, bob.get(ACCOUNT).await.0), (200, 200));
+    execute(&dify, &format!("UPDATE accounts SET status = 'banned' WHERE id = '{ALICE_ID}'")).await;
+    execute(&dify, &format!("DELETE FROM accounts WHERE id = '{BOB_ID}'")).await;
+    for path in [ACCOUNT, SESSIONS, "/openapi/v1/workspaces"] {
+        for bearer in [&alice, &bob] {
+            assert_eq!(bearer.get(path).await.1["code"], "bearer_invalid", "{path}");
+        }
+    }
+    execute(&dify, &format!("UPDATE accounts SET status = 'active' WHERE id = '{ALICE_ID}'")).await;
+    assert_eq!(alice.get(ACCOUNT).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_token_of_difys_was_used_is_noted() {
+    let Some(dify) = Dify::start().await else { return };
+    let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+    dify.running().app.jobs().flush_last_used().await.unwrap();
+    let row = dify.row("oauth_access_tokens", &bearer.token_id).await;
+    assert!(row["last_used_at"].is_string(), "{row}");
+}
