@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
     Failure,
-    serve::{surroundings, until_told_to_stop},
+    serve::{Signals, surroundings, until_told_to_stop},
 };
 use crate::{
     app,
@@ -90,10 +90,11 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     add_demo(&sql).await?;
     sql.as_ref().clone().close().await?;
 
+    let signals = Signals::listen();
     let running = app::start(config, surroundings(&telemetry)).await?;
     println!("{}", start_screen(running.app.issuer()));
     println!("ready http://{}", running.bound.public);
-    until_told_to_stop(running, &telemetry).await;
+    until_told_to_stop(running, &telemetry, signals).await;
     drop(lock);
     Ok(())
 }

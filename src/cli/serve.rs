@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::{Failure, operator::lock_if_used};
 use crate::{
     app::{self, Running, Surroundings},
@@ -33,6 +35,7 @@ pub async fn run() -> Result<(), Failure> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let signals = Signals::listen();
     let running = app::start(config, surroundings(&telemetry)).await?;
     let bound = running.bound;
     tracing::info!(
@@ -42,7 +45,7 @@ pub async fn run() -> Result<(), Failure> {
         admin = bound.admin.map(tracing::field::display),
         "serving"
     );
-    until_told_to_stop(running, &telemetry).await;
+    until_told_to_stop(running, &telemetry, signals).await;
     drop(lock);
     Ok(())
 }
@@ -57,19 +60,33 @@ pub(super) fn surroundings(telemetry: &Telemetry) -> Surroundings {
     }
 }
 
-/// Waits for SIGTERM or SIGINT, then drains and writes out what telemetry still holds.
-pub(super) async fn until_told_to_stop(running: Running, telemetry: &Telemetry) {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// The signals that end a server, listened for from before it says that it is ready.
+pub(super) struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Signals {
+    /// Listens from now on. A signal that cannot be listened for ends the process in the system's own way.
+    pub fn listen() -> Self {
+        Self { terminate: signal(SignalKind::terminate()).ok(), interrupt: signal(SignalKind::interrupt()).ok() }
+    }
+}
+
+async fn received(signal: Option<Signal>) {
+    match signal {
+        Some(mut signal) => {
+            signal.recv().await;
         }
-    };
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for SIGTERM or SIGINT, then drains and writes out what telemetry still holds.
+pub(super) async fn until_told_to_stop(running: Running, telemetry: &Telemetry, signals: Signals) {
     tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = received(signals.terminate) => {}
+        () = received(signals.interrupt) => {}
     }
     tracing::info!("stopping: open requests are finished first");
     running.stop().await;
