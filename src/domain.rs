@@ -2,6 +2,7 @@
 //! Pure: no async, no HTTP, no SQL.
 
 pub mod account;
+pub mod app;
 pub mod browser_session;
 pub mod caller;
 pub mod error;

@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod pipeline;
 pub mod ports;
 pub mod rpc;
+pub mod runtime;
 pub mod service;
 pub mod store;
 pub mod telemetry;

@@ -32,6 +32,8 @@ codes! {
     InvalidUserCode = "invalid_user_code",
     /// A scope or subject this deployment never mints.
     MintPolicyViolation = "mint_policy_violation",
+    /// The app has nothing published, or needs a node type that is not run here.
+    AppUnavailable = "app_unavailable",
     /// A bearer route without a usable `Authorization`.
     BearerMissing = "bearer_missing",
     /// Unknown, revoked, malformed, or of an account that is no longer active.
@@ -56,6 +58,8 @@ codes! {
     LicenseRequired = "license_required",
     /// The caller named a workspace they are not in.
     WorkspaceMembershipRevoked = "workspace_membership_revoked",
+    /// The app's access mode does not let this account in.
+    AppAccessDenied = "app_access_denied",
     /// A browser request that did not prove it came from our pages.
     CsrfMismatch = "csrf_mismatch",
     /// No such thing, or none that the caller may know of.
@@ -66,12 +70,24 @@ codes! {
     AlreadyResolved = "already_resolved",
     /// Another approval of the grant is under way.
     ApproveInProgress = "approve_in_progress",
+    /// Several apps of the workspace have the name that was asked for.
+    AmbiguousAppName = "ambiguous_app_name",
     /// A body over the limit.
     RequestEntityTooLarge = "request_entity_too_large",
     /// A body of a type the method does not read.
     UnsupportedMediaType = "unsupported_media_type",
     /// Understood, but out of range.
     InvalidParam = "invalid_param",
+    /// The workspace has to be named here.
+    WorkspaceIdRequired = "workspace_id_required",
+    /// A chat app was run without a query.
+    QueryRequiredForChat = "query_required_for_chat",
+    /// A workflow was run with a query.
+    QueryNotSupportedForWorkflow = "query_not_supported_for_workflow",
+    /// An app of a mode that has no run.
+    ModeNotRunnable = "mode_not_runnable",
+    /// An input that the app requires is missing.
+    InputRequired = "input_required",
     /// A host name this server does not answer to.
     MisdirectedRequest = "misdirected_request",
     /// Too often.
@@ -80,6 +96,10 @@ codes! {
     InternalServerError = "internal_server_error",
     /// A stored state that cannot be.
     InternalStateInvariant = "internal_state_invariant",
+    /// The server behind this one failed, or said what cannot be understood.
+    UpstreamError = "upstream_error",
+    /// The server behind this one took too long.
+    UpstreamTimeout = "upstream_timeout",
     /// Bearers are switched off.
     BearerAuthDisabled = "bearer_auth_disabled",
     /// No free user code was found.

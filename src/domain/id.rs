@@ -42,4 +42,20 @@ ids! {
     BrowserSessionId,
     /// One approval under way; whoever holds it may finish it.
     ClaimId,
+    /// A row of `apps`.
+    AppId,
+    /// A row of `app_model_configs`.
+    ModelConfigId,
+    /// A row of `workflows`: one version of an app's graph.
+    WorkflowId,
+    /// A row of `end_users`: the caller as an app's data knows them.
+    EndUserId,
+    /// A row of `conversations`.
+    ConversationId,
+    /// A row of `messages`.
+    MessageId,
+    /// A row of `workflow_runs`.
+    WorkflowRunId,
+    /// One run, as events and the stop call name it.
+    TaskId,
 }

@@ -10,6 +10,7 @@ pub const fn http_status(code: Code) -> StatusCode {
         Code::InvalidRequest
         | Code::InvalidUserCode
         | Code::MintPolicyViolation
+        | Code::AppUnavailable
         | Code::AuthorizationPending
         | Code::SlowDown
         | Code::ExpiredToken
@@ -29,19 +30,26 @@ pub const fn http_status(code: Code) -> StatusCode {
         | Code::InsufficientScope
         | Code::LicenseRequired
         | Code::WorkspaceMembershipRevoked
+        | Code::AppAccessDenied
         | Code::CsrfMismatch => StatusCode::FORBIDDEN,
         Code::NotFound | Code::Unimplemented => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::AlreadyResolved | Code::ApproveInProgress => StatusCode::CONFLICT,
+        Code::AlreadyResolved | Code::ApproveInProgress | Code::AmbiguousAppName => StatusCode::CONFLICT,
         Code::RequestEntityTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::MisdirectedRequest => StatusCode::MISDIRECTED_REQUEST,
-        Code::InvalidParam => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::InvalidParam
+        | Code::WorkspaceIdRequired
+        | Code::QueryRequiredForChat
+        | Code::QueryNotSupportedForWorkflow
+        | Code::ModeNotRunnable
+        | Code::InputRequired => StatusCode::UNPROCESSABLE_ENTITY,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::InternalServerError | Code::InternalStateInvariant => StatusCode::INTERNAL_SERVER_ERROR,
         Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::UpstreamError => StatusCode::BAD_GATEWAY,
+        Code::DeadlineExceeded | Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }

@@ -19,6 +19,12 @@ pub const fn grpc_code(code: Code) -> Grpc {
         Code::InvalidRequest
         | Code::InvalidUserCode
         | Code::MintPolicyViolation
+        | Code::AppUnavailable
+        | Code::WorkspaceIdRequired
+        | Code::QueryRequiredForChat
+        | Code::QueryNotSupportedForWorkflow
+        | Code::ModeNotRunnable
+        | Code::InputRequired
         | Code::InvalidParam
         | Code::MisdirectedRequest
         | Code::UnsupportedMediaType
@@ -37,16 +43,19 @@ pub const fn grpc_code(code: Code) -> Grpc {
         | Code::InsufficientScope
         | Code::LicenseRequired
         | Code::WorkspaceMembershipRevoked
+        | Code::AppAccessDenied
         | Code::CsrfMismatch
         | Code::AccessDenied => Grpc::PermissionDenied,
         Code::NotFound | Code::ExpiredToken => Grpc::NotFound,
         Code::MethodNotAllowed | Code::Unimplemented => Grpc::Unimplemented,
-        Code::AlreadyResolved | Code::AuthorizationPending => Grpc::FailedPrecondition,
+        Code::AlreadyResolved | Code::AmbiguousAppName | Code::AuthorizationPending => Grpc::FailedPrecondition,
         Code::ApproveInProgress => Grpc::Aborted,
         Code::RequestEntityTooLarge | Code::RateLimited | Code::SlowDown => Grpc::ResourceExhausted,
         Code::InternalServerError | Code::InternalStateInvariant => Grpc::Internal,
-        Code::DeadlineExceeded => Grpc::DeadlineExceeded,
-        Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => Grpc::Unavailable,
+        Code::DeadlineExceeded | Code::UpstreamTimeout => Grpc::DeadlineExceeded,
+        Code::UpstreamError | Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => {
+            Grpc::Unavailable
+        }
     }
 }
 

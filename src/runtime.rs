@@ -1,0 +1,3 @@
+//! What runs apps, behind `ports::runtime`: the runtime built in here, and Dify's own service API.
+
+pub mod builtin;

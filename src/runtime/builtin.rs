@@ -1,0 +1,3 @@
+//! The built-in runtime: runs what Dify's DSL describes, in this process.
+
+pub mod model;

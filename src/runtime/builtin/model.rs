@@ -1,0 +1,77 @@
+//! The models that LLM nodes and prompt apps talk to.
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use serde_json::{Map, Value};
+
+/// Who says a line of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Instructions.
+    System,
+    /// The person.
+    User,
+    /// The model itself, earlier.
+    Assistant,
+}
+
+/// One line of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptMessage {
+    /// Who says it.
+    pub role: Role,
+    /// What is said.
+    pub text: String,
+}
+
+/// What a model is asked.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// The DSL's provider, such as `langgenius/openai/openai` or `echo`.
+    pub provider: String,
+    /// The DSL's model name.
+    pub model: String,
+    /// `completion_params`: temperature, `max_tokens` and the like.
+    pub parameters: Map<String, Value>,
+    /// The lines, oldest first.
+    pub messages: Vec<PromptMessage>,
+}
+
+/// Tokens that a call took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the prompt.
+    pub prompt_tokens: u64,
+    /// Of the answer.
+    pub completion_tokens: u64,
+}
+
+/// A piece of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chunk {
+    /// Text to append.
+    Text(String),
+    /// What the call took; once, at the end, where the model tells.
+    Usage(Usage),
+}
+
+/// Why a model did not answer, in words fit for the person who runs the app.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ModelError {
+    /// What is told.
+    pub message: String,
+    /// The cause, for the log.
+    #[source]
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// An answer as it comes. Dropping it hangs up.
+pub type Chunks = BoxStream<'static, Result<Chunk, ModelError>>;
+
+/// Every model there is, by provider and name.
+#[async_trait]
+pub trait Models: Send + Sync + 'static {
+    /// Asks a model.
+    async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError>;
+}
