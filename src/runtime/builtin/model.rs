@@ -3,6 +3,7 @@
 pub mod echo;
 mod known;
 pub mod openai;
+pub mod usage;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
