@@ -43,6 +43,7 @@ impl MigrationTrait for Migration {
             .col(columns.long_text("chat_prompt_config"))
             .col(columns.long_text("completion_prompt_config"))
             .col(columns.long_text("external_data_tools"))
+            .col(columns.long_text("dataset_configs"))
             .col(columns.long_text("file_upload"))
             .col(columns.long_text("text_to_speech"))
             .col(columns.uuid("created_by"))

@@ -31,6 +31,7 @@ pub struct Model {
     pub prompt_type: String,
     pub chat_prompt_config: Option<String>,
     pub completion_prompt_config: Option<String>,
+    pub dataset_configs: Option<String>,
     pub external_data_tools: Option<String>,
     pub file_upload: Option<String>,
     pub text_to_speech: Option<String>,
