@@ -55,12 +55,24 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Rows a statement names at most; databases limit the number of parameters.
 const CHUNK: usize = 500;
 
+/// The migration that Dify begins with.
+const DIFY_FIRST: &str = "64b051264f32";
 /// Dify's tables that this service reads, and the Dify migration each comes with.
-const DIFY_TABLES: [(&str, &str); 4] = [
-    ("accounts", "64b051264f32"),
-    ("tenants", "64b051264f32"),
-    ("tenant_account_joins", "64b051264f32"),
+const DIFY_TABLES: [(&str, &str); 14] = [
+    ("accounts", DIFY_FIRST),
+    ("tenants", DIFY_FIRST),
+    ("tenant_account_joins", DIFY_FIRST),
     ("oauth_access_tokens", "d4a5e1f3c9b7"),
+    ("apps", DIFY_FIRST),
+    ("app_model_configs", DIFY_FIRST),
+    ("workflows", "b289e2408ee2"),
+    ("tags", "3c7cac9521c6"),
+    ("tag_bindings", "3c7cac9521c6"),
+    ("api_tokens", DIFY_FIRST),
+    ("end_users", DIFY_FIRST),
+    ("conversations", DIFY_FIRST),
+    ("messages", DIFY_FIRST),
+    ("workflow_runs", "b289e2408ee2"),
 ];
 
 /// Where the database is.
