@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
+pub mod api_tokens;
 mod browser_sessions;
 mod db_uuid;
 mod entity;
