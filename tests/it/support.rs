@@ -10,6 +10,7 @@ pub mod database;
 pub mod dify;
 pub mod grpc;
 pub mod logs;
+pub mod postgres_process;
 pub mod process;
 pub mod python;
 pub mod redis_process;
