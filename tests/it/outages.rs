@@ -4,6 +4,7 @@
 mod act;
 mod postgres;
 mod redis;
+mod silence;
 mod storm;
 
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::support::{
     postgres_process::PostgresProcess,
     redis_process::RedisProcess,
     server::{MEMBER, OWNER},
+    wire::Wire,
 };
 
 /// Longer than any answer may take, whatever happens to the stores.
@@ -30,6 +32,8 @@ struct Scene {
     server: TestServer,
     redis: RedisProcess,
     postgres: PostgresProcess,
+    to_redis: Wire,
+    to_postgres: Wire,
     browser: Browser,
     /// Used a moment ago, so cached.
     warm: Bearer,
@@ -51,7 +55,12 @@ impl Scene {
     /// `None`, said aloud, where the tests have no servers.
     async fn set() -> Option<Self> {
         let (redis, postgres) = (RedisProcess::start().await?, PostgresProcess::start().await?);
-        let stores = Stores::Servers { database: postgres.url(), redis: redis.url(), prefix: "outages".to_owned() };
+        let (to_redis, to_postgres) = (Wire::to(redis.port).await, Wire::to(postgres.port).await);
+        let stores = Stores::Servers {
+            database: format!("postgres://postgres@127.0.0.1:{}/postgres", to_postgres.port),
+            redis: format!("redis://127.0.0.1:{}/0", to_redis.port),
+            prefix: "outages".to_owned(),
+        };
         let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
         let browser = Browser::signed_in(&server, OWNER).await;
         let approved = Device::start(&server, "approved").await;
@@ -68,6 +77,8 @@ impl Scene {
             server,
             redis,
             postgres,
+            to_redis,
+            to_postgres,
             browser,
             approved,
         };

@@ -18,6 +18,7 @@ pub mod server;
 pub mod stores;
 pub mod visitor;
 pub mod window;
+pub mod wire;
 
 pub use answer::{Answer, redact};
 pub use browser::Browser;

@@ -14,7 +14,8 @@ use super::process::signal;
 
 /// A `postgres` on a free port. Its data outlives it.
 pub struct PostgresProcess {
-    port: u16,
+    /// Where it is, with one database, `postgres`, for the user of that name.
+    pub port: u16,
     child: Mutex<Option<Child>>,
     directory: tempfile::TempDir,
 }
@@ -41,11 +42,6 @@ impl PostgresProcess {
         assert!(make.status().unwrap().success());
         postgres.bring_back().await;
         Some(postgres)
-    }
-
-    /// Its one database.
-    pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
     /// Kills it and everything it has started, as a machine that loses its power would.

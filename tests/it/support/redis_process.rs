@@ -8,7 +8,8 @@ use super::process::signal;
 
 /// A `redis-server` process on a free port, without persistence: it comes back empty.
 pub struct RedisProcess {
-    port: u16,
+    /// Where it is.
+    pub port: u16,
     child: Mutex<Option<Child>>,
     directory: tempfile::TempDir,
 }
