@@ -7,6 +7,7 @@ pub mod chromium;
 pub mod cli_device;
 pub mod clock;
 pub mod database;
+pub mod dev;
 pub mod dify;
 pub mod grpc;
 pub mod logs;

@@ -49,7 +49,7 @@ impl PostgresProcess {
         let Some(mut child) = self.child.lock().take() else { return };
         // Stopped first, so that it starts nothing meanwhile.
         signal("STOP", &[child.id()]);
-        signal("KILL", &self.backends(child.id()));
+        signal("KILL", &backends(child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -58,13 +58,13 @@ impl PostgresProcess {
     pub fn pause(&self) {
         let id = self.child.lock().as_ref().unwrap().id();
         signal("STOP", &[id]);
-        signal("STOP", &self.backends(id));
+        signal("STOP", &backends(id));
     }
 
     /// Lets it go on.
     pub fn go_on(&self) {
         let id = self.child.lock().as_ref().unwrap().id();
-        signal("CONT", &self.backends(id));
+        signal("CONT", &backends(id));
         signal("CONT", &[id]);
     }
 
@@ -100,19 +100,19 @@ impl PostgresProcess {
     fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
-
-    /// The processes that serve connections, and the rest of what it has started.
-    fn backends(&self, postmaster: u32) -> Vec<u32> {
-        let processes = fs::read_dir("/proc").unwrap().flatten();
-        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        ids.filter(|id| parent(*id) == Some(postmaster)).collect()
-    }
 }
 
 impl Drop for PostgresProcess {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The processes that serve connections, and the rest of what a server has started.
+fn backends(postmaster: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id| parent(*id) == Some(postmaster)).collect()
 }
 
 /// The parent of a process: the second field after its name, which stands in parentheses.
