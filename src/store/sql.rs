@@ -25,6 +25,7 @@ use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
 pub mod api_tokens;
+mod apps;
 mod browser_sessions;
 mod db_uuid;
 mod entity;
@@ -41,6 +42,7 @@ mod tests;
 mod tokens;
 mod workspaces;
 
+use apps::Totals;
 use db_uuid::DbUuid;
 use error::TimedOut;
 use hot::Hot;
@@ -94,6 +96,7 @@ pub struct Sql {
     db: DatabaseConnection,
     backend: DbBackend,
     hot: Arc<Hot>,
+    totals: Arc<Totals>,
 }
 
 impl fmt::Debug for Sql {
@@ -144,7 +147,7 @@ impl Sql {
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), db, backend })
+        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), totals: Arc::default(), db, backend })
     }
 
     /// Whether the database answers.
@@ -186,7 +189,7 @@ impl Sql {
     }
 
     /// A statement that was compiled at start, with its values.
-    fn hot<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+    fn hot(&self, sql: &str, values: impl Into<Vec<Value>>) -> Statement {
         Statement { sql: sql.to_owned(), values: Some(Values(values.into())), db_backend: self.backend }
     }
 
