@@ -30,6 +30,7 @@ mod openapi;
 mod races;
 mod replicas;
 mod revoke;
+mod runs;
 mod secrets;
 mod sessions;
 mod well_known;
