@@ -25,7 +25,9 @@ use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
 mod browser_sessions;
+mod conversations;
 mod db_uuid;
+mod end_users;
 mod entity;
 pub mod error;
 mod hot;
@@ -34,9 +36,11 @@ mod migrate;
 mod mint;
 mod retention;
 mod revoke;
+mod runs;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tokens;
 mod workspaces;
 
@@ -90,6 +94,8 @@ pub struct Sql {
     db: DatabaseConnection,
     backend: DbBackend,
     hot: Arc<Hot>,
+    /// Held by whoever writes the end of a run, where the database has one writer only.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for Sql {
@@ -140,7 +146,7 @@ impl Sql {
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), db, backend })
+        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), turn: Arc::default(), db, backend })
     }
 
     /// Whether the database answers.

@@ -18,6 +18,7 @@ use crate::domain::{
 mod accounts;
 mod browser_sessions;
 mod mint;
+mod runs;
 mod schema;
 mod sessions;
 
