@@ -12,7 +12,7 @@ use super::{
     Sql,
     entity::{conversation, conversation_variables as variables, message},
     instant, naive,
-    text::storable,
+    text::{storable, storable_json},
 };
 use crate::domain::{
     Result,
@@ -127,7 +127,7 @@ impl Sql {
             mode: Set(run.mode.as_str().to_owned()),
             name: Set(storable(&new.name)),
             summary: Set(None),
-            inputs: Set(json(&run.inputs)),
+            inputs: Set(inputs(run)),
             introduction: Set(Some(storable(&new.introduction))),
             system_instruction: Set(Some(String::new())),
             system_instruction_tokens: Set(0),
@@ -160,9 +160,9 @@ impl Sql {
             model_id: Set(message.model.as_ref().map(|model| model.name.clone())),
             override_model_configs: Set(None),
             conversation_id: Set(self.id(message.conversation_id.0)),
-            inputs: Set(json(&run.inputs)),
+            inputs: Set(inputs(run)),
             query: Set(storable(&message.query)),
-            message: Set(message.prompt.clone()),
+            message: Set(storable_json(&message.prompt)),
             message_tokens: Set(i32::try_from(message.prompt_tokens).unwrap_or(i32::MAX)),
             message_unit_price: Set(0.0),
             answer: Set(storable(&message.answer)),
@@ -200,7 +200,7 @@ impl Sql {
     ) -> Result<(), DbErr> {
         let row = variables::ActiveModel {
             conversation_id: Set(self.id(id.0)),
-            variables: Set(json(kept).to_string()),
+            variables: Set(serde_json::to_string(kept).map_err(|error| DbErr::Json(error.to_string()))?),
             updated_at: Set(instant(now)),
         };
         let again = OnConflict::column(variables::Column::ConversationId)
@@ -210,6 +210,6 @@ impl Sql {
     }
 }
 
-fn json(object: &Map<String, Value>) -> Value {
-    Value::Object(object.clone())
+fn inputs(run: &RunRecord) -> Value {
+    run.inputs.iter().map(|(name, value)| (storable(name), storable_json(value))).collect::<Map<_, _>>().into()
 }
