@@ -14,6 +14,7 @@ pub mod mode;
 pub mod oauth;
 pub mod reader;
 pub mod redis;
+pub mod runtime;
 pub mod secrets;
 pub mod telemetry;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use self::{
     console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners,
-    mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, secrets::Secrets, urls::Urls,
+    mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, runtime::Runtime, secrets::Secrets, urls::Urls,
 };
 pub use self::{
     data_dir::{DataDirError, DataDirLock},
@@ -62,6 +63,8 @@ pub struct Config {
     pub cors: AllowOrigins,
     /// The Enterprise edition.
     pub enterprise: Enterprise,
+    /// Models and the bounds of runs.
+    pub runtime: Runtime,
     /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
     /// What is allowed but probably not meant: a sentence each, for the log.
@@ -172,6 +175,7 @@ impl Config {
             console: Console::read(reader),
             cors: AllowOrigins::read(reader, oauth.bearer_enabled),
             enterprise: Enterprise::read(reader),
+            runtime: Runtime::read(reader, is_dev),
             telemetry: TelemetryConfig::read(reader),
             oauth,
             deployment,

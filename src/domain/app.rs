@@ -137,3 +137,9 @@ pub struct Workflow {
     /// `[{"name", "value_type", "value"}]`: defaults of the variables a conversation keeps.
     pub conversation_variables: Value,
 }
+
+/// A model provider's name in full: DSL files from before plugins say `openai` where later ones say
+/// `langgenius/openai/openai`.
+pub fn full_provider(provider: &str) -> String {
+    if provider.contains('/') { provider.to_owned() } else { format!("langgenius/{provider}/{provider}") }
+}
