@@ -27,7 +27,9 @@ mod accounts;
 pub mod api_tokens;
 mod apps;
 mod browser_sessions;
+mod conversations;
 mod db_uuid;
+mod end_users;
 mod entity;
 pub mod error;
 mod hot;
@@ -36,9 +38,11 @@ mod migrate;
 mod mint;
 mod retention;
 mod revoke;
+mod runs;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tokens;
 mod workspaces;
 
@@ -96,7 +100,9 @@ pub struct Sql {
     db: DatabaseConnection,
     backend: DbBackend,
     hot: Arc<Hot>,
+    /// Held by whoever writes the end of a run, where the database has one writer only.
     totals: Arc<Totals>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for Sql {
@@ -148,6 +154,7 @@ impl Sql {
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
         Ok(Self { hot: Arc::new(Hot::for_backend(backend)), totals: Arc::default(), db, backend })
+        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), turn: Arc::default(), db, backend })
     }
 
     /// Whether the database answers.

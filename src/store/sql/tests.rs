@@ -16,9 +16,11 @@ use crate::domain::{
 };
 
 mod accounts;
+mod api_tokens;
 mod apps;
 mod browser_sessions;
 mod mint;
+mod runs;
 mod schema;
 mod sessions;
 
