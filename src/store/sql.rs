@@ -153,8 +153,7 @@ impl Sql {
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), totals: Arc::default(), db, backend })
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), turn: Arc::default(), db, backend })
+        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), totals: Arc::default(), turn: Arc::default(), db, backend })
     }
 
     /// Whether the database answers.
