@@ -1,6 +1,7 @@
 //! The harness: whole servers over real sockets, a clock that moves, and one client type a credential.
 
 pub mod answer;
+pub mod apps;
 pub mod axe;
 pub mod browser;
 pub mod chromium;
