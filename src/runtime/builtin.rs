@@ -2,7 +2,9 @@
 
 pub mod engine;
 pub mod graph;
+pub mod memory;
 pub mod model;
 pub mod nodes;
+pub mod prompt_app;
 pub mod template;
 pub mod variables;
