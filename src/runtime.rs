@@ -1,4 +1,6 @@
 //! What runs apps, behind `ports::runtime`: the runtime built in here, and Dify's own service API.
 
 pub mod builtin;
+pub mod dify;
 pub mod http_client;
+pub(crate) mod upstream;

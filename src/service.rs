@@ -1,5 +1,6 @@
 //! The use cases. They know the domain, the ports and the SQL store; they know nothing of HTTP or gRPC.
 
+pub mod app;
 pub mod bearer;
 pub mod console;
 pub mod device_flow;

@@ -1,4 +1,4 @@
-//! `apps`, as Dify has it, and an index of our own that a page of a workspace is read from.
+//! `apps`, as Dify has it, and two indexes of our own that lists and names are read from.
 
 use sea_orm_migration::prelude::*;
 
@@ -49,7 +49,9 @@ impl MigrationTrait for Migration {
         manager.create_table(table).await?;
         let indexes = [
             Index::create().name("app_tenant_id_idx").col("tenant_id").take(),
-            // Dify has nothing like it: a page, newest first, without sorting every app of the workspace.
+            // Dify has nothing like these: a page, newest first, without sorting every app of the workspace, and an app
+            // by its name without looking at every one.
+            Index::create().name("app_tenant_id_name_idx").col("tenant_id").col("name").take(),
             Index::create()
                 .name("app_tenant_id_updated_at_idx")
                 .col("tenant_id")

@@ -1,5 +1,11 @@
 //! Apps: what can be run, and what running it takes.
 
+pub mod description;
+pub mod form;
+pub mod standing;
+pub mod stored;
+pub mod summary;
+
 use serde_json::Value;
 
 use super::id::{AppId, ModelConfigId, WorkflowId, WorkspaceId};

@@ -23,17 +23,27 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time,
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service as _;
 
-use self::io::{Begun, Watched};
+use self::io::{Progress, Watched};
 
-/// How many connections a listener serves at once; more wait in the kernel's queue.
+/// How many connections a listener serves at once. One more makes those go that ask for nothing; while there are none,
+/// it waits in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 10_000;
+/// How long a connection asks for nothing before it has to go when another waits for its place.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often the quiet are looked for while one waits.
+const PRESS_EVERY: Duration = Duration::from_millis(250);
+/// How old a connection becomes, give or take a tenth: clients of HTTP/2 keep theirs for good, so that replicas that were
+/// added later would never see them, and those about to go would never be rid of them.
+pub const MAX_AGE: Duration = Duration::from_mins(30);
+/// How long the requests of a connection that has become too old may still take.
+const LAST_REQUESTS: Duration = Duration::from_hours(1);
 /// Longest wait for a TLS handshake, for the first request, and for a request's header (which idle time counts towards).
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest header of a request, both versions.
@@ -56,11 +66,13 @@ pub struct ListenOptions {
     pub max_connections: usize,
     /// See [`HEADER_TIMEOUT`].
     pub header_timeout: Duration,
+    /// See [`MAX_AGE`].
+    pub max_age: Duration,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        Self { tls: None, max_connections: MAX_CONNECTIONS, header_timeout: HEADER_TIMEOUT }
+        Self { tls: None, max_connections: MAX_CONNECTIONS, header_timeout: HEADER_TIMEOUT, max_age: MAX_AGE }
     }
 }
 
@@ -75,12 +87,15 @@ pub async fn serve(
 ) {
     let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(options.max_connections));
+    let full = watch::Sender::new(());
     let server = Arc::new(Server {
         builder: builder(options.header_timeout),
         tls: options.tls.map(TlsAcceptor::from),
         // Turned into routes once here, not for each request.
         router: router.with_state(()),
         header_timeout: options.header_timeout,
+        max_age: options.max_age,
+        full: full.subscribe(),
         soft: soft.clone(),
     });
     loop {
@@ -88,7 +103,7 @@ pub async fn serve(
             biased;
             () = soft.cancelled() => break,
             () = hard.cancelled() => break,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = accept(&listener, &permits, &full) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
         let (server, hard) = (Arc::clone(&server), hard.clone());
@@ -107,14 +122,20 @@ pub async fn serve(
     connections.wait().await;
 }
 
-/// Waits for a place, then for a connection. `None` after an error that may pass.
+/// Waits for a connection, then for a place. `None` after an error that may pass.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
+    full: &watch::Sender<()>,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Ok((stream, peer)) => loop {
+            let place = time::timeout(PRESS_EVERY, Arc::clone(permits).acquire_owned());
+            match place.await {
+                Ok(permit) => return Some((stream, peer, permit.ok()?)),
+                Err(_) => full.send_replace(()),
+            }
+        },
         Err(fault) if concerns_one_connection(&fault) => None,
         Err(fault) => {
             // Out of file descriptors or memory: connections that end give them back.
@@ -149,6 +170,9 @@ struct Server {
     tls: Option<TlsAcceptor>,
     router: Router,
     header_timeout: Duration,
+    max_age: Duration,
+    /// Changes whenever a connection waits for a place.
+    full: watch::Receiver<()>,
     soft: CancellationToken,
 }
 
@@ -170,14 +194,16 @@ impl Server {
     where
         I: rt::Read + rt::Write + Unpin + Send + 'static,
     {
-        let begun = Begun::default();
-        let service = Routed { router: self.router.clone(), peer: PeerAddr(peer) };
-        let connection = self.builder.serve_connection(Watched::new(io, begun.clone()), service);
+        let progress = Progress::start();
+        let service = Routed { router: self.router.clone(), peer: PeerAddr(peer), progress: progress.clone() };
+        let connection = self.builder.serve_connection(Watched::new(io, progress.clone()), service);
         tokio::pin!(connection);
         // hyper's header timer runs only once it knows the version; before that, a silent client would stay for ever.
         let deadline = time::sleep(self.header_timeout);
         tokio::pin!(deadline);
-        let (mut draining, mut watching) = (false, true);
+        let age_at = time::Instant::now() + jittered(self.max_age, peer);
+        let mut full = self.full.clone();
+        let (mut draining, mut aged) = (false, false);
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -190,10 +216,26 @@ impl Server {
                     draining = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = deadline.as_mut(), if watching => {
-                    watching = false;
-                    if !begun.is_set() {
+                Ok(()) = full.changed() => {
+                    if progress.quiet_for() >= QUIET {
+                        if !progress.has_asked() {
+                            return;
+                        }
+                        // Requests under way are not cut off, however long ago they came.
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
+                () = deadline.as_mut() => {
+                    if !progress.has_begun() || aged {
                         return;
+                    }
+                    // One timer for what follows on each other: the beginning, the age, and what is left then.
+                    if deadline.deadline() < age_at {
+                        deadline.as_mut().reset(age_at);
+                    } else {
+                        aged = true;
+                        connection.as_mut().graceful_shutdown();
+                        deadline.as_mut().reset(time::Instant::now() + LAST_REQUESTS);
                     }
                 }
             }
@@ -201,10 +243,17 @@ impl Server {
     }
 }
 
+/// An age of up to a tenth more or less, so that connections that came together do not go together. Ports differ from one
+/// connection to the next, which is all the chance it takes.
+fn jittered(age: Duration, peer: SocketAddr) -> Duration {
+    age.mul_f64(0.9 + f64::from(peer.port() % 200) / 1_000.0)
+}
+
 /// The router as hyper calls it.
 struct Routed {
     router: Router,
     peer: PeerAddr,
+    progress: Progress,
 }
 
 impl Service<Request<Incoming>> for Routed {
@@ -213,6 +262,7 @@ impl Service<Request<Incoming>> for Routed {
     type Future = <Router as tower::Service<Request<Body>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.progress.asks();
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(self.peer);
         // Most requests have no body, and the empty one needs no box.

@@ -75,6 +75,8 @@ pub trait State: Send + Sync + 'static {
     async fn begin_login(&self, keys: &[String], max: u32, lockout: Duration) -> Result<Verdict>;
     /// The attempt was right: forgets the first key's failures (the account's) and takes back one of each other.
     async fn login_succeeded(&self, keys: &[String]) -> Result<()>;
+    /// Nobody could look at the password: takes back one attempt of each key, so that an outage locks nobody out.
+    async fn login_undecided(&self, keys: &[String]) -> Result<()>;
 
     /// Takes the lease of a job for a while, so that one replica runs it; `false` when another holds it.
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool>;

@@ -43,6 +43,9 @@ impl Bearers {
     /// `bearer_invalid`, `bearer_expired`, `rate_limited`, or `service_unavailable` when SQL is needed and down.
     pub async fn authenticate(&self, token: &BearerToken, address: ClientAddress) -> Result<Caller> {
         let hash = token.hash();
+        if self.invalidations.knows_dead(&hash) {
+            return Err(bearer_invalid());
+        }
         let limit = self.base.bucket(LimitName::Token, hash.expose());
         let (context, verdict) = match self.base.state.cached_token(&hash, &limit).await {
             Ok(Cached::Live(context, verdict)) => {
@@ -76,6 +79,9 @@ impl Bearers {
     /// here, except where a cached entry proves it: standalone, an account is only ever disabled together with its tokens.
     pub async fn resolve(&self, token: &BearerToken) -> Result<TokenContext> {
         let hash = token.hash();
+        if self.invalidations.knows_dead(&hash) {
+            return Err(bearer_invalid());
+        }
         let limit = Charge { quota: Quota::new(0, 1), ..self.base.bucket(LimitName::Token, hash.expose()) };
         match self.base.state.cached_token(&hash, &limit).await {
             Ok(Cached::Live(context, _)) => {

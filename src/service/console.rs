@@ -101,17 +101,17 @@ impl Console {
             AuditEvent::LoginLocked { account_id: None, client: address }.record();
             return Err(locked(retry_after));
         }
-        // PostgreSQL takes no NUL in a text, and no account has one in its address: nobody's, at the usual cost.
-        let found = if email.contains('\0') { None } else { self.base.sql.find_login(&email).await? };
-        let account_id = found.as_ref().map(|login| login.account.id);
-        let (account, stored) = match found {
-            Some(login) => {
-                let salt = login.salt;
-                (Some(login.account), login.password.map(|hash| Stored { hash, salt }))
+        let (account, right) = match self.judge(&email, password).await {
+            Ok(judged) => judged,
+            Err(error) => {
+                if !quota.is_off() {
+                    // Best effort: a count that stays is one attempt fewer.
+                    let _ = self.base.state.login_undecided(&keys).await;
+                }
+                return Err(error);
             }
-            None => (None, None),
         };
-        let right = self.passwords.verify(password, stored).await?;
+        let account_id = account.as_ref().map(|account| account.id);
         let Some(account) = account.filter(|account| right && account.is_active()) else {
             self.base.metrics.login_failed(false);
             AuditEvent::LoginFailed { account_id, client: address }.record();
@@ -123,6 +123,20 @@ impl Console {
         let now = self.base.clock.now();
         self.base.sql.record_login(account.id, &address.0.to_string(), now).await?;
         self.start(account.id, remember, now).await
+    }
+
+    /// The account with this address, and whether the password is its; the work is the same without one.
+    async fn judge(&self, email: &str, password: Secret) -> Result<(Option<Account>, bool)> {
+        // PostgreSQL takes no NUL in a text, and no account has one in its address: nobody's, at the usual cost.
+        let found = if email.contains('\0') { None } else { self.base.sql.find_login(email).await? };
+        let (account, stored) = match found {
+            Some(login) => {
+                let salt = login.salt;
+                (Some(login.account), login.password.map(|hash| Stored { hash, salt }))
+            }
+            None => (None, None),
+        };
+        Ok((account, self.passwords.verify(password, stored).await?))
     }
 
     async fn start(&self, account: AccountId, remember: bool, now: DateTime<Utc>) -> Result<Issued> {

@@ -1,7 +1,13 @@
 //! Cache entries that must go. Revocation is in force everywhere once its entry reads `invalid`; an entry that could not be
-//! marked is retried until it is (contract section 3).
+//! marked is retried until it is (contract section 3), and this process needs no entry to know it dead meanwhile.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 
@@ -10,16 +16,21 @@ use crate::{
     ports::state::State,
 };
 
+/// Entries remembered at most; those beyond are for whoever revoked them to ask for again.
+const CAPACITY: usize = 100_000;
+
 /// Marks entries dead, and remembers those it could not mark.
 pub struct Invalidations {
     state: Arc<dyn State>,
     pending: Mutex<HashMap<TokenHash, Option<TokenId>>>,
+    /// Whether anything is pending, so that a request need not take the lock to learn that nothing is.
+    any: AtomicBool,
 }
 
 impl Invalidations {
     /// Invalidates through this store.
     pub fn new(state: Arc<dyn State>) -> Self {
-        Self { state, pending: Mutex::default() }
+        Self { state, pending: Mutex::default(), any: AtomicBool::new(false) }
     }
 
     /// Marks one entry dead; when the store is down it is queued and the error is `service_unavailable`.
@@ -36,6 +47,11 @@ impl Invalidations {
             }
         }
         outcome
+    }
+
+    /// Whether a token was ended here while its entry could not be marked: the entry may still read otherwise.
+    pub fn knows_dead(&self, hash: &TokenHash) -> bool {
+        self.any.load(Ordering::Acquire) && self.pending.lock().contains_key(hash)
     }
 
     /// Whether a session was revoked here while its entry could not be marked.
@@ -67,11 +83,17 @@ impl Invalidations {
     async fn mark(&self, hash: &TokenHash, id: Option<TokenId>) -> Result<()> {
         match self.state.invalidate_token(hash).await {
             Ok(()) => {
-                self.pending.lock().remove(hash);
+                let mut pending = self.pending.lock();
+                pending.remove(hash);
+                self.any.store(!pending.is_empty(), Ordering::Release);
                 Ok(())
             }
             Err(error) => {
-                self.pending.lock().insert(hash.clone(), id);
+                let mut pending = self.pending.lock();
+                if pending.len() < CAPACITY || pending.contains_key(hash) {
+                    pending.insert(hash.clone(), id);
+                    self.any.store(true, Ordering::Release);
+                }
                 Err(Error::unavailable(error))
             }
         }

@@ -13,7 +13,7 @@ use sea_orm::{
     TransactionTrait, Value, Values,
     sea_query::{BinOper, Expr, LockType, SimpleExpr},
     sqlx::{
-        Executor,
+        self, Connection, Executor,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -24,6 +24,8 @@ use zeroize::Zeroizing;
 use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
+pub mod api_tokens;
+mod apps;
 mod browser_sessions;
 mod conversations;
 mod db_uuid;
@@ -44,6 +46,7 @@ mod text;
 mod tokens;
 mod workspaces;
 
+use apps::Totals;
 use db_uuid::DbUuid;
 use error::TimedOut;
 use hot::Hot;
@@ -54,6 +57,9 @@ const CALL_LIMIT: Duration = Duration::from_secs(5);
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another writer; less than a call may take, so that it ends as an answer.
 const BUSY_LIMIT: Duration = Duration::from_secs(4);
+/// How long a connection that comes back may take to give the answers it owes: a server that lives gives up by itself
+/// within the limits above.
+const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 /// A connection idle for longer is pinged before it is used: firewalls drop such ones silently.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Rows a statement names at most; databases limit the number of parameters.
@@ -94,6 +100,7 @@ pub struct Sql {
     db: DatabaseConnection,
     backend: DbBackend,
     hot: Arc<Hot>,
+    totals: Arc<Totals>,
     /// Held by whoever writes the end of a run, where the database has one writer only.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -146,7 +153,8 @@ impl Sql {
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), turn: Arc::default(), db, backend })
+        let hot = Arc::new(Hot::for_backend(backend));
+        Ok(Self { db, backend, hot, totals: Arc::default(), turn: Arc::default() })
     }
 
     /// Whether the database answers.
@@ -188,7 +196,7 @@ impl Sql {
     }
 
     /// A statement that was compiled at start, with its values.
-    fn hot<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+    fn hot(&self, sql: &str, values: impl Into<Vec<Value>>) -> Statement {
         Statement { sql: sql.to_owned(), values: Some(Values(values.into())), db_backend: self.backend }
     }
 
@@ -248,7 +256,8 @@ impl Sql {
 }
 
 /// Has the server itself give up before a call does: a call that is dropped leaves its connection busy until the server
-/// answers, and a few of those would empty the pool.
+/// answers, and a few of those would empty the pool. A server that is gone without a word never answers: such a
+/// connection is thrown away, so that a new one can be made to whoever has taken its place.
 fn limit_waits(connect: &mut ConnectOptions) {
     connect.map_sqlx_postgres_pool_opts(|pool| {
         pool.after_connect(|connection, _| {
@@ -256,12 +265,22 @@ fn limit_waits(connect: &mut ConnectOptions) {
                 connection.execute("SET lock_timeout = '4s'; SET statement_timeout = '5s'").await.map(|_| ())
             })
         })
+        .after_release(|connection, _| Box::pin(settled(connection)))
     });
     connect.map_sqlx_mysql_pool_opts(|pool| {
         pool.after_connect(|connection, _| {
             Box::pin(async move { connection.execute("SET SESSION innodb_lock_wait_timeout = 4").await.map(|_| ()) })
         })
+        .after_release(|connection, _| Box::pin(settled(connection)))
     });
+}
+
+/// Waits for the answers that a connection still owes to calls that were dropped: none, as a rule, and then not at all.
+async fn settled<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(SETTLE_LIMIT, connection.flush()).await {
+        Ok(settled) => settled.map(|()| true),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
 }
 
 /// Holds work to the time limit of a call.

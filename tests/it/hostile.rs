@@ -1,9 +1,11 @@
 //! Input that nobody honest sends: a clear refusal through either door, never a failure of ours, never a hang.
 
 mod bodies;
+mod connections;
 mod grpc;
 mod http2;
 mod requests;
+mod slowness;
 mod values;
 
 use std::{fmt::Write as _, time::Duration};

@@ -27,6 +27,7 @@ mod layers;
 mod meta;
 mod new_user;
 mod openapi;
+mod outages;
 mod races;
 mod replicas;
 mod revoke;

@@ -1,53 +1,18 @@
 //! The path of a new user: the binary itself, on a fresh machine, with a browser and `curl`.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
 use crate::support::{
     Chromium,
-    process::{self, Process},
+    dev::{Serving, dev},
+    process,
     server::{OWNER, PASSWORD},
     visitor::{AUTHORIZE, SUBMIT},
 };
 
-/// `dev`, on a data directory, with none of this process's configuration.
-fn dev(data: &Path, listen: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dify-openapi"));
-    command.args(["dev", "--listen", listen, "--data"]).arg(data).env_clear().env("HOME", data);
-    command
-}
-
-/// `dev`, serving.
-struct Serving {
-    process: Process,
-    url: String,
-    screen: String,
-}
-
 impl Serving {
-    /// Starts it and reads what it says until it is ready.
-    fn start(data: &Path) -> Self {
-        let mut process = dev(data, "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let said = process.stdout.take().unwrap();
-        let process = Process(process);
-        let mut screen = String::new();
-        let mut said = BufReader::new(said);
-        let url = loop {
-            let mut line = String::new();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it ended before it was ready: {screen}");
-            if let Some(url) = line.strip_prefix("ready ") {
-                break url.trim().to_owned();
-            }
-            screen.push_str(&line);
-        };
-        Self { process, url, screen }
-    }
-
     /// Posts a form, as `curl -d` does.
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
         let request = reqwest::Client::new().post(format!("{}{path}", self.url)).form(form);

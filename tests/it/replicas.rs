@@ -129,12 +129,12 @@ async fn polls_on_two_replicas_still_give_the_token_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
-    let Some((server, mut redis)) = with_own_redis(&[]).await else { return };
+    let Some((server, redis)) = with_own_redis(&[]).await else { return };
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
     let pending = Device::start(&server, "phone").await;
     assert_eq!(bearer.get(ACCOUNT).await.0, 200);
-    redis.take_away();
+    redis.kill();
 
     for path in [ACCOUNT, "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
         let answer = Answer::to(bearer.request(Method::GET, path)).await;
@@ -175,9 +175,9 @@ async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_each_process_limits_for_itself() {
-    let Some((server, mut redis)) = with_own_redis(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "3")]).await else { return };
+    let Some((server, redis)) = with_own_redis(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "3")]).await else { return };
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    redis.take_away();
+    redis.kill();
     let mut statuses = Vec::new();
     for _ in 0..4 {
         statuses.push(bearer.get("/openapi/v1/workspaces").await.0);
@@ -187,13 +187,13 @@ async fn without_redis_each_process_limits_for_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_without_redis_is_kept_and_settles_by_itself() {
-    let Some((server, mut redis)) = with_own_redis(&[]).await else { return };
+    let Some((server, redis)) = with_own_redis(&[]).await else { return };
     let browser = Browser::signed_in(&server, OWNER).await;
     let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
     let lost = Bearer::sign_in_with(&server, &browser, "lost").await;
     assert_eq!(lost.get(ACCOUNT).await.0, 200);
     let path = format!("/openapi/v1/account/sessions/{}", lost.token_id);
-    redis.take_away();
+    redis.kill();
 
     let answer = Answer::to(keeper.request(Method::DELETE, &path)).await;
     assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()));
@@ -220,11 +220,11 @@ async fn a_revocation_without_redis_is_kept_and_settles_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_revoked_in_the_dark_is_dead_for_every_replica_afterwards() {
-    let Some((one, mut redis)) = with_own_redis(&[]).await else { return };
+    let Some((one, redis)) = with_own_redis(&[]).await else { return };
     let other = one.replica().await;
     let bearer = Bearer::sign_in(&one, MEMBER, "laptop").await;
     assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 200);
-    redis.take_away();
+    redis.kill();
     assert_eq!(bearer.delete("/openapi/v1/account/sessions/self").await.0, 503);
     assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 401);
     redis.bring_back().await;
@@ -237,10 +237,10 @@ async fn a_token_revoked_in_the_dark_is_dead_for_every_replica_afterwards() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_stays_while_bearers_can_be_served() {
-    let Some((server, mut redis)) = with_own_redis(&[]).await else { return };
+    let Some((server, redis)) = with_own_redis(&[]).await else { return };
     let ready = async || Answer::to(reqwest::Client::new().get(server.admin("/readyz"))).await;
     assert_eq!(ready().await.status, 200);
-    redis.take_away();
+    redis.kill();
     let answer = ready().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.text.contains("degraded"), "{}", answer.text);

@@ -1,13 +1,14 @@
-//! A stream that remembers whether enough came in to know which HTTP version it speaks.
+//! A stream that remembers whether enough came in to know which HTTP version it speaks, and how far a connection has come.
 
 use std::{
     io::{IoSlice, Result},
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -15,13 +16,44 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 /// The first bytes of HTTP/2; whatever differs is HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Set once the version is known, and hyper's own timers take over.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Begun(Arc<AtomicBool>);
+/// How far a connection has come. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Progress(Arc<Steps>);
 
-impl Begun {
-    pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+#[derive(Debug)]
+struct Steps {
+    /// Set once the version is known, and hyper's own timers take over.
+    begun: AtomicBool,
+    since: Instant,
+    /// Milliseconds between the connection's beginning and its latest request; 0 before the first.
+    latest: AtomicU64,
+}
+
+impl Progress {
+    pub(super) fn start() -> Self {
+        Self(Arc::new(Steps { begun: AtomicBool::new(false), since: Instant::now(), latest: AtomicU64::new(0) }))
+    }
+
+    /// Whether it is known which version is spoken.
+    pub(super) fn has_begun(&self) -> bool {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether there was ever a request.
+    pub(super) fn has_asked(&self) -> bool {
+        self.0.latest.load(Ordering::Relaxed) > 0
+    }
+
+    /// A request has come.
+    pub(super) fn asks(&self) {
+        let latest = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.latest.store(latest.max(1), Ordering::Relaxed);
+    }
+
+    /// How long it has asked for nothing.
+    pub(super) fn quiet_for(&self) -> Duration {
+        let latest = Duration::from_millis(self.0.latest.load(Ordering::Relaxed));
+        self.0.since.elapsed().saturating_sub(latest)
     }
 }
 
@@ -30,12 +62,12 @@ pub(super) struct Watched<I> {
     io: I,
     /// Until the version is known: how many bytes have come in, all of them the preface's.
     seen: Option<usize>,
-    begun: Begun,
+    progress: Progress,
 }
 
 impl<I> Watched<I> {
-    pub(super) fn new(io: I, begun: Begun) -> Self {
-        Self { io, seen: Some(0), begun }
+    pub(super) fn new(io: I, progress: Progress) -> Self {
+        Self { io, seen: Some(0), progress }
     }
 
     /// Compares what came in with the preface.
@@ -45,7 +77,7 @@ impl<I> Watched<I> {
         let common = expected.len().min(bytes.len());
         if bytes[..common] != expected[..common] || seen + bytes.len() >= PREFACE.len() {
             self.seen = None;
-            self.begun.0.store(true, Ordering::Relaxed);
+            self.progress.0.begun.store(true, Ordering::Relaxed);
         } else {
             self.seen = Some(seen + bytes.len());
         }

@@ -176,6 +176,55 @@ async fn connections_over_the_cap_wait_their_turn() {
 }
 
 #[tokio::test]
+async fn whoever_asks_for_nothing_makes_room() {
+    let server = start(ListenOptions { max_connections: 5, ..ListenOptions::default() }).await;
+    let mut busy = TcpStream::connect(server.address).await.unwrap();
+    send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    server.arrived.notified().await;
+    let mut others = Vec::new();
+    for beginning in ["", "GET /peer HTTP/1.1\r\nhost:", "GET /peer HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        send(&mut stream, beginning).await;
+        others.push(stream);
+    }
+    let (mut sender, connection) = h2(server.address).await;
+    assert_eq!(sender.send_request(request(server.address, "/peer")).await.unwrap().status(), 200);
+
+    let mut last = TcpStream::connect(server.address).await.unwrap();
+    send(&mut last, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(rest(&mut last).await.starts_with("HTTP/1.1 200"));
+    for mut stream in others {
+        rest(&mut stream).await;
+    }
+    connection.await.unwrap().unwrap();
+    server.release.notify_one();
+    assert!(rest(&mut busy).await.ends_with("done"), "whoever waits for an answer gets it");
+}
+
+#[tokio::test]
+async fn a_connection_ends_when_it_is_old_and_its_requests_are_answered() {
+    let server = start(ListenOptions {
+        header_timeout: Duration::from_millis(20),
+        max_age: Duration::from_millis(200),
+        ..ListenOptions::default()
+    })
+    .await;
+    let (mut sender, connection) = h2(server.address).await;
+    let answer = tokio::spawn(sender.send_request(request(server.address, "/slow")));
+    server.arrived.notified().await;
+    let asked = Instant::now();
+    // Until the server has said goodbye.
+    while sender.send_request(request(server.address, "/peer")).await.is_ok() {
+        assert!(asked.elapsed() < Duration::from_secs(8), "it never gets old");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(asked.elapsed() > Duration::from_millis(100), "it got old at once");
+    server.release.notify_one();
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_header_over_the_limit_is_refused() {
     let server = start(ListenOptions::default()).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();

@@ -157,15 +157,20 @@ fn is_outage(error: &DbErr) -> bool {
             ) => true,
             Some(sqlx::Error::Database(database)) => database.code().is_some_and(|code| {
                 // SQLite: busy, locked and their extended forms; PostgreSQL: connection, resources, operator, lock
-                // timeout; MySQL reports most of its own as HY000 with a number, which is an outage only for these.
-                matches!(&*code, "5" | "6" | "261" | "517" | "262" | "55P03" | "57014" | "40P01" | "40001")
-                    || ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
-                    || mysql_number(database.as_ref()).is_some_and(|number| matches!(number, 1040 | 1205 | 1290 | 3024))
+                // timeout, a standby that takes no writes; MySQL reports most of its own as HY000 with a number, which is an
+                // outage only for these.
+                matches!(&*code, "5" | "6" | "261" | "517" | "262" | "55P03" | "57014" | "40P01" | "40001" | "25006")
+                    || ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
+                    || mysql_number(database.as_ref()).is_some_and(|number| MYSQL_OUTAGES.contains(&number))
             }),
             _ => false,
         },
     }
 }
+
+/// MySQL's and MariaDB's numbers: disk full, too many connections, shutting down, table full, lock wait, read only (three
+/// kinds), interrupted, killed, out of time (one each).
+const MYSQL_OUTAGES: [u16; 12] = [1021, 1040, 1053, 1114, 1205, 1290, 1792, 1836, 1317, 1927, 1969, 3024];
 
 fn mysql_number(error: &dyn sqlx::error::DatabaseError) -> Option<u16> {
     error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(sqlx::mysql::MySqlDatabaseError::number)

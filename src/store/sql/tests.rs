@@ -16,6 +16,7 @@ use crate::domain::{
 };
 
 mod accounts;
+mod apps;
 mod browser_sessions;
 mod mint;
 mod runs;

@@ -192,6 +192,7 @@ suite! {
         buckets_are_apart_by_name_and_by_key,
         a_login_is_locked_out_after_its_failures,
         a_right_password_forgets_the_account_and_takes_one_back_of_the_address,
+        an_attempt_that_nobody_judged_counts_nothing,
         a_lease_is_held_by_one,
         the_store_answers;
     races:

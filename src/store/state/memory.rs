@@ -126,6 +126,21 @@ impl Memory {
         }
     }
 
+    /// Takes an attempt back of each key, and forgets all of the first `forgotten` keys.
+    fn forgive_login(&self, keys: &[String], forgotten: usize) -> Result<()> {
+        let now_us = self.now_us();
+        let mut logins = self.logins.lock();
+        for (turn, key) in keys.iter().enumerate() {
+            match logins.remove(key) {
+                Some(Failures { count, until_us }) if turn >= forgotten && count > 1 && now_us < until_us => {
+                    logins.insert(key.clone(), Failures { count: count - 1, until_us }, now_us)?;
+                }
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
+
     fn now_us(&self) -> u64 {
         u64::try_from(self.clock.now().timestamp_micros()).unwrap_or(0)
     }
@@ -288,17 +303,11 @@ impl State for Memory {
     }
 
     async fn login_succeeded(&self, keys: &[String]) -> Result<()> {
-        let now_us = self.now_us();
-        let mut logins = self.logins.lock();
-        for (turn, key) in keys.iter().enumerate() {
-            match logins.remove(key) {
-                Some(Failures { count, until_us }) if turn > 0 && count > 1 && now_us < until_us => {
-                    logins.insert(key.clone(), Failures { count: count - 1, until_us }, now_us)?;
-                }
-                Some(_) | None => {}
-            }
-        }
-        Ok(())
+        self.forgive_login(keys, 1)
+    }
+
+    async fn login_undecided(&self, keys: &[String]) -> Result<()> {
+        self.forgive_login(keys, 0)
     }
 
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool> {

@@ -80,6 +80,16 @@ impl Redis {
         Ok(verdict(wait))
     }
 
+    /// Takes an attempt back of each key, and forgets all of the first `forgotten` keys.
+    async fn forgive_login(&self, keys: &[String], forgotten: usize) -> Result<()> {
+        let counters: Vec<String> = keys.iter().map(|key| self.keys.login(key)).collect();
+        let offset = self.offset();
+        let forgiven = self.links.eval::<()>(&script::LOGIN_FORGIVE, |command| {
+            command.arg(counters.len()).arg(&counters).arg(offset).arg(forgotten);
+        });
+        forgiven.await
+    }
+
     async fn set_token(&self, hash: &TokenHash, value: &str, seconds: u32, only_new: bool) -> Result<()> {
         let mut command = redis::cmd("SET");
         command.arg(self.keys.token(hash)).arg(value).arg("EX").arg(seconds);
@@ -216,12 +226,11 @@ impl State for Redis {
     }
 
     async fn login_succeeded(&self, keys: &[String]) -> Result<()> {
-        let counters: Vec<String> = keys.iter().map(|key| self.keys.login(key)).collect();
-        let offset = self.offset();
-        let forgiven = self.links.eval::<()>(&script::LOGIN_FORGIVE, |command| {
-            command.arg(counters.len()).arg(&counters).arg(offset);
-        });
-        forgiven.await
+        self.forgive_login(keys, 1).await
+    }
+
+    async fn login_undecided(&self, keys: &[String]) -> Result<()> {
+        self.forgive_login(keys, 0).await
     }
 
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool> {

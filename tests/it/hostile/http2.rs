@@ -23,6 +23,49 @@ fn get_health() -> Vec<u8> {
     [&[0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()], &path[..], &[0x01, 1, b'x']].concat()
 }
 
+/// A literal header: a name and a value of fewer than 127 bytes.
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let length = |text: &str| u8::try_from(text.len()).unwrap();
+    [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+}
+
+/// A connection that says hello and begins a request, whose body never comes.
+fn post(path: &str, kind: &str) -> Vec<u8> {
+    let headers = [
+        &[0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()],
+        path.as_bytes(),
+        &[0x01, 9],
+        b"127.0.0.1",
+        &literal("content-type", kind),
+        &literal("te", "trailers"),
+    ]
+    .concat();
+    [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(HEADERS, END_HEADERS, 1, &headers)].concat()
+}
+
+/// A gRPC call without its message.
+pub fn call_without_message(path: &str) -> Vec<u8> {
+    post(path, "application/grpc")
+}
+
+/// A JSON request without its body.
+pub fn post_without_body(path: &str) -> Vec<u8> {
+    post(path, "application/json")
+}
+
+/// Whether headers are among the frames of an answer.
+pub fn has_headers(answer: &[u8]) -> bool {
+    let mut rest = answer;
+    while let Some((head, after)) = rest.split_at_checked(9) {
+        if head[3] == HEADERS {
+            return true;
+        }
+        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        rest = after.get(length..).unwrap_or_default();
+    }
+    false
+}
+
 /// A connection that says hello and then these frames; the error code of the server's GOAWAY.
 async fn end_of(server: &TestServer, frames: &[Vec<u8>]) -> Option<u32> {
     let sent = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frames.concat()].concat();

@@ -4,6 +4,7 @@ use reqwest::{RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
 /// What came back.
+#[derive(Debug, Default)]
 pub struct Answer {
     /// The status.
     pub status: u16,

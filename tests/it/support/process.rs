@@ -1,7 +1,7 @@
 //! Processes that a test has started: stopped by their own id, asked first.
 
 use std::{
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -10,7 +10,13 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// SIGTERM.
 pub fn terminate(child: &Child) {
-    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    signal("TERM", &[child.id()]);
+}
+
+/// Signals processes that a test has started. One that has ended meanwhile is none any more.
+pub fn signal(name: &str, ids: &[u32]) {
+    let ids = ids.iter().map(u32::to_string);
+    let told = Command::new("kill").arg(format!("-{name}")).args(ids).stderr(Stdio::null()).status();
     assert!(told.is_ok(), "kill is part of every system");
 }
 

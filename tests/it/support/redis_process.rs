@@ -2,10 +2,15 @@
 
 use std::process::{Child, Command, Stdio};
 
+use parking_lot::Mutex;
+
+use super::process::signal;
+
 /// A `redis-server` process on a free port, without persistence: it comes back empty.
 pub struct RedisProcess {
-    port: u16,
-    child: Option<Child>,
+    /// Where it is.
+    pub port: u16,
+    child: Mutex<Option<Child>>,
     directory: tempfile::TempDir,
 }
 
@@ -17,7 +22,7 @@ impl RedisProcess {
             return None;
         }
         let port = super::server::free_port();
-        let mut redis = Self { port, child: None, directory: tempfile::tempdir().unwrap() };
+        let redis = Self { port, child: Mutex::default(), directory: tempfile::tempdir().unwrap() };
         redis.bring_back().await;
         Some(redis)
     }
@@ -28,15 +33,25 @@ impl RedisProcess {
     }
 
     /// Kills it.
-    pub fn take_away(&mut self) {
-        if let Some(mut child) = self.child.take() {
+    pub fn kill(&self) {
+        if let Some(mut child) = self.child.lock().take() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
     }
 
+    /// Stops it in its tracks: connections stay open, and nothing is answered.
+    pub fn pause(&self) {
+        signal("STOP", &[self.child.lock().as_ref().unwrap().id()]);
+    }
+
+    /// Lets it go on, with what it had.
+    pub fn go_on(&self) {
+        signal("CONT", &[self.child.lock().as_ref().unwrap().id()]);
+    }
+
     /// Starts it again, empty, on the same port, and waits until it answers.
-    pub async fn bring_back(&mut self) {
+    pub async fn bring_back(&self) {
         let child = Command::new("redis-server")
             .args([
                 "--port",
@@ -53,7 +68,7 @@ impl RedisProcess {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        self.child = Some(child);
+        *self.child.lock() = Some(child);
         for _ in 0..200 {
             if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
                 return;
@@ -66,6 +81,6 @@ impl RedisProcess {
 
 impl Drop for RedisProcess {
     fn drop(&mut self) {
-        self.take_away();
+        self.kill();
     }
 }

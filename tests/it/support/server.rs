@@ -70,6 +70,7 @@ impl TestServer {
         stores: &Stores,
         variables: &[(&str, &str)],
     ) -> (BTreeMap<String, String>, Arc<tempfile::TempDir>, TestClock) {
+        install_crypto();
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let mut env: BTreeMap<String, String> = [
             ("SECRET_KEY", SECRET_KEY),
@@ -171,6 +172,12 @@ impl TestServer {
     pub async fn stop(mut self) {
         self.running.take().unwrap().stop().await;
     }
+}
+
+/// The HTTP clients of the tests take the process's cryptography, as those of the service do.
+pub fn install_crypto() {
+    // The second to come finds it installed, which is as good.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
 }
 
 /// A port that was free a moment ago.

@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::store::sql::db_uuid::DbUuid;
 
 /// A row.
+#[expect(clippy::struct_field_names, reason = "the columns are Dify's")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "app_model_configs")]
 pub struct Model {

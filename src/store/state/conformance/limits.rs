@@ -121,6 +121,21 @@ pub async fn a_right_password_forgets_the_account_and_takes_one_back_of_the_addr
     stand.state.login_succeeded(&keys("never", "seen")).await.unwrap();
 }
 
+pub async fn an_attempt_that_nobody_judged_counts_nothing(stand: &Stand) {
+    for _ in 0..4 {
+        assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
+    }
+    for _ in 0..20 {
+        // The fifth fills both counts and begins a lockout, which is taken back with it.
+        assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
+        stand.state.login_undecided(&keys("a", "1")).await.unwrap();
+    }
+    assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
+    assert_limited(attempt(stand, &keys("a", "2")).await, 600);
+    assert_limited(attempt(stand, &keys("b", "1")).await, 600);
+    stand.state.login_undecided(&keys("never", "seen")).await.unwrap();
+}
+
 pub async fn a_lease_is_held_by_one(stand: &Stand) {
     assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
     assert!(!stand.state.take_lease("retention", LOCKOUT).await.unwrap());

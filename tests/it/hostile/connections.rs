@@ -1,0 +1,93 @@
+//! Ten thousand connections that ask for nothing, at the binary itself.
+
+use std::{fs, net::SocketAddr, process::Command, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time,
+};
+
+use super::PATIENCE;
+use crate::support::dev::Serving;
+
+/// As many as a listener serves at once, and more.
+const CONNECTIONS: usize = 10_500;
+/// What one of them may cost in memory.
+const KIB_EACH: usize = 40;
+/// Files that this process needs besides, the other tests' included.
+const OTHER_FILES: usize = 4_000;
+
+/// Whether this process may open so many connections: its own limit is raised as far as that goes.
+fn may_open(files: usize) -> bool {
+    let limit = |column| {
+        let limits = fs::read_to_string("/proc/self/limits").unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+        line.split_whitespace().nth(column).unwrap().parse::<usize>().unwrap_or(usize::MAX)
+    };
+    let (soft, hard) = (limit(3), limit(4));
+    if soft < files && hard >= files {
+        let id = std::process::id().to_string();
+        let raised = Command::new("prlimit").args(["--pid", &id, &format!("--nofile={files}:{hard}")]).status();
+        return raised.is_ok_and(|status| status.success());
+    }
+    soft >= files
+}
+
+/// Resident memory of a process, in KiB.
+fn resident(id: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The status of one request on a connection of its own.
+async fn health(address: SocketAddr) -> String {
+    let asked = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"GET /openapi/v1/_health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    time::timeout(PATIENCE, asked).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_connections_keep_nobody_out() {
+    if !may_open(CONNECTIONS + OTHER_FILES) {
+        eprintln!("this machine does not let a process open {} files: not run", CONNECTIONS + OTHER_FILES);
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let serving = Serving::start(data.path());
+    let address: SocketAddr = serving.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let id = serving.process.0.id();
+    assert!(health(address).await.starts_with("HTTP/1.1 200"));
+    let before = resident(id);
+
+    let mut streams = Vec::new();
+    for nth in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // Some say nothing, some begin to, some are done and stay, some say hello in HTTP/2 and no more.
+        let beginning: &[u8] = match nth % 4 {
+            0 => b"",
+            1 => b"GET /openapi/v1/_health HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ",
+            2 => b"GET /openapi/v1/_health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n",
+            _ => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+        };
+        let _ = stream.write_all(beginning).await;
+        streams.push(stream);
+    }
+    for _ in 0..10 {
+        assert!(health(address).await.starts_with("HTTP/1.1 200"));
+        time::sleep(Duration::from_millis(100)).await;
+    }
+    let grown = resident(id).saturating_sub(before);
+    assert!(grown < CONNECTIONS * KIB_EACH, "{} KiB for a connection", grown / CONNECTIONS);
+    drop(streams);
+    assert!(health(address).await.starts_with("HTTP/1.1 200"));
+}

@@ -1,0 +1,144 @@
+//! A PostgreSQL of one test's own, to be killed, paused and brought back.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use super::process::signal;
+
+/// A `postgres` on a free port. Its data outlives it.
+pub struct PostgresProcess {
+    /// Where it is, with one database, `postgres`, for the user of that name.
+    pub port: u16,
+    child: Mutex<Option<Child>>,
+    directory: tempfile::TempDir,
+}
+
+impl PostgresProcess {
+    /// Makes one and starts it; `None`, said aloud, where the tests have no servers.
+    pub async fn start() -> Option<Self> {
+        if std::env::var_os("TEST_POSTGRES_URL").is_none() {
+            eprintln!("no TEST_POSTGRES_URL: run by tests/run without --quick");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let postgres = Self { port: super::server::free_port(), child: Mutex::default(), directory };
+        let data = postgres.data();
+        if is_root() {
+            // PostgreSQL refuses to run as root.
+            assert!(Command::new("chown").arg("postgres").arg(postgres.directory.path()).status().unwrap().success());
+        }
+        let mut make = program("initdb");
+        make.arg("-D")
+            .arg(data)
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
+            .stdout(Stdio::null());
+        assert!(make.status().unwrap().success());
+        postgres.bring_back().await;
+        Some(postgres)
+    }
+
+    /// Kills it and everything it has started, as a machine that loses its power would.
+    pub fn kill(&self) {
+        let Some(mut child) = self.child.lock().take() else { return };
+        // Stopped first, so that it starts nothing meanwhile.
+        signal("STOP", &[child.id()]);
+        signal("KILL", &backends(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Stops it in its tracks: connections stay open, and nothing is answered.
+    pub fn pause(&self) {
+        let id = self.child.lock().as_ref().unwrap().id();
+        signal("STOP", &[id]);
+        signal("STOP", &backends(id));
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        let id = self.child.lock().as_ref().unwrap().id();
+        signal("CONT", &backends(id));
+        signal("CONT", &[id]);
+    }
+
+    /// Starts it again on the same port, with what it had committed, and waits until it answers.
+    pub async fn bring_back(&self) {
+        let port = self.port.to_string();
+        let log = fs::File::create(self.directory.path().join("log")).unwrap();
+        let started = program("postgres")
+            .arg("-D")
+            .arg(self.data())
+            .args(["-p", &port, "-h", "127.0.0.1", "-c", "fsync=off", "-k"])
+            .arg(self.directory.path())
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn();
+        *self.child.lock() = Some(started.unwrap());
+        for _ in 0..600 {
+            let mut ready = Command::new(installation().join("pg_isready"));
+            if ready
+                .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port])
+                .stdout(Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{}", fs::read_to_string(self.directory.path().join("log")).unwrap());
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+}
+
+impl Drop for PostgresProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The processes that serve connections, and the rest of what a server has started.
+fn backends(postmaster: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id| parent(*id) == Some(postmaster)).collect()
+}
+
+/// The parent of a process: the second field after its name, which stands in parentheses.
+fn parent(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Where the newest installed PostgreSQL has its programs.
+fn installation() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").unwrap().flatten();
+    let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
+    versions.map(|version| version.path()).max_by_key(|path| number(path)).unwrap().join("bin")
+}
+
+/// One of its programs, as the user it wants to be.
+fn program(name: &str) -> Command {
+    let path = installation().join(name);
+    if !is_root() {
+        return Command::new(path);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(path).current_dir("/");
+    command
+}

@@ -1,0 +1,57 @@
+//! A cable to a server, that can be cut without either end hearing of it.
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
+
+/// Forwards connections from a port of its own.
+pub struct Wire {
+    /// Where it begins.
+    pub port: u16,
+    cut: watch::Sender<()>,
+}
+
+impl Wire {
+    /// A cable to a port of this machine.
+    pub async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let wire = Self { port: listener.local_addr().unwrap().port(), cut: watch::Sender::new(()) };
+        let cut = wire.cut.subscribe();
+        tokio::spawn(async move {
+            while let Ok((from, _)) = listener.accept().await {
+                // As of now: connections that were cut before are none of this one's.
+                let mut cut = cut.clone();
+                cut.mark_unchanged();
+                let Ok(to) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
+                let ((from_read, from_write), (to_read, to_write)) = (from.into_split(), to.into_split());
+                tokio::spawn(pump(from_read, to_write, cut.clone()));
+                tokio::spawn(pump(to_read, from_write, cut));
+            }
+        });
+        wire
+    }
+
+    /// Cuts every connection there is: they stay open, and nothing comes through any more. New ones work.
+    pub fn cut(&self) {
+        self.cut.send_replace(());
+    }
+}
+
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut cut: watch::Receiver<()>) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        tokio::select! {
+            biased;
+            Ok(()) = cut.changed() => std::future::pending().await,
+            read = from.read(&mut buffer) => match read {
+                Ok(0) | Err(_) => return,
+                Ok(read) => if to.write_all(&buffer[..read]).await.is_err() { return },
+            },
+        }
+    }
+}
