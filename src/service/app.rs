@@ -7,6 +7,7 @@
 mod input_schema;
 pub mod inputs;
 mod parameters;
+pub mod slots;
 #[cfg(test)]
 mod tests;
 

@@ -95,19 +95,16 @@ impl Sql {
         run: &RunRecord,
         message: &MessageRecord,
     ) -> Result<(), DbErr> {
-        match &message.begins {
-            Some(new) => self.begin_conversation(connection, run, message, new).await,
-            None => {
-                let count = Expr::col(conversation::Column::DialogueCount).add(1);
-                conversation::Entity::update_many()
-                    .col_expr(conversation::Column::UpdatedAt, Expr::value(naive(run.ended_at)))
-                    .col_expr(conversation::Column::DialogueCount, count)
-                    .filter(conversation::Column::Id.eq(self.id(message.conversation_id.0)))
-                    .exec(connection)
-                    .await
-                    .map(|_| ())
-            }
+        if let Some(new) = &message.begins {
+            return self.begin_conversation(connection, run, message, new).await;
         }
+        conversation::Entity::update_many()
+            .col_expr(conversation::Column::UpdatedAt, Expr::value(naive(run.ended_at)))
+            .col_expr(conversation::Column::DialogueCount, Expr::col(conversation::Column::DialogueCount).add(1))
+            .filter(conversation::Column::Id.eq(self.id(message.conversation_id.0)))
+            .exec(connection)
+            .await
+            .map(|_| ())
     }
 
     async fn begin_conversation(
