@@ -3,4 +3,5 @@
 pub mod builtin;
 pub mod dify;
 pub mod http_client;
+pub mod outbound;
 pub(crate) mod upstream;
