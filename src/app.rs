@@ -1,6 +1,7 @@
 //! The composition root: the only place that wires concretes. `main`, `dev` and the tests run this same code.
 
 mod run;
+mod runtime;
 
 use std::sync::{Arc, atomic::AtomicI64};
 
@@ -30,12 +31,14 @@ use crate::{
     },
     service::{
         Foundation,
+        app::{AppSettings, Apps},
         bearer::Bearers,
         console::{Console, ConsoleSettings},
         device_flow::{DeviceFlow, DeviceFlowSettings},
         identity::Identity,
         invalidation::Invalidations,
         password::Passwords,
+        run::Runs,
         seen::Seen,
         session::Sessions,
     },
@@ -44,6 +47,7 @@ use crate::{
 };
 
 pub use run::{Bound, Running, connect_sql, connect_state, start};
+pub use runtime::RunTasks;
 
 /// What the process gives the app: the parts tests replace.
 #[derive(Clone)]
@@ -81,6 +85,7 @@ pub struct App {
     cors_origins: AllowOrigins,
     internal_on_public: bool,
     reflection: bool,
+    run_tasks: RunTasks,
 }
 
 impl App {
@@ -141,11 +146,22 @@ impl App {
             csrf_cookie: cookies.name(CSRF_TOKEN),
         };
         let pipeline = Pipeline::new(base.clone(), bearers.clone(), console.clone(), settings);
+        let apps = Apps::new(
+            base.clone(),
+            AppSettings {
+                enterprise: config.enterprise.enabled,
+                strict_workspace_id: config.deployment.strict_workspace_id,
+            },
+        );
+        let run_tasks = RunTasks::default();
+        let runtime = runtime::runtime(config, &base, standalone, &run_tasks)?;
         let issuer = config.urls.issuer().to_owned();
         let rpc = Rpc(Arc::new(UseCases {
             device_flow,
             sessions: Sessions::new(base.clone(), Arc::clone(&invalidations)),
             identity: Identity::new(base.clone()),
+            apps: apps.clone(),
+            runs: Runs::new(apps, runtime),
             bearers,
             console,
             cookies,
@@ -187,6 +203,7 @@ impl App {
             cors_origins: config.cors.clone(),
             internal_on_public: development,
             reflection: development || config.deployment.grpc_reflection,
+            run_tasks,
         })
     }
 
@@ -227,6 +244,11 @@ impl App {
     /// The services, as both doors call them.
     pub fn rpc(&self) -> &Rpc {
         &self.rpc
+    }
+
+    /// The tasks of runs.
+    pub fn run_tasks(&self) -> &RunTasks {
+        &self.run_tasks
     }
 
     /// Background work.

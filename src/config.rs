@@ -7,6 +7,7 @@ pub mod cors;
 pub mod data_dir;
 pub mod database;
 mod describe;
+pub mod dify_api;
 pub mod enterprise;
 mod limits;
 pub mod listeners;
@@ -25,8 +26,9 @@ pub mod urls;
 use std::{net::SocketAddr, path::PathBuf};
 
 use self::{
-    console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners,
-    mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, runtime::Runtime, secrets::Secrets, urls::Urls,
+    console::Console, cors::AllowOrigins, database::Database, dify_api::DifyApi, enterprise::Enterprise,
+    listeners::Listeners, mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, runtime::Runtime,
+    secrets::Secrets, urls::Urls,
 };
 pub use self::{
     data_dir::{DataDirError, DataDirLock},
@@ -61,6 +63,8 @@ pub struct Config {
     pub console: Console,
     /// Cross-origin callers.
     pub cors: AllowOrigins,
+    /// Calls to Dify's service API.
+    pub dify_api: DifyApi,
     /// The Enterprise edition.
     pub enterprise: Enterprise,
     /// Models and the bounds of runs.
@@ -174,6 +178,7 @@ impl Config {
             limits: limits::read(reader),
             console: Console::read(reader),
             cors: AllowOrigins::read(reader, oauth.bearer_enabled),
+            dify_api: DifyApi::read(reader),
             enterprise: Enterprise::read(reader),
             runtime: Runtime::read(reader, is_dev),
             telemetry: TelemetryConfig::read(reader),

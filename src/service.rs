@@ -7,6 +7,7 @@ pub mod device_flow;
 pub mod identity;
 pub mod invalidation;
 pub mod password;
+pub mod run;
 pub mod seen;
 pub mod session;
 pub mod wrong_code;

@@ -37,6 +37,9 @@ fn deployment(config: &Config) -> Vec<(&'static str, String)> {
         ("SINGLE_REPLICA", deployment.single_replica.to_string()),
         ("DIFY_VERSION", deployment.dify_version.clone()),
         ("DIFY_API_URL", or_off(deployment.dify_api_url.as_ref())),
+        ("DIFY_API_CONNECT_TIMEOUT", config.dify_api.connect_timeout.as_secs().to_string()),
+        ("DIFY_API_FIRST_BYTE_TIMEOUT", config.dify_api.first_byte_timeout.as_secs().to_string()),
+        ("DIFY_API_MAX_CONNECTIONS", config.dify_api.max_connections.to_string()),
         ("OPENAPI_STRICT_WORKSPACE_ID", deployment.strict_workspace_id.to_string()),
         ("GRPC_REFLECTION", deployment.grpc_reflection.to_string()),
     ]

@@ -116,7 +116,7 @@ impl AppRuntime for DifyRuntime {
         let (events, stream) = mpsc::channel(EVENTS_AHEAD);
         let (began, begins) = oneshot::channel();
         let upstream = Arc::clone(&self.upstream);
-        let listener = Listener { began: Some(began), events };
+        let listener = Listener::new(began, events);
         // A task, because a run that was sent must be seen through even when whoever asked goes away meanwhile.
         self.tasks.spawn(async move { upstream.run(run, listener, connection).await }.in_current_span());
         begins.await.map_err(Error::internal)??;

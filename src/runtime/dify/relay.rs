@@ -1,6 +1,6 @@
 //! One run under way at Dify: its events are handed on one by one until the last, or until nobody listens any more.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use reqwest::Response;
@@ -19,9 +19,8 @@ use crate::{
     ports::runtime::{EVENTS_AHEAD, RunEvent, RunEvents},
 };
 
-/// An event may be this long for each place it takes among those that are ahead of the reader, so that a slow reader of
-/// long events holds a few of them in memory and not 64.
-const LENGTH_PER_PLACE: usize = 256 << 10;
+/// Bytes that a run may be ahead of its reader, or one event that is longer.
+const BYTES_AHEAD: usize = 1 << 20;
 /// How long the rest of a stream is read whose last event has been seen, so that its connection can be used again.
 const REST_LIMIT: Duration = Duration::from_secs(5);
 
@@ -63,11 +62,18 @@ struct Task {
 
 /// Who listens to the run: first for whether it begins, then for its events.
 pub(super) struct Listener {
-    pub(super) began: Option<oneshot::Sender<Result<()>>>,
-    pub(super) events: RunEvents,
+    began: Option<oneshot::Sender<Result<()>>>,
+    events: RunEvents,
+    /// The lengths of the newest events that were handed on, as many as may be ahead of the reader.
+    lengths: VecDeque<usize>,
 }
 
 impl Listener {
+    /// Nobody has heard of the run yet. `events` has room for [`EVENTS_AHEAD`].
+    pub(super) fn new(began: oneshot::Sender<Result<()>>, events: RunEvents) -> Self {
+        Self { began: Some(began), events, lengths: VecDeque::with_capacity(EVENTS_AHEAD) }
+    }
+
     fn begin(&mut self) {
         if let Some(began) = self.began.take() {
             // Whoever asked may be gone; the events' channel tells.
@@ -90,11 +96,28 @@ impl Listener {
     /// Hands an event on as soon as there is room for it; `false` when nobody listens any more.
     async fn hand_on(&mut self, event: RunEvent) -> bool {
         self.begin();
-        let places = (1 + event.json.len() / LENGTH_PER_PLACE).min(EVENTS_AHEAD);
-        let Ok(mut room) = self.events.reserve_many(places).await else { return false };
+        let length = event.json.len();
+        // That many places are free once the events that are still ahead are short enough together.
+        let Ok(mut room) = self.events.reserve_many(EVENTS_AHEAD - self.may_be_ahead_of(length)).await else {
+            return false;
+        };
         let Some(place) = room.next() else { return false };
         place.send(Ok(event));
+        if self.lengths.len() == EVENTS_AHEAD {
+            self.lengths.pop_back();
+        }
+        self.lengths.push_front(length);
         true
+    }
+
+    /// How many events may still be ahead of the reader when one of this length joins them.
+    fn may_be_ahead_of(&self, length: usize) -> usize {
+        let mut bytes = length;
+        let fit = |other: &&usize| {
+            bytes += **other;
+            bytes <= BYTES_AHEAD
+        };
+        self.lengths.iter().take(EVENTS_AHEAD - 1).take_while(fit).count()
     }
 }
 
@@ -199,6 +222,9 @@ impl Relay {
             None => return Err((End::Unfinished, cut())),
         };
         let text = std::str::from_utf8(&json).map_err(not_understood)?;
+        if !text.trim_start().starts_with('{') {
+            return Err(not_understood(NotAnObject));
+        }
         let Head { event } = serde_json::from_str(text).map_err(not_understood)?;
         if self.task_id.is_none() {
             self.task_id = serde_json::from_str(text).ok().map(|Task { task_id }| task_id).filter(|id| is_task_id(id));
@@ -236,6 +262,11 @@ fn not_understood(cause: impl std::error::Error + Send + Sync + 'static) -> (End
 #[derive(Debug, thiserror::Error)]
 #[error("an event of Dify's stream cannot be read: {0}")]
 struct Unreadable(String);
+
+/// JSON, but not an object: an array would do for the members that are read.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not an object")]
+struct NotAnObject;
 
 impl Unreadable {
     fn of(cause: &(dyn std::error::Error + 'static)) -> Self {
