@@ -1,10 +1,11 @@
-//! Short-lived shared state: grants, limits, the token cache, login failures, leases. Redis or in process.
+//! Short-lived shared state: grants, limits, the token cache, login failures, leases, slots. Redis or in process.
 //!
 //! Every method is one atomic step at the store, decided by the store's clock. A failure is `service_unavailable`.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::domain::{
     Result,
@@ -89,6 +90,11 @@ pub trait State: Send + Sync + 'static {
 
     /// Takes the lease of a job for a while, so that one replica runs it; `false` when another holds it.
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool>;
+    /// Takes one of `most` slots of a key for a holder, until it is released or the time is over; `false` when all are
+    /// taken. A holder that has one keeps it for that long from now.
+    async fn take_slot(&self, key: &str, holder: Uuid, most: u32, lasting: Duration) -> Result<bool>;
+    /// Gives a slot back.
+    async fn release_slot(&self, key: &str, holder: Uuid) -> Result<()>;
     /// Whether the store answers.
     async fn ping(&self) -> Result<()>;
 }

@@ -6,6 +6,7 @@ mod input_schema;
 pub mod inputs;
 mod membership;
 mod parameters;
+pub mod slots;
 #[cfg(test)]
 mod tests;
 

@@ -38,4 +38,5 @@ scripts! {
     LOGIN_BEGIN = "clock.lua" "login_begin.lua";
     LOGIN_FORGIVE = "clock.lua" "login_forgive.lua";
     LEASE_TAKE = "clock.lua" "lease_take.lua";
+    SLOT_TAKE = "clock.lua" "slot_take.lua";
 }
