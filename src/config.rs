@@ -26,10 +26,9 @@ pub mod urls;
 use std::{net::SocketAddr, path::PathBuf};
 
 use self::{
-    console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners,
-    mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, runtime::Runtime, secrets::Secrets, urls::Urls,
     console::Console, cors::AllowOrigins, database::Database, dify_api::DifyApi, enterprise::Enterprise,
-    listeners::Listeners, mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, secrets::Secrets, urls::Urls,
+    listeners::Listeners, mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, runtime::Runtime,
+    secrets::Secrets, urls::Urls,
 };
 pub use self::{
     data_dir::{DataDirError, DataDirLock},

@@ -23,6 +23,7 @@ mod m20261121_000014_end_users;
 mod m20261121_000015_conversations;
 mod m20261121_000016_messages;
 mod m20261121_000017_workflow_runs;
+mod m20261121_000018_openapi_conversation_variables;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait, SchemaManager};
 
@@ -58,6 +59,7 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000005_openapi_sessions::Migration),
         Box::new(m20261121_000006_openapi_browser_sessions::Migration),
         Box::new(m20261121_000007_openapi_spent_refresh_tokens::Migration),
+        Box::new(m20261121_000018_openapi_conversation_variables::Migration),
     ]
 }
 

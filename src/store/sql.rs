@@ -27,7 +27,9 @@ mod accounts;
 pub mod api_tokens;
 mod apps;
 mod browser_sessions;
+mod conversations;
 mod db_uuid;
+mod end_users;
 mod entity;
 pub mod error;
 mod hot;
@@ -36,9 +38,11 @@ mod migrate;
 mod mint;
 mod retention;
 mod revoke;
+mod runs;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tokens;
 mod workspaces;
 
@@ -97,6 +101,8 @@ pub struct Sql {
     backend: DbBackend,
     hot: Arc<Hot>,
     totals: Arc<Totals>,
+    /// Held by whoever writes the end of a run, where the database has one writer only.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for Sql {
@@ -147,7 +153,8 @@ impl Sql {
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), totals: Arc::default(), db, backend })
+        let hot = Arc::new(Hot::for_backend(backend));
+        Ok(Self { hot, totals: Arc::default(), turn: Arc::default(), db, backend })
     }
 
     /// Whether the database answers.

@@ -1,21 +1,15 @@
 //! What a conversation remembers: its last exchanges, bounded in number and in tokens.
 
 use super::model::{PromptMessage, Role};
+use crate::domain::conversation::Exchange;
 
 /// Exchanges that are remembered at most, and so that are read at most.
-pub const EXCHANGES: u16 = 100;
+pub const EXCHANGES: u16 = 50;
 /// Tokens that are remembered at most, as [`tokens`] counts them. What an endpoint's models hold is unknown here; this
 /// leaves room for a prompt and an answer in the smallest that are in use.
 pub const TOKENS: u64 = 4_000;
-
-/// A query and what it was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exchange {
-    /// What was said.
-    pub query: String,
-    /// What was answered; never empty.
-    pub answer: String,
-}
+/// Characters of a text that are read at most: one more than can fit, so that what is cut off does not.
+pub const CHARACTERS: u32 = 16_001;
 
 /// The exchanges as lines of a prompt, oldest first: as many of the newest as fit, whole, so that no answer stands
 /// without its query.
@@ -72,8 +66,14 @@ mod tests {
     fn exchanges_are_bounded_in_number() {
         let many: Vec<Exchange> = (0..500).map(|n| exchange(&n.to_string(), "x")).collect();
         let lines = remembered(&many);
-        assert_eq!(lines.len(), 200);
-        assert_eq!(lines[198].text, "499");
+        assert_eq!(lines.len(), 100);
+        assert_eq!(lines[98].text, "499");
+    }
+
+    #[test]
+    fn what_was_cut_off_when_it_was_read_is_not_remembered() {
+        assert!(tokens(&"x".repeat(CHARACTERS as usize)) > TOKENS);
+        assert!(tokens(&"x".repeat(CHARACTERS as usize - 1)) == TOKENS);
     }
 
     #[test]

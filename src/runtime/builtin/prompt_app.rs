@@ -149,7 +149,7 @@ impl PromptApp {
                     answer.text.push_str(&text);
                     answer.latency = begun.elapsed();
                     if let Some(preset) = self.moderation.of_output(&answer.text, text.len()) {
-                        answer.text = preset.to_owned();
+                        preset.clone_into(&mut answer.text);
                         send(out, opening, events.message_replace(preset)).await?;
                         break;
                     }

@@ -8,6 +8,7 @@ pub mod app;
 pub mod app_model_config;
 pub mod browser_session;
 pub mod conversation;
+pub mod conversation_variables;
 pub mod end_user;
 pub mod message;
 pub mod oauth_access_token;

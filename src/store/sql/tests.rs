@@ -19,6 +19,7 @@ mod accounts;
 mod api_tokens;
 mod browser_sessions;
 mod mint;
+mod runs;
 mod schema;
 mod sessions;
 

@@ -26,7 +26,7 @@ pub struct Events {
 }
 
 #[derive(Serialize)]
-struct Event<'a, T> {
+struct Line<'a, T> {
     event: &'static str,
     #[serde(flatten)]
     head: &'a Events,
@@ -122,7 +122,7 @@ impl Events {
     }
 
     fn event(&self, event: &'static str, rest: impl Serialize) -> Result<RunEvent> {
-        let json = serde_json::to_vec(&Event { event, head: self, rest }).map_err(Error::internal)?;
+        let json = serde_json::to_vec(&Line { event, head: self, rest }).map_err(Error::internal)?;
         Ok(RunEvent { event: event.into(), json: json.into() })
     }
 }

@@ -12,7 +12,7 @@ const NAME_MAX: usize = 30;
 pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> String {
     let mut filled = String::with_capacity(template.len());
     replace(template, &mut filled, |name, filled| match value(name) {
-        Some(value) => replace(&value, filled, |name, filled| single(name, filled)),
+        Some(value) => replace(&value, filled, single),
         None => single(name, filled),
     });
     without_special_tokens(filled)

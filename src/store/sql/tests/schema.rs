@@ -27,7 +27,7 @@ async fn tables(sql: &Sql) -> Vec<String> {
 }
 
 async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 17);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 18);
     assert!(tables(&sql).await.is_empty(), "looking makes nothing");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -43,6 +43,7 @@ async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
             "messages",
             "oauth_access_tokens",
             "openapi_browser_sessions",
+            "openapi_conversation_variables",
             "openapi_migrations",
             "openapi_sessions",
             "openapi_spent_refresh_tokens",
@@ -55,7 +56,7 @@ async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
         ]
     );
     sql.migrate_down(false, Some(1)).await.unwrap();
-    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261121_000017_workflow_runs"]);
+    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261121_000018_openapi_conversation_variables"]);
     sql.migrate_down(false, None).await.unwrap();
     assert_eq!(tables(&sql).await, ["openapi_migrations"]);
     sql.migrate_up(false).await.unwrap();
