@@ -3,7 +3,7 @@
 //! * `model` reads methods and their policies out of the descriptors, and refuses a method without one
 //! * `serde_attributes` gives messages the JSON of contract section 6
 //! * `doors` writes the policy table, the JSON routes and the binding of query, path and form
-//! * `openapi` writes the OpenAPI 3.1 document
+//! * `openapi` writes the OpenAPI 3.1 document, with `schema` for messages, `failures` for errors and `run` for runs
 
 use std::{
     env,
@@ -16,10 +16,14 @@ use prost::Message as _;
 
 #[path = "codegen/doors.rs"]
 mod doors;
+#[path = "codegen/failures.rs"]
+mod failures;
 #[path = "codegen/model.rs"]
 mod model;
 #[path = "codegen/openapi.rs"]
 mod openapi;
+#[path = "codegen/run.rs"]
+mod run;
 #[path = "codegen/schema.rs"]
 mod schema;
 #[path = "codegen/serde_attributes.rs"]
@@ -56,6 +60,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
 
     let mut config = prost_build::Config::new();
     config.extern_path(".google.protobuf.Timestamp", "crate::rpc::timestamp::Timestamp");
+    config.extern_path(".google.protobuf.Struct", "crate::rpc::json::Object");
     serde_attributes::apply(&mut config, &methods, &pool);
     config.skip_debug([format!(".{PACKAGE}")]);
     tonic_prost_build::configure()

@@ -23,19 +23,22 @@ use crate::{
         Pipeline, PipelineSettings,
         policy::{Credential, Policy},
     },
-    ports::{clock::Clock, entropy::Entropy, state::State},
+    ports::{clock::Clock, entropy::Entropy, runtime::AppRuntime, state::State},
     rpc::{
         About, Rpc, UseCases,
         reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings},
     },
+    runtime::absent::Absent,
     service::{
         Foundation,
+        app::{AppSettings, Apps},
         bearer::Bearers,
         console::{Console, ConsoleSettings},
         device_flow::{DeviceFlow, DeviceFlowSettings},
         identity::Identity,
         invalidation::Invalidations,
         password::Passwords,
+        run::Runs,
         seen::Seen,
         session::Sessions,
     },
@@ -141,11 +144,21 @@ impl App {
             csrf_cookie: cookies.name(CSRF_TOKEN),
         };
         let pipeline = Pipeline::new(base.clone(), bearers.clone(), console.clone(), settings);
+        let apps = Apps::new(
+            base.clone(),
+            AppSettings {
+                enterprise: config.enterprise.enabled,
+                strict_workspace_id: config.deployment.strict_workspace_id,
+            },
+        );
+        let runtime: Arc<dyn AppRuntime> = Arc::new(Absent);
         let issuer = config.urls.issuer().to_owned();
         let rpc = Rpc(Arc::new(UseCases {
             device_flow,
             sessions: Sessions::new(base.clone(), Arc::clone(&invalidations)),
             identity: Identity::new(base.clone()),
+            apps: apps.clone(),
+            runs: Runs::new(apps, runtime),
             bearers,
             console,
             cookies,

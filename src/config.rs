@@ -7,6 +7,7 @@ pub mod cors;
 pub mod data_dir;
 pub mod database;
 mod describe;
+pub mod dify_api;
 pub mod enterprise;
 mod limits;
 pub mod listeners;
@@ -14,6 +15,7 @@ pub mod mode;
 pub mod oauth;
 pub mod reader;
 pub mod redis;
+pub mod runtime;
 pub mod secrets;
 pub mod telemetry;
 #[cfg(test)]
@@ -24,8 +26,9 @@ pub mod urls;
 use std::{net::SocketAddr, path::PathBuf};
 
 use self::{
-    console::Console, cors::AllowOrigins, database::Database, enterprise::Enterprise, listeners::Listeners,
-    mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, secrets::Secrets, urls::Urls,
+    console::Console, cors::AllowOrigins, database::Database, dify_api::DifyApi, enterprise::Enterprise,
+    listeners::Listeners, mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, runtime::Runtime,
+    secrets::Secrets, urls::Urls,
 };
 pub use self::{
     data_dir::{DataDirError, DataDirLock},
@@ -60,8 +63,12 @@ pub struct Config {
     pub console: Console,
     /// Cross-origin callers.
     pub cors: AllowOrigins,
+    /// Calls to Dify's service API.
+    pub dify_api: DifyApi,
     /// The Enterprise edition.
     pub enterprise: Enterprise,
+    /// Models and the bounds of runs.
+    pub runtime: Runtime,
     /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
     /// What is allowed but probably not meant: a sentence each, for the log.
@@ -171,7 +178,9 @@ impl Config {
             limits: limits::read(reader),
             console: Console::read(reader),
             cors: AllowOrigins::read(reader, oauth.bearer_enabled),
+            dify_api: DifyApi::read(reader),
             enterprise: Enterprise::read(reader),
+            runtime: Runtime::read(reader, is_dev),
             telemetry: TelemetryConfig::read(reader),
             oauth,
             deployment,

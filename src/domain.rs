@@ -5,6 +5,7 @@ pub mod account;
 pub mod app;
 pub mod browser_session;
 pub mod caller;
+pub mod conversation;
 pub mod error;
 pub mod grant;
 pub mod id;

@@ -1,9 +1,11 @@
 //! Protos to domain and back, and nothing else: one implementation of every service, called by both doors.
 
+pub mod app;
 pub mod console;
 pub mod convert;
 pub mod device_flow;
 pub mod identity;
+pub mod json;
 pub mod meta;
 pub mod reply;
 pub mod request;
@@ -16,7 +18,8 @@ pub mod workspace;
 use std::sync::Arc;
 
 use crate::service::{
-    bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, session::Sessions,
+    app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, run::Runs,
+    session::Sessions,
 };
 
 /// The generated messages and services.
@@ -49,6 +52,10 @@ pub struct UseCases {
     pub sessions: Sessions,
     /// Accounts and workspaces.
     pub identity: Identity,
+    /// Apps.
+    pub apps: Apps,
+    /// Runs of apps.
+    pub runs: Runs,
     /// Token resolution.
     pub bearers: Bearers,
     /// Browser sessions.

@@ -1,11 +1,13 @@
 //! The use cases. They know the domain, the ports and the SQL store; they know nothing of HTTP or gRPC.
 
+pub mod app;
 pub mod bearer;
 pub mod console;
 pub mod device_flow;
 pub mod identity;
 pub mod invalidation;
 pub mod password;
+pub mod run;
 pub mod seen;
 pub mod session;
 pub mod wrong_code;

@@ -20,7 +20,7 @@ use std::{
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::{metrics::SdkMeterProvider, trace::SdkTracerProvider};
-use tracing::Level;
+use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer as _,
     filter::{Targets, filter_fn},
@@ -148,6 +148,8 @@ fn targets(directives: &str) -> Targets {
     let migrations = [("sea_orm_migration", Level::WARN)];
     chosen
         .with_targets(migrations)
+        // Quotes what models answer, in full.
+        .with_target("async_openai", LevelFilter::OFF)
         .with_targets(quiet)
         .with_target(audit::TARGET, Level::INFO)
         .with_target(trace::TARGET, Level::INFO)

@@ -56,6 +56,38 @@ impl Columns {
         column
     }
 
+    /// Text of any length: graphs, answers, JSON as Dify keeps most of it. MySQL's own `text` ends at 64 KB.
+    pub(crate) fn long_text(&self, name: &'static str) -> ColumnDef {
+        let mut column = ColumnDef::new(name);
+        if self.is_mysql() {
+            column.custom("longtext")
+        } else {
+            column.text()
+        };
+        column
+    }
+
+    /// A text that is filled in on insert; MySQL takes such a default as an expression only.
+    pub(crate) fn long_text_or(&self, name: &'static str, default: &'static str) -> ColumnDef {
+        let mut column = self.long_text(name);
+        column.not_null().default(Expr::cust(format!("('{default}')")));
+        column
+    }
+
+    /// `boolean NOT NULL DEFAULT …`.
+    pub(crate) fn flag(name: &'static str, default: bool) -> ColumnDef {
+        let mut column = ColumnDef::new(name);
+        column.boolean().not_null().default(default);
+        column
+    }
+
+    /// `integer NOT NULL DEFAULT 0`.
+    pub(crate) fn count(name: &'static str) -> ColumnDef {
+        let mut column = ColumnDef::new(name);
+        column.integer().not_null().default(0);
+        column
+    }
+
     /// `timestamp without time zone` holding UTC: every time of Dify's but those of `oauth_access_tokens`.
     pub(crate) fn timestamp(&self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);

@@ -13,6 +13,17 @@ mod m20261121_000004_oauth_access_tokens;
 mod m20261121_000005_openapi_sessions;
 mod m20261121_000006_openapi_browser_sessions;
 mod m20261121_000007_openapi_spent_refresh_tokens;
+mod m20261121_000008_apps;
+mod m20261121_000009_app_model_configs;
+mod m20261121_000010_workflows;
+mod m20261121_000011_tags;
+mod m20261121_000012_tag_bindings;
+mod m20261121_000013_api_tokens;
+mod m20261121_000014_end_users;
+mod m20261121_000015_conversations;
+mod m20261121_000016_messages;
+mod m20261121_000017_workflow_runs;
+mod m20261121_000018_openapi_conversation_variables;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait, SchemaManager};
 
@@ -29,6 +40,16 @@ fn shared() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000002_tenants::Migration),
         Box::new(m20261121_000003_tenant_account_joins::Migration),
         Box::new(m20261121_000004_oauth_access_tokens::Migration),
+        Box::new(m20261121_000008_apps::Migration),
+        Box::new(m20261121_000009_app_model_configs::Migration),
+        Box::new(m20261121_000010_workflows::Migration),
+        Box::new(m20261121_000011_tags::Migration),
+        Box::new(m20261121_000012_tag_bindings::Migration),
+        Box::new(m20261121_000013_api_tokens::Migration),
+        Box::new(m20261121_000014_end_users::Migration),
+        Box::new(m20261121_000015_conversations::Migration),
+        Box::new(m20261121_000016_messages::Migration),
+        Box::new(m20261121_000017_workflow_runs::Migration),
     ]
 }
 
@@ -38,6 +59,7 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000005_openapi_sessions::Migration),
         Box::new(m20261121_000006_openapi_browser_sessions::Migration),
         Box::new(m20261121_000007_openapi_spent_refresh_tokens::Migration),
+        Box::new(m20261121_000018_openapi_conversation_variables::Migration),
     ]
 }
 
@@ -48,7 +70,10 @@ pub struct Standalone;
 #[async_trait::async_trait]
 impl MigratorTrait for Standalone {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        shared().into_iter().chain(own()).collect()
+        let mut all: Vec<_> = shared().into_iter().chain(own()).collect();
+        // In the order they were written, so that the last one to come is the first one to be taken back.
+        all.sort_by(|one, other| one.name().cmp(other.name()));
+        all
     }
 
     fn migration_table_name() -> DynIden {

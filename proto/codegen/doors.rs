@@ -41,7 +41,7 @@ fn policies(out: &mut String, methods: &[Method]) {
         let _ = writeln!(
             out,
             "    Policy {{ method: {:?}, grpc_path: {:?}, http: {http}, credential: Credential::{}, subjects: &[{}], scope: {scope}, \
-             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, form: {}, errors: ErrorShape::{} }},",
+             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, form: {}, streams: {}, max_body: {} * 1024, errors: ErrorShape::{} }},",
             format!("{}.{}", method.service, method.name),
             format!("/{PACKAGE}.{}/{}", method.service, method.name),
             policy.credential,
@@ -52,6 +52,8 @@ fn policies(out: &mut String, methods: &[Method]) {
             policy.session,
             policy.json_only,
             policy.form,
+            method.streams,
+            policy.max_body_kib,
             policy.errors,
         );
     }
@@ -67,10 +69,14 @@ fn routes(out: &mut String, methods: &[Method]) {
     for (index, method) in methods.iter().enumerate().filter(|(_, method)| method.http.is_some()) {
         let snake = snake(&method.name);
         let module = format!("proto::{}_server::{}", model::snake(&method.service), method.service);
-        let body = if method.http.as_ref().is_some_and(|http| http.body) { "body" } else { "query" };
+        let codec = match method.http.as_ref().is_some_and(|http| http.body) {
+            _ if method.streams => "events",
+            true => "body",
+            false => "query",
+        };
         let _ = writeln!(
             out,
-            "        codec::{body}::<proto::{}, _, _, _>(&POLICIES[{index}], rpc, |rpc, request| async move {{ {module}::{snake}(&rpc, request).await }}),",
+            "        codec::{codec}(&POLICIES[{index}], rpc, |rpc, request: tonic::Request<proto::{}>| async move {{ {module}::{snake}(&rpc, request).await }}),",
             method.input.name(),
         );
     }
@@ -105,6 +111,7 @@ fn binding(out: &mut String, message: &MessageDescriptor, pool: &DescriptorPool)
         let parse = scalar(&field).unwrap_or_default();
         let name = field.name();
         let set = match (field.kind(), optional(&field)) {
+            (Kind::String, _) if field.is_list() => format!("bind::list(value, &mut self.{name})"),
             (_, true) => format!("self.{name} = Some({parse})"),
             (Kind::String, false) => format!("value.clone_into(&mut self.{name})"),
             (_, false) => format!("self.{name} = {parse}"),
@@ -115,10 +122,9 @@ fn binding(out: &mut String, message: &MessageDescriptor, pool: &DescriptorPool)
 }
 
 fn scalar(field: &FieldDescriptor) -> Option<&'static str> {
-    if field.is_list() {
-        return None;
-    }
     match field.kind() {
+        Kind::String if field.is_list() => Some("value"),
+        _ if field.is_list() => None,
         Kind::String => Some("value.to_owned()"),
         Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => Some("bind::integer(value)?"),
         Kind::Bool => Some("bind::boolean(value)?"),

@@ -8,6 +8,9 @@ use prost_reflect::{
 
 use super::PACKAGE;
 
+/// The largest body of a method that does not say otherwise.
+const DEFAULT_MAX_BODY_KIB: u32 = 64;
+
 /// One RPC with everything the contract says of it.
 pub struct Method {
     /// `IdentityService`.
@@ -22,6 +25,8 @@ pub struct Method {
     pub output: MessageDescriptor,
     /// Its JSON form, if it has one.
     pub http: Option<Http>,
+    /// Whether it answers with a stream.
+    pub streams: bool,
     /// Its policy.
     pub policy: Policy,
 }
@@ -66,6 +71,8 @@ pub struct Policy {
     pub form: bool,
     /// `Envelope` or `OAuth`.
     pub errors: String,
+    /// The largest body, in KiB.
+    pub max_body_kib: u32,
 }
 
 /// Every method of the package, in the order of files and declarations.
@@ -80,6 +87,7 @@ pub fn methods(pool: &DescriptorPool) -> Result<Vec<Method>, Box<dyn Error>> {
                 input: method.input(),
                 output: method.output(),
                 http: http(&method, pool)?,
+                streams: method.is_server_streaming(),
                 policy: policy(&method, pool).ok_or_else(|| format!("{} has no policy", method.full_name()))?,
             });
         }
@@ -102,9 +110,21 @@ pub fn text(message: &DynamicMessage, field: &str) -> String {
     message.get_field_by_name(field).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// The strings of an option message's list.
+pub fn texts(message: &DynamicMessage, field: &str) -> Vec<String> {
+    let value = message.get_field_by_name(field);
+    let list = value.as_ref().and_then(|value| value.as_list()).unwrap_or_default();
+    list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
 /// A bool member of an option message.
 pub fn flag(message: &DynamicMessage, field: &str) -> bool {
     message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or_default()
+}
+
+/// A number of an option message, if it is given.
+pub fn number(message: &DynamicMessage, field: &str) -> Option<u32> {
+    message.get_field_by_name(field)?.as_u32().filter(|number| *number > 0)
 }
 
 fn http(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Option<Http>, Box<dyn Error>> {
@@ -140,6 +160,7 @@ fn policy(method: &MethodDescriptor, pool: &DescriptorPool) -> Option<Policy> {
         limits: list("limits").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect(),
         session: flag(&policy, "session"),
         json_only: flag(&policy, "json_only"),
+        max_body_kib: number(&policy, "max_body_kib").unwrap_or(DEFAULT_MAX_BODY_KIB),
         form: flag(&policy, "form"),
         errors: enum_name(&policy, "errors", "ERROR_SHAPE_")
             .replace("Unspecified", "Envelope")

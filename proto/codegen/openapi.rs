@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    failures::{self, Failures},
     model::{Http, Method},
-    schema::Schemas,
+    run,
+    schema::{self, Schemas},
 };
 
 /// The whole document.
@@ -24,7 +26,7 @@ pub fn document(methods: &[Method]) -> Value {
         "info": {
             "title": "Dify OpenAPI",
             "version": "1",
-            "description": "Sign in from a terminal (RFC 8628), see and end sessions, list workspaces.",
+            "description": "Sign in from a terminal (RFC 8628), see and end sessions, list workspaces; list, describe and run apps.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
@@ -49,8 +51,15 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
         if path || !http.body {
             let required = path || !super::serde_attributes::optional(&field);
             let place = if path { "path" } else { "query" };
+            let required = path || required && !field.is_list();
             let schema = schemas.property(&field, false, false);
-            parameters.push(json!({"name": field.name(), "in": place, "required": required, "schema": schema}));
+            let mut parameter = json!({"name": field.name(), "in": place, "required": required, "schema": schema});
+            parameter["example"] = schema::field_example(&field, false);
+            if field.is_list() {
+                // Separated by commas.
+                parameter["explode"] = json!(false);
+            }
+            parameters.push(parameter);
         }
     }
     let mut operation = json!({
@@ -61,10 +70,14 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
         "responses": responses(method, schemas),
     });
     if http.body {
-        let schema = schemas.reference(&method.input, false);
-        let mut content = json!({"application/json": {"schema": schema}});
+        let schema = schemas.body(&method.input, &in_path);
+        let mut example = schema::example(&method.input, false);
+        if let Some(members) = example.as_object_mut() {
+            members.retain(|name, _| !in_path.contains(&name.as_str()));
+        }
+        let mut content = json!({"application/json": {"schema": schema, "example": example}});
         if method.policy.form {
-            content["application/x-www-form-urlencoded"] = json!({"schema": schema});
+            content["application/x-www-form-urlencoded"] = json!({"schema": schema, "example": example});
         }
         operation["requestBody"] = json!({"required": method.input.fields().len() > 0, "content": content});
     }
@@ -80,37 +93,36 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
 }
 
 fn responses(method: &Method, schemas: &mut Schemas) -> Value {
-    let policy = &method.policy;
     let mut responses = Map::new();
-    let success = schemas.reference(&method.output, true);
-    responses.insert(
-        "200".to_owned(),
-        json!({"description": "Done.", "content": {"application/json": {"schema": success}}}),
-    );
-    let shape = if policy.errors == "OAuth" { "OAuthError" } else { "Error" };
-    let mut error = |status: &str, description: &str| {
+    responses.insert("200".to_owned(), json!({"description": "Done.", "content": success(method, schemas)}));
+    let shape = if method.policy.errors == "OAuth" { "OAuthError" } else { "Error" };
+    for Failures { status, description, happens, examples } in failures::TABLE {
+        if !happens(method) {
+            continue;
+        }
+        let examples: Map<String, Value> = examples
+            .iter()
+            .filter(|example| (example.of)(method))
+            .map(|example| (example.code.to_owned(), json!({"value": failures::body(*status, example, shape)})))
+            .collect();
         let schema = json!({"$ref": format!("#/components/schemas/{shape}")});
-        let content = json!({"application/json": {"schema": schema}});
-        responses.insert(status.to_owned(), json!({"description": description, "content": content}));
-    };
-    error("400", "The request is malformed, or the protocol says no.");
-    if policy.credential != "Public" || method.name == "Login" || method.name == "RefreshToken" {
-        error("401", "No credential, or one that is not valid.");
+        let content = json!({"application/json": {"schema": schema, "examples": examples}});
+        responses.insert(status.to_string(), json!({"description": description, "content": content}));
     }
-    if matches!(policy.credential.as_str(), "Bearer" | "ConsoleSession") {
-        error("403", "The credential does not reach this.");
-    }
-    error("404", "No such thing, or none the caller may know of.");
-    error("413", "The body is too large.");
-    if method.http.as_ref().is_some_and(|http| http.body) {
-        error("409", "Already decided, or being decided.");
-        error("415", "The body is of a type this method does not read.");
-    }
-    error("422", "A member is out of range.");
-    error("429", "Too often; see Retry-After.");
-    error("500", "Something broke on our side.");
-    error("503", "A store is down, or bearers are switched off; see Retry-After.");
     Value::Object(responses)
+}
+
+/// The body of success, and what it may look like. A stream is events, or one body where the caller wants one.
+fn success(method: &Method, schemas: &mut Schemas) -> Value {
+    if !method.streams {
+        let schema = schemas.reference(&method.output, true);
+        return json!({"application/json": {"schema": schema, "example": schema::example(&method.output, true)}});
+    }
+    schemas.0.insert("Run".to_owned(), run::schema());
+    json!({
+        "application/json": {"schema": {"$ref": "#/components/schemas/Run"}, "examples": run::examples()},
+        "text/event-stream": {"schema": {"type": "string", "description": run::EVENTS}, "example": run::STREAM},
+    })
 }
 
 fn envelope() -> Value {

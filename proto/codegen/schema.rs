@@ -1,12 +1,92 @@
 //! JSON Schema of messages, for the OpenAPI document.
 
-use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
 use super::{
     model,
     serde_attributes::{omitted, optional},
 };
+
+/// Whether a request must have it.
+fn required(field: &FieldDescriptor) -> bool {
+    let said = checked(field).is_some_and(|option| model::flag(&option, "required"));
+    said || !(optional(field) || field.is_list() || matches!(field.kind(), Kind::Bool))
+}
+
+/// What the field's option says of it.
+fn checked(field: &FieldDescriptor) -> Option<DynamicMessage> {
+    model::option(&field.options(), field.parent_pool(), "field")
+}
+
+fn text(field: &FieldDescriptor) -> Value {
+    let mut schema = json!({"type": "string"});
+    if model::comment(&field.parent_message().parent_file(), field.path()).starts_with("UUID") {
+        schema["format"] = json!("uuid");
+    }
+    let Some(option) = checked(field) else { return schema };
+    for (member, keyword) in [("min_length", "minLength"), ("max_length", "maxLength")] {
+        if let Some(length) = model::number(&option, member) {
+            schema[keyword] = json!(length);
+        }
+    }
+    let pattern = model::text(&option, "pattern");
+    if !pattern.is_empty() {
+        schema["pattern"] = json!(pattern);
+    }
+    let one_of = model::texts(&option, "one_of");
+    if !one_of.is_empty() {
+        schema["enum"] = json!(one_of);
+    }
+    schema
+}
+
+fn number(field: &FieldDescriptor) -> Value {
+    let mut schema = json!({"type": "integer"});
+    let Some(option) = checked(field) else { return schema };
+    for keyword in ["minimum", "maximum"] {
+        if option.has_field_by_name(keyword) {
+            schema[keyword] = json!(option.get_field_by_name(keyword).and_then(|value| value.as_i64()));
+        }
+    }
+    schema
+}
+
+/// What a message may look like, in an answer or in a request.
+pub fn example(message: &MessageDescriptor, response: bool) -> Value {
+    let members = message.fields().filter_map(|field| {
+        let left_out = omitted(&field, message.parent_pool()) && field.name() != "verification_uri_complete";
+        (!left_out || !response).then(|| (field.name().to_owned(), field_example(&field, response)))
+    });
+    Value::Object(members.collect())
+}
+
+/// What a field may look like.
+pub fn field_example(field: &FieldDescriptor, response: bool) -> Value {
+    let given = checked(field).map(|option| model::text(&option, "example")).filter(|example| !example.is_empty());
+    let one = match field.kind() {
+        Kind::Bool => json!(true),
+        Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => {
+            json!(given.and_then(|example| example.parse().ok()).unwrap_or(900))
+        }
+        Kind::Enum(_) => json!("account"),
+        Kind::Message(inner) => match inner.full_name() {
+            "google.protobuf.Timestamp" => json!("2026-11-21T09:30:00Z"),
+            "google.protobuf.Struct" => json!({}),
+            _ => example(&inner, response),
+        },
+        _ => match given {
+            Some(given) => json!(given),
+            None if text(field).get("format").is_some() || field.name().ends_with("id") => json!(A_UUID),
+            None if optional(field) => Value::Null,
+            None => json!(""),
+        },
+    };
+    if field.is_list() { json!([one]) } else { one }
+}
+
+/// An id, in examples.
+const A_UUID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
 /// Schemas of messages, by name, filled as they are referred to.
 #[derive(Default)]
@@ -19,34 +99,45 @@ impl Schemas {
         if message.full_name() == "google.protobuf.Timestamp" {
             return json!({"type": "string", "format": "date-time"});
         }
+        if message.full_name() == "google.protobuf.Struct" {
+            return json!({"type": "object"});
+        }
         let name = message.name().to_owned();
         if !self.0.contains_key(&name) {
             self.0.insert(name.clone(), Value::Null);
-            let schema = self.object(message, response);
+            let schema = self.object(message, response, &[]);
             self.0.insert(name.clone(), schema);
         }
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
-    fn object(&mut self, message: &MessageDescriptor, response: bool) -> Value {
+    /// A reference to the schema of a request's body: what the path binds is not in it.
+    pub fn body(&mut self, message: &MessageDescriptor, in_path: &[&str]) -> Value {
+        let schema = self.object(message, false, in_path);
+        self.0.insert(message.name().to_owned(), schema);
+        json!({"$ref": format!("#/components/schemas/{}", message.name())})
+    }
+
+    fn object(&mut self, message: &MessageDescriptor, response: bool, in_path: &[&str]) -> Value {
         let mut properties = Map::new();
-        let mut required = Vec::new();
-        for field in message.fields() {
+        let mut always = Vec::new();
+        for field in message.fields().filter(|field| !in_path.contains(&field.name())) {
             let left_out = omitted(&field, message.parent_pool());
-            if if response {
-                !left_out
-            } else {
-                !optional(&field) && !field.is_list() && !matches!(field.kind(), Kind::Bool)
-            } {
-                required.push(field.name().to_owned());
+            if if response { !left_out } else { required(&field) } {
+                always.push(field.name().to_owned());
             }
-            let nullable = response && optional(&field) && !left_out;
+            // What may be absent from a body may be null there as well.
+            let nullable = if response {
+                optional(&field) && !left_out
+            } else {
+                optional(&field) && !required(&field) || field.is_list()
+            };
             properties.insert(field.name().to_owned(), self.property(&field, response, nullable));
         }
         let comment = model::comment(&message.parent_file(), message.path());
         let mut schema = json!({"type": "object", "description": comment, "properties": properties});
-        if !required.is_empty() {
-            schema["required"] = json!(required);
+        if !always.is_empty() {
+            schema["required"] = json!(always);
         }
         schema
     }
@@ -54,9 +145,9 @@ impl Schemas {
     /// The schema of one field.
     pub fn property(&mut self, field: &FieldDescriptor, response: bool, nullable: bool) -> Value {
         let mut schema = match field.kind() {
-            Kind::String => json!({"type": "string"}),
+            Kind::String => text(field),
             Kind::Bool => json!({"type": "boolean"}),
-            Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => json!({"type": "integer"}),
+            Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => number(field),
             Kind::Enum(kind) => {
                 let names: Vec<String> = kind
                     .values()
@@ -76,6 +167,9 @@ impl Schemas {
                 schema = json!({"anyOf": [schema, {"type": "null"}]});
             } else if let Some(kind) = schema.get("type").cloned() {
                 schema["type"] = json!([kind, "null"]);
+                if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+                    values.push(Value::Null);
+                }
             }
         }
         let comment = model::comment(&field.parent_message().parent_file(), field.path());

@@ -19,6 +19,14 @@ pub fn apply(config: &mut prost_build::Config, methods: &[Method], pool: &Descri
     for name in &read {
         config.type_attribute(name, "#[derive(serde::Deserialize)]\n#[serde(default)]");
     }
+    for name in &read {
+        let Some(message) = pool.get_message_by_name(name) else { continue };
+        for field in message.fields().filter(prost_reflect::FieldDescriptor::is_list) {
+            // Clients write null where they have nothing to list.
+            let path = format!("{name}.{}", field.name());
+            config.field_attribute(&path, "#[serde(deserialize_with = \"crate::http::codec::body::null_is_empty\")]");
+        }
+    }
     for name in &written {
         config.type_attribute(name, "#[derive(serde::Serialize)]");
     }

@@ -9,6 +9,7 @@ pub(super) fn describe(config: &Config) -> Vec<(&'static str, String)> {
     let mut rows = deployment(config);
     rows.extend(stores(config));
     rows.extend(tokens(config));
+    rows.extend(runs(config));
     rows.extend(surroundings(config));
     rows
 }
@@ -36,6 +37,9 @@ fn deployment(config: &Config) -> Vec<(&'static str, String)> {
         ("SINGLE_REPLICA", deployment.single_replica.to_string()),
         ("DIFY_VERSION", deployment.dify_version.clone()),
         ("DIFY_API_URL", or_off(deployment.dify_api_url.as_ref())),
+        ("DIFY_API_CONNECT_TIMEOUT", config.dify_api.connect_timeout.as_secs().to_string()),
+        ("DIFY_API_FIRST_BYTE_TIMEOUT", config.dify_api.first_byte_timeout.as_secs().to_string()),
+        ("DIFY_API_MAX_CONNECTIONS", config.dify_api.max_connections.to_string()),
         ("OPENAPI_STRICT_WORKSPACE_ID", deployment.strict_workspace_id.to_string()),
         ("GRPC_REFLECTION", deployment.grpc_reflection.to_string()),
     ]
@@ -71,6 +75,28 @@ fn tokens(config: &Config) -> Vec<(&'static str, String)> {
         ("ACCESS_TOKEN_EXPIRE_MINUTES", (console.access_lifetime.as_secs() / 60).to_string()),
         ("REFRESH_TOKEN_EXPIRE_DAYS", days(console.refresh_lifetime)),
         ("OPENAPI_RATE_LIMITS", limits.collect::<Vec<_>>().join(",")),
+    ]
+}
+
+fn runs(config: &Config) -> Vec<(&'static str, String)> {
+    let runtime = &config.runtime;
+    let endpoint = runtime.openai.as_ref();
+    let mut names: Vec<String> = endpoint
+        .into_iter()
+        .flat_map(|endpoint| &endpoint.names)
+        .map(|((provider, model), name)| format!("{provider}:{model}={name}"))
+        .collect();
+    names.sort_unstable();
+    let networks = runtime.allowed_networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    vec![
+        ("OPENAI_BASE_URL", or_off(endpoint.map(|endpoint| &endpoint.base_url))),
+        ("OPENAI_API_KEY", or_off(endpoint.and_then(|endpoint| endpoint.api_key.as_ref()).map(|_| "set"))),
+        ("OPENAI_MODELS", or_off(Some(names.join(",")).filter(|list| !list.is_empty()))),
+        ("ECHO_PACE_MS", runtime.echo_pace.as_millis().to_string()),
+        ("APP_MAX_EXECUTION_TIME", runtime.max_execution_time.as_secs().to_string()),
+        ("APP_MAX_ACTIVE_REQUESTS", runtime.max_active_requests.to_string()),
+        ("MAX_RUNS_PER_PROCESS", runtime.max_runs.to_string()),
+        ("HTTP_REQUEST_ALLOWED_NETWORKS", or_off(Some(networks).filter(|list| !list.is_empty()))),
     ]
 }
 

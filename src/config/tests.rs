@@ -80,6 +80,9 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("SINGLE_REPLICA", "2", "true or false"),
         ("DIFY_VERSION", "latest", "1.14.2"),
         ("DIFY_API_URL", "api:5001", "absolute URL"),
+        ("DIFY_API_CONNECT_TIMEOUT", "5s", "from 1 to 60"),
+        ("DIFY_API_FIRST_BYTE_TIMEOUT", "0", "from 1 to 600"),
+        ("DIFY_API_MAX_CONNECTIONS", "many", "from 1 to 100000"),
         ("ENABLE_OAUTH_BEARER", "si", "true or false"),
         ("OPENAPI_KNOWN_CLIENT_IDS", "difyctl,my client", "difyctl,my-client"),
         ("OAUTH_TTL_DAYS", "two weeks", "whole number"),
@@ -99,6 +102,17 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("LOG_OUTPUT_FORMAT", "xml", "text or json"),
         ("LOG_LEVEL", "chatty", "DEBUG"),
         ("GRPC_REFLECTION", "perhaps", "true or false"),
+        ("OPENAI_BASE_URL", "localhost:11434", "absolute URL"),
+        ("OPENAI_BASE_URL", "http://localhost:11434/v1?key=x", "11434/v1"),
+        ("OPENAI_API_KEY", "sk-two words", "copy it again"),
+        ("OPENAI_MODELS", "gpt-4o=llama3", "provider:model=name"),
+        ("OPENAI_MODELS", "openai:gpt-4o=", "provider:model=name"),
+        ("OPENAI_MODELS", "openai:gpt-4o=llama3", "OPENAI_BASE_URL"),
+        ("ECHO_PACE_MS", "slow", "from 0"),
+        ("APP_MAX_EXECUTION_TIME", "0", "from 1"),
+        ("APP_MAX_ACTIVE_REQUESTS", "-1", "from 0"),
+        ("MAX_RUNS_PER_PROCESS", "0", "from 1"),
+        ("HTTP_REQUEST_ALLOWED_NETWORKS", "10.0.0.0/33", "10.1.0.0/16"),
     ];
     for (variable, value, fix) in table {
         let sentences = sentences(serve(&[(variable, value)]));
@@ -132,6 +146,7 @@ fn no_secret_is_printed_by_problems_debug_or_description() {
         ("ENTERPRISE_ENABLED", "true"),
         ("ENTERPRISE_API_URL", "https://enterprise.example.com"),
         ("ENTERPRISE_API_SECRET_KEY", "geheim-0008"),
+        ("OPENAI_API_KEY", "geheim-0009"),
     ];
     let config = serve(&secrets).unwrap();
     let shown = format!("{config:?}{:#?}{:?}{:?}", config, config.describe(), config.warnings);
@@ -375,4 +390,26 @@ fn data_goes_to_the_users_data_directory_unless_configured() {
         let found = Config::dev_data_dir(&reader::map_env(&env)).ok();
         assert_eq!(found.as_deref(), expected.map(Path::new), "{pairs:?}");
     }
+}
+
+#[test]
+fn models_are_behind_one_endpoint_under_names_of_its_own() {
+    assert!(serve(&[]).unwrap().runtime.openai.is_none());
+    let endpoint = serve(&[("OPENAI_API_KEY", "sk-1")]).unwrap().runtime.openai.unwrap();
+    assert_eq!(endpoint.base_url.as_str(), "https://api.openai.com/v1");
+    let config = serve(&[
+        ("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1"),
+        ("OPENAI_MODELS", "openai:gpt-4o=llama3:8b, langgenius/ollama/ollama:qwen=q=4"),
+        ("HTTP_REQUEST_ALLOWED_NETWORKS", "10.1.0.0/16, ::1"),
+    ])
+    .unwrap();
+    let endpoint = config.runtime.openai.as_ref().unwrap();
+    let name = |provider: &str, model: &str| endpoint.names[&(provider.to_owned(), model.to_owned())].as_str();
+    assert_eq!(name("langgenius/openai/openai", "gpt-4o"), "llama3:8b");
+    assert_eq!(name("langgenius/ollama/ollama", "qwen"), "q=4");
+    assert!(endpoint.api_key.is_none());
+    let shown = config.describe();
+    let value = |name: &str| shown.iter().find(|(variable, _)| *variable == name).unwrap().1.as_str();
+    assert_eq!(value("HTTP_REQUEST_ALLOWED_NETWORKS"), "10.1.0.0/16,::1/128");
+    assert_eq!(value("OPENAI_MODELS"), "langgenius/ollama/ollama:qwen=q=4,langgenius/openai/openai:gpt-4o=llama3:8b");
 }

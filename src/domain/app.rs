@@ -1,5 +1,11 @@
 //! Apps: what can be run, and what running it takes.
 
+pub mod description;
+pub mod form;
+pub mod standing;
+pub mod stored;
+pub mod summary;
+
 use serde_json::Value;
 
 use super::id::{AppId, ModelConfigId, WorkflowId, WorkspaceId};
@@ -130,4 +136,10 @@ pub struct Workflow {
     pub environment_variables: Value,
     /// `[{"name", "value_type", "value"}]`: defaults of the variables a conversation keeps.
     pub conversation_variables: Value,
+}
+
+/// A model provider's name in full: DSL files from before plugins say `openai` where later ones say
+/// `langgenius/openai/openai`.
+pub fn full_provider(provider: &str) -> String {
+    if provider.contains('/') { provider.to_owned() } else { format!("langgenius/{provider}/{provider}") }
 }

@@ -5,6 +5,7 @@
 pub mod bind;
 pub mod body;
 pub mod enumeration;
+mod events;
 
 use std::future::Future;
 
@@ -23,6 +24,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tonic::{Status, metadata::MetadataMap};
 
 use self::bind::BindMembers;
+pub use self::events::{StreamedEvent, events};
 use super::error_body;
 use crate::{
     domain::{Error, Result},
@@ -70,7 +72,7 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, body) = request.into_parts();
-            let message = match body::message::<M>(&parts, body, policy.form).await {
+            let message = match body::message::<M>(&parts, body, policy).await {
                 Ok(message) => bind::path(&mut parts, message).await,
                 Err(error) => Err(error),
             };

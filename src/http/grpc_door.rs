@@ -12,20 +12,18 @@ use crate::{
     pipeline::{
         Pipeline,
         layer::{Door, PipelineLayer},
-        policy::Policy,
+        policy::{POLICIES, Policy},
     },
     rpc::{
         Rpc,
         proto::{
-            self, device_flow_service_server::DeviceFlowServiceServer, identity_service_server::IdentityServiceServer,
-            meta_service_server::MetaServiceServer, session_service_server::SessionServiceServer,
-            token_service_server::TokenServiceServer, workspace_service_server::WorkspaceServiceServer,
+            self, app_service_server::AppServiceServer, device_flow_service_server::DeviceFlowServiceServer,
+            identity_service_server::IdentityServiceServer, meta_service_server::MetaServiceServer,
+            session_service_server::SessionServiceServer, token_service_server::TokenServiceServer,
+            workspace_service_server::WorkspaceServiceServer,
         },
     },
 };
-
-/// The largest message of a unary method.
-const MAX_MESSAGE: usize = 64 * 1024;
 
 /// Policies are found by path. Methods for browsers, and those mounted elsewhere, are not implemented here.
 #[derive(Clone)]
@@ -53,11 +51,12 @@ where
     let mut router = Router::new();
     macro_rules! mount {
         ($($server:ident),*) => {$(
-            let service = $server::new(rpc.clone()).max_decoding_message_size(MAX_MESSAGE).map_request(tonic_body);
+            let service = $server::new(rpc.clone()).max_decoding_message_size(largest::<$server<Rpc>>()).map_request(tonic_body);
             router = router.route_service(&path::<$server<Rpc>>(), layer.layer(service.map_response(axum_body)));
         )*};
     }
     mount!(
+        AppServiceServer,
         DeviceFlowServiceServer,
         IdentityServiceServer,
         SessionServiceServer,
@@ -89,6 +88,12 @@ fn reporter() -> tonic_health::server::HealthReporter {
 
 fn path<S: NamedService>() -> String {
     format!("/{}/{{*method}}", S::NAME)
+}
+
+/// The largest message that any method of a service takes.
+fn largest<S: NamedService>() -> usize {
+    let of_service = |policy: &&Policy| policy.grpc_path.split('/').nth(1) == Some(S::NAME);
+    POLICIES.iter().filter(of_service).map(|policy| policy.max_body).max().unwrap_or_default()
 }
 
 fn tonic_body(request: Request<Body>) -> Request<tonic::body::Body> {

@@ -74,6 +74,10 @@ pub struct Policy {
     pub json_only: bool,
     /// The body may also be a form.
     pub form: bool,
+    /// Answers with a stream of events.
+    pub streams: bool,
+    /// The largest body, in bytes.
+    pub max_body: usize,
     /// How errors look on the JSON door.
     pub errors: ErrorShape,
 }

@@ -1,10 +1,15 @@
-//! What a handler says to the browser besides its message: cookies, as a typed reply in the response's extensions.
+//! What a handler says besides its message, as typed replies in the response's extensions: cookies, and whether a stream
+//! is one.
 
 use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 
 use crate::service::console::Issued;
+
+/// Marks a stream that is to be written as Server-Sent Events; without it its one message is the body.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
 
 /// `Set-Cookie` values that the JSON door and the pages write out.
 #[derive(Clone, Debug, Default)]

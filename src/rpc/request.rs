@@ -7,6 +7,19 @@ use crate::domain::{
     caller::{Caller, ClientAddress, ConsoleCaller},
 };
 
+/// What a caller of the JSON door would rather read. Over gRPC nobody says: a stream is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefers {
+    /// One JSON body.
+    Json,
+    /// Server-Sent Events.
+    Events,
+}
+
+/// When the caller stops waiting; a stream ends by then.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub std::time::Instant);
+
 /// The bearer's caller. The pipeline has put it there; without it the method was mounted without its policy.
 pub fn caller<T>(request: &Request<T>) -> Result<&Caller> {
     request.extensions().get().ok_or_else(|| Error::internal("a bearer method without a caller"))

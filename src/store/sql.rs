@@ -24,8 +24,12 @@ use zeroize::Zeroizing;
 use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
+pub mod api_tokens;
+mod apps;
 mod browser_sessions;
+mod conversations;
 mod db_uuid;
+mod end_users;
 mod entity;
 pub mod error;
 mod hot;
@@ -34,12 +38,15 @@ mod migrate;
 mod mint;
 mod retention;
 mod revoke;
+mod runs;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tokens;
 mod workspaces;
 
+use apps::Totals;
 use db_uuid::DbUuid;
 use error::TimedOut;
 use hot::Hot;
@@ -58,12 +65,24 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Rows a statement names at most; databases limit the number of parameters.
 const CHUNK: usize = 500;
 
+/// The migration that Dify begins with.
+const DIFY_FIRST: &str = "64b051264f32";
 /// Dify's tables that this service reads, and the Dify migration each comes with.
-const DIFY_TABLES: [(&str, &str); 4] = [
-    ("accounts", "64b051264f32"),
-    ("tenants", "64b051264f32"),
-    ("tenant_account_joins", "64b051264f32"),
+const DIFY_TABLES: [(&str, &str); 14] = [
+    ("accounts", DIFY_FIRST),
+    ("tenants", DIFY_FIRST),
+    ("tenant_account_joins", DIFY_FIRST),
     ("oauth_access_tokens", "d4a5e1f3c9b7"),
+    ("apps", DIFY_FIRST),
+    ("app_model_configs", DIFY_FIRST),
+    ("workflows", "b289e2408ee2"),
+    ("tags", "3c7cac9521c6"),
+    ("tag_bindings", "3c7cac9521c6"),
+    ("api_tokens", DIFY_FIRST),
+    ("end_users", DIFY_FIRST),
+    ("conversations", DIFY_FIRST),
+    ("messages", DIFY_FIRST),
+    ("workflow_runs", "b289e2408ee2"),
 ];
 
 /// Where the database is.
@@ -81,6 +100,9 @@ pub struct Sql {
     db: DatabaseConnection,
     backend: DbBackend,
     hot: Arc<Hot>,
+    /// Held by whoever writes the end of a run, where the database has one writer only.
+    totals: Arc<Totals>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for Sql {
@@ -131,7 +153,8 @@ impl Sql {
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), db, backend })
+        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), totals: Arc::default(), db, backend })
+        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), turn: Arc::default(), db, backend })
     }
 
     /// Whether the database answers.
@@ -173,7 +196,7 @@ impl Sql {
     }
 
     /// A statement that was compiled at start, with its values.
-    fn hot<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+    fn hot(&self, sql: &str, values: impl Into<Vec<Value>>) -> Statement {
         Statement { sql: sql.to_owned(), values: Some(Values(values.into())), db_backend: self.backend }
     }
 

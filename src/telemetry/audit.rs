@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
 
 use crate::domain::{
     caller::ClientAddress,
-    id::{AccountId, TokenId, WorkspaceId},
+    id::{AccountId, AppId, TokenId, WorkspaceId},
     scope::scope_string,
     subject::{Subject, SubjectType},
 };
@@ -84,6 +85,15 @@ pub enum AuditEvent<'a> {
         surface: &'a str,
         /// The session.
         token_id: TokenId,
+    },
+    /// `app.api_key_created`: an app that had no key of Dify's service API was given one, to forward runs with.
+    AppKeyCreated {
+        /// The app.
+        app_id: AppId,
+        /// Its workspace.
+        tenant_id: WorkspaceId,
+        /// The row of `api_tokens`.
+        api_token_id: Uuid,
     },
     /// `openapi.wrong_surface_denied`: a token was used on the other surface.
     WrongSurfaceDenied {
@@ -170,6 +180,12 @@ impl AuditEvent<'_> {
                     SubjectType::ExternalSso => "oauth_sso",
                 },
                 token_id = %token_id,
+            ),
+            Self::AppKeyCreated { app_id, tenant_id, api_token_id } => event!(
+                "app.api_key_created",
+                app_id = %app_id,
+                tenant_id = %tenant_id,
+                api_token_id = %api_token_id,
             ),
             Self::WrongSurfaceDenied { subject_type, route, token_id } => {
                 event!("openapi.wrong_surface_denied", subject_type = subject_type.as_str(), route, token_id = %token_id);

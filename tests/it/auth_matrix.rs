@@ -27,6 +27,7 @@ const CSRF: &str = "csrf_mismatch";
 const BAD: &str = "invalid_request";
 const CODE: &str = "invalid_user_code";
 const GONE: &str = "not_found";
+const SPACE: &str = "workspace_id_required";
 
 /// The outcome of each method, called with an empty message, under each credential of `Kind::ALL`. Over gRPC methods for
 /// browsers are UNIMPLEMENTED; everything else ends as here.
@@ -39,6 +40,9 @@ const MATRIX: &[(&str, [&str; 17])] = &[
     ("SessionService.RevokeSession",        [MISS, MISS, APP, PRE, INV, INV, INV, EXP, GONE, GONE, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
     ("WorkspaceService.ListWorkspaces",     [MISS, MISS, APP, PRE, INV, INV, INV, EXP, OK,   SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
     ("WorkspaceService.GetWorkspace",       [MISS, MISS, APP, PRE, INV, INV, INV, EXP, GONE, SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
+    ("AppService.ListApps",                 [MISS, MISS, APP, PRE, INV, INV, INV, EXP, SPACE,SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
+    ("AppService.DescribeApp",              [MISS, MISS, APP, PRE, INV, INV, INV, EXP, GONE, SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
+    ("AppService.RunApp",                   [MISS, MISS, APP, PRE, INV, INV, INV, EXP, BAD,  SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
     ("SessionService.RevokeToken",          [BAD,  BAD,  BAD, BAD, BAD, BAD, BAD, BAD, BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD]),
     ("DeviceFlowService.CreateDeviceCode",  [BAD,  BAD,  BAD, BAD, BAD, BAD, BAD, BAD, BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD]),
     ("DeviceFlowService.PollDeviceToken",   [BAD,  BAD,  BAD, BAD, BAD, BAD, BAD, BAD, BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD]),

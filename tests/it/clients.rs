@@ -3,3 +3,4 @@
 mod grpc_python;
 mod oauth2_crate;
 mod requests_oauthlib;
+mod schemathesis;

@@ -31,6 +31,7 @@ mod outages;
 mod races;
 mod replicas;
 mod revoke;
+mod runs;
 mod secrets;
 mod sessions;
 mod well_known;

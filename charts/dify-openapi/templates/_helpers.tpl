@@ -67,6 +67,7 @@ app.kubernetes.io/component: server
 
 {{/* Public gRPC services. TokenService is not among them: it answers on the inner listener only. */}}
 {{- define "dify-openapi.grpcServices" -}}
+- dify.openapi.v1.AppService
 - dify.openapi.v1.DeviceFlowService
 - dify.openapi.v1.IdentityService
 - dify.openapi.v1.MetaService

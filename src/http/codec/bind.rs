@@ -29,6 +29,11 @@ pub fn boolean(value: &str) -> Result<bool, String> {
     }
 }
 
+/// A member that lists words, separated by commas.
+pub fn list(value: &str, words: &mut Vec<String>) {
+    words.extend(value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned));
+}
+
 /// Where members came from; it decides how a fault reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Source {

@@ -9,18 +9,19 @@ use http::{
     request::Parts,
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use super::bind::{self, BindMembers, Source};
-use crate::domain::{Code, Error, Result};
+use crate::{
+    domain::{Code, Error, Result},
+    pipeline::policy::Policy,
+};
 
-/// The largest body of a method that takes one.
-pub const MAX_BODY: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// The message of a body. A method without members also takes no body at all.
-pub async fn message<M>(parts: &Parts, body: Body, form: bool) -> Result<M>
+pub async fn message<M>(parts: &Parts, body: Body, policy: &Policy) -> Result<M>
 where
     M: BindMembers + DeserializeOwned + Default,
 {
@@ -29,14 +30,14 @@ where
     {
         return Err(Error::new(Code::UnsupportedMediaType, "Bodies are read as they are here, not compressed."));
     }
-    let bytes = read(parts, body).await?;
+    let bytes = read(parts, body, policy.max_body).await?;
     match kind {
-        MediaType::Form if form => {
+        MediaType::Form if policy.form => {
             let mut message = M::default();
             bind::members(&mut message, &bytes, Source::Form)?;
             Ok(message)
         }
-        MediaType::Form | MediaType::Other => Err(unsupported(form)),
+        MediaType::Form | MediaType::Other => Err(unsupported(policy.form)),
         MediaType::Json | MediaType::None if bytes.is_empty() => Ok(M::default()),
         MediaType::Json | MediaType::None => {
             let message = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
@@ -88,15 +89,20 @@ fn malformed(error: &serde_json::Error) -> Error {
     Error::new(Code::InvalidRequest, message)
 }
 
-/// The body's bytes, at most `MAX_BODY` of them.
-pub async fn read(parts: &Parts, body: Body) -> Result<Bytes> {
+/// A list that is null lists nothing.
+pub fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) -> Result<Vec<T>, D::Error> {
+    Option::deserialize(source).map(Option::unwrap_or_default)
+}
+
+/// The body's bytes, at most `max` of them, arriving in time.
+pub async fn read(parts: &Parts, body: Body, max: usize) -> Result<Bytes> {
     let too_large =
-        || Error::new(Code::RequestEntityTooLarge, format!("The body may have at most {} KiB.", MAX_BODY / 1024));
+        || Error::new(Code::RequestEntityTooLarge, format!("The body may have at most {} KiB.", max / 1024));
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY) {
+    if declared.is_some_and(|length| length > max) {
         return Err(too_large());
     }
-    match tokio::time::timeout(ARRIVAL, Limited::new(body, MAX_BODY).collect()).await {
+    match tokio::time::timeout(ARRIVAL, Limited::new(body, max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The body broke off.")),

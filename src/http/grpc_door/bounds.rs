@@ -1,15 +1,17 @@
 //! What bounds a unary call and explains tonic's own refusals: the caller's deadline, a deadline of ours, so that a body
 //! that never comes holds no stream for ever, and faults of framing in the words of contract section 12.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tonic::Status;
 
 use crate::{
     domain::{Code, Error},
     pipeline::policy::Policy,
+    rpc::request::Deadline,
 };
 
 /// How long a call may take at most, its message's arrival included.
@@ -20,12 +22,50 @@ const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encodin
 /// Holds a call to its deadline.
 pub(super) async fn bounded(request: Request, next: Next) -> Response {
     let policy = Policy::of_grpc_path(request.uri().path());
-    let limit = deadline(request.headers()).map_or(LONGEST, |asked| asked.min(LONGEST));
-    if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
-        return explained(response);
+    let asked = deadline(request.headers());
+    if policy.is_some_and(|policy| policy.streams) {
+        return stream_bounded(request, next, asked).await;
     }
-    let late = Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.");
-    let mut response: Response = Status::from(late).into_http();
+    let limit = asked.map_or(LONGEST, |asked| asked.min(LONGEST));
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => explained(response),
+        Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")),
+    }
+}
+
+/// A stream lasts as long as what it tells of, or its caller's deadline. Only its message has to arrive in time.
+async fn stream_bounded(request: Request, next: Next, asked: Option<Duration>) -> Response {
+    let policy = Policy::of_grpc_path(request.uri().path());
+    let (mut parts, body) = request.into_parts();
+    if let Some(asked) = asked {
+        parts.extensions.insert(Deadline(Instant::now() + asked));
+    }
+    // A frame's head beside the message.
+    let max = policy.map_or(0, |policy| policy.max_body) + 5;
+    let message = match tokio::time::timeout(LONGEST, Limited::new(body, max).collect()).await {
+        Ok(Ok(message)) => message.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return refused(policy, Error::new(Code::RequestEntityTooLarge, "The message is too large."));
+        }
+        Ok(Err(error)) => {
+            return refused(policy, Error::new(Code::InvalidRequest, "The message broke off.").caused_by(error));
+        }
+        Err(_) => {
+            return refused(policy, Error::new(Code::DeadlineExceeded, "The message took too long to arrive."));
+        }
+    };
+    let answer = next.run(Request::from_parts(parts, Body::from(message)));
+    match asked {
+        None => explained(answer.await),
+        Some(asked) => match tokio::time::timeout(asked, answer).await {
+            Ok(response) => explained(response),
+            Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")),
+        },
+    }
+}
+
+fn refused(policy: Option<&'static Policy>, error: Error) -> Response {
+    let mut response: Response = Status::from(error).into_http();
     if let Some(policy) = policy {
         response.extensions_mut().insert(policy);
     }

@@ -8,8 +8,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::domain::{Code, Error, Result, secret::Secret};
 
-/// The largest form of any page.
-const MAX_FORM: usize = 16 * 1024;
+/// The largest form.
+pub const MAX_FORM: usize = 16 * 1024;
 /// How long a form may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 

@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use axum::response::Response;
 
-use super::{approval, assets, enter_code, revocation, sessions, sign_in, visit::Visit};
+use super::{approval, assets, enter_code, form, revocation, sessions, sign_in, visit::Visit};
 use crate::{
     domain::{Result, limit::LimitName},
     pipeline::policy::{Credential, ErrorShape, HttpRoute, Policy, Presence},
@@ -137,6 +137,8 @@ const fn page(method: &'static str, verb: &'static str, path: &'static str, cred
         session: matches!(credential, Credential::Public),
         json_only: true,
         form: true,
+        streams: false,
+        max_body: form::MAX_FORM,
         errors: ErrorShape::Envelope,
     }
 }

@@ -1,8 +1,15 @@
 //! The models that LLM nodes and prompt apps talk to.
 
+pub mod echo;
+mod known;
+pub mod openai;
+pub mod usage;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
+
+pub use known::KnownModels;
 
 /// Who says a line of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use sea_orm::{
 };
 
 use super::{
+    apps::AppStatements,
     entity::{account, browser_session, oauth_access_token as token},
     identity::{account_columns, join_workspaces},
 };
@@ -22,6 +23,8 @@ pub(super) struct Hot {
     pub(super) confirm_minted: String,
     /// Browser session id, account id, now.
     pub(super) find_browser_session: String,
+    /// Those on apps.
+    pub(super) apps: AppStatements,
 }
 
 impl Hot {
@@ -33,6 +36,7 @@ impl Hot {
             find_token: render(&find_token()),
             confirm_minted: render(&confirm_minted()),
             find_browser_session: render(&find_browser_session()),
+            apps: AppStatements::for_backend(backend),
         }
     }
 }

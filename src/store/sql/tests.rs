@@ -16,8 +16,10 @@ use crate::domain::{
 };
 
 mod accounts;
+mod api_tokens;
 mod browser_sessions;
 mod mint;
+mod runs;
 mod schema;
 mod sessions;
 

@@ -11,7 +11,7 @@ use dify_openapi::{
         user_code::{ALPHABET, UserCode},
     },
     http::{client_address::TrustedProxies, codec::body},
-    pipeline::{authenticate, browser, cookie},
+    pipeline::{authenticate, browser, cookie, policy::Policy},
     rpc::proto::CreateDeviceCodeRequest,
 };
 use http::{HeaderMap, HeaderValue, Request, header};
@@ -100,12 +100,17 @@ impl RsplitOnce for [u8] {
     }
 }
 
+/// The method whose bodies are read.
+fn policy() -> Option<&'static Policy> {
+    Policy::of_grpc_path("/dify.openapi.v1.DeviceFlowService/CreateDeviceCode")
+}
+
 /// A body read as the JSON door reads it; what is wrong with it is the caller's fault.
 fn read(kind: &str, data: &[u8]) -> Option<CreateDeviceCodeRequest> {
     let request = Request::post("/").header(header::CONTENT_TYPE, kind).body(Body::from(data.to_vec()));
     let (parts, body) = request.ok()?.into_parts();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
-    match runtime.block_on(body::message::<CreateDeviceCodeRequest>(&parts, body, true)) {
+    match runtime.block_on(body::message::<CreateDeviceCodeRequest>(&parts, body, policy()?)) {
         Ok(message) => Some(message),
         Err(error) => {
             assert!(matches!(error.code(), Code::InvalidRequest | Code::RequestEntityTooLarge), "{error:?}");
@@ -124,7 +129,7 @@ pub fn form_codec(data: &[u8]) {
     }
     let form = form.finish();
     // Written again it may be longer than a body may be.
-    if form.len() <= body::MAX_BODY {
+    if policy().is_some_and(|policy| form.len() <= policy.max_body) {
         assert_eq!(read(FORM, form.as_bytes()), Some(message));
     }
 }

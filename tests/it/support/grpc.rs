@@ -1,9 +1,10 @@
 //! The gRPC door, as an internal service uses it.
 
 use dify_openapi::rpc::proto::{
-    device_flow_service_client::DeviceFlowServiceClient, identity_service_client::IdentityServiceClient,
-    meta_service_client::MetaServiceClient, session_service_client::SessionServiceClient,
-    token_service_client::TokenServiceClient, workspace_service_client::WorkspaceServiceClient,
+    app_service_client::AppServiceClient, device_flow_service_client::DeviceFlowServiceClient,
+    identity_service_client::IdentityServiceClient, meta_service_client::MetaServiceClient,
+    session_service_client::SessionServiceClient, token_service_client::TokenServiceClient,
+    workspace_service_client::WorkspaceServiceClient,
 };
 use tonic::{Request, Status, transport::Channel};
 use tonic_types::StatusExt as _;
@@ -27,6 +28,8 @@ pub struct Clients {
     pub device_flow: DeviceFlowServiceClient<Channel>,
     /// `IdentityService`.
     pub identity: IdentityServiceClient<Channel>,
+    /// `AppService`.
+    pub app: AppServiceClient<Channel>,
     /// `SessionService`.
     pub session: SessionServiceClient<Channel>,
     /// `WorkspaceService`.
@@ -43,6 +46,7 @@ impl Clients {
         Self {
             device_flow: DeviceFlowServiceClient::new(channel.clone()),
             identity: IdentityServiceClient::new(channel.clone()),
+            app: AppServiceClient::new(channel.clone()),
             session: SessionServiceClient::new(channel.clone()),
             workspace: WorkspaceServiceClient::new(channel.clone()),
             token: TokenServiceClient::new(channel.clone()),

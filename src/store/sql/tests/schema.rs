@@ -27,7 +27,7 @@ async fn tables(sql: &Sql) -> Vec<String> {
 }
 
 async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 7);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 18);
     assert!(tables(&sql).await.is_empty(), "looking makes nothing");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -35,17 +35,28 @@ async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
         made,
         [
             "accounts",
+            "api_tokens",
+            "app_model_configs",
+            "apps",
+            "conversations",
+            "end_users",
+            "messages",
             "oauth_access_tokens",
             "openapi_browser_sessions",
+            "openapi_conversation_variables",
             "openapi_migrations",
             "openapi_sessions",
             "openapi_spent_refresh_tokens",
+            "tag_bindings",
+            "tags",
             "tenant_account_joins",
-            "tenants"
+            "tenants",
+            "workflow_runs",
+            "workflows"
         ]
     );
     sql.migrate_down(false, Some(1)).await.unwrap();
-    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261121_000007_openapi_spent_refresh_tokens"]);
+    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261121_000018_openapi_conversation_variables"]);
     sql.migrate_down(false, None).await.unwrap();
     assert_eq!(tables(&sql).await, ["openapi_migrations"]);
     sql.migrate_up(false).await.unwrap();
@@ -81,9 +92,11 @@ async fn two_migrators_at_once_are_one_after_the_other(sql: Sql) {
 async fn a_missing_table_of_difys_names_its_migration(sql: Sql) {
     sql.migrate_up(false).await.unwrap();
     sql.check_dify_tables().await.unwrap();
-    execute(&sql, "DROP TABLE oauth_access_tokens").await;
-    let message = sql.check_dify_tables().await.unwrap_err().message().to_owned();
-    assert!(message.contains("oauth_access_tokens") && message.contains("d4a5e1f3c9b7"), "{message}");
+    for (table, migration) in [("workflows", "b289e2408ee2"), ("oauth_access_tokens", "d4a5e1f3c9b7")] {
+        execute(&sql, &format!("DROP TABLE {table}")).await;
+        let message = sql.check_dify_tables().await.unwrap_err().message().to_owned();
+        assert!(message.contains(table) && message.contains(migration), "{message}");
+    }
 }
 
 async fn an_outage_and_a_conflict_are_told_without_values(sql: Sql) {

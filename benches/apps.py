@@ -1,0 +1,203 @@
+"""The rows of apps: lists and descriptions at size, runs, streams, forwarding, and the soak.
+
+Each prints what was measured beside what it is held against; nothing here fails a run."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import threading
+import time
+import uuid
+
+STREAMS = "target/release/examples/streams"
+MANY = 10_000
+TEMPLATES = 20
+
+
+def workflow_dsl():
+    """A chain of template nodes, each greeting what the one before it said."""
+    names = [f"t{index}" for index in range(TEMPLATES - 2)]
+    nodes = [{"id": "start", "data": {"type": "start", "title": "Start", "variables": [
+        {"variable": "name", "label": "Name", "type": "text-input", "required": True, "max_length": 48}]}}]
+    for index, name in enumerate(names):
+        source = ["start", "name"] if index == 0 else [names[index - 1], "output"]
+        nodes.append({"id": name, "data": {"type": "template-transform", "title": name, "template": "Hello {{ x }}",
+                                           "variables": [{"variable": "x", "value_selector": source}]}})
+    nodes.append({"id": "end", "data": {"type": "end", "title": "End", "outputs": [
+        {"variable": "text", "value_selector": [names[-1], "output"]}]}})
+    edges = [{"id": f"e{index}", "source": a["id"], "target": b["id"], "sourceHandle": "source", "targetHandle": "target"}
+             for index, (a, b) in enumerate(zip(nodes, nodes[1:]))]
+    return {"version": "0.3.0", "kind": "app", "app": {"name": "Twenty templates", "mode": "workflow"},
+            "workflow": {"graph": {"nodes": nodes, "edges": edges}, "features": {}, "environment_variables": [], "conversation_variables": []}}
+
+
+def chat_dsl(name):
+    """A chat with the echo model."""
+    return {"version": "0.3.0", "kind": "app", "app": {"name": name, "mode": "chat"},
+            "model_config": {"model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
+                             "pre_prompt": "", "prompt_type": "simple", "user_input_form": []}}
+
+
+class Apps:
+    """The apps of a bench server, found again by name."""
+
+    def __init__(self, server, call, work):
+        self.server, self.call = server, call
+        self.bearer = {"Authorization": f"Bearer {server.token}"}
+        self.workspace = call("GET", f"{server.url}/openapi/v1/workspaces", headers=self.bearer)[1]["workspaces"][0]["id"]
+        for dsl in (workflow_dsl(), chat_dsl("Echo")):
+            # JSON is YAML.
+            path = work / f"{dsl['app']['name']}.yml"
+            path.write_text(json.dumps(dsl))
+            server.command("app", "import", str(path), "--workspace", self.workspace)
+        self.echo, self.templates = self.named("Echo"), self.named("Twenty templates")
+
+    def named(self, name):
+        url = f"{self.server.url}/openapi/v1/apps?workspace_id={self.workspace}&name={name.replace(' ', '%20')}"
+        return self.call("GET", url, headers=self.bearer)[1]["data"][0]["id"]
+
+    def run_url(self, app):
+        return f"{self.server.url}/openapi/v1/apps/{app}/run"
+
+    def add_many(self):
+        """Apps beside those: copies of one, in the workspace and in as many others."""
+        columns = "name, mode, enable_site, enable_api, created_at, updated_at, status, description"
+        source = f"SELECT {{id}}, {{tenant}}, {columns}, app_model_config_id FROM apps, {{numbers}} WHERE apps.id = '{self.echo}'"
+        insert = f"INSERT INTO apps (id, tenant_id, {columns}, app_model_config_id) "
+        database = self.server.env["DATABASE_URL"]
+        if database.startswith("postgres"):
+            for tenant in (f"'{self.workspace}'::uuid", "gen_random_uuid()"):
+                statement = insert + source.format(id="gen_random_uuid()", tenant=tenant, numbers=f"generate_series(1, {MANY}) AS n")
+                subprocess.run(["psql", database, "-qc", statement], check=True)
+            subprocess.run(["psql", database, "-qc", "ANALYZE apps"], check=True)
+            return
+        path = database.removeprefix("sqlite://").split("?")[0]
+        with sqlite3.connect(path, timeout=30) as connection:
+            kind = connection.execute("SELECT typeof(id) FROM apps LIMIT 1").fetchone()[0]
+            new = (lambda: uuid.uuid4().bytes) if kind == "blob" else (lambda: str(uuid.uuid4()))
+            own = connection.execute("SELECT tenant_id, id FROM apps WHERE name = 'Echo'").fetchone()
+            for tenant in (lambda: own[0], new):
+                connection.executemany(
+                    f"{insert} SELECT ?, ?, {columns}, app_model_config_id FROM apps WHERE id = ?",
+                    [(new(), tenant(), own[1]) for _ in range(MANY)])
+            connection.execute("ANALYZE")
+
+
+def streams(*words):
+    done = subprocess.run([STREAMS, *map(str, words)], capture_output=True, text=True)
+    if done.returncode:
+        return {"count": 0, "errors": 1, "p50": 0, "p99": 0, "max": 0, "said": done.stderr.strip()}
+    return json.loads(done.stdout)
+
+
+def held(what, found, against):
+    print(f"  {what:62}{found:>16}   {against}")
+
+
+def reading(apps, seconds, measured, wrk, lua):
+    """Lists and descriptions, few and many apps, against GET /workspaces in the same run."""
+    server, script = apps.server, lua(headers=apps.bearer)
+    api = f"{server.url}/openapi/v1"
+    rows = {
+        "workspaces": f"{api}/workspaces",
+        "list of 20": f"{api}/apps?workspace_id={apps.workspace}",
+        "describe": f"{api}/apps/{apps.echo}/describe",
+    }
+    def costs():
+        found = {name: [] for name in rows}
+        for _ in range(3):
+            for name, url in rows.items():
+                row = measured(name, server.process.pid, lambda: wrk(url, seconds, script))
+                found[name].append(row.cpu)
+        return {name: sorted(values)[1] for name, values in found.items()}
+    few = costs()
+    apps.add_many()
+    many = costs()
+    for name, limit in (("list of 20", 3), ("describe", 2)):
+        ratio = many[name] / many["workspaces"]
+        held(f"{name}, 10,000 apps: CPU ÷ GET /workspaces", f"{ratio:.2f} ×", f"at most {limit} ×")
+        held(f"{name}: 10,000 apps ÷ a few", f"{many[name] / few[name]:.2f} ×", "flat")
+
+
+def runs(apps, seconds, cpu_seconds, rss):
+    """First bytes, the cost of a graph, and a thousand streams at once."""
+    server = apps.server
+    chat = json.dumps({"inputs": {}, "query": "Reply exactly: one two three", "response_mode": "streaming"})
+    first = streams("first-byte", apps.run_url(apps.echo), server.token, chat, 32, seconds)
+    held("run to the first SSE byte, echo at pace 0, 32 connections: p50", f"{first['p50']:.2f} ms", "below 2 ms")
+    held("  p99", f"{first['p99']:.2f} ms", f"below 10 ms; {first['count']} runs, {first['errors']} errors")
+    single = streams("first-byte", apps.run_url(apps.echo), server.token, chat, 1, seconds)
+    held("  one connection: p50", f"{single['p50']:.2f} ms", f"p99 {single['p99']:.2f} ms")
+
+    body = json.dumps({"inputs": {"name": "bench"}, "response_mode": "streaming"})
+    before = cpu_seconds(server.process.pid)
+    graph = streams("first-byte", apps.run_url(apps.templates), server.token, body, 4, seconds)
+    spent = (cpu_seconds(server.process.pid) - before) / max(graph["count"], 1) * 1e3
+    held("a workflow of 20 nodes, its HTTP and its rows included: CPU", f"{spent:.2f} ms", f"below 1 ms; {graph['errors']} errors")
+
+
+def many_streams(apps, rss, pace_ms):
+    server = apps.server
+    words = " ".join(f"word{index}" for index in range(40))
+    body = json.dumps({"inputs": {}, "query": f"Reply exactly: {words}", "response_mode": "streaming"})
+    idle, peak, done = rss(server.process.pid), 0.0, threading.Event()
+    def watch():
+        nonlocal peak
+        while not done.wait(0.1):
+            peak = max(peak, rss(server.process.pid))
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    found = streams("concurrent", apps.run_url(apps.echo), server.token, body, 1000, pace_ms)
+    done.set()
+    watcher.join()
+    held("1,000 streams at once: more RSS", f"{peak - idle:.0f} MB", "below 100 MB")
+    held("  how late events come, p99", f"{found['p99']:.1f} ms", f"{found['count']} events, {found['errors']} errors")
+    held("  the latest of all", f"{found['max']:.1f} ms", "below 50 ms")
+
+
+def forwarding(upstream_url, forwarded_url, app_key, token, seconds):
+    """The upstream alone, then through us: what is added."""
+    chat = json.dumps({"inputs": {}, "query": "hi", "response_mode": "streaming", "user": "u"})
+    found = {"alone": [], "through": []}
+    for _ in range(3):
+        found["alone"].append(streams("first-byte", f"{upstream_url}/v1/chat-messages", app_key, chat, 1, seconds)["p50"])
+        found["through"].append(streams("first-byte", forwarded_url, token, chat, 1, seconds)["p50"])
+    added = sorted(found["through"])[1] - sorted(found["alone"])[1]
+    held("forwarding adds to the upstream's first byte: p50", f"{added:.2f} ms", "below 0.3 ms")
+
+
+def soak(apps, seconds, rss):
+    """Runs of both kinds, half of them hung up on, while memory is watched."""
+    server = apps.server
+    words = " ".join(f"word{index}" for index in range(20))
+    bodies = [
+        (apps.echo, json.dumps({"inputs": {}, "query": f"Reply exactly: {words}", "response_mode": "streaming"})),
+        (apps.templates, json.dumps({"inputs": {"name": "x"}, "response_mode": "streaming"})),
+        (apps.templates, json.dumps({"inputs": {}, "response_mode": "streaming"})),
+        (apps.echo, "not JSON"),
+    ]
+    until, samples = time.monotonic() + seconds, []
+    count = 0
+    def load(app, body):
+        nonlocal count
+        while time.monotonic() < until:
+            process = subprocess.Popen(
+                [STREAMS, "first-byte", apps.run_url(app), server.token, body, "8", "5"], stdout=subprocess.PIPE, text=True)
+            # Every other one is killed in the middle: its callers hang up.
+            if count % 2:
+                time.sleep(2)
+                process.kill()
+            process.communicate()
+            count += 1
+    threads = [threading.Thread(target=load, args=body) for body in bodies]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < until:
+        time.sleep(min(10, seconds / 20))
+        samples.append(rss(server.process.pid))
+    for thread in threads:
+        thread.join()
+    third = max(len(samples) // 3, 1)
+    early, late = sum(samples[third:2 * third]) / third, sum(samples[-third:]) / third
+    held(f"soak of {seconds / 60:.0f} min: RSS of its last third − its second", f"{late - early:+.1f} MB", f"flat; {samples[-1]:.0f} MB at the end")

@@ -1,0 +1,50 @@
+//! `workflows`, as Dify has it: drafts and published versions of graphs.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_shared, lacks};
+
+const TABLE: &str = "workflows";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !lacks(manager, TABLE).await? {
+            return Ok(());
+        }
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.id())
+            .col(columns.uuid("tenant_id").not_null())
+            .col(columns.uuid("app_id").not_null())
+            .col(Columns::varchar("type", 255).not_null())
+            .col(Columns::varchar("version", 255).not_null())
+            .col(columns.long_text("graph").not_null())
+            .col(columns.long_text("features").not_null())
+            .col(columns.uuid("created_by").not_null())
+            .col(columns.timestamp_now("created_at"))
+            .col(columns.uuid("updated_by"))
+            .col(columns.timestamp("updated_at").not_null())
+            .col(columns.long_text_or("environment_variables", "{}"))
+            .col(columns.long_text_or("conversation_variables", "{}"))
+            .col(ColumnDef::new("marked_name").string().not_null().default(""))
+            .col(ColumnDef::new("marked_comment").string().not_null().default(""))
+            .col(columns.long_text_or("rag_pipeline_variables", "{}"))
+            .primary_key(Index::create().name("workflow_pkey").col("id"));
+        manager.create_table(table).await?;
+        let mut index =
+            Index::create().name("workflow_version_idx").col("tenant_id").col("app_id").col("version").take();
+        manager.create_index(index.table(TABLE).take()).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_shared(manager, TABLE).await
+    }
+}

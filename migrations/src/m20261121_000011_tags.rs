@@ -1,0 +1,44 @@
+//! `tags`, as Dify has it.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_shared, lacks};
+
+const TABLE: &str = "tags";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !lacks(manager, TABLE).await? {
+            return Ok(());
+        }
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.id())
+            .col(columns.uuid("tenant_id"))
+            .col(Columns::varchar("type", 16).not_null())
+            .col(Columns::varchar("name", 255).not_null())
+            .col(columns.uuid("created_by").not_null())
+            .col(columns.timestamp_now("created_at"))
+            .primary_key(Index::create().name("tag_pkey").col("id"));
+        manager.create_table(table).await?;
+        let indexes = [
+            Index::create().name("tag_type_idx").col("type").take(),
+            Index::create().name("tag_name_idx").col("name").take(),
+        ];
+        for mut index in indexes {
+            manager.create_index(index.table(TABLE).take()).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_shared(manager, TABLE).await
+    }
+}

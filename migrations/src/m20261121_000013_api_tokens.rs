@@ -1,0 +1,46 @@
+//! `api_tokens`, as Dify has it: the keys of its service API.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_shared, lacks};
+
+const TABLE: &str = "api_tokens";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !lacks(manager, TABLE).await? {
+            return Ok(());
+        }
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.id())
+            .col(columns.uuid("app_id"))
+            .col(Columns::varchar("type", 16).not_null())
+            .col(Columns::varchar("token", 255).not_null())
+            .col(columns.timestamp("last_used_at"))
+            .col(columns.timestamp_now("created_at"))
+            .col(columns.uuid("tenant_id"))
+            .primary_key(Index::create().name("api_token_pkey").col("id"));
+        manager.create_table(table).await?;
+        let indexes = [
+            Index::create().name("api_token_app_id_type_idx").col("app_id").col("type").take(),
+            Index::create().name("api_token_token_idx").col("token").col("type").take(),
+            Index::create().name("api_token_tenant_idx").col("tenant_id").col("type").take(),
+        ];
+        for mut index in indexes {
+            manager.create_index(index.table(TABLE).take()).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_shared(manager, TABLE).await
+    }
+}

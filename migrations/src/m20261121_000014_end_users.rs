@@ -1,0 +1,53 @@
+//! `end_users`, as Dify has it: callers as an app's data knows them.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_shared, lacks};
+
+const TABLE: &str = "end_users";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if !lacks(manager, TABLE).await? {
+            return Ok(());
+        }
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.id())
+            .col(columns.uuid("tenant_id").not_null())
+            .col(columns.uuid("app_id"))
+            .col(Columns::varchar("type", 255).not_null())
+            .col(Columns::varchar("external_user_id", 255))
+            .col(Columns::varchar("name", 255))
+            .col(Columns::flag("is_anonymous", true))
+            .col(Columns::varchar("session_id", 255).not_null())
+            .col(columns.timestamp_now("created_at"))
+            .col(columns.timestamp_now("updated_at"))
+            .primary_key(Index::create().name("end_user_pkey").col("id"));
+        manager.create_table(table).await?;
+        let indexes = [
+            Index::create().name("end_user_session_id_idx").col("session_id").col("type").take(),
+            Index::create()
+                .name("end_user_tenant_session_id_idx")
+                .col("tenant_id")
+                .col("session_id")
+                .col("type")
+                .take(),
+        ];
+        for mut index in indexes {
+            manager.create_index(index.table(TABLE).take()).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_shared(manager, TABLE).await
+    }
+}

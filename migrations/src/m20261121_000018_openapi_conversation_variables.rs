@@ -1,0 +1,31 @@
+//! `openapi_conversation_variables`: what conversations of graphs remember besides what was said. Dify has a table of
+//! its own for that, which came late and is not among those this service shares.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column::Columns, drop_own};
+
+const TABLE: &str = "openapi_conversation_variables";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let columns = Columns::of(manager);
+        let mut table = Table::create();
+        table
+            .table(TABLE)
+            .if_not_exists()
+            .col(columns.uuid("conversation_id").not_null())
+            .col(columns.long_text("variables").not_null())
+            .col(columns.timestamptz("updated_at").not_null())
+            .primary_key(Index::create().name("openapi_conversation_variables_pkey").col("conversation_id"));
+        manager.create_table(table).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_own(manager, TABLE).await
+    }
+}

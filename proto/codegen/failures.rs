@@ -1,0 +1,238 @@
+//! The errors of the OpenAPI document: which statuses a method can answer with, and what they look like
+//! (contract section 5).
+
+use serde_json::{Value, json};
+
+use super::model::Method;
+
+/// A status, and what it may say.
+pub struct Failures {
+    /// The status.
+    pub status: u16,
+    /// What it means.
+    pub description: &'static str,
+    /// Whether a method can answer with it.
+    pub happens: fn(&Method) -> bool,
+    /// Its reasons.
+    pub examples: &'static [Example],
+}
+
+/// One reason of a failure.
+pub struct Example {
+    /// Its code.
+    pub code: &'static str,
+    /// Its message.
+    pub message: &'static str,
+    /// Whether a method gives it.
+    pub of: fn(&Method) -> bool,
+}
+
+/// The error's body in a method's shape.
+pub fn body(status: u16, example: &Example, shape: &str) -> Value {
+    let protocol =
+        ["authorization_pending", "slow_down", "expired_token", "access_denied", "unsupported_client", "invalid_grant"];
+    if protocol.contains(&example.code) {
+        return json!({"error": example.code, "error_description": example.message});
+    }
+    let mut body = json!({"code": example.code, "message": example.message, "status": status});
+    if status == 429 {
+        body["retry_after_ms"] = json!(1000);
+    }
+    if example.code == "insufficient_scope" {
+        body["required_scope"] = json!("apps:run");
+    }
+    if shape == "OAuthError" {
+        body["error"] = json!(match status {
+            429 | 503 => "temporarily_unavailable",
+            401 => "invalid_client",
+            500..=599 => "server_error",
+            _ => "invalid_request",
+        });
+        body["error_description"] = json!(example.message);
+    }
+    body
+}
+
+const fn example(code: &'static str, message: &'static str, of: fn(&Method) -> bool) -> Example {
+    Example { code, message, of }
+}
+
+fn always(_: &Method) -> bool {
+    true
+}
+
+fn has_body(method: &Method) -> bool {
+    method.http.as_ref().is_some_and(|http| http.body)
+}
+
+fn bearer(method: &Method) -> bool {
+    method.policy.credential == "Bearer"
+}
+
+fn console(method: &Method) -> bool {
+    method.policy.credential == "ConsoleSession"
+}
+
+fn of_apps(method: &Method) -> bool {
+    method.service == "AppService"
+}
+
+fn runs(method: &Method) -> bool {
+    method.streams
+}
+
+fn named(method: &Method, names: &[&str]) -> bool {
+    names.contains(&method.name.as_str())
+}
+
+fn decides(method: &Method) -> bool {
+    named(method, &["ApproveDevice", "DenyDevice"])
+}
+
+fn polls(method: &Method) -> bool {
+    named(method, &["PollDeviceToken"])
+}
+
+fn takes_a_user_code(method: &Method) -> bool {
+    decides(method) || named(method, &["LookupUserCode"])
+}
+
+fn one_subject(method: &Method) -> bool {
+    bearer(method) && method.policy.subjects.len() == 1
+}
+
+fn ranged(method: &Method) -> bool {
+    !has_body(method) || runs(method)
+}
+
+/// Every status there is, in order.
+pub const TABLE: &[Failures] = &[
+    Failures {
+        status: 400,
+        description: "The request is malformed, or the protocol says no.",
+        happens: always,
+        examples: &[
+            example("invalid_request", "The body is not JSON.", has_body),
+            example("invalid_user_code", "That is not a code. Codes look like ABCD-EFGH.", takes_a_user_code),
+            example("unsupported_client", "invalid_client: this client is not known here.", |method| {
+                named(method, &["CreateDeviceCode"])
+            }),
+            example("authorization_pending", "Nobody has decided yet.", polls),
+            example("slow_down", "You poll too often.", polls),
+            example("expired_token", "This code is no longer valid.", polls),
+            example("access_denied", "The request was denied.", polls),
+            example("invalid_grant", "This code is another client's.", polls),
+            example("app_unavailable", "The app has nothing published.", runs),
+        ],
+    },
+    Failures {
+        status: 401,
+        description: "No credential, or one that is not valid.",
+        happens: |method| method.policy.credential != "Public" || named(method, &["Login", "RefreshToken"]),
+        examples: &[
+            example("bearer_missing", "This needs a bearer token.", bearer),
+            example("bearer_invalid", "This token is not valid.", bearer),
+            example("bearer_expired", "This session has expired.", bearer),
+            example("no_session", "Nobody is signed in.", console),
+            example("authentication_failed", "The email address or the password is wrong.", |method| {
+                named(method, &["Login"])
+            }),
+        ],
+    },
+    Failures {
+        status: 403,
+        description: "The credential does not reach this.",
+        happens: |method| bearer(method) || method.policy.json_only,
+        examples: &[
+            example("wrong_surface", "This token belongs on another surface.", one_subject),
+            example("insufficient_scope", "This token lacks the scope that is needed.", |method| {
+                !method.policy.scope.is_empty()
+            }),
+            example("workspace_membership_revoked", "You are not a member of this workspace.", of_apps),
+            example("csrf_mismatch", "The request did not come from our pages.", |method| method.policy.json_only),
+        ],
+    },
+    Failures {
+        status: 404,
+        description: "No such thing, or none the caller may know of.",
+        happens: always,
+        examples: &[example("not_found", "There is no such thing.", always)],
+    },
+    Failures {
+        status: 409,
+        description: "Already decided, being decided, or not one thing.",
+        happens: |method| decides(method) || named(method, &["DescribeApp"]),
+        examples: &[
+            example("already_resolved", "This code has been decided already.", decides),
+            example("approve_in_progress", "Another approval of this code is under way.", decides),
+            example("ambiguous_app_name", "Several apps have this name.", |method| named(method, &["DescribeApp"])),
+        ],
+    },
+    Failures {
+        status: 413,
+        description: "The body is too large.",
+        happens: has_body,
+        examples: &[example("request_entity_too_large", "The body may have at most 64 KiB.", has_body)],
+    },
+    Failures {
+        status: 415,
+        description: "The body is of a type this method does not read.",
+        happens: has_body,
+        examples: &[example("unsupported_media_type", "This takes application/json.", has_body)],
+    },
+    Failures {
+        status: 421,
+        description: "A host name this server does not answer to; in development only.",
+        happens: always,
+        examples: &[example(
+            "misdirected_request",
+            "This development server answers to localhost and 127.0.0.1 only.",
+            always,
+        )],
+    },
+    Failures {
+        status: 422,
+        description: "A member is understood, but out of range.",
+        happens: |method| ranged(method) || has_body(method),
+        examples: &[
+            example("invalid_param", "page: must be 1 or more", ranged),
+            example("workspace_id_required", "The workspace has to be named.", of_apps),
+            example("query_required_for_chat", "A chat app needs a query.", runs),
+            example("query_not_supported_for_workflow", "A workflow takes no query.", runs),
+            example("input_required", "An input that the app requires is missing.", runs),
+        ],
+    },
+    Failures {
+        status: 429,
+        description: "Too often; see Retry-After.",
+        happens: always,
+        examples: &[example("rate_limited", "Too many requests. Wait a moment and try again.", always)],
+    },
+    Failures {
+        status: 500,
+        description: "Something broke on our side.",
+        happens: always,
+        examples: &[example("internal_server_error", "Something went wrong on our side.", always)],
+    },
+    Failures {
+        status: 502,
+        description: "What runs apps failed.",
+        happens: runs,
+        examples: &[example("upstream_error", "The run failed.", runs)],
+    },
+    Failures {
+        status: 503,
+        description: "A store is down, or bearers are switched off; see Retry-After.",
+        happens: always,
+        examples: &[
+            example("service_unavailable", "A store behind this service does not answer. Try again shortly.", always),
+            example("bearer_auth_disabled", "Bearer tokens are switched off here.", bearer),
+        ],
+    },
+    Failures {
+        status: 504,
+        description: "What runs apps took too long.",
+        happens: runs,
+        examples: &[example("upstream_timeout", "The server behind this one took too long.", runs)],
+    },
+];

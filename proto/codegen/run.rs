@@ -1,0 +1,80 @@
+//! What a run answers, for the OpenAPI document: Dify's words, which no message of the protos spells out.
+
+use serde_json::{Value, json};
+
+/// What a stream is.
+pub const EVENTS: &str = "Server-Sent Events, each `data: {\"event\": …}`: workflow_started, node_started, text_chunk, \
+    node_finished, workflow_finished, message, agent_message, message_end, message_replace, error. `event: ping` comes at \
+    least every ten seconds.";
+
+/// What a stream looks like.
+pub const STREAM: &str = "data: {\"event\":\"message\",\"conversation_id\":\"0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55\",\"answer\":\"Hello\"}\n\n\
+    data: {\"event\":\"message_end\",\"metadata\":{\"usage\":{\"total_tokens\":3}}}\n\n";
+
+/// The bodies of blocking runs.
+pub fn schema() -> Value {
+    let text = json!({"type": ["string", "null"]});
+    let number = json!({"type": ["number", "null"]});
+    let message = json!({
+        "type": "object",
+        "description": "The answer of a chat or a completion.",
+        "required": ["event", "task_id", "id", "message_id", "mode", "answer", "metadata", "created_at"],
+        "properties": {
+            "event": {"const": "message"},
+            "task_id": text,
+            "id": text,
+            "message_id": text,
+            "conversation_id": text,
+            "mode": {"type": "string", "enum": ["chat", "agent-chat", "advanced-chat", "completion"]},
+            "answer": {"type": "string"},
+            "metadata": {"type": "object"},
+            "created_at": {"type": ["integer", "null"]},
+        },
+    });
+    let workflow = json!({
+        "type": "object",
+        "description": "How a workflow finished; `status` says whether it succeeded.",
+        "required": ["workflow_run_id", "task_id", "mode", "data"],
+        "properties": {
+            "workflow_run_id": text,
+            "task_id": text,
+            "mode": {"const": "workflow"},
+            "data": {
+                "type": "object",
+                "required": ["id", "workflow_id", "status", "outputs", "error", "elapsed_time", "total_tokens", "total_steps", "created_at", "finished_at"],
+                "properties": {
+                    "id": text,
+                    "workflow_id": text,
+                    "status": text,
+                    "outputs": {"type": "object"},
+                    "error": text,
+                    "elapsed_time": number,
+                    "total_tokens": number,
+                    "total_steps": number,
+                    "created_at": number,
+                    "finished_at": number,
+                },
+            },
+        },
+    });
+    json!({"oneOf": [message, workflow]})
+}
+
+/// One of each.
+pub fn examples() -> Value {
+    let id = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
+    json!({
+        "chat": {"value": {
+            "event": "message", "task_id": id, "id": id, "message_id": id, "conversation_id": id, "mode": "chat", "answer": "Hello",
+            "metadata": {"usage": {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}, "retriever_resources": []},
+            "created_at": 1_795_253_400,
+        }},
+        "workflow": {"value": {
+            "workflow_run_id": id, "task_id": id, "mode": "workflow",
+            "data": {
+                "id": id, "workflow_id": id, "status": "succeeded", "outputs": {"text": "Hello"}, "error": null, "elapsed_time": 0.01,
+                "total_tokens": 0, "total_steps": 3, "created_at": 1_795_253_400, "finished_at": 1_795_253_400,
+            },
+        }},
+    })
+}

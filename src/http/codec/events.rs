@@ -1,0 +1,221 @@
+//! Methods that answer with a stream: Server-Sent Events on the JSON door, or one JSON body where the caller does not
+//! want a stream. Nothing is held back between the service and the socket: what is ready is written.
+
+use std::{convert::Infallible, pin::pin, time::Duration};
+
+use axum::{body::Body, extract::Request, response::Response};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tonic::{Status, metadata::MetadataMap};
+
+use super::{
+    JsonRoute,
+    bind::{self, BindMembers},
+    body, failure, route,
+};
+use crate::{
+    domain::Error,
+    http::{error_body, status::http_status},
+    pipeline::policy::Policy,
+    rpc::{Rpc, proto, reply::Streamed, request::Prefers, status::domain_error},
+};
+
+/// How often a stream says that it is alive.
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// As much as is written at once when more is ready.
+const WRITE: usize = 16 * 1024;
+/// Proxies that buffer are told not to.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// A message of a stream that is one event.
+pub trait StreamedEvent {
+    /// The event: a JSON object.
+    fn into_json(self) -> Bytes;
+}
+
+impl StreamedEvent for proto::RunAppResponse {
+    fn into_json(self) -> Bytes {
+        self.data.unwrap_or_default().into_text()
+    }
+}
+
+/// A method whose message comes from the body and the path, and that answers with a stream.
+pub fn events<M, R, S, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
+where
+    M: BindMembers + DeserializeOwned + Default + Send + 'static,
+    R: StreamedEvent + Send + 'static,
+    S: Stream<Item = Result<R, Status>> + Unpin + Send + 'static,
+    F: Fn(Rpc, tonic::Request<M>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<tonic::Response<S>, Status>> + Send,
+{
+    let rpc = rpc.clone();
+    route(policy, move |request: Request| {
+        let (rpc, call) = (rpc.clone(), call.clone());
+        async move {
+            let (mut parts, body) = request.into_parts();
+            let message = match body::message::<M>(&parts, body, policy).await {
+                Ok(message) => bind::path(&mut parts, message).await,
+                Err(error) => Err(error),
+            };
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => return error_body::respond(&error, Some(policy)),
+            };
+            let prefers = prefers(&parts.headers);
+            parts.extensions.insert(prefers);
+            let metadata = MetadataMap::from_headers(parts.headers);
+            match call(rpc, tonic::Request::from_parts(metadata, parts.extensions, message)).await {
+                Ok(reply) => answer(policy, reply).await,
+                Err(status) => failure(policy, &status),
+            }
+        }
+    })
+}
+
+async fn answer<R, S>(policy: &'static Policy, reply: tonic::Response<S>) -> Response
+where
+    R: StreamedEvent + Send + 'static,
+    S: Stream<Item = Result<R, Status>> + Unpin + Send + 'static,
+{
+    let (_, mut messages, extensions) = reply.into_parts();
+    if extensions.get::<Streamed>().is_some() {
+        return event_stream(messages);
+    }
+    match messages.next().await {
+        Some(Ok(message)) => json(message.into_json()),
+        Some(Err(status)) => failure(policy, &status),
+        None => error_body::respond(&Error::internal("a stream without a message"), Some(policy)),
+    }
+}
+
+fn json(bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn event_stream<R, S>(messages: S) -> Response
+where
+    R: StreamedEvent + Send + 'static,
+    S: Stream<Item = Result<R, Status>> + Unpin + Send + 'static,
+{
+    let mut response = Response::new(Body::from_stream(written(messages, PING_EVERY)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+/// A stream's bytes: an event a message, a ping now and then, an `error` event for a failure, then the end.
+fn written<R, S>(messages: S, ping_every: Duration) -> impl Stream<Item = Result<Bytes, Infallible>> + Send
+where
+    R: StreamedEvent + Send + 'static,
+    S: Stream<Item = Result<R, Status>> + Unpin + Send,
+{
+    let mut pings = interval_at(Instant::now() + ping_every, ping_every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    stream::unfold(Some((messages, pings)), |open| async {
+        let (mut messages, mut pings) = open?;
+        let mut buffer = BytesMut::new();
+        let mut over = tokio::select! {
+            biased;
+            message = messages.next() => put(&mut buffer, message),
+            _ = tick(&mut pings) => {
+                buffer.put_slice(b"event: ping\n\n");
+                false
+            }
+        };
+        // More that is ready goes out in the same write.
+        while !over && buffer.len() < WRITE {
+            let Some(message) = messages.next().now_or_never() else { break };
+            over = put(&mut buffer, message);
+        }
+        (!buffer.is_empty()).then(|| (Ok(buffer.freeze()), (!over).then_some((messages, pings))))
+    })
+}
+
+async fn tick(pings: &mut Interval) {
+    pin!(pings.tick()).await;
+}
+
+/// Writes an event, or what ended the stream; whether it is over.
+fn put<R: StreamedEvent>(buffer: &mut BytesMut, message: Option<Result<R, Status>>) -> bool {
+    match message {
+        Some(Ok(message)) => {
+            put_event(buffer, &message.into_json());
+            false
+        }
+        Some(Err(status)) => {
+            put_event(buffer, &error_event(&status));
+            true
+        }
+        None => true,
+    }
+}
+
+/// A line break between members would end the frame; inside a JSON object it is only a blank.
+fn put_event(buffer: &mut BytesMut, json: &[u8]) {
+    buffer.reserve(json.len() + 8);
+    buffer.put_slice(b"data: ");
+    let start = buffer.len();
+    buffer.put_slice(json);
+    for byte in &mut buffer[start..] {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    buffer.put_slice(b"\n\n");
+}
+
+/// A failure after the first event, in Dify's words.
+#[derive(Serialize)]
+struct ErrorEvent<'a> {
+    event: &'a str,
+    status: u16,
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+fn error_event(status: &Status) -> Vec<u8> {
+    let unknown = Error::internal("a bare status");
+    let error = domain_error(status).unwrap_or(&unknown);
+    let event = ErrorEvent {
+        event: "error",
+        status: http_status(error.code()).as_u16(),
+        code: error.code().as_str(),
+        message: error.message(),
+        hint: error.hint_text(),
+    };
+    serde_json::to_vec(&event).unwrap_or_default()
+}
+
+/// What the caller would rather read, by its Accept header (RFC 9110 section 12.5.1): of the two types, the one it weighs
+/// higher; where it does not tell them apart, JSON.
+fn prefers(headers: &HeaderMap) -> Prefers {
+    let (mut events, mut json) = (0.0, 0.0);
+    for range in
+        headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
+    {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+        match kind.as_str() {
+            "text/event-stream" => events = weight,
+            "application/json" => json = weight,
+            _ => {}
+        }
+    }
+    if events > json { Prefers::Events } else { Prefers::Json }
+}
+
+#[cfg(test)]
+mod tests;

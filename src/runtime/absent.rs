@@ -1,0 +1,21 @@
+//! No runtime: beside Dify, without the address of its service API, apps are listed and described but not run.
+
+use async_trait::async_trait;
+
+use crate::{
+    domain::{Code, Error, Result},
+    ports::runtime::{AppRuntime, RunRequest, RunStream},
+};
+
+/// Refuses every run.
+#[derive(Clone, Copy, Debug)]
+pub struct Absent;
+
+#[async_trait]
+impl AppRuntime for Absent {
+    /// `service_unavailable`, always.
+    async fn start(&self, _: RunRequest) -> Result<RunStream> {
+        Err(Error::new(Code::ServiceUnavailable, "This server runs no apps.")
+            .hint("Ask its operator to set DIFY_API_URL to the address of Dify's API."))
+    }
+}

@@ -1,0 +1,41 @@
+//! Which model answers which provider: `echo` in here, every other behind the configured endpoint.
+
+use async_trait::async_trait;
+
+use super::{Chunks, ModelError, Models, Prompt, echo::Echo, openai::OpenAi};
+
+/// The models of this deployment.
+#[derive(Clone)]
+pub struct KnownModels {
+    /// The keyless demo model.
+    pub echo: Echo,
+    /// Where everything else is asked; `None` where no endpoint is configured.
+    pub endpoint: Option<OpenAi>,
+}
+
+#[async_trait]
+impl Models for KnownModels {
+    async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
+        // `echo`, or the same as a plugin: `langgenius/echo/echo`.
+        if prompt.provider.rsplit('/').next() == Some("echo") {
+            return Ok(self.echo.stream(&prompt));
+        }
+        match &self.endpoint {
+            Some(endpoint) => endpoint.stream(prompt).await,
+            None => Err(ModelError {
+                message: format!(
+                    "No endpoint is configured for the model {} of {}. Set OPENAI_BASE_URL, and OPENAI_API_KEY where it \
+                     takes one; the provider echo needs neither.",
+                    named(&prompt.model),
+                    named(&prompt.provider)
+                ),
+                cause: None,
+            }),
+        }
+    }
+}
+
+/// A name out of a DSL file, short enough for a sentence.
+fn named(name: &str) -> String {
+    name.chars().filter(|symbol| !symbol.is_control()).take(100).collect()
+}

@@ -1,0 +1,133 @@
+//! The body of an answer on its way to the client crate: bounded, and read no faster than its events are taken.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use parking_lot::Mutex;
+
+use super::fault::Fault;
+
+/// Bytes of one answer's event stream at most: an answer of a mebibyte in tokens of four characters, each an event.
+const STREAM_LIMIT: usize = 64 << 20;
+/// Bytes of one event at most.
+const EVENT_LIMIT: usize = 1 << 20;
+/// Bytes of a refusal's body that are read.
+const REFUSAL_LIMIT: usize = 16 << 10;
+/// As much of a line as is needed to know the last one.
+const LINE_BEGINNING: usize = 16;
+
+/// What the reader of events and the body tell each other, past the crate between them. Its queue has no bound, so the
+/// body is read only while the reader waits for an event.
+#[derive(Default)]
+pub(super) struct Flow(Mutex<Told>);
+
+#[derive(Default)]
+struct Told {
+    hungry: bool,
+    body: Option<Waker>,
+    fault: Option<Fault>,
+    done: bool,
+}
+
+impl Flow {
+    /// The reader has taken everything there is and waits, or has got something.
+    pub fn hungry(&self, hungry: bool) {
+        let mut told = self.0.lock();
+        told.hungry = hungry;
+        if let Some(body) = told.body.take_if(|_| hungry) {
+            drop(told);
+            body.wake();
+        }
+    }
+
+    /// What went wrong with the body, once.
+    pub fn fault(&self) -> Option<Fault> {
+        self.0.lock().fault.take()
+    }
+
+    /// Whether the stream has come to its own end, `[DONE]`.
+    pub fn is_done(&self) -> bool {
+        self.0.lock().done
+    }
+}
+
+/// The body.
+pub(super) struct Watched {
+    bytes: BoxStream<'static, reqwest::Result<Bytes>>,
+    flow: Arc<Flow>,
+    read: usize,
+    event: usize,
+    line: Vec<u8>,
+    after_cr: bool,
+}
+
+impl Watched {
+    pub fn new(response: reqwest::Response, flow: Arc<Flow>) -> Self {
+        Self { bytes: response.bytes_stream().boxed(), flow, read: 0, event: 0, line: Vec::new(), after_cr: false }
+    }
+
+    /// Follows lines and events; `false` when a bound is passed.
+    fn follow(&mut self, bytes: &[u8]) -> bool {
+        self.read = self.read.saturating_add(bytes.len());
+        for &byte in bytes {
+            self.event += 1;
+            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+            let second_half = after_cr && byte == b'\n';
+            if byte != b'\n' && byte != b'\r' {
+                if self.line.len() < LINE_BEGINNING {
+                    self.line.push(byte);
+                }
+            } else if !second_half {
+                match self.line.strip_prefix(b"data:").map(<[u8]>::trim_ascii) {
+                    Some(b"[DONE]") => self.flow.0.lock().done = true,
+                    None if self.line.is_empty() => self.event = 0,
+                    _ => {}
+                }
+                self.line.clear();
+            }
+        }
+        self.read <= STREAM_LIMIT && self.event <= EVENT_LIMIT
+    }
+
+    fn fail(&self, fault: Fault) -> Poll<Option<std::io::Result<Bytes>>> {
+        self.flow.0.lock().fault = Some(fault);
+        Poll::Ready(Some(Err(std::io::Error::other("the body ended early"))))
+    }
+}
+
+impl Stream for Watched {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        {
+            let mut told = self.flow.0.lock();
+            if !told.hungry {
+                told.body = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        match ready!(self.bytes.poll_next_unpin(context)) {
+            Some(Ok(bytes)) if self.follow(&bytes) => Poll::Ready(Some(Ok(bytes))),
+            Some(Ok(_)) => self.fail(Fault::TooLong),
+            Some(Err(error)) => self.fail(Fault::Cut(Some(error))),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+/// The beginning of a body; what cannot be read is left out.
+pub(super) async fn beginning(mut response: reqwest::Response) -> Vec<u8> {
+    let mut beginning = Vec::new();
+    while let Ok(Some(bytes)) = response.chunk().await {
+        beginning.extend(bytes.iter().take(REFUSAL_LIMIT - beginning.len()));
+        if beginning.len() >= REFUSAL_LIMIT {
+            break;
+        }
+    }
+    beginning
+}

@@ -1,0 +1,250 @@
+//! Prompt apps against models that do as told: their events, and what they refuse.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::stream;
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{prompt::tests::config, *};
+use crate::{
+    domain::{
+        app::{App, AppMode, Definition},
+        id::{AppId, ConversationId, MessageId, TaskId, WorkspaceId},
+    },
+    ports::runtime::EVENTS_AHEAD,
+    runtime::builtin::model::Chunks,
+};
+
+/// Answers with these chunks, and keeps what it was asked.
+struct Scripted(Mutex<Option<Vec<Result<Chunk, ModelError>>>>);
+
+#[async_trait]
+impl Models for Scripted {
+    async fn stream(&self, _: Prompt) -> Result<Chunks, ModelError> {
+        match self.0.lock().take() {
+            Some(chunks) => Ok(stream::iter(chunks).boxed()),
+            None => Err(failing("no such model")),
+        }
+    }
+}
+
+fn failing(message: &str) -> ModelError {
+    ModelError { message: message.to_owned(), cause: None }
+}
+
+fn text(text: &str) -> Result<Chunk, ModelError> {
+    Ok(Chunk::Text(text.to_owned()))
+}
+
+fn request(mode: AppMode, config: &ModelConfig, query: &str) -> RunRequest {
+    let app = App {
+        id: AppId(Uuid::nil()),
+        workspace_id: WorkspaceId(Uuid::nil()),
+        name: String::new(),
+        mode,
+        max_active_requests: None,
+    };
+    RunRequest {
+        app,
+        definition: Definition::Model(Box::new(config.clone())),
+        user: "u".to_owned(),
+        inputs: Map::from_iter([("name".to_owned(), json!("Ann"))]),
+        query: Some(query.to_owned()).filter(|query| !query.is_empty()),
+        files: Vec::new(),
+        conversation_id: None,
+        auto_generate_name: true,
+        workflow_id: None,
+    }
+}
+
+struct Ran {
+    events: Vec<String>,
+    ended: Result<(), Cause>,
+    answer: Answer,
+    opening: Result<()>,
+}
+
+async fn run(mode: AppMode, config: &ModelConfig, query: &str, chunks: Option<Vec<Result<Chunk, ModelError>>>) -> Ran {
+    let app = PromptApp::new(&request(mode, config, query), config, None, &[]).unwrap();
+    let (out, mut events) = mpsc::channel(EVENTS_AHEAD);
+    let head = Events::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
+    let (mut opening, begun) = Opening::new();
+    let mut answer = Answer::default();
+    let models = Arc::new(Scripted(Mutex::new(chunks)));
+    let ended = app.run(&*models, &head, &out, &mut opening, &mut answer).await;
+    if let Err(Cause::Model(error)) = &ended {
+        opening.failed(model_failed(failing(&error.message)));
+    }
+    drop((out, opening));
+    let mut all = Vec::new();
+    while let Some(event) = events.recv().await {
+        let event = event.unwrap();
+        let json = String::from_utf8(event.json.to_vec()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["event"], *event.event);
+        all.push(json);
+    }
+    let opening = begun.await.unwrap_or(Err(Error::not_found("nothing was told")));
+    Ran { events: all, ended, answer, opening }
+}
+
+#[tokio::test]
+async fn a_chat_answer_comes_in_messages() {
+    let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
+    let ran =
+        run(AppMode::Chat, &config(), "Hi", Some(vec![text("Good "), text("\"day\""), Ok(Chunk::Usage(usage))])).await;
+    insta::assert_snapshot!(ran.events.join("\n"), @r#"
+    {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"Good ","from_variable_selector":null}
+    {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"\"day\"","from_variable_selector":null}
+    "#);
+    assert!(ran.ended.is_ok() && ran.opening.is_ok());
+    assert_eq!((ran.answer.text.as_str(), ran.answer.usage), ("Good \"day\"", usage));
+    assert!(ran.answer.first_chunk.unwrap() <= ran.answer.latency);
+}
+
+#[tokio::test]
+async fn completion_has_no_conversation_and_an_agent_has_its_own_messages() {
+    let ran = run(AppMode::Completion, &config(), "", Some(vec![text("a")])).await;
+    insta::assert_snapshot!(ran.events.join("\n"), @r#"{"event":"message","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"a","from_variable_selector":null}"#);
+    let ran = run(AppMode::AgentChat, &config(), "Hi", Some(vec![text("a")])).await;
+    insta::assert_snapshot!(ran.events.join("\n"), @r#"{"event":"agent_message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"a"}"#);
+    // The model did not tell what it took: four characters a token.
+    assert_eq!(ran.answer.usage, Usage { prompt_tokens: 7, completion_tokens: 1 });
+}
+
+#[test]
+fn the_last_event_and_the_error_are_as_dify_writes_them() {
+    let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
+    let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
+    let block = usage.block(Duration::from_millis(1_500), Some(Duration::from_millis(500)));
+    let json = |event: Result<RunEvent>| -> Value { serde_json::from_slice(&event.unwrap().json).unwrap() };
+    insta::assert_json_snapshot!(json(head.message_end(&block.into())), @r#"
+    {
+      "event": "message_end",
+      "conversation_id": "00000000-0000-0000-0000-000000000000",
+      "message_id": "00000000-0000-0000-0000-000000000000",
+      "created_at": 7,
+      "task_id": "00000000-0000-0000-0000-000000000000",
+      "id": "00000000-0000-0000-0000-000000000000",
+      "metadata": {
+        "annotation_reply": null,
+        "retriever_resources": [],
+        "usage": {
+          "prompt_tokens": 3,
+          "prompt_unit_price": "0",
+          "prompt_price_unit": "0",
+          "prompt_price": "0",
+          "completion_tokens": 2,
+          "completion_unit_price": "0",
+          "completion_price_unit": "0",
+          "completion_price": "0",
+          "total_tokens": 5,
+          "total_price": "0",
+          "currency": "USD",
+          "latency": 1.5,
+          "time_to_first_token": 0.5,
+          "time_to_generate": 1.0
+        }
+      },
+      "files": null
+    }
+    "#);
+    insta::assert_json_snapshot!(json(head.model_failed("It broke.")), @r#"
+    {
+      "event": "error",
+      "conversation_id": "00000000-0000-0000-0000-000000000000",
+      "message_id": "00000000-0000-0000-0000-000000000000",
+      "created_at": 7,
+      "task_id": "00000000-0000-0000-0000-000000000000",
+      "status": 400,
+      "code": "completion_request_error",
+      "message": "It broke."
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_model_that_fails_first_is_the_answer_and_later_an_end() {
+    let ran = run(AppMode::Chat, &config(), "Hi", None).await;
+    let refusal = ran.opening.unwrap_err();
+    assert_eq!((refusal.code(), refusal.message()), (Code::UpstreamError, "no such model"));
+    assert!(ran.events.is_empty());
+    let ran = run(AppMode::Chat, &config(), "Hi", Some(vec![text("a"), Err(failing("gone"))])).await;
+    assert!(ran.opening.is_ok() && matches!(ran.ended, Err(Cause::Model(_))));
+    assert_eq!((ran.events.len(), ran.answer.text.as_str()), (1, "a"));
+}
+
+#[tokio::test]
+async fn nobody_listening_ends_the_run() {
+    let app = PromptApp::new(&request(AppMode::Chat, &config(), "Hi"), &config(), None, &[]).unwrap();
+    let (out, events) = mpsc::channel(EVENTS_AHEAD);
+    drop(events);
+    let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
+    let models = Scripted(Mutex::new(Some(vec![text("a"), text("b")])));
+    let mut answer = Answer::default();
+    let ended = app.run(&models, &head, &out, &mut Opening::new().0, &mut answer).await;
+    assert!(matches!(ended, Err(Cause::Left)));
+    assert_eq!(answer.text, "a");
+}
+
+#[tokio::test]
+async fn sensitive_words_are_neither_heard_nor_said() {
+    let side = json!({"enabled": true, "preset_response": "Let us not."});
+    let mut moderated = config();
+    moderated.sensitive_word_avoidance = json!({"enabled": true, "type": "keywords", "config": {
+        "keywords": "bomb", "inputs_config": side, "outputs_config": side}});
+    // The model is not even asked.
+    let heard = run(AppMode::Chat, &moderated, "a BOMB", None).await;
+    assert_eq!((heard.answer.text.as_str(), heard.events.len()), ("Let us not.", 1));
+    let said = run(AppMode::Chat, &moderated, "Hi", Some(vec![text("a bo"), text("mb and"), text(" more")])).await;
+    assert_eq!(said.answer.text, "Let us not.");
+    let last: Value = serde_json::from_str(said.events.last().unwrap()).unwrap();
+    assert_eq!(
+        (said.events.len(), &last["event"], &last["answer"]),
+        (2, &json!("message_replace"), &json!("Let us not."))
+    );
+}
+
+#[test]
+fn what_is_not_run_here_is_named_before_anything_ran() {
+    type Change = fn(&mut ModelConfig);
+    let cases: [(&str, Change); 8] = [
+        (
+            "the tool `search`",
+            |config| config.agent_mode = json!({"enabled": true, "tools": [{"tool_name": "off", "enabled": false}, {"tool_name": "search", "enabled": true}]}),
+        ),
+        ("the tool `web_reader`", |config| config.agent_mode = json!({"tools": [{"web_reader": {"enabled": true}}]})),
+        ("knowledge retrieval", |config| {
+            config.agent_mode = json!({"tools": [{"dataset": {"enabled": true, "id": "x"}}]})
+        }),
+        ("the external data tool `w`", |config| {
+            config.external_data_tools = json!([{"enabled": true, "variable": "w"}])
+        }),
+        ("the external data tool `v`", |config| {
+            config.user_input_form = json!([{"external_data_tool": {"variable": "v"}}])
+        }),
+        ("moderation by `api`", |config| config.sensitive_word_avoidance = json!({"enabled": true, "type": "api"})),
+        ("files", |config| config.file_upload = json!({"enabled": true})),
+        ("files", |config| config.file_upload = json!({"image": {"enabled": true}})),
+    ];
+    for (feature, change) in cases {
+        let mut config = config();
+        change(&mut config);
+        let mut run = request(AppMode::AgentChat, &config, "Hi");
+        run.files = vec![json!({})];
+        let refusal = PromptApp::new(&run, &config, None, &[]).unwrap_err();
+        assert_eq!(refusal.code(), Code::AppUnavailable);
+        assert_eq!(refusal.message(), format!("This app uses {feature}, which this service does not run."));
+    }
+    // Switched off, all of it may stand there.
+    let mut config = config();
+    config.agent_mode = json!({"enabled": false, "tools": [{"tool_name": "search", "enabled": true}]});
+    config.external_data_tools = json!([{"enabled": false, "variable": "w"}]);
+    config.sensitive_word_avoidance = json!({"enabled": false, "type": "api"});
+    let mut run = request(AppMode::Chat, &config, "Hi");
+    run.files = vec![json!({})];
+    PromptApp::new(&run, &config, None, &[]).unwrap();
+}

@@ -1,0 +1,120 @@
+//! What is asked of Dify's service API: the paths of each mode and the body of a run.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{
+    domain::{Error, Result, app::AppMode, id::ConversationId, id::WorkflowId},
+    ports::runtime::RunRequest,
+};
+
+/// The base of the service API: `DIFY_API_URL` with `/v1` at its end, which is added where it is not given, as Dify's own
+/// `SERVICE_API_URL` leaves it out and its clients' settings put it in.
+#[derive(Clone, Debug)]
+pub(super) struct Base(Url);
+
+impl Base {
+    pub(super) fn new(mut url: Url) -> Self {
+        url.set_query(None);
+        url.set_fragment(None);
+        let path = url.path().trim_end_matches('/');
+        let path = if path.ends_with("/v1") { path.to_owned() } else { format!("{path}/v1") };
+        url.set_path(&path);
+        Self(url)
+    }
+
+    /// Where a run begins.
+    pub(super) fn run(&self, run: &RunRequest) -> Url {
+        match run.app.mode {
+            AppMode::Workflow => match run.workflow_id {
+                Some(version) => self.at(&["workflows", &version.to_string(), "run"]),
+                None => self.at(&["workflows", "run"]),
+            },
+            mode => self.at(&[messages(mode)]),
+        }
+    }
+
+    /// Where a run is stopped.
+    pub(super) fn stop(&self, mode: AppMode, task_id: &str) -> Url {
+        match mode {
+            AppMode::Workflow => self.at(&["workflows", "tasks", task_id, "stop"]),
+            mode => self.at(&[messages(mode), task_id, "stop"]),
+        }
+    }
+
+    fn at(&self, segments: &[&str]) -> Url {
+        let mut url = self.0.clone();
+        // Refused only by URLs without a host, which no configuration lets through.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(segments);
+        }
+        url
+    }
+}
+
+fn messages(mode: AppMode) -> &'static str {
+    if mode.is_chat() { "chat-messages" } else { "completion-messages" }
+}
+
+/// The body of a run. It always streams: a blocking answer is collected from the stream.
+#[derive(Serialize)]
+struct Body<'a> {
+    inputs: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    files: &'a [Value],
+    response_mode: &'static str,
+    user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_generate_name: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_id: Option<String>,
+}
+
+/// The body of a run, as JSON.
+pub(super) fn body(run: &RunRequest) -> Result<Vec<u8>> {
+    let mode = run.app.mode;
+    let body = Body {
+        inputs: &run.inputs,
+        query: run.query.as_deref().filter(|_| mode != AppMode::Workflow),
+        files: &run.files,
+        response_mode: "streaming",
+        user: &run.user,
+        conversation_id: run.conversation_id.as_ref().map(ConversationId::to_string).filter(|_| mode.is_chat()),
+        auto_generate_name: mode.is_chat().then_some(run.auto_generate_name),
+        // A workflow's version stands in the path.
+        workflow_id: run.workflow_id.as_ref().map(WorkflowId::to_string).filter(|_| mode == AppMode::AdvancedChat),
+    };
+    serde_json::to_vec(&body).map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_part_of_the_base_whether_or_not_it_is_given() {
+        for (given, stop) in [
+            ("http://api:5001", "http://api:5001/v1/chat-messages/t/stop"),
+            ("http://api:5001/v1/", "http://api:5001/v1/chat-messages/t/stop"),
+            ("https://dify.example.com/v1", "https://dify.example.com/v1/chat-messages/t/stop"),
+            ("https://example.com/dify/?x=1#y", "https://example.com/dify/v1/chat-messages/t/stop"),
+        ] {
+            let base = Base::new(Url::parse(given).unwrap());
+            assert_eq!(base.stop(AppMode::AdvancedChat, "t").as_str(), stop);
+        }
+    }
+
+    #[test]
+    fn a_task_is_stopped_where_its_mode_says_and_cannot_leave_its_path() {
+        let base = Base::new(Url::parse("http://api").unwrap());
+        let stop = |mode, task: &str| base.stop(mode, task).path().to_owned();
+        assert_eq!(stop(AppMode::Workflow, "t"), "/v1/workflows/tasks/t/stop");
+        assert_eq!(stop(AppMode::Completion, "t"), "/v1/completion-messages/t/stop");
+        assert_eq!(stop(AppMode::Chat, "a/b?c"), "/v1/chat-messages/a%2Fb%3Fc/stop");
+    }
+}

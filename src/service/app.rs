@@ -1,0 +1,295 @@
+//! Apps: who may know of which, what they are, and what a run of one takes (contract section 4, step 10, and section 6).
+//!
+//! What the account is to the workspace is judged before anything is said of an app. It is read in the same statement as
+//! what comes after it, never from a cache: an account that has left is out at once, and nothing is saved by believing
+//! otherwise.
+
+mod input_schema;
+pub mod inputs;
+mod parameters;
+#[cfg(test)]
+mod tests;
+
+use self::{input_schema::input_schema, parameters::parameters};
+use super::Foundation;
+use crate::domain::{
+    Code, Error, Result,
+    app::{
+        App, AppMode, Definition,
+        description::{Blocks, Description, Info},
+        standing::Standing,
+        stored::{StoredApp, Wanted},
+        summary::{AppFilter, AppSummary},
+    },
+    caller::Caller,
+    error::Detail,
+    id::{AccountId, AppId, WorkflowId, WorkspaceId},
+    page::{Page, PageRequest},
+    secret::bearer_invalid,
+};
+
+/// What differs between deployments.
+#[derive(Clone, Copy, Debug)]
+pub struct AppSettings {
+    /// Whether this is the enterprise edition, where every app has an access mode.
+    pub enterprise: bool,
+    /// Whether a workspace has to be named wherever the specification says so (`OPENAPI_STRICT_WORKSPACE_ID`).
+    pub strict_workspace_id: bool,
+}
+
+/// A page of a workspace's apps, as it was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ListApps<'a> {
+    /// The workspace.
+    pub workspace_id: Option<&'a str>,
+    /// Of this kind.
+    pub mode: Option<&'a str>,
+    /// With this in the name, or with this id.
+    pub name: Option<&'a str>,
+    /// With this tag.
+    pub tag: Option<&'a str>,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+/// The apps of workspaces.
+#[derive(Clone)]
+pub struct Apps {
+    base: Foundation,
+    settings: AppSettings,
+}
+
+impl Apps {
+    /// Reads from these stores.
+    pub fn new(base: Foundation, settings: AppSettings) -> Self {
+        Self { base, settings }
+    }
+
+    /// A page of the apps that a workspace lists, newest first.
+    ///
+    /// `workspace_id_required`, `invalid_param`, `workspace_membership_revoked`.
+    pub async fn list(&self, caller: &Caller, query: ListApps<'_>) -> Result<Page<AppSummary>> {
+        let workspace = named(query.workspace_id).ok_or_else(workspace_id_required)?;
+        let filter = AppFilter::parse(query.mode, query.name, query.tag)?;
+        let account = account_of(caller)?;
+        let workspace = self.workspace(account, workspace).await?;
+        let (standing, mut page) = self.base.sql.list_apps(account, workspace, &filter, query.page).await?;
+        judge(standing, true)?;
+        self.check_access()?;
+        let ids: Vec<_> = page.data.iter().map(|app| app.id).collect();
+        let mut tags = self.base.sql.list_app_tags(workspace, &ids).await?;
+        for app in &mut page.data {
+            app.tags = tags.remove(&app.id).unwrap_or_default();
+        }
+        Ok(page)
+    }
+
+    /// What an app is and what it takes: `target` is its id, or its exact name in the workspace.
+    ///
+    /// `workspace_id_required` for a name alone, `workspace_membership_revoked`, `not_found`, `ambiguous_app_name`.
+    pub async fn describe(
+        &self,
+        caller: &Caller,
+        target: &str,
+        workspace_id: Option<&str>,
+        blocks: Blocks,
+    ) -> Result<Description> {
+        let account = account_of(caller)?;
+        let (id, workspace) = if let Ok(id) = target.parse() {
+            (id, self.optional_workspace(account, workspace_id).await?)
+        } else {
+            let workspace = named(workspace_id).ok_or_else(workspace_id_required)?;
+            let workspace = self.workspace(account, workspace).await?;
+            (self.id_of_name(account, workspace, target).await?, Some(workspace))
+        };
+        let wanted = if blocks.needs_definition() { Wanted::Published } else { Wanted::Outline };
+        let app = self.visible(account, id, workspace, wanted).await?;
+        let info = if blocks.info { Some(self.info(&app).await?) } else { None };
+        // What has no run takes nothing.
+        let definition = app.definition.as_ref();
+        let mode = AppMode::parse(&app.mode).unwrap_or(AppMode::Workflow);
+        Ok(Description {
+            info,
+            parameters: blocks.parameters.then(|| parameters(definition)),
+            input_schema: blocks.input_schema.then(|| input_schema(mode, definition)),
+        })
+    }
+
+    /// An app that the caller may run, with what it does: what is published, or the version of its graph that is named.
+    ///
+    /// `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`, `invalid_param` for a
+    /// version that is no UUID, `mode_not_runnable`, `app_unavailable` when nothing is published.
+    pub async fn find_runnable(
+        &self,
+        caller: &Caller,
+        app_id: &str,
+        workspace_id: Option<&str>,
+        workflow_id: Option<&str>,
+    ) -> Result<(App, Definition)> {
+        let account = account_of(caller)?;
+        let workspace = self.optional_workspace(account, workspace_id).await?;
+        let version: Option<WorkflowId> = match named(workflow_id).map(str::parse) {
+            Some(Err(_)) => return Err(Error::invalid_param("body", "workflow_id", "must be a UUID")),
+            version => version.transpose().unwrap_or_default(),
+        };
+        // A name is no id: whoever runs an app has looked it up.
+        let Ok(id) = app_id.parse() else { return Err(self.unknown_to(account, workspace).await?) };
+        let wanted = version.map_or(Wanted::Published, Wanted::Version);
+        let app = self.visible(account, id, workspace, wanted).await?;
+        let Some(runnable) = app.runnable() else {
+            return Err(Error::new(Code::ModeNotRunnable, format!("An app of mode {} has no run.", app.mode)));
+        };
+        match app.definition {
+            Some(definition) => Ok((runnable, definition)),
+            None if version.is_some() && runnable.mode.has_graph() => {
+                Err(Error::not_found("The app has no such version."))
+            }
+            None => Err(Error::new(Code::AppUnavailable, "The app has nothing published that could be run.")
+                .hint("Publish it in Dify's editor, or import a complete DSL file.")),
+        }
+    }
+
+    /// The app, if the caller may know of it, judged in the contract's order.
+    async fn visible(
+        &self,
+        account: AccountId,
+        id: AppId,
+        workspace: Option<WorkspaceId>,
+        wanted: Wanted,
+    ) -> Result<StoredApp> {
+        let (standing, app) = self.base.sql.find_app(account, id, workspace, wanted).await?;
+        judge(standing, workspace.is_some())?;
+        let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
+        let app = app.filter(|app| app.is_normal && app.enable_api && in_workspace(app)).ok_or_else(no_such_app)?;
+        self.check_access().map(|()| app)
+    }
+
+    /// The one app of this name; the membership is judged before anything is said of names.
+    async fn id_of_name(&self, account: AccountId, workspace: WorkspaceId, name: &str) -> Result<AppId> {
+        let (standing, found) = self.base.sql.find_apps_named(account, workspace, name).await?;
+        judge(standing, true)?;
+        self.check_access()?;
+        match found.as_slice() {
+            [] => Err(no_such_app()),
+            [(id, _)] => Ok(*id),
+            several => Err(ambiguous(several)),
+        }
+    }
+
+    async fn info(&self, app: &StoredApp) -> Result<Info> {
+        let mut tags = self.base.sql.list_app_tags(app.workspace_id, &[app.id]).await?;
+        Ok(Info {
+            id: app.id,
+            name: app.name.clone(),
+            mode: app.mode.clone(),
+            description: app.description.clone(),
+            tags: tags.remove(&app.id).unwrap_or_default(),
+            author: app.author_name.clone().unwrap_or_default(),
+            updated_at: app.updated_at,
+            service_api_enabled: app.enable_api,
+            is_agent: match AppMode::parse(&app.mode) {
+                Some(AppMode::AgentChat) => true,
+                Some(AppMode::Chat) => app.agent_enabled,
+                _ => false,
+            },
+        })
+    }
+
+    /// The workspace that was named, if one was: some deployments require that.
+    async fn optional_workspace(&self, account: AccountId, text: Option<&str>) -> Result<Option<WorkspaceId>> {
+        match named(text) {
+            Some(text) => self.workspace(account, text).await.map(Some),
+            None if self.settings.strict_workspace_id => Err(workspace_id_required()),
+            None => Ok(None),
+        }
+    }
+
+    /// The id of a workspace. Nobody is a member of what is no id.
+    async fn workspace(&self, account: AccountId, text: &str) -> Result<WorkspaceId> {
+        let Ok(id) = text.parse() else {
+            self.require_active(account).await?;
+            return Err(not_a_member());
+        };
+        Ok(id)
+    }
+
+    /// What an account is told that asks for an app by what is no id.
+    async fn unknown_to(&self, account: AccountId, workspace: Option<WorkspaceId>) -> Result<Error> {
+        match workspace {
+            Some(workspace) => {
+                judge(self.base.sql.find_standing(account, workspace).await?, true)?;
+            }
+            None => self.require_active(account).await?,
+        }
+        Ok(no_such_app())
+    }
+
+    async fn require_active(&self, account: AccountId) -> Result<()> {
+        match self.base.sql.find_account_status(account).await? {
+            Some(status) if status == "active" => Ok(()),
+            _ => Err(bearer_invalid()),
+        }
+    }
+
+    /// Whether access modes let the account in (contract section 11). In the community edition there are none. Where there
+    /// are, and nothing here to read them from, the door is closed.
+    fn check_access(&self) -> Result<()> {
+        if self.settings.enterprise {
+            return Err(Error::new(Code::ServiceUnavailable, "Who may use which app cannot be told at the moment."));
+        }
+        Ok(())
+    }
+}
+
+/// A text that names something: an empty one does not.
+fn named(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// The account behind a token. External identities have routes of their own, and the pipeline keeps them off these.
+fn account_of(caller: &Caller) -> Result<AccountId> {
+    caller.token.subject.account_id().ok_or_else(no_such_app)
+}
+
+/// What an account that is no member learns depends on who named the workspace: the caller, or the app's row.
+fn judge(standing: Standing, workspace_named: bool) -> Result<()> {
+    match standing {
+        Standing::Member(_) => Ok(()),
+        Standing::Inactive => Err(bearer_invalid()),
+        Standing::Stranger if workspace_named => Err(not_a_member()),
+        Standing::Stranger => Err(no_such_app()),
+    }
+}
+
+fn not_a_member() -> Error {
+    Error::new(Code::WorkspaceMembershipRevoked, "You are not a member of this workspace.")
+        .hint("GET /openapi/v1/workspaces lists yours.")
+}
+
+fn no_such_app() -> Error {
+    Error::not_found("There is no such app.").hint("GET /openapi/v1/apps?workspace_id=… lists those of a workspace.")
+}
+
+fn workspace_id_required() -> Error {
+    Error::new(Code::WorkspaceIdRequired, "workspace_id is required.")
+        .hint("GET /openapi/v1/workspaces lists the ids of yours.")
+        .detail(Detail {
+            kind: "missing",
+            loc: vec!["query".to_owned(), "workspace_id".to_owned()],
+            msg: "Field required".to_owned(),
+        })
+}
+
+/// Several apps have the name. Each is told, so that the caller can take its id.
+fn ambiguous(apps: &[(AppId, String)]) -> Error {
+    let listed = apps.iter().map(|(id, mode)| format!("{id} ({mode})")).collect::<Vec<_>>().join(", ");
+    let error = Error::new(Code::AmbiguousAppName, format!("Several apps have this name: {listed}."))
+        .hint("Use the id of the one you mean.");
+    apps.iter().fold(error, |error, (id, mode)| {
+        error.detail(Detail {
+            kind: "ambiguous",
+            loc: vec!["path".to_owned(), "app_id".to_owned()],
+            msg: format!("{id} ({mode})"),
+        })
+    })
+}

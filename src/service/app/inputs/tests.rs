@@ -1,0 +1,291 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::{as_python_writes, checked_inputs};
+use crate::{
+    domain::{
+        Code, Error,
+        app::{Definition, Workflow},
+        id::WorkflowId,
+    },
+    service::app::tests::model_config,
+};
+
+fn graph(variables: Value) -> Definition {
+    Definition::Workflow(Box::new(Workflow {
+        id: WorkflowId(uuid::Uuid::nil()),
+        version: "2026-04-01 08:00:00".to_owned(),
+        graph: json!({"nodes": [{"data": {"type": "end"}}, {"data": {"type": "start", "variables": variables}}]}),
+        features: Value::Null,
+        environment_variables: Value::Null,
+        conversation_variables: Value::Null,
+    }))
+}
+
+fn model(user_input_form: Value) -> Definition {
+    let mut config = model_config();
+    config.user_input_form = user_input_form;
+    Definition::Model(Box::new(config))
+}
+
+fn check(definition: &Definition, given: &Value) -> Result<Value, Error> {
+    checked_inputs(definition, given.as_object().unwrap().clone()).map(Value::Object)
+}
+
+/// The outcome for one variable of a graph's form, whose other members are given.
+fn one(mut variable: Value, given: &Value) -> Result<Value, String> {
+    variable["variable"] = "v".into();
+    let definition = graph(json!([variable]));
+    match check(&definition, &json!({"v": given})) {
+        Ok(mut inputs) => Ok(inputs["v"].take()),
+        Err(error) => {
+            assert_eq!(error.code(), Code::InvalidParam);
+            assert_eq!(error.details()[0].loc, ["body", "inputs", "v"]);
+            assert_eq!(error.details()[0].msg, error.message());
+            Err(error.message().to_owned())
+        }
+    }
+}
+
+#[test]
+fn every_required_variable_that_is_missing_is_named() {
+    let definition = graph(json!([
+        {"variable": "city", "type": "text-input", "required": true, "default": "Paris"},
+        {"variable": "n", "type": "number", "required": true},
+        {"variable": "doc", "type": "file", "required": true},
+        {"variable": "note", "type": "paragraph", "required": false},
+    ]));
+    let error = check(&definition, &json!({"n": null, "doc": {}, "other": 1})).unwrap_err();
+    assert_eq!(error.code(), Code::InputRequired);
+    assert_eq!(error.message(), "city, n are required in input form");
+    let places: Vec<_> = error.details().iter().map(|detail| (detail.kind, detail.loc.join("."))).collect();
+    let expected = [("missing", "body.inputs.city".to_owned()), ("missing", "body.inputs.n".to_owned())];
+    assert_eq!(places, expected);
+    let error = check(&definition, &json!({"city": "", "doc": {}})).unwrap_err();
+    assert_eq!(error.message(), "n is required in input form");
+}
+
+#[test]
+fn what_the_form_does_not_know_is_left_out_and_defaults_are_filled_in() {
+    let definition = model(json!([
+        {"text-input": {"variable": "city", "default": "Paris", "max_length": 48}},
+        {"paragraph": {"variable": "note", "default": ""}},
+        {"select": {"variable": "lang", "options": ["en", "fr"], "default": ""}},
+        {"number": {"variable": "n", "default": "3"}},
+        {"checkbox": {"variable": "ok", "default": true}},
+        {"json_object": {"variable": "o", "default": "{\"a\": 1}"}},
+        {"external_data_tool": {"variable": "ext", "required": true}},
+        {"hologram": {"variable": "later", "required": true}},
+        {"text-input": {"variable": "two", "x": 1}, "select": {"variable": "keys"}},
+        {"text-input": {"variable": ""}},
+        {"text-input": "a text"},
+        "a text",
+    ]));
+    let inputs = check(&definition, &json!({"ext": "x", "unknown": 1, "two": 2})).unwrap();
+    let expected = json!({"city": "Paris", "note": "", "lang": null, "n": 3, "ok": true, "o": {"a": 1}});
+    assert_eq!(inputs, expected);
+    // The order is the form's, whatever the caller's was.
+    assert_eq!(inputs.as_object().unwrap().keys().collect::<Vec<_>>(), ["city", "note", "lang", "n", "ok", "o"]);
+}
+
+#[test]
+fn a_name_that_stands_twice_in_a_form_is_one_variable() {
+    let definition = graph(json!([
+        {"variable": "v", "type": "text-input", "required": true},
+        {"variable": "v", "type": "text-input", "required": true},
+    ]));
+    assert_eq!(check(&definition, &json!({"v": "x"})).unwrap(), json!({"v": "x"}));
+}
+
+#[test]
+fn a_form_that_is_none_takes_nothing() {
+    for form in [json!(null), json!({}), json!("text"), json!([[]])] {
+        assert_eq!(check(&model(form.clone()), &json!({"a": 1})).unwrap(), json!({}));
+        assert_eq!(check(&graph(form), &json!({"a": 1})).unwrap(), json!({}));
+    }
+}
+
+#[test]
+fn texts_are_texts_of_a_length() {
+    let text = |given: Value| one(json!({"type": "text-input", "max_length": 3}), &given);
+    assert_eq!(text(json!("äöü")), Ok(json!("äöü")), "characters count, not bytes");
+    assert_eq!(text(json!("four")), Err("v in input form must be less than 3 characters".to_owned()));
+    assert_eq!(text(json!("a\0b")), Ok(json!("ab")));
+    for given in [json!(1), json!(true), json!(["a"]), json!({"a": 1})] {
+        assert_eq!(text(given), Err("(type 'text-input') v in input form must be a string".to_owned()));
+    }
+    for most in [json!(0), json!(null), json!(-1), json!("x"), json!({})] {
+        let long = "x".repeat(5_000);
+        assert_eq!(one(json!({"type": "paragraph", "max_length": most}), &json!(long)), Ok(json!(long)));
+    }
+    let written = one(json!({"type": "paragraph", "max_length": "2"}), &json!("abc"));
+    assert_eq!(written, Err("v in input form must be less than 2 characters".to_owned()));
+}
+
+#[test]
+fn a_selection_is_one_of_the_options() {
+    let select = |given: Value| one(json!({"type": "select", "options": ["A", "B", "it's"]}), &given);
+    assert_eq!(select(json!("B")), Ok(json!("B")));
+    for given in ["C", "", "a"] {
+        let expected = r#"v in input form must be one of the following: ['A', 'B', "it's"]"#;
+        assert_eq!(select(json!(given)), Err(expected.to_owned()));
+    }
+    assert_eq!(select(json!(1)), Err("(type 'select') v in input form must be a string".to_owned()));
+    let none = one(json!({"type": "select"}), &json!("A"));
+    assert_eq!(none, Err("v in input form must be one of the following: []".to_owned()));
+}
+
+#[test]
+fn numbers_are_read_off_texts() {
+    let number = |given: Value| one(json!({"type": "number"}), &given);
+    for (given, expected) in [
+        (json!(3), json!(3)),
+        (json!(-1.5), json!(-1.5)),
+        (json!(" 42 "), json!(42)),
+        (json!("+7"), json!(7)),
+        (json!("-7"), json!(-7)),
+        (json!("1.50"), json!(1.5)),
+        (json!("5."), json!(5.0)),
+        (json!(".5"), json!(0.5)),
+        (json!("18446744073709551615"), json!(u64::MAX)),
+        (json!("-9223372036854775809"), json!(-9_223_372_036_854_775_809.0)),
+        (json!("  "), json!(null)),
+    ] {
+        assert_eq!(number(given.clone()), Ok(expected), "{given}");
+    }
+    for given in [
+        json!("three"),
+        json!("1e5"),
+        json!("."),
+        json!("-"),
+        json!("inf."),
+        json!("nan"),
+        json!("1.0e999"),
+        json!("0x10"),
+        json!("1,5"),
+        json!(true),
+        json!([1]),
+        json!({}),
+    ] {
+        assert_eq!(number(given.clone()), Err("v in input form must be a valid number".to_owned()), "{given}");
+    }
+}
+
+#[test]
+fn flags_are_read_off_words_and_numbers() {
+    let flag = |given: Value| one(json!({"type": "checkbox"}), &given);
+    for given in [json!(true), json!(1), json!(1.0), json!(" Yes "), json!("on"), json!("TRUE")] {
+        assert_eq!(flag(given.clone()), Ok(json!(true)), "{given}");
+    }
+    for given in [json!(false), json!(0), json!("no"), json!("off"), json!("0")] {
+        assert_eq!(flag(given.clone()), Ok(json!(false)), "{given}");
+    }
+    assert_eq!(flag(json!("")), Ok(json!(null)));
+    for given in [json!("maybe"), json!(2), json!([true]), json!({})] {
+        assert_eq!(flag(given), Err("v in input form must be true or false".to_owned()));
+    }
+}
+
+#[test]
+fn files_are_objects_and_no_more_than_the_form_takes() {
+    let file = json!({"type": "image", "transfer_method": "remote_url", "url": "https://example.com/a.png"});
+    assert_eq!(one(json!({"type": "file"}), &file), Ok(file.clone()));
+    assert_eq!(one(json!({"type": "file"}), &json!("")), Ok(json!(null)));
+    for (required, given) in [(true, json!("")), (false, json!([file])), (false, json!(1))] {
+        let outcome = one(json!({"type": "file", "required": required}), &given);
+        assert_eq!(outcome, Err("v in input form must be a file".to_owned()));
+    }
+    let files = |given: Value| one(json!({"type": "file-list", "max_length": 2}), &given);
+    assert_eq!(files(json!([file, file])), Ok(json!([file, file])));
+    assert_eq!(files(json!([])), Ok(json!([])));
+    assert_eq!(files(json!([file, file, file])), Err("v in input form must be less than 2 files".to_owned()));
+    for given in [file.clone(), json!(["a"]), json!("a")] {
+        assert_eq!(files(given), Err("v in input form must be a list of files".to_owned()));
+    }
+}
+
+#[test]
+fn objects_are_objects() {
+    let object = |given: Value| one(json!({"type": "json_object"}), &given);
+    assert_eq!(object(json!({"a": [1]})), Ok(json!({"a": [1]})));
+    assert_eq!(object(json!("")), Ok(json!(null)));
+    for given in [json!([1]), json!("{}"), json!(1)] {
+        assert_eq!(object(given), Err("v in input form must be a dict".to_owned()));
+    }
+    let required = one(json!({"type": "json_object", "required": true}), &json!(""));
+    assert_eq!(required, Err("v in input form must be a dict".to_owned()));
+}
+
+#[test]
+fn texts_are_written_as_python_writes_them() {
+    for (text, written) in [
+        ("A", "'A'"),
+        ("it's", r#""it's""#),
+        (r#"both ' and ""#, r#"'both \' and "'"#),
+        ("back\\slash", r"'back\\slash'"),
+        ("line\nbreak\t\u{1}", r"'line\nbreak\t\x01'"),
+        ("日本", "'日本'"),
+    ] {
+        assert_eq!(as_python_writes(text), written);
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+        "[-+.0-9e]{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec(("[abv]{0,2}", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+fn any_variable() -> impl Strategy<Value = Value> {
+    let kind = prop_oneof![
+        Just("text-input"),
+        Just("paragraph"),
+        Just("select"),
+        Just("number"),
+        Just("checkbox"),
+        Just("file"),
+        Just("file-list"),
+        Just("json_object"),
+        Just("external_data_tool"),
+    ];
+    (kind, "[abv]{0,2}", any_json(), any_json(), any_json(), any_json()).prop_map(
+        |(kind, name, required, most, options, default)| {
+            json!({"type": kind, "variable": name, "required": required, "max_length": most, "options": options, "default": default})
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_form_and_the_inputs_are_the_outcome_is_inputs_or_a_refusal(
+        variables in proptest::collection::vec(any_variable(), 0..4),
+        junk in any_json(),
+        given in proptest::collection::vec(("[abv]{0,2}", any_json()), 0..4),
+    ) {
+        let given: Map<_, _> = given.into_iter().collect();
+        let rows: Vec<_> = variables.iter().map(|row| json!({row["type"].as_str().unwrap(): row})).collect();
+        for definition in [graph(json!(variables)), model(json!(rows)), graph(junk.clone()), model(junk)] {
+            match checked_inputs(&definition, given.clone()) {
+                Ok(inputs) => {
+                    let names: Vec<_> = definition.variables().iter().map(|variable| variable.name.to_owned()).collect();
+                    prop_assert!(inputs.keys().all(|name| names.contains(name)));
+                    // What was accepted once is accepted again, unchanged.
+                    prop_assert_eq!(checked_inputs(&definition, inputs.clone()).unwrap(), inputs);
+                }
+                Err(error) => prop_assert!(matches!(error.code(), Code::InputRequired | Code::InvalidParam)),
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The `parameters` block: what Dify's own clients build a page from, feature by feature (contract section 6).
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::app::{Definition, form::is_truthy};
+
+/// Files a run takes at most unless an app says otherwise.
+const FILES: u64 = 3;
+
+/// The block of an app; of one that is misconfigured, the empty one.
+pub fn parameters(definition: Option<&Definition>) -> Map<String, Value> {
+    let Some(definition) = definition else { return empty() };
+    let feature = |name, default: fn() -> Value| feature(definition, name).unwrap_or_else(default);
+    // Without a graph, sources are shown unless that was switched off.
+    let retriever: fn() -> Value = match definition {
+        Definition::Model(_) => || json!({"enabled": true}),
+        Definition::Workflow(_) => disabled,
+    };
+    object([
+        ("opening_statement", feature("opening_statement", || Value::Null)),
+        ("suggested_questions", feature("suggested_questions", || json!([]))),
+        ("suggested_questions_after_answer", feature("suggested_questions_after_answer", disabled)),
+        ("speech_to_text", feature("speech_to_text", disabled)),
+        ("text_to_speech", feature("text_to_speech", disabled)),
+        ("retriever_resource", feature("retriever_resource", retriever)),
+        ("annotation_reply", feature("annotation_reply", disabled)),
+        ("more_like_this", feature("more_like_this", disabled)),
+        ("user_input_form", definition.form_rows().into()),
+        ("sensitive_word_avoidance", feature("sensitive_word_avoidance", no_moderation)),
+        ("file_upload", upload(definition, feature("file_upload", no_upload))),
+        ("system_parameters", system_parameters()),
+    ])
+}
+
+/// A feature as the app has it; none where it was never set.
+fn feature(definition: &Definition, name: &str) -> Option<Value> {
+    let stored = match definition {
+        Definition::Workflow(workflow) => workflow.features.get(name)?,
+        Definition::Model(config) => match name {
+            "opening_statement" if config.opening_statement.is_empty() => return None,
+            "opening_statement" => return Some(config.opening_statement.clone().into()),
+            "suggested_questions" => &config.suggested_questions,
+            "suggested_questions_after_answer" => &config.suggested_questions_after_answer,
+            "speech_to_text" => &config.speech_to_text,
+            "text_to_speech" => &config.text_to_speech,
+            "retriever_resource" => &config.retriever_resource,
+            "more_like_this" => &config.more_like_this,
+            "sensitive_word_avoidance" => &config.sensitive_word_avoidance,
+            "file_upload" => &config.file_upload,
+            _ => return None,
+        },
+    };
+    (!stored.is_null()).then(|| stored.clone())
+}
+
+/// A graph's settings of uploads that were written when there were images only are shown as they are written today.
+fn upload(definition: &Definition, mut stored: Value) -> Value {
+    let image_enabled = stored.pointer("/image/enabled").is_some_and(is_truthy);
+    let (Definition::Workflow(_), true, Some(members)) = (definition, image_enabled, stored.as_object_mut()) else {
+        return stored;
+    };
+    let image = members.shift_remove("image").unwrap_or_default();
+    let limit = image.get("number_limits").and_then(Value::as_u64).unwrap_or(FILES);
+    let methods = image.get("transfer_methods").cloned().unwrap_or_else(|| json!(["remote_url", "local_file"]));
+    members.insert("enabled".to_owned(), true.into());
+    members.insert("number_limits".to_owned(), limit.into());
+    members.insert("allowed_file_upload_methods".to_owned(), methods);
+    members.entry("allowed_file_types").or_insert_with(|| json!(["image"]));
+    members.entry("allowed_file_extensions").or_insert_with(|| json!([]));
+    stored
+}
+
+fn disabled() -> Value {
+    json!({"enabled": false})
+}
+
+fn no_moderation() -> Value {
+    json!({"enabled": false, "type": "", "configs": []})
+}
+
+fn no_upload() -> Value {
+    json!({"image": {
+        "enabled": false,
+        "number_limits": FILES,
+        "detail": "high",
+        "transfer_methods": ["remote_url", "local_file"],
+    }})
+}
+
+/// Dify's own limits: megabytes, and files.
+fn system_parameters() -> Value {
+    json!({
+        "image_file_size_limit": 10,
+        "video_file_size_limit": 100,
+        "audio_file_size_limit": 50,
+        "file_size_limit": 15,
+        "workflow_file_upload_limit": 10,
+    })
+}
+
+/// What Dify says of an app that has nothing published.
+fn empty() -> Map<String, Value> {
+    object([
+        ("opening_statement", Value::Null),
+        ("suggested_questions", json!([])),
+        ("user_input_form", json!([])),
+        ("file_upload", Value::Null),
+        ("system_parameters", json!({})),
+    ])
+}
+
+fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

@@ -1,0 +1,188 @@
+//! Running an app: what is checked before anything runs, in order, and the run itself.
+//!
+//! The runtime behind the port decides how; here is who, what and how many.
+
+mod collect;
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use self::collect::Collector;
+use super::app::{Apps, inputs::checked_inputs};
+use crate::{
+    domain::{
+        Code, Error, Result,
+        app::AppMode,
+        caller::Caller,
+        error::Detail,
+        id::{ConversationId, WorkflowId},
+        subject::Subject,
+    },
+    ports::runtime::{AppRuntime, RunEvent, RunRequest, RunStream},
+    telemetry::audit::AuditEvent,
+};
+
+/// How long a run's first event is waited for before its stream is opened without one. A failure within it is an answer of
+/// its own; a later one is the stream's last event.
+const FIRST_EVENT: Duration = Duration::from_secs(9);
+
+/// What a caller asks to run, as it came.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// The app's id.
+    pub app_id: String,
+    /// The workspace, where the caller names it.
+    pub workspace_id: Option<String>,
+    /// Values of the form's variables.
+    pub inputs: Option<Map<String, Value>>,
+    /// What is said.
+    pub query: Option<String>,
+    /// Files, as Dify names them.
+    pub files: Vec<Map<String, Value>>,
+    /// The conversation to go on with; empty is none.
+    pub conversation_id: Option<String>,
+    /// Whether a new conversation is named after its first query.
+    pub auto_generate_name: bool,
+    /// A version of the graph, if not the published one; empty is none.
+    pub workflow_id: Option<String>,
+}
+
+/// Runs apps.
+#[derive(Clone)]
+pub struct Runs {
+    apps: Apps,
+    runtime: Arc<dyn AppRuntime>,
+}
+
+impl Runs {
+    /// Runs apps of these workspaces with this runtime.
+    pub fn new(apps: Apps, runtime: Arc<dyn AppRuntime>) -> Self {
+        Self { apps, runtime }
+    }
+
+    /// Starts a run for a caller.
+    ///
+    /// Membership and the app come first (contract section 4, step 10), then what the mode asks of the query, then the inputs,
+    /// all before anything runs. `not_found`, `workspace_membership_revoked`, `app_access_denied`, `app_unavailable`,
+    /// `query_required_for_chat`, `query_not_supported_for_workflow`, `input_required`, `invalid_param`, `rate_limited`, and
+    /// whatever the runtime says before the first event.
+    pub async fn start(&self, caller: &Caller, run: Run) -> Result<Running> {
+        let given = run.inputs.ok_or_else(|| Error::missing("inputs"))?;
+        let conversation_id = parsed::<ConversationId>("conversation_id", run.conversation_id.as_deref())?;
+        let workflow_id = parsed::<WorkflowId>("workflow_id", run.workflow_id.as_deref())?;
+        let (app, definition) = self
+            .apps
+            .find_runnable(caller, &run.app_id, run.workspace_id.as_deref(), run.workflow_id.as_deref())
+            .await?;
+        check_query(app.mode, run.query.as_deref())?;
+        let inputs = checked_inputs(&definition, given)?;
+        AuditEvent::AppRun {
+            app_id: &app.id.to_string(),
+            tenant_id: app.workspace_id,
+            subject: &caller.token.subject,
+            surface: "apps",
+            token_id: caller.token.token_id,
+        }
+        .record();
+        let mode = app.mode;
+        let mut stream = self
+            .runtime
+            .start(RunRequest {
+                app,
+                definition,
+                user: user(&caller.token.subject),
+                inputs,
+                query: run.query,
+                files: run.files.into_iter().map(Value::Object).collect(),
+                conversation_id,
+                auto_generate_name: run.auto_generate_name,
+                workflow_id,
+            })
+            .await?;
+        let first = match tokio::time::timeout(FIRST_EVENT, stream.next()).await {
+            Ok(Some(first)) => Some(first?),
+            Ok(None) => return Err(Error::new(Code::UpstreamError, "The run ended before it began.")),
+            Err(_) => None,
+        };
+        Ok(Running { mode, first, stream })
+    }
+}
+
+/// A run under way. Dropping it cancels the run.
+pub struct Running {
+    mode: AppMode,
+    first: Option<RunEvent>,
+    stream: RunStream,
+}
+
+impl Running {
+    /// The next event; `None` when the run is over. A failure is the last thing.
+    pub async fn next(&mut self) -> Option<Result<RunEvent>> {
+        match self.first.take() {
+            Some(first) => Some(Ok(first)),
+            None => self.stream.next().await,
+        }
+    }
+
+    /// Waits for the end and gives the final body of a blocking run.
+    pub async fn collect(mut self) -> Result<Value> {
+        let mut collector = Collector::new(self.mode);
+        while let Some(event) = self.next().await {
+            if let Some(body) = collector.take(&event?)? {
+                return Ok(body);
+            }
+        }
+        Err(Error::new(Code::UpstreamError, "The run broke off before its end."))
+    }
+}
+
+fn check_query(mode: AppMode, query: Option<&str>) -> Result<()> {
+    let refuse = |code, message: &'static str, hint: &'static str| {
+        let detail = Detail { kind: "value_error", loc: vec!["body".into(), "query".into()], msg: message.to_owned() };
+        Err(Error::new(code, message).hint(hint).detail(detail))
+    };
+    match mode {
+        mode if mode.is_chat() && query.is_none_or(|query| query.trim().is_empty()) => refuse(
+            Code::QueryRequiredForChat,
+            "A chat app needs a query.",
+            "Say something: give `query` a text that is not blank.",
+        ),
+        AppMode::Workflow if query.is_some() => refuse(
+            Code::QueryNotSupportedForWorkflow,
+            "A workflow takes no query.",
+            "Leave `query` out; give its values in `inputs`.",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// An optional id; empty is none, anything else that is not a UUID is refused.
+fn parsed<T: std::str::FromStr>(member: &'static str, text: Option<&str>) -> Result<Option<T>> {
+    match text.filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => {
+            text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, format!("{member} must be a UUID")))
+        }
+    }
+}
+
+/// How an app's data knows a subject: stable under a new `SECRET_KEY`, and not something to look the subject up by.
+fn user(subject: &Subject) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"dify-openapi app user\0");
+    match subject {
+        Subject::Account { id, .. } => hash.update(id.0.as_bytes()),
+        Subject::ExternalSso { email, issuer } => {
+            hash.update(issuer.as_bytes());
+            hash.update([0]);
+            hash.update(email.to_lowercase().as_bytes());
+        }
+    }
+    let id: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("openapi-{id}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Apps, as listing, describing and running them read them. Every read says in the same statement what the account is to
+//! the workspace, so that nothing is told to somebody whose membership was not looked at.
+
+mod found;
+mod name_filter;
+mod page;
+mod statements;
+mod tags;
+mod totals;
+
+pub(super) use statements::AppStatements;
+pub(super) use totals::Totals;
+
+use sea_orm::{DbErr, QueryResult};
+
+use super::{DbUuid, Sql};
+use crate::domain::{
+    Result,
+    app::standing::Standing,
+    id::{AccountId, WorkspaceId},
+};
+
+impl Sql {
+    /// What an account is to a workspace. One statement.
+    pub async fn find_standing(&self, account: AccountId, workspace: WorkspaceId) -> Result<Standing> {
+        match self.standing_row(account, workspace).await? {
+            Some(row) => Ok(read_standing(&row)?),
+            None => Ok(Standing::Inactive),
+        }
+    }
+
+    /// The same with the workspace's name.
+    async fn standing_row(&self, account: AccountId, workspace: WorkspaceId) -> Result<Option<QueryResult>> {
+        let values = [self.id(workspace.0).into(), self.id(account.0).into()];
+        self.hot_row(self.hot(&self.hot.apps.standing, values)).await
+    }
+}
+
+/// What the columns of `statements::standing` say.
+fn read_standing(row: &QueryResult) -> Result<Standing, DbErr> {
+    if row.try_get_by::<String, _>("account_status")? != "active" {
+        return Ok(Standing::Inactive);
+    }
+    let joined: Option<DbUuid> = row.try_get_by("joined_tenant_id")?;
+    Ok(joined.map_or(Standing::Stranger, |id| Standing::Member(WorkspaceId(id.uuid()))))
+}

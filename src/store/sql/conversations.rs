@@ -1,0 +1,215 @@
+//! Conversations and their messages.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, QueryFilter,
+    sea_query::{Expr, Func, JoinType, OnConflict, Query},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    Sql,
+    entity::{conversation, conversation_variables as variables, message},
+    instant, naive,
+    text::{storable, storable_json},
+};
+use crate::domain::{
+    Result,
+    conversation::{Conversation, EndUser, Exchange, MessageRecord, NO_PARENT, NewConversation, RunRecord},
+    id::ConversationId,
+};
+
+/// Where it came from, in Dify's words. Never `openapi`: Dify refuses to read what it does not know.
+const FROM_SOURCE: &str = "api";
+const INVOKE_FROM: &str = "service-api";
+/// A conversation that can go on.
+const NORMAL: &str = "normal";
+
+impl Sql {
+    /// A conversation of this caller with this app, and its last exchanges of at most so many characters a side; `None`
+    /// for anyone else's, another app's and a deleted one. Two statements.
+    pub async fn find_conversation(
+        &self,
+        id: ConversationId,
+        owner: &EndUser,
+        exchanges: u16,
+        characters: u32,
+    ) -> Result<Option<Conversation>> {
+        let select = Query::select()
+            .column((conversation::Entity, conversation::Column::Introduction))
+            .column((conversation::Entity, conversation::Column::DialogueCount))
+            .column((variables::Entity, variables::Column::Variables))
+            .from(conversation::Entity)
+            .join(
+                JoinType::LeftJoin,
+                variables::Entity,
+                Expr::col((variables::Entity, variables::Column::ConversationId))
+                    .equals((conversation::Entity, conversation::Column::Id)),
+            )
+            .and_where(Expr::col((conversation::Entity, conversation::Column::Id)).eq(self.id(id.0)))
+            .and_where(conversation::Column::AppId.eq(self.id(owner.app_id.0)))
+            .and_where(conversation::Column::FromEndUserId.eq(self.id(owner.id().0)))
+            .and_where(conversation::Column::Status.eq(NORMAL))
+            .and_where(conversation::Column::IsDeleted.eq(false))
+            .take();
+        let Some(row) = self.row(&select).await? else { return Ok(None) };
+        let kept: Option<String> = row.try_get_by("variables")?;
+        let count: i32 = row.try_get_by("dialogue_count")?;
+        Ok(Some(Conversation {
+            introduction: row.try_get_by::<Option<String>, _>("introduction")?.unwrap_or_default(),
+            dialogue_count: u32::try_from(count).unwrap_or_default(),
+            // Written here and nowhere else; one that is broken all the same begins anew.
+            variables: kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            exchanges: self.list_exchanges(id, exchanges, characters).await?,
+        }))
+    }
+
+    /// The last exchanges, oldest first. Texts are cut off in the database, so that memory stays bounded.
+    async fn list_exchanges(&self, id: ConversationId, most: u16, characters: u32) -> Result<Vec<Exchange>> {
+        let beginning = |column: message::Column| {
+            let (from, length) = (Expr::val(1), Expr::val(i64::from(characters)));
+            Func::cust("SUBSTR").arg(Expr::col(column)).arg(from).arg(length)
+        };
+        let select = Query::select()
+            .expr_as(beginning(message::Column::Query), "said")
+            .expr_as(beginning(message::Column::Answer), "answered")
+            .from(message::Entity)
+            .and_where(message::Column::ConversationId.eq(self.id(id.0)))
+            .and_where(message::Column::Answer.ne(""))
+            .order_by(message::Column::CreatedAt, Order::Desc)
+            .order_by(message::Column::Id, Order::Desc)
+            .limit(u64::from(most))
+            .take();
+        let rows = self.rows(&select).await?;
+        let exchange = |row: &sea_orm::QueryResult| {
+            Ok(Exchange { query: row.try_get_by("said")?, answer: row.try_get_by("answered")? })
+        };
+        rows.iter().rev().map(exchange).collect::<Result<_, DbErr>>().map_err(Into::into)
+    }
+
+    /// Begins the message's conversation, or notes that it goes on.
+    pub(super) async fn keep_conversation(
+        &self,
+        connection: &impl ConnectionTrait,
+        run: &RunRecord,
+        message: &MessageRecord,
+    ) -> Result<(), DbErr> {
+        match &message.begins {
+            Some(new) => self.begin_conversation(connection, run, message, new).await,
+            None => {
+                let count = Expr::col(conversation::Column::DialogueCount).add(1);
+                conversation::Entity::update_many()
+                    .col_expr(conversation::Column::UpdatedAt, Expr::value(naive(run.ended_at)))
+                    .col_expr(conversation::Column::DialogueCount, count)
+                    .filter(conversation::Column::Id.eq(self.id(message.conversation_id.0)))
+                    .exec(connection)
+                    .await
+                    .map(|_| ())
+            }
+        }
+    }
+
+    async fn begin_conversation(
+        &self,
+        connection: &impl ConnectionTrait,
+        run: &RunRecord,
+        message: &MessageRecord,
+        new: &NewConversation,
+    ) -> Result<(), DbErr> {
+        let row = conversation::ActiveModel {
+            id: Set(self.id(message.conversation_id.0)),
+            app_id: Set(self.id(run.end_user.app_id.0)),
+            app_model_config_id: Set(new.model_config_id.map(|id| self.id(id.0))),
+            model_provider: Set(message.model.as_ref().map(|model| model.provider.clone())),
+            override_model_configs: Set(None),
+            model_id: Set(message.model.as_ref().map(|model| model.name.clone())),
+            mode: Set(run.mode.as_str().to_owned()),
+            name: Set(storable(&new.name)),
+            summary: Set(None),
+            inputs: Set(inputs(run)),
+            introduction: Set(Some(storable(&new.introduction))),
+            system_instruction: Set(Some(String::new())),
+            system_instruction_tokens: Set(0),
+            status: Set(NORMAL.to_owned()),
+            from_source: Set(FROM_SOURCE.to_owned()),
+            from_end_user_id: Set(Some(self.id(run.end_user.id().0))),
+            from_account_id: Set(None),
+            read_at: Set(None),
+            read_account_id: Set(None),
+            created_at: Set(naive(run.began_at)),
+            updated_at: Set(naive(run.ended_at)),
+            is_deleted: Set(false),
+            invoke_from: Set(Some(INVOKE_FROM.to_owned())),
+            dialogue_count: Set(1),
+        };
+        conversation::Entity::insert(row).exec_without_returning(connection).await.map(|_| ())
+    }
+
+    /// Writes a message; of a run of a graph, with that run's id.
+    pub(super) async fn keep_message(
+        &self,
+        connection: &impl ConnectionTrait,
+        run: &RunRecord,
+        message: &MessageRecord,
+    ) -> Result<(), DbErr> {
+        let row = message::ActiveModel {
+            id: Set(self.id(message.id.0)),
+            app_id: Set(self.id(run.end_user.app_id.0)),
+            model_provider: Set(message.model.as_ref().map(|model| model.provider.clone())),
+            model_id: Set(message.model.as_ref().map(|model| model.name.clone())),
+            override_model_configs: Set(None),
+            conversation_id: Set(self.id(message.conversation_id.0)),
+            inputs: Set(inputs(run)),
+            query: Set(storable(&message.query)),
+            message: Set(storable_json(&message.prompt)),
+            message_tokens: Set(i32::try_from(message.prompt_tokens).unwrap_or(i32::MAX)),
+            message_unit_price: Set(0.0),
+            answer: Set(storable(&message.answer)),
+            answer_tokens: Set(i32::try_from(message.completion_tokens).unwrap_or(i32::MAX)),
+            answer_unit_price: Set(0.0),
+            provider_response_latency: Set(message.latency.as_secs_f64()),
+            total_price: Set(Some(0.0)),
+            currency: Set("USD".to_owned()),
+            from_source: Set(FROM_SOURCE.to_owned()),
+            from_end_user_id: Set(Some(self.id(run.end_user.id().0))),
+            from_account_id: Set(None),
+            created_at: Set(naive(run.began_at)),
+            updated_at: Set(naive(run.ended_at)),
+            agent_based: Set(run.mode == crate::domain::app::AppMode::AgentChat),
+            message_price_unit: Set(0.0),
+            answer_price_unit: Set(0.0),
+            workflow_run_id: Set(run.workflow_run.as_ref().map(|run| self.id(run.id.0))),
+            status: Set(run.ending.message_status().to_owned()),
+            error: Set(run.ending.error().map(storable)),
+            message_metadata: Set(Some(message.metadata.to_string())),
+            invoke_from: Set(Some(INVOKE_FROM.to_owned())),
+            parent_message_id: Set(Some(self.id(NO_PARENT))),
+            app_mode: Set(Some(run.mode.as_str().to_owned())),
+        };
+        message::Entity::insert(row).exec_without_returning(connection).await.map(|_| ())
+    }
+
+    /// Writes what a conversation remembers besides what was said.
+    pub(super) async fn keep_variables(
+        &self,
+        connection: &impl ConnectionTrait,
+        id: ConversationId,
+        kept: &Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let row = variables::ActiveModel {
+            conversation_id: Set(self.id(id.0)),
+            variables: Set(serde_json::to_string(kept).map_err(|error| DbErr::Json(error.to_string()))?),
+            updated_at: Set(instant(now)),
+        };
+        let again = OnConflict::column(variables::Column::ConversationId)
+            .update_columns([variables::Column::Variables, variables::Column::UpdatedAt])
+            .to_owned();
+        variables::Entity::insert(row).on_conflict(again).exec_without_returning(connection).await.map(|_| ())
+    }
+}
+
+fn inputs(run: &RunRecord) -> Value {
+    run.inputs.iter().map(|(name, value)| (storable(name), storable_json(value))).collect::<Map<_, _>>().into()
+}

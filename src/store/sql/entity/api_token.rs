@@ -1,0 +1,25 @@
+//! `api_tokens`: keys of Dify's service API. Times are UTC without a zone.
+
+use sea_orm::entity::prelude::*;
+
+use crate::store::sql::db_uuid::DbUuid;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "api_tokens")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DbUuid,
+    pub app_id: Option<DbUuid>,
+    pub r#type: String,
+    pub token: String,
+    pub last_used_at: Option<DateTime>,
+    pub created_at: DateTime,
+    pub tenant_id: Option<DbUuid>,
+}
+
+/// Joins are written out where they are made.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,24 @@
+//! `tag_bindings`: which app has which tag.
+
+use sea_orm::entity::prelude::*;
+
+use crate::store::sql::db_uuid::DbUuid;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tag_bindings")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DbUuid,
+    pub tenant_id: Option<DbUuid>,
+    pub tag_id: Option<DbUuid>,
+    pub target_id: Option<DbUuid>,
+    pub created_by: DbUuid,
+    pub created_at: DateTime,
+}
+
+/// Joins are written out where they are made.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,77 @@
+//! Runs that are over.
+//!
+//! A run is written once, when it is over and before its caller can know: a caller who has seen the end finds the
+//! conversation there. Until then it is nowhere, so that the first event waits for no write; a crash loses the runs that
+//! were under way, as it breaks off their streams.
+
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait};
+
+use super::{
+    Sql,
+    entity::workflow_run,
+    error::{Failure, retried},
+    limited, naive,
+    text::storable,
+};
+use crate::domain::{
+    Result,
+    app::AppMode,
+    conversation::{RunRecord, WorkflowRunRecord},
+};
+
+impl Sql {
+    /// Writes everything that is kept of a run, in one transaction.
+    pub async fn record_run(&self, run: &RunRecord) -> Result<()> {
+        // SQLite has one writer. Waiting for one's turn here is in order and at once; there it is by sleeping and trying.
+        let _turn = if self.backend == DbBackend::Sqlite { Some(self.turn.lock().await) } else { None };
+        limited(retried(|| self.try_record_run(run))).await
+    }
+
+    async fn try_record_run(&self, run: &RunRecord) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        self.keep_end_user(&transaction, &run.end_user, run.began_at).await?;
+        if let Some(message) = &run.message {
+            self.keep_conversation(&transaction, run, message).await?;
+            self.keep_message(&transaction, run, message).await?;
+            if let Some(variables) = &message.variables {
+                self.keep_variables(&transaction, message.conversation_id, variables, run.ended_at).await?;
+            }
+        }
+        if let Some(record) = &run.workflow_run {
+            self.keep_workflow_run(&transaction, run, record).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn keep_workflow_run(
+        &self,
+        connection: &impl ConnectionTrait,
+        run: &RunRecord,
+        record: &WorkflowRunRecord,
+    ) -> Result<(), DbErr> {
+        let row = workflow_run::ActiveModel {
+            id: Set(self.id(record.id.0)),
+            tenant_id: Set(self.id(run.end_user.workspace_id.0)),
+            app_id: Set(self.id(run.end_user.app_id.0)),
+            workflow_id: Set(self.id(record.workflow_id.0)),
+            r#type: Set(if run.mode == AppMode::Workflow { "workflow" } else { "chat" }.to_owned()),
+            triggered_from: Set("app-run".to_owned()),
+            version: Set(record.version.clone()),
+            graph: Set(Some(record.graph.as_ref().to_owned())),
+            inputs: Set(Some(record.inputs.to_string())),
+            status: Set(run.ending.run_status().to_owned()),
+            outputs: Set(Some(record.outputs.to_string())),
+            error: Set(run.ending.error().map(storable)),
+            elapsed_time: Set(record.elapsed.as_secs_f64()),
+            total_tokens: Set(i64::try_from(record.total_tokens).unwrap_or(i64::MAX)),
+            total_steps: Set(Some(i32::try_from(record.total_steps).unwrap_or(i32::MAX))),
+            created_by_role: Set("end_user".to_owned()),
+            created_by: Set(self.id(run.end_user.id().0)),
+            created_at: Set(naive(run.began_at)),
+            finished_at: Set(Some(naive(run.ended_at))),
+            exceptions_count: Set(Some(i32::try_from(record.exceptions_count).unwrap_or(i32::MAX))),
+        };
+        workflow_run::Entity::insert(row).exec_without_returning(connection).await.map(|_| ())
+    }
+}

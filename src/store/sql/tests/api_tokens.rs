@@ -1,0 +1,79 @@
+use futures_util::future::join_all;
+use sea_orm::{ActiveValue::Set, EntityTrait as _};
+
+use super::*;
+use crate::{
+    domain::id::AppId,
+    store::sql::{entity::app, naive},
+};
+
+conformance!(
+    an_app_gets_one_key_under_races,
+    apps_side_by_side_get_a_key_each,
+    a_key_that_is_there_is_kept,
+    no_key_for_an_app_that_is_gone,
+);
+
+async fn add_app(sql: &Sql) -> AppId {
+    let id = Uuid::new_v4();
+    let row = app::ActiveModel {
+        id: Set(sql.id(id)),
+        tenant_id: Set(sql.id(Uuid::new_v4())),
+        name: Set("App".to_owned()),
+        mode: Set("chat".to_owned()),
+        enable_site: Set(false),
+        enable_api: Set(true),
+        description: Set(String::new()),
+        created_at: Set(naive(start())),
+        updated_at: Set(naive(start())),
+        ..Default::default()
+    };
+    app::Entity::insert(row).exec_without_returning(&sql.db).await.unwrap();
+    AppId(id)
+}
+
+fn key(n: usize) -> Secret {
+    Secret::new(format!("app-{n:024}"))
+}
+
+async fn an_app_gets_one_key_under_races(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let app = add_app(&sql).await;
+    let asked = (0..64).map(|n| {
+        let sql = sql.clone();
+        tokio::spawn(async move { sql.keep_app_key(app, &key(n), start()).await.unwrap() })
+    });
+    let kept: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(kept.iter().filter(|kept| kept.made.is_some()).count(), 1);
+    assert!(kept.iter().all(|other| other.key.matches(kept[0].key.expose())));
+    assert!(sql.find_app_key(app).await.unwrap().unwrap().matches(kept[0].key.expose()));
+}
+
+async fn apps_side_by_side_get_a_key_each(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let mut apps = Vec::new();
+    for _ in 0..16 {
+        apps.push(add_app(&sql).await);
+    }
+    let asked = (0..64).map(|n| {
+        let (sql, app) = (sql.clone(), apps[n % apps.len()]);
+        tokio::spawn(async move { sql.keep_app_key(app, &key(n), start()).await.unwrap().made.is_some() })
+    });
+    let made = join_all(asked).await.into_iter().filter(|made| *made.as_ref().unwrap()).count();
+    assert_eq!(made, apps.len());
+}
+
+async fn a_key_that_is_there_is_kept(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let app = add_app(&sql).await;
+    assert!(sql.find_app_key(app).await.unwrap().is_none());
+    assert!(sql.keep_app_key(app, &key(1), start()).await.unwrap().made.is_some());
+    let again = sql.keep_app_key(app, &key(2), later(1)).await.unwrap();
+    assert!(again.made.is_none() && again.key.matches(key(1).expose()));
+}
+
+async fn no_key_for_an_app_that_is_gone(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let error = sql.keep_app_key(AppId(Uuid::new_v4()), &key(1), start()).await.unwrap_err();
+    assert_eq!(error.code(), crate::domain::Code::NotFound);
+}

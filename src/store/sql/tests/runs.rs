@@ -1,0 +1,280 @@
+//! Runs that are over: what is kept of them, and whose conversations they are.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::domain::{
+    app::AppMode,
+    conversation::{
+        Conversation, EndUser, Ending, Exchange, MessageRecord, ModelName, NewConversation, RunRecord,
+        WorkflowRunRecord,
+    },
+    id::{AppId, ConversationId, MessageId, ModelConfigId, WorkflowId, WorkflowRunId, WorkspaceId},
+};
+
+conformance!(
+    a_conversation_goes_on_for_its_caller_and_app_alone,
+    every_row_is_as_dify_writes_it,
+    failures_and_cancelled_runs_are_kept_too,
+    first_runs_at_once_make_one_end_user,
+    exchanges_are_the_last_ones_cut_off_and_in_order,
+    runs_of_one_conversation_at_once_are_all_kept,
+);
+
+fn user(app: u128, user: &str) -> EndUser {
+    let workspace_id = WorkspaceId(Uuid::from_u128(1));
+    EndUser { workspace_id, app_id: AppId(Uuid::from_u128(app)), user: user.to_owned() }
+}
+
+fn conversation(id: u128) -> ConversationId {
+    ConversationId(Uuid::from_u128(id))
+}
+
+fn chat(owner: &EndUser, id: ConversationId, begins: bool, said: (&str, &str), at: i64) -> RunRecord {
+    let new = NewConversation {
+        name: NewConversation::name_of(Some(said.0)),
+        introduction: "Hi\0!".to_owned(),
+        model_config_id: Some(ModelConfigId(Uuid::from_u128(4))),
+    };
+    RunRecord {
+        end_user: owner.clone(),
+        mode: AppMode::Chat,
+        inputs: Map::from_iter([("name".to_owned(), json!("Ann\0"))]),
+        ending: Ending::Succeeded,
+        began_at: later(at),
+        ended_at: later(at + 1),
+        message: Some(MessageRecord {
+            id: MessageId(Uuid::new_v4()),
+            conversation_id: id,
+            begins: begins.then_some(new),
+            model: Some(ModelName { provider: "echo".to_owned(), name: "demo".to_owned() }),
+            query: said.0.to_owned(),
+            prompt: json!([{"role": "user", "text": said.0, "files": []}]),
+            answer: said.1.to_owned(),
+            prompt_tokens: 3,
+            completion_tokens: u64::MAX,
+            latency: Duration::from_millis(1_500),
+            metadata: json!({"usage": {}}),
+            variables: None,
+        }),
+        workflow_run: None,
+    }
+}
+
+async fn found(sql: &Sql, id: ConversationId, owner: &EndUser) -> Option<Conversation> {
+    sql.find_conversation(id, owner, 3, 10).await.unwrap()
+}
+
+/// One row as JSON, whatever the database; times and floats left out where they differ.
+async fn row(sql: &Sql, query: &str, columns: &[&str]) -> Value {
+    let row = sql.db.query_one_raw(Statement::from_string(sql.backend, query)).await.unwrap().expect("a row");
+    let value = |column: &str| {
+        let text = row.try_get_by::<Option<String>, _>(column).map(Value::from);
+        let text = text.or_else(|_| row.try_get_by::<Option<i32>, _>(column).map(Value::from));
+        let text = text.or_else(|_| row.try_get_by::<Option<i64>, _>(column).map(Value::from));
+        let text = text.or_else(|_| row.try_get_by::<Option<bool>, _>(column).map(Value::from));
+        let text = text.or_else(|_| row.try_get_by::<Option<f64>, _>(column).map(Value::from));
+        text.or_else(|_| row.try_get_by::<Value, _>(column)).unwrap_or_else(|error| panic!("{column}: {error}"))
+    };
+    columns.iter().map(|column| (String::from(*column), value(column))).collect::<Map<_, _>>().into()
+}
+
+async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let (ann, id) = (user(2, "ann"), conversation(9));
+    assert_eq!(found(&sql, id, &ann).await, None);
+    sql.record_run(&chat(&ann, id, true, ("one", "1"), 0)).await.unwrap();
+    let mut second = chat(&ann, id, false, ("two\0", "2"), 10);
+    let kept = Map::from_iter([("count".to_owned(), json!(2)), ("log".to_owned(), json!(["\0é"]))]);
+    second.message.as_mut().unwrap().variables = Some(kept.clone());
+    sql.record_run(&second).await.unwrap();
+    let exchange = |query: &str, answer: &str| Exchange { query: query.to_owned(), answer: answer.to_owned() };
+    let expected = Conversation {
+        introduction: "Hi\u{fffd}!".to_owned(),
+        dialogue_count: 2,
+        variables: kept,
+        exchanges: vec![exchange("one", "1"), exchange("two\u{fffd}", "2")],
+    };
+    assert_eq!(found(&sql, id, &ann).await.unwrap(), expected);
+    // Variables are overwritten.
+    let mut third = chat(&ann, id, false, ("three", "3"), 20);
+    third.message.as_mut().unwrap().variables = Some(Map::new());
+    sql.record_run(&third).await.unwrap();
+    assert_eq!(found(&sql, id, &ann).await.unwrap().variables, Map::new());
+
+    assert_eq!(found(&sql, id, &user(2, "bob")).await, None);
+    assert_eq!(found(&sql, id, &user(3, "ann")).await, None);
+    let elsewhere = EndUser { workspace_id: WorkspaceId(Uuid::from_u128(7)), ..ann.clone() };
+    assert_eq!(found(&sql, id, &elsewhere).await, None);
+    assert_eq!(found(&sql, conversation(8), &ann).await, None);
+    execute(&sql, "UPDATE conversations SET is_deleted = true").await;
+    assert_eq!(found(&sql, id, &ann).await, None);
+}
+
+async fn every_row_is_as_dify_writes_it(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let ann = user(2, "ann");
+    let mut run = chat(&ann, conversation(9), true, ("Hello there", "General"), 0);
+    run.mode = AppMode::AdvancedChat;
+    run.ending = Ending::PartlySucceeded;
+    run.workflow_run = Some(WorkflowRunRecord {
+        id: WorkflowRunId(Uuid::from_u128(5)),
+        workflow_id: WorkflowId(Uuid::from_u128(6)),
+        version: "2026-01-01 00:00:00".to_owned(),
+        graph: Arc::from("{\"nodes\":[]}"),
+        inputs: json!({"sys.query": "Hello\0"}),
+        outputs: json!({"answer": "General"}),
+        elapsed: Duration::from_millis(250),
+        total_tokens: 12,
+        total_steps: 3,
+        exceptions_count: 1,
+    });
+    sql.record_run(&run).await.unwrap();
+    let end_user = row(&sql, "SELECT * FROM end_users", &["type", "external_user_id", "session_id"]).await;
+    let columns = [
+        "mode",
+        "name",
+        "introduction",
+        "system_instruction",
+        "status",
+        "from_source",
+        "invoke_from",
+        "model_provider",
+        "model_id",
+        "dialogue_count",
+    ];
+    let conversation = row(&sql, "SELECT * FROM conversations", &columns).await;
+    let columns = [
+        "query",
+        "answer",
+        "message_tokens",
+        "answer_tokens",
+        "currency",
+        "from_source",
+        "status",
+        "error",
+        "message_metadata",
+        "invoke_from",
+        "app_mode",
+    ];
+    let message = row(&sql, "SELECT * FROM messages", &columns).await;
+    let columns = [
+        "type",
+        "triggered_from",
+        "version",
+        "graph",
+        "inputs",
+        "status",
+        "outputs",
+        "error",
+        "total_steps",
+        "created_by_role",
+        "exceptions_count",
+    ];
+    let workflow_run = row(&sql, "SELECT * FROM workflow_runs", &columns).await;
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(end_user.to_string(), @r#"{"type":"service_api","external_user_id":"ann","session_id":"ann"}"#);
+        insta::assert_snapshot!(conversation.to_string(), @r#"{"mode":"advanced-chat","name":"Hello there","introduction":"Hi�!","system_instruction":"","status":"normal","from_source":"api","invoke_from":"service-api","model_provider":"echo","model_id":"demo","dialogue_count":1}"#);
+        insta::assert_snapshot!(message.to_string(), @r#"{"query":"Hello there","answer":"General","message_tokens":3,"answer_tokens":2147483647,"currency":"USD","from_source":"api","status":"normal","error":null,"message_metadata":"{\"usage\":{}}","invoke_from":"service-api","app_mode":"advanced-chat"}"#);
+        insta::assert_snapshot!(workflow_run.to_string(), @r#"{"type":"chat","triggered_from":"app-run","version":"2026-01-01 00:00:00","graph":"{\"nodes\":[]}","inputs":"{\"sys.query\":\"Hello\\u0000\"}","status":"partial-succeeded","outputs":"{\"answer\":\"General\"}","error":null,"total_steps":3,"created_by_role":"end_user","exceptions_count":1}"#);
+    }
+    for foreign in [
+        "conversations WHERE from_end_user_id = (SELECT id FROM end_users) AND from_account_id IS NULL",
+        "messages WHERE from_end_user_id = (SELECT id FROM end_users) AND workflow_run_id = (SELECT id FROM workflow_runs)",
+        "messages WHERE conversation_id = (SELECT id FROM conversations) AND parent_message_id IS NOT NULL",
+        "workflow_runs WHERE created_by = (SELECT id FROM end_users) AND finished_at > created_at AND elapsed_time = 0.25",
+        "workflow_runs WHERE total_tokens = 12",
+    ] {
+        assert_eq!(count(&sql, foreign).await, 1, "{foreign}");
+    }
+}
+
+async fn failures_and_cancelled_runs_are_kept_too(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let ann = user(2, "ann");
+    let mut failed = chat(&ann, conversation(1), true, ("q", ""), 0);
+    failed.ending = Ending::Failed("It broke\0.".to_owned());
+    sql.record_run(&failed).await.unwrap();
+    let mut stopped = chat(&ann, conversation(2), true, ("q", "half an ans"), 0);
+    stopped.ending = Ending::Stopped("The client left.");
+    sql.record_run(&stopped).await.unwrap();
+    assert_eq!(count(&sql, "messages WHERE status = 'error' AND error = 'It broke\u{fffd}.'").await, 1);
+    assert_eq!(count(&sql, "messages WHERE status = 'normal' AND error = 'The client left.'").await, 1);
+    // An answer that never came is not remembered.
+    assert_eq!(found(&sql, conversation(1), &ann).await.unwrap().exchanges, []);
+    assert_eq!(found(&sql, conversation(2), &ann).await.unwrap().exchanges.len(), 1);
+    let workflow = |ending: Ending| RunRecord {
+        mode: AppMode::Workflow,
+        ending,
+        message: None,
+        workflow_run: Some(WorkflowRunRecord {
+            id: WorkflowRunId(Uuid::new_v4()),
+            workflow_id: WorkflowId(Uuid::from_u128(6)),
+            version: "1".to_owned(),
+            graph: Arc::from("{}"),
+            inputs: json!({}),
+            outputs: Value::Null,
+            elapsed: Duration::ZERO,
+            total_tokens: 0,
+            total_steps: 0,
+            exceptions_count: 0,
+        }),
+        ..chat(&ann, conversation(3), true, ("", ""), 0)
+    };
+    sql.record_run(&workflow(Ending::Stopped("The server stopped."))).await.unwrap();
+    sql.record_run(&workflow(Ending::Failed("no".to_owned()))).await.unwrap();
+    assert_eq!(count(&sql, "workflow_runs WHERE type = 'workflow' AND status = 'stopped'").await, 1);
+    assert_eq!(count(&sql, "workflow_runs WHERE type = 'workflow' AND status = 'failed' AND error = 'no'").await, 1);
+    assert_eq!(count(&sql, "conversations").await, 2);
+}
+
+async fn first_runs_at_once_make_one_end_user(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    for round in 0..10 {
+        let owner = user(2, &format!("u{round}"));
+        let runs = (0..8).map(|n| {
+            let (sql, run) = (sql.clone(), chat(&owner, conversation(round * 100 + n), true, ("q", "a"), 0));
+            tokio::spawn(async move { sql.record_run(&run).await })
+        });
+        for run in runs.collect::<Vec<_>>() {
+            run.await.unwrap().unwrap();
+        }
+    }
+    assert_eq!(count(&sql, "end_users").await, 10);
+    assert_eq!(count(&sql, "conversations").await, 80);
+}
+
+async fn exchanges_are_the_last_ones_cut_off_and_in_order(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let (ann, id) = (user(2, "ann"), conversation(9));
+    for n in 0..5 {
+        let said = (format!("q{n}"), "é".repeat(20));
+        sql.record_run(&chat(&ann, id, n == 0, (&said.0, &said.1), n * 10)).await.unwrap();
+    }
+    let conversation = found(&sql, id, &ann).await.unwrap();
+    let queries: Vec<&str> = conversation.exchanges.iter().map(|exchange| exchange.query.as_str()).collect();
+    assert_eq!(queries, ["q2", "q3", "q4"]);
+    assert!(conversation.exchanges.iter().all(|exchange| exchange.answer == "é".repeat(10)));
+    assert_eq!(conversation.dialogue_count, 5);
+}
+
+async fn runs_of_one_conversation_at_once_are_all_kept(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let (ann, id) = (user(2, "ann"), conversation(9));
+    sql.record_run(&chat(&ann, id, true, ("q", "a"), 0)).await.unwrap();
+    let runs = (1..=8).map(|n| {
+        let mut run = chat(&ann, id, false, ("q", "a"), n);
+        run.message.as_mut().unwrap().variables = Some(Map::from_iter([("n".to_owned(), json!(n))]));
+        let sql = sql.clone();
+        tokio::spawn(async move { sql.record_run(&run).await })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap().unwrap();
+    }
+    let conversation = found(&sql, id, &ann).await.unwrap();
+    assert_eq!(conversation.dialogue_count, 9);
+    assert_eq!(count(&sql, "messages").await, 9);
+    assert!(conversation.variables.contains_key("n"));
+}

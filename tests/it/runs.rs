@@ -1,0 +1,3 @@
+//! Runs of apps.
+
+mod forward;

@@ -1,0 +1,264 @@
+//! What Dify does wrong, and what becomes of it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{body::Bytes, response::Response};
+use dify_openapi::{
+    domain::{app::AppMode, id::ConversationId},
+    ports::runtime::AppRuntime as _,
+};
+use futures_util::{StreamExt as _, stream};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    bench::{Bench, collect, settings},
+    message, message_end,
+    stand_in::{StandIn, TASK, cut_events, events, frame, open_events, refusal, streaming},
+    workflow,
+};
+
+async fn outcome(bench: &Bench, mode: AppMode) -> (usize, Option<&'static str>) {
+    match bench.runtime.start(bench.run(mode)).await {
+        Ok(stream) => {
+            let (events, error) = collect(stream).await;
+            (events.len(), error)
+        }
+        Err(error) => (0, Some(error.code().as_str())),
+    }
+}
+
+async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> (StandIn, Bench) {
+    let upstream = StandIn::start(move |_| {
+        let answer = answer.clone();
+        async move { answer() }
+    })
+    .await;
+    let bench = Bench::before(&upstream).await;
+    (upstream, bench)
+}
+
+#[tokio::test]
+async fn a_slow_first_byte_is_an_upstream_timeout() {
+    let slow_head = StandIn::start(|_| async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        events([frame(&message_end())])
+    })
+    .await;
+    let slow_body = StandIn::start(|_| async { open_events(Vec::new()) }).await;
+    for upstream in [slow_head, slow_body] {
+        let patience = Duration::from_millis(200);
+        let bench = Bench::with(dify_openapi::runtime::dify::DifySettings {
+            first_byte_timeout: patience,
+            ..settings(&upstream.url)
+        })
+        .await;
+        let since = std::time::Instant::now();
+        assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_timeout")));
+        assert!(since.elapsed() >= patience && since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+        assert_eq!(upstream.runs().len(), 1, "a run is never sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_upstream_error() {
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", gone.local_addr().unwrap());
+    drop(gone);
+    assert_eq!(outcome(&Bench::with(settings(&url)).await, AppMode::Chat).await, (0, Some("upstream_error")));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_ends_with_an_upstream_error() {
+    let (upstream, bench) = answering(|| cut_events(vec![frame(&message("a"))])).await;
+    assert_eq!(outcome(&bench, AppMode::Chat).await, (1, Some("upstream_error")));
+    assert_eq!(upstream.runs().len(), 1);
+    // Dify may be running it still.
+    assert_eq!(upstream.stops().await.len(), 1);
+    // An end in good order, but not of the run.
+    for mode in [AppMode::Chat, AppMode::Workflow, AppMode::AdvancedChat] {
+        let (_upstream, bench) = answering(|| events([frame(&workflow("workflow_started"))])).await;
+        assert_eq!(outcome(&bench, mode).await, (1, Some("upstream_error")), "{mode:?}");
+        let (_upstream, bench) = answering(|| events([String::new()])).await;
+        assert_eq!(outcome(&bench, mode).await, (0, Some("upstream_error")), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_that_failed_is_a_run_that_ended() {
+    let (upstream, bench) = answering(|| {
+        events(
+            [json!({"event": "workflow_finished", "task_id": TASK, "data": {"status": "failed"}})]
+                .map(|event| frame(&event)),
+        )
+    })
+    .await;
+    assert_eq!(outcome(&bench, AppMode::Workflow).await, (1, None));
+    assert!(upstream.stopped_nothing().await);
+}
+
+#[tokio::test]
+async fn frames_that_cannot_be_read_end_the_run_with_one_error_that_tells_nothing() {
+    let bad: [&[u8]; 9] = [
+        b"data: {\"event\":\"message\",\"secret\":\n\n",
+        b"data: {\"event\":\"message\"} secret\n\n",
+        b"data: {\"task_id\":\"secret\"}\n\n",
+        b"data: [\"secret\"]\n\n",
+        b"data: secret\n\n",
+        b"data:\n\n",
+        b"data: {\"event\":7,\"answer\":\"secret\"}\n\n",
+        b"data: {\"event\":\"message\",\"answer\":\"\xff\xfe\"}\n\n",
+        b"data: {\"event\":\ndata: \"message\"}\n\n",
+    ];
+    for bad in bad {
+        let frames = [Bytes::from(frame(&message("a"))), Bytes::from_static(bad), Bytes::from(frame(&message("b")))];
+        let (upstream, bench) = answering(move || {
+            streaming(stream::iter(frames.clone().map(Ok::<_, std::convert::Infallible>)).chain(stream::pending()))
+        })
+        .await;
+        let mut stream = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
+        assert!(stream.next().await.unwrap().is_ok());
+        let error = stream.next().await.unwrap().unwrap_err();
+        let told = String::from_utf8_lossy(bad);
+        assert_eq!(error.code().as_str(), "upstream_error", "{told}");
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        assert!(stream.next().await.is_none(), "{told}");
+        assert_eq!(upstream.stops().await.len(), 1, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_without_end_is_given_up() {
+    let (_upstream, bench) = answering(|| {
+        streaming(stream::repeat_with(|| Ok::<_, std::convert::Infallible>(Bytes::from(vec![b'x'; 1 << 20]))))
+    })
+    .await;
+    assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_error")));
+}
+
+#[tokio::test]
+async fn refusals_are_answers_of_their_own() {
+    for (status, code, expected) in [
+        (400, "app_unavailable", "app_unavailable"),
+        (400, "provider_not_initialize", "app_unavailable"),
+        (400, "provider_quota_exceeded", "app_unavailable"),
+        (400, "model_currently_not_support", "app_unavailable"),
+        (400, "not_chat_app", "app_unavailable"),
+        (400, "completion_request_error", "upstream_error"),
+        (400, "conversation_completed", "invalid_param"),
+        (400, "invalid_param", "invalid_param"),
+        (403, "forbidden", "not_found"),
+        (404, "not_found", "not_found"),
+        (429, "too_many_requests", "rate_limited"),
+        (500, "internal_server_error", "upstream_error"),
+        (502, "unknown", "upstream_error"),
+        (504, "unknown", "upstream_timeout"),
+    ] {
+        let body = json!({"code": code, "message": "Dify said so.", "status": status}).to_string();
+        let (upstream, bench) = answering(move || refusal(status, "application/json", body.clone())).await;
+        let mut run = bench.run(AppMode::Chat);
+        run.conversation_id = Some(ConversationId(Uuid::new_v4()));
+        let error = bench.runtime.start(run).await.unwrap_err();
+        assert_eq!(error.code().as_str(), expected, "{status} {code}");
+        assert_eq!(error.retry().is_some(), status == 429);
+        assert_eq!(upstream.runs().len(), 1, "{status} {code}");
+        assert!(upstream.stopped_nothing().await);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_stream_of_events_is_an_upstream_error_whatever_its_size() {
+    let endless = || {
+        let pieces = stream::repeat_with(|| Ok::<_, std::convert::Infallible>(Bytes::from(vec![b'x'; 1 << 16])));
+        refusal(500, "application/json", axum::body::Body::from_stream(pieces))
+    };
+    let (_upstream, bench) = answering(endless).await;
+    assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_error")));
+    for (status, kind) in [(200, "application/json"), (200, "text/html"), (502, "text/html"), (404, "text/html")] {
+        let (_upstream, bench) = answering(move || refusal(status, kind, "<html>secret</html>")).await;
+        let error = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap_err();
+        assert_eq!(error.code().as_str(), "upstream_error", "{status} {kind}");
+        assert!(!error.message().contains("secret"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_led_elsewhere() {
+    let elsewhere = StandIn::telling(&[message_end()]).await;
+    let url = elsewhere.url.clone();
+    let (_upstream, bench) = answering(move || {
+        Response::builder().status(307).header("location", format!("{url}/v1/chat-messages")).body("".into()).unwrap()
+    })
+    .await;
+    assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_error")));
+    assert!(elsewhere.runs().is_empty());
+}
+
+#[tokio::test]
+async fn an_error_event_is_the_error_it_says() {
+    let error = |status: u16, code: &str| json!({"event": "error", "task_id": TASK, "status": status, "code": code, "message": "So."});
+    let first = error(400, "provider_quota_exceeded");
+    let (upstream, bench) = answering(move || events([frame(&first)])).await;
+    assert_eq!(bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap_err().code().as_str(), "app_unavailable");
+    assert!(upstream.stopped_nothing().await);
+    let later = error(500, "internal_server_error");
+    let (upstream, bench) = answering(move || events([frame(&message("a")), frame(&later)])).await;
+    assert_eq!(outcome(&bench, AppMode::Chat).await, (1, Some("upstream_error")));
+    assert!(upstream.stopped_nothing().await);
+}
+
+#[tokio::test]
+async fn over_the_limit_of_connections_a_run_is_turned_away_at_once() {
+    let upstream = StandIn::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
+    let settings = dify_openapi::runtime::dify::DifySettings { max_connections: 2, ..settings(&upstream.url) };
+    let bench = Bench::with(settings).await;
+    let first = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
+    let _second = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
+    let error = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap_err();
+    assert_eq!(error.code().as_str(), "rate_limited");
+    assert!(error.retry().is_some());
+    drop(first);
+    upstream.stops().await;
+    assert!(bench.runtime.start(bench.run(AppMode::Chat)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_slow_reader_holds_up_dify_and_not_memory() {
+    const PIECE: usize = 1 << 20;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let upstream = StandIn::start(move |_| {
+        let counter = Arc::clone(&counter);
+        async move {
+            let long = frame(&message(&"x".repeat(PIECE)));
+            streaming(stream::repeat_with(move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, std::convert::Infallible>(Bytes::from(long.clone()))
+            }))
+        }
+    })
+    .await;
+    let bench = Bench::before(&upstream).await;
+    let mut stream = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
+    let mut before = 0;
+    // Until it stands still.
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let now = sent.load(Ordering::Relaxed);
+        if now == before && now > 0 {
+            break;
+        }
+        before = now;
+    }
+    // What is ahead of the reader, and what the sockets hold.
+    assert!(before < 40, "{before} events of {PIECE} bytes were read ahead");
+    for _ in 0..5 {
+        assert!(stream.next().await.unwrap().is_ok());
+    }
+}
