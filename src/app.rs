@@ -1,6 +1,7 @@
 //! The composition root: the only place that wires concretes. `main`, `dev` and the tests run this same code.
 
 mod run;
+mod runtime;
 
 use std::sync::{Arc, atomic::AtomicI64};
 
@@ -23,12 +24,11 @@ use crate::{
         Pipeline, PipelineSettings,
         policy::{Credential, Policy},
     },
-    ports::{clock::Clock, entropy::Entropy, runtime::AppRuntime, state::State},
+    ports::{clock::Clock, entropy::Entropy, state::State},
     rpc::{
         About, Rpc, UseCases,
         reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings},
     },
-    runtime::absent::Absent,
     service::{
         Foundation,
         app::{AppSettings, Apps},
@@ -47,6 +47,7 @@ use crate::{
 };
 
 pub use run::{Bound, Running, connect_sql, connect_state, start};
+pub use runtime::RunTasks;
 
 /// What the process gives the app: the parts tests replace.
 #[derive(Clone)]
@@ -84,6 +85,7 @@ pub struct App {
     cors_origins: AllowOrigins,
     internal_on_public: bool,
     reflection: bool,
+    run_tasks: RunTasks,
 }
 
 impl App {
@@ -151,7 +153,8 @@ impl App {
                 strict_workspace_id: config.deployment.strict_workspace_id,
             },
         );
-        let runtime: Arc<dyn AppRuntime> = Arc::new(Absent);
+        let run_tasks = RunTasks::default();
+        let runtime = runtime::runtime(config, &base, standalone, &run_tasks)?;
         let issuer = config.urls.issuer().to_owned();
         let rpc = Rpc(Arc::new(UseCases {
             device_flow,
@@ -200,6 +203,7 @@ impl App {
             cors_origins: config.cors.clone(),
             internal_on_public: development,
             reflection: development || config.deployment.grpc_reflection,
+            run_tasks,
         })
     }
 
@@ -240,6 +244,11 @@ impl App {
     /// The services, as both doors call them.
     pub fn rpc(&self) -> &Rpc {
         &self.rpc
+    }
+
+    /// The tasks of runs.
+    pub fn run_tasks(&self) -> &RunTasks {
+        &self.run_tasks
     }
 
     /// Background work.

@@ -31,6 +31,9 @@ use crate::{
 /// the last writes to SQL and the last export have to fit as well.
 const GRACE: Duration = Duration::from_secs(18);
 
+/// Of that grace, how long runs that are still under way have for their last event and their row.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
 /// Where the listeners are bound.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
@@ -145,9 +148,19 @@ impl Running {
         self.readiness.drain();
         self.soft.cancel();
         self.tracker.close();
-        if tokio::time::timeout(GRACE, self.tracker.wait()).await.is_err() {
-            self.hard.cancel();
-            let _ = tokio::time::timeout(Duration::from_secs(2), self.tracker.wait()).await;
+        let runs = self.app.run_tasks();
+        runs.tracker.close();
+        if tokio::time::timeout(GRACE - LAST_EVENTS, self.tracker.wait()).await.is_err() {
+            // Streams tell their readers that they end here, and runs are stored as they are.
+            runs.end.cancel();
+            if tokio::time::timeout(LAST_EVENTS, self.tracker.wait()).await.is_err() {
+                self.hard.cancel();
+                let _ = tokio::time::timeout(Duration::from_secs(2), self.tracker.wait()).await;
+            }
+        }
+        runs.end.cancel();
+        if tokio::time::timeout(LAST_EVENTS, runs.tracker.wait()).await.is_err() {
+            tracing::warn!("some runs were not stored as stopped");
         }
         let unmarked = self.app.jobs().invalidations.retry().await;
         if unmarked > 0 {

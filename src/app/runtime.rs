@@ -24,3 +24,19 @@ pub struct RunTasks {
     /// Ends those under way, when the process has no more time for them.
     pub end: CancellationToken,
 }
+
+/// The runtime: Dify's service API beside Dify, where its address is known; this process' own standalone.
+pub fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<Arc<dyn AppRuntime>> {
+    if standalone {
+        return Ok(Arc::new(Absent));
+    }
+    let Some(url) = config.deployment.dify_api_url.clone() else { return Ok(Arc::new(Absent)) };
+    let settings = DifySettings {
+        url,
+        connect_timeout: config.dify_api.connect_timeout,
+        first_byte_timeout: config.dify_api.first_byte_timeout,
+        max_connections: config.dify_api.max_connections,
+    };
+    let (clock, entropy) = (Arc::clone(&base.clock), Arc::clone(&base.entropy));
+    Ok(Arc::new(DifyRuntime::new(settings, Arc::clone(&base.sql), clock, entropy, tasks.tracker.clone())?))
+}

@@ -100,8 +100,8 @@ pub struct Sql {
     db: DatabaseConnection,
     backend: DbBackend,
     hot: Arc<Hot>,
-    /// Held by whoever writes the end of a run, where the database has one writer only.
     totals: Arc<Totals>,
+    /// Held by whoever writes the end of a run, where the database has one writer only.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -153,8 +153,8 @@ impl Sql {
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), totals: Arc::default(), db, backend })
-        Ok(Self { hot: Arc::new(Hot::for_backend(backend)), turn: Arc::default(), db, backend })
+        let hot = Arc::new(Hot::for_backend(backend));
+        Ok(Self { hot, totals: Arc::default(), turn: Arc::default(), db, backend })
     }
 
     /// Whether the database answers.
