@@ -16,6 +16,7 @@ pub mod postgres_process;
 pub mod process;
 pub mod python;
 pub mod redis_process;
+pub mod runs;
 pub mod server;
 pub mod stores;
 pub mod visitor;
