@@ -4,4 +4,5 @@ pub mod absent;
 pub mod builtin;
 pub mod dify;
 pub mod http_client;
+pub mod outbound;
 pub(crate) mod upstream;

@@ -1,6 +1,7 @@
 //! The harness: whole servers over real sockets, a clock that moves, and one client type a credential.
 
 pub mod answer;
+pub mod apps;
 pub mod axe;
 pub mod browser;
 pub mod chromium;
@@ -15,6 +16,7 @@ pub mod postgres_process;
 pub mod process;
 pub mod python;
 pub mod redis_process;
+pub mod runs;
 pub mod server;
 pub mod stores;
 pub mod visitor;

@@ -1,0 +1,201 @@
+//! Runs a graph: starts each node when everything it waits for is decided, streams what answers say while models still speak, and
+//! tells every step as an event.
+//!
+//! One run is one future: the nodes run inside it, side by side, so dropping it stops them all, and whoever reads the events
+//! slowly slows down this run and nothing else. The engine knows neither databases nor HTTP; what it needs it is given.
+
+mod event;
+mod frame;
+mod iteration;
+mod schedule;
+mod stream;
+mod tell;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+
+use self::schedule::{Halt, Schedule};
+use super::{
+    graph::Graph,
+    model::{Models, PromptMessage, Usage},
+    template::Templates,
+    variables::SystemVariables,
+};
+use crate::{
+    domain::id::{ConversationId, MessageId, TaskId, WorkflowId, WorkflowRunId},
+    ports::{clock::Clock, entropy::Entropy, runtime::RunEvents},
+    runtime::outbound::Outbound,
+};
+
+/// What one run may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long it may take.
+    pub run: Duration,
+    /// How long one attempt of one node may take.
+    pub node: Duration,
+    /// Nodes of the graph itself that may run.
+    pub steps: usize,
+    /// Nodes that may run in all, those inside iterations included.
+    pub steps_in_all: usize,
+    /// What one variable may take, in bytes; also the longest prompt and the longest answer of a model.
+    pub variable: usize,
+    /// What all variables may take, in bytes.
+    pub variables: usize,
+    /// What may be said in all, in bytes.
+    pub answer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            run: Duration::from_mins(20),
+            node: Duration::from_mins(10),
+            steps: 500,
+            steps_in_all: 20_000,
+            variable: 1 << 20,
+            variables: 32 << 20,
+            answer: 4 << 20,
+        }
+    }
+}
+
+/// The conversation that a run belongs to, and the message it writes there.
+#[derive(Clone, Copy, Debug)]
+pub struct Conversation {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The message.
+    pub message_id: MessageId,
+}
+
+/// Who runs it, as `workflow_finished` tells.
+#[derive(Clone, Debug)]
+pub struct CreatedBy {
+    /// The end user's id.
+    pub id: String,
+    /// The caller, as the app's data knows them.
+    pub user: String,
+}
+
+/// A run that can begin.
+pub struct Execution {
+    /// What is run.
+    pub graph: Arc<Graph>,
+    /// Values of the form's variables.
+    pub inputs: Map<String, Value>,
+    /// `sys.*`.
+    pub system: SystemVariables,
+    /// `env.*`.
+    pub environment: Map<String, Value>,
+    /// `conversation.*`, with a value for every variable there is.
+    pub conversation_variables: Map<String, Value>,
+    /// This run, as the stop call names it.
+    pub task_id: TaskId,
+    /// This run.
+    pub workflow_run_id: WorkflowRunId,
+    /// The version of the graph.
+    pub workflow_id: WorkflowId,
+    /// The conversation, for advanced-chat; its events differ.
+    pub conversation: Option<Conversation>,
+    /// Who runs it.
+    pub created_by: CreatedBy,
+    /// What was said before, oldest first.
+    pub history: Vec<PromptMessage>,
+    /// The models.
+    pub models: Arc<dyn Models>,
+    /// The templates.
+    pub templates: Arc<Templates>,
+    /// Sends the requests of `http-request` nodes.
+    pub outbound: Arc<Outbound>,
+    /// Tells when things happened.
+    pub clock: Arc<dyn Clock>,
+    /// Makes the ids of executions.
+    pub entropy: Arc<dyn Entropy>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Every node that ran succeeded.
+    Succeeded,
+    /// A node failed, and with it the run.
+    Failed,
+    /// Nodes failed, and the graph provides for that.
+    PartialSucceeded,
+    /// Nobody listened any more.
+    Stopped,
+}
+
+impl Status {
+    /// Its spelling on the wire and in `workflow_runs.status`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::PartialSucceeded => "partial-succeeded",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// What is left of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// What `end` nodes put out; for advanced-chat `answer` and `files`.
+    pub outputs: Map<String, Value>,
+    /// What was said: exactly what its `message` events say.
+    pub answer: String,
+    /// Why it failed or was stopped.
+    pub error: Option<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What models took.
+    pub usage: Usage,
+    /// Nodes that ran.
+    pub total_steps: usize,
+    /// Nodes that failed as the graph provides for.
+    pub exceptions_count: usize,
+    /// What the conversation keeps now.
+    pub conversation_variables: Map<String, Value>,
+}
+
+impl Outcome {
+    /// Tokens of prompts and answers together.
+    pub fn total_tokens(&self) -> u64 {
+        self.usage.prompt_tokens.saturating_add(self.usage.completion_tokens)
+    }
+}
+
+impl Execution {
+    /// Runs it, from `workflow_started` to `workflow_finished`; for advanced-chat with `message_end` right before the latter,
+    /// however the run ended. When `events` is closed the run stops. There always is an outcome, so that it can be stored.
+    pub async fn run(self, events: &RunEvents) -> Outcome {
+        let started = Instant::now();
+        let graph = self.graph.clone();
+        let mut schedule = Schedule::new(&self, &graph, events);
+        let (status, error) = match schedule.run().await {
+            Ok(()) if schedule.exceptions > 0 => (Status::PartialSucceeded, None),
+            Ok(()) => (Status::Succeeded, None),
+            Err(Halt::Failed(message)) => (Status::Failed, Some(message)),
+            Err(Halt::Late) => {
+                (Status::Failed, Some(format!("The run took longer than {} seconds", self.limits.run.as_secs())))
+            }
+            Err(Halt::Deserted) => (Status::Stopped, Some("Nobody listened any more".to_owned())),
+        };
+        let outcome = schedule.outcome(status, error, started.elapsed());
+        schedule.tell_end(&outcome).await;
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests;

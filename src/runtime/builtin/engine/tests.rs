@@ -1,0 +1,5 @@
+//! Whole runs, event by event.
+
+mod branches;
+mod sequences;
+mod stage;

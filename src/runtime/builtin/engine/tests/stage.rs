@@ -1,0 +1,321 @@
+//! What runs are played on: graphs in few words, a clock that stands, ids that count up, and models that say what they are told.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::{
+    domain::{Result, app::AppMode, id},
+    ports::{clock::Clock, entropy::Entropy, runtime::EVENTS_AHEAD},
+    runtime::builtin::{
+        engine::{Conversation, CreatedBy, Execution, Limits, Outcome},
+        graph::Graph,
+        model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
+        template::Templates,
+        variables::SystemVariables,
+    },
+    runtime::outbound::Outbound,
+};
+
+struct Standing;
+
+impl Clock for Standing {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000, 0).unwrap()
+    }
+}
+
+/// Gives 1, 2, 3, …
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        let next = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        bytes.fill(0);
+        bytes[8..].copy_from_slice(&next.to_be_bytes());
+        Ok(())
+    }
+}
+
+/// A model whose name says what it does: `words` echoes the last line word by word, `fails` says one word and fails, `flaky` fails
+/// the first time only, `hangs` never ends, `many` says `x` ten thousand times.
+#[derive(Default)]
+pub struct Scripted {
+    pub asked: Mutex<Vec<Prompt>>,
+    pub dropped: Arc<AtomicU64>,
+}
+
+struct Dropped(Arc<AtomicU64>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn fault(message: &str) -> ModelError {
+    ModelError { message: message.to_owned(), cause: None }
+}
+
+#[async_trait]
+impl Models for Scripted {
+    async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
+        let last = prompt.messages.last().map(|line| line.text.clone()).unwrap_or_default();
+        let times = {
+            let mut asked = self.asked.lock();
+            asked.push(prompt.clone());
+            asked.iter().filter(|earlier| earlier.model == prompt.model).count()
+        };
+        let words: Vec<String> = last.split_inclusive(' ').map(str::to_owned).collect();
+        let usage = Usage { prompt_tokens: 3, completion_tokens: words.len() as u64 };
+        let said = stream::iter(words).map(|word| Ok(Chunk::Text(word)));
+        let guard = Dropped(self.dropped.clone());
+        let chunks: Chunks = match prompt.model.as_str() {
+            "refuses" => return Err(fault("no such model")),
+            "fails" => stream::iter([Ok(Chunk::Text("half ".into())), Err(fault("the line broke"))]).boxed(),
+            "flaky" if times == 1 => {
+                stream::iter([Ok(Chunk::Text("half ".into())), Err(fault("the line broke"))]).boxed()
+            }
+            "hangs" => {
+                let held = move |_: &_| {
+                    let _ = &guard;
+                };
+                said.chain(stream::pending()).inspect(held).boxed()
+            }
+            "many" => stream::iter(0..10_000).map(|_| Ok(Chunk::Text("x".into()))).boxed(),
+            "slow" => said
+                .then(|word| async {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    word
+                })
+                .boxed(),
+            _ => said.chain(stream::iter([Ok(Chunk::Usage(usage))])).boxed(),
+        };
+        Ok(chunks)
+    }
+}
+
+/// A node of a graph.
+pub fn node(id: &str, kind: &str, data: Value) -> Value {
+    let mut whole = json!({"type": kind, "title": format!("The {id}")});
+    whole.as_object_mut().unwrap().extend(map(data));
+    json!({"id": id, "type": "custom", "data": whole})
+}
+
+/// A node that stands in an iteration.
+pub fn inside(parent: &str, mut node: Value) -> Value {
+    node["parentId"] = parent.into();
+    node
+}
+
+/// An `llm` node that asks this model.
+pub fn llm(id: &str, model: &str, prompt: &str, more: Value) -> Value {
+    let mut data = json!({
+        "model": {"provider": "scripted", "name": model, "mode": "chat", "completion_params": {}},
+        "prompt_template": [{"role": "user", "text": prompt}],
+        "context": {"enabled": false},
+    });
+    data.as_object_mut().unwrap().extend(map(more));
+    node(id, "llm", data)
+}
+
+/// Edges written as `from>to` or `from:handle>to`, with blanks between.
+pub fn graph(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Value {
+    let edges = edges.split_whitespace().map(|edge| {
+        let (source, target) = edge.split_once('>').unwrap();
+        let (source, handle) = source.split_once(':').unwrap_or((source, "source"));
+        json!({"source": source, "target": target, "sourceHandle": handle, "targetHandle": "target"})
+    });
+    json!({"nodes": nodes.into_iter().collect::<Vec<_>>(), "edges": edges.collect::<Vec<_>>()})
+}
+
+pub fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other} is no object"),
+    }
+}
+
+/// A run that can be played.
+pub struct Stage {
+    pub graph: Value,
+    pub mode: AppMode,
+    pub inputs: Value,
+    pub conversation: Value,
+    pub history: Vec<PromptMessage>,
+    pub limits: Limits,
+    pub models: Arc<Scripted>,
+}
+
+/// A run that was played.
+pub struct Played {
+    pub events: Vec<Value>,
+    pub outcome: Outcome,
+    pub models: Arc<Scripted>,
+}
+
+impl Stage {
+    pub fn new(mode: AppMode, graph: Value) -> Self {
+        Self {
+            graph,
+            mode,
+            inputs: json!({}),
+            conversation: json!({}),
+            history: Vec::new(),
+            limits: Limits::default(),
+            models: Arc::default(),
+        }
+    }
+
+    pub fn chat(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Self {
+        Self::new(AppMode::AdvancedChat, graph(nodes, edges))
+    }
+
+    pub fn workflow(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Self {
+        Self::new(AppMode::Workflow, graph(nodes, edges))
+    }
+
+    pub fn inputs(mut self, inputs: Value) -> Self {
+        self.inputs = inputs;
+        self
+    }
+
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    pub fn execution(&self) -> Execution {
+        let chat = self.mode == AppMode::AdvancedChat;
+        let mut system = map(json!({"user_id": "u-1", "app_id": "a-1", "workflow_run_id": "r-1", "files": []}));
+        if chat {
+            system.extend(map(json!({"query": "What now?", "conversation_id": "c-1", "dialogue_count": 1})));
+        }
+        Execution {
+            graph: Arc::new(Graph::parse(&self.graph, self.mode).unwrap()),
+            inputs: map(self.inputs.clone()),
+            system: SystemVariables(system),
+            environment: map(json!({"KEY": "secret"})),
+            conversation_variables: map(self.conversation.clone()),
+            task_id: id::TaskId(Uuid::from_u128(1)),
+            workflow_run_id: id::WorkflowRunId(Uuid::from_u128(2)),
+            workflow_id: id::WorkflowId(Uuid::from_u128(3)),
+            conversation: chat.then_some(Conversation {
+                conversation_id: id::ConversationId(Uuid::from_u128(4)),
+                message_id: id::MessageId(Uuid::from_u128(5)),
+            }),
+            created_by: CreatedBy { id: "end-user".to_owned(), user: "someone".to_owned() },
+            history: self.history.clone(),
+            models: self.models.clone(),
+            templates: Arc::new(Templates::new(2)),
+            outbound: Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()])),
+            clock: Arc::new(Standing),
+            entropy: Arc::new(Counting::default()),
+            limits: self.limits,
+        }
+    }
+
+    /// Plays it to an attentive reader.
+    pub async fn play(self) -> Played {
+        let (sender, mut receiver) = mpsc::channel(EVENTS_AHEAD);
+        let execution = self.execution();
+        let run = tokio::spawn(async move { execution.run(&sender).await });
+        let mut events = Vec::new();
+        while let Some(event) = receiver.recv().await {
+            let event = event.unwrap();
+            let told: Value = serde_json::from_slice(&event.json).unwrap();
+            assert_eq!(told["event"], *event.event);
+            assert!(!event.json.contains(&b'\n'));
+            events.push(told);
+        }
+        Played { events, outcome: run.await.unwrap(), models: self.models }
+    }
+}
+
+impl Played {
+    /// The run in short: the name of each event and what tells it from others of its name.
+    pub fn line(&self) -> String {
+        let short = |event: &Value| {
+            let name = event["event"].as_str().unwrap();
+            let data = &event["data"];
+            let node = data["node_id"].as_str().unwrap_or_default();
+            match name {
+                "message" => format!("{:?}", event["answer"].as_str().unwrap()),
+                "text_chunk" => format!("{:?}", data["text"].as_str().unwrap()),
+                "node_started" => format!("+{node}"),
+                "node_finished" => match data["status"].as_str().unwrap() {
+                    "succeeded" => format!("-{node}"),
+                    status => format!("-{node}:{status}"),
+                },
+                "node_retry" => format!("~{node}"),
+                "iteration_started" => format!("[{node}"),
+                "iteration_next" => format!("#{}", data["index"]),
+                "iteration_completed" => match data["status"].as_str().unwrap() {
+                    "succeeded" => format!("{node}]"),
+                    status => format!("{node}:{status}]"),
+                },
+                "workflow_started" => "(".to_owned(),
+                "workflow_finished" => format!(") {}", data["status"].as_str().unwrap()),
+                other => other.to_owned(),
+            }
+        };
+        self.events.iter().map(short).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Every event as it stands on the wire, a line each, with times taken out.
+    pub fn wire(&self) -> String {
+        fn still(value: &mut Value) {
+            match value {
+                Value::Object(members) => {
+                    for (name, value) in members {
+                        if name == "elapsed_time" || name == "latency" {
+                            assert!(value.is_f64());
+                            *value = 0.into();
+                        }
+                        still(value);
+                    }
+                }
+                Value::Array(items) => items.iter_mut().for_each(still),
+                _ => {}
+            }
+        }
+        let still = |event: &Value| {
+            let mut event = event.clone();
+            still(&mut event);
+            event.to_string()
+        };
+        self.events.iter().map(still).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The words of all `message` or `text_chunk` events together.
+    pub fn said(&self) -> String {
+        let words = |event: &Value| {
+            let words = if event["event"] == "message" { &event["answer"] } else { &event["data"]["text"] };
+            words.as_str().map(str::to_owned)
+        };
+        self.events
+            .iter()
+            .filter(|event| event["event"] == "message" || event["event"] == "text_chunk")
+            .filter_map(words)
+            .collect()
+    }
+
+    /// The data of the first event of this name about this node.
+    pub fn data(&self, event: &str, node: &str) -> &Value {
+        let found = self.events.iter().find(|told| told["event"] == event && told["data"]["node_id"] == node);
+        &found.unwrap_or_else(|| panic!("no {event} of {node}"))["data"]
+    }
+}

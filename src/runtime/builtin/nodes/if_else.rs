@@ -1,0 +1,157 @@
+//! `if-else`: chooses a branch.
+
+pub mod condition;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use self::condition::{Condition, Question};
+use super::{Failure, Finished, Members, NodeResult, Step};
+use crate::runtime::builtin::{
+    graph::or_default,
+    variables::{View, value},
+};
+
+/// The branch taken when no case holds.
+pub const ELSE: &str = "false";
+/// The branch of files from before there were cases.
+const THEN: &str = "true";
+/// Heaviest values that are compared where the engine runs, in bytes; larger ones move to the blocking threads. Comparing takes
+/// time in proportion to what is compared, so up to here it costs less than the way there and back.
+const WEIGHT_HERE: usize = 64 << 10;
+
+/// Its data.
+#[derive(Debug, Deserialize)]
+pub struct Data {
+    #[serde(default, deserialize_with = "or_default")]
+    cases: Vec<Case>,
+    #[serde(default, deserialize_with = "or_default")]
+    conditions: Vec<Condition>,
+    #[serde(default, deserialize_with = "or_default")]
+    logical_operator: Logic,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Case {
+    #[serde(rename = "case_id")]
+    id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    logical_operator: Logic,
+    #[serde(default, deserialize_with = "or_default")]
+    conditions: Vec<Condition>,
+}
+
+/// How several conditions make one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Logic {
+    /// All of them.
+    #[default]
+    And,
+    /// Any of them.
+    Or,
+}
+
+impl Logic {
+    /// Asks one after the other, for as long as it matters. The answers, and what they come to: without any questions,
+    /// `and` holds and `or` does not.
+    pub fn decide(
+        self,
+        questions: impl IntoIterator<Item = Result<bool, String>>,
+    ) -> Result<(Vec<bool>, bool), String> {
+        let mut answers = Vec::new();
+        for answer in questions {
+            let answer = answer?;
+            answers.push(answer);
+            if answer == (self == Self::Or) {
+                return Ok((answers, answer));
+            }
+        }
+        Ok((answers, self == Self::And))
+    }
+}
+
+/// A case with its values in place.
+struct Prepared {
+    id: String,
+    logic: Logic,
+    questions: Vec<Question>,
+    /// The case as the event tells it.
+    told: Value,
+}
+
+/// Decides.
+pub fn start(data: &Data, view: View<'_>, limit: usize) -> Step {
+    let prepared = match prepare(data, view, limit) {
+        Ok(prepared) => prepared,
+        Err(failure) => return Step::Done(Err(failure)),
+    };
+    let weight: usize = prepared.iter().flat_map(|case| &case.questions).map(Question::weight).sum();
+    if weight <= WEIGHT_HERE {
+        return Step::Done(decide(&prepared));
+    }
+    Step::Later(Box::pin(async move {
+        let decision = tokio::task::spawn_blocking(move || decide(&prepared)).await;
+        decision.unwrap_or_else(|_| Err(Failure::new("ConditionError", "the conditions were not compared")))
+    }))
+}
+
+fn prepare(data: &Data, view: View<'_>, limit: usize) -> Result<Vec<Prepared>, Box<Failure>> {
+    let questions = |conditions: &[Condition]| -> Result<Vec<Question>, value::TooLong> {
+        conditions.iter().map(|condition| condition.ask(view, limit)).collect()
+    };
+    if data.cases.is_empty() {
+        let questions = questions(&data.conditions)?;
+        return Ok(vec![Prepared {
+            id: THEN.to_owned(),
+            logic: data.logical_operator,
+            questions,
+            told: json!("default"),
+        }]);
+    }
+    data.cases
+        .iter()
+        .map(|case| {
+            Ok(Prepared {
+                id: case.id.clone(),
+                logic: case.logical_operator,
+                questions: questions(&case.conditions)?,
+                told: json!(case),
+            })
+        })
+        .collect()
+}
+
+fn decide(cases: &[Prepared]) -> NodeResult {
+    let (mut inputs, mut process_data) = (Members::new(), Members::new());
+    let mut results = Vec::new();
+    let mut chosen = None;
+    let mut failure = None;
+    for case in cases {
+        let asked: Vec<Value> = case.questions.iter().filter_map(Question::told).collect();
+        match case.logic.decide(case.questions.iter().map(Question::answer)) {
+            Ok((answers, holds)) => {
+                inputs.insert("conditions".to_owned(), asked[..asked.len().min(answers.len())].into());
+                results.push(json!({"group": case.told, "results": answers, "final_result": holds}));
+                if holds {
+                    chosen = Some(case.id.clone());
+                    break;
+                }
+            }
+            Err(message) => {
+                inputs.insert("conditions".to_owned(), asked.into());
+                failure = Some(message);
+                break;
+            }
+        }
+    }
+    process_data.insert("condition_results".to_owned(), results.into());
+    if let Some(message) = failure {
+        return Err(Failure::new("ValueError", message).on(inputs).after(process_data));
+    }
+    let mut outputs = Members::new();
+    outputs.insert("result".to_owned(), Value::Bool(chosen.is_some()));
+    let branch = chosen.unwrap_or_else(|| ELSE.to_owned());
+    outputs.insert("selected_case_id".to_owned(), Value::String(branch.clone()));
+    Ok(Finished { inputs, process_data, outputs, usage: None, branch: Some(branch) })
+}

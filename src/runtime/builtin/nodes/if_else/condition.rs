@@ -1,0 +1,310 @@
+//! One condition: a value, one of Dify's comparisons, and what it is compared with.
+//!
+//! Values of another kind than the comparison is for are a failure, as in Dify. What is not there counts as null: Dify fails
+//! there, which no graph can want, for a branch that was skipped leaves such holes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value, json};
+
+use super::Logic;
+use crate::runtime::builtin::{
+    graph::or_default,
+    variables::{Selector, Text, View, value},
+};
+
+/// Dify's comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is called what it is called in the file")]
+pub enum Comparison {
+    #[serde(rename = "contains")]
+    Contains,
+    #[serde(rename = "not contains")]
+    NotContains,
+    #[serde(rename = "start with")]
+    StartWith,
+    #[serde(rename = "end with")]
+    EndWith,
+    #[serde(rename = "is")]
+    Is,
+    #[serde(rename = "is not")]
+    IsNot,
+    #[serde(rename = "empty")]
+    Empty,
+    #[serde(rename = "not empty")]
+    NotEmpty,
+    #[serde(rename = "=")]
+    Equal,
+    #[serde(rename = "≠")]
+    NotEqual,
+    #[serde(rename = ">")]
+    Greater,
+    #[serde(rename = "<")]
+    Less,
+    #[serde(rename = "≥")]
+    GreaterOrEqual,
+    #[serde(rename = "≤")]
+    LessOrEqual,
+    #[serde(rename = "null")]
+    Null,
+    #[serde(rename = "not null")]
+    NotNull,
+    #[serde(rename = "in")]
+    In,
+    #[serde(rename = "not in")]
+    NotIn,
+    #[serde(rename = "all of")]
+    AllOf,
+    #[serde(rename = "exists")]
+    Exists,
+    #[serde(rename = "not exists")]
+    NotExists,
+}
+
+impl Comparison {
+    fn negates(self) -> bool {
+        matches!(self, Self::NotContains | Self::IsNot | Self::NotEmpty | Self::NotNull | Self::NotIn | Self::NotExists)
+    }
+}
+
+/// A condition, as the graph holds it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Condition {
+    variable_selector: Selector,
+    comparison_operator: Comparison,
+    #[serde(default, deserialize_with = "or_default")]
+    value: Expected,
+    #[serde(default, rename = "sub_variable_condition")]
+    of_files: Option<SubConditions>,
+}
+
+/// What is compared with: a text with references, or a value as it stands.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Expected {
+    Text(Text),
+    Value(Value),
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self::Value(Value::Null)
+    }
+}
+
+/// Conditions on the members of each file of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SubConditions {
+    #[serde(default, deserialize_with = "or_default")]
+    logical_operator: Logic,
+    #[serde(default, deserialize_with = "or_default")]
+    conditions: Vec<SubCondition>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SubCondition {
+    key: String,
+    comparison_operator: Comparison,
+    #[serde(default)]
+    value: Value,
+}
+
+impl Condition {
+    /// The condition with its values in place. Texts of at most `limit` bytes.
+    pub fn ask(&self, view: View<'_>, limit: usize) -> Result<Question, value::TooLong> {
+        let actual = view.get(&self.variable_selector).cloned().unwrap_or(Value::Null);
+        let expected = match &self.value {
+            Expected::Text(text) => Value::String(text.render(view, limit)?),
+            Expected::Value(value) => value.clone(),
+        };
+        let files = self.of_files.clone().filter(|_| actual.is_array());
+        Ok(Question { comparison: self.comparison_operator, actual, expected, files })
+    }
+}
+
+/// A condition that can be decided.
+pub struct Question {
+    comparison: Comparison,
+    actual: Value,
+    expected: Value,
+    files: Option<SubConditions>,
+}
+
+impl Question {
+    /// About how much is compared, in bytes.
+    pub fn weight(&self) -> usize {
+        let times = match (&self.expected, &self.files) {
+            (_, Some(files)) => files.conditions.len(),
+            (Value::Array(items), None) => items.len(),
+            _ => 1,
+        };
+        value::weight(&self.actual).saturating_mul(times.max(1)).saturating_add(value::weight(&self.expected))
+    }
+
+    /// The question as the event tells it; those on files are told in the group alone.
+    pub fn told(&self) -> Option<Value> {
+        self.files.is_none().then(|| {
+            json!({
+                "actual_value": self.actual,
+                "expected_value": self.expected,
+                "comparison_operator": self.comparison,
+            })
+        })
+    }
+
+    /// Whether it holds, or why it cannot be decided.
+    pub fn answer(&self) -> Result<bool, String> {
+        let for_files = matches!(self.comparison, Comparison::Contains | Comparison::NotContains | Comparison::AllOf);
+        match (&self.files, &self.actual) {
+            (Some(conditions), Value::Array(files)) if for_files => conditions.hold(files),
+            _ => compare(self.comparison, &self.actual, &self.expected),
+        }
+    }
+}
+
+impl SubConditions {
+    fn hold(&self, files: &[Value]) -> Result<bool, String> {
+        let each = self.conditions.iter().map(|condition| {
+            let mut answers = files.iter().map(|file| condition.holds(file));
+            if condition.comparison_operator.negates() {
+                Logic::And.decide(&mut answers).map(|(_, all)| all)
+            } else {
+                Logic::Or.decide(&mut answers).map(|(_, any)| any)
+            }
+        });
+        self.logical_operator.decide(each).map(|(_, holds)| holds)
+    }
+}
+
+impl SubCondition {
+    fn holds(&self, file: &Value) -> Result<bool, String> {
+        let names: &[&str] = match self.key.as_str() {
+            "name" => &["name", "filename"],
+            "url" => &["url", "remote_url"],
+            key => &[key],
+        };
+        let member = names.iter().find_map(|name| file.get(name)).unwrap_or(&Value::Null);
+        if self.key != "extension" {
+            return compare(self.comparison_operator, member, &self.value);
+        }
+        // With or without its dot, an extension is the same.
+        let dotted = |value: &Value| match value {
+            Value::String(text) if !text.is_empty() && !text.starts_with('.') => json!(format!(".{text}")),
+            other => other.clone(),
+        };
+        compare(self.comparison_operator, &dotted(member), &dotted(&self.value))
+    }
+}
+
+/// Whether `actual` stands in this relation to `expected`.
+pub fn compare(comparison: Comparison, actual: &Value, expected: &Value) -> Result<bool, String> {
+    let (falsy, null) = (value::is_falsy(actual), actual.is_null());
+    match comparison {
+        Comparison::Contains => Ok(!falsy && contains(actual, expected)?),
+        Comparison::NotContains => Ok(falsy || !contains(actual, expected)?),
+        Comparison::StartWith => Ok(!falsy && texts(actual, expected)?.0.starts_with(texts(actual, expected)?.1)),
+        Comparison::EndWith => Ok(!falsy && texts(actual, expected)?.0.ends_with(texts(actual, expected)?.1)),
+        Comparison::Is => Ok(!null && is(actual, expected)?),
+        Comparison::IsNot => Ok(!null && !is(actual, expected)?),
+        Comparison::Empty => Ok(falsy),
+        Comparison::NotEmpty => Ok(!falsy),
+        Comparison::Equal => Ok(!null && equal(actual, expected)?),
+        Comparison::NotEqual => Ok(!null && !equal(actual, expected)?),
+        Comparison::Greater => Ok(!null && order(actual, expected)?.is_gt()),
+        Comparison::Less => Ok(!null && order(actual, expected)?.is_lt()),
+        Comparison::GreaterOrEqual => Ok(!null && order(actual, expected)?.is_ge()),
+        Comparison::LessOrEqual => Ok(!null && order(actual, expected)?.is_le()),
+        Comparison::Null | Comparison::NotExists => Ok(null),
+        Comparison::NotNull | Comparison::Exists => Ok(!null),
+        Comparison::In => Ok(!falsy && list(expected)?.contains(actual)),
+        Comparison::NotIn => Ok(falsy || !list(expected)?.contains(actual)),
+        Comparison::AllOf => {
+            let wanted = list(expected)?;
+            if falsy {
+                return Ok(false);
+            }
+            wanted.iter().try_fold(true, |all, item| Ok(all && contains(actual, item)?))
+        }
+    }
+}
+
+fn contains(actual: &Value, expected: &Value) -> Result<bool, String> {
+    match (actual, expected) {
+        (Value::String(text), Value::String(part)) => Ok(text.contains(part.as_str())),
+        (Value::String(_), _) => Err("Invalid expected value type: string".to_owned()),
+        (Value::Array(items), expected) => {
+            let truth = items.iter().all(Value::is_boolean).then(|| truth(expected)).flatten();
+            Ok(items.contains(&truth.map_or_else(|| expected.clone(), Value::Bool)))
+        }
+        _ => Err("Invalid actual value type: string or array".to_owned()),
+    }
+}
+
+fn texts<'a>(actual: &'a Value, expected: &'a Value) -> Result<(&'a str, &'a str), String> {
+    let actual = actual.as_str().ok_or("Invalid actual value type: string")?;
+    Ok((actual, expected.as_str().ok_or("Invalid expected value type: string")?))
+}
+
+fn is(actual: &Value, expected: &Value) -> Result<bool, String> {
+    match actual {
+        Value::String(_) => Ok(actual == expected),
+        Value::Bool(actual) => Ok(truth(expected).ok_or("Invalid expected value type: boolean")? == *actual),
+        _ => Err("Invalid actual value type: string or boolean".to_owned()),
+    }
+}
+
+fn equal(actual: &Value, expected: &Value) -> Result<bool, String> {
+    match actual {
+        Value::Bool(actual) => Ok(truth(expected).ok_or("Invalid expected value type: boolean")? == *actual),
+        Value::Number(_) => Ok(order(actual, expected)?.is_eq()),
+        _ => Err("Invalid actual value type: number or boolean".to_owned()),
+    }
+}
+
+fn order(actual: &Value, expected: &Value) -> Result<std::cmp::Ordering, String> {
+    let Value::Number(actual) = actual else { return Err("Invalid actual value type: number".to_owned()) };
+    // Whole numbers are compared as such: a float tells large ones apart no more.
+    if let (Some(actual), Some(expected)) = (whole(actual), whole_of(expected)) {
+        return Ok(actual.cmp(&expected));
+    }
+    let expected = number(expected).ok_or("Invalid expected value type: number")?;
+    let actual = actual.as_f64().unwrap_or(f64::NAN);
+    actual.partial_cmp(&expected).ok_or_else(|| "Invalid expected value type: number".to_owned())
+}
+
+fn whole(number: &Number) -> Option<i128> {
+    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
+}
+
+fn whole_of(value: &Value) -> Option<i128> {
+    match value {
+        Value::Number(number) => whole(number),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+        _ => None,
+    }
+}
+
+/// Truth as forms write it: `true`, `1`, or the text of either.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(truth) => Some(*truth),
+        Value::Number(number) => Some(number.as_f64() != Some(0.0)),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn list(expected: &Value) -> Result<&[Value], String> {
+    expected.as_array().map(Vec::as_slice).ok_or_else(|| "Invalid expected value type: array".to_owned())
+}

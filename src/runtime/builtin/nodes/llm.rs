@@ -1,0 +1,200 @@
+//! `llm`: asks a model.
+
+mod prompt;
+
+use std::{sync::Arc, time::Instant};
+
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::prompt::Template;
+use super::{Failure, Finished, Members, NodeResult, Step, Teller, template_transform::Variable};
+use crate::runtime::builtin::{
+    graph::or_default,
+    model::{Chunk, Models, Prompt, PromptMessage, Role, Usage},
+    template::Templates,
+    variables::{Selector, Text, View},
+};
+
+/// Its data.
+#[derive(Debug, Deserialize)]
+pub struct Data {
+    model: Model,
+    prompt_template: Template,
+    #[serde(default, deserialize_with = "or_default")]
+    prompt_config: PromptConfig,
+    #[serde(default)]
+    memory: Option<Memory>,
+    #[serde(default, deserialize_with = "or_default")]
+    context: Context,
+}
+
+#[derive(Debug, Deserialize)]
+struct Model {
+    provider: String,
+    name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    mode: Mode,
+    #[serde(default, deserialize_with = "or_default")]
+    completion_params: Members,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Chat,
+    Completion,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct PromptConfig {
+    #[serde(default, deserialize_with = "or_default")]
+    jinja2_variables: Vec<Variable>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Memory {
+    #[serde(default)]
+    role_prefix: Option<RolePrefix>,
+    #[serde(default, deserialize_with = "or_default")]
+    window: Window,
+    #[serde(default)]
+    query_prompt_template: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RolePrefix {
+    user: String,
+    assistant: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Window {
+    #[serde(default, deserialize_with = "or_default")]
+    enabled: bool,
+    /// Exchanges, each a question and its answer.
+    #[serde(default)]
+    size: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Context {
+    #[serde(default, deserialize_with = "or_default")]
+    enabled: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    variable_selector: Selector,
+}
+
+/// What a run of the node needs from around it.
+pub struct Surroundings<'a> {
+    /// What it reads.
+    pub view: View<'a>,
+    /// What was said before, oldest first.
+    pub history: &'a [PromptMessage],
+    /// The models.
+    pub models: &'a Arc<dyn Models>,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// Longest prompt, and longest answer, in bytes.
+    pub limit: usize,
+}
+
+/// Makes the prompt and asks the model.
+pub fn start(data: &Data, around: &Surroundings<'_>, listener: Option<Teller>) -> Step {
+    let (inputs, lines) = match prompt::lines(data, around) {
+        Ok(found) => found,
+        Err(failure) => return Step::Done(Err(failure)),
+    };
+    let (provider, model) = (data.model.provider.clone(), data.model.name.clone());
+    let parameters = data.model.completion_params.clone();
+    let mode = data.model.mode;
+    let (models, limit) = (around.models.clone(), around.limit);
+    Step::Later(Box::pin(async move {
+        let messages = match prompt::finish(lines, limit).await {
+            Ok(messages) => messages,
+            Err(failure) => return Err(failure.on(inputs)),
+        };
+        let mut process_data = Members::new();
+        process_data.insert("model_mode".to_owned(), json!(if mode == Mode::Chat { "chat" } else { "completion" }));
+        process_data.insert("prompts".to_owned(), prompt::told(&messages));
+        process_data.insert("model_provider".to_owned(), Value::String(provider.clone()));
+        process_data.insert("model_name".to_owned(), Value::String(model.clone()));
+        let prompt = Prompt { provider, model, parameters, messages };
+        ask(&*models, prompt, limit, listener, inputs, process_data).await
+    }))
+}
+
+async fn ask(
+    models: &dyn Models,
+    prompt: Prompt,
+    limit: usize,
+    listener: Option<Teller>,
+    inputs: Members,
+    mut process_data: Members,
+) -> NodeResult {
+    let asked = Instant::now();
+    let (mut text, mut usage) = (String::new(), Usage::default());
+    let heard = async {
+        let mut chunks = models.stream(prompt).await.map_err(|fault| fault.to_string())?;
+        while let Some(chunk) = chunks.next().await {
+            match chunk.map_err(|fault| fault.to_string())? {
+                Chunk::Text(part) if part.is_empty() => {}
+                Chunk::Text(part) => {
+                    if text.len() + part.len() > limit {
+                        return Err(format!("the model's answer is longer than {limit} bytes"));
+                    }
+                    text.push_str(&part);
+                    if let Some(listener) = &listener {
+                        listener.tell(part).await;
+                    }
+                }
+                Chunk::Usage(told) => usage = told,
+            }
+        }
+        Ok(())
+    }
+    .await;
+    let told = usage_members(usage, asked.elapsed().as_secs_f64());
+    process_data.insert("usage".to_owned(), told.clone());
+    if let Err(message) = heard {
+        let failure =
+            Failure { message, kind: "InvokeError", inputs, process_data, usage: Some(usage), ..Failure::default() };
+        return Err(Box::new(failure));
+    }
+    process_data.insert("finish_reason".to_owned(), json!("stop"));
+    let mut outputs = Members::new();
+    outputs.insert("text".to_owned(), Value::String(text));
+    outputs.insert("reasoning_content".to_owned(), json!(""));
+    outputs.insert("usage".to_owned(), told);
+    outputs.insert("finish_reason".to_owned(), json!("stop"));
+    Ok(Finished { inputs, process_data, outputs, usage: Some(usage), branch: None })
+}
+
+/// Usage as Dify writes it. Prices are not known here, so they are zero. `latency` in seconds.
+pub fn usage_members(usage: Usage, latency: f64) -> Value {
+    json!({
+        "prompt_tokens": usage.prompt_tokens,
+        "prompt_unit_price": "0",
+        "prompt_price_unit": "0",
+        "prompt_price": "0",
+        "completion_tokens": usage.completion_tokens,
+        "completion_unit_price": "0",
+        "completion_price_unit": "0",
+        "completion_price": "0",
+        "total_tokens": usage.prompt_tokens.saturating_add(usage.completion_tokens),
+        "total_price": "0",
+        "currency": "USD",
+        "latency": latency,
+    })
+}
+
+/// The role of a line of the prompt.
+fn role(name: &str) -> Role {
+    match name {
+        "system" => Role::System,
+        "assistant" => Role::Assistant,
+        _ => Role::User,
+    }
+}

@@ -1,0 +1,228 @@
+//! From the node's templates, the conversation so far and the question to the lines a model is asked with.
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Data, Memory, Mode, Surroundings, role};
+use crate::runtime::builtin::{
+    graph::or_default,
+    model::{PromptMessage, Role},
+    nodes::{Failure, Members, template_transform},
+    template::{Fault, Rendering, Source},
+    variables::{Piece, Selector, Text, value},
+};
+
+/// Stands in a prompt for what a knowledge base found.
+const CONTEXT: &str = "{{#context#}}";
+/// Stands in a completion prompt for the conversation so far.
+const HISTORIES: &str = "{{#histories#}}";
+/// Stands in a prompt for the question.
+const QUERY: [&str; 2] = ["sys", "query"];
+
+/// The node's prompt: lines for a chat model, one text for a completion model.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Template {
+    Chat(Vec<Line>),
+    Completion(Line),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Line {
+    #[serde(default, deserialize_with = "or_default")]
+    role: String,
+    #[serde(default)]
+    text: Option<Text>,
+    #[serde(default, deserialize_with = "or_default")]
+    edition_type: String,
+    #[serde(default)]
+    jinja2_text: Option<Source>,
+}
+
+/// A line whose text may still be under way.
+pub(super) struct Pending {
+    role: Role,
+    text: PendingText,
+}
+
+enum PendingText {
+    Ready(String),
+    Later(BoxFuture<'static, Result<String, Fault>>),
+}
+
+/// The inputs for the event, and the lines.
+pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(Members, Vec<Pending>), Box<Failure>> {
+    let mut inputs = Members::new();
+    let jinja = template_transform::values(&data.prompt_config.jinja2_variables, around.view);
+    let context = context(data, around)?;
+    let mut lines = Vec::new();
+    match &data.prompt_template {
+        Template::Chat(template) => {
+            for line in template {
+                let text = text(line, context.as_deref(), &jinja, around, &mut inputs)?;
+                lines.push(Pending { role: role(&line.role), text });
+            }
+        }
+        Template::Completion(line) => {
+            lines
+                .push(Pending { role: Role::User, text: text(line, context.as_deref(), &jinja, around, &mut inputs)? });
+        }
+    }
+    inputs.extend(jinja);
+    if let Some(context) = context {
+        inputs.insert("#context#".to_owned(), Value::String(context));
+    }
+    if let Some(memory) = &data.memory {
+        remember(memory, data.model.mode, around, &mut lines)?;
+    }
+    Ok((inputs, lines))
+}
+
+/// The lines with their texts; empty ones are left out.
+pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<PromptMessage>, Box<Failure>> {
+    let mut messages = Vec::with_capacity(lines.len());
+    let mut length = 0;
+    for line in lines {
+        let text = match line.text {
+            PendingText::Ready(text) => text,
+            PendingText::Later(rendering) => rendering.await.map_err(|fault| template_failure(&fault))?,
+        };
+        length += text.len();
+        if length > limit {
+            return Err(value::TooLong { limit }.into());
+        }
+        if !text.is_empty() {
+            messages.push(PromptMessage { role: line.role, text });
+        }
+    }
+    if messages.is_empty() {
+        return Err(Failure::new(
+            "NoPromptFoundError",
+            "No prompt found in the LLM configuration. Please ensure a prompt is properly configured before proceeding.",
+        ));
+    }
+    Ok(messages)
+}
+
+/// The lines as the event tells them.
+pub(super) fn told(messages: &[PromptMessage]) -> Value {
+    let name = |role| match role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    messages.iter().map(|line| json!({"role": name(line.role), "text": line.text, "files": []})).collect()
+}
+
+fn text(
+    line: &Line,
+    context: Option<&str>,
+    jinja: &Members,
+    around: &Surroundings<'_>,
+    inputs: &mut Members,
+) -> Result<PendingText, Box<Failure>> {
+    if line.edition_type == "jinja2" {
+        let Some(source) = &line.jinja2_text else { return Ok(PendingText::Ready(String::new())) };
+        return Ok(match around.templates.render(source, jinja) {
+            Rendering::Done(rendered) => PendingText::Ready(rendered.map_err(|fault| template_failure(&fault))?),
+            Rendering::Later(rendering) => PendingText::Later(rendering),
+        });
+    }
+    let Some(template) = &line.text else { return Ok(PendingText::Ready(String::new())) };
+    for selector in template.references() {
+        let value = around.view.get(selector).cloned().unwrap_or(Value::Null);
+        inputs.insert(format!("#{selector}#"), value);
+    }
+    let mut text = String::new();
+    for piece in template.pieces() {
+        let part = match piece {
+            Piece::Literal(literal) => filled(literal, CONTEXT, context.unwrap_or_default(), around.limit)?.into(),
+            Piece::Reference(selector) => match around.view.get(selector) {
+                Some(found) => value::text(found, around.limit)?,
+                None => continue,
+            },
+        };
+        if text.len() + part.len() > around.limit {
+            return Err(value::TooLong { limit: around.limit }.into());
+        }
+        text.push_str(&part);
+    }
+    Ok(PendingText::Ready(text))
+}
+
+fn template_failure(fault: &Fault) -> Box<Failure> {
+    Failure::new("TemplateError", fault.to_string())
+}
+
+/// What stands for `{{#context#}}`: a text, or the texts or `content` of a list.
+fn context(data: &Data, around: &Surroundings<'_>) -> Result<Option<String>, Box<Failure>> {
+    if !data.context.enabled {
+        return Ok(None);
+    }
+    let Some(found) = around.view.get(&data.context.variable_selector) else { return Ok(None) };
+    let text = match found {
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|item| item.as_str().or_else(|| item.get("content").and_then(Value::as_str)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        other => value::text(other, around.limit)?.into_owned(),
+    };
+    Ok(Some(text))
+}
+
+/// Adds the conversation so far, and the question after it.
+fn remember(
+    memory: &Memory,
+    mode: Mode,
+    around: &Surroundings<'_>,
+    lines: &mut Vec<Pending>,
+) -> Result<(), Box<Failure>> {
+    let most = match memory.window.size {
+        Some(exchanges) if memory.window.enabled => exchanges.saturating_mul(2),
+        _ => usize::MAX,
+    };
+    let history = &around.history[around.history.len().saturating_sub(most)..];
+    let query = match memory.query_prompt_template.as_ref().filter(|template| !template.is_empty()) {
+        Some(template) => template.render(around.view, around.limit)?,
+        None => match around.view.get(&Selector::new(QUERY)) {
+            Some(query) => value::text(query, around.limit)?.into_owned(),
+            None => String::new(),
+        },
+    };
+    if mode == Mode::Chat {
+        let said = history.iter().map(|line| (line.role, line.text.clone()));
+        let ready = |(role, text)| Pending { role, text: PendingText::Ready(text) };
+        lines.extend(said.chain(std::iter::once((Role::User, query))).map(ready));
+        return Ok(());
+    }
+    // A completion model gets one text: the conversation stands where the prompt wants it, else at its beginning.
+    let (user, assistant) = match &memory.role_prefix {
+        Some(prefix) => (prefix.user.as_str(), prefix.assistant.as_str()),
+        None => ("Human", "Assistant"),
+    };
+    let said: Vec<String> = history
+        .iter()
+        .map(|line| format!("{}: {}", if line.role == Role::Assistant { assistant } else { user }, line.text))
+        .collect();
+    if let Some(Pending { text: PendingText::Ready(text), .. }) = lines.first_mut() {
+        let said = said.join("\n");
+        *text = if text.contains(HISTORIES) {
+            filled(text, HISTORIES, &said, around.limit)?
+        } else {
+            format!("{said}\n{text}")
+        };
+    }
+    Ok(())
+}
+
+/// The text with `value` in every place of `mark`. Measured first: a short text with many marks and a long value is how memory
+/// would be used up.
+fn filled(text: &str, mark: &str, value: &str, limit: usize) -> Result<String, value::TooLong> {
+    let places = text.matches(mark).count();
+    if places.saturating_mul(value.len()).saturating_add(text.len()) > limit.saturating_add(places * mark.len()) {
+        return Err(value::TooLong { limit });
+    }
+    Ok(text.replace(mark, value))
+}

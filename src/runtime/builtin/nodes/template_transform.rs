@@ -1,0 +1,58 @@
+//! `template-transform`: renders a Jinja template.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Failure, Finished, Members, NodeResult, Step};
+use crate::runtime::builtin::{
+    graph::or_default,
+    template::{Rendering, Source, Templates},
+    variables::{Selector, View},
+};
+
+/// Its data.
+#[derive(Debug, Deserialize)]
+pub struct Data {
+    /// What the template can read.
+    #[serde(default, deserialize_with = "or_default")]
+    variables: Vec<Variable>,
+    template: Source,
+}
+
+/// A name, and where its value is.
+#[derive(Debug, Deserialize)]
+pub struct Variable {
+    /// The name.
+    pub variable: String,
+    /// The value.
+    #[serde(default, deserialize_with = "or_default")]
+    pub value_selector: Selector,
+}
+
+/// The values of variables; null where there is nothing.
+pub fn values(variables: &[Variable], view: View<'_>) -> Members {
+    let value = |variable: &Variable| view.get(&variable.value_selector).cloned().unwrap_or(Value::Null);
+    variables.iter().map(|variable| (variable.variable.clone(), value(variable))).collect()
+}
+
+/// Renders it.
+pub fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> Step {
+    let inputs = values(&data.variables, view);
+    match templates.render(&data.template, &inputs) {
+        Rendering::Done(result) => Step::Done(ended(result, inputs)),
+        Rendering::Later(rendering) => Step::Later(Box::pin(async { ended(rendering.await, inputs) })),
+    }
+}
+
+fn ended(result: Result<String, crate::runtime::builtin::template::Fault>, inputs: Members) -> NodeResult {
+    match result {
+        Ok(output) => {
+            let mut outputs = Members::new();
+            outputs.insert("output".to_owned(), Value::String(output));
+            Ok(Finished { inputs, outputs, ..Finished::default() })
+        }
+        Err(fault) => Err(Failure::new("TemplateError", fault.to_string()).on(inputs)),
+    }
+}

@@ -1,0 +1,161 @@
+//! Jinja templates, through minijinja: with fuel, a bound on what they put out, and nothing to load.
+//!
+//! Templates are hostile. Most are a line long, though, and a hop to another thread and back costs more than rendering one. So a
+//! small template with small values runs right where it is, on fuel that lasts for a fraction of a millisecond; when that runs
+//! out, and with everything larger, rendering moves to the blocking threads, of which templates hold a few at most.
+
+use std::{fmt, io, sync::Arc, sync::LazyLock};
+
+use futures_util::future::BoxFuture;
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use super::{nodes::Members, variables::value};
+
+/// Longest template, in bytes.
+const SOURCE_MAX: usize = 256 << 10;
+/// Longest result, in bytes: Dify's bound, 400,000 characters, for text of one byte each.
+const OUTPUT_MAX: usize = 400_000;
+/// Instructions that a rendering on the blocking threads may take: some tens of milliseconds.
+const FUEL: u64 = 500_000;
+/// Instructions that a rendering where it is may take: about a tenth of a millisecond.
+const FUEL_HERE: u64 = 1_000;
+/// Longest template that runs where it is, in bytes.
+const SOURCE_HERE: usize = 4 << 10;
+/// Heaviest values that a template runs with where it is, in bytes.
+const VALUES_HERE: usize = 16 << 10;
+/// Nesting of blocks and macro calls.
+const DEPTH_MAX: usize = 100;
+
+/// The source of a template.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "String")]
+pub struct Source(Arc<str>);
+
+impl From<String> for Source {
+    fn from(source: String) -> Self {
+        Self(source.into())
+    }
+}
+
+/// Why a template gave nothing.
+#[derive(Debug)]
+pub enum Fault {
+    /// It is longer than templates may be.
+    Source,
+    /// What it puts out is longer than that may be.
+    Output,
+    /// It ran for too long.
+    Fuel,
+    /// It is no template, or did what cannot be done; what minijinja says, with the line.
+    Template(String),
+    /// The thread it ran on is gone.
+    Lost,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source => write!(f, "the template is longer than {SOURCE_MAX} bytes"),
+            Self::Output => write!(f, "Output length exceeds {OUTPUT_MAX} characters"),
+            Self::Fuel => f.write_str("the template runs for too long"),
+            Self::Template(fault) => f.write_str(fault),
+            Self::Lost => f.write_str("the template was not rendered"),
+        }
+    }
+}
+
+/// A rendering that has begun.
+pub enum Rendering {
+    /// It is over already.
+    Done(Result<String, Fault>),
+    /// It goes on elsewhere.
+    Later(BoxFuture<'static, Result<String, Fault>>),
+}
+
+/// Renders the templates of a process.
+#[derive(Debug)]
+pub struct Templates {
+    places: Arc<Semaphore>,
+}
+
+impl Templates {
+    /// At most `places` templates hold a blocking thread at the same time.
+    pub fn new(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)) }
+    }
+
+    /// Renders a template.
+    pub fn render(&self, source: &Source, values: &Members) -> Rendering {
+        if source.0.len() > SOURCE_MAX {
+            return Rendering::Done(Err(Fault::Source));
+        }
+        let weight: usize = values.values().map(value::weight).sum();
+        if source.0.len() <= SOURCE_HERE && weight <= VALUES_HERE {
+            match render(&HERE, &source.0, values) {
+                Err(Fault::Fuel) => {}
+                result => return Rendering::Done(result),
+            }
+        }
+        let (places, source, values) = (self.places.clone(), source.clone(), values.clone());
+        Rendering::Later(Box::pin(async move {
+            let place = places.acquire_owned().await.map_err(|_| Fault::Lost)?;
+            // A rendering cannot be stopped from outside: it keeps its place until its fuel is used up, also when nobody waits.
+            let rendering = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                render(&ELSEWHERE, &source.0, &values)
+            });
+            rendering.await.unwrap_or(Err(Fault::Lost))
+        }))
+    }
+}
+
+static HERE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(FUEL_HERE));
+static ELSEWHERE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(FUEL));
+
+fn environment(fuel: u64) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(fuel));
+    environment.set_recursion_limit(DEPTH_MAX);
+    environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    // Jinja2 drops the newline at the end of a template unless told otherwise; so does this by default.
+    environment
+}
+
+fn render(environment: &Environment<'_>, source: &str, values: &Members) -> Result<String, Fault> {
+    let template = environment.template_from_str(source).map_err(|fault| told(&fault))?;
+    let mut out = Bounded(Vec::new());
+    match template.render_captured_to(minijinja::value::Serde(values), &mut out) {
+        Ok(_) => String::from_utf8(out.0).map_err(|_| Fault::Lost),
+        Err(fault) if fault.kind() == ErrorKind::OutOfFuel => Err(Fault::Fuel),
+        Err(fault) if fault.kind() == ErrorKind::WriteFailure => Err(Fault::Output),
+        Err(fault) => Err(told(&fault)),
+    }
+}
+
+fn told(fault: &minijinja::Error) -> Fault {
+    Fault::Template(match (fault.detail(), fault.line()) {
+        (Some(detail), Some(line)) => format!("{}: {detail} (line {line})", fault.kind()),
+        (Some(detail), None) => format!("{}: {detail}", fault.kind()),
+        (None, Some(line)) => format!("{} (line {line})", fault.kind()),
+        (None, None) => fault.kind().to_string(),
+    })
+}
+
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        if self.0.len() + chunk.len() > OUTPUT_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(chunk);
+        Ok(chunk.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! The values of one run.
+//!
+//! Every frame of a graph — the graph itself, and each round of an iteration — writes into a scope of its own and reads through
+//! to those around it. Everything kept is weighed against one budget, so a run cannot outgrow its share of memory.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::{Map, Value};
+
+use super::{
+    selector::{CONVERSATION, ENVIRONMENT, SYSTEM, Selector},
+    value,
+};
+
+/// What a run knows of itself: `sys.*`.
+#[derive(Clone, Debug, Default)]
+pub struct SystemVariables(pub Map<String, Value>);
+
+/// What was to be kept is larger than what is left.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Overflow {
+    /// One variable alone.
+    #[error("the variable {name} is larger than {limit} bytes")]
+    Variable {
+        /// Which one.
+        name: String,
+        /// The most one variable may take, in bytes.
+        limit: usize,
+    },
+    /// All of them together.
+    #[error("the variables of this run take more than {limit} bytes")]
+    Run {
+        /// The most they may take, in bytes.
+        limit: usize,
+    },
+}
+
+/// A scope of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScopeId(usize);
+
+#[derive(Debug, Default)]
+struct Scope {
+    parent: Option<ScopeId>,
+    nodes: HashMap<Arc<str>, Arc<Map<String, Value>>>,
+    weight: usize,
+}
+
+/// All values of a run.
+#[derive(Debug)]
+pub struct Pool {
+    system: Map<String, Value>,
+    environment: Map<String, Value>,
+    conversation: Map<String, Value>,
+    /// Freed scopes are reused.
+    scopes: Vec<Scope>,
+    free: Vec<ScopeId>,
+    weight: usize,
+    /// The most one variable may take, in bytes.
+    variable_limit: usize,
+    /// The most all of them may take, in bytes.
+    limit: usize,
+}
+
+impl Pool {
+    /// The scope of the graph itself.
+    pub const ROOT: ScopeId = ScopeId(0);
+
+    /// A pool with nothing in it but what the run brings along.
+    pub fn new(
+        system: SystemVariables,
+        environment: Map<String, Value>,
+        conversation: Map<String, Value>,
+        (variable_limit, limit): (usize, usize),
+    ) -> Self {
+        Self {
+            system: system.0,
+            environment,
+            conversation,
+            scopes: vec![Scope::default()],
+            free: Vec::new(),
+            weight: 0,
+            variable_limit,
+            limit,
+        }
+    }
+
+    /// Opens a scope inside another.
+    pub fn open(&mut self, parent: ScopeId) -> ScopeId {
+        let scope = Scope { parent: Some(parent), ..Scope::default() };
+        if let Some(id) = self.free.pop() {
+            self.scopes[id.0] = scope;
+            id
+        } else {
+            self.scopes.push(scope);
+            ScopeId(self.scopes.len() - 1)
+        }
+    }
+
+    /// Forgets a scope with everything in it.
+    pub fn close(&mut self, id: ScopeId) {
+        self.weight -= self.scopes[id.0].weight;
+        self.scopes[id.0] = Scope::default();
+        self.free.push(id);
+    }
+
+    /// Keeps what a node put out. What it put out before is gone.
+    pub fn set(&mut self, scope: ScopeId, node: &Arc<str>, outputs: Arc<Map<String, Value>>) -> Result<(), Overflow> {
+        let old = self.scopes[scope.0].nodes.get(node).map_or(0, |old| weight(old));
+        let mut new = 0;
+        for (name, value) in outputs.iter() {
+            let weight = value::weight(value);
+            if weight > self.variable_limit {
+                return Err(Overflow::Variable { name: name.clone(), limit: self.variable_limit });
+            }
+            new += weight + name.len();
+        }
+        if self.weight - old + new > self.limit {
+            return Err(Overflow::Run { limit: self.limit });
+        }
+        self.weight = self.weight - old + new;
+        let scope = &mut self.scopes[scope.0];
+        scope.weight = scope.weight - old + new;
+        scope.nodes.insert(node.clone(), outputs);
+        Ok(())
+    }
+
+    /// Writes a variable of the conversation. It has to exist; returns whether it does.
+    pub fn assign(&mut self, name: &str, value: Value) -> Result<bool, Overflow> {
+        let Some(slot) = self.conversation.get_mut(name) else { return Ok(false) };
+        let (old, new) = (value::weight(slot), value::weight(&value));
+        if new > self.variable_limit {
+            return Err(Overflow::Variable { name: name.to_owned(), limit: self.variable_limit });
+        }
+        // What the conversation brought along was not weighed, so the old value may weigh more than everything kept since.
+        let total = (self.weight + new).saturating_sub(old);
+        if total > self.limit {
+            return Err(Overflow::Run { limit: self.limit });
+        }
+        self.weight = total;
+        *slot = value;
+        Ok(true)
+    }
+
+    /// What can be seen from a scope.
+    pub fn view(&self, scope: ScopeId) -> View<'_> {
+        View { pool: self, scope }
+    }
+
+    /// What everything kept takes, in bytes.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// The most one variable may take, in bytes.
+    pub fn variable_limit(&self) -> usize {
+        self.variable_limit
+    }
+
+    /// What the conversation keeps.
+    pub fn conversation(&self) -> &Map<String, Value> {
+        &self.conversation
+    }
+}
+
+/// A pool as one scope sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pool: &'a Pool,
+    scope: ScopeId,
+}
+
+impl<'a> View<'a> {
+    /// The value at a place, or `None` when there is nothing.
+    pub fn get(self, selector: &Selector) -> Option<&'a Value> {
+        let (node, variable, members) = selector.split()?;
+        let value = match node {
+            SYSTEM => self.pool.system.get(variable),
+            ENVIRONMENT => self.pool.environment.get(variable),
+            CONVERSATION => self.pool.conversation.get(variable),
+            node => self.outputs(node).and_then(|outputs| outputs.get(variable)),
+        };
+        members.iter().try_fold(value?, |value, member| value.get(member))
+    }
+
+    /// What the nearest node of this id put out.
+    fn outputs(self, node: &str) -> Option<&'a Map<String, Value>> {
+        let mut at = Some(self.scope);
+        while let Some(id) = at {
+            let scope = &self.pool.scopes[id.0];
+            if let Some(outputs) = scope.nodes.get(node) {
+                return Some(outputs);
+            }
+            at = scope.parent;
+        }
+        None
+    }
+
+    /// `sys.*`.
+    pub fn system(self) -> &'a Map<String, Value> {
+        &self.pool.system
+    }
+}
+
+fn weight(outputs: &Map<String, Value>) -> usize {
+    outputs.iter().map(|(name, value)| value::weight(value) + name.len()).sum()
+}

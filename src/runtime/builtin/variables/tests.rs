@@ -1,0 +1,189 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::{Piece, Pool, Selector, SystemVariables, Text, pool::Overflow, value};
+
+const LIMITS: (usize, usize) = (1 << 20, 1 << 22);
+
+fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other} is not an object"),
+    }
+}
+
+fn pool(outputs: Value) -> Pool {
+    let system = SystemVariables(map(json!({"query": "hi", "files": []})));
+    let mut pool = Pool::new(system, map(json!({"KEY": "s3"})), map(json!({"mood": "calm"})), LIMITS);
+    pool.set(Pool::ROOT, &"node".into(), Arc::new(map(outputs))).unwrap();
+    pool
+}
+
+fn rendered(template: &str, outputs: Value) -> String {
+    Text::parse(template).render(pool(outputs).view(Pool::ROOT), 1 << 20).unwrap()
+}
+
+#[test]
+fn values_read_as_dify_writes_them() {
+    let outputs = json!({
+        "text": "a", "yes": true, "no": false, "int": 7, "float": 1.0, "big": 1e16, "small": 1e-5, "none": null,
+        "list": [1, "ü", {"k": 1.5}], "empty": [], "object": {"a": {"b": [true]}},
+        "file": {"type": "image", "transfer_method": "remote_url", "url": "http://x/y.png"},
+    });
+    for (reference, expected) in [
+        ("text", "a"),
+        ("yes", "True"),
+        ("no", "False"),
+        ("int", "7"),
+        ("float", "1.0"),
+        ("big", "1e+16"),
+        ("small", "1e-05"),
+        ("none", ""),
+        ("list", r#"[1, "ü", {"k": 1.5}]"#),
+        ("empty", ""),
+        ("object", r#"{"a": {"b": [true]}}"#),
+        ("object.a", r#"{"b": [true]}"#),
+        ("file", ""),
+        ("file.url", "http://x/y.png"),
+        ("missing", ""),
+        ("object.missing.more", ""),
+    ] {
+        assert_eq!(rendered(&format!("<{{{{#node.{reference}#}}}}>"), outputs.clone()), format!("<{expected}>"));
+    }
+}
+
+#[test]
+fn answers_show_files_as_links() {
+    let image = json!({"type": "image", "transfer_method": "remote_url", "url": "http://x/y.png", "filename": "y"});
+    let document = json!({"type": "document", "transfer_method": "local_file", "url": "http://x/z"});
+    assert_eq!(value::markdown(&image, 100).unwrap(), "![y](http://x/y.png)");
+    assert_eq!(value::markdown(&json!([image, document]), 100).unwrap(), "![y](http://x/y.png)\n[file](http://x/z)");
+    assert!(value::markdown(&image, 5).is_err());
+}
+
+#[test]
+fn the_pseudo_nodes_are_found() {
+    assert_eq!(rendered("{{#sys.query#}} {{#env.KEY#}} {{#conversation.mood#}}", json!({})), "hi s3 calm");
+}
+
+#[test]
+fn what_only_looks_like_a_reference_stays() {
+    for text in [
+        "{{#node#}}",
+        "{{node.text}}",
+        "{{#node.1x#}}",
+        "{{#.x#}}",
+        "{{#a.b#}",
+        "{{# a.b #}}",
+        "{{#context#}}",
+        "{{#a.b.c.d.e.f.g.h.i.j.k.l#}}",
+        "{{#a..b#}}",
+        "{{#",
+        "{{#a.b",
+    ] {
+        assert_eq!(Text::parse(text).pieces(), [Piece::Literal(text.to_owned())], "{text}");
+    }
+    assert_eq!(rendered("{{{{#node.a#}}}}", json!({"a": 1})), "{{1}}");
+    assert_eq!(rendered("{{#{{#node.a#}}", json!({"a": 1})), "{{#1");
+}
+
+#[test]
+fn a_round_sees_its_own_values_first_and_leaves_nothing_behind() {
+    let mut pool = pool(json!({"a": "outer"}));
+    let round = pool.open(Pool::ROOT);
+    let selector = Selector::new(["node", "a"]);
+    assert_eq!(pool.view(round).get(&selector), Some(&json!("outer")));
+    pool.set(round, &"node".into(), Arc::new(map(json!({"a": "inner"})))).unwrap();
+    assert_eq!(pool.view(round).get(&selector), Some(&json!("inner")));
+    assert_eq!(pool.view(Pool::ROOT).get(&selector), Some(&json!("outer")));
+    let weight = pool.weight();
+    pool.close(round);
+    assert!(pool.weight() < weight);
+    assert_eq!(pool.open(Pool::ROOT), round, "freed scopes are used again");
+    assert_eq!(pool.view(round).get(&selector), Some(&json!("outer")));
+}
+
+#[test]
+fn neither_one_variable_nor_all_of_them_outgrow_their_share() {
+    let mut pool = pool(json!({}));
+    let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
+    assert!(matches!(pool.set(Pool::ROOT, &"n".into(), large(2 << 20)), Err(Overflow::Variable { .. })));
+    for node in 0..4 {
+        let kept = pool.set(Pool::ROOT, &format!("n{node}").into(), large((1 << 20) - 100));
+        assert_eq!(kept, Ok(()));
+    }
+    assert!(matches!(pool.set(Pool::ROOT, &"n5".into(), large(1000)), Err(Overflow::Run { .. })));
+    pool.set(Pool::ROOT, &"n1".into(), large(0)).unwrap();
+    assert_eq!(pool.set(Pool::ROOT, &"n5".into(), large(1000)), Ok(()), "what is replaced no longer counts");
+}
+
+#[test]
+fn only_variables_that_the_conversation_has_are_assigned() {
+    let mut pool = pool(json!({}));
+    assert_eq!(pool.assign("mood", json!("glad")), Ok(true));
+    assert_eq!(pool.assign("other", json!(1)), Ok(false));
+    assert_eq!(pool.conversation(), &map(json!({"mood": "glad"})));
+    assert!(pool.assign("mood", json!("x".repeat(2 << 20))).is_err());
+}
+
+#[test]
+fn texts_end_at_their_limit() {
+    let pool = pool(json!({"a": "x".repeat(100), "list": vec!["y"; 100]}));
+    for (template, limit) in [("{{#node.a#}}", 99), ("{{#node.a#}}z", 100), ("{{#node.list#}}", 300), ("abc", 2)] {
+        assert!(Text::parse(template).render(pool.view(Pool::ROOT), limit).is_err(), "{template}");
+    }
+    assert!(Text::parse("{{#node.a#}}").render(pool.view(Pool::ROOT), 100).is_ok());
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<i32>().prop_map(|quarters| (f64::from(quarters) / 4.0).into()),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((".{0,4}", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_text_parses_and_reads_back(source in "(\\{\\{#|#\\}\\}|node|sys|\\.|[a-z#{}. ü]){0,24}") {
+        prop_assert_eq!(Text::parse(&source).to_string(), source);
+    }
+
+    #[test]
+    fn a_reference_is_found_wherever_it_stands(
+        before in "[^{]{0,8}", after in "\\PC{0,8}", node in "[a-zA-Z0-9_]{1,50}", names in prop::collection::vec("[a-zA-Z_][a-zA-Z0-9_]{0,29}", 1..=10)
+    ) {
+        let selector = Selector::new(std::iter::once(node).chain(names));
+        let text = Text::parse(&format!("{before}{{{{#{selector}#}}}}{after}"));
+        prop_assert_eq!(text.references().next(), Some(&selector));
+    }
+
+    #[test]
+    fn values_of_any_shape_become_text_within_the_limit(value in any_json(), limit in 0..200usize) {
+        if let Ok(text) = value::text(&value, limit) {
+            prop_assert!(text.len() <= limit);
+        }
+        let whole = value::text(&value, usize::MAX).unwrap();
+        if (value.is_object() || value.is_array()) && !whole.is_empty() {
+            let back: Value = serde_json::from_str(&whole).unwrap();
+            prop_assert_eq!(back, value);
+        }
+    }
+
+    #[test]
+    fn rendering_never_fails_below_the_limit(template in "(\\{\\{#|#\\}\\}|node\\.a|node\\.b\\.c|[a-z]){0,12}", value in any_json()) {
+        let pool = pool(json!({"a": value.clone(), "b": {"c": value}}));
+        prop_assert!(Text::parse(&template).render(pool.view(Pool::ROOT), usize::MAX / 2).is_ok());
+    }
+}

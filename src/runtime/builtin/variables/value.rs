@@ -1,0 +1,154 @@
+//! How values read as text, and how large they are.
+//!
+//! Dify writes values the way Python does: `True`, `1.0`, and JSON with a blank after commas and colons.
+
+use std::{borrow::Cow, fmt::Write as _, io};
+
+use serde::Serialize;
+use serde_json::{Map, Value, ser::Formatter};
+
+/// A text that would be longer than allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text is longer than {limit} bytes")]
+pub struct TooLong {
+    /// The most that is allowed, in bytes.
+    pub limit: usize,
+}
+
+/// The value as text: empty for null, for an empty list and for files, JSON for objects and lists. At most `limit` bytes.
+pub fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
+    let text: Cow<'_, str> = match value {
+        Value::Null => "".into(),
+        Value::Bool(true) => "True".into(),
+        Value::Bool(false) => "False".into(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => python_float(float).into(),
+            _ => number.to_string().into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) if items.is_empty() || items.iter().all(is_file) => "".into(),
+        Value::Object(_) if is_file(value) => "".into(),
+        Value::Array(_) | Value::Object(_) => return json(value, limit).map(Cow::Owned),
+    };
+    if text.len() > limit { Err(TooLong { limit }) } else { Ok(text) }
+}
+
+/// The value as an answer shows it: as text, files as Markdown links.
+pub fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
+    let files: Vec<&Map<String, Value>> = match value {
+        Value::Object(file) if is_file(value) => vec![file],
+        Value::Array(items) if !items.is_empty() && items.iter().all(is_file) => {
+            items.iter().filter_map(Value::as_object).collect()
+        }
+        _ => return text(value, limit),
+    };
+    let mut out = String::new();
+    for file in files {
+        let member = |name: &str| file.get(name).and_then(Value::as_str);
+        let url = member("url").or_else(|| member("remote_url")).unwrap_or_default();
+        let name = member("filename").or_else(|| member("name")).unwrap_or("file");
+        let mark = if member("type") == Some("image") { "!" } else { "" };
+        let line_break = if out.is_empty() { "" } else { "\n" };
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{line_break}{mark}[{name}]({url})");
+        if out.len() > limit {
+            return Err(TooLong { limit });
+        }
+    }
+    Ok(out.into())
+}
+
+/// Whether this is a file, as clients and Dify write one.
+pub fn is_file(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| {
+        object.get("transfer_method").is_some_and(Value::is_string) && object.get("type").is_some_and(Value::is_string)
+    })
+}
+
+/// Whether Python would take it for false.
+pub fn is_falsy(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(truth) => !truth,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
+/// About how much memory it takes, in bytes.
+pub fn weight(value: &Value) -> usize {
+    const SLOT: usize = size_of::<Value>();
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => SLOT,
+        Value::String(text) => SLOT + text.len(),
+        Value::Array(items) => items.iter().fold(SLOT, |sum, item| sum.saturating_add(weight(item))),
+        Value::Object(members) => {
+            members.iter().fold(SLOT, |sum, (name, value)| sum.saturating_add(2 * SLOT + name.len() + weight(value)))
+        }
+    }
+}
+
+/// As Python's `repr` writes a float: shortest digits, an exponent from `1e16` up and below `1e-4`.
+fn python_float(float: f64) -> String {
+    if float == 0.0 || (1e-4..1e16).contains(&float.abs()) {
+        return format!("{float:?}");
+    }
+    let text = format!("{float:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => match exponent.strip_prefix('-') {
+            Some(exponent) => format!("{digits}e-{exponent:0>2}"),
+            None => format!("{digits}e+{exponent:0>2}"),
+        },
+        None => text,
+    }
+}
+
+/// JSON as Python's `json.dumps(…, ensure_ascii=False)` writes it.
+fn json(value: &Value, limit: usize) -> Result<String, TooLong> {
+    let mut out = Bounded { bytes: Vec::new(), limit };
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Python);
+    // A value in memory always serializes: what fails is the bound.
+    value.serialize(&mut serializer).map_err(|_| TooLong { limit })?;
+    String::from_utf8(out.bytes).map_err(|_| TooLong { limit })
+}
+
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + chunk.len() > self.limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(chunk.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Python;
+
+impl Formatter for Python {
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
+        out.write_all(python_float(value).as_bytes())
+    }
+}
