@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::{
     Result,
     grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
-    id::{ClaimId, TokenId},
+    id::{ClaimId, TokenId, WorkspaceId},
     limit::{Charge, Verdict},
     secret::{DeviceCodeHash, TokenHash, UserCodeKey},
     session::TokenContext,
@@ -66,6 +66,15 @@ pub trait State: Send + Sync + 'static {
     async fn cached_token(&self, hash: &TokenHash, limit: &Charge) -> Result<Cached>;
     /// Caches a context for 60 s unless the key holds anything already (so never over an invalidation).
     async fn cache_token(&self, hash: &TokenHash, context: &TokenContext) -> Result<()>;
+    /// Notes in the cached context of this token whether its account is a member of a workspace. Nothing else about the
+    /// entry changes, not even when it ends; without such an entry nothing happens.
+    async fn note_membership(
+        &self,
+        hash: &TokenHash,
+        token_id: TokenId,
+        workspace: WorkspaceId,
+        member: bool,
+    ) -> Result<()>;
     /// Remembers for 10 s that a hash is unknown, unless the key holds anything already.
     async fn cache_unknown(&self, hash: &TokenHash) -> Result<()>;
     /// Marks a hash dead for 60 s, whatever was there.

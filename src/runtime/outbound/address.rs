@@ -57,7 +57,7 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
     !special && v4 != AZURE_HOST
 }
 
-/// Global unicast is all there is to reach, 2000::/3 without what was carved out of it, and IPv4 addresses through NAT64.
+/// Global unicast is all there is to reach, `2000::/3` without what was carved out of it, and IPv4 addresses through NAT64.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
     let public = match (a, b) {

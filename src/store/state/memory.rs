@@ -14,7 +14,7 @@ use crate::{
     domain::{
         Result,
         grant::{Approval, Claim, Deny, Grant, GrantRequest, PendingGrant, Poll},
-        id::{ClaimId, TokenId},
+        id::{ClaimId, TokenId, WorkspaceId},
         limit::{Charge, LimitName, Verdict, gcra},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
@@ -283,6 +283,10 @@ impl State for Memory {
     }
 
     async fn cache_token(&self, _: &TokenHash, _: &TokenContext) -> Result<()> {
+        Ok(())
+    }
+
+    async fn note_membership(&self, _: &TokenHash, _: TokenId, _: WorkspaceId, _: bool) -> Result<()> {
         Ok(())
     }
 

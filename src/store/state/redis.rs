@@ -25,7 +25,7 @@ use crate::{
     domain::{
         Error, Result,
         grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
-        id::{ClaimId, TokenId},
+        id::{ClaimId, TokenId, WorkspaceId},
         limit::{Charge, Verdict},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
@@ -206,6 +206,20 @@ impl State for Redis {
     async fn cache_token(&self, hash: &TokenHash, context: &TokenContext) -> Result<()> {
         let value = token::write(context).map_err(Error::internal)?;
         self.set_token(hash, &value, token::KEEP_LIVE, true).await
+    }
+
+    async fn note_membership(
+        &self,
+        hash: &TokenHash,
+        token_id: TokenId,
+        workspace: WorkspaceId,
+        member: bool,
+    ) -> Result<()> {
+        let entry = self.keys.token(hash);
+        let noted = self.links.eval::<()>(&script::TOKEN_VERDICT, |command| {
+            command.arg(1).arg(&entry).arg(token_id.to_string()).arg(workspace.to_string()).arg(u8::from(member));
+        });
+        noted.await
     }
 
     async fn cache_unknown(&self, hash: &TokenHash) -> Result<()> {
