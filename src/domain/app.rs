@@ -116,6 +116,8 @@ pub struct ModelConfig {
     pub sensitive_word_avoidance: Value,
     /// `{"enabled", "strategy", "tools", "prompt"}`.
     pub agent_mode: Value,
+    /// Where knowledge is looked up: `{"datasets": {"datasets": [{"dataset": {"enabled", "id"}}]}, …}`.
+    pub dataset_configs: Value,
     /// Variables that an external tool fills.
     pub external_data_tools: Value,
     /// What may be uploaded.

@@ -155,7 +155,7 @@ impl Sql {
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
         let hot = Arc::new(Hot::for_backend(backend));
-        Ok(Self { hot, totals: Arc::default(), turn: Arc::default(), db, backend })
+        Ok(Self { db, backend, hot, totals: Arc::default(), turn: Arc::default() })
     }
 
     /// Whether the database answers.

@@ -60,7 +60,8 @@ fn lacking_tool(mode: AppMode, config: &ModelConfig) -> Option<String> {
 /// Whether the app has datasets; older ones stand among the tools of an agent, which may itself be off.
 fn retrieves(config: &ModelConfig) -> bool {
     let tools = config.agent_mode.get("tools").and_then(Value::as_array).into_iter().flatten();
-    tools.filter_map(|tool| tool.get("dataset")).any(is_enabled)
+    let datasets = config.dataset_configs.pointer("/datasets/datasets").and_then(Value::as_array).into_iter().flatten();
+    tools.chain(datasets).filter_map(|item| item.get("dataset")).any(is_enabled)
 }
 
 fn lacking_variable(config: &ModelConfig) -> Option<String> {

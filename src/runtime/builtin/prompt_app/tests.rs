@@ -211,7 +211,7 @@ async fn sensitive_words_are_neither_heard_nor_said() {
 #[test]
 fn what_is_not_run_here_is_named_before_anything_ran() {
     type Change = fn(&mut ModelConfig);
-    let cases: [(&str, Change); 8] = [
+    let cases: [(&str, Change); 9] = [
         (
             "the tool `search`",
             |config| config.agent_mode = json!({"enabled": true, "tools": [{"tool_name": "off", "enabled": false}, {"tool_name": "search", "enabled": true}]}),
@@ -219,6 +219,9 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
         ("the tool `web_reader`", |config| config.agent_mode = json!({"tools": [{"web_reader": {"enabled": true}}]})),
         ("knowledge retrieval", |config| {
             config.agent_mode = json!({"tools": [{"dataset": {"enabled": true, "id": "x"}}]})
+        }),
+        ("knowledge retrieval", |config| {
+            config.dataset_configs = json!({"datasets": {"datasets": [{"dataset": {"enabled": true, "id": "x"}}]}});
         }),
         ("the external data tool `w`", |config| {
             config.external_data_tools = json!([{"enabled": true, "variable": "w"}])

@@ -24,6 +24,7 @@ pub(in super::super) fn config() -> ModelConfig {
         retriever_resource: Value::Null,
         sensitive_word_avoidance: Value::Null,
         agent_mode: Value::Null,
+        dataset_configs: Value::Null,
         external_data_tools: Value::Null,
         file_upload: Value::Null,
     }
