@@ -10,9 +10,6 @@ use super::{
 use crate::{
     app,
     config::{Config, DataDirLock, Env, data_dir::DataDirError, process_env, reader::parse_listen},
-    domain::secret::Secret,
-    service::password::Passwords,
-    store::sql::Sql,
     telemetry::{Output, Telemetry},
 };
 

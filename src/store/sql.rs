@@ -42,7 +42,7 @@ mod revoke;
 mod runs;
 mod sessions;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod tokens;
 mod workspaces;

@@ -22,6 +22,8 @@ const PIECES: &[&str] = &[
     "\t",
     "\n",
     "access_token",
+    "{\"alg\":\"HS256\"}",
+    "{\"user_id\":\"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\",\"exp\":1900000000,\"sub\":\"Console API Passport\"}",
     "csrf_token",
     "=",
     ";",
@@ -84,4 +86,4 @@ macro_rules! smoke {
     )*};
 }
 
-smoke!(bearer_header user_code cookies_and_csrf form_codec json_codec forwarded_for);
+smoke!(bearer_header user_code cookies_and_csrf console_jwt form_codec json_codec forwarded_for);
