@@ -57,7 +57,7 @@ impl Default for Limits {
             node: Duration::from_mins(10),
             steps: 500,
             steps_in_all: 20_000,
-            variable: 1 << 20,
+            variable: 2 << 20,
             variables: 32 << 20,
             answer: 4 << 20,
         }
@@ -171,7 +171,7 @@ pub struct Outcome {
 impl Outcome {
     /// Tokens of prompts and answers together.
     pub fn total_tokens(&self) -> u64 {
-        self.usage.prompt_tokens.saturating_add(self.usage.completion_tokens)
+        self.usage.total_tokens()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::runtime::builtin::{
     graph::Kind,
     model::Usage,
-    nodes::{Failure, Finished, Members, llm::usage_members},
+    nodes::{Failure, Finished, Members},
 };
 
 /// How long the last events wait for a slow reader when the run is out of time.
@@ -103,7 +103,7 @@ impl Schedule<'_> {
         let mut node = self.told(task);
         node.inputs = Some(inputs);
         let metadata =
-            Metadata { tokens: usage.map(|usage| Tokens::new(total(usage))), iteration_id: node.iteration_id };
+            Metadata { tokens: usage.map(|usage| Tokens::new(usage.total_tokens())), iteration_id: node.iteration_id };
         let told = metadata.tokens.is_some() || metadata.iteration_id.is_some();
         NodeFinished {
             node,
@@ -145,7 +145,7 @@ impl Schedule<'_> {
             return;
         }
         self.teller.until(time::Instant::now() + GRACE);
-        let usage: Value = usage_members(outcome.usage, seconds(outcome.elapsed));
+        let usage = outcome.usage.block(outcome.elapsed, self.first_said);
         let execution = self.execution;
         let finished = WorkflowFinished {
             id: self.teller.run_id(),
@@ -167,11 +167,6 @@ impl Schedule<'_> {
             let _ = self.teller.tell("workflow_finished", finished).await;
         }
     }
-}
-
-/// Prompt and answer together.
-pub(super) fn total(usage: Usage) -> u64 {
-    usage.prompt_tokens.saturating_add(usage.completion_tokens)
 }
 
 /// Seconds, to the microsecond.

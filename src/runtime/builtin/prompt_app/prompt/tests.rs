@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::id::ModelConfigId;
 
-pub(in super::super) fn config() -> ModelConfig {
+pub(in super::super::super) fn config() -> ModelConfig {
     ModelConfig {
         id: ModelConfigId(Uuid::nil()),
         model: json!({"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {"temperature": 0.5}}),
