@@ -16,9 +16,11 @@ use dify_openapi::{
         secret::{BearerToken, Secret},
         user_code::{ALPHABET, UserCode},
     },
+    dsl,
     http::{client_address::TrustedProxies, codec::body},
     pipeline::{authenticate, browser, cookie, policy::Policy},
     rpc::proto::CreateDeviceCodeRequest,
+    runtime::dify::frames::{Frame, Frames},
     service::console::passport::{PASSPORT, Passports},
 };
 use hmac::{Hmac, Mac as _};
@@ -204,5 +206,51 @@ pub fn forwarded_for(data: &[u8]) {
         longer.append(&name, HeaderValue::from_static("6.6.6.6, 10.9.9.9"));
         longer.extend(claimed.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
         assert_eq!(proxies.resolve(IpAddr::from([10, 0, 0, 1]), &longer).0, client);
+    }
+}
+
+/// A DSL file: what is read of it, written, reads the same and is written the same; a fault is one line.
+pub fn dsl_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match dsl::read(text) {
+        Ok(read) => {
+            let Ok(written) = dsl::write(&read.app) else { panic!("it cannot be written: {:?}", read.app) };
+            assert!(dsl::read(&written).is_ok_and(|again| again.app == read.app), "{written}");
+            assert!(dsl::write(&read.app).is_ok_and(|again| again == written));
+        }
+        Err(fault) => assert!(!fault.to_string().contains('\n'), "{fault:?}"),
+    }
+}
+
+/// An event stream: its frames do not depend on the pieces that it comes in, and each is a part of it on one line.
+pub fn event_frames(data: &[u8]) {
+    let read = |sizes: &[usize]| {
+        let (mut frames, mut found, mut rest) = (Frames::with_longest_line(256), Vec::new(), data);
+        for size in sizes.iter().cycle() {
+            let (piece, after) = rest.split_at(rest.len().min(*size));
+            frames.push(piece);
+            loop {
+                match frames.next() {
+                    Ok(Some(frame)) => found.push(frame),
+                    Ok(None) => break,
+                    Err(fault) => return (found, Some(fault)),
+                }
+            }
+            rest = after;
+            if rest.is_empty() {
+                return (found, None);
+            }
+        }
+        (found, None)
+    };
+    let whole = read(&[data.len().max(1)]);
+    for sizes in [&[1][..], &[2, 3, 5], &[64]] {
+        assert_eq!(read(sizes), whole);
+    }
+    for frame in whole.0 {
+        if let Frame::Data(json) = frame {
+            assert!(json.len() <= 256 && !json.contains(&b'\n'));
+            assert!(json.is_empty() || data.windows(json.len()).any(|part| part == json));
+        }
     }
 }
