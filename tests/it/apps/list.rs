@@ -28,7 +28,7 @@ on_both_stores! {
     async fn a_page_of_apps_on_the_wire(server: TestServer) {
         let workspace = apps::shared_workspace(&server).await;
         let newest = apps::insert(&server, &workspace, "Translator", "completion", 10).await;
-        let oldest = apps::insert(&server, &workspace, "Bare", "agent-chat", 20).await;
+        let oldest = apps::insert(&server, &workspace, "Bare", "agent-chat", 1_000).await;
         apps::set(&server, &oldest, "created_by = NULL, description = ''").await;
         apps::tag(&server, &workspace, "prod", &[&newest]).await;
         apps::tag(&server, &workspace, "beta", &[&newest]).await;
@@ -37,16 +37,13 @@ on_both_stores! {
         assert_eq!(answer.json()["data"][0]["workspace_id"], workspace);
         assert_wire!(answer.redacted(), @r#"
         {
-          "page": 1,
-          "limit": 20,
-          "total": 2,
-          "has_more": false,
           "data": [
             {
-              "id": "[uuid]",
-              "name": "Translator",
+              "created_by_name": "Demo",
               "description": "What it is for",
+              "id": "[uuid]",
               "mode": "completion",
+              "name": "Translator",
               "tags": [
                 {
                   "name": "beta"
@@ -56,22 +53,25 @@ on_both_stores! {
                 }
               ],
               "updated_at": "[time]",
-              "created_by_name": "Demo",
               "workspace_id": "[uuid]",
               "workspace_name": "Demo Workspace"
             },
             {
-              "id": "[uuid]",
-              "name": "Bare",
+              "created_by_name": null,
               "description": "",
+              "id": "[uuid]",
               "mode": "agent-chat",
+              "name": "Bare",
               "tags": [],
               "updated_at": "[time]",
-              "created_by_name": null,
               "workspace_id": "[uuid]",
               "workspace_name": "Demo Workspace"
             }
-          ]
+          ],
+          "has_more": false,
+          "limit": 20,
+          "page": 1,
+          "total": 2
         }
         "#);
         let mut clients = Clients::on(channel(&server).await);
@@ -84,9 +84,9 @@ on_both_stores! {
     async fn filters_and_pages_see_what_can_be_called_and_nothing_else(server: TestServer) {
         let workspace = apps::shared_workspace(&server).await;
         for age in 0..25 {
-            apps::insert(&server, &workspace, &format!("Bulk {age:02}"), "chat", 100 + age).await;
+            apps::insert(&server, &workspace, &format!("Bulk {age:02}"), "chat", 1_000 + age * 100).await;
         }
-        let odd = apps::insert(&server, &workspace, "100%_real app", "workflow", 50).await;
+        let odd = apps::insert(&server, &workspace, "100%_real app", "workflow", 1).await;
         for (name, what) in [("Off", "enable_api = FALSE"), ("Old", "status = 'archived'"), ("All", "is_universal = TRUE")] {
             let id = apps::insert(&server, &workspace, name, "chat", 1).await;
             apps::set(&server, &id, what).await;
