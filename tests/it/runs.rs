@@ -2,6 +2,7 @@
 
 mod blocking;
 mod forward;
+mod keeping;
 mod leaving;
 mod refusals;
 mod streaming;

@@ -76,7 +76,10 @@ impl PromptApp {
         let Asked { mode, inputs, form, query, has_files, .. } = asked;
         check::check(*mode, config, *has_files)?;
         let query = query.as_deref().unwrap_or_default();
-        let introduction = introduction.unwrap_or_else(|| prompt::opening(config, inputs, form));
+        let introduction = match introduction {
+            Some(introduction) => introduction,
+            None => prompt::opening(config, inputs, form)?,
+        };
         // Completion apps greet nobody.
         let opening = if mode.is_chat() { introduction.as_str() } else { "" };
         let said = Said { inputs, form, query, opening, history };
