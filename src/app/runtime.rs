@@ -75,7 +75,7 @@ fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<Buil
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
         models: Arc::new(KnownModels { echo: Echo { pace: settings.echo_pace }, endpoint: endpoint.transpose()? }),
-        outbound: Arc::new(Outbound::new(settings.allowed_networks.clone())),
+        outbound: Arc::new(Outbound::new(settings.allowed_networks.clone())?),
         templates: Arc::new(Templates::new(thread::available_parallelism().map_or(TEMPLATES, NonZero::get))),
         tasks: tasks.tracker.clone(),
         end: tasks.end.clone(),

@@ -1,6 +1,7 @@
 //! Apps: what can be run, and what running it takes.
 
 pub mod description;
+pub mod file;
 pub mod form;
 pub mod standing;
 pub mod stored;

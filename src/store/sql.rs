@@ -25,6 +25,7 @@ use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
 pub mod api_tokens;
+mod app_files;
 mod apps;
 mod browser_sessions;
 mod conversations;

@@ -48,6 +48,8 @@ pub struct Limits {
     pub variables: usize,
     /// What may be said in all, in bytes.
     pub answer: usize,
+    /// How long the last events wait for a reader that is slow, once the run is over.
+    pub grace: Duration,
 }
 
 impl Default for Limits {
@@ -57,9 +59,10 @@ impl Default for Limits {
             node: Duration::from_mins(10),
             steps: 500,
             steps_in_all: 20_000,
-            variable: 1 << 20,
+            variable: 2 << 20,
             variables: 32 << 20,
             answer: 4 << 20,
+            grace: Duration::from_secs(5),
         }
     }
 }
@@ -171,7 +174,7 @@ pub struct Outcome {
 impl Outcome {
     /// Tokens of prompts and answers together.
     pub fn total_tokens(&self) -> u64 {
-        self.usage.prompt_tokens.saturating_add(self.usage.completion_tokens)
+        self.usage.total_tokens()
     }
 }
 

@@ -7,6 +7,7 @@ pub mod aggregator;
 pub mod answer;
 pub mod assigner;
 pub mod end;
+pub mod http_request;
 pub mod if_else;
 pub mod iteration;
 pub mod llm;

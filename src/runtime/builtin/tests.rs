@@ -82,7 +82,7 @@ impl Stand {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             models: Arc::clone(&models) as Arc<dyn Models>,
-            outbound: Arc::new(Outbound::new(Vec::new())),
+            outbound: Arc::new(Outbound::new(Vec::new()).unwrap()),
             templates: Arc::new(Templates::new(2)),
             tasks: tasks.clone(),
             end: end.clone(),

@@ -17,6 +17,7 @@ use crate::domain::{
 
 mod accounts;
 mod api_tokens;
+mod app_files;
 mod apps;
 mod browser_sessions;
 mod mint;

@@ -3,6 +3,8 @@
 
 mod grants;
 mod healing;
+mod history;
+mod levels;
 mod limits;
 mod model;
 mod races;

@@ -12,7 +12,7 @@ use super::{Execution, schedule::Halt};
 use crate::{
     domain::Error,
     ports::runtime::{RunEvent, RunEvents},
-    runtime::builtin::nodes::Members,
+    runtime::builtin::{model::usage::UsageBlock, nodes::Members},
 };
 
 /// Dify's currency where nothing has a price.
@@ -241,7 +241,7 @@ struct MessageEnd<'a> {
 #[derive(Serialize)]
 struct MessageMetadata<'a> {
     retriever_resources: [(); 0],
-    usage: &'a Value,
+    usage: &'a UsageBlock,
 }
 
 impl<'a> Teller<'a> {
@@ -296,7 +296,7 @@ impl<'a> Teller<'a> {
     }
 
     /// The end of the message, in a conversation.
-    pub async fn end_message(&self, usage: &Value) -> Result<(), Halt> {
+    pub async fn end_message(&self, usage: &UsageBlock) -> Result<(), Halt> {
         let Some(talk) = &self.conversation else { return Ok(()) };
         let metadata = MessageMetadata { retriever_resources: [], usage };
         self.send("message_end", None, MessageEnd { id: &talk.message_id, metadata, files: [] }).await

@@ -8,7 +8,7 @@ use super::{
     event::{Empty, Iterated, IterationCompleted, IterationLength, IterationNext, IterationStarted, Tokens},
     frame::{Frame, FrameId, Round},
     schedule::{Halt, Schedule, Task, Work},
-    tell::{since, total},
+    tell::since,
 };
 use crate::runtime::builtin::{
     graph::Kind,
@@ -199,7 +199,7 @@ impl Schedule<'_> {
     ) -> Result<(), Halt> {
         let node = self.graph.node(task.node);
         let items = finished.inputs.get("iterator_selector").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let tokens = total(finished.usage.unwrap_or_default());
+        let tokens = finished.usage.unwrap_or_default().total_tokens();
         let completed = IterationCompleted {
             id: &node.id,
             node_id: &node.id,

@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, VecDeque},
     pin::pin,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
@@ -31,7 +31,7 @@ use crate::{
     runtime::builtin::{
         graph::{Edge, FAIL_BRANCH, Graph, Kind, NodeIx, OnError},
         model::Usage,
-        nodes::{self, Failure, Finished, Members, NodeResult, Step, answer, assigner, llm},
+        nodes::{self, Failure, Finished, Members, NodeResult, Step, answer, assigner, http_request, llm},
         variables::Pool,
     },
 };
@@ -119,6 +119,9 @@ pub struct Schedule<'g> {
     /// Whether an `answer` node ran.
     pub(super) answered: bool,
     pub(super) usage: Usage,
+    started: Instant,
+    /// When the first word was said, since the run began.
+    pub(super) first_said: Option<Duration>,
     pub(super) steps: usize,
     root_steps: usize,
     pub(super) exceptions: usize,
@@ -155,6 +158,8 @@ impl<'g> Schedule<'g> {
             answer: String::new(),
             answered: false,
             usage: Usage::default(),
+            started: Instant::now(),
+            first_said: None,
             steps: 0,
             root_steps: 0,
             exceptions: 0,
@@ -222,7 +227,7 @@ impl<'g> Schedule<'g> {
         let task = Task {
             frame: id,
             node,
-            id: self.execution_id()?,
+            id: self.random_id()?,
             index: self.steps,
             started: Instant::now(),
             created_at: self.now(),
@@ -274,6 +279,17 @@ impl<'g> Schedule<'g> {
                 llm::start(data, &around, repeated.then(|| nodes::Teller::new(task.node, self.heard.sender.clone())))
             }
             Kind::Assigner(data) => Step::Done(assigner::run(data, &mut self.pool, scope)),
+            Kind::HttpRequest(data) => {
+                let node = graph.node(task.node);
+                let around = http_request::Surroundings {
+                    view,
+                    outbound: &execution.outbound,
+                    limit,
+                    strict: node.retry.is_some() || node.on_error != OnError::Abort,
+                    boundary: self.random_id()?,
+                };
+                http_request::start(data, &around)
+            }
             Kind::Iteration(data) => return self.iterate(task, data).await,
         };
         match step {
@@ -329,6 +345,7 @@ impl<'g> Schedule<'g> {
         if self.answer.len() + words.len() > limit {
             return Err(Halt::Failed(format!("The answer is longer than {limit} bytes")));
         }
+        self.first_said.get_or_insert_with(|| self.started.elapsed());
         self.answer.push_str(words);
         self.teller.say(words, from).await
     }
@@ -451,7 +468,7 @@ impl<'g> Schedule<'g> {
         self.usage.completion_tokens = self.usage.completion_tokens.saturating_add(usage.completion_tokens);
     }
 
-    fn execution_id(&self) -> Result<String, Halt> {
+    fn random_id(&self) -> Result<String, Halt> {
         let mut bytes = [0; 16];
         self.execution.entropy.fill(&mut bytes).map_err(|fault| Halt::Failed(fault.message().to_owned()))?;
         Ok(Builder::from_random_bytes(bytes).into_uuid().to_string())

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time;
 
 use super::{
@@ -13,11 +13,9 @@ use super::{
 use crate::runtime::builtin::{
     graph::Kind,
     model::Usage,
-    nodes::{Failure, Finished, Members, llm::usage_members},
+    nodes::{Failure, Finished, Members},
 };
 
-/// How long the last events wait for a slow reader when the run is out of time.
-const GRACE: Duration = Duration::from_secs(5);
 /// What `workflow_started` does not tell: it is the conversation's, not the run's.
 const UNTOLD: &str = "conversation_id";
 
@@ -103,7 +101,7 @@ impl Schedule<'_> {
         let mut node = self.told(task);
         node.inputs = Some(inputs);
         let metadata =
-            Metadata { tokens: usage.map(|usage| Tokens::new(total(usage))), iteration_id: node.iteration_id };
+            Metadata { tokens: usage.map(|usage| Tokens::new(usage.total_tokens())), iteration_id: node.iteration_id };
         let told = metadata.tokens.is_some() || metadata.iteration_id.is_some();
         NodeFinished {
             node,
@@ -144,8 +142,8 @@ impl Schedule<'_> {
         if outcome.status == Status::Stopped {
             return;
         }
-        self.teller.until(time::Instant::now() + GRACE);
-        let usage: Value = usage_members(outcome.usage, seconds(outcome.elapsed));
+        self.teller.until(time::Instant::now() + self.execution.limits.grace);
+        let usage = outcome.usage.block(outcome.elapsed, self.first_said);
         let execution = self.execution;
         let finished = WorkflowFinished {
             id: self.teller.run_id(),
@@ -167,11 +165,6 @@ impl Schedule<'_> {
             let _ = self.teller.tell("workflow_finished", finished).await;
         }
     }
-}
-
-/// Prompt and answer together.
-pub(super) fn total(usage: Usage) -> u64 {
-    usage.prompt_tokens.saturating_add(usage.completion_tokens)
 }
 
 /// Seconds, to the microsecond.

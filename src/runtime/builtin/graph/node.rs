@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use super::{EdgeIx, LevelIx, raw::RawNode, refused};
 use crate::{
     domain::Result,
-    runtime::builtin::nodes::{aggregator, answer, assigner, end, if_else, iteration, llm, template_transform},
+    runtime::builtin::nodes::{
+        aggregator, answer, assigner, end, http_request, if_else, iteration, llm, template_transform,
+    },
 };
 
 /// Most attempts after the first, whatever the file says.
@@ -65,6 +67,8 @@ pub enum Kind {
     Aggregator(aggregator::Data),
     /// Writes variables of the conversation.
     Assigner(assigner::Data),
+    /// Sends an HTTP request.
+    HttpRequest(Box<http_request::Data>),
     /// Runs its level for each item of a list.
     Iteration(iteration::Data),
     /// Where the inside of an iteration begins.
@@ -83,6 +87,7 @@ impl Kind {
             Self::IfElse(_) => "if-else",
             Self::Aggregator(_) => "variable-aggregator",
             Self::Assigner(_) => "assigner",
+            Self::HttpRequest(_) => "http-request",
             Self::Iteration(_) => "iteration",
             Self::IterationStart => "iteration-start",
         }
@@ -153,6 +158,7 @@ pub(super) fn read(raw: &RawNode<'_>, level: LevelIx) -> Result<Node> {
         "if-else" => Kind::IfElse(typed(raw.data).map_err(wrong)?),
         "variable-aggregator" | "variable-assigner" => Kind::Aggregator(typed(raw.data).map_err(wrong)?),
         "assigner" => Kind::Assigner(typed(raw.data).map_err(wrong)?),
+        "http-request" => Kind::HttpRequest(Box::new(typed(raw.data).map_err(wrong)?)),
         "iteration" => Kind::Iteration(typed(raw.data).map_err(wrong)?),
         "iteration-start" => Kind::IterationStart,
         _ => return Err(refused(format!("{} is not supported here", place()))),

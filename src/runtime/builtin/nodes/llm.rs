@@ -135,13 +135,14 @@ async fn ask(
     mut process_data: Members,
 ) -> NodeResult {
     let asked = Instant::now();
-    let (mut text, mut usage) = (String::new(), Usage::default());
+    let (mut text, mut usage, mut first) = (String::new(), Usage::default(), None);
     let heard = async {
         let mut chunks = models.stream(prompt).await.map_err(|fault| fault.to_string())?;
         while let Some(chunk) = chunks.next().await {
             match chunk.map_err(|fault| fault.to_string())? {
                 Chunk::Text(part) if part.is_empty() => {}
                 Chunk::Text(part) => {
+                    first.get_or_insert_with(|| asked.elapsed());
                     if text.len() + part.len() > limit {
                         return Err(format!("the model's answer is longer than {limit} bytes"));
                     }
@@ -156,7 +157,7 @@ async fn ask(
         Ok(())
     }
     .await;
-    let told = usage_members(usage, asked.elapsed().as_secs_f64());
+    let told = json!(usage.block(asked.elapsed(), first));
     process_data.insert("usage".to_owned(), told.clone());
     if let Err(message) = heard {
         let failure =
@@ -170,24 +171,6 @@ async fn ask(
     outputs.insert("usage".to_owned(), told);
     outputs.insert("finish_reason".to_owned(), json!("stop"));
     Ok(Finished { inputs, process_data, outputs, usage: Some(usage), branch: None })
-}
-
-/// Usage as Dify writes it. Prices are not known here, so they are zero. `latency` in seconds.
-pub fn usage_members(usage: Usage, latency: f64) -> Value {
-    json!({
-        "prompt_tokens": usage.prompt_tokens,
-        "prompt_unit_price": "0",
-        "prompt_price_unit": "0",
-        "prompt_price": "0",
-        "completion_tokens": usage.completion_tokens,
-        "completion_unit_price": "0",
-        "completion_price_unit": "0",
-        "completion_price": "0",
-        "total_tokens": usage.prompt_tokens.saturating_add(usage.completion_tokens),
-        "total_price": "0",
-        "currency": "USD",
-        "latency": latency,
-    })
 }
 
 /// The role of a line of the prompt.

@@ -1,0 +1,143 @@
+//! `http-request`: sends an HTTP request.
+
+mod body;
+mod request;
+mod response;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer};
+
+use self::body::Body;
+use super::{Failure, Members, NodeResult, Step};
+use crate::runtime::{
+    builtin::{
+        graph::or_default,
+        variables::{Text, View},
+    },
+    outbound::Outbound,
+};
+
+/// Its data.
+#[derive(Debug, Deserialize)]
+pub struct Data {
+    method: String,
+    url: Text,
+    #[serde(default, deserialize_with = "or_default")]
+    authorization: Authorization,
+    #[serde(default, deserialize_with = "or_default")]
+    headers: Lines,
+    #[serde(default, deserialize_with = "or_default")]
+    params: Lines,
+    #[serde(default, deserialize_with = "or_default")]
+    body: Body,
+    #[serde(default, deserialize_with = "or_default")]
+    timeout: Timeout,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Authorization {
+    #[serde(default, rename = "type")]
+    kind: AuthorizationKind,
+    #[serde(default)]
+    config: Option<Key>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AuthorizationKind {
+    #[default]
+    NoAuth,
+    ApiKey,
+}
+
+#[derive(Debug, Deserialize)]
+struct Key {
+    #[serde(default, rename = "type", deserialize_with = "or_default")]
+    kind: KeyKind,
+    #[serde(default, rename = "api_key", deserialize_with = "or_default")]
+    secret: Text,
+    #[serde(default, deserialize_with = "or_default")]
+    header: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KeyKind {
+    Basic,
+    Bearer,
+    #[default]
+    Custom,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Timeout {
+    /// Seconds.
+    #[serde(default, deserialize_with = "or_default")]
+    read: u64,
+}
+
+/// Lines of `key:value`. They are lines before their references are filled in: a value never makes another line.
+#[derive(Debug, Default)]
+struct Lines(Vec<(Text, Text)>);
+
+impl<'de> Deserialize<'de> for Lines {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::parse(&String::deserialize(deserializer)?))
+    }
+}
+
+impl Lines {
+    fn parse(source: &str) -> Self {
+        let lines = source.lines().map(|line| line.split_once(':').unwrap_or((line, "")));
+        let named = lines.map(|(name, value)| (name.trim(), value.trim())).filter(|(name, _)| !name.is_empty());
+        Self(named.map(|(name, value)| (Text::parse(name), Text::parse(value))).collect())
+    }
+}
+
+/// What a run of the node needs from around it.
+pub struct Surroundings<'a> {
+    /// What it reads.
+    pub view: View<'a>,
+    /// Sends the request.
+    pub outbound: &'a Arc<Outbound>,
+    /// Longest text of any part of the request, in bytes.
+    pub limit: usize,
+    /// Whether an answer that is no success is a failure: where the graph provides for failures.
+    pub strict: bool,
+    /// Keeps the parts of a form apart.
+    pub boundary: String,
+}
+
+/// Sends it.
+pub fn start(data: &Data, around: &Surroundings<'_>) -> Step {
+    let (request, told) = match request::build(data, around) {
+        Ok(built) => built,
+        Err(failure) => return Step::Done(Err(failure)),
+    };
+    let (outbound, strict) = (around.outbound.clone(), around.strict);
+    Step::Later(Box::pin(async move {
+        let mut process_data = Members::new();
+        process_data.insert("request".to_owned(), told.into());
+        match outbound.send(request, response::limit).await {
+            Ok(response) => ended(&response, process_data, strict),
+            Err(fault) => Err(Failure::new("HttpRequestNodeError", fault.to_string()).after(process_data)),
+        }
+    }))
+}
+
+fn ended(response: &crate::runtime::outbound::Response, process_data: Members, strict: bool) -> NodeResult {
+    let outputs = match response::outputs(response) {
+        Ok(outputs) => outputs,
+        Err(failure) => return Err(failure.after(process_data)),
+    };
+    if strict && !response.status.is_success() {
+        let message = format!("Request failed with status code {}", response.status.as_u16());
+        let failure = Failure::new("HTTPResponseCodeError", message).after(process_data);
+        return Err(Box::new(Failure { outputs, ..*failure }));
+    }
+    Ok(super::Finished { process_data, outputs, ..super::Finished::default() })
+}
+
+#[cfg(test)]
+mod tests;

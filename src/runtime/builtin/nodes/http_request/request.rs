@@ -1,0 +1,136 @@
+//! From the node's data and the values around it to a request.
+
+use std::{fmt::Write as _, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{
+        ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST,
+        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    },
+};
+use url::Url;
+
+use super::{AuthorizationKind, Data, Key, KeyKind, Surroundings};
+use crate::runtime::{
+    builtin::{nodes::Failure, variables::Text},
+    outbound::{READ_MAX, Request},
+};
+
+/// The methods there are.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::POST, Method::HEAD, Method::PATCH, Method::PUT, Method::DELETE, Method::OPTIONS];
+/// Headers that belong to the connection and the message's frame.
+const RESERVED: [HeaderName; 8] = [CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+/// How the service names itself.
+const SELF: HeaderValue = HeaderValue::from_static("dify-openapi");
+/// As much of a body as the event tells, in bytes.
+const TOLD: usize = 10_000;
+
+/// The request, and what the event tells of it.
+pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, String), Box<Failure>> {
+    let fill = |text: &Text| text.render(around.view, around.limit);
+    let method = METHODS
+        .into_iter()
+        .find(|method| method.as_str().eq_ignore_ascii_case(&data.method))
+        .ok_or_else(|| Failure::new("InvalidHttpMethodError", format!("Invalid http method {}", data.method)))?;
+    let mut url = url(fill(&data.url)?.trim())?;
+    if !data.params.0.is_empty() {
+        let mut query = url.query_pairs_mut();
+        for (name, value) in &data.params.0 {
+            query.append_pair(&fill(name)?, &fill(value)?);
+        }
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, SELF);
+    // A compressed answer would come as it is: nothing here unpacks it.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    for (name, value) in &data.headers.0 {
+        let (name, value) = header(fill(name)?.trim(), &fill(value)?)?;
+        headers.insert(name, value);
+    }
+    let mut secret = vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+    if data.authorization.kind == AuthorizationKind::ApiKey {
+        let key = data.authorization.config.as_ref();
+        let key = key.ok_or_else(|| Failure::new("AuthorizationConfigError", "authorization config is required"))?;
+        let (name, value) = authorization(key, &fill(&key.secret)?)?;
+        secret.push(name.clone());
+        headers.insert(name, value);
+    }
+    let body = data.body.fill(around)?;
+    if let Some(kind) = &body.content_type {
+        let kind = HeaderValue::from_str(kind).map_err(|_| wrong("the body's type is no header"))?;
+        // A form is only read with its own boundary.
+        if body.is_form || !headers.contains_key(CONTENT_TYPE) {
+            headers.insert(CONTENT_TYPE, kind);
+        }
+    }
+    let read_timeout = match data.timeout.read {
+        0 => READ_MAX,
+        seconds => Duration::from_secs(seconds).min(READ_MAX),
+    };
+    // Servers want to hear that there is nothing where they expect something.
+    let expects = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
+    let body = body.bytes.or_else(|| expects.then(Bytes::new));
+    let request = Request { method, url, headers, body, read_timeout };
+    let told = told(&request, &secret);
+    Ok((request, told))
+}
+
+fn url(text: &str) -> Result<Url, Box<Failure>> {
+    if text.is_empty() {
+        return Err(Failure::new("InvalidURLError", "url is required"));
+    }
+    let has_scheme = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    if !has_scheme("http://") && !has_scheme("https://") {
+        return Err(Failure::new("InvalidURLError", "url should start with http:// or https://"));
+    }
+    Url::parse(text).map_err(|fault| Failure::new("InvalidURLError", format!("the url cannot be read: {fault}")))
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<Failure>> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header's name is no name"))?;
+    if RESERVED.contains(&name) {
+        return Err(wrong(format!("the header {name} is not for apps to set")));
+    }
+    // Bytes below 32 do not pass, so no value ends its header. What is not ASCII goes out as it is.
+    let value = HeaderValue::from_bytes(value.as_bytes())
+        .map_err(|_| wrong(format!("the value of the header {name} has characters that headers do not have")))?;
+    Ok((name, value))
+}
+
+fn authorization(key: &Key, secret: &str) -> Result<(HeaderName, HeaderValue), Box<Failure>> {
+    let name = if key.header.trim().is_empty() { AUTHORIZATION.as_str() } else { key.header.trim() };
+    let value = match key.kind {
+        KeyKind::Bearer => format!("Bearer {secret}"),
+        KeyKind::Basic if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
+        KeyKind::Basic => format!("Basic {secret}"),
+        KeyKind::Custom => secret.to_owned(),
+    };
+    let (name, mut value) = header(name, &value)?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+/// The request as Dify writes it into the event, without its secrets.
+fn told(request: &Request, secret: &[HeaderName]) -> String {
+    let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
+    let mut told = format!("{} {path} HTTP/1.1\r\nHost: {host}\r\n", request.method);
+    for (name, value) in &request.headers {
+        let value = if secret.contains(name) { "****".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        // Writing to a string cannot fail.
+        let _ = write!(told, "{name}: {value}\r\n");
+    }
+    told.push_str("\r\n");
+    if let Some(body) = &request.body {
+        told.push_str(&String::from_utf8_lossy(&body[..body.len().min(TOLD)]));
+    }
+    told
+}
+
+pub(super) fn wrong(message: impl Into<String>) -> Box<Failure> {
+    Failure::new("HttpRequestNodeError", message)
+}

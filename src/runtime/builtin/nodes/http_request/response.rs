@@ -1,0 +1,73 @@
+//! From an answer to the node's outputs.
+
+use http::{
+    HeaderMap,
+    header::{CONTENT_DISPOSITION, CONTENT_TYPE},
+};
+use serde_json::{Value, json};
+
+use crate::runtime::{
+    builtin::nodes::{Failure, Members},
+    outbound::{Fault, Response},
+};
+
+/// Largest text, in bytes.
+const TEXT_MAX: usize = 1 << 20;
+/// Largest answer that may be a file, in bytes.
+const FILE_MAX: usize = 10 << 20;
+
+/// What an answer is, as far as its headers tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Text,
+    File,
+    Either,
+}
+
+/// The most an answer with these headers may hold.
+pub(super) fn limit(headers: &HeaderMap) -> usize {
+    if content(headers) == Content::Text { TEXT_MAX } else { FILE_MAX }
+}
+
+/// `status_code`, `body`, `headers` and `files`. A file's contents are not kept: there is nowhere for other nodes to read it.
+pub(super) fn outputs(response: &Response) -> Result<Members, Box<Failure>> {
+    let text = match content(&response.headers) {
+        Content::Text => Some(String::from_utf8_lossy(&response.body)),
+        Content::Either => std::str::from_utf8(&response.body).ok().filter(|text| !text.contains('\0')).map(Into::into),
+        Content::File => None,
+    };
+    let body = text.unwrap_or_default();
+    if body.len() > TEXT_MAX {
+        return Err(Failure::new("ResponseSizeError", Fault::TooLarge { limit: TEXT_MAX }.to_string()));
+    }
+    let mut headers = Members::new();
+    for name in response.headers.keys() {
+        let values = response.headers.get_all(name).iter();
+        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        headers.insert(name.as_str().to_owned(), values.join(", ").into());
+    }
+    let mut outputs = Members::new();
+    outputs.insert("status_code".to_owned(), response.status.as_u16().into());
+    outputs.insert("body".to_owned(), body.into_owned().into());
+    outputs.insert("headers".to_owned(), Value::Object(headers));
+    outputs.insert("files".to_owned(), json!([]));
+    Ok(outputs)
+}
+
+fn content(headers: &HeaderMap) -> Content {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let disposition = text(CONTENT_DISPOSITION);
+    if disposition.starts_with("attachment") || disposition.contains("filename") {
+        return Content::File;
+    }
+    let kind = text(CONTENT_TYPE);
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let texts = ["json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql", "csv"];
+    match kind.split_once('/') {
+        Some(("text", _)) => Content::Text,
+        Some(("image", sub)) if sub != "svg+xml" => Content::File,
+        Some(("audio" | "video" | "font", _)) => Content::File,
+        Some((_, sub)) if texts.iter().any(|text| sub.contains(text)) => Content::Text,
+        _ => Content::Either,
+    }
+}

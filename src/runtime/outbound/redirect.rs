@@ -1,0 +1,44 @@
+//! Where an answer sends a request on to.
+
+use http::{
+    HeaderMap, Method, StatusCode,
+    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, USER_AGENT},
+};
+
+use super::{Fault, Request};
+
+/// The next request, or `None` when this answer is the last.
+pub(super) fn follow(request: &Request, status: StatusCode, headers: &HeaderMap) -> Result<Option<Request>, Fault> {
+    let redirects = matches!(
+        status,
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let Some(location) = headers.get(LOCATION).filter(|_| redirects) else { return Ok(None) };
+    let location = location.to_str().map_err(|_| Fault::Url("the response redirects to no url"))?;
+    let url = request.url.join(location).map_err(|_| Fault::Url("the response redirects to no url"))?;
+    let mut next = Request { url, ..request.clone() };
+    let becomes_get = match status {
+        StatusCode::MOVED_PERMANENTLY => request.method == Method::POST,
+        StatusCode::FOUND | StatusCode::SEE_OTHER => request.method != Method::HEAD,
+        _ => false,
+    };
+    if becomes_get {
+        next.method = Method::GET;
+        next.body = None;
+        next.headers.remove(CONTENT_TYPE);
+    }
+    if next.url.origin() != request.url.origin() {
+        next.headers = harmless(&next.headers);
+    }
+    Ok(Some(next))
+}
+
+/// Any header may hold a key, so another origin gets only those that cannot.
+fn harmless(headers: &HeaderMap) -> HeaderMap {
+    let kept = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT];
+    kept.into_iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone()))).collect()
+}
