@@ -4,5 +4,6 @@ mod blocking;
 mod forward;
 mod keeping;
 mod leaving;
+mod models;
 mod refusals;
 mod streaming;
