@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import apps
+import size
 
 WORK = Path(os.environ["BENCH_WORK"])
 TICK = os.sysconf("SC_CLK_TCK")
@@ -58,11 +59,11 @@ def call(method, url, body=None, headers=None):
 class Server:
     """A `serve` process over one pair of stores, with one account signed in."""
 
-    def __init__(self, stores):
+    def __init__(self, stores, name="bench"):
         self.stores = stores
         self.port, self.inner, self.grpc, self.admin = (free_port() for _ in range(4))
         self.url = f"http://127.0.0.1:{self.port}"
-        data = WORK / f"data-{stores}"
+        data = WORK / f"data-{stores}-{name}"
         data.mkdir()
         self.env = {
             "PATH": os.environ["PATH"], "HOME": str(WORK), "DEPLOY_ENV": "DEVELOPMENT",
@@ -73,9 +74,10 @@ class Server:
         }
         if stores == "postgres+redis":
             admin = os.environ["TEST_POSTGRES_URL"]
-            subprocess.run(["psql", admin, "-qc", "CREATE DATABASE bench"], check=True)
-            self.env["DATABASE_URL"] = admin.rsplit("/", 1)[0] + "/bench"
+            subprocess.run(["psql", admin, "-qc", f"CREATE DATABASE {name}"], check=True)
+            self.env["DATABASE_URL"] = admin.rsplit("/", 1)[0] + f"/{name}"
             self.env["REDIS_URL"] = os.environ["TEST_REDIS_URL"]
+            self.env["REDIS_KEY_PREFIX"] = name
         else:
             self.env["DATABASE_URL"] = f"sqlite://{data}/bench.db?mode=rwc"
         self.command("migrate", "up")
@@ -265,6 +267,19 @@ def app_rows(server, seconds, soak):
         upstream.terminate()
 
 
+def size_rows(seconds):
+    """The rows at size, on servers of their own."""
+    few, many = Server("postgres+redis", "few"), Server("postgres+redis", "many")
+    size.flat(few, many, seconds, wrk, lua)
+    few.stop()
+    size.retention(many, call, EMAIL, PASSWORD)
+    for server in (many, Server("sqlite+memory", "waiting")):
+        print(f"\n{server.stores}")
+        size.waiting(server, cpu_seconds, rss)
+        size.flood(server, wrk, lua)
+        server.stop()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=4)
@@ -302,6 +317,8 @@ def main():
             if arguments.only in "apps":
                 app_rows(server, arguments.seconds, 0)
             server.stop()
+        if arguments.only in "size" and not arguments.soak:
+            size_rows(arguments.seconds)
     finally:
         bare.terminate()
 

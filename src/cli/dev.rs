@@ -1,6 +1,6 @@
 //! `dev`: the whole system on this machine, with nothing to set up.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     Failure,
@@ -85,7 +85,8 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     let running = app::start(config, surroundings(&telemetry)).await?;
     println!("{}", start_screen(running.app.issuer()));
     println!("ready http://{}", running.bound.public);
-    until_told_to_stop(running, &telemetry, signals).await;
+    // Nobody balances between this and others.
+    until_told_to_stop(running, &telemetry, signals, Duration::ZERO).await;
     drop(lock);
     Ok(())
 }

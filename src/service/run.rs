@@ -169,9 +169,7 @@ fn check_query(mode: AppMode, query: Option<&str>) -> Result<()> {
 fn parsed<T: std::str::FromStr>(member: &'static str, text: Option<&str>) -> Result<Option<T>> {
     match text.filter(|text| !text.is_empty()) {
         None => Ok(None),
-        Some(text) => {
-            text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, format!("{member} must be a UUID")))
-        }
+        Some(text) => text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, "must be a UUID")),
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Limits {
     pub variables: usize,
     /// What may be said in all, in bytes.
     pub answer: usize,
+    /// How long the last events wait for a reader that is slow, once the run is over.
+    pub grace: Duration,
 }
 
 impl Default for Limits {
@@ -60,6 +62,7 @@ impl Default for Limits {
             variable: 2 << 20,
             variables: 32 << 20,
             answer: 4 << 20,
+            grace: Duration::from_secs(5),
         }
     }
 }

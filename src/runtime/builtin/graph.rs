@@ -105,3 +105,6 @@ impl Graph {
 fn refused(reason: impl std::fmt::Display) -> Error {
     Error::new(Code::AppUnavailable, format!("The app's graph cannot be run: {reason}."))
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,7 +157,7 @@ impl GraphRun {
             ),
         };
         let message = if begun.asked.mode == AppMode::AdvancedChat {
-            let metadata = Metadata::from(outcome.usage.block(outcome.elapsed, None));
+            let metadata = Metadata::from(outcome.usage.block(outcome.elapsed));
             Some(MessageRecord {
                 id: begun.ids.message,
                 conversation_id: begun.ids.conversation,

@@ -42,8 +42,6 @@ pub struct Answer {
     pub text: String,
     /// What it took; counted here where the model does not tell.
     pub usage: Usage,
-    /// From the beginning to the first chunk.
-    pub first_chunk: Option<Duration>,
     /// From the beginning to the end.
     pub latency: Duration,
     /// Whether any of it was sent: what goes wrong before is an answer to the request, what goes wrong later an event.
@@ -120,7 +118,6 @@ impl PromptApp {
             match chunk.map_err(Cause::Model)? {
                 Chunk::Usage(usage) => told = Some(usage),
                 Chunk::Text(text) => {
-                    answer.first_chunk.get_or_insert_with(|| begun.elapsed());
                     answer.text.push_str(&text);
                     answer.latency = begun.elapsed();
                     if let Some(preset) = self.moderation.of_output(&answer.text, text.len()) {

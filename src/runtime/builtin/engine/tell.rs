@@ -16,8 +16,6 @@ use crate::runtime::builtin::{
     nodes::{Failure, Finished, Members},
 };
 
-/// How long the last events wait for a slow reader when the run is out of time.
-const GRACE: Duration = Duration::from_secs(5);
 /// What `workflow_started` does not tell: it is the conversation's, not the run's.
 const UNTOLD: &str = "conversation_id";
 
@@ -144,7 +142,7 @@ impl Schedule<'_> {
         if outcome.status == Status::Stopped {
             return;
         }
-        self.teller.until(time::Instant::now() + GRACE);
+        self.teller.until(time::Instant::now() + self.execution.limits.grace);
         let usage = outcome.usage.block(outcome.elapsed, self.first_said);
         let execution = self.execution;
         let finished = WorkflowFinished {

@@ -272,3 +272,6 @@ fn invalid(value: &Value) -> String {
     // The value itself may be large, or nobody's business.
     format!("a {} is not what can be assigned here", kind(value))
 }
+
+#[cfg(test)]
+mod tests;

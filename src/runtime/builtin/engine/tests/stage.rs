@@ -56,6 +56,8 @@ impl Entropy for Counting {
 pub struct Scripted {
     pub asked: Mutex<Vec<Prompt>>,
     pub dropped: Arc<AtomicU64>,
+    /// Pieces that `many` has said.
+    pub said: Arc<AtomicU64>,
 }
 
 struct Dropped(Arc<AtomicU64>);
@@ -95,7 +97,14 @@ impl Models for Scripted {
                 };
                 said.chain(stream::pending()).inspect(held).boxed()
             }
-            "many" => stream::iter(0..10_000).map(|_| Ok(Chunk::Text("x".into()))).boxed(),
+            "many" => {
+                let count = self.said.clone();
+                let say = move |_| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    Ok(Chunk::Text("x".into()))
+                };
+                stream::iter(0..10_000).map(say).boxed()
+            }
             "slow" => said
                 .then(|word| async {
                     tokio::time::sleep(Duration::from_millis(5)).await;

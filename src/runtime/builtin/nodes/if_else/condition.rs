@@ -308,3 +308,6 @@ fn truth(value: &Value) -> Option<bool> {
 fn list(expected: &Value) -> Result<&[Value], String> {
     expected.as_array().map(Vec::as_slice).ok_or_else(|| "Invalid expected value type: array".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

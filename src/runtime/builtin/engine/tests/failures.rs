@@ -1,0 +1,155 @@
+//! Nodes that fail: tried again, replaced, led around, or the end of the run.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::stage::{Stage, llm, node};
+use crate::runtime::builtin::engine::Status;
+
+fn start() -> Value {
+    node("start", "start", json!({}))
+}
+
+fn answer(text: &str) -> Value {
+    node("answer", "answer", json!({"answer": text}))
+}
+
+fn retrying(times: u32) -> Value {
+    json!({"retry_config": {"retry_enabled": true, "max_retries": times, "retry_interval": 1}})
+}
+
+#[tokio::test]
+async fn a_node_that_fails_fails_the_run() {
+    let nodes = [start(), llm("a", "fails", "x", json!({})), answer("said: {{#a.text#}}")];
+    let played = Stage::chat(nodes, "start>a a>answer").play().await;
+    assert_eq!(played.line(), r#"( +start "said: " -start +a "half " -a:failed message_end ) failed"#);
+    assert_eq!(played.data("node_finished", "a")["error"], "the line broke");
+    let finished = played.events.last().unwrap();
+    assert_eq!((&finished["data"]["status"], &finished["data"]["error"]), (&json!("failed"), &json!("the line broke")));
+    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.answer, "said: half ");
+}
+
+#[tokio::test]
+async fn what_ran_beside_a_node_that_failed_is_stopped() {
+    let nodes = [start(), llm("a", "refuses", "x", json!({})), llm("b", "hangs", "y", json!({}))];
+    let played = Stage::workflow(nodes, "start>a start>b").play().await;
+    assert_eq!(played.line(), "( +start -start +a +b -a:failed ) failed");
+    assert_eq!(played.outcome.error.as_deref(), Some("no such model"));
+}
+
+#[tokio::test]
+async fn a_node_is_tried_again_and_what_it_half_said_is_taken_back() {
+    let nodes = [start(), llm("a", "flaky", "one two", retrying(2)), answer("<{{#a.text#}}>")];
+    let played = Stage::chat(nodes, "start>a a>answer").play().await;
+    assert_eq!(
+        played.line(),
+        r#"( +start "<" -start +a "half " ~a message_replace "one " "two" ">" -a +answer -answer message_end ) succeeded"#
+    );
+    let retry = played.data("node_retry", "a");
+    assert_eq!(
+        (&retry["retry_index"], &retry["status"], &retry["error"]),
+        (&json!(1), &json!("retry"), &json!("the line broke"))
+    );
+    let replaced = played.events.iter().find(|event| event["event"] == "message_replace").unwrap();
+    assert_eq!(replaced["answer"], "<");
+    assert_eq!(played.outcome.answer, "<one two>");
+    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (Status::Succeeded, 0));
+}
+
+#[tokio::test]
+async fn a_node_is_not_tried_for_ever() {
+    let nodes = [start(), llm("a", "refuses", "x", retrying(3))];
+    let played = Stage::workflow(nodes, "start>a").play().await;
+    assert_eq!(played.line(), "( +start -start +a ~a ~a ~a -a:failed ) failed");
+    assert_eq!(played.models.asked.lock().len(), 4);
+}
+
+#[tokio::test]
+async fn defaults_stand_in_for_what_failed() {
+    let defaults = json!({"error_strategy": "default-value", "default_value": [
+        {"key": "text", "type": "string", "value": "nothing"}, {"key": "list", "type": "array[number]", "value": "[1, 2]"},
+    ]});
+    let nodes = [
+        start(),
+        llm("a", "refuses", "x", defaults),
+        answer("{{#a.text#}} {{#a.list#}} {{#a.error_message#}} {{#a.error_type#}}"),
+    ];
+    let played = Stage::chat(nodes, "start>a a>answer").play().await;
+    assert_eq!(played.outcome.answer, "nothing [1, 2] no such model InvokeError");
+    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (Status::PartialSucceeded, 1));
+    let told = played.data("node_finished", "a");
+    assert_eq!((&told["status"], &told["error"]), (&json!("exception"), &json!("no such model")));
+    let finished = &played.events.last().unwrap()["data"];
+    assert_eq!((&finished["status"], &finished["exceptions_count"]), (&json!("partial-succeeded"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_fail_branch_is_taken_when_the_node_fails_and_skipped_when_it_does_not() {
+    for (model, line) in [
+        (
+            "refuses",
+            r#"( +start -start +a "sorry: " "no such model" -a:exception +bad -bad message_end ) partial-succeeded"#,
+        ),
+        ("words", r#"( +start -start +a "x" -a +good -good message_end ) succeeded"#),
+    ] {
+        let nodes = [
+            start(),
+            llm("a", model, "x", json!({"error_strategy": "fail-branch"})),
+            node("good", "answer", json!({"answer": "{{#a.text#}}"})),
+            node("bad", "answer", json!({"answer": "sorry: {{#a.error_message#}}"})),
+        ];
+        let played = Stage::chat(nodes, "start>a a>good a:fail-branch>bad").play().await;
+        assert_eq!(played.line(), line);
+        assert_eq!(played.said(), played.outcome.answer);
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_runs_for_too_long_is_stopped() {
+    let nodes = [start(), llm("a", "hangs", "x", json!({}))];
+    let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.node = Duration::from_millis(20));
+    let dropped = stage.models.dropped.clone();
+    let played = stage.play().await;
+    assert_eq!(played.line(), "( +start -start +a -a:failed ) failed");
+    assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 1, "the model is hung up on");
+}
+
+#[tokio::test]
+async fn a_run_that_runs_for_too_long_fails() {
+    let nodes = [start(), llm("a", "hangs", "x", json!({}))];
+    let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.run = Duration::from_millis(20));
+    let played = stage.play().await;
+    assert_eq!(played.line(), "( +start -start +a ) failed");
+    assert!(played.outcome.error.unwrap().starts_with("The run took longer than"));
+}
+
+#[tokio::test]
+async fn a_run_takes_so_many_steps_and_no_more() {
+    let chain: Vec<Value> =
+        (0..10).map(|at| node(&format!("n{at}"), "variable-aggregator", json!({"variables": []}))).collect();
+    let edges: Vec<String> = (0..9).map(|at| format!("n{at}>n{}", at + 1)).collect();
+    let nodes = std::iter::once(start()).chain(chain);
+    let stage = Stage::workflow(nodes, &format!("start>n0 {}", edges.join(" "))).limits(|limits| limits.steps = 5);
+    let played = stage.play().await;
+    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.error.as_deref(), Some("Maximum execution steps exceeded: 5"));
+}
+
+#[tokio::test]
+async fn what_grows_too_large_fails_its_node() {
+    let template = |text: &str| json!({"variables": [], "template": text});
+    let nodes = [start(), node("t", "template-transform", template("{{ 'x' * 300 }}"))];
+    let played = Stage::workflow(nodes, "start>t").limits(|limits| limits.variable = 100 + 32).play().await;
+    assert_eq!(played.data("node_finished", "t")["status"], "failed");
+    assert!(played.outcome.error.unwrap().contains("larger than"));
+}
+
+#[tokio::test]
+async fn an_answer_grows_no_larger_than_it_may() {
+    let nodes = [start(), llm("a", "many", "x", json!({})), answer("{{#a.text#}}")];
+    let played = Stage::chat(nodes, "start>a a>answer").limits(|limits| limits.answer = 1000).play().await;
+    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.answer.len(), 1000);
+}

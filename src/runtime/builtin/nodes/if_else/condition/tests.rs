@@ -1,0 +1,220 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::runtime::builtin::variables::{Pool, SystemVariables};
+
+const NAMES: [&str; 21] = [
+    "contains",
+    "not contains",
+    "start with",
+    "end with",
+    "is",
+    "is not",
+    "empty",
+    "not empty",
+    "=",
+    "≠",
+    ">",
+    "<",
+    "≥",
+    "≤",
+    "null",
+    "not null",
+    "in",
+    "not in",
+    "all of",
+    "exists",
+    "not exists",
+];
+
+fn named(name: &str) -> Comparison {
+    serde_json::from_value(json!(name)).unwrap()
+}
+
+/// `actual comparison expected`, as a graph would ask.
+fn asks(actual: &Value, comparison: &str, expected: &Value) -> Result<bool, String> {
+    let mut values = Map::new();
+    values.insert("v".to_owned(), actual.clone());
+    values.insert("three".to_owned(), json!(3));
+    let mut pool = Pool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
+    pool.set(Pool::ROOT, &"n".into(), std::sync::Arc::new(values)).unwrap();
+    let condition = json!({"variable_selector": ["n", "v"], "comparison_operator": comparison, "value": expected});
+    let condition: Condition = serde_json::from_value(condition).unwrap();
+    condition.ask(pool.view(Pool::ROOT), 1 << 20).unwrap().answer()
+}
+
+#[test]
+fn values_compare_as_in_dify() {
+    for (actual, comparison, expected, holds) in [
+        (json!("hello"), "contains", json!("ell"), true),
+        (json!("hello"), "contains", json!("x"), false),
+        (json!(""), "contains", json!(""), false),
+        (json!(["a", "b"]), "contains", json!("b"), true),
+        (json!([true, false]), "contains", json!("true"), true),
+        (json!([true]), "contains", json!("false"), false),
+        (json!("hello"), "not contains", json!("x"), true),
+        (json!(null), "not contains", json!("x"), true),
+        (json!("hello"), "start with", json!("he"), true),
+        (json!(""), "start with", json!(""), false),
+        (json!("hello"), "end with", json!("lo"), true),
+        (json!("a"), "is", json!("a"), true),
+        (json!(true), "is", json!("true"), true),
+        (json!(true), "is", json!(false), false),
+        (json!(null), "is", json!(""), false),
+        (json!("a"), "is not", json!("b"), true),
+        (json!(null), "is not", json!("b"), false),
+        (json!(""), "empty", json!(""), true),
+        (json!([]), "empty", json!(null), true),
+        (json!({}), "empty", json!(null), true),
+        (json!(0), "empty", json!(null), true),
+        (json!(null), "empty", json!(null), true),
+        (json!("a"), "not empty", json!(null), true),
+        (json!({"a": 1}), "not empty", json!(null), true),
+        (json!(3), "=", json!("3"), true),
+        (json!(3), "=", json!(" 3 "), true),
+        (json!(3), "=", json!("{{#n.three#}}"), true),
+        (json!(3.0), "=", json!("3"), true),
+        (json!(true), "=", json!("1"), true),
+        (json!(9_007_199_254_740_993_i64), "=", json!("9007199254740992"), false),
+        (json!(3), "≠", json!("4"), true),
+        (json!(null), "≠", json!("4"), false),
+        (json!(3), ">", json!("2"), true),
+        (json!(3), ">", json!("2.5"), true),
+        (json!(3), "<", json!("3"), false),
+        (json!(3), "≥", json!("3"), true),
+        (json!(2.5), "≤", json!("2.5"), true),
+        (json!(null), ">", json!("1"), false),
+        (json!(null), "null", json!(null), true),
+        (json!(""), "null", json!(null), false),
+        (json!(0), "not null", json!(null), true),
+        (json!("a"), "in", json!(["a", "b"]), true),
+        (json!("c"), "in", json!(["a", "b"]), false),
+        (json!("c"), "not in", json!(["a", "b"]), true),
+        (json!(""), "not in", json!([""]), true),
+        (json!(["a", "b", "c"]), "all of", json!(["a", "c"]), true),
+        (json!(["a"]), "all of", json!(["a", "c"]), false),
+        (json!("abc"), "all of", json!(["a", "c"]), true),
+        (json!([]), "all of", json!([]), false),
+        (json!("x"), "exists", json!(null), true),
+        (json!(null), "not exists", json!(null), true),
+    ] {
+        assert_eq!(asks(&actual, comparison, &expected), Ok(holds), "{actual} {comparison} {expected}");
+    }
+}
+
+#[test]
+fn values_of_another_kind_cannot_be_compared() {
+    for (actual, comparison, expected) in [
+        (json!(5), "contains", json!("5")),
+        (json!({"a": 1}), "contains", json!("a")),
+        (json!(5), "start with", json!("5")),
+        (json!("a"), "end with", json!(["a"])),
+        (json!(5), "is", json!("5")),
+        (json!("5"), "=", json!("5")),
+        (json!("5"), ">", json!("4")),
+        (json!(5), ">", json!("many")),
+        (json!(5), ">", json!(null)),
+        (json!(true), ">", json!("0")),
+        (json!(true), "=", json!("perhaps")),
+        (json!("a"), "in", json!("abc")),
+        (json!("a"), "all of", json!("abc")),
+    ] {
+        assert!(asks(&actual, comparison, &expected).is_err(), "{actual} {comparison} {expected}");
+    }
+}
+
+#[test]
+fn files_are_asked_member_by_member() {
+    let file = |name: &str, extension: &str, size: u32| json!({"type": "document", "transfer_method": "local_file", "name": name, "extension": extension, "size": size});
+    let files = json!([file("a.pdf", ".pdf", 10), file("b.txt", "txt", 2000)]);
+    let ask = |operator: &str, logic: &str, conditions: Value| {
+        let condition = json!({
+            "variable_selector": ["sys", "files"], "comparison_operator": operator, "value": "",
+            "sub_variable_condition": {"case_id": "x", "logical_operator": logic, "conditions": conditions},
+        });
+        let condition: Condition = serde_json::from_value(condition).unwrap();
+        let system = SystemVariables(Map::from_iter([("files".to_owned(), files.clone())]));
+        let pool = Pool::new(system, Map::new(), Map::new(), (1 << 20, 1 << 20));
+        condition.ask(pool.view(Pool::ROOT), 1 << 20).unwrap().answer()
+    };
+    let sub =
+        |key: &str, operator: &str, value: Value| json!({"key": key, "comparison_operator": operator, "value": value});
+    for (operator, logic, conditions, holds) in [
+        ("contains", "and", json!([sub("extension", "is", json!("pdf"))]), true),
+        ("contains", "and", json!([sub("extension", "is", json!(".txt"))]), true),
+        ("contains", "and", json!([sub("extension", "is not", json!("pdf"))]), false),
+        ("contains", "and", json!([sub("size", ">", json!("1000"))]), true),
+        ("contains", "and", json!([sub("size", ">", json!("5000"))]), false),
+        ("contains", "or", json!([sub("size", ">", json!("5000")), sub("name", "start with", json!("a"))]), true),
+        ("all of", "and", json!([sub("type", "in", json!(["document"]))]), true),
+        ("contains", "and", json!([sub("mime_type", "exists", json!(null))]), false),
+        ("contains", "and", json!([sub("mime_type", "not exists", json!(null))]), true),
+    ] {
+        assert_eq!(ask(operator, logic, conditions.clone()), Ok(holds), "{operator} {logic} {conditions}");
+    }
+    assert_eq!(ask("empty", "and", json!([])), Ok(false), "other comparisons are about the list");
+}
+
+#[test]
+fn logic_asks_no_further_than_it_has_to() {
+    let never = || -> Result<bool, String> { panic!("asked too much") };
+    let lazily = |answers: Vec<bool>| answers.into_iter().map(Ok).chain(std::iter::once_with(never));
+    assert_eq!(Logic::And.decide(lazily(vec![true, false])), Ok((vec![true, false], false)));
+    assert_eq!(Logic::Or.decide(lazily(vec![false, true])), Ok((vec![false, true], true)));
+    assert_eq!(Logic::And.decide([]), Ok((vec![], true)));
+    assert_eq!(Logic::Or.decide([]), Ok((vec![], false)));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-c0-9.]{0,3}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec(("[a-c]", inner), 0..3)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_comparison_of_any_values_is_decided_or_refused(
+        actual in any_json(), expected in any_json(), comparison in prop::sample::select(NAMES.to_vec())
+    ) {
+        let _ = asks(&actual, comparison, &expected);
+    }
+
+    #[test]
+    fn opposites_never_agree(actual in any_json(), expected in any_json()) {
+        for (one, other) in [
+            ("contains", "not contains"), ("empty", "not empty"), ("null", "not null"), ("in", "not in"), ("exists", "not exists"),
+        ] {
+            let (one, other) = (compare(named(one), &actual, &expected), compare(named(other), &actual, &expected));
+            prop_assert_eq!(one.map(|holds| !holds), other);
+        }
+        if !actual.is_null() {
+            for (one, other) in [("is", "is not"), ("=", "≠"), (">", "≤"), ("<", "≥")] {
+                let (one, other) = (compare(named(one), &actual, &expected), compare(named(other), &actual, &expected));
+                prop_assert_eq!(one.map(|holds| !holds), other);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_ordered_as_numbers(a in any::<i32>(), b in any::<i32>()) {
+        let ask = |comparison| asks(&json!(a), comparison, &json!(b.to_string())).unwrap();
+        prop_assert_eq!((ask(">"), ask("="), ask("<")), (a > b, a == b, a < b));
+    }
+
+    #[test]
+    fn comparisons_keep_their_names(name in prop::sample::select(NAMES.to_vec())) {
+        prop_assert_eq!(json!(named(name)), json!(name));
+    }
+}
