@@ -120,7 +120,7 @@ def reading(apps, seconds, measured, wrk, lua):
         held(f"{name}: 10,000 apps ÷ a few", f"{many[name] / few[name]:.2f} ×", "flat")
 
 
-def runs(apps, seconds, cpu_seconds, rss):
+def runs(apps, seconds, cpu_seconds):
     """First bytes, the cost of a graph, and a thousand streams at once."""
     server = apps.server
     chat = json.dumps({"inputs": {}, "query": "Reply exactly: one two three", "response_mode": "streaming"})
@@ -156,12 +156,12 @@ def many_streams(apps, rss, pace_ms):
     held("  the latest of all", f"{found['max']:.1f} ms", "below 50 ms")
 
 
-def forwarding(upstream_url, forwarded_url, app_key, token, seconds):
+def forwarding(upstream_url, forwarded_url, token, seconds):
     """The upstream alone, then through us: what is added."""
     chat = json.dumps({"inputs": {}, "query": "hi", "response_mode": "streaming", "user": "u"})
     found = {"alone": [], "through": []}
     for _ in range(3):
-        found["alone"].append(streams("first-byte", f"{upstream_url}/v1/chat-messages", app_key, chat, 1, seconds)["p50"])
+        found["alone"].append(streams("first-byte", f"{upstream_url}/v1/chat-messages", "app-key", chat, 1, seconds)["p50"])
         found["through"].append(streams("first-byte", forwarded_url, token, chat, 1, seconds)["p50"])
     added = sorted(found["through"])[1] - sorted(found["alone"])[1]
     held("forwarding adds to the upstream's first byte: p50", f"{added:.2f} ms", "below 0.3 ms")

@@ -14,6 +14,9 @@ import time
 import urllib.request
 from pathlib import Path
 
+import apps
+import size
+
 WORK = Path(os.environ["BENCH_WORK"])
 TICK = os.sysconf("SC_CLK_TCK")
 SERVICE_KEY = "the-internal-services-of-the-benches"
@@ -56,11 +59,11 @@ def call(method, url, body=None, headers=None):
 class Server:
     """A `serve` process over one pair of stores, with one account signed in."""
 
-    def __init__(self, stores):
+    def __init__(self, stores, name="bench"):
         self.stores = stores
         self.port, self.inner, self.grpc, self.admin = (free_port() for _ in range(4))
         self.url = f"http://127.0.0.1:{self.port}"
-        data = WORK / f"data-{stores}"
+        data = WORK / f"data-{stores}-{name}"
         data.mkdir()
         self.env = {
             "PATH": os.environ["PATH"], "HOME": str(WORK), "DEPLOY_ENV": "DEVELOPMENT",
@@ -71,22 +74,30 @@ class Server:
         }
         if stores == "postgres+redis":
             admin = os.environ["TEST_POSTGRES_URL"]
-            subprocess.run(["psql", admin, "-qc", "CREATE DATABASE bench"], check=True)
-            self.env["DATABASE_URL"] = admin.rsplit("/", 1)[0] + "/bench"
+            subprocess.run(["psql", admin, "-qc", f"CREATE DATABASE {name}"], check=True)
+            self.env["DATABASE_URL"] = admin.rsplit("/", 1)[0] + f"/{name}"
             self.env["REDIS_URL"] = os.environ["TEST_REDIS_URL"]
+            self.env["REDIS_KEY_PREFIX"] = name
         else:
             self.env["DATABASE_URL"] = f"sqlite://{data}/bench.db?mode=rwc"
         self.command("migrate", "up")
         self.command("account", "create", EMAIL, "--name", "Bench", stdin=PASSWORD)
         self.command("workspace", "create", "Bench Workspace", "--owner", EMAIL)
+        self.start()
+        self.idle_rss = rss(self.process.pid)
+        self.token = self.sign_in()
+
+    def start(self, **more):
         self.started = time.monotonic()
-        self.log = open(WORK / f"serve-{stores}.log", "wb")
-        self.process = subprocess.Popen(["target/release/dify-openapi", "serve"], env=self.env, stdout=self.log, stderr=self.log)
+        self.log = open(WORK / f"serve-{self.stores}.log", "ab")
+        self.process = subprocess.Popen(["target/release/dify-openapi", "serve"], env={**self.env, **more}, stdout=self.log, stderr=self.log)
         wait_for_port(self.port)
         self.ready = time.monotonic() - self.started
         time.sleep(0.5)
-        self.idle_rss = rss(self.process.pid)
-        self.token = self.sign_in()
+
+    def restart(self, **more):
+        self.stop()
+        self.start(**more)
 
     def command(self, *words, stdin=None):
         done = subprocess.run(["target/release/dify-openapi", *words], env=self.env, input=(stdin or "").encode(), capture_output=True)
@@ -234,10 +245,46 @@ def show(stores, rows):
     sys.stdout.flush()
 
 
+def app_rows(server, seconds, soak):
+    """The rows of apps; the server is started again where a row needs other settings."""
+    bench = apps.Apps(server, call, WORK)
+    if soak:
+        apps.soak(bench, soak, rss)
+        return
+    apps.runs(bench, seconds, cpu_seconds)
+    apps.reading(bench, seconds, measured, wrk, lua)
+    server.restart(ECHO_PACE_MS="100")
+    apps.many_streams(bench, rss, 100)
+    if server.stores != "postgres+redis":
+        return
+    port = free_port()
+    upstream = subprocess.Popen([apps.STREAMS, "upstream", str(port)])
+    try:
+        wait_for_port(port)
+        server.restart(BESIDE_DIFY="true", DIFY_API_URL=f"http://127.0.0.1:{port}")
+        apps.forwarding(f"http://127.0.0.1:{port}", bench.run_url(bench.echo), server.token, seconds)
+    finally:
+        upstream.terminate()
+
+
+def size_rows(seconds):
+    """The rows at size, on servers of their own."""
+    few, many = Server("postgres+redis", "few"), Server("postgres+redis", "many")
+    size.flat(few, many, seconds, wrk, lua)
+    few.stop()
+    size.retention(many, call, EMAIL, PASSWORD)
+    for server in (many, Server("sqlite+memory", "waiting")):
+        print(f"\n{server.stores}")
+        size.waiting(server, cpu_seconds, rss)
+        size.flood(server, wrk, lua)
+        server.stop()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", default="")
+    parser.add_argument("--soak", type=int, default=0, help="seconds of mixed runs instead of the table")
     arguments = parser.parse_args()
     port = free_port()
     bare = subprocess.Popen(["target/release/examples/bare_axum", str(port)], stdout=subprocess.DEVNULL)
@@ -251,6 +298,11 @@ def main():
         show("no store", rows)
         for stores in ("sqlite+memory", "postgres+redis"):
             server = Server(stores)
+            if arguments.soak:
+                print(f"\n{stores}")
+                app_rows(server, arguments.seconds, arguments.soak)
+                server.stop()
+                continue
             rows = []
             for name, url, script, grpc_url, frame, headers, path in loads(server, arguments.seconds):
                 if arguments.only not in name:
@@ -262,7 +314,11 @@ def main():
                 rows += [base, over_json, over_grpc]
             show(stores, rows)
             print(f"ready after {server.ready * 1e3:.0f} ms, idle RSS {server.idle_rss:.1f} MB, binary {size:.1f} MB")
+            if arguments.only in "apps":
+                app_rows(server, arguments.seconds, 0)
             server.stop()
+        if arguments.only in "size" and not arguments.soak:
+            size_rows(arguments.seconds)
     finally:
         bare.terminate()
 

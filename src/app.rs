@@ -31,7 +31,7 @@ use crate::{
     },
     service::{
         Foundation,
-        app::{AppSettings, Apps},
+        app::{AppSettings, Apps, slots::Slots},
         bearer::Bearers,
         console::{Console, ConsoleSettings},
         device_flow::{DeviceFlow, DeviceFlowSettings},
@@ -161,7 +161,7 @@ impl App {
             sessions: Sessions::new(base.clone(), Arc::clone(&invalidations)),
             identity: Identity::new(base.clone()),
             apps: apps.clone(),
-            runs: Runs::new(apps, runtime),
+            runs: Runs::new(apps, Slots::new(base.clone(), config.runtime.max_active_requests), runtime),
             bearers,
             console,
             cookies,

@@ -2,7 +2,9 @@
 //! typed or configured is at fault, 1 otherwise.
 
 pub mod account;
+pub mod app;
 pub mod check_config;
+mod demo;
 pub mod dev;
 pub mod migrate;
 pub mod openapi;
@@ -71,6 +73,12 @@ pub enum Command {
         #[command(subcommand)]
         action: workspace::Action,
     },
+    /// Import, export and list apps (standalone only).
+    App {
+        /// What to do.
+        #[command(subcommand)]
+        action: app::Action,
+    },
     /// List sessions and end them.
     Token {
         /// What to do.
@@ -120,6 +128,7 @@ fn run(command: Command) -> Result<(), Failure> {
                     Command::Migrate { action } => migrate::run(action, &mut std::io::stdout()).await,
                     Command::Account { action } => account::run(action, &mut std::io::stdout()).await,
                     Command::Workspace { action } => workspace::run(action, &mut std::io::stdout()).await,
+                    Command::App { action } => app::run(action, &mut std::io::stdout()).await,
                     Command::Token { action } => token::run(action, &mut std::io::stdout()).await,
                     Command::CheckConfig | Command::Openapi | Command::Completions { .. } | Command::Man => Ok(()),
                 }

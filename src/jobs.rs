@@ -16,8 +16,8 @@ const FLUSH_EVERY: Duration = Duration::from_mins(1);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How often retention looks; its lease lasts as long, so that one replica runs it a day.
 const RETENTION_EVERY: Duration = Duration::from_hours(24);
-/// Rows deleted in one statement, so that logins are never locked out for long.
-const RETENTION_BATCH: u64 = 1_000;
+/// Rows that one statement looks at, so that logins are never locked out for long.
+const RETENTION_WINDOW: u64 = 2_000;
 
 /// What the jobs work on.
 pub struct Jobs {
@@ -40,7 +40,12 @@ impl Jobs {
             Ok(())
         });
         if self.retention.is_some() {
-            self.every("retention", RETENTION_EVERY, tracker, stop, |jobs| async move { jobs.run_retention().await });
+            // Nothing is lost when it stops halfway, and a backlog may be long.
+            let quit = stop.clone();
+            self.every("retention", RETENTION_EVERY, tracker, stop, move |jobs| {
+                let quit = quit.clone();
+                async move { quit.run_until_cancelled(jobs.run_retention()).await.unwrap_or(Ok(())) }
+            });
         }
     }
 
@@ -76,16 +81,14 @@ impl Jobs {
         self.seen.flush(&self.base.sql).await
     }
 
-    /// Deletes sessions that ended long ago, in batches, unless another replica has the lease.
+    /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease.
     pub async fn run_retention(&self) -> Result<()> {
         let Some(age) = self.retention else { return Ok(()) };
         if !self.base.state.take_lease("retention", RETENTION_EVERY.mul_f64(0.9)).await? {
             return Ok(());
         }
         let before = self.base.clock.now() - age;
-        while self.base.sql.delete_ended_sessions(before, RETENTION_BATCH).await? == RETENTION_BATCH {
-            tokio::task::yield_now().await;
-        }
+        self.base.sql.delete_ended_sessions(before, RETENTION_WINDOW).await?;
         // A browser session that has ended opens nothing; what it spent goes with it.
         self.base.sql.delete_ended_browser_sessions(self.base.clock.now()).await?;
         Ok(())

@@ -4,6 +4,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod dsl;
 pub mod http;
 pub mod jobs;
 pub mod pipeline;

@@ -49,9 +49,8 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
     for field in method.input.fields() {
         let path = in_path.contains(&field.name());
         if path || !http.body {
-            let required = path || !super::serde_attributes::optional(&field);
+            let required = path || schema::required(&field);
             let place = if path { "path" } else { "query" };
-            let required = path || required && !field.is_list();
             let schema = schemas.property(&field, false, false);
             let mut parameter = json!({"name": field.name(), "in": place, "required": required, "schema": schema});
             parameter["example"] = schema::field_example(&field, false);

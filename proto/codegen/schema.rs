@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Whether a request must have it.
-fn required(field: &FieldDescriptor) -> bool {
+pub fn required(field: &FieldDescriptor) -> bool {
     let said = checked(field).is_some_and(|option| model::flag(&option, "required"));
     said || !(optional(field) || field.is_list() || matches!(field.kind(), Kind::Bool))
 }

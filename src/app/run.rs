@@ -143,6 +143,13 @@ pub async fn start(mut config: Config, surroundings: Surroundings) -> Result<Run
 }
 
 impl Running {
+    /// Says that it wants no more requests, and goes on serving them for a while: whoever balances between replicas needs a
+    /// moment to hear of it.
+    pub async fn step_back(&self, moment: Duration) {
+        self.readiness.drain();
+        tokio::time::sleep(moment).await;
+    }
+
     /// Stops: readiness off, no new connections, open requests get their grace, then the rest ends.
     pub async fn stop(self) {
         self.readiness.drain();

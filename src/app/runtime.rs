@@ -1,6 +1,6 @@
 //! Which runtime runs the apps of this deployment, and what it needs of the process.
 
-use std::sync::Arc;
+use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -10,7 +10,18 @@ use crate::{
     ports::runtime::AppRuntime,
     runtime::{
         absent::Absent,
+        builtin::{
+            self, BuiltinRuntime,
+            engine::Limits,
+            model::{
+                KnownModels,
+                echo::Echo,
+                openai::{OpenAi, OpenAiSettings},
+            },
+            template::Templates,
+        },
         dify::{DifyRuntime, DifySettings},
+        outbound::Outbound,
     },
     service::Foundation,
 };
@@ -25,10 +36,17 @@ pub struct RunTasks {
     pub end: CancellationToken,
 }
 
+/// How long the endpoint behind models may take to begin an answer: models that think, think for minutes.
+const MODEL_FIRST_BYTE: Duration = Duration::from_mins(5);
+/// How long it may pause within one.
+const MODEL_IDLE: Duration = Duration::from_mins(2);
+/// Templates that hold a blocking thread at the same time, where the number of processors is not known.
+const TEMPLATES: usize = 2;
+
 /// The runtime: Dify's service API beside Dify, where its address is known; this process' own standalone.
 pub fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<Arc<dyn AppRuntime>> {
     if standalone {
-        return Ok(Arc::new(Absent));
+        return Ok(Arc::new(built_in(config, base, tasks)?));
     }
     let Some(url) = config.deployment.dify_api_url.clone() else { return Ok(Arc::new(Absent)) };
     let settings = DifySettings {
@@ -39,4 +57,29 @@ pub fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &Run
     };
     let (clock, entropy) = (Arc::clone(&base.clock), Arc::clone(&base.entropy));
     Ok(Arc::new(DifyRuntime::new(settings, Arc::clone(&base.sql), clock, entropy, tasks.tracker.clone())?))
+}
+
+fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<BuiltinRuntime> {
+    let settings = &config.runtime;
+    let endpoint = settings.openai.as_ref().map(|endpoint| {
+        OpenAi::new(OpenAiSettings {
+            base_url: endpoint.base_url.clone(),
+            api_key: endpoint.api_key.clone(),
+            names: endpoint.names.clone(),
+            first_byte: MODEL_FIRST_BYTE,
+            idle: MODEL_IDLE,
+        })
+    });
+    let foundation = builtin::Foundation {
+        sql: Arc::clone(&base.sql),
+        clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
+        models: Arc::new(KnownModels { echo: Echo { pace: settings.echo_pace }, endpoint: endpoint.transpose()? }),
+        outbound: Arc::new(Outbound::new(settings.allowed_networks.clone())?),
+        templates: Arc::new(Templates::new(thread::available_parallelism().map_or(TEMPLATES, NonZero::get))),
+        tasks: tasks.tracker.clone(),
+        end: tasks.end.clone(),
+    };
+    let limits = Limits { run: settings.max_execution_time, ..Limits::default() };
+    Ok(BuiltinRuntime::new(foundation, limits, settings.max_runs))
 }

@@ -1,26 +1,17 @@
 //! `dev`: the whole system on this machine, with nothing to set up.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     Failure,
+    demo::{self, DEMO, PASSWORD},
     serve::{Signals, surroundings, until_told_to_stop},
 };
 use crate::{
     app,
     config::{Config, DataDirLock, Env, data_dir::DataDirError, process_env, reader::parse_listen},
-    domain::secret::Secret,
-    service::password::Passwords,
-    store::sql::Sql,
     telemetry::{Output, Telemetry},
 };
-
-/// The owner of the demo workspaces.
-const DEMO: &str = "demo@example.com";
-/// A second person, a member of the first workspace.
-const MEMBER: &str = "member@example.com";
-/// Their password, which the start screen tells.
-const PASSWORD: &str = "demo-password-1";
 
 /// Options of `dev`.
 #[derive(Clone, Debug, clap::Args)]
@@ -87,30 +78,16 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     let telemetry = Telemetry::install(&config.telemetry, Output::Stderr).map_err(Failure::other)?;
     let (sql, standalone) = app::connect_sql(&config).await?;
     sql.migrate_up(!standalone).await?;
-    add_demo(&sql).await?;
+    demo::add(&sql).await?;
     sql.as_ref().clone().close().await?;
 
     let signals = Signals::listen();
     let running = app::start(config, surroundings(&telemetry)).await?;
     println!("{}", start_screen(running.app.issuer()));
     println!("ready http://{}", running.bound.public);
-    until_told_to_stop(running, &telemetry, signals).await;
+    // Nobody balances between this and others.
+    until_told_to_stop(running, &telemetry, signals, Duration::ZERO).await;
     drop(lock);
-    Ok(())
-}
-
-/// Two people and two workspaces, where there is nobody yet.
-async fn add_demo(sql: &Sql) -> Result<(), Failure> {
-    if !sql.list_accounts().await?.is_empty() {
-        return Ok(());
-    }
-    let now = super::operator::Operator::now();
-    let hash = Passwords::default().hash(Secret::new(PASSWORD)).await?;
-    sql.create_account(DEMO, "Demo", Some(&hash), now).await?;
-    sql.create_account(MEMBER, "Member", Some(&hash), now).await?;
-    let workspace = sql.create_workspace("Demo Workspace", DEMO, now).await?;
-    sql.create_workspace("Second Workspace", DEMO, now + chrono::TimeDelta::seconds(1)).await?;
-    sql.add_member(workspace, MEMBER, "normal", now).await?;
     Ok(())
 }
 

@@ -35,13 +35,13 @@ impl Operator {
         Ok(Self { config, sql, standalone })
     }
 
-    /// The same for commands about people: beside Dify those are Dify's.
+    /// The same for commands about people and apps: beside Dify those are Dify's.
     pub async fn standalone() -> Result<Self, Failure> {
         let operator = Self::connect().await?;
         if operator.standalone {
             Ok(operator)
         } else {
-            Err(Failure::usage("accounts and workspaces of this database are Dify's; manage them in its console"))
+            Err(Failure::usage("accounts, workspaces and apps of this database are Dify's; manage them in its console"))
         }
     }
 

@@ -1,6 +1,9 @@
 //! `serve`: the production command.
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -11,6 +14,9 @@ use crate::{
     ports::{clock::SystemClock, entropy::SystemEntropy},
     telemetry::{Output, Telemetry},
 };
+
+/// How long a server that was told to stop takes requests that are still sent to it.
+const STEP_BACK: Duration = Duration::from_secs(2);
 
 /// What `serve` starts from.
 #[derive(Debug)]
@@ -45,7 +51,7 @@ pub async fn run() -> Result<(), Failure> {
         admin = bound.admin.map(tracing::field::display),
         "serving"
     );
-    until_told_to_stop(running, &telemetry, signals).await;
+    until_told_to_stop(running, &telemetry, signals, STEP_BACK).await;
     drop(lock);
     Ok(())
 }
@@ -71,24 +77,39 @@ impl Signals {
     pub fn listen() -> Self {
         Self { terminate: signal(SignalKind::terminate()).ok(), interrupt: signal(SignalKind::interrupt()).ok() }
     }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            () = received(self.terminate.as_mut()) => {}
+            () = received(self.interrupt.as_mut()) => {}
+        }
+    }
 }
 
-async fn received(signal: Option<Signal>) {
+async fn received(signal: Option<&mut Signal>) {
     match signal {
-        Some(mut signal) => {
+        Some(signal) => {
             signal.recv().await;
         }
         None => std::future::pending().await,
     }
 }
 
-/// Waits for SIGTERM or SIGINT, then drains and writes out what telemetry still holds.
-pub(super) async fn until_told_to_stop(running: Running, telemetry: &Telemetry, signals: Signals) {
-    tokio::select! {
-        () = received(signals.terminate) => {}
-        () = received(signals.interrupt) => {}
-    }
+/// Waits for SIGTERM or SIGINT, steps back for a moment, which a second signal ends, then drains and writes out what
+/// telemetry still holds.
+pub(super) async fn until_told_to_stop(
+    running: Running,
+    telemetry: &Telemetry,
+    mut signals: Signals,
+    moment: Duration,
+) {
+    signals.next().await;
     tracing::info!("stopping: open requests are finished first");
+    tokio::select! {
+        () = running.step_back(moment) => {}
+        () = signals.next() => {}
+    }
     running.stop().await;
     tokio::task::block_in_place(|| telemetry.shutdown());
 }

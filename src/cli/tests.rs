@@ -27,6 +27,14 @@ fn a_wrong_command_line_is_one_sentence_with_the_fix() {
         ("dify-openapi token revoke --client a --account b", "cannot be used with"),
         ("dify-openapi token revoke --since yesterday", "90m, 2h or 3d"),
         ("dify-openapi account create", "<EMAIL>"),
+        ("dify-openapi app", "--help"),
+        ("dify-openapi app import x.yml", "--workspace"),
+        ("dify-openapi app import x.yml --workspace w --app Greeting", "--app"),
+        (
+            "dify-openapi app import x.yml --workspace w --new --app 7f000001-0000-4000-8000-000000000000",
+            "cannot be used with",
+        ),
+        ("dify-openapi app export", "<APP>"),
     ] {
         let sentence = usage_sentence(&typed(line).unwrap_err()).unwrap();
         assert!(
@@ -131,4 +139,18 @@ fn dev_refuses_other_addresses_before_it_touches_anything() {
     drop(prepared);
     let fresh = dev::prepare(&args, &|_| None).unwrap();
     assert_ne!(fresh.config.secrets.secret_key.expose(), key);
+}
+
+#[test]
+fn a_file_is_read_within_limits_and_its_faults_name_it() {
+    use std::str::FromStr as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.yml");
+    let source = app::Source::from_str(path.to_str().unwrap()).unwrap();
+    assert!(source.read().unwrap_err().to_string().contains("app.yml cannot be read"));
+    std::fs::write(&path, b"a: \xff").unwrap();
+    assert!(source.read().unwrap_err().to_string().contains("not UTF-8"));
+    std::fs::write(&path, vec![b'a'; crate::dsl::LONGEST + 1_000]).unwrap();
+    assert_eq!(source.read().unwrap().len(), crate::dsl::LONGEST + 1);
+    assert_eq!(app::Source::from_str("-").unwrap(), app::Source::StandardInput);
 }

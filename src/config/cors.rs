@@ -45,12 +45,4 @@ impl AllowOrigins {
         }
         Self::Listed(origins)
     }
-
-    /// Whether this `Origin` may read answers.
-    pub fn allows(&self, origin: &str) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Listed(origins) => origins.iter().any(|listed| listed == origin),
-        }
-    }
 }

@@ -96,12 +96,6 @@ impl Urls {
         if self.is_secure() && api && self.cookie_domain.is_none() { "__Host-" } else { "" }
     }
 
-    /// Whether an `Origin` header names these pages.
-    pub fn is_own_origin(&self, origin: &str) -> bool {
-        // Browsers write an origin the one way that `ascii_serialization` does; `null` is nobody's.
-        origin.eq_ignore_ascii_case(&self.console_web)
-    }
-
     /// `CONSOLE_API_URL`.
     pub fn console_api(&self) -> Option<&Url> {
         self.console_api.as_ref()

@@ -1,6 +1,7 @@
 //! Apps: what can be run, and what running it takes.
 
 pub mod description;
+pub mod file;
 pub mod form;
 pub mod standing;
 pub mod stored;
@@ -115,6 +116,8 @@ pub struct ModelConfig {
     pub sensitive_word_avoidance: Value,
     /// `{"enabled", "strategy", "tools", "prompt"}`.
     pub agent_mode: Value,
+    /// Where knowledge is looked up: `{"datasets": {"datasets": [{"dataset": {"enabled", "id"}}]}, …}`.
+    pub dataset_configs: Value,
     /// Variables that an external tool fills.
     pub external_data_tools: Value,
     /// What may be uploaded.

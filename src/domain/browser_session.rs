@@ -38,6 +38,6 @@ pub enum Refresh {
     },
     /// It had been spent before: somebody has a copy, so the session has been ended.
     Reused,
-    /// No live session has or had it.
+    /// No live session of an active account has or had it.
     Unknown,
 }

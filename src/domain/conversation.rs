@@ -77,8 +77,8 @@ pub enum Ending {
     PartlySucceeded,
     /// It failed, for this reason.
     Failed(String),
-    /// It was cancelled: the client left, its time was over, or the server stopped.
-    Stopped(&'static str),
+    /// It was cancelled, for this reason: the client left, or the server stopped.
+    Stopped(String),
 }
 
 impl Ending {
@@ -104,8 +104,7 @@ impl Ending {
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::Succeeded | Self::PartlySucceeded => None,
-            Self::Failed(error) => Some(error),
-            Self::Stopped(reason) => Some(reason),
+            Self::Failed(reason) | Self::Stopped(reason) => Some(reason),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Sessions: the records of issued tokens.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::{
-    id::TokenId,
+    id::{TokenId, WorkspaceId},
     secret::TokenHash,
     subject::{Subject, SubjectType},
 };
@@ -38,6 +40,8 @@ pub struct TokenContext {
     pub client_id: String,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
+    /// Whether its account is a member of a workspace, as the cache's entry remembers; none when this was read off SQL.
+    pub verdicts: Option<BTreeMap<WorkspaceId, bool>>,
 }
 
 /// A live row as SQL finds it by hash, before anyone has judged it.

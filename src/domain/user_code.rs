@@ -62,3 +62,47 @@ impl UserCode {
         format!("{}-{}", text(&self.0[..4]), text(&self.0[4..]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same in words: what is left of it without white space around, hyphens and spaces, in capitals.
+    fn reference(text: &str) -> Option<String> {
+        let left: String = text.trim().replace(['-', ' '], "");
+        // Only the letters of ASCII have capitals here: `ı` and `ſ` are none of ours.
+        let left: String = left.chars().map(|symbol| symbol.to_ascii_uppercase()).collect();
+        let known = |symbol: char| "3456789ABCDEFGHJKLMNPQRSTUVWXY".contains(symbol);
+        (left.chars().count() == 8 && left.chars().all(known)).then_some(left)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_typed_is_read_as_it_was_meant(code in "[3-9A-HJ-NP-Y]{8}", seed in any::<[u8; 32]>()) {
+            // Each symbol in either case, with anything that may be typed around it.
+            let typed: String = code.char_indices().flat_map(|(at, symbol)| {
+                let around = ["", " ", "-", " - "][usize::from(seed[at] % 4)];
+                let symbol = if seed[at + 8] & 1 == 0 { symbol } else { symbol.to_ascii_lowercase() };
+                around.chars().chain([symbol]).collect::<Vec<_>>()
+            }).collect();
+            let typed = format!("\t{typed} -\n");
+            let read = UserCode::parse(&typed).unwrap();
+            prop_assert_eq!(read.canonical().as_slice(), code.as_bytes());
+        }
+
+        #[test]
+        fn anything_is_read_as_the_words_say(text in "[3-9A-Za-z0-2 \\-\t\u{131}\u{17f}\u{a0}]{0,14}") {
+            let read = UserCode::parse(&text).ok().map(|code| String::from_utf8(code.canonical().to_vec()).unwrap());
+            prop_assert_eq!(read, reference(&text));
+        }
+
+        #[test]
+        fn what_is_minted_is_read_again(entropy in any::<[u8; 32]>()) {
+            if let Some(code) = UserCode::mint(&entropy) {
+                prop_assert_eq!(UserCode::parse(&code.expose()).unwrap(), code);
+            }
+        }
+    }
+}

@@ -1,15 +1,16 @@
-//! Short-lived shared state: grants, limits, the token cache, login failures, leases. Redis or in process.
+//! Short-lived shared state: grants, limits, the token cache, login failures, leases, slots. Redis or in process.
 //!
 //! Every method is one atomic step at the store, decided by the store's clock. A failure is `service_unavailable`.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::domain::{
     Result,
     grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
-    id::{ClaimId, TokenId},
+    id::{ClaimId, TokenId, WorkspaceId},
     limit::{Charge, Verdict},
     secret::{DeviceCodeHash, TokenHash, UserCodeKey},
     session::TokenContext,
@@ -65,6 +66,15 @@ pub trait State: Send + Sync + 'static {
     async fn cached_token(&self, hash: &TokenHash, limit: &Charge) -> Result<Cached>;
     /// Caches a context for 60 s unless the key holds anything already (so never over an invalidation).
     async fn cache_token(&self, hash: &TokenHash, context: &TokenContext) -> Result<()>;
+    /// Notes in the cached context of this token whether its account is a member of a workspace. Nothing else about the
+    /// entry changes, not even when it ends; without such an entry nothing happens.
+    async fn note_membership(
+        &self,
+        hash: &TokenHash,
+        token_id: TokenId,
+        workspace: WorkspaceId,
+        member: bool,
+    ) -> Result<()>;
     /// Remembers for 10 s that a hash is unknown, unless the key holds anything already.
     async fn cache_unknown(&self, hash: &TokenHash) -> Result<()>;
     /// Marks a hash dead for 60 s, whatever was there.
@@ -80,6 +90,11 @@ pub trait State: Send + Sync + 'static {
 
     /// Takes the lease of a job for a while, so that one replica runs it; `false` when another holds it.
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool>;
+    /// Takes one of `most` slots of a key for a holder, until it is released or the time is over; `false` when all are
+    /// taken. A holder that has one keeps it for that long from now.
+    async fn take_slot(&self, key: &str, holder: Uuid, most: u32, lasting: Duration) -> Result<bool>;
+    /// Gives a slot back.
+    async fn release_slot(&self, key: &str, holder: Uuid) -> Result<()>;
     /// Whether the store answers.
     async fn ping(&self) -> Result<()>;
 }

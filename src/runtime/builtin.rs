@@ -1,10 +1,215 @@
 //! The built-in runtime: runs what Dify's DSL describes, in this process.
+//!
+//! A run is a task of the process: it ends when it is over, when nobody listens any more, when its time is up or when the
+//! server stops, and it is stored in each case. Nothing is written before its first event; what must be read is a
+//! conversation that goes on.
 
 pub mod engine;
 pub mod graph;
+mod graph_run;
 pub mod memory;
 pub mod model;
 pub mod nodes;
 pub mod prompt_app;
+mod prompt_run;
+mod published;
+mod record;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod variables;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
+use uuid::{Builder, Uuid};
+
+use self::{
+    engine::Limits,
+    graph_run::GraphRun,
+    model::{Models, PromptMessage},
+    prompt_run::PromptRun,
+    published::Published,
+    template::Templates,
+};
+use super::outbound::Outbound;
+use crate::{
+    domain::{
+        Code, Error, Result,
+        app::{AppMode, Definition},
+        conversation::{Conversation, EndUser},
+        id::{ConversationId, MessageId, TaskId, WorkflowRunId},
+    },
+    ports::{
+        clock::Clock,
+        entropy::Entropy,
+        runtime::{AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
+    },
+    store::sql::Sql,
+    telemetry::request_id,
+};
+
+/// When to come back where as much runs as may.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// What the runtime stands on.
+pub struct Foundation {
+    /// Where conversations and runs are kept.
+    pub sql: Arc<Sql>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The models.
+    pub models: Arc<dyn Models>,
+    /// Sends the requests of HTTP nodes.
+    pub outbound: Arc<Outbound>,
+    /// Renders the templates of graphs.
+    pub templates: Arc<Templates>,
+    /// Has every run, so that the process can wait for them.
+    pub tasks: TaskTracker,
+    /// Ends every run.
+    pub end: CancellationToken,
+}
+
+/// The runtime.
+pub struct BuiltinRuntime(Arc<Inner>);
+
+struct Inner {
+    base: Foundation,
+    limits: Limits,
+    runs: Arc<Semaphore>,
+    published: Published,
+}
+
+impl BuiltinRuntime {
+    /// A runtime with at most `max_runs` runs at a time, each within `limits`.
+    pub fn new(base: Foundation, limits: Limits, max_runs: usize) -> Self {
+        let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner { base, limits, runs, published: Published::default() }))
+    }
+}
+
+/// What was asked for, without the app's definition: that may be large, and a run that has begun needs it no more.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The app's mode.
+    pub mode: AppMode,
+    /// Values of the form's variables.
+    pub inputs: Map<String, Value>,
+    /// The form's variables, filled in or not.
+    pub form: Vec<String>,
+    /// What was said.
+    pub query: Option<String>,
+    /// Whether files came along.
+    pub has_files: bool,
+    /// Whether a new conversation is named after its first query.
+    pub auto_generate_name: bool,
+}
+
+/// A run that is about to begin.
+struct Begun {
+    asked: Asked,
+    end_user: EndUser,
+    ids: Ids,
+    /// The conversation that goes on, without its exchanges; `None` begins one.
+    conversation: Option<Conversation>,
+    /// What was said in it.
+    history: Vec<PromptMessage>,
+}
+
+/// The ids of one run. Not all are used by every mode.
+#[derive(Clone, Copy, Debug)]
+struct Ids {
+    conversation: ConversationId,
+    message: MessageId,
+    task: TaskId,
+    workflow_run: WorkflowRunId,
+}
+
+impl Ids {
+    fn new(entropy: &dyn Entropy, conversation: Option<ConversationId>) -> Result<Self> {
+        let mut bytes = [[0; 16]; 4];
+        entropy.fill(bytes.as_flattened_mut())?;
+        let [first, second, third, fourth] =
+            bytes.map(|bytes| -> Uuid { Builder::from_random_bytes(bytes).into_uuid() });
+        Ok(Self {
+            conversation: conversation.unwrap_or(ConversationId(first)),
+            message: MessageId(second),
+            task: TaskId(third),
+            workflow_run: WorkflowRunId(fourth),
+        })
+    }
+}
+
+#[async_trait]
+impl AppRuntime for BuiltinRuntime {
+    /// Comes back before the model has said anything: a failure of its own is then the first thing in the stream, and whoever
+    /// reads it can tell it from one that comes later, without holding up a model that thinks for long.
+    async fn start(&self, run: RunRequest) -> Result<RunStream> {
+        let inner = &self.0;
+        let Ok(place) = Arc::clone(&inner.runs).try_acquire_owned() else {
+            let message = "This server is running as much as it can. Try again shortly.";
+            return Err(Error::new(Code::RateLimited, message).retry_after(BUSY_FOR));
+        };
+        let mode = run.app.mode;
+        let (begun, definition) = inner.begin(run).await?;
+        match (definition, mode.has_graph()) {
+            (Definition::Model(config), false) => {
+                let run = PromptRun::new(inner, begun, &config)?;
+                Ok(inner.spawn(place, |inner, out| async move { run.run(&inner, out).await }))
+            }
+            (Definition::Workflow(workflow), true) => {
+                let run = GraphRun::new(inner, begun, &workflow)?;
+                Ok(inner.spawn(place, |inner, out| async move { run.run(&inner, out).await }))
+            }
+            _ => Err(Error::new(Code::AppUnavailable, "This app has nothing published that its mode could run.")),
+        }
+    }
+}
+
+impl Inner {
+    /// Finds the conversation that goes on; anyone else's, another app's and a deleted one are `not_found`.
+    async fn begin(&self, run: RunRequest) -> Result<(Begun, Definition)> {
+        let mode = run.app.mode;
+        let end_user = EndUser { workspace_id: run.app.workspace_id, app_id: run.app.id, user: run.user };
+        let going_on = run.conversation_id.filter(|_| mode.is_chat());
+        let ids = Ids::new(&*self.base.entropy, going_on)?;
+        let mut conversation = None;
+        if let Some(id) = going_on {
+            let sql = &self.base.sql;
+            let found = sql.find_conversation(id, &end_user, memory::EXCHANGES, memory::CHARACTERS).await?;
+            conversation = Some(found.ok_or_else(|| Error::not_found("There is no such conversation."))?);
+        }
+        let exchanges = conversation.as_mut().map(|conversation| std::mem::take(&mut conversation.exchanges));
+        let history = memory::remembered(&exchanges.unwrap_or_default());
+        let asked = Asked {
+            mode,
+            inputs: run.inputs,
+            form: run.definition.variables().iter().map(|variable| variable.name.to_owned()).collect(),
+            query: run.query,
+            has_files: !run.files.is_empty(),
+            auto_generate_name: run.auto_generate_name,
+        };
+        Ok((Begun { asked, end_user, ids, conversation, history }, run.definition))
+    }
+
+    /// Runs as a task of the process, under the request's id and span.
+    fn spawn<F>(self: &Arc<Self>, place: OwnedSemaphorePermit, run: impl FnOnce(Arc<Self>, RunEvents) -> F) -> RunStream
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (out, stream) = mpsc::channel(EVENTS_AHEAD);
+        let run = run(Arc::clone(self), out);
+        let run = async move {
+            run.await;
+            drop(place);
+        };
+        self.base.tasks.spawn(request_id::scope(request_id::current(), run).in_current_span());
+        RunStream(stream)
+    }
+}

@@ -6,7 +6,7 @@
 
 mod app_keys;
 mod call;
-pub(crate) mod frames;
+pub mod frames;
 mod refusal;
 mod relay;
 

@@ -1,12 +1,12 @@
 //! Apps: who may know of which, what they are, and what a run of one takes (contract section 4, step 10, and section 6).
 //!
-//! What the account is to the workspace is judged before anything is said of an app. It is read in the same statement as
-//! what comes after it, never from a cache: an account that has left is out at once, and nothing is saved by believing
-//! otherwise.
+//! What the account is to the workspace is judged before anything is said of an app.
 
 mod input_schema;
 pub mod inputs;
+mod membership;
 mod parameters;
+pub mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +17,6 @@ use crate::domain::{
     app::{
         App, AppMode, Definition,
         description::{Blocks, Description, Info},
-        standing::Standing,
         stored::{StoredApp, Wanted},
         summary::{AppFilter, AppSummary},
     },
@@ -25,7 +24,6 @@ use crate::domain::{
     error::Detail,
     id::{AccountId, AppId, WorkflowId, WorkspaceId},
     page::{Page, PageRequest},
-    secret::bearer_invalid,
 };
 
 /// What differs between deployments.
@@ -74,7 +72,7 @@ impl Apps {
         let account = account_of(caller)?;
         let workspace = self.workspace(account, workspace).await?;
         let (standing, mut page) = self.base.sql.list_apps(account, workspace, &filter, query.page).await?;
-        judge(standing, true)?;
+        self.judge(caller, standing, Some(workspace)).await?;
         self.check_access()?;
         let ids: Vec<_> = page.data.iter().map(|app| app.id).collect();
         let mut tags = self.base.sql.list_app_tags(workspace, &ids).await?;
@@ -100,10 +98,10 @@ impl Apps {
         } else {
             let workspace = named(workspace_id).ok_or_else(workspace_id_required)?;
             let workspace = self.workspace(account, workspace).await?;
-            (self.id_of_name(account, workspace, target).await?, Some(workspace))
+            (self.id_of_name(caller, account, workspace, target).await?, Some(workspace))
         };
         let wanted = if blocks.needs_definition() { Wanted::Published } else { Wanted::Outline };
-        let app = self.visible(account, id, workspace, wanted).await?;
+        let app = self.visible(caller, account, id, workspace, wanted).await?;
         let info = if blocks.info { Some(self.info(&app).await?) } else { None };
         // What has no run takes nothing.
         let definition = app.definition.as_ref();
@@ -133,9 +131,9 @@ impl Apps {
             version => version.transpose().unwrap_or_default(),
         };
         // A name is no id: whoever runs an app has looked it up.
-        let Ok(id) = app_id.parse() else { return Err(self.unknown_to(account, workspace).await?) };
+        let Ok(id) = app_id.parse() else { return Err(self.unknown_to(caller, account, workspace).await?) };
         let wanted = version.map_or(Wanted::Published, Wanted::Version);
-        let app = self.visible(account, id, workspace, wanted).await?;
+        let app = self.visible(caller, account, id, workspace, wanted).await?;
         let Some(runnable) = app.runnable() else {
             return Err(Error::new(Code::ModeNotRunnable, format!("An app of mode {} has no run.", app.mode)));
         };
@@ -152,22 +150,29 @@ impl Apps {
     /// The app, if the caller may know of it, judged in the contract's order.
     async fn visible(
         &self,
+        caller: &Caller,
         account: AccountId,
         id: AppId,
         workspace: Option<WorkspaceId>,
         wanted: Wanted,
     ) -> Result<StoredApp> {
         let (standing, app) = self.base.sql.find_app(account, id, workspace, wanted).await?;
-        judge(standing, workspace.is_some())?;
+        self.judge(caller, standing, workspace).await?;
         let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
         let app = app.filter(|app| app.is_normal && app.enable_api && in_workspace(app)).ok_or_else(no_such_app)?;
         self.check_access().map(|()| app)
     }
 
     /// The one app of this name; the membership is judged before anything is said of names.
-    async fn id_of_name(&self, account: AccountId, workspace: WorkspaceId, name: &str) -> Result<AppId> {
+    async fn id_of_name(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        workspace: WorkspaceId,
+        name: &str,
+    ) -> Result<AppId> {
         let (standing, found) = self.base.sql.find_apps_named(account, workspace, name).await?;
-        judge(standing, true)?;
+        self.judge(caller, standing, Some(workspace)).await?;
         self.check_access()?;
         match found.as_slice() {
             [] => Err(no_such_app()),
@@ -195,42 +200,6 @@ impl Apps {
         })
     }
 
-    /// The workspace that was named, if one was: some deployments require that.
-    async fn optional_workspace(&self, account: AccountId, text: Option<&str>) -> Result<Option<WorkspaceId>> {
-        match named(text) {
-            Some(text) => self.workspace(account, text).await.map(Some),
-            None if self.settings.strict_workspace_id => Err(workspace_id_required()),
-            None => Ok(None),
-        }
-    }
-
-    /// The id of a workspace. Nobody is a member of what is no id.
-    async fn workspace(&self, account: AccountId, text: &str) -> Result<WorkspaceId> {
-        let Ok(id) = text.parse() else {
-            self.require_active(account).await?;
-            return Err(not_a_member());
-        };
-        Ok(id)
-    }
-
-    /// What an account is told that asks for an app by what is no id.
-    async fn unknown_to(&self, account: AccountId, workspace: Option<WorkspaceId>) -> Result<Error> {
-        match workspace {
-            Some(workspace) => {
-                judge(self.base.sql.find_standing(account, workspace).await?, true)?;
-            }
-            None => self.require_active(account).await?,
-        }
-        Ok(no_such_app())
-    }
-
-    async fn require_active(&self, account: AccountId) -> Result<()> {
-        match self.base.sql.find_account_status(account).await? {
-            Some(status) if status == "active" => Ok(()),
-            _ => Err(bearer_invalid()),
-        }
-    }
-
     /// Whether access modes let the account in (contract section 11). In the community edition there are none. Where there
     /// are, and nothing here to read them from, the door is closed.
     fn check_access(&self) -> Result<()> {
@@ -249,21 +218,6 @@ fn named(text: Option<&str>) -> Option<&str> {
 /// The account behind a token. External identities have routes of their own, and the pipeline keeps them off these.
 fn account_of(caller: &Caller) -> Result<AccountId> {
     caller.token.subject.account_id().ok_or_else(no_such_app)
-}
-
-/// What an account that is no member learns depends on who named the workspace: the caller, or the app's row.
-fn judge(standing: Standing, workspace_named: bool) -> Result<()> {
-    match standing {
-        Standing::Member(_) => Ok(()),
-        Standing::Inactive => Err(bearer_invalid()),
-        Standing::Stranger if workspace_named => Err(not_a_member()),
-        Standing::Stranger => Err(no_such_app()),
-    }
-}
-
-fn not_a_member() -> Error {
-    Error::new(Code::WorkspaceMembershipRevoked, "You are not a member of this workspace.")
-        .hint("GET /openapi/v1/workspaces lists yours.")
 }
 
 fn no_such_app() -> Error {

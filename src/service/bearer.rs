@@ -169,8 +169,13 @@ impl Bearers {
             AuditEvent::InvariantBroken { what: "a row and its token's prefix", token_id: Some(row.token_id) }.record();
             return Err(Error::new(Code::InternalStateInvariant, "Something went wrong on our side."));
         };
-        let context =
-            TokenContext { token_id: row.token_id, subject, client_id: row.client_id, expires_at: row.expires_at };
+        let context = TokenContext {
+            token_id: row.token_id,
+            subject,
+            client_id: row.client_id,
+            expires_at: row.expires_at,
+            verdicts: None,
+        };
         self.check_live(token, hash, &context).await?;
         Ok(context)
     }

@@ -1,12 +1,13 @@
 //! Browser sessions. Standalone: its own accounts, passwords and cookies. Beside Dify: Dify's cookies are verified and
 //! nothing is ever issued (contract sections 1 and 6).
 
+pub mod passport;
+
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use serde::{Deserialize, Serialize};
 
+use self::passport::{Holder, Passports};
 use super::{
     Foundation,
     password::{Passwords, Stored},
@@ -25,9 +26,6 @@ use crate::{
     telemetry::audit::AuditEvent,
 };
 
-/// The `sub` of every console token, in Dify and here.
-const PASSPORT: &str = "Console API Passport";
-
 /// What the deployment decides about browser sessions.
 #[derive(Clone, Debug)]
 pub struct ConsoleSettings {
@@ -43,7 +41,7 @@ pub struct ConsoleSettings {
 #[derive(Clone)]
 pub struct Console {
     base: Foundation,
-    keys: Arc<KeyRing>,
+    passports: Passports,
     passwords: Passwords,
     settings: ConsoleSettings,
 }
@@ -60,32 +58,10 @@ pub struct Issued {
     pub remember: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct AccessClaims {
-    user_id: String,
-    exp: i64,
-    #[serde(default)]
-    iss: String,
-    sub: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
-    // Dify signs its web-app tokens under the same key; these claims are how they differ.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    token_source: Option<serde_json::Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    aud: Option<serde_json::Value>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CsrfClaims {
-    exp: i64,
-    sub: String,
-}
-
 impl Console {
     /// Works on these stores.
     pub fn new(base: Foundation, keys: Arc<KeyRing>, passwords: Passwords, settings: ConsoleSettings) -> Self {
-        Self { base, keys, passwords, settings }
+        Self { base, passports: Passports::new(keys), passwords, settings }
     }
 
     /// Signs in with email and password. Wrong and unknown cost the same and read the same.
@@ -170,18 +146,13 @@ impl Console {
         remember: bool,
         now: DateTime<Utc>,
     ) -> Result<Issued> {
-        let exp = (now + self.settings.access_lifetime).timestamp();
-        let access = AccessClaims {
-            user_id: account.to_string(),
-            exp,
-            iss: "SELF_HOSTED".to_owned(),
-            sub: PASSPORT.to_owned(),
-            jti: Some(session.to_string()),
-            token_source: None,
-            aud: None,
-        };
-        let csrf = CsrfClaims { exp, sub: account.to_string() };
-        Ok(Issued { access_token: self.sign(&access)?, csrf_token: self.sign(&csrf)?, refresh_token, remember })
+        let until = now + self.settings.access_lifetime;
+        Ok(Issued {
+            access_token: self.passports.access_token(account, session, until)?,
+            csrf_token: self.passports.csrf_token(account, until)?,
+            refresh_token,
+            remember,
+        })
     }
 
     /// Exchanges a refresh token, once. Using one twice ends the session it came from.
@@ -192,9 +163,7 @@ impl Console {
         let expires_at = now + self.settings.refresh_lifetime;
         match self.base.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at).await? {
             Refresh::Rotated { session_id: session, account_id: account, remember } => {
-                let active =
-                    self.base.sql.find_browser_session(session, account, now).await?.is_some_and(|a| a.is_active());
-                if active { self.issue(session, account, next, remember, now) } else { Err(invalid_session()) }
+                self.issue(session, account, next, remember, now)
             }
             Refresh::Reused | Refresh::Unknown => Err(invalid_session()),
         }
@@ -204,15 +173,9 @@ impl Console {
     /// session, read each time.
     pub async fn authenticate(&self, access_token: &str) -> Result<ConsoleCaller> {
         let now = self.base.clock.now();
-        let claims: AccessClaims = self.verify(access_token).ok_or_else(invalid_session)?;
-        let theirs = claims.aud.is_some() || claims.token_source.is_some();
-        if claims.sub != PASSPORT || theirs || now.timestamp() >= claims.exp {
-            return Err(invalid_session());
-        }
-        let id: AccountId = claims.user_id.parse().map_err(|_| invalid_session())?;
+        let Holder { account: id, session } = self.passports.holder(access_token, now).ok_or_else(invalid_session)?;
         let (account, session) = if self.settings.standalone {
-            let session: BrowserSessionId =
-                claims.jti.as_deref().and_then(|jti| jti.parse().ok()).ok_or_else(invalid_session)?;
+            let session = session.ok_or_else(invalid_session)?;
             (self.base.sql.find_browser_session(session, id, now).await?, Some(session))
         } else {
             (self.base.sql.find_account_view(id).await?.map(|view| view.account), None)
@@ -223,9 +186,7 @@ impl Console {
 
     /// Whether a CSRF token is this account's and still good.
     pub fn csrf_holds(&self, csrf_token: &str, account: AccountId) -> bool {
-        let now = self.base.clock.now().timestamp();
-        self.verify::<CsrfClaims>(csrf_token)
-            .is_some_and(|claims| claims.sub == account.to_string() && now < claims.exp)
+        self.passports.csrf_holds(csrf_token, account, self.base.clock.now())
     }
 
     /// Ends a browser session at once.
@@ -253,23 +214,6 @@ impl Console {
 
     async fn view(&self, caller: &ConsoleCaller) -> Result<AccountView> {
         self.base.sql.find_account_view(caller.account.id).await?.ok_or_else(invalid_session)
-    }
-
-    fn sign(&self, claims: &impl Serialize) -> Result<Secret> {
-        let key = EncodingKey::from_secret(self.keys.signing_secret().expose().as_bytes());
-        encode(&Header::new(Algorithm::HS256), claims, &key).map(Secret::new).map_err(Error::internal)
-    }
-
-    /// Signature and shape only; times are judged by the injected clock.
-    fn verify<C: serde::de::DeserializeOwned>(&self, token: &str) -> Option<C> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        self.keys.verifying_secrets().find_map(|secret| {
-            let key = DecodingKey::from_secret(secret.expose().as_bytes());
-            decode::<C>(token, &key, &validation).ok().map(|data| data.claims)
-        })
     }
 }
 

@@ -17,8 +17,9 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Dify's PBKDF2-HMAC-SHA256 rounds.
 const DIFY_ROUNDS: u32 = 10_000;
-/// Hashes at work at once; each holds 19 MiB and a core.
-const CONCURRENCY: usize = 2;
+/// Hashes at work at once at most; each holds 19 MiB and a core. On a small machine half its cores, so that the other half is
+/// everybody else's.
+const CONCURRENCY: usize = 8;
 /// Logins that may wait for their turn; past it the answer is 503.
 const QUEUE: usize = 64;
 
@@ -39,7 +40,9 @@ pub struct Passwords {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(CONCURRENCY)), queue: Arc::new(Semaphore::new(QUEUE)) }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let turns = (cores / 2).clamp(1, CONCURRENCY);
+        Self { turns: Arc::new(Semaphore::new(turns)), queue: Arc::new(Semaphore::new(QUEUE)) }
     }
 }
 

@@ -10,7 +10,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use self::collect::Collector;
-use super::app::{Apps, inputs::checked_inputs};
+use super::app::{
+    Apps,
+    inputs::checked_inputs,
+    slots::{Slot, Slots},
+};
 use crate::{
     domain::{
         Code, Error, Result,
@@ -53,13 +57,14 @@ pub struct Run {
 #[derive(Clone)]
 pub struct Runs {
     apps: Apps,
+    slots: Slots,
     runtime: Arc<dyn AppRuntime>,
 }
 
 impl Runs {
     /// Runs apps of these workspaces with this runtime.
-    pub fn new(apps: Apps, runtime: Arc<dyn AppRuntime>) -> Self {
-        Self { apps, runtime }
+    pub fn new(apps: Apps, slots: Slots, runtime: Arc<dyn AppRuntime>) -> Self {
+        Self { apps, slots, runtime }
     }
 
     /// Starts a run for a caller.
@@ -78,6 +83,7 @@ impl Runs {
             .await?;
         check_query(app.mode, run.query.as_deref())?;
         let inputs = checked_inputs(&definition, given)?;
+        let slot = self.slots.take(&app).await?;
         AuditEvent::AppRun {
             app_id: &app.id.to_string(),
             tenant_id: app.workspace_id,
@@ -106,7 +112,7 @@ impl Runs {
             Ok(None) => return Err(Error::new(Code::UpstreamError, "The run ended before it began.")),
             Err(_) => None,
         };
-        Ok(Running { mode, first, stream })
+        Ok(Running { mode, first, stream, _slot: slot })
     }
 }
 
@@ -115,6 +121,7 @@ pub struct Running {
     mode: AppMode,
     first: Option<RunEvent>,
     stream: RunStream,
+    _slot: Slot,
 }
 
 impl Running {
@@ -162,9 +169,7 @@ fn check_query(mode: AppMode, query: Option<&str>) -> Result<()> {
 fn parsed<T: std::str::FromStr>(member: &'static str, text: Option<&str>) -> Result<Option<T>> {
     match text.filter(|text| !text.is_empty()) {
         None => Ok(None),
-        Some(text) => {
-            text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, format!("{member} must be a UUID")))
-        }
+        Some(text) => text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, "must be a UUID")),
     }
 }
 

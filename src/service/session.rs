@@ -35,6 +35,12 @@ impl Sessions {
         if active { Ok(page) } else { Err(bearer_invalid()) }
     }
 
+    /// One live session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
+    pub async fn find(&self, subject: &Subject, id: &str) -> Result<Session> {
+        let id: TokenId = id.parse().map_err(|_| unknown())?;
+        self.base.sql.find_session(subject, id, self.base.clock.now()).await?.ok_or_else(unknown)
+    }
+
     /// Ends one session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
     pub async fn revoke(&self, subject: &Subject, id: &str) -> Result<()> {
         let id: TokenId = id.parse().map_err(|_| unknown())?;

@@ -25,6 +25,7 @@ use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
 pub mod api_tokens;
+mod app_files;
 mod apps;
 mod browser_sessions;
 mod conversations;
@@ -41,7 +42,7 @@ mod revoke;
 mod runs;
 mod sessions;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod tokens;
 mod workspaces;
@@ -154,7 +155,7 @@ impl Sql {
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
         let hot = Arc::new(Hot::for_backend(backend));
-        Ok(Self { hot, totals: Arc::default(), turn: Arc::default(), db, backend })
+        Ok(Self { db, backend, hot, totals: Arc::default(), turn: Arc::default() })
     }
 
     /// Whether the database answers.

@@ -53,7 +53,9 @@ class Client:
         messages, stub = self.services[service]
         request = getattr(messages, messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].input_type.name)
         self.called.add(name)
-        return getattr(stub, method)(request(**members), metadata=metadata, timeout=10)
+        answer = getattr(stub, method)(request(**members), metadata=metadata, timeout=10)
+        streams = messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].server_streaming
+        return list(answer) if streams else answer
 
     def refused(self, name, metadata=(), **members):
         """The code of a refusal, and its details decoded."""
@@ -106,6 +108,10 @@ def main(protos, public_address, internal_address, service_key):
     found["email"] = public.call("IdentityService.GetAccount", bearer).subject_email
     workspaces = public.call("WorkspaceService.ListWorkspaces", bearer).workspaces
     found["workspaces"] = [public.call("WorkspaceService.GetWorkspace", bearer, id=one.id).name for one in workspaces]
+    apps = public.call("AppService.ListApps", bearer, workspace_id=workspaces[0].id)
+    found["apps"] = [apps.total, *(one.name for one in apps.data)]
+    errors["unknown app"] = public.refused("AppService.DescribeApp", bearer, id=workspaces[0].id)
+    errors["nothing to run"] = public.refused("AppService.RunApp", bearer, id=workspaces[0].id, inputs={})
     found["sessions"] = [one.device_label for one in public.call("SessionService.ListSessions", bearer).data]
 
     service = (("enterprise-api-secret-key", service_key),)

@@ -9,7 +9,7 @@ use crate::support::{
 
 const ACCOUNT: &str = "/openapi/v1/account";
 
-on_both_stores! {
+on_every_database! {
     async fn the_owner_sees_themselves_and_their_workspaces(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let answer = Answer::to(bearer.request(Method::GET, ACCOUNT)).await;

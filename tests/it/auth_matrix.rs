@@ -100,7 +100,7 @@ async fn through_grpc(channel: Channel, policy: &Policy, headers: &[(&'static st
     }
 }
 
-on_both_stores! {
+on_every_database! {
     async fn every_method_ends_as_the_table_says_under_every_credential(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
         let (public, internal) = (grpc::channel(&server).await, grpc::internal_channel(&server).await);
         let mut wrong = Vec::new();

@@ -5,7 +5,7 @@ mod wire;
 use reqwest::Method;
 
 use self::wire::Counted;
-use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, server::OWNER};
+use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, apps, server::OWNER};
 
 const NO_LIMITS: &str =
     "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
@@ -47,29 +47,40 @@ async fn warm_requests_stay_within_their_budgets() {
     let Some((server, sql, state)) = counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let client = reqwest::Client::new();
-    let get = |path: &'static str| {
-        let bearer = bearer.clone();
-        move || bearer.request(Method::GET, path)
-    };
     let mut table = Vec::new();
+    let workspace = apps::shared_workspace(&server).await;
+    for age in 0..40 {
+        apps::insert(&server, &workspace, &format!("App {age}"), "workflow", age).await;
+    }
+    let app = apps::insert(&server, &workspace, "Flow", "workflow", 0).await;
+    apps::publish(&server, &app, &apps::asking(&serde_json::json!([])), &serde_json::json!({})).await;
+    apps::tag(&server, &workspace, "prod", &[&app]).await;
+    let listed = format!("/openapi/v1/apps?workspace_id={workspace}");
+    let described = format!("/openapi/v1/apps/{app}/describe");
     for (path, status, statements, trips) in [
+        (listed.as_str(), 200, 4, 1),
+        (&format!("{listed}&limit=200"), 200, 4, 1),
+        (&format!("{listed}&limit=1&page=3&mode=workflow&name=p&tag=prod"), 200, 4, 1),
+        (&described, 200, 3, 1),
+        (&format!("{described}?workspace_id={workspace}"), 200, 3, 1),
+        (&format!("/openapi/v1/apps/Flow/describe?workspace_id={workspace}"), 200, 3, 1),
         ("/openapi/v1/account", 200, 2, 1),
         ("/openapi/v1/account/sessions", 200, 2, 1),
         ("/openapi/v1/workspaces", 200, 1, 1),
         ("/openapi/v1/_health", 200, 0, 0),
     ] {
-        let found = cost(&sql, &state, get(path), status).await;
-        table.push((path, found, found.0 <= statements && found.1 <= trips));
+        let found = cost(&sql, &state, || bearer.request(Method::GET, path), status).await;
+        table.push((path.to_owned(), found, found.0 <= statements && found.1 <= trips));
     }
     let code =
         || client.post(server.at("/openapi/v1/oauth/device/code")).json(&serde_json::json!({"client_id": "difyctl"}));
     let found = cost(&sql, &state, code, 200).await;
-    table.push(("device/code", found, found.0 == 0));
+    table.push(("device/code".to_owned(), found, found.0 == 0));
     let device = Device::start(&server, "phone").await;
     let body = serde_json::json!({"client_id": "difyctl", "device_code": device.device_code});
     let poll = || client.post(server.at("/openapi/v1/oauth/device/token")).json(&body);
     let found = cost(&sql, &state, poll, 400).await;
-    table.push(("a pending poll", found, found == (0, 1)));
+    table.push(("a pending poll".to_owned(), found, found == (0, 1)));
     assert!(table.iter().all(|(_, _, within)| *within), "(statements, round trips): {table:?}");
     // The counters count: signing in with a password cannot go without SQL, nor without Redis.
     let before = (sql.count(), state.count());

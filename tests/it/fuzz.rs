@@ -22,6 +22,8 @@ const PIECES: &[&str] = &[
     "\t",
     "\n",
     "access_token",
+    "{\"alg\":\"HS256\"}",
+    "{\"user_id\":\"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\",\"exp\":1900000000,\"sub\":\"Console API Passport\"}",
     "csrf_token",
     "=",
     ";",
@@ -54,6 +56,19 @@ const PIECES: &[&str] = &[
     "é",
     "\0",
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "version: 0.6.0\nkind: app\napp: {name: a, mode: chat}\nmodel_config: {model: {provider: echo, name: echo}",
+    "version: 0.1.0\nkind: app\napp: {name: a, mode: workflow}\nworkflow: {graph: {nodes: [{id: a, data: {type: start}}",
+    ", edges: []",
+    "- ",
+    "\n  ",
+    "&a ",
+    "*a",
+    "!!str ",
+    "<<: ",
+    "data: ",
+    "event: ping",
+    "\n\n",
+    "\r\n",
 ];
 
 fn input() -> impl Strategy<Value = Vec<u8>> {
@@ -84,4 +99,4 @@ macro_rules! smoke {
     )*};
 }
 
-smoke!(bearer_header user_code cookies_and_csrf form_codec json_codec forwarded_for);
+smoke!(bearer_header user_code cookies_and_csrf console_jwt form_codec json_codec forwarded_for dsl_file event_frames);

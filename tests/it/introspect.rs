@@ -34,7 +34,7 @@ fn settled(server: &TestServer, mut body: Value) -> Value {
     redact(body)
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_live_account_token_says_whose_it_is(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let body = introspect(&server, &bearer.token).await;

@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["domain", "ports"]),
     ("telemetry", &["domain", "ports", "config"]),
     ("store", &["domain", "ports"]),
+    ("dsl", &["domain", "runtime"]),
     ("runtime", &["domain", "ports", "store", "telemetry"]),
     ("service", &["domain", "ports", "store", "telemetry"]),
     ("pipeline", &["domain", "service", "telemetry"]),

@@ -10,6 +10,8 @@
 mod support;
 
 mod account;
+mod app_command;
+mod apps;
 mod auth_matrix;
 mod beside_dify;
 mod browser;

@@ -10,7 +10,7 @@ async fn revoke(server: &TestServer, form: &str) -> Answer {
     Answer::to(form_request(server, REVOKE, form)).await
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_token_ends_itself(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);

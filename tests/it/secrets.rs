@@ -91,7 +91,7 @@ async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, has
     }
 }
 
-on_both_stores! {
+on_every_database! {
     async fn no_secret_is_ever_written_down(server: TestServer) {
         let logs = Logs::listen();
         let mut issued = Issued::default();

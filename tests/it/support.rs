@@ -1,6 +1,7 @@
 //! The harness: whole servers over real sockets, a clock that moves, and one client type a credential.
 
 pub mod answer;
+pub mod apps;
 pub mod axe;
 pub mod browser;
 pub mod chromium;
@@ -15,6 +16,7 @@ pub mod postgres_process;
 pub mod process;
 pub mod python;
 pub mod redis_process;
+pub mod runs;
 pub mod server;
 pub mod stores;
 pub mod visitor;
@@ -88,10 +90,13 @@ macro_rules! on_every_database {
     };
 }
 
-/// Compares JSON with the snapshot beside it. The same test runs on both stores, so each snapshot is seen twice.
+/// Compares JSON with the snapshot beside it, whatever the order of its members. The same test runs on several stores, so
+/// each snapshot is seen more than once.
 macro_rules! assert_wire {
     ($value:expr, @$snapshot:literal) => {{
         let value = $value;
-        insta::allow_duplicates! { insta::assert_json_snapshot!(value, @$snapshot) }
+        insta::with_settings!({sort_maps => true}, {
+            insta::allow_duplicates! { insta::assert_json_snapshot!(value, @$snapshot) }
+        })
     }};
 }

@@ -9,10 +9,7 @@ use super::{
     sessions::SessionCard,
     visit::{Visit, see_other},
 };
-use crate::domain::{Error, Result, id::TokenId, page::PageRequest, session::Session};
-
-/// Sessions looked through at a time.
-const STRIDE: u32 = 200;
+use crate::domain::{Result, session::Session};
 
 /// The question.
 #[derive(Serialize)]
@@ -90,19 +87,5 @@ fn ask(
 
 /// The session of the path among the account's own; anyone else's is `not_found`.
 async fn session(visit: &Visit) -> Result<Session> {
-    let unknown = || Error::not_found("There is no such session.");
-    let id: TokenId = visit.param("id").parse().map_err(|_| unknown())?;
-    let subject = visit.subject()?;
-    let mut request = PageRequest { page: 1, limit: STRIDE };
-    loop {
-        let page = visit.site.rpc.sessions.list(&subject, request).await?;
-        let more = page.has_more();
-        if let Some(session) = page.data.into_iter().find(|session| session.id == id) {
-            return Ok(session);
-        }
-        if !more {
-            return Err(unknown());
-        }
-        request.page += 1;
-    }
+    visit.site.rpc.sessions.find(&visit.subject()?, visit.param("id")).await
 }

@@ -4,7 +4,10 @@ use std::{pin::Pin, sync::Arc};
 
 use axum::response::Response;
 
-use super::{approval, assets, enter_code, form, revocation, sessions, sign_in, visit::Visit};
+use super::{
+    approval, assets, enter_code, form, revocation, sessions, sign_in,
+    visit::{Visit, see_other},
+};
 use crate::{
     domain::{Result, limit::LimitName},
     pipeline::policy::{Credential, ErrorShape, HttpRoute, Policy, Presence},
@@ -46,6 +49,11 @@ pub static PAGES: &[Page] = &[
     Page {
         policy: Policy { presence: Standalone, ..post("Pages.SignOut", "/device/signout", ConsoleSession) },
         draw: |v| Box::pin(async move { sign_in::sign_out(&v).await }),
+    },
+    // Whoever comes without an address in mind has a code in hand.
+    Page {
+        policy: Policy { session: false, presence: Standalone, ..get("Pages.Front", "/", Public) },
+        draw: |_| Box::pin(async { Ok(see_other("/device")) }),
     },
     // A device. Entering a code changes nothing, so it needs nobody to be signed in.
     Page { policy: get("Pages.EnterCode", "/device", Public), draw: |v| Box::pin(async move { enter_code::show(&v) }) },

@@ -9,7 +9,7 @@ pub const EXCHANGES: u16 = 50;
 /// leaves room for a prompt and an answer in the smallest that are in use.
 pub const TOKENS: u64 = 4_000;
 /// Characters of a text that are read at most: one more than can fit, so that what is cut off does not.
-pub const CHARACTERS: u32 = 16_001;
+pub const CHARACTERS: i32 = 16_001;
 
 /// The exchanges as lines of a prompt, oldest first: as many of the newest as fit, whole, so that no answer stands
 /// without its query.
@@ -72,8 +72,9 @@ mod tests {
 
     #[test]
     fn what_was_cut_off_when_it_was_read_is_not_remembered() {
-        assert!(tokens(&"x".repeat(CHARACTERS as usize)) > TOKENS);
-        assert!(tokens(&"x".repeat(CHARACTERS as usize - 1)) == TOKENS);
+        let characters = usize::try_from(CHARACTERS).unwrap();
+        assert!(tokens(&"x".repeat(characters)) > TOKENS);
+        assert!(tokens(&"x".repeat(characters - 1)) == TOKENS);
     }
 
     #[test]

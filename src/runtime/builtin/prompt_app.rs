@@ -3,28 +3,26 @@
 //! An agent without tools has nothing to think about in between, so that its answer comes as `agent_message` and no
 //! `agent_thought` is made up.
 
-mod check;
+pub(super) mod check;
 pub mod events;
-mod moderation;
+pub(super) mod moderation;
 mod prompt;
-mod template;
+pub(super) mod template;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use tokio::sync::oneshot;
-
 use self::{events::Events, moderation::Moderation, prompt::Said};
 use super::{
-    memory,
+    Asked, memory,
     model::{Chunk, ModelError, Models, Prompt, PromptMessage, Usage},
 };
 use crate::{
-    domain::{Code, Error, Result, app::ModelConfig},
-    ports::runtime::{RunEvent, RunEvents, RunRequest},
+    domain::{Error, Result, app::ModelConfig},
+    ports::runtime::{RunEvent, RunEvents},
 };
+use futures_util::StreamExt;
 
 /// A run that is ready to ask its model.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub struct PromptApp {
     /// What is answered without asking the model: an input was sensitive.
     preset: Option<String>,
     /// What the app said first, in this conversation.
-    pub introduction: String,
+    introduction: String,
 }
 
 /// An answer, as far as it came.
@@ -44,10 +42,10 @@ pub struct Answer {
     pub text: String,
     /// What it took; counted here where the model does not tell.
     pub usage: Usage,
-    /// From the beginning to the first chunk.
-    pub first_chunk: Option<Duration>,
     /// From the beginning to the end.
     pub latency: Duration,
+    /// Whether any of it was sent: what goes wrong before is an answer to the request, what goes wrong later an event.
+    pub begun: bool,
 }
 
 /// Why an answer ended before its end.
@@ -57,40 +55,12 @@ pub enum Cause {
     Model(ModelError),
     /// Nobody listens any more.
     Left,
+    /// It took too long.
+    Late,
+    /// The server stops.
+    Stopping,
     /// Something broke inside.
     Broken(Error),
-}
-
-/// Tells whoever started a run, once, whether it began: the first event is there, or there will be none.
-///
-/// What goes wrong before the first event has to be the answer to the request, and the model is asked for it anyway, so
-/// that waiting for it costs a client nothing. It is not waited for without end: a model that thinks for long must not
-/// keep the door from sending its head and pings.
-#[derive(Debug)]
-pub struct Opening(Option<oneshot::Sender<Result<()>>>);
-
-impl Opening {
-    /// A pair of ends.
-    pub fn new() -> (Self, oneshot::Receiver<Result<()>>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self(Some(sender)), receiver)
-    }
-
-    /// The first event is on its way.
-    pub fn begun(&mut self) {
-        if let Some(opening) = self.0.take() {
-            // Whoever waited may have stopped waiting; they have the stream.
-            let _ = opening.send(Ok(()));
-        }
-    }
-
-    /// There will be no event. The failure comes back when it is too late for it to be the answer.
-    pub fn failed(&mut self, failure: Error) -> Option<Error> {
-        match self.0.take() {
-            Some(opening) => opening.send(Err(failure)).err().and_then(Result::err),
-            None => Some(failure),
-        }
-    }
 }
 
 impl PromptApp {
@@ -98,26 +68,30 @@ impl PromptApp {
     ///
     /// `introduction` is what the app said first when the conversation began; `None` begins one.
     pub fn new(
-        run: &RunRequest,
+        asked: &Asked,
         config: &ModelConfig,
         introduction: Option<String>,
         history: &[PromptMessage],
     ) -> Result<Self> {
-        let mode = run.app.mode;
-        check::check(mode, config, !run.files.is_empty())?;
-        let form = check::form_variables(&config.user_input_form);
-        let query = run.query.as_deref().unwrap_or_default();
-        let introduction = introduction.unwrap_or_else(|| prompt::opening(config, &run.inputs, &form));
+        let Asked { mode, inputs, form, query, has_files, .. } = asked;
+        check::check(*mode, config, *has_files)?;
+        let query = query.as_deref().unwrap_or_default();
+        let introduction = introduction.unwrap_or_else(|| prompt::opening(config, inputs, form));
         // Completion apps greet nobody.
         let opening = if mode.is_chat() { introduction.as_str() } else { "" };
-        let said = Said { inputs: &run.inputs, form: &form, query, opening, history };
+        let said = Said { inputs, form, query, opening, history };
         let moderation = Moderation::of(&config.sensitive_word_avoidance);
         Ok(Self {
-            prompt: prompt::prompt(mode, config, said)?,
-            preset: moderation.of_inputs(&run.inputs, query).map(str::to_owned),
+            prompt: prompt::prompt(*mode, config, said)?,
+            preset: moderation.of_inputs(inputs, query).map(str::to_owned),
             moderation,
             introduction,
         })
+    }
+
+    /// What the app said first, in this conversation.
+    pub fn introduction(&self) -> &str {
+        &self.introduction
     }
 
     /// What the model is asked.
@@ -131,13 +105,12 @@ impl PromptApp {
         models: &dyn Models,
         events: &Events,
         out: &RunEvents,
-        opening: &mut Opening,
         answer: &mut Answer,
     ) -> Result<(), Cause> {
         let begun = Instant::now();
         if let Some(preset) = &self.preset {
             answer.text.clone_from(preset);
-            return send(out, opening, events.message(preset)).await;
+            return send(out, answer, events.message(preset)).await;
         }
         let mut chunks = models.stream(self.prompt.clone()).await.map_err(Cause::Model)?;
         let mut told = None;
@@ -145,15 +118,14 @@ impl PromptApp {
             match chunk.map_err(Cause::Model)? {
                 Chunk::Usage(usage) => told = Some(usage),
                 Chunk::Text(text) => {
-                    answer.first_chunk.get_or_insert_with(|| begun.elapsed());
                     answer.text.push_str(&text);
                     answer.latency = begun.elapsed();
                     if let Some(preset) = self.moderation.of_output(&answer.text, text.len()) {
                         preset.clone_into(&mut answer.text);
-                        send(out, opening, events.message_replace(preset)).await?;
+                        send(out, answer, events.message_replace(preset)).await?;
                         break;
                     }
-                    send(out, opening, events.message(&text)).await?;
+                    send(out, answer, events.message(&text)).await?;
                 }
             }
         }
@@ -171,17 +143,8 @@ impl PromptApp {
     }
 }
 
-async fn send(out: &RunEvents, opening: &mut Opening, event: Result<RunEvent>) -> Result<(), Cause> {
+async fn send(out: &RunEvents, answer: &mut Answer, event: Result<RunEvent>) -> Result<(), Cause> {
     out.send(Ok(event.map_err(Cause::Broken)?)).await.map_err(|_| Cause::Left)?;
-    opening.begun();
+    answer.begun = true;
     Ok(())
-}
-
-/// The failure of a model as the answer to a request.
-pub fn model_failed(error: ModelError) -> Error {
-    let failure = Error::new(Code::UpstreamError, error.message);
-    match error.cause {
-        Some(cause) => failure.caused_by(cause),
-        None => failure,
-    }
 }

@@ -6,11 +6,11 @@
 use bytes::{Bytes, BytesMut};
 
 /// The longest line: an answer of 10 MB in one frame passes, escapes included.
-pub(crate) const LONGEST_LINE: usize = 16 << 20;
+pub const LONGEST_LINE: usize = 16 << 20;
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub enum Frame {
     /// Its data.
     Data(Bytes),
     /// No data: the server shows that it lives.
@@ -19,7 +19,7 @@ pub(crate) enum Frame {
 
 /// What no server should send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FrameFault {
+pub enum FrameFault {
     /// A line longer than is kept.
     #[error("a line of the event stream is over {LONGEST_LINE} bytes")]
     TooLong,
@@ -30,7 +30,7 @@ pub(crate) enum FrameFault {
 
 /// Takes pieces in and gives frames out. Holds one frame that is not complete yet, and nothing else.
 #[derive(Debug)]
-pub(crate) struct Frames {
+pub struct Frames {
     buffer: BytesMut,
     /// How much of the buffer is known to hold no line end.
     searched: usize,
@@ -47,17 +47,17 @@ impl Default for Frames {
 
 impl Frames {
     /// With another limit on the length of a line, in bytes.
-    pub(crate) fn with_longest_line(longest: usize) -> Self {
+    pub fn with_longest_line(longest: usize) -> Self {
         Self { buffer: BytesMut::new(), searched: 0, data: None, named: false, longest }
     }
 
     /// Takes the next piece of the stream. Frames must be taken out before the next one, or they pile up.
-    pub(crate) fn push(&mut self, piece: &[u8]) {
+    pub fn push(&mut self, piece: &[u8]) {
         self.buffer.extend_from_slice(piece);
     }
 
     /// The next complete frame; `None` until more has come in.
-    pub(crate) fn next(&mut self) -> Result<Option<Frame>, FrameFault> {
+    pub fn next(&mut self) -> Result<Option<Frame>, FrameFault> {
         while let Some(line) = self.line()? {
             if !line.is_empty() {
                 self.field(&line)?;

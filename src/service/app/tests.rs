@@ -33,6 +33,7 @@ pub(super) fn model_config() -> ModelConfig {
         retriever_resource: Value::Null,
         sensitive_word_avoidance: Value::Null,
         agent_mode: Value::Null,
+        dataset_configs: Value::Null,
         external_data_tools: Value::Null,
         file_upload: Value::Null,
     }

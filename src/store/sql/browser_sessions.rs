@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, Query},
+    sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
 use super::{
     DbUuid, Sql,
-    entity::{browser_session as browser, spent_refresh_token as spent},
+    entity::{account, browser_session as browser, spent_refresh_token as spent},
     error::{Failure, retried},
     identity::read_account,
     instant, limited,
@@ -48,7 +48,8 @@ impl Sql {
         Ok(row.as_ref().map(read_account).transpose()?)
     }
 
-    /// Spends a refresh token for the next one. Of many concurrent callers with the same token one gets `Rotated`.
+    /// Spends a refresh token for the next one. Of many concurrent callers with the same token one gets `Rotated`. Whether the
+    /// account is active is asked in the same transaction: a token that was spent and then not answered ends its family.
     pub async fn rotate_refresh(
         &self,
         old: &RefreshHash,
@@ -87,12 +88,22 @@ impl Sql {
             transaction.commit().await?;
             return Ok(Refresh::Reused);
         }
+        let column = |column| (browser::Entity, column);
         let select = Query::select()
-            .columns([browser::Column::Id, browser::Column::AccountId, browser::Column::Remember])
+            .columns([browser::Column::Id, browser::Column::AccountId, browser::Column::Remember].map(column))
+            .column((account::Entity, account::Column::Status))
             .from(browser::Entity)
+            .join(
+                JoinType::InnerJoin,
+                account::Entity,
+                Expr::col((account::Entity, account::Column::Id)).equals(column(browser::Column::AccountId)),
+            )
             .and_where(browser::Column::RefreshHash.eq(new.expose()))
             .take();
         let Some(row) = transaction.query_one(&select).await? else { return Ok(Refresh::Unknown) };
+        if row.try_get_by::<String, _>("status")? != "active" {
+            return Ok(Refresh::Unknown);
+        }
         let id: DbUuid = row.try_get_by("id")?;
         let spent = spent::ActiveModel { refresh_hash: Set(old.expose().to_owned()), session_id: Set(id) };
         spent::Entity::insert(spent).exec_without_returning(&transaction).await?;

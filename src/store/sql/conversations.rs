@@ -34,7 +34,7 @@ impl Sql {
         id: ConversationId,
         owner: &EndUser,
         exchanges: u16,
-        characters: u32,
+        characters: i32,
     ) -> Result<Option<Conversation>> {
         let select = Query::select()
             .column((conversation::Entity, conversation::Column::Introduction))
@@ -66,9 +66,9 @@ impl Sql {
     }
 
     /// The last exchanges, oldest first. Texts are cut off in the database, so that memory stays bounded.
-    async fn list_exchanges(&self, id: ConversationId, most: u16, characters: u32) -> Result<Vec<Exchange>> {
+    async fn list_exchanges(&self, id: ConversationId, most: u16, characters: i32) -> Result<Vec<Exchange>> {
         let beginning = |column: message::Column| {
-            let (from, length) = (Expr::val(1), Expr::val(i64::from(characters)));
+            let (from, length) = (Expr::val(1), Expr::val(characters));
             Func::cust("SUBSTR").arg(Expr::col(column)).arg(from).arg(length)
         };
         let select = Query::select()
@@ -95,19 +95,16 @@ impl Sql {
         run: &RunRecord,
         message: &MessageRecord,
     ) -> Result<(), DbErr> {
-        match &message.begins {
-            Some(new) => self.begin_conversation(connection, run, message, new).await,
-            None => {
-                let count = Expr::col(conversation::Column::DialogueCount).add(1);
-                conversation::Entity::update_many()
-                    .col_expr(conversation::Column::UpdatedAt, Expr::value(naive(run.ended_at)))
-                    .col_expr(conversation::Column::DialogueCount, count)
-                    .filter(conversation::Column::Id.eq(self.id(message.conversation_id.0)))
-                    .exec(connection)
-                    .await
-                    .map(|_| ())
-            }
+        if let Some(new) = &message.begins {
+            return self.begin_conversation(connection, run, message, new).await;
         }
+        conversation::Entity::update_many()
+            .col_expr(conversation::Column::UpdatedAt, Expr::value(naive(run.ended_at)))
+            .col_expr(conversation::Column::DialogueCount, Expr::col(conversation::Column::DialogueCount).add(1))
+            .filter(conversation::Column::Id.eq(self.id(message.conversation_id.0)))
+            .exec(connection)
+            .await
+            .map(|_| ())
     }
 
     async fn begin_conversation(

@@ -58,6 +58,14 @@ impl Sql {
         Ok((active, Page { request: page, total, data }))
     }
 
+    /// One of the subject's live sessions.
+    pub async fn find_session(&self, subject: &Subject, id: TokenId, now: DateTime<Utc>) -> Result<Option<Session>> {
+        let mut select = select_sessions();
+        select.and_where(Expr::col((token::Entity, token::Column::Id)).eq(self.id(id.0)));
+        select.and_where(self.owned_by(subject).and(listed(now)));
+        Ok(self.row(&select).await?.as_ref().map(read_session).transpose()?)
+    }
+
     /// Live sessions with their subjects' email addresses, newest first, of one account or client when named.
     pub async fn list_all_sessions(
         &self,

@@ -17,6 +17,8 @@ use crate::domain::{
 
 mod accounts;
 mod api_tokens;
+mod app_files;
+mod apps;
 mod browser_sessions;
 mod mint;
 mod runs;
@@ -119,7 +121,8 @@ fn new_session(subject: &Subject, device: &str, at: DateTime<Utc>) -> NewSession
     }
 }
 
-async fn count(sql: &Sql, table_and_condition: &str) -> i64 {
+/// How many rows there are, also for the tests of whoever writes them.
+pub(crate) async fn count(sql: &Sql, table_and_condition: &str) -> i64 {
     let statement = Statement::from_string(sql.backend, format!("SELECT count(*) AS n FROM {table_and_condition}"));
     sql.db.query_one_raw(statement).await.expect("it counts").expect("a row").try_get_by("n").expect("a number")
 }

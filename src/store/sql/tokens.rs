@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, Value,
-    sea_query::{CaseStatement, Expr, ExprTrait},
+    sea_query::{CaseStatement, Expr},
 };
 
 use super::{CHUNK, DbUuid, Sql, entity::oauth_access_token as token, identity::view, instant, limited};
@@ -32,22 +32,14 @@ impl Sql {
         }))
     }
 
-    /// Ends a row that was seen expired or without its account; `true` for the one caller who ended it.
-    pub async fn end_token(&self, id: TokenId, now: DateTime<Utc>) -> Result<bool> {
-        self.end(now, token::Column::Id.eq(self.id(id.0))).await
-    }
-
-    /// Ends a row if it still has this hash: takes a mint back, and nothing that came after it.
+    /// Ends a row if it still has this hash: takes a mint back, or what has expired, and nothing that came after it. `true`
+    /// for the one caller who ended it.
     pub async fn revoke_if_hash(&self, id: TokenId, hash: &TokenHash, now: DateTime<Utc>) -> Result<bool> {
-        let condition = token::Column::Id.eq(self.id(id.0)).and(token::Column::TokenHash.eq(hash.expose()));
-        self.end(now, condition).await
-    }
-
-    async fn end(&self, now: DateTime<Utc>, condition: Expr) -> Result<bool> {
         let update = token::Entity::update_many()
             .col_expr(token::Column::RevokedAt, Expr::value(instant(now)))
             .col_expr(token::Column::TokenHash, Expr::value(Value::String(None)))
-            .filter(condition)
+            .filter(token::Column::Id.eq(self.id(id.0)))
+            .filter(token::Column::TokenHash.eq(hash.expose()))
             .filter(token::Column::RevokedAt.is_null());
         Ok(limited(update.exec(&self.db)).await?.rows_affected == 1)
     }

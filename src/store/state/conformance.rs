@@ -3,6 +3,8 @@
 
 mod grants;
 mod healing;
+mod history;
+mod levels;
 mod limits;
 mod model;
 mod races;
@@ -194,6 +196,7 @@ suite! {
         a_right_password_forgets_the_account_and_takes_one_back_of_the_address,
         an_attempt_that_nobody_judged_counts_nothing,
         a_lease_is_held_by_one,
+        slots_are_taken_released_and_forgotten,
         the_store_answers;
     races:
         many_polls_redeem_a_token_once,
@@ -201,5 +204,6 @@ suite! {
         a_claim_and_a_denial_never_both_win,
         many_logins_never_exceed_their_limit,
         many_charges_never_exceed_their_limit,
+        many_runs_take_no_more_slots_than_there_are,
         many_creations_of_one_user_code_make_one_grant;
 }

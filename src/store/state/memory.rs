@@ -3,17 +3,18 @@
 
 mod bounded;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use self::bounded::{Bounded, Ends};
 use crate::{
     domain::{
         Result,
         grant::{Approval, Claim, Deny, Grant, GrantRequest, PendingGrant, Poll},
-        id::{ClaimId, TokenId},
+        id::{ClaimId, TokenId, WorkspaceId},
         limit::{Charge, LimitName, Verdict, gcra},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
@@ -38,6 +39,7 @@ pub struct Memory {
     buckets: Mutex<Bounded<(LimitName, String), Until>>,
     logins: Mutex<Bounded<String, Failures>>,
     leases: Mutex<Bounded<String, Until>>,
+    slots: Mutex<Bounded<String, Holders>>,
 }
 
 /// Grants by device code, and their user codes' index.
@@ -54,6 +56,9 @@ struct Pointer {
 
 /// Something that matters until a time in microseconds: a bucket's arrival time, a lease's end.
 struct Until(u64);
+
+/// Who has the slots of a key, and until when in microseconds.
+struct Holders(HashMap<Uuid, u64>);
 
 /// Password attempts since `until_us` minus the lockout.
 struct Failures {
@@ -76,6 +81,12 @@ impl Ends for Pointer {
 impl Ends for Until {
     fn is_over(&self, now_us: u64) -> bool {
         now_us >= self.0
+    }
+}
+
+impl Ends for Holders {
+    fn is_over(&self, now_us: u64) -> bool {
+        self.0.values().all(|until_us| now_us >= *until_us)
     }
 }
 
@@ -123,6 +134,7 @@ impl Memory {
             buckets: Mutex::new(Bounded::new(buckets)),
             logins: Mutex::new(Bounded::new(buckets)),
             leases: Mutex::new(Bounded::new(MAX_LEASES)),
+            slots: Mutex::new(Bounded::new(buckets)),
         }
     }
 
@@ -274,6 +286,10 @@ impl State for Memory {
         Ok(())
     }
 
+    async fn note_membership(&self, _: &TokenHash, _: TokenId, _: WorkspaceId, _: bool) -> Result<()> {
+        Ok(())
+    }
+
     async fn cache_unknown(&self, _: &TokenHash) -> Result<()> {
         Ok(())
     }
@@ -319,6 +335,33 @@ impl State for Memory {
         }
         leases.insert(job, Until(now_us.saturating_add(micros(lasting))), now_us)?;
         Ok(true)
+    }
+
+    async fn take_slot(&self, key: &str, holder: Uuid, most: u32, lasting: Duration) -> Result<bool> {
+        let now_us = self.now_us();
+        let mut slots = self.slots.lock();
+        let mut holders = slots.remove(&key.to_owned()).map_or_else(HashMap::new, |Holders(holders)| holders);
+        holders.retain(|_, until_us| now_us < *until_us);
+        let taken = holders.contains_key(&holder) || holders.len() < usize::try_from(most).unwrap_or(usize::MAX);
+        if taken {
+            holders.insert(holder, now_us.saturating_add(micros(lasting)));
+        }
+        if !holders.is_empty() {
+            slots.insert(key.to_owned(), Holders(holders), now_us)?;
+        }
+        Ok(taken)
+    }
+
+    async fn release_slot(&self, key: &str, holder: Uuid) -> Result<()> {
+        let now_us = self.now_us();
+        let mut slots = self.slots.lock();
+        if let Some(Holders(mut holders)) = slots.remove(&key.to_owned()) {
+            holders.remove(&holder);
+            if !holders.is_empty() {
+                slots.insert(key.to_owned(), Holders(holders), now_us)?;
+            }
+        }
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

@@ -17,6 +17,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 pub use self::options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT, LINKS, RedisOptions, Topology};
 use self::{key::Keys, links::Links, options::Pool};
@@ -24,7 +25,7 @@ use crate::{
     domain::{
         Error, Result,
         grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
-        id::{ClaimId, TokenId},
+        id::{ClaimId, TokenId, WorkspaceId},
         limit::{Charge, Verdict},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
@@ -207,6 +208,20 @@ impl State for Redis {
         self.set_token(hash, &value, token::KEEP_LIVE, true).await
     }
 
+    async fn note_membership(
+        &self,
+        hash: &TokenHash,
+        token_id: TokenId,
+        workspace: WorkspaceId,
+        member: bool,
+    ) -> Result<()> {
+        let entry = self.keys.token(hash);
+        let noted = self.links.eval::<()>(&script::TOKEN_VERDICT, |command| {
+            command.arg(1).arg(&entry).arg(token_id.to_string()).arg(workspace.to_string()).arg(u8::from(member));
+        });
+        noted.await
+    }
+
     async fn cache_unknown(&self, hash: &TokenHash) -> Result<()> {
         self.set_token(hash, token::INVALID, token::KEEP_UNKNOWN, true).await
     }
@@ -240,6 +255,22 @@ impl State for Redis {
             command.arg(1).arg(&lease).arg(offset).arg(lasting_ms);
         });
         taken.await
+    }
+
+    async fn take_slot(&self, key: &str, holder: Uuid, most: u32, lasting: Duration) -> Result<bool> {
+        let (slots, offset) = (self.keys.slots(key), self.offset());
+        let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
+        let taken = self.links.eval(&script::SLOT_TAKE, |command| {
+            command.arg(1).arg(&slots).arg(offset).arg(holder.as_bytes()).arg(most).arg(lasting_ms);
+        });
+        taken.await
+    }
+
+    async fn release_slot(&self, key: &str, holder: Uuid) -> Result<()> {
+        let mut command = redis::cmd("ZREM");
+        command.arg(self.keys.slots(key)).arg(holder.as_bytes());
+        let _: u32 = self.links.run(&command).await?;
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

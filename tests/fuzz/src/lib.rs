@@ -1,20 +1,35 @@
 //! What reads bytes from outside, each with what must hold of it whatever the bytes are. The fuzz targets call these
 //! functions, and so does `tests/it/fuzz.rs`, on the compiler that everything else is built with.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use axum::body::Body;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::DateTime;
 use dify_openapi::{
     domain::{
         Code,
-        secret::BearerToken,
+        key::KeyRing,
+        secret::{BearerToken, Secret},
         user_code::{ALPHABET, UserCode},
     },
+    dsl,
     http::{client_address::TrustedProxies, codec::body},
     pipeline::{authenticate, browser, cookie, policy::Policy},
     rpc::proto::CreateDeviceCodeRequest,
+    runtime::dify::frames::{Frame, Frames},
+    service::console::passport::{PASSPORT, Passports},
 };
+use hmac::{Hmac, Mac as _};
 use http::{HeaderMap, HeaderValue, Request, header};
+use serde_json::Value;
+use sha2::Sha256;
+
+/// What the fuzzed JWTs are signed under.
+const SIGNED_UNDER: &str = "a key of the fuzz targets, which is long enough to be one";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -142,6 +157,40 @@ pub fn json_codec(data: &[u8]) {
     }
 }
 
+/// A JWT whose header and claims are the two lines, well signed, and the bytes as a whole for one that is not: what opens a
+/// console session says so in every claim that counts.
+pub fn console_jwt(data: &[u8]) {
+    const NOW: i64 = 1_800_000_000;
+    let keys =
+        KeyRing::new(Secret::new(SIGNED_UNDER), vec![Secret::new("an older key, which is as long as the other one")]);
+    let passports = Passports::new(Arc::new(keys));
+    let Some(now) = DateTime::from_timestamp(NOW, 0) else { return };
+    let holder = |token: &str| passports.holder(token, now);
+    if let Ok(text) = std::str::from_utf8(data) {
+        assert_eq!(holder(text), None, "nobody here has signed that");
+    }
+    let (claims, header) = data.rsplit_once_byte(b'\n');
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", part(header), part(claims));
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(SIGNED_UNDER.as_bytes()) else { return };
+    mac.update(signed.as_bytes());
+    let mut signature = mac.finalize().into_bytes();
+    let token = format!("{signed}.{}", part(&signature));
+    let Some(found) = holder(&token) else { return };
+
+    let (header, claims) = (serde_json::from_slice::<Value>(header), serde_json::from_slice::<Value>(claims));
+    let (header, claims) = (header.unwrap_or_default(), claims.unwrap_or_default());
+    assert_eq!(header["alg"], "HS256");
+    assert_eq!(claims["sub"], PASSPORT);
+    assert!(claims["exp"].as_i64().is_some_and(|exp| exp > NOW));
+    assert!(claims["aud"].is_null() && claims["token_source"].is_null());
+    assert_eq!(claims["user_id"].as_str().and_then(|id| id.parse().ok()), Some(found.account));
+    signature[0] ^= 1;
+    for forged in [format!("{signed}."), signed.clone(), format!("{signed}.{}", part(&signature))] {
+        assert_eq!(holder(&forged), None, "{forged}");
+    }
+}
+
 /// Lines of `X-Forwarded-For`: nothing an untrusted peer says counts, nor anything left of the first stranger.
 pub fn forwarded_for(data: &[u8]) {
     let name = header::HeaderName::from_static("x-forwarded-for");
@@ -157,5 +206,51 @@ pub fn forwarded_for(data: &[u8]) {
         longer.append(&name, HeaderValue::from_static("6.6.6.6, 10.9.9.9"));
         longer.extend(claimed.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
         assert_eq!(proxies.resolve(IpAddr::from([10, 0, 0, 1]), &longer).0, client);
+    }
+}
+
+/// A DSL file: what is read of it, written, reads the same and is written the same; a fault is one line.
+pub fn dsl_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match dsl::read(text) {
+        Ok(read) => {
+            let Ok(written) = dsl::write(&read.app) else { panic!("it cannot be written: {:?}", read.app) };
+            assert!(dsl::read(&written).is_ok_and(|again| again.app == read.app), "{written}");
+            assert!(dsl::write(&read.app).is_ok_and(|again| again == written));
+        }
+        Err(fault) => assert!(!fault.to_string().contains('\n'), "{fault:?}"),
+    }
+}
+
+/// An event stream: its frames do not depend on the pieces that it comes in, and each is a part of it on one line.
+pub fn event_frames(data: &[u8]) {
+    let read = |sizes: &[usize]| {
+        let (mut frames, mut found, mut rest) = (Frames::with_longest_line(256), Vec::new(), data);
+        for size in sizes.iter().cycle() {
+            let (piece, after) = rest.split_at(rest.len().min(*size));
+            frames.push(piece);
+            loop {
+                match frames.next() {
+                    Ok(Some(frame)) => found.push(frame),
+                    Ok(None) => break,
+                    Err(fault) => return (found, Some(fault)),
+                }
+            }
+            rest = after;
+            if rest.is_empty() {
+                return (found, None);
+            }
+        }
+        (found, None)
+    };
+    let whole = read(&[data.len().max(1)]);
+    for sizes in [&[1][..], &[2, 3, 5], &[64]] {
+        assert_eq!(read(sizes), whole);
+    }
+    for frame in whole.0 {
+        if let Frame::Data(json) = frame {
+            assert!(json.len() <= 256 && !json.contains(&b'\n'));
+            assert!(json.is_empty() || data.windows(json.len()).any(|part| part == json));
+        }
     }
 }

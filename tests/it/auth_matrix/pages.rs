@@ -32,7 +32,7 @@ fn asks_to_sign_in(answer: &Answer) -> bool {
     matches!(answer.status, 401 | 403) || (answer.status == 303 && answer.header("location").starts_with("/signin"))
 }
 
-on_both_stores! {
+on_every_database! {
     async fn every_page_lets_in_whom_its_policy_says(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let mut seen = 0;

@@ -13,13 +13,13 @@ const ACCOUNT: &str = "/openapi/v1/account";
 const SESSIONS: &str = "/openapi/v1/account/sessions";
 
 /// Redis as Dify sees it, and the key of a token's entry there.
-struct Cache {
+pub(super) struct Cache {
     connection: MultiplexedConnection,
     prefix: String,
 }
 
 impl Cache {
-    async fn of(dify: &Dify) -> Self {
+    pub(super) async fn of(dify: &Dify) -> Self {
         let Stores::Servers { redis, .. } = &dify.stores else { panic!("Dify keeps its cache in Redis") };
         let client = redis::Client::open(redis.as_str()).unwrap();
         let connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -32,11 +32,11 @@ impl Cache {
         format!("{}auth:token:{}", self.prefix, sha256_hex(token.as_bytes()))
     }
 
-    async fn get(&mut self, token: &str) -> Option<String> {
+    pub(super) async fn get(&mut self, token: &str) -> Option<String> {
         redis::cmd("GET").arg(self.key(token)).query_async(&mut self.connection).await.unwrap()
     }
 
-    async fn ttl(&mut self, token: &str) -> i64 {
+    pub(super) async fn ttl(&mut self, token: &str) -> i64 {
         redis::cmd("TTL").arg(self.key(token)).query_async(&mut self.connection).await.unwrap()
     }
 

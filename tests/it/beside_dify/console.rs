@@ -87,10 +87,10 @@ async fn whoever_is_not_signed_in_is_sent_to_difys_page_and_back_to_the_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_about_people_are_refused() {
+async fn commands_about_people_and_apps_are_refused() {
     let Some(dify) = Dify::start().await else { return };
     let database = dify.variable("DATABASE_URL");
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 11] = [
         &["account", "create", "new@example.com"],
         &["account", "list"],
         &["account", "disable", ALICE],
@@ -99,6 +99,9 @@ async fn commands_about_people_are_refused() {
         &["workspace", "create", "Ours", "--owner", ALICE],
         &["workspace", "list"],
         &["workspace", "add-member", "Acme Inc.", ALICE],
+        &["app", "import", "-", "--workspace", "Acme Inc."],
+        &["app", "list", "--workspace", "Acme Inc."],
+        &["app", "export", "Support Bot"],
     ];
     for arguments in commands {
         let said = refusal(&command(database, arguments));

@@ -40,7 +40,7 @@ async fn ask(client: &Client) -> StandardDeviceAuthorizationResponse {
     codes
 }
 
-on_both_stores! {
+on_every_database! {
     async fn it_waits_slows_down_and_signs_in(server: TestServer) {
         let browser = Browser::signed_in(&server, OWNER).await;
         let client = client(&server);

@@ -18,7 +18,7 @@ async fn login_from(server: &TestServer, address: &str, email: &str, password: &
     Answer::to(request.json(&body)).await
 }
 
-on_both_stores! {
+on_every_database! {
     async fn five_wrong_passwords_lock_the_account_from_everywhere(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32", "LOGIN_LOCKOUT_DURATION" = "600"] {
         let logs = crate::support::logs::Logs::listen();
         // Addresses that no other test has: the log is the process's.

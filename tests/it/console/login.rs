@@ -19,7 +19,7 @@ fn attributes(answer: &Answer) -> Vec<String> {
     answer.cookies().iter().map(strip).collect()
 }
 
-on_both_stores! {
+on_every_database! {
     async fn the_right_password_sets_three_cookies(server: TestServer) {
         let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
         assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));

@@ -24,7 +24,7 @@ fn without_times(mut body: Value) -> Value {
     }
 }
 
-on_both_stores! {
+on_every_database! {
     async fn the_profile_is_the_signed_in_account(server: TestServer) {
         let (status, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/account/profile").await;
         assert_eq!(status, 200);

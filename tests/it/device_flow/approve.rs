@@ -21,7 +21,7 @@ fn signed(claims: &serde_json::Value, key: &str) -> String {
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
 }
 
-on_both_stores! {
+on_every_database! {
     async fn approving_lets_the_device_in(server: TestServer) {
         let device = Device::start(&server, "laptop").await;
         let browser = Browser::signed_in(&server, OWNER).await;

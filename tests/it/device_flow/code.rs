@@ -29,7 +29,7 @@ fn take_codes(server: &TestServer, answer: &Answer) -> Value {
     body
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_device_gets_a_pair_of_codes(server: TestServer) {
         let answer = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "laptop"})).await;
         assert_eq!(answer.status, 200);

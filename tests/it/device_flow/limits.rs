@@ -21,7 +21,7 @@ fn retry_after(answer: &Answer) -> i64 {
     seconds
 }
 
-on_both_stores! {
+on_every_database! {
     async fn sixty_codes_an_hour_are_given_to_an_address(server: TestServer) {
         for _ in 0..60 {
             assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);

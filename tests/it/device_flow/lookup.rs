@@ -20,7 +20,7 @@ fn without_seconds(mut body: Value) -> Value {
     redact(body)
 }
 
-on_both_stores! {
+on_every_database! {
     async fn anyone_learns_whether_a_code_waits_and_little_more(server: TestServer) {
         let device = Device::start(&server, "laptop").await;
         let answer = look_up(&Browser::anonymous(&server), &device.user_code).await;

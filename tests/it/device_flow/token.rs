@@ -8,7 +8,7 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-on_both_stores! {
+on_every_database! {
     async fn an_approved_device_gets_its_token_once(server: TestServer) {
         let device = Device::start(&server, "laptop").await;
         assert_eq!(device.poll_error().await, "authorization_pending");

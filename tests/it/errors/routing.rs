@@ -12,7 +12,7 @@ async fn post(server: &TestServer, path: &str, kind: &str, body: impl Into<reqwe
     Answer::to(reqwest::Client::new().post(server.at(path)).header("content-type", kind).body(body)).await
 }
 
-on_both_stores! {
+on_every_database! {
     async fn an_unknown_path_is_not_found_whatever_the_credential(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let browser = Browser::signed_in(&server, OWNER).await;

@@ -15,7 +15,7 @@ use crate::support::{
     server::OWNER,
 };
 
-on_both_stores! {
+on_every_database! {
     async fn every_error_says_why_in_error_info(server: TestServer) {
         let mut clients = Clients::on(channel(&server).await);
         let missing = clients.identity.get_account(GetAccountRequest {}).await.unwrap_err();

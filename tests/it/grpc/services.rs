@@ -15,7 +15,7 @@ use crate::support::{
 
 const KEY: &str = "enterprise-api-secret-key";
 
-on_both_stores! {
+on_every_database! {
     async fn the_whole_flow_runs_over_grpc_but_for_the_browsers_part(server: TestServer) {
         let mut clients = Clients::on(channel(&server).await);
         let asked = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("laptop".to_owned()) };

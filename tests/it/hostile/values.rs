@@ -29,7 +29,7 @@ const MISLEADING: [&str; 9] = [
     "\u{feff}",
 ];
 
-on_both_stores! {
+on_every_database! {
     async fn ids_that_are_none_name_nothing(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let mut clients = Clients::on(channel(&server).await);

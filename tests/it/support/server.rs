@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use chrono::TimeDelta;
@@ -180,9 +183,21 @@ pub fn install_crypto() {
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that nobody is given by chance: below those that the system gives to outgoing
+/// connections, and never the same twice.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    loop {
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Test processes that run at the same time begin at different places.
+        let port = FIRST + (std::process::id().wrapping_mul(7_919).wrapping_add(turn)) % COUNT;
+        let port = u16::try_from(port).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn config(env: &BTreeMap<String, String>) -> Config {

@@ -26,17 +26,12 @@ pub fn check(mode: AppMode, config: &ModelConfig, with_files: bool) -> Result<()
     }
 }
 
-/// The variables of the app's form, `[{"text-input": {"variable", …}}, …]`.
-pub fn form_variables(form: &Value) -> Vec<String> {
-    rows(form).filter_map(|(_, row)| row.get("variable")?.as_str().map(str::to_owned)).collect()
-}
-
 fn rows(form: &Value) -> impl Iterator<Item = (&String, &Value)> {
     form.as_array().into_iter().flatten().filter_map(Value::as_object).flatten()
 }
 
 /// Whether `{"enabled": true}`, or Dify's older `{"image": {"enabled": true}}`.
-fn is_enabled(feature: &Value) -> bool {
+pub fn is_enabled(feature: &Value) -> bool {
     let on = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
     on(feature.get("enabled")) || on(feature.pointer("/image/enabled"))
 }
@@ -60,7 +55,8 @@ fn lacking_tool(mode: AppMode, config: &ModelConfig) -> Option<String> {
 /// Whether the app has datasets; older ones stand among the tools of an agent, which may itself be off.
 fn retrieves(config: &ModelConfig) -> bool {
     let tools = config.agent_mode.get("tools").and_then(Value::as_array).into_iter().flatten();
-    tools.filter_map(|tool| tool.get("dataset")).any(is_enabled)
+    let datasets = config.dataset_configs.pointer("/datasets/datasets").and_then(Value::as_array).into_iter().flatten();
+    tools.chain(datasets).filter_map(|item| item.get("dataset")).any(is_enabled)
 }
 
 fn lacking_variable(config: &ModelConfig) -> Option<String> {

@@ -116,11 +116,6 @@ impl Events {
         self.event("error", Failure { status: 400, code: "completion_request_error", message })
     }
 
-    /// The run was ended from outside: by its time or by the server's end.
-    pub fn ended(&self, message: &str) -> Result<RunEvent> {
-        self.event("error", Failure { status: 503, code: "service_unavailable", message })
-    }
-
     fn event(&self, event: &'static str, rest: impl Serialize) -> Result<RunEvent> {
         let json = serde_json::to_vec(&Line { event, head: self, rest }).map_err(Error::internal)?;
         Ok(RunEvent { event: event.into(), json: json.into() })

@@ -9,11 +9,13 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{prompt::tests::config, *};
+pub(in super::super) use super::prompt::tests::config;
+use super::*;
 use crate::{
     domain::{
-        app::{App, AppMode, Definition},
-        id::{AppId, ConversationId, MessageId, TaskId, WorkspaceId},
+        Code,
+        app::AppMode,
+        id::{ConversationId, MessageId, TaskId},
     },
     ports::runtime::EVENTS_AHEAD,
     runtime::builtin::model::Chunks,
@@ -40,24 +42,14 @@ fn text(text: &str) -> Result<Chunk, ModelError> {
     Ok(Chunk::Text(text.to_owned()))
 }
 
-fn request(mode: AppMode, config: &ModelConfig, query: &str) -> RunRequest {
-    let app = App {
-        id: AppId(Uuid::nil()),
-        workspace_id: WorkspaceId(Uuid::nil()),
-        name: String::new(),
+fn asked(mode: AppMode, query: &str) -> Asked {
+    Asked {
         mode,
-        max_active_requests: None,
-    };
-    RunRequest {
-        app,
-        definition: Definition::Model(Box::new(config.clone())),
-        user: "u".to_owned(),
         inputs: Map::from_iter([("name".to_owned(), json!("Ann"))]),
+        form: vec!["name".to_owned(), "age".to_owned()],
         query: Some(query.to_owned()).filter(|query| !query.is_empty()),
-        files: Vec::new(),
-        conversation_id: None,
+        has_files: false,
         auto_generate_name: true,
-        workflow_id: None,
     }
 }
 
@@ -65,21 +57,16 @@ struct Ran {
     events: Vec<String>,
     ended: Result<(), Cause>,
     answer: Answer,
-    opening: Result<()>,
 }
 
 async fn run(mode: AppMode, config: &ModelConfig, query: &str, chunks: Option<Vec<Result<Chunk, ModelError>>>) -> Ran {
-    let app = PromptApp::new(&request(mode, config, query), config, None, &[]).unwrap();
+    let app = PromptApp::new(&asked(mode, query), config, None, &[]).unwrap();
     let (out, mut events) = mpsc::channel(EVENTS_AHEAD);
     let head = Events::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
-    let (mut opening, begun) = Opening::new();
     let mut answer = Answer::default();
     let models = Arc::new(Scripted(Mutex::new(chunks)));
-    let ended = app.run(&*models, &head, &out, &mut opening, &mut answer).await;
-    if let Err(Cause::Model(error)) = &ended {
-        opening.failed(model_failed(failing(&error.message)));
-    }
-    drop((out, opening));
+    let ended = app.run(&*models, &head, &out, &mut answer).await;
+    drop(out);
     let mut all = Vec::new();
     while let Some(event) = events.recv().await {
         let event = event.unwrap();
@@ -87,8 +74,8 @@ async fn run(mode: AppMode, config: &ModelConfig, query: &str, chunks: Option<Ve
         assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["event"], *event.event);
         all.push(json);
     }
-    let opening = begun.await.unwrap_or(Err(Error::not_found("nothing was told")));
-    Ran { events: all, ended, answer, opening }
+    assert_eq!(answer.begun, !all.is_empty());
+    Ran { events: all, ended, answer }
 }
 
 #[tokio::test]
@@ -100,9 +87,8 @@ async fn a_chat_answer_comes_in_messages() {
     {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"Good ","from_variable_selector":null}
     {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"\"day\"","from_variable_selector":null}
     "#);
-    assert!(ran.ended.is_ok() && ran.opening.is_ok());
+    assert!(ran.ended.is_ok());
     assert_eq!((ran.answer.text.as_str(), ran.answer.usage), ("Good \"day\"", usage));
-    assert!(ran.answer.first_chunk.unwrap() <= ran.answer.latency);
 }
 
 #[tokio::test]
@@ -119,7 +105,7 @@ async fn completion_has_no_conversation_and_an_agent_has_its_own_messages() {
 fn the_last_event_and_the_error_are_as_dify_writes_them() {
     let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
     let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
-    let block = usage.block(Duration::from_millis(1_500), Some(Duration::from_millis(500)));
+    let block = usage.block(Duration::from_millis(1_500));
     let json = |event: Result<RunEvent>| -> Value { serde_json::from_slice(&event.unwrap().json).unwrap() };
     insta::assert_json_snapshot!(json(head.message_end(&block.into())), @r#"
     {
@@ -144,9 +130,7 @@ fn the_last_event_and_the_error_are_as_dify_writes_them() {
           "total_tokens": 5,
           "total_price": "0",
           "currency": "USD",
-          "latency": 1.5,
-          "time_to_first_token": 0.5,
-          "time_to_generate": 1.0
+          "latency": 1.5
         }
       },
       "files": null
@@ -167,25 +151,24 @@ fn the_last_event_and_the_error_are_as_dify_writes_them() {
 }
 
 #[tokio::test]
-async fn a_model_that_fails_first_is_the_answer_and_later_an_end() {
+async fn a_model_that_fails_keeps_what_came_before() {
     let ran = run(AppMode::Chat, &config(), "Hi", None).await;
-    let refusal = ran.opening.unwrap_err();
-    assert_eq!((refusal.code(), refusal.message()), (Code::UpstreamError, "no such model"));
+    assert!(matches!(&ran.ended, Err(Cause::Model(error)) if error.message == "no such model"));
     assert!(ran.events.is_empty());
     let ran = run(AppMode::Chat, &config(), "Hi", Some(vec![text("a"), Err(failing("gone"))])).await;
-    assert!(ran.opening.is_ok() && matches!(ran.ended, Err(Cause::Model(_))));
+    assert!(matches!(ran.ended, Err(Cause::Model(_))));
     assert_eq!((ran.events.len(), ran.answer.text.as_str()), (1, "a"));
 }
 
 #[tokio::test]
 async fn nobody_listening_ends_the_run() {
-    let app = PromptApp::new(&request(AppMode::Chat, &config(), "Hi"), &config(), None, &[]).unwrap();
+    let app = PromptApp::new(&asked(AppMode::Chat, "Hi"), &config(), None, &[]).unwrap();
     let (out, events) = mpsc::channel(EVENTS_AHEAD);
     drop(events);
     let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
     let models = Scripted(Mutex::new(Some(vec![text("a"), text("b")])));
     let mut answer = Answer::default();
-    let ended = app.run(&models, &head, &out, &mut Opening::new().0, &mut answer).await;
+    let ended = app.run(&models, &head, &out, &mut answer).await;
     assert!(matches!(ended, Err(Cause::Left)));
     assert_eq!(answer.text, "a");
 }
@@ -211,7 +194,7 @@ async fn sensitive_words_are_neither_heard_nor_said() {
 #[test]
 fn what_is_not_run_here_is_named_before_anything_ran() {
     type Change = fn(&mut ModelConfig);
-    let cases: [(&str, Change); 8] = [
+    let cases: [(&str, Change); 9] = [
         (
             "the tool `search`",
             |config| config.agent_mode = json!({"enabled": true, "tools": [{"tool_name": "off", "enabled": false}, {"tool_name": "search", "enabled": true}]}),
@@ -219,6 +202,9 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
         ("the tool `web_reader`", |config| config.agent_mode = json!({"tools": [{"web_reader": {"enabled": true}}]})),
         ("knowledge retrieval", |config| {
             config.agent_mode = json!({"tools": [{"dataset": {"enabled": true, "id": "x"}}]})
+        }),
+        ("knowledge retrieval", |config| {
+            config.dataset_configs = json!({"datasets": {"datasets": [{"dataset": {"enabled": true, "id": "x"}}]}});
         }),
         ("the external data tool `w`", |config| {
             config.external_data_tools = json!([{"enabled": true, "variable": "w"}])
@@ -233,9 +219,8 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
     for (feature, change) in cases {
         let mut config = config();
         change(&mut config);
-        let mut run = request(AppMode::AgentChat, &config, "Hi");
-        run.files = vec![json!({})];
-        let refusal = PromptApp::new(&run, &config, None, &[]).unwrap_err();
+        let asked = Asked { has_files: true, ..asked(AppMode::AgentChat, "Hi") };
+        let refusal = PromptApp::new(&asked, &config, None, &[]).unwrap_err();
         assert_eq!(refusal.code(), Code::AppUnavailable);
         assert_eq!(refusal.message(), format!("This app uses {feature}, which this service does not run."));
     }
@@ -244,7 +229,6 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
     config.agent_mode = json!({"enabled": false, "tools": [{"tool_name": "search", "enabled": true}]});
     config.external_data_tools = json!([{"enabled": false, "variable": "w"}]);
     config.sensitive_word_avoidance = json!({"enabled": false, "type": "api"});
-    let mut run = request(AppMode::Chat, &config, "Hi");
-    run.files = vec![json!({})];
-    PromptApp::new(&run, &config, None, &[]).unwrap();
+    let asked = Asked { has_files: true, ..asked(AppMode::Chat, "Hi") };
+    PromptApp::new(&asked, &config, None, &[]).unwrap();
 }

@@ -108,7 +108,7 @@ fn read_app(row: &QueryResult, load: Load) -> Result<Option<StoredApp>, DbErr> {
 }
 
 /// Columns of a model configuration beside its id and its agent mode, which every read has.
-pub(super) const CONFIG_COLUMNS: [config::Column; 16] = [
+pub(super) const CONFIG_COLUMNS: [config::Column; 17] = [
     config::Column::Model,
     config::Column::UserInputForm,
     config::Column::PrePrompt,
@@ -123,6 +123,7 @@ pub(super) const CONFIG_COLUMNS: [config::Column; 16] = [
     config::Column::TextToSpeech,
     config::Column::RetrieverResource,
     config::Column::SensitiveWordAvoidance,
+    config::Column::DatasetConfigs,
     config::Column::ExternalDataTools,
     config::Column::FileUpload,
 ];
@@ -166,6 +167,7 @@ fn read_definition(row: &QueryResult, mode: AppMode) -> Result<Option<Definition
         retriever_resource: json(row, "retriever_resource")?,
         sensitive_word_avoidance: json(row, "sensitive_word_avoidance")?,
         agent_mode: json(row, "agent_mode")?,
+        dataset_configs: json(row, "dataset_configs")?,
         external_data_tools: json(row, "external_data_tools")?,
         file_upload: json(row, "file_upload")?,
     }))))

@@ -26,15 +26,15 @@ const CALLABLE: &str = "apps.status = 'normal' AND apps.enable_api = TRUE";
 /// Rendered statements; each says which values it takes, in order.
 pub(in crate::store::sql) struct AppStatements {
     /// Workspace, account.
-    pub(super) standing: String,
+    pub(in crate::store::sql) standing: String,
     /// Workspace, account.
-    pub(super) counted: String,
+    pub(in crate::store::sql) counted: String,
     /// Workspace, limit, offset.
-    pub(super) page: String,
+    pub(in crate::store::sql) page: String,
     /// App, workspace if it was named, version if one was, account.
-    pub(super) find: [[String; 3]; 2],
+    pub(in crate::store::sql) find: [[String; 3]; 2],
     /// Apps, as many as `SIZES` says; workspace.
-    pub(super) tags: [String; SIZES.len()],
+    pub(in crate::store::sql) tags: [String; SIZES.len()],
 }
 
 impl AppStatements {

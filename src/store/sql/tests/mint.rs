@@ -131,7 +131,7 @@ async fn a_confirmed_mint_tells_its_facts_and_its_account(sql: Sql) {
     assert!(sql.confirm_minted(id, &token(SubjectType::Account).hash(), later(1)).await.unwrap().is_none());
     assert!(sql.confirm_minted(TokenId(Uuid::new_v4()), &new.hash, later(1)).await.unwrap().is_none());
     assert!(sql.confirm_minted(id, &new.hash, new.expires_at).await.unwrap().is_none());
-    assert!(sql.end_token(id, later(2)).await.unwrap());
+    assert!(sql.revoke_if_hash(id, &new.hash, later(2)).await.unwrap());
     assert!(sql.confirm_minted(id, &new.hash, later(3)).await.unwrap().is_none());
 }
 
@@ -149,8 +149,9 @@ async fn a_mint_is_taken_back_only_while_it_has_our_hash(sql: Sql) {
 async fn a_row_ends_once(sql: Sql) {
     let alice = with_account(&sql).await;
     for round in 0..100 {
-        let id = sql.mint(&new_session(&alice, "laptop", later(round))).await.unwrap().token_id;
-        let ended = join_all((0..8).map(|_| sql.end_token(id, later(round)))).await;
+        let new = new_session(&alice, "laptop", later(round));
+        let id = sql.mint(&new).await.unwrap().token_id;
+        let ended = join_all((0..8).map(|_| sql.revoke_if_hash(id, &new.hash, later(round)))).await;
         assert_eq!(ended.into_iter().filter(|ended| *ended.as_ref().unwrap()).count(), 1);
     }
     assert_eq!(count(&sql, "oauth_access_tokens WHERE token_hash IS NOT NULL").await, 0);

@@ -198,7 +198,7 @@ async fn failures_and_cancelled_runs_are_kept_too(sql: Sql) {
     failed.ending = Ending::Failed("It broke\0.".to_owned());
     sql.record_run(&failed).await.unwrap();
     let mut stopped = chat(&ann, conversation(2), true, ("q", "half an ans"), 0);
-    stopped.ending = Ending::Stopped("The client left.");
+    stopped.ending = Ending::Stopped("The client left.".to_owned());
     sql.record_run(&stopped).await.unwrap();
     assert_eq!(count(&sql, "messages WHERE status = 'error' AND error = 'It broke\u{fffd}.'").await, 1);
     assert_eq!(count(&sql, "messages WHERE status = 'normal' AND error = 'The client left.'").await, 1);
@@ -223,7 +223,7 @@ async fn failures_and_cancelled_runs_are_kept_too(sql: Sql) {
         }),
         ..chat(&ann, conversation(3), true, ("", ""), 0)
     };
-    sql.record_run(&workflow(Ending::Stopped("The server stopped."))).await.unwrap();
+    sql.record_run(&workflow(Ending::Stopped("The server stopped.".to_owned()))).await.unwrap();
     sql.record_run(&workflow(Ending::Failed("no".to_owned()))).await.unwrap();
     assert_eq!(count(&sql, "workflow_runs WHERE type = 'workflow' AND status = 'stopped'").await, 1);
     assert_eq!(count(&sql, "workflow_runs WHERE type = 'workflow' AND status = 'failed' AND error = 'no'").await, 1);

@@ -208,10 +208,10 @@ async fn retention_deletes_what_ended_and_nothing_else(sql: Sql) {
         sql.mint(&over).await.unwrap();
     }
     let revoked = sql.mint(&new_session(&alice, "revoked", start())).await.unwrap().token_id;
-    sql.end_token(revoked, later(10)).await.unwrap();
+    sql.revoke_session(&alice, revoked, later(10)).await.unwrap().unwrap();
     sql.mint(&new_session(&alice, "live", start())).await.unwrap();
     let lately = sql.mint(&new_session(&alice, "revoked lately", start())).await.unwrap().token_id;
-    sql.end_token(lately, later(100)).await.unwrap();
+    sql.revoke_session(&alice, lately, later(100)).await.unwrap().unwrap();
     assert_eq!(sql.delete_ended_sessions(later(10), 3).await.unwrap(), 0);
     assert_eq!(sql.delete_ended_sessions(later(50), 3).await.unwrap(), 8);
     assert_eq!(count(&sql, "oauth_access_tokens").await, 2);

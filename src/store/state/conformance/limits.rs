@@ -1,6 +1,8 @@
-//! Limits, login lockouts and leases.
+//! Limits, login lockouts, leases and slots.
 
 use std::time::Duration;
+
+use uuid::Uuid;
 
 use super::{Stand, charge};
 use crate::domain::limit::{Charge, LimitName, Quota, Verdict};
@@ -142,6 +144,32 @@ pub async fn a_lease_is_held_by_one(stand: &Stand) {
     assert!(stand.state.take_lease("flush", LOCKOUT).await.unwrap());
     stand.advance(LOCKOUT);
     assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
+}
+
+pub async fn slots_are_taken_released_and_forgotten(stand: &Stand) {
+    let (one, two, three) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+    let lasting = Duration::from_secs(90);
+    let take = async |holder, most| stand.state.take_slot("app", holder, most, lasting).await.unwrap();
+    assert!(take(one, 2).await && take(two, 2).await);
+    assert!(!take(three, 2).await, "all are taken");
+    assert!(take(one, 2).await, "a holder keeps its own");
+    assert!(stand.state.take_slot("other", three, 1, lasting).await.unwrap(), "keys have slots of their own");
+    stand.state.release_slot("app", two).await.unwrap();
+    stand.state.release_slot("app", two).await.unwrap();
+    assert!(take(three, 2).await);
+    // A holder that renews lives on; one that is gone is forgotten.
+    stand.advance_secs(60);
+    assert!(take(one, 2).await);
+    stand.advance_secs(60);
+    assert!(take(two, 2).await, "the third has not renewed");
+    assert!(!take(three, 2).await);
+    // A maximum that was lowered lets nobody in until there is room under it.
+    stand.state.release_slot("app", one).await.unwrap();
+    assert!(!take(three, 1).await);
+    stand.state.release_slot("app", two).await.unwrap();
+    assert!(take(three, 1).await);
+    stand.state.release_slot("app", Uuid::new_v4()).await.unwrap();
+    stand.state.release_slot("never", one).await.unwrap();
 }
 
 pub async fn the_store_answers(stand: &Stand) {

@@ -2,6 +2,8 @@
 
 use std::{slice::from_ref, sync::Arc, time::Duration};
 
+use uuid::Uuid;
+
 use super::{Stand, charge, claim_id, codes, request};
 use crate::{
     domain::{
@@ -35,6 +37,15 @@ pub async fn many_polls_redeem_a_token_once(stand: &Stand) {
             }
         });
         assert_eq!(redeemed.await, 1);
+    }
+}
+
+pub async fn many_runs_take_no_more_slots_than_there_are(stand: &Stand) {
+    for round in 0..ROUNDS / 3 {
+        let taken = count(stand, |state| async move {
+            state.take_slot(&format!("app{round}"), Uuid::new_v4(), 5, Duration::from_secs(90)).await.unwrap()
+        });
+        assert_eq!(taken.await, 5);
     }
 }
 

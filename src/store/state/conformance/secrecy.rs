@@ -76,6 +76,7 @@ async fn nothing_in_redis_is_a_usable_secret() {
         subject: Subject::Account { id: AccountId(Uuid::new_v4()), email: "a@example.com".to_owned() },
         client_id: "difyctl".to_owned(),
         expires_at: SystemClock.now(),
+        verdicts: None,
     };
     let limit = charge(LimitName::Token, "unused", Quota::new(60, 60));
     stand.state.cache_token(&token.hash(), &context).await.unwrap();

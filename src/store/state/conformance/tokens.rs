@@ -1,12 +1,14 @@
 //! The token cache: shared through Redis with Dify, absent in process.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use uuid::Uuid;
 
 use super::{Stand, charge, raw};
 use crate::{
     domain::{
-        id::{AccountId, TokenId},
+        id::{AccountId, TokenId, WorkspaceId},
         limit::{Charge, LimitName, Quota, Verdict},
         secret::{TokenHash, sha256_hex},
         session::TokenContext,
@@ -29,6 +31,7 @@ fn context(subject: Subject) -> TokenContext {
         subject,
         client_id: "difyctl".to_owned(),
         expires_at: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+        verdicts: Some(BTreeMap::new()),
     }
 }
 
@@ -42,6 +45,7 @@ async fn in_process_nothing_is_kept() {
     let hash = hash();
     assert!(!stand.state.caches_tokens());
     stand.state.cache_token(&hash, &account()).await.unwrap();
+    stand.state.note_membership(&hash, account().token_id, WorkspaceId(Uuid::nil()), true).await.unwrap();
     assert_eq!(stand.state.cached_token(&hash, &limit(60)).await.unwrap(), Cached::Unknown);
     stand.state.invalidate_token(&hash).await.unwrap();
     assert_eq!(stand.state.cached_token(&hash, &limit(60)).await.unwrap(), Cached::Unknown);
@@ -115,16 +119,76 @@ async fn an_entry_is_one_that_dify_can_read() {
     assert_eq!((value.as_str(), (59..=60).contains(&left)), ("invalid", true));
 }
 
+/// The account's context with verdicts on workspaces.
+fn known(verdicts: &[(u128, bool)]) -> TokenContext {
+    let verdicts = verdicts.iter().map(|(id, member)| (WorkspaceId(Uuid::from_u128(*id)), *member)).collect();
+    TokenContext { verdicts: Some(verdicts), ..account() }
+}
+
+#[tokio::test]
+async fn a_membership_is_noted_in_the_tokens_own_entry_alone() {
+    let (Some(stand), Some(mut raw)) = (Stand::redis(), raw().await) else { return };
+    let hash = hash();
+    let key = format!("{}:auth:token:{}", stand.prefix, hash.expose());
+    let note = async |workspace, token_id: TokenId, member| {
+        let workspace = WorkspaceId(Uuid::from_u128(workspace));
+        stand.state.note_membership(&hash, token_id, workspace, member).await.unwrap();
+    };
+    let found = async || stand.state.cached_token(&hash, &limit(0)).await.unwrap();
+    let (ours, other) = (account().token_id, TokenId(Uuid::from_u128(8)));
+    note(1, ours, true).await;
+    assert_eq!(found().await, Cached::Unknown, "no entry comes of it");
+    stand.state.cache_token(&hash, &account()).await.unwrap();
+    let () = redis::cmd("EXPIRE").arg(&key).arg(30).query_async(&mut raw).await.unwrap();
+    for (workspace, member) in [(1, true), (2, false), (3, true), (1, false), (3, true)] {
+        note(workspace, ours, member).await;
+    }
+    note(4, other, true).await;
+    assert_eq!(found().await, Cached::Live(known(&[(1, false), (2, false), (3, true)]), Verdict::Allowed));
+    let left: i64 = redis::cmd("TTL").arg(&key).query_async(&mut raw).await.unwrap();
+    assert!((28..=30).contains(&left), "it lives no longer: {left}");
+    stand.state.invalidate_token(&hash).await.unwrap();
+    note(1, ours, true).await;
+    assert_eq!(found().await, Cached::Invalid, "an invalidation stays one");
+    // An account's null stays null, and what Dify wrote stays Dify's.
+    let sso = r#"{"account_id": null, "token_id": "00000000-0000-0000-0000-000000000007", "later": "é\/", "verified_tenants": null}"#;
+    for garbage in [sso, "{", "[1]", "{}", ""] {
+        let () = redis::cmd("SET").arg(&key).arg(garbage).arg("EX").arg(60).query_async(&mut raw).await.unwrap();
+        note(1, ours, true).await;
+        let value: String = redis::cmd("GET").arg(&key).query_async(&mut raw).await.unwrap();
+        if garbage != sso {
+            assert_eq!(value, garbage);
+            continue;
+        }
+        let value: serde_json::Value = serde_json::from_str(&value).unwrap();
+        let noted = serde_json::json!({"00000000-0000-0000-0000-000000000001": true});
+        assert_eq!((&value["account_id"], &value["verified_tenants"]), (&serde_json::Value::Null, &noted));
+        assert_eq!(value["later"], "é/");
+    }
+    let () = redis::cmd("SET").arg(&key).arg(sso).query_async(&mut raw).await.unwrap();
+    note(1, ours, true).await;
+    let value: String = redis::cmd("GET").arg(&key).query_async(&mut raw).await.unwrap();
+    assert_eq!(value, sso, "an entry that never ends is none of ours");
+}
+
 #[tokio::test]
 async fn what_dify_wrote_is_read_and_garbage_is_nothing() {
     let (Some(stand), Some(mut raw)) = (Stand::redis(), raw().await) else { return };
     let hash = hash();
     let key = format!("{}:auth:token:{}", stand.prefix, hash.expose());
     let dify = r#"{"subject_email": "a@example.com", "subject_issuer": "dify:account", "account_id": "00000000-0000-0000-0000-000000000009", "client_id": "difyctl", "token_id": "00000000-0000-0000-0000-000000000007", "expires_at": "2027-01-15T08:00:00Z", "verified_tenants": {"00000000-0000-0000-0000-000000000001": true}}"#;
+    let verdicts = r#"{"00000000-0000-0000-0000-000000000001": true}"#;
+    let wrong_verdicts = dify.replace(
+        verdicts,
+        r#"{"00000000-0000-0000-0000-000000000001": "yes", "all": true, "00000000-0000-0000-0000-000000000002": false}"#,
+    );
+    let no_verdicts = dify.replace(verdicts, "[7]");
     let deleted = dify.replace(r#""00000000-0000-0000-0000-000000000009""#, "null");
     let endless = dify.replace(r#""2027-01-15T08:00:00Z""#, "null");
     for (value, expected) in [
-        (dify, Cached::Live(account(), Verdict::Allowed)),
+        (dify, Cached::Live(known(&[(1, true)]), Verdict::Allowed)),
+        (&wrong_verdicts, Cached::Live(known(&[(2, false)]), Verdict::Allowed)),
+        (&no_verdicts, Cached::Live(account(), Verdict::Allowed)),
         ("invalid", Cached::Invalid),
         (&deleted, Cached::Unknown),
         (&endless, Cached::Unknown),

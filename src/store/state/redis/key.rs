@@ -71,6 +71,10 @@ impl Keys {
         self.join(&["openapi:lease:", job])
     }
 
+    pub fn slots(&self, key: &str) -> String {
+        self.join(&["openapi:slots:", key])
+    }
+
     /// A key nobody writes, for asking whether Redis answers.
     pub fn probe(&self) -> String {
         self.join(&["openapi:probe"])

@@ -1,9 +1,13 @@
 //! The values of the token cache, which Dify reads and writes as well.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::domain::{
+    id::WorkspaceId,
     session::TokenContext,
     subject::{ACCOUNT_ISSUER, Subject},
 };
@@ -23,12 +27,8 @@ struct Written<'a> {
     client_id: &'a str,
     token_id: String,
     expires_at: String,
-    verified_tenants: Verdicts,
+    verified_tenants: BTreeMap<String, bool>,
 }
-
-/// Membership verdicts: a part of the format that a new entry has none of.
-#[derive(Serialize)]
-struct Verdicts {}
 
 /// Texts are owned because JSON may escape them.
 #[derive(Deserialize)]
@@ -39,6 +39,8 @@ struct Read {
     client_id: String,
     token_id: String,
     expires_at: String,
+    #[serde(default)]
+    verified_tenants: Value,
 }
 
 /// Writes a context as Dify does: with `+00:00`, which every Python reads, unlike `Z`.
@@ -50,7 +52,7 @@ pub(super) fn write(context: &TokenContext) -> Result<String, serde_json::Error>
         client_id: &context.client_id,
         token_id: context.token_id.to_string(),
         expires_at: context.expires_at.to_rfc3339_opts(SecondsFormat::Micros, false),
-        verified_tenants: Verdicts {},
+        verified_tenants: context.verdicts.iter().flatten().map(|(id, member)| (id.to_string(), *member)).collect(),
     })
 }
 
@@ -70,7 +72,14 @@ pub(super) fn read(json: &str) -> Option<TokenContext> {
         subject,
         client_id: entry.client_id,
         expires_at: moment(&entry.expires_at)?,
+        verdicts: Some(verdicts(&entry.verified_tenants)),
     })
+}
+
+/// What is no verdict is passed over.
+fn verdicts(stored: &Value) -> BTreeMap<WorkspaceId, bool> {
+    let stored = stored.as_object().into_iter().flatten();
+    stored.filter_map(|(id, member)| Some((id.parse().ok()?, member.as_bool()?))).collect()
 }
 
 /// ISO 8601 with `Z`, an offset, or, as a naive Python datetime prints, neither: then it is UTC.

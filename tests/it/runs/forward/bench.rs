@@ -137,6 +137,7 @@ pub async fn collect(mut stream: RunStream) -> (Vec<Value>, Option<&'static str>
 
 fn no_config() -> ModelConfig {
     ModelConfig {
+        dataset_configs: Value::Null,
         id: ModelConfigId(Uuid::nil()),
         model: Value::Null,
         user_input_form: Value::Null,

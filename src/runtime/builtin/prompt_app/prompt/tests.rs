@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::id::ModelConfigId;
 
-pub(in super::super) fn config() -> ModelConfig {
+pub(in super::super::super) fn config() -> ModelConfig {
     ModelConfig {
         id: ModelConfigId(Uuid::nil()),
         model: json!({"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {"temperature": 0.5}}),
@@ -24,6 +24,7 @@ pub(in super::super) fn config() -> ModelConfig {
         retriever_resource: Value::Null,
         sensitive_word_avoidance: Value::Null,
         agent_mode: Value::Null,
+        dataset_configs: Value::Null,
         external_data_tools: Value::Null,
         file_upload: Value::Null,
     }

@@ -1,0 +1,146 @@
+"""The rows at size: lists beside a million rows of others, retention of a backlog while people sign in, devices that wait by
+the ten thousand, and a flood of logins. Each prints what was measured beside what it is held against."""
+
+import base64
+import json
+import statistics
+import subprocess
+import threading
+import time
+
+POLLS = "target/release/examples/polls"
+MILLION = 1_000_000
+BACKLOG = 300_000
+
+
+def sql(server, statement):
+    """Runs a statement at the server's PostgreSQL, and gives its rows as lists of text."""
+    done = subprocess.run(["psql", server.env["DATABASE_URL"], "-qAtc", statement], check=True, capture_output=True, text=True)
+    return [line.split("|") for line in done.stdout.splitlines()]
+
+
+def add_others(server, count, ended):
+    """Sessions of other subjects, accounts and external identities by turns."""
+    sql(server, "INSERT INTO accounts (id, name, email, status, created_at, updated_at) "
+                "SELECT gen_random_uuid(), 'Other', 'other' || n || '@example.com', 'active', now(), now() FROM generate_series(1, 1000) AS n "
+                "WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE email = 'other1@example.com')")
+    expires, revoked = ("now() - interval '60 days'", "now() - interval '60 days'") if ended else ("now() + interval '10 days'", "NULL")
+    sql(server, "WITH others AS (SELECT id, email, row_number() OVER () AS n FROM accounts WHERE email LIKE 'other%') "
+                "INSERT INTO oauth_access_tokens (id, subject_email, subject_issuer, account_id, client_id, device_label, prefix, token_hash, created_at, expires_at, revoked_at) "
+                "SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN o.email ELSE 'guest' || n || '@idp.example' END, "
+                "CASE WHEN n % 2 = 0 THEN 'dify:account' ELSE 'https://idp.example' END, CASE WHEN n % 2 = 0 THEN o.id END, 'difyctl', "
+                f"'device ' || n || '{ended}', CASE WHEN n % 2 = 0 THEN 'dfoa_' ELSE 'dfoe_' END, "
+                f"{'NULL' if ended else chr(39) + 'x' + chr(39) + ' || md5(n::text)'}, now() - interval '70 days', {expires}, {revoked}::timestamptz "
+                f"FROM generate_series(1, {count}) AS n JOIN others o ON o.n = 1 + n % 1000")
+    sql(server, "ANALYZE oauth_access_tokens")
+    sql(server, "ANALYZE accounts")
+
+
+def plan(server):
+    """How PostgreSQL would find the sessions of the signed-in account: the node that reads the table."""
+    account = sql(server, "SELECT id FROM accounts WHERE email = 'bench@example.com'")[0][0]
+    rows = sql(server, "EXPLAIN SELECT count(id) FROM oauth_access_tokens WHERE account_id = "
+                       f"'{account}' AND revoked_at IS NULL AND expires_at > now() AND token_hash IS NOT NULL")
+    return next(row[0].strip(" ->").split("  (")[0] for row in rows if " on " in row[0] and "Aggregate" not in row[0])
+
+
+def flat(few, many, seconds, wrk, lua):
+    """The same lists on two databases that differ in the rows of others only."""
+    add_others(few, 10, False)
+    add_others(many, MILLION, False)
+    print(f"\nlists beside 10 and beside {MILLION:,} sessions of others (five interleaved runs)")
+    for path in ("/openapi/v1/workspaces", "/openapi/v1/account/sessions"):
+        medians = {few: [], many: []}
+        for _ in range(5):
+            for server in (few, many):
+                headers = {"Authorization": f"Bearer {server.token}"}
+                _, _, (p50, _), errors = wrk(f"{server.url}{path}", seconds, lua(headers=headers))
+                assert errors == 0, f"{errors} errors"
+                medians[server].append(p50)
+        a, b = statistics.median(medians[few]), statistics.median(medians[many])
+        print(f"GET {path:30} {a:7.2f} ms and {b:7.2f} ms: {(b / a - 1) * 100:+.1f} % (held against 15 %)")
+    print(f"plan beside 10: {plan(few)}\nplan beside {MILLION:,}: {plan(many)}")
+
+
+class People:
+    """Somebody signs in and lets a device in, again and again, until told to stop."""
+
+    def __init__(self, server, call, email, password):
+        self.server, self.call, self.over = server, call, threading.Event()
+        self.body = {"email": email, "password": base64.b64encode(password.encode()).decode()}
+        self.logins, self.mints, self.failures = [], [], []
+        self.threads = [threading.Thread(target=self.live, args=(n,)) for n in range(2)]
+        for thread in self.threads:
+            thread.start()
+
+    def live(self, number):
+        while not self.over.is_set():
+            try:
+                self.once(number)
+            except OSError as failure:
+                self.failures.append(str(failure))
+
+    def once(self, number):
+        api = f"{self.server.url}/openapi/v1/oauth/device"
+        began = time.monotonic()
+        response, _ = self.call("POST", f"{self.server.url}/console/api/login", self.body)
+        self.logins.append(time.monotonic() - began)
+        cookies = dict(cookie.split(";")[0].split("=", 1) for cookie in response.headers.get_all("set-cookie"))
+        header = {"cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "x-csrf-token": cookies["csrf_token"]}
+        codes = self.call("POST", f"{api}/code", {"client_id": "difyctl", "device_label": f"bench {number}"})[1]
+        began = time.monotonic()
+        self.call("POST", f"{api}/approve", {"user_code": codes["user_code"]}, header)
+        self.mints.append(time.monotonic() - began)
+
+    def stop(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+        quantile = lambda times: statistics.quantiles(times, n=100)[98] * 1e3 if len(times) > 1 else 0
+        return quantile(self.logins), quantile(self.mints), len(self.mints), len(self.failures)
+
+
+def retention(server, call, email, password):
+    """A backlog of ended sessions goes while people sign in."""
+    add_others(server, BACKLOG, True)
+    people = People(server, call, email, password)
+    time.sleep(10)
+    before = people.stop()
+    # Retention runs when a server starts, unless another has the lease: this one has keys of its own.
+    server.restart(REDIS_KEY_PREFIX="retention")
+    people, began = People(server, call, email, password), time.monotonic()
+    left = BACKLOG
+    while left and time.monotonic() - began < 180:
+        time.sleep(1)
+        left = int(sql(server, "SELECT count(*) FROM oauth_access_tokens WHERE revoked_at < now() - interval '30 days'")[0][0])
+    took, during = time.monotonic() - began, people.stop()
+    print(f"\nretention of {BACKLOG:,} ended sessions beside {MILLION:,} live ones: {BACKLOG - left:,} gone in {took:.0f} s")
+    for what, index in (("login", 0), ("mint", 1)):
+        print(f"{what} p99 before {before[index]:7.1f} ms, meanwhile {during[index]:7.1f} ms")
+    print(f"mints before {before[2]}, meanwhile {during[2]}; failures {before[3] + during[3]} (held against 0)")
+
+
+def waiting(server, cpu_seconds, rss, seconds=30):
+    """Ten thousand devices poll every five seconds at one process."""
+    pid = server.process.pid
+    driver = subprocess.Popen([POLLS, server.url, "10000", str(seconds)], stdout=subprocess.PIPE, text=True)
+    driver.stdout.readline()
+    time.sleep(6)
+    memory, cpu, began = rss(pid), cpu_seconds(pid), time.monotonic()
+    time.sleep(seconds - 8)
+    cores = (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
+    grown = rss(pid) - memory
+    polls = json.loads(driver.communicate()[0].splitlines()[-1])
+    print(f"\n10,000 devices wait: {cores:.2f} cores (held against 0.50), memory {grown:+.1f} MB after {memory:.1f} MB, "
+          f"{polls['polls']} polls, {polls['others']} answered otherwise, p50 {polls['p50']:.2f} ms, p99 {polls['p99']:.2f} ms")
+
+
+def flood(server, wrk, lua, seconds=15):
+    """Wrong passwords as fast as they are taken, while devices poll."""
+    driver = subprocess.Popen([POLLS, server.url, "500", str(seconds)], stdout=subprocess.PIPE, text=True)
+    driver.stdout.readline()
+    body = json.dumps({"email": "bench@example.com", "password": base64.b64encode(b"wrong").decode()})
+    _, requests, _, _ = wrk(f"{server.url}/console/api/login", seconds, lua("POST", {"Content-Type": "application/json"}, body))
+    polls = json.loads(driver.communicate()[0].splitlines()[-1])
+    print(f"\nlogin flood: {requests / seconds:.0f} logins a second answered; polls meanwhile p50 {polls['p50']:.2f} ms, "
+          f"p99 {polls['p99']:.2f} ms (held against 20 ms), {polls['others']} answered otherwise")

@@ -1,0 +1,107 @@
+//! `app`: apps of a standalone server, in and out as files of Dify's DSL.
+
+mod file;
+
+use std::io::Write;
+
+use clap::{ArgGroup, Subcommand};
+
+pub use self::file::Source;
+use super::{
+    Failure,
+    operator::{Operator, say},
+};
+use crate::{
+    domain::{app::file::Target, id::AppId},
+    dsl,
+};
+
+/// What to do with apps.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Action {
+    /// Import an app from a DSL file (YAML, version 0.1 to 0.6) and publish it.
+    ///
+    /// An app of the same name in the workspace is overwritten, so that importing a file twice makes one app. A file with
+    /// anything wrong in it is refused, and nothing is changed. Secrets among the environment variables are kept as they
+    /// stand in the file.
+    #[command(
+        group = ArgGroup::new("target").args(["app", "new"]),
+        after_help = "Examples:
+  dify-openapi app import greeting.yml --workspace 'Demo Workspace'
+  dify-openapi app import - --workspace 'Demo Workspace' --app 5b0c… < greeting.yml"
+    )]
+    Import {
+        /// The file; `-` reads standard input.
+        file: Source,
+        /// The workspace, by id or by name where only one has it.
+        #[arg(long)]
+        workspace: String,
+        /// Overwrite the app with this id, whatever its name.
+        #[arg(long, value_name = "ID")]
+        app: Option<AppId>,
+        /// Make a new app even if one has the name already.
+        #[arg(long)]
+        new: bool,
+    },
+    /// List the apps of a workspace.
+    List {
+        /// The workspace, by id or by name where only one has it.
+        #[arg(long)]
+        workspace: String,
+    },
+    /// Write what an app has published to standard output, as a DSL file that can be imported again.
+    ///
+    /// Secrets among the environment variables are in it.
+    #[command(after_help = "Example:\n  dify-openapi app export Greeting > greeting.yml")]
+    Export {
+        /// The app, by id or by name where only one has it.
+        app: String,
+    },
+}
+
+/// Runs the command.
+pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+    let operator = Operator::standalone().await?;
+    match action {
+        Action::Import { file, workspace, app, new } => {
+            let read = dsl::read(&file.read()?).map_err(|fault| Failure::usage(format_args!("{file}: {fault}")))?;
+            let workspace = operator.workspace(&workspace).await?;
+            let target = match app {
+                Some(id) => Target::App(id),
+                None if new => Target::New,
+                None => Target::Named,
+            };
+            for warning in &read.warnings {
+                eprintln!("warning: {warning}");
+            }
+            let imported = operator.sql.import_app(workspace, &read.app, target, Operator::now()).await?;
+            let what = if imported.overwritten { "overwritten" } else { "created" };
+            say(out, format_args!("{}  {what}  {:<13}  {}", imported.id, read.app.mode.as_str(), read.app.name))
+        }
+        Action::List { workspace } => {
+            let workspace = operator.workspace(&workspace).await?;
+            for app in operator.sql.list_workspace_apps(workspace).await? {
+                let state = if app.published { "published" } else { "draft" };
+                say(out, format_args!("{}  {state:<9}  {:<13}  {}", app.id, app.mode, app.name))?;
+            }
+            Ok(())
+        }
+        Action::Export { app } => {
+            let id = meant(&operator, &app).await?;
+            let text = dsl::write(&operator.sql.export_app(id).await?)?;
+            say(out, text.trim_end_matches('\n'))
+        }
+    }
+}
+
+/// An app by id, or by name where only one has it.
+async fn meant(operator: &Operator, text: &str) -> Result<AppId, Failure> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    match operator.sql.find_apps_of_name(text).await?.as_slice() {
+        [app] => Ok(app.id),
+        [] => Err(Failure::usage(format!("there is no app `{text}`; `dify-openapi app list` lists them"))),
+        _ => Err(Failure::usage(format!("several apps are named `{text}`; use the id"))),
+    }
+}

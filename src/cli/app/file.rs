@@ -1,0 +1,47 @@
+//! A file named on the command line, read within limits.
+
+use std::{convert::Infallible, fmt, fs::File, io::Read, path::PathBuf, str::FromStr};
+
+use crate::{cli::Failure, dsl};
+
+/// Where a DSL file comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Standard input.
+    StandardInput,
+    /// A path.
+    Path(PathBuf),
+}
+
+impl FromStr for Source {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(if text == "-" { Self::StandardInput } else { Self::Path(text.into()) })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StandardInput => f.write_str("standard input"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Source {
+    /// The text; no more of it than a file may have.
+    pub fn read(&self) -> Result<String, Failure> {
+        let unreadable =
+            |cause: &dyn fmt::Display| Failure::usage(format_args!("{self} cannot be read ({cause}); check the path"));
+        let mut bytes = Vec::new();
+        let limit = dsl::LONGEST as u64 + 1;
+        match self {
+            Self::StandardInput => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
+            Self::Path(path) => File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+        }
+        .map_err(|cause| unreadable(&cause))?;
+        String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))
+    }
+}

@@ -1,0 +1,79 @@
+//! What `dev` begins with: two people, two workspaces, and an app of every mode.
+
+use super::{Failure, operator::Operator};
+use crate::{
+    domain::{app::file::Target, secret::Secret},
+    dsl,
+    service::password::Passwords,
+    store::sql::Sql,
+};
+
+/// The owner of the demo workspaces.
+pub(super) const DEMO: &str = "demo@example.com";
+/// A second person, a member of the first workspace.
+const MEMBER: &str = "member@example.com";
+/// Their password, which the start screen tells.
+pub(super) const PASSWORD: &str = "demo-password-1";
+/// The first workspace, which holds the apps.
+const WORKSPACE: &str = "Demo Workspace";
+
+/// Adds what is missing. Whatever somebody has made or changed meanwhile stays.
+pub(super) async fn add(sql: &Sql) -> Result<(), Failure> {
+    if sql.list_accounts().await?.is_empty() {
+        add_people(sql).await?;
+    }
+    add_apps(sql).await
+}
+
+async fn add_people(sql: &Sql) -> Result<(), Failure> {
+    let now = Operator::now();
+    let hash = Passwords::default().hash(Secret::new(PASSWORD)).await?;
+    sql.create_account(DEMO, "Demo", Some(&hash), now).await?;
+    sql.create_account(MEMBER, "Member", Some(&hash), now).await?;
+    let workspace = sql.create_workspace(WORKSPACE, DEMO, now).await?;
+    sql.create_workspace("Second Workspace", DEMO, now + chrono::TimeDelta::seconds(1)).await?;
+    sql.add_member(workspace, MEMBER, "normal", now).await?;
+    Ok(())
+}
+
+/// Imports the demo apps that are not there under their names.
+async fn add_apps(sql: &Sql) -> Result<(), Failure> {
+    let workspaces = sql.list_workspaces().await?;
+    let Some(workspace) = workspaces.iter().find(|workspace| workspace.name == WORKSPACE) else { return Ok(()) };
+    let there = sql.list_workspace_apps(workspace.id).await?;
+    for (file, n) in dsl::demo::FILES.into_iter().zip(0..) {
+        let app = dsl::read(file).map_err(Failure::other)?.app;
+        if there.iter().all(|known| known.name != app.name) {
+            // A second apart, so that a list by time has an order.
+            let at = Operator::now() + chrono::TimeDelta::seconds(n);
+            sql.import_app(workspace.id, &app, Target::Named, at).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::SqlOptions;
+
+    #[tokio::test]
+    async fn demo_apps_are_added_once_and_those_that_were_changed_are_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = Secret::new(format!("sqlite://{}?mode=rwc", directory.path().join("dev.db").display()));
+        let sql = Sql::connect(SqlOptions { url, max_connections: 2 }).await.unwrap();
+        sql.migrate_up(false).await.unwrap();
+        add(&sql).await.unwrap();
+        let workspace = sql.list_workspaces().await.unwrap().into_iter().find(|found| found.name == WORKSPACE).unwrap();
+        let first = sql.list_workspace_apps(workspace.id).await.unwrap();
+        assert_eq!(first.len(), dsl::demo::FILES.len());
+        assert!(first.iter().all(|app| app.published));
+
+        let mut changed = sql.export_app(first[0].id).await.unwrap();
+        changed.description = "changed".to_owned();
+        sql.import_app(workspace.id, &changed, Target::Named, Operator::now()).await.unwrap();
+        add(&sql).await.unwrap();
+        assert_eq!(sql.list_workspace_apps(workspace.id).await.unwrap(), first);
+        assert_eq!(sql.export_app(first[0].id).await.unwrap(), changed);
+    }
+}

@@ -1,0 +1,111 @@
+//! An app as a file of Dify's DSL holds it: everything about it that is not its place in a workspace.
+
+use serde_json::{Map, Value};
+
+use super::{AppId, AppMode};
+
+/// An app on its way into a workspace or out of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppFile {
+    /// Display name.
+    pub name: String,
+    /// What kind it is.
+    pub mode: AppMode,
+    /// What it says of itself.
+    pub description: String,
+    /// An emoji, or what `icon_type` says.
+    pub icon: Option<String>,
+    /// `emoji`, `image` or `link`.
+    pub icon_type: Option<String>,
+    /// A colour such as `#FFEAD5`.
+    pub icon_background: Option<String>,
+    /// Whether its answers carry its icon.
+    pub use_icon_as_answer_icon: bool,
+    /// What it does.
+    pub body: AppBody,
+}
+
+/// What an app does, as its file says it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AppBody {
+    /// Chat, agent-chat and completion: the members of [`CONFIG_MEMBERS`] that are not null.
+    Model(Map<String, Value>),
+    /// Advanced-chat and workflow.
+    Graph {
+        /// `{"nodes": […], "edges": […]}`.
+        graph: Value,
+        /// Opening statement, file upload and the like.
+        features: Value,
+        /// `[{"name", "value_type", "value", …}]`. Secrets among them are kept as they are.
+        environment_variables: Vec<Value>,
+        /// The same, of the variables a conversation keeps.
+        conversation_variables: Vec<Value>,
+    },
+}
+
+/// What a member of a model configuration holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Text.
+    Text,
+    /// An object.
+    Object,
+    /// A list.
+    List,
+}
+
+/// The members of a model configuration that are kept, in Dify's order. Each has a column of its name.
+pub const CONFIG_MEMBERS: [(&str, Shape); 19] = [
+    ("opening_statement", Shape::Text),
+    ("suggested_questions", Shape::List),
+    ("suggested_questions_after_answer", Shape::Object),
+    ("speech_to_text", Shape::Object),
+    ("text_to_speech", Shape::Object),
+    ("retriever_resource", Shape::Object),
+    ("more_like_this", Shape::Object),
+    ("sensitive_word_avoidance", Shape::Object),
+    ("external_data_tools", Shape::List),
+    ("model", Shape::Object),
+    ("user_input_form", Shape::List),
+    ("dataset_query_variable", Shape::Text),
+    ("pre_prompt", Shape::Text),
+    ("agent_mode", Shape::Object),
+    ("prompt_type", Shape::Text),
+    ("chat_prompt_config", Shape::Object),
+    ("completion_prompt_config", Shape::Object),
+    ("dataset_configs", Shape::Object),
+    ("file_upload", Shape::Object),
+];
+
+/// An app of a workspace, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedApp {
+    /// Its id.
+    pub id: AppId,
+    /// Its name.
+    pub name: String,
+    /// Its mode, as stored: not all of Dify's are run here.
+    pub mode: String,
+    /// Whether anything of it is published.
+    pub published: bool,
+}
+
+/// Where an imported app goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Over the app of this name, where there is one; a new app otherwise.
+    Named,
+    /// A new app.
+    New,
+    /// Over this app.
+    App(AppId),
+}
+
+/// What became of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The app.
+    pub id: AppId,
+    /// Whether it was there before.
+    pub overwritten: bool,
+}

@@ -1,0 +1,198 @@
+//! What an app with a graph does: the graph's shape with the place of each fault, then what the engine says of it.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::{AppBody, AppMode, Fault};
+use crate::runtime::builtin::graph::{EDGES_MAX, Graph, NODES_MAX};
+
+/// The types of nodes that the built-in runtime runs.
+const KNOWN: [&str; 12] = [
+    "start",
+    "llm",
+    "answer",
+    "end",
+    "template-transform",
+    "if-else",
+    "variable-aggregator",
+    "variable-assigner",
+    "assigner",
+    "http-request",
+    "iteration",
+    "iteration-start",
+];
+
+const GRAPH: &str = "workflow.graph";
+
+/// Reads `workflow`.
+pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) -> Result<AppBody, Fault> {
+    let workflow = &document["workflow"];
+    if !workflow.is_object() {
+        let mode = mode.as_str();
+        return Err(Fault::at("workflow", format_args!("it is no mapping, and a {mode} app needs one")));
+    }
+    let graph = &workflow["graph"];
+    if !graph.is_object() {
+        return Err(Fault::at(GRAPH, "it is not a mapping with `nodes` and `edges`"));
+    }
+    let nodes = nodes(list(graph, "nodes", NODES_MAX)?)?;
+    let edges = edges(list(graph, "edges", EDGES_MAX)?, &nodes)?;
+    acyclic(&nodes, &edges)?;
+    let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !KNOWN.contains(&node.kind)).collect();
+    for node in &unknown {
+        warnings.push(format!(
+            "{GRAPH}.nodes[{}]: the type `{}` of \"{}\" is not run here, so that every run of this app will be refused",
+            node.at, node.kind, node.title
+        ));
+    }
+    // The engine stops at the first type that it does not know.
+    if unknown.is_empty() {
+        Graph::parse(graph, mode).map_err(|error| Fault::at(GRAPH, error.message()))?;
+    }
+    let features = match &workflow["features"] {
+        Value::Null => Value::Object(Map::new()),
+        features @ Value::Object(_) => features.clone(),
+        _ => return Err(Fault::at("workflow.features", "it is not a mapping")),
+    };
+    Ok(AppBody::Graph {
+        graph: graph.clone(),
+        features,
+        environment_variables: variables(workflow, "environment_variables")?,
+        conversation_variables: variables(workflow, "conversation_variables")?,
+    })
+}
+
+struct Node<'a> {
+    at: usize,
+    id: &'a str,
+    title: &'a str,
+    kind: &'a str,
+}
+
+fn list<'a>(graph: &'a Value, name: &str, most: usize) -> Result<&'a Vec<Value>, Fault> {
+    let place = || format!("{GRAPH}.{name}");
+    let items = graph[name].as_array().ok_or_else(|| Fault::at(place(), "it is not a list"))?;
+    if items.len() > most {
+        return Err(Fault::at(place(), format_args!("there are {}, and at most {most} are taken", items.len())));
+    }
+    Ok(items)
+}
+
+fn nodes(items: &[Value]) -> Result<Vec<Node<'_>>, Fault> {
+    let mut nodes: Vec<Node<'_>> = Vec::with_capacity(items.len());
+    let mut seen = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let place = |member: &str| format!("{GRAPH}.nodes[{at}]{member}");
+        if is_note(item) {
+            continue;
+        }
+        let data = &item["data"];
+        if !data.is_object() {
+            return Err(Fault::at(place(".data"), "it is not a mapping"));
+        }
+        let Some(id) = item["id"].as_str().filter(|id| !id.is_empty()) else {
+            return Err(Fault::at(place(".id"), "it is not text; put numbers in quotation marks"));
+        };
+        let Some(kind) = data["type"].as_str().filter(|kind| !kind.is_empty()) else {
+            return Err(Fault::at(place(".data.type"), "the node has no type"));
+        };
+        if let Some(first) = seen.insert(id, at) {
+            return Err(Fault::at(place(".id"), format_args!("`{id}` is the id of nodes[{first}] already")));
+        }
+        nodes.push(Node { at, id, kind, title: data["title"].as_str().unwrap_or_default() });
+    }
+    Ok(nodes)
+}
+
+/// Notes that people pinned to the canvas are no nodes.
+fn is_note(item: &Value) -> bool {
+    let data = &item["data"];
+    let kind = data["type"].as_str().unwrap_or_default();
+    item["type"] == "custom-note" || kind == "note" || (kind.is_empty() && data.get("theme").is_some())
+}
+
+/// Where each edge leads, by the places of nodes in the list of those that count.
+fn edges(items: &[Value], nodes: &[Node<'_>]) -> Result<Vec<(usize, usize)>, Fault> {
+    let by_id: HashMap<&str, usize> = nodes.iter().enumerate().map(|(ix, node)| (node.id, ix)).collect();
+    let end = |at: usize, item: &Value, member: &str| {
+        let place = || format!("{GRAPH}.edges[{at}].{member}");
+        let id = item[member].as_str().ok_or_else(|| Fault::at(place(), "it is not the id of a node"))?;
+        let found = by_id.get(id).copied();
+        found.ok_or_else(|| Fault::at(place(), format_args!("there is no node `{id}`")))
+    };
+    let both = |(at, item)| Ok((end(at, item, "source")?, end(at, item, "target")?));
+    items.iter().enumerate().map(both).collect()
+}
+
+/// Takes away nodes that nothing leads to until none is left; a node on a cycle stays.
+fn acyclic(nodes: &[Node<'_>], edges: &[(usize, usize)]) -> Result<(), Fault> {
+    let mut waiting = vec![0_usize; nodes.len()];
+    let mut leaving = vec![Vec::new(); nodes.len()];
+    for &(source, target) in edges {
+        waiting[target] += 1;
+        leaving[source].push(target);
+    }
+    let mut free: Vec<usize> = (0..nodes.len()).filter(|&ix| waiting[ix] == 0).collect();
+    while let Some(ix) = free.pop() {
+        for &target in &leaving[ix] {
+            waiting[target] -= 1;
+            if waiting[target] == 0 {
+                free.push(target);
+            }
+        }
+    }
+    // Not every node that waits is on a cycle: some only come after one. Going back from any of them leads onto it.
+    let Some(mut ix) = (0..nodes.len()).find(|&ix| waiting[ix] > 0) else { return Ok(()) };
+    for _ in 0..nodes.len() {
+        let before = edges.iter().find(|(source, target)| *target == ix && waiting[*source] > 0);
+        ix = before.map_or(ix, |(source, _)| *source);
+    }
+    let node = &nodes[ix];
+    Err(Fault::at(format!("{GRAPH}.nodes[{}]", node.at), format_args!("\"{}\" is on a cycle of edges", node.title)))
+}
+
+fn variables(workflow: &Value, member: &str) -> Result<Vec<Value>, Fault> {
+    let items = match &workflow[member] {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(items) => items,
+        _ => return Err(Fault::at(format!("workflow.{member}"), "it is not a list")),
+    };
+    let mut names = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let place = |rest: &str| format!("workflow.{member}[{at}]{rest}");
+        let Some(name) = item["name"].as_str().filter(|name| !name.is_empty()) else {
+            return Err(Fault::at(place(".name"), "the variable has no name"));
+        };
+        if item["value_type"].as_str().is_none_or(str::is_empty) {
+            return Err(Fault::at(place(".value_type"), "the variable has no type"));
+        }
+        if let Some(first) = names.insert(name, at) {
+            return Err(Fault::at(place(".name"), format_args!("`{name}` is the name of {member}[{first}] already")));
+        }
+    }
+    Ok(items.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_known_types_are_those_of_the_engine() {
+        let said = |kind: &str| {
+            let graph = json!({"nodes": [{"id": "a", "data": {"type": kind}}], "edges": []});
+            Graph::parse(&graph, AppMode::Workflow).map_or_else(|error| error.message().to_owned(), |_| String::new())
+        };
+        let unknown = said("no-such-type");
+        assert!(unknown.contains("is not supported here"), "{unknown}");
+        for kind in KNOWN {
+            assert!(!said(kind).contains("is not supported here"), "{kind}");
+        }
+        for kind in ["code", "tool", "knowledge-retrieval", "question-classifier", "loop", "agent"] {
+            assert_eq!(said(kind).contains("is not supported here"), !KNOWN.contains(&kind), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What an app without a graph does.
+
+use serde_json::{Map, Value};
+
+use super::{AppBody, AppMode, Fault};
+use crate::domain::app::file::{CONFIG_MEMBERS, Shape};
+
+/// The kinds of fields that a form may have.
+const FIELDS: [&str; 8] =
+    ["text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "external_data_tool"];
+
+/// Reads `model_config`.
+pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
+    let Value::Object(config) = &document["model_config"] else {
+        let mode = mode.as_str();
+        return Err(Fault::at("model_config", format_args!("it is no mapping, and a {mode} app needs one")));
+    };
+    let mut kept = Map::new();
+    for (name, shape) in CONFIG_MEMBERS {
+        let Some(value) = config.get(name).filter(|value| !value.is_null()) else { continue };
+        let (fits, wanted) = match shape {
+            Shape::Text => (value.is_string(), "text"),
+            Shape::Object => (value.is_object(), "a mapping"),
+            Shape::List => (value.is_array(), "a list"),
+        };
+        if !fits {
+            return Err(Fault::at(format!("model_config.{name}"), format_args!("it is not {wanted}")));
+        }
+        kept.insert(name.to_owned(), value.clone());
+    }
+    let model = kept.get("model");
+    for member in ["provider", "name"] {
+        let given = model.and_then(|model| model[member].as_str()).is_some_and(|text| !text.is_empty());
+        if !given {
+            return Err(Fault::at(
+                format!("model_config.model.{member}"),
+                "it is missing; name the model that answers",
+            ));
+        }
+    }
+    if let Some(other) =
+        kept.get("prompt_type").filter(|kind| !["simple", "advanced"].iter().any(|known| *kind == known))
+    {
+        return Err(Fault::at("model_config.prompt_type", format_args!("it is {other}; write simple or advanced")));
+    }
+    for (at, row) in kept.get("user_input_form").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        field(&format!("model_config.user_input_form[{at}]"), row)?;
+    }
+    Ok(AppBody::Model(kept))
+}
+
+/// A single-key mapping such as `{"text-input": {"variable", …}}`.
+fn field(place: &str, row: &Value) -> Result<(), Fault> {
+    let single = row.as_object().filter(|row| row.len() == 1).and_then(|row| row.iter().next());
+    let Some((kind, field)) = single else {
+        return Err(Fault::at(place, "it is not a mapping of one kind of field"));
+    };
+    if !FIELDS.contains(&kind.as_str()) {
+        let known = FIELDS.join(", ");
+        return Err(Fault::at(place, format_args!("`{kind}` is no kind of field; the kinds are {known}")));
+    }
+    if field["variable"].as_str().is_none_or(str::is_empty) {
+        return Err(Fault::at(format!("{place}.{kind}.variable"), "the field has no variable"));
+    }
+    Ok(())
+}

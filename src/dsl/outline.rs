@@ -1,0 +1,108 @@
+//! What every file has: its version, its kind, and what the app is called.
+
+use serde_json::Value;
+
+use super::{AppBody, AppFile, AppMode, Fault};
+
+/// What columns of names hold, in characters.
+const LONGEST_NAME: usize = 255;
+/// How Dify spells what an icon is; it refuses to read others back.
+const ICON_TYPES: [&str; 3] = ["emoji", "image", "link"];
+
+/// An app without what it does.
+pub(super) struct Outline {
+    pub(super) mode: AppMode,
+    file: AppFile,
+}
+
+impl Outline {
+    pub(super) fn with(self, body: AppBody) -> AppFile {
+        AppFile { body, ..self.file }
+    }
+}
+
+/// Reads `version`, `kind` and `app`.
+pub(super) fn read(document: &Value) -> Result<Outline, Fault> {
+    if !document.is_object() {
+        return Err(Fault::at("", "the file is not a mapping; a DSL file begins with `app:`, `kind:` and `version:`"));
+    }
+    version(&document["version"])?;
+    match &document["kind"] {
+        Value::String(kind) if kind == "app" => {}
+        Value::Null => return Err(Fault::at("kind", "it is missing; an app's file says `kind: app`")),
+        other => return Err(Fault::at("kind", format_args!("it is {other}, and only `app` is imported here"))),
+    }
+    let app = &document["app"];
+    if !app.is_object() {
+        return Err(Fault::at("app", "it is not a mapping with `name` and `mode`"));
+    }
+    let mode = match &app["mode"] {
+        Value::String(mode) => AppMode::parse(mode),
+        _ => None,
+    };
+    let Some(mode) = mode else {
+        let known: Vec<_> = AppMode::ALL.iter().map(|mode| mode.as_str()).collect();
+        let (given, known) = (shown(&app["mode"]), known.join(", "));
+        return Err(Fault::at("app.mode", format_args!("it is {given}; the modes are {known}")));
+    };
+    let Some(name) = short_text(app, "name")?.filter(|name| !name.trim().is_empty()) else {
+        return Err(Fault::at("app.name", "the app has no name"));
+    };
+    let icon_type = short_text(app, "icon_type")?.filter(|kind| !kind.is_empty());
+    if let Some(other) = icon_type.as_deref().filter(|kind| !ICON_TYPES.contains(kind)) {
+        return Err(Fault::at("app.icon_type", format_args!("it is `{other}`; write emoji, image or link")));
+    }
+    let description = match &app["description"] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        _ => return Err(Fault::at("app.description", "it is not text")),
+    };
+    let use_icon_as_answer_icon = match &app["use_icon_as_answer_icon"] {
+        Value::Null => false,
+        Value::Bool(wish) => *wish,
+        _ => return Err(Fault::at("app.use_icon_as_answer_icon", "it is not true or false")),
+    };
+    let file = AppFile {
+        name,
+        mode,
+        description,
+        icon: short_text(app, "icon")?,
+        icon_type,
+        icon_background: short_text(app, "icon_background")?,
+        use_icon_as_answer_icon,
+        body: AppBody::Model(serde_json::Map::new()),
+    };
+    Ok(Outline { mode, file })
+}
+
+/// `0.1` to `0.6`, whatever follows.
+fn version(version: &Value) -> Result<(), Fault> {
+    let text = match version {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null => return Err(Fault::at("version", "it is missing; write the version of the file, as 0.6.0")),
+        _ => return Err(Fault::at("version", "it is not a version; write one like 0.6.0")),
+    };
+    let mut parts = text.split('.').map(str::parse::<u32>);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(Ok(0)), Some(Ok(1..=6)), None | Some(Ok(_)), None) => Ok(()),
+        _ => Err(Fault::at("version", format_args!("it is {}; versions 0.1 to 0.6 are read here", shown(version)))),
+    }
+}
+
+fn short_text(app: &Value, member: &str) -> Result<Option<String>, Fault> {
+    let place = || format!("app.{member}");
+    match &app[member] {
+        Value::Null => Ok(None),
+        Value::String(text) if text.chars().count() <= LONGEST_NAME => Ok(Some(text.clone())),
+        Value::String(_) => Err(Fault::at(place(), format_args!("it is longer than {LONGEST_NAME} characters"))),
+        _ => Err(Fault::at(place(), "it is not text")),
+    }
+}
+
+/// A value as a sentence shows it: short, and on one line.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
+}

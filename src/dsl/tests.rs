@@ -1,0 +1,242 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A small graph app, to be spoilt.
+const SOUND: &str = r#"version: 0.6.0
+kind: app
+app:
+  name: A
+  mode: workflow
+workflow:
+  environment_variables:
+  - {name: key, value_type: secret, value: s3cret}
+  graph:
+    nodes:
+    - id: start
+      data: {type: start, title: Start, variables: []}
+    - id: mid
+      data: {type: template-transform, title: Mid, template: hi, variables: []}
+    - id: end
+      data: {type: end, title: End, outputs: []}
+    edges:
+    - {source: start, target: mid}
+    - {source: mid, target: end}
+"#;
+
+const CHAT: &str =
+    "version: '0.3.1'\nkind: app\napp: {name: B, mode: chat}\nmodel_config:\n  model: {provider: echo, name: echo}\n";
+
+fn refused(text: &str) -> String {
+    read(text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_demo_apps_are_sound_and_of_every_mode() {
+    let mut modes = Vec::new();
+    for file in demo::FILES {
+        let found = read(file).unwrap();
+        assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+        modes.push(found.app.mode);
+    }
+    assert!(AppMode::ALL.iter().all(|mode| modes.contains(mode)), "{modes:?}");
+}
+
+#[test]
+fn what_is_written_reads_the_same_and_writes_the_same() {
+    for file in demo::FILES.into_iter().chain([SOUND, CHAT]) {
+        let app = read(file).unwrap().app;
+        let text = write(&app).unwrap();
+        let again = read(&text).unwrap().app;
+        assert_eq!(again, app);
+        assert_eq!(write(&again).unwrap(), text);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_line() {
+    for (from, to, expected) in [
+        ("version: 0.6.0", "version: 0.7.0", r#"version (line 1): it is "0.7.0"; versions 0.1 to 0.6 are read here"#),
+        ("version: 0.6.0", "version: 1.0", "version (line 1): it is 1.0; versions 0.1 to 0.6 are read here"),
+        ("version: 0.6.0\n", "", "version: it is missing; write the version of the file, as 0.6.0"),
+        ("version: 0.6.0", "version: [1]", "version (line 1): it is not a version; write one like 0.6.0"),
+        ("kind: app", "kind: snippet", r#"kind (line 2): it is "snippet", and only `app` is imported here"#),
+        ("kind: app\n", "", "kind: it is missing; an app's file says `kind: app`"),
+        (
+            "mode: workflow",
+            "mode: rag-pipeline",
+            r#"app.mode (line 5): it is "rag-pipeline"; the modes are chat, agent-chat, advanced-chat, completion, workflow"#,
+        ),
+        ("name: A", "name: ' '", "app.name (line 4): the app has no name"),
+        ("name: A", "name: 7", "app.name (line 4): it is not text"),
+        (
+            "- {source: start, target: mid}",
+            "- {source: start, target: gone}",
+            "workflow.graph.edges[0].target (line 18): there is no node `gone`",
+        ),
+        (
+            "- {source: mid, target: end}",
+            "- {source: mid, target: end}\n    - {source: end, target: mid}",
+            "workflow.graph.nodes[2] (line 15): \"End\" is on a cycle of edges",
+        ),
+        (
+            "- {source: mid, target: end}",
+            "- {source: mid, target: mid}",
+            "workflow.graph.nodes[1] (line 13): \"Mid\" is on a cycle of edges",
+        ),
+        ("id: mid", "id: start", "workflow.graph.nodes[1].id (line 13): `start` is the id of nodes[0] already"),
+        ("id: mid", "id: 17", "workflow.graph.nodes[1].id (line 13): it is not text; put numbers in quotation marks"),
+        ("type: template-transform, ", "", "workflow.graph.nodes[1].data.type (line 13): the node has no type"),
+        (
+            "data: {type: end, title: End, outputs: []}",
+            "data: 3",
+            "workflow.graph.nodes[2].data (line 15): it is not a mapping",
+        ),
+        ("name: key, ", "", "workflow.environment_variables[0].name (line 8): the variable has no name"),
+        ("value_type: secret, ", "", "workflow.environment_variables[0].value_type (line 8): the variable has no type"),
+        (
+            "title: Mid",
+            "title: \"M\\0\"",
+            "workflow.graph.nodes[1].data.title (line 13): there is a NUL character in it",
+        ),
+        ("    edges:", "    edges: &a [*a]\n    more:", "line 17: this is not YAML that can be read"),
+        ("kind: app", "kind: app\nkind: app", "line 3: this is not YAML that can be read: duplicate mapping key: kind"),
+        ("name: A", "name: 'A", "this is not YAML that can be read: "),
+    ] {
+        let spoilt = SOUND.replacen(from, to, 1);
+        assert_ne!(spoilt, SOUND, "{from}");
+        let said = refused(&spoilt);
+        assert!(said.contains(expected), "{to}\n said    {said}\n instead {expected}");
+        assert!(!said.contains('\n') && !said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
+fn an_app_without_a_graph_is_checked_as_well() {
+    for (from, to, expected) in [
+        ("model_config:", "other:", "model_config: it is no mapping, and a chat app needs one"),
+        ("provider: echo, ", "", "model_config.model.provider (line 5): it is missing; name the model that answers"),
+        ("  model:", "  pre_prompt: [x]\n  model:", "model_config.pre_prompt (line 5): it is not text"),
+        ("  model:", "  agent_mode: x\n  model:", "model_config.agent_mode (line 5): it is not a mapping"),
+        ("  model:", "  prompt_type: odd\n  model:", "model_config.prompt_type (line 5): it is \"odd\""),
+        ("  model:", "  user_input_form: [{slider: {variable: a}}]\n  model:", "`slider` is no kind of field"),
+        ("  model:", "  user_input_form: [{select: {label: a}}]\n  model:", "user_input_form[0].select.variable"),
+        ("  model:", "  user_input_form: [3]\n  model:", "model_config.user_input_form[0]"),
+    ] {
+        let spoilt = CHAT.replacen(from, to, 1);
+        assert_ne!(spoilt, CHAT, "{from}");
+        let said = refused(&spoilt);
+        assert!(said.contains(expected), "{to}\n said    {said}\n instead {expected}");
+    }
+}
+
+#[test]
+fn files_that_are_no_apps_are_refused() {
+    assert!(refused("").contains("not a mapping"));
+    assert!(refused("- a").contains("not a mapping"));
+    assert!(refused("--- {}\n--- {}").contains("multiple YAML documents"));
+    assert!(refused(&"a".repeat(LONGEST + 1)).contains("longer than 10 MiB"));
+    assert!(refused(&format!("a: {}{}", "[".repeat(400), "]".repeat(400))).contains("line 1"));
+    let blocks: String = (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    assert!(refused(&blocks).contains("Depth"));
+}
+
+#[test]
+fn aliases_may_be_used_and_not_abused() {
+    let used = SOUND.replacen("variables: []", "variables: &none []", 1).replacen("outputs: []", "outputs: *none", 1);
+    assert!(read(&used).is_ok());
+    let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for n in 1..12 {
+        let row = vec![format!("*a{}", n - 1); 10].join(",");
+        bomb.push_str(&format!("a{n}: &a{n} [{row}]\n"));
+    }
+    let since = std::time::Instant::now();
+    assert!(refused(&bomb).contains("line"), "{}", refused(&bomb));
+    assert!(since.elapsed() < std::time::Duration::from_secs(20));
+}
+
+#[test]
+fn a_type_that_is_not_run_here_is_a_warning_that_names_the_node() {
+    let read = read(&SOUND.replacen("type: template-transform, ", "type: code, ", 1)).unwrap();
+    assert_eq!(read.warnings.len(), 1);
+    assert!(read.warnings[0].contains("nodes[1]") && read.warnings[0].contains("`code`"), "{:?}", read.warnings);
+}
+
+#[test]
+fn what_the_engine_refuses_is_refused() {
+    let said = refused(&SOUND.replacen("type: start, ", "type: answer, answer: x, ", 1));
+    assert!(said.starts_with("workflow.graph: ") && said.contains("no start node"), "{said}");
+}
+
+#[test]
+fn texts_that_other_readers_would_take_for_something_else_are_quoted() {
+    let mut app = read(CHAT).unwrap().app;
+    for text in [
+        "yes",
+        "No",
+        "on",
+        "~",
+        "null",
+        "1e5",
+        "0x1F",
+        "08",
+        "12:30",
+        "1_000",
+        ".5",
+        "2026-01-01",
+        "- a",
+        "a: b",
+        "# a",
+    ] {
+        app.name = text.to_owned();
+        let written = write(&app).unwrap();
+        assert!(written.contains(&format!("name: \"{text}\"")), "{written}");
+    }
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-1e9..1e9_f64).prop_map(Value::from),
+        "[ -~\n\tä€🦜\u{85}\u{2028}]{0,24}".prop_map(Value::from),
+        "(yes|no|on|off|null|~|true|[0-9eE.+_:x-]{1,8}|[-?:,\\[\\]{}#&*!|>'\"%@` ]{1,6})".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 48, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::vec(("[ -~]{0,12}", inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_an_app_holds_comes_back_from_its_file(
+        name in "[!-~ä🦜][ -~]{0,40}",
+        description in "[ -~\n\tä€]{0,80}",
+        features in json_value(),
+        value in json_value(),
+    ) {
+        let mut app = read(SOUND).unwrap().app;
+        (app.name, app.description) = (name, description);
+        let AppBody::Graph { features: kept, environment_variables, .. } = &mut app.body else { panic!("no graph") };
+        *kept = json!({"any": features});
+        environment_variables[0]["value"] = value;
+        let text = write(&app).unwrap();
+        let again = read(&text).map_err(|fault| TestCaseError::fail(format!("{fault}\n{text}")))?.app;
+        prop_assert_eq!(&again, &app);
+        prop_assert_eq!(write(&again).unwrap(), text);
+    }
+
+    #[test]
+    fn no_text_makes_reading_panic(text in "(?s).{0,300}", cut in 0..SOUND.len()) {
+        let _ = read(&text);
+        if let (Some(head), Some(tail)) = (SOUND.get(..cut), SOUND.get(cut..)) {
+            let _ = read(&format!("{head}{text}{tail}"));
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! Apps on every database: who sees which, filters, pages, definitions.
+
+use serde_json::json;
+
+use super::*;
+use crate::domain::{
+    app::{
+        Definition,
+        standing::Standing,
+        stored::Wanted,
+        summary::{AppFilter, AppSummary},
+    },
+    id::{AppId, WorkflowId, WorkspaceId},
+    page::{Page, PageRequest},
+};
+
+conformance!(
+    a_list_holds_what_can_be_called_newest_first,
+    a_page_has_its_tags_authors_and_the_total_of_all_pages,
+    a_name_is_found_in_any_case_and_literally,
+    modes_tags_and_ids_narrow_a_list,
+    whoever_is_not_a_member_or_not_active_is_told_nothing,
+    a_big_workspace_is_counted_once_a_second,
+    an_app_comes_with_what_it_does,
+    a_version_of_a_graph_is_the_apps_own_and_no_draft,
+    names_are_exact_and_only_of_apps_that_can_be_called,
+);
+
+const FIRST: PageRequest = PageRequest { page: 1, limit: 20 };
+
+/// Alice, in a workspace of hers.
+struct Stand {
+    sql: Sql,
+    alice: AccountId,
+    workspace: WorkspaceId,
+}
+
+impl Stand {
+    async fn new(sql: Sql) -> Self {
+        let alice = account_id(&with_account(&sql).await);
+        let workspace = sql.create_workspace("Acme", "alice@example.com", start()).await.unwrap();
+        Self { sql, alice, workspace }
+    }
+
+    /// An app that lists hold; each later one is newer.
+    async fn app(&self, name: &str, mode: &str, age: i64) -> AppId {
+        let id = AppId(Uuid::new_v4());
+        let updated_at = later(-age).naive_utc();
+        let (workspace, alice, name) =
+            (self.workspace, self.alice, name.replace('\'', "''").replace('\\', self.backslash()));
+        let insert = format!(
+            "INSERT INTO apps (id, tenant_id, name, mode, description, enable_site, enable_api, created_by, updated_at) \
+             VALUES ('{id}', '{workspace}', '{name}', '{mode}', 'About it', TRUE, TRUE, '{alice}', '{updated_at}')"
+        );
+        execute(&self.sql, &insert).await;
+        id
+    }
+
+    /// A backslash within a text of this database.
+    fn backslash(&self) -> &'static str {
+        if self.sql.backend == sea_orm::DbBackend::MySql { r"\\" } else { r"\" }
+    }
+
+    async fn set(&self, app: AppId, what: &str) {
+        execute(&self.sql, &format!("UPDATE apps SET {what} WHERE id = '{app}'")).await;
+    }
+
+    async fn tag(&self, name: &str, kind: &str, workspace: WorkspaceId, apps: &[AppId]) {
+        let (id, alice) = (Uuid::new_v4(), self.alice);
+        let tag = format!(
+            "INSERT INTO tags (id, tenant_id, type, name, created_by) VALUES ('{id}', '{workspace}', '{kind}', '{name}', '{alice}')"
+        );
+        execute(&self.sql, &tag).await;
+        for app in apps {
+            let binding = format!(
+                "INSERT INTO tag_bindings (id, tenant_id, tag_id, target_id, created_by) \
+                 VALUES ('{}', '{workspace}', '{id}', '{app}', '{alice}')",
+                Uuid::new_v4()
+            );
+            execute(&self.sql, &binding).await;
+        }
+    }
+
+    async fn list(&self, mode: Option<&str>, name: Option<&str>, tag: Option<&str>) -> Page<AppSummary> {
+        let filter = AppFilter::parse(mode, name, tag).unwrap();
+        let (standing, page) = self.sql.list_apps(self.alice, self.workspace, &filter, FIRST).await.unwrap();
+        assert_eq!(standing, Standing::Member(self.workspace));
+        assert_eq!(page.total, page.data.len() as u64);
+        page
+    }
+
+    async fn names(&self, mode: Option<&str>, name: Option<&str>, tag: Option<&str>) -> Vec<String> {
+        self.list(mode, name, tag).await.data.into_iter().map(|app| app.name).collect()
+    }
+}
+
+async fn a_list_holds_what_can_be_called_newest_first(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    assert!(stand.names(None, None, None).await.is_empty());
+    stand.app("Oldest", "workflow", 30).await;
+    stand.app("Newest", "chat", 10).await;
+    stand.app("Middle", "agent-chat", 20).await;
+    for (name, mode, what) in [
+        ("Archived", "chat", "status = 'archived'"),
+        ("Switched off", "chat", "enable_api = FALSE"),
+        ("Universal", "chat", "is_universal = TRUE"),
+        ("Elsewhere", "chat", "tenant_id = '00000000-0000-0000-0000-000000000001'"),
+        ("Channel", "channel", "name = 'Channel'"),
+        ("Pipeline", "rag-pipeline", "name = 'Pipeline'"),
+        ("Agent", "agent", "name = 'Agent'"),
+    ] {
+        let id = stand.app(name, mode, 0).await;
+        stand.set(id, what).await;
+    }
+    assert_eq!(stand.names(None, None, None).await, ["Newest", "Middle", "Oldest"]);
+    // Of the same age, the order of ids decides.
+    let mut twins = Vec::new();
+    for _ in 0..8 {
+        twins.push(stand.app("Twin", "completion", 5).await);
+    }
+    twins.sort_unstable();
+    let listed: Vec<_> = stand.list(None, Some("twin"), None).await.data.iter().map(|app| app.id).collect();
+    assert_eq!(listed, twins);
+}
+
+async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let mut ids = Vec::new();
+    for age in 0..45 {
+        ids.push(stand.app(&format!("App {age:02}"), "chat", age).await);
+    }
+    stand.set(ids[1], "created_by = NULL").await;
+    stand.set(ids[2], "created_by = '00000000-0000-0000-0000-000000000001'").await;
+    let elsewhere = WorkspaceId(Uuid::new_v4());
+    stand.tag("beta", "app", stand.workspace, &[ids[0], ids[3], ids[0]]).await;
+    stand.tag("alpha", "app", stand.workspace, &[ids[0]]).await;
+    stand.tag("knowledge", "knowledge", stand.workspace, &[ids[0]]).await;
+    stand.tag("foreign", "app", elsewhere, &[ids[0]]).await;
+    let page = async |page, limit| {
+        let request = PageRequest { page, limit };
+        stand.sql.list_apps(stand.alice, stand.workspace, &AppFilter::default(), request).await.unwrap().1
+    };
+    let first = page(1, 20).await;
+    assert_eq!((first.total, first.data.len(), first.has_more()), (45, 20, true));
+    let app = &first.data[0];
+    assert_eq!((app.id, app.name.as_str(), app.description.as_str()), (ids[0], "App 00", "About it"));
+    assert_eq!((app.updated_at, app.workspace_name.as_str()), (start(), "Acme"));
+    let authors: Vec<_> = first.data.iter().take(4).map(|app| app.created_by_name.as_deref()).collect();
+    assert_eq!(authors, [Some("Somebody"), None, None, Some("Somebody")]);
+    let last = page(3, 20).await;
+    assert_eq!((last.total, last.data.len(), last.has_more()), (45, 5, false));
+    assert_eq!(last.data[4].id, ids[44]);
+    let beyond = page(4, 20).await;
+    assert_eq!((beyond.total, beyond.data.len(), beyond.has_more()), (45, 0, false));
+    for count in [1, 2, 20, 21, 45] {
+        let tags = stand.sql.list_app_tags(stand.workspace, &ids[..count]).await.unwrap();
+        assert_eq!(tags[&ids[0]], ["alpha", "beta"], "{count}");
+        assert_eq!(tags.get(&ids[3]).map(Vec::len), (count > 3).then_some(1), "{count}");
+    }
+    assert!(stand.sql.list_app_tags(stand.workspace, &[]).await.unwrap().is_empty());
+    let many: Vec<_> = ids.iter().cycle().copied().take(200).collect();
+    assert_eq!(stand.sql.list_app_tags(stand.workspace, &many).await.unwrap().len(), 2);
+}
+
+async fn a_name_is_found_in_any_case_and_literally(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let names = ["100%_real app", r"back\slash", "[a-z]*? ^!", "José Ünal", "it's", "plain"];
+    for (age, name) in names.iter().enumerate() {
+        stand.app(name, "chat", age as i64).await;
+    }
+    for (text, expected) in [
+        ("%", &names[..1]),
+        ("0%_R", &names[..1]),
+        ("_", &names[..1]),
+        ("\\", &names[1..2]),
+        ("K\\S", &names[1..2]),
+        ("[a-z]", &names[2..3]),
+        ("*", &names[2..3]),
+        ("?", &names[2..3]),
+        ("^", &names[2..3]),
+        ("!", &names[2..3]),
+        ("[A-Z]*? ^!", &names[2..3]),
+        ("jOSé", &names[3..4]),
+        ("ünal", &names[3..4]),
+        ("jose", &[]),
+        ("it's", &names[4..5]),
+        ("PLAIN", &names[5..6]),
+        ("plain ", &[]),
+        ("100%_real app!", &[]),
+    ] {
+        assert_eq!(stand.names(None, Some(text), None).await, expected, "{text}");
+    }
+    for text in ["%%", "'", "\"", "''", "\u{1F980}", "\0", "a\0"] {
+        let found = stand.names(None, Some(text), None).await;
+        assert!(found.iter().all(|name| text == "'" && name == "it's"), "{text}: {found:?}");
+    }
+}
+
+async fn modes_tags_and_ids_narrow_a_list(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let chat = stand.app("Chat", "chat", 1).await;
+    let flow = stand.app("Flow", "workflow", 2).await;
+    let hidden = stand.app("Hidden", "chat", 3).await;
+    stand.set(hidden, "enable_api = FALSE").await;
+    stand.tag("prod", "app", stand.workspace, &[chat, flow, hidden]).await;
+    stand.tag("empty", "app", stand.workspace, &[]).await;
+    stand.tag("notes", "knowledge", stand.workspace, &[chat]).await;
+    stand.tag("theirs", "app", WorkspaceId(Uuid::new_v4()), &[chat]).await;
+    assert_eq!(stand.names(Some("workflow"), None, None).await, ["Flow"]);
+    assert_eq!(stand.names(None, None, Some("prod")).await, ["Chat", "Flow"]);
+    assert_eq!(stand.names(Some("chat"), Some("c"), Some("prod")).await, ["Chat"]);
+    assert_eq!(stand.names(None, Some(&flow.to_string()), None).await, ["Flow"]);
+    assert_eq!(stand.names(None, Some(&flow.to_string().to_uppercase()), None).await, ["Flow"]);
+    for (mode, name, tag) in [
+        (Some("completion"), None, None),
+        (Some("channel"), None, None),
+        (None, Some(hidden.to_string()), None),
+        (Some("chat"), Some(flow.to_string()), None),
+        (None, Some(Uuid::new_v4().to_string()), None),
+        (None, None, Some("Prod")),
+        (None, None, Some("prod ")),
+        (None, None, Some("empty")),
+        (None, None, Some("notes")),
+        (None, None, Some("theirs")),
+        (None, None, Some("%")),
+        (None, None, Some("pr\0od")),
+    ] {
+        assert!(stand.names(mode, name.as_deref(), tag).await.is_empty(), "{mode:?} {name:?} {tag:?}");
+    }
+}
+
+async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let app = stand.app("Secret", "chat", 1).await;
+    let bob = account_id(&account(&stand.sql, "bob@example.com").await);
+    let list = async |who, workspace| {
+        let (standing, page) = stand.sql.list_apps(who, workspace, &AppFilter::default(), FIRST).await.unwrap();
+        (standing, page.total, page.data.len())
+    };
+    let other = WorkspaceId(Uuid::new_v4());
+    assert_eq!(list(bob, stand.workspace).await, (Standing::Stranger, 0, 0));
+    assert_eq!(list(stand.alice, other).await, (Standing::Stranger, 0, 0));
+    assert_eq!(list(AccountId(Uuid::new_v4()), stand.workspace).await, (Standing::Inactive, 0, 0));
+    let named = stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap();
+    assert_eq!(named, (Standing::Stranger, Vec::new()));
+    let find = async |who, id, workspace| {
+        stand.sql.find_app(who, id, workspace, Wanted::Outline).await.map(|(standing, app)| (standing, app.is_some()))
+    };
+    let (unknown, ours) = (AppId(Uuid::new_v4()), Some(stand.workspace));
+    assert_eq!(find(bob, app, None).await.unwrap().0, Standing::Stranger);
+    assert_eq!(find(bob, app, ours).await.unwrap().0, Standing::Stranger);
+    assert_eq!(find(bob, unknown, None).await.unwrap(), (Standing::Stranger, false));
+    assert_eq!(find(stand.alice, unknown, None).await.unwrap(), (Standing::Stranger, false));
+    assert_eq!(find(stand.alice, unknown, ours).await.unwrap(), (Standing::Member(stand.workspace), false));
+    assert_eq!(find(stand.alice, app, Some(other)).await.unwrap().0, Standing::Stranger);
+    assert_eq!(find(stand.alice, app, None).await.unwrap(), (Standing::Member(stand.workspace), true));
+    assert_eq!(stand.sql.find_standing(bob, stand.workspace).await.unwrap(), Standing::Stranger);
+    stand.sql.add_member(stand.workspace, "bob@example.com", "normal", start()).await.unwrap();
+    assert_eq!(list(bob, stand.workspace).await, (Standing::Member(stand.workspace), 1, 1));
+    stand.sql.set_account_status("bob@example.com", "banned", start()).await.unwrap();
+    assert_eq!(list(bob, stand.workspace).await, (Standing::Inactive, 0, 0));
+    assert_eq!(find(bob, app, None).await.unwrap().0, Standing::Inactive);
+    assert_eq!(stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap().0, Standing::Inactive);
+    assert_eq!(stand.sql.find_standing(bob, stand.workspace).await.unwrap(), Standing::Inactive);
+}
+
+async fn a_big_workspace_is_counted_once_a_second(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let total = async |mode| {
+        let filter = AppFilter::parse(mode, None, None).unwrap();
+        let request = PageRequest { page: 1, limit: 1 };
+        stand.sql.list_apps(stand.alice, stand.workspace, &filter, request).await.unwrap().1.total
+    };
+    let add = async |count: usize| {
+        let workspace = stand.workspace;
+        let rows: Vec<_> =
+            (0..count).map(|_| format!("('{}', '{workspace}', 'Bulk', 'chat', TRUE, TRUE)", Uuid::new_v4())).collect();
+        let insert = "INSERT INTO apps (id, tenant_id, name, mode, enable_site, enable_api) VALUES ";
+        execute(&stand.sql, &format!("{insert}{}", rows.join(", "))).await;
+    };
+    add(998).await;
+    assert_eq!(total(None).await, 998);
+    add(1).await;
+    assert_eq!(total(None).await, 999, "a small one is counted each time");
+    add(1).await;
+    let counted = std::time::Instant::now();
+    assert_eq!(total(None).await, 1_000);
+    add(1).await;
+    let again = total(None).await;
+    assert!(again == 1_000 || counted.elapsed() > std::time::Duration::from_secs(1), "a big one is not");
+    assert_eq!((total(Some("chat")).await, total(Some("workflow")).await), (1_001, 0));
+    let by_name = AppFilter::parse(None, Some("bulk"), None).unwrap();
+    let found = stand.sql.list_apps(stand.alice, stand.workspace, &by_name, FIRST).await.unwrap().1;
+    assert_eq!(found.total, 1_001);
+    tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        while total(None).await != 1_001 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("it is counted again");
+}
+
+async fn an_app_comes_with_what_it_does(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let chat = stand.app("Chat", "chat", 1).await;
+    let (config, graph) = (Uuid::new_v4(), Uuid::new_v4());
+    let model = json!({"provider": "echo", "name": "echo"});
+    execute(
+        &stand.sql,
+        &format!(
+            "INSERT INTO app_model_configs (id, app_id, model, user_input_form, pre_prompt, agent_mode, opening_statement, file_upload) \
+             VALUES ('{config}', '{chat}', '{model}', 'not JSON', 'Be kind.', '{{\"enabled\": true}}', 'Hello', '')"
+        ),
+    )
+    .await;
+    let find = async |id, wanted| stand.sql.find_app(stand.alice, id, None, wanted).await.unwrap().1.unwrap();
+    assert!(find(chat, Wanted::Published).await.definition.is_none(), "nothing is published yet");
+    stand.set(chat, &format!("app_model_config_id = '{config}', max_active_requests = 3")).await;
+    let app = find(chat, Wanted::Published).await;
+    assert!(app.agent_enabled && app.is_normal && app.enable_api);
+    assert_eq!(
+        (app.author_name.as_deref(), app.description.as_str(), app.updated_at),
+        (Some("Somebody"), "About it", later(-1))
+    );
+    let runnable = app.runnable().unwrap();
+    assert_eq!((runnable.id, runnable.workspace_id, runnable.max_active_requests), (chat, stand.workspace, Some(3)));
+    let Some(Definition::Model(found)) = app.definition else { panic!("a chat has a model") };
+    assert_eq!((found.id.0, &found.model, found.prompt_type.as_str()), (config, &model, "simple"));
+    assert_eq!((found.pre_prompt.as_str(), found.opening_statement.as_str()), ("Be kind.", "Hello"));
+    assert!(found.user_input_form.is_null() && found.file_upload.is_null() && found.chat_prompt_config.is_null());
+    let outline = find(chat, Wanted::Outline).await;
+    assert!(outline.agent_enabled && outline.definition.is_none());
+
+    let flow = stand.app("Flow", "workflow", 1).await;
+    let nodes = json!({"nodes": [], "edges": []});
+    insert_workflow(&stand, graph, flow, "2026-04-01 08:00:00", &nodes.to_string()).await;
+    stand.set(flow, &format!("workflow_id = '{graph}', max_active_requests = -1")).await;
+    let app = find(flow, Wanted::Published).await;
+    assert_eq!(app.max_active_requests, None);
+    let Some(Definition::Workflow(found)) = app.definition else { panic!("a workflow has a graph") };
+    assert_eq!((found.id.0, found.graph, found.version.as_str()), (graph, nodes, "2026-04-01 08:00:00"));
+    assert_eq!((found.features, found.environment_variables), (json!({}), json!({})));
+    let channel = stand.app("Channel", "channel", 1).await;
+    stand.set(channel, &format!("app_model_config_id = '{config}'")).await;
+    let app = find(channel, Wanted::Published).await;
+    assert!(app.runnable().is_none() && app.definition.is_none());
+}
+
+async fn insert_workflow(stand: &Stand, id: Uuid, app: AppId, version: &str, graph: &str) {
+    let (workspace, alice) = (stand.workspace, stand.alice);
+    let insert = format!(
+        "INSERT INTO workflows (id, tenant_id, app_id, type, version, graph, features, created_by, updated_at) \
+         VALUES ('{id}', '{workspace}', '{app}', 'workflow', '{version}', '{graph}', '{{}}', '{alice}', CURRENT_TIMESTAMP)"
+    );
+    execute(&stand.sql, &insert).await;
+}
+
+async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let (one, other) = (stand.app("One", "workflow", 1).await, stand.app("Other", "workflow", 1).await);
+    let [published, older, draft, others] = [0; 4].map(|_| Uuid::new_v4());
+    for (id, app, version) in [(published, one, "2"), (older, one, "1"), (draft, one, "draft"), (others, other, "1")] {
+        insert_workflow(&stand, id, app, version, "{}").await;
+    }
+    stand.set(one, &format!("workflow_id = '{published}'")).await;
+    let version = async |id| {
+        let wanted = Wanted::Version(WorkflowId(id));
+        let (_, app) = stand.sql.find_app(stand.alice, one, Some(stand.workspace), wanted).await.unwrap();
+        app.unwrap().definition.map(|definition| match definition {
+            Definition::Workflow(workflow) => workflow.version,
+            Definition::Model(_) => panic!("a workflow has a graph"),
+        })
+    };
+    assert_eq!(version(older).await.as_deref(), Some("1"));
+    assert_eq!(version(published).await.as_deref(), Some("2"));
+    for id in [draft, others, Uuid::new_v4()] {
+        assert_eq!(version(id).await, None);
+    }
+}
+
+async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: Sql) {
+    let stand = Stand::new(sql).await;
+    let named = async |name: &str| {
+        let (standing, apps) = stand.sql.find_apps_named(stand.alice, stand.workspace, name).await.unwrap();
+        assert_eq!(standing, Standing::Member(stand.workspace));
+        apps
+    };
+    let newer = stand.app("Twin", "chat", 1).await;
+    let older = stand.app("Twin", "completion", 2).await;
+    let hidden = stand.app("Twin", "chat", 3).await;
+    stand.set(hidden, "enable_api = FALSE").await;
+    let archived = stand.app("Gone", "chat", 3).await;
+    stand.set(archived, "status = 'archived'").await;
+    assert_eq!(named("Twin").await, [(newer, "chat".to_owned()), (older, "completion".to_owned())]);
+    for name in ["twin", "Twin ", "Twi", "Twín", "%", "", "Gone", "Tw\0in", "\0"] {
+        assert!(named(name).await.is_empty(), "{name}");
+    }
+    for _ in 0..25 {
+        stand.app("Many", "chat", 1).await;
+    }
+    assert_eq!(named("Many").await.len(), 20);
+}
+
+#[tokio::test]
+async fn reads_of_apps_use_indexes() {
+    let sql = open("sqlite::memory:".to_owned()).await;
+    with_account(&sql).await;
+    let apps = &sql.hot.apps;
+    let statements =
+        [&apps.standing, &apps.counted, &apps.page].into_iter().chain(apps.find.iter().flatten()).chain(&apps.tags);
+    for statement in statements {
+        let explained =
+            Statement::from_string(sql.backend, format!("EXPLAIN QUERY PLAN {}", statement.replace('?', "'1'")));
+        for row in sql.db.query_all_raw(explained).await.unwrap() {
+            let step: String = row.try_get_by("detail").unwrap();
+            assert!(!step.starts_with("SCAN") && !step.contains("TEMP B-TREE"), "{step} in {statement}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `app import`, `app list` and `app export`, as an operator runs them.
+
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+/// A standalone server's data directory with one workspace.
+struct Operator(tempfile::TempDir);
+
+impl Operator {
+    fn new() -> Self {
+        let operator = Self(tempfile::tempdir().unwrap());
+        operator.says(&["migrate", "up"], "");
+        operator.says(&["account", "create", "ada@example.com"], "a long password\n");
+        operator.says(&["workspace", "create", "Lab", "--owner", "ada@example.com"], "");
+        operator
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dify-openapi"))
+            .args(arguments)
+            .env_clear()
+            .env("DATA_DIR", self.0.path())
+            .envs([
+                ("SECRET_KEY", "a-key-for-the-tests-of-the-app-command"),
+                ("CONSOLE_WEB_URL", "https://dify.example.com"),
+            ])
+            .current_dir(self.0.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that refuses early does not read.
+        let _ = command.stdin.take().unwrap().write_all(input.as_bytes());
+        command.wait_with_output().unwrap()
+    }
+
+    /// What it prints, when it succeeds.
+    fn says(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.run(arguments, input);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The one sentence of its refusal, and its exit code.
+    fn refuses(&self, arguments: &[&str], input: &str) -> (String, Option<i32>) {
+        let output = self.run(arguments, input);
+        assert!(output.stdout.is_empty(), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("error: ") && said.trim_end().lines().count() == 1, "{said}");
+        (said, output.status.code())
+    }
+}
+
+const APP: &str = "version: 0.1.5
+kind: app
+app:
+  name: Shouter
+  mode: workflow
+workflow:
+  environment_variables:
+  - {name: TOKEN, value_type: secret, value: s3cret}
+  graph:
+    nodes:
+    - {id: a, data: {type: start, title: Begin, variables: []}}
+    - {id: b, data: {type: end, title: End, outputs: []}}
+    edges:
+    - {source: a, target: b}
+";
+
+#[test]
+fn an_app_goes_in_and_comes_out_the_same() {
+    let operator = Operator::new();
+    let file: &Path = &operator.0.path().join("shouter.yml");
+    std::fs::write(file, APP).unwrap();
+    let import = ["app", "import", "shouter.yml", "--workspace", "Lab"];
+    let first = operator.says(&import, "");
+    let (id, rest) = first.split_once("  ").unwrap();
+    assert_eq!(rest, "created  workflow       Shouter\n");
+    assert_eq!(operator.says(&import, ""), first.replace("created", "overwritten"));
+    assert_eq!(
+        operator.says(&["app", "list", "--workspace", "Lab"], ""),
+        format!("{id}  published  workflow       Shouter\n")
+    );
+
+    let exported = operator.says(&["app", "export", "Shouter"], "");
+    assert!(exported.contains("value: s3cret"), "{exported}");
+    assert_eq!(operator.says(&["app", "export", id], ""), exported);
+    operator.says(&["app", "import", "-", "--workspace", "Lab", "--app", id], &exported);
+    assert_eq!(operator.says(&["app", "export", id], ""), exported);
+
+    // Of two with one name, only the id tells which.
+    operator.says(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);
+    assert_eq!(operator.says(&["app", "list", "--workspace", "Lab"], "").lines().count(), 2);
+    for arguments in [&["app", "export", "Shouter"][..], &import] {
+        let (said, _) = operator.refuses(arguments, "");
+        assert!(said.to_lowercase().contains("several apps") && said.contains("id"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_told_with_its_place_and_leaves_nothing_behind() {
+    let operator = Operator::new();
+    let import = ["app", "import", "-", "--workspace", "Lab"];
+    let dangling = APP.replace("target: b", "target: c");
+    let (said, code) = operator.refuses(&import, &dangling);
+    assert_eq!(said, "error: standard input: workflow.graph.edges[0].target (line 14): there is no node `c`\n");
+    assert_eq!(code, Some(2));
+    for (arguments, input, word) in [
+        (&import[..], "a: [", "line"),
+        (&["app", "import", "nowhere.yml", "--workspace", "Lab"], "", "nowhere.yml cannot be read"),
+        (&["app", "import", "-", "--workspace", "Elsewhere"], APP, "`dify-openapi workspace list` lists them"),
+        (&["app", "export", "Shouter"], "", "`dify-openapi app list` lists them"),
+        (&["app", "export", "7f000001-0000-4000-8000-000000000000"], "", "no such app"),
+    ] {
+        let (said, _) = operator.refuses(arguments, input);
+        assert!(said.contains(word), "{arguments:?}: {said}");
+    }
+    assert_eq!(operator.says(&["app", "list", "--workspace", "Lab"], ""), "");
+}
+
+#[test]
+fn a_type_that_is_not_run_here_is_imported_with_a_warning() {
+    let operator = Operator::new();
+    let output = operator.run(&["app", "import", "-", "--workspace", "Lab"], &APP.replace("type: end", "type: code"));
+    assert!(output.status.success(), "{output:?}");
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(warning.starts_with("warning: workflow.graph.nodes[1]: the type `code` of \"End\""), "{warning}");
+}

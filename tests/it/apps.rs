@@ -1,0 +1,4 @@
+//! Apps of a workspace.
+
+mod describe;
+mod list;

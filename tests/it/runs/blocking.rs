@@ -1,0 +1,67 @@
+//! The final bodies of blocking runs, and conversations that go on.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Answer, Bearer, TestServer,
+    answer::redact,
+    runs::{answer, blocking, end, graph_app, greeting, lines, over_grpc, prompt_app, request},
+    server::{MEMBER, OWNER},
+};
+
+on_both_stores! {
+    async fn a_chat_goes_on_for_the_one_who_began_it(server: TestServer) {
+        let app = prompt_app(&server, "chat").await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let body = json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: Good morning"});
+        let first = blocking(&bearer, &app, body.clone()).await;
+        assert_eq!(first.status, 200, "{}", first.text);
+        insta::assert_snapshot!(lines(&[first.json()]), @r#"
+        {"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"chat","answer":"Good morning","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}
+        "#);
+
+        let again = |conversation: &Value| json!({"inputs": {"name": "Ann"}, "query": "and now?", "conversation_id": conversation});
+        let conversation = first.json()["conversation_id"].clone();
+        let second = blocking(&bearer, &app, again(&conversation)).await;
+        assert_eq!((second.status, &second.json()["conversation_id"]), (200, &conversation), "{}", second.text);
+
+        let other = Bearer::sign_in(&server, MEMBER, "laptop").await;
+        assert_eq!(blocking(&other, &app, again(&conversation)).await.outcome(), (404, "not_found".to_owned()));
+        let other_app = prompt_app(&server, "chat").await;
+        assert_eq!(blocking(&bearer, &other_app, again(&conversation)).await.outcome(), (404, "not_found".to_owned()));
+        let unknown = json!("0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55");
+        assert_eq!(blocking(&bearer, &app, again(&unknown)).await.outcome(), (404, "not_found".to_owned()));
+    }
+
+    async fn a_workflow_tells_how_it_finished(server: TestServer) {
+        let app = graph_app(&server, "workflow", &[greeting(), end()]).await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let body = json!({"inputs": {"name": "Ann"}, "response_mode": "blocking"});
+        let done = Answer::to(request(&bearer, &app, &body)).await;
+        insta::assert_snapshot!(lines(&[done.json()]), @r#"
+        {"workflow_run_id":"[uuid]","task_id":"[uuid]","mode":"workflow","data":{"id":"[uuid]","workflow_id":"[uuid]","status":"succeeded","outputs":{"text":"Hello Ann"},"error":null,"elapsed_time":0,"total_tokens":0,"total_steps":3,"created_at":0,"finished_at":0}}
+        "#);
+        let over_grpc = over_grpc(&server, &bearer, &app, &body).await.unwrap();
+        assert_eq!(over_grpc.len(), 1);
+        assert_eq!(redact(over_grpc[0]["data"]["outputs"].clone()), json!({"text": "Hello Ann"}));
+    }
+
+    async fn a_graph_answers_in_its_conversation(server: TestServer) {
+        let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let done = blocking(&bearer, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await;
+        insta::assert_snapshot!(lines(&[done.json()]), @r#"
+        {"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}
+        "#);
+    }
+
+    async fn accept_decides_where_the_body_does_not(server: TestServer) {
+        let app = prompt_app(&server, "completion").await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let body = json!({"inputs": {"name": "Ann"}, "user": "somebody else"});
+        for (accept, kind) in [("*/*", "application/json"), ("text/event-stream", "text/event-stream")] {
+            let answer = Answer::to(request(&bearer, &app, &body).header("accept", accept)).await;
+            assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{accept}");
+        }
+    }
+}
