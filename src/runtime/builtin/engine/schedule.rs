@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, VecDeque},
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::{
@@ -119,9 +119,6 @@ pub struct Schedule<'g> {
     /// Whether an `answer` node ran.
     pub(super) answered: bool,
     pub(super) usage: Usage,
-    started: Instant,
-    /// When the first word was said, since the run began.
-    pub(super) first_said: Option<Duration>,
     pub(super) steps: usize,
     root_steps: usize,
     pub(super) exceptions: usize,
@@ -158,8 +155,6 @@ impl<'g> Schedule<'g> {
             answer: String::new(),
             answered: false,
             usage: Usage::default(),
-            started: Instant::now(),
-            first_said: None,
             steps: 0,
             root_steps: 0,
             exceptions: 0,
@@ -345,7 +340,6 @@ impl<'g> Schedule<'g> {
         if self.answer.len() + words.len() > limit {
             return Err(Halt::Failed(format!("The answer is longer than {limit} bytes")));
         }
-        self.first_said.get_or_insert_with(|| self.started.elapsed());
         self.answer.push_str(words);
         self.teller.say(words, from).await
     }
