@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A small graph app, to be spoilt.
-const SOUND: &str = r#"version: 0.6.0
+const SOUND: &str = r"version: 0.6.0
 kind: app
 app:
   name: A
@@ -23,7 +23,7 @@ workflow:
     edges:
     - {source: start, target: mid}
     - {source: mid, target: end}
-"#;
+";
 
 const CHAT: &str =
     "version: '0.3.1'\nkind: app\napp: {name: B, mode: chat}\nmodel_config:\n  model: {provider: echo, name: echo}\n";

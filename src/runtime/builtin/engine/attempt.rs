@@ -49,9 +49,11 @@ impl Schedule<'_> {
             return Ok(());
         }
         if task.frame == frame::ROOT {
-            let taken_back = self.stream.restart(task.node);
-            if taken_back > 0 {
-                self.answer.truncate(self.answer.len() - taken_back);
+            // Where a round of an iteration has said something since, the words stay: they are no longer the last ones.
+            if let Some(said) = self.stream.restart(task.node)
+                && self.answer.ends_with(&said)
+            {
+                self.answer.truncate(self.answer.len() - said.len());
                 self.teller.say_instead(&self.answer).await?;
             }
         }

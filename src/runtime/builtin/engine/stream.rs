@@ -116,18 +116,16 @@ impl<'g> Stream<'g> {
         }
     }
 
-    /// A model begins anew. Returns how much of what it said before has to be taken back: that many bytes at the end of all that
-    /// has been said.
-    pub fn restart(&mut self, node: NodeIx) -> usize {
-        if let Some(spoken) = self.speaking.get_mut(&node) {
-            spoken.clear();
-        }
-        let Some(speaker) = self.turn.front().map(|&first| &mut self.speakers[first]) else { return 0 };
+    /// A model begins anew. Returns what was said of its words, if the one who speaks is in the midst of them.
+    pub fn restart(&mut self, node: NodeIx) -> Option<String> {
+        let mut spoken = std::mem::take(self.speaking.get_mut(&node)?);
+        let speaker = self.turn.front().map(|&first| &mut self.speakers[first])?;
         match speaker.segments.get(speaker.at) {
             Some(Segment::Reference(selector)) if model(self.graph, selector) == Some(node) => {
-                std::mem::take(&mut speaker.offset)
+                spoken.truncate(std::mem::take(&mut speaker.offset));
+                Some(spoken).filter(|said| !said.is_empty())
             }
-            _ => 0,
+            _ => None,
         }
     }
 
