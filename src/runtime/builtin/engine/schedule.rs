@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     pin::pin,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -108,6 +108,9 @@ pub struct Schedule<'g> {
     /// Unix seconds.
     pub(super) run_created_at: i64,
     pub(super) outputs: Members,
+    started: Instant,
+    /// When the first word was said, since the run began.
+    pub(super) first_said: Option<Duration>,
     /// Everything said so far.
     pub(super) answer: String,
     /// Whether an `answer` node ran.
@@ -146,6 +149,8 @@ impl<'g> Schedule<'g> {
             deadline,
             run_created_at: execution.clock.now().timestamp(),
             outputs: Members::new(),
+            started: Instant::now(),
+            first_said: None,
             answer: String::new(),
             answered: false,
             usage: Usage::default(),
@@ -230,6 +235,7 @@ impl<'g> Schedule<'g> {
         if self.answer.len() + words.len() > limit {
             return Err(Halt::Failed(format!("The answer is longer than {limit} bytes")));
         }
+        self.first_said.get_or_insert_with(|| self.started.elapsed());
         self.answer.push_str(words);
         self.teller.say(words, from).await
     }

@@ -135,7 +135,7 @@ async fn ask(
     mut process_data: Members,
 ) -> NodeResult {
     let asked = Instant::now();
-    let (mut text, mut usage) = (String::new(), Usage::default());
+    let (mut text, mut usage, mut first) = (String::new(), Usage::default(), None);
     let heard = async {
         let mut chunks = models.stream(prompt).await.map_err(|fault| fault.to_string())?;
         while let Some(chunk) = chunks.next().await {
@@ -145,6 +145,7 @@ async fn ask(
                     if text.len() + part.len() > limit {
                         return Err(format!("the model's answer is longer than {limit} bytes"));
                     }
+                    first.get_or_insert_with(|| asked.elapsed());
                     text.push_str(&part);
                     if let Some(listener) = &listener {
                         listener.tell(part).await;
@@ -156,7 +157,7 @@ async fn ask(
         Ok(())
     }
     .await;
-    let told = json!(usage.block(asked.elapsed()));
+    let told = json!(usage.block(asked.elapsed(), first));
     process_data.insert("usage".to_owned(), told.clone());
     if let Err(message) = heard {
         let failure =
