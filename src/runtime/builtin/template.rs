@@ -26,6 +26,9 @@ const OUTPUT_MAX: usize = 400_000;
 const FUEL: u64 = 200_000;
 /// Instructions that a rendering where it is may take: about a tenth of a millisecond.
 const FUEL_HERE: u64 = 1_000;
+/// What everything that a rendering names, says and repeats may weigh, in bytes; on the blocking threads, and where it is.
+const WEIGHT: usize = 256 << 20;
+const WEIGHT_HERE: usize = 1 << 20;
 /// Longest template that runs where it is, in bytes.
 const SOURCE_HERE: usize = 4 << 10;
 /// Heaviest values that a template runs with where it is, in bytes.
@@ -97,10 +100,11 @@ impl Templates {
             return Rendering::Done(Err(Fault::Source));
         }
         let weight: usize = values.values().map(weight).sum();
-        if source.0.len() <= SOURCE_HERE && weight <= VALUES_HERE {
-            match render(&HERE, &source.0, values) {
-                Err(Fault::Fuel) => {}
-                result => return Rendering::Done(result),
+        // A star repeats: the one operator that makes much of little at once.
+        if source.0.len() <= SOURCE_HERE && weight <= VALUES_HERE && !source.0.contains('*') {
+            // Whatever it failed of, there it may not.
+            if let Ok(rendered) = render(&HERE, WEIGHT_HERE, &source.0, values) {
+                return Rendering::Done(Ok(rendered));
             }
         }
         let (places, source, values) = (self.places.clone(), source.clone(), values.clone());
@@ -109,7 +113,7 @@ impl Templates {
             // A rendering cannot be stopped from outside: it keeps its place until its fuel is used up, also when nobody waits.
             let rendering = tokio::task::spawn_blocking(move || {
                 let _place = place;
-                render(&ELSEWHERE, &source.0, &values)
+                render(&ELSEWHERE, WEIGHT, &source.0, &values)
             });
             rendering.await.unwrap_or(Err(Fault::Lost))
         }))
@@ -132,10 +136,10 @@ fn environment(fuel: u64) -> Environment<'static> {
     environment
 }
 
-fn render(environment: &Environment<'_>, source: &str, values: &Members) -> Result<String, Fault> {
+fn render(environment: &Environment<'_>, weight: usize, source: &str, values: &Members) -> Result<String, Fault> {
     let source = guard::prepare(source)?;
     let template = environment.template_from_str(&source).map_err(|fault| told(&fault))?;
-    guard::begin(source.len());
+    guard::begin(source.len(), weight);
     let mut out = Bounded(Vec::new());
     match template.render_captured_to(value::from_members(values), &mut out) {
         Ok(_) => String::from_utf8(out.0).map_err(|_| Fault::Lost),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     event::{Empty, Iterated, IterationCompleted, IterationLength, IterationNext, IterationStarted, Tokens},
-    frame::{Frame, FrameId, Round},
+    frame::{self, Frame, FrameId, Round},
     schedule::{Halt, Schedule, Task, Work},
     tell::since,
 };
@@ -76,7 +76,9 @@ impl Schedule<'_> {
                 self.complete(id, data);
                 return Ok(());
             }
-            if iteration.running == data.parallel() || iteration.next == iteration.items.len() {
+            // Side by side in the graph itself only: in each other they would multiply.
+            let parallel = if iteration.task.frame == frame::ROOT { data.parallel() } else { 1 };
+            if iteration.running == parallel || iteration.next == iteration.items.len() {
                 return Ok(());
             }
             let index = iteration.next;

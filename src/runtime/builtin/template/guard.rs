@@ -15,8 +15,6 @@ use super::Fault;
 pub const FILTER: &str = "__weigh";
 /// The most that one value may weigh.
 const VALUE_MAX: usize = 4 << 20;
-/// The most that everything named, said and repeated in one rendering may weigh.
-const ALL_MAX: usize = 256 << 20;
 /// What a value weighs beside its text.
 const SLOT: usize = 32;
 /// How deep values are weighed.
@@ -33,9 +31,9 @@ thread_local! {
     static LENGTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A rendering begins on this thread.
-pub fn begin(length: usize) {
-    LEFT.set(ALL_MAX);
+/// A rendering begins on this thread: of a template of this length, and everything it names, says and repeats may weigh this much.
+pub fn begin(length: usize, weight: usize) {
+    LEFT.set(weight);
     LENGTH.set(length);
 }
 
