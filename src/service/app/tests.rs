@@ -66,13 +66,13 @@ fn every_variable() -> Value {
     ])
 }
 
-fn start(variables: Value) -> Value {
+fn start(variables: &Value) -> Value {
     json!({"nodes": [{"id": "1", "data": {"type": "start", "variables": variables}}], "edges": []})
 }
 
 #[test]
 fn every_type_of_input_has_its_schema() {
-    let graph = workflow(start(every_variable()), json!({}));
+    let graph = workflow(start(&every_variable()), json!({}));
     assert_json_snapshot!("schema_of_every_type", input_schema(AppMode::Workflow, Some(&graph)));
     let rows: Vec<_> =
         every_variable().as_array().unwrap().iter().map(|row| json!({row["type"].as_str().unwrap(): row})).collect();
@@ -87,7 +87,7 @@ fn every_type_of_input_has_its_schema() {
 
 #[test]
 fn a_chat_takes_a_query() {
-    let graph = workflow(start(json!([])), json!({}));
+    let graph = workflow(start(&json!([])), json!({}));
     assert_json_snapshot!("schema_of_a_chat", input_schema(AppMode::AdvancedChat, Some(&graph)));
     for (mode, has_query) in [(AppMode::Chat, true), (AppMode::AgentChat, true), (AppMode::Completion, false)] {
         let schema = input_schema(mode, Some(&Definition::Model(Box::new(model_config()))));
@@ -130,7 +130,7 @@ fn features_that_are_set_are_shown_as_they_are() {
         "file_upload": {"image": {"enabled": true, "number_limits": 2, "transfer_methods": ["remote_url"]}},
         "unheard_of": {"enabled": true},
     });
-    let graph = workflow(start(every_variable()), features.clone());
+    let graph = workflow(start(&every_variable()), features.clone());
     assert_json_snapshot!("parameters_of_a_full_graph", parameters(Some(&graph)));
     let mut config = model_config();
     config.opening_statement = "Hello {{city}}".to_owned();

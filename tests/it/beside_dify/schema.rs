@@ -60,10 +60,11 @@ async fn migrating_up_and_down_touches_our_own_tables_only() {
     );
     assert_eq!(
         made.await.unwrap(),
-        "openapi_browser_sessions openapi_migrations openapi_sessions openapi_spent_refresh_tokens"
+        "openapi_browser_sessions openapi_conversation_variables openapi_migrations openapi_sessions \
+         openapi_spent_refresh_tokens"
     );
     dify.0.stop().await;
-    for _ in 0..3 {
+    for _ in 0..4 {
         assert!(command(database, &["migrate", "down"]).status.success());
     }
     assert_same(&schema(database), &before.0, "the schema, taken back");

@@ -33,15 +33,14 @@ async fn a_token_of_difys_is_accepted() {
     assert_eq!(status, 200, "{body}");
     insta::assert_json_snapshot!(body, @r#"
     {
-      "account": {
-        "email": "alice@example.com",
-        "id": "43f8d6b6-4f80-5344-8182-b81bc18f6743",
-        "name": "Alice Ref"
-      },
-      "default_workspace_id": "f2adae0a-61c6-5c97-8b64-3778e6596247",
+      "subject_type": "account",
       "subject_email": "alice@example.com",
       "subject_issuer": null,
-      "subject_type": "account",
+      "account": {
+        "id": "43f8d6b6-4f80-5344-8182-b81bc18f6743",
+        "email": "alice@example.com",
+        "name": "Alice Ref"
+      },
       "workspaces": [
         {
           "id": "f2adae0a-61c6-5c97-8b64-3778e6596247",
@@ -53,7 +52,8 @@ async fn a_token_of_difys_is_accepted() {
           "name": "Beta Labs",
           "role": "normal"
         }
-      ]
+      ],
+      "default_workspace_id": "f2adae0a-61c6-5c97-8b64-3778e6596247"
     }
     "#);
     let (status, body) = bearer.get("/openapi/v1/workspaces").await;
@@ -62,18 +62,18 @@ async fn a_token_of_difys_is_accepted() {
     {
       "workspaces": [
         {
-          "current": true,
           "id": "f2adae0a-61c6-5c97-8b64-3778e6596247",
           "name": "Acme Inc.",
           "role": "owner",
-          "status": "normal"
+          "status": "normal",
+          "current": true
         },
         {
-          "current": false,
           "id": "cdd8f333-9900-55ff-907d-fb10149a61ed",
           "name": "Beta Labs",
           "role": "normal",
-          "status": "normal"
+          "status": "normal",
+          "current": false
         }
       ]
     }

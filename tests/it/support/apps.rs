@@ -1,5 +1,7 @@
 //! Apps as Dify's editor leaves them in the database.
 
+use std::fmt::Write as _;
+
 use chrono::TimeDelta;
 use dify_openapi::ports::clock::Clock as _;
 use serde_json::Value;
@@ -42,8 +44,8 @@ pub async fn configure(server: &TestServer, app: &str, columns: &[(&str, Value)]
     let (mut names, mut values) = (String::new(), String::new());
     for (name, value) in columns {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        names.push_str(&format!(", {name}"));
-        values.push_str(&format!(", {}", quoted(server, &text)));
+        write!(names, ", {name}").unwrap();
+        write!(values, ", {}", quoted(server, &text)).unwrap();
     }
     let statement = format!("INSERT INTO app_model_configs (id, app_id{names}) VALUES ('{id}', '{app}'{values})");
     assert_eq!(database::execute(server, &statement).await, 1);

@@ -143,7 +143,7 @@ impl Schedule<'_> {
             return;
         }
         self.teller.until(time::Instant::now() + self.execution.limits.grace);
-        let usage = outcome.usage.block(outcome.elapsed, self.first_said);
+        let usage = outcome.usage.block(outcome.elapsed);
         let execution = self.execution;
         let finished = WorkflowFinished {
             id: self.teller.run_id(),

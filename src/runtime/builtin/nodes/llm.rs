@@ -135,14 +135,13 @@ async fn ask(
     mut process_data: Members,
 ) -> NodeResult {
     let asked = Instant::now();
-    let (mut text, mut usage, mut first) = (String::new(), Usage::default(), None);
+    let (mut text, mut usage) = (String::new(), Usage::default());
     let heard = async {
         let mut chunks = models.stream(prompt).await.map_err(|fault| fault.to_string())?;
         while let Some(chunk) = chunks.next().await {
             match chunk.map_err(|fault| fault.to_string())? {
                 Chunk::Text(part) if part.is_empty() => {}
                 Chunk::Text(part) => {
-                    first.get_or_insert_with(|| asked.elapsed());
                     if text.len() + part.len() > limit {
                         return Err(format!("the model's answer is longer than {limit} bytes"));
                     }
@@ -157,7 +156,7 @@ async fn ask(
         Ok(())
     }
     .await;
-    let told = json!(usage.block(asked.elapsed(), first));
+    let told = json!(usage.block(asked.elapsed()));
     process_data.insert("usage".to_owned(), told.clone());
     if let Err(message) = heard {
         let failure =

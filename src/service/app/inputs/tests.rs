@@ -11,7 +11,7 @@ use crate::{
     service::app::tests::model_config,
 };
 
-fn graph(variables: Value) -> Definition {
+fn graph(variables: &Value) -> Definition {
     Definition::Workflow(Box::new(Workflow {
         id: WorkflowId(uuid::Uuid::nil()),
         version: "2026-04-01 08:00:00".to_owned(),
@@ -35,7 +35,7 @@ fn check(definition: &Definition, given: &Value) -> Result<Value, Error> {
 /// The outcome for one variable of a graph's form, whose other members are given.
 fn one(mut variable: Value, given: &Value) -> Result<Value, String> {
     variable["variable"] = "v".into();
-    let definition = graph(json!([variable]));
+    let definition = graph(&json!([variable]));
     match check(&definition, &json!({"v": given})) {
         Ok(mut inputs) => Ok(inputs["v"].take()),
         Err(error) => {
@@ -49,7 +49,7 @@ fn one(mut variable: Value, given: &Value) -> Result<Value, String> {
 
 #[test]
 fn every_required_variable_that_is_missing_is_named() {
-    let definition = graph(json!([
+    let definition = graph(&json!([
         {"variable": "city", "type": "text-input", "required": true, "default": "Paris"},
         {"variable": "n", "type": "number", "required": true},
         {"variable": "doc", "type": "file", "required": true},
@@ -90,7 +90,7 @@ fn what_the_form_does_not_know_is_left_out_and_defaults_are_filled_in() {
 
 #[test]
 fn a_name_that_stands_twice_in_a_form_is_one_variable() {
-    let definition = graph(json!([
+    let definition = graph(&json!([
         {"variable": "v", "type": "text-input", "required": true},
         {"variable": "v", "type": "text-input", "required": true},
     ]));
@@ -101,7 +101,7 @@ fn a_name_that_stands_twice_in_a_form_is_one_variable() {
 fn a_form_that_is_none_takes_nothing() {
     for form in [json!(null), json!({}), json!("text"), json!([[]])] {
         assert_eq!(check(&model(form.clone()), &json!({"a": 1})).unwrap(), json!({}));
-        assert_eq!(check(&graph(form), &json!({"a": 1})).unwrap(), json!({}));
+        assert_eq!(check(&graph(&form), &json!({"a": 1})).unwrap(), json!({}));
     }
 }
 
@@ -276,7 +276,7 @@ proptest! {
     ) {
         let given: Map<_, _> = given.into_iter().collect();
         let rows: Vec<_> = variables.iter().map(|row| json!({row["type"].as_str().unwrap(): row})).collect();
-        for definition in [graph(json!(variables)), model(json!(rows)), graph(junk.clone()), model(junk)] {
+        for definition in [graph(&json!(variables)), model(json!(rows)), graph(&junk), model(junk)] {
             match checked_inputs(&definition, given.clone()) {
                 Ok(inputs) => {
                     let names: Vec<_> = definition.variables().iter().map(|variable| variable.name.to_owned()).collect();

@@ -165,8 +165,8 @@ async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: Sql) {
 async fn a_name_is_found_in_any_case_and_literally(sql: Sql) {
     let stand = Stand::new(sql).await;
     let names = ["100%_real app", r"back\slash", "[a-z]*? ^!", "José Ünal", "it's", "plain"];
-    for (age, name) in names.iter().enumerate() {
-        stand.app(name, "chat", age as i64).await;
+    for (age, name) in (0..).zip(names) {
+        stand.app(name, "chat", age).await;
     }
     for (text, expected) in [
         ("%", &names[..1]),
