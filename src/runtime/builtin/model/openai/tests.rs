@@ -56,13 +56,17 @@ impl StandIn {
 }
 
 fn client_of(url: &str, key: Option<&str>) -> OpenAi {
+    patient_client_of(url, key, Duration::from_secs(30))
+}
+
+fn patient_client_of(url: &str, key: Option<&str>, patience: Duration) -> OpenAi {
     let names = [((full_provider("openai"), "gpt-4o".to_owned()), "llama3:8b".to_owned())];
     OpenAi::new(OpenAiSettings {
         base_url: url.parse().unwrap(),
         api_key: key.map(Secret::new),
         names: names.into(),
-        first_byte: Duration::from_millis(600),
-        idle: Duration::from_millis(300),
+        first_byte: patience,
+        idle: patience,
     })
     .unwrap()
 }
@@ -246,11 +250,12 @@ async fn an_endpoint_that_is_away_or_silent_is_given_up() {
         let body = stream::iter([Ok::<_, Infallible>(Bytes::from(delta("a")))]).chain(stream::pending());
         Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(body)).unwrap()
     };
+    let endpoint = StandIn::answering(silent).await;
+    let client = patient_client_of(&format!("http://{}/v1", endpoint.address), None, Duration::from_millis(300));
     let begun = Instant::now();
-    assert_eq!(
-        StandIn::answering(silent).await.ask().await.unwrap_err(),
-        "after 1: The model endpoint did not answer in time."
-    );
+    let told = collect(&client).await.unwrap_err();
+    // On a busy machine the first word may be late already.
+    assert!(told.ends_with("The model endpoint did not answer in time."), "{told}");
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -290,8 +295,8 @@ async fn a_slow_reader_holds_the_endpoint_back() {
             before = now;
         }
     };
-    let settled = timeout(Duration::from_secs(10), settled).await.expect("the endpoint is held back");
-    assert!(settled < 50_000, "{settled} events of a kilobyte were read ahead");
+    let settled = timeout(Duration::from_secs(30), settled).await.expect("the endpoint is held back");
+    assert!(settled < 20_000, "{settled} events of a kilobyte were read ahead");
 }
 
 #[test]
