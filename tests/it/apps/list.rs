@@ -37,16 +37,13 @@ on_both_stores! {
         assert_eq!(answer.json()["data"][0]["workspace_id"], workspace);
         assert_wire!(answer.redacted(), @r#"
         {
-          "page": 1,
-          "limit": 20,
-          "total": 2,
-          "has_more": false,
           "data": [
             {
-              "id": "[uuid]",
-              "name": "Translator",
+              "created_by_name": "Demo",
               "description": "What it is for",
+              "id": "[uuid]",
               "mode": "completion",
+              "name": "Translator",
               "tags": [
                 {
                   "name": "beta"
@@ -56,22 +53,25 @@ on_both_stores! {
                 }
               ],
               "updated_at": "[time]",
-              "created_by_name": "Demo",
               "workspace_id": "[uuid]",
               "workspace_name": "Demo Workspace"
             },
             {
-              "id": "[uuid]",
-              "name": "Bare",
+              "created_by_name": null,
               "description": "",
+              "id": "[uuid]",
               "mode": "agent-chat",
+              "name": "Bare",
               "tags": [],
               "updated_at": "[time]",
-              "created_by_name": null,
               "workspace_id": "[uuid]",
               "workspace_name": "Demo Workspace"
             }
-          ]
+          ],
+          "has_more": false,
+          "limit": 20,
+          "page": 1,
+          "total": 2
         }
         "#);
         let mut clients = Clients::on(channel(&server).await);
