@@ -111,7 +111,7 @@ on_both_stores! {
         let hidden = apps::insert(&server, &workspace, "Twin", "chat", 1).await;
         apps::set(&server, &hidden, "enable_api = FALSE").await;
         assert_eq!(describe(&bearer, &at("Twin")).await.json()["info"]["id"], one);
-        let other = apps::insert(&server, &workspace, "Twin", "workflow", 2).await;
+        let other = apps::insert(&server, &workspace, "Twin", "workflow", 1_000).await;
         let answer = describe(&bearer, &at("Twin")).await;
         assert_eq!(answer.outcome(), (409, "ambiguous_app_name".to_owned()));
         let body = answer.json();
