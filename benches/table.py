@@ -269,15 +269,17 @@ def app_rows(server, seconds, soak):
 
 def size_rows(seconds):
     """The rows at size, on servers of their own."""
-    few, many = Server("postgres+redis", "few"), Server("postgres+redis", "many")
-    size.flat(few, many, seconds, wrk, lua)
-    few.stop()
-    size.retention(many, call, EMAIL, PASSWORD)
-    for server in (many, Server("sqlite+memory", "waiting")):
-        print(f"\n{server.stores}")
-        size.waiting(server, cpu_seconds, rss)
-        size.flood(server, wrk, lua)
-        server.stop()
+    few, many, alone = Server("postgres+redis", "few"), Server("postgres+redis", "many"), Server("sqlite+memory", "waiting")
+    try:
+        size.flat(few, many, seconds, wrk, lua)
+        size.retention(many, call, EMAIL, PASSWORD)
+        for server in (many, alone):
+            print(f"\n{server.stores}")
+            size.waiting(server, cpu_seconds, rss)
+            size.flood(server, wrk, lua)
+    finally:
+        for server in (few, many, alone):
+            server.stop()
 
 
 def main():

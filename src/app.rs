@@ -31,14 +31,12 @@ use crate::{
     },
     service::{
         Foundation,
-        app::{AppSettings, Apps, slots::Slots},
         bearer::Bearers,
         console::{Console, ConsoleSettings},
         device_flow::{DeviceFlow, DeviceFlowSettings},
         identity::Identity,
         invalidation::Invalidations,
         password::Passwords,
-        run::Runs,
         seen::Seen,
         session::Sessions,
     },
@@ -146,22 +144,15 @@ impl App {
             csrf_cookie: cookies.name(CSRF_TOKEN),
         };
         let pipeline = Pipeline::new(base.clone(), bearers.clone(), console.clone(), settings);
-        let apps = Apps::new(
-            base.clone(),
-            AppSettings {
-                enterprise: config.enterprise.enabled,
-                strict_workspace_id: config.deployment.strict_workspace_id,
-            },
-        );
         let run_tasks = RunTasks::default();
-        let runtime = runtime::runtime(config, &base, standalone, &run_tasks)?;
+        let (apps, runs) = runtime::apps(config, &base, standalone, &run_tasks)?;
         let issuer = config.urls.issuer().to_owned();
         let rpc = Rpc(Arc::new(UseCases {
             device_flow,
             sessions: Sessions::new(base.clone(), Arc::clone(&invalidations)),
             identity: Identity::new(base.clone()),
-            apps: apps.clone(),
-            runs: Runs::new(apps, Slots::new(base.clone(), config.runtime.max_active_requests), runtime),
+            apps,
+            runs,
             bearers,
             console,
             cookies,

@@ -29,7 +29,7 @@ use crate::{
 
 /// How long open requests and streams may still take once the process is asked to stop. Kubernetes waits 30 s, in which
 /// the last writes to SQL and the last export have to fit as well.
-const GRACE: Duration = Duration::from_secs(18);
+const GRACE: Duration = Duration::from_secs(15);
 
 /// Of that grace, how long runs that are still under way have for their last event and their row.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
@@ -157,7 +157,7 @@ impl Running {
         self.tracker.close();
         let runs = self.app.run_tasks();
         runs.tracker.close();
-        if tokio::time::timeout(GRACE - LAST_EVENTS, self.tracker.wait()).await.is_err() {
+        if tokio::time::timeout(GRACE, self.tracker.wait()).await.is_err() {
             // Streams tell their readers that they end here, and runs are stored as they are.
             runs.end.cancel();
             if tokio::time::timeout(LAST_EVENTS, self.tracker.wait()).await.is_err() {

@@ -23,7 +23,11 @@ use crate::{
         dify::{DifyRuntime, DifySettings},
         outbound::Outbound,
     },
-    service::Foundation,
+    service::{
+        Foundation,
+        app::{AppSettings, Apps, slots::Slots},
+        run::Runs,
+    },
 };
 
 /// The tasks of runs. They outlive the requests that began them: what became of a run is stored, and a run that nobody
@@ -43,8 +47,20 @@ const MODEL_IDLE: Duration = Duration::from_mins(2);
 /// Templates that hold a blocking thread at the same time, where the number of processors is not known.
 const TEMPLATES: usize = 2;
 
+/// The use cases of apps, over the runtime of this deployment.
+pub fn apps(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<(Apps, Runs)> {
+    let settings = AppSettings {
+        enterprise: config.enterprise.enabled,
+        strict_workspace_id: config.deployment.strict_workspace_id,
+    };
+    let apps = Apps::new(base.clone(), settings);
+    let slots = Slots::new(base.clone(), config.runtime.max_active_requests);
+    let runs = Runs::new(apps.clone(), slots, runtime(config, base, standalone, tasks)?);
+    Ok((apps, runs))
+}
+
 /// The runtime: Dify's service API beside Dify, where its address is known; this process' own standalone.
-pub fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<Arc<dyn AppRuntime>> {
+fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<Arc<dyn AppRuntime>> {
     if standalone {
         return Ok(Arc::new(built_in(config, base, tasks)?));
     }

@@ -107,6 +107,10 @@ fn start_screen(url: &str) -> String {
       curl -s {url}/openapi/v1/oauth/device/token -d client_id=difyctl -d device_code=dc_…
                           3. use it
       curl -s {url}/openapi/v1/account -H 'Authorization: Bearer dfoa_…'
+                          4. run an app, such as Parrot
+      curl -s '{url}/openapi/v1/apps?workspace_id=…' -H 'Authorization: Bearer dfoa_…'
+      curl -sN {url}/openapi/v1/apps/…/run -H 'Authorization: Bearer dfoa_…' \\
+           --json '{{\"inputs\":{{}},\"query\":\"hello there\",\"response_mode\":\"streaming\"}}'
 
   The API, described      {url}/openapi/v1/openapi.json
 "

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::yaml;
+use crate::runtime::upstream::sentence;
 
 /// Why a file is refused: one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +17,18 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault at a place.
-    pub(super) fn at(place: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self { place: place.into(), line: None, reason: reason.to_string() }
+    /// A fault at a place. Both may quote the file, which must neither flood nor steer a terminal.
+    pub(super) fn at(place: impl AsRef<str>, reason: impl fmt::Display) -> Self {
+        Self {
+            place: sentence(place.as_ref()).unwrap_or_default(),
+            line: None,
+            reason: sentence(&reason.to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// A fault at a line.
+    pub(super) fn at_line(line: Option<u64>, reason: impl fmt::Display) -> Self {
+        Self { line, ..Self::at("", reason) }
     }
 
     /// Looks the place up in the file's text.

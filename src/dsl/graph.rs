@@ -41,10 +41,10 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     acyclic(&nodes, &edges)?;
     let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !KNOWN.contains(&node.kind)).collect();
     for node in &unknown {
-        warnings.push(format!(
-            "{GRAPH}.nodes[{}]: the type `{}` of \"{}\" is not run here, so that every run of this app will be refused",
-            node.at, node.kind, node.title
-        ));
+        let place = format!("{GRAPH}.nodes[{}]", node.at);
+        let what =
+            format!("the type `{}` of \"{}\" is not run here, so that every run is refused", node.kind, node.title);
+        warnings.push(Fault::at(place, what).to_string());
     }
     // The engine stops at the first type that it does not know.
     if unknown.is_empty() {

@@ -48,6 +48,9 @@ pub(super) fn read(document: &Value) -> Result<Outline, Fault> {
     let Some(name) = short_text(app, "name")?.filter(|name| !name.trim().is_empty()) else {
         return Err(Fault::at("app.name", "the app has no name"));
     };
+    if name.contains(char::is_control) {
+        return Err(Fault::at("app.name", "there is a control character in it"));
+    }
     let icon_type = short_text(app, "icon_type")?.filter(|kind| !kind.is_empty());
     if let Some(other) = icon_type.as_deref().filter(|kind| !ICON_TYPES.contains(kind)) {
         return Err(Fault::at("app.icon_type", format_args!("it is `{other}`; write emoji, image or link")));

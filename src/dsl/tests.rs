@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A small graph app, to be spoilt.
-const SOUND: &str = r#"version: 0.6.0
+const SOUND: &str = r"version: 0.6.0
 kind: app
 app:
   name: A
@@ -23,7 +23,7 @@ workflow:
     edges:
     - {source: start, target: mid}
     - {source: mid, target: end}
-"#;
+";
 
 const CHAT: &str =
     "version: '0.3.1'\nkind: app\napp: {name: B, mode: chat}\nmodel_config:\n  model: {provider: echo, name: echo}\n";
@@ -69,6 +69,7 @@ fn what_is_wrong_is_told_with_its_place_and_line() {
             r#"app.mode (line 5): it is "rag-pipeline"; the modes are chat, agent-chat, advanced-chat, completion, workflow"#,
         ),
         ("name: A", "name: ' '", "app.name (line 4): the app has no name"),
+        ("name: A", "name: \"\\e[2J\"", "app.name (line 4): there is a control character in it"),
         ("name: A", "name: 7", "app.name (line 4): it is not text"),
         (
             "- {source: start, target: mid}",
@@ -128,6 +129,17 @@ fn an_app_without_a_graph_is_checked_as_well() {
         assert_ne!(spoilt, CHAT, "{from}");
         let said = refused(&spoilt);
         assert!(said.contains(expected), "{to}\n said    {said}\n instead {expected}");
+    }
+}
+
+#[test]
+fn a_file_neither_floods_nor_steers_the_terminal() {
+    let hostile = format!("\"\\e[2J\\u202e{}\"", "x".repeat(100_000));
+    let dangling = refused(&SOUND.replacen("target: mid", &format!("target: {hostile}"), 1));
+    let warned =
+        read(&SOUND.replacen("type: template-transform, title: Mid", &format!("type: code, title: {hostile}"), 1));
+    for said in [dangling, warned.unwrap().warnings.remove(0), refused(&format!("{hostile}: 1\n{hostile}: 2"))] {
+        assert!(said.len() < 2_000 && !said.contains(['\u{1b}', '\u{202e}', '\n']), "{said}");
     }
 }
 

@@ -42,10 +42,12 @@ pub(super) fn read(text: &str) -> Result<Value, Fault> {
     if text.len() > LONGEST {
         return Err(Fault::at("", format_args!("the file is longer than {} MiB", LONGEST >> 20)));
     }
-    serde_saphyr::from_str_with_options(text, options()).map_err(|fault| Fault {
-        place: String::new(),
-        line: fault.location().map(|location| location.line()),
-        reason: format!("this is not YAML that can be read: {}", first_line(&fault.to_string())),
+    serde_saphyr::from_str_with_options(text, options()).map_err(|fault| {
+        let said = fault.to_string();
+        // The lines after the first show the text around the fault, which may hold a secret.
+        let reason = said.lines().next().unwrap_or_default();
+        let line = fault.location().map(|location| location.line());
+        Fault::at_line(line, format_args!("this is not YAML that can be read: {reason}"))
     })
 }
 
@@ -132,9 +134,4 @@ pub(super) fn line_of(text: &str, place: &str) -> Option<u64> {
                 item("workflow.conversation_variables", of)
             }),
     }
-}
-
-/// A parser's words, without the lines that show the text, which may hold a secret.
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }

@@ -185,8 +185,8 @@ fn user(subject: &Subject) -> String {
             hash.update(email.to_lowercase().as_bytes());
         }
     }
-    let id: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("openapi-{id}")
+    let id = hash.finalize()[..16].iter().fold(0u128, |id, byte| id << 8 | u128::from(*byte));
+    format!("openapi-{id:032x}")
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod budgets;
 mod clients;
 mod console;
 mod cors;
+mod demo_apps;
 mod device_flow;
 mod errors;
 mod fuzz;

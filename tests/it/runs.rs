@@ -2,6 +2,8 @@
 
 mod blocking;
 mod forward;
+mod keeping;
 mod leaving;
+mod models;
 mod refusals;
 mod streaming;

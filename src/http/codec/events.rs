@@ -127,7 +127,7 @@ where
         let mut over = tokio::select! {
             biased;
             message = messages.next() => put(&mut buffer, message),
-            _ = tick(&mut pings) => {
+            () = tick(&mut pings) => {
                 buffer.put_slice(b"event: ping\n\n");
                 false
             }

@@ -4,6 +4,8 @@
 //! One run is one future: the nodes run inside it, side by side, so dropping it stops them all, and whoever reads the events
 //! slowly slows down this run and nothing else. The engine knows neither databases nor HTTP; what it needs it is given.
 
+mod attempt;
+mod ending;
 mod event;
 mod frame;
 mod iteration;

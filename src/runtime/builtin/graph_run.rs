@@ -67,7 +67,7 @@ impl GraphRun {
         let published = inner.published.graph(workflow, begun.asked.mode)?;
         let introduction = match &begun.conversation {
             Some(conversation) => conversation.introduction.clone(),
-            None => opening(workflow, &begun.asked),
+            None => opening(workflow, &begun.asked)?,
         };
         let mut variables = values(&workflow.conversation_variables);
         for (name, value) in begun.conversation.iter().flat_map(|conversation| &conversation.variables) {
@@ -157,7 +157,7 @@ impl GraphRun {
             ),
         };
         let message = if begun.asked.mode == AppMode::AdvancedChat {
-            let metadata = Metadata::from(outcome.usage.block(outcome.elapsed));
+            let metadata = Metadata::from(outcome.usage.block(outcome.elapsed, None));
             Some(MessageRecord {
                 id: begun.ids.message,
                 conversation_id: begun.ids.conversation,
@@ -250,7 +250,7 @@ fn check(asked: &Asked, features: &Value) -> Result<()> {
 }
 
 /// What the app says first.
-fn opening(workflow: &Workflow, asked: &Asked) -> String {
+fn opening(workflow: &Workflow, asked: &Asked) -> Result<String> {
     let template = workflow.features.get("opening_statement").and_then(Value::as_str).unwrap_or_default();
     fill(template, inputs(&asked.inputs, &asked.form))
 }

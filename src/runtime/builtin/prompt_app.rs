@@ -42,6 +42,8 @@ pub struct Answer {
     pub text: String,
     /// What it took; counted here where the model does not tell.
     pub usage: Usage,
+    /// From the beginning to the first chunk.
+    pub first_chunk: Option<Duration>,
     /// From the beginning to the end.
     pub latency: Duration,
     /// Whether any of it was sent: what goes wrong before is an answer to the request, what goes wrong later an event.
@@ -76,7 +78,10 @@ impl PromptApp {
         let Asked { mode, inputs, form, query, has_files, .. } = asked;
         check::check(*mode, config, *has_files)?;
         let query = query.as_deref().unwrap_or_default();
-        let introduction = introduction.unwrap_or_else(|| prompt::opening(config, inputs, form));
+        let introduction = match introduction {
+            Some(introduction) => introduction,
+            None => prompt::opening(config, inputs, form)?,
+        };
         // Completion apps greet nobody.
         let opening = if mode.is_chat() { introduction.as_str() } else { "" };
         let said = Said { inputs, form, query, opening, history };
@@ -118,6 +123,7 @@ impl PromptApp {
             match chunk.map_err(Cause::Model)? {
                 Chunk::Usage(usage) => told = Some(usage),
                 Chunk::Text(text) => {
+                    answer.first_chunk.get_or_insert_with(|| begun.elapsed());
                     answer.text.push_str(&text);
                     answer.latency = begun.elapsed();
                     if let Some(preset) = self.moderation.of_output(&answer.text, text.len()) {

@@ -57,7 +57,7 @@ impl PromptRun {
             answer.latency = self.began.elapsed();
             answer.usage = self.app.counted(&answer.text);
         }
-        let metadata = Metadata::from(answer.usage.block(answer.latency));
+        let metadata = Metadata::from(answer.usage.block(answer.latency, answer.first_chunk));
         let (ending, last) = self.ending(ended, answer.begun, &metadata, inner.limits.run.as_secs());
         match self.record(inner, answer, ending, &metadata) {
             Ok(record) => inner.end(record, vec![last], out).await,

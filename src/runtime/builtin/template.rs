@@ -4,6 +4,11 @@
 //! small template with small values runs right where it is, on fuel that lasts for a fraction of a millisecond; when that runs
 //! out, and with everything larger, rendering moves to the blocking threads, of which templates hold a few at most.
 
+mod filters;
+mod guard;
+mod methods;
+mod value;
+
 use std::{fmt, io, sync::Arc, sync::LazyLock};
 
 use futures_util::future::BoxFuture;
@@ -11,16 +16,19 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{nodes::Members, variables::value};
+use super::{nodes::Members, variables::value::weight};
 
 /// Longest template, in bytes.
 const SOURCE_MAX: usize = 256 << 10;
 /// Longest result, in bytes: Dify's bound, 400,000 characters, for text of one byte each.
 const OUTPUT_MAX: usize = 400_000;
 /// Instructions that a rendering on the blocking threads may take: some tens of milliseconds.
-const FUEL: u64 = 500_000;
+const FUEL: u64 = 200_000;
 /// Instructions that a rendering where it is may take: about a tenth of a millisecond.
 const FUEL_HERE: u64 = 1_000;
+/// What everything that a rendering names, says and repeats may weigh, in bytes; on the blocking threads, and where it is.
+const WEIGHT: usize = 256 << 20;
+const WEIGHT_HERE: usize = 1 << 20;
 /// Longest template that runs where it is, in bytes.
 const SOURCE_HERE: usize = 4 << 10;
 /// Heaviest values that a template runs with where it is, in bytes.
@@ -91,11 +99,12 @@ impl Templates {
         if source.0.len() > SOURCE_MAX {
             return Rendering::Done(Err(Fault::Source));
         }
-        let weight: usize = values.values().map(value::weight).sum();
-        if source.0.len() <= SOURCE_HERE && weight <= VALUES_HERE {
-            match render(&HERE, &source.0, values) {
-                Err(Fault::Fuel) => {}
-                result => return Rendering::Done(result),
+        let weight: usize = values.values().map(weight).sum();
+        // A star repeats: the one operator that makes much of little at once.
+        if source.0.len() <= SOURCE_HERE && weight <= VALUES_HERE && !source.0.contains('*') {
+            // Whatever it failed of, there it may not.
+            if let Ok(rendered) = render(&HERE, WEIGHT_HERE, &source.0, values) {
+                return Rendering::Done(Ok(rendered));
             }
         }
         let (places, source, values) = (self.places.clone(), source.clone(), values.clone());
@@ -104,7 +113,7 @@ impl Templates {
             // A rendering cannot be stopped from outside: it keeps its place until its fuel is used up, also when nobody waits.
             let rendering = tokio::task::spawn_blocking(move || {
                 let _place = place;
-                render(&ELSEWHERE, &source.0, &values)
+                render(&ELSEWHERE, WEIGHT, &source.0, &values)
             });
             rendering.await.unwrap_or(Err(Fault::Lost))
         }))
@@ -120,14 +129,19 @@ fn environment(fuel: u64) -> Environment<'static> {
     environment.set_recursion_limit(DEPTH_MAX);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    // Jinja2 drops the newline at the end of a template unless told otherwise; so does this by default.
+    environment.set_formatter(value::write);
+    environment.set_unknown_method_callback(methods::call);
+    filters::bind(&mut environment);
+    environment.add_filter(guard::FILTER, guard::weigh);
     environment
 }
 
-fn render(environment: &Environment<'_>, source: &str, values: &Members) -> Result<String, Fault> {
-    let template = environment.template_from_str(source).map_err(|fault| told(&fault))?;
+fn render(environment: &Environment<'_>, weight: usize, source: &str, values: &Members) -> Result<String, Fault> {
+    let source = guard::prepare(source)?;
+    let template = environment.template_from_str(&source).map_err(|fault| told(&fault))?;
+    guard::begin(source.len(), weight);
     let mut out = Bounded(Vec::new());
-    match template.render_captured_to(minijinja::value::Serde(values), &mut out) {
+    match template.render_captured_to(value::from_members(values), &mut out) {
         Ok(_) => String::from_utf8(out.0).map_err(|_| Fault::Lost),
         Err(fault) if fault.kind() == ErrorKind::OutOfFuel => Err(Fault::Fuel),
         Err(fault) if fault.kind() == ErrorKind::WriteFailure => Err(Fault::Output),
@@ -159,3 +173,6 @@ impl io::Write for Bounded {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

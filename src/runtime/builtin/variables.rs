@@ -5,7 +5,7 @@ pub mod selector;
 pub mod text;
 pub mod value;
 
-pub use pool::{Pool, ScopeId, SystemVariables, View};
+pub use pool::{Budget, Pool, ScopeId, SystemVariables, View};
 pub use selector::Selector;
 pub use text::{Piece, Text};
 

@@ -57,7 +57,7 @@ impl Frames {
     }
 
     /// The next complete frame; `None` until more has come in.
-    pub fn next(&mut self) -> Result<Option<Frame>, FrameFault> {
+    pub fn take(&mut self) -> Result<Option<Frame>, FrameFault> {
         while let Some(line) = self.line()? {
             if !line.is_empty() {
                 self.field(&line)?;
@@ -108,7 +108,7 @@ mod tests {
         let mut read = Vec::new();
         for piece in pieces {
             frames.push(piece);
-            while let Some(frame) = frames.next()? {
+            while let Some(frame) = frames.take()? {
                 read.push(frame);
             }
         }

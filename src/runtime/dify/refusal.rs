@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::upstream::sentence;
 use crate::{
     domain::{Code, Error},
     ports::runtime::RunRequest,
+    runtime::upstream::sentence,
 };
 
 /// Dify's error body, and the members of its `error` event.

@@ -203,7 +203,7 @@ impl Relay {
     /// The next frame; `None` at the end of the stream.
     async fn next(&mut self) -> Result<Option<Frame>, (End, Error)> {
         loop {
-            if let Some(frame) = self.frames.next().map_err(not_understood)? {
+            if let Some(frame) = self.frames.take().map_err(not_understood)? {
                 return Ok(Some(frame));
             }
             match self.response.chunk().await {

@@ -66,8 +66,7 @@ impl Collector {
     /// Takes an event: the body, if it was the last that matters.
     pub(super) fn take(&mut self, event: &RunEvent) -> Result<Option<Value>> {
         let relevant = match (self.mode, &*event.event) {
-            (_, "error") => true,
-            (AppMode::Workflow, "workflow_finished") => true,
+            (_, "error") | (AppMode::Workflow, "workflow_finished") => true,
             (AppMode::Workflow, _) => false,
             (_, name) => {
                 matches!(name, "message" | "agent_message" | "message_replace" | "message_end" | "workflow_finished")

@@ -230,7 +230,7 @@ pub fn event_frames(data: &[u8]) {
             let (piece, after) = rest.split_at(rest.len().min(*size));
             frames.push(piece);
             loop {
-                match frames.next() {
+                match frames.take() {
                     Ok(Some(frame)) => found.push(frame),
                     Ok(None) => break,
                     Err(fault) => return (found, Some(fault)),

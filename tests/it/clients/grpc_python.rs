@@ -22,12 +22,20 @@ on_both_stores! {
         assert_wire!(found, @r#"
         {
           "active": true,
+          "apps": [
+            0
+          ],
           "email": "demo@example.com",
           "errors": {
             "no bearer": {
               "code": "UNAUTHENTICATED",
               "domain": "openapi.dify",
               "reason": "BEARER_MISSING"
+            },
+            "nothing to run": {
+              "code": "NOT_FOUND",
+              "domain": "openapi.dify",
+              "reason": "NOT_FOUND"
             },
             "out of range": {
               "code": "INVALID_ARGUMENT",
@@ -52,6 +60,11 @@ on_both_stores! {
               "domain": "openapi.dify",
               "reason": "SLOW_DOWN",
               "retry_seconds": 10
+            },
+            "unknown app": {
+              "code": "NOT_FOUND",
+              "domain": "openapi.dify",
+              "reason": "NOT_FOUND"
             },
             "unknown session": {
               "code": "NOT_FOUND",

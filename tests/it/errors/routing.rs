@@ -17,7 +17,7 @@ on_every_database! {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let browser = Browser::signed_in(&server, OWNER).await;
         for path in [
-            "/", "/openapi", "/openapi/v1", "/openapi/v1/", "/openapi/v1/nothing", "/openapi/v1/account/", "/openapi/v1//account",
+            "//", "/openapi", "/openapi/v1", "/openapi/v1/", "/openapi/v1/nothing", "/openapi/v1/account/", "/openapi/v1//account",
             "/openapi/v1/permitted-external-apps", "/openapi/v2/account", "/console/api/nothing", "/%2e%2e/etc/passwd",
         ] {
             for request in [bearer.request(Method::GET, path), browser.request(Method::GET, path), browser.request(Method::POST, path)] {
@@ -32,6 +32,13 @@ on_every_database! {
                 "#);
             }
         }
+    }
+
+    async fn the_front_page_leads_to_the_one_that_takes_codes(server: TestServer) {
+        let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, "/")).await;
+        assert_eq!((answer.status, answer.header("location")), (303, "/device"));
+        let answer = Answer::to(Browser::anonymous(&server).bare(Method::POST, "/")).await;
+        assert_eq!(answer.outcome(), (405, "method_not_allowed".to_owned()));
     }
 
     async fn another_verb_is_told_which_ones_there_are(server: TestServer) {

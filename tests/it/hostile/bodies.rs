@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{MARK, NO_LIMITS, raw, status, status_of};
 use crate::support::{
-    Answer, Browser, TestServer,
+    Answer, Bearer, Browser, TestServer,
     logs::Logs,
     server::{OWNER, SERVICE_KEY},
 };
@@ -23,6 +23,7 @@ async fn let_in(server: &TestServer, policy: &Policy, path: &str) -> RequestBuil
             let request = reqwest::Client::new().post(server.inner(path));
             request.header("enterprise-api-secret-key", SERVICE_KEY)
         }
+        Credential::Bearer => Bearer::sign_in(server, OWNER, "hostile").await.request(Method::POST, path),
         Credential::ConsoleSession => Browser::signed_in(server, OWNER).await.request(Method::POST, path),
         _ => reqwest::Client::new().post(server.at(path)),
     }
@@ -62,7 +63,7 @@ on_both_stores! {
 
     async fn no_member_is_of_another_type(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
         for value in [json!([MARK]), json!({"a": MARK}), json!(7), json!(1e300), json!(true)] {
-            let members = ["client_id", "device_code", "user_code", "token", "email", "tenant_id"];
+            let members = ["client_id", "device_code", "user_code", "token", "email", "tenant_id", "query"];
             let body: serde_json::Map<_, _> = members.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
             for (policy, path) in with_body() {
                 let answer = Answer::to(let_in(&server, policy, path).await.json(&body)).await;

@@ -28,6 +28,7 @@ pub struct Serving {
 impl Serving {
     /// Starts it and reads what it says until it is ready.
     pub fn start(data: &Path) -> Self {
+        super::server::install_crypto();
         let mut process = dev(data, "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let said = process.stdout.take().unwrap();
         let process = Process(process);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     event::{Empty, Iterated, IterationCompleted, IterationLength, IterationNext, IterationStarted, Tokens},
-    frame::{Frame, FrameId, Round},
+    frame::{self, Frame, FrameId, Round},
     schedule::{Halt, Schedule, Task, Work},
     tell::since,
 };
@@ -16,6 +16,7 @@ use crate::runtime::builtin::{
         Failure, Finished, Members,
         iteration::{Data, OnRoundError},
     },
+    variables::Budget,
 };
 
 /// An iteration under way.
@@ -31,6 +32,8 @@ pub(super) struct Iteration {
     outputs: Vec<Option<Value>>,
     /// Rounds that ended.
     ended: usize,
+    /// What is left for what they put out: together it has to be one variable.
+    budget: Budget,
 }
 
 impl Schedule<'_> {
@@ -59,7 +62,8 @@ impl Schedule<'_> {
         let id = self.iterations_made;
         self.iterations_made += 1;
         let outputs = vec![None; items.len()];
-        let iteration = Iteration { task, items: Arc::new(items), next: 0, running: 0, outputs, ended: 0 };
+        let budget = Budget::new(self.pool.variable_limit());
+        let iteration = Iteration { task, items: Arc::new(items), next: 0, running: 0, outputs, ended: 0, budget };
         self.iterations.insert(id, iteration);
         self.go_on(id, data).await
     }
@@ -72,7 +76,9 @@ impl Schedule<'_> {
                 self.complete(id, data);
                 return Ok(());
             }
-            if iteration.running == data.parallel() || iteration.next == iteration.items.len() {
+            // Side by side in the graph itself only: in each other they would multiply.
+            let parallel = if iteration.task.frame == frame::ROOT { data.parallel() } else { 1 };
+            if iteration.running == parallel || iteration.next == iteration.items.len() {
                 return Ok(());
             }
             let index = iteration.next;
@@ -138,6 +144,10 @@ impl Schedule<'_> {
         let Some(iteration) = self.iterations.get_mut(&round.iteration) else { return Ok(()) };
         iteration.running -= 1;
         iteration.ended += 1;
+        if let Some(Err(fault)) = output.as_ref().map(|output| iteration.budget.spend(output)) {
+            self.give_up(round.iteration, fault.to_string());
+            return Ok(());
+        }
         iteration.outputs[round.index] = output;
         match result {
             Err(message) if data.error_handle_mode == OnRoundError::Terminated => {

@@ -84,11 +84,13 @@ pub struct Stream<'g> {
     certain: Vec<u8>,
     /// Longest value that is said, in bytes.
     limit: usize,
+    /// The most that is said at once, in bytes.
+    at_once: usize,
 }
 
 impl<'g> Stream<'g> {
-    /// Nothing is said yet. Values of at most `limit` bytes.
-    pub fn new(graph: &'g Graph, limit: usize) -> Self {
+    /// Nothing is said yet. Values of at most `limit` bytes, and of all of them at most `at_once` bytes at a time.
+    pub fn new(graph: &'g Graph, limit: usize, at_once: usize) -> Self {
         let speakers: Vec<_> = graph.level(Graph::ROOT).nodes.iter().filter_map(|&ix| speaker(graph, ix)).collect();
         let mut speaking = HashMap::new();
         for segment in speakers.iter().flat_map(|speaker| &speaker.segments) {
@@ -99,7 +101,7 @@ impl<'g> Stream<'g> {
             }
         }
         let certain = vec![0; graph.nodes().len()];
-        Self { graph, speakers, turn: VecDeque::new(), speaking, certain, limit }
+        Self { graph, speakers, turn: VecDeque::new(), speaking, certain, limit, at_once }
     }
 
     /// Whether anybody repeats what this node speaks.
@@ -114,18 +116,16 @@ impl<'g> Stream<'g> {
         }
     }
 
-    /// A model begins anew. Returns how much of what it said before has to be taken back: that many bytes at the end of all that
-    /// has been said.
-    pub fn restart(&mut self, node: NodeIx) -> usize {
-        if let Some(spoken) = self.speaking.get_mut(&node) {
-            spoken.clear();
-        }
-        let Some(speaker) = self.turn.front().map(|&first| &mut self.speakers[first]) else { return 0 };
+    /// A model begins anew. Returns what was said of its words, if the one who speaks is in the midst of them.
+    pub fn restart(&mut self, node: NodeIx) -> Option<String> {
+        let mut spoken = std::mem::take(self.speaking.get_mut(&node)?);
+        let speaker = self.turn.front().map(|&first| &mut self.speakers[first])?;
         match speaker.segments.get(speaker.at) {
             Some(Segment::Reference(selector)) if model(self.graph, selector) == Some(node) => {
-                std::mem::take(&mut speaker.offset)
+                spoken.truncate(std::mem::take(&mut speaker.offset));
+                Some(spoken).filter(|said| !said.is_empty())
             }
-            _ => 0,
+            _ => None,
         }
     }
 
@@ -176,10 +176,16 @@ impl<'g> Stream<'g> {
 
     /// Says what can be said by now.
     pub fn flush(&mut self, frame: &Frame, view: View<'_>) -> Result<Vec<Said<'g>>, value::TooLong> {
-        let mut said = Vec::new();
+        let (mut said, mut length) = (Vec::<Said<'g>>::new(), 0);
         while let Some(&first) = self.turn.front() {
             while let Some(&segment) = self.speakers[first].segments.get(self.speakers[first].at) {
-                if !self.say(first, segment, frame, view, &mut said)? {
+                let before = said.len();
+                let whole = self.say(first, segment, frame, view, &mut said)?;
+                length += said[before..].iter().map(|said| said.text.len()).sum::<usize>();
+                if length > self.at_once {
+                    return Err(value::TooLong { limit: self.at_once });
+                }
+                if !whole {
                     return Ok(said);
                 }
                 let speaker = &mut self.speakers[first];

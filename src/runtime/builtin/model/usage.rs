@@ -21,6 +21,8 @@ pub struct UsageBlock {
     total_price: &'static str,
     currency: &'static str,
     latency: f64,
+    time_to_first_token: Option<f64>,
+    time_to_generate: Option<f64>,
 }
 
 impl Usage {
@@ -29,8 +31,9 @@ impl Usage {
         self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 
-    /// The block, with how long the call took.
-    pub fn block(self, latency: Duration) -> UsageBlock {
+    /// The block, with what the call took in all and until its first chunk.
+    pub fn block(self, latency: Duration, first_chunk: Option<Duration>) -> UsageBlock {
+        let seconds = |duration: Duration| (duration.as_secs_f64() * 1_000.0).round() / 1_000.0;
         UsageBlock {
             prompt_tokens: self.prompt_tokens,
             prompt_unit_price: "0",
@@ -43,7 +46,9 @@ impl Usage {
             total_tokens: self.total_tokens(),
             total_price: "0",
             currency: "USD",
-            latency: latency.as_secs_f64(),
+            latency: seconds(latency),
+            time_to_first_token: first_chunk.map(seconds),
+            time_to_generate: first_chunk.map(|first| seconds(latency.saturating_sub(first))),
         }
     }
 }

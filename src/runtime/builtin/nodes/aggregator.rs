@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finished, Members};
+use super::{Finished, Members, NodeResult};
 use crate::runtime::builtin::{
     graph::or_default,
-    variables::{Selector, View},
+    variables::{Selector, View, pool::Overflow},
 };
 
 /// Its data.
@@ -34,21 +34,23 @@ struct Group {
 }
 
 /// The values found; nothing where nothing is.
-pub fn run(data: &Data, view: View<'_>) -> Finished {
+pub fn run(data: &Data, view: View<'_>) -> NodeResult {
     let mut finished = Finished::default();
-    let first = |variables: &[Selector], inputs: &mut Members| -> Option<Value> {
-        let (selector, value) = variables.iter().find_map(|selector| Some((selector, view.get(selector)?)))?;
-        inputs.insert(selector.parts()[1..].join("."), value.clone());
-        Some(value.clone())
+    let mut budget = view.budget();
+    let mut first = |variables: &[Selector], inputs: &mut Members| -> Result<Option<Value>, Overflow> {
+        let found = variables.iter().find_map(|selector| Some((selector, view.get(selector)?)));
+        let Some((selector, value)) = found else { return Ok(None) };
+        inputs.insert(selector.parts()[1..].join("."), budget.copy(Some(value))?);
+        Ok(Some(value.clone()))
     };
     if data.advanced_settings.group_enabled {
         for group in &data.advanced_settings.groups {
-            if let Some(value) = first(&group.variables, &mut finished.inputs) {
+            if let Some(value) = first(&group.variables, &mut finished.inputs)? {
                 finished.outputs.insert(group.group_name.clone(), json!({"output": value}));
             }
         }
-    } else if let Some(value) = first(&data.variables, &mut finished.inputs) {
+    } else if let Some(value) = first(&data.variables, &mut finished.inputs)? {
         finished.outputs.insert("output".to_owned(), value);
     }
-    finished
+    Ok(finished)
 }

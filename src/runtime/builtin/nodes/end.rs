@@ -1,9 +1,8 @@
 //! `end`: gives the run its outputs.
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Finished, Members};
+use super::{Finished, Members, NodeResult};
 use crate::runtime::builtin::{
     graph::or_default,
     variables::{Selector, View},
@@ -28,8 +27,11 @@ pub struct Output {
 }
 
 /// The outputs; null where there is nothing.
-pub fn run(data: &Data, view: View<'_>) -> Finished {
-    let value = |output: &Output| view.get(&output.value_selector).cloned().unwrap_or(Value::Null);
-    let outputs: Members = data.outputs.iter().map(|output| (output.variable.clone(), value(output))).collect();
-    Finished { inputs: outputs.clone(), outputs, ..Finished::default() }
+pub fn run(data: &Data, view: View<'_>) -> NodeResult {
+    let mut budget = view.budget();
+    let mut outputs = Members::new();
+    for output in &data.outputs {
+        outputs.insert(output.variable.clone(), budget.copy(view.get(&output.value_selector))?);
+    }
+    Ok(Finished { inputs: outputs.clone(), outputs, ..Finished::default() })
 }

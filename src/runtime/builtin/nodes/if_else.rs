@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 
 use self::condition::{Condition, Question};
 use super::{Failure, Finished, Members, NodeResult, Step};
-use crate::runtime::builtin::{
-    graph::or_default,
-    variables::{View, value},
-};
+use crate::runtime::builtin::{graph::or_default, variables::View};
 
 /// The branch taken when no case holds.
 pub const ELSE: &str = "false";
@@ -97,8 +94,9 @@ pub fn start(data: &Data, view: View<'_>, limit: usize) -> Step {
 }
 
 fn prepare(data: &Data, view: View<'_>, limit: usize) -> Result<Vec<Prepared>, Box<Failure>> {
-    let questions = |conditions: &[Condition]| -> Result<Vec<Question>, value::TooLong> {
-        conditions.iter().map(|condition| condition.ask(view, limit)).collect()
+    let mut budget = view.budget();
+    let mut questions = |conditions: &[Condition]| -> Result<Vec<Question>, Box<Failure>> {
+        conditions.iter().map(|condition| condition.ask(view, limit, &mut budget)).collect()
     };
     if data.cases.is_empty() {
         let questions = questions(&data.conditions)?;

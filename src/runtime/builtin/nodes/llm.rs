@@ -142,10 +142,10 @@ async fn ask(
             match chunk.map_err(|fault| fault.to_string())? {
                 Chunk::Text(part) if part.is_empty() => {}
                 Chunk::Text(part) => {
-                    first.get_or_insert_with(|| asked.elapsed());
                     if text.len() + part.len() > limit {
                         return Err(format!("the model's answer is longer than {limit} bytes"));
                     }
+                    first.get_or_insert_with(|| asked.elapsed());
                     text.push_str(&part);
                     if let Some(listener) = &listener {
                         listener.tell(part).await;

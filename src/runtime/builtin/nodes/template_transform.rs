@@ -9,7 +9,7 @@ use super::{Failure, Finished, Members, NodeResult, Step};
 use crate::runtime::builtin::{
     graph::or_default,
     template::{Rendering, Source, Templates},
-    variables::{Selector, View},
+    variables::{Budget, Selector, View, pool::Overflow},
 };
 
 /// Its data.
@@ -32,14 +32,20 @@ pub struct Variable {
 }
 
 /// The values of variables; null where there is nothing.
-pub fn values(variables: &[Variable], view: View<'_>) -> Members {
-    let value = |variable: &Variable| view.get(&variable.value_selector).cloned().unwrap_or(Value::Null);
-    variables.iter().map(|variable| (variable.variable.clone(), value(variable))).collect()
+pub fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget) -> Result<Members, Overflow> {
+    let mut values = Members::new();
+    for variable in variables {
+        values.insert(variable.variable.clone(), budget.copy(view.get(&variable.value_selector))?);
+    }
+    Ok(values)
 }
 
 /// Renders it.
 pub fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> Step {
-    let inputs = values(&data.variables, view);
+    let inputs = match values(&data.variables, view, &mut view.budget()) {
+        Ok(inputs) => inputs,
+        Err(fault) => return Step::Done(Err(fault.into())),
+    };
     match templates.render(&data.template, &inputs) {
         Rendering::Done(result) => Step::Done(ended(result, inputs)),
         Rendering::Later(rendering) => Step::Later(Box::pin(async { ended(rendering.await, inputs) })),

@@ -45,12 +45,12 @@ pub fn prompt(mode: AppMode, config: &ModelConfig, said: Said<'_>) -> Result<Pro
     };
     let writer = Writer { said, before: before(said) };
     let messages = match (config.prompt_type == "advanced", completes) {
-        (false, false) => writer.simple_chat(&config.pre_prompt),
+        (false, false) => writer.simple_chat(&config.pre_prompt)?,
         (false, true) => {
             if mode != AppMode::Completion {
                 parameters.entry("stop").or_insert_with(|| COMPLETION_STOPS.into_iter().collect());
             }
-            writer.simple_completion(mode, &config.pre_prompt)
+            writer.simple_completion(mode, &config.pre_prompt)?
         }
         (true, false) => writer.advanced_chat(&config.chat_prompt_config)?,
         (true, true) => writer.advanced_completion(&config.completion_prompt_config)?,
@@ -59,7 +59,7 @@ pub fn prompt(mode: AppMode, config: &ModelConfig, said: Said<'_>) -> Result<Pro
 }
 
 /// What the app says first, with the form's values.
-pub fn opening(config: &ModelConfig, values: &Map<String, Value>, form: &[String]) -> String {
+pub fn opening(config: &ModelConfig, values: &Map<String, Value>, form: &[String]) -> Result<String> {
     fill(&config.opening_statement, inputs(values, form))
 }
 
@@ -76,7 +76,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// A template with the form's values, and with what blocks stand for.
-    fn fill(&self, template: &str, histories: &str) -> String {
+    fn fill(&self, template: &str, histories: &str) -> Result<String> {
         let values = inputs(self.said.inputs, self.said.form);
         fill(template, |name| match name {
             "#context#" => Some(Cow::Borrowed("")),
@@ -90,8 +90,8 @@ impl Writer<'_> {
     }
 
     /// The template instructs, and the query is what is said; without a query the template is.
-    fn simple_chat(&self, template: &str) -> Vec<PromptMessage> {
-        let instructions = if template.is_empty() { String::new() } else { self.fill(&format!("{template}\n"), "") };
+    fn simple_chat(&self, template: &str) -> Result<Vec<PromptMessage>> {
+        let instructions = if template.is_empty() { String::new() } else { self.fill(&format!("{template}\n"), "")? };
         let mut messages = Vec::new();
         let query = self.said.query;
         if !query.is_empty() && !instructions.is_empty() {
@@ -99,11 +99,11 @@ impl Writer<'_> {
         }
         messages.extend(self.before.iter().cloned());
         messages.push(line(Role::User, if query.is_empty() { &instructions } else { query }));
-        messages
+        Ok(messages)
     }
 
     /// All in one text, in Dify's own words.
-    fn simple_completion(&self, mode: AppMode, template: &str) -> Vec<PromptMessage> {
+    fn simple_completion(&self, mode: AppMode, template: &str) -> Result<Vec<PromptMessage>> {
         let mut whole = String::new();
         if !template.is_empty() {
             whole.extend([template, "\n"]);
@@ -121,7 +121,7 @@ impl Writer<'_> {
             }
             whole.push_str("\n\nHuman: {{#query#}}\n\nAssistant: ");
         }
-        vec![line(Role::User, &self.fill(&whole, &self.histories("Human", "Assistant")))]
+        Ok(vec![line(Role::User, &self.fill(&whole, &self.histories("Human", "Assistant"))?)])
     }
 
     fn advanced_chat(&self, config: &Value) -> Result<Vec<PromptMessage>> {
@@ -134,7 +134,7 @@ impl Writer<'_> {
                 Some("assistant") => Role::Assistant,
                 _ => Role::User,
             };
-            let text = self.fill(given.get("text").and_then(Value::as_str).unwrap_or_default(), "");
+            let text = self.fill(given.get("text").and_then(Value::as_str).unwrap_or_default(), "")?;
             if role != Role::System || !text.is_empty() {
                 messages.push(line(role, &text));
             }
@@ -155,7 +155,7 @@ impl Writer<'_> {
             given.filter(|prefix| !prefix.is_empty()).unwrap_or(default).to_owned()
         };
         let histories = self.histories(&prefix("user_prefix", "Human"), &prefix("assistant_prefix", "Assistant"));
-        Ok(vec![line(Role::User, &self.fill(template, &histories))])
+        Ok(vec![line(Role::User, &self.fill(template, &histories)?)])
     }
 
     /// The history as text.

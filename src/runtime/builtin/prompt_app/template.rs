@@ -4,18 +4,33 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::domain::{Error, Result};
+
 /// Longest name of a variable.
 const NAME_MAX: usize = 30;
 
+/// Bytes of a filled-in template at most: one value can stand in it many times.
+const FILLED_MAX: usize = 1 << 20;
+
 /// Fills a template in. A variable without a value stands with single braces, and so do templates inside values: what a
-/// caller writes is never a template. Special tokens of models, `<|…|>`, are taken out of the whole.
-pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> String {
+/// caller writes is never a template. Special tokens of models, `<|…|>`, are taken out of the whole. `invalid_param` when
+/// it grows too long.
+pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String> {
     let mut filled = String::with_capacity(template.len());
-    replace(template, &mut filled, |name, filled| match value(name) {
-        Some(value) => replace(&value, filled, single),
-        None => single(name, filled),
+    replace(template, &mut filled, |name, filled| {
+        // Full already: nothing more is looked up or copied, however often a value stands here.
+        if filled.len() > FILLED_MAX {
+            return;
+        }
+        match value(name) {
+            Some(value) => replace(&value, filled, single),
+            None => single(name, filled),
+        }
     });
-    without_special_tokens(filled)
+    if filled.len() > FILLED_MAX {
+        return Err(Error::invalid_param("body", "inputs", "these values make the app's prompt too long"));
+    }
+    Ok(without_special_tokens(filled))
 }
 
 /// The values of an app's form as texts, for [`fill`]; one that was left out is empty.
@@ -101,10 +116,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::Code;
 
     fn filled(template: &str, values: &Value) -> String {
         let form = ["optional".to_owned()];
-        fill(template, inputs(values.as_object().unwrap(), &form))
+        fill(template, inputs(values.as_object().unwrap(), &form)).unwrap()
     }
 
     #[test]
@@ -130,16 +146,27 @@ mod tests {
         assert_eq!(filled("<|a\nb|> <| <|x|>y", &values), "<|a\nb|> y");
     }
 
+    #[test]
+    fn a_prompt_that_grows_too_long_is_refused_before_it_takes_its_memory() {
+        let (template, value) = ("{{a}}".repeat(20_000), "x".repeat(1 << 20));
+        let begun = std::time::Instant::now();
+        let refusal = fill(&template, |_| Some(Cow::Borrowed(value.as_str()))).unwrap_err();
+        assert_eq!(refusal.code(), Code::InvalidParam);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "twenty gigabytes were not copied");
+        let most = "x".repeat(FILLED_MAX);
+        assert_eq!(fill("{{a}}", |_| Some(Cow::Borrowed(most.as_str()))).unwrap().len(), FILLED_MAX);
+    }
+
     proptest! {
         #[test]
         fn filling_never_panics(template in "[{}a#<|>é\\n ]{0,40}", value in "[{}a#<|>\\n]{0,20}") {
-            fill(&template, |name| (name == "a").then(|| Cow::Owned(value.clone())));
+            fill(&template, |name| (name == "a").then(|| Cow::Owned(value.clone()))).unwrap();
         }
 
         #[test]
         fn what_is_around_a_variable_stays(before in "[^{}<]{0,20}", value in "[^{}<]{0,20}", after in "[^{}<]{0,20}") {
             let template = format!("{before}{{{{a}}}}{after}{{{{a}}}}");
-            let filled = fill(&template, |name| (name == "a").then(|| Cow::Owned(value.clone())));
+            let filled = fill(&template, |name| (name == "a").then(|| Cow::Owned(value.clone()))).unwrap();
             prop_assert_eq!(filled, format!("{before}{value}{after}{value}"));
         }
     }

@@ -89,6 +89,7 @@ async fn a_chat_answer_comes_in_messages() {
     "#);
     assert!(ran.ended.is_ok());
     assert_eq!((ran.answer.text.as_str(), ran.answer.usage), ("Good \"day\"", usage));
+    assert!(ran.answer.first_chunk.unwrap() <= ran.answer.latency);
 }
 
 #[tokio::test]
@@ -105,7 +106,7 @@ async fn completion_has_no_conversation_and_an_agent_has_its_own_messages() {
 fn the_last_event_and_the_error_are_as_dify_writes_them() {
     let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
     let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
-    let block = usage.block(Duration::from_millis(1_500));
+    let block = usage.block(Duration::from_millis(1_500), Some(Duration::from_millis(500)));
     let json = |event: Result<RunEvent>| -> Value { serde_json::from_slice(&event.unwrap().json).unwrap() };
     insta::assert_json_snapshot!(json(head.message_end(&block.into())), @r#"
     {
@@ -130,7 +131,9 @@ fn the_last_event_and_the_error_are_as_dify_writes_them() {
           "total_tokens": 5,
           "total_price": "0",
           "currency": "USD",
-          "latency": 1.5
+          "latency": 1.5,
+          "time_to_first_token": 0.5,
+          "time_to_generate": 1.0
         }
       },
       "files": null

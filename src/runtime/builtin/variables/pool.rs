@@ -12,6 +12,9 @@ use super::{
     value,
 };
 
+/// How many variables of the largest size one node may read at a time.
+const NODE_SHARE: usize = 4;
+
 /// What a run knows of itself: `sys.*`.
 #[derive(Clone, Debug, Default)]
 pub struct SystemVariables(pub Map<String, Value>);
@@ -27,12 +30,45 @@ pub enum Overflow {
         /// The most one variable may take, in bytes.
         limit: usize,
     },
+    /// All that one node reads.
+    #[error("the values of this node take more than {limit} bytes")]
+    Node {
+        /// The most they may take, in bytes.
+        limit: usize,
+    },
     /// All of them together.
     #[error("the variables of this run take more than {limit} bytes")]
     Run {
         /// The most they may take, in bytes.
         limit: usize,
     },
+}
+
+/// What a node may still take out of the pool: one small node can name a large value a thousand times.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    left: usize,
+    limit: usize,
+}
+
+impl Budget {
+    /// So many bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { left: limit, limit }
+    }
+
+    /// A copy of a value; null of nothing.
+    pub fn copy(&mut self, value: Option<&Value>) -> Result<Value, Overflow> {
+        let Some(value) = value else { return Ok(Value::Null) };
+        self.spend(value)?;
+        Ok(value.clone())
+    }
+
+    /// Counts a value that was made of others.
+    pub fn spend(&mut self, value: &Value) -> Result<(), Overflow> {
+        self.left = self.left.checked_sub(value::weight(value)).ok_or(Overflow::Node { limit: self.limit })?;
+        Ok(())
+    }
 }
 
 /// A scope of a pool.
@@ -194,6 +230,11 @@ impl<'a> View<'a> {
             at = scope.parent;
         }
         None
+    }
+
+    /// What one node may take out.
+    pub fn budget(self) -> Budget {
+        Budget::new(self.pool.variable_limit.saturating_mul(NODE_SHARE))
     }
 
     /// `sys.*`.

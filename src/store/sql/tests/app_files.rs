@@ -1,17 +1,17 @@
 use serde_json::json;
 
 use super::*;
-use crate::{
-    domain::{
-        Code,
-        app::file::{AppBody, AppFile, Target},
-        id::{AppId, WorkspaceId},
+use crate::domain::{
+    Code,
+    app::{
+        AppMode,
+        file::{AppBody, AppFile, CONFIG_MEMBERS, Shape, Target},
     },
-    dsl,
+    id::{AppId, WorkspaceId},
 };
 
 conformance!(
-    every_demo_app_comes_out_as_it_went_in,
+    what_goes_in_comes_out,
     an_app_of_the_same_name_is_overwritten_and_published_anew,
     imports_at_once_make_one_app,
     what_cannot_be_meant_is_refused_and_changes_nothing,
@@ -24,34 +24,69 @@ async fn workspace(sql: &Sql) -> WorkspaceId {
     sql.create_workspace("W", "ada@example.com", start()).await.unwrap()
 }
 
-fn demo(n: usize) -> AppFile {
-    dsl::read(dsl::demo::FILES[n]).unwrap().app
+/// An app with something in every member.
+fn file(mode: AppMode) -> AppFile {
+    let body = if mode.has_graph() {
+        AppBody::Graph {
+            graph: json!({"nodes": [{"id": "a", "data": {"type": "start", "z": 1, "a": [1.5, null, "ä🦜"]}}], "edges": []}),
+            features: json!({"opening_statement": "Hi", "file_upload": {"enabled": false}}),
+            environment_variables: vec![
+                json!({"name": "z", "value_type": "secret", "value": "s"}),
+                json!({"name": "a", "value_type": "number", "value": 2}),
+            ],
+            conversation_variables: vec![json!({"name": "n", "value_type": "array[string]", "value": []})],
+        }
+    } else {
+        let value = |shape| match shape {
+            Shape::Text => json!("Hi ä🦜"),
+            Shape::Object => json!({"z": true, "a": {"b": [1, "2"]}}),
+            Shape::List => json!([{"text-input": {"variable": "v"}}, "x"]),
+        };
+        AppBody::Model(CONFIG_MEMBERS.into_iter().map(|(name, shape)| (name.to_owned(), value(shape))).collect())
+    };
+    AppFile {
+        name: format!("An app, {}", mode.as_str()),
+        mode,
+        description: "What it does\nin two lines".to_owned(),
+        icon: Some("🦜".to_owned()),
+        icon_type: Some("emoji".to_owned()),
+        icon_background: Some("#FFEAD5".to_owned()),
+        use_icon_as_answer_icon: true,
+        body,
+    }
 }
 
-async fn every_demo_app_comes_out_as_it_went_in(sql: Sql) {
+async fn what_goes_in_comes_out(sql: Sql) {
     let workspace = workspace(&sql).await;
-    for n in 0..dsl::demo::FILES.len() {
-        let app = demo(n);
-        let imported = sql.import_app(workspace, &app, Target::Named, start()).await.unwrap();
+    for (mode, n) in AppMode::ALL.iter().zip(0..) {
+        let full = file(*mode);
+        let imported = sql.import_app(workspace, &full, Target::Named, later(n)).await.unwrap();
         assert!(!imported.overwritten);
-        let kept = sql.export_app(imported.id).await.unwrap();
-        assert_eq!(kept, app);
-        let text = dsl::write(&kept).unwrap();
-        let again = dsl::read(&text).unwrap().app;
-        let imported = sql.import_app(workspace, &again, Target::App(imported.id), later(1)).await.unwrap();
+        assert_eq!(sql.export_app(imported.id).await.unwrap(), full);
+
+        let mut bare = full;
+        (bare.icon, bare.icon_type, bare.icon_background) = (None, None, None);
+        match &mut bare.body {
+            AppBody::Model(config) => config.retain(|name, _| ["model", "prompt_type"].contains(&name.as_str())),
+            AppBody::Graph { environment_variables, conversation_variables, .. } => {
+                environment_variables.clear();
+                conversation_variables.clear();
+            }
+        }
+        let imported = sql.import_app(workspace, &bare, Target::App(imported.id), later(n)).await.unwrap();
         assert!(imported.overwritten);
-        assert_eq!(dsl::write(&sql.export_app(imported.id).await.unwrap()).unwrap(), text);
+        assert_eq!(sql.export_app(imported.id).await.unwrap(), bare);
     }
     let listed = sql.list_workspace_apps(workspace).await.unwrap();
-    let names: Vec<_> = listed.iter().map(|app| app.name.as_str()).collect();
-    assert_eq!(names, ["Concierge", "Detective", "Greeting", "Parrot", "Translator"]);
+    let modes: Vec<_> = listed.iter().map(|app| app.mode.as_str()).collect();
+    assert_eq!(modes, ["advanced-chat", "agent-chat", "chat", "completion", "workflow"]);
     assert!(listed.iter().all(|app| app.published));
 }
 
 async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: Sql) {
     let workspace = workspace(&sql).await;
-    for n in [0, 4] {
-        let mut app = demo(n);
+    for mode in [AppMode::Chat, AppMode::Workflow] {
+        let mut app = file(mode);
         let first = sql.import_app(workspace, &app, Target::Named, start()).await.unwrap();
         app.description = "another".to_owned();
         match &mut app.body {
@@ -78,7 +113,9 @@ async fn imports_at_once_make_one_app(sql: Sql) {
     let workspace = workspace(&sql).await;
     let imports = (0..12).map(|n| {
         let sql = sql.clone();
-        tokio::spawn(async move { sql.import_app(workspace, &demo(4), Target::Named, later(n)).await.unwrap() })
+        tokio::spawn(async move {
+            sql.import_app(workspace, &file(AppMode::Workflow), Target::Named, later(n)).await.unwrap()
+        })
     });
     let done: Vec<_> = futures_util::future::join_all(imports).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(done.iter().filter(|imported| !imported.overwritten).count(), 1);
@@ -88,20 +125,20 @@ async fn imports_at_once_make_one_app(sql: Sql) {
 async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: Sql) {
     let workspace = workspace(&sql).await;
     let elsewhere = sql.create_workspace("V", "ada@example.com", start()).await.unwrap();
-    let id = sql.import_app(workspace, &demo(0), Target::Named, start()).await.unwrap().id;
-    let mut other_mode = demo(4);
-    other_mode.name = demo(0).name;
+    let id = sql.import_app(workspace, &file(AppMode::Chat), Target::Named, start()).await.unwrap().id;
+    let mut other_mode = file(AppMode::Workflow);
+    other_mode.name = file(AppMode::Chat).name;
     let nowhere = AppId(Uuid::new_v4());
     for (workspace, file, target, code) in [
         (workspace, &other_mode, Target::Named, Code::InvalidParam),
         (workspace, &other_mode, Target::App(id), Code::InvalidParam),
-        (workspace, &demo(0), Target::App(nowhere), Code::NotFound),
-        (elsewhere, &demo(0), Target::App(id), Code::NotFound),
-        (WorkspaceId(Uuid::new_v4()), &demo(0), Target::New, Code::NotFound),
+        (workspace, &file(AppMode::Chat), Target::App(nowhere), Code::NotFound),
+        (elsewhere, &file(AppMode::Chat), Target::App(id), Code::NotFound),
+        (WorkspaceId(Uuid::new_v4()), &file(AppMode::Chat), Target::New, Code::NotFound),
     ] {
         assert_eq!(sql.import_app(workspace, file, target, later(1)).await.unwrap_err().code(), code);
     }
-    assert_eq!(sql.export_app(id).await.unwrap(), demo(0));
+    assert_eq!(sql.export_app(id).await.unwrap(), file(AppMode::Chat));
     assert_eq!(sql.list_workspace_apps(workspace).await.unwrap().len(), 1);
     assert!(sql.list_workspace_apps(elsewhere).await.unwrap().is_empty());
     assert_eq!(sql.export_app(nowhere).await.unwrap_err().code(), Code::NotFound);
@@ -109,7 +146,7 @@ async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: Sql) {
 
 async fn a_file_of_many_megabytes_is_kept(sql: Sql) {
     let workspace = workspace(&sql).await;
-    let mut app = demo(4);
+    let mut app = file(AppMode::Workflow);
     let AppBody::Graph { features, .. } = &mut app.body else { panic!("a graph") };
     *features = json!({"long": "ä".repeat(3 << 20)});
     let id = sql.import_app(workspace, &app, Target::Named, start()).await.unwrap().id;

@@ -153,3 +153,40 @@ async fn an_answer_grows_no_larger_than_it_may() {
     assert_eq!(played.outcome.status, Status::Failed);
     assert_eq!(played.outcome.answer.len(), 1000);
 }
+
+#[tokio::test]
+async fn a_node_that_names_a_large_value_often_does_not_copy_it_as_often() {
+    let template = json!({"variables": [], "template": "{{ 'x' * 90000 }}"});
+    let large = || node("t", "template-transform", template.clone());
+    let variables: Vec<_> =
+        (0..40).map(|at| json!({"variable": format!("v{at}"), "value_selector": ["t", "output"]})).collect();
+    let conditions: Vec<_> = (0..40)
+        .map(|_| json!({"variable_selector": ["t", "output"], "comparison_operator": "contains", "value": "x"}))
+        .collect();
+    let cases = json!({"cases": [{"case_id": "a", "logical_operator": "and", "conditions": conditions}]});
+    for greedy in [
+        node("n", "end", json!({"outputs": variables})),
+        node("n", "template-transform", json!({"variables": variables, "template": "y"})),
+        node("n", "if-else", cases),
+    ] {
+        let stage =
+            Stage::workflow([start(), large(), greedy], "start>t t>n").limits(|limits| limits.variable = 100_000);
+        let played = stage.play().await;
+        assert_eq!(played.outcome.error.as_deref(), Some("the values of this node take more than 400000 bytes"));
+    }
+}
+
+#[tokio::test]
+async fn what_the_rounds_of_an_iteration_put_out_is_one_variable_together() {
+    let data = json!({"iterator_selector": ["start", "list"], "output_selector": ["t", "output"]});
+    let template = json!({"variables": [], "template": "{{ 'x' * 900 }}"});
+    let nodes = [
+        start(),
+        node("it", "iteration", data),
+        super::stage::inside("it", node("istart", "iteration-start", json!({}))),
+        super::stage::inside("it", node("t", "template-transform", template)),
+    ];
+    let stage = Stage::workflow(nodes, "start>it istart>t").inputs(json!({"list": vec![0; 20]}));
+    let played = stage.limits(|limits| limits.variable = 10_000).play().await;
+    assert_eq!(played.data("iteration_completed", "it")["status"], "failed");
+}

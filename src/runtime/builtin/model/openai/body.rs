@@ -22,7 +22,7 @@ const REFUSAL_LIMIT: usize = 16 << 10;
 const LINE_BEGINNING: usize = 16;
 
 /// What the reader of events and the body tell each other, past the crate between them. Its queue has no bound, so the
-/// body is read only while the reader waits for an event.
+/// body is read only while the reader waits for an event, and no further than to the next one.
 #[derive(Default)]
 pub(super) struct Flow(Mutex<Told>);
 
@@ -62,18 +62,40 @@ pub(super) struct Watched {
     flow: Arc<Flow>,
     read: usize,
     event: usize,
+    /// Whether the event at hand has data.
+    tells: bool,
+    /// Whether it has a name: the crate keeps some of those to itself.
+    silent: bool,
     line: Vec<u8>,
     after_cr: bool,
 }
 
+/// What was found in some bytes.
+struct Found {
+    /// An event that the reader will get.
+    event: bool,
+    /// A bound was passed.
+    too_long: bool,
+}
+
 impl Watched {
     pub fn new(response: reqwest::Response, flow: Arc<Flow>) -> Self {
-        Self { bytes: response.bytes_stream().boxed(), flow, read: 0, event: 0, line: Vec::new(), after_cr: false }
+        Self {
+            bytes: response.bytes_stream().boxed(),
+            flow,
+            read: 0,
+            event: 0,
+            tells: false,
+            silent: false,
+            line: Vec::new(),
+            after_cr: false,
+        }
     }
 
-    /// Follows lines and events; `false` when a bound is passed.
-    fn follow(&mut self, bytes: &[u8]) -> bool {
+    /// Follows lines and events.
+    fn follow(&mut self, bytes: &[u8]) -> Found {
         self.read = self.read.saturating_add(bytes.len());
+        let mut found = Found { event: false, too_long: false };
         for &byte in bytes {
             self.event += 1;
             let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
@@ -83,15 +105,28 @@ impl Watched {
                     self.line.push(byte);
                 }
             } else if !second_half {
-                match self.line.strip_prefix(b"data:").map(<[u8]>::trim_ascii) {
-                    Some(b"[DONE]") => self.flow.0.lock().done = true,
-                    None if self.line.is_empty() => self.event = 0,
-                    _ => {}
-                }
-                self.line.clear();
+                found.event |= self.end_line();
             }
+            found.too_long |= self.event > EVENT_LIMIT;
         }
-        self.read <= STREAM_LIMIT && self.event <= EVENT_LIMIT
+        found.too_long |= self.read > STREAM_LIMIT;
+        found
+    }
+
+    /// The line at hand is over; `true` when it ends an event that the reader will get.
+    fn end_line(&mut self) -> bool {
+        let line = std::mem::take(&mut self.line);
+        if line.is_empty() {
+            self.event = 0;
+            let tells = std::mem::take(&mut self.tells);
+            return !std::mem::take(&mut self.silent) && tells;
+        }
+        match line.strip_prefix(b"data:").map(<[u8]>::trim_ascii) {
+            Some(b"[DONE]") => self.flow.0.lock().done = true,
+            Some(data) => self.tells |= !data.is_empty(),
+            None => self.silent |= line.starts_with(b"event:"),
+        }
+        false
     }
 
     fn fail(&self, fault: Fault) -> Poll<Option<std::io::Result<Bytes>>> {
@@ -112,8 +147,15 @@ impl Stream for Watched {
             }
         }
         match ready!(self.bytes.poll_next_unpin(context)) {
-            Some(Ok(bytes)) if self.follow(&bytes) => Poll::Ready(Some(Ok(bytes))),
-            Some(Ok(_)) => self.fail(Fault::TooLong),
+            Some(Ok(bytes)) => {
+                let found = self.follow(&bytes);
+                if found.too_long {
+                    return self.fail(Fault::TooLong);
+                }
+                // It is on its way to the reader, who says when it is time for more.
+                self.flow.0.lock().hungry &= !found.event;
+                Poll::Ready(Some(Ok(bytes)))
+            }
             Some(Err(error)) => self.fail(Fault::Cut(Some(error))),
             None => Poll::Ready(None),
         }

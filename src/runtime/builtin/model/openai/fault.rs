@@ -1,5 +1,7 @@
 //! What goes wrong with an endpoint, told in short sentences that hold neither keys nor bodies.
 
+use std::fmt;
+
 use async_openai::error::OpenAIError;
 use http::StatusCode;
 use serde_json::Value;
@@ -10,8 +12,8 @@ use crate::{domain::secret::Secret, runtime::builtin::model::ModelError};
 /// Characters of the endpoint's own message that are told at most.
 const MESSAGE_LIMIT: usize = 300;
 
-/// A failure of the endpoint.
-#[derive(Debug, thiserror::Error)]
+/// A failure of the endpoint. Its `Debug` says no more than its `Display`: endpoints quote keys in what they say.
+#[derive(thiserror::Error)]
 pub(super) enum Fault {
     #[error("no request could be made: {0}")]
     Unsendable(String),
@@ -31,6 +33,12 @@ pub(super) enum Fault {
     Cut(#[source] Option<reqwest::Error>),
     #[error("the endpoint's answer is too long")]
     TooLong,
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Fault {

@@ -31,6 +31,7 @@ fn after(kept: Value, data: Value) -> Result<Value, String> {
     Ok(Value::Object(pool.conversation().clone()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn constant(operation: &str, value: Value) -> Value {
     json!({"items": [{"variable_selector": ["conversation", "v"], "input_type": "constant", "operation": operation, "value": value}]})
 }

@@ -26,6 +26,8 @@ const METHODS: [Method; 7] =
 const RESERVED: [HeaderName; 8] = [CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 /// How the service names itself.
 const SELF: HeaderValue = HeaderValue::from_static("dify-openapi");
+/// Longest url with its parameters, and all headers, in bytes; few servers take as much.
+const HEAD_MAX: usize = 64 << 10;
 /// As much of a body as the event tells, in bytes.
 const TOLD: usize = 10_000;
 
@@ -36,11 +38,17 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
         .into_iter()
         .find(|method| method.as_str().eq_ignore_ascii_case(&data.method))
         .ok_or_else(|| Failure::new("InvalidHttpMethodError", format!("Invalid http method {}", data.method)))?;
-    let mut url = url(fill(&data.url)?.trim())?;
+    let address = fill(&data.url)?;
+    let mut length = address.len();
+    fits(length)?;
+    let mut url = url(address.trim())?;
     if !data.params.0.is_empty() {
         let mut query = url.query_pairs_mut();
         for (name, value) in &data.params.0 {
-            query.append_pair(&fill(name)?, &fill(value)?);
+            let (name, value) = (fill(name)?, fill(value)?);
+            length += name.len() + value.len();
+            fits(length)?;
+            query.append_pair(&name, &value);
         }
     }
     let mut headers = HeaderMap::new();
@@ -48,7 +56,10 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
     // A compressed answer would come as it is: nothing here unpacks it.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in &data.headers.0 {
-        let (name, value) = header(fill(name)?.trim(), &fill(value)?)?;
+        let (name, value) = (fill(name)?, fill(value)?);
+        length += name.len() + value.len();
+        fits(length)?;
+        let (name, value) = header(name.trim(), &value)?;
         headers.insert(name, value);
     }
     let mut secret = vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
@@ -77,6 +88,14 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
     let request = Request { method, url, headers, body, read_timeout };
     let told = told(&request, &secret);
     Ok((request, told))
+}
+
+fn fits(length: usize) -> Result<(), Box<Failure>> {
+    if length > HEAD_MAX {
+        Err(wrong(format!("the url and the headers are longer than {HEAD_MAX} bytes")))
+    } else {
+        Ok(())
+    }
 }
 
 fn url(text: &str) -> Result<Url, Box<Failure>> {

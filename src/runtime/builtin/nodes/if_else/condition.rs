@@ -9,7 +9,8 @@ use serde_json::{Number, Value, json};
 use super::Logic;
 use crate::runtime::builtin::{
     graph::or_default,
-    variables::{Selector, Text, View, value},
+    nodes::Failure,
+    variables::{Budget, Selector, Text, View, value},
 };
 
 /// Dify's comparisons.
@@ -110,12 +111,13 @@ struct SubCondition {
 
 impl Condition {
     /// The condition with its values in place. Texts of at most `limit` bytes.
-    pub fn ask(&self, view: View<'_>, limit: usize) -> Result<Question, value::TooLong> {
-        let actual = view.get(&self.variable_selector).cloned().unwrap_or(Value::Null);
+    pub fn ask(&self, view: View<'_>, limit: usize, budget: &mut Budget) -> Result<Question, Box<Failure>> {
+        let actual = budget.copy(view.get(&self.variable_selector))?;
         let expected = match &self.value {
             Expected::Text(text) => Value::String(text.render(view, limit)?),
             Expected::Value(value) => value.clone(),
         };
+        budget.spend(&expected)?;
         let files = self.of_files.clone().filter(|_| actual.is_array());
         Ok(Question { comparison: self.comparison_operator, actual, expected, files })
     }

@@ -10,7 +10,7 @@ use crate::runtime::builtin::{
     model::{PromptMessage, Role},
     nodes::{Failure, Members, template_transform},
     template::{Fault, Rendering, Source},
-    variables::{Piece, Selector, Text, value},
+    variables::{Budget, Piece, Selector, Text, value},
 };
 
 /// Stands in a prompt for what a knowledge base found.
@@ -54,19 +54,22 @@ enum PendingText {
 /// The inputs for the event, and the lines.
 pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(Members, Vec<Pending>), Box<Failure>> {
     let mut inputs = Members::new();
-    let jinja = template_transform::values(&data.prompt_config.jinja2_variables, around.view);
+    let mut budget = around.view.budget();
+    let jinja = template_transform::values(&data.prompt_config.jinja2_variables, around.view, &mut budget)?;
     let context = context(data, around)?;
     let mut lines = Vec::new();
     match &data.prompt_template {
         Template::Chat(template) => {
             for line in template {
-                let text = text(line, context.as_deref(), &jinja, around, &mut inputs)?;
+                let text = text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?;
                 lines.push(Pending { role: role(&line.role), text });
             }
         }
         Template::Completion(line) => {
-            lines
-                .push(Pending { role: Role::User, text: text(line, context.as_deref(), &jinja, around, &mut inputs)? });
+            lines.push(Pending {
+                role: Role::User,
+                text: text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?,
+            });
         }
     }
     inputs.extend(jinja);
@@ -120,7 +123,7 @@ fn text(
     context: Option<&str>,
     jinja: &Members,
     around: &Surroundings<'_>,
-    inputs: &mut Members,
+    (inputs, budget): (&mut Members, &mut Budget),
 ) -> Result<PendingText, Box<Failure>> {
     if line.edition_type == "jinja2" {
         let Some(source) = &line.jinja2_text else { return Ok(PendingText::Ready(String::new())) };
@@ -131,8 +134,10 @@ fn text(
     }
     let Some(template) = &line.text else { return Ok(PendingText::Ready(String::new())) };
     for selector in template.references() {
-        let value = around.view.get(selector).cloned().unwrap_or(Value::Null);
-        inputs.insert(format!("#{selector}#"), value);
+        let name = format!("#{selector}#");
+        if !inputs.contains_key(&name) {
+            inputs.insert(name, budget.copy(around.view.get(selector))?);
+        }
     }
     let mut text = String::new();
     for piece in template.pieces() {

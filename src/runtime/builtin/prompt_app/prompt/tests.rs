@@ -33,7 +33,7 @@ pub(in super::super::super) fn config() -> ModelConfig {
 fn shown(mode: AppMode, config: &ModelConfig, query: &str, with_history: bool) -> String {
     let values = json!({"name": "Ann"});
     let form = ["name".to_owned(), "age".to_owned()];
-    let opening = opening(config, values.as_object().unwrap(), &form);
+    let opening = opening(config, values.as_object().unwrap(), &form).unwrap();
     let history = [line(Role::User, "before"), line(Role::Assistant, "answered")];
     let said = Said {
         inputs: values.as_object().unwrap(),

@@ -41,7 +41,7 @@ fn asks(actual: &Value, comparison: &str, expected: &Value) -> Result<bool, Stri
     pool.set(Pool::ROOT, &"n".into(), std::sync::Arc::new(values)).unwrap();
     let condition = json!({"variable_selector": ["n", "v"], "comparison_operator": comparison, "value": expected});
     let condition: Condition = serde_json::from_value(condition).unwrap();
-    condition.ask(pool.view(Pool::ROOT), 1 << 20).unwrap().answer()
+    condition.ask(pool.view(Pool::ROOT), 1 << 20, &mut Budget::new(1 << 20)).unwrap().answer()
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn files_are_asked_member_by_member() {
         let condition: Condition = serde_json::from_value(condition).unwrap();
         let system = SystemVariables(Map::from_iter([("files".to_owned(), files.clone())]));
         let pool = Pool::new(system, Map::new(), Map::new(), (1 << 20, 1 << 20));
-        condition.ask(pool.view(Pool::ROOT), 1 << 20).unwrap().answer()
+        condition.ask(pool.view(Pool::ROOT), 1 << 20, &mut Budget::new(1 << 20)).unwrap().answer()
     };
     let sub =
         |key: &str, operator: &str, value: Value| json!({"key": key, "comparison_operator": operator, "value": value});

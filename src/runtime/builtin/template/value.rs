@@ -1,0 +1,114 @@
+//! Values between JSON and templates, and how templates write them: as Jinja does in Python.
+
+use std::{collections::HashMap, fmt::Write, sync::Arc};
+
+use minijinja::{
+    Error, ErrorKind, Output, State, Value,
+    value::{Enumerator, Object, ValueKind},
+};
+use serde_json::{Map, Value as Json};
+
+use super::guard;
+
+/// How deep values are written.
+const DEPTH_MAX: usize = 64;
+
+/// A JSON object; unlike a map of the engine it keeps its order.
+#[derive(Debug)]
+struct Members {
+    keys: Vec<Value>,
+    values: HashMap<String, Value>,
+}
+
+impl Object for Members {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.values.get(key.as_str()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.keys.clone())
+    }
+}
+
+/// The members of an object, for a template.
+pub fn from_members(members: &Map<String, Json>) -> Value {
+    let keys = members.keys().map(|key| Value::from(key.as_str())).collect();
+    let values = members.iter().map(|(key, value)| (key.clone(), from_json(value))).collect();
+    Value::from_object(Members { keys, values })
+}
+
+fn from_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::from(()),
+        Json::Bool(truth) => Value::from(*truth),
+        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(number), ..) => Value::from(number),
+            (_, Some(number), _) => Value::from(number),
+            (.., number) => Value::from(number.unwrap_or_default()),
+        },
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => items.iter().map(from_json).collect(),
+        Json::Object(members) => from_members(members),
+    }
+}
+
+/// Writes what `{{ … }}` gives.
+pub fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) => {
+            guard::charge(text.len())?;
+            out.write_str(text).map_err(Error::from)
+        }
+        None if value.is_undefined() => Ok(()),
+        None => represent(out, value, 0),
+    }
+}
+
+/// As Python's `repr`.
+fn represent(out: &mut Output<'_>, value: &Value, depth: usize) -> Result<(), Error> {
+    if depth > DEPTH_MAX {
+        return Err(Error::new(ErrorKind::InvalidOperation, "the value is nested too deeply"));
+    }
+    guard::charge(8)?;
+    match value.kind() {
+        ValueKind::None => out.write_str("None")?,
+        ValueKind::Bool => out.write_str(if value.is_true() { "True" } else { "False" })?,
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or_default();
+            guard::charge(text.len())?;
+            let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+            out.write_char(quote)?;
+            for character in text.chars() {
+                match character {
+                    '\n' => out.write_str("\\n")?,
+                    '\r' => out.write_str("\\r")?,
+                    '\t' => out.write_str("\\t")?,
+                    '\\' => out.write_str("\\\\")?,
+                    _ if character == quote => write!(out, "\\{character}")?,
+                    _ => out.write_char(character)?,
+                }
+            }
+            out.write_char(quote)?;
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            out.write_char('[')?;
+            for (at, item) in value.try_iter()?.enumerate() {
+                out.write_str(if at > 0 { ", " } else { "" })?;
+                represent(out, &item, depth + 1)?;
+            }
+            out.write_char(']')?;
+        }
+        ValueKind::Map => {
+            out.write_char('{')?;
+            for (at, key) in value.try_iter()?.enumerate() {
+                out.write_str(if at > 0 { ", " } else { "" })?;
+                represent(out, &key, depth + 1)?;
+                out.write_str(": ")?;
+                represent(out, &value.get_item(&key)?, depth + 1)?;
+            }
+            out.write_char('}')?;
+        }
+        _ => write!(out, "{value}")?,
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What is kept of runs: whose conversations they are, and how many there may be at a time.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Bearer, TestServer, apps, database,
+    runs::{answer, blocking, graph_app, greeting, prompt_app, request, streamed},
+    server::{MEMBER, OWNER},
+};
+
+fn said(query: &str, conversation: &Value) -> Value {
+    json!({"inputs": {"name": "Ann"}, "query": query, "conversation_id": conversation})
+}
+
+async fn count(server: &TestServer, rows: &str) -> String {
+    database::text(server, &format!("SELECT CAST(count(*) AS text) FROM {rows}")).await.unwrap()
+}
+
+/// Many words, slowly.
+fn talk() -> Value {
+    said(&format!("Reply exactly: {}", "word ".repeat(2_000)), &Value::Null)
+}
+
+/// Begins a run and reads its first event; dropping it hangs up.
+async fn begin(bearer: &Bearer, app: &str) -> reqwest::Response {
+    let mut body = talk();
+    body["response_mode"] = json!("streaming");
+    let mut response = request(bearer, app, &body).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.chunk().await.unwrap().is_some());
+    response
+}
+
+/// Waits until there is room for a run, and lets it go.
+async fn room_comes(bearer: &Bearer, app: &str) {
+    for _ in 0..200 {
+        let mut body = said("hi", &Value::Null);
+        body["response_mode"] = json!("streaming");
+        let response = request(bearer, app, &body).send().await.unwrap();
+        if response.status() == 200 {
+            return;
+        }
+        assert_eq!(response.status(), 429);
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("no room comes");
+}
+
+async fn refused_over_the_limit(bearer: &Bearer, app: &str) {
+    for mode in ["blocking", "streaming"] {
+        let mut body = said("hi", &Value::Null);
+        body["response_mode"] = json!(mode);
+        let refusal = crate::support::Answer::to(request(bearer, app, &body)).await;
+        assert_eq!((refusal.status, refusal.code().as_str()), (429, "rate_limited"));
+        assert_eq!(refusal.header("retry-after"), "1");
+    }
+}
+
+on_both_stores! {
+    async fn a_conversation_goes_on_for_its_caller_alone(server: TestServer) {
+        let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let again = Bearer::sign_in(&server, OWNER, "phone").await;
+        let member = Bearer::sign_in(&server, MEMBER, "laptop").await;
+        let graph = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
+        for app in [prompt_app(&server, "chat").await, prompt_app(&server, "agent-chat").await, graph] {
+            let first = blocking(&owner, &app, said("hi", &Value::Null)).await;
+            assert_eq!(first.status, 200, "{}", first.text);
+            let conversation = first.json()["conversation_id"].clone();
+            // The same person on another device, streaming.
+            let second = streamed(&again, &app, said("hi", &conversation)).await;
+            assert_eq!(second.last().unwrap()["conversation_id"], conversation);
+            let foreign = blocking(&member, &app, said("hi", &conversation)).await;
+            assert_eq!((foreign.status, foreign.code().as_str()), (404, "not_found"));
+            let other_app = prompt_app(&server, "chat").await;
+            let elsewhere = blocking(&owner, &other_app, said("hi", &conversation)).await;
+            assert_eq!((elsewhere.status, elsewhere.code().as_str()), (404, "not_found"));
+            database::execute(&server, "UPDATE conversations SET is_deleted = TRUE").await;
+            let deleted = blocking(&owner, &app, said("hi", &conversation)).await;
+            assert_eq!((deleted.status, deleted.code().as_str()), (404, "not_found"));
+        }
+        assert_eq!((count(&server, "messages").await, count(&server, "conversations").await), ("6".into(), "3".into()));
+        assert_eq!(count(&server, "messages WHERE invoke_from = 'service-api' AND from_source = 'api'").await, "6");
+        assert_eq!(count(&server, "end_users WHERE type = 'service_api'").await, "3");
+    }
+
+    async fn an_app_runs_as_often_at_a_time_as_it_allows(server: TestServer) with ["ECHO_PACE_MS" = "20", "APP_MAX_ACTIVE_REQUESTS" = "2"] {
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let (app, other) = (prompt_app(&server, "chat").await, prompt_app(&server, "chat").await);
+        apps::set(&server, &app, "max_active_requests = 1").await;
+        let running = begin(&bearer, &app).await;
+        refused_over_the_limit(&bearer, &app).await;
+        // Each app for itself; what the deployment allows at most holds for all.
+        let (_one, _two) = (begin(&bearer, &other).await, begin(&bearer, &other).await);
+        refused_over_the_limit(&bearer, &other).await;
+        drop(running);
+        room_comes(&bearer, &app).await;
+    }
+
+    async fn a_process_runs_as_much_at_a_time_as_it_may(server: TestServer) with ["ECHO_PACE_MS" = "20", "MAX_RUNS_PER_PROCESS" = "1"] {
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let app = prompt_app(&server, "chat").await;
+        let running = begin(&bearer, &app).await;
+        refused_over_the_limit(&bearer, &app).await;
+        drop(running);
+        room_comes(&bearer, &app).await;
+    }
+
+    async fn a_run_past_its_time_ends_and_is_kept_as_failed(server: TestServer) with ["ECHO_PACE_MS" = "20", "APP_MAX_EXECUTION_TIME" = "1"] {
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let app = prompt_app(&server, "chat").await;
+        let events = streamed(&bearer, &app, talk()).await;
+        assert_eq!((&events[0]["event"], &events.last().unwrap()["event"]), (&json!("message"), &json!("error")));
+        assert_eq!(count(&server, "messages WHERE status = 'error' AND answer LIKE 'word word%'").await, "1");
+    }
+}

@@ -1,0 +1,97 @@
+//! Models behind an endpoint, as the environment names it.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Json, Router, http::HeaderMap, response::IntoResponse, routing::post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::{
+    Bearer, Stores, TestServer, apps,
+    runs::{blocking, prompt_app, streamed},
+    server::OWNER,
+};
+
+const KEY: &str = "sk-of-the-endpoint-0123456789";
+
+/// An endpoint that knows one model; it keeps what it was asked.
+async fn endpoint() -> (String, Arc<Mutex<Vec<(HeaderMap, Value)>>>) {
+    let asked: Arc<Mutex<Vec<(HeaderMap, Value)>>> = Arc::default();
+    let kept = Arc::clone(&asked);
+    let answer = move |headers: HeaderMap, Json(body): Json<Value>| async move {
+        let known = body["model"] == "llama3";
+        kept.lock().unwrap().push((headers, body));
+        if !known {
+            let body = json!({"error": {"message": format!("no such model for {KEY}")}});
+            return (axum::http::StatusCode::NOT_FOUND, Json(body)).into_response();
+        }
+        let event = |choices: Value, usage: Value| format!("data: {}\n\n", json!({"choices": choices, "usage": usage}));
+        let text = event(json!([{"delta": {"content": "Good day"}}]), Value::Null)
+            + &event(json!([{"delta": {}, "finish_reason": "stop"}]), Value::Null)
+            + &event(json!([]), json!({"prompt_tokens": 7, "completion_tokens": 2}))
+            + "data: [DONE]\n\n";
+        ([("content-type", "text/event-stream")], text).into_response()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, Router::new().route("/v1/chat/completions", post(answer))).into_future());
+    (url, asked)
+}
+
+async fn with_model(server: &TestServer, provider: &str, name: &str) -> String {
+    let app = prompt_app(server, "chat").await;
+    let params = json!({"temperature": 0.1});
+    let model = json!({"provider": provider, "name": name, "mode": "chat", "completion_params": params});
+    apps::configure(
+        server,
+        &app,
+        &[("model", model), ("pre_prompt", json!("Be kind.")), ("prompt_type", json!("simple"))],
+    )
+    .await;
+    app
+}
+
+fn body() -> Value {
+    json!({"inputs": {"name": "Ann"}, "query": "Hello"})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_speaks_to_the_endpoint_under_its_names_and_with_its_key() {
+    let (url, asked) = endpoint().await;
+    let environment = [
+        ("OPENAI_BASE_URL", url.as_str()),
+        ("OPENAI_API_KEY", KEY),
+        ("OPENAI_MODELS", "langgenius/openai/openai:gpt-4o=llama3"),
+    ];
+    let server = TestServer::start_with(Stores::Sqlite, &environment).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    // Also as DSL files from before plugins name the provider.
+    for provider in ["langgenius/openai/openai", "openai"] {
+        let app = with_model(&server, provider, "gpt-4o").await;
+        let events = streamed(&bearer, &app, body()).await;
+        assert_eq!((&events[0]["answer"], events.len()), (&json!("Good day"), 2));
+        assert_eq!(events[1]["metadata"]["usage"]["total_tokens"], 9);
+        let (headers, request) = asked.lock().unwrap().pop().unwrap();
+        assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
+        assert_eq!((&request["temperature"], &request["messages"][1]["content"]), (&json!(0.1), &json!("Hello")));
+    }
+
+    let app = with_model(&server, "openai", "gpt-5").await;
+    let refusal = blocking(&bearer, &app, body()).await;
+    assert_eq!((refusal.status, refusal.code().as_str()), (502, "upstream_error"));
+    assert_eq!(
+        refusal.json()["message"],
+        "The model endpoint does not know this model or path (404): no such model for …"
+    );
+    assert!(!refusal.text.contains("sk-"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_endpoint_the_failure_says_what_to_set() {
+    let server = TestServer::start_with(Stores::Sqlite, &[]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let app = with_model(&server, "langgenius/openai/openai", "gpt-4o").await;
+    let refusal = blocking(&bearer, &app, body()).await;
+    assert_eq!((refusal.status, refusal.code().as_str()), (502, "upstream_error"));
+    assert!(refusal.text.contains("OPENAI_BASE_URL"), "{}", refusal.text);
+}
