@@ -69,6 +69,8 @@ fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTask
         url,
         connect_timeout: config.dify_api.connect_timeout,
         first_byte_timeout: config.dify_api.first_byte_timeout,
+        run_timeout: config.runtime.max_execution_time,
+        end: tasks.end.clone(),
         max_connections: config.dify_api.max_connections,
     };
     let (clock, entropy) = (Arc::clone(&base.clock), Arc::clone(&base.entropy));

@@ -19,9 +19,9 @@ use reqwest::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 use url::Url;
 
@@ -45,6 +45,8 @@ use crate::{
 
 /// How long a stopped run may take to be stopped.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// The same, twice, when the process is about to end.
+const LAST_STOP_LIMIT: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept: less than the two seconds after which Dify's own server closes it, since a run
 /// that meets a connection being closed is lost.
 const IDLE_LIMIT: Duration = Duration::from_millis(1_500);
@@ -60,6 +62,10 @@ pub struct DifySettings {
     pub connect_timeout: Duration,
     /// How long the first byte of a run's stream may take, from the moment it is sent.
     pub first_byte_timeout: Duration,
+    /// How long a run may take in all.
+    pub run_timeout: Duration,
+    /// Ends every run, when the process has no more time for them.
+    pub end: CancellationToken,
     /// Connections at the same time at most, each of which is a run. Over it a run is `rate_limited` at once, like one
     /// over the process' own limit: waiting for another run to end could take minutes.
     pub max_connections: usize,
@@ -76,6 +82,8 @@ struct Upstream {
     client: Client,
     keys: AppKeys,
     first_byte_timeout: Duration,
+    run_timeout: Duration,
+    end: CancellationToken,
     connections: Arc<Semaphore>,
 }
 
@@ -100,6 +108,8 @@ impl DifyRuntime {
             client,
             keys: AppKeys::new(sql, clock, entropy),
             first_byte_timeout: settings.first_byte_timeout,
+            run_timeout: settings.run_timeout,
+            end: settings.end,
             connections: Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS))),
         };
         Ok(Self { upstream: Arc::new(upstream), tasks })
@@ -126,19 +136,36 @@ impl AppRuntime for DifyRuntime {
 
 impl Upstream {
     async fn run(&self, run: RunRequest, mut listener: Listener, connection: OwnedSemaphorePermit) {
-        let first_byte_by = Instant::now() + self.first_byte_timeout;
+        let run_by = Instant::now() + self.run_timeout;
+        let first_byte_by = run_by.min(Instant::now() + self.first_byte_timeout);
         let (key, response) = match self.send(&run, first_byte_by).await {
             Ok(sent) => sent,
             Err(error) => return listener.fail(error).await,
         };
         let mut relay = Relay::new(response, run.app.mode, Named::from(&run));
-        let end = relay.run(&mut listener, first_byte_by).await;
+        // Whatever a run waits for, a reader included, it ends in time.
+        let end = tokio::select! {
+            biased;
+            end = relay.run(&mut listener, first_byte_by) => end,
+            () = self.end.cancelled() => {
+                listener.cut(Error::new(Code::ServiceUnavailable, "This server stops, and the run with it. Run it again."));
+                End::Unfinished
+            }
+            () = sleep_until(run_by) => {
+                listener.cut(Error::new(Code::UpstreamTimeout, "The run took longer than a run may take."));
+                End::Unfinished
+            }
+        };
         // Closes the stream at the last event.
         drop(listener);
         match end {
             End::Over => relay.finish().await,
             End::Unfinished => {
-                relay.learn_task(first_byte_by.max(Instant::now() + STOP_LIMIT)).await;
+                let by = match self.end.is_cancelled() {
+                    true => Instant::now() + LAST_STOP_LIMIT,
+                    false => first_byte_by.max(Instant::now() + STOP_LIMIT),
+                };
+                relay.learn_task(by).await;
                 let task = relay.task_id.take();
                 drop((relay, connection));
                 if let Some(task) = task {
@@ -198,7 +225,7 @@ impl Upstream {
         let mode: AppMode = run.app.mode;
         let asked = async {
             let body = serde_json::to_vec(&serde_json::json!({"user": run.user})).map_err(Error::internal)?;
-            let by = Instant::now() + STOP_LIMIT;
+            let by = Instant::now() + if self.end.is_cancelled() { LAST_STOP_LIMIT } else { STOP_LIMIT };
             let answer = self.post(self.base.stop(mode, task), key, body.into(), by).await?;
             let status = answer.status();
             if status.is_success() { Ok(()) } else { Err(Error::internal(format!("Dify answered {status}"))) }

@@ -14,7 +14,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use ipnet::IpNet;
 use reqwest::Client;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
 use url::{Host, Url};
 
 pub use self::{
@@ -31,6 +34,8 @@ use crate::{
 const REDIRECTS_MAX: usize = 5;
 /// Longest wait for the next piece of an answer.
 pub const READ_MAX: Duration = Duration::from_mins(1);
+/// Requests at the same time in this process: each may hold an answer of several megabytes.
+const AT_ONCE: usize = 64;
 /// Longest time for a request with all of its redirects.
 pub const TOTAL_MAX: Duration = Duration::from_mins(1);
 
@@ -91,6 +96,7 @@ pub enum Fault {
 pub struct Outbound {
     client: Client,
     allowed: Arc<[IpNet]>,
+    places: Semaphore,
 }
 
 impl Outbound {
@@ -107,11 +113,13 @@ impl Outbound {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(Error::internal)?;
-        Ok(Self { client, allowed })
+        Ok(Self { client, allowed, places: Semaphore::new(AT_ONCE) })
     }
 
     /// Sends a request, follows where it leads, and reads the answer: of at most as many bytes as `limit` says of its headers.
     pub async fn send(&self, request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
+        // Never closed: it would only mean no bound.
+        let _place = self.places.acquire().await;
         let deadline = Instant::now() + TOTAL_MAX;
         timeout_at(deadline, self.send_all(request, limit)).await.unwrap_or(Err(Fault::Late))
     }

@@ -141,7 +141,7 @@ impl Running {
                 return Ok(body);
             }
         }
-        Err(Error::new(Code::UpstreamError, "The run broke off before its end."))
+        collector.rest().ok_or_else(|| Error::new(Code::UpstreamError, "The run broke off before its end."))
     }
 }
 

@@ -92,6 +92,14 @@ macro_rules! on_every_database {
 
 /// Compares JSON with the snapshot beside it, whatever the order of its members. The same test runs on several stores, so
 /// each snapshot is seen more than once.
+macro_rules! assert_lines {
+    ($lines:expr, @$snapshot:literal) => {{
+        let lines = $lines;
+        insta::allow_duplicates! { insta::assert_snapshot!(lines, @$snapshot) }
+    }};
+}
+
+/// The same for JSON.
 macro_rules! assert_wire {
     ($value:expr, @$snapshot:literal) => {{
         let value = $value;

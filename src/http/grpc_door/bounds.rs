@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tonic::Status;
 
 use crate::{
@@ -33,28 +33,15 @@ pub(super) async fn bounded(request: Request, next: Next) -> Response {
     }
 }
 
-/// A stream lasts as long as what it tells of, or its caller's deadline. Only its message has to arrive in time.
+/// A stream lasts as long as what it tells of, or its caller's deadline. Only its message has to arrive in time; it is read
+/// once the call has been let in, not before.
 async fn stream_bounded(request: Request, next: Next, asked: Option<Duration>) -> Response {
     let policy = Policy::of_grpc_path(request.uri().path());
     let (mut parts, body) = request.into_parts();
     if let Some(asked) = asked {
         parts.extensions.insert(Deadline(Instant::now() + asked));
     }
-    // A frame's head beside the message.
-    let max = policy.map_or(0, |policy| policy.max_body) + 5;
-    let message = match tokio::time::timeout(LONGEST, Limited::new(body, max).collect()).await {
-        Ok(Ok(message)) => message.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return refused(policy, Error::new(Code::RequestEntityTooLarge, "The message is too large."));
-        }
-        Ok(Err(error)) => {
-            return refused(policy, Error::new(Code::InvalidRequest, "The message broke off.").caused_by(error));
-        }
-        Err(_) => {
-            return refused(policy, Error::new(Code::DeadlineExceeded, "The message took too long to arrive."));
-        }
-    };
-    let answer = next.run(Request::from_parts(parts, Body::from(message)));
+    let answer = next.run(Request::from_parts(parts, in_time(body)));
     match asked {
         None => explained(answer.await),
         Some(asked) => match tokio::time::timeout(asked, answer).await {
@@ -62,6 +49,21 @@ async fn stream_bounded(request: Request, next: Next, asked: Option<Duration>) -
             Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")),
         },
     }
+}
+
+/// A body that breaks off when it has not arrived in time.
+fn in_time(body: Body) -> Body {
+    let by = tokio::time::Instant::now() + LONGEST;
+    let pieces = stream::unfold(Some(body.into_data_stream()), move |open| async move {
+        let mut body = open?;
+        match tokio::time::timeout_at(by, body.next()).await {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
+            Ok(Some(Err(cause))) => Some((Err(cause), None)),
+            Ok(None) => None,
+            Err(late) => Some((Err(axum::Error::new(late)), None)),
+        }
+    });
+    Body::from_stream(pieces)
 }
 
 fn refused(policy: Option<&'static Policy>, error: Error) -> Response {
@@ -98,6 +100,7 @@ fn explained(response: Response) -> Response {
         return response;
     }
     let fault = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
+        Some(b"2") => Error::new(Code::InvalidRequest, "The message broke off, or took too long to arrive."),
         Some(b"11") => Error::new(Code::RequestEntityTooLarge, "The message is too large."),
         Some(b"12") => Error::new(Code::Unimplemented, "Messages are read as they are here, not compressed."),
         Some(b"13") => Error::new(Code::InvalidRequest, "The message cannot be read."),

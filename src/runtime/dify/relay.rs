@@ -21,6 +21,8 @@ use crate::{
 
 /// Bytes that a run may be ahead of its reader, or one event that is longer.
 const BYTES_AHEAD: usize = 1 << 20;
+/// How long Dify may say nothing: it pings every ten seconds.
+const SILENCE: Duration = Duration::from_mins(1);
 /// How long the rest of a stream is read whose last event has been seen, so that its connection can be used again.
 const REST_LIMIT: Duration = Duration::from_secs(5);
 
@@ -93,6 +95,18 @@ impl Listener {
         }
     }
 
+    /// Ends the run with an error without waiting for anybody: a reader that does not read misses it.
+    pub(super) fn cut(&mut self, error: Error) {
+        match self.began.take() {
+            Some(began) => {
+                let _ = began.send(Err(error));
+            }
+            None => {
+                let _ = self.events.try_send(Err(error));
+            }
+        }
+    }
+
     /// Hands an event on as soon as there is room for it; `false` when nobody listens any more.
     async fn hand_on(&mut self, event: RunEvent) -> bool {
         self.begin();
@@ -145,16 +159,14 @@ impl Relay {
         Self { response, frames: Frames::default(), progress: Progress::new(mode), named, task_id: None }
     }
 
-    /// Hands on every event. The first byte must come before `first_byte_by`; after it, time is the listener's to limit.
+    /// Hands on every event. The first byte must come before `first_byte_by`; after it, Dify may not fall silent.
     pub(super) async fn run(&mut self, listener: &mut Listener, first_byte_by: Instant) -> End {
         let mut first = true;
         loop {
             let frame = async {
                 let next = self.next();
-                if !first {
-                    return next.await;
-                }
-                timeout_at(first_byte_by, next).await.unwrap_or_else(|_| Err(too_slow()))
+                let by = if first { first_byte_by } else { Instant::now() + SILENCE };
+                timeout_at(by, next).await.unwrap_or_else(|_| Err(too_slow()))
             };
             let frame = tokio::select! {
                 biased;

@@ -56,11 +56,15 @@ pub(super) struct Collector {
     mode: AppMode,
     answer: String,
     created_at: Option<i64>,
+    /// The body of a graph whose run is not known to have finished well.
+    held: Option<Value>,
+    /// Whether the graph's run has finished well.
+    finished: bool,
 }
 
 impl Collector {
     pub(super) fn new(mode: AppMode) -> Self {
-        Self { mode, answer: String::new(), created_at: None }
+        Self { mode, answer: String::new(), created_at: None, held: None, finished: false }
     }
 
     /// Takes an event: the body, if it was the last that matters.
@@ -81,10 +85,17 @@ impl Collector {
             (AppMode::Workflow, _) => Ok(Some(workflow(told))),
             (_, "workflow_finished") => match broken(&told) {
                 Some(error) => Err(error),
-                None => Ok(None),
+                None => {
+                    self.finished = true;
+                    Ok(self.held.take())
+                }
             },
             (_, "message_replace") => {
                 self.answer = told.answer.unwrap_or_default();
+                Ok(None)
+            }
+            (AppMode::AdvancedChat, "message_end") if !self.finished => {
+                self.held = Some(self.message(told));
                 Ok(None)
             }
             (_, "message_end") => Ok(Some(self.message(told))),
@@ -98,6 +109,11 @@ impl Collector {
                 Ok(None)
             }
         }
+    }
+
+    /// The body when the stream is over: what an answer had that nothing more was said of.
+    pub(super) fn rest(self) -> Option<Value> {
+        self.held
     }
 
     fn message(&mut self, told: Told) -> Value {

@@ -99,6 +99,9 @@ fn what_fails_on_the_way_is_the_error() {
     let failed = json!({"event": "workflow_finished", "data": {"status": "failed", "error": "node x broke"}});
     let error = collected(AppMode::AdvancedChat, &[message("message", "so far"), failed]).unwrap_err();
     assert_eq!((error.code(), error.message()), (Code::UpstreamError, "The run failed: node x broke"));
+    let end_first =
+        [message_end(), json!({"event": "workflow_finished", "data": {"status": "failed", "error": "node x broke"}})];
+    assert_eq!(collected(AppMode::AdvancedChat, &end_first).unwrap_err().code(), Code::UpstreamError);
     let told = json!({"event": "error", "status": 400, "code": "completion_request_error", "message": "quota"});
     let error = collected(AppMode::Chat, &[told]).unwrap_err();
     assert_eq!((error.code(), error.message()), (Code::UpstreamError, "quota"));
@@ -106,6 +109,16 @@ fn what_fails_on_the_way_is_the_error() {
     assert_eq!(collected(AppMode::Workflow, &[ours]).unwrap_err().code(), Code::RateLimited);
     let garbage = RunEvent { event: "message".into(), json: "[]".into() };
     assert_eq!(Collector::new(AppMode::Chat).take(&garbage).unwrap_err().code(), Code::UpstreamError);
+}
+
+#[test]
+fn a_graph_has_answered_once_it_has_finished_whichever_is_told_first() {
+    let finished = json!({"event": "workflow_finished", "data": {"status": "succeeded"}});
+    for events in [[finished.clone(), message_end()], [message_end(), finished]] {
+        let all: Vec<Value> = std::iter::once(message("message", "Hi")).chain(events).collect();
+        assert_eq!(collected(AppMode::AdvancedChat, &all[..2]).unwrap(), None);
+        assert_eq!(collected(AppMode::AdvancedChat, &all).unwrap().unwrap()["answer"], "Hi");
+    }
 }
 
 #[test]

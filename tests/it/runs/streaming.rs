@@ -23,7 +23,7 @@ async fn events(server: &TestServer, app: &str, body: Value) -> String {
 on_both_stores! {
     async fn a_chat(server: TestServer) {
         let app = prompt_app(&server, "chat").await;
-        insta::assert_snapshot!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"
+        assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"
         {"event":"message","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":"one","from_variable_selector":null}
         {"event":"message","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":" two","from_variable_selector":null}
         {"event":"message_end","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"files":null}
@@ -32,7 +32,7 @@ on_both_stores! {
 
     async fn an_agent(server: TestServer) {
         let app = prompt_app(&server, "agent-chat").await;
-        insta::assert_snapshot!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"
+        assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"
         {"event":"agent_message","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":"one"}
         {"event":"agent_message","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":" two"}
         {"event":"message_end","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"files":null}
@@ -41,7 +41,7 @@ on_both_stores! {
 
     async fn a_completion(server: TestServer) {
         let app = prompt_app(&server, "completion").await;
-        insta::assert_snapshot!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
+        assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
         {"event":"message","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":"You","from_variable_selector":null}
         {"event":"message","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":" said:","from_variable_selector":null}
         {"event":"message","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":" You","from_variable_selector":null}
@@ -54,7 +54,7 @@ on_both_stores! {
 
     async fn a_workflow(server: TestServer) {
         let app = graph_app(&server, "workflow", &[greeting(), end()]).await;
-        insta::assert_snapshot!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
+        assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
         {"event":"workflow_started","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","workflow_id":"[uuid]","inputs":{"name":"Ann","sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0}}
         {"event":"node_started","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":null,"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null}}
         {"event":"node_finished","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":{"name":"Ann","sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null,"process_data":{},"outputs":{"name":"Ann","sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"status":"succeeded","error":null,"elapsed_time":0,"execution_metadata":null,"finished_at":0,"files":[]}}
@@ -69,7 +69,7 @@ on_both_stores! {
 
     async fn an_advanced_chat(server: TestServer) {
         let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
-        insta::assert_snapshot!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await, @r#"
+        assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await, @r#"
         {"event":"workflow_started","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","workflow_id":"[uuid]","inputs":{"name":"Ann","sys.query":"hi","sys.dialogue_count":1,"sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0}}
         {"event":"node_started","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":null,"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null}}
         {"event":"node_finished","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":{"name":"Ann","sys.query":"hi","sys.conversation_id":"[uuid]","sys.dialogue_count":1,"sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null,"process_data":{},"outputs":{"name":"Ann","sys.query":"hi","sys.conversation_id":"[uuid]","sys.dialogue_count":1,"sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"status":"succeeded","error":null,"elapsed_time":0,"execution_metadata":null,"finished_at":0,"files":[]}}
@@ -87,7 +87,7 @@ on_both_stores! {
     async fn a_workflow_whose_node_fails(server: TestServer) {
         let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
         let app = graph_app(&server, "workflow", &[broken, end()]).await;
-        insta::assert_snapshot!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
+        assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
         {"event":"workflow_started","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","workflow_id":"[uuid]","inputs":{"name":"Ann","sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0}}
         {"event":"node_started","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":null,"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null}}
         {"event":"node_finished","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":{"name":"Ann","sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null,"process_data":{},"outputs":{"name":"Ann","sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"status":"succeeded","error":null,"elapsed_time":0,"execution_metadata":null,"finished_at":0,"files":[]}}

@@ -42,6 +42,8 @@ pub fn settings(url: &str) -> DifySettings {
         url: url.parse().unwrap(),
         connect_timeout: Duration::from_secs(2),
         first_byte_timeout: Duration::from_secs(10),
+        run_timeout: Duration::from_secs(60),
+        end: tokio_util::sync::CancellationToken::new(),
         max_connections: 100,
     }
 }

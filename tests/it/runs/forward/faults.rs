@@ -75,6 +75,28 @@ async fn a_server_that_is_not_there_is_an_upstream_error() {
 }
 
 #[tokio::test]
+async fn a_run_ends_in_time_and_with_the_process_and_is_stopped_at_dify_too() {
+    let soon = Duration::from_millis(200);
+    let end = tokio_util::sync::CancellationToken::new();
+    for (code, change) in [("upstream_timeout", false), ("service_unavailable", true)] {
+        let upstream = StandIn::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
+        let mut settings = dify_openapi::runtime::dify::DifySettings { end: end.clone(), ..settings(&upstream.url) };
+        if change {
+            let end = end.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(soon).await;
+                end.cancel();
+            });
+        } else {
+            settings.run_timeout = soon;
+        }
+        let bench = Bench::with(settings).await;
+        assert_eq!(outcome(&bench, AppMode::Chat).await, (1, Some(code)));
+        assert_eq!(upstream.stops().await.len(), 1, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_cut_ends_with_an_upstream_error() {
     let (upstream, bench) = answering(|| cut_events(vec![frame(&message("a"))])).await;
     assert_eq!(outcome(&bench, AppMode::Chat).await, (1, Some("upstream_error")));
