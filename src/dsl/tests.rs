@@ -150,7 +150,7 @@ fn files_that_are_no_apps_are_refused() {
     assert!(refused("--- {}\n--- {}").contains("multiple YAML documents"));
     assert!(refused(&"a".repeat(LONGEST + 1)).contains("longer than 10 MiB"));
     assert!(refused(&format!("a: {}{}", "[".repeat(400), "]".repeat(400))).contains("line 1"));
-    let blocks: String = (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    let blocks = (0..200).map(|n| " ".repeat(n) + "a:\n").collect::<String>();
     assert!(refused(&blocks).contains("Depth"));
 }
 
@@ -161,7 +161,7 @@ fn aliases_may_be_used_and_not_abused() {
     let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
     for n in 1..12 {
         let row = vec![format!("*a{}", n - 1); 10].join(",");
-        bomb.push_str(&format!("a{n}: &a{n} [{row}]\n"));
+        bomb += &["a", &n.to_string(), ": &a", &n.to_string(), " [", &row, "]\n"].concat();
     }
     let since = std::time::Instant::now();
     assert!(refused(&bomb).contains("line"), "{}", refused(&bomb));

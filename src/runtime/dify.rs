@@ -161,9 +161,10 @@ impl Upstream {
         match end {
             End::Over => relay.finish().await,
             End::Unfinished => {
-                let by = match self.end.is_cancelled() {
-                    true => Instant::now() + LAST_STOP_LIMIT,
-                    false => first_byte_by.max(Instant::now() + STOP_LIMIT),
+                let by = if self.end.is_cancelled() {
+                    Instant::now() + LAST_STOP_LIMIT
+                } else {
+                    first_byte_by.max(Instant::now() + STOP_LIMIT)
                 };
                 relay.learn_task(by).await;
                 let task = relay.task_id.take();

@@ -174,6 +174,7 @@ fn said(events: &[serde_json::Value]) -> String {
     events.iter().filter_map(|event| event["answer"].as_str()).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as a request names it")]
 fn conversation_of(events: &[serde_json::Value]) -> Option<ConversationId> {
     Some(events[0]["conversation_id"].as_str().unwrap().parse().unwrap())
 }

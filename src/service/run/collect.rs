@@ -83,13 +83,13 @@ impl Collector {
         match (self.mode, &*event.event) {
             (_, "error") => Err(failed(&told)),
             (AppMode::Workflow, _) => Ok(Some(workflow(told))),
-            (_, "workflow_finished") => match broken(&told) {
-                Some(error) => Err(error),
-                None => {
-                    self.finished = true;
-                    Ok(self.held.take())
+            (_, "workflow_finished") => {
+                if let Some(error) = broken(&told) {
+                    return Err(error);
                 }
-            },
+                self.finished = true;
+                Ok(self.held.take())
+            }
             (_, "message_replace") => {
                 self.answer = told.answer.unwrap_or_default();
                 Ok(None)

@@ -85,7 +85,7 @@ async fn a_server_that_stops_ends_its_streams_with_an_error_event() {
     let mut text = String::from_utf8(response.chunk().await.unwrap().unwrap().to_vec()).unwrap();
     server.running().app.run_tasks().end.cancel();
     while let Some(chunk) = response.chunk().await.unwrap() {
-        text += &String::from_utf8(chunk.to_vec()).unwrap();
+        text += core::str::from_utf8(&chunk).unwrap();
     }
     assert_eq!(events(&text).last().unwrap()["event"], "error", "{text}");
 }

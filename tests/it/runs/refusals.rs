@@ -1,5 +1,7 @@
 //! What is refused before anything runs, streaming and blocking alike.
 
+use std::fmt::Write as _;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -45,7 +47,7 @@ on_both_stores! {
             ("an unknown version", &workflow, json!({"inputs": {"name": "Ann"}, "workflow_id": "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55"})),
         ] {
             let (status, code, message) = refused(&server, &bearer, app, body).await;
-            table += &format!("{what}: {status} {code}: {message}\n");
+            let _ = writeln!(table, "{what}: {status} {code}: {message}");
         }
         assert_lines!(table, @r#"
         no inputs: 400 invalid_request: inputs is required.

@@ -38,6 +38,7 @@ fn failing(message: &str) -> ModelError {
     ModelError { message: message.to_owned(), cause: None }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a piece of a stream that may fail")]
 fn text(text: &str) -> Result<Chunk, ModelError> {
     Ok(Chunk::Text(text.to_owned()))
 }
@@ -204,16 +205,16 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
         ),
         ("the tool `web_reader`", |config| config.agent_mode = json!({"tools": [{"web_reader": {"enabled": true}}]})),
         ("knowledge retrieval", |config| {
-            config.agent_mode = json!({"tools": [{"dataset": {"enabled": true, "id": "x"}}]})
+            config.agent_mode = json!({"tools": [{"dataset": {"enabled": true, "id": "x"}}]});
         }),
         ("knowledge retrieval", |config| {
             config.dataset_configs = json!({"datasets": {"datasets": [{"dataset": {"enabled": true, "id": "x"}}]}});
         }),
         ("the external data tool `w`", |config| {
-            config.external_data_tools = json!([{"enabled": true, "variable": "w"}])
+            config.external_data_tools = json!([{"enabled": true, "variable": "w"}]);
         }),
         ("the external data tool `v`", |config| {
-            config.user_input_form = json!([{"external_data_tool": {"variable": "v"}}])
+            config.user_input_form = json!([{"external_data_tool": {"variable": "v"}}]);
         }),
         ("moderation by `api`", |config| config.sensitive_word_avoidance = json!({"enabled": true, "type": "api"})),
         ("files", |config| config.file_upload = json!({"enabled": true})),

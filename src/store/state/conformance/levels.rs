@@ -63,7 +63,7 @@ impl Bucket {
 fn alike(found: Verdict, expected: Verdict) -> bool {
     match (found, expected) {
         (Verdict::Limited(found), Verdict::Limited(expected)) => {
-            found <= expected && expected - found < Duration::from_secs(DRIP / 2)
+            found <= expected && expected.checked_sub(found).unwrap() < Duration::from_secs(DRIP / 2)
         }
         _ => found == expected,
     }

@@ -33,7 +33,7 @@ pub struct Bench {
     pub app: AppId,
     workspace: WorkspaceId,
     database: DatabaseConnection,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// Settings that suit a test.
@@ -42,7 +42,7 @@ pub fn settings(url: &str) -> DifySettings {
         url: url.parse().unwrap(),
         connect_timeout: Duration::from_secs(2),
         first_byte_timeout: Duration::from_secs(10),
-        run_timeout: Duration::from_secs(60),
+        run_timeout: Duration::from_mins(1),
         end: tokio_util::sync::CancellationToken::new(),
         max_connections: 100,
     }
@@ -69,12 +69,12 @@ impl Bench {
         let tasks = TaskTracker::new();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let runtime = DifyRuntime::new(settings, Arc::new(sql), clock, entropy, tasks.clone()).unwrap();
-        Self { runtime: Arc::new(runtime), tasks, app, workspace, database, _directory: directory }
+        Self { runtime: Arc::new(runtime), tasks, app, workspace, database, directory }
     }
 
     /// A second process on the same database.
     pub async fn replica(&self, settings: DifySettings) -> DifyRuntime {
-        let url = format!("sqlite://{}?mode=rwc", self._directory.path().join("runs.db").display());
+        let url = format!("sqlite://{}?mode=rwc", self.directory.path().join("runs.db").display());
         let sql = Sql::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         DifyRuntime::new(settings, Arc::new(sql), clock, entropy, self.tasks.clone()).unwrap()
