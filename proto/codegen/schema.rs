@@ -43,6 +43,10 @@ fn text(field: &FieldDescriptor) -> Value {
 
 fn number(field: &FieldDescriptor) -> Value {
     let mut schema = json!({"type": "integer"});
+    if matches!(field.kind(), Kind::Int32) {
+        schema["format"] = json!("int32");
+        schema["maximum"] = json!(i32::MAX);
+    }
     let Some(option) = checked(field) else { return schema };
     for keyword in ["minimum", "maximum"] {
         if option.has_field_by_name(keyword) {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     domain::{Code, Error, Result, app::App},
     ports::state::State,
-    service::Foundation,
+    service::{Foundation, to_the_end},
 };
 
 /// How long a slot is held without being renewed: what a process that is gone blocks it for.
@@ -44,20 +44,25 @@ impl Slots {
         let mut holder = [0; 16];
         self.base.entropy.fill(&mut holder)?;
         let held = Held { key: app.id.to_string(), holder: Uuid::from_bytes(holder), most };
-        let (state, taken) = match held.take(&*self.base.state).await {
-            Ok(taken) => (&self.base.state, taken),
-            Err(_) => (&self.base.fallback, held.take(&*self.base.fallback).await?),
-        };
-        if !taken {
-            return Err(Error::new(
-                Code::RateLimited,
-                "This app is already running as often as it may. Try again shortly.",
-            )
-            .retry_after(Duration::from_secs(1)));
-        }
-        let given_back = CancellationToken::new();
-        tokio::spawn(held.keep(Arc::clone(state), given_back.clone()));
-        Ok(Slot(Some(given_back.drop_guard())))
+        let base = self.base.clone();
+        // To the end: a caller who hangs up meanwhile must not leave a slot behind that nobody gives back.
+        to_the_end(async move {
+            let (state, taken) = match held.take(&*base.state).await {
+                Ok(taken) => (base.state, taken),
+                Err(_) => (Arc::clone(&base.fallback), held.take(&*base.fallback).await?),
+            };
+            if !taken {
+                return Err(Error::new(
+                    Code::RateLimited,
+                    "This app is already running as often as it may. Try again shortly.",
+                )
+                .retry_after(Duration::from_secs(1)));
+            }
+            let given_back = CancellationToken::new();
+            tokio::spawn(held.keep(state, given_back.clone()));
+            Ok(Slot(Some(given_back.drop_guard())))
+        })
+        .await
     }
 }
 
