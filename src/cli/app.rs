@@ -51,11 +51,14 @@ pub enum Action {
     },
     /// Write what an app has published to standard output, as a DSL file that can be imported again.
     ///
-    /// Secrets among the environment variables are in it.
+    /// Secrets among the environment variables are left empty, unless they are asked for.
     #[command(after_help = "Example:\n  dify-openapi app export Greeting > greeting.yml")]
     Export {
         /// The app, by id or by name where only one has it.
         app: String,
+        /// Write the values of secrets as well; keep the file where only you can read it.
+        #[arg(long)]
+        include_secrets: bool,
     },
 }
 
@@ -86,9 +89,15 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
             }
             Ok(())
         }
-        Action::Export { app } => {
+        Action::Export { app, include_secrets } => {
             let id = meant(&operator, &app).await?;
-            let text = dsl::write(&operator.sql.export_app(id).await?)?;
+            let mut file = operator.sql.export_app(id).await?;
+            if !include_secrets {
+                for name in file.forget_secrets() {
+                    eprintln!("warning: the secret `{name}` is left empty; --include-secrets writes it");
+                }
+            }
+            let text = dsl::write(&file)?;
             say(out, text.trim_end_matches('\n'))
         }
     }

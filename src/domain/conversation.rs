@@ -155,8 +155,8 @@ pub struct MessageRecord {
     pub latency: Duration,
     /// The `metadata` of the last event.
     pub metadata: Value,
-    /// The conversation's variables, when there are any to keep.
-    pub variables: Option<Map<String, Value>>,
+    /// The conversation's variables that the run changed; all of them where it begins the conversation.
+    pub variables: Map<String, Value>,
 }
 
 /// The provider and name of a model, as the app says them.

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::{AppBody, AppMode, Fault};
-use crate::runtime::builtin::graph::{EDGES_MAX, Graph, NODES_MAX};
+use crate::{
+    domain::app::file::is_secret,
+    runtime::builtin::graph::{EDGES_MAX, Graph, NODES_MAX},
+};
 
 /// The types of nodes that the built-in runtime runs.
 const KNOWN: [&str; 12] = [
@@ -55,10 +58,18 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
         features @ Value::Object(_) => features.clone(),
         _ => return Err(Fault::at("workflow.features", "it is not a mapping")),
     };
+    let environment_variables = variables(workflow, "environment_variables")?;
+    for (at, variable) in environment_variables.iter().enumerate().filter(|(_, variable)| is_secret(variable)) {
+        if variable["value"].as_str().is_none_or(str::is_empty) {
+            let name = variable["name"].as_str().unwrap_or_default();
+            let place = format!("workflow.environment_variables[{at}].value");
+            warnings.push(Fault::at(place, format_args!("the secret `{name}` is empty")).to_string());
+        }
+    }
     Ok(AppBody::Graph {
         graph: graph.clone(),
         features,
-        environment_variables: variables(workflow, "environment_variables")?,
+        environment_variables,
         conversation_variables: variables(workflow, "conversation_variables")?,
     })
 }

@@ -73,8 +73,8 @@ impl proto::app_service_server::AppService for Rpc {
         let found = self.apps.describe(caller(&request)?, &asked.id, asked.workspace_id.as_deref(), blocks).await?;
         Ok(Response::new(proto::DescribeAppResponse {
             info: found.info.map(Into::into),
-            parameters: found.parameters.map(Object::Members),
-            input_schema: found.input_schema.map(Object::Members),
+            parameters: found.parameters.map(Object::from),
+            input_schema: found.input_schema.map(Object::from),
         }))
     }
 
@@ -91,7 +91,7 @@ impl proto::app_service_server::AppService for Rpc {
         }
         let body = running.collect().await?;
         let event = body.get("event").and_then(|event| event.as_str()).unwrap_or("workflow_finished").to_owned();
-        let data = Some(Object::Members(match body {
+        let data = Some(Object::from(match body {
             serde_json::Value::Object(members) => members,
             _ => return Err(Error::internal("a body that is not an object").into()),
         }));
@@ -171,7 +171,7 @@ fn responses(running: Running, deadline: Option<Deadline>) -> Responses {
         };
         match next? {
             Ok(event) => {
-                let data = Some(Object::Text(event.json));
+                let data = Some(Object::from(event.json));
                 Some((Ok(proto::RunAppResponse { event: event.event.into_owned(), data }), Some((running, id))))
             }
             // Under its request's id, so that the log tells them together.

@@ -1,7 +1,9 @@
 //! `google.protobuf.Struct`, wire-compatible with the original, over JSON that keeps its order and its integers on the
 //! JSON door. Over gRPC it is what a Struct is: unordered, every number a double.
 
-use std::fmt;
+mod reader;
+
+use std::{fmt, sync::OnceLock};
 
 use bytes::{Buf, BufMut, Bytes};
 use prost::{
@@ -14,41 +16,75 @@ use serde_json::{Map, Number, Value, value::RawValue};
 
 /// Whole numbers beyond this are not exact as doubles.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+/// Objects and lists that lie within each other over gRPC. Readers of protobuf give up at 100 messages within each other, and
+/// an object of a Struct takes three. What lies deeper is told as its JSON text.
+const DEPTH_MAX: usize = 30;
 
 /// A JSON object.
+#[derive(Clone, Default)]
+pub struct Object {
+    json: Json,
+    /// It as a Struct, encoded: its length is asked for before its bytes.
+    wire: OnceLock<Bytes>,
+}
+
 #[derive(Clone, PartialEq)]
-pub enum Object {
-    /// Its members.
+enum Json {
     Members(Map<String, Value>),
-    /// Its text, for objects that only pass through: read where it has to be, over gRPC.
+    /// Objects that only pass through: read where they have to be, over gRPC.
     Text(Bytes),
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self::Members(Map::new())
+    }
+}
+
+impl From<Map<String, Value>> for Object {
+    fn from(members: Map<String, Value>) -> Self {
+        Self { json: Json::Members(members), wire: OnceLock::new() }
+    }
+}
+
+impl From<Bytes> for Object {
+    /// The text of an object, which is not looked at.
+    fn from(text: Bytes) -> Self {
+        Self { json: Json::Text(text), wire: OnceLock::new() }
+    }
 }
 
 impl Object {
     /// Its members; a text that is not an object has none.
     pub fn into_members(self) -> Map<String, Value> {
-        match self {
-            Self::Members(members) => members,
-            Self::Text(text) => serde_json::from_slice(&text).unwrap_or_default(),
+        match self.json {
+            Json::Members(members) => members,
+            Json::Text(text) => serde_json::from_slice(&text).unwrap_or_default(),
         }
     }
 
     /// Its text.
     pub fn into_text(self) -> Bytes {
-        match self {
-            Self::Members(members) => Value::Object(members).to_string().into(),
-            Self::Text(text) => text,
+        match self.json {
+            Json::Members(members) => Value::Object(members).to_string().into(),
+            Json::Text(text) => text,
         }
     }
 
-    fn to_proto(&self) -> Struct {
-        proto_struct(self.clone().into_members())
+    fn wire(&self) -> &Bytes {
+        self.wire.get_or_init(|| {
+            let proto = match &self.json {
+                Json::Members(members) => proto_struct(members, DEPTH_MAX),
+                Json::Text(text) => reader::read(text, DEPTH_MAX).unwrap_or_default(),
+            };
+            proto.encode_to_vec().into()
+        })
     }
 }
 
-impl Default for Object {
-    fn default() -> Self {
-        Self::Members(Map::new())
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        self.json == other.json
     }
 }
 
@@ -61,9 +97,9 @@ impl fmt::Debug for Object {
 
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Members(members) => members.serialize(serializer),
-            Self::Text(text) => {
+        match &self.json {
+            Json::Members(members) => members.serialize(serializer),
+            Json::Text(text) => {
                 let raw: &RawValue = serde_json::from_slice(text).map_err(serde::ser::Error::custom)?;
                 raw.serialize(serializer)
             }
@@ -73,13 +109,13 @@ impl Serialize for Object {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Map::deserialize(deserializer).map(Self::Members)
+        Map::deserialize(deserializer).map(Self::from)
     }
 }
 
 impl Message for Object {
     fn encode_raw(&self, buffer: &mut impl BufMut) {
-        self.to_proto().encode_raw(buffer);
+        buffer.put_slice(self.wire());
     }
 
     fn merge_field(
@@ -93,12 +129,12 @@ impl Message for Object {
         field.merge_field(tag, wire_type, buffer, context)?;
         let mut members = std::mem::take(self).into_members();
         members.extend(field.fields.into_iter().map(|(name, value)| (name, json(value))));
-        *self = Self::Members(members);
+        *self = members.into();
         Ok(())
     }
 
     fn encoded_len(&self) -> usize {
-        self.to_proto().encoded_len()
+        self.wire().len()
     }
 
     fn clear(&mut self) {
@@ -106,18 +142,22 @@ impl Message for Object {
     }
 }
 
-fn proto_struct(members: Map<String, Value>) -> Struct {
-    Struct { fields: members.into_iter().map(|(name, value)| (name, proto(value))).collect() }
+fn proto_struct(members: &Map<String, Value>, depth: usize) -> Struct {
+    Struct { fields: members.iter().map(|(name, value)| (name.clone(), proto(value, depth - 1))).collect() }
 }
 
-fn proto(value: Value) -> Proto {
+/// A value with at most so many objects and lists within each other.
+fn proto(value: &Value, depth: usize) -> Proto {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
-        Value::Bool(value) => Kind::BoolValue(value),
+        Value::Bool(value) => Kind::BoolValue(*value),
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
-        Value::String(text) => Kind::StringValue(text),
-        Value::Array(items) => Kind::ListValue(ListValue { values: items.into_iter().map(proto).collect() }),
-        Value::Object(members) => Kind::StructValue(proto_struct(members)),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Array(_) | Value::Object(_) if depth == 0 => Kind::StringValue(value.to_string()),
+        Value::Array(items) => {
+            Kind::ListValue(ListValue { values: items.iter().map(|item| proto(item, depth - 1)).collect() })
+        }
+        Value::Object(members) => Kind::StructValue(proto_struct(members, depth)),
     };
     Proto { kind: Some(kind) }
 }
@@ -166,7 +206,7 @@ mod tests {
 
     #[test]
     fn text_passes_through_as_it_is_and_is_read_only_over_grpc() {
-        let text = Object::Text(Bytes::from_static(br#"{"z":1,"a":9007199254740993,"n":1.10}"#));
+        let text = Object::from(Bytes::from_static(br#"{"z":1,"a":9007199254740993,"n":1.10}"#));
         assert_eq!(serde_json::to_string(&text).unwrap(), r#"{"z":1,"a":9007199254740993,"n":1.10}"#);
         let read = Object::decode(text.encode_to_vec().as_slice()).unwrap().into_members();
         assert_eq!(read["z"], json!(1));
@@ -179,6 +219,30 @@ mod tests {
         let read: Object = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
         assert_eq!(read.into_text(), text);
+    }
+
+    #[test]
+    fn what_lies_deeper_than_readers_go_is_told_as_text() {
+        for depth in [DEPTH_MAX, DEPTH_MAX + 1, 200, 20_000] {
+            let lists = depth - 1;
+            let text = format!(r#"{{"a":{}7{},"b":1}}"#, "[".repeat(lists), "]".repeat(lists));
+            let mut passing = vec![Object::from(Bytes::from(text.clone()))];
+            if depth < 100 {
+                passing.push(serde_json::from_str(&text).unwrap());
+            }
+            for object in passing {
+                let read = Struct::decode(object.encode_to_vec().as_slice()).unwrap();
+                let back = Object::decode(read.encode_to_vec().as_slice()).unwrap().into_members();
+                assert_eq!(back["b"], json!(1));
+                let mut innermost = &back["a"];
+                while let Value::Array(items) = innermost {
+                    innermost = &items[0];
+                }
+                let deeper = depth.saturating_sub(DEPTH_MAX);
+                let rest = format!("{}7{}", "[".repeat(deeper), "]".repeat(deeper));
+                assert_eq!(*innermost, if deeper == 0 { json!(7) } else { json!(rest) });
+            }
+        }
     }
 
     #[test]

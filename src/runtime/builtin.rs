@@ -7,7 +7,8 @@
 pub mod engine;
 pub mod graph;
 mod graph_run;
-pub mod memory;
+pub mod masks;
+mod memory;
 pub mod model;
 pub mod nodes;
 pub mod prompt_app;

@@ -86,11 +86,23 @@ fn an_app_goes_in_and_comes_out_the_same() {
         format!("{id}  published  workflow       Shouter\n")
     );
 
-    let exported = operator.says(&["app", "export", "Shouter"], "");
+    let whole = ["app", "export", "Shouter", "--include-secrets"];
+    let exported = operator.says(&whole, "");
     assert!(exported.contains("value: s3cret"), "{exported}");
-    assert_eq!(operator.says(&["app", "export", id], ""), exported);
+    assert_eq!(operator.says(&["app", "export", id, "--include-secrets"], ""), exported);
     operator.says(&["app", "import", "-", "--workspace", "Lab", "--app", id], &exported);
-    assert_eq!(operator.says(&["app", "export", id], ""), exported);
+    assert_eq!(operator.says(&whole, ""), exported);
+
+    // Without being asked no secret leaves the server, and nobody is left to wonder where it went.
+    let without = operator.run(&["app", "export", "Shouter"], "");
+    assert!(without.status.success(), "{without:?}");
+    assert_eq!(String::from_utf8(without.stdout).unwrap(), exported.replace("value: s3cret", "value: \"\""));
+    let said = String::from_utf8(without.stderr).unwrap();
+    assert_eq!(said, "warning: the secret `TOKEN` is left empty; --include-secrets writes it\n");
+    let back = operator.run(&["app", "import", "-", "--workspace", "Lab"], &exported.replace("s3cret", "''"));
+    assert!(back.status.success(), "{back:?}");
+    let said = String::from_utf8(back.stderr).unwrap();
+    assert_eq!(said, "warning: workflow.environment_variables[0].value: the secret `TOKEN` is empty\n");
 
     // Of two with one name, only the id tells which.
     operator.says(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);

@@ -43,6 +43,25 @@ pub enum AppBody {
     },
 }
 
+impl AppFile {
+    /// Empties the secrets among its environment variables, and gives the names of those that were not empty.
+    pub fn forget_secrets(&mut self) -> Vec<String> {
+        let AppBody::Graph { environment_variables, .. } = &mut self.body else { return Vec::new() };
+        let secrets = environment_variables.iter_mut().filter(|variable| is_secret(variable));
+        let emptied = secrets.filter_map(|variable| {
+            let was = variable.get_mut("value").map(|value| std::mem::replace(value, "".into()))?;
+            let name = variable["name"].as_str().unwrap_or_default().to_owned();
+            (was != "" && !was.is_null()).then_some(name)
+        });
+        emptied.collect()
+    }
+}
+
+/// Whether a variable, `{"name", "value_type", "value", …}`, is a secret.
+pub fn is_secret(variable: &Value) -> bool {
+    variable["value_type"] == "secret"
+}
+
 /// What a member of a model configuration holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 use self::schedule::{Halt, Schedule};
 use super::{
     graph::Graph,
+    masks::Masks,
     model::{Models, PromptMessage, Usage},
     template::Templates,
     variables::SystemVariables,
@@ -97,6 +98,8 @@ pub struct Execution {
     pub system: SystemVariables,
     /// `env.*`.
     pub environment: Map<String, Value>,
+    /// The secrets among them.
+    pub masks: Masks,
     /// `conversation.*`, with a value for every variable there is.
     pub conversation_variables: Map<String, Value>,
     /// This run, as the stop call names it.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::{
     Asked, Begun, Inner,
     engine::{self, CreatedBy, Execution, Outcome, Status},
+    masks::Masks,
     model::PromptMessage,
     prompt_app::{
         check::is_enabled,
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     domain::{
         Code, Error, Result,
-        app::{AppMode, Workflow},
+        app::{AppMode, Workflow, file::is_secret},
         conversation::{Ending, MessageRecord, RunRecord, WorkflowRunRecord},
     },
     ports::runtime::{RunEvent, RunEvents},
@@ -43,7 +44,10 @@ pub(super) struct GraphRun {
     workflow: Head,
     system: Map<String, Value>,
     environment: Map<String, Value>,
+    masks: Masks,
     variables: Map<String, Value>,
+    /// As the conversation has them; nothing where it begins.
+    before: Map<String, Value>,
     introduction: String,
 }
 
@@ -76,12 +80,15 @@ impl GraphRun {
                 known.clone_from(value);
             }
         }
+        let before = if begun.conversation.is_some() { variables.clone() } else { Map::new() };
         Ok(Self {
             system: system(&begun, workflow),
             environment: values(&workflow.environment_variables),
+            masks: masks(&workflow.environment_variables),
             workflow: Head { id: workflow.id, version: workflow.version.clone() },
             begun,
             published,
+            before,
             variables,
             introduction,
         })
@@ -118,6 +125,7 @@ impl GraphRun {
             inputs: begun.asked.inputs.clone(),
             system: SystemVariables(self.system.clone()),
             environment: std::mem::take(&mut self.environment),
+            masks: std::mem::take(&mut self.masks),
             conversation_variables: std::mem::take(&mut self.variables),
             task_id: ids.task,
             workflow_run_id: ids.workflow_run,
@@ -142,7 +150,7 @@ impl GraphRun {
         deserted: Option<Deserted>,
         began_at: DateTime<Utc>,
     ) -> Result<RunRecord> {
-        let Self { begun, published, workflow, system, introduction, .. } = self;
+        let Self { begun, published, workflow, system, before, introduction, .. } = self;
         let reason = || outcome.error.clone().unwrap_or_default();
         let ending = match outcome.status {
             Status::Succeeded => Ending::Succeeded,
@@ -170,7 +178,7 @@ impl GraphRun {
                 completion_tokens: outcome.usage.completion_tokens,
                 latency: outcome.elapsed,
                 metadata: serde_json::to_value(&metadata).map_err(Error::internal)?,
-                variables: Some(outcome.conversation_variables.clone()).filter(|variables| !variables.is_empty()),
+                variables: changed(outcome.conversation_variables.clone(), &before),
             })
         } else {
             None
@@ -273,13 +281,22 @@ fn system(begun: &Begun, workflow: &Workflow) -> Map<String, Value> {
 }
 
 /// Variables by name: Dify keeps them as an object of `{"name", "value_type", "value"}`, DSL files as a list.
+fn changed(mut variables: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
+    variables.retain(|name, value| before.get(name) != Some(value));
+    variables
+}
+
 fn values(variables: &Value) -> Map<String, Value> {
-    let rows: Vec<&Value> = match variables {
-        Value::Array(rows) => rows.iter().collect(),
-        Value::Object(rows) => rows.values().collect(),
-        _ => Vec::new(),
-    };
-    rows.into_iter()
-        .filter_map(|row| Some((row.get("name")?.as_str()?.to_owned(), row.get("value").cloned().unwrap_or_default())))
-        .collect()
+    let named =
+        |row: &Value| Some((row.get("name")?.as_str()?.to_owned(), row.get("value").cloned().unwrap_or_default()));
+    rows(variables).filter_map(named).collect()
+}
+
+fn masks(variables: &Value) -> Masks {
+    Masks::new(rows(variables).filter(|row| is_secret(row)).filter_map(|row| row["value"].as_str()))
+}
+
+fn rows(variables: &Value) -> impl Iterator<Item = &Value> {
+    let (listed, named) = (variables.as_array(), variables.as_object());
+    listed.into_iter().flatten().chain(named.into_iter().flat_map(Map::values))
 }

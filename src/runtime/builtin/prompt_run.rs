@@ -111,7 +111,7 @@ impl PromptRun {
             completion_tokens: answer.usage.completion_tokens,
             latency: answer.latency,
             metadata: serde_json::to_value(metadata).map_err(Error::internal)?,
-            variables: None,
+            variables: serde_json::Map::new(),
         };
         Ok(RunRecord {
             mode: begun.asked.mode,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, Order, QueryFilter, QuerySelect,
     sea_query::{Expr, Func, JoinType, OnConflict, Query},
 };
 use serde_json::{Map, Value};
@@ -88,23 +88,25 @@ impl Sql {
         rows.iter().rev().map(exchange).collect::<Result<_, DbErr>>().map_err(Into::into)
     }
 
-    /// Begins the message's conversation, or notes that it goes on.
+    /// Begins the message's conversation, or notes that it goes on; `false` when it was deleted meanwhile. Runs of one
+    /// conversation that end at once wait for each other here.
     pub(super) async fn keep_conversation(
         &self,
         connection: &impl ConnectionTrait,
         run: &RunRecord,
         message: &MessageRecord,
-    ) -> Result<(), DbErr> {
+    ) -> Result<bool, DbErr> {
         if let Some(new) = &message.begins {
-            return self.begin_conversation(connection, run, message, new).await;
+            return self.begin_conversation(connection, run, message, new).await.map(|()| true);
         }
         conversation::Entity::update_many()
             .col_expr(conversation::Column::UpdatedAt, Expr::value(naive(run.ended_at)))
             .col_expr(conversation::Column::DialogueCount, Expr::col(conversation::Column::DialogueCount).add(1))
             .filter(conversation::Column::Id.eq(self.id(message.conversation_id.0)))
+            .filter(conversation::Column::IsDeleted.eq(false))
             .exec(connection)
             .await
-            .map(|_| ())
+            .map(|done| done.rows_affected > 0)
     }
 
     async fn begin_conversation(
@@ -187,17 +189,26 @@ impl Sql {
         message::Entity::insert(row).exec_without_returning(connection).await.map(|_| ())
     }
 
-    /// Writes what a conversation remembers besides what was said.
+    /// Writes what a conversation remembers besides what was said: what the message's run changed, over what is there by now.
     pub(super) async fn keep_variables(
         &self,
         connection: &impl ConnectionTrait,
-        id: ConversationId,
-        kept: &Map<String, Value>,
+        message: &MessageRecord,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
+        let id = self.id(message.conversation_id.0);
+        let mut kept = Map::new();
+        if message.begins.is_none() {
+            // Locked, so that it is read as it is now and not as it was when the transaction began.
+            let mut select = variables::Entity::find_by_id(id);
+            QuerySelect::query(&mut select).lock(self.row_lock());
+            let text = select.one(connection).await?.map(|row| row.variables);
+            kept = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        }
+        kept.extend(message.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
         let row = variables::ActiveModel {
-            conversation_id: Set(self.id(id.0)),
-            variables: Set(serde_json::to_string(kept).map_err(|error| DbErr::Json(error.to_string()))?),
+            conversation_id: Set(id),
+            variables: Set(serde_json::to_string(&kept).map_err(|error| DbErr::Json(error.to_string()))?),
             updated_at: Set(instant(now)),
         };
         let again = OnConflict::column(variables::Column::ConversationId)

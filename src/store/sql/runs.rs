@@ -23,18 +23,23 @@ impl Sql {
     /// Writes everything that is kept of a run, in one transaction.
     pub async fn record_run(&self, run: &RunRecord) -> Result<()> {
         // SQLite has one writer. Waiting for one's turn here is in order and at once; there it is by sleeping and trying.
-        let _turn = if self.backend == DbBackend::Sqlite { Some(self.turn.lock().await) } else { None };
-        limited(retried(|| self.try_record_run(run))).await
+        limited(async {
+            let _turn = if self.backend == DbBackend::Sqlite { Some(self.turn.lock().await) } else { None };
+            retried(|| self.try_record_run(run)).await
+        })
+        .await
     }
 
     async fn try_record_run(&self, run: &RunRecord) -> Result<(), Failure> {
         let transaction = self.begin().await?;
         self.keep_end_user(&transaction, &run.end_user, run.began_at).await?;
-        if let Some(message) = &run.message {
-            self.keep_conversation(&transaction, run, message).await?;
+        // In a conversation that was deleted meanwhile nothing is said any more.
+        if let Some(message) = &run.message
+            && self.keep_conversation(&transaction, run, message).await?
+        {
             self.keep_message(&transaction, run, message).await?;
-            if let Some(variables) = &message.variables {
-                self.keep_variables(&transaction, message.conversation_id, variables, run.ended_at).await?;
+            if !message.variables.is_empty() {
+                self.keep_variables(&transaction, message, run.ended_at).await?;
             }
         }
         if let Some(record) = &run.workflow_run {

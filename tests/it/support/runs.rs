@@ -46,7 +46,7 @@ pub fn message(app: &str, body: &Value) -> RunAppRequest {
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     RunAppRequest {
         id: app.to_owned(),
-        inputs: body["inputs"].as_object().cloned().map(Object::Members),
+        inputs: body["inputs"].as_object().cloned().map(Object::from),
         query: text("query"),
         files: Vec::new(),
         response_mode: text("response_mode"),

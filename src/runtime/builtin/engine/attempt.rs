@@ -92,6 +92,7 @@ impl Schedule<'_> {
                     view,
                     outbound: &execution.outbound,
                     limit,
+                    masks: &execution.masks,
                     strict: node.retry.is_some() || node.on_error != OnError::Abort,
                     boundary: self.random_id()?,
                 };

@@ -25,6 +25,7 @@ impl Schedule<'_> {
             Err(failure) => failure.usage,
         };
         self.take(usage.unwrap_or_default());
+        let result = self.masked(result);
         let kept = result.and_then(|mut finished| {
             let outputs = Arc::new(std::mem::take(&mut finished.outputs));
             self.pool.set(scope, &node.id, outputs.clone())?;
@@ -73,6 +74,21 @@ impl Schedule<'_> {
         let fails = node.on_error == OnError::FailBranch;
         let takes = |edge: &Edge| (edge.handle == FAIL_BRANCH) == fails;
         self.leave(&task, &finished, &outputs, "exception", Some(&failure.message), takes).await
+    }
+
+    /// Without the app's secrets in what is told of the node; what it put out is as it is.
+    fn masked(&self, mut result: NodeResult) -> NodeResult {
+        let masks = &self.execution.masks;
+        let (inputs, process_data) = match &mut result {
+            Ok(finished) => (&mut finished.inputs, &mut finished.process_data),
+            Err(failure) => {
+                failure.message = masks.text(&failure.message).into_owned();
+                (&mut failure.inputs, &mut failure.process_data)
+            }
+        };
+        masks.members(inputs);
+        masks.members(process_data);
+        result
     }
 
     /// A node is through: what can be said is said, its end is told, and the next nodes begin.

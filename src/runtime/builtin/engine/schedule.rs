@@ -169,6 +169,13 @@ impl<'g> Schedule<'g> {
         let mut late = pin!(time::sleep_until(self.deadline));
         loop {
             while let Some(work) = self.work.pop_front() {
+                // Nodes that are done at once never let the loop rest below.
+                if events.is_closed() {
+                    return Err(Halt::Deserted);
+                }
+                if time::Instant::now() >= self.deadline {
+                    return Err(Halt::Late);
+                }
                 self.act(work).await?;
             }
             if self.running.get_mut().is_empty() {

@@ -13,6 +13,7 @@ use super::{Failure, Members, NodeResult, Step};
 use crate::runtime::{
     builtin::{
         graph::or_default,
+        masks::Masks,
         variables::{Text, View},
     },
     outbound::Outbound,
@@ -103,6 +104,8 @@ pub struct Surroundings<'a> {
     pub outbound: &'a Arc<Outbound>,
     /// Longest text of any part of the request, in bytes.
     pub limit: usize,
+    /// What nobody is told of the request.
+    pub masks: &'a Masks,
     /// Whether an answer that is no success is a failure: where the graph provides for failures.
     pub strict: bool,
     /// Keeps the parts of a form apart.

@@ -21,6 +21,7 @@ conformance!(
     first_runs_at_once_make_one_end_user,
     exchanges_are_the_last_ones_cut_off_and_in_order,
     runs_of_one_conversation_at_once_are_all_kept,
+    a_conversation_that_was_deleted_meanwhile_stays_so,
 );
 
 fn user(app: u128, user: &str) -> EndUser {
@@ -57,7 +58,7 @@ fn chat(owner: &EndUser, id: ConversationId, begins: bool, said: (&str, &str), a
             completion_tokens: u64::MAX,
             latency: Duration::from_millis(1_500),
             metadata: json!({"usage": {}}),
-            variables: None,
+            variables: Map::new(),
         }),
         workflow_run: None,
     }
@@ -88,7 +89,7 @@ async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: Sql) {
     sql.record_run(&chat(&ann, id, true, ("one", "1"), 0)).await.unwrap();
     let mut second = chat(&ann, id, false, ("two\0", "2"), 10);
     let kept = Map::from_iter([("count".to_owned(), json!(2)), ("log".to_owned(), json!(["\0é"]))]);
-    second.message.as_mut().unwrap().variables = Some(kept.clone());
+    second.message.as_mut().unwrap().variables = kept.clone();
     sql.record_run(&second).await.unwrap();
     let exchange = |query: &str, answer: &str| Exchange { query: query.to_owned(), answer: answer.to_owned() };
     let expected = Conversation {
@@ -98,11 +99,12 @@ async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: Sql) {
         exchanges: vec![exchange("one", "1"), exchange("two\u{fffd}", "2")],
     };
     assert_eq!(found(&sql, id, &ann).await.unwrap(), expected);
-    // Variables are overwritten.
+    // Variables that are not named stay.
     let mut third = chat(&ann, id, false, ("three", "3"), 20);
-    third.message.as_mut().unwrap().variables = Some(Map::new());
+    third.message.as_mut().unwrap().variables = Map::from_iter([("count".to_owned(), json!(3))]);
     sql.record_run(&third).await.unwrap();
-    assert_eq!(found(&sql, id, &ann).await.unwrap().variables, Map::new());
+    let variables = found(&sql, id, &ann).await.unwrap().variables;
+    assert_eq!(Value::Object(variables), json!({"count": 3, "log": ["\0é"]}));
 
     assert_eq!(found(&sql, id, &user(2, "bob")).await, None);
     assert_eq!(found(&sql, id, &user(3, "ann")).await, None);
@@ -266,7 +268,8 @@ async fn runs_of_one_conversation_at_once_are_all_kept(sql: Sql) {
     sql.record_run(&chat(&ann, id, true, ("q", "a"), 0)).await.unwrap();
     let runs = (1..=8).map(|n| {
         let mut run = chat(&ann, id, false, ("q", "a"), n);
-        run.message.as_mut().unwrap().variables = Some(Map::from_iter([("n".to_owned(), json!(n))]));
+        run.message.as_mut().unwrap().variables =
+            Map::from_iter([(format!("n{n}"), json!(n)), ("all".to_owned(), json!(n))]);
         let sql = sql.clone();
         tokio::spawn(async move { sql.record_run(&run).await })
     });
@@ -276,5 +279,19 @@ async fn runs_of_one_conversation_at_once_are_all_kept(sql: Sql) {
     let conversation = found(&sql, id, &ann).await.unwrap();
     assert_eq!(conversation.dialogue_count, 9);
     assert_eq!(count(&sql, "messages").await, 9);
-    assert!(conversation.variables.contains_key("n"));
+    // Each changed one of its own and one of all: none is lost.
+    assert!((1..=8).all(|n| conversation.variables[&format!("n{n}")] == json!(n)));
+    assert!(conversation.variables.contains_key("all"));
+}
+
+async fn a_conversation_that_was_deleted_meanwhile_stays_so(sql: Sql) {
+    sql.migrate_up(false).await.unwrap();
+    let (ann, id) = (user(2, "ann"), conversation(9));
+    sql.record_run(&chat(&ann, id, true, ("q", "a"), 0)).await.unwrap();
+    execute(&sql, "UPDATE conversations SET is_deleted = true").await;
+    let mut run = chat(&ann, id, false, ("q", "a"), 10);
+    run.message.as_mut().unwrap().variables = Map::from_iter([("n".to_owned(), json!(1))]);
+    sql.record_run(&run).await.unwrap();
+    assert_eq!(count(&sql, "messages").await, 1);
+    assert_eq!(count(&sql, "openapi_conversation_variables").await, 0);
 }

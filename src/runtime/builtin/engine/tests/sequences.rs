@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::stage::{Stage, llm, node};
+use super::stage::{SECRET, Stage, llm, node};
 
 #[tokio::test]
 async fn a_workflow_of_a_template_tells_every_step() {
@@ -27,4 +27,23 @@ async fn an_advanced_chat_streams_the_model_within_its_answer() {
     insta::assert_snapshot!(played.wire());
     assert_eq!(played.outcome.answer, "You asked: What now? Say What now?!");
     assert_eq!(played.said(), played.outcome.answer);
+}
+
+#[tokio::test]
+async fn secrets_are_told_where_the_author_puts_them_out_and_nowhere_else() {
+    let template = json!({
+        "template": "The key is {{ key }}.",
+        "variables": [{"variable": "key", "value_selector": ["env", "KEY"]}],
+    });
+    let nodes = [
+        node("start", "start", json!({})),
+        node("t", "template-transform", template),
+        llm("llm", "words", "Say {{#t.output#}}", json!({})),
+        node("end", "end", json!({"outputs": [{"variable": "said", "value_selector": ["llm", "text"]}]})),
+    ];
+    let played = Stage::workflow(nodes, "start>t t>llm llm>end").play().await;
+    assert_eq!(played.data("node_finished", "t")["inputs"]["key"], "****");
+    let prompts = played.data("node_finished", "llm")["process_data"].to_string();
+    assert!(prompts.contains("The key is ****.") && !prompts.contains(SECRET), "{prompts}");
+    assert_eq!(played.outcome.outputs["said"], format!("Say The key is {SECRET}."));
 }

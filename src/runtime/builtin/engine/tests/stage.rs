@@ -22,12 +22,16 @@ use crate::{
     runtime::builtin::{
         engine::{Conversation, CreatedBy, Execution, Limits, Outcome},
         graph::Graph,
+        masks::Masks,
         model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
         template::Templates,
         variables::SystemVariables,
     },
     runtime::outbound::Outbound,
 };
+
+/// The value of `env.KEY`.
+pub const SECRET: &str = "s3cret key";
 
 struct Standing;
 
@@ -217,7 +221,8 @@ impl Stage {
             graph: Arc::new(Graph::parse(&self.graph, self.mode).unwrap()),
             inputs: map(self.inputs.clone()),
             system: SystemVariables(system),
-            environment: map(json!({"KEY": "secret"})),
+            environment: map(json!({"KEY": SECRET})),
+            masks: Masks::new([SECRET]),
             conversation_variables: map(self.conversation.clone()),
             task_id: id::TaskId(Uuid::from_u128(1)),
             workflow_run_id: id::WorkflowRunId(Uuid::from_u128(2)),

@@ -15,7 +15,11 @@ use url::Url;
 
 use super::{AuthorizationKind, Data, Key, KeyKind, Surroundings};
 use crate::runtime::{
-    builtin::{nodes::Failure, variables::Text},
+    builtin::{
+        masks::{MASK, Masks},
+        nodes::Failure,
+        variables::Text,
+    },
     outbound::{READ_MAX, Request},
 };
 
@@ -86,7 +90,7 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
     let expects = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
     let body = body.bytes.or_else(|| expects.then(Bytes::new));
     let request = Request { method, url, headers, body, read_timeout };
-    let told = told(&request, &secret);
+    let told = told(&request, &secret, around.masks);
     Ok((request, told))
 }
 
@@ -134,18 +138,22 @@ fn authorization(key: &Key, secret: &str) -> Result<(HeaderName, HeaderValue), B
 }
 
 /// The request as Dify writes it into the event, without its secrets.
-fn told(request: &Request, secret: &[HeaderName]) -> String {
+fn told(request: &Request, secret: &[HeaderName], masks: &Masks) -> String {
     let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     let mut told = format!("{} {path} HTTP/1.1\r\nHost: {host}\r\n", request.method);
     for (name, value) in &request.headers {
-        let value = if secret.contains(name) { "****".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        let value = if secret.contains(name) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
         // Writing to a string cannot fail.
         let _ = write!(told, "{name}: {value}\r\n");
     }
     told.push_str("\r\n");
+    let mut told = masks.text(&told).into_owned();
     if let Some(body) = &request.body {
-        told.push_str(&String::from_utf8_lossy(&body[..body.len().min(TOLD)]));
+        // Masked before it is cut off: half a secret is told to nobody either.
+        let body = String::from_utf8_lossy(body);
+        let body = masks.text(&body);
+        told.push_str(&body[..body.floor_char_boundary(TOLD)]);
     }
     told
 }

@@ -20,7 +20,7 @@ async fn echo(request: Asked) -> String {
         .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value.as_bytes())))
         .collect();
     headers.sort();
-    let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+    let body = axum::body::to_bytes(body, 20_000).await.unwrap();
     format!("{} {} [{}] {}", parts.method, parts.uri, headers.join(" "), String::from_utf8_lossy(&body))
 }
 
@@ -42,7 +42,7 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let environment = map(json!({"AT": format!("http://{at}"), "KEY": "k3y"}));
+    let environment = map(json!({"AT": format!("http://{at}"), "KEY": "k3y-of-ours"}));
     let mut pool = Pool::new(SystemVariables::default(), environment, Map::new(), (1 << 21, 1 << 22));
     let values = json!({"text": "a b&c", "lines": "one\ntwo", "inject": "v\r\nx-evil: 1", "quote": "say \"hi\"\n"});
     pool.set(Pool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
@@ -52,6 +52,7 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
         view: pool.view(Pool::ROOT),
         outbound: &outbound,
         limit: 1 << 20,
+        masks: &Masks::new(["k3y-of-ours"]),
         strict,
         boundary: "the-boundary".to_owned(),
     };
@@ -125,16 +126,36 @@ async fn every_kind_of_body_is_sent() {
 #[tokio::test]
 async fn a_key_goes_out_and_is_not_told() {
     for (config, expected) in [
-        (json!({"type": "bearer", "api_key": "{{#env.KEY#}}"}), "authorization=Bearer k3y"),
-        (json!({"type": "basic", "api_key": "u:{{#env.KEY#}}"}), "authorization=Basic dTprM3k="),
-        (json!({"type": "basic", "api_key": "dTprM3k="}), "authorization=Basic dTprM3k="),
-        (json!({"type": "custom", "api_key": "{{#env.KEY#}}", "header": "X-Api-Key"}), "x-api-key=k3y"),
+        (json!({"type": "bearer", "api_key": "{{#env.KEY#}}"}), "authorization=Bearer k3y-of-ours"),
+        (json!({"type": "basic", "api_key": "u:{{#env.KEY#}}"}), "authorization=Basic dTprM3ktb2Ytb3Vycw=="),
+        (json!({"type": "basic", "api_key": "dTprM3ktb2Ytb3Vycw=="}), "authorization=Basic dTprM3ktb2Ytb3Vycw=="),
+        (json!({"type": "custom", "api_key": "{{#env.KEY#}}", "header": "X-Api-Key"}), "x-api-key=k3y-of-ours"),
     ] {
         let data = request(json!({"method": "get", "authorization": {"type": "api-key", "config": config}}));
         let Finished { outputs, process_data, .. } = run(data).await.unwrap();
         assert_eq!(outputs["body"], format!("GET /a [{expected}] "));
         let told = process_data["request"].as_str().unwrap();
-        assert!(told.contains("****") && !told.contains("k3y") && !told.contains("dTprM3k"), "{told}");
+        assert!(told.contains("****") && !told.contains("k3y") && !told.contains("dTprM3ktb2Yt"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_sent_and_not_told_wherever_they_stand() {
+    let long = format!("{}{{{{#env.KEY#}}}}", "x".repeat(9_995));
+    for (data, sent) in [
+        (json!({"method": "get", "params": "key:{{#env.KEY#}}"}), "key=k3y-of-ours"),
+        (json!({"method": "get", "url": "{{#env.AT#}}/a/{{#env.KEY#}}"}), "/a/k3y-of-ours"),
+        (json!({"method": "get", "headers": "x-token:{{#env.KEY#}}"}), "x-token=k3y-of-ours"),
+        (
+            json!({"method": "post", "body": {"type": "json", "data": [{"value": "{\"k\": \"{{#env.KEY#}}\"}"}]}}),
+            "k3y-of-ours",
+        ),
+        (json!({"method": "post", "body": {"type": "raw-text", "data": [{"value": long}]}}), "xk3"),
+    ] {
+        let Finished { outputs, process_data, .. } = run(request(data)).await.unwrap();
+        assert!(outputs["body"].as_str().unwrap().contains(sent), "{outputs:?}");
+        let told = process_data["request"].as_str().unwrap();
+        assert!(told.contains("****") && !told.contains("k3y"), "{told}");
     }
 }
 
