@@ -16,9 +16,7 @@ on_both_stores! {
         let body = json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: Good morning"});
         let first = blocking(&bearer, &app, body.clone()).await;
         assert_eq!(first.status, 200, "{}", first.text);
-        assert_lines!(lines(&[first.json()]), @r#"
-        {"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"chat","answer":"Good morning","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}
-        "#);
+        assert_lines!(lines(&[first.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"chat","answer":"Good morning","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
 
         let again = |conversation: &Value| json!({"inputs": {"name": "Ann"}, "query": "and now?", "conversation_id": conversation});
         let conversation = first.json()["conversation_id"].clone();
@@ -38,9 +36,7 @@ on_both_stores! {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let body = json!({"inputs": {"name": "Ann"}, "response_mode": "blocking"});
         let done = Answer::to(request(&bearer, &app, &body)).await;
-        assert_lines!(lines(&[done.json()]), @r#"
-        {"workflow_run_id":"[uuid]","task_id":"[uuid]","mode":"workflow","data":{"id":"[uuid]","workflow_id":"[uuid]","status":"succeeded","outputs":{"text":"Hello Ann"},"error":null,"elapsed_time":0,"total_tokens":0,"total_steps":3,"created_at":0,"finished_at":0}}
-        "#);
+        assert_lines!(lines(&[done.json()]), @r#"{"workflow_run_id":"[uuid]","task_id":"[uuid]","mode":"workflow","data":{"id":"[uuid]","workflow_id":"[uuid]","status":"succeeded","outputs":{"text":"Hello Ann"},"error":null,"elapsed_time":0,"total_tokens":0,"total_steps":3,"created_at":0,"finished_at":0}}"#);
         let over_grpc = over_grpc(&server, &bearer, &app, &body).await.unwrap();
         assert_eq!(over_grpc.len(), 1);
         assert_eq!(redact(over_grpc[0]["data"]["outputs"].clone()), json!({"text": "Hello Ann"}));
@@ -50,9 +46,7 @@ on_both_stores! {
         let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let done = blocking(&bearer, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await;
-        assert_lines!(lines(&[done.json()]), @r#"
-        {"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}
-        "#);
+        assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
     }
 
     async fn accept_decides_where_the_body_does_not(server: TestServer) {
