@@ -52,6 +52,9 @@ pub enum Command {
     /// Run everything on this machine, with nothing to set up.
     Dev(dev::Args),
     /// Run in production, configured by the environment.
+    #[command(
+        after_help = "Example:\n  SECRET_KEY=… CONSOLE_WEB_URL=https://dify.example.com REDIS_URL=redis://… DATABASE_URL=postgres://… \\\n    dify-openapi serve"
+    )]
     Serve,
     /// Create or inspect the database tables.
     Migrate {
@@ -60,6 +63,7 @@ pub enum Command {
         action: migrate::Action,
     },
     /// Print the effective configuration, secrets hidden, or everything wrong with it.
+    #[command(after_help = "Example:\n  dify-openapi check-config && dify-openapi migrate up && dify-openapi serve")]
     CheckConfig,
     /// Manage accounts (standalone only).
     Account {
@@ -86,13 +90,20 @@ pub enum Command {
         action: token::Action,
     },
     /// Print the OpenAPI 3.1 document.
+    #[command(after_help = "Example:\n  dify-openapi openapi > openapi.json")]
     Openapi,
     /// Print the completion script of a shell.
+    #[command(
+        after_help = "Examples:\n  dify-openapi completions bash > /etc/bash_completion.d/dify-openapi\n  dify-openapi completions fish > ~/.config/fish/completions/dify-openapi.fish"
+    )]
     Completions {
         /// The shell that will read it.
         shell: clap_complete::Shell,
     },
     /// Print the manual page.
+    #[command(
+        after_help = "Examples:\n  dify-openapi man > /usr/local/share/man/man1/dify-openapi.1\n  dify-openapi man | man -l -"
+    )]
     Man,
 }
 

@@ -31,18 +31,24 @@ pub enum Action {
         workspace: Option<String>,
     },
     /// List accounts.
+    #[command(after_help = "Example:\n  dify-openapi account list")]
     List,
     /// Disable an account: its tokens and browser sessions end at once.
+    #[command(after_help = "Example:\n  dify-openapi account disable ada@example.com")]
     Disable {
         /// Email address.
         email: String,
     },
     /// Enable a disabled account.
+    #[command(after_help = "Example:\n  dify-openapi account enable ada@example.com")]
     Enable {
         /// Email address.
         email: String,
     },
     /// Set an account's password, read from standard input; its browser sessions end at once.
+    #[command(
+        after_help = "Example:\n  echo 'another long password' | dify-openapi account set-password ada@example.com"
+    )]
     SetPassword {
         /// Email address.
         email: String,

@@ -44,6 +44,7 @@ pub enum Action {
         new: bool,
     },
     /// List the apps of a workspace.
+    #[command(after_help = "Example:\n  dify-openapi app list --workspace 'Demo Workspace'")]
     List {
         /// The workspace, by id or by name where only one has it.
         #[arg(long)]

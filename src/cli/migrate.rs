@@ -13,10 +13,13 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Action {
     /// Create what is missing. Tables that Dify made are never altered.
+    #[command(after_help = "Example:\n  dify-openapi migrate up && dify-openapi serve")]
     Up,
     /// Take back the last change. Data in its tables is lost.
+    #[command(after_help = "Example:\n  dify-openapi migrate down && dify-openapi migrate status")]
     Down,
     /// Say which changes have been applied.
+    #[command(after_help = "Example:\n  dify-openapi migrate status")]
     Status,
 }
 

@@ -118,10 +118,53 @@ fn the_manual_page_has_every_command_and_the_examples() {
     shell::man(&mut page).unwrap();
     let page = String::from_utf8(page).unwrap().replace('\\', "");
     assert!(page.contains(".TH dify-openapi 1"), "{page:.300}");
-    for command in Cli::command().get_subcommands() {
-        assert!(page.contains(command.get_name()), "{}", command.get_name());
+    let leaves = leaves();
+    for command in &leaves {
+        let name = command.get_bin_name().unwrap();
+        assert_eq!(page.matches(&format!(".SH \"{name}\"\n")).count(), 1, "{name}");
     }
-    assert!(page.contains("Examples:"), "{page}");
+    for option in ["--listen", "--fresh", "--since", "--include-secrets", "--role"] {
+        assert!(page.contains(option), "{option}");
+    }
+    // Those of the program, and those of each command.
+    assert_eq!(page.matches("Example").count(), leaves.len() + 1, "{page}");
+    assert!(!page.contains("(1)"), "it sends nobody to a page that there is not: {page}");
+}
+
+/// Every command that can be run, named in full.
+fn leaves() -> Vec<clap::Command> {
+    fn collect(command: &clap::Command, leaves: &mut Vec<clap::Command>) {
+        for command in command.get_subcommands() {
+            collect(command, leaves);
+        }
+        if !command.has_subcommands() {
+            leaves.push(command.clone());
+        }
+    }
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let mut leaves = Vec::new();
+    collect(&program, &mut leaves);
+    leaves
+}
+
+#[test]
+fn the_help_of_every_command_has_an_example_that_can_be_typed() {
+    let leaves = leaves();
+    assert!(leaves.len() > 18, "{}", leaves.len());
+    for mut command in leaves {
+        let name = command.get_bin_name().unwrap().to_owned();
+        let help = command.render_help().to_string();
+        let (_, examples) = help.split_once("\nExample").unwrap_or_else(|| panic!("{name}: {help}"));
+        assert!(examples.contains(&name), "{name}: {examples}");
+        for line in examples.lines().filter(|line| line.starts_with("  dify-openapi ")) {
+            // Up to what a shell takes for itself, and without the words about it.
+            let typed_line = line.trim().split(" && ").next().unwrap().split(['>', '<', '|']).next().unwrap();
+            let typed_line = typed_line.split("   ").next().unwrap().replace("5b0c…", &uuid::Uuid::nil().to_string());
+            let words = typed_line.replace("'Demo Workspace'", "Demo");
+            assert!(typed(words.trim()).is_ok(), "{name}: {words}");
+        }
+    }
 }
 
 #[test]

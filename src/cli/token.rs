@@ -22,6 +22,9 @@ const LISTED: u64 = 1_000;
 #[derive(Clone, Debug, Subcommand)]
 pub enum Action {
     /// List live sessions, newest first.
+    #[command(
+        after_help = "Examples:\n  dify-openapi token list\n  dify-openapi token list --account ada@example.com --client difyctl"
+    )]
     List {
         /// Of the account with this email address only.
         #[arg(long, value_name = "EMAIL")]

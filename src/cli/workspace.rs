@@ -13,6 +13,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Action {
     /// Create a workspace.
+    #[command(after_help = "Example:\n  dify-openapi workspace create Research --owner ada@example.com")]
     Create {
         /// Its name.
         name: String,
@@ -21,6 +22,9 @@ pub enum Action {
         owner: String,
     },
     /// Make an account a member.
+    #[command(
+        after_help = "Example:\n  dify-openapi workspace add-member 'Demo Workspace' grace@example.com --role editor"
+    )]
     AddMember {
         /// The workspace, by id or by name where only one has it.
         workspace: String,
@@ -31,6 +35,7 @@ pub enum Action {
         role: Role,
     },
     /// List workspaces.
+    #[command(after_help = "Example:\n  dify-openapi workspace list")]
     List,
 }
 
