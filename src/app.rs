@@ -76,7 +76,7 @@ pub struct App {
     rpc: Rpc,
     pipeline: Pipeline,
     edge: EdgeLayer,
-    pages: Router,
+    pages: pages::Routes,
     jobs: Arc<Jobs>,
     base: Foundation,
     issuer: String,
@@ -164,7 +164,7 @@ impl App {
             },
         }));
         let development = config.deployment.mode == Mode::Dev;
-        let pages = pages::router(Pages {
+        let pages = pages::routes(Pages {
             rpc: rpc.clone(),
             pipeline: pipeline.clone(),
             keys,
@@ -219,11 +219,15 @@ impl App {
                 let api = api.method_not_allowed_fallback(fallback::method_not_allowed);
                 cors::allow(api, &self.cors_origins)
                     .merge(json_door::router(&self.rpc, &self.pipeline, cookie_route))
-                    .merge(self.pages.clone())
+                    .merge(self.pages.router.clone())
                     .merge(grpc)
             }
         };
-        let router = router.fallback(fallback::not_found).method_not_allowed_fallback(fallback::method_not_allowed);
+        let router = match listener {
+            Listener::Public => router.fallback_service(self.pages.missing.clone()),
+            Listener::Grpc | Listener::Inner => router.fallback(fallback::not_found),
+        };
+        let router = router.method_not_allowed_fallback(fallback::method_not_allowed);
         Ok(router.layer(self.edge.clone()))
     }
 

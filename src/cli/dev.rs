@@ -10,6 +10,7 @@ use super::{
 use crate::{
     app,
     config::{Config, DataDirLock, Env, data_dir::DataDirError, process_env, reader::parse_listen},
+    http::pages::login_command,
     telemetry::{Output, Telemetry},
 };
 
@@ -92,6 +93,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn start_screen(url: &str) -> String {
+    let login = login_command(url);
     format!(
         "
   dify-openapi is running for development, on this machine only.
@@ -99,7 +101,7 @@ fn start_screen(url: &str) -> String {
   Sign in on the page     {url}/device
       as                  {DEMO} / {PASSWORD}
 
-  With difyctl            difyctl auth login --host {url} --insecure
+  With difyctl            {login}
 
   With curl               1. ask for a code
       curl -s {url}/openapi/v1/oauth/device/code -d client_id=difyctl

@@ -23,12 +23,18 @@ mod visit;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{
+    Router,
+    extract::Request,
+    routing::{MethodRouter, any},
+};
 use http::Method;
 
-use self::{look::Look, sign_in::Elsewhere};
+pub use self::notice::login_command;
+use self::{look::Look, return_target::is_page, sign_in::Elsewhere};
 use crate::{
     domain::{Result, key::KeyRing},
+    http::{fallback, grpc_door},
     pipeline::{Pipeline, policy::Policy},
     ports::entropy::Entropy,
     rpc::Rpc,
@@ -68,6 +74,16 @@ pub(crate) struct Site {
     standalone: bool,
     elsewhere: Elsewhere,
     look: Look,
+    /// What a device runs to sign in here.
+    login_command: String,
+}
+
+/// What the pages answer.
+pub struct Routes {
+    /// Every page that exists in this deployment.
+    pub router: Router,
+    /// What no route of any door matches: a page where people look, the doors' own words elsewhere.
+    pub missing: MethodRouter,
 }
 
 /// Every page's policy, for tables that must be complete.
@@ -76,7 +92,7 @@ pub fn policies() -> impl Iterator<Item = &'static Policy> {
 }
 
 /// The routes of the pages that exist in this deployment. Fails only when a template or a text is broken.
-pub fn router(pages: Pages) -> Result<Router> {
+pub fn routes(pages: Pages) -> Result<Routes> {
     let Pages { rpc, pipeline, keys, entropy, settings } = pages;
     let site = Arc::new(Site {
         rpc,
@@ -86,6 +102,7 @@ pub fn router(pages: Pages) -> Result<Router> {
         standalone: settings.standalone,
         elsewhere: Elsewhere::new(&settings),
         look: Look::new()?,
+        login_command: login_command(&settings.issuer),
     });
     let mut router = Router::new();
     for page in routes::PAGES {
@@ -94,7 +111,22 @@ pub fn router(pages: Pages) -> Result<Router> {
             router = router.route(http.path, visit::mount(&site, page));
         }
     }
-    Ok(router)
+    Ok(Routes { router, missing: missing(site) })
+}
+
+/// People mistype addresses and cut them short, so they get a page; programs get what they can read.
+fn missing(site: Arc<Site>) -> MethodRouter {
+    any(move |request: Request| {
+        let site = Arc::clone(&site);
+        async move {
+            let seen = request.method().is_safe() && is_page(request.uri().path());
+            if seen && !grpc_door::speaks_grpc(&request) {
+                visit::serve(site, &routes::MISSING, request).await
+            } else {
+                fallback::not_found(request).await
+            }
+        }
+    })
 }
 
 /// Whether a verb carries a form here.

@@ -31,6 +31,7 @@ mod meta;
 mod new_user;
 mod openapi;
 mod outages;
+mod pages;
 mod races;
 mod replicas;
 mod revoke;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     look::Template,
     moment::Moment,
-    notice::{LOGIN_COMMAND, Notice},
+    notice::Notice,
     visit::{Visit, see_other},
 };
 use crate::domain::{
@@ -46,7 +46,7 @@ pub struct ApprovePage {
     /// What was missing from the form.
     pub error: Option<String>,
     /// What gets a new code.
-    pub command: &'static str,
+    pub command: String,
 }
 
 /// Shows the device.
@@ -87,11 +87,16 @@ async fn review(visit: &Visit, code: &UserCode, status: StatusCode, error: Optio
     let (caller, address) = (visit.caller()?, visit.address()?);
     let found = visit.site.rpc.device_flow.lookup(&code.expose(), address, Some(caller.account.id)).await?;
     let Some(grant) = found else {
-        return visit.draw(StatusCode::NOT_FOUND, Template::Notice, &Notice::expired(visit.texts()));
+        return visit.draw(
+            StatusCode::NOT_FOUND,
+            Template::Notice,
+            &Notice::expired(visit.texts(), &visit.site.login_command),
+        );
     };
     let memberships = visit.site.rpc.console.workspaces(caller).await?;
     let view = AccountView { account: caller.account.clone(), memberships };
-    let page = ApprovePage { path: visit.device_path(), error, ..of_grant(grant, code, &view, address) };
+    let (path, command) = (visit.device_path(), visit.site.login_command.clone());
+    let page = ApprovePage { path, error, command, ..of_grant(grant, code, &view, address) };
     visit.draw(status, Template::Approve, &page)
 }
 
@@ -111,7 +116,7 @@ fn of_grant(grant: PendingGrant, code: &UserCode, view: &AccountView, browser: C
         account_email: view.account.email.clone(),
         workspace: view.default_workspace().map(|membership| membership.name.clone()),
         error: None,
-        command: LOGIN_COMMAND,
+        command: String::new(),
     }
 }
 

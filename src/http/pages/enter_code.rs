@@ -13,6 +13,9 @@ use crate::domain::{Result, user_code::UserCode};
 /// Characters of a wrong code that are shown again.
 const SHOWN: usize = 40;
 
+/// The form with the words that the code of a link was none. It says nothing of the code.
+const MALFORMED: &str = "/device?malformed=yes";
+
 /// The form.
 #[derive(Default, Serialize)]
 pub struct EnterCodePage {
@@ -22,24 +25,31 @@ pub struct EnterCodePage {
     pub error: Option<String>,
 }
 
-/// The form; a code in the query, as a device shows it in a link, leads on at once, and out of the address.
+/// The form. A code in the query, as a device shows it in a link, leads on at once, and out of the address even where it
+/// is none: history keeps addresses.
 pub fn show(visit: &Visit) -> Result<Response> {
     match visit.query("user_code") {
-        Some(text) if !text.trim().is_empty() => lead_on(visit, &text),
-        _ => visit.draw(StatusCode::OK, Template::EnterCode, &EnterCodePage::default()),
+        Some(text) if !text.trim().is_empty() => match UserCode::parse(&text) {
+            Ok(code) => Ok(see_other(&visit.site.device_path(&code)?)),
+            Err(_) => Ok(see_other(MALFORMED)),
+        },
+        _ => {
+            let error = visit.query("malformed").map(|_| malformed(visit));
+            visit.draw(StatusCode::OK, Template::EnterCode, &EnterCodePage { error, ..EnterCodePage::default() })
+        }
     }
 }
 
 /// What was typed.
 pub fn submit(visit: &Visit) -> Result<Response> {
-    lead_on(visit, visit.form.text("user_code"))
-}
-
-fn lead_on(visit: &Visit, text: &str) -> Result<Response> {
+    let text = visit.form.text("user_code");
     if let Ok(code) = UserCode::parse(text) {
         return Ok(see_other(&visit.site.device_path(&code)?));
     }
     let text = text.chars().filter(|symbol| !symbol.is_control()).take(SHOWN).collect();
-    let error = Some(visit.texts().get("enter_malformed").to_owned());
-    visit.draw(StatusCode::BAD_REQUEST, Template::EnterCode, &EnterCodePage { text, error })
+    visit.draw(StatusCode::BAD_REQUEST, Template::EnterCode, &EnterCodePage { text, error: Some(malformed(visit)) })
+}
+
+fn malformed(visit: &Visit) -> String {
+    visit.texts().get("enter_malformed").to_owned()
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     assets::Assets,
     language::{self, Language, Texts},
+    visit::with,
 };
 use crate::domain::{Error, Result};
 
@@ -133,11 +134,10 @@ impl Look {
 
     /// Draws a page.
     pub fn draw(&self, template: Template, frame: &Frame<'_>, page: &impl Serialize) -> Result<String> {
-        let separator = if frame.here.contains('?') { '&' } else { '?' };
         let link = |language: Language| LanguageLink {
             tag: language.tag(),
             name: language.name(),
-            href: format!("{}{separator}{}={}", frame.here, language::NAME, language.tag()),
+            href: with(frame.here, &format!("{}={}", language::NAME, language.tag())),
         };
         let scene = Scene {
             lang: frame.language.tag(),

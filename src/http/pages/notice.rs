@@ -4,8 +4,11 @@ use serde::Serialize;
 
 use super::language::Texts;
 
-/// What a device runs to sign in.
-pub const LOGIN_COMMAND: &str = "difyctl auth login";
+/// What a device runs to sign in at the server that people reach under this URL.
+pub fn login_command(url: &str) -> String {
+    let unencrypted = if url.starts_with("http://") { " --insecure" } else { "" };
+    format!("difyctl auth login --host {url}{unencrypted}")
+}
 
 /// How a notice feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +35,7 @@ pub struct Notice {
     tone: Tone,
     title: String,
     text: String,
-    command: Option<&'static str>,
+    command: Option<String>,
     wait: Option<String>,
     actions: Vec<Action>,
     reference: Option<String>,
@@ -47,8 +50,8 @@ impl Notice {
 
     /// Says which command gets a new code.
     #[must_use]
-    pub fn command(mut self) -> Self {
-        self.command = Some(LOGIN_COMMAND);
+    pub fn command(mut self, command: &str) -> Self {
+        self.command = Some(command.to_owned());
         self
     }
 
@@ -74,9 +77,9 @@ impl Notice {
     }
 
     /// A code that admits nobody any more.
-    pub fn expired(texts: &Texts) -> Self {
+    pub fn expired(texts: &Texts, command: &str) -> Self {
         Self::new(texts, Tone::Stop, "expired_title", "expired_text")
-            .command()
+            .command(command)
             .action("/device", texts.get("enter_another"))
     }
 
@@ -84,6 +87,11 @@ impl Notice {
     pub fn session_gone(texts: &Texts) -> Self {
         Self::new(texts, Tone::Stop, "gone_title", "gone_text")
             .action("/device/sessions", texts.get("back_to_sessions"))
+    }
+
+    /// An address where nothing is.
+    pub fn missing(texts: &Texts) -> Self {
+        Self::new(texts, Tone::Stop, "missing_title", "missing_text").action("/device", texts.get("enter_another"))
     }
 
     /// The device was let in.
@@ -96,5 +104,19 @@ impl Notice {
     pub fn denied(texts: &Texts) -> Self {
         Self::new(texts, Tone::Stop, "denied_title", "denied_text")
             .action("/device/sessions", texts.get("nav_sessions"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_this_server_and_says_when_it_is_not_encrypted() {
+        assert_eq!(login_command("https://dify.example"), "difyctl auth login --host https://dify.example");
+        assert_eq!(
+            login_command("http://127.0.0.1:5001"),
+            "difyctl auth login --host http://127.0.0.1:5001 --insecure"
+        );
     }
 }

@@ -26,7 +26,7 @@ impl Visit {
     /// The answer to a visit that failed. Whoever only has to sign in is sent there, and back afterwards.
     pub fn refuse(&self, error: &Error) -> Response {
         failure::log(error);
-        let target = ReturnTarget::of_path(self.parts.uri.path());
+        let target = self.home();
         let status = http_status(error.code());
         let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.elsewhere.way(&target));
         // A console that takes a session for good which we do not would send the person back at once, round and round.
@@ -34,7 +34,7 @@ impl Visit {
         if let (Some(Way::Redirect(location)), true, true) = (&way, sent, self.parts.method.is_safe()) {
             return see_other(location);
         }
-        let notice = notice(self.texts(), error, &target, way.as_ref());
+        let notice = notice(self.texts(), &self.site.login_command, error, &target, way.as_ref());
         let drawn = self.draw(status, Template::Notice, &notice);
         let mut response = drawn.unwrap_or_else(|fault| {
             failure::log(&fault);
@@ -71,7 +71,7 @@ fn seconds(after: Duration) -> u64 {
 }
 
 /// What a failure is called, and what can be done about it on the page at hand.
-fn notice(texts: &Texts, error: &Error, target: &ReturnTarget, way: Option<&Way>) -> Notice {
+fn notice(texts: &Texts, command: &str, error: &Error, target: &ReturnTarget, way: Option<&Way>) -> Notice {
     let code = error.code();
     if let Some(way) = way {
         return signed_out(texts, target, way);
@@ -79,14 +79,11 @@ fn notice(texts: &Texts, error: &Error, target: &ReturnTarget, way: Option<&Way>
     let again = || (target.path(), texts.get("look_again"));
     let wait = error.retry().map(|after| wait(texts, after));
     match code {
-        Code::NotFound if *target == ReturnTarget::Sessions => Notice::session_gone(texts),
-        Code::NotFound if matches!(target, ReturnTarget::Device(_)) => Notice::expired(texts),
-        Code::NotFound | Code::MethodNotAllowed | Code::Unimplemented => {
-            Notice::new(texts, Tone::Stop, "missing_title", "missing_text")
-                .action("/device", texts.get("enter_another"))
-        }
+        Code::NotFound if matches!(target, ReturnTarget::Sessions(_)) => Notice::session_gone(texts),
+        Code::NotFound if matches!(target, ReturnTarget::Device(_)) => Notice::expired(texts, command),
+        Code::NotFound | Code::MethodNotAllowed | Code::Unimplemented => Notice::missing(texts),
         Code::AlreadyResolved => Notice::new(texts, Tone::Stop, "resolved_title", "resolved_text")
-            .command()
+            .command(command)
             .action("/device/sessions", texts.get("nav_sessions")),
         Code::ApproveInProgress => {
             Notice::new(texts, Tone::Wait, "busy_title", "busy_text").action(again().0, again().1)
@@ -139,9 +136,11 @@ mod tests {
         let look = Look::new().expect("a look");
         for language in Language::ALL {
             for code in Code::ALL {
-                for target in [ReturnTarget::EnterCode, ReturnTarget::Sessions, ReturnTarget::Device("h".to_owned())] {
+                for target in
+                    [ReturnTarget::EnterCode, ReturnTarget::Sessions(None), ReturnTarget::Device("h".to_owned())]
+                {
                     let error = Error::new(*code, "internal words").retry_after(Duration::from_secs(100));
-                    let notice = notice(look.texts(language), &error, &target, None);
+                    let notice = notice(look.texts(language), "difyctl", &error, &target, None);
                     let frame = Frame { language, here: "/device", back_to: "/device", person: None, csrf: "" };
                     let html = look.draw(Template::Notice, &frame, &notice).expect("a page");
                     assert!(

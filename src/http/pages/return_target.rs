@@ -1,5 +1,7 @@
 //! Where to go after signing in. Only two kinds of page can be named, so that no link can send a person anywhere else.
 
+use crate::domain::id::TokenId;
+
 /// Characters of a handle: 24 bytes of nonce, 16 of tag and 8 of code, in base64url.
 const HANDLE_LENGTH: usize = 64;
 
@@ -8,8 +10,8 @@ const HANDLE_LENGTH: usize = 64;
 pub enum ReturnTarget {
     /// The page of the device whose handle this is.
     Device(String),
-    /// The sessions.
-    Sessions,
+    /// The sessions, and which of them the person came from, where that is known.
+    Sessions(Option<TokenId>),
     /// Code entry: where everything else ends up.
     #[default]
     EnterCode,
@@ -18,8 +20,11 @@ pub enum ReturnTarget {
 impl ReturnTarget {
     /// Reads a target as a link or a form names it; anything but the two paths, to the letter, is code entry.
     pub fn parse(text: &str) -> Self {
+        if let Some(id) = text.strip_prefix("/device/sessions?current=") {
+            return id.parse().map_or(Self::EnterCode, |id| Self::Sessions(Some(id)));
+        }
         match text.strip_prefix("/device/") {
-            Some("sessions") => Self::Sessions,
+            Some("sessions") => Self::Sessions(None),
             Some(handle) if is_handle(handle) => Self::Device(handle.to_owned()),
             _ => Self::EnterCode,
         }
@@ -29,7 +34,7 @@ impl ReturnTarget {
     pub fn of_path(path: &str) -> Self {
         let mut segments = path.strip_prefix("/device/").unwrap_or_default().split('/');
         match segments.next() {
-            Some("sessions") => Self::Sessions,
+            Some("sessions") => Self::Sessions(None),
             Some(handle) if is_handle(handle) => Self::Device(handle.to_owned()),
             _ => Self::EnterCode,
         }
@@ -39,7 +44,8 @@ impl ReturnTarget {
     pub fn path(&self) -> String {
         match self {
             Self::Device(handle) => format!("/device/{handle}"),
-            Self::Sessions => "/device/sessions".to_owned(),
+            Self::Sessions(None) => "/device/sessions".to_owned(),
+            Self::Sessions(Some(id)) => format!("/device/sessions?current={id}"),
             Self::EnterCode => "/device".to_owned(),
         }
     }
@@ -51,6 +57,14 @@ impl ReturnTarget {
             target => format!("{path}?return={}", target.path()),
         }
     }
+}
+
+/// Whether an address is among the pages, whether or not anything is there.
+pub fn is_page(path: &str) -> bool {
+    ["/device", "/signin"]
+        .iter()
+        .filter_map(|root| path.strip_prefix(root))
+        .any(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_handle(text: &str) -> bool {
@@ -72,8 +86,20 @@ mod tests {
         assert_eq!(ReturnTarget::parse(&path), ReturnTarget::Device(handle));
         assert_eq!(ReturnTarget::parse(&path).path(), path);
         assert_eq!(ReturnTarget::of_path(&format!("{path}/approve")).path(), path);
-        assert_eq!(ReturnTarget::parse("/device/sessions"), ReturnTarget::Sessions);
-        assert_eq!(ReturnTarget::of_path("/device/sessions/x/revoke"), ReturnTarget::Sessions);
+        assert_eq!(ReturnTarget::parse("/device/sessions"), ReturnTarget::Sessions(None));
+        assert_eq!(ReturnTarget::of_path("/device/sessions/x/revoke"), ReturnTarget::Sessions(None));
+        let marked = "/device/sessions?current=0199f2c0-0000-7000-8000-000000000001";
+        assert_eq!(ReturnTarget::parse(marked).path(), marked);
+    }
+
+    #[test]
+    fn an_address_among_the_pages_is_told_from_others() {
+        for path in ["/device", "/device/", "/device/x/y", "/device/sessions/", "/signin/x"] {
+            assert!(is_page(path), "{path}");
+        }
+        for path in ["/", "/devices", "/openapi/v1/device/x", "/signing", "//device/x", "/console/api/x"] {
+            assert!(!is_page(path), "{path}");
+        }
     }
 
     #[test]
@@ -92,6 +118,8 @@ mod tests {
             "/device/..//evil.example".to_owned(),
             "/device/sessions/".to_owned(),
             "/device/sessions?page=2".to_owned(),
+            "/device/sessions?current=".to_owned(),
+            "/device/sessions?current=0199f2c0-0000-7000-8000-000000000001&x=y".to_owned(),
             "/device/sessions#x".to_owned(),
             " /device/sessions".to_owned(),
             "/device/sessions\r\nSet-Cookie: a=b".to_owned(),
@@ -112,7 +140,9 @@ mod tests {
         fn whatever_is_named_the_path_is_ours(text in "(/device/)?.{0,80}") {
             for target in [ReturnTarget::parse(&text), ReturnTarget::of_path(&text)] {
                 let path = target.path();
-                prop_assert!(path == "/device" || path == "/device/sessions" || path.strip_prefix("/device/").is_some_and(is_handle));
+                let names_a_session = || path.strip_prefix("/device/sessions?current=").is_some_and(|id| id.parse::<TokenId>().is_ok());
+                let names_a_device = || path.strip_prefix("/device/").is_some_and(is_handle);
+                prop_assert!(path == "/device" || path == "/device/sessions" || names_a_session() || names_a_device());
             }
         }
     }

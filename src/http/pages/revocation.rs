@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::{
     look::Template,
-    sessions::SessionCard,
-    visit::{Visit, see_other},
+    return_target::ReturnTarget,
+    sessions::{SessionCard, current},
+    visit::{Visit, see_other, with},
 };
-use crate::domain::{Result, session::Session};
+use crate::domain::{Result, id::TokenId, session::Session};
 
 /// The question.
 #[derive(Serialize)]
@@ -20,66 +21,105 @@ pub struct ConfirmPage {
     pub text: String,
     /// The session in question.
     pub session: Option<SessionCard>,
+    /// Said when the session that the person came from would end.
+    pub warning: Option<String>,
     /// Where yes goes.
     pub path: String,
+    /// Where no goes.
+    pub back: String,
     /// What yes is called.
     pub button: String,
 }
 
+/// A question before it is put into words.
+struct Question {
+    title: &'static str,
+    text: &'static str,
+    button: &'static str,
+    /// Where yes goes.
+    path: String,
+    /// The session that it names.
+    session: Option<Session>,
+    /// What to say when the session that the person came from would end.
+    warning: Option<&'static str>,
+}
+
 /// Asks about one session.
 pub async fn confirm_one(visit: &Visit) -> Result<Response> {
-    let session = session(visit).await?;
-    ask(visit, "revoke_title", "revoke_text", "revoke", Some(session))
+    let (session, current) = (session(visit).await?, current(visit).await?);
+    let question = Question {
+        title: "revoke_title",
+        text: "revoke_text",
+        button: "revoke",
+        path: format!("/device/sessions/{}/revoke", session.id),
+        warning: (Some(session.id) == current).then_some("revoke_current"),
+        session: Some(session),
+    };
+    ask(visit, question, current)
 }
 
 /// Ends one session.
 pub async fn revoke_one(visit: &Visit) -> Result<Response> {
     visit.site.rpc.sessions.revoke(&visit.subject()?, visit.param("id")).await?;
-    Ok(see_other("/device/sessions?done=revoked"))
+    Ok(done(visit, "revoked"))
 }
 
 /// Asks about every session but one.
 pub async fn confirm_others(visit: &Visit) -> Result<Response> {
-    let session = session(visit).await?;
-    ask(visit, "revoke_others_title", "revoke_others_text", "revoke_others", Some(session))
+    let (kept, current) = (session(visit).await?, current(visit).await?);
+    let question = Question {
+        title: "revoke_others_title",
+        text: "revoke_others_text",
+        button: "revoke_others",
+        path: format!("/device/sessions/{}/revoke-others", kept.id),
+        warning: current.is_some_and(|current| current != kept.id).then_some("revoke_includes_current"),
+        session: Some(kept),
+    };
+    ask(visit, question, current)
 }
 
 /// Ends every session but one. The one must be alive, or it would quietly be every session.
 pub async fn revoke_others(visit: &Visit) -> Result<Response> {
     let kept = session(visit).await?;
     visit.site.rpc.sessions.revoke_all(&visit.subject()?, Some(kept.id)).await?;
-    Ok(see_other("/device/sessions?done=others"))
+    Ok(done(visit, "others"))
 }
 
 /// Asks about every session.
-pub fn confirm_all(visit: &Visit) -> Result<Response> {
-    ask(visit, "revoke_all_title", "revoke_all_text", "revoke_all", None)
+pub async fn confirm_all(visit: &Visit) -> Result<Response> {
+    let current = current(visit).await?;
+    let question = Question {
+        title: "revoke_all_title",
+        text: "revoke_all_text",
+        button: "revoke_all",
+        path: "/device/sessions/revoke-all".to_owned(),
+        warning: current.map(|_| "revoke_includes_current"),
+        session: None,
+    };
+    ask(visit, question, current)
 }
 
 /// Ends every session.
 pub async fn revoke_all(visit: &Visit) -> Result<Response> {
     visit.site.rpc.sessions.revoke_all(&visit.subject()?, None).await?;
-    Ok(see_other("/device/sessions?done=all"))
+    Ok(done(visit, "all"))
 }
 
-fn ask(
-    visit: &Visit,
-    title: &'static str,
-    text: &'static str,
-    button: &'static str,
-    session: Option<Session>,
-) -> Result<Response> {
+/// Back to the list, which still marks the session that the person came from.
+fn done(visit: &Visit, what: &str) -> Response {
+    see_other(&with(&visit.home().path(), &format!("done={what}")))
+}
+
+fn ask(visit: &Visit, question: Question, current: Option<TokenId>) -> Result<Response> {
     let texts = visit.texts();
-    let path = match &session {
-        Some(session) if button == "revoke" => format!("/device/sessions/{}/revoke", session.id),
-        Some(session) => format!("/device/sessions/{}/revoke-others", session.id),
-        None => "/device/sessions/revoke-all".to_owned(),
-    };
+    let Question { title, text, button, path, session, warning } = question;
     let page = ConfirmPage {
         title: texts.get(title).to_owned(),
         text: texts.get(text).to_owned(),
-        session: session.map(Into::into),
-        path,
+        session: session.map(|session| SessionCard::new(session, current)),
+        warning: warning.map(|key| texts.get(key).to_owned()),
+        path: current.map_or_else(|| path.clone(), |id| with(&path, &format!("current={id}"))),
+        back: ReturnTarget::Sessions(current).path(),
         button: texts.get(button).to_owned(),
     };
     visit.draw(StatusCode::OK, Template::Confirm, &page)

@@ -3,9 +3,13 @@
 use std::{pin::Pin, sync::Arc};
 
 use axum::response::Response;
+use http::StatusCode;
 
 use super::{
-    approval, assets, enter_code, form, revocation, sessions, sign_in,
+    approval, assets, enter_code, form,
+    look::Template,
+    notice::Notice,
+    revocation, sessions, sign_in,
     visit::{Visit, see_other},
 };
 use crate::{
@@ -50,6 +54,10 @@ pub static PAGES: &[Page] = &[
         policy: Policy { presence: Standalone, ..post("Pages.SignOut", "/device/signout", ConsoleSession) },
         draw: |v| Box::pin(async move { sign_in::sign_out(&v).await }),
     },
+    Page {
+        policy: Policy { presence: Standalone, ..address("Pages.ReopenSignOut", "/device/signout") },
+        draw: |v| Box::pin(async move { Ok(see_other(&v.home().path())) }),
+    },
     // Whoever comes without an address in mind has a code in hand.
     Page {
         policy: Policy { session: false, presence: Standalone, ..get("Pages.Front", "/", Public) },
@@ -82,6 +90,15 @@ pub static PAGES: &[Page] = &[
         },
         draw: |v| Box::pin(async move { approval::deny(&v).await }),
     },
+    // Where a decision was not to be made, its page stays under the address of the form.
+    Page {
+        policy: address("Pages.ReopenApproval", "/device/{handle}/approve"),
+        draw: |v| Box::pin(async move { Ok(see_other(&v.home().path())) }),
+    },
+    Page {
+        policy: address("Pages.ReopenDenial", "/device/{handle}/deny"),
+        draw: |v| Box::pin(async move { Ok(see_other(&v.home().path())) }),
+    },
     Page {
         policy: get("Pages.DeviceDecided", "/device/done/{outcome}", Public),
         draw: |v| Box::pin(async move { approval::decided(&v) }),
@@ -109,7 +126,7 @@ pub static PAGES: &[Page] = &[
     },
     Page {
         policy: get("Pages.ConfirmRevokeAll", "/device/sessions/revoke-all", ConsoleSession),
-        draw: |v| Box::pin(async move { revocation::confirm_all(&v) }),
+        draw: |v| Box::pin(async move { revocation::confirm_all(&v).await }),
     },
     Page {
         policy: post("Pages.RevokeAllSessions", "/device/sessions/revoke-all", ConsoleSession),
@@ -121,6 +138,17 @@ pub static PAGES: &[Page] = &[
         draw: |v| Box::pin(async move { assets::show(&v) }),
     },
 ];
+
+/// Any other address among the pages.
+pub static MISSING: Page = Page {
+    policy: Policy { http: None, ..get("Pages.Missing", "", Public) },
+    draw: |v| Box::pin(async move { v.draw(StatusCode::NOT_FOUND, Template::Notice, &Notice::missing(v.texts())) }),
+};
+
+/// The address of a form, opened by itself: nothing is read and nothing changes.
+const fn address(method: &'static str, path: &'static str) -> Policy {
+    Policy { session: false, ..get(method, path, Public) }
+}
 
 const fn get(method: &'static str, path: &'static str, credential: Credential) -> Policy {
     page(method, "GET", path, credential)

@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::{
     look::Template,
     moment::Moment,
-    visit::{Visit, see_other},
+    return_target::ReturnTarget,
+    visit::{Visit, see_other, with},
 };
-use crate::domain::{Error, Result, page::PageRequest, session::Session};
+use crate::domain::{Code, Error, Result, id::TokenId, page::PageRequest, session::Session};
 
 /// Sessions a page.
 const PER_PAGE: u32 = 20;
@@ -31,11 +32,15 @@ pub struct SessionCard {
     pub last_used: Option<Moment>,
     /// When it ends.
     pub expires: Moment,
+    /// Whether the person came from it.
+    pub current: bool,
 }
 
-impl From<Session> for SessionCard {
-    fn from(session: Session) -> Self {
+impl SessionCard {
+    /// A session, and whether it is the current one.
+    pub fn new(session: Session, current: Option<TokenId>) -> Self {
         Self {
+            current: Some(session.id) == current,
             id: session.id.to_string(),
             label: session.device_label,
             client: session.client_id,
@@ -54,6 +59,10 @@ pub struct SessionsPage {
     pub done: Option<String>,
     /// The sessions, newest first.
     pub sessions: Vec<SessionCard>,
+    /// The id of the one that the person came from, if it is theirs and live.
+    pub current: Option<String>,
+    /// What signs a device in.
+    pub command: String,
     /// Sessions in all.
     pub total: u64,
     /// This page, from 1.
@@ -66,7 +75,8 @@ pub struct SessionsPage {
     pub next: Option<u64>,
 }
 
-/// The list.
+/// The list. `?current=ID` marks a session: a client that opens this page for its user knows the id of its own session,
+/// the `token_id` it was given with the token, and nobody else can know which of them the user sits at.
 pub async fn show(visit: &Visit) -> Result<Response> {
     let asked = match visit.query("page") {
         Some(text) => Some(text.parse().map_err(|_| Error::invalid_param("query", "page", "must be a whole number"))?),
@@ -74,10 +84,11 @@ pub async fn show(visit: &Visit) -> Result<Response> {
     };
     let request = PageRequest::new(asked, None, PER_PAGE)?;
     let found = visit.site.rpc.sessions.list(&visit.subject()?, request).await?;
+    let current = current(visit).await?;
     let (number, pages) = (u64::from(request.page), found.total.div_ceil(u64::from(PER_PAGE)).max(1));
     if number > pages {
         // The last sessions of the last page were revoked.
-        return Ok(see_other(&format!("/device/sessions?page={pages}")));
+        return Ok(see_other(&with(&ReturnTarget::Sessions(current).path(), &format!("page={pages}"))));
     }
     let done = visit.query("done").and_then(|done| match done.as_str() {
         "revoked" => Some("done_revoked"),
@@ -87,7 +98,9 @@ pub async fn show(visit: &Visit) -> Result<Response> {
     });
     let page = SessionsPage {
         done: done.map(|key| visit.texts().get(key).to_owned()),
-        sessions: found.data.into_iter().map(Into::into).collect(),
+        sessions: found.data.into_iter().map(|session| SessionCard::new(session, current)).collect(),
+        current: current.map(|id| id.to_string()),
+        command: visit.site.login_command.clone(),
         total: found.total,
         number,
         pages,
@@ -95,4 +108,14 @@ pub async fn show(visit: &Visit) -> Result<Response> {
         next: (number < pages).then_some(number + 1),
     };
     visit.draw(StatusCode::OK, Template::Sessions, &page)
+}
+
+/// The session that the person says they came from, among their own live ones; any other is nothing.
+pub async fn current(visit: &Visit) -> Result<Option<TokenId>> {
+    let Some(named) = visit.current() else { return Ok(None) };
+    match visit.site.rpc.sessions.find(&visit.subject()?, &named.to_string()).await {
+        Ok(session) => Ok(Some(session.id)),
+        Err(error) if error.code() == Code::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -13,7 +13,7 @@ use super::{
     presession::{self, PreSession},
     refusal::{retry_after, wait},
     return_target::ReturnTarget,
-    visit::{Visit, see_other, set_cookie, set_cookies},
+    visit::{Visit, see_other, set_cookie, set_cookies, with},
 };
 use crate::{
     domain::{Code, Error, Result},
@@ -79,6 +79,8 @@ impl Elsewhere {
 pub struct SignInPage {
     /// The pre-session token.
     pub token: String,
+    /// Where the form goes: the address stays when it fails, so it says what a reload needs.
+    pub action: String,
     /// Where to go afterwards.
     pub return_to: String,
     /// Whether that is a device's page.
@@ -127,8 +129,7 @@ pub async fn refresh(visit: &Visit) -> Result<Response> {
             Ok(response)
         }
         Err(error) if error.code() == Code::InvalidSession => {
-            let form = target.append_to("/signin");
-            let mut response = see_other(&format!("{form}{}ended=yes", if form.contains('?') { '&' } else { '?' }));
+            let mut response = see_other(&with(&target.append_to("/signin"), "ended=yes"));
             set_cookies(&mut response, &visit.site.rpc.cookies.cleared());
             Ok(response)
         }
@@ -136,7 +137,7 @@ pub async fn refresh(visit: &Visit) -> Result<Response> {
     }
 }
 
-/// Signs in and goes straight back.
+/// Signs in and goes straight back; so does whoever has signed in in another tab meanwhile, which used this form's token up.
 pub async fn submit(visit: &Visit) -> Result<Response> {
     let typed = |error: String| SignInPage {
         email: visit.form.text("email").to_owned(),
@@ -145,10 +146,14 @@ pub async fn submit(visit: &Visit) -> Result<Response> {
         ..SignInPage::default()
     };
     let texts = visit.texts();
+    let email = visit.form.text("email").trim();
     if !PreSession::holds(visit.cookie(presession::NAME), visit.form.text(presession::NAME)) {
+        // As themselves only: whoever types another address means to be somebody else.
+        if visit.find_caller().is_some_and(|caller| caller.account.email.eq_ignore_ascii_case(email)) {
+            return Ok(see_other(&visit.return_target().path()));
+        }
         return form(visit, StatusCode::FORBIDDEN, typed(texts.get("sign_in_stale").to_owned()));
     }
-    let email = visit.form.text("email").trim();
     let Some(password) =
         visit.form.secret("password").filter(|password| !password.expose().is_empty() && !email.is_empty())
     else {
@@ -193,6 +198,7 @@ fn form(visit: &Visit, status: StatusCode, page: SignInPage) -> Result<Response>
     let target = visit.return_target();
     let page = SignInPage {
         token: token.expose().to_owned(),
+        action: target.append_to("/signin"),
         return_to: target.path(),
         for_device: matches!(target, ReturnTarget::Device(_)),
         ..page
@@ -205,8 +211,7 @@ fn form(visit: &Visit, status: StatusCode, page: SignInPage) -> Result<Response>
 /// Ends the browser's session.
 pub async fn sign_out(visit: &Visit) -> Result<Response> {
     visit.site.rpc.console.logout(visit.caller()?).await?;
-    let form = visit.return_target().append_to("/signin");
-    let mut response = see_other(&format!("{form}{}done=yes", if form.contains('?') { '&' } else { '?' }));
+    let mut response = see_other(&with(&visit.return_target().append_to("/signin"), "done=yes"));
     set_cookies(&mut response, &visit.site.rpc.cookies.cleared());
     Ok(response)
 }
@@ -221,7 +226,7 @@ mod tests {
             issuer: "https://dify.example".to_owned(),
             console_sign_in_url: console.map(str::to_owned),
         };
-        Elsewhere::new(&settings).way(&ReturnTarget::Sessions)
+        Elsewhere::new(&settings).way(&ReturnTarget::Sessions(None))
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::{
     domain::{
         Error, Result,
         caller::{ClientAddress, ConsoleCaller},
+        id::TokenId,
         subject::Subject,
     },
     pipeline::{
@@ -70,7 +71,8 @@ pub fn mount(site: &Arc<Site>, page: &'static Page) -> MethodRouter {
     })
 }
 
-async fn serve(site: Arc<Site>, page: &'static Page, request: Request) -> Response {
+/// Lets a visit in, draws its page, and sends it out.
+pub async fn serve(site: Arc<Site>, page: &'static Page, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut visit = Visit::begin(site, parts).await;
     let admitted = visit.admit(page, body).await;
@@ -162,6 +164,20 @@ impl Visit {
         named.map_or(ReturnTarget::EnterCode, |text| ReturnTarget::parse(&text))
     }
 
+    /// The page that this one belongs to: itself, or the one whose form was sent here.
+    pub fn home(&self) -> ReturnTarget {
+        match ReturnTarget::of_path(self.parts.uri.path()) {
+            ReturnTarget::Sessions(_) => ReturnTarget::Sessions(self.current()),
+            target => target,
+        }
+    }
+
+    /// The session that the person came from, as the link says that brought them. Anyone can write a link, so it is
+    /// nothing but a mark on the account's own list.
+    pub fn current(&self) -> Option<TokenId> {
+        self.query("current")?.parse().ok()
+    }
+
     /// The texts in the language of the visit.
     pub fn texts(&self) -> &Texts {
         self.site.look.texts(self.language)
@@ -173,7 +189,7 @@ impl Visit {
         let frame = Frame {
             language: self.language,
             here: &self.here(),
-            back_to: &ReturnTarget::of_path(self.parts.uri.path()).path(),
+            back_to: &self.home().path(),
             person: caller.map(|caller| Person { email: &caller.account.email, can_sign_out: self.site.standalone }),
             csrf: self.cookie(CSRF_TOKEN).filter(|_| caller.is_some()).unwrap_or_default(),
         };
@@ -191,12 +207,12 @@ impl Visit {
             return self.return_target().append_to("/signin");
         }
         if carries_form(&self.parts.method) {
-            return ReturnTarget::of_path(path).path();
+            return self.home().path();
         }
-        match self.query("page").and_then(|page| page.parse::<u32>().ok()) {
-            Some(page) => format!("{path}?page={page}"),
-            None => path.to_owned(),
-        }
+        let page = self.query("page").and_then(|page| page.parse::<u32>().ok());
+        let kept = [page.map(|page| format!("page={page}")), self.current().map(|id| format!("current={id}"))];
+        let kept: Vec<_> = kept.into_iter().flatten().collect();
+        if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
     }
 
     /// The language just chosen with the switch.
@@ -228,6 +244,12 @@ pub fn see_other(location: &str) -> Response {
         Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
     }
     response
+}
+
+/// An address with one more parameter.
+pub fn with(address: &str, parameter: &str) -> String {
+    let separator = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{separator}{parameter}")
 }
 
 /// Adds a cookie to an answer.

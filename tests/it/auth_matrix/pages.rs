@@ -68,6 +68,7 @@ on_every_database! {
             let own = if is_post(policy) { as_form(cookie(), &csrf).header("origin", &server.url) } else { cookie() };
             let answer = Answer::to(own).await;
             // A public post may still miss the token of its own page.
+            assert!(answer.header("content-type") != "application/json", "{name}: {}", answer.text);
             assert!(answer.status < 500 && (!console || answer.status != 403), "{name}: {} {}", answer.status, answer.text);
         }
         assert!(seen >= 15, "{seen} pages");

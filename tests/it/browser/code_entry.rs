@@ -23,11 +23,20 @@ in_both_browsers! {
         assert_eq!(visitor.complaints().await, Vec::<String>::new());
     }
 
+    async fn a_link_with_a_wrong_code_is_explained_and_leaves_no_code_behind(visitor: &Visitor) {
+        visitor.visit("/device?user_code=ABCD-EFG0").await;
+        assert!(!visitor.address().await.contains("EFG0"), "{}", visitor.address().await);
+        assert!(visitor.text_of("[role=alert]").await.starts_with("That is not a code."));
+        assert_eq!(visitor.field("#user_code").await, "");
+        let history = visitor.devtools("Page.getNavigationHistory", serde_json::json!({})).await;
+        assert!(!history["entries"].to_string().contains("EFG0"), "{history}");
+    }
+
     async fn an_unknown_code_says_how_to_get_another(visitor: &Visitor) {
         visitor.sign_in().await;
         visitor.enter_code(UNKNOWN).await;
         assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
-        assert_eq!(visitor.text_of("pre").await, "difyctl auth login");
+        assert_eq!(visitor.text_of("pre").await, visitor.login_command());
     }
 
     async fn an_empty_field_is_not_sent(visitor: &Visitor) {
@@ -39,11 +48,22 @@ in_both_browsers! {
 
     async fn an_address_that_was_tampered_with_shows_no_device(visitor: &Visitor) {
         visitor.sign_in().await;
-        for path in [format!("/device/{}", "A".repeat(64)), "/device/sessionz".to_owned()] {
+        for (path, title) in [
+            (format!("/device/{}", "A".repeat(64)), "This code is no longer valid"),
+            ("/device/sessionz".to_owned(), "Page not found"),
+            ("/device/".to_owned(), "Page not found"),
+            ("/device/sessions/".to_owned(), "Page not found"),
+            (format!("/device/{}/whatever", "A".repeat(64)), "Page not found"),
+            ("/signin/elsewhere".to_owned(), "Page not found"),
+        ] {
             visitor.visit(&path).await;
-            let title = visitor.text_of("h1").await;
-            assert!(["This code is no longer valid", "Page not found"].contains(&title.as_str()), "{title}");
+            assert_eq!(visitor.text_of("h1").await, title, "{path}");
         }
+        visitor.switch_language().await;
+        assert_eq!(visitor.text_of("h1").await, "页面不存在");
+        visitor.follow("main a.button").await;
+        assert_eq!(visitor.path().await, "/device");
+        assert_eq!(visitor.complaints().await, Vec::<String>::new());
     }
 
     with FEW_WRONG_CODES;

@@ -72,7 +72,7 @@ in_both_browsers! {
         visitor.click("#mine").await;
         visitor.follow(AUTHORIZE).await;
         assert_eq!(visitor.text_of("h1").await, "Already decided");
-        assert_eq!(visitor.text_of("pre").await, "difyctl auth login");
+        assert_eq!(visitor.text_of("pre").await, visitor.login_command());
         assert_eq!(poll(visitor, &device).await["error"], "access_denied");
     }
 
@@ -85,7 +85,7 @@ in_both_browsers! {
         visitor.follow(AUTHORIZE).await;
         for _ in 0..2 {
             assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
-            assert_eq!(visitor.text_of("pre").await, "difyctl auth login");
+            assert_eq!(visitor.text_of("pre").await, visitor.login_command());
             visitor.enter_code(&device.user_code).await;
         }
     }
@@ -129,7 +129,7 @@ async fn the_countdown_ends_with_the_command_to_run() {
     visitor.run("window.ahead = 901_000", &[]).await;
     visitor.until("[role=alert]:not([hidden])").await;
     let words = visitor.text_of("[role=alert]").await;
-    assert!(words.contains("no longer valid") && words.contains("difyctl auth login"), "{words}");
+    assert!(words.contains("no longer valid") && words.contains(&visitor.login_command()), "{words}");
     assert_eq!(visitor.run("return document.querySelector('main form').checkVisibility()", &[]).await, false);
     visitor.check("approve-run-out").await;
 }

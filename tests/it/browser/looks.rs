@@ -31,6 +31,8 @@ macro_rules! in_both_languages {
     )*};
 }
 
+mod troubles;
+
 /// As long as labels get, and without a place to break.
 fn long_label() -> String {
     "a-device-with-a-very-long-name-".repeat(8)
@@ -97,6 +99,8 @@ in_both_languages! {
         visitor.check("too-many-tries").await;
         visitor.visit("/device/done/otherwise").await;
         visitor.check("not-found").await;
+        visitor.visit("/device/sessions/").await;
+        visitor.check("no-such-address").await;
         visitor.visit("/device/sessions?page=nonsense").await;
         visitor.check("bad-request").await;
         visitor.visit("/device").await;
@@ -121,9 +125,16 @@ in_both_languages! {
         }
         visitor.visit("/device/sessions").await;
         visitor.check("sessions").await;
+        let newest = Bearer::sign_in_with(&visitor.server, &browser, &long_label()).await;
+        let list = format!("/device/sessions?current={}", newest.token_id);
+        visitor.visit(&list).await;
+        visitor.check("sessions-current").await;
+        visitor.follow(".sessions li:has(.tag) a.danger").await;
+        visitor.check("revoke-current").await;
+        visitor.visit(&list).await;
         visitor.follow(".sessions a.plain").await;
         visitor.check("revoke-others").await;
-        visitor.back().await;
+        visitor.visit("/device/sessions").await;
         visitor.follow(".sessions a.danger").await;
         visitor.check("revoke-one").await;
         let question = visitor.path().await;

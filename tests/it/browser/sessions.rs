@@ -76,9 +76,55 @@ in_both_browsers! {
         visitor.follow("main > .actions a.danger").await;
         visitor.follow("main button.danger").await;
         assert_eq!(visitor.text_of("[role=status]").await, "All sessions are revoked.");
-        assert!(visitor.text_of(".empty").await.contains("difyctl auth login"));
+        assert!(visitor.text_of(".empty").await.contains(&visitor.login_command()));
         assert!(!alive(&bearers[0]).await && !alive(&bearers[1]).await);
         assert!(visitor.text_of(".person").await.contains(OWNER), "this browser stays signed in");
+    }
+
+    async fn the_session_that_a_person_came_from_is_marked_and_kept(visitor: &Visitor) {
+        let bearers = devices(visitor, &["one", "two", "three"]).await;
+        // As a client opens it for a user whom this browser does not know yet.
+        let list = format!("/device/sessions?current={}", bearers[1].token_id);
+        visitor.visit(&list).await;
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        assert_eq!(visitor.path().await, list, "signing in does not lose it");
+        assert_eq!(labels(visitor).await, ["three", "two this device", "one"]);
+        assert_eq!(visitor.count("footer a[aria-current=page]").await, 1);
+        visitor.switch_language().await;
+        assert_eq!(labels(visitor).await, ["three", "two 此设备", "one"]);
+        visitor.switch_language().await;
+
+        visitor.follow(".sessions li:nth-child(2) a.danger").await;
+        assert!(visitor.text_of("[role=note]").await.contains("this device"));
+        visitor.follow("main a.button.plain").await;
+        assert_eq!(visitor.path().await, list, "kept");
+        visitor.follow(".sessions li:nth-child(1) a.danger").await;
+        assert_eq!(visitor.count("[role=note]").await, 0, "another one needs no warning");
+        visitor.follow("main button.danger").await;
+        assert_eq!(labels(visitor).await, ["two this device", "one"], "still marked");
+        visitor.follow("main > .actions a[href*='revoke-others']").await;
+        assert!(visitor.text_of("main").await.contains("two"));
+        visitor.follow("main button.danger").await;
+        assert_eq!(labels(visitor).await, ["two this device"]);
+        assert_eq!((alive(&bearers[0]).await, alive(&bearers[1]).await, alive(&bearers[2]).await), (false, true, false));
+
+        visitor.follow("main > .actions a.danger").await;
+        assert!(visitor.text_of("[role=note]").await.contains("signed out, too"));
+        visitor.follow("main button.danger").await;
+        assert!(!alive(&bearers[1]).await);
+        assert_eq!(visitor.complaints().await, Vec::<String>::new());
+    }
+
+    async fn a_link_can_mark_nothing_but_ones_own(visitor: &Visitor) {
+        let others = Bearer::sign_in(&visitor.server, MEMBER, "of the member").await;
+        let own = devices(visitor, &["mine", "mine, too"]).await;
+        visitor.sign_in().await;
+        for named in [others.token_id.as_str(), "00000000-0000-0000-0000-000000000000", "<b>", ""] {
+            visitor.visit(&format!("/device/sessions?current={named}")).await;
+            assert_eq!(labels(visitor).await, ["mine, too", "mine"], "{named}");
+            assert_eq!(visitor.count("main > .actions a").await, 1, "{named}");
+        }
+        assert!(alive(&others).await && alive(&own[0]).await);
     }
 
     async fn nobody_sees_or_revokes_the_sessions_of_others(visitor: &Visitor) {

@@ -41,10 +41,6 @@ in_both_browsers! {
         assert_eq!(visitor.text_of(".code strong").await, first.user_code);
         visitor.to_tab(&two).await;
         visitor.sign_in_as(OWNER, PASSWORD).await;
-        if visitor.count(".code strong").await == 0 {
-            // The other tab's sign-in has used the form's token up; the form is there once more.
-            visitor.sign_in_as(OWNER, PASSWORD).await;
-        }
         assert_eq!(visitor.text_of(".code strong").await, second.user_code);
     }
 
@@ -83,6 +79,55 @@ in_both_browsers! {
         let title = visitor.text_of("h1").await;
         assert!(["Already decided", "This code is no longer valid"].contains(&title.as_str()), "{title}");
         assert_eq!(sessions(visitor).await, 1);
+    }
+
+    async fn the_second_tab_at_the_sign_in_makes_nobody_act_as_somebody_else(visitor: &Visitor) {
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        let (one, two) = visitor.another_tab().await;
+        visitor.enter_code(&device.user_code).await;
+        visitor.to_tab(&one).await;
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        visitor.to_tab(&two).await;
+        visitor.sign_in_as(MEMBER, PASSWORD).await;
+        assert!(visitor.text_of("[role=alert]").await.contains("stale"), "asked once more");
+        visitor.sign_in_as(MEMBER, PASSWORD).await;
+        assert!(visitor.text_of(".person").await.contains(MEMBER));
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+    }
+
+    async fn the_address_of_a_form_that_failed_can_be_opened_again(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
+        visitor.follow(AUTHORIZE).await;
+        let left_at = visitor.path().await;
+        assert!(left_at.ends_with("/approve"), "{left_at}");
+        // Enter in the address bar, or a tab that is restored.
+        visitor.visit(&left_at).await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+        assert!(visitor.path().await.len() < left_at.len(), "at the page itself");
+
+        let browser = Browser::signed_in(&visitor.server, OWNER).await;
+        assert_eq!(browser.deny(&device.user_code).await.0, 200);
+        visitor.follow(CANCEL).await;
+        assert_eq!(visitor.text_of("h1").await, "Already decided");
+        let left_at = visitor.path().await;
+        assert!(left_at.ends_with("/deny"), "{left_at}");
+        visitor.visit(&left_at).await;
+        assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
+        assert_eq!(visitor.complaints().await, Vec::<String>::new());
+    }
+
+    async fn the_address_of_a_sign_in_that_failed_still_leads_to_the_code(visitor: &Visitor) {
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        visitor.sign_in_as(OWNER, "not the password").await;
+        let left_at = visitor.path().await;
+        visitor.visit(&left_at).await;
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
     }
 
     async fn a_page_of_a_person_who_signed_out_elsewhere_decides_nothing(visitor: &Visitor) {

@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::process::Process;
+use super::{process::Process, window::Emulation};
 
 /// The key of an element's id (W3C WebDriver section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -28,6 +29,7 @@ pub struct Chromium {
     profile: tempfile::TempDir,
     http: reqwest::Client,
     session: String,
+    pub(super) emulation: Mutex<Emulation>,
 }
 
 impl Chromium {
@@ -59,6 +61,7 @@ impl Chromium {
             profile,
             http: reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
             session: format!("http://127.0.0.1:{port}/session"),
+            emulation: Mutex::default(),
         };
         let debugger = chromium.debugger().await;
         let wanted = json!({"capabilities": {"alwaysMatch": {

@@ -43,6 +43,16 @@ impl Visitor {
         Some(Self { chromium, server })
     }
 
+    /// The same at a server that runs already.
+    pub async fn arrive_at(server: TestServer) -> Option<Self> {
+        Some(Self { chromium: Chromium::start().await?, server })
+    }
+
+    /// What a device runs to sign in here, as the pages say.
+    pub fn login_command(&self) -> String {
+        format!("difyctl auth login --host {} --insecure", self.server.url)
+    }
+
     /// The same browser, with nothing remembered and one tab, at a new server.
     pub async fn leave_for_another(self, variables: &[(&str, &str)]) -> Self {
         let Self { chromium, server } = self;

@@ -23,6 +23,17 @@ pub const NARROW: View = View { width: 320, scheme: "light" };
 /// Both widths in both schemes.
 pub const VIEWS: [View; 4] = [DESKTOP, View { scheme: "dark", ..DESKTOP }, NARROW, View { scheme: "dark", ..NARROW }];
 
+/// What DevTools makes of a tab. It does so for that tab alone, so each new one is told again.
+#[derive(Clone, Copy, Default)]
+pub struct Emulation {
+    view: Option<View>,
+    without_scripts: bool,
+}
+
+/// A page that says whether scripts run.
+const TELLTALE: &str = "data:text/html,<meta name=viewport content='width=device-width'><p id=said>quiet</p>\
+                        <script>document.querySelector('p').textContent = 'ran'</script>";
+
 impl Chromium {
     /// Opens an address.
     pub async fn open(&self, url: &str) {
@@ -98,12 +109,27 @@ impl Chromium {
         self.post("/refresh", &json!({})).await;
     }
 
-    /// Opens another tab, goes there, and says where it was and where it is now.
+    /// Opens another tab that is looked at in the same way, goes there, and says where it was and where it is now.
     pub async fn another_tab(&self) -> (String, String) {
         let old = self.get("/window").await.as_str().unwrap().to_owned();
         let new = self.post("/window/new", &json!({"type": "tab"})).await["handle"].as_str().unwrap().to_owned();
         self.to_tab(&new).await;
+        self.emulate_again().await;
         (old, new)
+    }
+
+    /// Makes a new tab like those before it, and sees that it is.
+    async fn emulate_again(&self) {
+        let Emulation { view, without_scripts } = *self.emulation.lock();
+        if let Some(view) = view {
+            self.view(view).await;
+        }
+        if without_scripts {
+            self.without_scripts().await;
+        }
+        self.open(TELLTALE).await;
+        assert_eq!(self.run("return innerWidth", &[]).await, view.unwrap_or(DESKTOP).width);
+        assert_eq!(self.text_of("#said").await, if without_scripts { "quiet" } else { "ran" });
     }
 
     /// Goes to a tab.
@@ -128,6 +154,7 @@ impl Chromium {
     /// Switches the scripts of pages off. The test's own still run.
     pub async fn without_scripts(&self) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
+        self.emulation.lock().without_scripts = true;
     }
 
     /// Looks at the page in another way.
@@ -136,6 +163,7 @@ impl Chromium {
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": view.scheme}]});
         self.devtools("Emulation.setEmulatedMedia", scheme).await;
+        self.emulation.lock().view = Some(view);
     }
 
     /// Leaves a picture of the whole page in `target/test-output/screenshots`.

@@ -72,7 +72,7 @@ fn approve(error: Option<&str>, browser_address: Option<&str>, workspace: Option
             account_email: "demo@example.com".to_owned(),
             workspace: workspace.map(str::to_owned),
             error: error.map(str::to_owned),
-            command: "difyctl auth login",
+            command: "difyctl auth login --host https://dify.example".to_owned(),
         })
     })
 }
@@ -108,6 +108,7 @@ fn the_sign_in_page_keeps_what_was_typed_but_no_password() {
         let page = |_: &Texts| {
             of(SignInPage {
                 token: "pre".to_owned(),
+                action: "/signin?return=/device/sessions".to_owned(),
                 return_to: "/device/sessions".to_owned(),
                 for_device: true,
                 email: HOSTILE.to_owned(),
@@ -145,6 +146,7 @@ fn card(last_used: bool) -> SessionCard {
         created: Moment::of_millis(1_764_000_000_000),
         last_used: last_used.then(|| Moment::of_millis(1_764_000_600_000)),
         expires: Moment::of_millis(1_765_209_600_000),
+        current: last_used,
     }
 }
 
@@ -154,6 +156,8 @@ fn the_sessions_page_lists_pages_and_empties() {
         of(SessionsPage {
             done: Some("Revoked.".to_owned()),
             sessions: vec![card(true), card(false)],
+            current: Some("0199f2c0-0000-7000-8000-000000000001".to_owned()),
+            command: String::new(),
             total: 42,
             number: 2,
             pages: 3,
@@ -162,14 +166,17 @@ fn the_sessions_page_lists_pages_and_empties() {
         })
     };
     for html in draw(Template::Sessions, page) {
-        assert!(html.contains("href=\"/device/sessions/0199f2c0-0000-7000-8000-000000000001/revoke\""));
-        assert!(html.contains("?page=1") && html.contains("?page=3") && html.contains("role=\"status\""));
+        assert!(html.contains("href=\"/device/sessions/0199f2c0-0000-7000-8000-000000000001/revoke?current=0199f2c0-"));
+        assert_eq!(html.matches("class=\"tag here\"").count(), 1, "the current one is marked");
+        assert!(html.contains("?page=1&amp;current=") && html.contains("?page=3") && html.contains("role=\"status\""));
         assert!(html.contains("dfoa_ab2f…") && html.contains("/device/sessions/revoke-all"));
     }
     let empty = |_: &Texts| {
         let nothing = SessionsPage {
             done: None,
             sessions: Vec::new(),
+            current: None,
+            command: "difyctl auth login --host https://dify.example".to_owned(),
             total: 0,
             number: 1,
             pages: 1,
@@ -179,7 +186,7 @@ fn the_sessions_page_lists_pages_and_empties() {
         of(nothing)
     };
     for html in draw(Template::Sessions, empty) {
-        assert!(html.contains("difyctl auth login") && !html.contains("revoke-all"));
+        assert!(html.contains("difyctl auth login --host https://dify.example") && !html.contains("revoke-all"));
     }
 }
 
@@ -191,12 +198,15 @@ fn confirmations_say_what_they_are_about() {
                 title: texts.get("revoke_title").to_owned(),
                 text: texts.get("revoke_text").to_owned(),
                 session: session.then(|| card(true)),
+                warning: session.then(|| texts.get("revoke_current").to_owned()),
+                back: "/device/sessions".to_owned(),
                 path: "/device/sessions/x/revoke".to_owned(),
                 button: texts.get("revoke").to_owned(),
             })
         };
         for html in draw(Template::Confirm, page) {
             assert_eq!(html.contains("difyctl"), session);
+            assert_eq!(html.contains("role=\"note\"") && html.contains("class=\"tag here\""), session);
             assert!(
                 html.contains("method=\"post\" action=\"/device/sessions/x/revoke\"")
                     && html.contains("the-csrf-token")
@@ -210,8 +220,9 @@ fn outcomes_say_what_to_do_next() {
     for (notice, shown) in [
         (Notice::approved as fn(&Texts) -> Notice, "/device/sessions"),
         (Notice::denied, "/device/sessions"),
-        (Notice::expired, "difyctl auth login"),
+        (|texts| Notice::expired(texts, "difyctl auth login"), "difyctl auth login"),
         (Notice::session_gone, "/device/sessions"),
+        (Notice::missing, "/device"),
     ] {
         for html in draw(Template::Notice, |texts| of(notice(texts))) {
             assert!(html.contains(shown));
