@@ -203,7 +203,7 @@ impl Visit {
     /// This page's address without anything that should not be said twice; for a post, the page it belongs to.
     fn here(&self) -> String {
         let path = self.parts.uri.path();
-        if path.starts_with("/signin") {
+        if matches!(path, "/signin" | "/signin/refresh") {
             return self.return_target().append_to("/signin");
         }
         if carries_form(&self.parts.method) {

@@ -41,6 +41,7 @@ impl Chromium {
         if !super::axe::script().exists() {
             return missing("target/test-tools/node_modules/axe-core, which tests/run installs");
         }
+        super::server::install_crypto();
         let profile = tempfile::tempdir().unwrap();
         let browser = Command::new(browser)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
