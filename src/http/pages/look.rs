@@ -112,6 +112,7 @@ impl Look {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("fill", |text: String, value: String| language::fill(&text, value));
         environment.add_template("base.html", include_str!("templates/base.html")).map_err(Error::internal)?;
+        environment.add_template("command.html", include_str!("templates/command.html")).map_err(Error::internal)?;
         for template in Template::ALL {
             environment.add_template(template.name(), template.source()).map_err(Error::internal)?;
         }

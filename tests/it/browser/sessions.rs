@@ -95,7 +95,7 @@ in_both_browsers! {
         visitor.switch_language().await;
 
         visitor.follow(".sessions li:nth-child(2) a.danger").await;
-        assert!(visitor.text_of("[role=note]").await.contains("this device"));
+        assert!(visitor.text_of("[role=note]").await.contains("came here from"));
         visitor.follow("main a.button.plain").await;
         assert_eq!(visitor.path().await, list, "kept");
         visitor.follow(".sessions li:nth-child(1) a.danger").await;

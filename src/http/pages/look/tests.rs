@@ -25,7 +25,9 @@ fn draw_as(look: &Look, template: Template, language: Language, page: &impl Seri
     let html = look.draw(template, &frame, page).expect("a page");
     save(template, language, &html);
     // The escaper writes slashes as references, too.
-    html.replace("&#x2f;", "/")
+    let html = html.replace("&#x2f;", "/");
+    // And the words of a command are held together one by one.
+    html.replace("</span> <span>", " ")
 }
 
 /// For looking at: `PAGES_OUT=dir cargo test pages::look` leaves each state there.
