@@ -1,9 +1,13 @@
 //! `POST /apps/{id}/run` and `AppService.RunApp`.
 
+mod audit;
+mod bad_inputs;
 mod blocking;
 mod forward;
 mod keeping;
 mod leaving;
 mod models;
 mod refusals;
+mod slow_readers;
+mod stopping;
 mod streaming;
