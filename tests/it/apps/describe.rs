@@ -64,6 +64,21 @@ on_both_stores! {
         }
     }
 
+    async fn a_struct_holds_whatever_a_form_holds(server: TestServer) {
+        let workspace = apps::shared_workspace(&server).await;
+        let app = apps::insert(&server, &workspace, "Flow", "workflow", 1).await;
+        let odd = json!({"variable": "odd", "label": "é 🦜", "type": "json_object", "required": null, "default": null,
+            "json_schema": {"properties": {"n": {"minimum": -2.5, "maximum": 9_007_199_254_740_991_i64, "enum": [1, "1", null, [], {}]}}}});
+        apps::publish(&server, &app, &apps::asking(&json!([odd])), &json!({"file_upload": {"enabled": false}})).await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let over_json = describe(&bearer, &format!("{app}/describe")).await.json();
+        assert_eq!(over_json["parameters"]["user_input_form"], json!([{"json_object": odd}]), "as it is stored");
+        let mut clients = Clients::on(channel(&server).await);
+        let request = DescribeAppRequest { id: app, ..Default::default() };
+        let described = clients.app.describe_app(with_bearer(request, &bearer.token)).await.unwrap().into_inner();
+        assert_eq!(serde_json::to_value(&described).unwrap(), over_json, "the doors tell different stories");
+    }
+
     async fn blocks_that_were_not_asked_for_are_null(server: TestServer) {
         let workspace = apps::shared_workspace(&server).await;
         let app = apps::insert(&server, &workspace, "Flow", "workflow", 1).await;

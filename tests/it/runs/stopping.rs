@@ -34,7 +34,7 @@ fn long() -> Value {
 
 /// Some seconds, most of which are left when the process is told to stop.
 fn short() -> Value {
-    say(120)
+    say(160)
 }
 
 /// A run over JSON, of which the first event has come.
