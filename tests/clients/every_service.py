@@ -128,7 +128,7 @@ def main(protos, public_address, internal_address, service_key):
     found["email"] = public.call("IdentityService.GetAccount", bearer).subject_email
     workspaces = public.call("WorkspaceService.ListWorkspaces", bearer).workspaces
     found["workspaces"] = [public.call("WorkspaceService.GetWorkspace", bearer, id=one.id).name for one in workspaces]
-    found.update(use_apps(public, bearer, workspaces[0].id))
+    found["use"] = use_apps(public, bearer, workspaces[0].id)
     errors["unknown app"] = public.refused("AppService.DescribeApp", bearer, id=workspaces[0].id)
     errors["nothing to run"] = public.refused("AppService.RunApp", bearer, id=workspaces[0].id, inputs={})
     sessions = {one.device_label: one.id for one in public.call("SessionService.ListSessions", bearer).data}

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     Bearer, Browser, TestServer, apps,
@@ -31,6 +31,87 @@ fn methods(directory: &Path) -> BTreeSet<String> {
     methods
 }
 
+/// What it read of the demo apps, Structs and a stream's messages included.
+fn assert_apps_were_used(used: Value) {
+    assert_wire!(used, @r#"
+    {
+      "answer": [
+        "one two three"
+      ],
+      "apps": [
+        5,
+        "Parrot: chat",
+        "Translator: completion",
+        "Detective: agent-chat",
+        "Concierge: advanced-chat",
+        "Greeting: workflow"
+      ],
+      "events": [
+        [
+          "message",
+          "one"
+        ],
+        [
+          "message",
+          " two"
+        ],
+        [
+          "message",
+          " three"
+        ],
+        [
+          "message_end",
+          null
+        ]
+      ],
+      "form": [
+        {
+          "text-input": {
+            "default": "sunny",
+            "label": "Mood",
+            "max_length": 48.0,
+            "required": false,
+            "variable": "mood"
+          }
+        }
+      ],
+      "opening statement": "Hello! I am Parrot. Say something, and I say it back.",
+      "schema of mood": {
+        "maxLength": 48.0,
+        "title": "Mood",
+        "type": "string"
+      },
+      "tokens": 3
+    }
+    "#);
+}
+
+/// What was not answered is refused for one reason, and nothing is left out.
+fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) {
+    let left = left.as_object().unwrap();
+    let answered: BTreeSet<String> = serde_json::from_value(answered).unwrap();
+    let mut called = answered.clone();
+    called.extend(left.keys().cloned());
+    assert_eq!(called, methods(&protos.join("dify/openapi/v1")), "every method of every service");
+    let unimplemented = json!({"code": "UNIMPLEMENTED", "reason": "UNIMPLEMENTED", "domain": "openapi.dify"});
+    assert!(left.values().all(|answer| *answer == unimplemented), "{left:?}");
+    // What no answer came of is the browser's.
+    let browsers: Vec<_> = left.keys().filter(|name| !answered.contains(*name)).collect();
+    assert_eq!(
+        browsers,
+        [
+            "ConsoleService.GetProfile",
+            "ConsoleService.ListConsoleWorkspaces",
+            "ConsoleService.Login",
+            "ConsoleService.Logout",
+            "ConsoleService.RefreshToken",
+            "ConsoleService.SwitchWorkspace",
+            "DeviceFlowService.ApproveDevice",
+            "DeviceFlowService.DenyDevice",
+        ]
+    );
+}
+
 on_both_stores! {
     async fn it_calls_every_service_and_reads_the_rich_errors(server: TestServer) {
         let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
@@ -45,20 +126,10 @@ on_both_stores! {
         let mut found = client.go_on();
         let left = found.as_object_mut().unwrap().remove("left").unwrap();
         let answered = found.as_object_mut().unwrap().remove("answered").unwrap();
+        assert_apps_were_used(found.as_object_mut().unwrap().remove("use").unwrap());
         assert_wire!(found, @r#"
         {
           "active": true,
-          "answer": [
-            "one two three"
-          ],
-          "apps": [
-            5,
-            "Parrot: chat",
-            "Translator: completion",
-            "Detective: agent-chat",
-            "Concierge: advanced-chat",
-            "Greeting: workflow"
-          ],
           "email": "demo@example.com",
           "errors": {
             "no bearer": {
@@ -106,51 +177,15 @@ on_both_stores! {
               "reason": "NOT_FOUND"
             }
           },
-          "events": [
-            [
-              "message",
-              "one"
-            ],
-            [
-              "message",
-              " two"
-            ],
-            [
-              "message",
-              " three"
-            ],
-            [
-              "message_end",
-              null
-            ]
-          ],
-          "form": [
-            {
-              "text-input": {
-                "default": "sunny",
-                "label": "Mood",
-                "max_length": 48.0,
-                "required": false,
-                "variable": "mood"
-              }
-            }
-          ],
-          "opening statement": "Hello! I am Parrot. Say something, and I say it back.",
           "resolved": true,
           "revoked": [
             "revoked",
             "revoked"
           ],
-          "schema of mood": {
-            "maxLength": 48.0,
-            "title": "Mood",
-            "type": "string"
-          },
           "sessions": [
             "old laptop",
             "python"
           ],
-          "tokens": 3,
           "version": "1.14.2",
           "workspaces": [
             "Demo Workspace",
@@ -158,28 +193,7 @@ on_both_stores! {
           ]
         }
         "#);
-        let left = left.as_object().unwrap();
-        let answered: BTreeSet<String> = serde_json::from_value(answered).unwrap();
-        let mut called = answered.clone();
-        called.extend(left.keys().cloned());
-        assert_eq!(called, methods(&Path::new(protos).join("dify/openapi/v1")), "every method of every service");
-        let unimplemented = json!({"code": "UNIMPLEMENTED", "reason": "UNIMPLEMENTED", "domain": "openapi.dify"});
-        assert!(left.values().all(|answer| *answer == unimplemented), "{left:?}");
-        // What no answer came of is the browser's.
-        let browsers: Vec<_> = left.keys().filter(|name| !answered.contains(*name)).collect();
-        assert_eq!(
-            browsers,
-            [
-                "ConsoleService.GetProfile",
-                "ConsoleService.ListConsoleWorkspaces",
-                "ConsoleService.Login",
-                "ConsoleService.Logout",
-                "ConsoleService.RefreshToken",
-                "ConsoleService.SwitchWorkspace",
-                "DeviceFlowService.ApproveDevice",
-                "DeviceFlowService.DenyDevice",
-            ]
-        );
+        assert_every_method_was_called(Path::new(protos), &left, answered);
         assert_eq!(old.get("/openapi/v1/account").await.0, 401, "revoked by its id");
     }
 }
