@@ -153,7 +153,7 @@ pub const TABLE: &[Failures] = &[
     Failures {
         status: 400,
         description: "The request is malformed, or the protocol says no.",
-        happens: has_body,
+        happens: |method| has_body(method) || takes_a_user_code(method),
         examples: &[
             example("invalid_request", "The body is not a JSON object.", has_body),
             example("invalid_user_code", "That is not a code. Codes look like ABCD-EFGH.", takes_a_user_code),

@@ -82,6 +82,8 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
     }
     let security = match method.policy.credential.as_str() {
         "Bearer" => json!([{"Bearer": []}]),
+        // What only reads needs no proof that a page of ours asked.
+        "ConsoleSession" if http.verb == "GET" => json!([{"ConsoleSession": []}]),
         "ConsoleSession" => json!([{"ConsoleSession": [], "Csrf": []}]),
         "ApprovalGrant" => json!([{"ApprovalGrant": [], "Csrf": []}]),
         "Service" => json!([{"Service": []}]),

@@ -58,6 +58,7 @@ async fn operations_name_their_credential_their_errors_and_each_path_parameter()
         let expected: &[&str] = match policy.credential {
             Credential::Public => &[],
             Credential::Bearer => &["Bearer"],
+            Credential::ConsoleSession if http.verb == "GET" => &["ConsoleSession"],
             Credential::ConsoleSession => &["ConsoleSession", "Csrf"],
             Credential::ApprovalGrant => &["ApprovalGrant", "Csrf"],
             Credential::Service => &["Service"],

@@ -1,8 +1,11 @@
 //! Values: ids, pages, codes and labels that are none, through both doors.
 
-use dify_openapi::rpc::proto::{
-    CreateDeviceCodeRequest, GetWorkspaceRequest, ListSessionsRequest, LookupUserCodeRequest, PollDeviceTokenRequest,
-    RevokeSessionRequest, RunAppRequest,
+use dify_openapi::rpc::{
+    json::Object,
+    proto::{
+        CreateDeviceCodeRequest, GetWorkspaceRequest, ListSessionsRequest, LookupUserCodeRequest,
+        PollDeviceTokenRequest, RevokeSessionRequest, RunAppRequest,
+    },
 };
 use reqwest::Method;
 use serde_json::json;
@@ -46,7 +49,7 @@ on_every_database! {
             assert_eq!(clients.session.revoke_session(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
             let run = bearer.request(Method::POST, &format!("/openapi/v1/apps/{path}/run")).json(&json!({"inputs": {}}));
             assert_eq!(Answer::to(run).await.outcome(), (404, "not_found".to_owned()), "{id:.40?}");
-            let asked = with_bearer(RunAppRequest { id: id.to_owned(), ..RunAppRequest::default() }, &bearer.token);
+            let asked = with_bearer(RunAppRequest { id: id.to_owned(), inputs: Some(Object::default()), ..RunAppRequest::default() }, &bearer.token);
             assert_eq!(clients.app.run_app(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
         }
         let not_utf8 = Answer::to(bearer.request(Method::GET, "/openapi/v1/workspaces/%ff%fe")).await;
