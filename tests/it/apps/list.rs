@@ -24,7 +24,7 @@ async fn names(bearer: &Bearer, query: &str) -> Vec<String> {
     rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_page_of_apps_on_the_wire(server: TestServer) {
         let workspace = apps::shared_workspace(&server).await;
         let newest = apps::insert(&server, &workspace, "Translator", "completion", 10).await;

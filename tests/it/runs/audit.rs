@@ -9,7 +9,7 @@ use crate::support::{
     server::OWNER,
 };
 
-on_both_stores! {
+on_every_database! {
     async fn a_run_is_told_once_and_a_refusal_is_no_run(server: TestServer) {
         let logs = Logs::listen();
         let workspace = apps::shared_workspace(&server).await;

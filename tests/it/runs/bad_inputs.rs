@@ -78,7 +78,7 @@ async fn refused(server: &TestServer, bearer: &Bearer, app: &str, body: &Value, 
     messages.remove(0)
 }
 
-on_both_stores! {
+on_every_database! {
     async fn what_does_not_fit_the_form_is_told_before_anything_runs(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "token=0"] {
         let logs = Logs::listen();
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;

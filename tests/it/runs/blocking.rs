@@ -10,7 +10,7 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-on_both_stores! {
+on_every_database! {
     async fn a_chat_goes_on_for_the_one_who_began_it(server: TestServer) {
         let app = prompt_app(&server, "chat").await;
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;

@@ -56,7 +56,7 @@ async fn refused_over_the_limit(bearer: &Bearer, app: &str) {
     }
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_conversation_goes_on_for_its_caller_alone(server: TestServer) {
         let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
         let again = Bearer::sign_in(&server, OWNER, "phone").await;

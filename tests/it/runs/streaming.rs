@@ -20,7 +20,7 @@ async fn events(server: &TestServer, app: &str, body: Value) -> String {
     over_json
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_chat(server: TestServer) {
         let app = prompt_app(&server, "chat").await;
         assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"
