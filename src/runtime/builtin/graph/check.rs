@@ -11,6 +11,8 @@ use crate::domain::Result;
 
 /// Checks everything; the first fault is the answer.
 pub(super) fn graph(raw: &RawGraph<'_>) -> Result<Graph> {
+    // Before anything else: what is not run here may stand where nothing that is run here does, as a loop's inside.
+    raw.nodes.iter().try_for_each(node::check_kind)?;
     let levels = levels(&raw.nodes)?;
     let mut nodes = Vec::with_capacity(raw.nodes.len());
     let mut by_id = HashMap::with_capacity(raw.nodes.len());
