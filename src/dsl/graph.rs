@@ -168,26 +168,3 @@ fn variables(workflow: &Value, member: &str) -> Result<Vec<Value>, Fault> {
     }
     Ok(items.clone())
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_known_types_are_those_of_the_engine() {
-        let said = |kind: &str| {
-            let graph = json!({"nodes": [{"id": "a", "data": {"type": kind}}], "edges": []});
-            Graph::parse(&graph, AppMode::Workflow).map_or_else(|error| error.message().to_owned(), |_| String::new())
-        };
-        let unknown = said("no-such-type");
-        assert!(unknown.contains("is not supported here"), "{unknown}");
-        for kind in KNOWN {
-            assert!(!said(kind).contains("is not supported here"), "{kind}");
-        }
-        for kind in ["code", "tool", "knowledge-retrieval", "question-classifier", "loop", "agent"] {
-            assert_eq!(said(kind).contains("is not supported here"), !KNOWN.contains(&kind), "{kind}");
-        }
-    }
-}

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
 
 use super::{
     Asked, Begun, Inner,
@@ -27,7 +26,7 @@ use crate::{
         app::{AppMode, Workflow, file::is_secret},
         conversation::{Ending, MessageRecord, RunRecord, WorkflowRunRecord},
     },
-    ports::runtime::{RunEvent, RunEvents},
+    ports::runtime::{self, RunEvent, RunEvents, RunStream},
 };
 
 /// Events that the engine may be ahead of whoever hands them on.
@@ -97,7 +96,7 @@ impl GraphRun {
     /// Runs the graph, stores the run, and tells its end.
     pub(super) async fn run(mut self, inner: &Inner, out: RunEvents) {
         let began_at = inner.base.clock.now();
-        let (events, told) = mpsc::channel(EVENTS_BETWEEN);
+        let (events, told) = runtime::events(EVENTS_BETWEEN);
         let execution = self.execution(inner);
         // Side by side in this one task: the engine goes on, and watches its time, while a reader is waited for.
         let (outcome, (mut last, deserted)) = tokio::join!(
@@ -210,18 +209,14 @@ impl GraphRun {
 
 /// Hands events on until there are no more; the last ones come back instead, to go out when the run is stored. When nobody
 /// listens or the server stops, `told` is dropped, which stops the engine.
-async fn hand_on(
-    inner: &Inner,
-    mut told: mpsc::Receiver<Result<RunEvent>>,
-    out: &RunEvents,
-) -> (Vec<Result<RunEvent>>, Option<Deserted>) {
+async fn hand_on(inner: &Inner, mut told: RunStream, out: &RunEvents) -> (Vec<Result<RunEvent>>, Option<Deserted>) {
     let mut last = Vec::new();
     let deadline = tokio::time::Instant::now() + inner.limits.run + AFTERWARDS;
     loop {
         let event = tokio::select! {
             biased;
             () = inner.base.end.cancelled() => return (last, Some(Deserted::Stopping)),
-            event = told.recv() => event,
+            event = told.next() => event,
             () = out.closed() => return (last, Some(Deserted::Left)),
         };
         match event {

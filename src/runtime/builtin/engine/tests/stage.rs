@@ -13,12 +13,15 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::{
     domain::{Result, app::AppMode, id},
-    ports::{clock::Clock, entropy::Entropy, runtime::EVENTS_AHEAD},
+    ports::{
+        clock::Clock,
+        entropy::Entropy,
+        runtime::{self, EVENTS_AHEAD},
+    },
     runtime::builtin::{
         engine::{Conversation, CreatedBy, Execution, Limits, Outcome},
         graph::Graph,
@@ -244,11 +247,11 @@ impl Stage {
 
     /// Plays it to an attentive reader.
     pub async fn play(self) -> Played {
-        let (sender, mut receiver) = mpsc::channel(EVENTS_AHEAD);
+        let (sender, mut receiver) = runtime::events(EVENTS_AHEAD);
         let execution = self.execution();
         let run = tokio::spawn(async move { execution.run(&sender).await });
         let mut events = Vec::new();
-        while let Some(event) = receiver.recv().await {
+        while let Some(event) = receiver.next().await {
             let event = event.unwrap();
             let told: Value = serde_json::from_slice(&event.json).unwrap();
             assert_eq!(told["event"], *event.event);
