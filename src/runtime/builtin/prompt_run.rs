@@ -91,7 +91,7 @@ impl PromptRun {
             Err(Cause::Stopping) => (Ending::Stopped("The server stopped.".to_owned()), Err(stopping())),
             Err(Cause::Late) => {
                 let message = format!("The run took longer than {seconds} seconds.");
-                (Ending::Failed(message.clone()), Err(Error::new(Code::DeadlineExceeded, message)))
+                (Ending::Failed(message.clone()), Err(Error::new(Code::UpstreamTimeout, message)))
             }
             Err(Cause::Broken(error)) => (Ending::Failed(error.message().to_owned()), Err(error)),
         }

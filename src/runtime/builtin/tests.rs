@@ -1,5 +1,7 @@
 //! Runs from the request to the row: what is told, what is kept, and how they end.
 
+mod slow_readers;
+
 use std::{sync::atomic::AtomicUsize, sync::atomic::Ordering, time::Instant};
 
 use futures_util::{StreamExt, stream};
@@ -20,13 +22,19 @@ use crate::{
     store::sql::{SqlOptions, tests::count},
 };
 
-/// Echoes, unless it is told to hang after a word, to fail at once or to fail after a word; keeps what it was asked.
+/// Echoes, unless it is told to hang after a word, to fail at once, to fail after a word, or to say much: once or without end.
+/// Keeps what it was asked.
 #[derive(Default)]
 struct Directed {
     asked: parking_lot::Mutex<Vec<Prompt>>,
     /// Streams that were begun and are not over.
     open: Arc<AtomicUsize>,
+    /// Long pieces that were said.
+    poured: Arc<AtomicUsize>,
 }
+
+/// A piece of an answer that is as long as a run may be ahead of its reader.
+const LONG: usize = runtime::BYTES_AHEAD as usize;
 
 struct Open(Arc<AtomicUsize>);
 
@@ -50,6 +58,14 @@ impl Models for Directed {
             return Ok(word.chain(forever).boxed());
         }
         match said.as_str() {
+            "flood" | "pour" => {
+                let poured = Arc::clone(&self.poured);
+                let long = stream::repeat_with(move || {
+                    poured.fetch_add(1, Ordering::Relaxed);
+                    Ok(Chunk::Text("x".repeat(LONG)))
+                });
+                Ok(if said == "pour" { long.take(1).boxed() } else { long.boxed() })
+            }
             "refuse" => Err(failure()),
             "break" => Ok(word.chain(stream::iter([Err(failure())])).boxed()),
             _ => KnownModels { echo: Echo::default(), endpoint: None }.stream(prompt).await,
@@ -354,7 +370,7 @@ async fn runs_end_with_their_time() {
     let stand = Stand::with(limits, 100).await;
     let mut stream = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     stream.next().await.unwrap().unwrap();
-    assert_eq!(stream.next().await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
+    assert_eq!(stream.next().await.unwrap().unwrap_err().code(), Code::UpstreamTimeout);
     let events = stand.play(graph(AppMode::Workflow, "hang")).await;
     assert_eq!(events.last().unwrap()["data"]["status"], "failed");
     // A reader who does not read holds up neither the clock nor the row.
