@@ -140,6 +140,7 @@ pub trait AppRuntime: Send + Sync + 'static {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as it is sent")]
     fn event(length: usize) -> Result<RunEvent> {
         Ok(RunEvent { event: "message".into(), json: vec![b'x'; length].into() })
     }

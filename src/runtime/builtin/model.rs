@@ -58,6 +58,8 @@ pub struct Usage {
 pub enum Chunk {
     /// Text to append.
     Text(String),
+    /// Why the answer ends, as the model calls it: `stop`, `length` and the like; once, where the model tells.
+    Finish(String),
     /// What the call took; once, at the end, where the model tells.
     Usage(Usage),
 }

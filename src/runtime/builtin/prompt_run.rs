@@ -55,7 +55,7 @@ impl PromptRun {
         };
         if ended.is_err() {
             answer.latency = self.began.elapsed();
-            answer.usage = self.app.counted(&answer.text);
+            answer.usage = self.app.usage(&answer);
         }
         let metadata = Metadata::from(answer.usage.block(answer.latency, answer.first_chunk));
         let (ending, last) = self.ending(ended, answer.begun, &metadata, inner.limits.run.as_secs());

@@ -1,6 +1,7 @@
 //! Runs from the request to the row: what is told, what is kept, and how they end.
 
 mod slow_readers;
+mod tokens;
 
 use std::{sync::atomic::AtomicUsize, sync::atomic::Ordering, time::Instant};
 

@@ -58,7 +58,7 @@ impl Entropy for Counting {
 }
 
 /// A model whose name says what it does: `words` echoes the last line word by word, `fails` says one word and fails, `flaky` fails
-/// the first time only, `hangs` never ends, `many` says `x` ten thousand times.
+/// the first time only, `hangs` never ends, `cut` is out of words and tells nothing else, `many` says `x` ten thousand times.
 #[derive(Default)]
 pub struct Scripted {
     pub asked: Mutex<Vec<Prompt>>,
@@ -98,6 +98,7 @@ impl Models for Scripted {
             "flaky" if times == 1 => {
                 stream::iter([Ok(Chunk::Text("half ".into())), Err(fault("the line broke"))]).boxed()
             }
+            "cut" => said.chain(stream::iter([Ok(Chunk::Finish("length".into()))])).boxed(),
             "hangs" => {
                 let held = move |_: &_| {
                     let _ = &guard;

@@ -132,7 +132,10 @@ async fn an_answer_streams_and_ends_with_its_usage() {
     })
     .await;
     let usage = Usage { prompt_tokens: 11, completion_tokens: 2 };
-    assert_eq!(endpoint.ask().await.unwrap(), [text("Good "), text("däy"), text("!"), Chunk::Usage(usage)]);
+    assert_eq!(
+        endpoint.ask().await.unwrap(),
+        [text("Good "), text("däy"), text("!"), Chunk::Finish("stop".to_owned()), Chunk::Usage(usage)]
+    );
 
     let (headers, body) = endpoint.asked.lock().pop().unwrap();
     assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
