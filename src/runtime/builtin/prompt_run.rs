@@ -76,16 +76,14 @@ impl PromptRun {
         match ended {
             Ok(()) => (Ending::Succeeded, self.events.message_end(metadata)),
             Err(Cause::Model(error)) => {
-                let ending = Ending::Failed(error.message.clone());
+                let whole = error.to_string();
                 if begun {
-                    return (ending, self.events.model_failed(&error.message));
+                    let last = self.events.model_failed(&whole);
+                    return (Ending::Failed(whole), last);
                 }
-                let failure = Error::new(Code::UpstreamError, error.message);
-                let failure = match error.cause {
-                    Some(cause) => failure.caused_by(cause),
-                    None => failure,
-                };
-                (ending, Err(failure))
+                // An answer with a status of its own: what the endpoint said is for the log.
+                let failure = Error::new(Code::UpstreamError, error.message.clone()).caused_by(error);
+                (Ending::Failed(whole), Err(failure))
             }
             Err(Cause::Left) => (Ending::Stopped("The client left.".to_owned()), Err(stopping())),
             Err(Cause::Stopping) => (Ending::Stopped("The server stopped.".to_owned()), Err(stopping())),

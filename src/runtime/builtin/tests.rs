@@ -2,6 +2,7 @@
 
 mod slow_readers;
 mod tokens;
+mod types;
 
 use std::{sync::atomic::AtomicUsize, sync::atomic::Ordering, time::Instant};
 
@@ -49,7 +50,7 @@ impl Drop for Open {
 impl Models for Directed {
     async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
         self.asked.lock().push(prompt.clone());
-        let failure = || ModelError { message: "The model broke.".to_owned(), cause: None };
+        let failure = || ModelError { said: Some("at line 1".to_owned()), ..ModelError::new("The model broke.") };
         let word = stream::iter([Ok(Chunk::Text("word ".to_owned()))]);
         let said = prompt.messages.last().map(|message| message.text.clone()).unwrap_or_default();
         if said.starts_with("hang") {
@@ -299,7 +300,7 @@ async fn a_workflow_is_stored_with_its_outcome() {
     assert_eq!((&last["event"], &last["data"]["outputs"]), (&json!("workflow_finished"), &json!({"said": "done"})));
     stand.play(graph(AppMode::Workflow, "refuse")).await;
     assert_eq!(stand.count("workflow_runs WHERE status = 'succeeded' AND outputs = '{\"said\":\"done\"}'").await, 1);
-    assert_eq!(stand.count("workflow_runs WHERE status = 'failed' AND error LIKE '%The model broke.%'").await, 1);
+    assert_eq!(stand.count("workflow_runs WHERE status = 'failed' AND error = 'The model broke: at line 1'").await, 1);
     assert_eq!((stand.count("conversations").await, stand.count("messages").await), (0, 0));
 }
 
@@ -309,11 +310,13 @@ async fn a_model_that_fails_is_the_first_thing_told_or_an_event() {
     let mut stream = stand.runtime.start(request(AppMode::Chat, "refuse")).await.unwrap();
     let refusal = stream.next().await.unwrap().unwrap_err();
     assert_eq!((refusal.code(), refusal.message()), (Code::UpstreamError, "The model broke."));
+    assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "The model broke: at line 1");
     assert!(stream.next().await.is_none());
     let events = stand.play(request(AppMode::Chat, "break")).await;
     assert_eq!(names(&events), ["message", "error"]);
     assert_eq!(events[1]["code"], "completion_request_error");
-    assert_eq!(stand.count("messages WHERE status = 'error' AND error = 'The model broke.'").await, 2);
+    assert_eq!(events[1]["message"], "The model broke: at line 1");
+    assert_eq!(stand.count("messages WHERE status = 'error' AND error = 'The model broke: at line 1'").await, 2);
     assert_eq!(stand.count("messages WHERE status = 'error' AND answer = 'word '").await, 1);
 }
 

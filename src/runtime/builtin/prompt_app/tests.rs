@@ -34,7 +34,7 @@ impl Models for Scripted {
 }
 
 fn failing(message: &str) -> ModelError {
-    ModelError { message: message.to_owned(), cause: None }
+    ModelError::new(message)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a piece of a stream that may fail")]

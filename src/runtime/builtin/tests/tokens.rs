@@ -16,7 +16,7 @@ async fn a_model_that_breaks_off_took_what_it_was_asked_and_said() {
         stand.play(run).await;
         stand.settle().await;
         // The graph asks with the query alone.
-        assert_taken(&stand, if is_graph { 2 } else { 9 }, 2).await;
+        assert_taken(&stand, if is_graph { 2 } else { 8 }, 2).await;
         assert_eq!(stand.count("workflow_runs WHERE total_tokens = 4").await, i64::from(is_graph));
     }
 }
