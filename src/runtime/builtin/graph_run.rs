@@ -18,7 +18,7 @@ use super::{
     },
     published::PublishedGraph,
     record::{kept_inputs, stopping},
-    variables::SystemVariables,
+    variables::{SystemVariables, Types, ValueType},
 };
 use crate::{
     domain::{
@@ -27,6 +27,7 @@ use crate::{
         conversation::{Ending, MessageRecord, RunRecord, WorkflowRunRecord},
     },
     ports::runtime::{self, RunEvent, RunEvents, RunStream},
+    runtime::outbound::Share,
 };
 
 /// Events that the engine may be ahead of whoever hands them on.
@@ -45,6 +46,7 @@ pub(super) struct GraphRun {
     environment: Map<String, Value>,
     masks: Masks,
     variables: Map<String, Value>,
+    types: Types,
     /// As the conversation has them; nothing where it begins.
     before: Map<String, Value>,
     introduction: String,
@@ -73,9 +75,11 @@ impl GraphRun {
             None => opening(workflow, &begun.asked)?,
         };
         let mut variables = values(&workflow.conversation_variables);
+        let types = types(&workflow.conversation_variables);
         for (name, value) in begun.conversation.iter().flat_map(|conversation| &conversation.variables) {
-            // What a later version no longer has is forgotten.
-            if let Some(known) = variables.get_mut(name) {
+            // What a later version no longer has, or has as something else, is forgotten.
+            let fits = value.is_null() || types.get(name).is_none_or(|declared| declared.holds(value));
+            if let Some(known) = variables.get_mut(name).filter(|_| fits) {
                 known.clone_from(value);
             }
         }
@@ -89,6 +93,7 @@ impl GraphRun {
             published,
             before,
             variables,
+            types,
             introduction,
         })
     }
@@ -126,6 +131,7 @@ impl GraphRun {
             environment: std::mem::take(&mut self.environment),
             masks: std::mem::take(&mut self.masks),
             conversation_variables: std::mem::take(&mut self.variables),
+            conversation_types: std::mem::take(&mut self.types),
             task_id: ids.task,
             workflow_run_id: ids.workflow_run,
             workflow_id: self.workflow.id,
@@ -135,7 +141,7 @@ impl GraphRun {
             history: std::mem::take::<Vec<PromptMessage>>(&mut self.begun.history),
             models: Arc::clone(&base.models),
             templates: Arc::clone(&base.templates),
-            outbound: Arc::clone(&base.outbound),
+            outbound: Share::of(&base.outbound),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             limits: inner.limits,
@@ -275,16 +281,24 @@ fn system(begun: &Begun, workflow: &Workflow) -> Map<String, Value> {
     system
 }
 
-/// Variables by name: Dify keeps them as an object of `{"name", "value_type", "value"}`, DSL files as a list.
 fn changed(mut variables: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
     variables.retain(|name, value| before.get(name) != Some(value));
     variables
 }
 
+/// Variables by name: Dify keeps them as an object of `{"name", "value_type", "value"}`, DSL files as a list.
 fn values(variables: &Value) -> Map<String, Value> {
     let named =
         |row: &Value| Some((row.get("name")?.as_str()?.to_owned(), row.get("value").cloned().unwrap_or_default()));
     rows(variables).filter_map(named).collect()
+}
+
+fn types(variables: &Value) -> Types {
+    let typed = |row: &Value| {
+        let declared = ValueType::named(row.get("value_type")?.as_str()?)?;
+        Some((row.get("name")?.as_str()?.to_owned(), declared))
+    };
+    rows(variables).filter_map(typed).collect()
 }
 
 fn masks(variables: &Value) -> Masks {

@@ -74,7 +74,7 @@ impl Schedule<'_> {
             Kind::Answer(data) => Step::Done(answer::run(data, view, limit)),
             Kind::End(data) => Step::Done(nodes::end::run(data, view)),
             Kind::Aggregator(data) => Step::Done(nodes::aggregator::run(data, view)),
-            Kind::IfElse(data) => nodes::if_else::start(data, view, limit),
+            Kind::IfElse(data) => nodes::if_else::start(data, view, limit, &execution.templates),
             Kind::TemplateTransform(data) => nodes::template_transform::start(data, view, &execution.templates),
             Kind::Llm(data) => {
                 let around = llm::Surroundings {

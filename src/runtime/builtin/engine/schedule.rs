@@ -131,7 +131,8 @@ impl<'g> Schedule<'g> {
             execution.environment.clone(),
             execution.conversation_variables.clone(),
             (limits.variable, limits.variables),
-        );
+        )
+        .declaring(execution.conversation_types.clone());
         let root = Frame::new(graph, Graph::ROOT, Pool::ROOT, None);
         Self {
             execution,

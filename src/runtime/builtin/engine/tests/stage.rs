@@ -28,9 +28,9 @@ use crate::{
         masks::Masks,
         model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
         template::Templates,
-        variables::SystemVariables,
+        variables::{SystemVariables, Types},
     },
-    runtime::outbound::Outbound,
+    runtime::outbound::{Outbound, Share},
 };
 
 /// The value of `env.KEY`.
@@ -76,7 +76,7 @@ impl Drop for Dropped {
 }
 
 fn fault(message: &str) -> ModelError {
-    ModelError { message: message.to_owned(), cause: None }
+    ModelError::new(message)
 }
 
 #[async_trait]
@@ -228,6 +228,7 @@ impl Stage {
             environment: map(json!({"KEY": SECRET})),
             masks: Masks::new([SECRET]),
             conversation_variables: map(self.conversation.clone()),
+            conversation_types: Types::new(),
             task_id: id::TaskId(Uuid::from_u128(1)),
             workflow_run_id: id::WorkflowRunId(Uuid::from_u128(2)),
             workflow_id: id::WorkflowId(Uuid::from_u128(3)),
@@ -239,7 +240,7 @@ impl Stage {
             history: self.history.clone(),
             models: self.models.clone(),
             templates: Arc::new(Templates::new(2)),
-            outbound: Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()),
+            outbound: Share::of(&Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap())),
             clock: Arc::new(Standing),
             entropy: Arc::new(Counting::default()),
             limits: self.limits,
