@@ -2,8 +2,10 @@
 
 mod blocking;
 mod forward;
+mod graphs;
 mod keeping;
 mod leaving;
 mod models;
 mod refusals;
+mod requests;
 mod streaming;
