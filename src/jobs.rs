@@ -14,8 +14,12 @@ use crate::{
 const FLUSH_EVERY: Duration = Duration::from_mins(1);
 /// How often invalidations that failed are tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-/// How often retention looks; its lease lasts as long, so that one replica runs it a day.
-const RETENTION_EVERY: Duration = Duration::from_hours(24);
+/// The job that deletes, and its lease.
+const RETENTION: &str = "retention";
+/// How often retention looks whether it is due.
+const RETENTION_LOOKS: Duration = Duration::from_hours(1);
+/// How long its lease lasts, so that one replica runs it a day.
+const RETENTION_LEASE: Duration = Duration::from_hours(24);
 /// Rows that one statement looks at, so that logins are never locked out for long.
 const RETENTION_WINDOW: u64 = 2_000;
 
@@ -42,9 +46,15 @@ impl Jobs {
         if self.retention.is_some() {
             // Nothing is lost when it stops halfway, and a backlog may be long.
             let quit = stop.clone();
-            self.every("retention", RETENTION_EVERY, tracker, stop, move |jobs| {
+            self.every(RETENTION, RETENTION_LOOKS, tracker, stop, move |jobs| {
                 let quit = quit.clone();
-                async move { quit.run_until_cancelled(jobs.run_retention()).await.unwrap_or(Ok(())) }
+                async move {
+                    match quit.run_until_cancelled(jobs.run_retention()).await {
+                        Some(done) => done,
+                        // Another replica goes on, or this one when it is back.
+                        None => jobs.base.state.return_lease(RETENTION).await,
+                    }
+                }
             });
         }
     }
@@ -84,13 +94,22 @@ impl Jobs {
     /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease.
     pub async fn run_retention(&self) -> Result<()> {
         let Some(age) = self.retention else { return Ok(()) };
-        if !self.base.state.take_lease("retention", RETENTION_EVERY.mul_f64(0.9)).await? {
+        if !self.base.state.take_lease(RETENTION, RETENTION_LEASE).await? {
             return Ok(());
         }
-        let before = self.base.clock.now() - age;
-        self.base.sql.delete_ended_sessions(before, RETENTION_WINDOW).await?;
+        let done = self.delete_ended(age).await;
+        if done.is_err() {
+            // The next look tries again. Where that fails too, the lease ends by itself.
+            self.base.state.return_lease(RETENTION).await?;
+        }
+        done
+    }
+
+    async fn delete_ended(&self, age: TimeDelta) -> Result<()> {
+        let now = self.base.clock.now();
+        self.base.sql.delete_ended_sessions(now - age, RETENTION_WINDOW).await?;
         // A browser session that has ended opens nothing; what it spent goes with it.
-        self.base.sql.delete_ended_browser_sessions(self.base.clock.now()).await?;
+        self.base.sql.delete_ended_browser_sessions(now, RETENTION_WINDOW).await?;
         Ok(())
     }
 }

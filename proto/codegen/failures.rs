@@ -27,14 +27,24 @@ pub struct Example {
     pub of: fn(&Method) -> bool,
 }
 
+/// Codes that are the protocol's own.
+const PROTOCOL: [&str; 7] = [
+    "authorization_pending",
+    "slow_down",
+    "expired_token",
+    "access_denied",
+    "unsupported_client",
+    "unsupported_grant_type",
+    "invalid_grant",
+];
+
 /// The error's body in a method's shape.
-pub fn body(status: u16, example: &Example, shape: &str) -> Value {
-    let protocol =
-        ["authorization_pending", "slow_down", "expired_token", "access_denied", "unsupported_client", "invalid_grant"];
-    if protocol.contains(&example.code) {
+pub fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Value {
+    if PROTOCOL.contains(&example.code) {
         return json!({"error": example.code, "error_description": example.message});
     }
-    let mut body = json!({"code": example.code, "message": example.message, "status": status});
+    let message = example.message.replace("{max_body_kib}", &method.policy.max_body_kib.to_string());
+    let mut body = json!({"code": example.code, "message": message, "status": status});
     if status == 429 {
         body["retry_after_ms"] = json!(1000);
     }
@@ -48,9 +58,25 @@ pub fn body(status: u16, example: &Example, shape: &str) -> Value {
             500..=599 => "server_error",
             _ => "invalid_request",
         });
-        body["error_description"] = json!(example.message);
+        body["error_description"] = json!(message);
     }
     body
+}
+
+/// The headers a status comes with, as the document describes them.
+pub fn headers(method: &Method, status: u16) -> Value {
+    let header = |name: &str, description: &str, schema: Value, example: Value| json!({name: {"description": description, "schema": schema, "example": example}});
+    match status {
+        401 if bearer(method) => {
+            let description = "What is wrong with the token (RFC 6750 section 3).";
+            header("WWW-Authenticate", description, json!({"type": "string"}), json!("Bearer error=\"invalid_token\""))
+        }
+        429 | 503 => {
+            let schema = json!({"type": "integer", "minimum": 0});
+            header("Retry-After", "Seconds to wait before the next attempt.", schema, json!(1))
+        }
+        _ => json!({}),
+    }
 }
 
 const fn example(code: &'static str, message: &'static str, of: fn(&Method) -> bool) -> Example {
@@ -101,8 +127,25 @@ fn one_subject(method: &Method) -> bool {
     bearer(method) && method.policy.subjects.len() == 1
 }
 
-fn ranged(method: &Method) -> bool {
-    !has_body(method) || runs(method)
+fn has_members(method: &Method) -> bool {
+    method.input.fields().len() > 0
+}
+
+fn has_query(method: &Method) -> bool {
+    !has_body(method) && has_members(method)
+}
+
+/// Needs bearers to be switched on without taking one.
+fn serves_bearers(method: &Method) -> bool {
+    decides(method) || named(method, &["CreateDeviceCode"])
+}
+
+fn scoped(method: &Method) -> bool {
+    !method.policy.scope.is_empty()
+}
+
+fn with_service_key(method: &Method) -> bool {
+    method.policy.credential == "Service"
 }
 
 /// Every status there is, in order.
@@ -110,9 +153,9 @@ pub const TABLE: &[Failures] = &[
     Failures {
         status: 400,
         description: "The request is malformed, or the protocol says no.",
-        happens: always,
+        happens: |method| has_body(method) || takes_a_user_code(method),
         examples: &[
-            example("invalid_request", "The body is not JSON.", has_body),
+            example("invalid_request", "The body is not a JSON object.", has_body),
             example("invalid_user_code", "That is not a code. Codes look like ABCD-EFGH.", takes_a_user_code),
             example("unsupported_client", "invalid_client: this client is not known here.", |method| {
                 named(method, &["CreateDeviceCode"])
@@ -122,6 +165,7 @@ pub const TABLE: &[Failures] = &[
             example("expired_token", "This code is no longer valid.", polls),
             example("access_denied", "The request was denied.", polls),
             example("invalid_grant", "This code is another client's.", polls),
+            example("unsupported_grant_type", "This endpoint serves the device_code grant only.", polls),
             example("app_unavailable", "The app has nothing published.", runs),
         ],
     },
@@ -133,7 +177,12 @@ pub const TABLE: &[Failures] = &[
             example("bearer_missing", "This needs a bearer token.", bearer),
             example("bearer_invalid", "This token is not valid.", bearer),
             example("bearer_expired", "This session has expired.", bearer),
+            example("invalid_prefix", "This is an app key, not a user token.", bearer),
+            example("unknown_token_prefix", "This kind of token is not accepted here.", bearer),
+            example("bearer_missing", "This needs the service credential.", with_service_key),
+            example("bearer_invalid", "This token is not valid.", with_service_key),
             example("no_session", "Nobody is signed in.", console),
+            example("invalid_session", "Your session has ended.", |method| named(method, &["RefreshToken"])),
             example("authentication_failed", "The email address or the password is wrong.", |method| {
                 named(method, &["Login"])
             }),
@@ -142,12 +191,10 @@ pub const TABLE: &[Failures] = &[
     Failures {
         status: 403,
         description: "The credential does not reach this.",
-        happens: |method| bearer(method) || method.policy.json_only,
+        happens: |method| one_subject(method) || scoped(method) || of_apps(method) || method.policy.json_only,
         examples: &[
             example("wrong_surface", "This token belongs on another surface.", one_subject),
-            example("insufficient_scope", "This token lacks the scope that is needed.", |method| {
-                !method.policy.scope.is_empty()
-            }),
+            example("insufficient_scope", "This token lacks the scope that is needed.", scoped),
             example("workspace_membership_revoked", "You are not a member of this workspace.", of_apps),
             example("csrf_mismatch", "The request did not come from our pages.", |method| method.policy.json_only),
         ],
@@ -172,7 +219,7 @@ pub const TABLE: &[Failures] = &[
         status: 413,
         description: "The body is too large.",
         happens: has_body,
-        examples: &[example("request_entity_too_large", "The body may have at most 64 KiB.", has_body)],
+        examples: &[example("request_entity_too_large", "The body may have at most {max_body_kib} KiB.", has_body)],
     },
     Failures {
         status: 415,
@@ -193,9 +240,13 @@ pub const TABLE: &[Failures] = &[
     Failures {
         status: 422,
         description: "A member is understood, but out of range.",
-        happens: |method| ranged(method) || has_body(method),
+        happens: has_members,
         examples: &[
-            example("invalid_param", "page: must be 1 or more", ranged),
+            example("invalid_param", "page: must be 1 or more", has_query),
+            example("invalid_param", "device_label: must not have control characters", |method| {
+                has_body(method) && !runs(method)
+            }),
+            example("invalid_param", "name must be at most 48 characters", runs),
             example("workspace_id_required", "The workspace has to be named.", of_apps),
             example("query_required_for_chat", "A chat app needs a query.", runs),
             example("query_not_supported_for_workflow", "A workflow takes no query.", runs),
@@ -226,7 +277,12 @@ pub const TABLE: &[Failures] = &[
         happens: always,
         examples: &[
             example("service_unavailable", "A store behind this service does not answer. Try again shortly.", always),
-            example("bearer_auth_disabled", "Bearer tokens are switched off here.", bearer),
+            example("bearer_auth_disabled", "Bearer tokens are switched off here.", |method| {
+                bearer(method) || serves_bearers(method)
+            }),
+            example("user_code_exhausted", "No free code was found. Try again.", |method| {
+                named(method, &["CreateDeviceCode"])
+            }),
         ],
     },
     Failures {

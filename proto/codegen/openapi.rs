@@ -82,6 +82,8 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
     }
     let security = match method.policy.credential.as_str() {
         "Bearer" => json!([{"Bearer": []}]),
+        // What only reads needs no proof that a page of ours asked.
+        "ConsoleSession" if http.verb == "GET" => json!([{"ConsoleSession": []}]),
         "ConsoleSession" => json!([{"ConsoleSession": [], "Csrf": []}]),
         "ApprovalGrant" => json!([{"ApprovalGrant": [], "Csrf": []}]),
         "Service" => json!([{"Service": []}]),
@@ -102,11 +104,13 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
         let examples: Map<String, Value> = examples
             .iter()
             .filter(|example| (example.of)(method))
-            .map(|example| (example.code.to_owned(), json!({"value": failures::body(*status, example, shape)})))
+            .map(|example| (example.code.to_owned(), json!({"value": failures::body(method, *status, example, shape)})))
             .collect();
         let schema = json!({"$ref": format!("#/components/schemas/{shape}")});
         let content = json!({"application/json": {"schema": schema, "examples": examples}});
-        responses.insert(status.to_string(), json!({"description": description, "content": content}));
+        let headers = failures::headers(method, *status);
+        let response = json!({"description": description, "headers": headers, "content": content});
+        responses.insert(status.to_string(), response);
     }
     Value::Object(responses)
 }

@@ -90,6 +90,8 @@ pub trait State: Send + Sync + 'static {
 
     /// Takes the lease of a job for a while, so that one replica runs it; `false` when another holds it.
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool>;
+    /// Gives a job's lease back before its time: the job was not done.
+    async fn return_lease(&self, job: &str) -> Result<()>;
     /// Takes one of `most` slots of a key for a holder, until it is released or the time is over; `false` when all are
     /// taken. A holder that has one keeps it for that long from now.
     async fn take_slot(&self, key: &str, holder: Uuid, most: u32, lasting: Duration) -> Result<bool>;

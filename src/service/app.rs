@@ -71,14 +71,9 @@ impl Apps {
         let filter = AppFilter::parse(query.mode, query.name, query.tag)?;
         let account = account_of(caller)?;
         let workspace = self.workspace(account, workspace).await?;
-        let (standing, mut page) = self.base.sql.list_apps(account, workspace, &filter, query.page).await?;
+        let (standing, page) = self.base.sql.list_apps(account, workspace, &filter, query.page).await?;
         self.judge(caller, standing, Some(workspace)).await?;
         self.check_access()?;
-        let ids: Vec<_> = page.data.iter().map(|app| app.id).collect();
-        let mut tags = self.base.sql.list_app_tags(workspace, &ids).await?;
-        for app in &mut page.data {
-            app.tags = tags.remove(&app.id).unwrap_or_default();
-        }
         Ok(page)
     }
 
@@ -102,7 +97,7 @@ impl Apps {
         };
         let wanted = if blocks.needs_definition() { Wanted::Published } else { Wanted::Outline };
         let app = self.visible(caller, account, id, workspace, wanted).await?;
-        let info = if blocks.info { Some(self.info(&app).await?) } else { None };
+        let info = blocks.info.then(|| info(&app));
         // What has no run takes nothing.
         let definition = app.definition.as_ref();
         let mode = AppMode::parse(&app.mode).unwrap_or(AppMode::Workflow);
@@ -181,25 +176,6 @@ impl Apps {
         }
     }
 
-    async fn info(&self, app: &StoredApp) -> Result<Info> {
-        let mut tags = self.base.sql.list_app_tags(app.workspace_id, &[app.id]).await?;
-        Ok(Info {
-            id: app.id,
-            name: app.name.clone(),
-            mode: app.mode.clone(),
-            description: app.description.clone(),
-            tags: tags.remove(&app.id).unwrap_or_default(),
-            author: app.author_name.clone().unwrap_or_default(),
-            updated_at: app.updated_at,
-            service_api_enabled: app.enable_api,
-            is_agent: match AppMode::parse(&app.mode) {
-                Some(AppMode::AgentChat) => true,
-                Some(AppMode::Chat) => app.agent_enabled,
-                _ => false,
-            },
-        })
-    }
-
     /// Whether access modes let the account in (contract section 11). In the community edition there are none. Where there
     /// are, and nothing here to read them from, the door is closed.
     fn check_access(&self) -> Result<()> {
@@ -207,6 +183,24 @@ impl Apps {
             return Err(Error::new(Code::ServiceUnavailable, "Who may use which app cannot be told at the moment."));
         }
         Ok(())
+    }
+}
+
+fn info(app: &StoredApp) -> Info {
+    Info {
+        id: app.id,
+        name: app.name.clone(),
+        mode: app.mode.clone(),
+        description: app.description.clone(),
+        tags: app.tags.clone(),
+        author: app.author_name.clone().unwrap_or_default(),
+        updated_at: app.updated_at,
+        service_api_enabled: app.enable_api,
+        is_agent: match AppMode::parse(&app.mode) {
+            Some(AppMode::AgentChat) => true,
+            Some(AppMode::Chat) => app.agent_enabled,
+            _ => false,
+        },
     }
 }
 

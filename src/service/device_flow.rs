@@ -325,6 +325,10 @@ impl DeviceFlow {
 
     /// The label to list the session under. Without one each device gets its own, so that they do not rotate each other out.
     fn label(&self, client_id: &str, label: Option<&str>) -> Result<String> {
+        // Before it is trimmed: a line break at its end is one too.
+        if label.is_some_and(|label| label.chars().any(unprintable)) {
+            return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
+        }
         let Some(label) = label.map(str::trim).filter(|label| !label.is_empty()) else {
             let mut entropy = [0; 32];
             self.base.entropy.fill(&mut entropy)?;
@@ -333,9 +337,6 @@ impl DeviceFlow {
         };
         if label.chars().count() > LABEL_LENGTH {
             return Err(bad_label(format!("device_label may have at most {LABEL_LENGTH} characters.")));
-        }
-        if label.chars().any(unprintable) {
-            return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
         }
         Ok(label.to_owned())
     }

@@ -3,7 +3,7 @@
 //! One struct and no trait, because there is one implementation. SeaORM's types stay inside; what comes out are the
 //! domain's. Every call has a time limit, after which it is `service_unavailable`.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, num::NonZero, sync::Arc, thread, time::Duration};
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use dify_openapi_migrations::{DIFY_VERSION_TABLE, SchemaManager};
@@ -17,6 +17,7 @@ use sea_orm::{
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
+use tokio::sync::Semaphore;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -65,6 +66,10 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(6);
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Rows a statement names at most; databases limit the number of parameters.
 const CHUNK: usize = 500;
+/// Of so many connections one may write the end of a run at a time.
+const RUN_SHARE: u32 = 4;
+/// Connections to SQLite at most, for each core.
+const SQLITE_PER_CORE: u32 = 2;
 
 /// The migration that Dify begins with.
 const DIFY_FIRST: &str = "64b051264f32";
@@ -91,7 +96,7 @@ const DIFY_TABLES: [(&str, &str); 14] = [
 pub struct SqlOptions {
     /// `sqlite:///path?mode=rwc`, `sqlite::memory:`, `postgres://…`, `postgresql://…` or `mysql://…`.
     pub url: Secret,
-    /// Connections at most.
+    /// Connections at most; of SQLite a few for each core.
     pub max_connections: u32,
 }
 
@@ -102,8 +107,8 @@ pub struct Sql {
     backend: DbBackend,
     hot: Arc<Hot>,
     totals: Arc<Totals>,
-    /// Held by whoever writes the end of a run, where the database has one writer only.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Taken by whoever writes the end of a run, so that ends leave room for beginnings.
+    turns: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Sql {
@@ -119,18 +124,28 @@ impl Sql {
         // Both spellings are common; SeaORM knows the short one.
         let postgres = url.strip_prefix("postgresql://").map(|rest| Zeroizing::new(format!("postgres://{rest}")));
         let url = postgres.as_ref().map_or(url, |url| url.as_str());
-        let in_memory = url.starts_with("sqlite:") && url.contains(":memory:");
+        let is_sqlite = url.starts_with("sqlite:");
+        let in_memory = is_sqlite && url.contains(":memory:");
+        let cores = thread::available_parallelism().map_or(1, NonZero::get).try_into().unwrap_or(u32::MAX);
+        let connections = match options.max_connections.max(1) {
+            // A database in memory lives as long as its one connection.
+            _ if in_memory => 1,
+            // Each is a thread that computes: more of them than cores would only wait for each other.
+            most if is_sqlite => most.min(SQLITE_PER_CORE.saturating_mul(cores)),
+            most => most,
+        };
+        // SQLite has one writer. Waiting for one's turn here is in order and at once; there it is by sleeping and trying.
+        let turns = if is_sqlite { 1 } else { connections.div_ceil(RUN_SHARE) as usize };
         let mut connect = ConnectOptions::new(url);
         connect
-            // A database in memory lives as long as its one connection.
-            .max_connections(if in_memory { 1 } else { options.max_connections.max(1) })
+            .max_connections(connections)
             .min_connections(1)
             .acquire_timeout(ACQUIRE_LIMIT)
             .connect_timeout(ACQUIRE_LIMIT)
             // Statements carry hashes and addresses, so none is logged.
             .sqlx_logging(false)
             .record_stmt_in_spans(false);
-        if url.starts_with("sqlite:") {
+        if is_sqlite {
             connect.test_before_acquire(false).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
             connect.map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
@@ -143,7 +158,7 @@ impl Sql {
             connect.test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
         }
         limit_waits(&mut connect);
-        if url.starts_with("sqlite:") && !in_memory {
+        if is_sqlite && !in_memory {
             // Turning a file to WAL takes it whole, and SQLite lets nobody wait for that: one connection does it, first.
             let mut first = connect.clone();
             first.max_connections(1);
@@ -155,7 +170,7 @@ impl Sql {
         let db = limited(connecting).await?;
         let backend = db.get_database_backend();
         let hot = Arc::new(Hot::for_backend(backend));
-        Ok(Self { db, backend, hot, totals: Arc::default(), turn: Arc::default() })
+        Ok(Self { db, backend, hot, totals: Arc::default(), turns: Arc::new(Semaphore::new(turns)) })
     }
 
     /// Whether the database answers.

@@ -2,5 +2,6 @@
 
 mod grpc_python;
 mod oauth2_crate;
+mod openapi_examples;
 mod requests_oauthlib;
 mod schemathesis;

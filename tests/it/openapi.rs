@@ -58,6 +58,7 @@ async fn operations_name_their_credential_their_errors_and_each_path_parameter()
         let expected: &[&str] = match policy.credential {
             Credential::Public => &[],
             Credential::Bearer => &["Bearer"],
+            Credential::ConsoleSession if http.verb == "GET" => &["ConsoleSession"],
             Credential::ConsoleSession => &["ConsoleSession", "Csrf"],
             Credential::ApprovalGrant => &["ApprovalGrant", "Csrf"],
             Credential::Service => &["Service"],
@@ -67,7 +68,7 @@ async fn operations_name_their_credential_their_errors_and_each_path_parameter()
             assert!(document["components"]["securitySchemes"][scheme].is_object(), "{name}: {scheme}");
         }
         let error = if policy.errors == ErrorShape::OAuth { "OAuthError" } else { "Error" };
-        let reference = &operation["responses"]["400"]["content"]["application/json"]["schema"]["$ref"];
+        let reference = &operation["responses"]["404"]["content"]["application/json"]["schema"]["$ref"];
         assert_eq!(reference, &format!("#/components/schemas/{error}"), "{name}");
         assert!(operation["responses"]["200"].is_object(), "{name}");
         for parameter in http.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {

@@ -31,6 +31,8 @@ pub struct StoredApp {
     pub description: String,
     /// The name of the account that made it.
     pub author_name: Option<String>,
+    /// Names of its tags, in order.
+    pub tags: Vec<String>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
     /// Whether it is `normal`.

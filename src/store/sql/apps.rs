@@ -5,7 +5,6 @@ mod found;
 mod name_filter;
 mod page;
 mod statements;
-mod tags;
 mod totals;
 
 pub(super) use statements::AppStatements;
@@ -43,4 +42,15 @@ fn read_standing(row: &QueryResult) -> Result<Standing, DbErr> {
     }
     let joined: Option<DbUuid> = row.try_get_by("joined_tenant_id")?;
     Ok(joined.map_or(Standing::Stranger, |id| Standing::Member(WorkspaceId(id.uuid()))))
+}
+
+/// Names of an app's tags, in order, each once.
+fn read_tags(row: &QueryResult) -> Result<Vec<String>, DbErr> {
+    let names: Option<String> = row.try_get_by("tags")?;
+    let mut names: Vec<String> = names
+        .map_or(Ok(Vec::new()), |names| serde_json::from_str(&names))
+        .map_err(|fault| DbErr::Json(fault.to_string()))?;
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }

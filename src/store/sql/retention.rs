@@ -64,10 +64,9 @@ impl Sql {
         }
     }
 
-    /// Deletes browser sessions that ended before a moment, and says how many.
-    pub async fn delete_ended_browser_sessions(&self, before: DateTime<Utc>) -> Result<u64> {
-        let delete =
-            browser_session::Entity::delete_many().filter(browser_session::Column::ExpiresAt.lt(instant(before)));
-        Ok(limited(delete.exec(&self.db)).await?.rows_affected)
+    /// Deletes browser sessions that ended before a moment, looking at `window` rows at a time, and says how many.
+    pub async fn delete_ended_browser_sessions(&self, before: DateTime<Utc>, window: u64) -> Result<u64> {
+        let ended = browser_session::Column::ExpiresAt.lt(instant(before));
+        self.walk::<browser_session::Entity>(browser_session::Column::Id, &ended, window).await
     }
 }

@@ -4,7 +4,7 @@
 //! conversation there. Until then it is nowhere, so that the first event waits for no write; a crash loses the runs that
 //! were under way, as it breaks off their streams.
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait};
 
 use super::{
     Sql,
@@ -22,9 +22,9 @@ use crate::domain::{
 impl Sql {
     /// Writes everything that is kept of a run, in one transaction.
     pub async fn record_run(&self, run: &RunRecord) -> Result<()> {
-        // SQLite has one writer. Waiting for one's turn here is in order and at once; there it is by sleeping and trying.
         limited(async {
-            let _turn = if self.backend == DbBackend::Sqlite { Some(self.turn.lock().await) } else { None };
+            // Never closed, so there is always a turn to come.
+            let _turn = self.turns.acquire().await;
             retried(|| self.try_record_run(run)).await
         })
         .await

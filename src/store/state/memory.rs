@@ -337,6 +337,11 @@ impl State for Memory {
         Ok(true)
     }
 
+    async fn return_lease(&self, job: &str) -> Result<()> {
+        self.leases.lock().remove(&job.to_owned());
+        Ok(())
+    }
+
     async fn take_slot(&self, key: &str, holder: Uuid, most: u32, lasting: Duration) -> Result<bool> {
         let now_us = self.now_us();
         let mut slots = self.slots.lock();

@@ -257,6 +257,13 @@ impl State for Redis {
         taken.await
     }
 
+    async fn return_lease(&self, job: &str) -> Result<()> {
+        let mut command = redis::cmd("DEL");
+        command.arg(self.keys.lease(job));
+        let _: u32 = self.links.run(&command).await?;
+        Ok(())
+    }
+
     async fn take_slot(&self, key: &str, holder: Uuid, most: u32, lasting: Duration) -> Result<bool> {
         let (slots, offset) = (self.keys.slots(key), self.offset());
         let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);

@@ -94,6 +94,17 @@ on_both_stores! {
         }
     }
 
+    async fn every_method_refuses_ten_megabytes_unread(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
+        for (policy, path) in with_body().filter(|(policy, _)| !matches!(policy.credential, Credential::Service)) {
+            let path = path.replace("{id}", "7f000001-0000-4000-8000-000000000000");
+            let request = let_in(&server, policy, &path).await.build().unwrap();
+            let mut headers: Vec<Vec<u8>> = vec![b"content-type: application/json".to_vec(), b"content-length: 10485760".to_vec()];
+            headers.extend(request.headers().iter().map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes()].concat()));
+            let headers: Vec<&[u8]> = headers.iter().map(Vec::as_slice).collect();
+            assert_eq!(status(&server, &format!("POST {path} HTTP/1.1"), &headers, b"{").await, 413, "{path}");
+        }
+    }
+
     async fn nothing_is_unpacked(server: TestServer) {
         // A gigabyte of zeros begins like this; what is packed is not read at all.
         let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 512]].concat();

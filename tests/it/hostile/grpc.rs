@@ -6,10 +6,13 @@ use http_body_util::{BodyExt as _, Full};
 use tonic::transport::Channel;
 use tower::{Service as _, ServiceExt as _};
 
-use super::{PATIENCE, assert_serves};
-use crate::support::{TestServer, grpc};
+use super::{MARK, NO_LIMITS, PATIENCE, assert_serves};
+use crate::support::{Bearer, TestServer, grpc, logs::Logs, server::OWNER};
 
 const METHOD: &str = "/dify.openapi.v1.DeviceFlowService/CreateDeviceCode";
+
+/// The tag of `RunAppRequest.inputs`.
+const INPUTS: u8 = 0x12;
 
 /// A frame that says of itself what it likes.
 fn frame(flag: u8, length: u32, message: &[u8]) -> Bytes {
@@ -26,8 +29,12 @@ fn message(bytes: &[u8]) -> Bytes {
 }
 
 /// The `grpc-status` of a call with this body, whether it comes in the headers or the trailers.
-async fn call(channel: &mut Channel, headers: &[(&'static str, &'static str)], body: Bytes) -> String {
-    let mut request = Request::post(METHOD).header("te", "trailers").header("content-type", "application/grpc");
+async fn call(channel: &mut Channel, headers: &[(&str, &str)], body: Bytes) -> String {
+    call_method(METHOD, channel, headers, body).await
+}
+
+async fn call_method(method: &str, channel: &mut Channel, headers: &[(&str, &str)], body: Bytes) -> String {
+    let mut request = Request::post(method).header("te", "trailers").header("content-type", "application/grpc");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -74,6 +81,37 @@ on_both_stores! {
         assert_eq!(call(&mut channel, &[], frame(0, u32::MAX, b"x")).await, "8");
         assert_eq!(call(&mut channel, &[], message(&vec![b'x'; 10 << 20])).await, "8");
         assert_serves(&server).await;
+    }
+
+    async fn structs_in_structs_in_structs_are_the_callers_fault(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
+        let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
+        let within = |tag: u8, inner: Vec<u8>| {
+            let mut field = vec![tag];
+            prost::encoding::encode_varint(inner.len() as u64, &mut field);
+            [field, inner].concat()
+        };
+        // `inputs` is a Struct: a map from text to values, of which one is a Struct.
+        let mut inner = Vec::new();
+        for _ in 0..1_000 {
+            inner = within(0x0a, [within(0x0a, b"a".to_vec()), within(0x12, within(0x2a, inner))].concat());
+        }
+        let run = message(&[within(0x0a, b"7f000001-0000-4000-8000-000000000000".to_vec()), within(INPUTS, inner)].concat());
+        let mut channel = grpc::channel(&server).await;
+        assert_eq!(call_method("/dify.openapi.v1.AppService/RunApp", &mut channel, &[("authorization", &bearer)], run).await, "3");
+        assert_serves(&server).await;
+    }
+
+    async fn metadata_that_is_doubled_or_too_large_is_refused(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
+        let logs = Logs::listen();
+        let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
+        let method = "/dify.openapi.v1.IdentityService/GetAccount";
+        let mut channel = grpc::channel(&server).await;
+        let doubled = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
+        assert_eq!(call_method(method, &mut channel, &doubled, message(b"")).await, "16");
+        let marked = format!("Bearer {MARK}");
+        assert_eq!(call_method(method, &mut channel, &[("authorization", &marked)], message(b"")).await, "16");
+        assert_eq!(call_method(method, &mut channel, &[("authorization", &bearer)], message(b"")).await, "0");
+        assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
     }
 
     async fn nothing_is_unpacked(server: TestServer) {

@@ -1,8 +1,11 @@
 //! Values: ids, pages, codes and labels that are none, through both doors.
 
-use dify_openapi::rpc::proto::{
-    CreateDeviceCodeRequest, GetWorkspaceRequest, ListSessionsRequest, LookupUserCodeRequest, PollDeviceTokenRequest,
-    RevokeSessionRequest,
+use dify_openapi::rpc::{
+    json::Object,
+    proto::{
+        CreateDeviceCodeRequest, GetWorkspaceRequest, ListSessionsRequest, LookupUserCodeRequest,
+        PollDeviceTokenRequest, RevokeSessionRequest, RunAppRequest,
+    },
 };
 use reqwest::Method;
 use serde_json::json;
@@ -44,6 +47,10 @@ on_every_database! {
             assert_eq!(clients.workspace.get_workspace(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
             let asked = with_bearer(RevokeSessionRequest { id: id.to_owned() }, &bearer.token);
             assert_eq!(clients.session.revoke_session(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
+            let run = bearer.request(Method::POST, &format!("/openapi/v1/apps/{path}/run")).json(&json!({"inputs": {}}));
+            assert_eq!(Answer::to(run).await.outcome(), (404, "not_found".to_owned()), "{id:.40?}");
+            let asked = with_bearer(RunAppRequest { id: id.to_owned(), inputs: Some(Object::default()), ..RunAppRequest::default() }, &bearer.token);
+            assert_eq!(clients.app.run_app(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
         }
         let not_utf8 = Answer::to(bearer.request(Method::GET, "/openapi/v1/workspaces/%ff%fe")).await;
         assert_eq!(not_utf8.outcome(), (404, "not_found".to_owned()));
@@ -73,10 +80,11 @@ on_every_database! {
 
     async fn labels_that_mislead_are_refused_however_they_come(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
         let mut clients = Clients::on(channel(&server).await);
-        for label in MISLEADING {
-            let form = form_request(&server, "/openapi/v1/oauth/device/code", &format!("client_id=difyctl&device_label={}", percent(&format!("a{label}b"))));
+        // Within it, at either end, and alone.
+        for label in MISLEADING.iter().flat_map(|mark| [format!("a{mark}b"), format!("{mark}a"), format!("a{mark}"), (*mark).to_owned()]) {
+            let form = form_request(&server, "/openapi/v1/oauth/device/code", &format!("client_id=difyctl&device_label={}", percent(&label)));
             assert_eq!(Answer::to(form).await.outcome(), (400, "invalid_request".to_owned()), "{label:?}");
-            let asked = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some(format!("a{label}b")) };
+            let asked = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some(label.clone()) };
             let refused = clients.device_flow.create_device_code(asked).await.unwrap_err();
             assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "invalid_request"), "{label:?}");
         }

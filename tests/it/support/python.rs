@@ -47,6 +47,12 @@ impl Script {
         serde_json::from_str(&line).unwrap()
     }
 
+    /// Tells it something, and gives what it says next.
+    pub fn hear(&mut self, value: &Value) -> Value {
+        writeln!(self.hears, "{value}").unwrap();
+        self.next()
+    }
+
     /// Lets it go on, and gives what it says next.
     pub fn go_on(&mut self) -> Value {
         writeln!(self.hears).unwrap();

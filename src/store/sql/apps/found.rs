@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use sea_orm::{DbErr, QueryResult, sea_query::Expr};
 use serde_json::Value;
 
-use super::{read_standing, statements::namesakes};
+use super::{read_standing, read_tags, statements::namesakes};
 use crate::{
     domain::{
         Result,
@@ -94,6 +94,7 @@ fn read_app(row: &QueryResult, load: Load) -> Result<Option<StoredApp>, DbErr> {
         name: row.try_get_by("name")?,
         description: row.try_get_by::<Option<String>, _>("description")?.unwrap_or_default(),
         author_name: row.try_get_by("author_name")?,
+        tags: read_tags(row)?,
         updated_at: row.try_get_by::<NaiveDateTime, _>("updated_at")?.and_utc(),
         is_normal: row.try_get_by::<String, _>("status")? == "normal",
         enable_api: row.try_get_by("enable_api")?,

@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{
     name_filter::name_contains,
-    read_standing,
+    read_standing, read_tags,
     statements::{has_tag, is_me, page, standing},
 };
 use crate::{
@@ -29,8 +29,7 @@ use crate::{
 };
 
 impl Sql {
-    /// A page of the apps that a workspace lists, newest first, if the account is a member of it; without its tags.
-    /// Three statements at most.
+    /// A page of the apps that a workspace lists, newest first, if the account is a member of it. Two statements at most.
     pub async fn list_apps(
         &self,
         account: AccountId,
@@ -94,7 +93,7 @@ impl Sql {
             let values = [workspace.into(), u64::from(request.limit).into(), request.offset().into()];
             return self.hot_rows(self.hot(&self.hot.apps.page, values)).await;
         }
-        let mut select = page(Expr::val(workspace), filters);
+        let mut select = page(self.backend, Expr::val(workspace), filters);
         self.rows(select.limit(u64::from(request.limit)).offset(request.offset())).await
     }
 
@@ -125,7 +124,7 @@ fn read_summary(row: &QueryResult, workspace_id: WorkspaceId, workspace_name: &s
         description: row.try_get_by::<Option<String>, _>("description")?.unwrap_or_default(),
         mode: AppMode::parse(&mode)
             .ok_or_else(|| DbErr::Type("a listed app has a mode that is never listed".to_owned()))?,
-        tags: Vec::new(),
+        tags: read_tags(row)?,
         updated_at: row.try_get_by::<NaiveDateTime, _>("updated_at")?.and_utc(),
         created_by_name: row.try_get_by("author_name")?,
         workspace_id,

@@ -5,7 +5,7 @@ use sea_orm::{
     sea_query::{Alias, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement, SimpleExpr},
 };
 
-use super::{found::Load, tags::SIZES};
+use super::found::Load;
 use crate::store::sql::entity::{
     account, app, app_model_config as config, tag, tag_binding, tenant, tenant_account_join as join, workflow,
 };
@@ -33,20 +33,18 @@ pub(in crate::store::sql) struct AppStatements {
     pub(in crate::store::sql) page: String,
     /// App, workspace if it was named, version if one was, account.
     pub(in crate::store::sql) find: [[String; 3]; 2],
-    /// Apps, as many as `SIZES` says; workspace.
-    pub(in crate::store::sql) tags: [String; SIZES.len()],
 }
 
 impl AppStatements {
     pub(in crate::store::sql) fn for_backend(backend: DbBackend) -> Self {
         let render = |select: &SelectStatement| StatementBuilder::build(select, &backend).sql;
-        let find = |named| [Load::Outline, Load::Published, Load::Version].map(|load| render(&find(named, load)));
+        let find =
+            |named| [Load::Outline, Load::Published, Load::Version].map(|load| render(&find(backend, named, load)));
         Self {
             standing: render(&standing(place(), None).and_where(is_me(place())).take()),
             counted: render(&standing(place(), Some(&[])).and_where(is_me(place())).take()),
-            page: render(page(place(), &[]).limit(1).offset(1)),
+            page: render(page(backend, place(), &[]).limit(1).offset(1)),
             find: [find(false), find(true)],
-            tags: SIZES.map(|size| render(&tags(size))),
         }
     }
 }
@@ -88,9 +86,10 @@ pub(super) fn standing(workspace: SimpleExpr, counted: Option<&[SimpleExpr]>) ->
         .take()
 }
 
-/// Apps of a workspace, newest first, with their authors' names.
-pub(super) fn page(workspace: SimpleExpr, filters: &[SimpleExpr]) -> SelectStatement {
+/// Apps of a workspace, newest first, with their tags and their authors' names.
+pub(super) fn page(backend: DbBackend, workspace: SimpleExpr, filters: &[SimpleExpr]) -> SelectStatement {
     let mut select = Query::select();
+    select.expr_as(tag_names(backend), "tags");
     for column in
         [app::Column::Id, app::Column::Name, app::Column::Description, app::Column::Mode, app::Column::UpdatedAt]
     {
@@ -129,20 +128,24 @@ pub(super) fn has_tag(workspace: SimpleExpr, is_tag: SimpleExpr) -> SimpleExpr {
     Expr::exists(bound)
 }
 
-/// Names of the tags of so many apps.
-fn tags(apps: usize) -> SelectStatement {
-    Query::select()
-        .column((tag_binding::Entity, tag_binding::Column::TargetId))
-        .column((tag::Entity, tag::Column::Name))
+/// Names of an app's tags, as the text of a JSON list; null or an empty list where there are none.
+fn tag_names(backend: DbBackend) -> SimpleExpr {
+    let names = match backend {
+        DbBackend::Postgres => "CAST(json_agg(tags.name) AS text)",
+        DbBackend::MySql => "CAST(JSON_ARRAYAGG(tags.name) AS CHAR)",
+        _ => "json_group_array(tags.name)",
+    };
+    let of_app = Query::select()
+        .expr(Expr::cust(names))
         .from(tag_binding::Entity)
         .join(JoinType::InnerJoin, tag::Entity, joins_tag())
         .and_where(
-            Expr::col((tag_binding::Entity, tag_binding::Column::TargetId))
-                .is_in(std::iter::repeat_with(place).take(apps)),
+            Expr::col((tag_binding::Entity, tag_binding::Column::TargetId)).equals((app::Entity, app::Column::Id)),
         )
-        .and_where(Expr::col((tag::Entity, tag::Column::TenantId)).eq(place()))
+        .and_where(Expr::col((tag::Entity, tag::Column::TenantId)).equals((app::Entity, app::Column::TenantId)))
         .and_where(is_app_tag())
-        .take()
+        .take();
+    SimpleExpr::SubQuery(None, Box::new(of_app.into()))
 }
 
 fn joins_tag() -> SimpleExpr {
@@ -154,8 +157,9 @@ fn is_app_tag() -> SimpleExpr {
 }
 
 /// One app whatever its state, with the standing of the account that asks in its workspace or in the one it named.
-fn find(named: bool, load: Load) -> SelectStatement {
+fn find(backend: DbBackend, named: bool, load: Load) -> SelectStatement {
     let mut select = Query::select();
+    select.expr_as(tag_names(backend), "tags");
     for column in [
         app::Column::TenantId,
         app::Column::Name,

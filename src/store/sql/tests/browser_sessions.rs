@@ -46,7 +46,7 @@ async fn a_browser_session_is_found_while_it_lasts(sql: Sql) {
         sql.rotate_refresh(&session.refresh_hash, &hash(), later(100), later(200)).await.unwrap(),
         Refresh::Unknown
     );
-    assert_eq!(sql.delete_ended_browser_sessions(later(101)).await.unwrap(), 1);
+    assert_eq!(sql.delete_ended_browser_sessions(later(101), 1).await.unwrap(), 1);
 }
 
 async fn a_refresh_token_works_once(sql: Sql) {

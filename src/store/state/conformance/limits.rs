@@ -144,6 +144,9 @@ pub async fn a_lease_is_held_by_one(stand: &Stand) {
     assert!(stand.state.take_lease("flush", LOCKOUT).await.unwrap());
     stand.advance(LOCKOUT);
     assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
+    stand.state.return_lease("retention").await.unwrap();
+    stand.state.return_lease("never taken").await.unwrap();
+    assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
 }
 
 pub async fn slots_are_taken_released_and_forgotten(stand: &Stand) {
