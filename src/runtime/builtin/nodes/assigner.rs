@@ -243,10 +243,12 @@ fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) ->
         Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => {
             let old = if old.is_null() { kind.empty() } else { old };
             match (&old, &value) {
-                (Value::Number(old), Value::Number(by)) => reckon(operation, old, by).map(Value::Number),
-                _ => None,
+                (Value::Number(old), Value::Number(by)) => reckon(operation, old, by)
+                    .map(Value::Number)
+                    .ok_or_else(|| format!("Operation {} gives no number", operation.name())),
+                (Value::Number(_), _) => Err(invalid(kind, &value)),
+                (old, _) => Err(invalid(kind, old)),
             }
-            .ok_or_else(|| invalid(kind, &value))
         }
     }
 }

@@ -151,6 +151,20 @@ async fn a_fail_branch_is_taken_when_the_node_fails_and_skipped_when_it_does_not
 }
 
 #[tokio::test]
+async fn an_edge_for_failures_that_a_node_no_longer_has_leads_nowhere() {
+    for strategy in [json!({}), json!({"error_strategy": "default-value", "default_value": []})] {
+        let nodes = [
+            start(),
+            llm("a", "words", "x", strategy),
+            node("good", "answer", json!({"answer": "{{#a.text#}}"})),
+            node("bad", "answer", json!({"answer": "sorry"})),
+        ];
+        let played = Stage::chat(nodes, "start>a a>good a:fail-branch>bad").play().await;
+        assert_eq!(played.line(), r#"( +start -start +a "x" -a +good -good message_end ) succeeded"#);
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_runs_for_too_long_is_stopped() {
     let nodes = [start(), llm("a", "hangs", "x", json!({}))];
     let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.node = Duration::from_millis(20));
