@@ -32,6 +32,19 @@ def workflow_dsl():
             "workflow": {"graph": {"nodes": nodes, "edges": edges}, "features": {}, "environment_variables": [], "conversation_variables": []}}
 
 
+def failing_dsl():
+    """A workflow whose one step is refused, tried again, and fails the run."""
+    node = lambda id, kind, **data: {"id": id, "data": {"type": kind, "title": id, **data}}
+    nodes = [node("start", "start", variables=[]),
+             node("call", "http-request", method="get", url="http://127.0.0.1:9/", authorization={"type": "no-auth"}, headers="", params="",
+                  body={"type": "none", "data": []}, retry_config={"retry_enabled": True, "max_retries": 2, "retry_interval": 100}),
+             node("end", "end", outputs=[])]
+    edges = [{"id": f"e{index}", "source": a["id"], "target": b["id"], "sourceHandle": "source", "targetHandle": "target"}
+             for index, (a, b) in enumerate(zip(nodes, nodes[1:]))]
+    return {"version": "0.3.0", "kind": "app", "app": {"name": "Failing", "mode": "workflow"},
+            "workflow": {"graph": {"nodes": nodes, "edges": edges}, "features": {}, "environment_variables": [], "conversation_variables": []}}
+
+
 def chat_dsl(name):
     """A chat with the echo model."""
     return {"version": "0.3.0", "kind": "app", "app": {"name": name, "mode": "chat"},
@@ -46,7 +59,7 @@ class Apps:
         self.server, self.call = server, call
         self.bearer = {"Authorization": f"Bearer {server.token}"}
         self.workspace = call("GET", f"{server.url}/openapi/v1/workspaces", headers=self.bearer)[1]["workspaces"][0]["id"]
-        for dsl in (workflow_dsl(), chat_dsl("Echo")):
+        for dsl in (workflow_dsl(), chat_dsl("Echo"), failing_dsl()):
             # JSON is YAML.
             path = work / f"{dsl['app']['name']}.yml"
             path.write_text(json.dumps(dsl))
@@ -60,27 +73,30 @@ class Apps:
     def run_url(self, app):
         return f"{self.server.url}/openapi/v1/apps/{app}/run"
 
-    def add_many(self):
-        """Apps beside those: copies of one, in the workspace and in as many others."""
+    def add(self, count):
+        """Apps beside those: copies of one, in the workspace and in as many workspaces of others."""
         columns = "name, mode, enable_site, enable_api, created_at, updated_at, status, description"
         source = f"SELECT {{id}}, {{tenant}}, {columns}, app_model_config_id FROM apps, {{numbers}} WHERE apps.id = '{self.echo}'"
         insert = f"INSERT INTO apps (id, tenant_id, {columns}, app_model_config_id) "
+        others = f"INSERT INTO tenants (id, name, plan, status, created_at, updated_at) SELECT {{id}}, 'Other', plan, status, created_at, updated_at FROM tenants WHERE id = '{self.workspace}'"
+        joins = f"INSERT INTO tenant_account_joins (id, tenant_id, account_id, role, created_at, updated_at) SELECT {{id}}, {{tenant}}, {{account}}, role, created_at, updated_at FROM tenant_account_joins WHERE tenant_id = '{self.workspace}'"
         database = self.server.env["DATABASE_URL"]
         if database.startswith("postgres"):
-            for tenant in (f"'{self.workspace}'::uuid", "gen_random_uuid()"):
-                statement = insert + source.format(id="gen_random_uuid()", tenant=tenant, numbers=f"generate_series(1, {MANY}) AS n")
+            new, numbers = "gen_random_uuid()", f"generate_series(1, {count}) AS n"
+            statements = [insert + source.format(id=new, tenant=tenant, numbers=numbers) for tenant in (f"'{self.workspace}'::uuid", new)]
+            statements.append(others.replace(" FROM tenants", f" FROM {numbers}, tenants").format(id=new))
+            statements.append(joins.replace(" FROM tenant", f" FROM {numbers}, tenant").format(id=new, tenant=new, account=new))
+            for statement in [*statements, "ANALYZE apps", "ANALYZE tenants", "ANALYZE tenant_account_joins"]:
                 subprocess.run(["psql", database, "-qc", statement], check=True)
-            subprocess.run(["psql", database, "-qc", "ANALYZE apps"], check=True)
             return
         path = database.removeprefix("sqlite://").split("?")[0]
+        new = lambda: str(uuid.uuid4())
         with sqlite3.connect(path, timeout=30) as connection:
-            kind = connection.execute("SELECT typeof(id) FROM apps LIMIT 1").fetchone()[0]
-            new = (lambda: uuid.uuid4().bytes) if kind == "blob" else (lambda: str(uuid.uuid4()))
-            own = connection.execute("SELECT tenant_id, id FROM apps WHERE name = 'Echo'").fetchone()
-            for tenant in (lambda: own[0], new):
-                connection.executemany(
-                    f"{insert} SELECT ?, ?, {columns}, app_model_config_id FROM apps WHERE id = ?",
-                    [(new(), tenant(), own[1]) for _ in range(MANY)])
+            for tenant in (lambda: self.workspace, new):
+                statement = f"{insert} SELECT ?, ?, {columns}, app_model_config_id FROM apps WHERE id = '{self.echo}'"
+                connection.executemany(statement, [(new(), tenant()) for _ in range(count)])
+            connection.executemany(others.format(id="?"), [(new(),) for _ in range(count)])
+            connection.executemany(joins.format(id="?", tenant="?", account="?"), [(new(), new(), new()) for _ in range(count)])
             connection.execute("ANALYZE")
 
 
@@ -102,6 +118,7 @@ def reading(apps, seconds, measured, wrk, lua):
     rows = {
         "workspaces": f"{api}/workspaces",
         "list of 20": f"{api}/apps?workspace_id={apps.workspace}",
+        "list narrowed by name": f"{api}/apps?workspace_id={apps.workspace}&name=echo",
         "describe": f"{api}/apps/{apps.echo}/describe",
     }
     def costs():
@@ -111,13 +128,16 @@ def reading(apps, seconds, measured, wrk, lua):
                 row = measured(name, server.process.pid, lambda: wrk(url, seconds, script))
                 found[name].append(row.cpu)
         return {name: sorted(values)[1] for name, values in found.items()}
+    # A whole page of them, so that both pages are as long.
+    apps.add(20)
     few = costs()
-    apps.add_many()
+    apps.add(MANY)
     many = costs()
     for name, limit in (("list of 20", 3), ("describe", 2)):
         ratio = many[name] / many["workspaces"]
         held(f"{name}, 10,000 apps: CPU ÷ GET /workspaces", f"{ratio:.2f} ×", f"at most {limit} ×")
-        held(f"{name}: 10,000 apps ÷ a few", f"{many[name] / few[name]:.2f} ×", "flat")
+        held(f"{name}: 10,000 more apps and workspaces ÷ 20", f"{many[name] / few[name]:.2f} ×", "flat")
+    held("list narrowed by name, 10,000 apps: CPU ÷ GET /workspaces", f"{many['list narrowed by name'] / many['workspaces']:.0f} ×", "reads every name")
 
 
 def runs(apps, seconds, cpu_seconds):
@@ -167,37 +187,44 @@ def forwarding(upstream_url, forwarded_url, token, seconds):
     held("forwarding adds to the upstream's first byte: p50", f"{added:.2f} ms", "below 0.3 ms")
 
 
-def soak(apps, seconds, rss):
-    """Runs of both kinds, half of them hung up on, while memory is watched."""
-    server = apps.server
+def soak(apps, forwarding_server, rss, seconds):
+    """Runs that succeed, fail, are refused, broken off upstream and hung up on, here and forwarded, while memory is watched."""
     words = " ".join(f"word{index}" for index in range(20))
-    bodies = [
-        (apps.echo, json.dumps({"inputs": {}, "query": f"Reply exactly: {words}", "response_mode": "streaming"})),
-        (apps.templates, json.dumps({"inputs": {"name": "x"}, "response_mode": "streaming"})),
-        (apps.templates, json.dumps({"inputs": {}, "response_mode": "streaming"})),
-        (apps.echo, "not JSON"),
+    streaming = {"response_mode": "streaming"}
+    chat = json.dumps({"inputs": {}, "query": f"Reply exactly: {words}", **streaming})
+    loads = [
+        (apps.server, apps.echo, chat),
+        (apps.server, apps.templates, json.dumps({"inputs": {"name": "x"}, **streaming})),
+        # A node that fails and is tried again, then fails the run.
+        (apps.server, apps.named("Failing"), json.dumps({"inputs": {}, **streaming})),
+        (apps.server, apps.templates, json.dumps({"inputs": {}, **streaming})),
+        (apps.server, apps.echo, "not JSON"),
+        # Its upstream fails each fourth and breaks off each fourth.
+        (forwarding_server, apps.echo, chat),
     ]
-    until, samples = time.monotonic() + seconds, []
-    count = 0
-    def load(app, body):
+    until, count = time.monotonic() + seconds, 0
+    def load(server, app, body):
         nonlocal count
         while time.monotonic() < until:
-            process = subprocess.Popen(
-                [STREAMS, "first-byte", apps.run_url(app), server.token, body, "8", "5"], stdout=subprocess.PIPE, text=True)
+            url = f"{server.url}/openapi/v1/apps/{app}/run"
+            process = subprocess.Popen([STREAMS, "first-byte", url, apps.server.token, body, "4", "5"], stdout=subprocess.PIPE, text=True)
             # Every other one is killed in the middle: its callers hang up.
+            count += 1
             if count % 2:
                 time.sleep(2)
                 process.kill()
             process.communicate()
-            count += 1
-    threads = [threading.Thread(target=load, args=body) for body in bodies]
+    threads = [threading.Thread(target=load, args=words) for words in loads]
     for thread in threads:
         thread.start()
+    samples = {server: [] for server in (apps.server, forwarding_server)}
     while time.monotonic() < until:
         time.sleep(min(10, seconds / 20))
-        samples.append(rss(server.process.pid))
+        for server, found in samples.items():
+            found.append(rss(server.process.pid))
     for thread in threads:
         thread.join()
-    third = max(len(samples) // 3, 1)
-    early, late = sum(samples[third:2 * third]) / third, sum(samples[-third:]) / third
-    held(f"soak of {seconds / 60:.0f} min: RSS of its last third − its second", f"{late - early:+.1f} MB", f"flat; {samples[-1]:.0f} MB at the end")
+    for name, found in zip(("built in", "forwarded"), samples.values()):
+        third = max(len(found) // 3, 1)
+        early, late = sum(found[third:2 * third]) / third, sum(found[-third:]) / third
+        held(f"soak of {seconds / 60:.0f} min, {name}: RSS of its last third − its second", f"{late - early:+.1f} MB", f"flat; {found[-1]:.0f} MB at the end")

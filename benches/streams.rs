@@ -2,13 +2,16 @@
 //!
 //!     streams first-byte URL TOKEN BODY CONNECTIONS SECONDS   time to the first byte of a run's stream, back to back
 //!     streams concurrent URL TOKEN BODY STREAMS PACE_MS       that many streams at once; how late events come
-//!     streams upstream PORT                                   a stand-in for Dify's service API
+//!     streams upstream PORT [faulty]                          a stand-in for Dify's service API; or one with faults
 //!
 //! Prints one line of JSON.
 
 use std::{
     error::Error,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -31,7 +34,8 @@ async fn main() -> Outcome<()> {
             let run = Run::new(url, token, body)?;
             concurrent(run, streams.parse()?, Duration::from_millis(pace.parse()?)).await
         }
-        ["upstream", port] => upstream(port.parse()?).await,
+        ["upstream", port] => upstream(port.parse()?, false).await,
+        ["upstream", port, "faulty"] => upstream(port.parse()?, true).await,
         _ => Err("see the words at the top of benches/streams.rs".into()),
     }
 }
@@ -148,15 +152,22 @@ fn print(times: &mut [Duration], errors: u32) {
     );
 }
 
-/// Answers a chat at once, in three events.
-async fn upstream(port: u16) -> Outcome<()> {
-    let answer = || async {
+/// Answers a chat at once, in three events. A faulty one fails each fourth, and breaks off each fourth after the first event.
+async fn upstream(port: u16, faulty: bool) -> Outcome<()> {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let answer = move || async move {
+        let turn = if faulty { TURN.fetch_add(1, Ordering::Relaxed) % 4 } else { 0 };
+        if turn == 1 {
+            return Response::builder().status(500).body(Body::from("{}"));
+        }
         let events = [
             r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":"Hello"}"#,
             r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":" there"}"#,
             r#"{"event":"message_end","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","metadata":{}}"#,
         ];
-        let frames = events.map(|event| Ok::<_, std::convert::Infallible>(format!("data: {event}\n\n")));
+        let frames = events.into_iter().enumerate().map(move |(index, event)| {
+            if turn == 2 && index > 0 { Err("the line broke") } else { Ok(format!("data: {event}\n\n")) }
+        });
         Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(stream::iter(frames)))
     };
     let router =

@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import contextlib
 import json
 import os
 import re
@@ -245,28 +246,45 @@ def show(stores, rows):
     sys.stdout.flush()
 
 
-def app_rows(server, seconds, soak):
+def app_rows(server, seconds):
     """The rows of apps; the server is started again where a row needs other settings."""
     bench = apps.Apps(server, call, WORK)
-    if soak:
-        apps.soak(bench, soak, rss)
-        return
     apps.runs(bench, seconds, cpu_seconds)
     apps.reading(bench, seconds, measured, wrk, lua)
     server.restart(ECHO_PACE_MS="100")
     apps.many_streams(bench, rss, 100)
-    if server.stores != "postgres+redis":
-        return
+    if server.stores == "postgres+redis":
+        with forwarding(server) as upstream:
+            apps.forwarding(upstream, bench.run_url(bench.echo), server.token, seconds)
+
+
+@contextlib.contextmanager
+def forwarding(server, *how):
+    """The server, beside a stand-in for Dify: gives the stand-in's URL."""
     port = free_port()
-    upstream = subprocess.Popen([apps.STREAMS, "upstream", str(port)])
+    upstream = subprocess.Popen([apps.STREAMS, "upstream", str(port), *how])
     try:
         wait_for_port(port)
         # What a standalone server made would be Dify's here.
         size.sql(server, "DELETE FROM openapi_migrations WHERE version NOT LIKE '%openapi%'")
         server.restart(BESIDE_DIFY="true", DIFY_API_URL=f"http://127.0.0.1:{port}")
-        apps.forwarding(f"http://127.0.0.1:{port}", bench.run_url(bench.echo), server.token, seconds)
+        yield f"http://127.0.0.1:{port}"
     finally:
         upstream.terminate()
+
+
+def soak(seconds):
+    """Two servers on one database: one runs apps itself, one forwards them."""
+    server = Server("postgres+redis")
+    bench = apps.Apps(server, call, WORK)
+    other = Server("postgres+redis", "other")
+    other.env["DATABASE_URL"], other.env["REDIS_KEY_PREFIX"] = server.env["DATABASE_URL"], server.env["REDIS_KEY_PREFIX"]
+    try:
+        with forwarding(other, "faulty"):
+            apps.soak(bench, other, rss, seconds)
+    finally:
+        server.stop()
+        other.stop()
 
 
 def size_rows(seconds):
@@ -290,6 +308,9 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--soak", type=int, default=0, help="seconds of mixed runs instead of the table")
     arguments = parser.parse_args()
+    if arguments.soak:
+        soak(arguments.soak)
+        return
     port = free_port()
     bare = subprocess.Popen(["target/release/examples/bare_axum", str(port)], stdout=subprocess.DEVNULL)
     wait_for_port(port)
@@ -302,11 +323,6 @@ def main():
         show("no store", rows)
         for stores in ("sqlite+memory", "postgres+redis"):
             server = Server(stores)
-            if arguments.soak:
-                print(f"\n{stores}")
-                app_rows(server, arguments.seconds, arguments.soak)
-                server.stop()
-                continue
             rows = []
             for name, url, script, grpc_url, frame, headers, path in loads(server, arguments.seconds):
                 if arguments.only not in name:
@@ -319,9 +335,9 @@ def main():
             show(stores, rows)
             print(f"ready after {server.ready * 1e3:.0f} ms, idle RSS {server.idle_rss:.1f} MB, binary {size:.1f} MB")
             if arguments.only in "apps":
-                app_rows(server, arguments.seconds, 0)
+                app_rows(server, arguments.seconds)
             server.stop()
-        if arguments.only in "size" and not arguments.soak:
+        if arguments.only in "size":
             size_rows(arguments.seconds)
     finally:
         bare.terminate()

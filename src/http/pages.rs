@@ -6,7 +6,7 @@
 mod approval;
 mod assets;
 mod enter_code;
-mod form;
+pub mod form;
 mod handle;
 mod language;
 mod look;

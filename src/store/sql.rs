@@ -67,7 +67,7 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Rows a statement names at most; databases limit the number of parameters.
 const CHUNK: usize = 500;
 /// Of so many connections one may write the end of a run at a time.
-const RUN_SHARE: u32 = 4;
+const RUN_SHARE: u32 = 8;
 /// Connections to SQLite at most, for each core.
 const SQLITE_PER_CORE: u32 = 2;
 

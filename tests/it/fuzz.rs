@@ -24,6 +24,12 @@ const PIECES: &[&str] = &[
     "access_token",
     "{\"alg\":\"HS256\"}",
     "{\"user_id\":\"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\",\"exp\":1900000000,\"sub\":\"Console API Passport\"}",
+    "{\"sub\":\"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\",\"exp\":1900000000}",
+    "{\"id\":\"a\",\"inputs\":{",
+    "\"query\":\"hi\"",
+    "\"files\":[{",
+    "1e400",
+    "-0.5",
     "csrf_token",
     "=",
     ";",
@@ -99,4 +105,4 @@ macro_rules! smoke {
     )*};
 }
 
-smoke!(bearer_header user_code cookies_and_csrf console_jwt form_codec json_codec forwarded_for dsl_file event_frames);
+smoke!(bearer_header user_code cookies_and_csrf console_jwt form_codec page_form json_codec forwarded_for dsl_file event_frames);

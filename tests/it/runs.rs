@@ -1,5 +1,7 @@
 //! `POST /apps/{id}/run` and `AppService.RunApp`.
 
+mod audit;
+mod bad_inputs;
 mod blocking;
 mod forward;
 mod graphs;
@@ -8,4 +10,6 @@ mod leaving;
 mod models;
 mod refusals;
 mod requests;
+mod slow_readers;
+mod stopping;
 mod streaming;

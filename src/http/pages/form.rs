@@ -35,8 +35,8 @@ impl Form {
         }
     }
 
-    /// None of our forms has two fields of one name.
-    fn parse(encoded: &[u8]) -> Result<Self> {
+    /// Reads a form's bytes. None of our forms has two fields of one name.
+    pub fn parse(encoded: &[u8]) -> Result<Self> {
         let mut fields: Vec<(String, Secret)> = Vec::new();
         for (name, value) in form_urlencoded::parse(encoded) {
             if fields.iter().any(|(known, _)| *known == name) {

@@ -12,21 +12,29 @@ use chrono::DateTime;
 use dify_openapi::{
     domain::{
         Code,
+        id::AccountId,
         key::KeyRing,
         secret::{BearerToken, Secret},
         user_code::{ALPHABET, UserCode},
     },
     dsl,
-    http::{client_address::TrustedProxies, codec::body},
+    http::{
+        client_address::TrustedProxies,
+        codec::{bind::BindMembers, body},
+        pages::form::Form,
+    },
     pipeline::{authenticate, browser, cookie, policy::Policy},
-    rpc::proto::CreateDeviceCodeRequest,
+    rpc::proto::{CreateDeviceCodeRequest, RunAppRequest},
     runtime::dify::frames::{Frame, Frames},
     service::console::passport::{PASSPORT, Passports},
 };
 use hmac::{Hmac, Mac as _};
 use http::{HeaderMap, HeaderValue, Request, header};
+use prost::Message as _;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::Sha256;
+use uuid::Uuid;
 
 /// What the fuzzed JWTs are signed under.
 const SIGNED_UNDER: &str = "a key of the fuzz targets, which is long enough to be one";
@@ -115,17 +123,18 @@ impl RsplitOnce for [u8] {
     }
 }
 
-/// The method whose bodies are read.
-fn policy() -> Option<&'static Policy> {
-    Policy::of_grpc_path("/dify.openapi.v1.DeviceFlowService/CreateDeviceCode")
-}
+/// A method whose bodies are read: one that takes forms.
+const CREATE_DEVICE_CODE: &str = "/dify.openapi.v1.DeviceFlowService/CreateDeviceCode";
+/// One that takes objects and lists.
+const RUN_APP: &str = "/dify.openapi.v1.AppService/RunApp";
 
 /// A body read as the JSON door reads it; what is wrong with it is the caller's fault.
-fn read(kind: &str, data: &[u8]) -> Option<CreateDeviceCodeRequest> {
+fn read<M: BindMembers + DeserializeOwned + Default>(method: &str, kind: &str, data: &[u8]) -> Option<M> {
+    let policy = Policy::of_grpc_path(method)?;
     let request = Request::post("/").header(header::CONTENT_TYPE, kind).body(Body::from(data.to_vec()));
     let (parts, body) = request.ok()?.into_parts();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
-    match runtime.block_on(body::message::<CreateDeviceCodeRequest>(&parts, body, policy()?)) {
+    match runtime.block_on(body::message::<M>(&parts, body, policy)) {
         Ok(message) => Some(message),
         Err(error) => {
             assert!(matches!(error.code(), Code::InvalidRequest | Code::RequestEntityTooLarge), "{error:?}");
@@ -136,7 +145,7 @@ fn read(kind: &str, data: &[u8]) -> Option<CreateDeviceCodeRequest> {
 
 /// A form: what is read of it, written again, reads the same.
 pub fn form_codec(data: &[u8]) {
-    let Some(message) = read(FORM, data) else { return };
+    let Some(message) = read::<CreateDeviceCodeRequest>(CREATE_DEVICE_CODE, FORM, data) else { return };
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("client_id", &message.client_id);
     if let Some(label) = &message.device_label {
@@ -144,16 +153,41 @@ pub fn form_codec(data: &[u8]) {
     }
     let form = form.finish();
     // Written again it may be longer than a body may be.
-    if policy().is_some_and(|policy| form.len() <= policy.max_body) {
-        assert_eq!(read(FORM, form.as_bytes()), Some(message));
+    if Policy::of_grpc_path(CREATE_DEVICE_CODE).is_some_and(|policy| form.len() <= policy.max_body) {
+        assert_eq!(read(CREATE_DEVICE_CODE, FORM, form.as_bytes()), Some(message));
     }
 }
 
-/// A JSON body: an object, or nothing at all.
+/// A form of our pages: each field once, and written again it reads the same.
+pub fn page_form(data: &[u8]) {
+    match Form::parse(data) {
+        Ok(form) => {
+            for (name, value) in form_urlencoded::parse(data) {
+                assert_eq!(form.text(&name), value);
+            }
+        }
+        Err(error) => {
+            assert_eq!(error.code(), Code::InvalidRequest);
+            let mut names: Vec<_> = form_urlencoded::parse(data).map(|(name, _)| name).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).any(|pair| pair[0] == pair[1]), "{error:?}");
+        }
+    }
+}
+
+/// A JSON body: an object, or nothing at all. What a run takes crosses to gRPC and back, numbers as doubles.
 pub fn json_codec(data: &[u8]) {
-    if read(JSON, data).is_some() {
+    let code = read::<CreateDeviceCodeRequest>(CREATE_DEVICE_CODE, JSON, data).is_some();
+    let run = read::<RunAppRequest>(RUN_APP, JSON, data);
+    if code || run.is_some() {
         assert!(data.is_empty() || data.trim_ascii_start().starts_with(b"{"));
         assert!(std::str::from_utf8(data).is_ok());
+    }
+    if let Some(run) = run {
+        let once = RunAppRequest::decode(run.encode_to_vec().as_slice());
+        let Ok(once) = once else { panic!("what was read cannot be sent") };
+        assert_eq!((&once.query, &once.response_mode), (&run.query, &run.response_mode));
+        assert_eq!(RunAppRequest::decode(once.encode_to_vec().as_slice()).ok().as_ref(), Some(&once));
     }
 }
 
@@ -166,8 +200,10 @@ pub fn console_jwt(data: &[u8]) {
     let passports = Passports::new(Arc::new(keys));
     let Some(now) = DateTime::from_timestamp(NOW, 0) else { return };
     let holder = |token: &str| passports.holder(token, now);
+    let anybody = AccountId(Uuid::from_u128(1));
     if let Ok(text) = std::str::from_utf8(data) {
         assert_eq!(holder(text), None, "nobody here has signed that");
+        assert!(!passports.csrf_holds(text, anybody, now), "nor that");
     }
     let (claims, header) = data.rsplit_once_byte(b'\n');
     let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -176,6 +212,13 @@ pub fn console_jwt(data: &[u8]) {
     mac.update(signed.as_bytes());
     let mut signature = mac.finalize().into_bytes();
     let token = format!("{signed}.{}", part(&signature));
+    let claimed = serde_json::from_slice::<Value>(claims).unwrap_or_default();
+    let subject: Option<AccountId> = claimed["sub"].as_str().and_then(|id| id.parse().ok());
+    if passports.csrf_holds(&token, subject.unwrap_or(anybody), now) {
+        assert!(subject.is_some() && claimed["exp"].as_i64().is_some_and(|exp| exp > NOW));
+        assert!(!passports.csrf_holds(&token, anybody, now) || subject == Some(anybody), "it is somebody else's");
+        assert_eq!(holder(&token), None, "what repeats a form opens no session");
+    }
     let Some(found) = holder(&token) else { return };
 
     let (header, claims) = (serde_json::from_slice::<Value>(header), serde_json::from_slice::<Value>(claims));

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::support::{
     Answer, Bearer, TestServer,
     answer::redact,
+    database,
     grpc::reason,
-    runs::{answer, blocking, end, graph_app, greeting, lines, over_grpc, prompt_app, request},
+    runs::{answer, blocking, end, graph_app, greeting, lines, opaque_user, over_grpc, prompt_app, request, streamed},
     server::{MEMBER, OWNER},
 };
 
@@ -71,10 +72,38 @@ on_both_stores! {
     async fn accept_decides_where_the_body_does_not(server: TestServer) {
         let app = prompt_app(&server, "completion").await;
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let body = json!({"inputs": {"name": "Ann"}, "user": "somebody else"});
+        let body = json!({"inputs": {"name": "Ann"}});
         for (accept, kind) in [("*/*", "application/json"), ("text/event-stream", "text/event-stream")] {
             let answer = Answer::to(request(&bearer, &app, &body).header("accept", accept)).await;
             assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{accept}");
+        }
+    }
+
+    async fn who_runs_is_not_for_the_body_to_say(server: TestServer) {
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let user = opaque_user(&database::account_id(&server, OWNER).await);
+        let workflow = graph_app(&server, "workflow", &[greeting(), end()]).await;
+        let (chat, completion) = (prompt_app(&server, "chat").await, prompt_app(&server, "completion").await);
+        for (app, query) in [(&chat, Some("hi")), (&completion, None), (&workflow, None)] {
+            for claimed in [None, Some(json!("somebody else")), Some(json!({"id": 7}))] {
+                let mut body = json!({"inputs": {"name": "Ann"}});
+                if let Some(query) = query {
+                    body["query"] = json!(query);
+                }
+                if let Some(claimed) = claimed {
+                    body["user"] = claimed;
+                }
+                assert_eq!(blocking(&bearer, app, body.clone()).await.status, 200);
+                let events = streamed(&bearer, app, body).await;
+                if app == &workflow {
+                    assert_eq!(events[0]["data"]["inputs"]["sys.user_id"], user);
+                    assert_eq!(events.last().unwrap()["data"]["created_by"]["user"], user);
+                }
+            }
+            let of_app = format!("end_users WHERE app_id = '{app}'");
+            assert_eq!(database::count(&server, &of_app).await, 1, "one caller is one end user");
+            let session = database::text(&server, &format!("SELECT session_id FROM {of_app}")).await;
+            assert_eq!(session.as_deref(), Some(user.as_str()));
         }
     }
 }
