@@ -6,6 +6,7 @@ use crate::support::{
     Answer, Bearer, TestServer,
     answer::redact,
     database,
+    grpc::reason,
     runs::{answer, blocking, end, graph_app, greeting, lines, opaque_user, over_grpc, prompt_app, request, streamed},
     server::{MEMBER, OWNER},
 };
@@ -48,6 +49,24 @@ on_every_database! {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let done = blocking(&bearer, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await;
         assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
+    }
+
+    async fn a_graph_that_fails_says_where_to_look_and_not_why(server: TestServer) {
+        let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let app = graph_app(&server, "advanced-chat", &[broken.clone(), answer()]).await;
+        let body = json!({"inputs": {"name": "Ann"}, "query": "hi", "response_mode": "blocking"});
+        let refusal = Answer::to(request(&bearer, &app, &body)).await;
+        assert_eq!(refusal.outcome(), (502, "upstream_error".to_owned()));
+        assert_eq!(refusal.json()["message"], "The app's run failed.");
+        assert!(refusal.json()["hint"].as_str().unwrap().contains("response_mode: streaming"), "{}", refusal.text);
+        let status = over_grpc(&server, &bearer, &app, &body).await.unwrap_err();
+        assert_eq!((reason(&status).as_str(), status.message()), ("upstream_error", "The app's run failed."));
+        // A workflow's body has a place for it.
+        let workflow = graph_app(&server, "workflow", &[broken, end()]).await;
+        let failed = blocking(&bearer, &workflow, json!({"inputs": {"name": "Ann"}})).await;
+        assert_eq!((failed.status, &failed.json()["data"]["status"]), (200, &json!("failed")));
+        assert!(failed.json()["data"]["error"].as_str().unwrap().contains("1 // 0"), "{}", failed.text);
     }
 
     async fn accept_decides_where_the_body_does_not(server: TestServer) {

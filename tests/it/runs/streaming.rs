@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// The events over JSON, which are the events over gRPC.
-async fn events(server: &TestServer, app: &str, body: Value) -> String {
+pub async fn events(server: &TestServer, app: &str, body: Value) -> String {
     let bearer = Bearer::sign_in(server, OWNER, "laptop").await;
     let over_json = lines(&streamed(&bearer, app, body.clone()).await);
     let mut found: Vec<Value> = over_grpc(server, &bearer, app, &body).await.unwrap();
