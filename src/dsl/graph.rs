@@ -7,24 +7,8 @@ use serde_json::{Map, Value};
 use super::{AppBody, AppMode, Fault};
 use crate::{
     domain::app::file::is_secret,
-    runtime::builtin::graph::{EDGES_MAX, Graph, NODES_MAX},
+    runtime::builtin::graph::{EDGES_MAX, Graph, NODES_MAX, is_run},
 };
-
-/// The types of nodes that the built-in runtime runs.
-const KNOWN: [&str; 12] = [
-    "start",
-    "llm",
-    "answer",
-    "end",
-    "template-transform",
-    "if-else",
-    "variable-aggregator",
-    "variable-assigner",
-    "assigner",
-    "http-request",
-    "iteration",
-    "iteration-start",
-];
 
 const GRAPH: &str = "workflow.graph";
 
@@ -42,7 +26,7 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     let nodes = nodes(list(graph, "nodes", NODES_MAX)?)?;
     let edges = edges(list(graph, "edges", EDGES_MAX)?, &nodes)?;
     acyclic(&nodes, &edges)?;
-    let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !KNOWN.contains(&node.kind)).collect();
+    let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !is_run(node.kind)).collect();
     for node in &unknown {
         let place = format!("{GRAPH}.nodes[{}]", node.at);
         let what =
@@ -183,27 +167,4 @@ fn variables(workflow: &Value, member: &str) -> Result<Vec<Value>, Fault> {
         }
     }
     Ok(items.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_known_types_are_those_of_the_engine() {
-        let said = |kind: &str| {
-            let graph = json!({"nodes": [{"id": "a", "data": {"type": kind}}], "edges": []});
-            Graph::parse(&graph, AppMode::Workflow).map_or_else(|error| error.message().to_owned(), |_| String::new())
-        };
-        let unknown = said("no-such-type");
-        assert!(unknown.contains("is not supported here"), "{unknown}");
-        for kind in KNOWN {
-            assert!(!said(kind).contains("is not supported here"), "{kind}");
-        }
-        for kind in ["code", "tool", "knowledge-retrieval", "question-classifier", "loop", "agent"] {
-            assert_eq!(said(kind).contains("is not supported here"), !KNOWN.contains(&kind), "{kind}");
-        }
-    }
 }

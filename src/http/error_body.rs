@@ -13,6 +13,9 @@ use crate::{
     pipeline::policy::{ErrorShape, Policy},
 };
 
+#[cfg(test)]
+mod tests;
+
 #[derive(Serialize)]
 struct DetailBody<'a> {
     r#type: &'a str,

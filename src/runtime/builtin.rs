@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 use uuid::{Builder, Uuid};
@@ -48,7 +48,7 @@ use crate::{
     ports::{
         clock::Clock,
         entropy::Entropy,
-        runtime::{AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
+        runtime::{self, AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
     },
     store::sql::Sql,
     telemetry::request_id,
@@ -204,13 +204,13 @@ impl Inner {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (out, stream) = mpsc::channel(EVENTS_AHEAD);
+        let (out, stream) = runtime::events(EVENTS_AHEAD);
         let run = run(Arc::clone(self), out);
         let run = async move {
             run.await;
             drop(place);
         };
         self.base.tasks.spawn(request_id::scope(request_id::current(), run).in_current_span());
-        RunStream(stream)
+        stream
     }
 }

@@ -18,7 +18,7 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -37,7 +37,7 @@ use crate::{
     ports::{
         clock::Clock,
         entropy::Entropy,
-        runtime::{AppRuntime, EVENTS_AHEAD, RunRequest, RunStream},
+        runtime::{self, AppRuntime, EVENTS_AHEAD, RunRequest, RunStream},
     },
     store::sql::Sql,
     telemetry::trace,
@@ -123,14 +123,14 @@ impl AppRuntime for DifyRuntime {
         let Ok(connection) = Arc::clone(&self.upstream.connections).try_acquire_owned() else {
             return Err(Error::rate_limited(BUSY_FOR));
         };
-        let (events, stream) = mpsc::channel(EVENTS_AHEAD);
+        let (events, stream) = runtime::events(EVENTS_AHEAD);
         let (began, begins) = oneshot::channel();
         let upstream = Arc::clone(&self.upstream);
         let listener = Listener::new(began, events);
         // A task, because a run that was sent must be seen through even when whoever asked goes away meanwhile.
         self.tasks.spawn(async move { upstream.run(run, listener, connection).await }.in_current_span());
         begins.await.map_err(Error::internal)??;
-        Ok(RunStream(stream))
+        Ok(stream)
     }
 }
 

@@ -7,6 +7,7 @@
 mod address;
 mod redirect;
 mod resolve;
+mod share;
 
 use std::{error::Error as _, net::IpAddr, sync::Arc, time::Duration};
 
@@ -23,6 +24,7 @@ use url::{Host, Url};
 pub use self::{
     address::{Refusal, permitted},
     resolve::{Resolve, SystemResolver},
+    share::Share,
 };
 use self::{redirect::follow, resolve::Checked};
 use crate::{

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from grpc_tools import protoc
@@ -41,7 +42,7 @@ class Client:
     def __init__(self, services, address):
         channel = grpc.insecure_channel(address)
         self.services = {name: (messages, getattr(stubs, f"{name}Stub")(channel)) for name, messages, stubs in services}
-        self.called = set()
+        self.answered = set()
 
     def methods(self):
         for service, (messages, _) in self.services.items():
@@ -52,10 +53,11 @@ class Client:
         service, method = name.split(".")
         messages, stub = self.services[service]
         request = getattr(messages, messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].input_type.name)
-        self.called.add(name)
         answer = getattr(stub, method)(request(**members), metadata=metadata, timeout=10)
         streams = messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].server_streaming
-        return list(answer) if streams else answer
+        answer = list(answer) if streams else answer
+        self.answered.add(name)
+        return answer
 
     def refused(self, name, metadata=(), **members):
         """The code of a refusal, and its details decoded."""
@@ -96,6 +98,24 @@ def sign_in(client):
     return client.call("DeviceFlowService.PollDeviceToken", **poll), {"pending": pending, "slow_down": slow_down}
 
 
+def use_apps(client, bearer, workspace):
+    """Lists the apps, describes one and runs it to its end."""
+    apps = client.call("AppService.ListApps", bearer, workspace_id=workspace)
+    parrot = client.call("AppService.DescribeApp", bearer, id="Parrot", workspace_id=workspace)
+    asked = {"id": parrot.info.id, "inputs": {"mood": "fine"}, "query": "Reply exactly: one two three"}
+    events = client.call("AppService.RunApp", bearer, response_mode="streaming", **asked)
+    whole = client.call("AppService.RunApp", bearer, response_mode="blocking", **asked)
+    return {
+        "apps": [apps.total, *(f"{one.name}: {one.mode}" for one in apps.data)],
+        "opening statement": parrot.parameters["opening_statement"],
+        "form": MessageToDict(parrot.parameters)["user_input_form"],
+        "schema of mood": MessageToDict(parrot.input_schema)["properties"]["inputs"]["properties"]["mood"],
+        "events": [[one.event, one.data["answer"] if "answer" in one.data else None] for one in events],
+        "answer": [one.data["answer"] for one in whole],
+        "tokens": int(whole[0].data["metadata"]["usage"]["completion_tokens"]),
+    }
+
+
 def main(protos, public_address, internal_address, service_key):
     with tempfile.TemporaryDirectory() as out:
         services = list(generate(protos, out))
@@ -108,11 +128,12 @@ def main(protos, public_address, internal_address, service_key):
     found["email"] = public.call("IdentityService.GetAccount", bearer).subject_email
     workspaces = public.call("WorkspaceService.ListWorkspaces", bearer).workspaces
     found["workspaces"] = [public.call("WorkspaceService.GetWorkspace", bearer, id=one.id).name for one in workspaces]
-    apps = public.call("AppService.ListApps", bearer, workspace_id=workspaces[0].id)
-    found["apps"] = [apps.total, *(one.name for one in apps.data)]
+    found["use"] = use_apps(public, bearer, workspaces[0].id)
     errors["unknown app"] = public.refused("AppService.DescribeApp", bearer, id=workspaces[0].id)
     errors["nothing to run"] = public.refused("AppService.RunApp", bearer, id=workspaces[0].id, inputs={})
-    found["sessions"] = [one.device_label for one in public.call("SessionService.ListSessions", bearer).data]
+    sessions = {one.device_label: one.id for one in public.call("SessionService.ListSessions", bearer).data}
+    found["sessions"] = sorted(sessions)
+    found["revoked"] = [public.call("SessionService.RevokeSession", bearer, id=sessions["old laptop"]).status]
 
     service = (("enterprise-api-secret-key", service_key),)
     resolved = internal.call("TokenService.ResolveToken", service, token=token.access_token)
@@ -122,13 +143,14 @@ def main(protos, public_address, internal_address, service_key):
     errors["no bearer"] = public.refused("IdentityService.GetAccount")
     errors["out of range"] = public.refused("SessionService.ListSessions", bearer, limit=201)
     errors["unknown session"] = public.refused("SessionService.RevokeSession", bearer, id="none of ours")
-    found["revoked"] = public.call("SessionService.RevokeCurrentSession", bearer).status
+    found["revoked"].append(public.call("SessionService.RevokeCurrentSession", bearer).status)
     public.call("SessionService.RevokeToken", token=token.access_token)
     errors["revoked"] = public.refused("IdentityService.GetAccount", bearer)
 
     # What is left is for browsers, or for internal services, and not here.
-    rest = sorted(set(public.methods()) - public.called)
+    rest = sorted(set(public.methods()) - public.answered)
     found["left"] = {name: public.refused(name) for name in rest}
+    found["answered"] = sorted(public.answered | internal.answered)
     say({**found, "errors": errors})
 
 

@@ -5,5 +5,6 @@ mod cache;
 mod console;
 mod cookies;
 mod mint;
+mod runs;
 mod schema;
 mod tokens;

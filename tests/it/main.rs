@@ -22,6 +22,7 @@ mod cors;
 mod demo_apps;
 mod device_flow;
 mod errors;
+mod full_state;
 mod fuzz;
 mod grpc;
 mod hostile;

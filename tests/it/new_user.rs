@@ -1,6 +1,10 @@
 //! The path of a new user: the binary itself, on a fresh machine, with a browser and `curl`.
 
-use std::process::Output;
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -24,6 +28,79 @@ impl Serving {
         let request = reqwest::Client::new().get(format!("{}/openapi/v1/account", self.url)).bearer_auth(token);
         request.send().await.unwrap().status().as_u16()
     }
+}
+
+/// The commands of the README's tour, as somebody types them who has come to know these values on the way.
+struct Tour<'a>(Vec<(&'a str, &'a str)>);
+
+impl Tour<'_> {
+    /// The command of the tour in which this stands.
+    fn command(&self, part: &str) -> Command {
+        let readme = include_str!("../../README.md");
+        let tour = readme.split_once("## A tour").unwrap().1.split_once("\n### ").unwrap().0;
+        let mut found = tour.lines().filter(|line| line.starts_with("curl ") && line.contains(part));
+        let line = found.next().unwrap_or_else(|| panic!("the tour has no {part}"));
+        assert_eq!(found.next(), None, "which {part}?");
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).envs(self.0.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+    }
+
+    /// What it prints.
+    fn json(&self, part: &str) -> Value {
+        let output = self.command(part).output().unwrap();
+        assert!(output.status.success(), "{part}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The events it prints, and how long after the first word the last one came.
+    fn events(&self, part: &str) -> (Vec<Value>, Duration) {
+        let mut process = self.command(part).spawn().unwrap();
+        let (mut events, mut moments) = (Vec::<Value>::new(), Vec::new());
+        for line in BufReader::new(process.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            let Some(data) = line.strip_prefix("data: ") else { continue };
+            events.push(serde_json::from_str(data).unwrap());
+            if events.last().unwrap()["event"] == "message" {
+                moments.push(Instant::now());
+            }
+        }
+        assert!(process.wait().unwrap().success());
+        (events, *moments.last().unwrap() - moments[0])
+    }
+}
+
+/// Apps by the tour's own commands, down to a run that streams to the terminal.
+fn take_the_tour(url: &str, token: &str) {
+    let bearer = format!("Authorization: Bearer {token}");
+    let mut tour = Tour(vec![("H", url), ("A", &bearer)]);
+    assert_eq!(tour.json("/account ")["account"]["email"], OWNER);
+    let workspaces = tour.json("/workspaces ");
+    let mut workspaces = workspaces["workspaces"].as_array().unwrap().iter();
+    let workspace = workspaces.find(|workspace| workspace["name"] == "Demo Workspace").unwrap()["id"].clone();
+    tour.0.push(("W", workspace.as_str().unwrap()));
+
+    let apps = tour.json("/apps?");
+    let mut modes: Vec<_> = apps["data"].as_array().unwrap().iter().map(|app| app["mode"].as_str().unwrap()).collect();
+    modes.sort_unstable();
+    assert_eq!(modes, ["advanced-chat", "agent-chat", "chat", "completion", "workflow"], "one of every mode");
+    let parrot = tour.json("/apps/Parrot/describe");
+    assert_eq!(parrot["info"]["mode"], "chat");
+    assert!(parrot["parameters"]["user_input_form"].is_array() && parrot["input_schema"].is_object(), "{parrot}");
+    let id = parrot["info"]["id"].clone();
+    tour.0.push(("APP", id.as_str().unwrap()));
+
+    // The demo model speaks a word every 30 ms. A reader that is held up may find them all at once, and looks again; of a
+    // stream that was gathered on the way it never finds anything else.
+    let apart = (0..5).any(|_| {
+        let (events, took) = tour.events("/apps/$APP/run");
+        let answers: Vec<_> = events.iter().filter(|event| event["event"] == "message").collect();
+        let words: Vec<_> = answers.iter().map(|event| event["answer"].as_str().unwrap()).collect();
+        assert_eq!(words, ["You", " said:", " it", " streams"]);
+        assert_eq!(events.last().unwrap()["event"], "message_end");
+        took >= Duration::from_millis(60)
+    });
+    assert!(apart, "the words came together");
 }
 
 /// What a command says that cannot start, in one sentence.
@@ -61,6 +138,7 @@ async fn a_new_user_signs_in_sees_the_session_and_revokes_it() {
     let token = serving.post("/openapi/v1/oauth/device/token", &poll).await;
     let token = token["access_token"].as_str().unwrap();
     assert_eq!(serving.account(token).await, 200);
+    tokio::task::block_in_place(|| take_the_tour(&url, token));
 
     chromium.follow("main a.button").await;
     assert_eq!(chromium.address().await, format!("{url}/device/sessions"));

@@ -26,12 +26,12 @@ use super::{
     masks::Masks,
     model::{Models, PromptMessage, Usage},
     template::Templates,
-    variables::SystemVariables,
+    variables::{SystemVariables, Types},
 };
 use crate::{
     domain::id::{ConversationId, MessageId, TaskId, WorkflowId, WorkflowRunId},
     ports::{clock::Clock, entropy::Entropy, runtime::RunEvents},
-    runtime::outbound::Outbound,
+    runtime::outbound::Share,
 };
 
 /// What one run may use.
@@ -102,6 +102,8 @@ pub struct Execution {
     pub masks: Masks,
     /// `conversation.*`, with a value for every variable there is.
     pub conversation_variables: Map<String, Value>,
+    /// The types that the app declares for them.
+    pub conversation_types: Types,
     /// This run, as the stop call names it.
     pub task_id: TaskId,
     /// This run.
@@ -119,7 +121,7 @@ pub struct Execution {
     /// The templates.
     pub templates: Arc<Templates>,
     /// Sends the requests of `http-request` nodes.
-    pub outbound: Arc<Outbound>,
+    pub outbound: Share,
     /// Tells when things happened.
     pub clock: Arc<dyn Clock>,
     /// Makes the ids of executions.

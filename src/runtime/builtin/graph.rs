@@ -12,7 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::Value;
 
 pub(in crate::runtime::builtin) use self::node::or_default;
-pub use self::node::{Kind, Node, OnError, Retry};
+pub use self::node::{Kind, Node, OnError, Retry, is_run};
 use crate::domain::{Code, Error, Result, app::AppMode};
 
 /// Most nodes of a graph.

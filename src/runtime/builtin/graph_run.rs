@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
 
 use super::{
     Asked, Begun, Inner,
@@ -19,7 +18,7 @@ use super::{
     },
     published::PublishedGraph,
     record::{kept_inputs, stopping},
-    variables::SystemVariables,
+    variables::{SystemVariables, Types, ValueType},
 };
 use crate::{
     domain::{
@@ -27,7 +26,8 @@ use crate::{
         app::{AppMode, Workflow, file::is_secret},
         conversation::{Ending, MessageRecord, RunRecord, WorkflowRunRecord},
     },
-    ports::runtime::{RunEvent, RunEvents},
+    ports::runtime::{self, RunEvent, RunEvents, RunStream},
+    runtime::outbound::Share,
 };
 
 /// Events that the engine may be ahead of whoever hands them on.
@@ -46,6 +46,7 @@ pub(super) struct GraphRun {
     environment: Map<String, Value>,
     masks: Masks,
     variables: Map<String, Value>,
+    types: Types,
     /// As the conversation has them; nothing where it begins.
     before: Map<String, Value>,
     introduction: String,
@@ -74,9 +75,11 @@ impl GraphRun {
             None => opening(workflow, &begun.asked)?,
         };
         let mut variables = values(&workflow.conversation_variables);
+        let types = types(&workflow.conversation_variables);
         for (name, value) in begun.conversation.iter().flat_map(|conversation| &conversation.variables) {
-            // What a later version no longer has is forgotten.
-            if let Some(known) = variables.get_mut(name) {
+            // What a later version no longer has, or has as something else, is forgotten.
+            let fits = value.is_null() || types.get(name).is_none_or(|declared| declared.holds(value));
+            if let Some(known) = variables.get_mut(name).filter(|_| fits) {
                 known.clone_from(value);
             }
         }
@@ -90,6 +93,7 @@ impl GraphRun {
             published,
             before,
             variables,
+            types,
             introduction,
         })
     }
@@ -97,7 +101,7 @@ impl GraphRun {
     /// Runs the graph, stores the run, and tells its end.
     pub(super) async fn run(mut self, inner: &Inner, out: RunEvents) {
         let began_at = inner.base.clock.now();
-        let (events, told) = mpsc::channel(EVENTS_BETWEEN);
+        let (events, told) = runtime::events(EVENTS_BETWEEN);
         let execution = self.execution(inner);
         // Side by side in this one task: the engine goes on, and watches its time, while a reader is waited for.
         let (outcome, (mut last, deserted)) = tokio::join!(
@@ -127,6 +131,7 @@ impl GraphRun {
             environment: std::mem::take(&mut self.environment),
             masks: std::mem::take(&mut self.masks),
             conversation_variables: std::mem::take(&mut self.variables),
+            conversation_types: std::mem::take(&mut self.types),
             task_id: ids.task,
             workflow_run_id: ids.workflow_run,
             workflow_id: self.workflow.id,
@@ -136,7 +141,7 @@ impl GraphRun {
             history: std::mem::take::<Vec<PromptMessage>>(&mut self.begun.history),
             models: Arc::clone(&base.models),
             templates: Arc::clone(&base.templates),
-            outbound: Arc::clone(&base.outbound),
+            outbound: Share::of(&base.outbound),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             limits: inner.limits,
@@ -210,18 +215,14 @@ impl GraphRun {
 
 /// Hands events on until there are no more; the last ones come back instead, to go out when the run is stored. When nobody
 /// listens or the server stops, `told` is dropped, which stops the engine.
-async fn hand_on(
-    inner: &Inner,
-    mut told: mpsc::Receiver<Result<RunEvent>>,
-    out: &RunEvents,
-) -> (Vec<Result<RunEvent>>, Option<Deserted>) {
+async fn hand_on(inner: &Inner, mut told: RunStream, out: &RunEvents) -> (Vec<Result<RunEvent>>, Option<Deserted>) {
     let mut last = Vec::new();
     let deadline = tokio::time::Instant::now() + inner.limits.run + AFTERWARDS;
     loop {
         let event = tokio::select! {
             biased;
             () = inner.base.end.cancelled() => return (last, Some(Deserted::Stopping)),
-            event = told.recv() => event,
+            event = told.next() => event,
             () = out.closed() => return (last, Some(Deserted::Left)),
         };
         match event {
@@ -280,16 +281,24 @@ fn system(begun: &Begun, workflow: &Workflow) -> Map<String, Value> {
     system
 }
 
-/// Variables by name: Dify keeps them as an object of `{"name", "value_type", "value"}`, DSL files as a list.
 fn changed(mut variables: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
     variables.retain(|name, value| before.get(name) != Some(value));
     variables
 }
 
+/// Variables by name: Dify keeps them as an object of `{"name", "value_type", "value"}`, DSL files as a list.
 fn values(variables: &Value) -> Map<String, Value> {
     let named =
         |row: &Value| Some((row.get("name")?.as_str()?.to_owned(), row.get("value").cloned().unwrap_or_default()));
     rows(variables).filter_map(named).collect()
+}
+
+fn types(variables: &Value) -> Types {
+    let typed = |row: &Value| {
+        let declared = ValueType::named(row.get("value_type")?.as_str()?)?;
+        Some((row.get("name")?.as_str()?.to_owned(), declared))
+    };
+    rows(variables).filter_map(typed).collect()
 }
 
 fn masks(variables: &Value) -> Masks {

@@ -58,19 +58,34 @@ pub struct Usage {
 pub enum Chunk {
     /// Text to append.
     Text(String),
+    /// Why the answer ends, as the model calls it: `stop`, `length` and the like; once, where the model tells.
+    Finish(String),
     /// What the call took; once, at the end, where the model tells.
     Usage(Usage),
 }
 
 /// Why a model did not answer, in words fit for the person who runs the app.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", whole(message, said.as_deref()))]
 pub struct ModelError {
-    /// What is told.
+    /// What this service says of it.
     pub message: String,
+    /// What the endpoint said: told to who sees the run step by step, and logged.
+    pub said: Option<String>,
     /// The cause, for the log.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ModelError {
+    /// A failure of which nobody else said anything.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), said: None, cause: None }
+    }
+}
+
+fn whole(message: &str, said: Option<&str>) -> String {
+    said.map_or_else(|| message.to_owned(), |said| format!("{}: {said}", message.trim_end_matches('.')))
 }
 
 /// An answer as it comes. Dropping it hangs up.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use self::{events::Events, moderation::Moderation, prompt::Said};
 use super::{
-    Asked, memory,
+    Asked,
     model::{Chunk, ModelError, Models, Prompt, PromptMessage, Usage},
 };
 use crate::{
@@ -42,6 +42,10 @@ pub struct Answer {
     pub text: String,
     /// What it took; counted here where the model does not tell.
     pub usage: Usage,
+    /// What the model tells that it took.
+    told: Option<Usage>,
+    /// Whether the model took the prompt.
+    asked: bool,
     /// From the beginning to the first chunk.
     pub first_chunk: Option<Duration>,
     /// From the beginning to the end.
@@ -118,10 +122,12 @@ impl PromptApp {
             return send(out, answer, events.message(preset)).await;
         }
         let mut chunks = models.stream(self.prompt.clone()).await.map_err(Cause::Model)?;
-        let mut told = None;
+        answer.asked = true;
         while let Some(chunk) = chunks.next().await {
             match chunk.map_err(Cause::Model)? {
-                Chunk::Usage(usage) => told = Some(usage),
+                Chunk::Usage(usage) => answer.told = Some(usage),
+                // Dify's apps without a graph have no place where they would tell it.
+                Chunk::Finish(_) => {}
                 Chunk::Text(text) => {
                     answer.first_chunk.get_or_insert_with(|| begun.elapsed());
                     answer.text.push_str(&text);
@@ -136,16 +142,15 @@ impl PromptApp {
             }
         }
         answer.latency = begun.elapsed();
-        answer.usage = told.unwrap_or_else(|| self.counted(&answer.text));
+        answer.usage = self.usage(answer);
         Ok(())
     }
 
-    /// The usage of an answer whose model did not tell, or which ended early.
-    pub fn counted(&self, answer: &str) -> Usage {
-        Usage {
-            prompt_tokens: self.prompt.messages.iter().map(|message| memory::tokens(&message.text)).sum(),
-            completion_tokens: memory::tokens(answer),
-        }
+    /// What an answer took, complete or not: what the model tells, else an estimate, and nothing where none was asked.
+    pub fn usage(&self, answer: &Answer) -> Usage {
+        let estimate =
+            || if answer.asked { Usage::estimated(&self.prompt.messages, &answer.text) } else { Usage::default() };
+        answer.told.unwrap_or_else(estimate)
     }
 }
 

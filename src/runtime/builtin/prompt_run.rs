@@ -55,7 +55,7 @@ impl PromptRun {
         };
         if ended.is_err() {
             answer.latency = self.began.elapsed();
-            answer.usage = self.app.counted(&answer.text);
+            answer.usage = self.app.usage(&answer);
         }
         let metadata = Metadata::from(answer.usage.block(answer.latency, answer.first_chunk));
         let (ending, last) = self.ending(ended, answer.begun, &metadata, inner.limits.run.as_secs());
@@ -76,22 +76,20 @@ impl PromptRun {
         match ended {
             Ok(()) => (Ending::Succeeded, self.events.message_end(metadata)),
             Err(Cause::Model(error)) => {
-                let ending = Ending::Failed(error.message.clone());
+                let whole = error.to_string();
                 if begun {
-                    return (ending, self.events.model_failed(&error.message));
+                    let last = self.events.model_failed(&whole);
+                    return (Ending::Failed(whole), last);
                 }
-                let failure = Error::new(Code::UpstreamError, error.message);
-                let failure = match error.cause {
-                    Some(cause) => failure.caused_by(cause),
-                    None => failure,
-                };
-                (ending, Err(failure))
+                // An answer with a status of its own: what the endpoint said is for the log.
+                let failure = Error::new(Code::UpstreamError, error.message.clone()).caused_by(error);
+                (Ending::Failed(whole), Err(failure))
             }
             Err(Cause::Left) => (Ending::Stopped("The client left.".to_owned()), Err(stopping())),
             Err(Cause::Stopping) => (Ending::Stopped("The server stopped.".to_owned()), Err(stopping())),
             Err(Cause::Late) => {
                 let message = format!("The run took longer than {seconds} seconds.");
-                (Ending::Failed(message.clone()), Err(Error::new(Code::DeadlineExceeded, message)))
+                (Ending::Failed(message.clone()), Err(Error::new(Code::UpstreamTimeout, message)))
             }
             Err(Cause::Broken(error)) => (Ending::Failed(error.message().to_owned()), Err(error)),
         }

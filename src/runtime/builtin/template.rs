@@ -2,7 +2,8 @@
 //!
 //! Templates are hostile. Most are a line long, though, and a hop to another thread and back costs more than rendering one. So a
 //! small template with small values runs right where it is, on fuel that lasts for a fraction of a millisecond; when that runs
-//! out, and with everything larger, rendering moves to the blocking threads, of which templates hold a few at most.
+//! out, and with everything larger, rendering moves to the blocking threads, of which templates hold a few at most. What else
+//! graphs reckon keeps to the same rule and to the same few threads: [`Templates::elsewhere`].
 
 mod filters;
 mod guard;
@@ -82,14 +83,14 @@ pub enum Rendering {
     Later(BoxFuture<'static, Result<String, Fault>>),
 }
 
-/// Renders the templates of a process.
+/// Renders the templates of a process, and has the places for whatever its graphs reckon on the blocking threads.
 #[derive(Debug)]
 pub struct Templates {
     places: Arc<Semaphore>,
 }
 
 impl Templates {
-    /// At most `places` templates hold a blocking thread at the same time.
+    /// At most `places` blocking threads are held at the same time.
     pub fn new(places: usize) -> Self {
         Self { places: Arc::new(Semaphore::new(places)) }
     }
@@ -107,16 +108,27 @@ impl Templates {
                 return Rendering::Done(Ok(rendered));
             }
         }
-        let (places, source, values) = (self.places.clone(), source.clone(), values.clone());
-        Rendering::Later(Box::pin(async move {
-            let place = places.acquire_owned().await.map_err(|_| Fault::Lost)?;
-            // A rendering cannot be stopped from outside: it keeps its place until its fuel is used up, also when nobody waits.
-            let rendering = tokio::task::spawn_blocking(move || {
+        let (source, values) = (source.clone(), values.clone());
+        let rendering = self.elsewhere(move || render(&ELSEWHERE, WEIGHT, &source.0, &values));
+        Rendering::Later(Box::pin(async { rendering.await.unwrap_or(Err(Fault::Lost)) }))
+    }
+
+    /// Does bounded work on a blocking thread as soon as one of the places is free; `None` when its thread is gone.
+    pub fn elsewhere<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + Send + use<T, W>
+    where
+        W: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let places = self.places.clone();
+        async move {
+            let place = places.acquire_owned().await.ok()?;
+            // It cannot be stopped from outside: it keeps its place until it is done, also when nobody waits.
+            let working = tokio::task::spawn_blocking(move || {
                 let _place = place;
-                render(&ELSEWHERE, WEIGHT, &source.0, &values)
+                work()
             });
-            rendering.await.unwrap_or(Err(Fault::Lost))
-        }))
+            working.await.ok()
+        }
     }
 }
 

@@ -1,6 +1,11 @@
 //! Runs from the request to the row: what is told, what is kept, and how they end.
 
-use std::{sync::atomic::AtomicUsize, sync::atomic::Ordering, time::Instant};
+mod endings;
+mod slow_readers;
+mod tokens;
+mod types;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -20,13 +25,19 @@ use crate::{
     store::sql::{SqlOptions, tests::count},
 };
 
-/// Echoes, unless it is told to hang after a word, to fail at once or to fail after a word; keeps what it was asked.
+/// Echoes, unless it is told to hang after a word, to fail at once, to fail after a word, or to say much: once or without end.
+/// Keeps what it was asked.
 #[derive(Default)]
 struct Directed {
     asked: parking_lot::Mutex<Vec<Prompt>>,
     /// Streams that were begun and are not over.
     open: Arc<AtomicUsize>,
+    /// Long pieces that were said.
+    poured: Arc<AtomicUsize>,
 }
+
+/// A piece of an answer that is as long as a run may be ahead of its reader.
+const LONG: usize = runtime::BYTES_AHEAD as usize;
 
 struct Open(Arc<AtomicUsize>);
 
@@ -40,7 +51,7 @@ impl Drop for Open {
 impl Models for Directed {
     async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
         self.asked.lock().push(prompt.clone());
-        let failure = || ModelError { message: "The model broke.".to_owned(), cause: None };
+        let failure = || ModelError { said: Some("at line 1".to_owned()), ..ModelError::new("The model broke.") };
         let word = stream::iter([Ok(Chunk::Text("word ".to_owned()))]);
         let said = prompt.messages.last().map(|message| message.text.clone()).unwrap_or_default();
         if said.starts_with("hang") {
@@ -50,6 +61,14 @@ impl Models for Directed {
             return Ok(word.chain(forever).boxed());
         }
         match said.as_str() {
+            "flood" | "pour" => {
+                let poured = Arc::clone(&self.poured);
+                let long = stream::repeat_with(move || {
+                    poured.fetch_add(1, Ordering::Relaxed);
+                    Ok(Chunk::Text("x".repeat(LONG)))
+                });
+                Ok(if said == "pour" { long.take(1).boxed() } else { long.boxed() })
+            }
             "refuse" => Err(failure()),
             "break" => Ok(word.chain(stream::iter([Err(failure())])).boxed()),
             _ => KnownModels { echo: Echo::default(), endpoint: None }.stream(prompt).await,
@@ -282,7 +301,7 @@ async fn a_workflow_is_stored_with_its_outcome() {
     assert_eq!((&last["event"], &last["data"]["outputs"]), (&json!("workflow_finished"), &json!({"said": "done"})));
     stand.play(graph(AppMode::Workflow, "refuse")).await;
     assert_eq!(stand.count("workflow_runs WHERE status = 'succeeded' AND outputs = '{\"said\":\"done\"}'").await, 1);
-    assert_eq!(stand.count("workflow_runs WHERE status = 'failed' AND error LIKE '%The model broke.%'").await, 1);
+    assert_eq!(stand.count("workflow_runs WHERE status = 'failed' AND error = 'The model broke: at line 1'").await, 1);
     assert_eq!((stand.count("conversations").await, stand.count("messages").await), (0, 0));
 }
 
@@ -292,86 +311,14 @@ async fn a_model_that_fails_is_the_first_thing_told_or_an_event() {
     let mut stream = stand.runtime.start(request(AppMode::Chat, "refuse")).await.unwrap();
     let refusal = stream.next().await.unwrap().unwrap_err();
     assert_eq!((refusal.code(), refusal.message()), (Code::UpstreamError, "The model broke."));
+    assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "The model broke: at line 1");
     assert!(stream.next().await.is_none());
     let events = stand.play(request(AppMode::Chat, "break")).await;
     assert_eq!(names(&events), ["message", "error"]);
     assert_eq!(events[1]["code"], "completion_request_error");
-    assert_eq!(stand.count("messages WHERE status = 'error' AND error = 'The model broke.'").await, 2);
+    assert_eq!(events[1]["message"], "The model broke: at line 1");
+    assert_eq!(stand.count("messages WHERE status = 'error' AND error = 'The model broke: at line 1'").await, 2);
     assert_eq!(stand.count("messages WHERE status = 'error' AND answer = 'word '").await, 1);
-}
-
-#[tokio::test]
-async fn whoever_leaves_stops_the_run_and_it_is_stored_as_stopped() {
-    let stand = Stand::new().await;
-    for run in [request(AppMode::Chat, "hang"), graph(AppMode::AdvancedChat, "hang"), graph(AppMode::Workflow, "hang")]
-    {
-        let mut stream = stand.runtime.start(run).await.unwrap();
-        while stand.models.open.load(Ordering::Relaxed) == 0 {
-            stream.next().await.unwrap().unwrap();
-        }
-        drop(stream);
-        let stopped = async {
-            while stand.models.open.load(Ordering::Relaxed) > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(5), stopped).await.expect("the model is hung up on");
-    }
-    stand.settle().await;
-    assert_eq!(stand.count("messages WHERE status = 'normal' AND error = 'The client left.'").await, 2);
-    assert_eq!(stand.count("workflow_runs WHERE status = 'stopped' AND error = 'The client left.'").await, 2);
-}
-
-#[tokio::test]
-async fn a_server_that_stops_tells_its_readers_and_stores_their_runs() {
-    let stand = Stand::new().await;
-    let mut streams = Vec::new();
-    for run in [request(AppMode::Chat, "hang"), graph(AppMode::AdvancedChat, "hang"), graph(AppMode::Workflow, "hang")]
-    {
-        streams.push(stand.runtime.start(run).await.unwrap());
-    }
-    while stand.models.open.load(Ordering::Relaxed) < 3 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let begun = Instant::now();
-    stand.end.cancel();
-    for mut stream in streams {
-        let mut last = None;
-        while let Some(event) = stream.next().await {
-            last = Some(event);
-        }
-        assert_eq!(last.unwrap().unwrap_err().code(), Code::ServiceUnavailable);
-    }
-    stand.settle().await;
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    assert_eq!(stand.count("messages WHERE error = 'The server stopped.'").await, 2);
-    assert_eq!(stand.count("workflow_runs WHERE status = 'stopped' AND error = 'The server stopped.'").await, 2);
-}
-
-#[tokio::test]
-async fn runs_end_with_their_time() {
-    let limits = Limits { run: Duration::from_millis(200), ..Limits::default() };
-    let stand = Stand::with(limits, 100).await;
-    let mut stream = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
-    stream.next().await.unwrap().unwrap();
-    assert_eq!(stream.next().await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
-    let events = stand.play(graph(AppMode::Workflow, "hang")).await;
-    assert_eq!(events.last().unwrap()["data"]["status"], "failed");
-    // A reader who does not read holds up neither the clock nor the row.
-    let many = format!("Reply exactly: {}", "word ".repeat(5_000));
-    let unread = [
-        stand.runtime.start(request(AppMode::Chat, &many)).await,
-        stand.runtime.start(graph(AppMode::Workflow, &many)).await,
-    ];
-    let stored = async {
-        while stand.count("workflow_runs").await < 2 || stand.count("messages").await < 2 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), stored).await.expect("runs nobody reads are stored too");
-    drop(unread);
-    stand.settle().await;
-    assert_eq!(stand.count("workflow_runs WHERE status = 'failed'").await, 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! One run under way at Dify: its events are handed on one by one until the last, or until nobody listens any more.
 
-use std::{borrow::Cow, collections::VecDeque, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use reqwest::Response;
@@ -16,11 +16,9 @@ use super::{
 };
 use crate::{
     domain::{Code, Error, Result, app::AppMode},
-    ports::runtime::{EVENTS_AHEAD, RunEvent, RunEvents},
+    ports::runtime::{RunEvent, RunEvents},
 };
 
-/// Bytes that a run may be ahead of its reader, or one event that is longer.
-const BYTES_AHEAD: usize = 1 << 20;
 /// How long Dify may say nothing: it pings every ten seconds.
 const SILENCE: Duration = Duration::from_mins(1);
 /// How long the rest of a stream is read whose last event has been seen, so that its connection can be used again.
@@ -66,14 +64,12 @@ struct Task {
 pub(super) struct Listener {
     began: Option<oneshot::Sender<Result<()>>>,
     events: RunEvents,
-    /// The lengths of the newest events that were handed on, as many as may be ahead of the reader.
-    lengths: VecDeque<usize>,
 }
 
 impl Listener {
-    /// Nobody has heard of the run yet. `events` has room for [`EVENTS_AHEAD`].
+    /// Nobody has heard of the run yet.
     pub(super) fn new(began: oneshot::Sender<Result<()>>, events: RunEvents) -> Self {
-        Self { began: Some(began), events, lengths: VecDeque::with_capacity(EVENTS_AHEAD) }
+        Self { began: Some(began), events }
     }
 
     fn begin(&mut self) {
@@ -110,28 +106,7 @@ impl Listener {
     /// Hands an event on as soon as there is room for it; `false` when nobody listens any more.
     async fn hand_on(&mut self, event: RunEvent) -> bool {
         self.begin();
-        let length = event.json.len();
-        // That many places are free once the events that are still ahead are short enough together.
-        let Ok(mut room) = self.events.reserve_many(EVENTS_AHEAD - self.may_be_ahead_of(length)).await else {
-            return false;
-        };
-        let Some(place) = room.next() else { return false };
-        place.send(Ok(event));
-        if self.lengths.len() == EVENTS_AHEAD {
-            self.lengths.pop_back();
-        }
-        self.lengths.push_front(length);
-        true
-    }
-
-    /// How many events may still be ahead of the reader when one of this length joins them.
-    fn may_be_ahead_of(&self, length: usize) -> usize {
-        let mut bytes = length;
-        let fit = |other: &&usize| {
-            bytes += **other;
-            bytes <= BYTES_AHEAD
-        };
-        self.lengths.iter().take(EVENTS_AHEAD - 1).take_while(fit).count()
+        self.events.send(Ok(event)).await.is_ok()
     }
 }
 

@@ -22,7 +22,7 @@ use futures_util::{StreamExt, future::BoxFuture, stream};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::net::TcpListener;
 
-use super::{Fault, Outbound, Request, Resolve, Response};
+use super::{AT_ONCE, Fault, Outbound, Request, Resolve, Response, Share, share::OF_A_RUN};
 
 /// Names and what they resolve to: each look-up takes the next answer, the last one stays.
 #[derive(Debug, Default)]
@@ -275,4 +275,33 @@ async fn a_host_that_refuses_is_told_without_its_url() {
     let fault = send(&local(), get(format!("http://{address}/?key=secret"))).await.unwrap_err();
     assert!(matches!(&fault, Fault::Failed(_)), "{fault:?}");
     assert!(!fault.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn a_run_towards_a_server_that_never_answers_leaves_room_for_others() {
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let counter = waiting.clone();
+    let tar_pit = move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        std::future::pending::<()>()
+    };
+    let address = server(Router::new().route("/tar", any(tar_pit)).route("/swift", any(|| async { "here" }))).await;
+    let outbound = Arc::new(local());
+    let wide = Share::of(&outbound);
+    let requests: Vec<_> = (0..2 * AT_ONCE)
+        .map(|_| {
+            let (wide, request) = (wide.clone(), get(format!("http://{address}/tar")));
+            tokio::spawn(async move { wide.send(request, |_| 1000).await })
+        })
+        .collect();
+    while waiting.load(Ordering::Relaxed) < OF_A_RUN {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let swift = Share::of(&outbound);
+    let answer = swift.send(get(format!("http://{address}/swift")), |_| 1000);
+    let answer = tokio::time::timeout(Duration::from_secs(4), answer).await.expect("another run has room").unwrap();
+    assert_eq!((&answer.body[..], waiting.load(Ordering::Relaxed)), (&b"here"[..], OF_A_RUN));
+    for request in requests {
+        request.abort();
+    }
 }

@@ -157,13 +157,23 @@ fn broken(told: &Told) -> Option<Error> {
     if !matches!(status, "failed" | "stopped") {
         return None;
     }
-    let why = data.get("error").and_then(Value::as_str).filter(|why| !why.is_empty()).unwrap_or("it was stopped");
-    Some(Error::new(Code::UpstreamError, format!("The run failed: {why}")))
+    Some(unexplained(data.get("error").and_then(Value::as_str)))
 }
 
 /// An `error` event: one of our own codes stays what it is; any other is the runtime's.
 fn failed(told: &Told) -> Error {
     let code = told.code.as_deref().and_then(|code| Code::ALL.iter().copied().find(|known| known.as_str() == code));
-    let message = told.message.clone().unwrap_or_else(|| "The run failed.".to_owned());
-    Error::new(code.unwrap_or(Code::UpstreamError), message)
+    match (code, &told.message) {
+        (Some(code), Some(message)) => Error::new(code, message.clone()),
+        (_, message) => unexplained(message.as_deref()),
+    }
+}
+
+/// A run that failed, for reasons that nodes and models give: those are told to who reads the run step by step, and a 502 says
+/// no more than that it is one. The reason goes to the log.
+fn unexplained(why: Option<&str>) -> Error {
+    let why = why.filter(|why| !why.is_empty()).unwrap_or("it was stopped");
+    Error::new(Code::UpstreamError, "The app's run failed.")
+        .hint("Ask for `response_mode: streaming` to see at which step, and why.")
+        .caused_by(why.to_owned())
 }

@@ -98,15 +98,19 @@ fn a_workflow_is_how_it_finished_failed_or_not() {
 fn what_fails_on_the_way_is_the_error() {
     let failed = json!({"event": "workflow_finished", "data": {"status": "failed", "error": "node x broke"}});
     let error = collected(AppMode::AdvancedChat, &[message("message", "so far"), failed]).unwrap_err();
-    assert_eq!((error.code(), error.message()), (Code::UpstreamError, "The run failed: node x broke"));
+    let told = |error: &Error| {
+        (error.code(), error.message().to_owned(), std::error::Error::source(error).unwrap().to_string())
+    };
+    let expected = |why: &str| (Code::UpstreamError, "The app's run failed.".to_owned(), why.to_owned());
+    assert_eq!(told(&error), expected("node x broke"));
     let end_first =
         [message_end(), json!({"event": "workflow_finished", "data": {"status": "failed", "error": "node x broke"}})];
     assert_eq!(collected(AppMode::AdvancedChat, &end_first).unwrap_err().code(), Code::UpstreamError);
-    let told = json!({"event": "error", "status": 400, "code": "completion_request_error", "message": "quota"});
-    let error = collected(AppMode::Chat, &[told]).unwrap_err();
-    assert_eq!((error.code(), error.message()), (Code::UpstreamError, "quota"));
+    let event = json!({"event": "error", "status": 400, "code": "completion_request_error", "message": "quota"});
+    assert_eq!(told(&collected(AppMode::Chat, &[event]).unwrap_err()), expected("quota"));
     let ours = json!({"event": "error", "status": 429, "code": "rate_limited", "message": "later"});
-    assert_eq!(collected(AppMode::Workflow, &[ours]).unwrap_err().code(), Code::RateLimited);
+    let error = collected(AppMode::Workflow, &[ours]).unwrap_err();
+    assert_eq!((error.code(), error.message()), (Code::RateLimited, "later"));
     let garbage = RunEvent { event: "message".into(), json: "[]".into() };
     assert_eq!(Collector::new(AppMode::Chat).take(&garbage).unwrap_err().code(), Code::UpstreamError);
 }

@@ -24,7 +24,7 @@ async fn names(bearer: &Bearer, query: &str) -> Vec<String> {
     rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_page_of_apps_on_the_wire(server: TestServer) {
         let workspace = apps::shared_workspace(&server).await;
         let newest = apps::insert(&server, &workspace, "Translator", "completion", 10).await;
@@ -75,10 +75,25 @@ on_both_stores! {
         }
         "#);
         let mut clients = Clients::on(channel(&server).await);
-        let request = ListAppsRequest { workspace_id: Some(workspace), limit: Some(1), ..Default::default() };
+        for (limit, rest) in [(None, ""), (Some(1), "&limit=1")] {
+            let request = ListAppsRequest { workspace_id: Some(workspace.clone()), limit, ..Default::default() };
+            let page = clients.app.list_apps(with_bearer(request, &bearer.token)).await.unwrap().into_inner();
+            let over_json = list(&bearer, &format!("workspace_id={workspace}{rest}")).await.json();
+            assert_eq!(serde_json::to_value(&page).unwrap(), over_json, "the doors tell different stories");
+            assert_eq!((page.data[0].id.as_str(), page.has_more), (newest.as_str(), limit.is_some()));
+        }
+        let request = ListAppsRequest {
+            workspace_id: Some(workspace.clone()),
+            mode: Some("completion".to_owned()),
+            name: Some("transl".to_owned()),
+            tag: Some("prod".to_owned()),
+            page: Some(1),
+            limit: Some(5),
+        };
         let page = clients.app.list_apps(with_bearer(request, &bearer.token)).await.unwrap().into_inner();
-        assert_eq!((page.page, page.limit, page.total, page.has_more), (1, 1, 2, true));
-        assert_eq!((page.data[0].id.as_str(), page.data[0].tags.len()), (newest.as_str(), 2));
+        let query = format!("workspace_id={workspace}&mode=completion&name=transl&tag=prod&page=1&limit=5");
+        assert_eq!(serde_json::to_value(&page).unwrap(), list(&bearer, &query).await.json());
+        assert_eq!(page.total, 1);
     }
 
     async fn filters_and_pages_see_what_can_be_called_and_nothing_else(server: TestServer) {

@@ -1,30 +1,135 @@
 //! A Python client that is generated from the protos.
 
-use serde_json::json;
+use std::{collections::BTreeSet, path::Path};
+
+use serde_json::{Value, json};
 
 use crate::support::{
-    Browser, TestServer,
+    Bearer, Browser, TestServer, apps,
     python::Script,
     server::{OWNER, SERVICE_KEY},
 };
+
+/// `AppService.RunApp` and so on: every method that a proto file declares, as they are read by anybody.
+fn methods(directory: &Path) -> BTreeSet<String> {
+    let mut methods = BTreeSet::new();
+    for file in std::fs::read_dir(directory).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let mut service = String::new();
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            match (words.next(), words.next()) {
+                (Some("service"), Some(name)) => name.clone_into(&mut service),
+                (Some("rpc"), Some(rest)) => {
+                    let name = rest.split('(').next().unwrap();
+                    methods.insert(format!("{service}.{name}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    methods
+}
+
+/// What it read of the demo apps, Structs and a stream's messages included.
+fn assert_apps_were_used(used: Value) {
+    assert_wire!(used, @r#"
+    {
+      "answer": [
+        "one two three"
+      ],
+      "apps": [
+        5,
+        "Parrot: chat",
+        "Translator: completion",
+        "Detective: agent-chat",
+        "Concierge: advanced-chat",
+        "Greeting: workflow"
+      ],
+      "events": [
+        [
+          "message",
+          "one"
+        ],
+        [
+          "message",
+          " two"
+        ],
+        [
+          "message",
+          " three"
+        ],
+        [
+          "message_end",
+          null
+        ]
+      ],
+      "form": [
+        {
+          "text-input": {
+            "default": "sunny",
+            "label": "Mood",
+            "max_length": 48.0,
+            "required": false,
+            "variable": "mood"
+          }
+        }
+      ],
+      "opening statement": "Hello! I am Parrot. Say something, and I say it back.",
+      "schema of mood": {
+        "maxLength": 48.0,
+        "title": "Mood",
+        "type": "string"
+      },
+      "tokens": 3
+    }
+    "#);
+}
+
+/// What was not answered is refused for one reason, and nothing is left out.
+fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) {
+    let left = left.as_object().unwrap();
+    let answered: BTreeSet<String> = serde_json::from_value(answered).unwrap();
+    let mut called = answered.clone();
+    called.extend(left.keys().cloned());
+    assert_eq!(called, methods(&protos.join("dify/openapi/v1")), "every method of every service");
+    let unimplemented = json!({"code": "UNIMPLEMENTED", "reason": "UNIMPLEMENTED", "domain": "openapi.dify"});
+    assert!(left.values().all(|answer| *answer == unimplemented), "{left:?}");
+    // What no answer came of is the browser's.
+    let browsers: Vec<_> = left.keys().filter(|name| !answered.contains(*name)).collect();
+    assert_eq!(
+        browsers,
+        [
+            "ConsoleService.GetProfile",
+            "ConsoleService.ListConsoleWorkspaces",
+            "ConsoleService.Login",
+            "ConsoleService.Logout",
+            "ConsoleService.RefreshToken",
+            "ConsoleService.SwitchWorkspace",
+            "DeviceFlowService.ApproveDevice",
+            "DeviceFlowService.DenyDevice",
+        ]
+    );
+}
 
 on_both_stores! {
     async fn it_calls_every_service_and_reads_the_rich_errors(server: TestServer) {
         let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
         let public = server.url.strip_prefix("http://").unwrap();
         let internal = server.running().bound.grpc.unwrap().to_string();
+        apps::import_demo(&server).await;
+        let old = Bearer::sign_in(&server, OWNER, "old laptop").await;
         let Some(mut client) = Script::start("every_service.py", &[protos, public, &internal, SERVICE_KEY]) else { return };
         let user_code = client.next()["user_code"].as_str().unwrap().to_owned();
         assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&user_code).await.0, 200);
         server.advance(10);
         let mut found = client.go_on();
         let left = found.as_object_mut().unwrap().remove("left").unwrap();
+        let answered = found.as_object_mut().unwrap().remove("answered").unwrap();
+        assert_apps_were_used(found.as_object_mut().unwrap().remove("use").unwrap());
         assert_wire!(found, @r#"
         {
           "active": true,
-          "apps": [
-            0
-          ],
           "email": "demo@example.com",
           "errors": {
             "no bearer": {
@@ -73,8 +178,12 @@ on_both_stores! {
             }
           },
           "resolved": true,
-          "revoked": "revoked",
+          "revoked": [
+            "revoked",
+            "revoked"
+          ],
           "sessions": [
+            "old laptop",
             "python"
           ],
           "version": "1.14.2",
@@ -84,11 +193,7 @@ on_both_stores! {
           ]
         }
         "#);
-        let left = left.as_object().unwrap();
-        let unimplemented = json!({"code": "UNIMPLEMENTED", "reason": "UNIMPLEMENTED", "domain": "openapi.dify"});
-        assert!(left.values().all(|answer| *answer == unimplemented), "{left:?}");
-        let services: std::collections::BTreeSet<_> = left.keys().filter_map(|name| name.split('.').next()).collect();
-        // Of services that are reached over gRPC, only the browser's two methods and the internal ones are left.
-        assert_eq!(services.into_iter().collect::<Vec<_>>(), ["ConsoleService", "DeviceFlowService", "TokenService"]);
+        assert_every_method_was_called(Path::new(protos), &left, answered);
+        assert_eq!(old.get("/openapi/v1/account").await.0, 401, "revoked by its id");
     }
 }

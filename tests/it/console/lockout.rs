@@ -48,6 +48,20 @@ on_every_database! {
         assert_eq!(login_from(&server, "198.51.100.2", OWNER, PASSWORD).await.status, 200);
     }
 
+    async fn an_address_of_ipv6_is_its_network_of_64_bits(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32"] {
+        for attempt in 1..=5 {
+            // Five hosts of one network.
+            let address = format!("2001:db8:7:1:{attempt}::{attempt}");
+            let answer = login_from(&server, &address, &format!("guess{attempt}@example.com"), "wrong").await;
+            assert_eq!(answer.status, 401, "{attempt}");
+        }
+        for address in ["2001:db8:7:1::99", "2001:0DB8:7:1:ffff:ffff:ffff:ffff", "[2001:db8:7:1::99]:443"] {
+            let answer = login_from(&server, address, OWNER, PASSWORD).await;
+            assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()), "{address}");
+        }
+        assert_eq!(login_from(&server, "2001:db8:7:2::1", OWNER, PASSWORD).await.status, 200, "the next network");
+    }
+
     async fn a_success_forgets_the_accounts_failures_but_not_the_addresss(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32"] {
         for round in 0..2 {
             for attempt in 1..=4 {

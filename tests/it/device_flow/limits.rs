@@ -38,6 +38,22 @@ on_every_database! {
         assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
     }
 
+    async fn codes_are_counted_by_networks_of_64_bits(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32", "OPENAPI_RATE_LIMITS" = "device_code=2/1h"] {
+        let ask = async |address: &str| {
+            let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
+            Answer::to(request.header("x-forwarded-for", address).json(&json!({"client_id": "difyctl"}))).await
+        };
+        assert_eq!(ask("2001:db8:0:1::1").await.status, 200);
+        assert_eq!(ask("2001:db8:0:1:a:b:c:d").await.status, 200);
+        retry_after(&ask("2001:db8:0:1::2").await);
+        assert_eq!(ask("2001:db8:0:2::1").await.status, 200, "the next network");
+        // An IPv4 address written as one of IPv6 is itself, and no network of others.
+        assert_eq!(ask("192.0.2.1").await.status, 200);
+        assert_eq!(ask("::ffff:192.0.2.1").await.status, 200);
+        retry_after(&ask("192.0.2.1").await);
+        assert_eq!(ask("::ffff:192.0.2.2").await.status, 200);
+    }
+
     async fn polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "device_token=5/1m"] {
         let device = Device::start(&server, "laptop").await;
         let unknown = json!({"client_id": "difyctl", "device_code": "dc_0123456789abcdefghijklmnopqrstuv"});

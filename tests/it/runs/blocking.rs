@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use crate::support::{
     Answer, Bearer, TestServer,
     answer::redact,
-    runs::{answer, blocking, end, graph_app, greeting, lines, over_grpc, prompt_app, request},
+    database,
+    grpc::reason,
+    runs::{answer, blocking, end, graph_app, greeting, lines, opaque_user, over_grpc, prompt_app, request, streamed},
     server::{MEMBER, OWNER},
 };
 
-on_both_stores! {
+on_every_database! {
     async fn a_chat_goes_on_for_the_one_who_began_it(server: TestServer) {
         let app = prompt_app(&server, "chat").await;
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -49,13 +51,59 @@ on_both_stores! {
         assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
     }
 
+    async fn a_graph_that_fails_says_where_to_look_and_not_why(server: TestServer) {
+        let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let app = graph_app(&server, "advanced-chat", &[broken.clone(), answer()]).await;
+        let body = json!({"inputs": {"name": "Ann"}, "query": "hi", "response_mode": "blocking"});
+        let refusal = Answer::to(request(&bearer, &app, &body)).await;
+        assert_eq!(refusal.outcome(), (502, "upstream_error".to_owned()));
+        assert_eq!(refusal.json()["message"], "The app's run failed.");
+        assert!(refusal.json()["hint"].as_str().unwrap().contains("response_mode: streaming"), "{}", refusal.text);
+        let status = over_grpc(&server, &bearer, &app, &body).await.unwrap_err();
+        assert_eq!((reason(&status).as_str(), status.message()), ("upstream_error", "The app's run failed."));
+        // A workflow's body has a place for it.
+        let workflow = graph_app(&server, "workflow", &[broken, end()]).await;
+        let failed = blocking(&bearer, &workflow, json!({"inputs": {"name": "Ann"}})).await;
+        assert_eq!((failed.status, &failed.json()["data"]["status"]), (200, &json!("failed")));
+        assert!(failed.json()["data"]["error"].as_str().unwrap().contains("1 // 0"), "{}", failed.text);
+    }
+
     async fn accept_decides_where_the_body_does_not(server: TestServer) {
         let app = prompt_app(&server, "completion").await;
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let body = json!({"inputs": {"name": "Ann"}, "user": "somebody else"});
+        let body = json!({"inputs": {"name": "Ann"}});
         for (accept, kind) in [("*/*", "application/json"), ("text/event-stream", "text/event-stream")] {
             let answer = Answer::to(request(&bearer, &app, &body).header("accept", accept)).await;
             assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{accept}");
+        }
+    }
+
+    async fn who_runs_is_not_for_the_body_to_say(server: TestServer) {
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let user = opaque_user(&database::account_id(&server, OWNER).await);
+        let workflow = graph_app(&server, "workflow", &[greeting(), end()]).await;
+        let (chat, completion) = (prompt_app(&server, "chat").await, prompt_app(&server, "completion").await);
+        for (app, query) in [(&chat, Some("hi")), (&completion, None), (&workflow, None)] {
+            for claimed in [None, Some(json!("somebody else")), Some(json!({"id": 7}))] {
+                let mut body = json!({"inputs": {"name": "Ann"}});
+                if let Some(query) = query {
+                    body["query"] = json!(query);
+                }
+                if let Some(claimed) = claimed {
+                    body["user"] = claimed;
+                }
+                assert_eq!(blocking(&bearer, app, body.clone()).await.status, 200);
+                let events = streamed(&bearer, app, body).await;
+                if app == &workflow {
+                    assert_eq!(events[0]["data"]["inputs"]["sys.user_id"], user);
+                    assert_eq!(events.last().unwrap()["data"]["created_by"]["user"], user);
+                }
+            }
+            let of_app = format!("end_users WHERE app_id = '{app}'");
+            assert_eq!(database::count(&server, &of_app).await, 1, "one caller is one end user");
+            let session = database::text(&server, &format!("SELECT session_id FROM {of_app}")).await;
+            assert_eq!(session.as_deref(), Some(user.as_str()));
         }
     }
 }

@@ -4,7 +4,6 @@ mod bench;
 mod faults;
 mod keys;
 mod leaving;
-mod stand_in;
 
 use std::time::Duration;
 
@@ -18,10 +17,8 @@ use dify_openapi::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::{
-    bench::{Bench, collect},
-    stand_in::{StandIn, TASK, frame, open_events},
-};
+use self::bench::{Bench, collect};
+use crate::support::stand_in::{self, StandIn, TASK, frame, open_events};
 
 fn message(text: &str) -> Value {
     json!({"event": "message", "task_id": TASK, "answer": text})

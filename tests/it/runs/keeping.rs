@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Bearer, TestServer, apps, database,
-    runs::{answer, blocking, graph_app, greeting, prompt_app, request, streamed},
+    grpc::reason,
+    runs::{answer, blocking, graph_app, greeting, over_grpc, prompt_app, request, streamed},
     server::{MEMBER, OWNER},
 };
 
@@ -56,7 +57,7 @@ async fn refused_over_the_limit(bearer: &Bearer, app: &str) {
     }
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_conversation_goes_on_for_its_caller_alone(server: TestServer) {
         let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
         let again = Bearer::sign_in(&server, OWNER, "phone").await;
@@ -109,7 +110,14 @@ on_both_stores! {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let app = prompt_app(&server, "chat").await;
         let events = streamed(&bearer, &app, talk()).await;
-        assert_eq!((&events[0]["event"], &events.last().unwrap()["event"]), (&json!("message"), &json!("error")));
+        let last = events.last().unwrap();
+        assert_eq!((&events[0]["event"], &last["event"]), (&json!("message"), &json!("error")));
+        assert_eq!((&last["code"], &last["status"]), (&json!("upstream_timeout"), &json!(504)), "{last}");
         assert_eq!(count(&server, "messages WHERE status = 'error' AND answer LIKE 'word word%'").await, "1");
+        // Over gRPC and blocking alike.
+        let refusal = blocking(&bearer, &app, talk()).await;
+        assert_eq!((refusal.status, refusal.code().as_str()), (504, "upstream_timeout"));
+        let status = over_grpc(&server, &bearer, &app, &talk()).await.unwrap_err();
+        assert_eq!(reason(&status), "upstream_timeout");
     }
 }

@@ -1,10 +1,10 @@
-//! Who leaves a run ends it, and what became of it is stored; so does the process that is told to stop.
+//! Who leaves a run ends it, and what became of it is stored.
 
 use serde_json::json;
 
 use crate::support::{
     Bearer, TestServer, database,
-    runs::{answer, events, graph_app, open, prompt_app, request},
+    runs::{answer, graph_app, open, over_a_socket, over_grpc, prompt_app, request, under_way},
     server::OWNER,
 };
 
@@ -12,6 +12,12 @@ use crate::support::{
 fn talk() -> serde_json::Value {
     json!({"id": "greet", "data": {"type": "llm", "title": "Talk", "model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
         "prompt_template": [{"role": "user", "text": "{{#sys.query#}}"}], "memory": null, "context": {"enabled": false, "variable_selector": []}}})
+}
+
+async fn talking(server: &TestServer) -> String {
+    let mut node = answer();
+    node["data"]["answer"] = json!("{{#greet.text#}}");
+    graph_app(server, "advanced-chat", &[talk(), node]).await
 }
 
 fn many_words() -> serde_json::Value {
@@ -35,9 +41,7 @@ async fn comes_to_be(server: &TestServer, expected: &str) {
 
 on_both_stores! {
     async fn hanging_up_cancels_and_the_run_is_stored_as_stopped(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
-        let mut node = answer();
-        node["data"]["answer"] = json!("{{#greet.text#}}");
-        let app = graph_app(&server, "advanced-chat", &[talk(), node]).await;
+        let app = talking(&server).await;
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let mut response = request(&bearer, &app, &many_words()).send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -47,14 +51,37 @@ on_both_stores! {
     }
 
     async fn the_same_over_grpc(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
-        let mut node = answer();
-        node["data"]["answer"] = json!("{{#greet.text#}}");
-        let app = graph_app(&server, "advanced-chat", &[talk(), node]).await;
+        let app = talking(&server).await;
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let mut stream = open(&server, &bearer, &app, &many_words()).await.unwrap();
         assert!(stream.message().await.unwrap().is_some());
         drop(stream);
         comes_to_be(&server, "stopped").await;
+    }
+
+    async fn hanging_up_a_run_that_blocks_cancels_it_too(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
+        let app = talking(&server).await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let mut body = many_words();
+        body["response_mode"] = json!("blocking");
+        let socket = over_a_socket(&server, &bearer, &app, &body).await;
+        under_way(&server, 1).await;
+        drop(socket);
+        comes_to_be(&server, "stopped").await;
+        under_way(&server, 0).await;
+    }
+
+    async fn the_same_over_grpc_without_a_stream(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
+        let app = talking(&server).await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let mut body = many_words();
+        body["response_mode"] = json!("blocking");
+        tokio::select! {
+            answer = over_grpc(&server, &bearer, &app, &body) => panic!("it ended: {answer:?}"),
+            () = under_way(&server, 1) => {}
+        }
+        comes_to_be(&server, "stopped").await;
+        under_way(&server, 0).await;
     }
 
     async fn a_deadline_over_grpc_ends_the_run(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
@@ -74,18 +101,4 @@ on_both_stores! {
         };
         assert_eq!(error.code(), tonic::Code::DeadlineExceeded);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stops_ends_its_streams_with_an_error_event() {
-    let server = TestServer::start_with(crate::support::Stores::Sqlite, &[("ECHO_PACE_MS", "20")]).await;
-    let app = prompt_app(&server, "chat").await;
-    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let mut response = request(&bearer, &app, &many_words()).send().await.unwrap();
-    let mut text = String::from_utf8(response.chunk().await.unwrap().unwrap().to_vec()).unwrap();
-    server.running().app.run_tasks().end.cancel();
-    while let Some(chunk) = response.chunk().await.unwrap() {
-        text += core::str::from_utf8(&chunk).unwrap();
-    }
-    assert_eq!(events(&text).last().unwrap()["event"], "error", "{text}");
 }

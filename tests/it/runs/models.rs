@@ -79,11 +79,8 @@ async fn an_app_speaks_to_the_endpoint_under_its_names_and_with_its_key() {
     let app = with_model(&server, "openai", "gpt-5").await;
     let refusal = blocking(&bearer, &app, body()).await;
     assert_eq!((refusal.status, refusal.code().as_str()), (502, "upstream_error"));
-    assert_eq!(
-        refusal.json()["message"],
-        "The model endpoint does not know this model or path (404): no such model for …"
-    );
-    assert!(!refusal.text.contains("sk-"));
+    assert_eq!(refusal.json()["message"], "The model endpoint does not know this model or path (404).");
+    assert!(!refusal.text.contains("no such model") && !refusal.text.contains("sk-"), "{}", refusal.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,4 +117,16 @@ on_both_stores! {
         assert_eq!((status, reason.as_str()), (400, "app_unavailable"), "{message}");
         assert!(message.contains("My code") && message.contains("code"), "{message}");
     }
+
+    async fn a_loop_is_named_and_not_what_stands_in_it(server: TestServer) {
+        let loops = json!({"id": "loop", "data": {"type": "loop", "title": "Again and again", "loop_count": 3, "start_node_id": "loopstart"}});
+        let begins = json!({"id": "loopstart", "type": "custom-loop-start", "parentId": "loop", "data": {"type": "loop-start", "title": "", "isInLoop": true}});
+        let mut inner = greeting();
+        inner["parentId"] = json!("loop");
+        let app = graph_app(&server, "workflow", &[loops, begins, inner, end()]).await;
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let (status, reason, message) = refused(&server, &bearer, &app, json!({"inputs": {"name": "Ann"}})).await;
+        assert_eq!((status, reason.as_str()), (400, "app_unavailable"), "{message}");
+        assert!(message.contains("\"Again and again\" (loop) of the type loop is not supported"), "{message}");
+    }
 }

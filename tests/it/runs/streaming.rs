@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// The events over JSON, which are the events over gRPC.
-async fn events(server: &TestServer, app: &str, body: Value) -> String {
+pub async fn events(server: &TestServer, app: &str, body: Value) -> String {
     let bearer = Bearer::sign_in(server, OWNER, "laptop").await;
     let over_json = lines(&streamed(&bearer, app, body.clone()).await);
     let mut found: Vec<Value> = over_grpc(server, &bearer, app, &body).await.unwrap();
@@ -20,7 +20,7 @@ async fn events(server: &TestServer, app: &str, body: Value) -> String {
     over_json
 }
 
-on_both_stores! {
+on_every_database! {
     async fn a_chat(server: TestServer) {
         let app = prompt_app(&server, "chat").await;
         assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"

@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 
 use chrono::TimeDelta;
-use dify_openapi::ports::clock::Clock as _;
+use dify_openapi::{
+    domain::{app::file::Target, id::WorkspaceId},
+    dsl,
+    ports::clock::Clock as _,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -87,6 +91,18 @@ pub async fn tag(server: &TestServer, workspace: &str, name: &str, apps: &[&str]
         );
         database::execute(server, &binding).await;
     }
+}
+
+/// The apps that `dev` begins with, in the shared workspace. Its id.
+pub async fn import_demo(server: &TestServer) -> String {
+    let workspace = shared_workspace(server).await;
+    let id = WorkspaceId(workspace.parse().unwrap());
+    for (file, age) in dsl::demo::FILES.into_iter().zip(0..) {
+        let app = dsl::read(file).unwrap().app;
+        let at = server.clock.now() - TimeDelta::seconds(age);
+        server.sql().import_app(id, &app, Target::Named, at).await.unwrap();
+    }
+    workspace
 }
 
 /// A text as this server's database reads it.

@@ -22,7 +22,12 @@ pub fn signal(name: &str, ids: &[u32]) {
 
 /// Waits for the end; `None` when it does not come.
 pub fn ended(child: &mut Child) -> Option<ExitStatus> {
-    let until = Instant::now() + GRACE;
+    ended_within(child, GRACE)
+}
+
+/// The same for a process that has something to finish first.
+pub fn ended_within(child: &mut Child, grace: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + grace;
     while Instant::now() < until {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);

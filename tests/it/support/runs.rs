@@ -1,11 +1,18 @@
 //! Runs of apps through both doors, and events without what differs from run to run.
 
-use dify_openapi::rpc::{
-    json::Object,
-    proto::{RunAppRequest, RunAppResponse},
+use dify_openapi::{
+    domain::secret::sha256_hex,
+    rpc::{
+        json::Object,
+        proto::{RunAppRequest, RunAppResponse},
+    },
 };
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::{Status, Streaming};
 
 use super::{
@@ -24,6 +31,49 @@ pub fn request(bearer: &Bearer, app: &str, body: &Value) -> RequestBuilder {
 pub async fn blocking(bearer: &Bearer, app: &str, mut body: Value) -> Answer {
     body["response_mode"] = json!("blocking");
     Answer::to(request(bearer, app, &body)).await
+}
+
+/// A run sent over a socket of its own, to be hung up by dropping it.
+pub async fn over_a_socket(server: &TestServer, bearer: &Bearer, app: &str, body: &Value) -> TcpStream {
+    let body = body.to_string();
+    let head = format!(
+        "POST /openapi/v1/apps/{app}/run HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        bearer.token,
+        body.len()
+    );
+    let mut socket = TcpStream::connect(server.running().bound.public).await.unwrap();
+    socket.write_all((head + &body).as_bytes()).await.unwrap();
+    socket
+}
+
+/// Reads from a socket until the first event has come.
+pub async fn first_event(socket: &mut TcpStream) {
+    let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
+    while !seen.windows(6).any(|window| window == b"data: ") {
+        let read = socket.read(&mut piece).await.unwrap();
+        assert!(read > 0, "it closed: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&piece[..read]);
+    }
+}
+
+/// Waits until so many runs are under way in the process.
+pub async fn under_way(server: &TestServer, runs: usize) {
+    let tracker = &server.running().app.run_tasks().tracker;
+    for _ in 0..400 {
+        if tracker.len() == runs {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("{} runs are under way, not {runs}", tracker.len());
+}
+
+/// How Dify's tables and Dify itself know an account that came through here.
+pub fn opaque_user(account: &str) -> String {
+    let id: uuid::Uuid = account.parse().unwrap();
+    let known = [b"dify-openapi app user\0", &id.as_bytes()[..]].concat();
+    format!("openapi-{}", &sha256_hex(&known)[..32])
 }
 
 /// A run over JSON that streams to its end: its events.

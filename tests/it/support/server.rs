@@ -10,15 +10,17 @@ use std::{
 
 use chrono::TimeDelta;
 use dify_openapi::{
-    app::{self, Running, Surroundings},
+    app::{self, App, Listener, Running, Surroundings},
     config::Config,
     domain::secret::Secret,
-    ports::entropy::SystemEntropy,
+    http::listen::{self, ListenOptions},
+    ports::{entropy::SystemEntropy, state::State},
     service::password::Passwords,
     store::sql::{Sql, SqlOptions},
     telemetry::{Output, Telemetry},
 };
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 use super::{Stores, clock::TestClock};
 
@@ -45,7 +47,7 @@ pub struct TestServer {
     env: BTreeMap<String, String>,
     running: Option<Running>,
     // Metrics are collected for as long as it lives.
-    _telemetry: Telemetry,
+    telemetry: Telemetry,
     directory: Arc<tempfile::TempDir>,
 }
 
@@ -114,6 +116,19 @@ impl TestServer {
         Self::run(self.stores.clone(), env, self.clock.clone(), Arc::clone(&self.directory)).await
     }
 
+    /// The public listener of another process on the same database, with this state. Its URL.
+    pub async fn replica_with_state(&self, state: Arc<dyn State>) -> String {
+        let config = config(&self.env);
+        let surroundings = machine(&self.clock, &self.telemetry);
+        let (sql, standalone) = app::connect_sql(&config).await.unwrap();
+        let app = App::new(&config, sql, state, standalone, surroundings).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (router, never) = (app.router(Listener::Public).unwrap(), CancellationToken::new());
+        tokio::spawn(listen::serve(listener, router, ListenOptions::default(), never.clone(), never));
+        url
+    }
+
     async fn run(
         stores: Stores,
         env: BTreeMap<String, String>,
@@ -124,16 +139,9 @@ impl TestServer {
         super::logs::install();
         export_traces(&env);
         let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
-        let surroundings = Surroundings {
-            clock: Arc::new(clock.clone()),
-            entropy: Arc::new(SystemEntropy),
-            metrics: Arc::clone(&telemetry.metrics),
-            // Spans are made, so that what stands in them can be looked at.
-            redis_clock_offset: Arc::clone(&clock.0),
-        };
-        let running = app::start(config, surroundings).await.unwrap();
+        let running = app::start(config, machine(&clock, &telemetry)).await.unwrap();
         let url = format!("http://{}", running.bound.public);
-        Self { url, clock, stores, env, running: Some(running), _telemetry: telemetry, directory }
+        Self { url, clock, stores, env, running: Some(running), telemetry, directory }
     }
 
     /// What runs inside.
@@ -197,6 +205,16 @@ pub fn free_port() -> u16 {
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
+    }
+}
+
+/// What the process gives the app.
+fn machine(clock: &TestClock, telemetry: &Telemetry) -> Surroundings {
+    Surroundings {
+        clock: Arc::new(clock.clone()),
+        entropy: Arc::new(SystemEntropy),
+        metrics: Arc::clone(&telemetry.metrics),
+        redis_clock_offset: Arc::clone(&clock.0),
     }
 }
 

@@ -1,5 +1,10 @@
 //! A cable to a server, that can be cut without either end hearing of it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
@@ -14,16 +19,19 @@ pub struct Wire {
     /// Where it begins.
     pub port: u16,
     cut: watch::Sender<()>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Wire {
     /// A cable to a port of this machine.
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wire = Self { port: listener.local_addr().unwrap().port(), cut: watch::Sender::new(()) };
-        let cut = wire.cut.subscribe();
+        let port_here = listener.local_addr().unwrap().port();
+        let wire = Self { port: port_here, cut: watch::Sender::new(()), connections: Arc::default() };
+        let (cut, connections) = (wire.cut.subscribe(), Arc::clone(&wire.connections));
         tokio::spawn(async move {
             while let Ok((from, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::Relaxed);
                 // As of now: connections that were cut before are none of this one's.
                 let mut cut = cut.clone();
                 cut.mark_unchanged();
@@ -34,6 +42,11 @@ impl Wire {
             }
         });
         wire
+    }
+
+    /// How many connections were made through it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Cuts every connection there is: they stay open, and nothing comes through any more. New ones work.

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::runtime::builtin::{
     graph::{Kind, NodeIx, OnError},
+    model::usage::Taken,
     nodes::{self, Failure, Finished, Step, answer, assigner, http_request, llm},
 };
 
@@ -66,13 +67,14 @@ impl Schedule<'_> {
         let scope = frame.scope;
         let view = self.pool.view(scope);
         let limit = execution.limits.variable;
+        let mut taken = None;
         let step = match &graph.node(task.node).kind {
             Kind::Start => Step::Done(Ok(nodes::start::run(&execution.inputs, view))),
             Kind::IterationStart => Step::Done(Ok(Finished::default())),
             Kind::Answer(data) => Step::Done(answer::run(data, view, limit)),
             Kind::End(data) => Step::Done(nodes::end::run(data, view)),
             Kind::Aggregator(data) => Step::Done(nodes::aggregator::run(data, view)),
-            Kind::IfElse(data) => nodes::if_else::start(data, view, limit),
+            Kind::IfElse(data) => nodes::if_else::start(data, view, limit, &execution.templates),
             Kind::TemplateTransform(data) => nodes::template_transform::start(data, view, &execution.templates),
             Kind::Llm(data) => {
                 let around = llm::Surroundings {
@@ -80,6 +82,7 @@ impl Schedule<'_> {
                     history: &execution.history,
                     models: &execution.models,
                     templates: &execution.templates,
+                    taken: taken.insert(self.taken.attempt()),
                     limit,
                 };
                 let repeated = task.frame == frame::ROOT && self.stream.repeats(task.node);
@@ -106,9 +109,12 @@ impl Schedule<'_> {
                 let most = execution.limits.node;
                 let frame = task.frame;
                 let work = async move {
-                    let late =
-                        || Failure::new("Timeout", format!("the node ran for more than {} seconds", most.as_secs()));
-                    let result = time::timeout(most, future).await.unwrap_or_else(|_| Err(late()));
+                    let result = time::timeout(most, future).await.unwrap_or_else(|_| {
+                        let message = format!("the node ran for more than {} seconds", most.as_secs());
+                        let mut late = Failure::new("Timeout", message);
+                        late.usage = taken.as_ref().map(Taken::of_attempt);
+                        Err(late)
+                    });
                     Work::Ended(task, result)
                 };
                 self.spawn(frame, work);

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::runtime::builtin::{
     graph::{Edge, FAIL_BRANCH, Kind, NodeIx, OnError},
-    model::Usage,
     nodes::{Failure, Finished, Members, NodeResult},
 };
 
@@ -24,7 +23,7 @@ impl Schedule<'_> {
             Ok(finished) => finished.usage,
             Err(failure) => failure.usage,
         };
-        self.take(usage.unwrap_or_default());
+        self.credit(task.frame, usage.unwrap_or_default());
         let result = self.masked(result);
         let kept = result.and_then(|mut finished| {
             let outputs = Arc::new(std::mem::take(&mut finished.outputs));
@@ -143,10 +142,5 @@ impl Schedule<'_> {
         }
         self.work.push_back(Work::Round(task.frame, Err(message)));
         Ok(())
-    }
-
-    fn take(&mut self, usage: Usage) {
-        self.usage.prompt_tokens = self.usage.prompt_tokens.saturating_add(usage.prompt_tokens);
-        self.usage.completion_tokens = self.usage.completion_tokens.saturating_add(usage.completion_tokens);
     }
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::runtime::builtin::{
     graph::Kind,
+    model::Usage,
     nodes::{
         Failure, Finished, Members,
         iteration::{Data, OnRoundError},
@@ -34,6 +35,8 @@ pub(super) struct Iteration {
     ended: usize,
     /// What is left for what they put out: together it has to be one variable.
     budget: Budget,
+    /// What models took inside it.
+    usage: Usage,
 }
 
 impl Schedule<'_> {
@@ -63,7 +66,8 @@ impl Schedule<'_> {
         self.iterations_made += 1;
         let outputs = vec![None; items.len()];
         let budget = Budget::new(self.pool.variable_limit());
-        let iteration = Iteration { task, items: Arc::new(items), next: 0, running: 0, outputs, ended: 0, budget };
+        let (items, usage) = (Arc::new(items), Usage::default());
+        let iteration = Iteration { task, items, next: 0, running: 0, outputs, ended: 0, budget, usage };
         self.iterations.insert(id, iteration);
         self.go_on(id, data).await
     }
@@ -163,7 +167,8 @@ impl Schedule<'_> {
         let Some(iteration) = self.iterations.remove(&id) else { return };
         let mut outputs = Members::new();
         outputs.insert("output".to_owned(), data.collect(iteration.outputs).into());
-        let finished = Finished { inputs: inputs(&iteration.items), outputs, ..Finished::default() };
+        let usage = Some(iteration.usage);
+        let finished = Finished { inputs: inputs(&iteration.items), outputs, usage, ..Finished::default() };
         self.work.push_front(Work::Ended(iteration.task, Ok(finished)));
     }
 
@@ -171,8 +176,17 @@ impl Schedule<'_> {
     fn give_up(&mut self, id: u64, message: String) {
         let Some(iteration) = self.iterations.remove(&id) else { return };
         self.close_rounds(id);
-        let failure = Failure::new("IterationNodeError", message).on(inputs(&iteration.items));
+        let mut failure = Failure::new("IterationNodeError", message).on(inputs(&iteration.items));
+        failure.usage = Some(iteration.usage);
         self.work.push_front(Work::Ended(iteration.task, Err(failure)));
+    }
+
+    /// A node of this frame took this: so did the iteration around it.
+    pub(super) fn credit(&mut self, frame: FrameId, usage: Usage) {
+        let round = self.frames.get(&frame).and_then(|frame| frame.round.as_ref());
+        if let Some(iteration) = round.and_then(|round| self.iterations.get_mut(&round.iteration)) {
+            iteration.usage.add(usage);
+        }
     }
 
     fn close_rounds(&mut self, iteration: u64) {

@@ -24,7 +24,7 @@ use crate::{
     ports::runtime::RunEvents,
     runtime::builtin::{
         graph::{Graph, NodeIx},
-        model::Usage,
+        model::usage::Taken,
         nodes::{Members, NodeResult},
         variables::Pool,
     },
@@ -115,7 +115,8 @@ pub struct Schedule<'g> {
     pub(super) answer: String,
     /// Whether an `answer` node ran.
     pub(super) answered: bool,
-    pub(super) usage: Usage,
+    /// What models took.
+    pub(super) taken: Taken,
     pub(super) steps: usize,
     pub(super) root_steps: usize,
     pub(super) exceptions: usize,
@@ -130,7 +131,8 @@ impl<'g> Schedule<'g> {
             execution.environment.clone(),
             execution.conversation_variables.clone(),
             (limits.variable, limits.variables),
-        );
+        )
+        .declaring(execution.conversation_types.clone());
         let root = Frame::new(graph, Graph::ROOT, Pool::ROOT, None);
         Self {
             execution,
@@ -153,7 +155,7 @@ impl<'g> Schedule<'g> {
             first_said: None,
             answer: String::new(),
             answered: false,
-            usage: Usage::default(),
+            taken: Taken::default(),
             steps: 0,
             root_steps: 0,
             exceptions: 0,

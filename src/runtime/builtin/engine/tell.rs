@@ -119,6 +119,8 @@ impl Schedule<'_> {
 
     /// What is left of the run.
     pub(super) fn outcome(&mut self, status: Status, error: Option<String>, elapsed: Duration) -> Outcome {
+        // Nodes that still run are stopped, so that what they took is counted.
+        drop(std::mem::take(self.running.get_mut()));
         let mut outputs = std::mem::take(&mut self.outputs);
         if self.answered {
             outputs.insert("answer".to_owned(), self.answer.clone().into());
@@ -130,7 +132,7 @@ impl Schedule<'_> {
             answer: std::mem::take(&mut self.answer),
             error,
             elapsed,
-            usage: self.usage,
+            usage: self.taken.of_run(),
             total_steps: self.steps,
             exceptions_count: self.exceptions,
             conversation_variables: self.pool.conversation().clone(),

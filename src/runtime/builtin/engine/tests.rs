@@ -4,5 +4,6 @@ mod branches;
 mod failures;
 mod iterations;
 mod readers;
+mod requests;
 mod sequences;
 mod stage;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    DEPTH_MAX, Edge, Graph, Kind, Level, LevelIx, Node, NodeIx, node,
+    DEPTH_MAX, Edge, FAIL_BRANCH, Graph, Kind, Level, LevelIx, Node, NodeIx, node,
     raw::{RawEdge, RawGraph, RawNode},
     refused,
 };
@@ -11,6 +11,8 @@ use crate::domain::Result;
 
 /// Checks everything; the first fault is the answer.
 pub(super) fn graph(raw: &RawGraph<'_>) -> Result<Graph> {
+    // Before anything else: what is not run here may stand where nothing that is run here does, as a loop's inside.
+    raw.nodes.iter().try_for_each(node::check_kind)?;
     let levels = levels(&raw.nodes)?;
     let mut nodes = Vec::with_capacity(raw.nodes.len());
     let mut by_id = HashMap::with_capacity(raw.nodes.len());
@@ -22,7 +24,9 @@ pub(super) fn graph(raw: &RawGraph<'_>) -> Result<Graph> {
         nodes.push(node);
     }
     let starts = starts(&mut nodes, &by_id, &levels)?;
-    let edges = edges(&raw.edges, &nodes, &by_id)?;
+    let mut edges = edges(&raw.edges, &nodes, &by_id)?;
+    // Left over from when the node had a branch for its failures: nobody goes there, so nobody is to say what stands there.
+    edges.retain(|edge| edge.handle != FAIL_BRANCH || nodes[edge.source].branches());
     let reached = connect(&mut nodes, &edges, &starts);
     acyclic(&nodes, &edges, &reached)?;
     let mut levels: Vec<Level> = starts.into_iter().map(|start| Level { start, nodes: Vec::new() }).collect();

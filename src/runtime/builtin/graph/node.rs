@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{EdgeIx, LevelIx, raw::RawNode, refused};
 use crate::{
-    domain::Result,
+    domain::{Error, Result},
     runtime::builtin::nodes::{
         aggregator, answer, assigner, end, http_request, if_else, iteration, llm, template_transform,
     },
@@ -145,24 +145,51 @@ struct DefaultValue {
     kind: Option<String>,
 }
 
+/// Makes a node's kind of its data.
+type Reader = fn(&Value) -> serde_json::Result<Kind>;
+
+/// How the data of a type is read; `None` of types that are not run here.
+fn reader(kind: &str) -> Option<Reader> {
+    let reader: Reader = match kind {
+        "start" => |_| Ok(Kind::Start),
+        "llm" => |data| Ok(Kind::Llm(Box::new(typed(data)?))),
+        "answer" => |data| Ok(Kind::Answer(typed(data)?)),
+        "end" => |data| Ok(Kind::End(typed(data)?)),
+        "template-transform" => |data| Ok(Kind::TemplateTransform(typed(data)?)),
+        "if-else" => |data| Ok(Kind::IfElse(typed(data)?)),
+        "variable-aggregator" | "variable-assigner" => |data| Ok(Kind::Aggregator(typed(data)?)),
+        "assigner" => |data| Ok(Kind::Assigner(typed(data)?)),
+        "http-request" => |data| Ok(Kind::HttpRequest(Box::new(typed(data)?))),
+        "iteration" => |data| Ok(Kind::Iteration(typed(data)?)),
+        "iteration-start" => |_| Ok(Kind::IterationStart),
+        _ => return None,
+    };
+    Some(reader)
+}
+
+/// Whether nodes of this type are run here.
+pub fn is_run(kind: &str) -> bool {
+    reader(kind).is_some()
+}
+
+/// Refuses a node of a type that is not run here.
+pub(super) fn check_kind(raw: &RawNode<'_>) -> Result<()> {
+    if is_run(raw.kind) { Ok(()) } else { Err(unsupported(raw)) }
+}
+
+fn unsupported(raw: &RawNode<'_>) -> Error {
+    refused(format!("{} is not supported here", place(raw)))
+}
+
+fn place(raw: &RawNode<'_>) -> String {
+    format!("the node \"{}\" ({}) of the type {}", raw.title, raw.id, raw.kind)
+}
+
 /// The node's data, understood. Says which node and what is wrong with it.
 pub(super) fn read(raw: &RawNode<'_>, level: LevelIx) -> Result<Node> {
-    let place = || format!("the node \"{}\" ({}) of the type {}", raw.title, raw.id, raw.kind);
+    let place = || place(raw);
     let wrong = |fault: serde_json::Error| refused(format!("{}: {fault}", place()));
-    let kind = match raw.kind {
-        "start" => Kind::Start,
-        "llm" => Kind::Llm(Box::new(typed(raw.data).map_err(wrong)?)),
-        "answer" => Kind::Answer(typed(raw.data).map_err(wrong)?),
-        "end" => Kind::End(typed(raw.data).map_err(wrong)?),
-        "template-transform" => Kind::TemplateTransform(typed(raw.data).map_err(wrong)?),
-        "if-else" => Kind::IfElse(typed(raw.data).map_err(wrong)?),
-        "variable-aggregator" | "variable-assigner" => Kind::Aggregator(typed(raw.data).map_err(wrong)?),
-        "assigner" => Kind::Assigner(typed(raw.data).map_err(wrong)?),
-        "http-request" => Kind::HttpRequest(Box::new(typed(raw.data).map_err(wrong)?)),
-        "iteration" => Kind::Iteration(typed(raw.data).map_err(wrong)?),
-        "iteration-start" => Kind::IterationStart,
-        _ => return Err(refused(format!("{} is not supported here", place()))),
-    };
+    let kind = reader(raw.kind).ok_or_else(|| unsupported(raw))?(raw.data).map_err(wrong)?;
     let common: Common = typed(raw.data).map_err(wrong)?;
     let on_error = match common.error_strategy.as_deref() {
         None | Some("" | "none") => OnError::Abort,

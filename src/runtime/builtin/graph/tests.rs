@@ -88,6 +88,23 @@ fn what_cannot_be_run_is_refused_with_its_place() {
         (graph(&[start(), node("z", "start")], ""), "the node \"T z\" (z) is a second start"),
         (graph(&[start(), start()], ""), "two nodes have the id s"),
         (graph(&[start(), node("c", "code")], ""), "the node \"T c\" (c) of the type code is not supported here"),
+        (
+            // As Dify writes a loop: its inside stands in a node that is nothing here.
+            graph(
+                &[
+                    start(),
+                    node("lo", "loop"),
+                    within("lo", node("ls", "loop-start")),
+                    within("lo", node("t", "template-transform")),
+                ],
+                "s>lo ls>t",
+            ),
+            "the node \"T lo\" (lo) of the type loop is not supported here",
+        ),
+        (
+            graph(&[start(), without("l", "llm", "model"), node("c", "code")], ""),
+            "the node \"T c\" (c) of the type code is not supported here",
+        ),
         (graph(&[start()], "s>x"), "edges[0] leads from or to x, which is no node"),
         (graph(&[start()], "s>s"), "there is a cycle at the node \"T s\" (s)"),
         (

@@ -1,10 +1,45 @@
-//! What a call took, as Dify writes it into events.
+//! What calls took: told, estimated, summed up, and as Dify writes it into events.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::Usage;
+use super::{PromptMessage, Usage};
+use crate::runtime::builtin::memory::tokens;
+
+/// What the calls of one attempt took, for the attempt and for its run. Kept apart from the calls: what is stopped tells nobody
+/// what it took, and took it all the same.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    attempt: Arc<Mutex<Usage>>,
+    run: Arc<Mutex<Usage>>,
+}
+
+impl Taken {
+    /// Another attempt of the same run.
+    #[must_use]
+    pub fn attempt(&self) -> Self {
+        Self { attempt: Arc::default(), run: Arc::clone(&self.run) }
+    }
+
+    /// A call has ended.
+    pub fn add(&self, usage: Usage) {
+        for sum in [&self.attempt, &self.run] {
+            sum.lock().add(usage);
+        }
+    }
+
+    /// What this attempt took.
+    pub fn of_attempt(&self) -> Usage {
+        *self.attempt.lock()
+    }
+
+    /// What the run took.
+    pub fn of_run(&self) -> Usage {
+        *self.run.lock()
+    }
+}
 
 /// Dify's block of usage. Nothing is known of prices here, so that they are nought.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +61,20 @@ pub struct UsageBlock {
 }
 
 impl Usage {
+    /// About what a call takes whose model does not tell, or whose answer ended early.
+    pub fn estimated(prompt: &[PromptMessage], answer: &str) -> Self {
+        Self {
+            prompt_tokens: prompt.iter().map(|message| tokens(&message.text)).sum(),
+            completion_tokens: tokens(answer),
+        }
+    }
+
+    /// Adds what another call took.
+    pub fn add(&mut self, other: Self) {
+        self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
+        self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
+    }
+
     /// Of the prompt and the answer together.
     pub fn total_tokens(self) -> u64 {
         self.prompt_tokens.saturating_add(self.completion_tokens)

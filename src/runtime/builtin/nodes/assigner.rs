@@ -6,7 +6,7 @@ use serde_json::{Number, Value, json};
 use super::{Failure, Finished, Members, NodeResult};
 use crate::runtime::builtin::{
     graph::or_default,
-    variables::{Pool, ScopeId, Selector, View, selector::CONVERSATION, value},
+    variables::{Pool, ScopeId, Selector, ValueType, View, selector::CONVERSATION, value},
 };
 
 /// Its data: a list of items, or the one assignment of files from before there were lists.
@@ -72,6 +72,25 @@ pub enum Operation {
     Divide,
 }
 
+impl Operation {
+    /// What it is called in the file.
+    fn name(self) -> &'static str {
+        match self {
+            Self::OverWrite => "over-write",
+            Self::Set => "set",
+            Self::Clear => "clear",
+            Self::Append => "append",
+            Self::Extend => "extend",
+            Self::RemoveFirst => "remove-first",
+            Self::RemoveLast => "remove-last",
+            Self::Add => "+=",
+            Self::Subtract => "-=",
+            Self::Multiply => "*=",
+            Self::Divide => "/=",
+        }
+    }
+}
+
 impl Data {
     /// The variables of the conversation that it writes.
     pub fn targets(&self) -> Vec<&Selector> {
@@ -103,14 +122,21 @@ pub fn run(data: &Data, pool: &mut Pool, scope: ScopeId) -> NodeResult {
             .one(assigned_variable_selector, *write_mode, input_variable_selector)
             .map(|value| drop(inputs.insert("value".to_owned(), value))),
     };
-    let new = changes.new;
+    let Changes { view, new, .. } = changes;
+    let types: Vec<ValueType> = new
+        .iter()
+        .map(|(name, value)| match view.declared(name) {
+            ValueType::Any => ValueType::of(value),
+            declared => declared,
+        })
+        .collect();
     if let Err(message) = outcome {
         return Err(Failure::new("VariableOperatorNodeError", message).on(inputs));
     }
     let mut updated = Vec::with_capacity(new.len());
-    for (name, value) in new {
-        let (selector, kind) = ([CONVERSATION, &name], kind(&value));
-        updated.push(json!({"name": name, "selector": selector, "value_type": kind, "new_value": value}));
+    for ((name, value), kind) in new.into_iter().zip(types) {
+        let selector = [CONVERSATION, &name];
+        updated.push(json!({"name": name, "selector": selector, "value_type": kind.to_string(), "new_value": value}));
         if let Err(fault) = pool.assign(&name, value) {
             return Err(Box::<Failure>::from(fault).on(inputs));
         }
@@ -125,7 +151,7 @@ impl Changes<'_> {
         let (name, old) = self.target(&item.variable_selector)?;
         let needs_value = !matches!(item.operation, Operation::Clear | Operation::RemoveFirst | Operation::RemoveLast);
         let value = if needs_value && item.input_type == Input::Variable && item.value.is_array() {
-            let selector = Selector::deserialize(&item.value).map_err(|_| invalid(&item.value))?;
+            let selector = Selector::deserialize(&item.value).map_err(|_| "the variable to read has no name")?;
             match self.read(&selector).ok_or_else(|| format!("variable {selector} not found"))? {
                 // What is there but null leaves the variable as it is.
                 Value::Null => return Ok(()),
@@ -134,18 +160,20 @@ impl Changes<'_> {
         } else {
             item.value.clone()
         };
-        self.keep(name, apply(item.operation, old, value)?)
+        let declared = self.view.declared(&name);
+        self.keep(name, apply(item.operation, declared, old, value)?)
     }
 
     fn one(&mut self, target: &Selector, operation: Operation, input: &Selector) -> Result<Value, String> {
         let (name, old) = self.target(target)?;
+        let declared = self.view.declared(&name);
         if operation == Operation::Clear {
-            let empty = empty(&old);
+            let empty = apply(operation, declared, old, Value::Null)?;
             self.new.insert(name, empty.clone());
             return Ok(empty);
         }
         let value = self.read(input).ok_or("input value not found")?;
-        self.keep(name, apply(operation, old, value.clone())?)?;
+        self.keep(name, apply(operation, declared, old, value.clone())?)?;
         Ok(value)
     }
 
@@ -175,51 +203,65 @@ impl Changes<'_> {
     }
 }
 
-/// The new value. A variable keeps the type it has; null takes anything.
-fn apply(operation: Operation, old: Value, value: Value) -> Result<Value, String> {
-    let unsupported = |old: &Value| Err(format!("operation {} is not supported for a {}", json!(operation), kind(old)));
-    match (operation, old) {
-        (Operation::Clear, old) => Ok(empty(&old)),
-        (Operation::OverWrite | Operation::Set, Value::Null) => Ok(value),
-        (Operation::Set, Value::Object(_)) if value.is_string() => {
-            let parsed = value.as_str().and_then(|text| serde_json::from_str(text).ok()).filter(Value::is_object);
-            parsed.ok_or_else(|| invalid(&value))
+/// The new value. A variable keeps the type it is declared with, or the type it has; null of no type takes anything.
+fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) -> Result<Value, String> {
+    let kind = if declared == ValueType::Any { ValueType::of(&old) } else { declared };
+    if !supports(kind, operation) {
+        return Err(format!("Operation {} is not supported for type {kind}", operation.name()));
+    }
+    match operation {
+        Operation::Clear => Ok(kind.empty()),
+        Operation::OverWrite | Operation::Set => {
+            let value = match &value {
+                // Objects are typed into the editor as text.
+                Value::String(text) if operation == Operation::Set && kind == ValueType::Object => {
+                    serde_json::from_str(text).map_err(|_| invalid(kind, &value))?
+                }
+                _ => value,
+            };
+            if kind.holds(&value) { Ok(value) } else { Err(invalid(kind, &value)) }
         }
-        (Operation::OverWrite | Operation::Set, old) => {
-            if kind(&old) == kind(&value) {
-                Ok(value)
-            } else {
-                Err(invalid(&value))
+        Operation::Append | Operation::Extend | Operation::RemoveFirst | Operation::RemoveLast => {
+            let mut items = match old {
+                Value::Array(items) => items,
+                Value::Null => Vec::new(),
+                other => return Err(invalid(kind, &other)),
+            };
+            match (operation, value) {
+                (Operation::Append, value) if kind.items().is_some_and(|item| item.holds(&value)) => items.push(value),
+                (Operation::Extend, value) if kind.holds(&value) => {
+                    if let Value::Array(more) = value {
+                        items.extend(more);
+                    }
+                }
+                (Operation::Append | Operation::Extend, value) => return Err(invalid(kind, &value)),
+                (Operation::RemoveFirst, _) => drop(items.drain(..items.len().min(1))),
+                _ => drop(items.pop()),
             }
-        }
-        (Operation::Append, Value::Array(mut items)) => {
-            items.push(value);
             Ok(items.into())
         }
-        (Operation::Extend, Value::Array(mut items)) => match value {
-            Value::Array(more) => {
-                items.extend(more);
-                Ok(items.into())
-            }
-            other => Err(invalid(&other)),
-        },
-        (Operation::RemoveFirst, Value::Array(mut items)) => {
-            if !items.is_empty() {
-                items.remove(0);
-            }
-            Ok(items.into())
-        }
-        (Operation::RemoveLast, Value::Array(mut items)) => {
-            items.pop();
-            Ok(items.into())
-        }
-        (Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide, Value::Number(old)) => {
-            match &value {
-                Value::Number(by) => reckon(operation, &old, by).map(Value::Number).ok_or_else(|| invalid(&value)),
-                _ => Err(invalid(&value)),
+        Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => {
+            let old = if old.is_null() { kind.empty() } else { old };
+            match (&old, &value) {
+                (Value::Number(old), Value::Number(by)) => reckon(operation, old, by)
+                    .map(Value::Number)
+                    .ok_or_else(|| format!("Operation {} gives no number", operation.name())),
+                (Value::Number(_), _) => Err(invalid(kind, &value)),
+                (old, _) => Err(invalid(kind, old)),
             }
         }
-        (_, old) => unsupported(&old),
+    }
+}
+
+/// What can be done with variables of a type.
+fn supports(kind: ValueType, operation: Operation) -> bool {
+    match operation {
+        Operation::OverWrite | Operation::Clear => true,
+        Operation::Set => kind.items().is_none(),
+        Operation::Append | Operation::Extend | Operation::RemoveFirst | Operation::RemoveLast => {
+            kind.items().is_some()
+        }
+        Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => kind == ValueType::Number,
     }
 }
 
@@ -246,31 +288,17 @@ fn reckon(operation: Operation, old: &Number, by: &Number) -> Option<Number> {
     })
 }
 
-fn empty(value: &Value) -> Value {
-    match value {
-        Value::Null => Value::Null,
-        Value::Bool(_) => false.into(),
-        Value::Number(_) => 0.into(),
-        Value::String(_) => "".into(),
-        Value::Array(_) => Value::Array(Vec::new()),
-        Value::Object(_) => Value::Object(Members::new()),
-    }
+/// The value itself may be large, or nobody's business.
+fn invalid(kind: ValueType, value: &Value) -> String {
+    format!("Invalid input value for type {kind}: {}", described(value))
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "none",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array[any]",
-        Value::Object(_) => "object",
-    }
-}
-
-fn invalid(value: &Value) -> String {
-    // The value itself may be large, or nobody's business.
-    format!("a {} is not what can be assigned here", kind(value))
+/// A value's type; of a list with what is in it, where that is all of one type.
+fn described(value: &Value) -> ValueType {
+    const LISTS: [ValueType; 4] =
+        [ValueType::ArrayString, ValueType::ArrayNumber, ValueType::ArrayBoolean, ValueType::ArrayObject];
+    let list = LISTS.into_iter().find(|list| list.holds(value));
+    list.filter(|_| value.as_array().is_some_and(|items| !items.is_empty())).unwrap_or_else(|| ValueType::of(value))
 }
 
 #[cfg(test)]

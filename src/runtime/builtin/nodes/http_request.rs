@@ -4,8 +4,6 @@ mod body;
 mod request;
 mod response;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Deserializer};
 
 use self::body::Body;
@@ -16,7 +14,7 @@ use crate::runtime::{
         masks::Masks,
         variables::{Text, View},
     },
-    outbound::Outbound,
+    outbound::Share,
 };
 
 /// Its data.
@@ -101,7 +99,7 @@ pub struct Surroundings<'a> {
     /// What it reads.
     pub view: View<'a>,
     /// Sends the request.
-    pub outbound: &'a Arc<Outbound>,
+    pub outbound: &'a Share,
     /// Longest text of any part of the request, in bytes.
     pub limit: usize,
     /// What nobody is told of the request.

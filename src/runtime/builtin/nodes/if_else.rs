@@ -1,4 +1,7 @@
 //! `if-else`: chooses a branch.
+//!
+//! Small values are compared right where the engine runs, as small templates are rendered there: that is bounded work of
+//! microseconds. Larger ones are compared on the blocking threads, in one of the places that templates have.
 
 pub mod condition;
 
@@ -7,7 +10,7 @@ use serde_json::{Value, json};
 
 use self::condition::{Condition, Question};
 use super::{Failure, Finished, Members, NodeResult, Step};
-use crate::runtime::builtin::{graph::or_default, variables::View};
+use crate::runtime::builtin::{graph::or_default, template::Templates, variables::View};
 
 /// The branch taken when no case holds.
 pub const ELSE: &str = "false";
@@ -78,7 +81,7 @@ struct Prepared {
 }
 
 /// Decides.
-pub fn start(data: &Data, view: View<'_>, limit: usize) -> Step {
+pub fn start(data: &Data, view: View<'_>, limit: usize, templates: &Templates) -> Step {
     let prepared = match prepare(data, view, limit) {
         Ok(prepared) => prepared,
         Err(failure) => return Step::Done(Err(failure)),
@@ -87,9 +90,9 @@ pub fn start(data: &Data, view: View<'_>, limit: usize) -> Step {
     if weight <= WEIGHT_HERE {
         return Step::Done(decide(&prepared));
     }
-    Step::Later(Box::pin(async move {
-        let decision = tokio::task::spawn_blocking(move || decide(&prepared)).await;
-        decision.unwrap_or_else(|_| Err(Failure::new("ConditionError", "the conditions were not compared")))
+    let decision = templates.elsewhere(move || decide(&prepared));
+    Step::Later(Box::pin(async {
+        decision.await.unwrap_or_else(|| Err(Failure::new("ConditionError", "the conditions were not compared")))
     }))
 }
 
@@ -153,3 +156,6 @@ fn decide(cases: &[Prepared]) -> NodeResult {
     outputs.insert("selected_case_id".to_owned(), Value::String(branch.clone()));
     Ok(Finished { inputs, process_data, outputs, usage: None, branch: Some(branch) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,10 +12,13 @@ use self::prompt::Template;
 use super::{Failure, Finished, Members, NodeResult, Step, Teller, template_transform::Variable};
 use crate::runtime::builtin::{
     graph::or_default,
-    model::{Chunk, Models, Prompt, PromptMessage, Role, Usage},
+    model::{Chunk, Models, Prompt, PromptMessage, Role, Usage, usage::Taken},
     template::Templates,
     variables::{Selector, Text, View},
 };
+
+/// Why an answer ended whose model does not tell.
+const FINISHED: &str = "stop";
 
 /// Its data.
 #[derive(Debug, Deserialize)]
@@ -97,8 +100,43 @@ pub struct Surroundings<'a> {
     pub models: &'a Arc<dyn Models>,
     /// The templates.
     pub templates: &'a Templates,
+    /// Counts what the calls take.
+    pub taken: &'a Taken,
     /// Longest prompt, and longest answer, in bytes.
     pub limit: usize,
+}
+
+/// A call of a model. What it took is counted however it ends, also when the engine drops it in the midst of an answer.
+struct Call {
+    taken: Taken,
+    /// Of the prompt and no answer; nothing until the model has taken the prompt.
+    asked: Usage,
+    /// What was answered so far.
+    text: String,
+    told: Option<Usage>,
+}
+
+impl Call {
+    fn usage(&self) -> Usage {
+        self.told.unwrap_or_else(|| {
+            let mut usage = self.asked;
+            usage.add(Usage::estimated(&[], &self.text));
+            usage
+        })
+    }
+
+    /// The answer, and what it took.
+    fn end(mut self) -> (String, Usage) {
+        let usage = self.usage();
+        self.told = Some(usage);
+        (std::mem::take(&mut self.text), usage)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.taken.add(self.usage());
+    }
 }
 
 /// Makes the prompt and asks the model.
@@ -110,7 +148,7 @@ pub fn start(data: &Data, around: &Surroundings<'_>, listener: Option<Teller>) -
     let (provider, model) = (data.model.provider.clone(), data.model.name.clone());
     let parameters = data.model.completion_params.clone();
     let mode = data.model.mode;
-    let (models, limit) = (around.models.clone(), around.limit);
+    let (models, taken, limit) = (around.models.clone(), around.taken.clone(), around.limit);
     Step::Later(Box::pin(async move {
         let messages = match prompt::finish(lines, limit).await {
             Ok(messages) => messages,
@@ -122,41 +160,47 @@ pub fn start(data: &Data, around: &Surroundings<'_>, listener: Option<Teller>) -
         process_data.insert("model_provider".to_owned(), Value::String(provider.clone()));
         process_data.insert("model_name".to_owned(), Value::String(model.clone()));
         let prompt = Prompt { provider, model, parameters, messages };
-        ask(&*models, prompt, limit, listener, inputs, process_data).await
+        let call = Call { taken, asked: Usage::default(), text: String::new(), told: None };
+        ask(&*models, prompt, call, limit, listener, inputs, process_data).await
     }))
 }
 
 async fn ask(
     models: &dyn Models,
     prompt: Prompt,
+    mut call: Call,
     limit: usize,
     listener: Option<Teller>,
     inputs: Members,
     mut process_data: Members,
 ) -> NodeResult {
     let asked = Instant::now();
-    let (mut text, mut usage, mut first) = (String::new(), Usage::default(), None);
+    let (mut reason, mut first) = (FINISHED.to_owned(), None);
     let heard = async {
+        let asked_with = Usage::estimated(&prompt.messages, "");
         let mut chunks = models.stream(prompt).await.map_err(|fault| fault.to_string())?;
+        call.asked = asked_with;
         while let Some(chunk) = chunks.next().await {
             match chunk.map_err(|fault| fault.to_string())? {
                 Chunk::Text(part) if part.is_empty() => {}
                 Chunk::Text(part) => {
-                    if text.len() + part.len() > limit {
+                    if call.text.len() + part.len() > limit {
                         return Err(format!("the model's answer is longer than {limit} bytes"));
                     }
                     first.get_or_insert_with(|| asked.elapsed());
-                    text.push_str(&part);
+                    call.text.push_str(&part);
                     if let Some(listener) = &listener {
                         listener.tell(part).await;
                     }
                 }
-                Chunk::Usage(told) => usage = told,
+                Chunk::Finish(told) => reason = told,
+                Chunk::Usage(told) => call.told = Some(told),
             }
         }
         Ok(())
     }
     .await;
+    let (text, usage) = call.end();
     let told = json!(usage.block(asked.elapsed(), first));
     process_data.insert("usage".to_owned(), told.clone());
     if let Err(message) = heard {
@@ -164,12 +208,12 @@ async fn ask(
             Failure { message, kind: "InvokeError", inputs, process_data, usage: Some(usage), ..Failure::default() };
         return Err(Box::new(failure));
     }
-    process_data.insert("finish_reason".to_owned(), json!("stop"));
+    process_data.insert("finish_reason".to_owned(), json!(reason));
     let mut outputs = Members::new();
     outputs.insert("text".to_owned(), Value::String(text));
     outputs.insert("reasoning_content".to_owned(), json!(""));
     outputs.insert("usage".to_owned(), told);
-    outputs.insert("finish_reason".to_owned(), json!("stop"));
+    outputs.insert("finish_reason".to_owned(), Value::String(reason));
     Ok(Finished { inputs, process_data, outputs, usage: Some(usage), branch: None })
 }
 

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use futures_util::stream;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 pub(in super::super) use super::prompt::tests::config;
@@ -17,7 +16,7 @@ use crate::{
         app::AppMode,
         id::{ConversationId, MessageId, TaskId},
     },
-    ports::runtime::EVENTS_AHEAD,
+    ports::runtime::{self, EVENTS_AHEAD},
     runtime::builtin::model::Chunks,
 };
 
@@ -35,7 +34,7 @@ impl Models for Scripted {
 }
 
 fn failing(message: &str) -> ModelError {
-    ModelError { message: message.to_owned(), cause: None }
+    ModelError::new(message)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a piece of a stream that may fail")]
@@ -62,14 +61,14 @@ struct Ran {
 
 async fn run(mode: AppMode, config: &ModelConfig, query: &str, chunks: Option<Vec<Result<Chunk, ModelError>>>) -> Ran {
     let app = PromptApp::new(&asked(mode, query), config, None, &[]).unwrap();
-    let (out, mut events) = mpsc::channel(EVENTS_AHEAD);
+    let (out, mut events) = runtime::events(EVENTS_AHEAD);
     let head = Events::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
     let mut answer = Answer::default();
     let models = Arc::new(Scripted(Mutex::new(chunks)));
     let ended = app.run(&*models, &head, &out, &mut answer).await;
     drop(out);
     let mut all = Vec::new();
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         let event = event.unwrap();
         let json = String::from_utf8(event.json.to_vec()).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["event"], *event.event);
@@ -167,7 +166,7 @@ async fn a_model_that_fails_keeps_what_came_before() {
 #[tokio::test]
 async fn nobody_listening_ends_the_run() {
     let app = PromptApp::new(&asked(AppMode::Chat, "Hi"), &config(), None, &[]).unwrap();
-    let (out, events) = mpsc::channel(EVENTS_AHEAD);
+    let (out, events) = runtime::events(EVENTS_AHEAD);
     drop(events);
     let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
     let models = Scripted(Mutex::new(Some(vec![text("a"), text("b")])));

@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::{Map, Value};
 
 use super::{
+    Types, ValueType,
     selector::{CONVERSATION, ENVIRONMENT, SYSTEM, Selector},
     value,
 };
@@ -88,6 +89,7 @@ pub struct Pool {
     system: Map<String, Value>,
     environment: Map<String, Value>,
     conversation: Map<String, Value>,
+    types: Types,
     /// Freed scopes are reused.
     scopes: Vec<Scope>,
     free: Vec<ScopeId>,
@@ -113,12 +115,20 @@ impl Pool {
             system: system.0,
             environment,
             conversation,
+            types: Types::new(),
             scopes: vec![Scope::default()],
             free: Vec::new(),
             weight: 0,
             variable_limit,
             limit,
         }
+    }
+
+    /// The same, with the types that the app declares for what the conversation keeps.
+    #[must_use]
+    pub fn declaring(mut self, types: Types) -> Self {
+        self.types = types;
+        self
     }
 
     /// Opens a scope inside another.
@@ -235,6 +245,11 @@ impl<'a> View<'a> {
     /// What one node may take out.
     pub fn budget(self) -> Budget {
         Budget::new(self.pool.variable_limit.saturating_mul(NODE_SHARE))
+    }
+
+    /// The type that a variable of the conversation is declared with.
+    pub fn declared(self, name: &str) -> ValueType {
+        self.pool.types.get(name).copied().unwrap_or(ValueType::Any)
     }
 
     /// `sys.*`.

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{body::Bytes, response::Response};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::{
     bench::{Bench, collect, settings},
     message, message_end,
-    stand_in::{StandIn, TASK, cut_events, events, frame, open_events, refusal, streaming},
+    stand_in::{Deaf, StandIn, TASK, cut_events, events, frame, open_events, refusal, streaming},
     workflow,
 };
 
@@ -59,7 +59,7 @@ async fn a_slow_first_byte_is_an_upstream_timeout() {
             ..settings(&upstream.url)
         })
         .await;
-        let since = std::time::Instant::now();
+        let since = Instant::now();
         assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_timeout")));
         assert!(since.elapsed() >= patience && since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
         assert_eq!(upstream.runs().len(), 1, "a run is never sent again");
@@ -72,6 +72,15 @@ async fn a_server_that_is_not_there_is_an_upstream_error() {
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
     assert_eq!(outcome(&Bench::with(settings(&url)).await, AppMode::Chat).await, (0, Some("upstream_error")));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_is_an_upstream_timeout() {
+    let deaf = Deaf::start().await;
+    let (patience, since) = (Duration::from_secs(1), Instant::now());
+    let settings = dify_openapi::runtime::dify::DifySettings { connect_timeout: patience, ..settings(&deaf.url) };
+    assert_eq!(outcome(&Bench::with(settings).await, AppMode::Chat).await, (0, Some("upstream_timeout")));
+    assert!(since.elapsed() >= patience && since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
 }
 
 #[tokio::test]

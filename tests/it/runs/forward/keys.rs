@@ -11,6 +11,7 @@ use super::{
     message_end,
     stand_in::{StandIn, events, frame, refusal},
 };
+use crate::support::logs::Logs;
 
 /// One that knows this key alone.
 async fn knowing(key: &'static str) -> StandIn {
@@ -26,6 +27,7 @@ async fn knowing(key: &'static str) -> StandIn {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn first_runs_of_an_app_make_one_key_however_many_replicas_they_come_through() {
+    let logs = Logs::listen();
     let upstream = StandIn::telling(&[message_end()]).await;
     let bench = Bench::before(&upstream).await;
     let other = Arc::new(bench.replica(settings(&upstream.url)).await);
@@ -43,6 +45,9 @@ async fn first_runs_of_an_app_make_one_key_however_many_replicas_they_come_throu
     assert_eq!((prefix, rest.len()), ("app-", 24));
     assert!(rest.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{rest}");
     assert!(upstream.runs().iter().all(|call| call.key == keys[0]));
+    let told = logs.about(&["INFO audit", "app.api_key_created", &bench.app.to_string()]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(!logs.said().join("\n").contains(&keys[0]));
 }
 
 #[tokio::test]

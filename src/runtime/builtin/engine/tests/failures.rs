@@ -29,6 +29,50 @@ async fn a_node_that_fails_fails_the_run() {
     assert_eq!((&finished["data"]["status"], &finished["data"]["error"]), (&json!("failed"), &json!("the line broke")));
     assert_eq!(played.outcome.status, Status::Failed);
     assert_eq!(played.outcome.answer, "said: half ");
+    // One of the prompt, two of what it said until it failed.
+    assert_eq!(played.data("node_finished", "a")["execution_metadata"]["total_tokens"], 3);
+    assert_eq!(finished["data"]["total_tokens"], 3);
+}
+
+#[tokio::test]
+async fn what_every_attempt_took_counts_and_what_was_refused_does_not() {
+    let nodes = [start(), llm("a", "flaky", "one two", retrying(2)), llm("b", "refuses", "x", json!({}))];
+    let played = Stage::workflow(nodes, "start>a a>b").play().await;
+    assert_eq!(played.data("node_retry", "a")["execution_metadata"]["total_tokens"], 4);
+    assert_eq!(played.data("node_finished", "a")["execution_metadata"]["total_tokens"], 5, "as the model tells");
+    assert_eq!(played.data("node_finished", "b")["execution_metadata"]["total_tokens"], 0);
+    assert_eq!(played.outcome.total_tokens(), 9);
+}
+
+#[tokio::test]
+async fn a_model_that_tells_no_tokens_is_counted_and_one_that_is_out_of_words_says_so() {
+    let nodes = [start(), llm("a", "cut", "one two", json!({})), answer("{{#a.text#}}")];
+    let played = Stage::chat(nodes, "start>a a>answer").play().await;
+    let node = played.data("node_finished", "a");
+    assert_eq!(
+        (&node["outputs"]["finish_reason"], &node["process_data"]["finish_reason"]),
+        (&json!("length"), &json!("length"))
+    );
+    assert_eq!(node["outputs"]["usage"]["total_tokens"], 4);
+    let end = played.events.iter().find(|event| event["event"] == "message_end").unwrap();
+    assert_eq!(
+        (&end["metadata"]["usage"]["prompt_tokens"], &end["metadata"]["usage"]["completion_tokens"]),
+        (&json!(2), &json!(2))
+    );
+}
+
+#[tokio::test]
+async fn what_is_stopped_beside_a_node_that_fails_is_counted() {
+    let nodes = [
+        start(),
+        llm("b", "hangs", "y", json!({})),
+        llm("a", "slow", "one two three", json!({})),
+        llm("c", "refuses", "x", json!({})),
+    ];
+    let played = Stage::workflow(nodes, "start>a start>b a>c").play().await;
+    assert_eq!(played.outcome.status, Status::Failed);
+    // Four and four of `a`, one and one of `b`.
+    assert_eq!(played.outcome.total_tokens(), 10);
 }
 
 #[tokio::test]
@@ -107,6 +151,20 @@ async fn a_fail_branch_is_taken_when_the_node_fails_and_skipped_when_it_does_not
 }
 
 #[tokio::test]
+async fn an_edge_for_failures_that_a_node_no_longer_has_leads_nowhere() {
+    for strategy in [json!({}), json!({"error_strategy": "default-value", "default_value": []})] {
+        let nodes = [
+            start(),
+            llm("a", "words", "x", strategy),
+            node("good", "answer", json!({"answer": "{{#a.text#}}"})),
+            node("bad", "answer", json!({"answer": "sorry"})),
+        ];
+        let played = Stage::chat(nodes, "start>a a>good a:fail-branch>bad").play().await;
+        assert_eq!(played.line(), r#"( +start -start +a "x" -a +good -good message_end ) succeeded"#);
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_runs_for_too_long_is_stopped() {
     let nodes = [start(), llm("a", "hangs", "x", json!({}))];
     let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.node = Duration::from_millis(20));
@@ -114,6 +172,9 @@ async fn a_node_that_runs_for_too_long_is_stopped() {
     let played = stage.play().await;
     assert_eq!(played.line(), "( +start -start +a -a:failed ) failed");
     assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 1, "the model is hung up on");
+    // One of the prompt, one of the answer so far.
+    assert_eq!(played.data("node_finished", "a")["execution_metadata"]["total_tokens"], 2);
+    assert_eq!(played.outcome.total_tokens(), 2);
 }
 
 #[tokio::test]

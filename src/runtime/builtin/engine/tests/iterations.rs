@@ -167,3 +167,13 @@ async fn answers_inside_an_iteration_are_said_round_by_round() {
     assert!(played.outcome.answer.starts_with("a;b;"), "{}", played.outcome.answer);
     assert_eq!(played.said(), played.outcome.answer);
 }
+
+#[tokio::test]
+async fn an_iteration_took_what_its_rounds_took() {
+    let inner = vec![llm("l", "words", "{{#it.item#}}", json!({}))];
+    let played = iterating(json!({}), inner, "l.text", "istart>l").inputs(json!({"list": ["a", "b c"]})).play().await;
+    let completed = played.data("iteration_completed", "it");
+    // Three of each prompt, and one and two of the answers.
+    assert_eq!((&completed["total_tokens"], &completed["execution_metadata"]["total_tokens"]), (&json!(9), &json!(9)));
+    assert_eq!(played.outcome.total_tokens(), 9);
+}

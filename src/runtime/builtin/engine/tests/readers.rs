@@ -3,10 +3,10 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use serde_json::json;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 
 use super::stage::{Stage, llm, node};
-use crate::{domain::Result, ports::runtime::RunEvent, runtime::builtin::engine::Status};
+use crate::{ports::runtime, runtime::builtin::engine::Status};
 
 fn chat(model: &str) -> Stage {
     let nodes = [
@@ -29,9 +29,9 @@ async fn a_reader_that_leaves_stops_the_run() {
     let stage = chat("hangs");
     let dropped = stage.models.dropped.clone();
     let execution = stage.execution();
-    let (sender, mut receiver) = mpsc::channel::<Result<RunEvent>>(64);
+    let (sender, mut receiver) = runtime::events(64);
     let run = tokio::spawn(async move { execution.run(&sender).await });
-    while let Some(Ok(event)) = receiver.recv().await {
+    while let Some(Ok(event)) = receiver.next().await {
         if event.event == "message" {
             break;
         }
@@ -47,7 +47,7 @@ async fn a_reader_that_leaves_stops_the_run() {
 async fn a_run_nobody_ever_read_stops_at_once() {
     let stage = chat("words");
     let execution = stage.execution();
-    let (sender, receiver) = mpsc::channel::<Result<RunEvent>>(64);
+    let (sender, receiver) = runtime::events(64);
     drop(receiver);
     assert_eq!(execution.run(&sender).await.status, Status::Stopped);
     assert!(stage.models.asked.lock().is_empty());
@@ -58,10 +58,10 @@ async fn a_slow_reader_holds_back_the_model() {
     let stage = chat("many");
     let models = stage.models.clone();
     let execution = stage.execution();
-    let (sender, mut receiver) = mpsc::channel::<Result<RunEvent>>(4);
+    let (sender, mut receiver) = runtime::events(4);
     let run = tokio::spawn(async move { execution.run(&sender).await });
     while models.said.load(Ordering::Relaxed) == 0 {
-        receiver.recv().await.unwrap().unwrap();
+        receiver.next().await.unwrap().unwrap();
     }
     // Until nothing moves any more: the model is as far ahead as the channels are long.
     let mut before = 0;
@@ -75,7 +75,7 @@ async fn a_slow_reader_holds_back_the_model() {
     }
     assert!(before < 100, "{before}");
     let mut events = 0;
-    while receiver.recv().await.is_some() {
+    while receiver.next().await.is_some() {
         events += 1;
     }
     assert!(events >= 9_900);
@@ -89,7 +89,7 @@ async fn a_reader_that_stands_still_does_not_outlast_the_run() {
         limits.grace = Duration::from_millis(50);
     });
     let execution = stage.execution();
-    let (sender, receiver) = mpsc::channel::<Result<RunEvent>>(4);
+    let (sender, receiver) = runtime::events(4);
     let outcome = timeout(Duration::from_secs(30), execution.run(&sender)).await.unwrap();
     assert_eq!(outcome.status, Status::Failed);
     drop(receiver);

@@ -13,21 +13,24 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::{
     domain::{Result, app::AppMode, id},
-    ports::{clock::Clock, entropy::Entropy, runtime::EVENTS_AHEAD},
+    ports::{
+        clock::Clock,
+        entropy::Entropy,
+        runtime::{self, EVENTS_AHEAD},
+    },
     runtime::builtin::{
         engine::{Conversation, CreatedBy, Execution, Limits, Outcome},
         graph::Graph,
         masks::Masks,
         model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
         template::Templates,
-        variables::SystemVariables,
+        variables::{SystemVariables, Types},
     },
-    runtime::outbound::Outbound,
+    runtime::outbound::{Outbound, Share},
 };
 
 /// The value of `env.KEY`.
@@ -55,7 +58,7 @@ impl Entropy for Counting {
 }
 
 /// A model whose name says what it does: `words` echoes the last line word by word, `fails` says one word and fails, `flaky` fails
-/// the first time only, `hangs` never ends, `many` says `x` ten thousand times.
+/// the first time only, `hangs` never ends, `cut` is out of words and tells nothing else, `many` says `x` ten thousand times.
 #[derive(Default)]
 pub struct Scripted {
     pub asked: Mutex<Vec<Prompt>>,
@@ -73,7 +76,7 @@ impl Drop for Dropped {
 }
 
 fn fault(message: &str) -> ModelError {
-    ModelError { message: message.to_owned(), cause: None }
+    ModelError::new(message)
 }
 
 #[async_trait]
@@ -95,6 +98,7 @@ impl Models for Scripted {
             "flaky" if times == 1 => {
                 stream::iter([Ok(Chunk::Text("half ".into())), Err(fault("the line broke"))]).boxed()
             }
+            "cut" => said.chain(stream::iter([Ok(Chunk::Finish("length".into()))])).boxed(),
             "hangs" => {
                 let held = move |_: &_| {
                     let _ = &guard;
@@ -224,6 +228,7 @@ impl Stage {
             environment: map(json!({"KEY": SECRET})),
             masks: Masks::new([SECRET]),
             conversation_variables: map(self.conversation.clone()),
+            conversation_types: Types::new(),
             task_id: id::TaskId(Uuid::from_u128(1)),
             workflow_run_id: id::WorkflowRunId(Uuid::from_u128(2)),
             workflow_id: id::WorkflowId(Uuid::from_u128(3)),
@@ -235,7 +240,7 @@ impl Stage {
             history: self.history.clone(),
             models: self.models.clone(),
             templates: Arc::new(Templates::new(2)),
-            outbound: Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()),
+            outbound: Share::of(&Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap())),
             clock: Arc::new(Standing),
             entropy: Arc::new(Counting::default()),
             limits: self.limits,
@@ -244,11 +249,11 @@ impl Stage {
 
     /// Plays it to an attentive reader.
     pub async fn play(self) -> Played {
-        let (sender, mut receiver) = mpsc::channel(EVENTS_AHEAD);
+        let (sender, mut receiver) = runtime::events(EVENTS_AHEAD);
         let execution = self.execution();
         let run = tokio::spawn(async move { execution.run(&sender).await });
         let mut events = Vec::new();
-        while let Some(event) = receiver.recv().await {
+        while let Some(event) = receiver.next().await {
             let event = event.unwrap();
             let told: Value = serde_json::from_slice(&event.json).unwrap();
             assert_eq!(told["event"], *event.event);

@@ -57,11 +57,10 @@ impl Fault {
 
     /// In words for the person who runs the app; `key` is left out of whatever the endpoint says.
     pub fn told(self, key: Option<&Secret>) -> ModelError {
-        let said = |message: &Option<String>| {
+        let mut said = None;
+        let mut say = |message: &Option<String>| {
             let message = message.as_deref().map(|message| presentable(message, key));
-            message
-                .filter(|message| !message.is_empty())
-                .map_or_else(|| ".".to_owned(), |message| format!(": {message}"))
+            said = message.filter(|message| !message.is_empty());
         };
         let message = match &self {
             Self::Unsendable(_) => "The request to the model could not be made.".to_owned(),
@@ -72,19 +71,28 @@ impl Fault {
             Self::Slow => "The model endpoint did not answer in time.".to_owned(),
             Self::Refused { status, message } => match status.as_u16() {
                 401 | 403 => format!("The model endpoint refused the key ({}). Check OPENAI_API_KEY.", status.as_u16()),
-                404 => format!("The model endpoint does not know this model or path (404){}", said(message)),
+                404 => {
+                    say(message);
+                    "The model endpoint does not know this model or path (404).".to_owned()
+                }
                 429 => "The model endpoint is over its rate limit or quota (429). Try again later.".to_owned(),
                 300..=399 => "The model endpoint redirects, which is not followed. Check OPENAI_BASE_URL.".to_owned(),
                 500.. => format!("The model endpoint failed ({}).", status.as_u16()),
-                code => format!("The model endpoint refused the request ({code}){}", said(message)),
+                code => {
+                    say(message);
+                    format!("The model endpoint refused the request ({code}).")
+                }
             },
-            Self::Reported(message) => format!("The model endpoint failed within its answer{}", said(message)),
+            Self::Reported(message) => {
+                say(message);
+                "The model endpoint failed within its answer.".to_owned()
+            }
             Self::NotAStream => "The model endpoint does not stream its answers.".to_owned(),
             Self::Garbled => "The model endpoint's answer could not be understood.".to_owned(),
             Self::Cut(_) => "The model endpoint's answer broke off.".to_owned(),
             Self::TooLong => "The model endpoint's answer is too long.".to_owned(),
         };
-        ModelError { message, cause: Some(Box::new(self)) }
+        ModelError { message, said, cause: Some(Box::new(self)) }
     }
 }
 

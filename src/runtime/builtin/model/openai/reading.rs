@@ -19,6 +19,8 @@ use crate::{
 
 /// Bytes of one answer at most.
 const ANSWER_LIMIT: usize = 1 << 20;
+/// Characters of the reason why an answer ends that are told at most.
+const REASON_LIMIT: usize = 40;
 /// What is waited for the usage once the answer is complete.
 const AFTERWARDS: Duration = Duration::from_secs(5);
 
@@ -65,14 +67,15 @@ pub(super) struct Reading {
     answered: usize,
     /// The endpoint has said why it stopped; only the usage may still come.
     finished: bool,
+    reason: Option<String>,
     usage: Option<Usage>,
     over: bool,
 }
 
 impl Reading {
     pub fn new(pieces: Pieces, flow: Arc<Flow>, first_byte: Duration, idle: Duration, key: Option<Secret>) -> Self {
-        let (begun, answered, finished, usage, over) = (false, 0, false, None, false);
-        Self { pieces, flow, first_byte, idle, key, begun, answered, finished, usage, over }
+        let (begun, answered, finished, reason, usage, over) = (false, 0, false, None, None, false);
+        Self { pieces, flow, first_byte, idle, key, begun, answered, finished, reason, usage, over }
     }
 
     /// The answer as models give it.
@@ -90,14 +93,18 @@ impl Reading {
             if let Some(error) = &piece.error {
                 return Some(Err(self.failed(Fault::Reported(reported(error)))));
             }
-            // Some tell it with every event; the last one is the sum.
-            if let Some(Tokens { prompt_tokens, completion_tokens }) = piece.usage {
-                self.usage = Some(Usage { prompt_tokens, completion_tokens });
-            }
+            // Some tell it with every event; the last one is the sum. Nothing at all is what nobody counted.
+            let told = piece
+                .usage
+                .map(|Tokens { prompt_tokens, completion_tokens }| Usage { prompt_tokens, completion_tokens });
+            self.usage = told.filter(|usage| *usage != Usage::default()).or(self.usage);
             let mut text = String::new();
             // One choice was asked for.
             for choice in piece.choices.unwrap_or_default().into_iter().take(1) {
-                self.finished |= choice.finish_reason.is_some();
+                if let Some(reason) = choice.finish_reason {
+                    self.finished = true;
+                    self.reason.get_or_insert_with(|| reason.chars().take(REASON_LIMIT).collect());
+                }
                 let delta = choice.delta.unwrap_or(Delta { content: None, refusal: None });
                 text.extend(delta.content.into_iter().chain(delta.refusal));
             }
@@ -110,7 +117,8 @@ impl Reading {
             }
         }
         self.over = true;
-        self.usage.take().map(|usage| Ok(Chunk::Usage(usage)))
+        let reason = self.reason.take().filter(|reason| !reason.is_empty());
+        reason.map(Chunk::Finish).or_else(|| self.usage.take().map(Chunk::Usage)).map(Ok)
     }
 
     /// The next event; `None` at the end of a whole answer.
@@ -141,7 +149,7 @@ impl Reading {
 
     fn failed(&mut self, fault: Fault) -> ModelError {
         self.over = true;
-        self.usage = None;
+        (self.reason, self.usage) = (None, None);
         fault.told(self.key.as_ref())
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::runtime::builtin::variables::SystemVariables;
+use crate::runtime::builtin::variables::{SystemVariables, Types};
 
 const OPERATIONS: [&str; 11] =
     ["over-write", "set", "clear", "append", "extend", "remove-first", "remove-last", "+=", "-=", "*=", "/="];
@@ -126,12 +126,119 @@ fn any_json() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// What becomes of `v`, or why nothing does.
+fn becomes(declared: &str, old: &Value, data: &Value) -> Result<Value, String> {
+    let types = Types::from([("v".to_owned(), ValueType::named(declared).unwrap())]);
+    let mut pool = pool(json!({"v": old})).declaring(types);
+    let data: Data = serde_json::from_value(data.clone()).unwrap();
+    run(&data, &mut pool, Pool::ROOT).map_err(|failure| failure.message)?;
+    Ok(pool.conversation()["v"].clone())
+}
+
+#[test]
+fn a_variable_takes_what_its_type_takes_and_nothing_else() {
+    for (declared, old, data, outcome) in [
+        ("array[string]", json!([]), variable("append", "n.text"), Ok(json!(["t"]))),
+        (
+            "array[string]",
+            json!([]),
+            variable("append", "n.number"),
+            Err("Invalid input value for type array[string]: number"),
+        ),
+        (
+            "array[string]",
+            json!(["a"]),
+            variable("extend", "n.list"),
+            Err("Invalid input value for type array[string]: array[number]"),
+        ),
+        (
+            "array[string]",
+            json!([]),
+            variable("over-write", "n.list"),
+            Err("Invalid input value for type array[string]: array[number]"),
+        ),
+        ("array[number]", json!([1]), variable("extend", "n.list"), Ok(json!([1, 1, 2]))),
+        (
+            "array[number]",
+            json!([]),
+            constant("append", json!("1")),
+            Err("Invalid input value for type array[number]: string"),
+        ),
+        ("array[object]", json!([]), variable("append", "n.object"), Ok(json!([{"k": 1}]))),
+        (
+            "array[object]",
+            json!([]),
+            variable("append", "n.text"),
+            Err("Invalid input value for type array[object]: string"),
+        ),
+        ("array[boolean]", json!([]), constant("append", json!(true)), Ok(json!([true]))),
+        ("array[any]", json!([1]), variable("append", "n.text"), Ok(json!([1, "t"]))),
+        ("array[string]", json!(null), variable("append", "n.text"), Ok(json!(["t"]))),
+        (
+            "array[string]",
+            json!(["a"]),
+            constant("set", json!(["b"])),
+            Err("Operation set is not supported for type array[string]"),
+        ),
+        (
+            "array[string]",
+            json!(["a"]),
+            constant("+=", json!("b")),
+            Err("Operation += is not supported for type array[string]"),
+        ),
+        ("string", json!(null), variable("over-write", "n.number"), Err("Invalid input value for type string: number")),
+        ("string", json!(null), variable("over-write", "n.text"), Ok(json!("t"))),
+        ("string", json!(null), constant("clear", json!(null)), Ok(json!(""))),
+        ("string", json!("a"), variable("append", "n.text"), Err("Operation append is not supported for type string")),
+        ("number", json!(null), constant("+=", json!(2)), Ok(json!(2))),
+        ("number", json!(1), constant("/=", json!(0)), Err("Operation /= gives no number")),
+        ("integer", json!(1), constant("set", json!("2")), Err("Invalid input value for type number: string")),
+        ("boolean", json!(null), constant("set", json!(1)), Err("Invalid input value for type boolean: number")),
+        ("object", json!(null), constant("set", json!("{\"a\": 1}")), Ok(json!({"a": 1}))),
+        ("object", json!({}), constant("set", json!("[1]")), Err("Invalid input value for type object: array[number]")),
+        (
+            "object",
+            json!({}),
+            variable("remove-first", "n.text"),
+            Err("Operation remove-first is not supported for type object"),
+        ),
+    ] {
+        assert_eq!(becomes(declared, &old, &data), outcome.map_err(str::to_owned), "{declared} {data}");
+    }
+    // The first version asks the same.
+    let one = |from: &str| json!({"assigned_variable_selector": ["conversation", "v"], "write_mode": "append", "input_variable_selector": ["n", from]});
+    assert_eq!(becomes("array[string]", &json!([]), &one("text")), Ok(json!(["t"])));
+    assert!(becomes("array[string]", &json!([]), &one("number")).is_err());
+}
+
+#[test]
+fn the_event_tells_the_declared_type() {
+    let types = Types::from([("v".to_owned(), ValueType::ArrayString)]);
+    let mut pool = pool(json!({"v": []})).declaring(types);
+    let data: Data = serde_json::from_value(variable("append", "n.text")).unwrap();
+    let Finished { process_data, .. } = run(&data, &mut pool, Pool::ROOT).unwrap();
+    let told =
+        json!([{"name": "v", "selector": ["conversation", "v"], "value_type": "array[string]", "new_value": ["t"]}]);
+    assert_eq!(process_data["updated_variables"], told);
+}
+
 proptest! {
     #[test]
-    fn a_variable_keeps_its_type(old in any_json(), value in any_json(), operation in prop::sample::select(OPERATIONS.to_vec())) {
+    fn a_variable_keeps_its_type(
+        old in any_json(),
+        value in any_json(),
+        operation in prop::sample::select(OPERATIONS.to_vec()),
+        declared in prop::sample::select(vec!["string", "number", "boolean", "object", "array[any]", "array[string]", "array[number]"]),
+    ) {
         let operation: Operation = serde_json::from_value(json!(operation)).unwrap();
-        if let Ok(new) = apply(operation, old.clone(), value) {
-            prop_assert!(old.is_null() || kind(&old) == kind(&new), "{} became {}", old, new);
+        prop_assert_eq!(json!(operation), json!(operation.name()));
+        if let Ok(new) = apply(operation, ValueType::Any, old.clone(), value.clone()) {
+            prop_assert!(ValueType::of(&old).holds(&new), "{} became {}", old, new);
+        }
+        let declared = ValueType::named(declared).unwrap();
+        let old = if declared.holds(&old) { old } else { Value::Null };
+        if let Ok(new) = apply(operation, declared, old, value) {
+            prop_assert!(declared.holds(&new), "{} of the type {}", new, declared);
         }
     }
 }

@@ -1,11 +1,16 @@
+use std::sync::Arc;
+
 use axum::{Router, extract::Request as Asked, http::header, routing::any};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::runtime::builtin::{
-    nodes::Finished,
-    variables::{Pool, SystemVariables},
+use crate::runtime::{
+    builtin::{
+        nodes::Finished,
+        variables::{Pool, SystemVariables},
+    },
+    outbound::Outbound,
 };
 
 /// Tells what it was asked.
@@ -46,7 +51,7 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
     let mut pool = Pool::new(SystemVariables::default(), environment, Map::new(), (1 << 21, 1 << 22));
     let values = json!({"text": "a b&c", "lines": "one\ntwo", "inject": "v\r\nx-evil: 1", "quote": "say \"hi\"\n"});
     pool.set(Pool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
-    let outbound = Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap());
+    let outbound = Share::of(&Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()));
     let data: Data = serde_json::from_value(data).unwrap();
     let around = Surroundings {
         view: pool.view(Pool::ROOT),

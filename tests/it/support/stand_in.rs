@@ -22,6 +22,7 @@ use axum::{
 use futures_util::{Stream, StreamExt as _, stream};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 /// The id its tasks have unless a test says otherwise.
@@ -77,7 +78,7 @@ impl StandIn {
                 behaviour(call).await
             }
         });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let connections = Arc::new(AtomicUsize::new(0));
         let (stopped, counted) = (stop.clone(), Arc::clone(&connections));
@@ -113,24 +114,64 @@ impl StandIn {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// Waits until it was asked for so many runs.
+    pub async fn asked(&self, times: usize) {
+        for _ in 0..500 {
+            if self.runs().len() >= times {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it was asked for {} runs, not {times}", self.runs().len());
+    }
+
     /// The stops it was asked for, once there is one, and time enough for another to follow.
     pub async fn stops(&self) -> Vec<Call> {
+        self.stopped(1).await
+    }
+
+    /// The same once there are so many.
+    pub async fn stopped(&self, times: usize) -> Vec<Call> {
         let stops =
             || self.calls.lock().iter().filter(|call| call.path.ends_with("/stop")).cloned().collect::<Vec<_>>();
         for _ in 0..500 {
-            if !stops().is_empty() {
+            if stops().len() >= times {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 return stops();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("no run was stopped");
+        panic!("{} runs were stopped, not {times}", stops().len());
     }
 
     /// Whether nothing was stopped, some time after a run was over.
     pub async fn stopped_nothing(&self) -> bool {
         tokio::time::sleep(Duration::from_millis(150)).await;
         !self.calls.lock().iter().any(|call| call.path.ends_with("/stop"))
+    }
+}
+
+/// An address where connections are neither made nor refused: the queue of its listener is full.
+pub struct Deaf {
+    /// Its base URL.
+    pub url: String,
+    _listener: TcpListener,
+    _queue: Vec<TcpStream>,
+}
+
+impl Deaf {
+    /// Fills the queue.
+    pub async fn start() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        while let Ok(made) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            queue.push(made.unwrap());
+            assert!(queue.len() < 64, "a queue of one takes everybody");
+        }
+        Self { url: format!("http://{address}"), _listener: listener, _queue: queue }
     }
 }
 

@@ -1,0 +1,43 @@
+use http::header::WWW_AUTHENTICATE;
+
+use super::{challenge, respond};
+use crate::{
+    domain::{Code, Error},
+    pipeline::policy::{POLICIES, Policy},
+};
+
+fn told(error: &Error) -> Option<String> {
+    challenge(error).map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_challenge_names_what_is_wrong_with_a_token_and_with_nothing_else() {
+    let invalid = Some("Bearer error=\"invalid_token\"");
+    for code in Code::ALL {
+        let expected = match code {
+            Code::BearerMissing => Some("Bearer"),
+            Code::BearerExpired => Some("Bearer error=\"invalid_token\", error_description=\"The token has expired\""),
+            Code::BearerInvalid | Code::UnknownTokenPrefix | Code::InvalidPrefix => invalid,
+            Code::InsufficientScope => Some("Bearer error=\"insufficient_scope\", scope=\"apps:run\""),
+            _ => None,
+        };
+        let error = Error::new(*code, "Refused.").required_scope("apps:run");
+        assert_eq!(told(&error).as_deref(), expected, "{code:?}");
+    }
+}
+
+#[test]
+fn a_scope_that_is_missing_stands_in_the_challenge_and_in_the_body() {
+    // No token that is issued lacks a scope on the surface it belongs to, so no request comes to this.
+    let policy = policy(Policy::challenges);
+    let error = Error::new(Code::InsufficientScope, "Refused.").required_scope("apps:read");
+    let response = respond(&error, Some(policy));
+    assert_eq!(response.status(), 403);
+    assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer error=\"insufficient_scope\", scope=\"apps:read\"");
+    let response = respond(&error, None);
+    assert!(!response.headers().contains_key(WWW_AUTHENTICATE), "where no bearer is asked for, none is challenged");
+}
+
+fn policy(which: impl Fn(&Policy) -> bool) -> &'static Policy {
+    POLICIES.iter().find(|policy| which(policy)).unwrap()
+}

@@ -1,0 +1,37 @@
+//! Where conditions are compared.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Map;
+use tokio::{sync::oneshot, time::timeout};
+
+use super::*;
+use crate::runtime::builtin::variables::{Pool, SystemVariables};
+
+fn compare(length: usize, templates: &Templates) -> Step {
+    let mut pool = Pool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
+    let values = Map::from_iter([("text".to_owned(), json!("x".repeat(length)))]);
+    pool.set(Pool::ROOT, &"n".into(), Arc::new(values)).unwrap();
+    let condition = json!({"variable_selector": ["n", "text"], "comparison_operator": "contains", "value": "x"});
+    let cases = json!({"cases": [{"case_id": "has", "logical_operator": "and", "conditions": [condition]}]});
+    start(&serde_json::from_value(cases).unwrap(), pool.view(Pool::ROOT), 1 << 20, templates)
+}
+
+#[tokio::test]
+async fn large_values_wait_for_a_place_of_templates_and_small_ones_need_none() {
+    let templates = Templates::new(1);
+    let (began, begins) = oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holding = tokio::spawn(templates.elsewhere(move || {
+        began.send(()).unwrap();
+        released.recv()
+    }));
+    begins.await.unwrap();
+    assert!(matches!(compare(10, &templates), Step::Done(Ok(_))));
+    let Step::Later(mut comparing) = compare(2 * WEIGHT_HERE, &templates) else { panic!("compared where it is") };
+    assert!(timeout(Duration::from_millis(50), &mut comparing).await.is_err(), "there is no place");
+    release.send(()).unwrap();
+    let decided = timeout(Duration::from_secs(10), comparing).await.expect("a place is free").unwrap();
+    assert_eq!(decided.branch.as_deref(), Some("has"));
+    holding.await.unwrap().unwrap().unwrap();
+}

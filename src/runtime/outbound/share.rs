@@ -1,0 +1,33 @@
+//! One run's share of the requests that may be under way.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use tokio::sync::Semaphore;
+
+use super::{Fault, Outbound, Request, Response};
+
+/// Requests of one run at the same time: a wide graph towards a server that never answers waits for itself, and leaves room
+/// for every other run.
+pub const OF_A_RUN: usize = 8;
+
+/// Sends the requests of one run. Clones have the same share.
+#[derive(Clone, Debug)]
+pub struct Share {
+    outbound: Arc<Outbound>,
+    places: Arc<Semaphore>,
+}
+
+impl Share {
+    /// A share of its own.
+    pub fn of(outbound: &Arc<Outbound>) -> Self {
+        Self { outbound: Arc::clone(outbound), places: Arc::new(Semaphore::new(OF_A_RUN)) }
+    }
+
+    /// Sends a request as [`Outbound::send`] does, once fewer than [`OF_A_RUN`] of the run's are under way.
+    pub async fn send(&self, request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
+        // Never closed, as there.
+        let _place = self.places.acquire().await;
+        self.outbound.send(request, limit).await
+    }
+}

@@ -1,0 +1,118 @@
+//! A process that is told to stop while runs are under way.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use dify_openapi::rpc::proto::RunAppResponse;
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use serde_json::{Value, json};
+use tonic::{Status, Streaming, transport::Channel};
+
+use crate::support::{
+    demo_user::DemoUser,
+    dev::Serving,
+    grpc::{Clients, reason, with_bearer},
+    process,
+    runs::{events, message},
+};
+
+/// What Kubernetes waits before it kills.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// So many words, of which the demo model says 33 in a second.
+fn say(words: usize) -> Value {
+    let words = (0..words).map(|index| format!("w{index}")).collect::<Vec<_>>().join(" ");
+    json!({"inputs": {}, "query": format!("Reply exactly: {words}"), "response_mode": "streaming"})
+}
+
+/// Longer than any process that was told to stop waits.
+fn long() -> Value {
+    say(3_000)
+}
+
+/// Some seconds, most of which are left when the process is told to stop.
+fn short() -> Value {
+    say(160)
+}
+
+/// A run over JSON, of which the first event has come.
+async fn begun(user: &DemoUser, app: &str, body: &Value) -> (reqwest::Response, String) {
+    let mut response = user.request(app, body).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let first = response.chunk().await.unwrap().unwrap();
+    (response, String::from_utf8(first.to_vec()).unwrap())
+}
+
+/// Its events to the last.
+async fn all((mut response, mut text): (reqwest::Response, String)) -> Vec<Value> {
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        text += core::str::from_utf8(&chunk).unwrap();
+    }
+    events(&text)
+}
+
+async fn begun_over_grpc(user: &DemoUser, app: &str, body: &Value) -> Streaming<RunAppResponse> {
+    let channel = Channel::from_shared(user.url.clone()).unwrap().connect().await.unwrap();
+    let request = with_bearer(message(&user.apps[app], body), &user.token);
+    let mut stream = Clients::on(channel).app.run_app(request).await.unwrap().into_inner();
+    assert!(stream.message().await.unwrap().is_some());
+    stream
+}
+
+/// The last event, or what it broke off with.
+async fn last(mut stream: Streaming<RunAppResponse>) -> Result<String, Status> {
+    let mut last = String::new();
+    while let Some(response) = stream.message().await? {
+        last = response.event;
+    }
+    Ok(last)
+}
+
+async fn rows(data: &Path, query: &str) -> Vec<String> {
+    let url = format!("sqlite://{}", data.join("dify-openapi.db").display());
+    let connection = Database::connect(url).await.unwrap();
+    let rows = connection.query_all_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
+    let rows = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    connection.close().await.unwrap();
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn short_runs_end_long_ones_are_told_and_both_are_stored() {
+    let data = tempfile::tempdir().unwrap();
+    let mut serving = Serving::start(data.path());
+    let user = DemoUser::of(&serving).await;
+    let graph = begun(&user, "Concierge", &long()).await;
+    let prompt = begun_over_grpc(&user, "Parrot", &long()).await;
+    let ending = begun(&user, "Concierge", &short()).await;
+    let ending_over_grpc = begun_over_grpc(&user, "Detective", &short()).await;
+
+    process::terminate(&serving.process.0);
+    let told = Instant::now();
+    let short = async {
+        let ends = (all(ending).await, last(ending_over_grpc).await);
+        (ends, told.elapsed())
+    };
+    let (((ended, ended_over_grpc), took), broken, broken_over_grpc) = tokio::join!(short, all(graph), last(prompt));
+    assert_eq!(ended.last().unwrap()["event"], "workflow_finished", "{ended:?}");
+    assert_eq!(ended.last().unwrap()["data"]["status"], "succeeded");
+    assert_eq!(ended_over_grpc.unwrap(), "message_end");
+    assert!(took > Duration::from_millis(500), "they were over when the process was told to stop: {took:?}");
+    let error = broken.last().unwrap();
+    assert_eq!((&error["event"], &error["code"]), (&json!("error"), &json!("service_unavailable")), "{error}");
+    let status = broken_over_grpc.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (tonic::Code::Unavailable, "service_unavailable"));
+
+    let left = PATIENCE.saturating_sub(told.elapsed());
+    let child = &mut serving.process.0;
+    let status = tokio::task::block_in_place(|| process::ended_within(child, left));
+    assert!(status.is_some_and(|status| status.success()), "{status:?} after {:?}", told.elapsed());
+
+    let statuses = rows(data.path(), "SELECT status FROM workflow_runs ORDER BY status").await;
+    assert_eq!(statuses, ["stopped", "succeeded"]);
+    let of = |app: &str| format!("SELECT coalesce(error, '') FROM messages WHERE app_id = '{}'", user.apps[app]);
+    assert_eq!(rows(data.path(), &of("Parrot")).await, ["The server stopped."]);
+    assert_eq!(rows(data.path(), &of("Detective")).await, [""]);
+}
