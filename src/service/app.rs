@@ -127,7 +127,7 @@ impl Apps {
         };
         // A name is no id: whoever runs an app has looked it up.
         let Ok(id) = app_id.parse() else { return Err(self.unknown_to(caller, account, workspace).await?) };
-        let wanted = version.map_or(Wanted::Published, Wanted::Version);
+        let wanted = version.map_or(Wanted::Run, Wanted::Version);
         let app = self.visible(caller, account, id, workspace, wanted).await?;
         let Some(runnable) = app.runnable() else {
             return Err(Error::new(Code::ModeNotRunnable, format!("An app of mode {} has no run.", app.mode)));

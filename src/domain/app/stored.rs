@@ -12,7 +12,9 @@ pub enum Wanted {
     Outline,
     /// Its row and what is published.
     Published,
-    /// Its row and this version of its graph, which may be any but the draft.
+    /// What is published, to be run.
+    Run,
+    /// This version of its graph, which may be any but the draft, to be run.
     Version(WorkflowId),
 }
 
@@ -29,9 +31,9 @@ pub struct StoredApp {
     pub mode: String,
     /// Empty when there is none.
     pub description: String,
-    /// The name of the account that made it.
+    /// The name of the account that made it; not read of what is to be run.
     pub author_name: Option<String>,
-    /// Names of its tags, in order.
+    /// Names of its tags, in order; not read of what is to be run.
     pub tags: Vec<String>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,

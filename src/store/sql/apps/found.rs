@@ -29,8 +29,17 @@ pub(super) enum Load {
     Outline,
     /// Its row and what is published.
     Published,
-    /// Its row and one version of its graph.
+    /// What is published, to be run.
+    Run,
+    /// One version of its graph, to be run.
     Version,
+}
+
+impl Load {
+    /// Whether it is told to people, with its tags and its author.
+    pub(super) fn is_told(self) -> bool {
+        matches!(self, Self::Outline | Self::Published)
+    }
 }
 
 impl Sql {
@@ -48,6 +57,7 @@ impl Sql {
         let (load, version) = match wanted {
             Wanted::Outline => (Load::Outline, None),
             Wanted::Published => (Load::Published, None),
+            Wanted::Run => (Load::Run, None),
             Wanted::Version(id) => (Load::Version, Some(id.0)),
         };
         let statement = &self.hot.apps.find[usize::from(workspace.is_some())][load as usize];
@@ -93,8 +103,8 @@ fn read_app(row: &QueryResult, load: Load) -> Result<Option<StoredApp>, DbErr> {
         workspace_id: WorkspaceId(row.try_get_by::<DbUuid, _>("tenant_id")?.uuid()),
         name: row.try_get_by("name")?,
         description: row.try_get_by::<Option<String>, _>("description")?.unwrap_or_default(),
-        author_name: row.try_get_by("author_name")?,
-        tags: read_tags(row)?,
+        author_name: if load.is_told() { row.try_get_by("author_name")? } else { None },
+        tags: if load.is_told() { read_tags(row)? } else { Vec::new() },
         updated_at: row.try_get_by::<NaiveDateTime, _>("updated_at")?.and_utc(),
         is_normal: row.try_get_by::<String, _>("status")? == "normal",
         enable_api: row.try_get_by("enable_api")?,

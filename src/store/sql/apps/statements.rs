@@ -32,14 +32,15 @@ pub(in crate::store::sql) struct AppStatements {
     /// Workspace, limit, offset.
     pub(in crate::store::sql) page: String,
     /// App, workspace if it was named, version if one was, account.
-    pub(in crate::store::sql) find: [[String; 3]; 2],
+    pub(in crate::store::sql) find: [[String; 4]; 2],
 }
 
 impl AppStatements {
     pub(in crate::store::sql) fn for_backend(backend: DbBackend) -> Self {
         let render = |select: &SelectStatement| StatementBuilder::build(select, &backend).sql;
-        let find =
-            |named| [Load::Outline, Load::Published, Load::Version].map(|load| render(&find(backend, named, load)));
+        let find = |named| {
+            [Load::Outline, Load::Published, Load::Run, Load::Version].map(|load| render(&find(backend, named, load)))
+        };
         Self {
             standing: render(&standing(place(), None).and_where(is_me(place())).take()),
             counted: render(&standing(place(), Some(&[])).and_where(is_me(place())).take()),
@@ -159,7 +160,9 @@ fn is_app_tag() -> SimpleExpr {
 /// One app whatever its state, with the standing of the account that asks in its workspace or in the one it named.
 fn find(backend: DbBackend, named: bool, load: Load) -> SelectStatement {
     let mut select = Query::select();
-    select.expr_as(tag_names(backend), "tags");
+    if load.is_told() {
+        select.expr_as(tag_names(backend), "tags");
+    }
     for column in [
         app::Column::TenantId,
         app::Column::Name,
@@ -178,7 +181,9 @@ fn find(backend: DbBackend, named: bool, load: Load) -> SelectStatement {
     let joined = Expr::col((join::Entity, join::Column::TenantId));
     let workspace = if named { joined.eq(place()) } else { joined.equals((app::Entity, app::Column::TenantId)) };
     join_workspace(&mut select, workspace);
-    join_author(&mut select);
+    if load.is_told() {
+        join_author(&mut select);
+    }
     select.join(
         JoinType::LeftJoin,
         config::Entity,
