@@ -203,8 +203,10 @@ def soak(apps, forwarding_server, rss, seconds):
         (forwarding_server, apps.echo, chat),
     ]
     until, count = time.monotonic() + seconds, 0
+    done, refused = {}, {}
     def load(server, app, body):
         nonlocal count
+        key = (server, app, body)
         while time.monotonic() < until:
             url = f"{server.url}/openapi/v1/apps/{app}/run"
             process = subprocess.Popen([STREAMS, "first-byte", url, apps.server.token, body, "4", "5"], stdout=subprocess.PIPE, text=True)
@@ -213,7 +215,11 @@ def soak(apps, forwarding_server, rss, seconds):
             if count % 2:
                 time.sleep(2)
                 process.kill()
-            process.communicate()
+            said = process.communicate()[0]
+            if said:
+                found = json.loads(said)
+                done[key] = done.get(key, 0) + found["count"]
+                refused[key] = refused.get(key, 0) + found["errors"]
     threads = [threading.Thread(target=load, args=words) for words in loads]
     for thread in threads:
         thread.start()
@@ -224,6 +230,9 @@ def soak(apps, forwarding_server, rss, seconds):
             found.append(rss(server.process.pid))
     for thread in threads:
         thread.join()
+    for what, words in zip(("chat", "templates", "a node that fails", "an input that lacks", "no JSON", "forwarded, with faults"), loads):
+        key = tuple(words)
+        held(f"  {what}", f"{done.get(key, 0)} began", f"{refused.get(key, 0)} refused or broken off; those hung up on are not counted")
     for name, found in zip(("built in", "forwarded"), samples.values()):
         third = max(len(found) // 3, 1)
         early, late = sum(found[third:2 * third]) / third, sum(found[-third:]) / third
