@@ -72,10 +72,7 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, body) = request.into_parts();
-            let message = match body::message::<M>(&parts, body, policy).await {
-                Ok(message) => bind::path(&mut parts, message).await,
-                Err(error) => Err(error),
-            };
+            let message = body::bound::<M>(&mut parts, body, policy).await;
             answer(policy, rpc, parts, message, call).await
         }
     })

@@ -20,6 +20,15 @@ use crate::{
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
+/// The message of a body and of the path.
+pub async fn bound<M>(parts: &mut Parts, body: Body, policy: &Policy) -> Result<M>
+where
+    M: BindMembers + DeserializeOwned + Default,
+{
+    let message = message(parts, body, policy).await?;
+    bind::path(parts, message).await
+}
+
 /// The message of a body. A method without members also takes no body at all.
 pub async fn message<M>(parts: &Parts, body: Body, policy: &Policy) -> Result<M>
 where

@@ -14,11 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tonic::{Status, metadata::MetadataMap};
 
-use super::{
-    JsonRoute,
-    bind::{self, BindMembers},
-    body, failure, route,
-};
+use super::{JsonRoute, bind::BindMembers, body, failure, route};
 use crate::{
     domain::Error,
     http::{error_body, status::http_status},
@@ -59,11 +55,7 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, body) = request.into_parts();
-            let message = match body::message::<M>(&parts, body, policy).await {
-                Ok(message) => bind::path(&mut parts, message).await,
-                Err(error) => Err(error),
-            };
-            let message = match message {
+            let message = match body::bound::<M>(&mut parts, body, policy).await {
                 Ok(message) => message,
                 Err(error) => return error_body::respond(&error, Some(policy)),
             };

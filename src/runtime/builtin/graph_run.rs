@@ -281,6 +281,7 @@ fn system(begun: &Begun, workflow: &Workflow) -> Map<String, Value> {
     system
 }
 
+/// The variables that are not as they were before.
 fn changed(mut variables: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
     variables.retain(|name, value| before.get(name) != Some(value));
     variables
