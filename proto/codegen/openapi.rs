@@ -124,7 +124,7 @@ fn success(method: &Method, schemas: &mut Schemas) -> Value {
     schemas.0.insert("Run".to_owned(), run::schema());
     json!({
         "application/json": {"schema": {"$ref": "#/components/schemas/Run"}, "examples": run::examples()},
-        "text/event-stream": {"schema": {"type": "string", "description": run::EVENTS}, "example": run::STREAM},
+        "text/event-stream": run::event(),
     })
 }
 

@@ -3,13 +3,26 @@
 use serde_json::{Value, json};
 
 /// What a stream is.
-pub const EVENTS: &str = "Server-Sent Events, each `data: {\"event\": …}`: workflow_started, node_started, text_chunk, \
-    node_finished, workflow_finished, message, agent_message, message_end, message_replace, error. `event: ping` comes at \
-    least every ten seconds.";
+const EVENTS: &str = "One of the Server-Sent Events of the stream. `data` is `{\"event\": …}`: workflow_started, node_started, \
+    text_chunk, node_finished, workflow_finished, message, agent_message, message_end, message_replace, error. A ping, which \
+    has no `data`, comes at least every ten seconds.";
 
-/// What a stream looks like.
-pub const STREAM: &str = "data: {\"event\":\"message\",\"conversation_id\":\"0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55\",\"answer\":\"Hello\"}\n\n\
-    data: {\"event\":\"message_end\",\"metadata\":{\"usage\":{\"total_tokens\":3}}}\n\n";
+/// An event of a stream, as its fields stand there: documents of this version have no words for the stream as a whole.
+pub fn event() -> Value {
+    let data =
+        json!({"event": "message", "conversation_id": "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55", "answer": "Hello"});
+    json!({
+        "schema": {
+            "type": "object",
+            "description": EVENTS,
+            "properties": {
+                "event": {"type": "string"},
+                "data": {"type": "string", "contentMediaType": "application/json"},
+            },
+        },
+        "example": {"data": data.to_string()},
+    })
+}
 
 /// The bodies of blocking runs.
 pub fn schema() -> Value {
