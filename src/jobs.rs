@@ -44,17 +44,11 @@ impl Jobs {
             Ok(())
         });
         if self.retention.is_some() {
-            // Nothing is lost when it stops halfway, and a backlog may be long.
+            // A backlog may be long.
             let quit = stop.clone();
             self.every(RETENTION, RETENTION_LOOKS, tracker, stop, move |jobs| {
                 let quit = quit.clone();
-                async move {
-                    match quit.run_until_cancelled(jobs.run_retention()).await {
-                        Some(done) => done,
-                        // Another replica goes on, or this one when it is back.
-                        None => jobs.base.state.return_lease(RETENTION).await,
-                    }
-                }
+                async move { jobs.run_retention(&quit).await }
             });
         }
     }
@@ -91,18 +85,21 @@ impl Jobs {
         self.seen.flush(&self.base.sql).await
     }
 
-    /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease.
-    pub async fn run_retention(&self) -> Result<()> {
+    /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease. It stops with
+    /// `quit`, and what it did not come to is done at the next look, here or at another replica.
+    pub async fn run_retention(&self, quit: &CancellationToken) -> Result<()> {
         let Some(age) = self.retention else { return Ok(()) };
         if !self.base.state.take_lease(RETENTION, RETENTION_LEASE).await? {
             return Ok(());
         }
-        let done = self.delete_ended(age).await;
-        if done.is_err() {
-            // The next look tries again. Where that fails too, the lease ends by itself.
-            self.base.state.return_lease(RETENTION).await?;
+        let done = quit.run_until_cancelled(self.delete_ended(age)).await;
+        if !matches!(done, Some(Ok(())))
+            && let Err(error) = self.base.state.return_lease(RETENTION).await
+        {
+            // It ends by itself. Why the job failed is the error to tell.
+            log(RETENTION, &error);
         }
-        done
+        done.unwrap_or(Ok(()))
     }
 
     async fn delete_ended(&self, age: TimeDelta) -> Result<()> {

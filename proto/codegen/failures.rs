@@ -21,7 +21,7 @@ pub struct Failures {
 pub struct Example {
     /// Its code.
     pub code: &'static str,
-    /// Its message.
+    /// Its message; `{max_body_kib}` and `{member}` stand for the method's own.
     pub message: &'static str,
     /// Whether a method gives it.
     pub of: fn(&Method) -> bool,
@@ -43,7 +43,9 @@ pub fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Val
     if PROTOCOL.contains(&example.code) {
         return json!({"error": example.code, "error_description": example.message});
     }
+    let member = method.input.fields().next().map(|field| field.name().to_owned()).unwrap_or_default();
     let message = example.message.replace("{max_body_kib}", &method.policy.max_body_kib.to_string());
+    let message = message.replace("{member}", &member);
     let mut body = json!({"code": example.code, "message": message, "status": status});
     if status == 429 {
         body["retry_after_ms"] = json!(1000);
@@ -127,12 +129,8 @@ fn one_subject(method: &Method) -> bool {
     bearer(method) && method.policy.subjects.len() == 1
 }
 
-fn has_members(method: &Method) -> bool {
-    method.input.fields().len() > 0
-}
-
 fn has_query(method: &Method) -> bool {
-    !has_body(method) && has_members(method)
+    !has_body(method) && method.input.fields().len() > 0
 }
 
 /// Needs bearers to be switched on without taking one.
@@ -240,12 +238,10 @@ pub const TABLE: &[Failures] = &[
     Failures {
         status: 422,
         description: "A member is understood, but out of range.",
-        happens: has_members,
+        // A body of the wrong shape is a 400; only what a run takes is looked at member by member.
+        happens: |method| has_query(method) || runs(method),
         examples: &[
-            example("invalid_param", "page: must be 1 or more", has_query),
-            example("invalid_param", "device_label: must not have control characters", |method| {
-                has_body(method) && !runs(method)
-            }),
+            example("invalid_param", "{member}: given more than once", has_query),
             example("invalid_param", "name must be at most 48 characters", runs),
             example("workspace_id_required", "The workspace has to be named.", of_apps),
             example("query_required_for_chat", "A chat app needs a query.", runs),

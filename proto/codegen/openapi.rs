@@ -51,7 +51,11 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
         if path || !http.body {
             let required = path || schema::required(&field);
             let place = if path { "path" } else { "query" };
-            let schema = schemas.property(&field, false, false);
+            let mut schema = schemas.property(&field, false, false);
+            if let Some(words) = schema.pointer_mut("/items/enum").and_then(Value::as_array_mut) {
+                // Empty words between commas are passed over.
+                words.push(json!(""));
+            }
             let mut parameter = json!({"name": field.name(), "in": place, "required": required, "schema": schema});
             parameter["example"] = schema::field_example(&field, false);
             if field.is_list() {

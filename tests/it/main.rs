@@ -35,6 +35,7 @@ mod outages;
 mod pages;
 mod races;
 mod replicas;
+mod retention;
 mod revoke;
 mod runs;
 mod secrets;

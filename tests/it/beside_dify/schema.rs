@@ -5,6 +5,8 @@ use std::{collections::HashSet, process::Command};
 use reqwest::Method;
 
 use super::console::{command, refusal};
+use tokio_util::sync::CancellationToken;
+
 use crate::support::{
     Bearer, Device, Dify,
     database::{count, text},
@@ -93,7 +95,7 @@ async fn a_whole_run_alters_nothing_of_difys_but_its_tokens() {
     let jobs = dify.running().app.jobs();
     jobs.flush_last_used().await.unwrap();
     dify.advance(365 * 86_400);
-    jobs.run_retention().await.unwrap();
+    jobs.run_retention(&CancellationToken::new()).await.unwrap();
     assert_eq!(count(&dify, "oauth_access_tokens").await, 0, "a year on, every session is over");
     assert_eq!(count(&dify, "openapi_sessions").await, 0);
     dify.0.stop().await;
