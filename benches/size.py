@@ -3,14 +3,20 @@ the ten thousand, and a flood of logins. Each prints what was measured beside wh
 
 import base64
 import json
+import os
+import re
 import statistics
 import subprocess
 import threading
 import time
+from pathlib import Path
 
+WORK = Path(os.environ["BENCH_WORK"])
 POLLS = "target/release/examples/polls"
 MILLION = 1_000_000
 BACKLOG = 300_000
+# A node of a plan as PostgreSQL logs it, without what it costs.
+NODE = re.compile(r"^\t *(?:-> +)?([A-Z].*?)  \(cost=")
 
 
 def sql(server, statement):
@@ -20,10 +26,11 @@ def sql(server, statement):
 
 
 def add_others(server, count, ended):
-    """Sessions of other subjects, accounts and external identities by turns."""
-    sql(server, "INSERT INTO accounts (id, name, email, status, created_at, updated_at) "
-                "SELECT gen_random_uuid(), 'Other', 'other' || n || '@example.com', 'active', now(), now() FROM generate_series(1, 1000) AS n "
-                "WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE email = 'other1@example.com')")
+    """Sessions of other subjects, each with one: accounts and external identities by turns."""
+    if not ended:
+        sql(server, "INSERT INTO accounts (id, name, email, status, created_at, updated_at) "
+                    "SELECT gen_random_uuid(), 'Other', 'other' || n || '@example.com', 'active', now(), now() "
+                    f"FROM generate_series(1, {count // 2}) AS n")
     expires, revoked = ("now() - interval '60 days'", "now() - interval '60 days'") if ended else ("now() + interval '10 days'", "NULL")
     sql(server, "WITH others AS (SELECT id, email, row_number() OVER () AS turn FROM accounts WHERE email LIKE 'other%') "
                 "INSERT INTO oauth_access_tokens (id, subject_email, subject_issuer, account_id, client_id, device_label, prefix, token_hash, created_at, expires_at, revoked_at) "
@@ -31,26 +38,41 @@ def add_others(server, count, ended):
                 "CASE WHEN n % 2 = 0 THEN 'dify:account' ELSE 'https://idp.example' END, CASE WHEN n % 2 = 0 THEN o.id END, 'difyctl', "
                 f"'device ' || n || '{ended}', CASE WHEN n % 2 = 0 THEN 'dfoa_' ELSE 'dfoe_' END, "
                 f"{'NULL' if ended else chr(39) + 'x' + chr(39) + ' || md5(n::text)'}, now() - interval '70 days', {expires}, ({revoked})::timestamptz "
-                f"FROM generate_series(1, {count}) AS n JOIN others o ON o.turn = 1 + n % 1000")
+                f"FROM generate_series(1, {count}) AS n JOIN others o ON o.turn = (n + 1) / 2")
     sql(server, "ANALYZE oauth_access_tokens")
     sql(server, "ANALYZE accounts")
 
 
-def plan(server):
-    """How PostgreSQL finds the sessions of the signed-in account: the node that reads the table. One page is read whole, so
-    where that is all there is, how it would without."""
-    account = sql(server, "SELECT id FROM accounts WHERE email = 'bench@example.com'")[0][0]
-    rows = sql(server, "SET enable_seqscan = off; EXPLAIN SELECT count(id) FROM oauth_access_tokens WHERE account_id = "
-                       f"'{account}' AND revoked_at IS NULL AND expires_at > now() AND token_hash IS NOT NULL")
-    return next(row[0].strip(" ->").split("  (")[0] for row in rows if "Index" in row[0])
+def plans(server, paths, call):
+    """How PostgreSQL carries out the service's own statements for each path: the nodes of their plans, as it logs them. A
+    table of one page is read whole whatever its indexes, so that is forbidden on both sides."""
+    name = server.env["DATABASE_URL"].rsplit("/", 1)[1]
+    for setting in ("session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "enable_seqscan = off"):
+        sql(server, f"ALTER DATABASE {name} SET {setting}")
+    server.restart()
+    log, found = WORK / "postgres" / "log", {}
+    for path in paths:
+        # The first asks who it is; what the second logs is what every other does.
+        headers = {"Authorization": f"Bearer {server.token}"}
+        call("GET", f"{server.url}{path}", headers=headers)
+        time.sleep(1)
+        began = log.stat().st_size
+        call("GET", f"{server.url}{path}", headers=headers)
+        time.sleep(0.5)
+        found[path] = [node for line in log.read_bytes()[began:].decode().splitlines() for node in NODE.findall(line)]
+    for setting in ("session_preload_libraries", "enable_seqscan"):
+        sql(server, f"ALTER DATABASE {name} RESET {setting}")
+    server.restart()
+    return found
 
 
-def flat(few, many, seconds, wrk, lua):
+def flat(few, many, seconds, wrk, lua, call):
     """The same lists on two databases that differ in the rows of others only."""
     add_others(few, 10, False)
     add_others(many, MILLION, False)
+    paths = ("/openapi/v1/workspaces", "/openapi/v1/account/sessions")
     print(f"\nlists beside 10 and beside {MILLION:,} sessions of others (five interleaved runs)")
-    for path in ("/openapi/v1/workspaces", "/openapi/v1/account/sessions"):
+    for path in paths:
         medians = {few: [], many: []}
         for _ in range(5):
             for server in (few, many):
@@ -60,7 +82,13 @@ def flat(few, many, seconds, wrk, lua):
                 medians[server].append(p50)
         a, b = statistics.median(medians[few]), statistics.median(medians[many])
         print(f"GET {path:30} {a:7.2f} ms and {b:7.2f} ms: {(b / a - 1) * 100:+.1f} % (held against 15 %)")
-    print(f"plan beside 10: {plan(few)}\nplan beside {MILLION:,}: {plan(many)}")
+    beside_few, beside_many = plans(few, paths, call), plans(many, paths, call)
+    for path in paths:
+        print(f"plan of {path}: {'the same' if beside_few[path] == beside_many[path] else 'NOT the same'}")
+        for node in beside_many[path]:
+            print(f"    {node}")
+        if beside_few[path] != beside_many[path]:
+            print("  beside 10:", *beside_few[path], sep="\n    ")
 
 
 class People:

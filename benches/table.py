@@ -291,7 +291,7 @@ def size_rows(seconds):
     """The rows at size, on servers of their own."""
     few, many, alone = Server("postgres+redis", "few"), Server("postgres+redis", "many"), Server("sqlite+memory", "waiting")
     try:
-        size.flat(few, many, seconds, wrk, lua)
+        size.flat(few, many, seconds, wrk, lua, call)
         size.retention(many, call, EMAIL, PASSWORD)
         for server in (many, alone):
             print(f"\n{server.stores}")
