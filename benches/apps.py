@@ -2,8 +2,9 @@
 
 Each prints what was measured beside what it is held against; nothing here fails a run."""
 
+import itertools
 import json
-import os
+import re
 import sqlite3
 import subprocess
 import threading
@@ -45,10 +46,10 @@ def failing_dsl():
             "workflow": {"graph": {"nodes": nodes, "edges": edges}, "features": {}, "environment_variables": [], "conversation_variables": []}}
 
 
-def chat_dsl(name):
-    """A chat with the echo model."""
+def chat_dsl(name, provider="echo"):
+    """A chat with a model: echo, or the endpoint's."""
     return {"version": "0.3.0", "kind": "app", "app": {"name": name, "mode": "chat"},
-            "model_config": {"model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
+            "model_config": {"model": {"provider": provider, "name": provider, "mode": "chat", "completion_params": {}},
                              "pre_prompt": "", "prompt_type": "simple", "user_input_form": []}}
 
 
@@ -59,7 +60,7 @@ class Apps:
         self.server, self.call = server, call
         self.bearer = {"Authorization": f"Bearer {server.token}"}
         self.workspace = call("GET", f"{server.url}/openapi/v1/workspaces", headers=self.bearer)[1]["workspaces"][0]["id"]
-        for dsl in (workflow_dsl(), chat_dsl("Echo"), failing_dsl()):
+        for dsl in (workflow_dsl(), chat_dsl("Echo"), chat_dsl("Asking", "openai"), failing_dsl()):
             # JSON is YAML.
             path = work / f"{dsl['app']['name']}.yml"
             path.write_text(json.dumps(dsl))
@@ -187,40 +188,48 @@ def forwarding(upstream_url, forwarded_url, token, seconds):
     held("forwarding adds to the upstream's first byte: p50", f"{added:.2f} ms", "below 0.3 ms")
 
 
-def soak(apps, forwarding_server, rss, seconds):
+def came_to(said):
+    """What a driver says of its runs: how many began, and how many were refused or broken off."""
+    if said.startswith("{"):
+        found = json.loads(said)
+        return found["count"], found["errors"]
+    # h2load's summary.
+    begun, failed = re.search(r"(\d+) started, .* (\d+) failed", said).groups()
+    return int(begun), int(failed)
+
+
+def soak(apps, forwarding_server, over_grpc, rss, seconds):
     """Runs that succeed, fail, are refused, broken off upstream and hung up on, here and forwarded, while memory is watched."""
-    words = " ".join(f"word{index}" for index in range(20))
-    streaming = {"response_mode": "streaming"}
-    chat = json.dumps({"inputs": {}, "query": f"Reply exactly: {words}", **streaming})
-    loads = [
-        (apps.server, apps.echo, chat),
-        (apps.server, apps.templates, json.dumps({"inputs": {"name": "x"}, **streaming})),
-        # A node that fails and is tried again, then fails the run.
-        (apps.server, apps.named("Failing"), json.dumps({"inputs": {}, **streaming})),
-        (apps.server, apps.templates, json.dumps({"inputs": {}, **streaming})),
-        (apps.server, apps.echo, "not JSON"),
-        # Its upstream fails each fourth and breaks off each fourth.
-        (forwarding_server, apps.echo, chat),
-    ]
-    until, count = time.monotonic() + seconds, 0
-    done, refused = {}, {}
-    def load(server, app, body):
-        nonlocal count
-        key = (server, app, body)
-        while time.monotonic() < until:
-            url = f"{server.url}/openapi/v1/apps/{app}/run"
-            process = subprocess.Popen([STREAMS, "first-byte", url, apps.server.token, body, "4", "5"], stdout=subprocess.PIPE, text=True)
-            # Every other one is killed in the middle: its callers hang up.
-            count += 1
-            if count % 2:
+    words = " ".join(f"word{index}" for index in range(12))
+    chat = {"inputs": {}, "query": f"Reply exactly: {words}"}
+    def over_json(app, body, server=apps.server):
+        text = body if isinstance(body, str) else json.dumps({**body, "response_mode": "streaming"})
+        return [STREAMS, "first-byte", f"{server.url}/openapi/v1/apps/{app}/run", apps.server.token, text, "4", "5"]
+    loads = {
+        "chat": over_json(apps.echo, chat),
+        "chat over gRPC": over_grpc(apps.echo, chat["query"]),
+        "a model with faults": over_json(apps.named("Asking"), chat),
+        "templates": over_json(apps.templates, {"inputs": {"name": "x"}}),
+        # It is tried again, then fails the run.
+        "a node that fails": over_json(apps.named("Failing"), {"inputs": {}}),
+        "an input that lacks": over_json(apps.templates, {"inputs": {}}),
+        "no JSON": over_json(apps.echo, "not JSON"),
+        "forwarded, with faults": over_json(apps.echo, chat, forwarding_server),
+    }
+    until, counts = time.monotonic() + seconds, {what: [0, 0] for what in loads}
+    def load(what, words):
+        # Every other one is killed in the middle: its callers hang up.
+        for hang_up in itertools.cycle((True, False)):
+            if time.monotonic() > until:
+                return
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            if hang_up:
                 time.sleep(2)
                 process.kill()
             said = process.communicate()[0]
-            if said:
-                found = json.loads(said)
-                done[key] = done.get(key, 0) + found["count"]
-                refused[key] = refused.get(key, 0) + found["errors"]
-    threads = [threading.Thread(target=load, args=words) for words in loads]
+            if not hang_up:
+                counts[what] = [sum(pair) for pair in zip(counts[what], came_to(said))]
+    threads = [threading.Thread(target=load, args=pair) for pair in loads.items()]
     for thread in threads:
         thread.start()
     samples = {server: [] for server in (apps.server, forwarding_server)}
@@ -230,9 +239,8 @@ def soak(apps, forwarding_server, rss, seconds):
             found.append(rss(server.process.pid))
     for thread in threads:
         thread.join()
-    for what, words in zip(("chat", "templates", "a node that fails", "an input that lacks", "no JSON", "forwarded, with faults"), loads):
-        key = tuple(words)
-        held(f"  {what}", f"{done.get(key, 0)} began", f"{refused.get(key, 0)} refused or broken off; those hung up on are not counted")
+    for what, (begun, failed) in counts.items():
+        held(f"  {what}", f"{begun} began", f"{failed} refused or broken off; those hung up on are not counted")
     for name, found in zip(("built in", "forwarded"), samples.values()):
         third = max(len(found) // 3, 1)
         early, late = sum(found[third:2 * third]) / third, sum(found[-third:]) / third

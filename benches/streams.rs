@@ -2,7 +2,8 @@
 //!
 //!     streams first-byte URL TOKEN BODY CONNECTIONS SECONDS   time to the first byte of a run's stream, back to back
 //!     streams concurrent URL TOKEN BODY STREAMS PACE_MS       that many streams at once; how late events come
-//!     streams upstream PORT [faulty]                          a stand-in for Dify's service API; or one with faults
+//!     streams upstream PORT [faulty]                          a stand-in for Dify's service API and a model's endpoint; or
+//!                                                             one with faults
 //!
 //! Prints one line of JSON.
 
@@ -152,26 +153,37 @@ fn print(times: &mut [Duration], errors: u32) {
     );
 }
 
-/// Answers a chat at once, in three events. A faulty one fails each fourth, and breaks off each fourth after the first event.
+/// What Dify's service API answers a chat.
+const CHAT: [&str; 3] = [
+    r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":"Hello"}"#,
+    r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":" there"}"#,
+    r#"{"event":"message_end","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","metadata":{}}"#,
+];
+
+/// What a model's endpoint answers.
+const COMPLETION: [&str; 3] = [
+    r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"}}]}"#,
+    r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":" there"},"finish_reason":"stop"}]}"#,
+    "[DONE]",
+];
+
+/// Answers at once, in three events. A faulty one fails each fourth, and breaks off each fourth after the first event.
 async fn upstream(port: u16, faulty: bool) -> Outcome<()> {
     static TURN: AtomicUsize = AtomicUsize::new(0);
-    let answer = move || async move {
+    let answer = move |events: [&'static str; 3]| async move {
         let turn = if faulty { TURN.fetch_add(1, Ordering::Relaxed) % 4 } else { 0 };
         if turn == 1 {
-            return Response::builder().status(500).body(Body::from("{}"));
+            return Response::builder().status(500).body(Body::from("{}")).unwrap_or_default();
         }
-        let events = [
-            r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":"Hello"}"#,
-            r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":" there"}"#,
-            r#"{"event":"message_end","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","metadata":{}}"#,
-        ];
         let frames = events.into_iter().enumerate().map(move |(index, event)| {
             if turn == 2 && index > 0 { Err("the line broke") } else { Ok(format!("data: {event}\n\n")) }
         });
-        Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(stream::iter(frames)))
+        let body = Body::from_stream(stream::iter(frames));
+        Response::builder().header("content-type", "text/event-stream").body(body).unwrap_or_default()
     };
-    let router =
-        Router::new().route("/v1/chat-messages", post(move || async move { answer().await.unwrap_or_default() }));
+    let router = Router::new()
+        .route("/v1/chat-messages", post(move || answer(CHAT)))
+        .route("/v1/chat/completions", post(move || answer(COMPLETION)));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     axum::serve(listener.tap_io(|socket| _ = socket.set_nodelay(true)), router).await?;
     Ok(())

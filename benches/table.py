@@ -172,14 +172,19 @@ def wrk(url, seconds, lua):
     return seconds, requests, (latency(50), latency(99)), int(bad[1]) if bad else 0
 
 
-def h2load(url, seconds, frame, headers):
-    body, log = WORK / "frame.bin", WORK / "h2load.log"
+def h2load_words(url, seconds, frame, headers):
+    body = WORK / "frame.bin"
     body.write_bytes(frame)
-    log.unlink(missing_ok=True)
-    words = ["h2load", "-D", str(seconds), "-c", "8", "-m", "4", "-d", str(body), "--log-file", str(log)]
+    words = ["h2load", "-D", str(seconds), "-c", "8", "-m", "4", "-d", str(body)]
     for name, value in {"content-type": "application/grpc", "te": "trailers", **headers}.items():
         words += ["-H", f"{name}: {value}"]
-    subprocess.run([*words, url], capture_output=True, text=True, check=True)
+    return [*words, url]
+
+
+def h2load(url, seconds, frame, headers):
+    log = WORK / "h2load.log"
+    log.unlink(missing_ok=True)
+    subprocess.run([*h2load_words(url, seconds, frame, headers), "--log-file", str(log)], capture_output=True, text=True, check=True)
     lines = [line.split("\t") for line in log.read_text().splitlines()]
     times = sorted(int(line[2]) / 1e3 for line in lines)
     errors = sum(line[1] != "200" for line in lines)
@@ -279,9 +284,14 @@ def soak(seconds):
     bench = apps.Apps(server, call, WORK)
     other = Server("postgres+redis", "other")
     other.env["DATABASE_URL"], other.env["REDIS_KEY_PREFIX"] = server.env["DATABASE_URL"], server.env["REDIS_KEY_PREFIX"]
+    def over_grpc(app, query):
+        url = f"http://127.0.0.1:{server.grpc}/dify.openapi.v1.AppService/RunApp"
+        # No inputs: an empty Struct is as long as an empty string.
+        return h2load_words(url, 5, grpc_frame(app, "", query), bench.bearer)
     try:
-        with forwarding(other, "faulty"):
-            apps.soak(bench, other, rss, seconds)
+        with forwarding(other, "faulty") as upstream:
+            server.restart(OPENAI_BASE_URL=f"{upstream}/v1")
+            apps.soak(bench, other, over_grpc, rss, seconds)
     finally:
         server.stop()
         other.stop()
