@@ -154,7 +154,7 @@ impl AppRuntime for BuiltinRuntime {
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
         let inner = &self.0;
         let Ok(place) = Arc::clone(&inner.runs).try_acquire_owned() else {
-            let message = "This server is running as much as it can. Try again shortly.";
+            let message = "This server is at capacity. Try again shortly.";
             return Err(Error::new(Code::RateLimited, message).retry_after(BUSY_FOR));
         };
         let mode = run.app.mode;
@@ -168,7 +168,7 @@ impl AppRuntime for BuiltinRuntime {
                 let run = GraphRun::new(inner, begun, &workflow)?;
                 Ok(inner.spawn(place, |inner, out| async move { run.run(&inner, out).await }))
             }
-            _ => Err(Error::new(Code::AppUnavailable, "This app has nothing published that its mode could run.")),
+            _ => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")),
         }
     }
 }

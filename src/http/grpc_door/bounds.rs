@@ -29,7 +29,7 @@ pub(super) async fn bounded(request: Request, next: Next) -> Response {
     let limit = asked.map_or(LONGEST, |asked| asked.min(LONGEST));
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => explained(response),
-        Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")),
+        Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not finish before its deadline.")),
     }
 }
 
@@ -46,7 +46,9 @@ async fn stream_bounded(request: Request, next: Next, asked: Option<Duration>) -
         None => explained(answer.await),
         Some(asked) => match tokio::time::timeout(asked, answer).await {
             Ok(response) => explained(response),
-            Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")),
+            Err(_) => {
+                refused(policy, Error::new(Code::DeadlineExceeded, "The call did not finish before its deadline."))
+            }
         },
     }
 }
@@ -100,10 +102,10 @@ fn explained(response: Response) -> Response {
         return response;
     }
     let fault = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
-        Some(b"2") => Error::new(Code::InvalidRequest, "The message broke off, or took too long to arrive."),
+        Some(b"2") => Error::new(Code::InvalidRequest, "The message ended unexpectedly or took too long to arrive."),
         Some(b"11") => Error::new(Code::RequestEntityTooLarge, "The message is too large."),
-        Some(b"12") => Error::new(Code::Unimplemented, "Messages are read as they are here, not compressed."),
-        Some(b"13") => Error::new(Code::InvalidRequest, "The message cannot be read."),
+        Some(b"12") => Error::new(Code::Unimplemented, "Compressed messages are not supported."),
+        Some(b"13") => Error::new(Code::InvalidRequest, "The message could not be decoded."),
         _ => return response,
     };
     let mut explained: Response = Status::from(fault).into_http();
