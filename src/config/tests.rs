@@ -52,7 +52,7 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("SECRET_KEY", "sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "well-known sample"),
         ("SECRET_KEY", "dev-secret-key", "well-known sample"),
         ("SECRET_KEYS_PREVIOUS", "only-a-secret-4711", "kid:secret"),
-        ("SECRET_KEYS_PREVIOUS", "a:one,a:two", "name of its own"),
+        ("SECRET_KEYS_PREVIOUS", "a:one,a:two", "its own name"),
         ("INNER_API_KEY", "changeme", "openssl rand"),
         ("CONSOLE_WEB_URL", "", "https://dify.example.com"),
         ("CONSOLE_WEB_URL", "dify.example.com", "absolute URL"),
