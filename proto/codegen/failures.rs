@@ -117,6 +117,12 @@ fn named(method: &Method, names: &[&str]) -> bool {
     names.contains(&method.name.as_str())
 }
 
+/// Refused when a browser says that another site's page sent it: its cookies or its visitor's limits are at stake.
+fn from_pages(method: &Method) -> bool {
+    let counts = !method.policy.limits.is_empty() || method.http.as_ref().is_some_and(|http| http.verb != "GET");
+    method.policy.json_only || method.policy.credential == "Public" && counts
+}
+
 fn decides(method: &Method) -> bool {
     named(method, &["ApproveDevice", "DenyDevice"])
 }
@@ -197,14 +203,12 @@ pub const TABLE: &[Failures] = &[
     Failures {
         status: 403,
         description: "The credential does not allow this.",
-        happens: |method| one_subject(method) || scoped(method) || of_apps(method) || method.policy.json_only,
+        happens: |method| one_subject(method) || scoped(method) || of_apps(method) || from_pages(method),
         examples: &[
             example("wrong_surface", "This token is for another part of the API.", one_subject),
             example("insufficient_scope", "This token does not have the required scope.", scoped),
             example("workspace_membership_revoked", "You are not a member of this workspace.", of_apps),
-            example("csrf_mismatch", "This request did not come from this site's own pages.", |method| {
-                method.policy.json_only
-            }),
+            example("csrf_mismatch", "This request did not come from this site's own pages.", from_pages),
         ],
     },
     Failures {

@@ -121,6 +121,8 @@ async fn the_document_shows_the_errors_that_the_server_gives() {
 
 async fn devices(server: &TestServer, document: &mut Document) {
     document.shows("post", CODE, &Device::ask(server, &json!({"client_id": "another"})).await);
+    let elsewhere = Client::new().post(server.at(CODE)).header("sec-fetch-site", "cross-site");
+    document.shows("post", CODE, &Answer::to(elsewhere.json(&json!({"client_id": "difyctl"}))).await);
     let device = Device::start(server, "phone").await;
     let mut asked = json!({"client_id": "another", "device_code": device.device_code});
     document.shows("post", TOKEN, &Device::poll_with(server, &asked).await);
