@@ -192,7 +192,7 @@ pub const TABLE: &[Failures] = &[
             example("invalid_prefix", "This is an app key, not a user token.", bearer),
             example("unknown_token_prefix", "This kind of token is not accepted here.", bearer),
             example("bearer_missing", "The service credential is required.", with_service_key),
-            example("bearer_invalid", "This token is not valid.", with_service_key),
+            example("bearer_invalid", "The service credential is not valid.", with_service_key),
             example("no_session", "You are not signed in.", console),
             example("invalid_session", "Your session has ended.", |method| named(method, &["RefreshToken"])),
             example("authentication_failed", "The email address or the password is wrong.", |method| {
