@@ -42,7 +42,7 @@ impl Hot {
 }
 
 /// A place for a value; what stands there is never sent.
-fn place() -> SimpleExpr {
+pub(super) fn place() -> SimpleExpr {
     Expr::val(Value::String(None))
 }
 
