@@ -11,12 +11,13 @@ use super::{
     PageSettings,
     look::Template,
     presession::{self, PreSession},
-    refusal::{retry_after, wait},
+    refusal::wait,
     return_target::ReturnTarget,
-    visit::{Visit, see_other, set_cookie, set_cookies, with},
+    visit::{Visit, see_other, with},
 };
 use crate::{
     domain::{Code, Error, Result},
+    http::answer::{retry_after, set_cookie, set_cookies},
     rpc::reply::REFRESH_TOKEN,
 };
 
