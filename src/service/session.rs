@@ -91,7 +91,7 @@ impl Sessions {
         let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
         let (sessions, hash) = (self.clone(), token.hash());
         to_the_end(async move {
-            if let Some((revoked, _)) = sessions.base.sql.revoke_by_hash(&hash, sessions.base.clock.now()).await? {
+            if let Some(revoked) = sessions.base.sql.revoke_by_hash(&hash, sessions.base.clock.now()).await? {
                 AuditEvent::SessionRevoked { token_id: revoked.token_id, by: "the token's holder" }.record();
                 sessions.base.metrics.revoked(RevokeReason::Owner, 1);
             }
