@@ -29,7 +29,7 @@ impl Visit {
         failure::log(error);
         let target = self.home();
         let status = http_status(error.code());
-        let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.elsewhere.way(&target));
+        let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.sign_in_at.way(&target));
         // A console that takes a session for good which we do not would send the person back at once, round and round.
         let sent = self.site.standalone || error.code() == Code::NoSession;
         if let (Some(Way::Redirect(location)), true, true) = (&way, sent, self.parts.method.is_safe()) {
