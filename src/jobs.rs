@@ -112,5 +112,5 @@ impl Jobs {
 }
 
 fn log(job: &'static str, error: &Error) {
-    tracing::warn!(job, %error, "a background job failed and will run again");
+    tracing::warn!(job, error = error as &dyn std::error::Error, "a background job failed and will run again");
 }

@@ -174,7 +174,7 @@ impl Running {
             tracing::warn!(unmarked, "some revoked sessions may stay in the shared cache for up to 60 s");
         }
         if let Err(error) = self.app.jobs().flush_last_used().await {
-            tracing::warn!(%error, "the last uses of some sessions were not written");
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of some sessions were not written");
         }
         self.last.cancel();
     }

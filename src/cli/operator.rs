@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::Failure;
 use crate::{
     app,
-    config::{Config, DataDirLock},
+    config::{Config, DataDirLock, data_dir, telemetry::TelemetryConfig},
     domain::{id::WorkspaceId, session::Revoked},
     ports::{
         clock::{Clock as _, SystemClock},
@@ -18,6 +18,7 @@ use crate::{
     },
     service::invalidation::Invalidations,
     store::sql::Sql,
+    telemetry::{Output, Telemetry, audit::AuditEvent},
 };
 
 /// The stores of the process environment.
@@ -25,14 +26,21 @@ pub(super) struct Operator {
     pub config: Config,
     pub sql: Arc<Sql>,
     pub standalone: bool,
+    telemetry: Telemetry,
 }
 
 impl Operator {
-    /// Connects to SQL. Commands do not lock the data directory: they work beside a running server.
+    /// Connects to SQL. Commands do not lock the data directory: they work beside a running server. What is worth a warning
+    /// or an audit event goes to standard error.
     pub async fn connect() -> Result<Self, Failure> {
         let config = super::config()?;
+        let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
+        let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(Failure::other)?;
+        if config.uses_data_dir() {
+            data_dir::make(&config.data_dir).map_err(Failure::other)?;
+        }
         let (sql, standalone) = app::connect_sql(&config).await?;
-        Ok(Self { config, sql, standalone })
+        Ok(Self { config, sql, standalone, telemetry })
     }
 
     /// The same for commands about people and apps: beside Dify those are Dify's.
@@ -50,8 +58,11 @@ impl Operator {
         SystemClock.now()
     }
 
-    /// Makes revocations count on every running replica, and says how many there were.
+    /// Makes revocations count on every running replica, and says how many there were. Each leaves its audit event.
     pub async fn enforce(&self, revoked: &[Revoked], out: &mut dyn Write) -> Result<(), Failure> {
+        for session in revoked {
+            AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
+        }
         let state: Arc<dyn State> =
             app::connect_state(&self.config, Arc::new(SystemClock), &Arc::new(AtomicI64::new(0)))?;
         let marked = Invalidations::new(state).revoked(revoked).await;
@@ -72,6 +83,12 @@ impl Operator {
             }
             (Some(_), Some(_)) => Err(Failure::usage(format!("several workspaces are named `{text}`; use the id"))),
         }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.telemetry.flush();
     }
 }
 

@@ -10,10 +10,7 @@ use super::{
     operator::{Operator, say},
     since::Since,
 };
-use crate::{
-    domain::{id::TokenId, session::RevokeSelection},
-    telemetry::audit::AuditEvent,
-};
+use crate::domain::{id::TokenId, session::RevokeSelection};
 
 /// Sessions listed at most.
 const LISTED: u64 = 1_000;
@@ -91,9 +88,6 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
                 return Err(Failure::usage("say which sessions: --id, --account, --client or --since"));
             };
             let revoked = operator.sql.revoke_selected(&selection, now).await?;
-            for session in &revoked {
-                AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
-            }
             operator.enforce(&revoked, out).await
         }
     }

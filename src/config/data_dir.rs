@@ -56,6 +56,12 @@ fn default_dir(reader: &Reader<'_>) -> Option<PathBuf> {
     Some(base.join("dify-openapi"))
 }
 
+/// Makes the directory if need be, readable by its owner only.
+pub fn make(path: &Path) -> Result<(), DataDirError> {
+    let io = |cause| DataDirError::Io { path: path.to_owned(), cause };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)
+}
+
 /// Keeps other processes out of a data directory for as long as it lives; the operating system ends it with the process.
 #[derive(Debug)]
 pub struct DataDirLock {
@@ -65,10 +71,10 @@ pub struct DataDirLock {
 }
 
 impl DataDirLock {
-    /// Makes the directory if need be, readable by its owner only, and locks it.
+    /// Makes the directory if need be and locks it.
     pub fn acquire(path: &Path) -> Result<Self, DataDirError> {
+        make(path)?;
         let io = |cause| DataDirError::Io { path: path.to_owned(), cause };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         let lock = path.join(LOCK_FILE);
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock).map_err(io)?;
         match file.try_lock() {

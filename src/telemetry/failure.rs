@@ -4,19 +4,18 @@ use std::error::Error as _;
 
 use crate::domain::{Code, Error};
 
-/// Logs a failure that is ours; the caller's own mistakes are in the access log.
+/// Logs a failure that is ours, as an error, or of what is behind us, as a warning; the caller's own mistakes are in the
+/// access log.
 pub fn log(error: &Error) {
-    if matches!(error.code(), Code::InternalServerError | Code::InternalStateInvariant | Code::ServiceUnavailable) {
-        let mut cause = String::new();
-        let mut source = error.source();
-        while let Some(error) = source {
-            if !cause.is_empty() {
-                cause.push_str(": ");
-            }
-            cause.push_str(&error.to_string());
-            source = error.source();
+    let (code, cause) = (error.code(), error.source());
+    let request_id = super::request_id::current();
+    match code {
+        Code::InternalServerError | Code::InternalStateInvariant | Code::ServiceUnavailable => {
+            tracing::error!(code = code.as_str(), cause, request_id = &*request_id, "request failed");
         }
-        let request_id = super::request_id::current();
-        tracing::error!(code = error.code().as_str(), cause, request_id = &*request_id, "request failed");
+        Code::UpstreamError | Code::UpstreamTimeout => {
+            tracing::warn!(code = code.as_str(), cause, request_id = &*request_id, "request failed upstream");
+        }
+        _ => {}
     }
 }

@@ -1,12 +1,10 @@
 //! `app import`, `app list` and `app export`, as an operator runs them.
 
-use std::{
-    io::Write as _,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::{path::Path, process::Output};
 
-/// A standalone server's data directory with one workspace.
+use crate::support::operator::{command, succeeded};
+
+/// A standalone server's data directory, which is not there before the first command, with one workspace.
 struct Operator(tempfile::TempDir);
 
 impl Operator {
@@ -19,30 +17,18 @@ impl Operator {
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dify-openapi"))
-            .args(arguments)
-            .env_clear()
-            .env("DATA_DIR", self.0.path())
-            .envs([
-                ("SECRET_KEY", "a-key-for-the-tests-of-the-app-command"),
-                ("CONSOLE_WEB_URL", "https://dify.example.com"),
-            ])
-            .current_dir(self.0.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that refuses early does not read.
-        let _ = command.stdin.take().unwrap().write_all(input.as_bytes());
-        command.wait_with_output().unwrap()
+        let data = self.0.path().join("data/of/ours");
+        let environment = [
+            ("DATA_DIR", data.as_os_str()),
+            ("SECRET_KEY", "a-key-for-the-tests-of-the-app-command".as_ref()),
+            ("CONSOLE_WEB_URL", "https://dify.example.com".as_ref()),
+        ];
+        command(environment, arguments, input)
     }
 
     /// What it prints, when it succeeds.
     fn says(&self, arguments: &[&str], input: &str) -> String {
-        let output = self.run(arguments, input);
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        succeeded(self.run(arguments, input)).0
     }
 
     /// The one sentence of its refusal, and its exit code.
@@ -76,7 +62,7 @@ fn an_app_goes_in_and_comes_out_the_same() {
     let operator = Operator::new();
     let file: &Path = &operator.0.path().join("shouter.yml");
     std::fs::write(file, APP).unwrap();
-    let import = ["app", "import", "shouter.yml", "--workspace", "Lab"];
+    let import = ["app", "import", file.to_str().unwrap(), "--workspace", "Lab"];
     let first = operator.says(&import, "");
     let (id, rest) = first.split_once("  ").unwrap();
     assert_eq!(rest, "created  workflow       Shouter\n");

@@ -31,6 +31,7 @@ mod layers;
 mod meta;
 mod new_user;
 mod openapi;
+mod operator;
 mod outages;
 mod pages;
 mod races;

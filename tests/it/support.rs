@@ -13,6 +13,7 @@ pub mod dev;
 pub mod dify;
 pub mod grpc;
 pub mod logs;
+pub mod operator;
 pub mod postgres_process;
 pub mod process;
 pub mod python;

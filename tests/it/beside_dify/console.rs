@@ -1,6 +1,6 @@
 //! What is Dify's own stays Dify's: signing in, accounts, workspaces, passwords.
 
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,22 +8,20 @@ use serde_json::json;
 use crate::support::{
     Answer, Device, Dify,
     dify::{ALICE, ALICE_ID, SECRET_KEY},
+    operator,
 };
 
 /// A command on Dify's database, as an operator runs it.
 pub(super) fn command(database: &str, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_dify-openapi"))
-        .args(arguments)
-        .env_clear()
-        .envs([("DATABASE_URL", database), ("SECRET_KEY", SECRET_KEY), ("SINGLE_REPLICA", "true")])
-        .envs([
-            ("CONSOLE_WEB_URL", "https://dify.example.com"),
-            ("LISTEN", "127.0.0.1:0"),
-            ("ADMIN_LISTEN", "127.0.0.1:0"),
-        ])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+    let environment = [
+        ("DATABASE_URL", database),
+        ("SECRET_KEY", SECRET_KEY),
+        ("SINGLE_REPLICA", "true"),
+        ("CONSOLE_WEB_URL", "https://dify.example.com"),
+        ("LISTEN", "127.0.0.1:0"),
+        ("ADMIN_LISTEN", "127.0.0.1:0"),
+    ];
+    operator::command(environment, arguments, "")
 }
 
 /// What a command said that was refused.

@@ -7,6 +7,7 @@ use crate::support::{
     answer::redact,
     database,
     grpc::reason,
+    logs::Logs,
     runs::{answer, blocking, end, graph_app, greeting, lines, opaque_user, over_grpc, prompt_app, request, streamed},
     server::{MEMBER, OWNER},
 };
@@ -51,7 +52,8 @@ on_every_database! {
         assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
     }
 
-    async fn a_graph_that_fails_says_where_to_look_and_not_why(server: TestServer) {
+    async fn a_graph_that_fails_says_where_to_look_and_the_log_says_why(server: TestServer) {
+        let logs = Logs::listen();
         let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let app = graph_app(&server, "advanced-chat", &[broken.clone(), answer()]).await;
@@ -60,6 +62,8 @@ on_every_database! {
         assert_eq!(refusal.outcome(), (502, "upstream_error".to_owned()));
         assert_eq!(refusal.json()["message"], "The app's run failed.");
         assert!(refusal.json()["hint"].as_str().unwrap().contains("response_mode: streaming"), "{}", refusal.text);
+        let why = logs.about(&["failed upstream", refusal.header("x-request-id"), "1 // 0"]);
+        assert_eq!(why.len(), 1, "{why:?}");
         let status = over_grpc(&server, &bearer, &app, &body).await.unwrap_err();
         assert_eq!((reason(&status).as_str(), status.message()), ("upstream_error", "The app's run failed."));
         // A workflow's body has a place for it.

@@ -109,6 +109,11 @@ impl TestServer {
         (env, directory, TestClock::default())
     }
 
+    /// What an operator's command does on its stores.
+    pub fn command(&self, arguments: &[&str], input: &str) -> std::process::Output {
+        super::operator::command(&self.env, arguments, input)
+    }
+
     /// A second server on the same stores and clock.
     pub async fn replica(&self) -> Self {
         let mut env = self.env.clone();

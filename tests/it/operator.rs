@@ -1,0 +1,64 @@
+//! What an operator does to accounts and sessions from the command line, and what it means for a server that runs.
+
+use crate::support::{
+    Bearer, Browser, TestServer,
+    operator::succeeded,
+    server::{MEMBER, OWNER},
+};
+
+/// That the audit trail on standard error tells of one session's end, and of nothing else.
+fn tells_of_the_end(said: &str, token_id: &str) {
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("oauth.session_revoked") && said.contains(token_id) && said.contains("operator"), "{said}");
+}
+
+on_both_stores! {
+    async fn a_session_ended_by_command_is_over_at_once_and_audited(server: TestServer) {
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        let other = Bearer::sign_in(&server, MEMBER, "phone").await;
+        for signed_in in [&bearer, &other] {
+            assert_eq!(signed_in.get("/openapi/v1/account").await.0, 200);
+        }
+        let (listed, said) = succeeded(server.command(&["token", "list", "--account", OWNER], ""));
+        assert!(said.is_empty(), "{said}");
+        assert_eq!(listed.lines().count(), 1, "{listed}");
+        assert!(listed.contains(&bearer.token_id) && listed.contains("laptop"), "{listed}");
+
+        let (printed, said) = succeeded(server.command(&["token", "revoke", "--account", OWNER], ""));
+        assert_eq!(printed, "1 session(s) ended\n");
+        tells_of_the_end(&said, &bearer.token_id);
+        assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
+        assert_eq!(other.get("/openapi/v1/account").await.0, 200);
+
+        // The incident switch; what has ended does not end twice.
+        let (printed, said) = succeeded(server.command(&["token", "revoke", "--since", "1h"], ""));
+        assert_eq!(printed, "1 session(s) ended\n");
+        tells_of_the_end(&said, &other.token_id);
+        assert_eq!(other.get("/openapi/v1/account").await.0, 401);
+    }
+
+    async fn a_disabled_account_is_out_at_once_until_it_is_enabled(server: TestServer) {
+        let browser = Browser::signed_in(&server, OWNER).await;
+        let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
+        let (printed, said) = succeeded(server.command(&["account", "disable", OWNER], ""));
+        assert_eq!(printed, "1 session(s) ended\n");
+        tells_of_the_end(&said, &bearer.token_id);
+        assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
+        assert!(!browser.is_signed_in().await);
+
+        succeeded(server.command(&["account", "enable", OWNER], ""));
+        // A session that was ended stays so.
+        assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
+        Bearer::sign_in(&server, OWNER, "laptop").await;
+    }
+
+    async fn a_new_password_signs_browsers_out_and_leaves_devices(server: TestServer) {
+        let browser = Browser::signed_in(&server, OWNER).await;
+        let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
+        succeeded(server.command(&["account", "set-password", OWNER], "a password of another kind\n"));
+        assert!(!browser.is_signed_in().await);
+        assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+        let login = Browser::anonymous(&server).login(OWNER, "a password of another kind").await;
+        assert_eq!(login.status, 200, "{login:?}");
+    }
+}
