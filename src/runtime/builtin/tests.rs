@@ -138,7 +138,6 @@ fn request(mode: AppMode, query: &str) -> RunRequest {
     let app = App {
         id: AppId(Uuid::from_u128(2)),
         workspace_id: WorkspaceId(Uuid::from_u128(1)),
-        name: "An app".to_owned(),
         mode,
         max_active_requests: None,
     };
