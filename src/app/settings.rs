@@ -49,6 +49,7 @@ pub(super) fn pipeline(config: &Config, standalone: bool, cookies: &CookieSettin
         standalone,
         service_key: config.secrets.inner_api_key.clone(),
         origins: own_origins(config),
+        cross_origins: config.cors.listed(),
         access_cookie: cookies.name(ACCESS_TOKEN),
         csrf_cookie: cookies.name(CSRF_TOKEN),
     }
