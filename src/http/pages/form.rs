@@ -5,7 +5,7 @@ use http::{header::CONTENT_TYPE, request::Parts};
 
 use crate::{
     domain::{Code, Error, Result, secret::Secret},
-    http::codec::body,
+    http::codec::{bind::pairs, body},
 };
 
 /// The largest form.
@@ -29,7 +29,8 @@ impl Form {
     /// Reads a form's bytes. None of our forms has two fields of one name.
     pub fn parse(encoded: &[u8]) -> Result<Self> {
         let mut fields: Vec<(String, Secret)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(encoded) {
+        let pairs = pairs(encoded).map_err(|_| Error::new(Code::InvalidRequest, "The form is not UTF-8 text."))?;
+        for (name, value) in pairs {
             if fields.iter().any(|(known, _)| *known == name) {
                 return Err(Error::new(Code::InvalidRequest, "A field is given more than once."));
             }
@@ -85,6 +86,8 @@ mod tests {
             ("", b"a=1".to_vec(), Code::UnsupportedMediaType),
             (FORM, vec![b'a'; MAX_FORM + 1], Code::RequestEntityTooLarge),
             (FORM, b"a=1&a=2".to_vec(), Code::InvalidRequest),
+            (FORM, b"a=%ff".to_vec(), Code::InvalidRequest),
+            (FORM, b"a=\xff".to_vec(), Code::InvalidRequest),
         ];
         for (kind, body, code) in cases {
             assert_eq!(read(kind, body).await.err().map(|error| error.code()), Some(code), "{kind}");
