@@ -153,7 +153,7 @@ impl Pipeline {
 
 /// The address that the edge resolved.
 fn address(parts: &Parts) -> Result<ClientAddress> {
-    parts.extensions.get().copied().ok_or_else(|| Error::internal("a request without an address"))
+    ClientAddress::required(parts.extensions.get())
 }
 
 /// The subject must belong on this surface; `full` does not help here.

@@ -1,6 +1,13 @@
 //! Reads variables and collects what is wrong with them, so that one start names every fault at once.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    str::FromStr,
+};
+
+use ipnet::IpNet;
 
 use crate::domain::secret::Secret;
 
@@ -10,11 +17,6 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The process environment. Values that are not UTF-8 count as unset.
 pub fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-/// A map as the source of variables.
-pub fn map_env(map: &BTreeMap<String, String>) -> impl Fn(&str) -> Option<String> + '_ {
-    |name| map.get(name).cloned()
 }
 
 /// One thing wrong with the configuration: a sentence that names the variable and the fix, and no secret.
@@ -64,11 +66,6 @@ impl<'a> Reader<'a> {
     /// Notes a problem; `rest` follows the variable's name in the sentence.
     pub fn problem(&mut self, variable: &str, rest: impl fmt::Display) {
         self.problems.push(Problem { variable: variable.to_owned(), sentence: format!("{variable} {rest}.") });
-    }
-
-    /// Whether a problem of one of these variables is noted.
-    pub fn is_at_fault(&self, variables: &[&str]) -> bool {
-        self.problems.iter().any(|problem| variables.contains(&problem.variable.as_str()))
     }
 
     /// Notes something that is allowed but probably not meant.
@@ -134,6 +131,18 @@ impl<'a> Reader<'a> {
     pub fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// A comma list of networks, single addresses included; `example` is what a problem shows.
+    pub fn networks(&mut self, name: &str, example: &str) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for part in self.list(name).unwrap_or_default() {
+            match part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)) {
+                Ok(network) => networks.push(network),
+                Err(_) => self.problem(name, format_args!("contains `{part}`; write {example}")),
+            }
+        }
+        networks
     }
 
     /// A listening address: `host:port` with an IP address, `:port` for every interface, `localhost:port`.

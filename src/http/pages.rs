@@ -31,7 +31,7 @@ use axum::{
 use http::Method;
 
 pub use self::notice::login_command;
-use self::{look::Look, return_target::is_page, sign_in::Elsewhere};
+use self::{look::Look, return_target::is_page, sign_in::SignInAt};
 use crate::{
     domain::{Result, key::KeyRing},
     http::{fallback, grpc_door},
@@ -72,7 +72,7 @@ pub(crate) struct Site {
     keys: Arc<KeyRing>,
     entropy: Arc<dyn Entropy>,
     standalone: bool,
-    elsewhere: Elsewhere,
+    sign_in_at: SignInAt,
     look: Look,
     /// What a device runs to sign in here.
     login_command: String,
@@ -100,7 +100,7 @@ pub fn routes(pages: Pages) -> Result<Routes> {
         keys,
         entropy,
         standalone: settings.standalone,
-        elsewhere: Elsewhere::new(&settings),
+        sign_in_at: SignInAt::new(&settings),
         look: Look::new()?,
         login_command: login_command(&settings.issuer),
     });

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use http::{
-    StatusCode,
-    header::{HeaderValue, RETRY_AFTER},
-};
+use http::StatusCode;
 
 use super::{
     language::{Texts, fill},
@@ -18,7 +15,11 @@ use super::{
 };
 use crate::{
     domain::{Code, Error},
-    http::{error_body, status::http_status},
+    http::{
+        answer::{retry_after, whole_seconds},
+        error_body,
+        status::http_status,
+    },
     telemetry::{failure, request_id},
 };
 
@@ -28,7 +29,7 @@ impl Visit {
         failure::log(error);
         let target = self.home();
         let status = http_status(error.code());
-        let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.elsewhere.way(&target));
+        let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.sign_in_at.way(&target));
         // A console that takes a session for good which we do not would send the person back at once, round and round.
         let sent = self.site.standalone || error.code() == Code::NoSession;
         if let (Some(Way::Redirect(location)), true, true) = (&way, sent, self.parts.method.is_safe()) {
@@ -47,27 +48,13 @@ impl Visit {
     }
 }
 
-/// Says when to try again, where the status leaves room for it.
-pub fn retry_after(response: &mut Response, after: Duration) {
-    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-        && let Ok(value) = HeaderValue::from_str(&seconds(after).to_string())
-    {
-        response.headers_mut().insert(RETRY_AFTER, value);
-    }
-}
-
 /// When to try again, in words.
 pub fn wait(texts: &Texts, after: Duration) -> String {
-    match seconds(after) {
+    match whole_seconds(after) {
         seconds @ ..=90 => fill(texts.get("wait_seconds"), seconds),
         seconds @ ..=5_400 => fill(texts.get("wait_minutes"), seconds.div_ceil(60)),
         seconds => fill(texts.get("wait_hours"), seconds.div_ceil(3_600)),
     }
-}
-
-/// Whole seconds, rounded up, and at least one.
-fn seconds(after: Duration) -> u64 {
-    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
 }
 
 /// What a failure is called, and what can be done about it on the page at hand.

@@ -11,19 +11,20 @@ use super::{
     PageSettings,
     look::Template,
     presession::{self, PreSession},
-    refusal::{retry_after, wait},
+    refusal::wait,
     return_target::ReturnTarget,
-    visit::{Visit, see_other, set_cookie, set_cookies, with},
+    visit::{Visit, see_other, with},
 };
 use crate::{
     domain::{Code, Error, Result},
+    http::answer::{retry_after, set_cookie, set_cookies},
     rpc::reply::REFRESH_TOKEN,
 };
 
 /// Where people sign in.
-pub enum Elsewhere {
-    /// Here.
-    Nowhere,
+pub enum SignInAt {
+    /// On the page of this service.
+    Here,
     /// At Dify's console.
     Console {
         /// Its sign-in page, if it is known.
@@ -44,11 +45,11 @@ pub enum Way {
     Link(Option<String>),
 }
 
-impl Elsewhere {
+impl SignInAt {
     /// By the deployment.
     pub fn new(settings: &PageSettings) -> Self {
         if settings.standalone {
-            return Self::Nowhere;
+            return Self::Here;
         }
         let sign_in = settings.console_sign_in_url.as_deref().and_then(|url| Url::parse(url).ok());
         let ours = Url::parse(&settings.issuer).ok().map(|url| url.origin());
@@ -59,7 +60,7 @@ impl Elsewhere {
     /// The way to sign in and back to a page.
     pub fn way(&self, target: &ReturnTarget) -> Way {
         match self {
-            Self::Nowhere => Way::Redirect(target.append_to("/signin")),
+            Self::Here => Way::Redirect(target.append_to("/signin")),
             Self::Console { sign_in, issuer, same_origin } => {
                 let href = sign_in.clone().map(|mut url| {
                     url.query_pairs_mut().append_pair("redirect_url", &format!("{issuer}{}", target.path()));
@@ -226,7 +227,7 @@ mod tests {
             issuer: "https://dify.example".to_owned(),
             console_sign_in_url: console.map(str::to_owned),
         };
-        Elsewhere::new(&settings).way(&ReturnTarget::Sessions(None))
+        SignInAt::new(&settings).way(&ReturnTarget::Sessions(None))
     }
 
     #[test]

@@ -11,7 +11,7 @@ use axum::{
 use chrono::TimeDelta;
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY},
     request::Parts,
 };
 use serde::Serialize;
@@ -26,17 +26,18 @@ use super::{
 };
 use crate::{
     domain::{
-        Error, Result,
+        Result,
         caller::{ClientAddress, ConsoleCaller},
         id::TokenId,
         subject::Subject,
     },
+    http::answer::set_cookie,
     pipeline::{
         browser::{FormCsrf, no_session},
         cookie,
         policy::Policy,
     },
-    rpc::reply::{CSRF_TOKEN, SetCookie, SetCookies},
+    rpc::reply::CSRF_TOKEN,
 };
 
 /// Nothing from elsewhere, nothing inline, no frames.
@@ -135,7 +136,7 @@ impl Visit {
 
     /// Where the browser is.
     pub fn address(&self) -> Result<ClientAddress> {
-        self.parts.extensions.get().copied().ok_or_else(|| Error::internal("a request without an address"))
+        ClientAddress::required(self.parts.extensions.get())
     }
 
     /// A part of the path; empty when there is none of that name.
@@ -250,18 +251,4 @@ pub fn see_other(location: &str) -> Response {
 pub fn with(address: &str, parameter: &str) -> String {
     let separator = if address.contains('?') { '&' } else { '?' };
     format!("{address}{separator}{parameter}")
-}
-
-/// Adds a cookie to an answer.
-pub fn set_cookie(response: &mut Response, cookie: &SetCookie) {
-    if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
-        response.headers_mut().append(SET_COOKIE, value);
-    }
-}
-
-/// Adds several.
-pub fn set_cookies(response: &mut Response, cookies: &SetCookies) {
-    for cookie in &cookies.0 {
-        set_cookie(response, cookie);
-    }
 }
