@@ -408,3 +408,42 @@ fn models_are_behind_one_endpoint_under_names_of_its_own() {
     assert_eq!(value("HTTP_REQUEST_ALLOWED_NETWORKS"), "10.1.0.0/16,::1/128");
     assert_eq!(value("OPENAI_MODELS"), "langgenius/ollama/ollama:qwen=q=4,langgenius/openai/openai:gpt-4o=llama3:8b");
 }
+
+#[test]
+fn numbers_out_of_range_are_told_the_range_that_is_taken() {
+    for (variable, value, range) in [
+        ("OAUTH_TTL_DAYS", "abc", "a whole number from 1 to 365."),
+        ("OAUTH_TTL_DAYS", "99999999999999999999", "a whole number from 1 to 365."),
+        ("OAUTH_TTL_DAYS", "1.5", "a whole number from 1 to 365."),
+        ("OTEL_SAMPLING_RATE", "2", "a number from 0 to 1, like 0.25."),
+        ("OTEL_SAMPLING_RATE", "NaN", "a number from 0 to 1, like 0.25."),
+    ] {
+        let sentences = sentences(serve(&[("ENABLE_OTEL", "true"), (variable, value)]));
+        assert_eq!(sentences, [format!("{variable} is `{value}`; set it to {range}")]);
+    }
+}
+
+#[test]
+fn the_enterprise_edition_warns_of_what_it_does_not_do_yet() {
+    let warnings = serve(&[("ENTERPRISE_ENABLED", "true")]).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("ENTERPRISE_ENABLED is true") && warnings[0].contains("503"), "{warnings:?}");
+}
+
+#[test]
+fn operators_take_the_key_that_dev_keeps_beside_its_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let bare = map(&[("DATA_DIR", path)]);
+    assert_eq!(sentences(Config::for_operator(&reader::map_env(&bare))).len(), 2, "there is no key yet");
+    fs::write(directory.path().join("secret_key"), format!("{KEY}\n")).unwrap();
+
+    let config = Config::for_operator(&reader::map_env(&bare)).unwrap();
+    assert_eq!(config.secrets.secret_key.expose(), KEY);
+    assert!(!config.deployment.mode.is_development());
+    assert_eq!(sentences(Config::for_serve(&reader::map_env(&bare))).len(), 2, "a server has a key of its own");
+    let given = map(&[("DATA_DIR", path), ("SECRET_KEY", "another-key-that-is-long-enough-0001")]);
+    assert_eq!(sentences(Config::for_operator(&reader::map_env(&given))).len(), 1, "it wins, and names no URL");
+    let elsewhere = map(&[("DATA_DIR", path), ("DATABASE_URL", "sqlite:///elsewhere/dify.db")]);
+    assert_eq!(sentences(Config::for_operator(&reader::map_env(&elsewhere))).len(), 2);
+}
