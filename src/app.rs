@@ -134,15 +134,7 @@ impl App {
             }),
         );
         let cookies = cookie_settings(config, standalone);
-        let settings = PipelineSettings {
-            bearers_enabled: config.oauth.bearer_enabled,
-            enterprise: config.enterprise.enabled,
-            standalone,
-            service_key: config.secrets.inner_api_key.clone(),
-            origins: own_origins(config),
-            access_cookie: cookies.name(ACCESS_TOKEN),
-            csrf_cookie: cookies.name(CSRF_TOKEN),
-        };
+        let settings = pipeline_settings(config, standalone, &cookies);
         let pipeline = Pipeline::new(base.clone(), bearers.clone(), console.clone(), settings);
         let run_tasks = RunTasks::default();
         let (apps, runs) = runtime::apps(config, &base, standalone, &run_tasks)?;
@@ -272,6 +264,19 @@ fn cookie_settings(config: &Config, standalone: bool) -> CookieSettings {
 }
 
 /// Where our own pages are, as browsers write it. `dev` is reached by name as well as by address.
+fn pipeline_settings(config: &Config, standalone: bool, cookies: &CookieSettings) -> PipelineSettings {
+    PipelineSettings {
+        bearers_enabled: config.oauth.bearer_enabled,
+        enterprise: config.enterprise.enabled,
+        standalone,
+        service_key: config.secrets.inner_api_key.clone(),
+        origins: own_origins(config),
+        cross_origins: config.cors.listed(),
+        access_cookie: cookies.name(ACCESS_TOKEN),
+        csrf_cookie: cookies.name(CSRF_TOKEN),
+    }
+}
+
 fn own_origins(config: &Config) -> Vec<String> {
     let mut origins = vec![config.urls.issuer().to_owned()];
     if config.deployment.mode == Mode::Dev {
