@@ -4,7 +4,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::domain::{
     Code, Error, Result,
-    secret::{BearerToken, Secret, bearer_invalid},
+    secret::{BearerToken, Secret},
 };
 
 /// The header of internal services.
@@ -33,5 +33,5 @@ pub fn service_key(headers: &HeaderMap, expected: Option<&Secret>) -> Result<()>
         .get(SERVICE_KEY)
         .ok_or_else(|| Error::new(Code::BearerMissing, "This needs the service credential."))?;
     let matches = presented.to_str().is_ok_and(|text| expected.is_some_and(|key| key.matches(text)));
-    if matches { Ok(()) } else { Err(bearer_invalid()) }
+    if matches { Ok(()) } else { Err(Error::new(Code::BearerInvalid, "The service credential is not valid.")) }
 }

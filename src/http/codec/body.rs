@@ -49,9 +49,13 @@ where
         MediaType::Form | MediaType::Other => Err(unsupported(policy.form)),
         MediaType::Json | MediaType::None if bytes.is_empty() => Ok(M::default()),
         MediaType::Json | MediaType::None => {
-            let message = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
-            // serde also fills a message from an array, member by member.
-            if bytes.trim_ascii_start().first() == Some(&b'{') { Ok(message) } else { Err(not_an_object()) }
+            let object = bytes.trim_ascii_start().first() == Some(&b'{');
+            match serde_json::from_slice(&bytes) {
+                Ok(message) if object => Ok(message),
+                Err(error) if object || !error.is_data() => Err(malformed(&error)),
+                // serde also fills a message from an array, member by member.
+                _ => Err(not_an_object()),
+            }
         }
     }
 }

@@ -6,7 +6,10 @@ use axum::body::Body;
 use http::{header::CONTENT_TYPE, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use crate::domain::{Code, Error, Result, secret::Secret};
+use crate::{
+    domain::{Code, Error, Result, secret::Secret},
+    http::codec::bind::pairs,
+};
 
 /// The largest form.
 pub const MAX_FORM: usize = 16 * 1024;
@@ -38,7 +41,8 @@ impl Form {
     /// Reads a form's bytes. None of our forms has two fields of one name.
     pub fn parse(encoded: &[u8]) -> Result<Self> {
         let mut fields: Vec<(String, Secret)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(encoded) {
+        let pairs = pairs(encoded).map_err(|_| Error::new(Code::InvalidRequest, "The form is not UTF-8 text."))?;
+        for (name, value) in pairs {
             if fields.iter().any(|(known, _)| *known == name) {
                 return Err(Error::new(Code::InvalidRequest, "A field is given more than once."));
             }
@@ -94,6 +98,8 @@ mod tests {
             ("", b"a=1".to_vec(), Code::UnsupportedMediaType),
             (FORM, vec![b'a'; MAX_FORM + 1], Code::RequestEntityTooLarge),
             (FORM, b"a=1&a=2".to_vec(), Code::InvalidRequest),
+            (FORM, b"a=%ff".to_vec(), Code::InvalidRequest),
+            (FORM, b"a=\xff".to_vec(), Code::InvalidRequest),
         ];
         for (kind, body, code) in cases {
             assert_eq!(read(kind, body).await.err().map(|error| error.code()), Some(code), "{kind}");

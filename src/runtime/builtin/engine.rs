@@ -25,6 +25,7 @@ use super::{
     graph::Graph,
     masks::Masks,
     model::{Models, PromptMessage, Usage},
+    room::Room,
     template::Templates,
     variables::{SystemVariables, Types},
 };
@@ -49,6 +50,8 @@ pub struct Limits {
     pub variable: usize,
     /// What all variables may take, in bytes.
     pub variables: usize,
+    /// What all runs of the process may take together, in bytes.
+    pub all_runs: usize,
     /// What may be said in all, in bytes.
     pub answer: usize,
     /// How long the last events wait for a reader that is slow, once the run is over.
@@ -64,6 +67,7 @@ impl Default for Limits {
             steps_in_all: 20_000,
             variable: 2 << 20,
             variables: 32 << 20,
+            all_runs: 512 << 20,
             answer: 4 << 20,
             grace: Duration::from_secs(5),
         }
@@ -128,6 +132,8 @@ pub struct Execution {
     pub entropy: Arc<dyn Entropy>,
     /// What it may use.
     pub limits: Limits,
+    /// The memory it shares with all others.
+    pub room: Room,
 }
 
 /// How a run ended.

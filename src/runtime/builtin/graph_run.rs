@@ -145,6 +145,7 @@ impl GraphRun {
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             limits: inner.limits,
+            room: inner.room.clone(),
         }
     }
 
