@@ -164,16 +164,14 @@ impl App {
             },
         }));
         let development = config.deployment.mode == Mode::Dev;
+        let console_sign_in_url = (!standalone).then(|| format!("{issuer}/signin"));
         let pages = pages::routes(Pages {
             rpc: rpc.clone(),
             pipeline: pipeline.clone(),
             keys,
             entropy: Arc::clone(&base.entropy),
-            settings: PageSettings {
-                standalone,
-                issuer: issuer.clone(),
-                console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
-            },
+            clock: Arc::clone(&base.clock),
+            settings: PageSettings { standalone, issuer: issuer.clone(), console_sign_in_url },
         })?;
         let retention = config.oauth.clean_enabled.then_some(delta(config.oauth.retention));
         let jobs = Arc::new(Jobs { base: base.clone(), invalidations, seen, retention });

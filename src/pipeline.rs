@@ -6,6 +6,7 @@
 pub mod authenticate;
 pub mod browser;
 pub mod cookie;
+pub mod fetch_site;
 pub mod layer;
 pub mod policy;
 
