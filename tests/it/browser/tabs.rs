@@ -138,14 +138,17 @@ in_both_browsers! {
         visitor.click("#mine").await;
         visitor.follow(AUTHORIZE).await;
         assert_eq!(visitor.text_of("h1").await, "Device authorized");
-        for (title, address) in [
-            ("This code is no longer valid", "?unticked=yes"),
-            ("This code is no longer valid", ""),
-            ("Connect a device", "/device?malformed=yes"),
-            ("Connect a device", "/device"),
+        // Some browsers show a page as it was left; none asks whether to send a form once more.
+        let decided = ["This code is no longer valid", "Let this device in?"];
+        for (titles, address) in [
+            (&decided[..], "?unticked=yes"),
+            (&decided[..], ""),
+            (&["Connect a device"], "/device?malformed=yes"),
+            (&["Connect a device"], "/device"),
         ] {
             visitor.back().await;
-            assert_eq!(visitor.text_of("h1").await, title, "{address}");
+            let title = visitor.text_of("h1").await;
+            assert!(titles.contains(&title.as_str()), "{address}: {title}");
             assert!(visitor.path().await.ends_with(address), "{}", visitor.path().await);
         }
         assert!(device.poll().await.1["token"].is_string());

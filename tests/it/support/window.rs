@@ -114,6 +114,17 @@ impl Chromium {
         panic!("{css} never came");
     }
 
+    /// Waits for what a script is about to do.
+    pub async fn until_true(&self, script: &str) {
+        for _ in 0..200 {
+            if self.run(script, &[]).await == true {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("`{script}` never came true");
+    }
+
     /// Goes back, as the browser's button does.
     pub async fn back(&self) {
         self.post("/back", &json!({})).await;

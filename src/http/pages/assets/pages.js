@@ -15,7 +15,8 @@ document.querySelectorAll('[data-keep]').forEach((field) => {
   if (field.dataset.keep === 'again' && field.name in typed) {
     field[value] = typed[field.name];
     const next = field.dataset.then && document.getElementById(field.dataset.then);
-    if (next) next.focus();
+    // In the next frame, as the browser has done its own focusing by then.
+    if (next) requestAnimationFrame(() => next.focus());
   }
   field.form.addEventListener('submit', () => {
     typed[field.name] = field[value];
@@ -44,10 +45,7 @@ document.querySelectorAll('[data-code-entry]').forEach((field) => {
     if (!event.isComposing && !(event.inputType || '').startsWith('delete')) arrange();
   });
   field.addEventListener('compositionend', arrange);
-  if (field.getAttribute('aria-invalid') === 'true') {
-    field.focus();
-    field.select();
-  }
+  if (field.getAttribute('aria-invalid') === 'true') requestAnimationFrame(() => field.select());
 });
 
 // A paste may hold more than the code: a whole line of the terminal, or the link.
