@@ -82,8 +82,6 @@ pub struct DevOptions {
     pub listen: SocketAddr,
     /// The data directory, as [`Config::dev_data_dir`] names it.
     pub data_dir: PathBuf,
-    /// Whether to begin with an empty data directory. Clearing it is the command's part, under the lock.
-    pub fresh: bool,
 }
 
 impl Config {

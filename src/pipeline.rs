@@ -41,6 +41,8 @@ pub struct PipelineSettings {
     pub service_key: Option<Secret>,
     /// Origins of our own pages, as browsers write them.
     pub origins: Vec<String>,
+    /// Origins of other sites that may call from a browser; `None` when every one may.
+    pub cross_origins: Option<Vec<String>>,
     /// Full name of the access cookie.
     pub access_cookie: String,
     /// Full name of the CSRF cookie.
@@ -123,6 +125,10 @@ impl Pipeline {
         if policy.json_only && !parts.method.is_safe() {
             // Signing in and refreshing set cookies: another site must not be able to make a browser do it.
             self.check_origin(&parts.headers)?;
+        }
+        if policy.http.is_some() && (!policy.limits.is_empty() || !parts.method.is_safe()) {
+            // What counts by address must not be spent by whatever site its people happen to visit.
+            self.check_site(&parts.headers)?;
         }
         self.charge(policy, address(parts)?, None, None).await?;
         if policy.session

@@ -113,6 +113,12 @@ fn named(method: &Method, names: &[&str]) -> bool {
     names.contains(&method.name.as_str())
 }
 
+/// Refused when a browser says that another site's page sent it: its cookies or its visitor's limits are at stake.
+fn from_pages(method: &Method) -> bool {
+    let counts = !method.policy.limits.is_empty() || method.http.as_ref().is_some_and(|http| http.verb != "GET");
+    method.policy.json_only || method.policy.credential == "Public" && counts
+}
+
 fn decides(method: &Method) -> bool {
     named(method, &["ApproveDevice", "DenyDevice"])
 }
@@ -189,12 +195,12 @@ pub const TABLE: &[Failures] = &[
     Failures {
         status: 403,
         description: "The credential does not reach this.",
-        happens: |method| one_subject(method) || scoped(method) || of_apps(method) || method.policy.json_only,
+        happens: |method| one_subject(method) || scoped(method) || of_apps(method) || from_pages(method),
         examples: &[
             example("wrong_surface", "This token belongs on another surface.", one_subject),
             example("insufficient_scope", "This token lacks the scope that is needed.", scoped),
             example("workspace_membership_revoked", "You are not a member of this workspace.", of_apps),
-            example("csrf_mismatch", "The request did not come from our pages.", |method| method.policy.json_only),
+            example("csrf_mismatch", "This request did not come from this site's own pages.", from_pages),
         ],
     },
     Failures {

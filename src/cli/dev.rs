@@ -62,7 +62,7 @@ pub fn prepare(args: &Args, env: Env<'_>) -> Result<Prepared, Failure> {
     if args.fresh {
         lock.clear().map_err(unusable)?;
     }
-    let options = crate::config::DevOptions { listen: args.listen, data_dir, fresh: args.fresh };
+    let options = crate::config::DevOptions { listen: args.listen, data_dir };
     Ok(Prepared { config: Config::for_dev(&options, env)?, lock })
 }
 

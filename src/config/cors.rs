@@ -14,6 +14,14 @@ pub enum AllowOrigins {
 }
 
 impl AllowOrigins {
+    /// Which, unless it is every one.
+    pub fn listed(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Listed(origins) => Some(origins.clone()),
+            Self::Any => None,
+        }
+    }
+
     /// Reads the section; `*` is safe only because bearer routes ignore cookies, so it needs bearers switched on.
     pub(super) fn read(reader: &mut Reader<'_>, bearer_enabled: bool) -> Self {
         const NAME: &str = "OPENAPI_CORS_ALLOW_ORIGINS";

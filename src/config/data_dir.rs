@@ -97,11 +97,6 @@ impl DataDirLock {
         }
         Ok(())
     }
-
-    /// The directory.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// The key kept in the directory, made on the first call. The file is its owner's alone.

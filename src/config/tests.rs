@@ -323,7 +323,7 @@ fn otlp_follows_the_standard_names_before_difys() {
 #[test]
 fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
     let dir = tempfile::tempdir().unwrap();
-    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: dir.path().to_owned(), fresh: false };
+    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: dir.path().to_owned() };
     let env = map(&[
         ("DATABASE_URL", "nonsense"),
         ("REDIS_URL", "nonsense"),
@@ -347,7 +347,7 @@ fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
 fn dev_makes_its_secret_key_once_for_its_owner_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
-    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone(), fresh: false };
+    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone() };
     let key = || Config::for_dev(&options, &|_| None).unwrap().secrets.secret_key.expose().to_owned();
     let first = key();
     assert_eq!((first.len(), &key()), (43, &first));

@@ -90,7 +90,7 @@ where
             request.extensions_mut().insert(address);
             let method = request.method().clone();
             let _in_flight = settings.metrics.begin();
-            let grpc = speaks_grpc(&request);
+            let grpc = speaks_grpc(request.headers());
             let door = if grpc { Door::Grpc } else { Door::Json };
             let span = trace::span_if_exported(method.as_str(), door, request.headers());
 
@@ -116,7 +116,8 @@ where
             })
             .await;
 
-            if !grpc {
+            // By what is answered, not by what was asked: a header of the caller's must not take the others away.
+            if !speaks_grpc(response.headers()) {
                 secure(&mut response);
             }
             if let Ok(value) = HeaderValue::from_str(&id) {

@@ -8,7 +8,7 @@ use crate::domain::{Code, Error};
 
 /// An unknown path. It reads the same whether a method is absent here or was never written.
 pub async fn not_found(request: Request) -> Response {
-    if grpc_door::speaks_grpc(&request) {
+    if grpc_door::speaks_grpc(request.headers()) {
         return grpc_door::unimplemented();
     }
     error_body::respond(&Error::not_found("There is nothing at this address."), None)

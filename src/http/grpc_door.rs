@@ -3,7 +3,7 @@
 mod bounds;
 
 use axum::{Router, body::Body, middleware, response::Response};
-use http::{HeaderValue, Request, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 use tonic::{Status, server::NamedService};
 use tower::{Layer as _, ServiceExt as _};
 
@@ -64,10 +64,15 @@ where
         TokenServiceServer,
         MetaServiceServer
     );
-    let mut router = router.layer(middleware::from_fn(bounds::bounded));
+    let router = router.layer(middleware::from_fn(bounds::bounded));
+    Ok(router.merge(standard_services(reflection)?.layer(middleware::from_fn(bounds::in_time))))
+}
+
+/// What every gRPC client knows: health, for anyone, and reflection, where it is on.
+fn standard_services(reflection: bool) -> Result<Router> {
     let health = tonic_health::server::HealthService::from_health_reporter(reporter());
     let health = tonic_health::pb::health_server::HealthServer::new(health);
-    router = router
+    let mut router = Router::new()
         .route_service("/grpc.health.v1.Health/{*method}", health.map_request(tonic_body).map_response(axum_body));
     if reflection {
         let reflection = tonic_reflection::server::Builder::configure()
@@ -104,12 +109,9 @@ fn axum_body(response: http::Response<tonic::body::Body>) -> Response {
     response.map(Body::new)
 }
 
-/// Whether a request speaks gRPC, whatever its path.
-pub fn speaks_grpc<B>(request: &Request<B>) -> bool {
-    request
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc"))
+/// Whether a request, whatever its path, or an answer speaks gRPC.
+pub fn speaks_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The answer to a gRPC call of something that is not here.

@@ -16,7 +16,7 @@ use std::{
 use axum::{Router, body::Body};
 use http::Request;
 use http_body::Body as _;
-use hyper::{body::Incoming, rt, service::Service};
+use hyper::{body::Incoming, rt, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -30,13 +30,16 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service as _;
 
-use self::io::{Progress, Watched};
+use self::io::{Progress, Taken, Watched};
 
 /// How many connections a listener serves at once. One more makes those go that ask for nothing; while there are none,
 /// it waits in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 10_000;
 /// How long a connection asks for nothing before it has to go when another waits for its place.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long a peer may leave the rest of an answer where it is once its connection has to go. Streams say something every
+/// ten seconds.
+const STILL: Duration = Duration::from_secs(15);
 /// How often the quiet are looked for while one waits.
 const PRESS_EVERY: Duration = Duration::from_millis(250);
 /// How old a connection becomes, give or take a tenth: clients of HTTP/2 keep theirs for good, so that replicas that were
@@ -48,8 +51,8 @@ const LAST_REQUESTS: Duration = Duration::from_hours(1);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest header of a request, both versions.
 const MAX_HEADER: u32 = 32 * 1024;
-/// Streams one HTTP/2 connection may have open.
-const MAX_STREAMS: u32 = 256;
+/// Streams one HTTP/2 connection may have open: as few as the RFC advises, since each may hold an answer nobody reads.
+const MAX_STREAMS: u32 = 100;
 /// How often an HTTP/2 peer is asked whether it is still there, and how long it has to say so.
 const PING: Duration = Duration::from_secs(20);
 
@@ -68,11 +71,19 @@ pub struct ListenOptions {
     pub header_timeout: Duration,
     /// See [`MAX_AGE`].
     pub max_age: Duration,
+    /// How long a connection that has to go may stand still, its answers unread.
+    pub still: Duration,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        Self { tls: None, max_connections: MAX_CONNECTIONS, header_timeout: HEADER_TIMEOUT, max_age: MAX_AGE }
+        Self {
+            tls: None,
+            max_connections: MAX_CONNECTIONS,
+            header_timeout: HEADER_TIMEOUT,
+            max_age: MAX_AGE,
+            still: STILL,
+        }
     }
 }
 
@@ -95,6 +106,7 @@ pub async fn serve(
         router: router.with_state(()),
         header_timeout: options.header_timeout,
         max_age: options.max_age,
+        still: options.still,
         full: full.subscribe(),
         soft: soft.clone(),
     });
@@ -171,6 +183,7 @@ struct Server {
     router: Router,
     header_timeout: Duration,
     max_age: Duration,
+    still: Duration,
     /// Changes whenever a connection waits for a place.
     full: watch::Receiver<()>,
     soft: CancellationToken,
@@ -195,7 +208,16 @@ impl Server {
         I: rt::Read + rt::Write + Unpin + Send + 'static,
     {
         let progress = Progress::start();
-        let service = Routed { router: self.router.clone(), peer: PeerAddr(peer), progress: progress.clone() };
+        let (router, ours) = (self.router.clone(), progress.clone());
+        let service = service_fn(move |request| {
+            let (working, progress) = (ours.asks(), ours.clone());
+            // A router is always ready.
+            let answer = router.clone().call(routed(request, peer));
+            async move {
+                let _working = working;
+                answer.await.map(|response| response.map(|body| Taken::new(body, progress)))
+            }
+        });
         let connection = self.builder.serve_connection(Watched::new(io, progress.clone()), service);
         tokio::pin!(connection);
         // hyper's header timer runs only once it knows the version; before that, a silent client would stay for ever.
@@ -218,24 +240,25 @@ impl Server {
                 }
                 Ok(()) = full.changed() => {
                     if progress.quiet_for() >= QUIET {
-                        if !progress.has_asked() {
+                        if !progress.has_asked() || progress.still_for() >= self.still {
                             return;
                         }
-                        // Requests under way are not cut off, however long ago they came.
+                        // Requests under way are not cut off, however long ago they came, while somebody reads the answers.
                         connection.as_mut().graceful_shutdown();
                     }
                 }
                 () = deadline.as_mut() => {
-                    if !progress.has_begun() || aged {
+                    let now = time::Instant::now();
+                    if !progress.has_begun() || now >= age_at + LAST_REQUESTS || aged && progress.still_for() >= self.still {
                         return;
                     }
                     // One timer for what follows on each other: the beginning, the age, and what is left then.
-                    if deadline.deadline() < age_at {
+                    if now < age_at {
                         deadline.as_mut().reset(age_at);
                     } else {
                         aged = true;
                         connection.as_mut().graceful_shutdown();
-                        deadline.as_mut().reset(time::Instant::now() + LAST_REQUESTS);
+                        deadline.as_mut().reset(now + self.still);
                     }
                 }
             }
@@ -249,25 +272,11 @@ fn jittered(age: Duration, peer: SocketAddr) -> Duration {
     age.mul_f64(0.9 + f64::from(peer.port() % 200) / 1_000.0)
 }
 
-/// The router as hyper calls it.
-struct Routed {
-    router: Router,
-    peer: PeerAddr,
-    progress: Progress,
-}
-
-impl Service<Request<Incoming>> for Routed {
-    type Response = axum::response::Response;
-    type Error = std::convert::Infallible;
-    type Future = <Router as tower::Service<Request<Body>>>::Future;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.progress.asks();
-        let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(self.peer);
-        // Most requests have no body, and the empty one needs no box.
-        let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
-        // A router is always ready.
-        self.router.clone().call(Request::from_parts(parts, body))
-    }
+/// A request as the router takes it.
+fn routed(request: Request<Incoming>, peer: SocketAddr) -> Request<Body> {
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(PeerAddr(peer));
+    // Most requests have no body, and the empty one needs no box.
+    let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+    Request::from_parts(parts, body)
 }

@@ -125,7 +125,7 @@ fn missing(site: Arc<Site>) -> MethodRouter {
         let site = Arc::clone(&site);
         async move {
             let seen = request.method().is_safe() && is_page(request.uri().path());
-            if seen && !grpc_door::speaks_grpc(&request) {
+            if seen && !grpc_door::speaks_grpc(request.headers()) {
                 visit::serve(site, &routes::MISSING, request).await
             } else {
                 fallback::not_found(request).await

@@ -1,8 +1,8 @@
 //! Browser credentials: the session cookie, the CSRF token, and where the request says it comes from (contract section 6).
 
-use http::{HeaderMap, header::ORIGIN, request::Parts};
+use http::{HeaderMap, HeaderValue, header::ORIGIN, request::Parts};
 
-use super::{Pipeline, cookie};
+use super::{Pipeline, cookie, fetch_site::is_cross_site};
 use crate::domain::{
     Code, Error, Result,
     caller::ConsoleCaller,
@@ -34,12 +34,19 @@ impl Pipeline {
 
     /// An `Origin` that is present must be ours; absent, the CSRF token decides.
     pub(super) fn check_origin(&self, headers: &HeaderMap) -> Result<()> {
-        let foreign_site = headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site");
         let foreign_origin = headers
             .get_all(ORIGIN)
             .iter()
             .any(|origin| !self.settings.origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes()));
-        if foreign_site || foreign_origin { Err(csrf_mismatch()) } else { Ok(()) }
+        if is_cross_site(headers) || foreign_origin { Err(csrf_mismatch()) } else { Ok(()) }
+    }
+
+    /// A browser that says it was sent by another site's page must have been sent by one that may call.
+    pub(super) fn check_site(&self, headers: &HeaderMap) -> Result<()> {
+        let Some(listed) = &self.settings.cross_origins else { return Ok(()) };
+        let from = headers.get(ORIGIN).map(HeaderValue::as_bytes);
+        let may_call = || listed.iter().any(|origin| Some(origin.as_bytes()) == from);
+        if is_cross_site(headers) && !may_call() { Err(csrf_mismatch()) } else { Ok(()) }
     }
 }
 

@@ -30,7 +30,7 @@ use tracing::Instrument as _;
 use uuid::{Builder, Uuid};
 
 use self::{
-    engine::Limits,
+    engine::RunBounds,
     graph_run::GraphRun,
     model::{Models, PromptMessage},
     prompt_run::PromptRun,
@@ -58,7 +58,7 @@ use crate::{
 const BUSY_FOR: Duration = Duration::from_secs(1);
 
 /// What the runtime stands on.
-pub struct Foundation {
+pub struct RuntimeParts {
     /// Where conversations and runs are kept.
     pub sql: Arc<Sql>,
     /// The time.
@@ -81,15 +81,15 @@ pub struct Foundation {
 pub struct BuiltinRuntime(Arc<Inner>);
 
 struct Inner {
-    base: Foundation,
-    limits: Limits,
+    base: RuntimeParts,
+    limits: RunBounds,
     runs: Arc<Semaphore>,
     published: Published,
 }
 
 impl BuiltinRuntime {
     /// A runtime with at most `max_runs` runs at a time, each within `limits`.
-    pub fn new(base: Foundation, limits: Limits, max_runs: usize) -> Self {
+    pub fn new(base: RuntimeParts, limits: RunBounds, max_runs: usize) -> Self {
         let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner { base, limits, runs, published: Published::default() }))
     }

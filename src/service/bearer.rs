@@ -96,24 +96,26 @@ impl Bearers {
         }
     }
 
-    /// Unknown tokens are limited by address before they reach SQL.
+    /// Unknown tokens are limited by address before they reach SQL. Each counts as unknown from the start, so that any number
+    /// at once cannot pass the limit together; one that is known, or that nobody could look at, is taken back.
     async fn load_within_limit(
         &self,
         token: &BearerToken,
         hash: &TokenHash,
         address: ClientAddress,
     ) -> Result<TokenContext> {
-        let unknown = self.base.bucket(LimitName::UnknownBearer, address.bucket());
-        let verdict = match self.base.state.peek(&unknown).await {
-            Err(_) => self.base.fallback.peek(&unknown).await?,
-            decided => decided?,
+        let unknown = [self.base.bucket(LimitName::UnknownBearer, address.bucket())];
+        let (verdict, counted_by) = match self.base.state.charge(&unknown).await {
+            Err(_) => (self.base.fallback.charge(&unknown).await?, &self.base.fallback),
+            decided => (decided?, &self.base.state),
         };
         if let Verdict::Limited(retry_after) = verdict {
             return Err(self.base.refuse(LimitName::UnknownBearer, retry_after));
         }
         let loaded = self.load(token, hash).await;
-        if loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
-            self.charge_bearer(&[unknown]).await?;
+        if !loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
+            // Failing to take it back costs the address one of its guesses for a while, nothing else.
+            let _ = counted_by.refund(&unknown).await;
         }
         loaded
     }

@@ -182,6 +182,20 @@ on_every_database! {
         assert_eq!(known.get(ACCOUNT).await.0, 200);
     }
 
+    async fn any_number_of_guesses_at_once_is_limited_and_known_bearers_are_no_guesses(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "token=0,account=0,unknown_bearer=3/1h"] {
+        let known = Bearer::sign_in(&server, OWNER, "laptop").await;
+        for _ in 0..8 {
+            assert_eq!(known.get(ACCOUNT).await.0, 200);
+        }
+        let guesses = (0..40).map(|round| {
+            let bearer = Bearer::holding(&server, &format!("dfoa_{round:043}"), "");
+            async move { bearer.get(ACCOUNT).await.0 }
+        });
+        let mut outcomes = futures_util::future::join_all(guesses).await;
+        outcomes.sort_unstable();
+        assert_eq!((&outcomes[..3], &outcomes[3..]), (&[401; 3][..], &[429; 37][..]));
+    }
+
     async fn last_use_is_written_in_the_background(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let used = "SELECT CAST(last_used_at AS text) FROM oauth_access_tokens";

@@ -31,6 +31,39 @@ async fn a_listed_origin_may_read_bearer_and_public_routes() {
     assert!(unknown.header("vary").to_lowercase().contains("origin"));
 }
 
+/// What another site's page makes a browser send needs no answer to do harm: images and forms are enough to spend a limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_site_cannot_spend_its_visitors_limits() {
+    let few = [FRIENDS, ("OPENAPI_RATE_LIMITS", "device_code=1/1h,device_token=1/1h,lookup=1/1h,user_code=1/1h")];
+    let server = TestServer::start_with(Stores::Sqlite, &few).await;
+    let client = reqwest::Client::new();
+    let requests = [
+        client.get(server.at("/openapi/v1/oauth/device/lookup?user_code=AAAA-AAAA")),
+        client.post(server.at("/openapi/v1/oauth/device/code")).form(&[("client_id", "difyctl")]),
+        client
+            .post(server.at("/openapi/v1/oauth/device/token"))
+            .form(&[("client_id", "difyctl"), ("device_code", "x")]),
+    ];
+    let outcome = async |request: &reqwest::RequestBuilder, headers: &[(&'static str, &'static str)]| {
+        let request =
+            headers.iter().fold(request.try_clone().unwrap(), |request, (name, value)| request.header(*name, *value));
+        Answer::to(request).await.outcome()
+    };
+    let forbidden = (403, "csrf_mismatch".to_owned());
+    for request in &requests {
+        for _ in 0..3 {
+            assert_eq!(outcome(request, &[("sec-fetch-site", "cross-site")]).await, forbidden);
+            let evil = [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")];
+            assert_eq!(outcome(request, &evil).await, forbidden);
+        }
+        // Whoever may call is served, and nothing was spent.
+        let friend = [("sec-fetch-site", "cross-site"), ("origin", FRIEND)];
+        let limited = ["csrf_mismatch", "rate_limited", "slow_down"];
+        assert!(!limited.contains(&&*outcome(request, &friend).await.1));
+        assert!(limited[1..].contains(&&*outcome(request, &[]).await.1));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preflight_says_what_is_allowed_and_for_how_long() {
     let server = TestServer::start_with(Stores::Sqlite, &[FRIENDS]).await;

@@ -29,8 +29,19 @@ pub(super) async fn bounded(request: Request, next: Next) -> Response {
     let limit = asked.map_or(LONGEST, |asked| asked.min(LONGEST));
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => explained(response),
-        Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")),
+        Err(_) => refused(policy, too_late()),
     }
+}
+
+/// The same for a service that is not ours: it explains itself. Where it answers with a stream, this is how long the answer
+/// may take to begin.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    let limit = deadline(request.headers()).map_or(LONGEST, |asked| asked.min(LONGEST));
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| refused(None, too_late()))
+}
+
+fn too_late() -> Error {
+    Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")
 }
 
 /// A stream lasts as long as what it tells of, or its caller's deadline. Only its message has to arrive in time; it is read
@@ -41,18 +52,18 @@ async fn stream_bounded(request: Request, next: Next, asked: Option<Duration>) -
     if let Some(asked) = asked {
         parts.extensions.insert(Deadline(Instant::now() + asked));
     }
-    let answer = next.run(Request::from_parts(parts, in_time(body)));
+    let answer = next.run(Request::from_parts(parts, arriving(body)));
     match asked {
         None => explained(answer.await),
         Some(asked) => match tokio::time::timeout(asked, answer).await {
             Ok(response) => explained(response),
-            Err(_) => refused(policy, Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")),
+            Err(_) => refused(policy, too_late()),
         },
     }
 }
 
 /// A body that breaks off when it has not arrived in time.
-fn in_time(body: Body) -> Body {
+fn arriving(body: Body) -> Body {
     let by = tokio::time::Instant::now() + LONGEST;
     let pieces = stream::unfold(Some(body.into_data_stream()), move |open| async move {
         let mut body = open?;

@@ -1,16 +1,19 @@
 //! A stream that remembers whether enough came in to know which HTTP version it speaks, and how far a connection has come.
 
 use std::{
-    io::{IoSlice, Result},
+    io::{IoSlice, Result as IoResult},
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 /// The first bytes of HTTP/2; whatever differs is HTTP/1.
@@ -27,11 +30,21 @@ struct Steps {
     since: Instant,
     /// Milliseconds between the connection's beginning and its latest request; 0 before the first.
     latest: AtomicU64,
+    /// The same of the latest piece of an answer that the peer had room for.
+    moved: AtomicU64,
+    /// Requests whose answer has not begun.
+    working: AtomicUsize,
 }
 
 impl Progress {
     pub(super) fn start() -> Self {
-        Self(Arc::new(Steps { begun: AtomicBool::new(false), since: Instant::now(), latest: AtomicU64::new(0) }))
+        Self(Arc::new(Steps {
+            begun: AtomicBool::new(false),
+            since: Instant::now(),
+            latest: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+            working: AtomicUsize::new(0),
+        }))
     }
 
     /// Whether it is known which version is spoken.
@@ -44,16 +57,73 @@ impl Progress {
         self.0.latest.load(Ordering::Relaxed) > 0
     }
 
-    /// A request has come.
-    pub(super) fn asks(&self) {
-        let latest = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.latest.store(latest.max(1), Ordering::Relaxed);
+    /// A request has come; it is worked on for as long as what this gives lives.
+    pub(super) fn asks(&self) -> Working {
+        self.note(&self.0.latest);
+        self.0.working.fetch_add(1, Ordering::Relaxed);
+        Working(self.clone())
     }
 
     /// How long it has asked for nothing.
     pub(super) fn quiet_for(&self) -> Duration {
-        let latest = Duration::from_millis(self.0.latest.load(Ordering::Relaxed));
-        self.0.since.elapsed().saturating_sub(latest)
+        self.since(&self.0.latest)
+    }
+
+    /// How long neither side has done anything: no request came, none is worked on, and no piece of an answer was taken.
+    pub(super) fn still_for(&self) -> Duration {
+        if self.0.working.load(Ordering::Relaxed) > 0 {
+            return Duration::ZERO;
+        }
+        self.quiet_for().min(self.since(&self.0.moved))
+    }
+
+    fn note(&self, step: &AtomicU64) {
+        let now = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        step.store(now.max(1), Ordering::Relaxed);
+    }
+
+    fn since(&self, step: &AtomicU64) -> Duration {
+        self.0.since.elapsed().saturating_sub(Duration::from_millis(step.load(Ordering::Relaxed)))
+    }
+}
+
+/// A request that is worked on.
+pub(super) struct Working(Progress);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.note(&self.0.0.moved);
+        self.0.0.working.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An answer that notes whenever a piece of it is fetched. hyper fetches one only when the peer has room for it.
+pub(super) struct Taken {
+    body: Body,
+    progress: Progress,
+}
+
+impl Taken {
+    pub(super) fn new(body: Body, progress: Progress) -> Self {
+        Self { body, progress }
+    }
+}
+
+impl http_body::Body for Taken {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.progress.note(&self.progress.0.moved);
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -85,7 +155,7 @@ impl<I> Watched<I> {
 }
 
 impl<I: Read + Unpin> Read for Watched<I> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<IoResult<()>> {
         if self.seen.is_none() {
             return Pin::new(&mut self.io).poll_read(cx, buf);
         }
@@ -102,15 +172,15 @@ impl<I: Read + Unpin> Read for Watched<I> {
 }
 
 impl<I: Write + Unpin> Write for Watched<I> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<IoResult<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<IoResult<()>> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<IoResult<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
@@ -122,7 +192,7 @@ impl<I: Write + Unpin> Write for Watched<I> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
-    ) -> Poll<Result<usize>> {
+    ) -> Poll<IoResult<usize>> {
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 }

@@ -41,6 +41,7 @@ async fn start(options: ListenOptions) -> Running {
     let (told, wait) = (Arc::clone(&arrived), Arc::clone(&release));
     let router = Router::new()
         .route("/peer", get(|Extension(PeerAddr(peer)): Extension<PeerAddr>| async move { peer.to_string() }))
+        .route("/page", get(async || "x".repeat(5_000)))
         .route("/echo", axum::routing::post(|body: Bytes| async move { body }))
         .route(
             "/slow",
@@ -222,6 +223,55 @@ async fn a_connection_ends_when_it_is_old_and_its_requests_are_answered() {
     server.release.notify_one();
     assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     connection.await.unwrap().unwrap();
+}
+
+/// A connection whose peer has room for so many bytes of an answer and never makes more, though it says that it is there.
+async fn unread(server: &Running, room: u32) -> (http2::SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>) {
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(room);
+    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let answer = sender.send_request(request(server.address, "/page")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    // Kept, or the stream would be reset.
+    tokio::spawn(async move {
+        let _answer = answer;
+        std::future::pending::<()>().await;
+    });
+    (sender, connection)
+}
+
+#[tokio::test]
+async fn whoever_leaves_answers_unread_makes_room() {
+    for room in [0, 1] {
+        let still = Duration::from_millis(50);
+        let server = start(ListenOptions { max_connections: 2, still, ..ListenOptions::default() }).await;
+        let mut busy = TcpStream::connect(server.address).await.unwrap();
+        send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        server.arrived.notified().await;
+        let (_sender, connection) = unread(&server, room).await;
+
+        let mut last = TcpStream::connect(server.address).await.unwrap();
+        send(&mut last, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        assert!(rest(&mut last).await.starts_with("HTTP/1.1 200"), "room for {room}");
+        let _ = connection.await.unwrap();
+        server.release.notify_one();
+        assert!(rest(&mut busy).await.ends_with("done"), "whoever waits for an answer gets it");
+    }
+}
+
+#[tokio::test]
+async fn an_old_connection_with_answers_unread_is_cut() {
+    let server = start(ListenOptions {
+        header_timeout: Duration::from_millis(20),
+        max_age: Duration::from_millis(50),
+        still: Duration::from_millis(20),
+        ..ListenOptions::default()
+    })
+    .await;
+    let (_sender, connection) = unread(&server, 1).await;
+    let _ = connection.await.unwrap();
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ use crate::{
 
 /// What one run may use.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RunBounds {
     /// How long it may take.
     pub run: Duration,
     /// How long one attempt of one node may take.
@@ -58,7 +58,7 @@ pub struct Limits {
     pub grace: Duration,
 }
 
-impl Default for Limits {
+impl Default for RunBounds {
     fn default() -> Self {
         Self {
             run: Duration::from_mins(20),
@@ -130,7 +130,7 @@ pub struct Execution {
     /// Makes the ids of executions.
     pub entropy: Arc<dyn Entropy>,
     /// What it may use.
-    pub limits: Limits,
+    pub limits: RunBounds,
 }
 
 /// What is left of a run.

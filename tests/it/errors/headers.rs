@@ -36,6 +36,19 @@ on_both_stores! {
         }
     }
 
+    async fn no_header_of_the_callers_takes_them_away(server: TestServer) {
+        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+        for path in ["/openapi/v1/account", "/device", "/nowhere"] {
+            let request = bearer.request(Method::GET, path).header("content-type", "application/grpc");
+            let answer = Answer::to(request).await;
+            let spoken = answer.header("content-type");
+            let expected = if spoken.starts_with("application/grpc") { ["", ""] } else { ["DENY", "nosniff"] };
+            assert_eq!(["x-frame-options", "x-content-type-options"].map(|name| answer.header(name)), expected, "{path}");
+        }
+        let request = bearer.request(Method::GET, "/openapi/v1/account").header("content-type", "application/grpc");
+        assert_eq!(Answer::to(request).await.header("cache-control"), "no-store");
+    }
+
     async fn nothing_that_carries_a_code_or_a_token_is_kept_by_caches(server: TestServer) {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let browser = Browser::signed_in(&server, OWNER).await;

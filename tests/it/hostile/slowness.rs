@@ -62,9 +62,13 @@ async fn a_body_that_never_ends_is_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_never_ends_is_not_waited_for() {
     let server = TestServer::start(Stores::Sqlite).await;
-    let call = http2::call_without_message("/dify.openapi.v1.DeviceFlowService/CreateDeviceCode");
-    let json = http2::post_without_body("/openapi/v1/oauth/device/code");
-    let waiting = [call, json].map(|hello| {
+    let waiting = [
+        http2::call_without_message("/dify.openapi.v1.DeviceFlowService/CreateDeviceCode"),
+        http2::call_without_message("/grpc.health.v1.Health/Check"),
+        http2::call_without_message("/grpc.health.v1.Health/Watch"),
+        http2::post_without_body("/openapi/v1/oauth/device/code"),
+    ]
+    .map(|hello| {
         let server = &server;
         async move {
             let began = Instant::now();

@@ -194,6 +194,7 @@ impl Pool {
     }
 
     /// What everything kept takes, in bytes.
+    #[cfg(test)]
     pub fn weight(&self) -> usize {
         self.weight
     }

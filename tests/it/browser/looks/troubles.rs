@@ -125,6 +125,7 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         standalone: false,
         service_key: None,
         origins: vec![issuer.clone()],
+        cross_origins: Some(Vec::new()),
         access_cookie: "access_token".to_owned(),
         csrf_cookie: "csrf_token".to_owned(),
     };
