@@ -197,6 +197,14 @@ on_both_stores! {
         for (site, dest) in [("cross-site", "document"), ("same-origin", "empty"), ("none", "document")] {
             assert_eq!(from(&right, site, dest).await, 200, "{site} {dest}");
         }
+        // A link in a mail, too, for whoever was signed in until a while ago.
+        server.advance(2 * 3_600);
+        let sent = get(&browser, &right).await;
+        assert_eq!(sent_to(&sent), (303, format!("/signin?return={right}").as_str()));
+        for path in [sent.header("location"), &format!("/signin/refresh?return={right}")] {
+            assert_eq!(from(path, "cross-site", "document").await, 303, "{path}");
+        }
+
         let shown = get(&browser, "/device").await.text.replace("&#x2f;", "/");
         let css = shown.split('"').find(|part| part.starts_with("/device/assets/pages.")).unwrap();
         assert_eq!(from(css, "same-origin", "style").await, 200);
