@@ -115,6 +115,7 @@ impl App {
             pipeline: pipeline.clone(),
             keys,
             entropy: Arc::clone(&base.entropy),
+            clock: Arc::clone(&base.clock),
             settings: settings::pages(config, standalone),
         })?;
         let jobs = Arc::new(Jobs { base: base.clone(), invalidations, seen, retention: settings::retention(config) });

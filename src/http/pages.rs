@@ -6,6 +6,7 @@
 mod approval;
 mod assets;
 mod enter_code;
+mod failed;
 pub mod form;
 mod handle;
 mod language;
@@ -36,7 +37,7 @@ use crate::{
     domain::{Result, key::KeyRing},
     http::{fallback, grpc_door},
     pipeline::{Pipeline, policy::Policy},
-    ports::entropy::Entropy,
+    ports::{clock::Clock, entropy::Entropy},
     rpc::Rpc,
 };
 
@@ -61,6 +62,8 @@ pub struct Pages {
     pub keys: Arc<KeyRing>,
     /// For pre-session tokens.
     pub entropy: Arc<dyn Entropy>,
+    /// For saying how long a refusal lasts.
+    pub clock: Arc<dyn Clock>,
     /// The deployment.
     pub settings: PageSettings,
 }
@@ -71,6 +74,7 @@ pub(crate) struct Site {
     pipeline: Pipeline,
     keys: Arc<KeyRing>,
     entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
     standalone: bool,
     sign_in_at: SignInAt,
     look: Look,
@@ -93,12 +97,13 @@ pub fn policies() -> impl Iterator<Item = &'static Policy> {
 
 /// The routes of the pages that exist in this deployment. Fails only when a template or a text is broken.
 pub fn routes(pages: Pages) -> Result<Routes> {
-    let Pages { rpc, pipeline, keys, entropy, settings } = pages;
+    let Pages { rpc, pipeline, keys, entropy, clock, settings } = pages;
     let site = Arc::new(Site {
         rpc,
         pipeline,
         keys,
         entropy,
+        clock,
         standalone: settings.standalone,
         sign_in_at: SignInAt::new(&settings),
         look: Look::new()?,

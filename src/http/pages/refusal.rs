@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{
+    carries_form,
     language::{Texts, fill},
     look::Template,
     notice::{Notice, Tone},
@@ -14,7 +15,7 @@ use super::{
     visit::{Visit, see_other},
 };
 use crate::{
-    domain::{Code, Error},
+    domain::{Code, Error, Result},
     http::{
         answer::{retry_after, whole_seconds},
         error_body,
@@ -27,17 +28,20 @@ impl Visit {
     /// The answer to a visit that failed. Whoever only has to sign in is sent there, and back afterwards.
     pub fn refuse(&self, error: &Error) -> Response {
         failure::log(error);
-        let target = self.home();
+        if let Some(told) = carries_form(&self.parts.method).then(|| self.told_at(error)).flatten() {
+            return told;
+        }
         let status = http_status(error.code());
-        let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.sign_in_at.way(&target));
         // A console that takes a session for good which we do not would send the person back at once, round and round.
         let sent = self.site.standalone || error.code() == Code::NoSession;
-        if let (Some(Way::Redirect(location)), true, true) = (&way, sent, self.parts.method.is_safe()) {
-            return see_other(location);
+        // Whoever has just sent a form is told first that it came to nothing.
+        let told = self.told().is_some_and(|told| told.code() == Code::NoSession);
+        if let (Some(Way::Redirect(location)), true, true, false) =
+            (self.way(error), sent, self.parts.method.is_safe(), told)
+        {
+            return see_other(&location);
         }
-        let notice = notice(self.texts(), &self.site.login_command, error, &target, way.as_ref());
-        let drawn = self.draw(status, Template::Notice, &notice);
-        let mut response = drawn.unwrap_or_else(|fault| {
+        let mut response = self.notice(status, error).unwrap_or_else(|fault| {
             failure::log(&fault);
             error_body::respond(error, None)
         });
@@ -45,6 +49,18 @@ impl Visit {
             retry_after(&mut response, after);
         }
         response
+    }
+
+    /// What happened and what can be done about it.
+    pub fn notice(&self, status: StatusCode, error: &Error) -> Result<Response> {
+        let way = self.way(error);
+        let notice = notice(self.texts(), &self.site.login_command, error, &self.home(), &self.back(), way.as_ref());
+        self.draw(status, Template::Notice, &notice)
+    }
+
+    /// The way to sign in, where that is all that is missing.
+    fn way(&self, error: &Error) -> Option<Way> {
+        (http_status(error.code()) == StatusCode::UNAUTHORIZED).then(|| self.site.sign_in_at.way(&self.home()))
     }
 }
 
@@ -58,15 +74,15 @@ pub fn wait(texts: &Texts, after: Duration) -> String {
 }
 
 /// What a failure is called, and what can be done about it on the page at hand.
-fn notice(texts: &Texts, command: &str, error: &Error, target: &ReturnTarget, way: Option<&Way>) -> Notice {
+fn notice(texts: &Texts, command: &str, error: &Error, target: &ReturnTarget, back: &str, way: Option<&Way>) -> Notice {
     let code = error.code();
     if let Some(way) = way {
         return signed_out(texts, target, way);
     }
-    let again = || (target.path(), texts.get("look_again"));
+    let again = || (back, texts.get("look_again"));
     let wait = error.retry().map(|after| wait(texts, after));
     match code {
-        Code::NotFound if matches!(target, ReturnTarget::Sessions(_)) => Notice::session_gone(texts),
+        Code::NotFound if matches!(target, ReturnTarget::Sessions(_)) => Notice::session_gone(texts, back),
         Code::NotFound if matches!(target, ReturnTarget::Device(_)) => Notice::expired(texts, command),
         Code::NotFound | Code::MethodNotAllowed | Code::Unimplemented => Notice::missing(texts),
         Code::AlreadyResolved => Notice::new(texts, Tone::Stop, "resolved_title", "resolved_text")
@@ -127,7 +143,7 @@ mod tests {
                     [ReturnTarget::EnterCode, ReturnTarget::Sessions(None), ReturnTarget::Device("h".to_owned())]
                 {
                     let error = Error::new(*code, "internal words").retry_after(Duration::from_secs(100));
-                    let notice = notice(look.texts(language), "difyctl", &error, &target, None);
+                    let notice = notice(look.texts(language), "difyctl", &error, &target, &target.path(), None);
                     let frame = Frame { language, here: "/device", back_to: "/device", person: None, csrf: "" };
                     let html = look.draw(Template::Notice, &frame, &notice).expect("a page");
                     assert!(
