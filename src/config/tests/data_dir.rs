@@ -8,14 +8,14 @@ use super::*;
 fn dev_makes_its_secret_key_once_for_its_owner_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
-    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone(), fresh: false };
+    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone() };
     let key = || Config::for_dev(&options, &|_| None).unwrap().secrets.secret_key.expose().to_owned();
     let first = key();
     assert_eq!((first.len(), &key()), (43, &first));
     assert_eq!(fs::metadata(path.join("secret_key")).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     let env = map(&[("SECRET_KEY", KEY)]);
-    let given = Config::for_dev(&options, &reader::map_env(&env)).unwrap();
+    let given = Config::for_dev(&options, &source(&env)).unwrap();
     assert_eq!(given.secrets.secret_key.expose(), KEY);
 }
 
@@ -46,7 +46,7 @@ fn data_goes_to_the_users_data_directory_unless_configured() {
     ];
     for (pairs, expected) in table {
         let env = map(pairs);
-        let found = Config::dev_data_dir(&reader::map_env(&env)).ok();
+        let found = Config::dev_data_dir(&source(&env)).ok();
         assert_eq!(found.as_deref(), expected.map(Path::new), "{pairs:?}");
     }
 }
@@ -56,15 +56,15 @@ fn operators_take_the_key_that_dev_keeps_beside_its_database() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let bare = map(&[("DATA_DIR", path)]);
-    assert_eq!(sentences(Config::for_operator(&reader::map_env(&bare))).len(), 2, "there is no key yet");
+    assert_eq!(sentences(Config::for_operator(&source(&bare))).len(), 2, "there is no key yet");
     fs::write(directory.path().join("secret_key"), format!("{KEY}\n")).unwrap();
 
-    let config = Config::for_operator(&reader::map_env(&bare)).unwrap();
+    let config = Config::for_operator(&source(&bare)).unwrap();
     assert_eq!(config.secrets.secret_key.expose(), KEY);
     assert!(!config.deployment.mode.is_development());
-    assert_eq!(sentences(Config::for_serve(&reader::map_env(&bare))).len(), 2, "a server has a key of its own");
+    assert_eq!(sentences(Config::for_serve(&source(&bare))).len(), 2, "a server has a key of its own");
     let given = map(&[("DATA_DIR", path), ("SECRET_KEY", "another-key-that-is-long-enough-0001")]);
-    assert_eq!(sentences(Config::for_operator(&reader::map_env(&given))).len(), 1, "it wins, and names no URL");
+    assert_eq!(sentences(Config::for_operator(&source(&given))).len(), 1, "it wins, and names no URL");
     let elsewhere = map(&[("DATA_DIR", path), ("DATABASE_URL", "sqlite:///elsewhere/dify.db")]);
-    assert_eq!(sentences(Config::for_operator(&reader::map_env(&elsewhere))).len(), 2);
+    assert_eq!(sentences(Config::for_operator(&source(&elsewhere))).len(), 2);
 }
