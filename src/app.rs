@@ -2,43 +2,33 @@
 
 mod run;
 mod runtime;
+mod settings;
 
 use std::sync::{Arc, atomic::AtomicI64};
 
 use axum::Router;
-use chrono::TimeDelta;
 
 use crate::{
     config::{Config, cors::AllowOrigins, mode::Mode},
-    domain::{Result, key::KeyRing, limit::Limits},
+    domain::{Result, key::KeyRing},
     http::{
         client_address::TrustedProxies,
         cors,
         edge::{EdgeLayer, EdgeSettings},
         fallback, grpc_door, json_door,
-        pages::{self, PageSettings, Pages},
+        pages::{self, Pages},
         well_known,
     },
     jobs::Jobs,
     pipeline::{
-        Pipeline, PipelineSettings,
+        Pipeline,
         policy::{Credential, Policy},
     },
     ports::{clock::Clock, entropy::Entropy, state::State},
-    rpc::{
-        About, Rpc, UseCases,
-        reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings},
-    },
+    rpc::{Rpc, UseCases},
     service::{
-        Foundation,
-        bearer::Bearers,
-        console::{Console, ConsoleSettings},
-        device_flow::{DeviceFlow, DeviceFlowSettings},
-        identity::Identity,
-        invalidation::Invalidations,
-        password::Passwords,
-        seen::Seen,
-        session::Sessions,
+        Foundation, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity,
+        invalidation::Invalidations, password::Passwords, seen::Seen, session::Sessions,
     },
     store::{sql::Sql, state::memory::Memory},
     telemetry::{metrics::Metrics, request_id::RequestIds},
@@ -95,50 +85,20 @@ impl App {
         standalone: bool,
         surroundings: Surroundings,
     ) -> Result<Self> {
-        let Surroundings { clock, entropy, metrics, .. } = surroundings;
-        let fallback: Arc<dyn State> = Arc::new(Memory::new(Arc::clone(&clock)));
-        let limits: Arc<Limits> = Arc::new(config.limits.clone());
-        let base = Foundation {
-            sql,
-            state: Arc::clone(&state),
-            fallback,
-            clock,
-            entropy,
-            limits,
-            metrics: Arc::clone(&metrics),
-        };
+        let base = foundation(config, sql, state, &surroundings);
         let keys: Arc<KeyRing> = Arc::new(config.secrets.key_ring());
-        let invalidations = Arc::new(Invalidations::new(state));
+        let invalidations = Arc::new(Invalidations::new(Arc::clone(&base.state)));
         let seen = Arc::new(Seen::default());
-
         let bearers = Bearers::new(base.clone(), Arc::clone(&invalidations), Arc::clone(&seen), standalone);
-        let console = Console::new(
-            base.clone(),
-            Arc::clone(&keys),
-            Passwords::default(),
-            ConsoleSettings {
-                access_lifetime: delta(config.console.access_lifetime),
-                refresh_lifetime: delta(config.console.refresh_lifetime),
-                standalone,
-            },
-        );
-        let device_flow = DeviceFlow::new(
-            base.clone(),
-            Arc::clone(&keys),
-            Arc::clone(&invalidations),
-            Arc::new(DeviceFlowSettings {
-                known_clients: config.oauth.known_client_ids.clone(),
-                token_lifetime: delta(config.oauth.token_lifetime),
-                bearers_enabled: config.oauth.bearer_enabled,
-                enterprise: config.enterprise.enabled,
-            }),
-        );
-        let cookies = cookie_settings(config, standalone);
-        let settings = pipeline_settings(config, standalone, &cookies);
+        let settings = settings::console(config, standalone);
+        let console = Console::new(base.clone(), Arc::clone(&keys), Passwords::default(), settings);
+        let settings = Arc::new(settings::device_flow(config));
+        let device_flow = DeviceFlow::new(base.clone(), Arc::clone(&keys), Arc::clone(&invalidations), settings);
+        let cookies = settings::cookies(config, standalone);
+        let settings = settings::pipeline(config, standalone, &cookies);
         let pipeline = Pipeline::new(base.clone(), bearers.clone(), console.clone(), settings);
         let run_tasks = RunTasks::default();
         let (apps, runs) = runtime::apps(config, &base, standalone, &run_tasks)?;
-        let issuer = config.urls.issuer().to_owned();
         let rpc = Rpc(Arc::new(UseCases {
             device_flow,
             sessions: Sessions::new(base.clone(), Arc::clone(&invalidations)),
@@ -148,31 +108,22 @@ impl App {
             bearers,
             console,
             cookies,
-            about: About {
-                version: config.deployment.dify_version.clone(),
-                edition: if config.enterprise.enabled { "ENTERPRISE" } else { "SELF_HOSTED" },
-                issuer: issuer.clone(),
-                verification_uri_complete: config.oauth.verification_uri_complete,
-            },
+            about: settings::about(config),
         }));
-        let development = config.deployment.mode == Mode::Dev;
         let pages = pages::routes(Pages {
             rpc: rpc.clone(),
             pipeline: pipeline.clone(),
             keys,
             entropy: Arc::clone(&base.entropy),
-            settings: PageSettings {
-                standalone,
-                issuer: issuer.clone(),
-                console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
-            },
+            clock: Arc::clone(&base.clock),
+            settings: settings::pages(config, standalone),
         })?;
-        let retention = config.oauth.clean_enabled.then_some(delta(config.oauth.retention));
-        let jobs = Arc::new(Jobs { base: base.clone(), invalidations, seen, retention });
+        let jobs = Arc::new(Jobs { base: base.clone(), invalidations, seen, retention: settings::retention(config) });
+        let development = config.deployment.mode == Mode::Dev;
         let edge = EdgeLayer(Arc::new(EdgeSettings {
             trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
             loopback_hosts_only: development,
-            metrics,
+            metrics: surroundings.metrics,
             request_ids: RequestIds::new(&*base.entropy)?,
         }));
         Ok(Self {
@@ -182,7 +133,7 @@ impl App {
             pages,
             jobs,
             base,
-            issuer,
+            issuer: config.urls.issuer().to_owned(),
             cors_origins: config.cors.clone(),
             internal_on_public: development,
             reflection: development || config.deployment.grpc_reflection,
@@ -249,39 +200,15 @@ impl App {
     }
 }
 
-fn delta(duration: std::time::Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
-}
-
-fn cookie_settings(config: &Config, standalone: bool) -> CookieSettings {
-    CookieSettings {
-        secure: config.urls.is_secure(),
-        domain: config.urls.cookie_domain.clone(),
-        host_prefix: !config.urls.cookie_prefix(!standalone).is_empty(),
-        access_lifetime: delta(config.console.access_lifetime),
-        refresh_lifetime: delta(config.console.refresh_lifetime),
+fn foundation(config: &Config, sql: Arc<Sql>, state: Arc<dyn State>, surroundings: &Surroundings) -> Foundation {
+    let Surroundings { clock, entropy, metrics, .. } = surroundings;
+    Foundation {
+        sql,
+        state,
+        fallback: Arc::new(Memory::new(Arc::clone(clock))),
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+        limits: Arc::new(config.limits.clone()),
+        metrics: Arc::clone(metrics),
     }
-}
-
-/// Where our own pages are, as browsers write it. `dev` is reached by name as well as by address.
-fn pipeline_settings(config: &Config, standalone: bool, cookies: &CookieSettings) -> PipelineSettings {
-    PipelineSettings {
-        bearers_enabled: config.oauth.bearer_enabled,
-        enterprise: config.enterprise.enabled,
-        standalone,
-        service_key: config.secrets.inner_api_key.clone(),
-        origins: own_origins(config),
-        cross_origins: config.cors.listed(),
-        access_cookie: cookies.name(ACCESS_TOKEN),
-        csrf_cookie: cookies.name(CSRF_TOKEN),
-    }
-}
-
-fn own_origins(config: &Config) -> Vec<String> {
-    let mut origins = vec![config.urls.issuer().to_owned()];
-    if config.deployment.mode == Mode::Dev {
-        let port = config.listeners.public.port();
-        origins.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}:{port}")));
-    }
-    origins
 }

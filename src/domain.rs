@@ -6,6 +6,7 @@ pub mod app;
 pub mod browser_session;
 pub mod caller;
 pub mod conversation;
+pub mod cookie;
 pub mod error;
 pub mod grant;
 pub mod id;

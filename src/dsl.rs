@@ -13,7 +13,7 @@ mod yaml;
 
 use crate::domain::app::{
     AppMode,
-    file::{AppBody, AppFile},
+    file::{AppBody, AppFile, GraphBody},
 };
 
 pub use self::{fault::Fault, write::write, yaml::LONGEST};

@@ -1,6 +1,7 @@
 //! The doors: JSON and gRPC over one listener, the edge around them, and the pages.
 
 pub mod admin;
+pub mod answer;
 pub mod client_address;
 pub mod codec;
 pub mod cors;

@@ -127,8 +127,9 @@ impl Pipeline {
             // Signing in and refreshing set cookies: another site must not be able to make a browser do it.
             self.check_origin(&parts.headers)?;
         }
-        if policy.http.is_some() && (!policy.limits.is_empty() || !parts.method.is_safe()) {
-            // What counts by address must not be spent by whatever site its people happen to visit.
+        if policy.http.is_some() && !policy.is_page() && (!policy.limits.is_empty() || !parts.method.is_safe()) {
+            // What counts by address must not be spent by whatever site its people happen to visit. Links to pages are followed
+            // from anywhere, so the pages look at that themselves.
             self.check_site(&parts.headers)?;
         }
         self.charge(policy, address(parts)?, None, None).await?;
@@ -153,7 +154,7 @@ impl Pipeline {
 
 /// The address that the edge resolved.
 fn address(parts: &Parts) -> Result<ClientAddress> {
-    parts.extensions.get().copied().ok_or_else(|| Error::internal("a request without an address"))
+    ClientAddress::required(parts.extensions.get())
 }
 
 /// The subject must belong on this surface; `full` does not help here.

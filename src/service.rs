@@ -17,7 +17,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use crate::{
     domain::{
         Error, Result,
+        id::AccountId,
         limit::{Charge, LimitName, Limits},
+        secret::bearer_invalid,
     },
     ports::{clock::Clock, entropy::Entropy, state::State},
     store::sql::Sql,
@@ -53,6 +55,14 @@ impl Foundation {
     pub fn refuse(&self, name: LimitName, retry_after: Duration) -> Error {
         self.metrics.rate_limited(name);
         Error::rate_limited(retry_after)
+    }
+
+    /// Lets a bearer's account through while it is active, for callers that read it in no other statement.
+    pub async fn require_active(&self, account: AccountId) -> Result<()> {
+        match self.sql.find_account_status(account).await? {
+            Some(status) if status == "active" => Ok(()),
+            _ => Err(bearer_invalid()),
+        }
     }
 }
 

@@ -118,11 +118,6 @@ impl Telemetry {
         Ok(Self { metrics: Arc::new(metrics), meters, tracers, sink })
     }
 
-    /// Whether requests get spans.
-    pub fn traces(&self) -> bool {
-        self.tracers.is_some()
-    }
-
     /// Waits until every line so far is written.
     pub fn flush(&self) {
         self.sink.flush();

@@ -12,7 +12,7 @@ use crate::{
         absent::Absent,
         builtin::{
             self, BuiltinRuntime,
-            engine::Limits,
+            engine::RunBounds,
             model::{
                 KnownModels,
                 echo::Echo,
@@ -88,7 +88,7 @@ fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<Buil
             idle: MODEL_IDLE,
         })
     });
-    let foundation = builtin::Foundation {
+    let parts = builtin::RuntimeParts {
         sql: Arc::clone(&base.sql),
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
@@ -98,6 +98,6 @@ fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<Buil
         tasks: tasks.tracker.clone(),
         end: tasks.end.clone(),
     };
-    let limits = Limits { run: settings.max_execution_time, ..Limits::default() };
-    Ok(BuiltinRuntime::new(foundation, limits, settings.max_runs))
+    let limits = RunBounds { run: settings.max_execution_time, ..RunBounds::default() };
+    Ok(BuiltinRuntime::new(parts, limits, settings.max_runs))
 }

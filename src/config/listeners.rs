@@ -1,6 +1,6 @@
 //! Where the process listens, and whose `X-Forwarded-For` it believes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
@@ -85,16 +85,7 @@ fn collide(left: SocketAddr, right: SocketAddr) -> bool {
 
 fn read_trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
     const NAME: &str = "TRUSTED_PROXIES";
-    let mut nets = Vec::new();
-    for part in reader.list(NAME).unwrap_or_default() {
-        match part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)) {
-            Ok(net) => nets.push(net),
-            Err(_) => reader.problem(
-                NAME,
-                format_args!("contains `{part}`; write addresses or networks like 10.0.0.0/8,192.168.1.7"),
-            ),
-        }
-    }
+    let nets = reader.networks(NAME, "addresses or networks like 10.0.0.0/8,192.168.1.7");
     if nets.iter().any(|net| net.prefix_len() == 0) {
         reader.warning(NAME, "trusts every address, so anyone could pretend to be anyone; list your proxies' networks");
     }

@@ -1,6 +1,13 @@
 //! Reads variables and collects what is wrong with them, so that one start names every fault at once.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    str::FromStr,
+};
+
+use ipnet::IpNet;
 
 use crate::domain::secret::Secret;
 
@@ -10,11 +17,6 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The process environment. Values that are not UTF-8 count as unset.
 pub fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-/// A map as the source of variables.
-pub fn map_env(map: &BTreeMap<String, String>) -> impl Fn(&str) -> Option<String> + '_ {
-    |name| map.get(name).cloned()
 }
 
 /// One thing wrong with the configuration: a sentence that names the variable and the fix, and no secret.
@@ -66,11 +68,6 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { variable: variable.to_owned(), sentence: format!("{variable} {rest}.") });
     }
 
-    /// Whether a problem of one of these variables is noted.
-    pub fn is_at_fault(&self, variables: &[&str]) -> bool {
-        self.problems.iter().any(|problem| variables.contains(&problem.variable.as_str()))
-    }
-
     /// Notes something that is allowed but probably not meant.
     pub fn warning(&mut self, variable: &str, rest: impl fmt::Display) {
         self.warnings.push(format!("{variable} {rest}."));
@@ -117,7 +114,7 @@ impl<'a> Reader<'a> {
     /// A whole number within a range.
     pub fn number<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
     where
-        T: FromStr + PartialOrd + fmt::Display,
+        T: FromStr + Ord + fmt::Display,
     {
         let Some(text) = self.text(name) else { return default };
         match text.parse() {
@@ -130,10 +127,34 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A share of the whole.
+    pub fn share(&mut self, name: &str, default: f64) -> f64 {
+        let Some(text) = self.text(name) else { return default };
+        match text.parse() {
+            Ok(share) if (0.0..=1.0).contains(&share) => share,
+            _ => {
+                self.problem(name, format_args!("is `{text}`; set it to a number from 0 to 1, like 0.25"));
+                default
+            }
+        }
+    }
+
     /// The parts of a comma list, trimmed, without empty ones; `None` when the variable is unset.
     pub fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// A comma list of networks, single addresses included; `example` is what a problem shows.
+    pub fn networks(&mut self, name: &str, example: &str) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for part in self.list(name).unwrap_or_default() {
+            match part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)) {
+                Ok(network) => networks.push(network),
+                Err(_) => self.problem(name, format_args!("contains `{part}`; write {example}")),
+            }
+        }
+        networks
     }
 
     /// A listening address: `host:port` with an IP address, `:port` for every interface, `localhost:port`.

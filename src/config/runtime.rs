@@ -50,7 +50,8 @@ impl Runtime {
             max_execution_time: Duration::from_secs(reader.number("APP_MAX_EXECUTION_TIME", 1_200, 1..=LONGEST_RUN)),
             max_active_requests: reader.number("APP_MAX_ACTIVE_REQUESTS", 0, 0..=1_000_000),
             max_runs: reader.number("MAX_RUNS_PER_PROCESS", 2_000, 1..=1_000_000),
-            allowed_networks: read_networks(reader),
+            allowed_networks: reader
+                .networks("HTTP_REQUEST_ALLOWED_NETWORKS", "networks or addresses like 10.1.0.0/16,192.168.1.7"),
         }
     }
 }
@@ -102,19 +103,4 @@ fn read_names(reader: &mut Reader<'_>) -> HashMap<(String, String), String> {
         }
     }
     names
-}
-
-fn read_networks(reader: &mut Reader<'_>) -> Vec<IpNet> {
-    const NAME: &str = "HTTP_REQUEST_ALLOWED_NETWORKS";
-    let mut networks = Vec::new();
-    for part in reader.list(NAME).unwrap_or_default() {
-        match part.parse::<IpNet>().or_else(|_| part.parse::<std::net::IpAddr>().map(IpNet::from)) {
-            Ok(network) => networks.push(network),
-            Err(_) => reader.problem(
-                NAME,
-                format_args!("contains `{part}`; write networks or addresses like 10.1.0.0/16,192.168.1.7"),
-            ),
-        }
-    }
-    networks
 }

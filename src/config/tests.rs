@@ -1,7 +1,9 @@
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{cors::AllowOrigins, redis::Topology, *};
 use crate::domain::limit::{LimitName, Quota};
+
+mod data_dir;
 
 const KEY: &str = "q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN";
 
@@ -9,6 +11,10 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn source(map: &BTreeMap<String, String>) -> impl Fn(&str) -> Option<String> + '_ {
+    |name| map.get(name).cloned()
 }
 
 /// A complete environment, changed by `pairs`.
@@ -20,7 +26,7 @@ fn serve(pairs: &[(&str, &str)]) -> Result<Config, Problems> {
         ("REDIS_URL", "redis://:hunter2@redis:6379/3"),
     ]);
     env.extend(map(pairs));
-    Config::for_serve(&reader::map_env(&env))
+    Config::for_serve(&source(&env))
 }
 
 fn sentences(result: Result<Config, Problems>) -> Vec<String> {
@@ -32,7 +38,6 @@ fn a_complete_environment_has_no_problem_and_no_warning() {
     let config = serve(&[]).unwrap();
     assert_eq!(config.warnings, Vec::<String>::new());
     assert_eq!(config.urls.issuer(), "https://dify.example.com");
-    assert_eq!(config.urls.verification_uri(), "https://dify.example.com/device");
     assert_eq!(config.listeners.public.to_string(), "0.0.0.0:5001");
     assert_eq!(config.listeners.admin.unwrap().to_string(), "127.0.0.1:5002");
     assert_eq!(config.oauth.token_lifetime, Duration::from_hours(14 * 24));
@@ -128,7 +133,7 @@ fn each_bad_variable_is_named_with_its_fix() {
 #[test]
 fn every_problem_is_reported_at_once() {
     let env = map(&[("LISTEN", "x"), ("DB_TYPE", "oracle"), ("OAUTH_TTL_DAYS", "x"), ("LOG_LEVEL", "x")]);
-    let problems = Config::for_serve(&reader::map_env(&env)).unwrap_err();
+    let problems = Config::for_serve(&source(&env)).unwrap_err();
     let named: Vec<&str> = problems.0.iter().map(|problem| problem.variable.as_str()).collect();
     for variable in ["SECRET_KEY", "CONSOLE_WEB_URL", "LISTEN", "DB_TYPE", "OAUTH_TTL_DAYS", "LOG_LEVEL"] {
         assert!(named.contains(&variable), "{variable} is missing from {named:?}");
@@ -298,7 +303,7 @@ fn cookies_and_origins_follow_from_the_public_urls() {
         assert_eq!((urls.cookie_prefix(false), urls.cookie_prefix(true)), (*standalone, *beside), "{pairs:?}");
     }
     let urls = serve(&[("CONSOLE_WEB_URL", "https://Dify.Example.com:443/")]).unwrap().urls;
-    assert_eq!((urls.issuer(), urls.host(), urls.is_secure()), ("https://dify.example.com", "dify.example.com", true));
+    assert_eq!((urls.issuer(), urls.is_secure()), ("https://dify.example.com", true));
     assert_eq!(serve(&[("CONSOLE_WEB_URL", "http://dify.example.com")]).unwrap().warnings.len(), 1);
     assert!(serve(&[("CONSOLE_WEB_URL", "http://127.0.0.1:5001")]).unwrap().warnings.is_empty());
 }
@@ -320,7 +325,7 @@ fn otlp_follows_the_standard_names_before_difys() {
 #[test]
 fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
     let dir = tempfile::tempdir().unwrap();
-    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: dir.path().to_owned(), fresh: false };
+    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: dir.path().to_owned() };
     let env = map(&[
         ("DATABASE_URL", "nonsense"),
         ("REDIS_URL", "nonsense"),
@@ -328,63 +333,16 @@ fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
         ("TLS_CERT_FILE", "nonsense"),
         ("OAUTH_TTL_DAYS", "3"),
     ]);
-    let mut config = Config::for_dev(&options, &reader::map_env(&env)).unwrap();
+    let mut config = Config::for_dev(&options, &source(&env)).unwrap();
     assert_eq!(config.oauth.token_lifetime, Duration::from_hours(3 * 24));
     assert!(config.redis.is_none() && config.deployment.grpc_reflection && config.uses_data_dir());
     config.bound_to("127.0.0.1:4711".parse().unwrap());
     assert_eq!(config.urls.issuer(), "http://127.0.0.1:4711");
 
     let env = map(&[("CONSOLE_WEB_URL", "http://localhost:3000"), ("OAUTH_TTL_DAYS", "x")]);
-    assert_eq!(Config::for_dev(&options, &reader::map_env(&env)).unwrap_err().0.len(), 1);
+    assert_eq!(Config::for_dev(&options, &source(&env)).unwrap_err().0.len(), 1);
     let open = DevOptions { listen: "0.0.0.0:5001".parse().unwrap(), ..options };
     assert!(sentences(Config::for_dev(&open, &|_| None))[0].contains("loopback only"));
-}
-
-#[test]
-fn dev_makes_its_secret_key_once_for_its_owner_only() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("data");
-    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone(), fresh: false };
-    let key = || Config::for_dev(&options, &|_| None).unwrap().secrets.secret_key.expose().to_owned();
-    let first = key();
-    assert_eq!((first.len(), &key()), (43, &first));
-    assert_eq!(fs::metadata(path.join("secret_key")).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-    let env = map(&[("SECRET_KEY", KEY)]);
-    let given = Config::for_dev(&options, &reader::map_env(&env)).unwrap();
-    assert_eq!(given.secrets.secret_key.expose(), KEY);
-}
-
-#[test]
-fn a_data_directory_has_one_process_and_clearing_it_spares_strangers() {
-    let dir = tempfile::tempdir().unwrap();
-    let lock = DataDirLock::acquire(dir.path()).unwrap();
-    assert!(matches!(DataDirLock::acquire(dir.path()), Err(DataDirError::InUse(_))));
-    for name in ["dify-openapi.db", "dify-openapi.db-wal", "secret_key", "thesis.txt"] {
-        fs::write(dir.path().join(name), "x").unwrap();
-    }
-    lock.clear().unwrap();
-    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["lock", "thesis.txt"]);
-    drop(lock);
-    assert!(DataDirLock::acquire(dir.path()).is_ok());
-}
-
-#[test]
-fn data_goes_to_the_users_data_directory_unless_configured() {
-    let table: &[(Pairs, Option<&str>)] = &[
-        (&[("HOME", "/home/ada")], Some("/home/ada/.local/share/dify-openapi")),
-        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/data/ada")], Some("/data/ada/dify-openapi")),
-        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "relative")], Some("/home/ada/.local/share/dify-openapi")),
-        (&[("HOME", "/home/ada"), ("DATA_DIR", "/srv/dify")], Some("/srv/dify")),
-        (&[], None),
-    ];
-    for (pairs, expected) in table {
-        let env = map(pairs);
-        let found = Config::dev_data_dir(&reader::map_env(&env)).ok();
-        assert_eq!(found.as_deref(), expected.map(Path::new), "{pairs:?}");
-    }
 }
 
 #[test]
@@ -407,4 +365,25 @@ fn models_are_behind_one_endpoint_under_names_of_its_own() {
     let value = |name: &str| shown.iter().find(|(variable, _)| *variable == name).unwrap().1.as_str();
     assert_eq!(value("HTTP_REQUEST_ALLOWED_NETWORKS"), "10.1.0.0/16,::1/128");
     assert_eq!(value("OPENAI_MODELS"), "langgenius/ollama/ollama:qwen=q=4,langgenius/openai/openai:gpt-4o=llama3:8b");
+}
+
+#[test]
+fn numbers_out_of_range_are_told_the_range_that_is_taken() {
+    for (variable, value, range) in [
+        ("OAUTH_TTL_DAYS", "abc", "a whole number from 1 to 365."),
+        ("OAUTH_TTL_DAYS", "99999999999999999999", "a whole number from 1 to 365."),
+        ("OAUTH_TTL_DAYS", "1.5", "a whole number from 1 to 365."),
+        ("OTEL_SAMPLING_RATE", "2", "a number from 0 to 1, like 0.25."),
+        ("OTEL_SAMPLING_RATE", "NaN", "a number from 0 to 1, like 0.25."),
+    ] {
+        let sentences = sentences(serve(&[("ENABLE_OTEL", "true"), (variable, value)]));
+        assert_eq!(sentences, [format!("{variable} is `{value}`; set it to {range}")]);
+    }
+}
+
+#[test]
+fn the_enterprise_edition_warns_of_what_it_does_not_do_yet() {
+    let warnings = serve(&[("ENTERPRISE_ENABLED", "true")]).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("ENTERPRISE_ENABLED is true") && warnings[0].contains("503"), "{warnings:?}");
 }

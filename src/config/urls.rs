@@ -11,8 +11,6 @@ use super::{mode::Mode, reader::Reader};
 pub struct Urls {
     /// The origin of `CONSOLE_WEB_URL` as browsers write it.
     console_web: String,
-    /// Its host, without the port.
-    host: String,
     /// Whether it was made up from the listening address, as `dev` does.
     assumed: bool,
     /// `CONSOLE_API_URL`, which only decides cookie names beside Dify.
@@ -47,41 +45,25 @@ impl Urls {
             }
         }
         let console_api = reader.http_url("CONSOLE_API_URL");
-        let (console_web, host) = match (&url, listen) {
-            (Some(url), _) => (url.origin().ascii_serialization(), url.host_str().unwrap_or_default().to_owned()),
-            (None, Some(address)) => (format!("http://{address}"), address.ip().to_string()),
+        let console_web = match (&url, listen) {
+            (Some(url), _) => url.origin().ascii_serialization(),
+            (None, Some(address)) => format!("http://{address}"),
             // A problem is noted already, so nobody will see this.
-            (None, None) => (String::new(), String::new()),
+            (None, None) => String::new(),
         };
-        Self { console_web, host, assumed, console_api, cookie_domain }
+        Self { console_web, assumed, console_api, cookie_domain }
     }
 
     /// Puts the bound address in place when the URL was made up from it, so that port 0 works in `dev`.
     pub fn bound_to(&mut self, address: SocketAddr) {
         if self.assumed {
             self.console_web = format!("http://{address}");
-            self.host = address.ip().to_string();
         }
     }
 
     /// The public base URL, without a slash at its end. Also the OAuth issuer (RFC 8414 section 2).
     pub fn issuer(&self) -> &str {
         &self.console_web
-    }
-
-    /// The public host name, without the port.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// An absolute URL of a path that begins with a slash.
-    pub fn absolute(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer())
-    }
-
-    /// Where a person enters a user code (RFC 8628 section 3.2).
-    pub fn verification_uri(&self) -> String {
-        self.absolute("/device")
     }
 
     /// Whether cookies carry `Secure`.

@@ -92,10 +92,6 @@ pub struct Workspace {
     pub name: String,
     /// `normal` or `archive`.
     pub status: String,
-    /// Billing plan.
-    pub plan: String,
     /// How many accounts have joined it.
     pub members: u64,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
 }

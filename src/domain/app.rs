@@ -64,8 +64,6 @@ pub struct App {
     pub id: AppId,
     /// Whose it is.
     pub workspace_id: WorkspaceId,
-    /// Display name.
-    pub name: String,
     /// What kind it is.
     pub mode: AppMode,
     /// Runs at the same time at most; `None` and 0 are unlimited.

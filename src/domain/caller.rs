@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use super::{account::Account, id::BrowserSessionId, secret::TokenHash, session::TokenContext};
+use super::{Error, Result, account::Account, id::BrowserSessionId, secret::TokenHash, session::TokenContext};
 
 /// The bearer of a live token.
 #[derive(Clone, Debug)]
@@ -33,6 +33,11 @@ impl fmt::Display for ClientAddress {
 }
 
 impl ClientAddress {
+    /// What the edge has left in a request's extensions, where it stands for every request.
+    pub fn required(resolved: Option<&Self>) -> Result<Self> {
+        resolved.copied().ok_or_else(|| Error::internal("a request without an address"))
+    }
+
     /// What limits by address are keyed with: IPv6 counts by /64.
     pub fn bucket(self) -> String {
         match self.0 {

@@ -68,6 +68,31 @@ pub struct Conversation {
     pub exchanges: Vec<Exchange>,
 }
 
+/// What a run has come to, without its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Every node that ran succeeded.
+    Succeeded,
+    /// Nodes failed, and the graph provides for that.
+    PartlySucceeded,
+    /// A node failed, and with it the run.
+    Failed,
+    /// Nobody listened any more, or the server stopped.
+    Stopped,
+}
+
+impl RunStatus {
+    /// Its word on the wire and in `workflow_runs.status`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::PartlySucceeded => "partial-succeeded",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -82,13 +107,13 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Its word in `workflow_runs.status`.
-    pub fn run_status(&self) -> &'static str {
+    /// What the run has come to.
+    pub const fn status(&self) -> RunStatus {
         match self {
-            Self::Succeeded => "succeeded",
-            Self::PartlySucceeded => "partial-succeeded",
-            Self::Failed(_) => "failed",
-            Self::Stopped(_) => "stopped",
+            Self::Succeeded => RunStatus::Succeeded,
+            Self::PartlySucceeded => RunStatus::PartlySucceeded,
+            Self::Failed(_) => RunStatus::Failed,
+            Self::Stopped(_) => RunStatus::Stopped,
         }
     }
 

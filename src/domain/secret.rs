@@ -167,6 +167,7 @@ redacted!(DeviceCodeHash);
 
 impl DeviceCodeHash {
     /// Takes a hash as a store holds it.
+    #[cfg(test)]
     pub fn from_stored(hex: impl Into<String>) -> Self {
         Self(hex.into())
     }

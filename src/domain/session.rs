@@ -97,17 +97,6 @@ pub struct Minted {
     pub rotated: Option<TokenHash>,
 }
 
-/// What a poll tells of the token it hands out.
-#[derive(Clone, Debug)]
-pub struct NewTokenFacts {
-    /// The client it was issued to.
-    pub client_id: String,
-    /// When it was issued.
-    pub created_at: DateTime<Utc>,
-    /// When it ends.
-    pub expires_at: DateTime<Utc>,
-}
-
 /// A row that was revoked just now.
 #[derive(Clone, Debug)]
 pub struct Revoked {

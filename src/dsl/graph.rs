@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{AppBody, AppMode, Fault};
+use super::{AppBody, AppMode, Fault, GraphBody};
 use crate::{
     domain::app::file::is_secret,
     runtime::builtin::graph::{EDGES_MAX, Graph, NODES_MAX, is_run},
@@ -52,12 +52,12 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
             warnings.push(Fault::at(place, format_args!("the secret `{name}` is empty")).to_string());
         }
     }
-    Ok(AppBody::Graph {
+    Ok(AppBody::Graph(GraphBody {
         graph: graph.clone(),
         features,
         environment_variables,
         conversation_variables: variables(workflow, "conversation_variables")?,
-    })
+    }))
 }
 
 struct Node<'a> {

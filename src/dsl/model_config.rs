@@ -3,11 +3,16 @@
 use serde_json::{Map, Value};
 
 use super::{AppBody, AppMode, Fault};
-use crate::domain::app::file::{CONFIG_MEMBERS, Shape};
+use crate::domain::app::{
+    file::{CONFIG_MEMBERS, Shape},
+    form::VariableKind,
+};
 
-/// The kinds of fields that a form may have.
-const FIELDS: [&str; 8] =
-    ["text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "external_data_tool"];
+/// The kinds of fields that a form may have: JSON is for graphs alone, and a tool's field is no variable of a run.
+fn kinds() -> impl Iterator<Item = &'static str> {
+    let in_forms = VariableKind::ALL.into_iter().filter(|kind| *kind != VariableKind::JsonObject);
+    in_forms.map(VariableKind::as_str).chain(["external_data_tool"])
+}
 
 /// Reads `model_config`.
 pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
@@ -52,8 +57,8 @@ fn field(place: &str, row: &Value) -> Result<(), Fault> {
     let Some((kind, field)) = single else {
         return Err(Fault::at(place, "must be a mapping with a single kind of field"));
     };
-    if !FIELDS.contains(&kind.as_str()) {
-        let known = FIELDS.join(", ");
+    if !kinds().any(|known| known == kind) {
+        let known = kinds().collect::<Vec<_>>().join(", ");
         return Err(Fault::at(place, format_args!("`{kind}` is not a kind of field; the kinds are {known}")));
     }
     if field["variable"].as_str().is_none_or(str::is_empty) {

@@ -231,7 +231,7 @@ proptest! {
     ) {
         let mut app = read(SOUND).unwrap().app;
         (app.name, app.description) = (name, description);
-        let AppBody::Graph { features: kept, environment_variables, .. } = &mut app.body else { panic!("no graph") };
+        let AppBody::Graph(GraphBody { features: kept, environment_variables, .. }) = &mut app.body else { panic!("no graph") };
         *kept = json!({"any": features});
         environment_variables[0]["value"] = value;
         let text = write(&app).unwrap();

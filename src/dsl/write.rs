@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AppBody, AppFile, VERSION};
+use super::{AppBody, AppFile, GraphBody, VERSION};
 use crate::domain::{Error, Result};
 
 /// Writes an app.
@@ -22,7 +22,7 @@ pub fn write(app: &AppFile) -> Result<String> {
     });
     match &app.body {
         AppBody::Model(config) => document["model_config"] = Value::Object(config.clone()),
-        AppBody::Graph { graph, features, environment_variables, conversation_variables } => {
+        AppBody::Graph(GraphBody { graph, features, environment_variables, conversation_variables }) => {
             document["workflow"] = json!({
                 "environment_variables": environment_variables,
                 "conversation_variables": conversation_variables,

@@ -10,22 +10,17 @@ mod events;
 use std::future::Future;
 
 use axum::{
-    body::Body,
     extract::Request,
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
-use http::{
-    HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, SET_COOKIE},
-    request::Parts,
-};
+use http::{StatusCode, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use tonic::{Status, metadata::MetadataMap};
 
 use self::bind::BindMembers;
 pub use self::events::{StreamedEvent, events};
-use super::error_body;
+use super::{answer, error_body};
 use crate::{
     domain::{Error, Result},
     pipeline::policy::Policy,
@@ -54,7 +49,7 @@ where
         async move {
             let (mut parts, _) = request.into_parts();
             let message = bind::query::<M>(&mut parts).await;
-            answer(policy, rpc, parts, message, call).await
+            call_with(policy, rpc, parts, message, call).await
         }
     })
 }
@@ -73,7 +68,7 @@ where
         async move {
             let (mut parts, body) = request.into_parts();
             let message = body::bound::<M>(&mut parts, body, policy).await;
-            answer(policy, rpc, parts, message, call).await
+            call_with(policy, rpc, parts, message, call).await
         }
     })
 }
@@ -93,7 +88,13 @@ where
     JsonRoute { policy, handler: on(filter, handler) }
 }
 
-async fn answer<M, R, F, Fut>(policy: &'static Policy, rpc: Rpc, parts: Parts, message: Result<M>, call: F) -> Response
+async fn call_with<M, R, F, Fut>(
+    policy: &'static Policy,
+    rpc: Rpc,
+    parts: Parts,
+    message: Result<M>,
+    call: F,
+) -> Response
 where
     R: Serialize,
     F: Fn(Rpc, tonic::Request<M>) -> Fut,
@@ -116,16 +117,10 @@ fn success<R: Serialize>(reply: tonic::Response<R>) -> Response {
         Ok(bytes) => bytes,
         Err(error) => return error_body::respond(&Error::internal(error), None),
     };
-    let mut response = Response::new(Body::from(bytes));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(SetCookies(cookies)) = extensions.remove() {
-        for cookie in &cookies {
-            if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
-                response.headers_mut().append(SET_COOKIE, value);
-            }
-        }
+    let mut response = answer::json(StatusCode::OK, bytes);
+    if let Some(cookies) = extensions.remove::<SetCookies>() {
+        answer::set_cookies(&mut response, &cookies);
     }
-    *response.status_mut() = StatusCode::OK;
     response
 }
 

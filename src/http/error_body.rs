@@ -1,13 +1,10 @@
 //! Errors on the JSON door: the envelope, and OAuth's shape for the RFC 8628 endpoints (contract section 5).
 
-use axum::{body::Body, response::Response};
-use http::{
-    HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
-};
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use serde::Serialize;
 
-use super::status::http_status;
+use super::{answer, status::http_status};
 use crate::{
     domain::{Code, Error, error::Detail},
     pipeline::policy::{ErrorShape, Policy},
@@ -76,27 +73,15 @@ pub fn respond(error: &Error, policy: Option<&Policy>) -> Response {
         body.error = Some(oauth_equivalent(status));
         body.error_description = Some(error.message());
     }
-    let mut response = json(status, &body);
-    if let Some(after) = retry_after.filter(|_| matches!(status.as_u16(), 429 | 503)) {
-        let seconds = after.as_secs_f64().ceil().max(1.0);
-        if let Ok(value) = HeaderValue::from_str(&format!("{seconds:.0}")) {
-            response.headers_mut().insert(RETRY_AFTER, value);
-        }
+    let mut response = answer::json(status, serde_json::to_vec(&body).unwrap_or_default());
+    if let Some(after) = retry_after {
+        answer::retry_after(&mut response, after);
     }
     if policy.is_some_and(Policy::challenges)
         && let Some(challenge) = challenge(error)
     {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    response
-}
-
-/// A JSON response of any serializable body.
-pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -6,6 +6,7 @@
 mod approval;
 mod assets;
 mod enter_code;
+mod failed;
 pub mod form;
 mod handle;
 mod language;
@@ -31,12 +32,12 @@ use axum::{
 use http::Method;
 
 pub use self::notice::login_command;
-use self::{look::Look, return_target::is_page, sign_in::Elsewhere};
+use self::{look::Look, return_target::is_page, sign_in::SignInAt};
 use crate::{
     domain::{Result, key::KeyRing},
     http::{fallback, grpc_door},
     pipeline::{Pipeline, policy::Policy},
-    ports::entropy::Entropy,
+    ports::{clock::Clock, entropy::Entropy},
     rpc::Rpc,
 };
 
@@ -61,6 +62,8 @@ pub struct Pages {
     pub keys: Arc<KeyRing>,
     /// For pre-session tokens.
     pub entropy: Arc<dyn Entropy>,
+    /// For saying how long a refusal lasts.
+    pub clock: Arc<dyn Clock>,
     /// The deployment.
     pub settings: PageSettings,
 }
@@ -71,8 +74,9 @@ pub(crate) struct Site {
     pipeline: Pipeline,
     keys: Arc<KeyRing>,
     entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
     standalone: bool,
-    elsewhere: Elsewhere,
+    sign_in_at: SignInAt,
     look: Look,
     /// What a device runs to sign in here.
     login_command: String,
@@ -93,14 +97,15 @@ pub fn policies() -> impl Iterator<Item = &'static Policy> {
 
 /// The routes of the pages that exist in this deployment. Fails only when a template or a text is broken.
 pub fn routes(pages: Pages) -> Result<Routes> {
-    let Pages { rpc, pipeline, keys, entropy, settings } = pages;
+    let Pages { rpc, pipeline, keys, entropy, clock, settings } = pages;
     let site = Arc::new(Site {
         rpc,
         pipeline,
         keys,
         entropy,
+        clock,
         standalone: settings.standalone,
-        elsewhere: Elsewhere::new(&settings),
+        sign_in_at: SignInAt::new(&settings),
         look: Look::new()?,
         login_command: login_command(&settings.issuer),
     });

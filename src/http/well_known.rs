@@ -1,10 +1,10 @@
 //! Documents about the service: OAuth metadata (RFC 8414) and the OpenAPI document.
 
-use axum::{Router, body::Body, response::Response, routing::get};
-use http::{HeaderValue, header::CONTENT_TYPE};
+use axum::{Router, routing::get};
+use http::StatusCode;
 use serde_json::json;
 
-use super::routes::OPENAPI;
+use super::{answer, routes::OPENAPI};
 
 /// The documents' routes. The introspection endpoint is named only where it is served.
 pub fn router(issuer: &str, introspection: bool) -> Router {
@@ -25,15 +25,9 @@ pub fn router(issuer: &str, introspection: bool) -> Router {
     let metadata = metadata.to_string();
     let document = move || {
         let metadata = metadata.clone();
-        async move { json_document(metadata.into()) }
+        async move { answer::json(StatusCode::OK, metadata) }
     };
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(document))
-        .route("/openapi/v1/openapi.json", get(async || json_document(OPENAPI.into())))
-}
-
-fn json_document(body: Body) -> Response {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+        .route("/openapi/v1/openapi.json", get(async || answer::json(StatusCode::OK, OPENAPI)))
 }

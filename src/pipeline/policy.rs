@@ -90,6 +90,11 @@ impl Policy {
         POLICIES.iter().find(|policy| policy.grpc_path == path)
     }
 
+    /// Whether it is a page for people: those alone take forms and are on no other door.
+    pub const fn is_page(&self) -> bool {
+        self.json_only && self.form
+    }
+
     /// Whether calling it without a credential must say how to authenticate (RFC 6750 section 3).
     pub fn challenges(&self) -> bool {
         self.credential == Credential::Bearer

@@ -9,8 +9,7 @@ use super::{
     request::{address, console_caller},
 };
 use crate::{
-    domain::{Code, Error, secret::Secret},
-    pipeline::cookie,
+    domain::{Code, Error, cookie, secret::Secret},
     service::console::invalid_session,
 };
 

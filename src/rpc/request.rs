@@ -32,7 +32,7 @@ pub fn console_caller<T>(request: &Request<T>) -> Result<&ConsoleCaller> {
 
 /// Where the request came from.
 pub fn address<T>(request: &Request<T>) -> Result<ClientAddress> {
-    request.extensions().get().copied().ok_or_else(|| Error::internal("a request without an address"))
+    ClientAddress::required(request.extensions().get())
 }
 
 /// What the client calls itself.

@@ -31,7 +31,7 @@ use tracing::Instrument as _;
 use uuid::{Builder, Uuid};
 
 use self::{
-    engine::Limits,
+    engine::RunBounds,
     graph_run::GraphRun,
     model::{Models, PromptMessage},
     prompt_run::PromptRun,
@@ -66,7 +66,7 @@ const LEAST: usize = 64 << 10;
 const COPIES: usize = 6;
 
 /// What the runtime stands on.
-pub struct Foundation {
+pub struct RuntimeParts {
     /// Where conversations and runs are kept.
     pub sql: Arc<Sql>,
     /// The time.
@@ -89,8 +89,8 @@ pub struct Foundation {
 pub struct BuiltinRuntime(Arc<Inner>);
 
 struct Inner {
-    base: Foundation,
-    limits: Limits,
+    base: RuntimeParts,
+    limits: RunBounds,
     runs: Arc<Semaphore>,
     room: Room,
     published: Published,
@@ -98,7 +98,7 @@ struct Inner {
 
 impl BuiltinRuntime {
     /// A runtime with at most `max_runs` runs at a time, each within `limits`.
-    pub fn new(base: Foundation, limits: Limits, max_runs: usize) -> Self {
+    pub fn new(base: RuntimeParts, limits: RunBounds, max_runs: usize) -> Self {
         let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
         let room = Room::new(limits.all_runs);
         Self(Arc::new(Inner { base, limits, runs, room, published: Published::default() }))

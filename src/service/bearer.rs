@@ -11,7 +11,6 @@ use crate::{
     domain::{
         Code, Error, Result,
         caller::{Caller, ClientAddress},
-        id::AccountId,
         limit::{Charge, LimitName, Quota, Verdict},
         secret::{BearerToken, TokenHash, bearer_invalid},
         session::{TokenContext, TokenRow},
@@ -87,20 +86,13 @@ impl Bearers {
             Ok(Cached::Live(context, _)) => {
                 self.check_live(token, &hash, &context).await?;
                 match &context.subject {
-                    Subject::Account { id, .. } if !self.standalone => self.require_active(*id).await?,
+                    Subject::Account { id, .. } if !self.standalone => self.base.require_active(*id).await?,
                     Subject::Account { .. } | Subject::ExternalSso { .. } => {}
                 }
                 Ok(context)
             }
             Ok(Cached::Invalid) => Err(bearer_invalid()),
             Ok(Cached::Unknown) | Err(_) => self.load(token, &hash).await,
-        }
-    }
-
-    async fn require_active(&self, id: AccountId) -> Result<()> {
-        match self.base.sql.find_account_status(id).await? {
-            Some(status) if status == "active" => Ok(()),
-            _ => Err(bearer_invalid()),
         }
     }
 

@@ -74,7 +74,7 @@ impl Console {
             && let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await?
         {
             self.base.metrics.login_failed(true);
-            AuditEvent::LoginLocked { account_id: None, client: address }.record();
+            AuditEvent::LoginLocked { client: address }.record();
             return Err(locked(retry_after));
         }
         let (account, right) = match self.judge(&email, password).await {

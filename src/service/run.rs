@@ -22,6 +22,7 @@ use crate::{
         caller::Caller,
         error::Detail,
         id::{ConversationId, WorkflowId},
+        secret::hex,
         subject::Subject,
     },
     ports::runtime::{AppRuntime, RunEvent, RunRequest, RunStream},
@@ -183,8 +184,7 @@ fn user(subject: &Subject) -> String {
             hash.update(email.to_lowercase().as_bytes());
         }
     }
-    let id = hash.finalize()[..16].iter().fold(0u128, |id, byte| id << 8 | u128::from(*byte));
-    format!("openapi-{id:032x}")
+    format!("openapi-{}", hex(&hash.finalize()[..16]))
 }
 
 #[cfg(test)]

@@ -49,7 +49,9 @@ impl Sessions {
     }
 
     async fn end(&self, subject: &Subject, id: TokenId) -> Result<()> {
-        self.require_active(subject).await?;
+        if let Some(account) = subject.account_id() {
+            self.base.require_active(account).await?;
+        }
         if self.invalidations.is_pending(id) && self.base.sql.owns_session(subject, id).await? {
             return self.invalidations.settle(id).await;
         }
@@ -89,21 +91,13 @@ impl Sessions {
         let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
         let (sessions, hash) = (self.clone(), token.hash());
         to_the_end(async move {
-            if let Some((revoked, _)) = sessions.base.sql.revoke_by_hash(&hash, sessions.base.clock.now()).await? {
+            if let Some(revoked) = sessions.base.sql.revoke_by_hash(&hash, sessions.base.clock.now()).await? {
                 AuditEvent::SessionRevoked { token_id: revoked.token_id, by: "the token's holder" }.record();
                 sessions.base.metrics.revoked(RevokeReason::Owner, 1);
             }
             sessions.invalidations.invalidate(&hash).await
         })
         .await
-    }
-
-    async fn require_active(&self, subject: &Subject) -> Result<()> {
-        let Some(id) = subject.account_id() else { return Ok(()) };
-        match self.base.sql.find_account_status(id).await? {
-            Some(status) if status == "active" => Ok(()),
-            _ => Err(bearer_invalid()),
-        }
     }
 }
 

@@ -26,7 +26,8 @@ use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
 pub mod api_tokens;
-mod app_files;
+mod app_export;
+mod app_import;
 mod apps;
 mod browser_sessions;
 mod conversations;

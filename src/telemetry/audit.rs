@@ -120,8 +120,6 @@ pub enum AuditEvent<'a> {
     },
     /// `auth.login_locked`: too many of those.
     LoginLocked {
-        /// The account, when there is one.
-        account_id: Option<AccountId>,
         /// From where.
         client: ClientAddress,
     },
@@ -196,9 +194,7 @@ impl AuditEvent<'_> {
             Self::LoginFailed { account_id, client } => {
                 event!("auth.login_failed", account_id = account_id.map(tracing::field::display), client = %client);
             }
-            Self::LoginLocked { account_id, client } => {
-                event!("auth.login_locked", account_id = account_id.map(tracing::field::display), client = %client);
-            }
+            Self::LoginLocked { client } => event!("auth.login_locked", client = %client),
         }
     }
 }

@@ -40,8 +40,6 @@ pub enum CacheOutcome {
 pub enum RevokeReason {
     /// Its owner ended it.
     Owner,
-    /// An operator did.
-    Operator,
     /// The same device signed in again.
     Rotated,
 }
@@ -155,7 +153,6 @@ impl Metrics {
     pub fn revoked(&self, reason: RevokeReason, count: u64) {
         let reason = match reason {
             RevokeReason::Owner => "owner",
-            RevokeReason::Operator => "operator",
             RevokeReason::Rotated => "rotated",
         };
         self.revoked.add(count, &[KeyValue::new("reason", reason)]);

@@ -5,20 +5,6 @@ use std::borrow::Cow;
 /// What our tokens begin with, and how many characters follow at least.
 const SHAPES: &[(&str, usize)] = &[("dfoa_", 43), ("dfoe_", 43), ("dc_", 32)];
 
-/// Query parameters whose values are never written (contract section 10), and a few that people invent.
-const PARAMETERS: &[&str] = &[
-    "user_code",
-    "sso_assertion",
-    "code",
-    "state",
-    "device_code",
-    "token",
-    "access_token",
-    "password",
-    "csrf_token",
-    "handle",
-];
-
 /// The text without tokens and device codes: a device may be labelled with one.
 pub fn scrub(text: &str) -> Cow<'_, str> {
     // Too short to hold any, as nearly every value is.
@@ -62,20 +48,4 @@ fn find_token(text: &str) -> Option<(usize, &'static str)> {
         from = end;
     }
     None
-}
-
-/// A path and query without the values of parameters that carry secrets.
-pub fn path_and_query(text: &str) -> Cow<'_, str> {
-    let Some((path, query)) = text.split_once('?') else { return Cow::Borrowed(text) };
-    let pairs = query.split('&').map(|pair| {
-        let name = pair.split('=').next().unwrap_or_default();
-        // The name may be written percent-encoded.
-        let decoded = form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name).unwrap_or_default();
-        if PARAMETERS.iter().any(|secret| decoded.eq_ignore_ascii_case(secret)) {
-            Cow::Owned(format!("{name}=***"))
-        } else {
-            Cow::Borrowed(pair)
-        }
-    });
-    Cow::Owned(format!("{path}?{}", pairs.collect::<Vec<_>>().join("&")))
 }

@@ -134,10 +134,12 @@ impl Shared {
     }
 }
 
-/// A writer that keeps what is written, for tests.
+/// A writer that keeps what is written.
+#[cfg(test)]
 #[derive(Clone, Default)]
 pub struct Capture(Arc<Mutex<Vec<u8>>>);
 
+#[cfg(test)]
 impl Capture {
     /// Everything so far.
     pub fn text(&self) -> String {
@@ -145,6 +147,7 @@ impl Capture {
     }
 }
 
+#[cfg(test)]
 impl Write for Capture {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().extend_from_slice(bytes);

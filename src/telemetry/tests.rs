@@ -141,19 +141,6 @@ fn tokens_in_values_are_taken_out() {
 }
 
 #[test]
-fn queries_lose_the_values_of_secret_parameters() {
-    for (query, shown) in [
-        ("/device", "/device"),
-        ("/device?user_code=ABCD-EFGH", "/device?user_code=***"),
-        ("/cb?code=1&state=2&page=3&sso_assertion=x", "/cb?code=***&state=***&page=3&sso_assertion=***"),
-        ("/cb?us%65r_code=ABCD", "/cb?us%65r_code=***"),
-        ("/cb?User_Code=ABCD&flag", "/cb?User_Code=***&flag"),
-    ] {
-        assert_eq!(redact::path_and_query(query), shown);
-    }
-}
-
-#[test]
 fn metrics_are_rendered_for_prometheus() {
     let (metrics, _meters) = metrics::start(None).unwrap();
     let under_way = metrics.begin();
@@ -195,7 +182,6 @@ fn several_servers_in_one_process_have_metrics_of_their_own() {
     first.metrics.expired();
     assert!(first.metrics.render().unwrap().contains("tokens_expired"));
     assert!(!second.metrics.render().unwrap().contains("tokens_expired"));
-    assert!(!first.traces());
     first.shutdown();
     second.shutdown();
 }

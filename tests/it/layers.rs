@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("runtime", &["domain", "ports", "store", "telemetry"]),
     ("service", &["domain", "ports", "store", "telemetry"]),
     ("pipeline", &["domain", "service", "telemetry"]),
-    ("rpc", &["domain", "service", "pipeline", "telemetry"]),
+    ("rpc", &["domain", "service", "telemetry"]),
     ("http", &["domain", "ports", "config", "service", "pipeline", "rpc", "telemetry"]),
     ("jobs", &["domain", "service"]),
 ];

@@ -48,7 +48,7 @@ on_both_stores! {
         let (nobody, somebody) = (Browser::anonymous(&server), Browser::signed_in(&server, OWNER).await);
         let known = get(&nobody, "/device").await;
         for path in [
-            "/device/", "/device/x/y", "/device/sessions/", "/device/sessions/x", "/device/sessions/x/y/z",
+            "/device//", "/device/x/y", "/device/sessions/", "/device/sessions/x", "/device/sessions/x/y/z",
             "/device/assets/a/b", "/device/x/approve/", "/signin/", "/signin/x", "/device/%ff/%fe",
         ] {
             for (browser, language, title) in [(&nobody, "en", "Page not found"), (&somebody, "zh-CN", "页面不存在")] {
@@ -95,8 +95,11 @@ on_both_stores! {
             assert_eq!(sent_to(&answer), (303, expected));
             assert_eq!(answer.cookies(), Vec::<&str>::new(), "nothing changes");
         }
-        assert_eq!(send(&somebody, MEMBER, &page).await.status, 403, "somebody else has to sign in");
-        assert_eq!(send(&Browser::anonymous(&server), OWNER, &page).await.status, 403);
+        let once_more = format!("/signin?return={page}&stale=yes");
+        let answer = send(&somebody, MEMBER, &page).await;
+        assert_eq!(sent_to(&answer), (303, format!("{once_more}&another=yes").as_str()), "somebody else has to sign in");
+        assert_eq!(get(&somebody, answer.header("location")).await.status, 200, "and is not sent on as who is there");
+        assert_eq!(sent_to(&send(&Browser::anonymous(&server), OWNER, &page).await), (303, once_more.as_str()));
     }
 
     async fn the_current_session_is_marked_where_it_is_ones_own(server: TestServer) {
@@ -115,5 +118,95 @@ on_both_stores! {
         assert_eq!(sent_to(&sent), (303, format!("/signin?return={}", list(&own.token_id)).as_str()));
         let past_the_end = get(&browser, &format!("{}&page=9", list(&own.token_id))).await;
         assert_eq!(past_the_end.header("location"), format!("{}&page=1", list(&own.token_id)));
+        let done = get(&browser, "/device/sessions?page=9&done=revoked").await;
+        assert_eq!(done.header("location"), "/device/sessions?page=1&done=revoked", "what was done is still said");
+    }
+
+    async fn a_form_that_fails_is_answered_with_an_address_that_holds_nothing_typed(server: TestServer) {
+        let page = device_page(&server).await;
+        let mut nobody = Browser::anonymous(&server);
+        let form = get(&nobody, "/signin").await;
+        nobody.take_cookies(&form.headers);
+        let token = nobody.cookies["signin_token"].clone();
+        let sign_in = async |password: &str| {
+            let form = [("signin_token", token.as_str()), ("return", page.as_str()), ("email", OWNER), ("password", password)];
+            Answer::to(nobody.bare(Method::POST, "/signin").form(&form)).await
+        };
+        assert_eq!(sent_to(&sign_in("").await), (303, format!("/signin?return={page}&incomplete=yes").as_str()));
+        for _ in 0..5 {
+            assert_eq!(sent_to(&sign_in("wrong").await), (303, format!("/signin?return={page}&wrong=yes").as_str()));
+        }
+        let locked = sign_in(PASSWORD).await;
+        let (status, told) = sent_to(&locked);
+        let until = told.strip_prefix(&format!("/signin?return={page}&locked=yes&until=")).unwrap();
+        assert!(status == 303 && until.bytes().all(|byte| byte.is_ascii_digit()), "{told}");
+        for _ in 0..6 {
+            let shown = get(&nobody, told).await;
+            assert!(shown.status == 200 && shown.text.contains("Try again in about 24 h."), "{}", shown.text);
+        }
+        server.advance(86_401);
+        assert!(!get(&nobody, told).await.text.contains("role=\"alert\""), "the lock is off");
+        assert_eq!(sent_to(&sign_in(PASSWORD).await), (303, page.as_str()));
+
+        let code = Answer::to(nobody.bare(Method::POST, "/device").form(&[("user_code", "TYPO-TYPO")])).await;
+        assert_eq!(sent_to(&code), (303, "/device?malformed=yes"));
+    }
+
+    async fn what_an_address_says_is_of_a_fixed_set(server: TestServer) {
+        let browser = Browser::signed_in(&server, OWNER).await;
+        let nobody = Browser::anonymous(&server);
+        for query in ["refused=%3Cb%3E", "refused=", "refused=internal_server_error", "until=-1", "refused=rate_limited&until=1"] {
+            let shown = get(&browser, &format!("/device?{query}")).await;
+            assert!(shown.status == 200 && shown.text.contains("name=\"user_code\""), "{query}: {}", shown.text);
+        }
+        for query in ["wrong=%3Cb%3E", "locked=yes&until=%3Cb%3E", "locked=yes&until=99999999999999999999"] {
+            let shown = get(&nobody, &format!("/signin?{query}")).await;
+            assert!(shown.text.contains("role=\"alert\"") && !shown.text.contains("<b>"), "{query}: {}", shown.text);
+        }
+        let told = get(&browser, "/device/sessions?refused=not_found").await;
+        assert!(told.text.contains("This session has ended"), "{}", told.text);
+        let elsewhere = get(&browser, "/device/done/approved?refused=not_found").await;
+        assert!(elsewhere.text.contains("Device authorized"), "only pages with a form are told of one");
+    }
+
+    async fn a_code_with_a_slash_too_many_is_taken_out_of_the_address(server: TestServer) {
+        let nobody = Browser::anonymous(&server);
+        assert_eq!(sent_to(&get(&nobody, "/device/").await), (303, "/device"));
+        let sealed = get(&nobody, "/device/?user_code=ABCD-EFGH").await;
+        let (status, path) = sent_to(&sealed);
+        let handle = path.strip_prefix("/device/").unwrap();
+        assert!(status == 303 && handle.len() == 64, "{path}");
+        assert_eq!(sent_to(&get(&nobody, "/device/?user_code=TYPO-TYPO").await), (303, "/device?malformed=yes"));
+    }
+
+    async fn what_another_site_embeds_counts_nothing(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "user_code=2/15m,lookup=4/5m"] {
+        let browser = Browser::signed_in(&server, OWNER).await;
+        let right = device_page(&server).await;
+        let wrong = get(&browser, "/device?user_code=WXYV-3456").await.header("location").to_owned();
+        let from = async |path: &str, site: &str, dest: &str| {
+            let request = browser.bare(Method::GET, path).header("sec-fetch-site", site).header("sec-fetch-dest", dest);
+            Answer::to(request).await.status
+        };
+        for path in [wrong.as_str(), "/device?user_code=WXYV-3456", "/device/sessions", "/signin"] {
+            for dest in ["image", "iframe", "frame", "empty", "script", ""] {
+                assert_eq!(from(path, "cross-site", dest).await, 403, "{path} as {dest}");
+            }
+        }
+        assert_eq!(from(&wrong, "cross-site", "document").await, 404, "a link in a mail");
+        assert_eq!(from("/device?user_code=WXYV-3456", "cross-site", "document").await, 303);
+        for (site, dest) in [("cross-site", "document"), ("same-origin", "empty"), ("none", "document")] {
+            assert_eq!(from(&right, site, dest).await, 200, "{site} {dest}");
+        }
+        // A link in a mail, too, for whoever was signed in until a while ago.
+        server.advance(2 * 3_600);
+        let sent = get(&browser, &right).await;
+        assert_eq!(sent_to(&sent), (303, format!("/signin?return={right}").as_str()));
+        for path in [sent.header("location"), &format!("/signin/refresh?return={right}")] {
+            assert_eq!(from(path, "cross-site", "document").await, 303, "{path}");
+        }
+
+        let shown = get(&browser, "/device").await.text.replace("&#x2f;", "/");
+        let css = shown.split('"').find(|part| part.starts_with("/device/assets/pages.")).unwrap();
+        assert_eq!(from(css, "same-origin", "style").await, 200);
     }
 }

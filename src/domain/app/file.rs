@@ -31,23 +31,27 @@ pub enum AppBody {
     /// Chat, agent-chat and completion: the members of [`CONFIG_MEMBERS`] that are not null.
     Model(Map<String, Value>),
     /// Advanced-chat and workflow.
-    Graph {
-        /// `{"nodes": […], "edges": […]}`.
-        graph: Value,
-        /// Opening statement, file upload and the like.
-        features: Value,
-        /// `[{"name", "value_type", "value", …}]`. Secrets among them are kept as they are.
-        environment_variables: Vec<Value>,
-        /// The same, of the variables a conversation keeps.
-        conversation_variables: Vec<Value>,
-    },
+    Graph(GraphBody),
+}
+
+/// What an app with a graph does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphBody {
+    /// `{"nodes": […], "edges": […]}`.
+    pub graph: Value,
+    /// Opening statement, file upload and the like.
+    pub features: Value,
+    /// `[{"name", "value_type", "value", …}]`. Secrets among them are kept as they are.
+    pub environment_variables: Vec<Value>,
+    /// The same, of the variables a conversation keeps.
+    pub conversation_variables: Vec<Value>,
 }
 
 impl AppFile {
     /// Empties the secrets among its environment variables, and gives the names of those that were not empty.
     pub fn forget_secrets(&mut self) -> Vec<String> {
-        let AppBody::Graph { environment_variables, .. } = &mut self.body else { return Vec::new() };
-        let secrets = environment_variables.iter_mut().filter(|variable| is_secret(variable));
+        let AppBody::Graph(body) = &mut self.body else { return Vec::new() };
+        let secrets = body.environment_variables.iter_mut().filter(|variable| is_secret(variable));
         let emptied = secrets.filter_map(|variable| {
             let was = variable.get_mut("value").map(|value| std::mem::replace(value, "".into()))?;
             let name = variable["name"].as_str().unwrap_or_default().to_owned();

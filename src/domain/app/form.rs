@@ -38,7 +38,8 @@ pub enum VariableKind {
 }
 
 impl VariableKind {
-    const ALL: [Self; 8] = [
+    /// All of them.
+    pub const ALL: [Self; 8] = [
         Self::TextInput,
         Self::Paragraph,
         Self::Select,

@@ -55,7 +55,6 @@ impl StoredApp {
         Some(App {
             id: self.id,
             workspace_id: self.workspace_id,
-            name: self.name.clone(),
             mode: AppMode::parse(&self.mode)?,
             max_active_requests: self.max_active_requests,
         })

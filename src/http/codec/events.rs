@@ -7,7 +7,7 @@ use axum::{body::Body, extract::Request, response::Response};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,7 +17,7 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{JsonRoute, bind::BindMembers, body, failure, route};
 use crate::{
     domain::Error,
-    http::{error_body, status::http_status},
+    http::{answer, error_body, status::http_status},
     pipeline::policy::Policy,
     rpc::{Rpc, proto, reply::Streamed, request::Prefers, status::domain_error},
 };
@@ -63,14 +63,14 @@ where
             parts.extensions.insert(prefers);
             let metadata = MetadataMap::from_headers(parts.headers);
             match call(rpc, tonic::Request::from_parts(metadata, parts.extensions, message)).await {
-                Ok(reply) => answer(policy, reply).await,
+                Ok(reply) => told(policy, reply).await,
                 Err(status) => failure(policy, &status),
             }
         }
     })
 }
 
-async fn answer<R, S>(policy: &'static Policy, reply: tonic::Response<S>) -> Response
+async fn told<R, S>(policy: &'static Policy, reply: tonic::Response<S>) -> Response
 where
     R: StreamedEvent + Send + 'static,
     S: Stream<Item = Result<R, Status>> + Unpin + Send + 'static,
@@ -80,16 +80,10 @@ where
         return event_stream(messages);
     }
     match messages.next().await {
-        Some(Ok(message)) => json(message.into_json()),
+        Some(Ok(message)) => answer::json(StatusCode::OK, message.into_json()),
         Some(Err(status)) => failure(policy, &status),
         None => error_body::respond(&Error::internal("a stream without a message"), Some(policy)),
     }
-}
-
-fn json(bytes: Bytes) -> Response {
-    let mut response = Response::new(Body::from(bytes));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }
 
 fn event_stream<R, S>(messages: S) -> Response

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{
+    failed::Failure,
     look::Template,
     moment::Moment,
     notice::Notice,
@@ -52,15 +53,15 @@ pub struct ApprovePage {
 /// Shows the device.
 pub async fn show(visit: &Visit) -> Result<Response> {
     let code = visit.user_code().ok_or_else(unknown)?;
-    review(visit, &code, StatusCode::OK, None).await
+    let unticked = visit.failure() == Some(Failure::Unticked);
+    review(visit, &code, unticked.then(|| visit.texts().get("mine_required").to_owned())).await
 }
 
 /// Lets it in, when the person has said that it is theirs.
 pub async fn approve(visit: &Visit) -> Result<Response> {
     let code = visit.user_code().ok_or_else(unknown)?;
     if !visit.form.ticked("mine") {
-        let error = visit.texts().get("mine_required").to_owned();
-        return review(visit, &code, StatusCode::BAD_REQUEST, Some(error)).await;
+        return Ok(see_other(&Failure::Unticked.at(&visit.device_path())));
     }
     visit.site.rpc.device_flow.approve(&visit.caller()?.account, &code.expose(), visit.address()?).await?;
     Ok(see_other("/device/done/approved"))
@@ -83,7 +84,7 @@ pub fn decided(visit: &Visit) -> Result<Response> {
     visit.draw(StatusCode::OK, Template::Notice, &notice)
 }
 
-async fn review(visit: &Visit, code: &UserCode, status: StatusCode, error: Option<String>) -> Result<Response> {
+async fn review(visit: &Visit, code: &UserCode, error: Option<String>) -> Result<Response> {
     let (caller, address) = (visit.caller()?, visit.address()?);
     let found = visit.site.rpc.device_flow.lookup(&code.expose(), address, Some(caller.account.id)).await?;
     let Some(grant) = found else {
@@ -97,7 +98,7 @@ async fn review(visit: &Visit, code: &UserCode, status: StatusCode, error: Optio
     let view = AccountView { account: caller.account.clone(), memberships };
     let (path, command) = (visit.device_path(), visit.site.login_command.clone());
     let page = ApprovePage { path, error, command, ..of_grant(grant, code, &view, address) };
-    visit.draw(status, Template::Approve, &page)
+    visit.draw(StatusCode::OK, Template::Approve, &page)
 }
 
 fn of_grant(grant: PendingGrant, code: &UserCode, view: &AccountView, browser: ClientAddress) -> ApprovePage {
@@ -120,7 +121,8 @@ fn of_grant(grant: PendingGrant, code: &UserCode, view: &AccountView, browser: C
     }
 }
 
-/// Whether two addresses are of different networks, as far as that can be told: IPv6 hosts change within their /64.
+/// Whether two addresses differ in a way worth a notice: IPv6 hosts change theirs within their /64. Whether the networks
+/// differ cannot be told where one host has addresses of both families.
 fn differs(device: IpAddr, browser: IpAddr) -> bool {
     let (device, browser) = (device.to_canonical(), browser.to_canonical());
     let both_here = device.is_loopback() && browser.is_loopback();
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_another_network_is_worth_a_notice() {
+    fn only_addresses_that_differ_are_worth_a_notice() {
         for (device, browser, expected) in [
             ("203.0.113.7", "203.0.113.7", false),
             ("203.0.113.7", "203.0.113.8", true),

@@ -5,51 +5,50 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{
+    failed::Failure,
     look::Template,
     visit::{Visit, see_other},
 };
 use crate::domain::{Result, user_code::UserCode};
 
-/// Characters of a wrong code that are shown again.
-const SHOWN: usize = 40;
-
-/// The form with the words that the code of a link was none. It says nothing of the code.
-const MALFORMED: &str = "/device?malformed=yes";
+/// The form.
+const PATH: &str = "/device";
 
 /// The form.
 #[derive(Default, Serialize)]
 pub struct EnterCodePage {
-    /// What was typed.
-    pub text: String,
-    /// What is wrong with it.
+    /// What was wrong with what was typed.
     pub error: Option<String>,
 }
 
 /// The form. A code in the query, as a device shows it in a link, leads on at once, and out of the address even where it
 /// is none: history keeps addresses.
 pub fn show(visit: &Visit) -> Result<Response> {
+    if let Some(code) = visit.query("user_code").filter(|code| !code.trim().is_empty()) {
+        return lead_on(visit, &code);
+    }
+    let malformed = visit.failure() == Some(Failure::Malformed);
+    let error = malformed.then(|| visit.texts().get("enter_malformed").to_owned());
+    visit.draw(StatusCode::OK, Template::EnterCode, &EnterCodePage { error })
+}
+
+/// The form's address with a slash too many, as it is typed or made of a base address.
+pub fn show_without_slash(visit: &Visit) -> Result<Response> {
     match visit.query("user_code") {
-        Some(text) if !text.trim().is_empty() => match UserCode::parse(&text) {
-            Ok(code) => Ok(see_other(&visit.site.device_path(&code)?)),
-            Err(_) => Ok(see_other(MALFORMED)),
-        },
-        _ => {
-            let error = visit.query("malformed").map(|_| malformed(visit));
-            visit.draw(StatusCode::OK, Template::EnterCode, &EnterCodePage { error, ..EnterCodePage::default() })
-        }
+        Some(code) => lead_on(visit, &code),
+        None => Ok(see_other(PATH)),
     }
 }
 
 /// What was typed.
 pub fn submit(visit: &Visit) -> Result<Response> {
-    let text = visit.form.text("user_code");
-    if let Ok(code) = UserCode::parse(text) {
-        return Ok(see_other(&visit.site.device_path(&code)?));
-    }
-    let text = text.chars().filter(|symbol| !symbol.is_control()).take(SHOWN).collect();
-    visit.draw(StatusCode::BAD_REQUEST, Template::EnterCode, &EnterCodePage { text, error: Some(malformed(visit)) })
+    lead_on(visit, visit.form.text("user_code"))
 }
 
-fn malformed(visit: &Visit) -> String {
-    visit.texts().get("enter_malformed").to_owned()
+/// To the device's page; back to the form where that was no code.
+fn lead_on(visit: &Visit, text: &str) -> Result<Response> {
+    match UserCode::parse(text) {
+        Ok(code) => Ok(see_other(&visit.site.device_path(&code)?)),
+        Err(_) => Ok(see_other(&Failure::Malformed.at(PATH))),
+    }
 }

@@ -1,20 +1,15 @@
 //! Forms as browsers post them: URL-encoded, small, each field once.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use http::{header::CONTENT_TYPE, request::Parts};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::{
     domain::{Code, Error, Result, secret::Secret},
-    http::codec::bind::pairs,
+    http::codec::{bind::pairs, body},
 };
 
 /// The largest form.
 pub const MAX_FORM: usize = 16 * 1024;
-/// How long a form may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// A form's fields. Some are secrets, so it does not print.
 #[derive(Default)]
@@ -28,14 +23,7 @@ impl Form {
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Error::new(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded."));
         }
-        match tokio::time::timeout(ARRIVAL, Limited::new(body, MAX_FORM).collect()).await {
-            Ok(Ok(collected)) => Self::parse(&collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Error::new(Code::RequestEntityTooLarge, "The form may be at most 16 KiB."))
-            }
-            Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The form ended unexpectedly.")),
-            Err(_) => Err(Error::new(Code::InvalidRequest, "The form took too long to arrive.")),
-        }
+        Self::parse(&body::read(parts, body, MAX_FORM).await?)
     }
 
     /// Reads a form's bytes. None of our forms has two fields of one name.

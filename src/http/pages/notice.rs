@@ -83,10 +83,9 @@ impl Notice {
             .action("/device", texts.get("enter_another"))
     }
 
-    /// A session that has ended already.
-    pub fn session_gone(texts: &Texts) -> Self {
-        Self::new(texts, Tone::Stop, "gone_title", "gone_text")
-            .action("/device/sessions", texts.get("back_to_sessions"))
+    /// A session that has ended already, and the way back to the list.
+    pub fn session_gone(texts: &Texts, list: &str) -> Self {
+        Self::new(texts, Tone::Stop, "gone_title", "gone_text").action(list, texts.get("back_to_sessions"))
     }
 
     /// An address where nothing is.

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use http::{
-    StatusCode,
-    header::{HeaderValue, RETRY_AFTER},
-};
+use http::StatusCode;
 
 use super::{
+    carries_form,
     language::{Texts, fill},
     look::Template,
     notice::{Notice, Tone},
@@ -17,8 +15,12 @@ use super::{
     visit::{Visit, see_other},
 };
 use crate::{
-    domain::{Code, Error},
-    http::{error_body, status::http_status},
+    domain::{Code, Error, Result},
+    http::{
+        answer::{retry_after, whole_seconds},
+        error_body,
+        status::http_status,
+    },
     telemetry::{failure, request_id},
 };
 
@@ -26,17 +28,20 @@ impl Visit {
     /// The answer to a visit that failed. Whoever only has to sign in is sent there, and back afterwards.
     pub fn refuse(&self, error: &Error) -> Response {
         failure::log(error);
-        let target = self.home();
+        if let Some(told) = carries_form(&self.parts.method).then(|| self.told_at(error)).flatten() {
+            return told;
+        }
         let status = http_status(error.code());
-        let way = (status == StatusCode::UNAUTHORIZED).then(|| self.site.elsewhere.way(&target));
         // A console that takes a session for good which we do not would send the person back at once, round and round.
         let sent = self.site.standalone || error.code() == Code::NoSession;
-        if let (Some(Way::Redirect(location)), true, true) = (&way, sent, self.parts.method.is_safe()) {
-            return see_other(location);
+        // Whoever has just sent a form is told first that it came to nothing.
+        let told = self.told().is_some_and(|told| told.code() == Code::NoSession);
+        if let (Some(Way::Redirect(location)), true, true, false) =
+            (self.way(error), sent, self.parts.method.is_safe(), told)
+        {
+            return see_other(&location);
         }
-        let notice = notice(self.texts(), &self.site.login_command, error, &target, way.as_ref());
-        let drawn = self.draw(status, Template::Notice, &notice);
-        let mut response = drawn.unwrap_or_else(|fault| {
+        let mut response = self.notice(status, error).unwrap_or_else(|fault| {
             failure::log(&fault);
             error_body::respond(error, None)
         });
@@ -45,41 +50,39 @@ impl Visit {
         }
         response
     }
-}
 
-/// Says when to try again, where the status leaves room for it.
-pub fn retry_after(response: &mut Response, after: Duration) {
-    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-        && let Ok(value) = HeaderValue::from_str(&seconds(after).to_string())
-    {
-        response.headers_mut().insert(RETRY_AFTER, value);
+    /// What happened and what can be done about it.
+    pub fn notice(&self, status: StatusCode, error: &Error) -> Result<Response> {
+        let way = self.way(error);
+        let notice = notice(self.texts(), &self.site.login_command, error, &self.home(), &self.back(), way.as_ref());
+        self.draw(status, Template::Notice, &notice)
+    }
+
+    /// The way to sign in, where that is all that is missing.
+    fn way(&self, error: &Error) -> Option<Way> {
+        (http_status(error.code()) == StatusCode::UNAUTHORIZED).then(|| self.site.sign_in_at.way(&self.home()))
     }
 }
 
 /// When to try again, in words.
 pub fn wait(texts: &Texts, after: Duration) -> String {
-    match seconds(after) {
+    match whole_seconds(after) {
         seconds @ ..=90 => fill(texts.get("wait_seconds"), seconds),
         seconds @ ..=5_400 => fill(texts.get("wait_minutes"), seconds.div_ceil(60)),
         seconds => fill(texts.get("wait_hours"), seconds.div_ceil(3_600)),
     }
 }
 
-/// Whole seconds, rounded up, and at least one.
-fn seconds(after: Duration) -> u64 {
-    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
-}
-
 /// What a failure is called, and what can be done about it on the page at hand.
-fn notice(texts: &Texts, command: &str, error: &Error, target: &ReturnTarget, way: Option<&Way>) -> Notice {
+fn notice(texts: &Texts, command: &str, error: &Error, target: &ReturnTarget, back: &str, way: Option<&Way>) -> Notice {
     let code = error.code();
     if let Some(way) = way {
         return signed_out(texts, target, way);
     }
-    let again = || (target.path(), texts.get("look_again"));
+    let again = || (back, texts.get("look_again"));
     let wait = error.retry().map(|after| wait(texts, after));
     match code {
-        Code::NotFound if matches!(target, ReturnTarget::Sessions(_)) => Notice::session_gone(texts),
+        Code::NotFound if matches!(target, ReturnTarget::Sessions(_)) => Notice::session_gone(texts, back),
         Code::NotFound if matches!(target, ReturnTarget::Device(_)) => Notice::expired(texts, command),
         Code::NotFound | Code::MethodNotAllowed | Code::Unimplemented => Notice::missing(texts),
         Code::AlreadyResolved => Notice::new(texts, Tone::Stop, "resolved_title", "resolved_text")
@@ -140,7 +143,7 @@ mod tests {
                     [ReturnTarget::EnterCode, ReturnTarget::Sessions(None), ReturnTarget::Device("h".to_owned())]
                 {
                     let error = Error::new(*code, "internal words").retry_after(Duration::from_secs(100));
-                    let notice = notice(look.texts(language), "difyctl", &error, &target, None);
+                    let notice = notice(look.texts(language), "difyctl", &error, &target, &target.path(), None);
                     let frame = Frame { language, here: "/device", back_to: "/device", person: None, csrf: "" };
                     let html = look.draw(Template::Notice, &frame, &notice).expect("a page");
                     assert!(

@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::{
     look::Template,
-    return_target::ReturnTarget,
-    sessions::{SessionCard, current},
+    sessions::{SessionCard, current, on_list},
     visit::{Visit, see_other, with},
 };
 use crate::domain::{Result, id::TokenId, session::Session};
@@ -61,7 +60,8 @@ pub async fn confirm_one(visit: &Visit) -> Result<Response> {
 /// Ends one session.
 pub async fn revoke_one(visit: &Visit) -> Result<Response> {
     visit.site.rpc.sessions.revoke(&visit.subject()?, visit.param("id")).await?;
-    Ok(done(visit, "revoked"))
+    // Back to the same page of the list.
+    Ok(done(&visit.back(), "revoked"))
 }
 
 /// Asks about every session but one.
@@ -82,7 +82,7 @@ pub async fn confirm_others(visit: &Visit) -> Result<Response> {
 pub async fn revoke_others(visit: &Visit) -> Result<Response> {
     let kept = session(visit).await?;
     visit.site.rpc.sessions.revoke_all(&visit.subject()?, Some(kept.id)).await?;
-    Ok(done(visit, "others"))
+    Ok(done(&visit.home().path(), "others"))
 }
 
 /// Asks about every session.
@@ -102,12 +102,12 @@ pub async fn confirm_all(visit: &Visit) -> Result<Response> {
 /// Ends every session.
 pub async fn revoke_all(visit: &Visit) -> Result<Response> {
     visit.site.rpc.sessions.revoke_all(&visit.subject()?, None).await?;
-    Ok(done(visit, "all"))
+    Ok(done(&visit.home().path(), "all"))
 }
 
 /// Back to the list, which still marks the session that the person came from.
-fn done(visit: &Visit, what: &str) -> Response {
-    see_other(&with(&visit.home().path(), &format!("done={what}")))
+fn done(list: &str, what: &str) -> Response {
+    see_other(&with(list, &format!("done={what}")))
 }
 
 fn ask(visit: &Visit, question: Question, current: Option<TokenId>) -> Result<Response> {
@@ -118,8 +118,8 @@ fn ask(visit: &Visit, question: Question, current: Option<TokenId>) -> Result<Re
         text: texts.get(text).to_owned(),
         session: session.map(|session| SessionCard::new(session, current)),
         warning: warning.map(|key| texts.get(key).to_owned()),
-        path: current.map_or_else(|| path.clone(), |id| with(&path, &format!("current={id}"))),
-        back: ReturnTarget::Sessions(current).path(),
+        path: on_list(&path, current, visit.page()),
+        back: on_list("/device/sessions", current, visit.page()),
         button: texts.get(button).to_owned(),
     };
     visit.draw(StatusCode::OK, Template::Confirm, &page)

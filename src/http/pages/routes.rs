@@ -70,6 +70,10 @@ pub static PAGES: &[Page] = &[
         draw: |v| Box::pin(async move { enter_code::submit(&v) }),
     },
     Page {
+        policy: address("Pages.EnterCodeWithSlash", "/device/"),
+        draw: |v| Box::pin(async move { enter_code::show_without_slash(&v) }),
+    },
+    Page {
         policy: Policy {
             limits: &[LimitName::Lookup],
             ..get("Pages.ReviewDevice", "/device/{handle}", ConsoleSession)

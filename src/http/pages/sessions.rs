@@ -15,6 +15,9 @@ use crate::domain::{Code, Error, Result, id::TokenId, page::PageRequest, session
 /// Sessions a page.
 const PER_PAGE: u32 = 20;
 
+/// What can have been done, as addresses say, and the texts about it.
+const DONE: [(&str, &str); 3] = [("revoked", "done_revoked"), ("others", "done_others"), ("all", "done_all")];
+
 /// A session in the list.
 #[derive(Serialize)]
 pub struct SessionCard {
@@ -61,6 +64,8 @@ pub struct SessionsPage {
     pub sessions: Vec<SessionCard>,
     /// The id of the one that the person came from, if it is theirs and live.
     pub current: Option<String>,
+    /// What its links carry, so that they lead back here.
+    pub query: String,
     /// What signs a device in.
     pub command: String,
     /// Sessions in all.
@@ -82,24 +87,21 @@ pub async fn show(visit: &Visit) -> Result<Response> {
         Some(text) => Some(text.parse().map_err(|_| Error::invalid_param("query", "page", "must be a whole number"))?),
         None => None,
     };
+    let done = visit.query("done").and_then(|done| DONE.into_iter().find(|(word, _)| *word == done));
     let request = PageRequest::new(asked, None, PER_PAGE)?;
     let found = visit.site.rpc.sessions.list(&visit.subject()?, request).await?;
     let current = current(visit).await?;
     let (number, pages) = (u64::from(request.page), found.total.div_ceil(u64::from(PER_PAGE)).max(1));
     if number > pages {
         // The last sessions of the last page were revoked.
-        return Ok(see_other(&with(&ReturnTarget::Sessions(current).path(), &format!("page={pages}"))));
+        let last = with(&ReturnTarget::Sessions(current).path(), &format!("page={pages}"));
+        return Ok(see_other(&done.map_or_else(|| last.clone(), |(word, _)| with(&last, &format!("done={word}")))));
     }
-    let done = visit.query("done").and_then(|done| match done.as_str() {
-        "revoked" => Some("done_revoked"),
-        "others" => Some("done_others"),
-        "all" => Some("done_all"),
-        _ => None,
-    });
     let page = SessionsPage {
-        done: done.map(|key| visit.texts().get(key).to_owned()),
+        done: done.map(|(_, key)| visit.texts().get(key).to_owned()),
         sessions: found.data.into_iter().map(|session| SessionCard::new(session, current)).collect(),
         current: current.map(|id| id.to_string()),
+        query: on_list("", current, request.page),
         command: visit.site.login_command.clone(),
         total: found.total,
         number,
@@ -108,6 +110,12 @@ pub async fn show(visit: &Visit) -> Result<Response> {
         next: (number < pages).then_some(number + 1),
     };
     visit.draw(StatusCode::OK, Template::Sessions, &page)
+}
+
+/// An address that says where in the list it was opened; the first page goes without saying.
+pub fn on_list(address: &str, current: Option<TokenId>, page: u32) -> String {
+    let marked = current.map_or_else(|| address.to_owned(), |id| with(address, &format!("current={id}")));
+    if page > 1 { with(&marked, &format!("page={page}")) } else { marked }
 }
 
 /// The session that the person says they came from, among their own live ones; any other is nothing.

@@ -1,6 +1,8 @@
 //! Signing in and out with a browser, where this service has browser sessions of its own; and the way to Dify's console
 //! where it has not.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use chrono::TimeDelta;
 use http::StatusCode;
@@ -9,21 +11,26 @@ use url::Url;
 
 use super::{
     PageSettings,
+    failed::Failure,
     look::Template,
     presession::{self, PreSession},
-    refusal::{retry_after, wait},
+    refusal::wait,
     return_target::ReturnTarget,
-    visit::{Visit, see_other, set_cookie, set_cookies, with},
+    visit::{Visit, see_other, with},
 };
 use crate::{
-    domain::{Code, Error, Result},
+    domain::{Code, Result},
+    http::answer::{set_cookie, set_cookies},
     rpc::reply::REFRESH_TOKEN,
 };
 
+/// Says that whoever is signed in is about to become somebody else.
+const ANOTHER: &str = "another";
+
 /// Where people sign in.
-pub enum Elsewhere {
-    /// Here.
-    Nowhere,
+pub enum SignInAt {
+    /// On the page of this service.
+    Here,
     /// At Dify's console.
     Console {
         /// Its sign-in page, if it is known.
@@ -44,11 +51,11 @@ pub enum Way {
     Link(Option<String>),
 }
 
-impl Elsewhere {
+impl SignInAt {
     /// By the deployment.
     pub fn new(settings: &PageSettings) -> Self {
         if settings.standalone {
-            return Self::Nowhere;
+            return Self::Here;
         }
         let sign_in = settings.console_sign_in_url.as_deref().and_then(|url| Url::parse(url).ok());
         let ours = Url::parse(&settings.issuer).ok().map(|url| url.origin());
@@ -59,7 +66,7 @@ impl Elsewhere {
     /// The way to sign in and back to a page.
     pub fn way(&self, target: &ReturnTarget) -> Way {
         match self {
-            Self::Nowhere => Way::Redirect(target.append_to("/signin")),
+            Self::Here => Way::Redirect(target.append_to("/signin")),
             Self::Console { sign_in, issuer, same_origin } => {
                 let href = sign_in.clone().map(|mut url| {
                     url.query_pairs_mut().append_pair("redirect_url", &format!("{issuer}{}", target.path()));
@@ -74,21 +81,17 @@ impl Elsewhere {
     }
 }
 
-/// The sign-in form, filled in as far as it was.
+/// The sign-in form.
 #[derive(Default, Serialize)]
 pub struct SignInPage {
     /// The pre-session token.
     pub token: String,
-    /// Where the form goes: the address stays when it fails, so it says what a reload needs.
+    /// Where the form goes: the address stays where a store is down, so it says what a reload needs.
     pub action: String,
     /// Where to go afterwards.
     pub return_to: String,
     /// Whether that is a device's page.
     pub for_device: bool,
-    /// What was typed.
-    pub email: String,
-    /// What was ticked.
-    pub remember: bool,
     /// Something worth knowing.
     pub notice: Option<String>,
     /// What went wrong.
@@ -100,11 +103,11 @@ pub struct SignInPage {
 /// The form; straight on for whoever is signed in, or still can be by the refresh cookie.
 pub fn show(visit: &Visit) -> Result<Response> {
     let target = visit.return_target();
-    if visit.find_caller().is_some() {
+    if visit.find_caller().is_some() && visit.query(ANOTHER).is_none() {
         return Ok(see_other(&target.path()));
     }
-    let ended = visit.query("ended").is_some();
-    if !ended && visit.cookie(REFRESH_TOKEN).is_some_and(|token| !token.is_empty()) {
+    let (ended, failure) = (visit.query("ended").is_some(), visit.failure());
+    if !ended && failure.is_none() && visit.cookie(REFRESH_TOKEN).is_some_and(|token| !token.is_empty()) {
         return Ok(see_other(&target.append_to("/signin/refresh")));
     }
     let signed_out = visit.query("done").is_some();
@@ -114,7 +117,25 @@ pub fn show(visit: &Visit) -> Result<Response> {
         _ => None,
     };
     let notice = notice.map(|key| visit.texts().get(key).to_owned());
-    form(visit, StatusCode::OK, SignInPage { notice, ..SignInPage::default() })
+    let error = failure.and_then(|failure| explain(visit, failure));
+    form(visit, SignInPage { notice, error, wrong: failure == Some(Failure::Wrong), ..SignInPage::default() })
+}
+
+/// What was wrong with the form, in words; nothing once a lock is off.
+fn explain(visit: &Visit, failure: Failure) -> Option<String> {
+    let texts = visit.texts();
+    let key = match failure {
+        Failure::Wrong => "sign_in_wrong",
+        Failure::Incomplete => "sign_in_incomplete",
+        Failure::Stale => "sign_in_stale",
+        Failure::Locked => "sign_in_locked",
+        Failure::Malformed | Failure::Unticked => return None,
+    };
+    let words = texts.get(key).to_owned();
+    match visit.left().filter(|_| failure == Failure::Locked) {
+        None => Some(words),
+        Some(left) => (!left.is_zero()).then(|| format!("{words} {}", wait(texts, left))),
+    }
 }
 
 /// Continues a session whose access cookie has run out. Only ever reached by a redirect from the form.
@@ -139,25 +160,18 @@ pub async fn refresh(visit: &Visit) -> Result<Response> {
 
 /// Signs in and goes straight back; so does whoever has signed in in another tab meanwhile, which used this form's token up.
 pub async fn submit(visit: &Visit) -> Result<Response> {
-    let typed = |error: String| SignInPage {
-        email: visit.form.text("email").to_owned(),
-        remember: visit.form.ticked("remember"),
-        error: Some(error),
-        ..SignInPage::default()
-    };
-    let texts = visit.texts();
     let email = visit.form.text("email").trim();
     if !PreSession::holds(visit.cookie(presession::NAME), visit.form.text(presession::NAME)) {
         // As themselves only: whoever types another address means to be somebody else.
         if visit.find_caller().is_some_and(|caller| caller.account.email.eq_ignore_ascii_case(email)) {
             return Ok(see_other(&visit.return_target().path()));
         }
-        return form(visit, StatusCode::FORBIDDEN, typed(texts.get("sign_in_stale").to_owned()));
+        return Ok(failed(visit, Failure::Stale, None));
     }
     let Some(password) =
         visit.form.secret("password").filter(|password| !password.expose().is_empty() && !email.is_empty())
     else {
-        return form(visit, StatusCode::BAD_REQUEST, typed(texts.get("sign_in_incomplete").to_owned()));
+        return Ok(failed(visit, Failure::Incomplete, None));
     };
     let (remember, address) = (visit.form.ticked("remember"), visit.address()?);
     match visit.site.rpc.console.login(email, password.clone(), remember, address).await {
@@ -169,31 +183,24 @@ pub async fn submit(visit: &Visit) -> Result<Response> {
             Ok(response)
         }
         Err(error) => match error.code() {
-            Code::AuthenticationFailed => {
-                let page = SignInPage { wrong: true, ..typed(texts.get("sign_in_wrong").to_owned()) };
-                form(visit, StatusCode::UNAUTHORIZED, page)
-            }
-            Code::RateLimited => locked(visit, &error, typed),
+            Code::AuthenticationFailed => Ok(failed(visit, Failure::Wrong, None)),
+            Code::RateLimited => Ok(failed(visit, Failure::Locked, error.retry())),
             _ => Err(error),
         },
     }
 }
 
-fn locked(visit: &Visit, error: &Error, typed: impl Fn(String) -> SignInPage) -> Result<Response> {
-    let texts = visit.texts();
-    let mut words = texts.get("sign_in_locked").to_owned();
-    if let Some(after) = error.retry() {
-        words = format!("{words} {}", wait(texts, after));
+/// Back to the form, which says what was wrong; to whoever is signed in already, too, as they meant to be somebody else.
+fn failed(visit: &Visit, failure: Failure, retry: Option<Duration>) -> Response {
+    let address = visit.until(&failure.at(&visit.return_target().append_to("/signin")), retry);
+    match visit.find_caller() {
+        Some(_) => see_other(&with(&address, &format!("{ANOTHER}=yes"))),
+        None => see_other(&address),
     }
-    let mut response = form(visit, StatusCode::TOO_MANY_REQUESTS, typed(words))?;
-    if let Some(after) = error.retry() {
-        retry_after(&mut response, after);
-    }
-    Ok(response)
 }
 
 /// Draws the form with a pre-session token, which the browser keeps until it has signed in.
-fn form(visit: &Visit, status: StatusCode, page: SignInPage) -> Result<Response> {
+fn form(visit: &Visit, page: SignInPage) -> Result<Response> {
     let token = PreSession::resume_or_mint(visit.cookie(presession::NAME), visit.site.entropy.as_ref())?;
     let target = visit.return_target();
     let page = SignInPage {
@@ -203,7 +210,7 @@ fn form(visit: &Visit, status: StatusCode, page: SignInPage) -> Result<Response>
         for_device: matches!(target, ReturnTarget::Device(_)),
         ..page
     };
-    let mut response = visit.draw(status, Template::SignIn, &page)?;
+    let mut response = visit.draw(StatusCode::OK, Template::SignIn, &page)?;
     set_cookie(&mut response, &visit.site.rpc.cookies.cookie(presession::NAME, token.expose(), None, true));
     Ok(response)
 }
@@ -226,7 +233,7 @@ mod tests {
             issuer: "https://dify.example".to_owned(),
             console_sign_in_url: console.map(str::to_owned),
         };
-        Elsewhere::new(&settings).way(&ReturnTarget::Sessions(None))
+        SignInAt::new(&settings).way(&ReturnTarget::Sessions(None))
     }
 
     #[test]

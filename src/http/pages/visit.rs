@@ -11,7 +11,7 @@ use axum::{
 use chrono::TimeDelta;
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY},
     request::Parts,
 };
 use serde::Serialize;
@@ -23,20 +23,23 @@ use super::{
     look::{Frame, Person, Template},
     return_target::ReturnTarget,
     routes::Page,
+    sessions::on_list,
 };
 use crate::{
     domain::{
-        Error, Result,
+        Result,
         caller::{ClientAddress, ConsoleCaller},
         id::TokenId,
         subject::Subject,
     },
+    http::answer::set_cookie,
     pipeline::{
-        browser::{FormCsrf, no_session},
+        browser::{FormCsrf, csrf_mismatch, no_session},
         cookie,
+        fetch_site::is_cross_site,
         policy::Policy,
     },
-    rpc::reply::{CSRF_TOKEN, SetCookie, SetCookies},
+    rpc::reply::CSRF_TOKEN,
 };
 
 /// Nothing from elsewhere, nothing inline, no frames.
@@ -78,7 +81,10 @@ pub async fn serve(site: Arc<Site>, page: &'static Page, request: Request) -> Re
     let admitted = visit.admit(page, body).await;
     let visit = Arc::new(visit);
     let drawn = match admitted {
-        Ok(()) => (page.draw)(Arc::clone(&visit)).await,
+        Ok(()) => match visit.told() {
+            Some(error) => visit.notice(StatusCode::OK, &error),
+            None => (page.draw)(Arc::clone(&visit)).await,
+        },
         Err(error) => Err(error),
     };
     let mut response = drawn.unwrap_or_else(|error| visit.refuse(&error));
@@ -108,6 +114,9 @@ impl Visit {
 
     /// The form is read before the pipeline is asked, as it holds the proof that the page was ours.
     async fn admit(&mut self, page: &'static Page, body: Body) -> Result<()> {
+        if self.is_embedded_elsewhere() {
+            return Err(csrf_mismatch());
+        }
         if carries_form(&self.parts.method) {
             self.form = Form::read(&self.parts, body).await?;
             if let Some(token) = self.form.secret(CSRF_TOKEN) {
@@ -115,6 +124,13 @@ impl Visit {
             }
         }
         self.site.pipeline.admit(&page.policy, &mut self.parts).await
+    }
+
+    /// Whether another site made the browser ask for this in passing, as a picture or within a frame. Counted, that would
+    /// spend what its visitor may do here; a link that is followed is another matter.
+    fn is_embedded_elsewhere(&self) -> bool {
+        let headers = &self.parts.headers;
+        is_cross_site(headers) && headers.get("sec-fetch-dest").is_some_and(|dest| dest.as_bytes() != b"document")
     }
 
     /// Who is signed in, if anyone.
@@ -135,7 +151,7 @@ impl Visit {
 
     /// Where the browser is.
     pub fn address(&self) -> Result<ClientAddress> {
-        self.parts.extensions.get().copied().ok_or_else(|| Error::internal("a request without an address"))
+        ClientAddress::required(self.parts.extensions.get())
     }
 
     /// A part of the path; empty when there is none of that name.
@@ -170,6 +186,19 @@ impl Visit {
             ReturnTarget::Sessions(_) => ReturnTarget::Sessions(self.current()),
             target => target,
         }
+    }
+
+    /// The address of that page; of the list, the page of it that is shown or was left.
+    pub fn back(&self) -> String {
+        match self.home() {
+            ReturnTarget::Sessions(current) => on_list("/device/sessions", current, self.page()),
+            target => target.path(),
+        }
+    }
+
+    /// The page of the list of sessions, from 1.
+    pub fn page(&self) -> u32 {
+        self.query("page").and_then(|page| page.parse().ok()).unwrap_or(1)
     }
 
     /// The session that the person came from, as the link says that brought them. Anyone can write a link, so it is
@@ -250,18 +279,4 @@ pub fn see_other(location: &str) -> Response {
 pub fn with(address: &str, parameter: &str) -> String {
     let separator = if address.contains('?') { '&' } else { '?' };
     format!("{address}{separator}{parameter}")
-}
-
-/// Adds a cookie to an answer.
-pub fn set_cookie(response: &mut Response, cookie: &SetCookie) {
-    if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
-        response.headers_mut().append(SET_COOKIE, value);
-    }
-}
-
-/// Adds several.
-pub fn set_cookies(response: &mut Response, cookies: &SetCookies) {
-    for cookie in &cookies.0 {
-        set_cookie(response, cookie);
-    }
 }

@@ -30,14 +30,17 @@ use super::{
     variables::{SystemVariables, Types},
 };
 use crate::{
-    domain::id::{ConversationId, MessageId, TaskId, WorkflowId, WorkflowRunId},
+    domain::{
+        conversation::RunStatus,
+        id::{ConversationId, MessageId, TaskId, WorkflowId, WorkflowRunId},
+    },
     ports::{clock::Clock, entropy::Entropy, runtime::RunEvents},
     runtime::outbound::Share,
 };
 
 /// What one run may use.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RunBounds {
     /// How long it may take.
     pub run: Duration,
     /// How long one attempt of one node may take.
@@ -58,7 +61,7 @@ pub struct Limits {
     pub grace: Duration,
 }
 
-impl Default for Limits {
+impl Default for RunBounds {
     fn default() -> Self {
         Self {
             run: Duration::from_mins(20),
@@ -131,41 +134,16 @@ pub struct Execution {
     /// Makes the ids of executions.
     pub entropy: Arc<dyn Entropy>,
     /// What it may use.
-    pub limits: Limits,
+    pub limits: RunBounds,
     /// The memory it shares with all others.
     pub room: Room,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Every node that ran succeeded.
-    Succeeded,
-    /// A node failed, and with it the run.
-    Failed,
-    /// Nodes failed, and the graph provides for that.
-    PartialSucceeded,
-    /// The client disconnected.
-    Stopped,
-}
-
-impl Status {
-    /// Its spelling on the wire and in `workflow_runs.status`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::PartialSucceeded => "partial-succeeded",
-            Self::Stopped => "stopped",
-        }
-    }
 }
 
 /// What is left of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How it ended.
-    pub status: Status,
+    pub status: RunStatus,
     /// What `end` nodes put out; for advanced-chat `answer` and `files`.
     pub outputs: Map<String, Value>,
     /// What was said: exactly what its `message` events say.
@@ -199,13 +177,13 @@ impl Execution {
         let graph = self.graph.clone();
         let mut schedule = Schedule::new(&self, &graph, events);
         let (status, error) = match schedule.run().await {
-            Ok(()) if schedule.exceptions > 0 => (Status::PartialSucceeded, None),
-            Ok(()) => (Status::Succeeded, None),
-            Err(Halt::Failed(message)) => (Status::Failed, Some(message)),
+            Ok(()) if schedule.exceptions > 0 => (RunStatus::PartlySucceeded, None),
+            Ok(()) => (RunStatus::Succeeded, None),
+            Err(Halt::Failed(message)) => (RunStatus::Failed, Some(message)),
             Err(Halt::Late) => {
-                (Status::Failed, Some(format!("The run took longer than {} seconds", self.limits.run.as_secs())))
+                (RunStatus::Failed, Some(format!("The run took longer than {} seconds", self.limits.run.as_secs())))
             }
-            Err(Halt::Deserted) => (Status::Stopped, Some("The client disconnected".to_owned())),
+            Err(Halt::Deserted) => (RunStatus::Stopped, Some("The client disconnected".to_owned())),
         };
         let outcome = schedule.outcome(status, error, started.elapsed());
         schedule.tell_end(&outcome).await;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Asked, Begun, Inner,
-    engine::{self, CreatedBy, Execution, Outcome, Status},
+    engine::{self, CreatedBy, Execution, Outcome},
     masks::Masks,
     model::PromptMessage,
     prompt_app::{
@@ -24,7 +24,7 @@ use crate::{
     domain::{
         Code, Error, Result,
         app::{AppMode, Workflow, file::is_secret},
-        conversation::{Ending, MessageRecord, RunRecord, WorkflowRunRecord},
+        conversation::{Ending, MessageRecord, RunRecord, RunStatus, WorkflowRunRecord},
     },
     ports::runtime::{self, RunEvent, RunEvents, RunStream},
     runtime::outbound::Share,
@@ -159,10 +159,10 @@ impl GraphRun {
         let Self { begun, published, workflow, system, before, introduction, .. } = self;
         let reason = || outcome.error.clone().unwrap_or_default();
         let ending = match outcome.status {
-            Status::Succeeded => Ending::Succeeded,
-            Status::PartialSucceeded => Ending::PartlySucceeded,
-            Status::Failed => Ending::Failed(reason()),
-            Status::Stopped => Ending::Stopped(
+            RunStatus::Succeeded => Ending::Succeeded,
+            RunStatus::PartlySucceeded => Ending::PartlySucceeded,
+            RunStatus::Failed => Ending::Failed(reason()),
+            RunStatus::Stopped => Ending::Stopped(
                 match deserted {
                     Some(Deserted::Stopping) => "The server stopped.",
                     _ => "The client disconnected.",

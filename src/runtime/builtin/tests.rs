@@ -87,16 +87,16 @@ struct Stand {
 
 impl Stand {
     async fn new() -> Self {
-        Self::with(Limits::default(), 100).await
+        Self::with(RunBounds::default(), 100).await
     }
 
-    async fn with(limits: Limits, max_runs: usize) -> Self {
+    async fn with(limits: RunBounds, max_runs: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
         let sql = Sql::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         let (sql, models, tasks, end) = (Arc::new(sql), Arc::default(), TaskTracker::new(), CancellationToken::new());
-        let base = Foundation {
+        let base = RuntimeParts {
             sql: Arc::clone(&sql),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -138,7 +138,6 @@ fn request(mode: AppMode, query: &str) -> RunRequest {
     let app = App {
         id: AppId(Uuid::from_u128(2)),
         workspace_id: WorkspaceId(Uuid::from_u128(1)),
-        name: "An app".to_owned(),
         mode,
         max_active_requests: None,
     };
@@ -323,7 +322,7 @@ async fn a_model_that_fails_is_the_first_thing_told_or_an_event() {
 
 #[tokio::test]
 async fn a_process_runs_no_more_than_it_may() {
-    let stand = Stand::with(Limits::default(), 2).await;
+    let stand = Stand::with(RunBounds::default(), 2).await;
     let first = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     let _second = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     let refusal = stand.runtime.start(request(AppMode::Chat, "Hi")).await.unwrap_err();
@@ -339,7 +338,7 @@ async fn a_process_runs_no_more_than_it_may() {
 
 #[tokio::test]
 async fn all_runs_together_have_so_much_memory() {
-    let limits = Limits { all_runs: 1 << 20, ..Limits::default() };
+    let limits = RunBounds { all_runs: 1 << 20, ..RunBounds::default() };
     let stand = Stand::with(limits, 100).await;
     let long = |bytes: usize| RunRequest { query: Some("x".repeat(bytes)), ..request(AppMode::Chat, "") };
     let refusal = stand.runtime.start(long(1 << 20)).await.unwrap_err();

@@ -63,7 +63,7 @@ impl Apps {
     /// Reads the id of a workspace. Nobody is a member of something that is not an id.
     pub(super) async fn workspace(&self, account: AccountId, text: &str) -> Result<WorkspaceId> {
         let Ok(id) = text.parse() else {
-            self.require_active(account).await?;
+            self.base.require_active(account).await?;
             return Err(not_a_member());
         };
         Ok(id)
@@ -78,16 +78,9 @@ impl Apps {
     ) -> Result<Error> {
         match workspace {
             Some(id) => self.judge(caller, self.base.sql.find_standing(account, id).await?, workspace).await?,
-            None => self.require_active(account).await?,
+            None => self.base.require_active(account).await?,
         }
         Ok(no_such_app())
-    }
-
-    async fn require_active(&self, account: AccountId) -> Result<()> {
-        match self.base.sql.find_account_status(account).await? {
-            Some(status) if status == "active" => Ok(()),
-            _ => Err(bearer_invalid()),
-        }
     }
 }
 

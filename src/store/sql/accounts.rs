@@ -14,7 +14,6 @@ use super::{
     error::{Failure, is_unique_violation, retried},
     identity::{account_columns, read_account},
     limited, naive,
-    revoke::only_rows,
 };
 use crate::domain::{Code, Error, Result, account::Account, id::AccountId, secret::Secret, session::Revoked};
 
@@ -93,7 +92,7 @@ impl Sql {
             .await?;
         let mut revoked = Vec::new();
         if status != "active" {
-            revoked = only_rows(self.revoke_within(&transaction, token::Column::AccountId.eq(id), now).await?);
+            revoked = self.revoke_within(&transaction, token::Column::AccountId.eq(id), now).await?;
             self.end_browser_sessions(&transaction, id).await?;
         }
         transaction.commit().await?;
@@ -135,7 +134,9 @@ impl Sql {
             .lock(self.row_lock())
             .take();
         let Some(row) = transaction.query_one(&select).await? else {
-            return Err(Error::not_found("No account has this email address.").into());
+            return Err(Error::not_found("No account has this email address.")
+                .hint("`dify-openapi account list` lists them.")
+                .into());
         };
         row.try_get_by("id").map_err(|error: DbErr| error.into())
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
@@ -122,18 +122,13 @@ impl Sql {
         Ok(limited(delete.exec(&self.db)).await?.rows_affected == 1)
     }
 
-    /// Ends every browser session of an account, and says how many there were.
-    pub async fn delete_browser_sessions_of(&self, account: AccountId) -> Result<u64> {
-        limited(self.end_browser_sessions(&self.db, self.id(account.0))).await
-    }
-
-    /// The same on any connection, so that it can be part of a transaction.
+    /// Ends every browser session of an account, within a transaction that changes the account.
     pub(super) async fn end_browser_sessions(
         &self,
-        connection: &impl ConnectionTrait,
+        transaction: &DatabaseTransaction,
         account: DbUuid,
-    ) -> Result<u64, sea_orm::DbErr> {
+    ) -> Result<(), sea_orm::DbErr> {
         let delete = browser::Entity::delete_many().filter(browser::Column::AccountId.eq(account));
-        Ok(delete.exec(connection).await?.rows_affected)
+        delete.exec(transaction).await.map(|_| ())
     }
 }

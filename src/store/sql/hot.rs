@@ -42,7 +42,7 @@ impl Hot {
 }
 
 /// A place for a value; what stands there is never sent.
-fn place() -> SimpleExpr {
+pub(super) fn place() -> SimpleExpr {
     Expr::val(Value::String(None))
 }
 
@@ -89,16 +89,11 @@ fn find_token() -> SelectStatement {
 fn confirm_minted() -> SelectStatement {
     let mut select = Query::select();
     account_columns(&mut select);
-    select
-        .expr_as(Expr::col((token::Entity, token::Column::ClientId)), "token_client_id")
-        .expr_as(Expr::col((token::Entity, token::Column::CreatedAt)), "token_created_at")
-        .expr_as(Expr::col((token::Entity, token::Column::ExpiresAt)), "token_expires_at")
-        .from(token::Entity)
-        .join(
-            JoinType::InnerJoin,
-            account::Entity,
-            Expr::col((account::Entity, account::Column::Id)).equals((token::Entity, token::Column::AccountId)),
-        );
+    select.expr_as(Expr::col((token::Entity, token::Column::ExpiresAt)), "token_expires_at").from(token::Entity).join(
+        JoinType::InnerJoin,
+        account::Entity,
+        Expr::col((account::Entity, account::Column::Id)).equals((token::Entity, token::Column::AccountId)),
+    );
     join_workspaces(&mut select);
     select
         .and_where(Expr::col((token::Entity, token::Column::Id)).eq(place()))

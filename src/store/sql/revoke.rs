@@ -8,27 +8,24 @@ use sea_orm::{
 
 use super::{
     CHUNK, DbUuid, Sql,
-    entity::oauth_access_token as token,
+    entity::{account, oauth_access_token as token},
     error::{Failure, retried},
     instant, limited,
 };
 use crate::domain::{
     Result,
-    id::{AccountId, TokenId},
+    id::TokenId,
     secret::TokenHash,
     session::{RevokeSelection, Revoked},
     subject::Subject,
 };
-
-/// A row that was revoked, and whose it was.
-type Ended = (Revoked, Option<AccountId>);
 
 impl Sql {
     /// Revokes one of the subject's sessions; `None` when it is not the subject's, or over. Of many concurrent callers
     /// exactly one gets the hash.
     pub async fn revoke_session(&self, subject: &Subject, id: TokenId, now: DateTime<Utc>) -> Result<Option<Revoked>> {
         let condition = token::Column::Id.eq(self.id(id.0)).and(self.owned_by(subject));
-        Ok(self.revoke_where(condition, now).await?.pop().map(|(revoked, _)| revoked))
+        Ok(self.revoke_where(condition, now).await?.pop())
     }
 
     /// Revokes all of the subject's sessions but one.
@@ -42,15 +39,11 @@ impl Sql {
         if let Some(id) = except {
             condition = condition.and(token::Column::Id.ne(self.id(id.0)));
         }
-        Ok(only_rows(self.revoke_where(condition, now).await?))
+        self.revoke_where(condition, now).await
     }
 
-    /// Revokes the session of a token that presents itself (RFC 7009), and says whose it was.
-    pub async fn revoke_by_hash(
-        &self,
-        hash: &TokenHash,
-        now: DateTime<Utc>,
-    ) -> Result<Option<(Revoked, Option<AccountId>)>> {
+    /// Revokes the session of a token that presents itself (RFC 7009).
+    pub async fn revoke_by_hash(&self, hash: &TokenHash, now: DateTime<Utc>) -> Result<Option<Revoked>> {
         Ok(self.revoke_where(token::Column::TokenHash.eq(hash.expose()), now).await?.pop())
     }
 
@@ -62,14 +55,32 @@ impl Sql {
             RevokeSelection::Client(client) => self.is_exactly(token::Column::ClientId, client),
             RevokeSelection::Since(since) => token::Column::CreatedAt.gte(instant(*since)),
         };
-        Ok(only_rows(self.revoke_where(condition, now).await?))
+        self.revoke_where(condition, now).await
     }
 
-    async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Ended>> {
+    /// Whether there is, or was, what an operator selected: an account, also one without sessions; a session, also one that
+    /// has ended. A moment is always known.
+    pub async fn is_known(&self, selection: &RevokeSelection) -> Result<bool> {
+        let sessions =
+            |condition| Query::select().column(token::Column::Id).from(token::Entity).and_where(condition).take();
+        let mut select = match selection {
+            RevokeSelection::Id(id) => sessions(token::Column::Id.eq(self.id(id.0))),
+            RevokeSelection::Client(client) => sessions(self.is_exactly(token::Column::ClientId, client)),
+            RevokeSelection::Account(email) => Query::select()
+                .column((account::Entity, account::Column::Id))
+                .from(account::Entity)
+                .and_where(self.has_email(email))
+                .take(),
+            RevokeSelection::Since(_) => return Ok(true),
+        };
+        Ok(self.row(select.limit(1)).await?.is_some())
+    }
+
+    async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Revoked>> {
         limited(retried(|| self.try_revoke_where(condition.clone(), now))).await
     }
 
-    async fn try_revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Ended>, Failure> {
+    async fn try_revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Revoked>, Failure> {
         let transaction = self.begin().await?;
         let ended = self.revoke_within(&transaction, condition, now).await?;
         transaction.commit().await?;
@@ -84,9 +95,9 @@ impl Sql {
         transaction: &DatabaseTransaction,
         condition: SimpleExpr,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Ended>, DbErr> {
+    ) -> Result<Vec<Revoked>, DbErr> {
         let live = Query::select()
-            .columns([token::Column::Id, token::Column::TokenHash, token::Column::AccountId])
+            .columns([token::Column::Id, token::Column::TokenHash])
             .from(token::Entity)
             .and_where(condition)
             .and_where(token::Column::RevokedAt.is_null())
@@ -94,12 +105,13 @@ impl Sql {
             .order_by(token::Column::Id, Order::Asc)
             .lock(self.row_lock())
             .take();
-        let ended: Vec<Ended> = transaction.query_all(&live).await?.iter().map(read_ended).collect::<Result<_, _>>()?;
+        let ended: Vec<Revoked> =
+            transaction.query_all(&live).await?.iter().map(read_revoked).collect::<Result<_, _>>()?;
         for chunk in ended.chunks(CHUNK) {
             let done = token::Entity::update_many()
                 .col_expr(token::Column::RevokedAt, Expr::value(instant(now)))
                 .col_expr(token::Column::TokenHash, Expr::value(Value::String(None)))
-                .filter(token::Column::Id.is_in(chunk.iter().map(|(revoked, _)| self.id(revoked.token_id.0))))
+                .filter(token::Column::Id.is_in(chunk.iter().map(|revoked| self.id(revoked.token_id.0))))
                 .filter(token::Column::RevokedAt.is_null())
                 .exec(transaction)
                 .await?;
@@ -111,14 +123,9 @@ impl Sql {
     }
 }
 
-pub(super) fn only_rows(ended: Vec<Ended>) -> Vec<Revoked> {
-    ended.into_iter().map(|(revoked, _)| revoked).collect()
-}
-
-fn read_ended(row: &QueryResult) -> Result<Ended, DbErr> {
-    let revoked = Revoked {
+fn read_revoked(row: &QueryResult) -> Result<Revoked, DbErr> {
+    Ok(Revoked {
         token_id: TokenId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         hash: TokenHash::from_stored(row.try_get_by::<String, _>("token_hash")?),
-    };
-    Ok((revoked, row.try_get_by::<Option<DbUuid>, _>("account_id")?.map(|id| AccountId(id.uuid()))))
+    })
 }

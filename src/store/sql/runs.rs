@@ -65,7 +65,7 @@ impl Sql {
             version: Set(record.version.clone()),
             graph: Set(Some(record.graph.as_ref().to_owned())),
             inputs: Set(Some(record.inputs.to_string())),
-            status: Set(run.ending.run_status().to_owned()),
+            status: Set(run.ending.status().as_str().to_owned()),
             outputs: Set(Some(record.outputs.to_string())),
             error: Set(run.ending.error().map(storable)),
             elapsed_time: Set(record.elapsed.as_secs_f64()),

@@ -12,7 +12,7 @@ use crate::domain::{
     account::AccountView,
     id::{AccountId, TokenId},
     secret::TokenHash,
-    session::{NewTokenFacts, TokenRow},
+    session::TokenRow,
 };
 
 impl Sql {
@@ -44,7 +44,7 @@ impl Sql {
         Ok(limited(update.exec(&self.db)).await?.rows_affected == 1)
     }
 
-    /// The token behind an approved grant, with its account, if it is live with this very hash: one statement.
+    /// When the token behind an approved grant ends, and its account, if it is live with this very hash: one statement.
     ///
     /// Whether the account is active is for the caller to judge.
     pub async fn confirm_minted(
@@ -52,17 +52,12 @@ impl Sql {
         id: TokenId,
         hash: &TokenHash,
         now: DateTime<Utc>,
-    ) -> Result<Option<(NewTokenFacts, AccountView)>> {
+    ) -> Result<Option<(DateTime<Utc>, AccountView)>> {
         let values = [self.id(id.0).into(), hash.expose().into(), instant(now).into()];
         let statement = self.hot(&self.hot.confirm_minted, values);
         let rows = self.hot_rows(statement).await?;
         let (Some(first), Some(view)) = (rows.first(), view(&rows)?) else { return Ok(None) };
-        let facts = NewTokenFacts {
-            client_id: first.try_get_by("token_client_id")?,
-            created_at: first.try_get_by("token_created_at")?,
-            expires_at: first.try_get_by("token_expires_at")?,
-        };
-        Ok(Some((facts, view)))
+        Ok(Some((first.try_get_by("token_expires_at")?, view)))
     }
 
     /// Notes when tokens were last seen. Rows that ended meanwhile are left alone.

@@ -1,6 +1,6 @@
 //! Workspaces as an operator keeps them on a standalone server.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryResult,
@@ -117,13 +117,7 @@ impl Sql {
     pub async fn list_workspaces(&self) -> Result<Vec<Workspace>> {
         let column = |column| (tenant::Entity, column);
         let select = Query::select()
-            .columns([
-                column(tenant::Column::Id),
-                column(tenant::Column::Name),
-                column(tenant::Column::Status),
-                column(tenant::Column::Plan),
-                column(tenant::Column::CreatedAt),
-            ])
+            .columns([column(tenant::Column::Id), column(tenant::Column::Name), column(tenant::Column::Status)])
             .expr_as(Expr::col((join::Entity, join::Column::Id)).count(), "members")
             .from(tenant::Entity)
             .join(JoinType::LeftJoin, join::Entity, joins_tenant())
@@ -140,8 +134,6 @@ fn read_workspace(row: &QueryResult) -> Result<Workspace, DbErr> {
         id: WorkspaceId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         name: row.try_get_by("name")?,
         status: row.try_get_by("status")?,
-        plan: row.try_get_by("plan")?,
         members: u64::try_from(row.try_get_by::<i64, _>("members")?).unwrap_or(0),
-        created_at: row.try_get_by::<NaiveDateTime, _>("created_at")?.and_utc(),
     })
 }

@@ -2,6 +2,7 @@
 //! process, and keeps no tokens: the command line is another process and must take effect at once.
 
 mod bounded;
+mod grants;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -9,11 +10,14 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use self::bounded::{Bounded, Ends};
+use self::{
+    bounded::{Bounded, Ends},
+    grants::Grants,
+};
 use crate::{
     domain::{
         Result,
-        grant::{Approval, Claim, Deny, Grant, GrantRequest, PendingGrant, Poll},
+        grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
         id::{ClaimId, TokenId, WorkspaceId},
         limit::{Charge, LimitName, Verdict, gcra},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
@@ -42,18 +46,6 @@ pub struct Memory {
     slots: Mutex<Bounded<String, Holders>>,
 }
 
-/// Grants by device code, and their user codes' index.
-struct Grants {
-    by_device: Bounded<DeviceCodeHash, Grant>,
-    by_user: Bounded<UserCodeKey, Pointer>,
-}
-
-/// Which grant a user code belongs to, and until when in microseconds.
-struct Pointer {
-    device_code: DeviceCodeHash,
-    until_us: u64,
-}
-
 /// Something that matters until a time in microseconds: a bucket's arrival time, a lease's end.
 struct Until(u64);
 
@@ -64,18 +56,6 @@ struct Holders(HashMap<Uuid, u64>);
 struct Failures {
     count: u32,
     until_us: u64,
-}
-
-impl Ends for Grant {
-    fn is_over(&self, now_us: u64) -> bool {
-        Grant::is_over(self, now_us / 1_000)
-    }
-}
-
-impl Ends for Pointer {
-    fn is_over(&self, now_us: u64) -> bool {
-        now_us >= self.until_us
-    }
 }
 
 impl Ends for Until {
@@ -96,30 +76,6 @@ impl Ends for Failures {
     }
 }
 
-impl Grants {
-    fn find(&self, user_code: &UserCodeKey, now_us: u64) -> Option<DeviceCodeHash> {
-        let device_code = &self.by_user.get(user_code, now_us)?.device_code;
-        self.by_device.get(device_code, now_us).map(|_| device_code.clone())
-    }
-
-    /// Puts the grant behind the first key that has one through a transition.
-    fn step<T>(
-        &mut self,
-        user_codes: &[UserCodeKey],
-        now_us: u64,
-        step: impl FnOnce(Grant) -> (Grant, T),
-    ) -> Result<Option<T>> {
-        let found = user_codes.iter().find_map(|user_code| Some((user_code, self.find(user_code, now_us)?)));
-        let Some((user_code, device_code)) = found else { return Ok(None) };
-        let Some(grant) = self.by_device.get(&device_code, now_us).cloned() else { return Ok(None) };
-        let (grant, outcome) = step(grant);
-        let pointer = Pointer { device_code: device_code.clone(), until_us: grant.expires_at_ms.saturating_mul(1_000) };
-        self.by_user.insert(user_code.clone(), pointer, now_us)?;
-        self.by_device.insert(device_code, grant, now_us)?;
-        Ok(Some(outcome))
-    }
-}
-
 impl Memory {
     /// Empty state that goes by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
@@ -130,7 +86,7 @@ impl Memory {
     pub fn with_bounds(clock: Arc<dyn Clock>, grants: usize, buckets: usize) -> Self {
         Self {
             clock,
-            grants: Mutex::new(Grants { by_device: Bounded::new(grants), by_user: Bounded::new(grants) }),
+            grants: Mutex::new(Grants::new(grants)),
             buckets: Mutex::new(Bounded::new(buckets)),
             logins: Mutex::new(Bounded::new(buckets)),
             leases: Mutex::new(Bounded::new(MAX_LEASES)),
@@ -170,73 +126,35 @@ impl State for Memory {
         user_code: &UserCodeKey,
         request: &GrantRequest,
     ) -> Result<bool> {
-        let now_us = self.now_us();
-        let mut grants = self.grants.lock();
-        if grants.find(user_code, now_us).is_some() {
-            return Ok(false);
-        }
-        let grant = Grant::new(request.clone(), now_us / 1_000);
-        let pointer = Pointer { device_code: device_code.clone(), until_us: grant.expires_at_ms.saturating_mul(1_000) };
-        grants.by_device.insert(device_code.clone(), grant, now_us)?;
-        if let Err(full) = grants.by_user.insert(user_code.clone(), pointer, now_us) {
-            grants.by_device.remove(device_code);
-            return Err(full);
-        }
-        Ok(true)
+        self.grants.lock().create(device_code, user_code, request, self.now_us())
     }
 
     async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<Poll> {
-        let now_us = self.now_us();
-        let mut grants = self.grants.lock();
-        let Some(grant) = grants.by_device.get(device_code, now_us).cloned() else { return Ok(Poll::Unknown) };
-        let (grant, outcome) = grant.poll(client_id, now_us / 1_000);
-        grants.by_device.insert(device_code.clone(), grant, now_us)?;
-        Ok(outcome)
+        self.grants.lock().poll(device_code, client_id, self.now_us())
     }
 
     async fn find_pending_grant(&self, user_codes: &[UserCodeKey]) -> Result<Option<PendingGrant>> {
-        let now_us = self.now_us();
-        let grants = self.grants.lock();
-        Ok(user_codes.iter().find_map(|user_code| {
-            let device_code = grants.find(user_code, now_us)?;
-            grants.by_device.get(&device_code, now_us)?.pending(now_us / 1_000)
-        }))
+        Ok(self.grants.lock().pending(user_codes, self.now_us()))
     }
 
     async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<Claim> {
-        let now_us = self.now_us();
-        let claimed = self.grants.lock().step(user_codes, now_us, |grant| grant.claim(claim, now_us / 1_000))?;
-        Ok(claimed.unwrap_or(Claim::Unknown))
+        self.grants.lock().claim(user_codes, claim, self.now_us())
     }
 
     async fn finish_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId, approval: &Approval) -> Result<bool> {
-        let now_us = self.now_us();
-        let approval = approval.clone();
-        let step = |grant: Grant| grant.finish(claim, approval, now_us / 1_000);
-        Ok(self.grants.lock().step(user_codes, now_us, step)?.unwrap_or(false))
+        self.grants.lock().finish(user_codes, claim, approval, self.now_us())
     }
 
     async fn release_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<()> {
-        let now_us = self.now_us();
-        let step = |grant: Grant| (grant.release(claim, now_us / 1_000), ());
-        self.grants.lock().step(user_codes, now_us, step).map(|_| ())
+        self.grants.lock().release(user_codes, claim, self.now_us())
     }
 
     async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<Deny> {
-        let now_us = self.now_us();
-        let denied = self.grants.lock().step(user_codes, now_us, |grant| grant.deny(now_us / 1_000))?;
-        Ok(denied.unwrap_or(Deny::Unknown))
+        self.grants.lock().deny(user_codes, self.now_us())
     }
 
     async fn redeem_grant(&self, device_code: &DeviceCodeHash, token_id: TokenId) -> Result<bool> {
-        let now_us = self.now_us();
-        let mut grants = self.grants.lock();
-        let redeems =
-            grants.by_device.get(device_code, now_us).is_some_and(|grant| grant.redeems(token_id, now_us / 1_000));
-        if redeems {
-            grants.by_device.remove(device_code);
-        }
-        Ok(redeems)
+        Ok(self.grants.lock().redeem(device_code, token_id, self.now_us()))
     }
 
     async fn charge(&self, charges: &[Charge]) -> Result<Verdict> {

@@ -19,7 +19,7 @@ use std::{
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub use self::options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT, LINKS, RedisOptions, Topology};
+pub use self::options::{COMMAND_TIMEOUT, RedisOptions, Topology};
 use self::{key::Keys, links::Links, options::Pool};
 use crate::{
     domain::{

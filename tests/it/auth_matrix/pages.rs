@@ -29,7 +29,9 @@ fn as_form(request: RequestBuilder, csrf: &str) -> RequestBuilder {
 
 /// Whether the answer sends somebody away who is not signed in.
 fn asks_to_sign_in(answer: &Answer) -> bool {
-    matches!(answer.status, 401 | 403) || (answer.status == 303 && answer.header("location").starts_with("/signin"))
+    let location = answer.header("location");
+    matches!(answer.status, 401 | 403)
+        || (answer.status == 303 && (location.starts_with("/signin") || location.ends_with("refused=no_session")))
 }
 
 on_every_database! {

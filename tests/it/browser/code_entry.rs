@@ -13,7 +13,7 @@ in_both_browsers! {
         visitor.enter_code("ABCD-EFG0").await;
         let words = visitor.text_of("[role=alert]").await;
         assert!(words.starts_with("That is not a valid code.") && words.contains("never contains 0"), "{words}");
-        assert_eq!(visitor.field("#user_code").await, "ABCD-EFG0", "kept");
+        assert!(!visitor.address().await.contains("EFG0"), "{}", visitor.address().await);
         assert_eq!(visitor.count("#user_code[aria-invalid=true][aria-describedby~=problem]").await, 1);
 
         visitor.run("document.querySelector('#user_code').value = ''", &[]).await;
@@ -31,6 +31,19 @@ in_both_browsers! {
         let history = visitor.devtools("Page.getNavigationHistory", serde_json::json!({})).await;
         let kept = |entry: &serde_json::Value| entry["url"].as_str().unwrap().contains("EFG0");
         assert!(!history["entries"].as_array().unwrap().iter().any(kept), "{history}");
+    }
+
+    async fn a_slash_too_many_changes_nothing(visitor: &Visitor) {
+        visitor.visit("/device/").await;
+        assert_eq!(visitor.path().await, "/device");
+        let device = visitor.device("laptop").await;
+        visitor.visit(&format!("/device/?user_code={}", device.user_code)).await;
+        assert!(visitor.path().await.starts_with("/signin?return=/device/"), "{}", visitor.path().await);
+        let history = visitor.devtools("Page.getNavigationHistory", serde_json::json!({})).await;
+        let kept = |entry: &serde_json::Value| entry["url"].as_str().unwrap().contains(&device.user_code);
+        assert!(!history["entries"].as_array().unwrap().iter().any(kept), "{history}");
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
     }
 
     async fn an_unknown_code_says_how_to_get_another(visitor: &Visitor) {
@@ -52,7 +65,7 @@ in_both_browsers! {
         for (path, title) in [
             (format!("/device/{}", "A".repeat(64)), "This code is no longer valid"),
             ("/device/sessionz".to_owned(), "Page not found"),
-            ("/device/".to_owned(), "Page not found"),
+            ("/device//".to_owned(), "Page not found"),
             ("/device/sessions/".to_owned(), "Page not found"),
             (format!("/device/{}/whatever", "A".repeat(64)), "Page not found"),
             ("/signin/elsewhere".to_owned(), "Page not found"),
@@ -95,6 +108,44 @@ async fn a_code_gets_its_hyphen_and_capitals_as_it_is_typed() {
     assert_eq!(visitor.field("#user_code").await, "ABC");
     visitor.enter("#user_code", "d efgh").await;
     assert_eq!(visitor.field("#user_code").await, "ABCD-EFGH");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_rejected_is_kept_and_typed_over() {
+    let Some(visitor) = Visitor::arrive().await else { return };
+    visitor.visit("/device").await;
+    visitor.enter("#user_code", "ABCD-EFG0").await;
+    visitor.follow(SUBMIT).await;
+    assert_eq!(visitor.field("#user_code").await, "ABCD-EFG0");
+    visitor.until("#user_code:focus").await;
+    visitor.until_true("return document.activeElement.selectionEnd === 9").await;
+    visitor.press("wdjpjhtn").await;
+    assert_eq!(visitor.field("#user_code").await, "WDJP-JHTN");
+    visitor.visit("/device").await;
+    assert_eq!(visitor.field("#user_code").await, "", "kept for the next page only");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_in_full_width_letters_is_read() {
+    let Some(visitor) = Visitor::arrive().await else { return };
+    for typed in ["ＷＤＪＰ－ＪＨＴＮ", "ｗｄｊｐｊｈｔｎ"] {
+        visitor.visit("/device").await;
+        visitor.enter("#user_code", typed).await;
+        assert_eq!(visitor.field("#user_code").await, "WDJP-JHTN", "{typed}");
+        visitor.visit("/device").await;
+        visitor.click("#user_code").await;
+        visitor.paste(typed).await;
+        assert_eq!(visitor.field("#user_code").await, "WDJP-JHTN", "{typed} pasted");
+        visitor.visit("/device").await;
+        visitor.click("#user_code").await;
+        visitor.compose(typed).await;
+        assert_eq!(visitor.field("#user_code").await, "WDJP-JHTN", "{typed} by an input method");
+    }
+    visitor.visit("/device").await;
+    visitor.enter("#user_code", "АВСD-EFGH").await;
+    assert_eq!(visitor.field("#user_code").await, "АВСD-EFGH", "Cyrillic stays to be seen");
+    visitor.follow(SUBMIT).await;
+    assert!(visitor.text_of("[role=alert]").await.starts_with("That is not a valid code."));
 }
 
 #[tokio::test(flavor = "multi_thread")]

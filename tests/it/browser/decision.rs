@@ -91,12 +91,12 @@ in_both_browsers! {
     }
 
     with ("TRUSTED_PROXIES", "127.0.0.1/32");
-    async fn a_device_on_another_network_is_pointed_out(visitor: &Visitor) {
+    async fn a_device_at_another_address_is_pointed_out(visitor: &Visitor) {
         visitor.sign_in().await;
         let device = Device::start_from(&visitor.server, "laptop", "203.0.113.7").await;
         visitor.enter_code(&device.user_code).await;
         let words = visitor.text_of("[role=note]").await;
-        assert!(words.contains("different network") && words.contains("203.0.113.7") && words.contains("127.0.0.1"), "{words}");
+        assert!(words.contains("differs from yours") && words.contains("203.0.113.7") && words.contains("127.0.0.1"), "{words}");
     }
 
     with ("OPENAPI_RATE_LIMITS", "approve=1/1h");
@@ -116,6 +116,7 @@ async fn the_countdown_ends_with_the_command_to_run() {
     let Some(visitor) = Visitor::arrive().await else { return };
     let clock = "const real = Date.now; window.ahead = 0; Date.now = () => real() + window.ahead";
     visitor.devtools("Page.addScriptToEvaluateOnNewDocument", serde_json::json!({"source": clock})).await;
+    visitor.view(NARROW).await;
     visitor.sign_in().await;
     let device = visitor.device("laptop").await;
     visitor.enter_code(&device.user_code).await;
@@ -125,11 +126,18 @@ async fn the_countdown_ends_with_the_command_to_run() {
 
     visitor.run("window.ahead = 850_000", &[]).await;
     visitor.until(".countdown.soon").await;
-    assert!(visitor.text_of("[role=status]").await.contains("This code expires in 0:"));
+    assert!(visitor.text_of("[role=status]").await.contains("Time left: 0:"));
     visitor.run("window.ahead = 901_000", &[]).await;
     visitor.until("[role=alert]:not([hidden])").await;
     let words = visitor.text_of("[role=alert]").await;
-    assert!(words.contains("no longer valid") && words.contains(&visitor.login_command()), "{words}");
+    assert!(words.contains(&visitor.login_command()), "{words}");
+    assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
+    assert_eq!(visitor.run("return document.title", &[]).await, "This code is no longer valid · Dify");
+    let focused = "return document.activeElement === document.querySelector('[role=alert]')";
+    assert_eq!(visitor.run(focused, &[]).await, true);
+    let seen = "const { top, bottom } = document.querySelector('[role=alert]').getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight";
+    assert_eq!(visitor.run(seen, &[]).await, true, "nobody has to scroll for it");
     assert_eq!(visitor.run("return document.querySelector('main form').checkVisibility()", &[]).await, false);
     visitor.check("approve-run-out").await;
 }

@@ -152,9 +152,18 @@ in_both_browsers! {
         assert!(visitor.text_of(".paging").await.contains("3 / 3"));
 
         visitor.follow(".sessions a.danger").await;
+        visitor.switch_language().await;
+        visitor.switch_language().await;
+        visitor.follow("main a.button.plain").await;
+        assert_eq!(visitor.path().await, "/device/sessions?page=3", "kept, and back where it was");
+        visitor.follow(".sessions a.danger").await;
         visitor.follow("main button.danger").await;
-        visitor.visit("/device/sessions?page=3").await;
-        assert_eq!(visitor.path().await, "/device/sessions?page=2", "the last page there is");
+        assert_eq!(visitor.path().await, "/device/sessions?page=2&done=revoked", "the last page there is");
+        assert_eq!(visitor.text_of("[role=status]").await, "The session has been revoked.");
+        visitor.follow(".sessions li:nth-child(3) a.danger").await;
+        visitor.follow("main button.danger").await;
+        assert_eq!(visitor.path().await, "/device/sessions?page=2&done=revoked");
+        assert_eq!(labels(visitor).await.len(), 19);
         visitor.follow(".paging a[rel=prev]").await;
         assert_eq!(labels(visitor).await, first);
         visitor.visit("/device/sessions?page=nonsense").await;

@@ -7,13 +7,32 @@ in_both_browsers! {
         visitor.visit("/signin").await;
         visitor.sign_in_as(OWNER, "not the password").await;
         assert_eq!(visitor.text_of("[role=alert]").await, "The email address or the password is wrong.");
-        assert_eq!(visitor.field("#email").await, OWNER, "kept");
+        assert_eq!(visitor.path().await, "/signin?wrong=yes", "nothing typed is in the address");
         assert_eq!(visitor.field("#password").await, "", "never shown again");
-        assert_eq!(visitor.run("return document.activeElement.id", &[]).await, "password");
+        assert_eq!(visitor.count("#password[aria-invalid=true][aria-describedby=problem]").await, 1);
+        // Scripts keep the address in the tab; without them it is typed again.
+        let first_empty = if visitor.field("#email").await == OWNER { "#password:focus" } else { "#email:focus" };
+        visitor.until(first_empty).await;
 
         visitor.sign_in_as(OWNER, PASSWORD).await;
         assert_eq!(visitor.path().await, "/device");
         assert!(visitor.text_of(".person").await.contains(OWNER));
+        assert_eq!(visitor.complaints().await, Vec::<String>::new());
+    }
+
+    async fn refreshing_after_a_wrong_password_sends_none_again(visitor: &Visitor) {
+        visitor.visit("/signin").await;
+        visitor.sign_in_as(OWNER, "not the password").await;
+        for _ in 0..6 {
+            visitor.reload().await;
+            assert_eq!(visitor.text_of("[role=alert]").await, "The email address or the password is wrong.");
+        }
+        visitor.sign_in_as(OWNER, PASSWORD).await;
+        assert_eq!(visitor.path().await, "/device", "sign-in is not locked");
+        visitor.back().await;
+        assert_eq!(visitor.path().await, "/device", "already signed in, so straight on");
+        visitor.back().await;
+        assert_eq!(visitor.path().await, "/device");
         assert_eq!(visitor.complaints().await, Vec::<String>::new());
     }
 
@@ -100,4 +119,19 @@ async fn a_form_of_an_earlier_browser_session_is_asked_for_once_more() {
     assert_eq!(visitor.text_of("[role=alert]").await, "This page has expired. Please sign in again.");
     visitor.sign_in_as(OWNER, PASSWORD).await;
     assert_eq!(visitor.path().await, "/device");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_keep_the_address_that_was_typed_for_one_page() {
+    let Some(visitor) = Visitor::arrive().await else { return };
+    visitor.visit("/signin").await;
+    visitor.click("#remember").await;
+    visitor.sign_in_as(OWNER, "not the password").await;
+    assert_eq!(visitor.field("#email").await, OWNER);
+    visitor.until("#password:focus").await;
+    assert_eq!(visitor.run("return document.querySelector('#remember').checked", &[]).await, true);
+    visitor.press(PASSWORD).await;
+    visitor.follow(SUBMIT).await;
+    assert_eq!(visitor.path().await, "/device");
+    assert_eq!(visitor.run("return sessionStorage.length", &[]).await, 0);
 }

@@ -100,24 +100,82 @@ in_both_browsers! {
         visitor.sign_in().await;
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code).await;
+        let page = visitor.path().await;
         visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
         visitor.follow(AUTHORIZE).await;
-        let left_at = visitor.path().await;
-        assert!(left_at.ends_with("/approve"), "{left_at}");
-        // Enter in the address bar, or a tab that is restored.
-        visitor.visit(&left_at).await;
-        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
-        assert!(visitor.path().await.len() < left_at.len(), "at the page itself");
+        assert_eq!(visitor.path().await, format!("{page}?unticked=yes"));
+        visitor.reload().await;
+        assert!(visitor.text_of("[role=alert]").await.starts_with("Tick the box"));
+        // Enter in the address bar of another tab.
+        for form in ["approve", "deny"] {
+            visitor.visit(&format!("{page}/{form}")).await;
+            assert_eq!(visitor.path().await, page, "at the page itself");
+            assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+        }
 
         let browser = Browser::signed_in(&visitor.server, OWNER).await;
         assert_eq!(browser.deny(&device.user_code).await.0, 200);
         visitor.follow(CANCEL).await;
-        assert_eq!(visitor.text_of("h1").await, "Already decided");
-        let left_at = visitor.path().await;
-        assert!(left_at.ends_with("/deny"), "{left_at}");
-        visitor.visit(&left_at).await;
+        for _ in 0..2 {
+            assert_eq!(visitor.text_of("h1").await, "Already decided");
+            assert_eq!(visitor.path().await, format!("{page}?refused=already_resolved"));
+            visitor.reload().await;
+        }
+        visitor.visit(&page).await;
         assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
         assert_eq!(visitor.complaints().await, Vec::<String>::new());
+    }
+
+    async fn going_back_over_forms_that_failed_sends_none_again(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code("ABCD-EFG0").await;
+        visitor.run("document.querySelector('#user_code').value = ''", &[]).await;
+        visitor.enter("#user_code", &device.user_code).await;
+        visitor.follow(SUBMIT).await;
+        visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
+        visitor.follow(AUTHORIZE).await;
+        visitor.click("#mine").await;
+        visitor.follow(AUTHORIZE).await;
+        assert_eq!(visitor.text_of("h1").await, "Device authorized");
+        // Some browsers show a page as it was left; none asks whether to send a form once more.
+        let decided = ["This code is no longer valid", "Let this device in?"];
+        for (titles, address) in [
+            (&decided[..], "?unticked=yes"),
+            (&decided[..], ""),
+            (&["Connect a device"], "/device?malformed=yes"),
+            (&["Connect a device"], "/device"),
+        ] {
+            visitor.back().await;
+            let title = visitor.text_of("h1").await;
+            assert!(titles.contains(&title.as_str()), "{address}: {title}");
+            assert!(visitor.path().await.ends_with(address), "{}", visitor.path().await);
+        }
+        assert!(device.poll().await.1["token"].is_string());
+    }
+
+    async fn going_back_over_decisions_that_were_refused_decides_nothing(visitor: &Visitor) {
+        visitor.sign_in().await;
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        assert_eq!(Browser::signed_in(&visitor.server, OWNER).await.deny(&device.user_code).await.0, 200);
+        visitor.follow(CANCEL).await;
+        visitor.follow("main a.button").await;
+        assert_eq!(visitor.path().await, "/device/sessions");
+        visitor.back().await;
+        assert_eq!(visitor.text_of("h1").await, "Already decided");
+
+        // Not ours any more: the form is of somebody who has signed in before.
+        let device = visitor.device("laptop").await;
+        visitor.enter_code(&device.user_code).await;
+        visitor.run("document.querySelectorAll('[name=csrf_token]').forEach((field) => { field.value = 'x' })", &[]).await;
+        visitor.follow(CANCEL).await;
+        assert_eq!(visitor.text_of("h1").await, "Please try that again");
+        visitor.follow("main a.button").await;
+        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+        visitor.back().await;
+        assert_eq!(visitor.text_of("h1").await, "Please try that again");
+        assert_eq!(device.poll().await.1["error"], "authorization_pending");
     }
 
     async fn the_address_of_a_sign_in_that_failed_still_leads_to_the_code(visitor: &Visitor) {

@@ -88,6 +88,21 @@ impl Chromium {
         self.post(&format!("{path}/value"), &json!({"text": text})).await;
     }
 
+    /// Types where the focus is, as a keyboard does.
+    pub async fn press(&self, text: &str) {
+        for key in text.chars() {
+            self.devtools("Input.dispatchKeyEvent", json!({"type": "char", "text": key})).await;
+        }
+    }
+
+    /// Types where the focus is through an input method: composed first, then taken.
+    pub async fn compose(&self, text: &str) {
+        let end = text.chars().count();
+        let composed = json!({"text": text, "selectionStart": end, "selectionEnd": end});
+        self.devtools("Input.imeSetComposition", composed).await;
+        self.devtools("Input.insertText", json!({"text": text})).await;
+    }
+
     /// Waits for an element that a script is about to show.
     pub async fn until(&self, css: &str) {
         for _ in 0..200 {
@@ -97,6 +112,17 @@ impl Chromium {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("{css} never came");
+    }
+
+    /// Waits for what a script is about to do.
+    pub async fn until_true(&self, script: &str) {
+        for _ in 0..200 {
+            if self.run(script, &[]).await == true {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("`{script}` never came true");
     }
 
     /// Goes back, as the browser's button does.

@@ -6,14 +6,17 @@ use serde_json::json;
 use tokio::time;
 
 use super::{
-    Outcome, Status,
+    Outcome,
     event::{CreatedBy, Empty, Metadata, NodeFinished, NodeStarted, Tokens, WorkflowFinished, WorkflowStarted},
     schedule::{Halt, Schedule, Task},
 };
-use crate::runtime::builtin::{
-    graph::Kind,
-    model::Usage,
-    nodes::{Failure, Finished, Members},
+use crate::{
+    domain::conversation::RunStatus,
+    runtime::builtin::{
+        graph::Kind,
+        model::Usage,
+        nodes::{Failure, Finished, Members},
+    },
 };
 
 /// What `workflow_started` does not tell: it is the conversation's, not the run's.
@@ -118,7 +121,7 @@ impl Schedule<'_> {
     }
 
     /// What is left of the run.
-    pub(super) fn outcome(&mut self, status: Status, error: Option<String>, elapsed: Duration) -> Outcome {
+    pub(super) fn outcome(&mut self, status: RunStatus, error: Option<String>, elapsed: Duration) -> Outcome {
         // Nodes that still run are stopped, so that what they took is counted.
         drop(std::mem::take(self.running.get_mut()));
         let mut outputs = std::mem::take(&mut self.outputs);
@@ -141,7 +144,7 @@ impl Schedule<'_> {
 
     /// `message_end` and `workflow_finished`. Whether anybody hears them no longer matters.
     pub(super) async fn tell_end(&mut self, outcome: &Outcome) {
-        if outcome.status == Status::Stopped {
+        if outcome.status == RunStatus::Stopped {
             return;
         }
         self.teller.until(time::Instant::now() + self.execution.limits.grace);

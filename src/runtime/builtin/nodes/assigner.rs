@@ -91,16 +91,6 @@ impl Operation {
     }
 }
 
-impl Data {
-    /// The variables of the conversation that it writes.
-    pub fn targets(&self) -> Vec<&Selector> {
-        match self {
-            Self::Items { items } => items.iter().map(|item| &item.variable_selector).collect(),
-            Self::One { assigned_variable_selector, .. } => vec![assigned_variable_selector],
-        }
-    }
-}
-
 /// New values, not written yet.
 struct Changes<'a> {
     view: View<'a>,

@@ -215,6 +215,7 @@ impl Pool {
     }
 
     /// What everything kept takes, in bytes.
+    #[cfg(test)]
     pub fn weight(&self) -> usize {
         self.weight
     }

@@ -1,13 +1,16 @@
 //! The statements on apps, as queries; those that never change are rendered once at start.
 
 use sea_orm::{
-    DbBackend, Order, StatementBuilder, Value,
+    DbBackend, Order, StatementBuilder,
     sea_query::{Alias, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement, SimpleExpr},
 };
 
 use super::found::Load;
-use crate::store::sql::entity::{
-    account, app, app_model_config as config, tag, tag_binding, tenant, tenant_account_join as join, workflow,
+use crate::store::sql::{
+    entity::{
+        account, app, app_model_config as config, tag, tag_binding, tenant, tenant_account_join as join, workflow,
+    },
+    hot::place,
 };
 
 /// What the account that asks is called in a statement.
@@ -48,11 +51,6 @@ impl AppStatements {
             find: [find(false), find(true)],
         }
     }
-}
-
-/// A place for a value; what stands there is never sent.
-fn place() -> SimpleExpr {
-    Expr::val(Value::String(None))
 }
 
 fn of_app(column: app::Column) -> SimpleExpr {

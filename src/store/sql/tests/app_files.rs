@@ -5,7 +5,7 @@ use crate::domain::{
     Code,
     app::{
         AppMode,
-        file::{AppBody, AppFile, CONFIG_MEMBERS, Shape, Target},
+        file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, Shape, Target},
     },
     id::{AppId, WorkspaceId},
 };
@@ -27,7 +27,7 @@ async fn workspace(sql: &Sql) -> WorkspaceId {
 /// An app with something in every member.
 fn file(mode: AppMode) -> AppFile {
     let body = if mode.has_graph() {
-        AppBody::Graph {
+        AppBody::Graph(GraphBody {
             graph: json!({"nodes": [{"id": "a", "data": {"type": "start", "z": 1, "a": [1.5, null, "ä🦜"]}}], "edges": []}),
             features: json!({"opening_statement": "Hi", "file_upload": {"enabled": false}}),
             environment_variables: vec![
@@ -35,7 +35,7 @@ fn file(mode: AppMode) -> AppFile {
                 json!({"name": "a", "value_type": "number", "value": 2}),
             ],
             conversation_variables: vec![json!({"name": "n", "value_type": "array[string]", "value": []})],
-        }
+        })
     } else {
         let value = |shape| match shape {
             Shape::Text => json!("Hi ä🦜"),
@@ -68,7 +68,7 @@ async fn what_goes_in_comes_out(sql: Sql) {
         (bare.icon, bare.icon_type, bare.icon_background) = (None, None, None);
         match &mut bare.body {
             AppBody::Model(config) => config.retain(|name, _| ["model", "prompt_type"].contains(&name.as_str())),
-            AppBody::Graph { environment_variables, conversation_variables, .. } => {
+            AppBody::Graph(GraphBody { environment_variables, conversation_variables, .. }) => {
                 environment_variables.clear();
                 conversation_variables.clear();
             }
@@ -94,7 +94,7 @@ async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: Sql) {
                 config.insert("pre_prompt".to_owned(), json!("another"));
                 config.shift_remove("opening_statement");
             }
-            AppBody::Graph { features, .. } => *features = json!({"opening_statement": "another"}),
+            AppBody::Graph(GraphBody { features, .. }) => *features = json!({"opening_statement": "another"}),
         }
         let second = sql.import_app(workspace, &app, Target::Named, later(1)).await.unwrap();
         assert_eq!((second.id, second.overwritten), (first.id, true));
@@ -147,7 +147,7 @@ async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: Sql) {
 async fn a_file_of_many_megabytes_is_kept(sql: Sql) {
     let workspace = workspace(&sql).await;
     let mut app = file(AppMode::Workflow);
-    let AppBody::Graph { features, .. } = &mut app.body else { panic!("a graph") };
+    let AppBody::Graph(GraphBody { features, .. }) = &mut app.body else { panic!("a graph") };
     *features = json!({"long": "ä".repeat(3 << 20)});
     let id = sql.import_app(workspace, &app, Target::Named, start()).await.unwrap().id;
     assert!(sql.export_app(id).await.unwrap() == app);

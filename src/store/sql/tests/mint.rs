@@ -15,7 +15,7 @@ conformance!(
     of_many_concurrent_mints_one_live_row_is_left,
     of_many_concurrent_external_mints_one_live_row_is_left,
     a_ban_racing_a_mint_leaves_no_live_token,
-    a_confirmed_mint_tells_its_facts_and_its_account,
+    a_confirmed_mint_tells_its_end_and_its_account,
     a_mint_is_taken_back_only_while_it_has_our_hash,
     a_row_ends_once,
 );
@@ -120,13 +120,13 @@ async fn a_ban_racing_a_mint_leaves_no_live_token(sql: Sql) {
     }
 }
 
-async fn a_confirmed_mint_tells_its_facts_and_its_account(sql: Sql) {
+async fn a_confirmed_mint_tells_its_end_and_its_account(sql: Sql) {
     let alice = with_account(&sql).await;
     sql.create_workspace("One", "alice@example.com", start()).await.unwrap();
     let new = new_session(&alice, "laptop", start());
     let id = sql.mint(&new).await.unwrap().token_id;
-    let (facts, view) = sql.confirm_minted(id, &new.hash, later(1)).await.unwrap().unwrap();
-    assert_eq!((facts.created_at, facts.expires_at), (new.created_at, new.expires_at));
+    let (expires_at, view) = sql.confirm_minted(id, &new.hash, later(1)).await.unwrap().unwrap();
+    assert_eq!(expires_at, new.expires_at);
     assert_eq!((view.account.email.as_str(), view.memberships.len()), ("alice@example.com", 1));
     assert!(sql.confirm_minted(id, &token(SubjectType::Account).hash(), later(1)).await.unwrap().is_none());
     assert!(sql.confirm_minted(TokenId(Uuid::new_v4()), &new.hash, later(1)).await.unwrap().is_none());

@@ -1,14 +1,8 @@
 -- Grant::deny. KEYS: grant. ARGV: offset, the grant's least lifetime in ms.
-local expires, state, claim, claim_until = standing_of(KEYS[1])
 local now = now_ms(ARGV[1])
-if not expires or now >= expires then
-  return {'unknown'}
-end
-if state ~= 'pending' then
-  return {'resolved'}
-end
-if claim and now < claim_until then
-  return {'in_progress'}
+local expires, refusal = open_until(KEYS[1], now)
+if refusal then
+  return {refusal}
 end
 redis.call('HSET', KEYS[1], 'state', 'denied')
 redis.call('HDEL', KEYS[1], 'claim', 'claim_until_ms')

@@ -8,6 +8,21 @@ local function standing_of(key)
   return tonumber(found[1] or nil), found[2], found[3], tonumber(found[4] or 0)
 end
 
+-- Until when a grant that may be decided lives; of one that may not, nil and the word for why.
+local function open_until(key, now)
+  local expires, state, claim, claim_until = standing_of(key)
+  if not expires or now >= expires then
+    return nil, 'unknown'
+  end
+  if state ~= 'pending' then
+    return nil, 'resolved'
+  end
+  if claim and now < claim_until then
+    return nil, 'in_progress'
+  end
+  return expires
+end
+
 -- Makes sure the grant lives `lasting` ms from now; returns what it then has left, or 0 when it already did.
 local function outlive(key, expires, now, lasting)
   local least = now + lasting

@@ -132,7 +132,8 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
     let pipeline = Pipeline::new(base, rpc.bearers.clone(), rpc.console.clone(), settings);
     let settings =
         PageSettings { standalone: false, issuer: issuer.clone(), console_sign_in_url: Some(console.to_owned()) };
-    let pages = Pages { rpc, pipeline, keys: Arc::new(keys()), entropy: Arc::new(SystemEntropy), settings };
+    let clock = Arc::clone(&app.foundation().clock);
+    let pages = Pages { rpc, pipeline, keys: Arc::new(keys()), entropy: Arc::new(SystemEntropy), clock, settings };
     let address = axum::Extension(ClientAddress(Ipv4Addr::LOCALHOST.into()));
     let router = pages::routes(pages).unwrap().router.layer(address);
     tokio::spawn(async move { axum::serve(listener, router).await });

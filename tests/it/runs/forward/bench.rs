@@ -83,13 +83,7 @@ impl Bench {
     /// A run of the app as if it were of this mode.
     pub fn run(&self, mode: AppMode) -> RunRequest {
         RunRequest {
-            app: App {
-                id: self.app,
-                workspace_id: self.workspace,
-                name: "A".to_owned(),
-                mode,
-                max_active_requests: None,
-            },
+            app: App { id: self.app, workspace_id: self.workspace, mode, max_active_requests: None },
             definition: Definition::Model(Box::new(no_config())),
             user: "caller-1".to_owned(),
             inputs: serde_json::Map::new(),

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -36,6 +36,21 @@ async fn until(fact: &AtomicBool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the connection was not dropped");
+}
+
+/// Waits until no more is sent, as nobody takes it.
+async fn stalls(sent: &AtomicUsize) {
+    let (mut before, mut unchanged) = (0, 0);
+    for _ in 0..1_000 {
+        let now = sent.load(Ordering::Relaxed);
+        unchanged = if now > 0 && now == before { unchanged + 1 } else { 0 };
+        if unchanged == 20 {
+            return;
+        }
+        before = now;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{before} events were sent, and there is no end of it");
 }
 
 #[tokio::test]
@@ -92,14 +107,21 @@ async fn whoever_leaves_before_the_first_event_stops_the_run_when_it_comes() {
 
 #[tokio::test]
 async fn a_reader_that_stands_still_and_then_leaves_stops_the_run() {
-    let upstream = StandIn::start(|_| async {
-        let frames: Vec<_> = (0..1_000).map(|n| frame(&message(&n.to_string()))).collect();
-        open_events(frames)
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let upstream = StandIn::start(move |_| {
+        let (sent, piece) = (Arc::clone(&counter), Bytes::from(frame(&message(&"x".repeat(16 << 10)))));
+        // It has no end: nothing stops it but a reader who takes no more.
+        let pieces = stream::repeat_with(move || {
+            sent.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::convert::Infallible>(piece.clone())
+        });
+        async move { streaming(pieces) }
     })
     .await;
     let bench = Bench::before(&upstream).await;
     let stream = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    stalls(&sent).await;
     drop(stream);
     assert_eq!(upstream.stops().await.len(), 1);
 }

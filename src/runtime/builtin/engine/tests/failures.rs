@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::stage::{Stage, llm, node};
-use crate::runtime::builtin::engine::Status;
+use crate::domain::conversation::RunStatus;
 
 fn start() -> Value {
     node("start", "start", json!({}))
@@ -27,7 +27,7 @@ async fn a_node_that_fails_fails_the_run() {
     assert_eq!(played.data("node_finished", "a")["error"], "the line broke");
     let finished = played.events.last().unwrap();
     assert_eq!((&finished["data"]["status"], &finished["data"]["error"]), (&json!("failed"), &json!("the line broke")));
-    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.status, RunStatus::Failed);
     assert_eq!(played.outcome.answer, "said: half ");
     // One of the prompt, two of what it said until it failed.
     assert_eq!(played.data("node_finished", "a")["execution_metadata"]["total_tokens"], 3);
@@ -70,7 +70,7 @@ async fn what_is_stopped_beside_a_node_that_fails_is_counted() {
         llm("c", "refuses", "x", json!({})),
     ];
     let played = Stage::workflow(nodes, "start>a start>b a>c").play().await;
-    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.status, RunStatus::Failed);
     // Four and four of `a`, one and one of `b`.
     assert_eq!(played.outcome.total_tokens(), 10);
 }
@@ -99,7 +99,7 @@ async fn a_node_is_tried_again_and_what_it_half_said_is_taken_back() {
     let replaced = played.events.iter().find(|event| event["event"] == "message_replace").unwrap();
     assert_eq!(replaced["answer"], "<");
     assert_eq!(played.outcome.answer, "<one two>");
-    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (Status::Succeeded, 0));
+    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (RunStatus::Succeeded, 0));
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn defaults_stand_in_for_what_failed() {
     ];
     let played = Stage::chat(nodes, "start>a a>answer").play().await;
     assert_eq!(played.outcome.answer, "nothing [1, 2] no such model InvokeError");
-    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (Status::PartialSucceeded, 1));
+    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (RunStatus::PartlySucceeded, 1));
     let told = played.data("node_finished", "a");
     assert_eq!((&told["status"], &told["error"]), (&json!("exception"), &json!("no such model")));
     let finished = &played.events.last().unwrap()["data"];
@@ -194,7 +194,7 @@ async fn a_run_takes_so_many_steps_and_no_more() {
     let nodes = std::iter::once(start()).chain(chain);
     let stage = Stage::workflow(nodes, &format!("start>n0 {}", edges.join(" "))).limits(|limits| limits.steps = 5);
     let played = stage.play().await;
-    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.status, RunStatus::Failed);
     assert_eq!(played.outcome.error.as_deref(), Some("Maximum execution steps exceeded: 5"));
 }
 
@@ -211,7 +211,7 @@ async fn what_grows_too_large_fails_its_node() {
 async fn an_answer_grows_no_larger_than_it_may() {
     let nodes = [start(), llm("a", "many", "x", json!({})), answer("{{#a.text#}}")];
     let played = Stage::chat(nodes, "start>a a>answer").limits(|limits| limits.answer = 1000).play().await;
-    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.status, RunStatus::Failed);
     assert_eq!(played.outcome.answer.len(), 1000);
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::stage::{Played, Stage, inside, llm, node};
-use crate::runtime::builtin::engine::Status;
+use crate::domain::conversation::RunStatus;
 
 /// An iteration over the start's `list` whose rounds are a template and what comes after it, with its result at `end`.
 fn iterating(more: Value, inner: Vec<Value>, output: &str, edges: &str) -> Stage {
@@ -61,7 +61,7 @@ async fn nothing_to_iterate_over_is_an_empty_list() {
     for list in [json!([]), json!(null)] {
         let played = stage().inputs(json!({"list": list})).play().await;
         assert_eq!(all(&played), json!([]));
-        assert_eq!(played.outcome.status, Status::Succeeded);
+        assert_eq!(played.outcome.status, RunStatus::Succeeded);
     }
     for inputs in [json!({"list": "text"}), json!({})] {
         let played = stage().inputs(inputs).play().await;
@@ -85,9 +85,9 @@ async fn a_round_that_fails_ends_the_iteration_or_leaves_a_hole() {
             iterating(data, vec![template("{{ 1 / item if item else item.missing.more }}")], "t.output", "istart>t");
         let played = stage.inputs(json!({"list": [1, 0, 2]})).play().await;
         if let Some(expected) = expected {
-            assert_eq!((all(&played), played.outcome.status), (expected, Status::Succeeded));
+            assert_eq!((all(&played), played.outcome.status), (expected, RunStatus::Succeeded));
         } else {
-            assert_eq!(played.outcome.status, Status::Failed);
+            assert_eq!(played.outcome.status, RunStatus::Failed);
             assert_eq!(played.data("iteration_completed", "it")["status"], "failed");
         }
     }
@@ -108,7 +108,7 @@ async fn what_runs_in_other_rounds_is_stopped_when_the_iteration_fails() {
     let stage = iterating(data, inner, "good.text", "istart>fork fork:first>bad fork:false>good");
     let dropped = stage.models.dropped.clone();
     let played = stage.inputs(json!({"list": [1, 2, 3]})).play().await;
-    assert_eq!(played.outcome.status, Status::Failed);
+    assert_eq!(played.outcome.status, RunStatus::Failed);
     assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 2, "both models that hung were hung up on");
 }
 
@@ -151,7 +151,7 @@ async fn an_iteration_may_fail_without_failing_the_run() {
     let data = json!({"error_strategy": "default-value", "default_value": [{"key": "output", "type": "array[string]", "value": "[\"none\"]"}]});
     let stage = iterating(data, vec![llm("m", "refuses", "x", json!({}))], "m.text", "istart>m");
     let played = stage.inputs(json!({"list": [1]})).play().await;
-    assert_eq!((all(&played), played.outcome.status), (json!(["none"]), Status::PartialSucceeded));
+    assert_eq!((all(&played), played.outcome.status), (json!(["none"]), RunStatus::PartlySucceeded));
 }
 
 #[tokio::test]

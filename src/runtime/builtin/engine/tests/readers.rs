@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::stage::{Stage, llm, node};
-use crate::{ports::runtime, runtime::builtin::engine::Status};
+use crate::{domain::conversation::RunStatus, ports::runtime};
 
 fn chat(model: &str) -> Stage {
     let nodes = [
@@ -38,7 +38,7 @@ async fn a_reader_that_leaves_stops_the_run() {
     }
     drop(receiver);
     let outcome = timeout(Duration::from_secs(5), run).await.unwrap().unwrap();
-    assert_eq!(outcome.status, Status::Stopped);
+    assert_eq!(outcome.status, RunStatus::Stopped);
     assert!(outcome.answer.starts_with("one "), "what was said is kept: {:?}", outcome.answer);
     assert_eq!(dropped.load(Ordering::Relaxed), 1, "the model is hung up on");
 }
@@ -49,7 +49,7 @@ async fn a_run_nobody_ever_read_stops_at_once() {
     let execution = stage.execution();
     let (sender, receiver) = runtime::events(64);
     drop(receiver);
-    assert_eq!(execution.run(&sender).await.status, Status::Stopped);
+    assert_eq!(execution.run(&sender).await.status, RunStatus::Stopped);
     assert!(stage.models.asked.lock().is_empty());
 }
 
@@ -79,7 +79,7 @@ async fn a_slow_reader_holds_back_the_model() {
         events += 1;
     }
     assert!(events >= 9_900);
-    assert_eq!(run.await.unwrap().status, Status::Succeeded);
+    assert_eq!(run.await.unwrap().status, RunStatus::Succeeded);
 }
 
 #[tokio::test]
@@ -91,6 +91,6 @@ async fn a_reader_that_stands_still_does_not_outlast_the_run() {
     let execution = stage.execution();
     let (sender, receiver) = runtime::events(4);
     let outcome = timeout(Duration::from_secs(30), execution.run(&sender)).await.unwrap();
-    assert_eq!(outcome.status, Status::Failed);
+    assert_eq!(outcome.status, RunStatus::Failed);
     drop(receiver);
 }

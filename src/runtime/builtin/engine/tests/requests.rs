@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::stage::{Played, Stage, map, node};
-use crate::runtime::builtin::engine::Status;
+use crate::domain::conversation::RunStatus;
 
 /// Fails so often, then answers. Returns where, and how often it was asked.
 async fn failing(times: usize) -> (String, Arc<AtomicUsize>) {
@@ -49,7 +49,7 @@ async fn an_answer_that_is_no_success_is_an_answer_where_nothing_provides_for_fa
     let (url, asked) = failing(1).await;
     let played = play(&url, json!({})).await;
     assert_eq!(played.outcome.answer, "500 answer 1");
-    assert_eq!((played.outcome.status, asked.load(Ordering::Relaxed)), (Status::Succeeded, 1));
+    assert_eq!((played.outcome.status, asked.load(Ordering::Relaxed)), (RunStatus::Succeeded, 1));
     assert!(
         played.data("node_finished", "h")["process_data"]["request"].as_str().unwrap().starts_with("GET /a HTTP/1.1")
     );
@@ -80,10 +80,10 @@ async fn a_fail_branch_goes_on_with_why() {
     let (url, _) = failing(1).await;
     let played = play(&url, fails.clone()).await;
     assert_eq!(played.outcome.answer, "HTTPResponseCodeError: Request failed with status code 500");
-    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (Status::PartialSucceeded, 1));
+    assert_eq!((played.outcome.status, played.outcome.exceptions_count), (RunStatus::PartlySucceeded, 1));
     // The same server, which answers by now.
     let played = play(&url, fails.clone()).await;
-    assert_eq!((played.outcome.answer.as_str(), played.outcome.status), ("200 answer 2", Status::Succeeded));
+    assert_eq!((played.outcome.answer.as_str(), played.outcome.status), ("200 answer 2", RunStatus::Succeeded));
     // Where requests may not go is a failure like any other.
     let played = play("http://10.0.0.1/", fails).await;
     assert!(played.outcome.answer.starts_with("HttpRequestNodeError: "), "{}", played.outcome.answer);
@@ -97,6 +97,6 @@ async fn defaults_stand_in_for_an_answer_that_is_no_success() {
     let (url, _) = failing(1).await;
     let played = play(&url, defaults).await;
     assert_eq!(played.outcome.answer, "0 nothing");
-    assert_eq!(played.outcome.status, Status::PartialSucceeded);
+    assert_eq!(played.outcome.status, RunStatus::PartlySucceeded);
     assert_eq!(played.data("node_finished", "h")["status"], "exception");
 }

@@ -23,7 +23,7 @@ use crate::{
         runtime::{self, EVENTS_AHEAD},
     },
     runtime::builtin::{
-        engine::{Conversation, CreatedBy, Execution, Limits, Outcome},
+        engine::{Conversation, CreatedBy, Execution, Outcome, RunBounds},
         graph::Graph,
         masks::Masks,
         model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
@@ -174,7 +174,7 @@ pub struct Stage {
     pub inputs: Value,
     pub conversation: Value,
     pub history: Vec<PromptMessage>,
-    pub limits: Limits,
+    pub limits: RunBounds,
     pub models: Arc<Scripted>,
 }
 
@@ -193,7 +193,7 @@ impl Stage {
             inputs: json!({}),
             conversation: json!({}),
             history: Vec::new(),
-            limits: Limits::default(),
+            limits: RunBounds::default(),
             models: Arc::default(),
         }
     }
@@ -211,7 +211,7 @@ impl Stage {
         self
     }
 
-    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+    pub fn limits(mut self, change: impl FnOnce(&mut RunBounds)) -> Self {
         change(&mut self.limits);
         self
     }

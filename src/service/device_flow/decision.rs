@@ -1,0 +1,162 @@
+//! A person decides about a device.
+//!
+//! Approval leaves no window: claim the grant, mint in one SQL transaction, finish only while the claim holds. The token is
+//! sealed to the device's code on the way, so neither store ever holds anything usable.
+
+use super::DeviceFlow;
+use crate::{
+    domain::{
+        Code, Error, Result,
+        account::Account,
+        caller::ClientAddress,
+        grant::{Approval, Claim, Deny, GrantRequest},
+        id::ClaimId,
+        key, scope,
+        secret::{BearerToken, UserCodeKey},
+        session::NewSession,
+        subject::{Subject, SubjectType},
+    },
+    service::{to_the_end, wrong_code::Attempt},
+    telemetry::{audit::AuditEvent, metrics::RevokeReason},
+};
+
+impl DeviceFlow {
+    /// A signed-in person lets the device in.
+    pub async fn approve(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
+        self.require_bearers()?;
+        let attempt = Attempt::begin(&self.base, address, Some(account.id)).await?;
+        let keys = self.index_keys(user_code)?;
+        let scopes = scope::scopes_of(SubjectType::Account);
+        scope::check_mint(SubjectType::Account, scopes, self.settings.enterprise)?;
+
+        let claim = self.new_claim()?;
+        let request = match self.base.state.claim_grant(&keys, claim).await? {
+            Claim::Unknown => return Err(unknown_user_code()),
+            Claim::Taken(request) => request,
+            known @ (Claim::InProgress | Claim::Resolved) => {
+                attempt.was_right().await?;
+                return Err(if known == Claim::InProgress { in_progress() } else { already_resolved() });
+            }
+        };
+        let (flow, account) = (self.clone(), account.clone());
+        to_the_end(async move { flow.decide(attempt, &account, &keys, claim, &request).await }).await
+    }
+
+    /// What follows once the claim is taken.
+    async fn decide(
+        &self,
+        attempt: Attempt,
+        account: &Account,
+        keys: &[UserCodeKey],
+        claim: ClaimId,
+        request: &GrantRequest,
+    ) -> Result<()> {
+        let outcome = match attempt.was_right().await {
+            Ok(()) => self.mint_and_finish(account, keys, claim, request).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &outcome {
+            AuditEvent::DeviceFlowRejected { reason: error.code().as_str(), subject_email: Some(&account.email) }
+                .record();
+            // Best effort: an unreleased claim ends by itself.
+            let _ = self.base.state.release_grant(keys, claim).await;
+        }
+        outcome
+    }
+
+    async fn mint_and_finish(
+        &self,
+        account: &Account,
+        keys: &[UserCodeKey],
+        claim: ClaimId,
+        request: &GrantRequest,
+    ) -> Result<()> {
+        let mut entropy = [0; 32];
+        self.base.entropy.fill(&mut entropy)?;
+        let token = BearerToken::mint(SubjectType::Account, &entropy);
+        let sealed_token = key::seal(&token, &request.seal_key)?;
+        let now = self.base.clock.now();
+        let session = NewSession {
+            subject: Subject::Account { id: account.id, email: account.email.clone() },
+            client_id: request.client_id.clone(),
+            device_label: request.device_label.clone(),
+            hash: token.hash(),
+            display_prefix: token.display_prefix().to_owned(),
+            created_at: now,
+            expires_at: now + self.settings.token_lifetime,
+            created_ip: request.created_ip.to_string(),
+            user_agent: request.user_agent.clone(),
+        };
+        let minted = self.base.sql.mint(&session).await?;
+        let finished = match &minted.rotated {
+            // The token that the rotation ended must be dead everywhere before anyone hears of the new one.
+            Some(old) => self.invalidations.invalidate(old).await,
+            None => Ok(()),
+        };
+        let approval = Approval { token_id: minted.token_id, sealed_token };
+        let finished = match finished {
+            Ok(()) => self.base.state.finish_grant(keys, claim, &approval).await,
+            Err(error) => Err(error),
+        };
+        if !matches!(finished, Ok(true)) {
+            self.base.sql.revoke_if_hash(minted.token_id, &session.hash, self.base.clock.now()).await?;
+            return Err(finished.err().unwrap_or_else(in_progress));
+        }
+        self.base.metrics.minted(SubjectType::Account);
+        self.base.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated.is_some()));
+        AuditEvent::DeviceFlowApproved {
+            subject: &session.subject,
+            client_id: &session.client_id,
+            device_label: &session.device_label,
+            rotated: minted.rotated.is_some(),
+            expires_at: session.expires_at,
+            token_id: minted.token_id,
+        }
+        .record();
+        Ok(())
+    }
+
+    /// A signed-in person turns the device away.
+    pub async fn deny(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
+        self.require_bearers()?;
+        let attempt = Attempt::begin(&self.base, address, Some(account.id)).await?;
+        let keys = self.index_keys(user_code)?;
+        let outcome = self.base.state.deny_grant(&keys).await?;
+        if outcome != Deny::Unknown {
+            attempt.was_right().await?;
+        }
+        match outcome {
+            Deny::Denied(request) => {
+                AuditEvent::DeviceFlowDenied {
+                    subject_email: &account.email,
+                    account_id: Some(account.id),
+                    client_id: Some(&request.client_id),
+                }
+                .record();
+                Ok(())
+            }
+            Deny::InProgress => Err(in_progress()),
+            Deny::Resolved => Err(already_resolved()),
+            Deny::Unknown => Err(unknown_user_code()),
+        }
+    }
+
+    fn new_claim(&self) -> Result<ClaimId> {
+        let mut entropy = [0; 16];
+        self.base.entropy.fill(&mut entropy)?;
+        Ok(ClaimId(uuid::Builder::from_random_bytes(entropy).into_uuid()))
+    }
+}
+
+fn unknown_user_code() -> Error {
+    Error::not_found("This code is no longer valid.").hint("Run `difyctl auth login` again for a new one.")
+}
+
+fn already_resolved() -> Error {
+    Error::new(Code::AlreadyResolved, "This code has already been approved or denied.")
+}
+
+fn in_progress() -> Error {
+    Error::new(Code::ApproveInProgress, "This code is being approved right now.")
+        .hint("Wait a few seconds and try again.")
+}
