@@ -235,7 +235,7 @@ pub const TABLE: &[Failures] = &[
             example(
                 "ambiguous_app_name",
                 "Several apps have this name: 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55 (chat), \
-                 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a56 (workflow).",
+                 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a56 (chat).",
                 |method| named(method, &["DescribeApp"]),
             ),
         ],
