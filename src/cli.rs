@@ -41,11 +41,11 @@ pub struct Cli {
 const NAME: &str = "dify-openapi";
 
 const EXAMPLES: &str = "Examples:
-  dify-openapi dev                     try it: SQLite, a demo account, loopback only
-  dify-openapi check-config            what the environment says, and what is wrong with it
+  dify-openapi dev                     try it out: SQLite, a demo account, loopback only
+  dify-openapi check-config            show the configuration, or what is wrong with it
   dify-openapi migrate up && dify-openapi serve
 
-Everything but `dev` is configured by environment variables; the README lists them.";
+`dev` needs no configuration; the other commands read the environment variables that the README lists.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -147,7 +147,9 @@ fn run(command: Command) -> Result<(), Failure> {
             .enable_all()
             .build()
             .map_err(|cause| {
-                Failure::other(format!("the runtime cannot start ({cause}); free some of the machine's resources"))
+                Failure::other(format!(
+                    "the program cannot start its threads ({cause}); free some memory or allow more processes"
+                ))
             })?
             .block_on(async {
                 match command {

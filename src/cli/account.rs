@@ -23,14 +23,14 @@ pub enum Action {
         /// Display name [default: the part before the @].
         #[arg(long)]
         name: Option<String>,
-        /// A workspace (by id or name) to make it a member of.
+        /// A workspace for the account to join, by id or name.
         #[arg(long)]
         workspace: Option<String>,
     },
     /// List accounts.
     #[command(after_help = "Example:\n  dify-openapi account list")]
     List,
-    /// Disable an account: its tokens and browser sessions end at once.
+    /// Disable an account: its tokens and browser sessions end immediately.
     #[command(after_help = "Example:\n  dify-openapi account disable ada@example.com")]
     Disable {
         /// Email address.
@@ -42,7 +42,7 @@ pub enum Action {
         /// Email address.
         email: String,
     },
-    /// Set an account's password, asked for or piped in; its browser sessions end at once.
+    /// Set an account's password, asked for or piped in; its browser sessions end immediately.
     #[command(after_help = "Examples:
   dify-openapi account set-password ada@example.com
   echo 'another long password' | dify-openapi account set-password ada@example.com")]
@@ -89,7 +89,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
             operator.expect_known(&RevokeSelection::Account(email.clone())).await?;
             let hash = hashed(password::ask(&email).await?).await?;
             sql.set_password(&email, &hash, now).await?;
-            say(out, format_args!("{email} has a new password; its browsers are signed out"))
+            say(out, format_args!("{email} has a new password, and its browser sessions have ended"))
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Args {
     /// Where to keep data (default: the variable `DATA_DIR`, else `~/.local/share/dify-openapi`).
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Begin with nothing: delete what earlier runs have kept in the data directory.
+    /// Start from scratch: delete what earlier runs stored in the data directory.
     #[arg(long)]
     pub fresh: bool,
 }

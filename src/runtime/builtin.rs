@@ -196,13 +196,13 @@ impl AppRuntime for BuiltinRuntime {
                 let run = GraphRun::new(inner, begun, &workflow)?;
                 Ok(inner.spawn(place, |inner, out| async move { run.run(&inner, out).await }))
             }
-            _ => Err(Error::new(Code::AppUnavailable, "This app has nothing published that its mode could run.")),
+            _ => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")),
         }
     }
 }
 
 fn busy() -> Error {
-    let message = "This server is running as much as it can. Try again shortly.";
+    let message = "This server is at capacity. Try again shortly.";
     Error::new(Code::RateLimited, message).retry_after(BUSY_FOR)
 }
 

@@ -76,7 +76,7 @@ on_both_stores! {
         assert_eq!(sent_to(&answer), (303, "/device?malformed=yes"));
         let told = get(&nobody, "/device?malformed=TYPO-TYPO").await;
         assert_eq!(told.status, 200);
-        assert!(told.text.contains("That is not a code.") && !told.text.contains("TYPO"), "{}", told.text);
+        assert!(told.text.contains("That is not a valid code.") && !told.text.contains("TYPO"), "{}", told.text);
     }
 
     async fn a_sign_in_that_another_tab_has_made_leads_on(server: TestServer) {

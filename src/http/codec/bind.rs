@@ -100,7 +100,7 @@ pub async fn query<M: BindMembers + Default>(parts: &mut Parts) -> Result<M> {
 /// Binds what the path carries into a message.
 pub async fn path<M: BindMembers>(parts: &mut Parts, mut message: M) -> Result<M> {
     // A path that does not decode names nothing.
-    let nothing = || Error::not_found("There is no such thing.");
+    let nothing = || Error::not_found("Not found.");
     let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| nothing())?;
     for (name, value) in &params {
         message.set(name, value).map_err(|_| nothing())?;

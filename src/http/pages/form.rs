@@ -26,14 +26,14 @@ impl Form {
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(Error::new(Code::UnsupportedMediaType, "This takes application/x-www-form-urlencoded."));
+            return Err(Error::new(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded."));
         }
         match tokio::time::timeout(ARRIVAL, Limited::new(body, MAX_FORM).collect()).await {
             Ok(Ok(collected)) => Self::parse(&collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Error::new(Code::RequestEntityTooLarge, "A form may have at most 16 KiB."))
+                Err(Error::new(Code::RequestEntityTooLarge, "The form may be at most 16 KiB."))
             }
-            Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The form broke off.")),
+            Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The form ended unexpectedly.")),
             Err(_) => Err(Error::new(Code::InvalidRequest, "The form took too long to arrive.")),
         }
     }
@@ -44,7 +44,7 @@ impl Form {
         let pairs = pairs(encoded).map_err(|_| Error::new(Code::InvalidRequest, "The form is not UTF-8 text."))?;
         for (name, value) in pairs {
             if fields.iter().any(|(known, _)| *known == name) {
-                return Err(Error::new(Code::InvalidRequest, "A field is given more than once."));
+                return Err(Error::new(Code::InvalidRequest, "A field appears more than once."));
             }
             fields.push((name.into_owned(), Secret::new(value.into_owned())));
         }

@@ -145,7 +145,7 @@ pub enum Status {
     Failed,
     /// Nodes failed, and the graph provides for that.
     PartialSucceeded,
-    /// Nobody listened any more.
+    /// The client disconnected.
     Stopped,
 }
 
@@ -205,7 +205,7 @@ impl Execution {
             Err(Halt::Late) => {
                 (Status::Failed, Some(format!("The run took longer than {} seconds", self.limits.run.as_secs())))
             }
-            Err(Halt::Deserted) => (Status::Stopped, Some("Nobody listened any more".to_owned())),
+            Err(Halt::Deserted) => (Status::Stopped, Some("The client disconnected".to_owned())),
         };
         let outcome = schedule.outcome(status, error, started.elapsed());
         schedule.tell_end(&outcome).await;

@@ -153,8 +153,8 @@ impl Sql {
             ([], _) => return Ok(None),
             ([row], _) => row,
             _ => {
-                return Err(Error::new(Code::InvalidParam, "Several apps of the workspace have this name.")
-                    .hint("Say which with --app ID, or make another with --new.")
+                return Err(Error::new(Code::InvalidParam, "Several apps in this workspace have this name.")
+                    .hint("Choose one with --app ID, or create another with --new.")
                     .into());
             }
         };
@@ -163,9 +163,9 @@ impl Sql {
             let (old, new) = (mode, file.mode.as_str());
             return Err(Error::new(
                 Code::InvalidParam,
-                format!("The app there is of the mode {old}, this one is {new}."),
+                format!("The existing app's mode is {old}; the file's is {new}."),
             )
-            .hint("Rename one of them, or make another with --new.")
+            .hint("Rename one of them, or create another with --new.")
             .into());
         }
         Ok(Some(row.try_get_by("id")?))
@@ -295,7 +295,7 @@ impl Sql {
             .take();
         let row = self.row(&select).await?.ok_or_else(gone)?;
         let mode = AppMode::parse(&row.try_get_by::<String, _>("mode")?)
-            .ok_or_else(|| Error::new(Code::AppUnavailable, "Apps of this mode have no file."))?;
+            .ok_or_else(|| Error::new(Code::AppUnavailable, "Apps of this mode cannot be exported."))?;
         let body = if mode.has_graph() {
             match row.try_get_by::<Option<DbUuid>, _>("workflow_id")? {
                 Some(graph) => self.export_graph(graph).await?,
@@ -315,7 +315,7 @@ impl Sql {
             icon_type: row.try_get_by("icon_type")?,
             icon_background: row.try_get_by("icon_background")?,
             use_icon_as_answer_icon: row.try_get_by("use_icon_as_answer_icon")?,
-            body: body.ok_or_else(|| Error::new(Code::AppUnavailable, "Nothing of this app is published."))?,
+            body: body.ok_or_else(|| Error::new(Code::AppUnavailable, "This app has no published version."))?,
         })
     }
 

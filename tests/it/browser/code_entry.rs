@@ -12,7 +12,7 @@ in_both_browsers! {
         let device = visitor.device("laptop").await;
         visitor.enter_code("ABCD-EFG0").await;
         let words = visitor.text_of("[role=alert]").await;
-        assert!(words.starts_with("That is not a code.") && words.contains("never occur"), "{words}");
+        assert!(words.starts_with("That is not a valid code.") && words.contains("never contains 0"), "{words}");
         assert_eq!(visitor.field("#user_code").await, "ABCD-EFG0", "kept");
         assert_eq!(visitor.count("#user_code[aria-invalid=true][aria-describedby~=problem]").await, 1);
 
@@ -26,7 +26,7 @@ in_both_browsers! {
     async fn a_link_with_a_wrong_code_is_explained_and_leaves_no_code_behind(visitor: &Visitor) {
         visitor.visit("/device?user_code=ABCD-EFG0").await;
         assert!(!visitor.address().await.contains("EFG0"), "{}", visitor.address().await);
-        assert!(visitor.text_of("[role=alert]").await.starts_with("That is not a code."));
+        assert!(visitor.text_of("[role=alert]").await.starts_with("That is not a valid code."));
         assert_eq!(visitor.field("#user_code").await, "");
         let history = visitor.devtools("Page.getNavigationHistory", serde_json::json!({})).await;
         let kept = |entry: &serde_json::Value| entry["url"].as_str().unwrap().contains("EFG0");
@@ -74,7 +74,7 @@ in_both_browsers! {
         visitor.enter_code(UNKNOWN).await;
         visitor.enter_code(UNKNOWN).await;
         visitor.enter_code(&device.user_code).await;
-        assert_eq!(visitor.text_of("h1").await, "Too many tries");
+        assert_eq!(visitor.text_of("h1").await, "Too many attempts");
         assert!(visitor.text().await.contains("Try again in about"));
         visitor.server.advance(460);
         visitor.follow("main a.button").await;

@@ -96,13 +96,13 @@ in_both_browsers! {
         let device = Device::start_from(&visitor.server, "laptop", "203.0.113.7").await;
         visitor.enter_code(&device.user_code).await;
         let words = visitor.text_of("[role=note]").await;
-        assert!(words.contains("another network") && words.contains("203.0.113.7") && words.contains("127.0.0.1"), "{words}");
+        assert!(words.contains("different network") && words.contains("203.0.113.7") && words.contains("127.0.0.1"), "{words}");
     }
 
     with ("OPENAPI_RATE_LIMITS", "approve=1/1h");
     async fn decisions_are_limited(visitor: &Visitor) {
         visitor.sign_in().await;
-        for expected in ["Request denied", "Too many tries"] {
+        for expected in ["Request denied", "Too many attempts"] {
             let device = visitor.device("laptop").await;
             visitor.enter_code(&device.user_code).await;
             visitor.follow(CANCEL).await;
@@ -125,7 +125,7 @@ async fn the_countdown_ends_with_the_command_to_run() {
 
     visitor.run("window.ahead = 850_000", &[]).await;
     visitor.until(".countdown.soon").await;
-    assert!(visitor.text_of("[role=status]").await.contains("This code is good for 0:"));
+    assert!(visitor.text_of("[role=status]").await.contains("This code expires in 0:"));
     visitor.run("window.ahead = 901_000", &[]).await;
     visitor.until("[role=alert]:not([hidden])").await;
     let words = visitor.text_of("[role=alert]").await;

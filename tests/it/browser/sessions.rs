@@ -42,7 +42,7 @@ in_both_browsers! {
 
         visitor.follow(".sessions li:last-child a.danger").await;
         visitor.follow("main button.danger").await;
-        assert_eq!(visitor.text_of("[role=status]").await, "The session is revoked.");
+        assert_eq!(visitor.text_of("[role=status]").await, "The session has been revoked.");
         assert_eq!(labels(visitor).await, ["new laptop"]);
         assert_eq!((alive(&bearers[0]).await, alive(&bearers[1]).await), (false, true));
 
@@ -63,7 +63,7 @@ in_both_browsers! {
         assert_eq!(visitor.text_of("h1").await, "Revoke all other sessions?");
         assert!(visitor.text_of("main").await.contains("two"));
         visitor.follow("main button.danger").await;
-        assert_eq!(visitor.text_of("[role=status]").await, "All other sessions are revoked.");
+        assert_eq!(visitor.text_of("[role=status]").await, "All other sessions have been revoked.");
         assert_eq!(labels(visitor).await, ["two"]);
         assert_eq!((alive(&bearers[0]).await, alive(&bearers[1]).await, alive(&bearers[2]).await), (false, true, false));
         assert_eq!(visitor.count(".sessions a.plain").await, 0, "there are no others any more");
@@ -75,7 +75,7 @@ in_both_browsers! {
         visitor.visit("/device/sessions").await;
         visitor.follow("main > .actions a.danger").await;
         visitor.follow("main button.danger").await;
-        assert_eq!(visitor.text_of("[role=status]").await, "All sessions are revoked.");
+        assert_eq!(visitor.text_of("[role=status]").await, "All sessions have been revoked.");
         assert!(visitor.text_of(".empty").await.contains(&visitor.login_command()));
         assert!(!alive(&bearers[0]).await && !alive(&bearers[1]).await);
         assert!(visitor.text_of(".person").await.contains(OWNER), "this browser stays signed in");
@@ -95,7 +95,7 @@ in_both_browsers! {
         visitor.switch_language().await;
 
         visitor.follow(".sessions li:nth-child(2) a.danger").await;
-        assert!(visitor.text_of("[role=note]").await.contains("came here from"));
+        assert!(visitor.text_of("[role=note]").await.contains("came here from this device"));
         visitor.follow("main a.button.plain").await;
         assert_eq!(visitor.path().await, list, "kept");
         visitor.follow(".sessions li:nth-child(1) a.danger").await;
@@ -109,7 +109,7 @@ in_both_browsers! {
         assert_eq!((alive(&bearers[0]).await, alive(&bearers[1]).await, alive(&bearers[2]).await), (false, true, false));
 
         visitor.follow("main > .actions a.danger").await;
-        assert!(visitor.text_of("[role=note]").await.contains("signed out, too"));
+        assert!(visitor.text_of("[role=note]").await.contains("signed out too"));
         visitor.follow("main button.danger").await;
         assert!(!alive(&bearers[1]).await);
         assert_eq!(visitor.complaints().await, Vec::<String>::new());

@@ -97,7 +97,7 @@ async fn a_form_of_an_earlier_browser_session_is_asked_for_once_more() {
     visitor.visit("/signin").await;
     visitor.forget("signin_token").await;
     visitor.sign_in_as(OWNER, PASSWORD).await;
-    assert_eq!(visitor.text_of("[role=alert]").await, "This page had gone stale. Please sign in once more.");
+    assert_eq!(visitor.text_of("[role=alert]").await, "This page has expired. Please sign in again.");
     visitor.sign_in_as(OWNER, PASSWORD).await;
     assert_eq!(visitor.path().await, "/device");
 }

@@ -90,7 +90,7 @@ in_both_browsers! {
         visitor.sign_in_as(OWNER, PASSWORD).await;
         visitor.to_tab(&two).await;
         visitor.sign_in_as(MEMBER, PASSWORD).await;
-        assert!(visitor.text_of("[role=alert]").await.contains("stale"), "asked once more");
+        assert!(visitor.text_of("[role=alert]").await.contains("expired"), "asked once more");
         visitor.sign_in_as(MEMBER, PASSWORD).await;
         assert!(visitor.text_of(".person").await.contains(MEMBER));
         assert_eq!(visitor.text_of(".code strong").await, device.user_code);

@@ -76,7 +76,7 @@ on_both_stores! {
     async fn a_list_is_no_object(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
         for body in [json!([1]), json!(["difyctl", "laptop"]), json!([[[]]]), json!(7)] {
             let answer = Device::ask(&server, &body).await;
-            assert_eq!((answer.status, &answer.json()["message"]), (400, &json!("The body is not a JSON object.")), "{body}");
+            assert_eq!((answer.status, &answer.json()["message"]), (400, &json!("The body must be a JSON object.")), "{body}");
         }
     }
 

@@ -45,7 +45,7 @@ pub enum Overflow {
         limit: usize,
     },
     /// Those of all runs of the process.
-    #[error("the variables of all runs take as much memory as they may; try again shortly")]
+    #[error("the variables of all runs together use all the memory they may; try again shortly")]
     Process,
 }
 
