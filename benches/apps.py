@@ -1,6 +1,6 @@
 """The rows of apps: lists and descriptions at size, runs, streams, forwarding, and the soak.
 
-Each prints what was measured beside what it is held against; nothing here fails a run."""
+Each prints what was measured beside its target; nothing here fails a run."""
 
 import itertools
 import json

@@ -177,7 +177,7 @@ async fn poll(Json(request): Json<PollRequest>) -> Json<OAuthError> {
     let known = request.client_id == "difyctl" && !request.device_code.is_empty();
     Json(OAuthError {
         error: if known { "authorization_pending" } else { "expired_token" },
-        error_description: "Nobody has decided yet. Keep polling.",
+        error_description: "The request has not been approved or denied yet. Keep polling.",
     })
 }
 

@@ -1,5 +1,5 @@
 """The rows at size: lists beside a million rows of others, retention of a backlog while people sign in, devices that wait by
-the ten thousand, and a flood of logins. Each prints what was measured beside what it is held against."""
+the ten thousand, and a flood of logins. Each prints what was measured beside its target."""
 
 import base64
 import json
@@ -81,7 +81,7 @@ def flat(few, many, seconds, wrk, lua, call):
                 assert errors == 0, f"{errors} errors"
                 medians[server].append(p50)
         a, b = statistics.median(medians[few]), statistics.median(medians[many])
-        print(f"GET {path:30} {a:7.2f} ms and {b:7.2f} ms: {(b / a - 1) * 100:+.1f} % (held against 15 %)")
+        print(f"GET {path:30} {a:7.2f} ms and {b:7.2f} ms: {(b / a - 1) * 100:+.1f} % (target: 15 %)")
     beside_few, beside_many = plans(few, paths, call), plans(many, paths, call)
     for path in paths:
         print(f"plan of {path}: {'the same' if beside_few[path] == beside_many[path] else 'NOT the same'}")
@@ -146,7 +146,7 @@ def retention(server, call, email, password):
     print(f"\nretention of {BACKLOG:,} ended sessions beside {MILLION:,} live ones: {BACKLOG - left:,} gone in {took:.0f} s")
     for what, index in (("login", 0), ("mint", 1)):
         print(f"{what} p99 before {before[index]:7.1f} ms, meanwhile {during[index]:7.1f} ms")
-    print(f"mints before {before[2]}, meanwhile {during[2]}; failures {before[3] + during[3]} (held against 0)")
+    print(f"mints before {before[2]}, meanwhile {during[2]}; failures {before[3] + during[3]} (target: 0)")
 
 
 def waiting(server, cpu_seconds, rss, seconds=30):
@@ -160,7 +160,7 @@ def waiting(server, cpu_seconds, rss, seconds=30):
     cores = (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
     grown = rss(pid) - memory
     polls = json.loads(driver.communicate()[0].splitlines()[-1])
-    print(f"\n10,000 devices wait: {cores:.2f} cores (held against 0.50), memory {grown:+.1f} MB after {memory:.1f} MB, "
+    print(f"\n10,000 devices wait: {cores:.2f} cores (target: 0.50), memory {grown:+.1f} MB after {memory:.1f} MB, "
           f"{polls['polls']} polls, {polls['others']} answered otherwise, p50 {polls['p50']:.2f} ms, p99 {polls['p99']:.2f} ms")
 
 
@@ -172,4 +172,4 @@ def flood(server, wrk, lua, seconds=15):
     _, requests, _, _ = wrk(f"{server.url}/console/api/login", seconds, lua("POST", {"Content-Type": "application/json"}, body))
     polls = json.loads(driver.communicate()[0].splitlines()[-1])
     print(f"\nlogin flood: {requests / seconds:.0f} logins a second answered; polls meanwhile p50 {polls['p50']:.2f} ms, "
-          f"p99 {polls['p99']:.2f} ms (held against 20 ms), {polls['others']} answered otherwise")
+          f"p99 {polls['p99']:.2f} ms (target: 20 ms), {polls['others']} answered otherwise")

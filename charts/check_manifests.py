@@ -70,6 +70,16 @@ def check_pod(pod, where):
             expect(not literal, where, f"has {variable['name']} in clear")
 
 
+def check_templates(manifests, where):
+    """A new version of the chart alone rolls no pods, and the Job's pods go where the server's go."""
+    pods = {m["kind"]: m["spec"]["template"] for m in manifests if m["kind"] in ("Deployment", "Job")}
+    for kind, template in pods.items():
+        expect("helm.sh/chart" not in template["metadata"]["labels"], where, f"{kind}'s pods are labelled with the chart's version")
+    for member in ("priorityClassName", "nodeSelector", "affinity", "tolerations"):
+        wanted = {json.dumps(template["spec"].get(member), sort_keys=True) for template in pods.values()}
+        expect(len(wanted) == 1, where, f"Deployment and Job differ in {member}")
+
+
 def check_references(manifests, where):
     """What a manifest points at in this release exists, for hooks among what runs before them."""
     def named(kind, hooks):
@@ -130,6 +140,7 @@ def main(files):
             if manifest["kind"] == "ConfigMap":
                 leaked = SECRETS & set(manifest["data"])
                 expect(not leaked, where, f"holds {leaked}")
+        check_templates(manifests, render)
         check_references(manifests, render)
         check_routes(manifests, render)
     for fault in faults:

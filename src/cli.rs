@@ -40,11 +40,11 @@ pub struct Cli {
 const NAME: &str = "dify-openapi";
 
 const EXAMPLES: &str = "Examples:
-  dify-openapi dev                     try it: SQLite, a demo account, loopback only
-  dify-openapi check-config            what the environment says, and what is wrong with it
+  dify-openapi dev                     try it out: SQLite, a demo account, loopback only
+  dify-openapi check-config            show the configuration, or what is wrong with it
   dify-openapi migrate up && dify-openapi serve
 
-Everything but `dev` is configured by environment variables; the README lists them.";
+`dev` needs no configuration; the other commands read the environment variables that the README lists.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -130,7 +130,9 @@ fn run(command: Command) -> Result<(), Failure> {
             .enable_all()
             .build()
             .map_err(|cause| {
-                Failure::other(format!("the runtime cannot start ({cause}); free some of the machine's resources"))
+                Failure::other(format!(
+                    "the program cannot start its threads ({cause}); free some memory or allow more processes"
+                ))
             })?
             .block_on(async {
                 match command {
@@ -224,7 +226,7 @@ fn usage_sentence(fault: &clap::Error) -> Option<String> {
     match fault.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => None,
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            Some("no command was given; see `dify-openapi --help` for the commands".to_owned())
+            Some("no command was given; `dify-openapi --help` lists the commands".to_owned())
         }
         _ => {
             let text = fault.render().to_string();

@@ -1,4 +1,5 @@
-//! Who may call what, how often: decided here, once, for both doors and the pages, before any body is decoded.
+//! Who may call what, how often: decided here, once, for both doors and the pages, before any body is decoded. Only the form
+//! of a page is read first, within its own bounds: it carries the CSRF token.
 //!
 //! `Pipeline::admit` is the order of contract section 4, top to bottom. (The edition gate comes before it: a method that is
 //! absent here is not mounted at all.)
@@ -103,7 +104,7 @@ impl Pipeline {
                 let caller = self.bearers.authenticate(&token, address).await?;
                 surface_gate(policy, &caller)?;
                 if policy.license {
-                    return Err(Error::new(Code::LicenseRequired, "This needs a valid enterprise license."));
+                    return Err(Error::new(Code::LicenseRequired, "A valid enterprise license is required."));
                 }
                 scope_gate(policy, &caller)?;
                 self.charge(policy, address, Some(&caller), None).await?;
@@ -169,13 +170,13 @@ fn surface_gate(policy: &'static Policy, caller: &Caller) -> Result<()> {
             "External identities use /openapi/v1/permitted-external-apps."
         }
     };
-    Err(Error::new(Code::WrongSurface, "This token belongs on another surface.").hint(hint))
+    Err(Error::new(Code::WrongSurface, "This token is for another part of the API.").hint(hint))
 }
 
 fn scope_gate(policy: &Policy, caller: &Caller) -> Result<()> {
     match policy.scope {
         Some(required) if !scope::satisfies(caller.token.subject.subject_type(), required) => {
-            Err(Error::new(Code::InsufficientScope, "This token lacks the scope that is needed.")
+            Err(Error::new(Code::InsufficientScope, "This token does not have the required scope.")
                 .required_scope(required))
         }
         _ => Ok(()),

@@ -65,7 +65,7 @@ pub enum TelemetryError {
     )]
     Exporter(String),
     /// The log's thread cannot be started.
-    #[error("the log cannot be started ({0}); free some of the machine's resources")]
+    #[error("the log cannot be started ({0}); free some memory or allow more processes")]
     Log(#[from] io::Error),
 }
 

@@ -41,7 +41,11 @@ const PROTOCOL: [&str; 7] = [
 /// The error's body in a method's shape.
 pub fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Value {
     if PROTOCOL.contains(&example.code) {
-        return json!({"error": example.code, "error_description": example.message});
+        let mut body = json!({"error": example.code, "error_description": example.message});
+        if example.code == "slow_down" {
+            body["interval"] = json!(10);
+        }
+        return body;
     }
     let member = method.input.fields().next().map(|field| field.name().to_owned()).unwrap_or_default();
     let message = example.message.replace("{max_body_kib}", &method.policy.max_body_kib.to_string());
@@ -127,6 +131,12 @@ fn polls(method: &Method) -> bool {
     named(method, &["PollDeviceToken"])
 }
 
+/// Looks something up that there may not be.
+fn names_a_thing(method: &Method) -> bool {
+    let of_people = ["RevokeSession", "GetWorkspace", "SwitchWorkspace", "DescribeApp", "RunApp"];
+    decides(method) || named(method, &of_people)
+}
+
 fn takes_a_user_code(method: &Method) -> bool {
     decides(method) || named(method, &["LookupUserCode"])
 }
@@ -156,21 +166,19 @@ fn with_service_key(method: &Method) -> bool {
 pub const TABLE: &[Failures] = &[
     Failures {
         status: 400,
-        description: "The request is malformed, or the protocol says no.",
+        description: "The request is malformed, or OAuth refuses it.",
         happens: |method| has_body(method) || takes_a_user_code(method),
         examples: &[
-            example("invalid_request", "The body is not a JSON object.", has_body),
-            example("invalid_user_code", "That is not a code. Codes look like ABCD-EFGH.", takes_a_user_code),
-            example("unsupported_client", "invalid_client: this client is not known here.", |method| {
-                named(method, &["CreateDeviceCode"])
-            }),
-            example("authorization_pending", "Nobody has decided yet.", polls),
-            example("slow_down", "You poll too often.", polls),
-            example("expired_token", "This code is no longer valid.", polls),
+            example("invalid_request", "The body must be a JSON object.", has_body),
+            example("invalid_user_code", "That is not a valid code. Codes look like ABCD-EFGH.", takes_a_user_code),
+            example("unsupported_client", "invalid_client", |method| named(method, &["CreateDeviceCode"])),
+            example("authorization_pending", "The request has not been approved or denied yet. Keep polling.", polls),
+            example("slow_down", "Polling too often. Wait for the interval between polls.", polls),
+            example("expired_token", "This code is no longer valid. Run `difyctl auth login` again.", polls),
             example("access_denied", "The request was denied.", polls),
-            example("invalid_grant", "This code is another client's.", polls),
-            example("unsupported_grant_type", "This endpoint serves the device_code grant only.", polls),
-            example("app_unavailable", "The app has nothing published.", runs),
+            example("invalid_grant", "This code was issued to another client.", polls),
+            example("unsupported_grant_type", "This endpoint only supports the device_code grant type.", polls),
+            example("app_unavailable", "This app has no published version that can be run.", runs),
         ],
     },
     Failures {
@@ -178,14 +186,14 @@ pub const TABLE: &[Failures] = &[
         description: "No credential, or one that is not valid.",
         happens: |method| method.policy.credential != "Public" || named(method, &["Login", "RefreshToken"]),
         examples: &[
-            example("bearer_missing", "This needs a bearer token.", bearer),
+            example("bearer_missing", "A bearer token is required.", bearer),
             example("bearer_invalid", "This token is not valid.", bearer),
             example("bearer_expired", "This session has expired.", bearer),
             example("invalid_prefix", "This is an app key, not a user token.", bearer),
             example("unknown_token_prefix", "This kind of token is not accepted here.", bearer),
-            example("bearer_missing", "This needs the service credential.", with_service_key),
-            example("bearer_invalid", "This token is not valid.", with_service_key),
-            example("no_session", "Nobody is signed in.", console),
+            example("bearer_missing", "The service credential is required.", with_service_key),
+            example("bearer_invalid", "The service credential is not valid.", with_service_key),
+            example("no_session", "You are not signed in.", console),
             example("invalid_session", "Your session has ended.", |method| named(method, &["RefreshToken"])),
             example("authentication_failed", "The email address or the password is wrong.", |method| {
                 named(method, &["Login"])
@@ -194,70 +202,90 @@ pub const TABLE: &[Failures] = &[
     },
     Failures {
         status: 403,
-        description: "The credential does not reach this.",
+        description: "The credential does not allow this.",
         happens: |method| one_subject(method) || scoped(method) || of_apps(method) || from_pages(method),
         examples: &[
-            example("wrong_surface", "This token belongs on another surface.", one_subject),
-            example("insufficient_scope", "This token lacks the scope that is needed.", scoped),
+            example("wrong_surface", "This token is for another part of the API.", one_subject),
+            example("insufficient_scope", "This token does not have the required scope.", scoped),
             example("workspace_membership_revoked", "You are not a member of this workspace.", of_apps),
             example("csrf_mismatch", "This request did not come from this site's own pages.", from_pages),
         ],
     },
     Failures {
         status: 404,
-        description: "No such thing, or none the caller may know of.",
+        description: "Not found, or not visible to the caller.",
         happens: always,
-        examples: &[example("not_found", "There is no such thing.", always)],
+        examples: &[
+            example("not_found", "There is nothing at this address.", |method| !names_a_thing(method)),
+            example("not_found", "This code is no longer valid.", decides),
+            example("not_found", "There is no such session.", |method| named(method, &["RevokeSession"])),
+            example("not_found", "There is no such workspace.", |method| {
+                named(method, &["GetWorkspace", "SwitchWorkspace"])
+            }),
+            example("not_found", "There is no such app.", |method| named(method, &["DescribeApp", "RunApp"])),
+        ],
     },
     Failures {
         status: 409,
-        description: "Already decided, being decided, or not one thing.",
+        description: "Already decided, being decided, or ambiguous.",
         happens: |method| decides(method) || named(method, &["DescribeApp"]),
         examples: &[
-            example("already_resolved", "This code has been decided already.", decides),
-            example("approve_in_progress", "Another approval of this code is under way.", decides),
-            example("ambiguous_app_name", "Several apps have this name.", |method| named(method, &["DescribeApp"])),
+            example("already_resolved", "This code has already been approved or denied.", decides),
+            example("approve_in_progress", "This code is being approved right now.", decides),
+            example(
+                "ambiguous_app_name",
+                "Several apps have this name: 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55 (chat), \
+                 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a56 (workflow).",
+                |method| named(method, &["DescribeApp"]),
+            ),
         ],
     },
     Failures {
         status: 413,
         description: "The body is too large.",
         happens: has_body,
-        examples: &[example("request_entity_too_large", "The body may have at most {max_body_kib} KiB.", has_body)],
+        examples: &[example("request_entity_too_large", "The body may be at most {max_body_kib} KiB.", has_body)],
     },
     Failures {
         status: 415,
-        description: "The body is of a type this method does not read.",
+        description: "The method does not accept a body of this type.",
         happens: has_body,
-        examples: &[example("unsupported_media_type", "This takes application/json.", has_body)],
+        examples: &[
+            example("unsupported_media_type", "Send the body as application/json.", |method| !method.policy.form),
+            example(
+                "unsupported_media_type",
+                "Send the body as application/json or application/x-www-form-urlencoded.",
+                |method| method.policy.form,
+            ),
+        ],
     },
     Failures {
         status: 421,
-        description: "A host name this server does not answer to; in development only.",
+        description: "A host name that this server does not answer to; in development only.",
         happens: always,
         examples: &[example(
             "misdirected_request",
-            "This development server answers to localhost and 127.0.0.1 only.",
+            "This development server only answers to localhost and 127.0.0.1.",
             always,
         )],
     },
     Failures {
         status: 422,
-        description: "A member is understood, but out of range.",
+        description: "A value is missing or out of range.",
         // A body of the wrong shape is a 400; only what a run takes is looked at member by member.
         happens: |method| has_query(method) || runs(method),
         examples: &[
             example("invalid_param", "{member}: given more than once", has_query),
-            example("invalid_param", "name must be at most 48 characters", runs),
-            example("workspace_id_required", "The workspace has to be named.", of_apps),
+            example("invalid_param", "name in input form must be less than 48 characters", runs),
+            example("workspace_id_required", "workspace_id is required.", of_apps),
             example("query_required_for_chat", "A chat app needs a query.", runs),
-            example("query_not_supported_for_workflow", "A workflow takes no query.", runs),
-            example("input_required", "An input that the app requires is missing.", runs),
+            example("query_not_supported_for_workflow", "A workflow does not take a query.", runs),
+            example("input_required", "name is required in input form", runs),
         ],
     },
     Failures {
         status: 429,
-        description: "Too often; see Retry-After.",
+        description: "Too many requests; see Retry-After.",
         happens: always,
         examples: &[example("rate_limited", "Too many requests. Wait a moment and try again.", always)],
     },
@@ -269,28 +297,30 @@ pub const TABLE: &[Failures] = &[
     },
     Failures {
         status: 502,
-        description: "What runs apps failed.",
+        description: "The run failed.",
         happens: runs,
-        examples: &[example("upstream_error", "The run failed.", runs)],
+        examples: &[example("upstream_error", "The app's run failed.", runs)],
     },
     Failures {
         status: 503,
-        description: "A store is down, or bearers are switched off; see Retry-After.",
+        description: "Unavailable for now, see Retry-After; or bearer tokens are switched off.",
         happens: always,
         examples: &[
-            example("service_unavailable", "A store behind this service does not answer. Try again shortly.", always),
-            example("bearer_auth_disabled", "Bearer tokens are switched off here.", |method| {
-                bearer(method) || serves_bearers(method)
-            }),
-            example("user_code_exhausted", "No free code was found. Try again.", |method| {
+            example("service_unavailable", "The service is temporarily unavailable. Try again shortly.", always),
+            example(
+                "bearer_auth_disabled",
+                "Signing in with bearer tokens is switched off on this server.",
+                |method| bearer(method) || serves_bearers(method),
+            ),
+            example("user_code_exhausted", "No code is free right now. Try again.", |method| {
                 named(method, &["CreateDeviceCode"])
             }),
         ],
     },
     Failures {
         status: 504,
-        description: "What runs apps took too long.",
+        description: "The run took too long.",
         happens: runs,
-        examples: &[example("upstream_timeout", "The server behind this one took too long.", runs)],
+        examples: &[example("upstream_timeout", "The run took longer than 1200 seconds.", runs)],
     },
 ];

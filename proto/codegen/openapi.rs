@@ -26,7 +26,7 @@ pub fn document(methods: &[Method]) -> Value {
         "info": {
             "title": "Dify OpenAPI",
             "version": "1",
-            "description": "Sign in from a terminal (RFC 8628), see and end sessions, list workspaces; list, describe and run apps.",
+            "description": "Sign in from a terminal (RFC 8628), see and end sessions, list workspaces, and list, describe and run apps.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
@@ -160,7 +160,7 @@ fn envelope() -> Value {
 fn oauth_error() -> Value {
     json!({
         "type": "object",
-        "description": "OAuth's error (RFC 6749 section 5.2); beside it the envelope's members where the failure is not the protocol's.",
+        "description": "An OAuth error (RFC 6749 section 5.2). Failures that OAuth has no word for also carry the members of Error.",
         "required": ["error"],
         "properties": {
             "error": {"type": "string"},

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// What a stream is.
-const EVENTS: &str = "One of the Server-Sent Events of the stream. `data` is `{\"event\": …}`: workflow_started, node_started, \
+const EVENTS: &str = "A Server-Sent Event of the stream. `data` is `{\"event\": …}`: workflow_started, node_started, \
     text_chunk, node_finished, workflow_finished, message, agent_message, message_end, message_replace, error. A ping, which \
     has no `data`, comes at least every ten seconds.";
 

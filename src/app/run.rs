@@ -96,7 +96,8 @@ fn redis_options(redis: &config::redis::Redis) -> RedisOptions {
     RedisOptions::new(topology).key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
 }
 
-/// Starts serving. Nothing is bound until the stores answer and the schema fits.
+/// Starts serving. Nothing is bound until SQL answers and its schema fits. Redis is not waited for: until it answers, what
+/// needs it is refused with 503 and the rest goes on.
 pub async fn start(mut config: Config, surroundings: Surroundings) -> Result<Running> {
     let (sql, standalone) = connect_sql(&config).await?;
     if sql.has_pending_migrations(!standalone).await? {
@@ -183,7 +184,7 @@ impl Running {
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         Error::internal(format!(
-            "{address} cannot be bound ({error}); choose another address or stop what listens there"
+            "cannot listen on {address} ({error}); choose another address, or stop the program that uses this one"
         ))
     })
 }

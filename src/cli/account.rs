@@ -26,14 +26,14 @@ pub enum Action {
         /// Display name [default: the part before the @].
         #[arg(long)]
         name: Option<String>,
-        /// A workspace (by id or name) to make it a member of.
+        /// A workspace for the account to join, by id or name.
         #[arg(long)]
         workspace: Option<String>,
     },
     /// List accounts.
     #[command(after_help = "Example:\n  dify-openapi account list")]
     List,
-    /// Disable an account: its tokens and browser sessions end at once.
+    /// Disable an account: its tokens and browser sessions end immediately.
     #[command(after_help = "Example:\n  dify-openapi account disable ada@example.com")]
     Disable {
         /// Email address.
@@ -45,7 +45,7 @@ pub enum Action {
         /// Email address.
         email: String,
     },
-    /// Set an account's password, read from standard input; its browser sessions end at once.
+    /// Set an account's password, read from standard input; its browser sessions end immediately.
     #[command(
         after_help = "Example:\n  echo 'another long password' | dify-openapi account set-password ada@example.com"
     )]
@@ -59,12 +59,12 @@ pub enum Action {
 pub fn read_password(input: &mut dyn BufRead) -> Result<Secret, Failure> {
     let mut line = zeroize::Zeroizing::new(String::new());
     input.read_line(&mut line).map_err(|cause| {
-        Failure::other(format!("the password could not be read ({cause}); write it to standard input"))
+        Failure::other(format!("the password could not be read ({cause}); pass it on standard input"))
     })?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(Failure::usage(
-            "no password came in; write it to standard input, as in `echo … | dify-openapi account …`",
+            "no password was given; pass it on standard input, as in `echo … | dify-openapi account …`",
         ));
     }
     Ok(Secret::new(password))
@@ -105,7 +105,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
         Action::SetPassword { email } => {
             let hash = hashed(read_password(&mut std::io::stdin().lock())?).await?;
             sql.set_password(&email, &hash, now).await?;
-            say(out, format_args!("{email} has a new password; its browsers are signed out"))
+            say(out, format_args!("{email} has a new password, and its browser sessions have ended"))
         }
     }
 }

@@ -21,9 +21,8 @@ use crate::{
 pub enum Action {
     /// Import an app from a DSL file (YAML, version 0.1 to 0.6) and publish it.
     ///
-    /// An app of the same name in the workspace is overwritten, so that importing a file twice makes one app. A file with
-    /// anything wrong in it is refused, and nothing is changed. Secrets among the environment variables are kept as they
-    /// stand in the file.
+    /// An app of the same name in the workspace is overwritten, so importing a file twice leaves one app. If anything in the
+    /// file is wrong, it is refused and nothing changes. Secret environment variables are stored as the file has them.
     #[command(
         group = ArgGroup::new("target").args(["app", "new"]),
         after_help = "Examples:
@@ -33,31 +32,31 @@ pub enum Action {
     Import {
         /// The file; `-` reads standard input.
         file: Source,
-        /// The workspace, by id or by name where only one has it.
+        /// The workspace, by id, or by name if it is unique.
         #[arg(long)]
         workspace: String,
         /// Overwrite the app with this id, whatever its name.
         #[arg(long, value_name = "ID")]
         app: Option<AppId>,
-        /// Make a new app even if one has the name already.
+        /// Create a new app even if one already has this name.
         #[arg(long)]
         new: bool,
     },
     /// List the apps of a workspace.
     #[command(after_help = "Example:\n  dify-openapi app list --workspace 'Demo Workspace'")]
     List {
-        /// The workspace, by id or by name where only one has it.
+        /// The workspace, by id, or by name if it is unique.
         #[arg(long)]
         workspace: String,
     },
-    /// Write what an app has published to standard output, as a DSL file that can be imported again.
+    /// Write an app's published version to standard output, as a DSL file that can be imported again.
     ///
-    /// Secrets among the environment variables are left empty, unless they are asked for.
+    /// Secret environment variables are left empty unless you ask for them.
     #[command(after_help = "Example:\n  dify-openapi app export Greeting > greeting.yml")]
     Export {
-        /// The app, by id or by name where only one has it.
+        /// The app, by id, or by name if it is unique.
         app: String,
-        /// Write the values of secrets as well; keep the file where only you can read it.
+        /// Include the values of secrets; keep the file where only you can read it.
         #[arg(long)]
         include_secrets: bool,
     },
@@ -95,7 +94,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
             let mut file = operator.sql.export_app(id).await?;
             if !include_secrets {
                 for name in file.forget_secrets() {
-                    eprintln!("warning: the secret `{name}` is left empty; --include-secrets writes it");
+                    eprintln!("warning: the secret `{name}` was left empty; add --include-secrets to export it");
                 }
             }
             let text = dsl::write(&file)?;

@@ -26,7 +26,7 @@ pub struct Args {
     /// Where to keep data (default: the variable `DATA_DIR`, else `~/.local/share/dify-openapi`).
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Begin with nothing: delete what earlier runs have kept in the data directory.
+    /// Start from scratch: delete what earlier runs stored in the data directory.
     #[arg(long)]
     pub fresh: bool,
 }
@@ -96,10 +96,10 @@ fn start_screen(url: &str) -> String {
     let login = login_command(url);
     format!(
         "
-  dify-openapi is running for development, on this machine only.
+  dify-openapi is running in development mode. Only this machine can reach it.
 
-  Sign in on the page     {url}/device
-      as                  {DEMO} / {PASSWORD}
+  In your browser         {url}/device
+      sign in as          {DEMO} / {PASSWORD}
 
   With difyctl            {login}
 
@@ -114,7 +114,7 @@ fn start_screen(url: &str) -> String {
       curl -sN {url}/openapi/v1/apps/…/run -H 'Authorization: Bearer dfoa_…' \\
            --json '{{\"inputs\":{{}},\"query\":\"hello there\",\"response_mode\":\"streaming\"}}'
 
-  The API, described      {url}/openapi/v1/openapi.json
+  The API's description   {url}/openapi/v1/openapi.json
 "
     )
 }

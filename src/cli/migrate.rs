@@ -15,10 +15,10 @@ pub enum Action {
     /// Create what is missing. Tables that Dify made are never altered.
     #[command(after_help = "Example:\n  dify-openapi migrate up && dify-openapi serve")]
     Up,
-    /// Take back the last change. Data in its tables is lost.
+    /// Revert the last change. The data in its tables is lost.
     #[command(after_help = "Example:\n  dify-openapi migrate down && dify-openapi migrate status")]
     Down,
-    /// Say which changes have been applied.
+    /// Show which changes have been applied.
     #[command(after_help = "Example:\n  dify-openapi migrate status")]
     Status,
 }
@@ -36,7 +36,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
         }
         Action::Down => {
             sql.migrate_down(beside_dify, Some(1)).await?;
-            say(out, "the last change is taken back")
+            say(out, "the last change was reverted")
         }
         Action::Status => {
             for (name, applied) in sql.migration_status(beside_dify).await? {

@@ -49,7 +49,7 @@ impl Operator {
         if operator.standalone {
             Ok(operator)
         } else {
-            Err(Failure::usage("accounts, workspaces and apps of this database are Dify's; manage them in its console"))
+            Err(Failure::usage("this is Dify's database; manage accounts, workspaces and apps in Dify's console"))
         }
     }
 
@@ -68,7 +68,7 @@ impl Operator {
         let marked = Invalidations::new(state).revoked(revoked).await;
         say(out, format_args!("{} session(s) ended", revoked.len()))?;
         marked.map_err(|_| {
-            Failure::other("the sessions are ended in the database, but Redis does not answer; replicas may accept them for up to 60 s more")
+            Failure::other("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")
         })
     }
 

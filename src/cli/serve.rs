@@ -105,7 +105,7 @@ pub(super) async fn until_told_to_stop(
     moment: Duration,
 ) {
     signals.next().await;
-    tracing::info!("stopping: open requests are finished first");
+    tracing::info!("stopping once open requests have finished");
     tokio::select! {
         () = running.step_back(moment) => {}
         () = signals.next() => {}

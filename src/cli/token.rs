@@ -23,14 +23,14 @@ pub enum Action {
         after_help = "Examples:\n  dify-openapi token list\n  dify-openapi token list --account ada@example.com --client difyctl"
     )]
     List {
-        /// Of the account with this email address only.
+        /// Only sessions of the account with this email address.
         #[arg(long, value_name = "EMAIL")]
         account: Option<String>,
-        /// Of this client only.
+        /// Only sessions of this client.
         #[arg(long, value_name = "CLIENT_ID")]
         client: Option<String>,
     },
-    /// End sessions at once, on every replica.
+    /// End sessions immediately, on every replica.
     #[command(after_help = "Examples:
   dify-openapi token revoke --account ada@example.com
   dify-openapi token revoke --since 2026-11-20T08:00:00Z    every session issued since then
@@ -51,7 +51,7 @@ pub struct Selection {
     /// Every session of this client.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
-    /// Every session issued since: an RFC 3339 time, a date, or so long ago, like 90m, 2h or 3d.
+    /// Every session issued since then: an RFC 3339 time, a date, or an age like 90m, 2h or 3d.
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
 }
@@ -85,7 +85,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
         }
         Action::Revoke(selection) => {
             let Some(selection) = selection.resolve(now) else {
-                return Err(Failure::usage("say which sessions: --id, --account, --client or --since"));
+                return Err(Failure::usage("choose the sessions with --id, --account, --client or --since"));
             };
             let revoked = operator.sql.revoke_selected(&selection, now).await?;
             operator.enforce(&revoked, out).await

@@ -26,7 +26,7 @@ pub enum Action {
         after_help = "Example:\n  dify-openapi workspace add-member 'Demo Workspace' grace@example.com --role editor"
     )]
     AddMember {
-        /// The workspace, by id or by name where only one has it.
+        /// The workspace, by id, or by name if it is unique.
         workspace: String,
         /// Email address of the account.
         email: String,
@@ -43,7 +43,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything but owning it.
+    /// May do everything except own it.
     Admin,
     /// May change apps.
     Editor,
@@ -75,7 +75,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
         Action::AddMember { workspace, email, role } => {
             let workspace = operator.workspace(&workspace).await?;
             operator.sql.add_member(workspace, &email, role.as_str(), Operator::now()).await?;
-            say(out, format_args!("{email} is a member now"))
+            say(out, format_args!("{email} is now a member"))
         }
         Action::List => {
             for workspace in operator.sql.list_workspaces().await? {

@@ -31,7 +31,7 @@ impl AllowOrigins {
                 reader.problem(NAME, "is * while ENABLE_OAUTH_BEARER is false; list the origins, or leave it empty");
             }
             if parts.len() > 1 {
-                reader.problem(NAME, "lists * beside other origins; write either * or the origins");
+                reader.problem(NAME, "lists * together with other origins; write either * or the origins");
             }
             return Self::Any;
         }

@@ -20,10 +20,10 @@ const KEY_FILE: &str = "secret_key";
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// Another process has it.
-    #[error("the data directory {} is in use by another dify-openapi process; stop that one or choose another with DATA_DIR or --data", .0.display())]
+    #[error("the data directory {} is in use by another dify-openapi process; stop that process, or choose another directory with DATA_DIR or --data", .0.display())]
     InUse(PathBuf),
     /// The operating system refuses.
-    #[error("the data directory {} cannot be used ({cause}); make it writable or choose another with DATA_DIR or --data", path.display())]
+    #[error("the data directory {} cannot be used ({cause}); make it writable, or choose another directory with DATA_DIR or --data", path.display())]
     Io {
         /// Which directory.
         path: PathBuf,

@@ -122,7 +122,7 @@ fn from_url(reader: &mut Reader<'_>) -> Option<(DatabaseKind, Secret)> {
         }
     };
     if kind.is_server() && !Url::parse(&text).is_ok_and(|url| url.has_host() && url.path().len() > 1) {
-        reader.problem(NAME, format_args!("lacks a host or a database name, or its password is not percent-encoded; write {scheme}://user:password@host/database"));
+        reader.problem(NAME, format_args!("has no host or no database name, or its password is not percent-encoded; write {scheme}://user:password@host/database"));
         return None;
     }
     Some((kind, Secret::new(format!("{scheme}:{rest}"))))

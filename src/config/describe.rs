@@ -32,7 +32,7 @@ fn deployment(config: &Config) -> Vec<(&'static str, String)> {
         ("TRUSTED_PROXIES", or_off(Some(proxies).filter(|list| !list.is_empty()))),
         (
             "BESIDE_DIFY",
-            deployment.beside_dify.map_or_else(|| "by the database".to_owned(), |beside| beside.to_string()),
+            deployment.beside_dify.map_or_else(|| "decided by the database".to_owned(), |beside| beside.to_string()),
         ),
         ("SINGLE_REPLICA", deployment.single_replica.to_string()),
         ("DIFY_VERSION", deployment.dify_version.clone()),
@@ -50,7 +50,7 @@ fn stores(config: &Config) -> Vec<(&'static str, String)> {
         ("DATA_DIR", config.data_dir.display().to_string()),
         ("DATABASE_URL", config.database.redacted()),
         ("SQLALCHEMY_POOL_SIZE", config.database.pool_size.to_string()),
-        ("REDIS_URL", config.redis.as_ref().map_or_else(|| "in process".to_owned(), super::redis::Redis::redacted)),
+        ("REDIS_URL", config.redis.as_ref().map_or_else(|| "in-process".to_owned(), super::redis::Redis::redacted)),
         (
             "REDIS_KEY_PREFIX",
             or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty())),

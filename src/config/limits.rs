@@ -22,14 +22,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
 
     for part in reader.list(NAME).unwrap_or_default() {
         let Some((name, figure)) = part.split_once('=') else {
-            reader
-                .problem(NAME, format_args!("contains `{part}`; write name=figure, like device_code=600/1h,lookup=0"));
+            reader.problem(NAME, format_args!("contains `{part}`; write name=limit, like device_code=600/1h,lookup=0"));
             continue;
         };
         match (name.trim().parse::<LimitName>(), figure.parse::<Quota>()) {
             (Ok(name), Ok(quota)) => limits.set(name, quota),
-            (Err(fault), _) => reader.problem(NAME, format_args!("cannot be used: {fault}")),
-            (_, Err(fault)) => reader.problem(NAME, format_args!("cannot be used: for {}, {fault}", name.trim())),
+            (Err(fault), _) => reader.problem(NAME, format_args!("is not valid: {fault}")),
+            (_, Err(fault)) => reader.problem(NAME, format_args!("is not valid for {}: {fault}", name.trim())),
         }
     }
     limits

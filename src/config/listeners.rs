@@ -36,7 +36,7 @@ impl Listeners {
         for (name, address) in [("ADMIN_LISTEN", admin), ("GRPC_LISTEN", grpc), ("INNER_LISTEN", inner)] {
             let Some(address) = address else { continue };
             if let Some((other, _)) = taken.iter().find(|(_, other)| collide(*other, address)) {
-                reader.problem(name, format_args!("is {address}, which {other} takes already; choose another port"));
+                reader.problem(name, format_args!("is {address}, which {other} already uses; choose another port"));
             }
             taken.push((name, address));
         }
@@ -87,7 +87,7 @@ fn read_trusted_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
     const NAME: &str = "TRUSTED_PROXIES";
     let nets = reader.networks(NAME, "addresses or networks like 10.0.0.0/8,192.168.1.7");
     if nets.iter().any(|net| net.prefix_len() == 0) {
-        reader.warning(NAME, "trusts every address, so that anyone can claim any; name your proxies' networks");
+        reader.warning(NAME, "trusts every address, so anyone could pretend to be anyone; list your proxies' networks");
     }
     nets
 }

@@ -52,7 +52,7 @@ fn read_ttl_days(reader: &mut Reader<'_>) -> u64 {
     let days = reader.number(NAME, 14_i64, i64::MIN..=i64::MAX);
     let clamped = days.clamp(1, 365);
     if clamped != days {
-        reader.warning(NAME, format_args!("is {days}, taken as {clamped}; set it to a number of days from 1 to 365"));
+        reader.warning(NAME, format_args!("is {days}, so {clamped} is used; set it to a number of days from 1 to 365"));
     }
     clamped.unsigned_abs()
 }

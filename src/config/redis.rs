@@ -56,7 +56,7 @@ impl Redis {
             if sentinel || cluster {
                 reader.warning(
                     "REDIS_URL",
-                    "wins over REDIS_USE_SENTINEL and REDIS_USE_CLUSTERS; leave it out to use those",
+                    "takes precedence over REDIS_USE_SENTINEL and REDIS_USE_CLUSTERS; remove it to use those",
                 );
             }
             Topology::Standalone(url)

@@ -65,14 +65,17 @@ impl OpenAiEndpoint {
         }
         let api_key = reader.secret("OPENAI_API_KEY");
         if api_key.as_ref().is_some_and(|key| !key.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
-            reader.problem("OPENAI_API_KEY", "holds white space or other characters that no key has; copy it again");
+            reader.problem(
+                "OPENAI_API_KEY",
+                "contains white space or other characters that keys never have; copy it again",
+            );
         }
         let names = read_names(reader);
         let base_url = match (base_url, &api_key) {
             (Some(url), _) => url,
             (None, Some(_)) if !given => Url::parse(OPENAI).ok()?,
             _ if !names.is_empty() && !given => {
-                reader.problem("OPENAI_MODELS", "is set although OPENAI_BASE_URL is not; set that too");
+                reader.problem("OPENAI_MODELS", "is set but OPENAI_BASE_URL is not; set that too");
                 return None;
             }
             _ => return None,

@@ -8,7 +8,7 @@ use crate::domain::{key::KeyRing, secret::Secret};
 /// The least `SECRET_KEY` must have: HMAC-SHA-256's own strength.
 const LEAST_BYTES: usize = 32;
 
-/// Values that stand in published examples, so that everybody knows them.
+/// Values from published examples, which everybody knows.
 const SAMPLES: &[&str] = &[
     // Dify's docker/.env.example and api/.env.example.
     "sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U",
@@ -79,7 +79,7 @@ impl Secrets {
             if is_sample(key) && !development {
                 reader.problem(
                     "INNER_API_KEY",
-                    "is a sample everybody knows; generate one with `openssl rand -base64 42`",
+                    "is a well-known sample; generate your own with `openssl rand -base64 42`",
                 );
             } else if key.expose().len() < 16 {
                 reader
@@ -97,7 +97,7 @@ impl Secrets {
 
 fn check_secret_key(reader: &mut Reader<'_>, secret: &Secret, development: bool) {
     let fault = if is_sample(secret) {
-        "is a sample everybody knows; generate one with `openssl rand -base64 42`"
+        "is a well-known sample; generate your own with `openssl rand -base64 42`"
     } else if secret.expose().len() < LEAST_BYTES {
         "is shorter than 32 bytes; generate one with `openssl rand -base64 42`"
     } else {
@@ -119,7 +119,7 @@ fn read_previous(reader: &mut Reader<'_>) -> Vec<PreviousKey> {
             Some((kid, secret)) if !kid.trim().is_empty() && !secret.trim().is_empty() => {
                 let kid = kid.trim().to_owned();
                 if keys.iter().any(|key| key.kid == kid) {
-                    reader.problem(NAME, format_args!("names the key `{kid}` twice; give each key a name of its own"));
+                    reader.problem(NAME, format_args!("names the key `{kid}` twice; give each key its own name"));
                 } else {
                     keys.push(PreviousKey { kid, secret: Secret::new(secret.trim()) });
                 }

@@ -68,7 +68,7 @@ fn read_level(reader: &mut Reader<'_>) -> String {
         "notset" => "trace".to_owned(),
         other => other.to_owned(),
     };
-    // A bare word that is no level would be taken for a target, at every level.
+    // A bare word that is not a level would be read as a target, at every level.
     let known = |part: &str| {
         let level = part.rsplit('=').next().unwrap_or_default().trim();
         matches!(level, "off" | "error" | "warn" | "info" | "debug" | "trace")

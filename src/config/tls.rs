@@ -29,8 +29,7 @@ impl TlsFiles {
         let files = match (reader.text(cert), reader.text(key)) {
             (None, None) => {
                 if let (Some(name), Some(_)) = (client_ca, ca) {
-                    reader
-                        .problem(name, format_args!("is set without {cert} and {key}; set these too, or leave it out"));
+                    reader.problem(name, format_args!("is set without {cert} and {key}; set them too, or remove it"));
                 }
                 return None;
             }
@@ -109,7 +108,7 @@ fn read_certs(path: &PathBuf, part: Part) -> Result<Vec<CertificateDer<'static>>
     let certs = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|cause| fault(cause.to_string()))?;
-    if certs.is_empty() { Err(fault("it holds no certificate".to_owned())) } else { Ok(certs) }
+    if certs.is_empty() { Err(fault("it contains no certificate".to_owned())) } else { Ok(certs) }
 }
 
 fn client_verifier(path: &PathBuf, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsFault> {

@@ -40,7 +40,7 @@ impl Urls {
             if host != bare && !host.ends_with(&format!(".{bare}")) {
                 reader.problem(
                     "COOKIE_DOMAIN",
-                    format_args!("is `{domain}`, which {host} of CONSOLE_WEB_URL is not under; leave it empty"),
+                    format_args!("is `{domain}`, which does not cover {host} of CONSOLE_WEB_URL; leave it empty"),
                 );
             }
         }
@@ -93,7 +93,7 @@ fn check_console_web(reader: &mut Reader<'_>, url: &Url, mode: Mode) {
         );
     }
     if url.scheme() == "http" && !is_loopback(url) && !mode.is_development() {
-        reader.warning(NAME, "is plain http, so that cookies and tokens travel in clear; use https");
+        reader.warning(NAME, "is plain http, so cookies and tokens travel unencrypted; use https");
     }
 }
 

@@ -174,7 +174,7 @@ impl Error {
 
     /// A store does not answer; the caller may try again soon.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Code::ServiceUnavailable, "A store behind this service does not answer. Try again shortly.")
+        Self::new(Code::ServiceUnavailable, "The service is temporarily unavailable. Try again shortly.")
             .retry_after(Duration::from_secs(5))
             .caused_by(cause)
     }

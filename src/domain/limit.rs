@@ -37,7 +37,7 @@ impl FromStr for Quota {
         if text.trim() == "0" {
             return Ok(Self::new(0, 1));
         }
-        let fault = || format!("`{text}` is not a limit; write it like 60/1h, 10/15m or 0 for off");
+        let fault = || format!("`{text}` is not a limit; write one like 60/1h or 10/15m, or 0 to switch it off");
         let (count, period) = text.trim().split_once('/').ok_or_else(fault)?;
         let unit = period.chars().last().ok_or_else(fault)?;
         let number: u64 = period[..period.len() - unit.len_utf8()].parse().map_err(|_| fault())?;

@@ -66,6 +66,6 @@ pub fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool)
     if allowed {
         Ok(())
     } else {
-        Err(Error::new(Code::MintPolicyViolation, "A token with these scopes is not issued to this kind of subject."))
+        Err(Error::new(Code::MintPolicyViolation, "These scopes cannot be granted to this kind of subject."))
     }
 }

@@ -35,7 +35,7 @@ impl UserCode {
     /// Reads what a person typed: trimmed, upper-cased, hyphens and spaces dropped. Anything else is `invalid_user_code`.
     pub fn parse(text: &str) -> Result<Self> {
         let malformed = || {
-            Error::new(Code::InvalidUserCode, "That is not a code. Codes look like ABCD-EFGH.")
+            Error::new(Code::InvalidUserCode, "That is not a valid code. Codes look like ABCD-EFGH.")
                 .hint("Copy the code from your terminal.")
         };
         let mut code = [0; LENGTH];

@@ -17,11 +17,11 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     let workflow = &document["workflow"];
     if !workflow.is_object() {
         let mode = mode.as_str();
-        return Err(Fault::at("workflow", format_args!("it is no mapping, and a {mode} app needs one")));
+        return Err(Fault::at("workflow", format_args!("must be a mapping in an app of mode {mode}")));
     }
     let graph = &workflow["graph"];
     if !graph.is_object() {
-        return Err(Fault::at(GRAPH, "it is not a mapping with `nodes` and `edges`"));
+        return Err(Fault::at(GRAPH, "must be a mapping with `nodes` and `edges`"));
     }
     let nodes = nodes(list(graph, "nodes", NODES_MAX)?)?;
     let edges = edges(list(graph, "edges", EDGES_MAX)?, &nodes)?;
@@ -29,8 +29,10 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !is_run(node.kind)).collect();
     for node in &unknown {
         let place = format!("{GRAPH}.nodes[{}]", node.at);
-        let what =
-            format!("the type `{}` of \"{}\" is not run here, so that every run is refused", node.kind, node.title);
+        let what = format!(
+            "the node type `{}` of \"{}\" is not supported here; every run will be refused",
+            node.kind, node.title
+        );
         warnings.push(Fault::at(place, what).to_string());
     }
     // The engine stops at the first type that it does not know.
@@ -40,7 +42,7 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     let features = match &workflow["features"] {
         Value::Null => Value::Object(Map::new()),
         features @ Value::Object(_) => features.clone(),
-        _ => return Err(Fault::at("workflow.features", "it is not a mapping")),
+        _ => return Err(Fault::at("workflow.features", "must be a mapping")),
     };
     let environment_variables = variables(workflow, "environment_variables")?;
     for (at, variable) in environment_variables.iter().enumerate().filter(|(_, variable)| is_secret(variable)) {
@@ -67,9 +69,9 @@ struct Node<'a> {
 
 fn list<'a>(graph: &'a Value, name: &str, most: usize) -> Result<&'a Vec<Value>, Fault> {
     let place = || format!("{GRAPH}.{name}");
-    let items = graph[name].as_array().ok_or_else(|| Fault::at(place(), "it is not a list"))?;
+    let items = graph[name].as_array().ok_or_else(|| Fault::at(place(), "must be a list"))?;
     if items.len() > most {
-        return Err(Fault::at(place(), format_args!("there are {}, and at most {most} are taken", items.len())));
+        return Err(Fault::at(place(), format_args!("there are {}; at most {most} are allowed", items.len())));
     }
     Ok(items)
 }
@@ -84,16 +86,16 @@ fn nodes(items: &[Value]) -> Result<Vec<Node<'_>>, Fault> {
         }
         let data = &item["data"];
         if !data.is_object() {
-            return Err(Fault::at(place(".data"), "it is not a mapping"));
+            return Err(Fault::at(place(".data"), "must be a mapping"));
         }
         let Some(id) = item["id"].as_str().filter(|id| !id.is_empty()) else {
-            return Err(Fault::at(place(".id"), "it is not text; put numbers in quotation marks"));
+            return Err(Fault::at(place(".id"), "must be text; put numbers in quotation marks"));
         };
         let Some(kind) = data["type"].as_str().filter(|kind| !kind.is_empty()) else {
             return Err(Fault::at(place(".data.type"), "the node has no type"));
         };
         if let Some(first) = seen.insert(id, at) {
-            return Err(Fault::at(place(".id"), format_args!("`{id}` is the id of nodes[{first}] already")));
+            return Err(Fault::at(place(".id"), format_args!("`{id}` is already the id of nodes[{first}]")));
         }
         nodes.push(Node { at, id, kind, title: data["title"].as_str().unwrap_or_default() });
     }
@@ -112,7 +114,7 @@ fn edges(items: &[Value], nodes: &[Node<'_>]) -> Result<Vec<(usize, usize)>, Fau
     let by_id: HashMap<&str, usize> = nodes.iter().enumerate().map(|(ix, node)| (node.id, ix)).collect();
     let end = |at: usize, item: &Value, member: &str| {
         let place = || format!("{GRAPH}.edges[{at}].{member}");
-        let id = item[member].as_str().ok_or_else(|| Fault::at(place(), "it is not the id of a node"))?;
+        let id = item[member].as_str().ok_or_else(|| Fault::at(place(), "must be the id of a node"))?;
         let found = by_id.get(id).copied();
         found.ok_or_else(|| Fault::at(place(), format_args!("there is no node `{id}`")))
     };
@@ -144,14 +146,14 @@ fn acyclic(nodes: &[Node<'_>], edges: &[(usize, usize)]) -> Result<(), Fault> {
         ix = before.map_or(ix, |(source, _)| *source);
     }
     let node = &nodes[ix];
-    Err(Fault::at(format!("{GRAPH}.nodes[{}]", node.at), format_args!("\"{}\" is on a cycle of edges", node.title)))
+    Err(Fault::at(format!("{GRAPH}.nodes[{}]", node.at), format_args!("\"{}\" is part of a cycle", node.title)))
 }
 
 fn variables(workflow: &Value, member: &str) -> Result<Vec<Value>, Fault> {
     let items = match &workflow[member] {
         Value::Null => return Ok(Vec::new()),
         Value::Array(items) => items,
-        _ => return Err(Fault::at(format!("workflow.{member}"), "it is not a list")),
+        _ => return Err(Fault::at(format!("workflow.{member}"), "must be a list")),
     };
     let mut names = HashMap::new();
     for (at, item) in items.iter().enumerate() {
@@ -163,7 +165,7 @@ fn variables(workflow: &Value, member: &str) -> Result<Vec<Value>, Fault> {
             return Err(Fault::at(place(".value_type"), "the variable has no type"));
         }
         if let Some(first) = names.insert(name, at) {
-            return Err(Fault::at(place(".name"), format_args!("`{name}` is the name of {member}[{first}] already")));
+            return Err(Fault::at(place(".name"), format_args!("`{name}` is already the name of {member}[{first}]")));
         }
     }
     Ok(items.clone())

@@ -18,7 +18,7 @@ fn kinds() -> impl Iterator<Item = &'static str> {
 pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
     let Value::Object(config) = &document["model_config"] else {
         let mode = mode.as_str();
-        return Err(Fault::at("model_config", format_args!("it is no mapping, and a {mode} app needs one")));
+        return Err(Fault::at("model_config", format_args!("must be a mapping in an app of mode {mode}")));
     };
     let mut kept = Map::new();
     for (name, shape) in CONFIG_MEMBERS {
@@ -29,7 +29,7 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
             Shape::List => (value.is_array(), "a list"),
         };
         if !fits {
-            return Err(Fault::at(format!("model_config.{name}"), format_args!("it is not {wanted}")));
+            return Err(Fault::at(format!("model_config.{name}"), format_args!("must be {wanted}")));
         }
         kept.insert(name.to_owned(), value.clone());
     }
@@ -37,16 +37,13 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
     for member in ["provider", "name"] {
         let given = model.and_then(|model| model[member].as_str()).is_some_and(|text| !text.is_empty());
         if !given {
-            return Err(Fault::at(
-                format!("model_config.model.{member}"),
-                "it is missing; name the model that answers",
-            ));
+            return Err(Fault::at(format!("model_config.model.{member}"), "is missing; name the model to use"));
         }
     }
     if let Some(other) =
         kept.get("prompt_type").filter(|kind| !["simple", "advanced"].iter().any(|known| *kind == known))
     {
-        return Err(Fault::at("model_config.prompt_type", format_args!("it is {other}; write simple or advanced")));
+        return Err(Fault::at("model_config.prompt_type", format_args!("is {other}; write simple or advanced")));
     }
     for (at, row) in kept.get("user_input_form").and_then(Value::as_array).into_iter().flatten().enumerate() {
         field(&format!("model_config.user_input_form[{at}]"), row)?;
@@ -58,11 +55,11 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
 fn field(place: &str, row: &Value) -> Result<(), Fault> {
     let single = row.as_object().filter(|row| row.len() == 1).and_then(|row| row.iter().next());
     let Some((kind, field)) = single else {
-        return Err(Fault::at(place, "it is not a mapping of one kind of field"));
+        return Err(Fault::at(place, "must be a mapping with a single kind of field"));
     };
     if !kinds().any(|known| known == kind) {
         let known = kinds().collect::<Vec<_>>().join(", ");
-        return Err(Fault::at(place, format_args!("`{kind}` is no kind of field; the kinds are {known}")));
+        return Err(Fault::at(place, format_args!("`{kind}` is not a kind of field; the kinds are {known}")));
     }
     if field["variable"].as_str().is_none_or(str::is_empty) {
         return Err(Fault::at(format!("{place}.{kind}.variable"), "the field has no variable"));

@@ -57,20 +57,20 @@ fn what_is_written_reads_the_same_and_writes_the_same() {
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_line() {
     for (from, to, expected) in [
-        ("version: 0.6.0", "version: 0.7.0", r#"version (line 1): it is "0.7.0"; versions 0.1 to 0.6 are read here"#),
-        ("version: 0.6.0", "version: 1.0", "version (line 1): it is 1.0; versions 0.1 to 0.6 are read here"),
-        ("version: 0.6.0\n", "", "version: it is missing; write the version of the file, as 0.6.0"),
-        ("version: 0.6.0", "version: [1]", "version (line 1): it is not a version; write one like 0.6.0"),
-        ("kind: app", "kind: snippet", r#"kind (line 2): it is "snippet", and only `app` is imported here"#),
-        ("kind: app\n", "", "kind: it is missing; an app's file says `kind: app`"),
+        ("version: 0.6.0", "version: 0.7.0", r#"version (line 1): is "0.7.0"; versions 0.1 to 0.6 are supported"#),
+        ("version: 0.6.0", "version: 1.0", "version (line 1): is 1.0; versions 0.1 to 0.6 are supported"),
+        ("version: 0.6.0\n", "", "version: is missing; write a version like 0.6.0"),
+        ("version: 0.6.0", "version: [1]", "version (line 1): is not a version; write one like 0.6.0"),
+        ("kind: app", "kind: snippet", r#"kind (line 2): is "snippet", but only `app` can be imported"#),
+        ("kind: app\n", "", "kind: is missing; write `kind: app`"),
         (
             "mode: workflow",
             "mode: rag-pipeline",
-            r#"app.mode (line 5): it is "rag-pipeline"; the modes are chat, agent-chat, advanced-chat, completion, workflow"#,
+            r#"app.mode (line 5): is "rag-pipeline"; the modes are chat, agent-chat, advanced-chat, completion, workflow"#,
         ),
         ("name: A", "name: ' '", "app.name (line 4): the app has no name"),
-        ("name: A", "name: \"\\e[2J\"", "app.name (line 4): there is a control character in it"),
-        ("name: A", "name: 7", "app.name (line 4): it is not text"),
+        ("name: A", "name: \"\\e[2J\"", "app.name (line 4): contains a control character"),
+        ("name: A", "name: 7", "app.name (line 4): must be text"),
         (
             "- {source: start, target: mid}",
             "- {source: start, target: gone}",
@@ -79,31 +79,27 @@ fn what_is_wrong_is_told_with_its_place_and_line() {
         (
             "- {source: mid, target: end}",
             "- {source: mid, target: end}\n    - {source: end, target: mid}",
-            "workflow.graph.nodes[2] (line 15): \"End\" is on a cycle of edges",
+            "workflow.graph.nodes[2] (line 15): \"End\" is part of a cycle",
         ),
         (
             "- {source: mid, target: end}",
             "- {source: mid, target: mid}",
-            "workflow.graph.nodes[1] (line 13): \"Mid\" is on a cycle of edges",
+            "workflow.graph.nodes[1] (line 13): \"Mid\" is part of a cycle",
         ),
-        ("id: mid", "id: start", "workflow.graph.nodes[1].id (line 13): `start` is the id of nodes[0] already"),
-        ("id: mid", "id: 17", "workflow.graph.nodes[1].id (line 13): it is not text; put numbers in quotation marks"),
+        ("id: mid", "id: start", "workflow.graph.nodes[1].id (line 13): `start` is already the id of nodes[0]"),
+        ("id: mid", "id: 17", "workflow.graph.nodes[1].id (line 13): must be text; put numbers in quotation marks"),
         ("type: template-transform, ", "", "workflow.graph.nodes[1].data.type (line 13): the node has no type"),
         (
             "data: {type: end, title: End, outputs: []}",
             "data: 3",
-            "workflow.graph.nodes[2].data (line 15): it is not a mapping",
+            "workflow.graph.nodes[2].data (line 15): must be a mapping",
         ),
         ("name: key, ", "", "workflow.environment_variables[0].name (line 8): the variable has no name"),
         ("value_type: secret, ", "", "workflow.environment_variables[0].value_type (line 8): the variable has no type"),
-        (
-            "title: Mid",
-            "title: \"M\\0\"",
-            "workflow.graph.nodes[1].data.title (line 13): there is a NUL character in it",
-        ),
-        ("    edges:", "    edges: &a [*a]\n    more:", "line 17: this is not YAML that can be read"),
-        ("kind: app", "kind: app\nkind: app", "line 3: this is not YAML that can be read: duplicate mapping key: kind"),
-        ("name: A", "name: 'A", "this is not YAML that can be read: "),
+        ("title: Mid", "title: \"M\\0\"", "workflow.graph.nodes[1].data.title (line 13): contains a NUL character"),
+        ("    edges:", "    edges: &a [*a]\n    more:", "line 17: this YAML cannot be read"),
+        ("kind: app", "kind: app\nkind: app", "line 3: this YAML cannot be read: duplicate mapping key: kind"),
+        ("name: A", "name: 'A", "this YAML cannot be read: "),
     ] {
         let spoilt = SOUND.replacen(from, to, 1);
         assert_ne!(spoilt, SOUND, "{from}");
@@ -116,12 +112,12 @@ fn what_is_wrong_is_told_with_its_place_and_line() {
 #[test]
 fn an_app_without_a_graph_is_checked_as_well() {
     for (from, to, expected) in [
-        ("model_config:", "other:", "model_config: it is no mapping, and a chat app needs one"),
-        ("provider: echo, ", "", "model_config.model.provider (line 5): it is missing; name the model that answers"),
-        ("  model:", "  pre_prompt: [x]\n  model:", "model_config.pre_prompt (line 5): it is not text"),
-        ("  model:", "  agent_mode: x\n  model:", "model_config.agent_mode (line 5): it is not a mapping"),
-        ("  model:", "  prompt_type: odd\n  model:", "model_config.prompt_type (line 5): it is \"odd\""),
-        ("  model:", "  user_input_form: [{slider: {variable: a}}]\n  model:", "`slider` is no kind of field"),
+        ("model_config:", "other:", "model_config: must be a mapping in an app of mode chat"),
+        ("provider: echo, ", "", "model_config.model.provider (line 5): is missing; name the model to use"),
+        ("  model:", "  pre_prompt: [x]\n  model:", "model_config.pre_prompt (line 5): must be text"),
+        ("  model:", "  agent_mode: x\n  model:", "model_config.agent_mode (line 5): must be a mapping"),
+        ("  model:", "  prompt_type: odd\n  model:", "model_config.prompt_type (line 5): is \"odd\""),
+        ("  model:", "  user_input_form: [{slider: {variable: a}}]\n  model:", "`slider` is not a kind of field"),
         ("  model:", "  user_input_form: [{select: {label: a}}]\n  model:", "user_input_form[0].select.variable"),
         ("  model:", "  user_input_form: [3]\n  model:", "model_config.user_input_form[0]"),
     ] {

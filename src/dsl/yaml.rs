@@ -47,7 +47,7 @@ pub(super) fn read(text: &str) -> Result<Value, Fault> {
         // The lines after the first show the text around the fault, which may hold a secret.
         let reason = said.lines().next().unwrap_or_default();
         let line = fault.location().map(|location| location.line());
-        Fault::at_line(line, format_args!("this is not YAML that can be read: {reason}"))
+        Fault::at_line(line, format_args!("this YAML cannot be read: {reason}"))
     })
 }
 
@@ -69,7 +69,7 @@ pub(super) fn without_nul(value: &Value) -> Result<(), Fault> {
         }
     }
     let mut place = Vec::new();
-    if walk(value, &mut place) { Err(Fault::at(place.concat(), "there is a NUL character in it")) } else { Ok(()) }
+    if walk(value, &mut place) { Err(Fault::at(place.concat(), "contains a NUL character")) } else { Ok(()) }
 }
 
 /// The line of the outermost part of a place that lines are kept for.

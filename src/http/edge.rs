@@ -160,7 +160,7 @@ fn asks_for_loopback<B>(request: &Request<B>) -> bool {
 }
 
 fn misdirected() -> Error {
-    Error::new(Code::MisdirectedRequest, "This development server answers to localhost and 127.0.0.1 only.")
+    Error::new(Code::MisdirectedRequest, "This development server only answers to localhost and 127.0.0.1.")
 }
 
 fn panicked() -> Response {

@@ -16,5 +16,5 @@ pub async fn not_found(request: Request) -> Response {
 
 /// A known path with another verb; the router adds `Allow`.
 pub async fn method_not_allowed() -> Response {
-    error_body::respond(&Error::new(Code::MethodNotAllowed, "This address does not take this method."), None)
+    error_body::respond(&Error::new(Code::MethodNotAllowed, "This address does not support this method."), None)
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::domain::{
     Code, Error, Result,
-    secret::{BearerToken, Secret, bearer_invalid},
+    secret::{BearerToken, Secret},
 };
 
 /// The header of internal services.
@@ -23,15 +23,15 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<BearerToken> {
 }
 
 fn bearer_missing() -> Error {
-    Error::new(Code::BearerMissing, "This needs a bearer token.")
-        .hint("Send `Authorization: Bearer dfoa_…`; `difyctl auth login` gets you one.")
+    Error::new(Code::BearerMissing, "A bearer token is required.")
+        .hint("Send `Authorization: Bearer dfoa_…`; get a token with `difyctl auth login`.")
 }
 
 /// Checks the shared key. Unset means the method is absent, which the routes see to; here it is refused all the same.
 pub fn service_key(headers: &HeaderMap, expected: Option<&Secret>) -> Result<()> {
     let presented = headers
         .get(SERVICE_KEY)
-        .ok_or_else(|| Error::new(Code::BearerMissing, "This needs the service credential."))?;
+        .ok_or_else(|| Error::new(Code::BearerMissing, "The service credential is required."))?;
     let matches = presented.to_str().is_ok_and(|text| expected.is_some_and(|key| key.matches(text)));
-    if matches { Ok(()) } else { Err(bearer_invalid()) }
+    if matches { Ok(()) } else { Err(Error::new(Code::BearerInvalid, "The service credential is not valid.")) }
 }

@@ -60,9 +60,9 @@ pub fn check_double_submit(parts: &Parts, cookie_name: &str) -> Result<()> {
     }
 }
 
-/// Nobody is signed in.
+/// You are not signed in.
 pub fn no_session() -> Error {
-    Error::new(Code::NoSession, "Nobody is signed in.").hint("Sign in first.")
+    Error::new(Code::NoSession, "You are not signed in.").hint("Sign in first.")
 }
 
 /// The request did not prove that it came from our pages.

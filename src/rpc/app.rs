@@ -166,7 +166,7 @@ fn responses(running: Running, deadline: Option<Deadline>) -> Responses {
         let next = match deadline {
             None => running.next().await,
             Some(Deadline(at)) => tokio::time::timeout_at(at.into(), running.next()).await.unwrap_or_else(|_| {
-                Some(Err(Error::new(Code::DeadlineExceeded, "The run did not end before the caller's deadline.")))
+                Some(Err(Error::new(Code::DeadlineExceeded, "The run did not finish before the caller's deadline.")))
             }),
         };
         match next? {

@@ -34,10 +34,11 @@ impl proto::console_service_server::ConsoleService for Rpc {
         if body.password.is_empty() {
             return Err(Error::missing("password").into());
         }
-        let password =
-            STANDARD.decode(&body.password).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-                Error::new(Code::InvalidRequest, "password must be the password's UTF-8 bytes in base64.")
-            })?;
+        let password = STANDARD
+            .decode(&body.password)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| Error::new(Code::InvalidRequest, "password must be UTF-8 text encoded as base64."))?;
         let issued = self.console.login(&body.email, Secret::new(password), body.remember_me, address).await?;
         Ok(with_cookies(proto::LoginResponse { result: success() }, self.cookies.issued(&issued)))
     }

@@ -49,9 +49,11 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
     ) -> Result<Response<proto::PollDeviceTokenResponse>, Status> {
         let client_id = client_id(&request, &request.get_ref().client_id);
         if request.get_ref().grant_type.as_deref().is_some_and(|given| given != GRANT_TYPE) {
-            return Err(
-                Error::new(Code::UnsupportedGrantType, "This endpoint serves the device_code grant only.").into()
-            );
+            return Err(Error::new(
+                Code::UnsupportedGrantType,
+                "This endpoint only supports the device_code grant type.",
+            )
+            .into());
         }
         let redeemed = self.device_flow.poll(&client_id, &request.get_ref().device_code, address(&request)?).await?;
         let view = &redeemed.view;

@@ -15,7 +15,7 @@ pub struct Absent;
 impl AppRuntime for Absent {
     /// `service_unavailable`, always.
     async fn start(&self, _: RunRequest) -> Result<RunStream> {
-        Err(Error::new(Code::ServiceUnavailable, "This server runs no apps.")
-            .hint("Ask its operator to set DIFY_API_URL to the address of Dify's API."))
+        Err(Error::new(Code::ServiceUnavailable, "This server cannot run apps.")
+            .hint("Ask the operator to set DIFY_API_URL to the address of Dify's API."))
     }
 }

@@ -15,6 +15,7 @@ pub mod prompt_app;
 mod prompt_run;
 mod published;
 mod record;
+pub mod room;
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,9 @@ use self::{
     model::{Models, PromptMessage},
     prompt_run::PromptRun,
     published::Published,
+    room::{Held, Room},
     template::Templates,
+    variables::value,
 };
 use super::outbound::Outbound;
 use crate::{
@@ -56,6 +59,11 @@ use crate::{
 
 /// When to come back where as much runs as may.
 const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// What a run takes, however small: its tasks, its channels, events on their way. In bytes.
+const LEAST: usize = 64 << 10;
+/// How often what came with a request is there while it runs: in prompts, in events, in rows about to be written.
+const COPIES: usize = 6;
 
 /// What the runtime stands on.
 pub struct RuntimeParts {
@@ -84,6 +92,7 @@ struct Inner {
     base: RuntimeParts,
     limits: RunBounds,
     runs: Arc<Semaphore>,
+    room: Room,
     published: Published,
 }
 
@@ -91,7 +100,8 @@ impl BuiltinRuntime {
     /// A runtime with at most `max_runs` runs at a time, each within `limits`.
     pub fn new(base: RuntimeParts, limits: RunBounds, max_runs: usize) -> Self {
         let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Inner { base, limits, runs, published: Published::default() }))
+        let room = Room::new(limits.all_runs);
+        Self(Arc::new(Inner { base, limits, runs, room, published: Published::default() }))
     }
 }
 
@@ -121,6 +131,22 @@ struct Begun {
     conversation: Option<Conversation>,
     /// What was said in it.
     history: Vec<PromptMessage>,
+}
+
+impl Begun {
+    /// What it takes in memory, its variables aside, in bytes.
+    fn weight(&self) -> usize {
+        let inputs: usize = self.asked.inputs.values().map(value::weight).sum();
+        let query = self.asked.query.as_ref().map_or(0, String::len);
+        let history: usize = self.history.iter().map(|message| message.text.len()).sum();
+        LEAST + COPIES * (inputs + query + history)
+    }
+}
+
+/// A run's place among the others, and its share of their memory.
+struct Place {
+    _slot: OwnedSemaphorePermit,
+    _held: Held,
 }
 
 /// The ids of one run. Not all are used by every mode.
@@ -153,12 +179,14 @@ impl AppRuntime for BuiltinRuntime {
     /// reads it can tell it from one that comes later, without holding up a model that thinks for long.
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
         let inner = &self.0;
-        let Ok(place) = Arc::clone(&inner.runs).try_acquire_owned() else {
-            let message = "This server is running as much as it can. Try again shortly.";
-            return Err(Error::new(Code::RateLimited, message).retry_after(BUSY_FOR));
-        };
+        let slot = Arc::clone(&inner.runs).try_acquire_owned().map_err(|_| busy())?;
         let mode = run.app.mode;
         let (begun, definition) = inner.begin(run).await?;
+        let mut held = inner.room.held();
+        if !held.resize(begun.weight()) {
+            return Err(busy());
+        }
+        let place = Place { _slot: slot, _held: held };
         match (definition, mode.has_graph()) {
             (Definition::Model(config), false) => {
                 let run = PromptRun::new(inner, begun, &config)?;
@@ -168,9 +196,14 @@ impl AppRuntime for BuiltinRuntime {
                 let run = GraphRun::new(inner, begun, &workflow)?;
                 Ok(inner.spawn(place, |inner, out| async move { run.run(&inner, out).await }))
             }
-            _ => Err(Error::new(Code::AppUnavailable, "This app has nothing published that its mode could run.")),
+            _ => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")),
         }
     }
+}
+
+fn busy() -> Error {
+    let message = "This server is at capacity. Try again shortly.";
+    Error::new(Code::RateLimited, message).retry_after(BUSY_FOR)
 }
 
 impl Inner {
@@ -200,7 +233,7 @@ impl Inner {
     }
 
     /// Runs as a task of the process, under the request's id and span.
-    fn spawn<F>(self: &Arc<Self>, place: OwnedSemaphorePermit, run: impl FnOnce(Arc<Self>, RunEvents) -> F) -> RunStream
+    fn spawn<F>(self: &Arc<Self>, place: Place, run: impl FnOnce(Arc<Self>, RunEvents) -> F) -> RunStream
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -148,11 +148,11 @@ impl Upstream {
             biased;
             end = relay.run(&mut listener, first_byte_by) => end,
             () = self.end.cancelled() => {
-                listener.cut(Error::new(Code::ServiceUnavailable, "This server stops, and the run with it. Run it again."));
+                listener.cut(Error::new(Code::ServiceUnavailable, "The server shut down during the run. Run it again."));
                 End::Unfinished
             }
             () = sleep_until(run_by) => {
-                listener.cut(Error::new(Code::UpstreamTimeout, "The run took longer than a run may take."));
+                listener.cut(Error::new(Code::UpstreamTimeout, "The run took longer than is allowed."));
                 End::Unfinished
             }
         };
@@ -216,7 +216,7 @@ impl Upstream {
         match timeout_at(by, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(cause)) if cause.is_timeout() => Err(slow().caused_by(cause.without_url())),
-            Ok(Err(cause)) => Err(failed("Dify does not answer.").caused_by(cause.without_url())),
+            Ok(Err(cause)) => Err(failed("Dify is not answering.").caused_by(cause.without_url())),
             Err(_) => Err(slow()),
         }
     }

@@ -158,7 +158,7 @@ impl Outbound {
             return Err(Fault::Url("url should start with http:// or https://"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Fault::Url("a user and a password do not belong into a url"));
+            return Err(Fault::Url("the url must not contain a user name or a password"));
         }
         match url.host() {
             None => Err(Fault::Url("the url has no host")),
@@ -199,7 +199,7 @@ fn told(fault: &reqwest::Error) -> Fault {
         }
     }
     if fault.source().is_none() {
-        Fault::Failed("the connection broke".to_owned())
+        Fault::Failed("the connection was lost".to_owned())
     } else {
         Fault::Failed(cause.to_string())
     }

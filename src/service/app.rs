@@ -130,14 +130,14 @@ impl Apps {
         let wanted = version.map_or(Wanted::Run, Wanted::Version);
         let app = self.visible(caller, account, id, workspace, wanted).await?;
         let Some(runnable) = app.runnable() else {
-            return Err(Error::new(Code::ModeNotRunnable, format!("An app of mode {} has no run.", app.mode)));
+            return Err(Error::new(Code::ModeNotRunnable, format!("Apps of mode {} cannot be run.", app.mode)));
         };
         match app.definition {
             Some(definition) => Ok((runnable, definition)),
             None if version.is_some() && runnable.mode.has_graph() => {
-                Err(Error::not_found("The app has no such version."))
+                Err(Error::not_found("This app has no such version."))
             }
-            None => Err(Error::new(Code::AppUnavailable, "The app has nothing published that could be run.")
+            None => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")
                 .hint("Publish it in Dify's editor, or import a complete DSL file.")),
         }
     }
@@ -180,7 +180,10 @@ impl Apps {
     /// are, and nothing here to read them from, the door is closed.
     fn check_access(&self) -> Result<()> {
         if self.settings.enterprise {
-            return Err(Error::new(Code::ServiceUnavailable, "Who may use which app cannot be told at the moment."));
+            return Err(Error::new(
+                Code::ServiceUnavailable,
+                "App access cannot be checked right now. Try again shortly.",
+            ));
         }
         Ok(())
     }
@@ -215,12 +218,12 @@ fn account_of(caller: &Caller) -> Result<AccountId> {
 }
 
 fn no_such_app() -> Error {
-    Error::not_found("There is no such app.").hint("GET /openapi/v1/apps?workspace_id=… lists those of a workspace.")
+    Error::not_found("There is no such app.").hint("GET /openapi/v1/apps?workspace_id=… lists the apps of a workspace.")
 }
 
 fn workspace_id_required() -> Error {
     Error::new(Code::WorkspaceIdRequired, "workspace_id is required.")
-        .hint("GET /openapi/v1/workspaces lists the ids of yours.")
+        .hint("GET /openapi/v1/workspaces lists your workspaces.")
         .detail(Detail {
             kind: "missing",
             loc: vec!["query".to_owned(), "workspace_id".to_owned()],

@@ -218,7 +218,7 @@ impl Console {
 }
 
 fn locked(retry_after: Duration) -> Error {
-    Error::new(Code::RateLimited, "Too many wrong passwords. Signing in is locked for a while.")
+    Error::new(Code::RateLimited, "Too many wrong passwords. Signing in is locked for now; try again later.")
         .retry_after(retry_after)
 }
 

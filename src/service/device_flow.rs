@@ -118,7 +118,7 @@ impl DeviceFlow {
                 return Ok(Codes { device_code, user_code });
             }
         }
-        Err(Error::new(Code::UserCodeExhausted, "No free code was found. Try again.")
+        Err(Error::new(Code::UserCodeExhausted, "No code is free right now. Try again.")
             .retry_after(std::time::Duration::from_secs(1)))
     }
 
@@ -130,13 +130,16 @@ impl DeviceFlow {
         let device_code = DeviceCode::presented(device_code)?;
         let hash = device_code.hash();
         match self.base.state.poll_grant(&hash, client_id).await? {
-            Poll::ClientMismatch => Err(Error::new(Code::InvalidGrant, "This code was given to another client.")),
+            Poll::ClientMismatch => Err(Error::new(Code::InvalidGrant, "This code was issued to another client.")),
             Poll::SlowDown(interval) => Err(slow_down(interval)),
             Poll::Unknown => Err(self.unknown_code(address).await?),
             Poll::Denied => Err(access_denied("The request was denied.")),
             Poll::Pending { created_ip } => {
                 audit_cross_ip(client_id, created_ip, address);
-                Err(Error::new(Code::AuthorizationPending, "Nobody has decided yet. Keep polling."))
+                Err(Error::new(
+                    Code::AuthorizationPending,
+                    "The request has not been approved or denied yet. Keep polling.",
+                ))
             }
             Poll::Approved { created_ip, approval } => {
                 audit_cross_ip(client_id, created_ip, address);
@@ -151,7 +154,7 @@ impl DeviceFlow {
         let now = self.base.clock.now();
         let confirmed = self.base.sql.confirm_minted(approval.token_id, &token.hash(), now).await?;
         let Some((expires_at, view)) = confirmed.filter(|(_, view)| view.account.is_active()) else {
-            return Err(access_denied("The sign-in was approved, but has been withdrawn since."));
+            return Err(access_denied("The sign-in was approved but has since been withdrawn."));
         };
         if !self.base.state.redeem_grant(&device_code.hash(), approval.token_id).await? {
             return Err(expired_token());
@@ -206,7 +209,7 @@ impl DeviceFlow {
             return Ok(format!("{client_id} #{suffix}"));
         };
         if label.chars().count() > LABEL_LENGTH {
-            return Err(bad_label(format!("device_label may have at most {LABEL_LENGTH} characters.")));
+            return Err(bad_label(format!("device_label may be at most {LABEL_LENGTH} characters long.")));
         }
         Ok(label.to_owned())
     }
@@ -245,5 +248,5 @@ fn access_denied(message: &'static str) -> Error {
 /// Bearers are switched off here, and none are issued.
 pub fn bearer_auth_disabled() -> Error {
     Error::new(Code::BearerAuthDisabled, "Signing in with bearer tokens is switched off on this server.")
-        .hint("Ask the administrator about ENABLE_OAUTH_BEARER.")
+        .hint("Ask the administrator to set ENABLE_OAUTH_BEARER=true.")
 }

@@ -17,7 +17,7 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Dify's PBKDF2-HMAC-SHA256 rounds.
 const DIFY_ROUNDS: u32 = 10_000;
-/// Hashes at work at once at most; each holds 19 MiB and a core. On a small machine half its cores, so that the other half is
+/// The most hashes computed at the same time; each holds 19 MiB and a core. On a small machine half its cores, so that the other half is
 /// everybody else's.
 const CONCURRENCY: usize = 8;
 /// Logins that may wait for their turn; past it the answer is 503.
@@ -74,7 +74,7 @@ pub fn fault(password: &str) -> Option<&'static str> {
     if password.chars().count() < 8 {
         Some("A password needs at least 8 characters.")
     } else if password.len() > 1024 {
-        Some("A password may have at most 1024 bytes.")
+        Some("A password may be at most 1024 bytes long.")
     } else {
         None
     }

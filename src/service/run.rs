@@ -110,7 +110,7 @@ impl Runs {
             .await?;
         let first = match tokio::time::timeout(FIRST_EVENT, stream.next()).await {
             Ok(Some(first)) => Some(first?),
-            Ok(None) => return Err(Error::new(Code::UpstreamError, "The run ended before it began.")),
+            Ok(None) => return Err(Error::new(Code::UpstreamError, "The run ended before it started.")),
             Err(_) => None,
         };
         Ok(Running { mode, first, stream, _slot: slot })
@@ -142,7 +142,7 @@ impl Running {
                 return Ok(body);
             }
         }
-        collector.rest().ok_or_else(|| Error::new(Code::UpstreamError, "The run broke off before its end."))
+        collector.rest().ok_or_else(|| Error::new(Code::UpstreamError, "The run ended unexpectedly."))
     }
 }
 
@@ -152,15 +152,13 @@ fn check_query(mode: AppMode, query: Option<&str>) -> Result<()> {
         Err(Error::new(code, message).hint(hint).detail(detail))
     };
     match mode {
-        mode if mode.is_chat() && query.is_none_or(|query| query.trim().is_empty()) => refuse(
-            Code::QueryRequiredForChat,
-            "A chat app needs a query.",
-            "Say something: give `query` a text that is not blank.",
-        ),
+        mode if mode.is_chat() && query.is_none_or(|query| query.trim().is_empty()) => {
+            refuse(Code::QueryRequiredForChat, "A chat app needs a query.", "Set `query` to what the user says.")
+        }
         AppMode::Workflow if query.is_some() => refuse(
             Code::QueryNotSupportedForWorkflow,
-            "A workflow takes no query.",
-            "Leave `query` out; give its values in `inputs`.",
+            "A workflow does not take a query.",
+            "Leave out `query` and pass values in `inputs`.",
         ),
         _ => Ok(()),
     }

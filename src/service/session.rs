@@ -86,7 +86,7 @@ impl Sessions {
         Ok(revoked.len())
     }
 
-    /// RFC 7009: ends the session of a token. A token that is unknown, ended, or no token at all is no failure.
+    /// RFC 7009: ends the session of a token. A token that is unknown or ended, or not a token at all, is not a failure.
     pub async fn revoke_token(&self, token: &str) -> Result<()> {
         let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
         let (sessions, hash) = (self.clone(), token.hash());
@@ -102,5 +102,5 @@ impl Sessions {
 }
 
 fn unknown() -> Error {
-    Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists yours.")
+    Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists your sessions.")
 }

@@ -90,14 +90,14 @@ impl Metrics {
         // The provider keeps the callback; the handle is only a handle.
         let _ = meter
             .i64_observable_up_down_counter("http.server.active_requests")
-            .with_description("Requests under way.")
+            .with_description("Requests in progress.")
             .with_callback(move |gauge| gauge.observe(observed.load(Ordering::Relaxed), &[]))
             .build();
         let counter = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
         let duration = meter
             .f64_histogram("http.server.request.duration")
             .with_unit("s")
-            .with_description("Time from a request's header to its answer's.")
+            .with_description("Time from a request's headers to its response's.")
             .with_boundaries(BUCKETS.to_vec())
             .build();
         Self {
@@ -107,8 +107,8 @@ impl Metrics {
             rate_limited: counter("openapi.rate_limited", "Requests refused by a rate limit."),
             cache: counter("openapi.token_cache", "Look-ups in the token cache."),
             minted: counter("openapi.tokens.minted", "Tokens issued."),
-            revoked: counter("openapi.tokens.revoked", "Sessions ended before their time."),
-            expired: counter("openapi.tokens.expired", "Sessions found past their end."),
+            revoked: counter("openapi.tokens.revoked", "Sessions revoked before they expired."),
+            expired: counter("openapi.tokens.expired", "Expired sessions that were presented."),
             login_failures: counter("openapi.login.failures", "Failed console logins."),
         }
     }

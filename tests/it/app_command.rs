@@ -84,7 +84,7 @@ fn an_app_goes_in_and_comes_out_the_same() {
     assert!(without.status.success(), "{without:?}");
     assert_eq!(String::from_utf8(without.stdout).unwrap(), exported.replace("value: s3cret", "value: \"\""));
     let said = String::from_utf8(without.stderr).unwrap();
-    assert_eq!(said, "warning: the secret `TOKEN` is left empty; --include-secrets writes it\n");
+    assert_eq!(said, "warning: the secret `TOKEN` was left empty; add --include-secrets to export it\n");
     let back = operator.run(&["app", "import", "-", "--workspace", "Lab"], &exported.replace("s3cret", "''"));
     assert!(back.status.success(), "{back:?}");
     let said = String::from_utf8(back.stderr).unwrap();
@@ -126,5 +126,5 @@ fn a_type_that_is_not_run_here_is_imported_with_a_warning() {
     let output = operator.run(&["app", "import", "-", "--workspace", "Lab"], &APP.replace("type: end", "type: code"));
     assert!(output.status.success(), "{output:?}");
     let warning = String::from_utf8(output.stderr).unwrap();
-    assert!(warning.starts_with("warning: workflow.graph.nodes[1]: the type `code` of \"End\""), "{warning}");
+    assert!(warning.starts_with("warning: workflow.graph.nodes[1]: the node type `code` of \"End\""), "{warning}");
 }

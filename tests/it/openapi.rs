@@ -1,5 +1,7 @@
 //! `GET /openapi/v1/openapi.json`: the document says what the server does.
 
+mod failures;
+
 use std::collections::BTreeSet;
 
 use dify_openapi::pipeline::policy::{Credential, ErrorShape, POLICIES};

@@ -95,12 +95,12 @@ BESIDE_DIFY: {{ not .Values.standalone | quote }}
 {{- range $variable, $_ := $secret.data }}{{ $_ := set $refs $variable (dict "name" $.secretName "key" $variable) }}{{ end }}
 {{- end }}
 {{- range $variable, $ref := $secret.from }}{{ $_ := set $refs $variable $ref }}{{ end }}
-{{- $_ := required "the secret lacks SECRET_KEY; set secret.existingSecret to a Secret that has it, or secret.data.SECRET_KEY" (get $refs "SECRET_KEY") }}
+{{- $_ := required "SECRET_KEY is not in the secret; set secret.existingSecret to a Secret that has it, or secret.data.SECRET_KEY" (get $refs "SECRET_KEY") }}
 {{- if not (or (hasKey $refs "DATABASE_URL") $root.Values.config.DB_HOST) }}
 {{- $_ := required "the database is not named; put DATABASE_URL in the secret, or set config.DB_HOST and put DB_PASSWORD in the secret" "" }}
 {{- end }}
 {{- if and $root.Values.inner.enabled (not (hasKey $refs "INNER_API_KEY")) }}
-{{- $_ := required "inner.enabled needs INNER_API_KEY in the secret; without it the inner listener has nothing to serve" "" }}
+{{- $_ := required "inner.enabled needs INNER_API_KEY in the secret; add it, or turn inner.enabled off" "" }}
 {{- end }}
 {{- range $variable, $ref := $refs }}
 - name: {{ $variable }}

@@ -63,7 +63,7 @@ impl Blocks {
                 "parameters" => blocks.parameters = true,
                 "input_schema" => blocks.input_schema = true,
                 _ => {
-                    let known = "must be a comma list of info, parameters, input_schema";
+                    let known = "must be a comma-separated list of info, parameters and input_schema";
                     return Err(Error::invalid_param("query", "fields", known));
                 }
             }

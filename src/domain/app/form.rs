@@ -80,7 +80,7 @@ impl<'a> Variable<'a> {
         self.row.get("required").is_some_and(is_truthy)
     }
 
-    /// Characters, or files, at most; 0 and what is no number limit nothing.
+    /// The most characters, or files; 0 and anything but a number mean no limit.
     pub fn max_length(&self) -> Option<u64> {
         let stored = self.row.get("max_length")?;
         // Forms that were written by hand hold it as text.
@@ -115,7 +115,7 @@ impl Definition {
         }
     }
 
-    /// The variables a run may fill in. What an external tool fills in is none of them, nor is a type not known here.
+    /// The variables a run may fill in. Not among them: what an external tool fills in, and types unknown here.
     pub fn variables(&self) -> Vec<Variable<'_>> {
         match self {
             Self::Model(config) => config.variables(),

@@ -70,7 +70,7 @@ impl AppFilter {
     pub fn parse(mode: Option<&str>, name: Option<&str>, tag: Option<&str>) -> Result<Self> {
         let name = name.filter(|name| !name.is_empty());
         if name.is_some_and(|name| name.chars().nth(MAX_NAME).is_some()) {
-            return Err(Error::invalid_param("query", "name", format!("must have {MAX_NAME} characters at most")));
+            return Err(Error::invalid_param("query", "name", format!("must be at most {MAX_NAME} characters long")));
         }
         Ok(Self {
             mode: mode.map(ModeFilter::parse).transpose()?,

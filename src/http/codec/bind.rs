@@ -1,9 +1,13 @@
 //! Binding members of the query, a form or the path into a message, by name.
 
-use std::{collections::HashSet, str::FromStr};
+use std::{
+    collections::HashSet,
+    str::{FromStr, Utf8Error},
+};
 
 use axum::extract::{FromRequestParts as _, RawPathParams};
 use http::request::Parts;
+use percent_encoding::percent_decode;
 
 use crate::domain::{Code, Error, Result, error::Detail};
 
@@ -46,7 +50,7 @@ pub enum Source {
 /// Binds URL-encoded members. A parameter given twice is refused (RFC 6749 section 3.1).
 pub fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) -> Result<()> {
     let mut seen = HashSet::new();
-    for (name, value) in form_urlencoded::parse(encoded) {
+    for (name, value) in pairs(encoded).map_err(|_| not_text(source))? {
         match message.set(&name, &value) {
             Ok(true) if !seen.insert(name.clone().into_owned()) => {
                 return Err(fault(source, &name, "given more than once", "duplicate"));
@@ -57,6 +61,20 @@ pub fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) 
         }
     }
     Ok(())
+}
+
+/// Names and values of URL-encoded members, decoded. The crate alone would put a replacement for what is not UTF-8.
+pub fn pairs(encoded: &[u8]) -> Result<form_urlencoded::Parse<'_>, Utf8Error> {
+    // What separates members is ASCII, so the whole is text where each of them is.
+    percent_decode(encoded).decode_utf8()?;
+    Ok(form_urlencoded::parse(encoded))
+}
+
+fn not_text(source: Source) -> Error {
+    match source {
+        Source::Query => Error::new(Code::InvalidParam, "The query is not UTF-8 text."),
+        Source::Form => Error::new(Code::InvalidRequest, "The form is not UTF-8 text."),
+    }
 }
 
 fn fault(source: Source, name: &str, msg: &str, kind: &'static str) -> Error {
@@ -82,7 +100,7 @@ pub async fn query<M: BindMembers + Default>(parts: &mut Parts) -> Result<M> {
 /// Binds what the path carries into a message.
 pub async fn path<M: BindMembers>(parts: &mut Parts, mut message: M) -> Result<M> {
     // A path that does not decode names nothing.
-    let nothing = || Error::not_found("There is no such thing.");
+    let nothing = || Error::not_found("Not found.");
     let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| nothing())?;
     for (name, value) in &params {
         message.set(name, value).map_err(|_| nothing())?;

@@ -37,7 +37,7 @@ where
     let kind = media_type(parts)?;
     if parts.headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
-        return Err(Error::new(Code::UnsupportedMediaType, "Bodies are read as they are here, not compressed."));
+        return Err(Error::new(Code::UnsupportedMediaType, "Compressed request bodies are not supported."));
     }
     let bytes = read(parts, body, policy.max_body).await?;
     match kind {
@@ -49,9 +49,13 @@ where
         MediaType::Form | MediaType::Other => Err(unsupported(policy.form)),
         MediaType::Json | MediaType::None if bytes.is_empty() => Ok(M::default()),
         MediaType::Json | MediaType::None => {
-            let message = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
-            // serde also fills a message from an array, member by member.
-            if bytes.trim_ascii_start().first() == Some(&b'{') { Ok(message) } else { Err(not_an_object()) }
+            let object = bytes.trim_ascii_start().first() == Some(&b'{');
+            match serde_json::from_slice(&bytes) {
+                Ok(message) if object => Ok(message),
+                Err(error) if object || !error.is_data() => Err(malformed(&error)),
+                // serde also fills a message from an array, member by member.
+                _ => Err(not_an_object()),
+            }
         }
     }
 }
@@ -68,7 +72,7 @@ fn media_type(parts: &Parts) -> Result<MediaType> {
     let mut values = parts.headers.get_all(CONTENT_TYPE).iter();
     let Some(value) = values.next() else { return Ok(MediaType::None) };
     if values.next().is_some() {
-        return Err(Error::new(Code::InvalidRequest, "Content-Type is given more than once."));
+        return Err(Error::new(Code::InvalidRequest, "Content-Type appears more than once."));
     }
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     Ok(match essence.as_str() {
@@ -80,20 +84,20 @@ fn media_type(parts: &Parts) -> Result<MediaType> {
 
 fn unsupported(form: bool) -> Error {
     let kinds = if form { "application/json or application/x-www-form-urlencoded" } else { "application/json" };
-    Error::new(Code::UnsupportedMediaType, format!("This takes {kinds}."))
+    Error::new(Code::UnsupportedMediaType, format!("Send the body as {kinds}."))
 }
 
 fn not_an_object() -> Error {
-    Error::new(Code::InvalidRequest, "The body is not a JSON object.")
+    Error::new(Code::InvalidRequest, "The body must be a JSON object.")
 }
 
 fn malformed(error: &serde_json::Error) -> Error {
     // Only the place is told: serde's text may quote the value, which may be a secret.
     let message = match error.classify() {
         serde_json::error::Category::Data => {
-            format!("A member of the body has the wrong type, or is given twice (column {}).", error.column())
+            format!("A member of the body has the wrong type or appears twice (column {}).", error.column())
         }
-        _ => "The body is not JSON.".to_owned(),
+        _ => "The body is not valid JSON.".to_owned(),
     };
     Error::new(Code::InvalidRequest, message)
 }
@@ -105,8 +109,7 @@ pub fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) 
 
 /// The body's bytes, at most `max` of them, arriving in time.
 pub async fn read(parts: &Parts, body: Body, max: usize) -> Result<Bytes> {
-    let too_large =
-        || Error::new(Code::RequestEntityTooLarge, format!("The body may have at most {} KiB.", max / 1024));
+    let too_large = || Error::new(Code::RequestEntityTooLarge, format!("The body may be at most {} KiB.", max / 1024));
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > max) {
         return Err(too_large());
@@ -114,7 +117,7 @@ pub async fn read(parts: &Parts, body: Body, max: usize) -> Result<Bytes> {
     match tokio::time::timeout(ARRIVAL, Limited::new(body, max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The body broke off.")),
-        Err(_) => Err(Error::new(Code::InvalidRequest, "The body took too long to arrive.")),
+        Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The request body ended unexpectedly.")),
+        Err(_) => Err(Error::new(Code::InvalidRequest, "The request body took too long to arrive.")),
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 }
 
 fn too_late() -> Error {
-    Error::new(Code::DeadlineExceeded, "The call did not end before its deadline.")
+    Error::new(Code::DeadlineExceeded, "The call did not finish before its deadline.")
 }
 
 /// A stream lasts as long as what it tells of, or its caller's deadline. Only its message has to arrive in time; it is read
@@ -111,10 +111,10 @@ fn explained(response: Response) -> Response {
         return response;
     }
     let fault = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
-        Some(b"2") => Error::new(Code::InvalidRequest, "The message broke off, or took too long to arrive."),
+        Some(b"2") => Error::new(Code::InvalidRequest, "The message ended unexpectedly or took too long to arrive."),
         Some(b"11") => Error::new(Code::RequestEntityTooLarge, "The message is too large."),
-        Some(b"12") => Error::new(Code::Unimplemented, "Messages are read as they are here, not compressed."),
-        Some(b"13") => Error::new(Code::InvalidRequest, "The message cannot be read."),
+        Some(b"12") => Error::new(Code::Unimplemented, "Compressed messages are not supported."),
+        Some(b"13") => Error::new(Code::InvalidRequest, "The message could not be decoded."),
         _ => return response,
     };
     let mut explained: Response = Status::from(fault).into_http();

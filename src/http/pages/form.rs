@@ -5,7 +5,7 @@ use http::{header::CONTENT_TYPE, request::Parts};
 
 use crate::{
     domain::{Code, Error, Result, secret::Secret},
-    http::codec::body,
+    http::codec::{bind::pairs, body},
 };
 
 /// The largest form.
@@ -21,7 +21,7 @@ impl Form {
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(Error::new(Code::UnsupportedMediaType, "This takes application/x-www-form-urlencoded."));
+            return Err(Error::new(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded."));
         }
         Self::parse(&body::read(parts, body, MAX_FORM).await?)
     }
@@ -29,9 +29,10 @@ impl Form {
     /// Reads a form's bytes. None of our forms has two fields of one name.
     pub fn parse(encoded: &[u8]) -> Result<Self> {
         let mut fields: Vec<(String, Secret)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(encoded) {
+        let pairs = pairs(encoded).map_err(|_| Error::new(Code::InvalidRequest, "The form is not UTF-8 text."))?;
+        for (name, value) in pairs {
             if fields.iter().any(|(known, _)| *known == name) {
-                return Err(Error::new(Code::InvalidRequest, "A field is given more than once."));
+                return Err(Error::new(Code::InvalidRequest, "A field appears more than once."));
             }
             fields.push((name.into_owned(), Secret::new(value.into_owned())));
         }
@@ -85,6 +86,8 @@ mod tests {
             ("", b"a=1".to_vec(), Code::UnsupportedMediaType),
             (FORM, vec![b'a'; MAX_FORM + 1], Code::RequestEntityTooLarge),
             (FORM, b"a=1&a=2".to_vec(), Code::InvalidRequest),
+            (FORM, b"a=%ff".to_vec(), Code::InvalidRequest),
+            (FORM, b"a=\xff".to_vec(), Code::InvalidRequest),
         ];
         for (kind, body, code) in cases {
             assert_eq!(read(kind, body).await.err().map(|error| error.code()), Some(code), "{kind}");

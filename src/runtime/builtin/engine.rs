@@ -25,6 +25,7 @@ use super::{
     graph::Graph,
     masks::Masks,
     model::{Models, PromptMessage, Usage},
+    room::Room,
     template::Templates,
     variables::{SystemVariables, Types},
 };
@@ -52,6 +53,8 @@ pub struct RunBounds {
     pub variable: usize,
     /// What all variables may take, in bytes.
     pub variables: usize,
+    /// What all runs of the process may take together, in bytes.
+    pub all_runs: usize,
     /// What may be said in all, in bytes.
     pub answer: usize,
     /// How long the last events wait for a reader that is slow, once the run is over.
@@ -67,6 +70,7 @@ impl Default for RunBounds {
             steps_in_all: 20_000,
             variable: 2 << 20,
             variables: 32 << 20,
+            all_runs: 512 << 20,
             answer: 4 << 20,
             grace: Duration::from_secs(5),
         }
@@ -131,6 +135,8 @@ pub struct Execution {
     pub entropy: Arc<dyn Entropy>,
     /// What it may use.
     pub limits: RunBounds,
+    /// The memory it shares with all others.
+    pub room: Room,
 }
 
 /// What is left of a run.
@@ -177,7 +183,7 @@ impl Execution {
             Err(Halt::Late) => {
                 (RunStatus::Failed, Some(format!("The run took longer than {} seconds", self.limits.run.as_secs())))
             }
-            Err(Halt::Deserted) => (RunStatus::Stopped, Some("Nobody listened any more".to_owned())),
+            Err(Halt::Deserted) => (RunStatus::Stopped, Some("The client disconnected".to_owned())),
         };
         let outcome = schedule.outcome(status, error, started.elapsed());
         schedule.tell_end(&outcome).await;

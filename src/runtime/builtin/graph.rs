@@ -67,7 +67,7 @@ impl Graph {
     /// Checks `{"nodes": […], "edges": […]}`. Everything wrong is `app_unavailable`, and the message says where.
     pub fn parse(graph: &Value, mode: AppMode) -> Result<Self> {
         if !mode.has_graph() {
-            return Err(refused(format!("apps of the mode {} have no graph", mode.as_str())));
+            return Err(refused(format!("apps of mode {} have no graph", mode.as_str())));
         }
         check::graph(&raw::read(graph)?)
     }

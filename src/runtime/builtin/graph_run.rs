@@ -145,6 +145,7 @@ impl GraphRun {
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             limits: inner.limits,
+            room: inner.room.clone(),
         }
     }
 
@@ -164,7 +165,7 @@ impl GraphRun {
             RunStatus::Stopped => Ending::Stopped(
                 match deserted {
                     Some(Deserted::Stopping) => "The server stopped.",
-                    _ => "The client left.",
+                    _ => "The client disconnected.",
                 }
                 .to_owned(),
             ),
@@ -255,7 +256,7 @@ fn check(asked: &Asked, features: &Value) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(Code::AppUnavailable, format!("This app uses {lacking}, which this service does not run.")))
+    Err(Error::new(Code::AppUnavailable, format!("This app uses {lacking}, which this service does not support.")))
 }
 
 /// What the app says first.

@@ -85,7 +85,7 @@ impl PromptRun {
                 let failure = Error::new(Code::UpstreamError, error.message.clone()).caused_by(error);
                 (Ending::Failed(whole), Err(failure))
             }
-            Err(Cause::Left) => (Ending::Stopped("The client left.".to_owned()), Err(stopping())),
+            Err(Cause::Left) => (Ending::Stopped("The client disconnected.".to_owned()), Err(stopping())),
             Err(Cause::Stopping) => (Ending::Stopped("The server stopped.".to_owned()), Err(stopping())),
             Err(Cause::Late) => {
                 let message = format!("The run took longer than {seconds} seconds.");

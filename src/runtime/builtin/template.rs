@@ -57,7 +57,7 @@ pub enum Fault {
     Output,
     /// It ran for too long.
     Fuel,
-    /// It is no template, or did what cannot be done; what minijinja says, with the line.
+    /// It is not a valid template, or it failed: what minijinja says, with the line.
     Template(String),
     /// The thread it ran on is gone.
     Lost,
@@ -68,7 +68,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Source => write!(f, "the template is longer than {SOURCE_MAX} bytes"),
             Self::Output => write!(f, "Output length exceeds {OUTPUT_MAX} characters"),
-            Self::Fuel => f.write_str("the template runs for too long"),
+            Self::Fuel => f.write_str("the template takes too long to run"),
             Self::Template(fault) => f.write_str(fault),
             Self::Lost => f.write_str("the template was not rendered"),
         }

@@ -337,6 +337,17 @@ async fn a_process_runs_no_more_than_it_may() {
 }
 
 #[tokio::test]
+async fn all_runs_together_have_so_much_memory() {
+    let limits = RunBounds { all_runs: 1 << 20, ..RunBounds::default() };
+    let stand = Stand::with(limits, 100).await;
+    let long = |bytes: usize| RunRequest { query: Some("x".repeat(bytes)), ..request(AppMode::Chat, "") };
+    let refusal = stand.runtime.start(long(1 << 20)).await.unwrap_err();
+    assert_eq!((refusal.code(), refusal.retry()), (Code::RateLimited, Some(BUSY_FOR)));
+    // What was refused holds nothing.
+    stand.runtime.start(long(100 << 10)).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_app_of_another_mode_than_its_definition_is_unavailable() {
     let stand = Stand::new().await;
     let mut run = graph(AppMode::AdvancedChat, "Hi");

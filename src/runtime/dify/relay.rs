@@ -242,7 +242,7 @@ fn is_task_id(text: &str) -> bool {
 }
 
 fn not_understood(cause: impl std::error::Error + Send + Sync + 'static) -> (End, Error) {
-    (End::Unfinished, refusal::failed("Dify said what cannot be understood.").caused_by(Unreadable::of(&cause)))
+    (End::Unfinished, refusal::failed("Dify's answer could not be understood.").caused_by(Unreadable::of(&cause)))
 }
 
 /// A fault without the text that it is about, which may be anybody's data.
@@ -265,7 +265,7 @@ impl Unreadable {
 }
 
 fn cut() -> Error {
-    refusal::failed("Dify ended the run before it was over.")
+    refusal::failed("Dify ended the run before it was finished.")
 }
 
 fn too_slow() -> (End, Error) {

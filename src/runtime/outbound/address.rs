@@ -20,7 +20,7 @@ pub struct Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not which address: whoever gave a name would learn what it stands for inside.
-        f.write_str("requests to this address are not allowed: it is not a public one")
+        f.write_str("requests to this address are not allowed: it is not public")
     }
 }
 

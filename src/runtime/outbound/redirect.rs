@@ -18,8 +18,10 @@ pub(super) fn follow(request: &Request, status: StatusCode, headers: &HeaderMap)
             | StatusCode::PERMANENT_REDIRECT
     );
     let Some(location) = headers.get(LOCATION).filter(|_| redirects) else { return Ok(None) };
-    let location = location.to_str().map_err(|_| Fault::Url("the response redirects to no url"))?;
-    let url = request.url.join(location).map_err(|_| Fault::Url("the response redirects to no url"))?;
+    let location =
+        location.to_str().map_err(|_| Fault::Url("the response redirects to something that is not a url"))?;
+    let url =
+        request.url.join(location).map_err(|_| Fault::Url("the response redirects to something that is not a url"))?;
     let mut next = Request { url, ..request.clone() };
     let becomes_get = match status {
         StatusCode::MOVED_PERMANENTLY => request.method == Method::POST,

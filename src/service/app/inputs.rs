@@ -191,7 +191,7 @@ fn as_python_writes(text: &str) -> String {
 fn required(names: &[&str]) -> Error {
     let verb = if names.len() == 1 { "is" } else { "are" };
     let error = Error::new(Code::InputRequired, format!("{} {verb} required in input form", names.join(", ")))
-        .hint("The app's input_schema (GET /openapi/v1/apps/{id}/describe) says what a run takes.");
+        .hint("GET /openapi/v1/apps/{id}/describe shows the app's input_schema.");
     names.iter().fold(error, |error, name| {
         error.detail(Detail { kind: "missing", loc: place(name), msg: format!("{name} is required in input form") })
     })

@@ -60,7 +60,7 @@ impl Apps {
         }
     }
 
-    /// The id of a workspace. Nobody is a member of what is no id.
+    /// Reads the id of a workspace. Nobody is a member of something that is not an id.
     pub(super) async fn workspace(&self, account: AccountId, text: &str) -> Result<WorkspaceId> {
         let Ok(id) = text.parse() else {
             self.base.require_active(account).await?;
@@ -69,7 +69,7 @@ impl Apps {
         Ok(id)
     }
 
-    /// What somebody is told who asks for an app by what is no id.
+    /// The answer to somebody who asks for an app by something that is not an id.
     pub(super) async fn unknown_to(
         &self,
         caller: &Caller,
@@ -86,5 +86,5 @@ impl Apps {
 
 fn not_a_member() -> Error {
     Error::new(Code::WorkspaceMembershipRevoked, "You are not a member of this workspace.")
-        .hint("GET /openapi/v1/workspaces lists yours.")
+        .hint("GET /openapi/v1/workspaces lists your workspaces.")
 }

@@ -54,7 +54,7 @@ impl Slots {
             if !taken {
                 return Err(Error::new(
                     Code::RateLimited,
-                    "This app is already running as often as it may. Try again shortly.",
+                    "This app has reached its limit of concurrent runs. Try again shortly.",
                 )
                 .retry_after(Duration::from_secs(1)));
             }

@@ -153,10 +153,10 @@ fn unknown_user_code() -> Error {
 }
 
 fn already_resolved() -> Error {
-    Error::new(Code::AlreadyResolved, "This code has been decided already.")
+    Error::new(Code::AlreadyResolved, "This code has already been approved or denied.")
 }
 
 fn in_progress() -> Error {
     Error::new(Code::ApproveInProgress, "This code is being approved right now.")
-        .hint("Wait a few seconds and look again.")
+        .hint("Wait a few seconds and try again.")
 }

@@ -42,7 +42,7 @@ struct Told {
 
 impl Told {
     fn read(json: &[u8]) -> Result<Self> {
-        let strange = || Error::new(Code::UpstreamError, "The runtime said something that cannot be understood.");
+        let strange = || Error::new(Code::UpstreamError, "The runtime's answer could not be understood.");
         // serde also fills a struct from an array.
         if json.first() != Some(&b'{') {
             return Err(strange());
@@ -103,8 +103,8 @@ impl Collector {
                 self.created_at = self.created_at.or(told.created_at);
                 self.answer.push_str(told.answer.as_deref().unwrap_or_default());
                 if self.answer.len() > MAX_ANSWER {
-                    return Err(Error::new(Code::UpstreamError, "The answer is too long for one body.")
-                        .hint("Ask for `response_mode: streaming`."));
+                    return Err(Error::new(Code::UpstreamError, "The answer is too long for a blocking response.")
+                        .hint("Use `response_mode: streaming`."));
                 }
                 Ok(None)
             }
@@ -174,6 +174,6 @@ fn failed(told: &Told) -> Error {
 fn unexplained(why: Option<&str>) -> Error {
     let why = why.filter(|why| !why.is_empty()).unwrap_or("it was stopped");
     Error::new(Code::UpstreamError, "The app's run failed.")
-        .hint("Ask for `response_mode: streaming` to see at which step, and why.")
+        .hint("Use `response_mode: streaming` to see which step failed and why.")
         .caused_by(why.to_owned())
 }

@@ -47,7 +47,7 @@ impl Sql {
             match account::Entity::insert(row).exec_without_returning(&self.db).await {
                 Ok(_) => Ok(AccountId(id)),
                 Err(error) if is_unique_violation(&error) => {
-                    let taken = Error::new(Code::InvalidParam, "An account with this email address exists already.");
+                    let taken = Error::new(Code::InvalidParam, "An account with this email address already exists.");
                     Err(Failure::from(taken))
                 }
                 Err(error) => Err(error.into()),

@@ -60,7 +60,7 @@ impl Sql {
             .take();
         let row = self.row(&select).await?.ok_or_else(gone)?;
         let mode = AppMode::parse(&row.try_get_by::<String, _>("mode")?)
-            .ok_or_else(|| Error::new(Code::AppUnavailable, "Apps of this mode have no file."))?;
+            .ok_or_else(|| Error::new(Code::AppUnavailable, "Apps of this mode cannot be exported."))?;
         let body = if mode.has_graph() {
             match row.try_get_by::<Option<DbUuid>, _>("workflow_id")? {
                 Some(graph) => self.export_graph(graph).await?,
@@ -80,7 +80,7 @@ impl Sql {
             icon_type: row.try_get_by("icon_type")?,
             icon_background: row.try_get_by("icon_background")?,
             use_icon_as_answer_icon: row.try_get_by("use_icon_as_answer_icon")?,
-            body: body.ok_or_else(|| Error::new(Code::AppUnavailable, "Nothing of this app is published."))?,
+            body: body.ok_or_else(|| Error::new(Code::AppUnavailable, "This app has no published version."))?,
         })
     }
 

@@ -136,8 +136,8 @@ impl Sql {
             ([], _) => return Ok(None),
             ([row], _) => row,
             _ => {
-                return Err(Error::new(Code::InvalidParam, "Several apps of the workspace have this name.")
-                    .hint("Say which with --app ID, or make another with --new.")
+                return Err(Error::new(Code::InvalidParam, "Several apps in this workspace have this name.")
+                    .hint("Choose one with --app ID, or create another with --new.")
                     .into());
             }
         };
@@ -146,9 +146,9 @@ impl Sql {
             let (old, new) = (mode, file.mode.as_str());
             return Err(Error::new(
                 Code::InvalidParam,
-                format!("The app there is of the mode {old}, this one is {new}."),
+                format!("The existing app's mode is {old}; the file's is {new}."),
             )
-            .hint("Rename one of them, or make another with --new.")
+            .hint("Rename one of them, or create another with --new.")
             .into());
         }
         Ok(Some(row.try_get_by("id")?))

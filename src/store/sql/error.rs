@@ -28,7 +28,7 @@ impl fmt::Display for SqlFault {
                 if error.kind() == sqlx::error::ErrorKind::Other { write!(f, ": {}", error.message()) } else { Ok(()) }
             }
             // SeaORM quotes the whole connection string here, password and all.
-            None if is_unusable_url(&self.0) => f.write_str("the connection string is none of a database known here"),
+            None if is_unusable_url(&self.0) => f.write_str("the connection string does not name a supported database"),
             _ => fmt::Display::fmt(&self.0, f),
         }
     }

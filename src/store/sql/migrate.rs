@@ -80,7 +80,9 @@ impl Sql {
                 let row = transaction.query_one_raw(Statement::from_string(self.backend, lock)).await?;
                 let locked: Option<bool> = row.map(|row| row.try_get_by("locked")).transpose()?.flatten();
                 if locked != Some(true) {
-                    return Err(DbErr::Migration("another migrator is at work and does not finish".to_owned()));
+                    return Err(DbErr::Migration(
+                        "another migration is still running; wait for it to finish and try again".to_owned(),
+                    ));
                 }
             }
             _ => {}

@@ -53,8 +53,8 @@ impl Sql {
     /// Adds an account to a workspace.
     pub async fn add_member(&self, workspace: WorkspaceId, email: &str, role: &str, now: DateTime<Utc>) -> Result<()> {
         if !ROLES.contains(&role) {
-            return Err(Error::new(Code::InvalidParam, "This is not a role a member can be given.")
-                .hint("A member is admin, editor, normal or dataset_operator."));
+            return Err(Error::new(Code::InvalidParam, "This role cannot be given to a member.")
+                .hint("Use admin, editor, normal or dataset_operator."));
         }
         limited(self.try_add_member(workspace, email, role, now)).await
     }
@@ -76,7 +76,7 @@ impl Sql {
         }
         match self.join(&transaction, id, account, role, now).await {
             Err(error) if is_unique_violation(&error) => {
-                return Err(Error::new(Code::InvalidParam, "This account is a member of the workspace already.").into());
+                return Err(Error::new(Code::InvalidParam, "This account is already a member of the workspace.").into());
             }
             done => done?,
         }

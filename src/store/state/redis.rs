@@ -47,7 +47,7 @@ impl Redis {
         let braces = options.key_prefix.as_deref().is_some_and(|prefix| prefix.contains(['{', '}']));
         if braces && matches!(options.topology, Topology::Cluster { .. }) {
             return Err(Error::internal(
-                "REDIS_KEY_PREFIX holds braces, which would scatter keys over a cluster's slots",
+                "REDIS_KEY_PREFIX contains braces, which would scatter keys over a cluster's slots; remove them",
             ));
         }
         let keys = Keys::new(options.key_prefix.as_deref());
@@ -195,7 +195,7 @@ impl State for Redis {
             })
             .await?;
         let Some((value, wait)) = reply else { return Ok(Cached::Unknown) };
-        // Whatever else may stand there is nothing we know: SQL decides.
+        // Anything else there is unknown to us: SQL decides.
         let Ok(value) = std::str::from_utf8(&value) else { return Ok(Cached::Unknown) };
         if value == token::INVALID {
             return Ok(Cached::Invalid);

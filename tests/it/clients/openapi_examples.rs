@@ -1,4 +1,4 @@
-//! The examples of the OpenAPI document, held against its own schemas by somebody else's validator.
+//! The examples of the OpenAPI document, checked against its own schemas by somebody else's validator.
 
 use crate::support::{Browser, Stores, TestServer, python::Script};
 

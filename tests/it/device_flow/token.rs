@@ -69,7 +69,7 @@ on_every_database! {
         assert_wire!(answer.json(), @r#"
         {
           "error": "authorization_pending",
-          "error_description": "Nobody has decided yet. Keep polling."
+          "error_description": "The request has not been approved or denied yet. Keep polling."
         }
         "#);
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{MARK, NO_LIMITS, raw, status, status_of};
 use crate::support::{
-    Answer, Bearer, Browser, TestServer,
+    Answer, Bearer, Browser, Device, TestServer,
     logs::Logs,
     server::{OWNER, SERVICE_KEY},
 };
@@ -59,6 +59,25 @@ on_both_stores! {
             }
         }
         assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
+    }
+
+    async fn a_form_is_text(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
+        let client = reqwest::Client::new();
+        for path in ["/openapi/v1/oauth/device/code", "/openapi/v1/oauth/device/token", "/openapi/v1/oauth/revoke"] {
+            for hostile in [&b"device_label=%ff"[..], b"device_label=\xff", b"%c0%af=1", b"token=%ed%a0%80"] {
+                let body = [b"client_id=difyctl&", hostile].concat();
+                let request = client.post(server.at(path)).header("content-type", "application/x-www-form-urlencoded");
+                let answer = Answer::to(request.body(body)).await;
+                assert_eq!(answer.json()["message"], "The form is not UTF-8 text.", "{path} {}: {}", answer.status, answer.text);
+            }
+        }
+    }
+
+    async fn a_list_is_no_object(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
+        for body in [json!([1]), json!(["difyctl", "laptop"]), json!([[[]]]), json!(7)] {
+            let answer = Device::ask(&server, &body).await;
+            assert_eq!((answer.status, &answer.json()["message"]), (400, &json!("The body must be a JSON object.")), "{body}");
+        }
     }
 
     async fn no_member_is_of_another_type(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {

@@ -56,10 +56,10 @@ on_both_stores! {
         no query: 422 query_required_for_chat: A chat app needs a query.
         blank query: 422 query_required_for_chat: A chat app needs a query.
         a conversation that is no id: 422 invalid_param: conversation_id: must be a UUID
-        a query for a workflow: 422 query_not_supported_for_workflow: A workflow takes no query.
+        a query for a workflow: 422 query_not_supported_for_workflow: A workflow does not take a query.
         no name for a workflow: 422 input_required: name is required in input form
         a version that is no id: 422 invalid_param: workflow_id: must be a UUID
-        an unknown version: 404 not_found: The app has no such version.
+        an unknown version: 404 not_found: This app has no such version.
         "#);
         for rows in ["messages", "conversations", "workflow_runs"] {
             assert_eq!(database::text(&server, &format!("SELECT CAST(count(*) AS text) FROM {rows}")).await.unwrap(), "0", "{rows}");
@@ -127,6 +127,6 @@ on_both_stores! {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         let (status, reason, message) = refused(&server, &bearer, &app, json!({"inputs": {"name": "Ann"}})).await;
         assert_eq!((status, reason.as_str()), (400, "app_unavailable"), "{message}");
-        assert!(message.contains("\"Again and again\" (loop) of the type loop is not supported"), "{message}");
+        assert!(message.contains("\"Again and again\" (loop) of type loop is not supported"), "{message}");
     }
 }

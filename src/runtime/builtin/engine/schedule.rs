@@ -132,7 +132,8 @@ impl<'g> Schedule<'g> {
             execution.conversation_variables.clone(),
             (limits.variable, limits.variables),
         )
-        .declaring(execution.conversation_types.clone());
+        .declaring(execution.conversation_types.clone())
+        .within(execution.room.held());
         let root = Frame::new(graph, Graph::ROOT, Pool::ROOT, None);
         Self {
             execution,

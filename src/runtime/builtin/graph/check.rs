@@ -57,7 +57,10 @@ fn levels(nodes: &[RawNode<'_>]) -> Result<Levels> {
         let mut level = Graph::ROOT;
         if let Some(parent) = node.parent {
             level = *level_of.get(parent).ok_or_else(|| {
-                refused(format!("the node \"{}\" ({}) stands in {parent}, which is no iteration", node.title, node.id))
+                refused(format!(
+                    "the node \"{}\" ({}) is inside {parent}, which is not an iteration",
+                    node.title, node.id
+                ))
             })?;
             // Up to the top, in so many steps; a circle of parents never gets there.
             let (mut above, mut depth) = (Some(parent), 0);
@@ -65,7 +68,7 @@ fn levels(nodes: &[RawNode<'_>]) -> Result<Levels> {
                 depth += 1;
                 if depth > DEPTH_MAX {
                     return Err(refused(format!(
-                        "the node \"{}\" ({}) stands deeper than {DEPTH_MAX} iterations",
+                        "the node \"{}\" ({}) is nested in more than {DEPTH_MAX} iterations",
                         node.title, node.id
                     )));
                 }
@@ -87,7 +90,7 @@ fn starts(nodes: &mut [Node], by_id: &HashMap<Arc<str>, NodeIx>, levels: &Levels
             let start = found.next().ok_or_else(|| refused("it has no start node"))?;
             if let Some(second) = found.next() {
                 let second = &nodes[second];
-                return Err(refused(format!("the node \"{}\" ({}) is a second start", second.title, second.id)));
+                return Err(refused(format!("the node \"{}\" ({}) is a second start node", second.title, second.id)));
             }
             starts.push(start);
             continue;
@@ -95,7 +98,7 @@ fn starts(nodes: &mut [Node], by_id: &HashMap<Arc<str>, NodeIx>, levels: &Levels
         let misplaced = here().map(|(_, node)| node).find(|node| matches!(node.kind, Kind::Start | Kind::End(_)));
         if let Some(node) = misplaced {
             let (title, id, kind) = (&node.title, &node.id, node.kind.as_str());
-            return Err(refused(format!("the node \"{title}\" ({id}) of the type {kind} stands in an iteration")));
+            return Err(refused(format!("the node \"{title}\" ({id}) of type {kind} cannot be inside an iteration")));
         }
         let named = match &iteration.kind {
             Kind::Iteration(data) => data.start_node_id.as_deref().filter(|id| !id.is_empty()),
@@ -111,7 +114,7 @@ fn starts(nodes: &mut [Node], by_id: &HashMap<Arc<str>, NodeIx>, levels: &Levels
     }
     if let Some(node) = nodes.iter().find(|node| node.level == Graph::ROOT && matches!(node.kind, Kind::IterationStart))
     {
-        return Err(refused(format!("the node \"{}\" ({}) stands in no iteration", node.title, node.id)));
+        return Err(refused(format!("the node \"{}\" ({}) is not inside an iteration", node.title, node.id)));
     }
     for (level, inside) in levels.inside.iter().enumerate() {
         if let Some(Kind::Iteration(data)) = inside.map(|ix| &mut nodes[ix].kind) {
@@ -123,7 +126,7 @@ fn starts(nodes: &mut [Node], by_id: &HashMap<Arc<str>, NodeIx>, levels: &Levels
 
 fn edges(raw: &[RawEdge<'_>], nodes: &[Node], by_id: &HashMap<Arc<str>, NodeIx>) -> Result<Vec<Edge>> {
     let find = |at: usize, id: &str| {
-        by_id.get(id).copied().ok_or_else(|| refused(format!("edges[{at}] leads from or to {id}, which is no node")))
+        by_id.get(id).copied().ok_or_else(|| refused(format!("edges[{at}] refers to {id}, which is not a node")))
     };
     raw.iter()
         .enumerate()
@@ -131,7 +134,7 @@ fn edges(raw: &[RawEdge<'_>], nodes: &[Node], by_id: &HashMap<Arc<str>, NodeIx>)
             let (source, target) = (find(at, edge.source)?, find(at, edge.target)?);
             if nodes[source].level != nodes[target].level {
                 return Err(refused(format!(
-                    "edges[{at}] crosses the border of an iteration, from {} to {}",
+                    "edges[{at}] crosses the boundary of an iteration, from {} to {}",
                     edge.source, edge.target
                 )));
             }

@@ -182,7 +182,7 @@ fn unsupported(raw: &RawNode<'_>) -> Error {
 }
 
 fn place(raw: &RawNode<'_>) -> String {
-    format!("the node \"{}\" ({}) of the type {}", raw.title, raw.id, raw.kind)
+    format!("the node \"{}\" ({}) of type {}", raw.title, raw.id, raw.kind)
 }
 
 /// The node's data, understood. Says which node and what is wrong with it.

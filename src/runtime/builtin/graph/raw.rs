@@ -43,7 +43,7 @@ pub(super) fn read(graph: &Value) -> Result<RawGraph<'_>> {
         let items =
             graph.get(name).and_then(Value::as_array).ok_or_else(|| refused(format!("{name} is not a list")))?;
         if items.len() > most {
-            return Err(refused(format!("it has {} {name}, and at most {most} are run", items.len())));
+            return Err(refused(format!("it has {} {name}, but at most {most} are allowed", items.len())));
         }
         Ok(items)
     };
@@ -77,7 +77,7 @@ fn read_node(at: usize, node: &Value) -> Result<Option<RawNode<'_>>> {
         .get("id")
         .and_then(Value::as_str)
         .filter(|id| !id.is_empty())
-        .ok_or_else(|| refused(format!("nodes[{at}].id is not a text")))?;
+        .ok_or_else(|| refused(format!("nodes[{at}].id is not text")))?;
     let title = data.get("title").and_then(Value::as_str).unwrap_or_default();
     if kind.is_empty() {
         return Err(refused(format!("nodes[{at}] (\"{title}\", {id}) has no type")));

@@ -80,14 +80,14 @@ fn what_cannot_be_run_is_refused_with_its_place() {
         (json!(null), "nodes is not a list"),
         (json!({"nodes": []}), "edges is not a list"),
         (json!({"nodes": [1], "edges": []}), "nodes[0].data is not an object"),
-        (json!({"nodes": [{"data": {"type": "end"}}], "edges": []}), "nodes[0].id is not a text"),
+        (json!({"nodes": [{"data": {"type": "end"}}], "edges": []}), "nodes[0].id is not text"),
         (json!({"nodes": [{"id": "x", "data": {"title": "T"}}], "edges": []}), "nodes[0] (\"T\", x) has no type"),
         (json!({"nodes": [start()], "edges": [{"source": "s"}]}), "edges[0]: missing field `target`"),
-        (json!({"nodes": many, "edges": []}), "it has 1001 nodes, and at most 1000 are run"),
+        (json!({"nodes": many, "edges": []}), "it has 1001 nodes, but at most 1000 are allowed"),
         (graph(&[node("e", "end")], ""), "it has no start node"),
-        (graph(&[start(), node("z", "start")], ""), "the node \"T z\" (z) is a second start"),
+        (graph(&[start(), node("z", "start")], ""), "the node \"T z\" (z) is a second start node"),
         (graph(&[start(), start()], ""), "two nodes have the id s"),
-        (graph(&[start(), node("c", "code")], ""), "the node \"T c\" (c) of the type code is not supported here"),
+        (graph(&[start(), node("c", "code")], ""), "the node \"T c\" (c) of type code is not supported here"),
         (
             // As Dify writes a loop: its inside stands in a node that is nothing here.
             graph(
@@ -99,13 +99,13 @@ fn what_cannot_be_run_is_refused_with_its_place() {
                 ],
                 "s>lo ls>t",
             ),
-            "the node \"T lo\" (lo) of the type loop is not supported here",
+            "the node \"T lo\" (lo) of type loop is not supported here",
         ),
         (
             graph(&[start(), without("l", "llm", "model"), node("c", "code")], ""),
-            "the node \"T c\" (c) of the type code is not supported here",
+            "the node \"T c\" (c) of type code is not supported here",
         ),
-        (graph(&[start()], "s>x"), "edges[0] leads from or to x, which is no node"),
+        (graph(&[start()], "s>x"), "edges[0] refers to x, which is not a node"),
         (graph(&[start()], "s>s"), "there is a cycle at the node \"T s\" (s)"),
         (
             graph(&[start(), node("a", "end"), node("b", "end")], "s>a a>b b>a"),
@@ -113,12 +113,12 @@ fn what_cannot_be_run_is_refused_with_its_place() {
         ),
         (
             graph(&[start(), without("l", "llm", "model")], ""),
-            "the node \"T l\" (l) of the type llm: missing field `model`",
+            "the node \"T l\" (l) of type llm: missing field `model`",
         ),
-        (graph(&[start(), without("a", "answer", "answer")], ""), "(a) of the type answer: missing field `answer`"),
+        (graph(&[start(), without("a", "answer", "answer")], ""), "(a) of type answer: missing field `answer`"),
         (
             graph(&[start(), broken("a", "answer", "answer", json!(1))], ""),
-            "(a) of the type answer: invalid type: integer `1`",
+            "(a) of type answer: invalid type: integer `1`",
         ),
         (
             graph(&[start(), broken("a", "answer", "error_strategy", json!("pray"))], ""),
@@ -137,7 +137,7 @@ fn what_cannot_be_run_is_refused_with_its_place() {
                 ],
                 "",
             ),
-            "(i) of the type if-else: unknown variant `~`",
+            "(i) of type if-else: unknown variant `~`",
         ),
         (
             graph(
@@ -150,10 +150,10 @@ fn what_cannot_be_run_is_refused_with_its_place() {
             "",
         ),
         (graph(&[start(), node("it", "iteration")], "s>it"), "the iteration \"T it\" (it) has no start node"),
-        (graph(&[start(), node("is", "iteration-start")], ""), "the node \"T is\" (is) stands in no iteration"),
+        (graph(&[start(), node("is", "iteration-start")], ""), "the node \"T is\" (is) is not inside an iteration"),
         (
             graph(&[start(), within("s", node("e", "end"))], ""),
-            "the node \"T e\" (e) stands in s, which is no iteration",
+            "the node \"T e\" (e) is inside s, which is not an iteration",
         ),
         (
             graph(
@@ -165,15 +165,15 @@ fn what_cannot_be_run_is_refused_with_its_place() {
                 ],
                 "",
             ),
-            "the node \"T e\" (e) of the type end stands in an iteration",
+            "the node \"T e\" (e) of type end cannot be inside an iteration",
         ),
         (
             graph(&[start(), node("it", "iteration"), within("it", node("is", "iteration-start"))], "s>is"),
-            "edges[0] crosses the border of an iteration, from s to is",
+            "edges[0] crosses the boundary of an iteration, from s to is",
         ),
         (
             graph(&[start(), within("b", node("a", "iteration")), within("a", node("b", "iteration"))], ""),
-            "(a) stands deeper than 4 iterations",
+            "(a) is nested in more than 4 iterations",
         ),
     ] {
         match (parse(&graph), expected) {

@@ -23,8 +23,8 @@ impl Models for KnownModels {
         match &self.endpoint {
             Some(endpoint) => endpoint.stream(prompt).await,
             None => Err(ModelError::new(format!(
-                "No endpoint is configured for the model {} of {}. Set OPENAI_BASE_URL, and OPENAI_API_KEY where it \
-                 takes one; the provider echo needs neither.",
+                "No endpoint is configured for the model {} of {}. Set OPENAI_BASE_URL, and OPENAI_API_KEY if \
+                 the endpoint needs a key; the provider echo needs neither.",
                 named(&prompt.model),
                 named(&prompt.provider)
             ))),

@@ -235,7 +235,7 @@ fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) ->
             match (&old, &value) {
                 (Value::Number(old), Value::Number(by)) => reckon(operation, old, by)
                     .map(Value::Number)
-                    .ok_or_else(|| format!("Operation {} gives no number", operation.name())),
+                    .ok_or_else(|| format!("Operation {} does not give a number", operation.name())),
                 (Value::Number(_), _) => Err(invalid(kind, &value)),
                 (old, _) => Err(invalid(kind, old)),
             }
@@ -273,7 +273,7 @@ fn reckon(operation: Operation, old: &Number, by: &Number) -> Option<Number> {
         Operation::Add => old + by,
         Operation::Subtract => old - by,
         Operation::Multiply => old * by,
-        // By zero is infinite, and that is no number of JSON.
+        // Dividing by zero gives infinity, which JSON has no number for.
         _ => old / by,
     })
 }

@@ -104,7 +104,7 @@ pub struct Surroundings<'a> {
     pub limit: usize,
     /// What nobody is told of the request.
     pub masks: &'a Masks,
-    /// Whether an answer that is no success is a failure: where the graph provides for failures.
+    /// Whether an unsuccessful answer is a failure: only where the graph handles failures.
     pub strict: bool,
     /// Keeps the parts of a form apart.
     pub boundary: String,

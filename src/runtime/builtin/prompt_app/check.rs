@@ -20,7 +20,7 @@ pub fn check(mode: AppMode, config: &ModelConfig, with_files: bool) -> Result<()
     match lacking {
         Some(feature) => Err(Error::new(
             Code::AppUnavailable,
-            format!("This app uses {}, which this service does not run.", shortened(&feature)),
+            format!("This app uses {}, which this service does not support.", shortened(&feature)),
         )),
         None => Ok(()),
     }

@@ -225,7 +225,7 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
         let asked = Asked { has_files: true, ..asked(AppMode::AgentChat, "Hi") };
         let refusal = PromptApp::new(&asked, &config, None, &[]).unwrap_err();
         assert_eq!(refusal.code(), Code::AppUnavailable);
-        assert_eq!(refusal.message(), format!("This app uses {feature}, which this service does not run."));
+        assert_eq!(refusal.message(), format!("This app uses {feature}, which this service does not support."));
     }
     // Switched off, all of it may stand there.
     let mut config = config();

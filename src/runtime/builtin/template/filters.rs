@@ -56,7 +56,7 @@ pub fn bind(environment: &mut Environment<'_>) {
 
 fn fits(length: usize) -> Result<(), Error> {
     if length > MADE_MAX {
-        return Err(Error::new(ErrorKind::InvalidOperation, "the template makes something too large"));
+        return Err(Error::new(ErrorKind::InvalidOperation, "the template creates a value that is too large"));
     }
     guard::charge(length)
 }

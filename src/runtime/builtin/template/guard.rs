@@ -80,7 +80,7 @@ fn add(value: &Value, weight: &mut usize, depth: usize) -> Result<(), Error> {
 }
 
 fn too_large() -> Error {
-    Error::new(ErrorKind::InvalidOperation, "the template makes something too large")
+    Error::new(ErrorKind::InvalidOperation, "the template creates a value that is too large")
 }
 
 /// The template with its scales in place.
@@ -90,11 +90,11 @@ pub fn prepare(source: &str) -> Result<Cow<'_, str>, Fault> {
     let (mut copied, mut at) = (0, 0);
     while let Some((open, tag)) = next_tag(source, at) {
         let content_from = open + 2;
-        let length = source[content_from..].find(tag.close()).ok_or_else(|| ambiguous("a tag that does not end"))?;
+        let length = source[content_from..].find(tag.close()).ok_or_else(|| ambiguous("a tag is not closed"))?;
         let content = &source[content_from..content_from + length];
         at = content_from + length + 2;
         if content.contains("{%") {
-            return Err(ambiguous("a tag within a tag"));
+            return Err(ambiguous("a tag is inside another tag"));
         }
         match tag {
             Tag::Comment => {}
@@ -171,7 +171,7 @@ fn within_bounds(content: &str) -> Result<(), Fault> {
         }
     }
     if quote.is_some() {
-        return Err(ambiguous("a text that holds the end of its tag"));
+        return Err(ambiguous("a quoted text contains the end of its tag"));
     }
     if joins > JOINS_MAX || repeats > REPEATS_MAX {
         return Err(Fault::Template("one tag of the template has too many operators".to_owned()));
@@ -180,10 +180,10 @@ fn within_bounds(content: &str) -> Result<(), Fault> {
 }
 
 fn end_of_raw(source: &str, from: usize) -> Result<usize, Fault> {
-    let open = from + source[from..].find("{%").ok_or_else(|| ambiguous("a raw block that does not end"))?;
-    let length = source[open..].find("%}").ok_or_else(|| ambiguous("a raw block that does not end"))?;
+    let open = from + source[from..].find("{%").ok_or_else(|| ambiguous("a raw block is not closed"))?;
+    let length = source[open..].find("%}").ok_or_else(|| ambiguous("a raw block is not closed"))?;
     if source[open + 2..open + length].trim_matches(['-', '+']).trim() != "endraw" {
-        return Err(ambiguous("a tag within a raw block"));
+        return Err(ambiguous("a tag is inside a raw block"));
     }
     Ok(open + length + 2)
 }
@@ -265,7 +265,7 @@ fn names(text: &str) -> Result<String, Fault> {
         .map(|name| name.trim().trim_matches(['(', ')']).trim())
         .filter(|name| !name.is_empty())
         .collect();
-    if found.iter().all(|name| plain(name)) { Ok(found.join(", ")) } else { Err(ambiguous("a name that is none")) }
+    if found.iter().all(|name| plain(name)) { Ok(found.join(", ")) } else { Err(ambiguous("a name is not valid")) }
 }
 
 fn ambiguous(what: &str) -> Fault {

@@ -63,7 +63,7 @@ async fn templates_write_values_as_jinja_does_in_python() {
 #[tokio::test]
 async fn faults_say_what_and_where() {
     for (source, expected) in [
-        ("{{ x", "a tag that does not end"),
+        ("{{ x", "a tag is not closed"),
         ("a\n{% if %}", "line 2"),
         ("{{ x|nothing }}", "unknown filter"),
         ("{{ 1 / 'a' }}", "invalid operation"),

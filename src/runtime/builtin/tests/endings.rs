@@ -22,8 +22,8 @@ async fn whoever_leaves_stops_the_run_and_it_is_stored_as_stopped() {
         tokio::time::timeout(Duration::from_secs(5), stopped).await.expect("the model is hung up on");
     }
     stand.settle().await;
-    assert_eq!(stand.count("messages WHERE status = 'normal' AND error = 'The client left.'").await, 2);
-    assert_eq!(stand.count("workflow_runs WHERE status = 'stopped' AND error = 'The client left.'").await, 2);
+    assert_eq!(stand.count("messages WHERE status = 'normal' AND error = 'The client disconnected.'").await, 2);
+    assert_eq!(stand.count("workflow_runs WHERE status = 'stopped' AND error = 'The client disconnected.'").await, 2);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ impl ValueType {
         }
     }
 
-    /// What the items of a list are; `None` of what is no list.
+    /// What the items of a list are; `None` for anything but a list.
     pub fn items(self) -> Option<Self> {
         match self {
             Self::ArrayAny => Some(Self::Any),

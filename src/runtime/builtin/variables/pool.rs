@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::{Map, Value};
 
 use super::{
+    super::room::Held,
     Types, ValueType,
     selector::{CONVERSATION, ENVIRONMENT, SYSTEM, Selector},
     value,
@@ -43,6 +44,9 @@ pub enum Overflow {
         /// The most they may take, in bytes.
         limit: usize,
     },
+    /// Those of all runs of the process.
+    #[error("the variables of all runs together use all the memory they may; try again shortly")]
+    Process,
 }
 
 /// What a node may still take out of the pool: one small node can name a large value a thousand times.
@@ -98,6 +102,8 @@ pub struct Pool {
     variable_limit: usize,
     /// The most all of them may take, in bytes.
     limit: usize,
+    /// What they take of the memory of all runs.
+    held: Option<Held>,
 }
 
 impl Pool {
@@ -121,6 +127,7 @@ impl Pool {
             weight: 0,
             variable_limit,
             limit,
+            held: None,
         }
     }
 
@@ -129,6 +136,25 @@ impl Pool {
     pub fn declaring(mut self, types: Types) -> Self {
         self.types = types;
         self
+    }
+
+    /// The same, within the memory of all runs.
+    #[must_use]
+    pub fn within(mut self, held: Held) -> Self {
+        self.held = Some(held);
+        self
+    }
+
+    /// Weighs everything anew.
+    fn weigh(&mut self, total: usize) -> Result<(), Overflow> {
+        if total > self.limit {
+            return Err(Overflow::Run { limit: self.limit });
+        }
+        if !self.held.as_mut().is_none_or(|held| held.resize(total)) {
+            return Err(Overflow::Process);
+        }
+        self.weight = total;
+        Ok(())
     }
 
     /// Opens a scope inside another.
@@ -146,6 +172,8 @@ impl Pool {
     /// Forgets a scope with everything in it.
     pub fn close(&mut self, id: ScopeId) {
         self.weight -= self.scopes[id.0].weight;
+        // Fewer always fit.
+        let _ = self.held.as_mut().is_none_or(|held| held.resize(self.weight));
         self.scopes[id.0] = Scope::default();
         self.free.push(id);
     }
@@ -161,10 +189,7 @@ impl Pool {
             }
             new += weight + name.len();
         }
-        if self.weight - old + new > self.limit {
-            return Err(Overflow::Run { limit: self.limit });
-        }
-        self.weight = self.weight - old + new;
+        self.weigh(self.weight - old + new)?;
         let scope = &mut self.scopes[scope.0];
         scope.weight = scope.weight - old + new;
         scope.nodes.insert(node.clone(), outputs);
@@ -173,18 +198,14 @@ impl Pool {
 
     /// Writes a variable of the conversation. It has to exist; returns whether it does.
     pub fn assign(&mut self, name: &str, value: Value) -> Result<bool, Overflow> {
-        let Some(slot) = self.conversation.get_mut(name) else { return Ok(false) };
+        let Some(slot) = self.conversation.get(name) else { return Ok(false) };
         let (old, new) = (value::weight(slot), value::weight(&value));
         if new > self.variable_limit {
             return Err(Overflow::Variable { name: name.to_owned(), limit: self.variable_limit });
         }
         // What the conversation brought along was not weighed, so the old value may weigh more than everything kept since.
-        let total = (self.weight + new).saturating_sub(old);
-        if total > self.limit {
-            return Err(Overflow::Run { limit: self.limit });
-        }
-        self.weight = total;
-        *slot = value;
+        self.weigh((self.weight + new).saturating_sub(old))?;
+        self.conversation.insert(name.to_owned(), value);
         Ok(true)
     }
 

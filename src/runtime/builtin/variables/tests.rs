@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Piece, Pool, Selector, SystemVariables, Text, pool::Overflow, value};
+use super::{super::room::Room, Piece, Pool, Selector, SystemVariables, Text, pool::Overflow, value};
 
 const LIMITS: (usize, usize) = (1 << 20, 1 << 22);
 
@@ -117,6 +117,21 @@ fn neither_one_variable_nor_all_of_them_outgrow_their_share() {
     assert!(matches!(pool.set(Pool::ROOT, &"n5".into(), large(1000)), Err(Overflow::Run { .. })));
     pool.set(Pool::ROOT, &"n1".into(), large(0)).unwrap();
     assert_eq!(pool.set(Pool::ROOT, &"n5".into(), large(1000)), Ok(()), "what is replaced no longer counts");
+}
+
+#[test]
+fn the_pools_of_all_runs_share_one_room() {
+    let room = Room::new(100 << 10);
+    let (mut one, mut other) = (pool(json!({})).within(room.held()), pool(json!({})).within(room.held()));
+    let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
+    one.set(Pool::ROOT, &"n".into(), large(60 << 10)).unwrap();
+    let round = other.open(Pool::ROOT);
+    assert_eq!(other.set(round, &"n".into(), large(60 << 10)), Err(Overflow::Process));
+    other.set(round, &"n".into(), large(30 << 10)).unwrap();
+    other.close(round);
+    one.set(Pool::ROOT, &"m".into(), large(30 << 10)).unwrap();
+    drop(one);
+    other.set(Pool::ROOT, &"n".into(), large(90 << 10)).unwrap();
 }
 
 #[test]

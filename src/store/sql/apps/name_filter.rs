@@ -5,8 +5,7 @@ use sea_orm::{
     sea_query::{Expr, SimpleExpr},
 };
 
-/// What stands before a character of a LIKE pattern that is no wildcard. A backslash would mean something else to each
-/// database's texts.
+/// Escapes wildcards in LIKE patterns. A backslash would mean something else in the texts of each database.
 const ESCAPE: char = '!';
 
 /// That the name contains the text.

@@ -52,7 +52,7 @@ async fn a_second_account_with_the_same_email_address_is_refused(sql: Sql) {
     with_account(&sql).await;
     let refused = sql.create_account("ALICE@example.com", "Other", None, start()).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidParam);
-    assert_eq!(refused.message(), "An account with this email address exists already.");
+    assert_eq!(refused.message(), "An account with this email address already exists.");
     assert_eq!(sql.list_accounts().await.unwrap().len(), 1);
 }
 

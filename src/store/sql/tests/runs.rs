@@ -200,10 +200,10 @@ async fn failures_and_cancelled_runs_are_kept_too(sql: Sql) {
     failed.ending = Ending::Failed("It broke\0.".to_owned());
     sql.record_run(&failed).await.unwrap();
     let mut stopped = chat(&ann, conversation(2), true, ("q", "half an ans"), 0);
-    stopped.ending = Ending::Stopped("The client left.".to_owned());
+    stopped.ending = Ending::Stopped("The client disconnected.".to_owned());
     sql.record_run(&stopped).await.unwrap();
     assert_eq!(count(&sql, "messages WHERE status = 'error' AND error = 'It broke\u{fffd}.'").await, 1);
-    assert_eq!(count(&sql, "messages WHERE status = 'normal' AND error = 'The client left.'").await, 1);
+    assert_eq!(count(&sql, "messages WHERE status = 'normal' AND error = 'The client disconnected.'").await, 1);
     // An answer that never came is not remembered.
     assert_eq!(found(&sql, conversation(1), &ann).await.unwrap().exchanges, []);
     assert_eq!(found(&sql, conversation(2), &ann).await.unwrap().exchanges.len(), 1);

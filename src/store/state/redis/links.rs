@@ -178,7 +178,7 @@ async fn keep(pool: Arc<Pool>, probe: Cmd, status: watch::Sender<Status>, alarm:
             }
             Err(error) => {
                 if !std::mem::replace(&mut reported, true) {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "Redis cannot be reached; trying on");
+                    tracing::warn!(error = &error as &dyn std::error::Error, "Redis cannot be reached; still trying");
                 }
                 status.send_replace(Status::Down);
                 tokio::select! {
@@ -201,7 +201,7 @@ async fn until_broken(held: &Held, probe: &Cmd, alarm: &Alarm) {
             return;
         }
         match timeout(COMMAND_TIMEOUT, link.run::<i64>(probe)).await {
-            // An answer, if only a complaint, is no reason to connect anew.
+            // An answer, even a complaint, is no reason to reconnect.
             Ok(outcome) if outcome.as_ref().err().is_none_or(|error| !is_broken(error)) => {}
             Ok(_) | Err(_) => return,
         }

@@ -76,7 +76,7 @@ pub(super) fn read(json: &str) -> Option<TokenContext> {
     })
 }
 
-/// What is no verdict is passed over.
+/// Skips what is not a verdict.
 fn verdicts(stored: &Value) -> BTreeMap<WorkspaceId, bool> {
     let stored = stored.as_object().into_iter().flatten();
     stored.filter_map(|(id, member)| Some((id.parse().ok()?, member.as_bool()?))).collect()

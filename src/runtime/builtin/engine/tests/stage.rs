@@ -27,6 +27,7 @@ use crate::{
         graph::Graph,
         masks::Masks,
         model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
+        room::Room,
         template::Templates,
         variables::{SystemVariables, Types},
     },
@@ -244,6 +245,7 @@ impl Stage {
             clock: Arc::new(Standing),
             entropy: Arc::new(Counting::default()),
             limits: self.limits,
+            room: Room::new(self.limits.all_runs),
         }
     }
 

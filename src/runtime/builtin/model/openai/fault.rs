@@ -23,13 +23,13 @@ pub(super) enum Fault {
     Slow,
     #[error("the endpoint refused with {status}")]
     Refused { status: StatusCode, message: Option<String> },
-    #[error("the endpoint reported a failure within its answer")]
+    #[error("the endpoint reported a failure in the middle of its answer")]
     Reported(Option<String>),
     #[error("the endpoint answered without streaming")]
     NotAStream,
-    #[error("the endpoint's answer is not what the protocol says")]
+    #[error("the endpoint's answer does not follow the protocol")]
     Garbled,
-    #[error("the endpoint's answer broke off")]
+    #[error("the endpoint's answer ended early")]
     Cut(#[source] Option<reqwest::Error>),
     #[error("the endpoint's answer is too long")]
     TooLong,
@@ -67,7 +67,7 @@ impl Fault {
             Self::Unreachable(error) if error.is_connect() => {
                 "The model endpoint cannot be reached. Check OPENAI_BASE_URL.".to_owned()
             }
-            Self::Unreachable(_) => "The model endpoint hung up before it answered.".to_owned(),
+            Self::Unreachable(_) => "The model endpoint closed the connection before it answered.".to_owned(),
             Self::Slow => "The model endpoint did not answer in time.".to_owned(),
             Self::Refused { status, message } => match status.as_u16() {
                 401 | 403 => format!("The model endpoint refused the key ({}). Check OPENAI_API_KEY.", status.as_u16()),
@@ -76,7 +76,9 @@ impl Fault {
                     "The model endpoint does not know this model or path (404).".to_owned()
                 }
                 429 => "The model endpoint is over its rate limit or quota (429). Try again later.".to_owned(),
-                300..=399 => "The model endpoint redirects, which is not followed. Check OPENAI_BASE_URL.".to_owned(),
+                300..=399 => {
+                    "The model endpoint sent a redirect, which is not followed. Check OPENAI_BASE_URL.".to_owned()
+                }
                 500.. => format!("The model endpoint failed ({}).", status.as_u16()),
                 code => {
                     say(message);
@@ -85,11 +87,11 @@ impl Fault {
             },
             Self::Reported(message) => {
                 say(message);
-                "The model endpoint failed within its answer.".to_owned()
+                "The model endpoint failed in the middle of its answer.".to_owned()
             }
             Self::NotAStream => "The model endpoint does not stream its answers.".to_owned(),
             Self::Garbled => "The model endpoint's answer could not be understood.".to_owned(),
-            Self::Cut(_) => "The model endpoint's answer broke off.".to_owned(),
+            Self::Cut(_) => "The model endpoint's answer ended early.".to_owned(),
             Self::TooLong => "The model endpoint's answer is too long.".to_owned(),
         };
         ModelError { message, said, cause: Some(Box::new(self)) }

@@ -199,7 +199,7 @@ async fn refusals_are_told_once_in_short_sentences_without_the_key() {
         (400, json!({"error": {"message": long}}), "(400): no such … … thing xxx"),
         (422, json!({"error": "bad temperature"}), "(422): bad temperature"),
         (400, json!([1]), "refused the request (400)."),
-        (302, json!(null), "redirects"),
+        (302, json!(null), "redirect"),
     ];
     for (status, body, expected) in cases {
         let status = StatusCode::from_u16(status).unwrap();
@@ -227,19 +227,19 @@ async fn an_answer_that_breaks_off_or_is_garbage_is_an_error_after_what_came() {
     };
     assert_eq!(
         StandIn::answering(cut).await.ask().await.unwrap_err(),
-        "after 1: The model endpoint's answer broke off."
+        "after 1: The model endpoint's answer ended early."
     );
     let early = || events([delta("a")]);
     assert_eq!(
         StandIn::answering(early).await.ask().await.unwrap_err(),
-        "after 1: The model endpoint's answer broke off."
+        "after 1: The model endpoint's answer ended early."
     );
     let garbage = || events([delta("a"), "data: {nonsense\n\n".to_owned(), end()]);
     let told = StandIn::answering(garbage).await.ask().await.unwrap_err();
     assert_eq!(told, "after 1: The model endpoint's answer could not be understood.");
     let reported = || events([delta("a"), "data: {\"error\":{\"message\":\"out of memory\"}}\n\n".to_owned()]);
     let told = StandIn::answering(reported).await.ask().await.unwrap_err();
-    assert_eq!(told, "after 1: The model endpoint failed within its answer: out of memory");
+    assert_eq!(told, "after 1: The model endpoint failed in the middle of its answer: out of memory");
     let whole = || Json(json!({"choices": [{"message": {"content": "a"}}]})).into_response();
     assert_eq!(
         StandIn::answering(whole).await.ask().await.unwrap_err(),

@@ -191,7 +191,7 @@ fn a_variable_takes_what_its_type_takes_and_nothing_else() {
         ("string", json!(null), constant("clear", json!(null)), Ok(json!(""))),
         ("string", json!("a"), variable("append", "n.text"), Err("Operation append is not supported for type string")),
         ("number", json!(null), constant("+=", json!(2)), Ok(json!(2))),
-        ("number", json!(1), constant("/=", json!(0)), Err("Operation /= gives no number")),
+        ("number", json!(1), constant("/=", json!(0)), Err("Operation /= does not give a number")),
         ("integer", json!(1), constant("set", json!("2")), Err("Invalid input value for type number: string")),
         ("boolean", json!(null), constant("set", json!(1)), Err("Invalid input value for type boolean: number")),
         ("object", json!(null), constant("set", json!("{\"a\": 1}")), Ok(json!({"a": 1}))),

@@ -107,7 +107,7 @@ impl Body {
                 }
                 Ok(Filled { is_form: true, ..filled(form, &format!("multipart/form-data; boundary={boundary}")) })
             }
-            Kind::Binary => Err(body_error("files cannot be sent from here")),
+            Kind::Binary => Err(body_error("sending files is not supported")),
         }
     }
 
@@ -117,7 +117,7 @@ impl Body {
             Content::Items(items) => match items.as_slice() {
                 [] => return Ok(String::new()),
                 [item] => &item.value,
-                _ => return Err(body_error("this type of body has exactly one item")),
+                _ => return Err(body_error("this type of body must have exactly one item")),
             },
             Content::Source(text) => {
                 source = Text::parse(text);
@@ -134,7 +134,7 @@ impl Body {
         let texts: Vec<(&Text, &Text)> = match &self.data {
             Content::Items(items) => {
                 if items.iter().any(|item| item.kind == "file") {
-                    return Err(body_error("files cannot be sent from here"));
+                    return Err(body_error("sending files is not supported"));
                 }
                 items.iter().map(|item| (&item.key, &item.value)).collect()
             }

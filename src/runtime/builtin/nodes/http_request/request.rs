@@ -76,7 +76,7 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
     }
     let body = data.body.fill(around)?;
     if let Some(kind) = &body.content_type {
-        let kind = HeaderValue::from_str(kind).map_err(|_| wrong("the body's type is no header"))?;
+        let kind = HeaderValue::from_str(kind).map_err(|_| wrong("the body's content type is not valid"))?;
         // A form is only read with its own boundary.
         if body.is_form || !headers.contains_key(CONTENT_TYPE) {
             headers.insert(CONTENT_TYPE, kind);
@@ -110,17 +110,17 @@ fn url(text: &str) -> Result<Url, Box<Failure>> {
     if !has_scheme("http://") && !has_scheme("https://") {
         return Err(Failure::new("InvalidURLError", "url should start with http:// or https://"));
     }
-    Url::parse(text).map_err(|fault| Failure::new("InvalidURLError", format!("the url cannot be read: {fault}")))
+    Url::parse(text).map_err(|fault| Failure::new("InvalidURLError", format!("the url is not valid: {fault}")))
 }
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<Failure>> {
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header's name is no name"))?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header's name is not valid"))?;
     if RESERVED.contains(&name) {
-        return Err(wrong(format!("the header {name} is not for apps to set")));
+        return Err(wrong(format!("apps may not set the header {name}")));
     }
     // Bytes below 32 do not pass, so no value ends its header. What is not ASCII goes out as it is.
     let value = HeaderValue::from_bytes(value.as_bytes())
-        .map_err(|_| wrong(format!("the value of the header {name} has characters that headers do not have")))?;
+        .map_err(|_| wrong(format!("the value of the header {name} contains characters that are not allowed")))?;
     Ok((name, value))
 }
 

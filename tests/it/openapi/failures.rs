@@ -1,0 +1,243 @@
+//! The errors that the document shows are the server's own: every one that can be brought about is, and compared.
+
+use std::collections::BTreeSet;
+
+use dify_openapi::domain::{id::ClaimId, key::KeyRing, secret::Secret, user_code::UserCode};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Answer, Bearer, Browser, Device, Stores, TestServer, apps,
+    cli_device::{CODE, TOKEN},
+    database,
+    runs::{answer, blocking, end, graph_app, greeting, prompt_app, request},
+    server::{MEMBER, OWNER, SECRET_KEY},
+};
+
+const ACCOUNT: &str = "/openapi/v1/account";
+const APPROVE: &str = "/openapi/v1/oauth/device/approve";
+const DESCRIBE: &str = "/openapi/v1/apps/{id}/describe";
+const INTROSPECT: &str = "/openapi/v1/oauth/introspect";
+const LIST: &str = "/openapi/v1/apps";
+const LOOKUP: &str = "/openapi/v1/oauth/device/lookup";
+const RUN: &str = "/openapi/v1/apps/{id}/run";
+const SESSION: &str = "/openapi/v1/account/sessions/{id}";
+const SESSIONS: &str = "/openapi/v1/account/sessions";
+const WORKSPACE: &str = "/openapi/v1/workspaces/{id}";
+const NOBODYS: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
+
+/// What a healthy server does not say: another host is refused in development only, the only scope of accounts satisfies
+/// every other, codes do not run out, and nothing breaks.
+const UNSEEN: [(&str, &str); 4] = [
+    ("403", "insufficient_scope"),
+    ("421", "misdirected_request"),
+    ("500", "internal_server_error"),
+    ("503", "user_code_exhausted"),
+];
+
+struct Document {
+    paths: Value,
+    seen: BTreeSet<(String, String)>,
+}
+
+impl Document {
+    async fn of(server: &TestServer) -> Self {
+        let (_, mut document) = Browser::anonymous(server).get("/openapi/v1/openapi.json").await;
+        Self { paths: document["paths"].take(), seen: BTreeSet::new() }
+    }
+
+    /// Whether a method's error is shown the way it was given.
+    fn shows(&mut self, method: &str, path: &str, answer: &Answer) {
+        let (status, code, given) = (answer.status.to_string(), answer.code(), answer.json());
+        let shown = &self.paths[path][method]["responses"][&status]["content"]["application/json"]["examples"][&code];
+        let shown = shown["value"].as_object();
+        let shown = shown.unwrap_or_else(|| panic!("{method} {path}: no example of {status} {}", answer.text));
+        for (name, value) in shown.iter().filter(|(name, _)| *name != "retry_after_ms") {
+            assert_eq!(alike(value), alike(&given[name]), "{method} {path}: {name} of {}", answer.text);
+        }
+        self.seen.insert((status, code));
+    }
+
+    /// Every error that is shown anywhere.
+    fn all(&self) -> BTreeSet<(String, String)> {
+        let methods = self.paths.as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+        let responses = methods.flat_map(|method| method["responses"].as_object().unwrap());
+        let pairs = responses.flat_map(|(status, response)| {
+            let examples = response["content"]["application/json"]["examples"].as_object();
+            let codes = examples.filter(|_| status != "200").into_iter().flat_map(|examples| examples.keys());
+            codes.map(|code| (status.clone(), code.clone()))
+        });
+        pairs.collect()
+    }
+}
+
+/// A value without what is the request's own: ids and figures in a sentence.
+fn alike(value: &Value) -> Value {
+    let Some(text) = value.as_str() else { return value.clone() };
+    let words = text.split(' ').map(|word| match word.trim_end_matches(['.', ',']) {
+        id if id.len() == 36 && uuid::Uuid::try_parse(id).is_ok() => word.replace(id, "[id]"),
+        figure if !figure.is_empty() && figure.chars().all(|c| c.is_ascii_digit()) => word.replace(figure, "[figure]"),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ").into()
+}
+
+fn get(server: &TestServer, path: &str) -> RequestBuilder {
+    Client::new().get(server.at(path))
+}
+
+async fn with_token(server: &TestServer, token: &str) -> Answer {
+    Answer::to(get(server, ACCOUNT).bearer_auth(token)).await
+}
+
+async fn start(variables: &[(&str, &str)]) -> TestServer {
+    TestServer::start_with(Stores::Sqlite, variables).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_shows_the_errors_that_the_server_gives() {
+    let server =
+        start(&[("APP_MAX_EXECUTION_TIME", "1"), ("ECHO_PACE_MS", "600"), ("OPENAPI_RATE_LIMITS", "account=1/1h")])
+            .await;
+    let mut document = Document::of(&server).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+
+    devices(&server, &mut document).await;
+    decisions(&server, &mut document).await;
+    bodies(&server, &mut document).await;
+    lookups(&server, &bearer, &mut document).await;
+    runs(&server, &bearer, &mut document).await;
+    credentials(&server, &bearer, &mut document).await;
+
+    let off = start(&[("ENABLE_OAUTH_BEARER", "false")]).await;
+    document.shows("post", "/openapi/v1/oauth/device/code", &Device::ask(&off, &json!({"client_id": "difyctl"})).await);
+    server.sql().clone().close().await.unwrap();
+    document.shows("get", SESSIONS, &Answer::to(bearer.request(Method::GET, SESSIONS)).await);
+
+    let unseen: BTreeSet<_> = UNSEEN.map(|(status, code)| (status.to_owned(), code.to_owned())).into();
+    let missed: BTreeSet<_> = document.all().difference(&document.seen).cloned().collect();
+    assert_eq!(missed, unseen);
+}
+
+async fn devices(server: &TestServer, document: &mut Document) {
+    document.shows("post", CODE, &Device::ask(server, &json!({"client_id": "another"})).await);
+    let elsewhere = Client::new().post(server.at(CODE)).header("sec-fetch-site", "cross-site");
+    document.shows("post", CODE, &Answer::to(elsewhere.json(&json!({"client_id": "difyctl"}))).await);
+    let device = Device::start(server, "phone").await;
+    let mut asked = json!({"client_id": "another", "device_code": device.device_code});
+    document.shows("post", TOKEN, &Device::poll_with(server, &asked).await);
+    asked["grant_type"] = json!("password");
+    document.shows("post", TOKEN, &Device::poll_with(server, &asked).await);
+    let pending = device.poll_at(server).await;
+    let early = device.poll_at(server).await;
+    Browser::signed_in(server, OWNER).await.deny(&device.user_code).await;
+    server.advance(20);
+    let denied = device.poll_at(server).await;
+    let unknown = json!({"client_id": "difyctl", "device_code": format!("dc_{:032}", 7)});
+    for answer in [pending, early, denied, Device::poll_with(server, &unknown).await] {
+        document.shows("post", TOKEN, &answer);
+    }
+}
+
+async fn decisions(server: &TestServer, document: &mut Document) {
+    let browser = Browser::signed_in(server, OWNER).await;
+    let approve = |code: &str| browser.request(Method::POST, APPROVE).json(&json!({"user_code": code}));
+    let device = Device::start(server, "tablet").await;
+    let unproven = browser.bare(Method::POST, APPROVE).json(&json!({"user_code": device.user_code}));
+    let anonymous = Browser::anonymous(server);
+    for refused in [approve("ABCD-EFGH"), approve("nothing"), unproven, anonymous.request(Method::POST, APPROVE)] {
+        document.shows("post", APPROVE, &Answer::to(refused).await);
+    }
+    let keys = KeyRing::new(Secret::new(SECRET_KEY), Vec::new());
+    let keys = keys.user_code_keys(&UserCode::parse(&device.user_code).unwrap());
+    let claim = ClaimId(uuid::Uuid::new_v4());
+    let state = &server.running().app.foundation().state;
+    state.claim_grant(&keys, claim).await.unwrap();
+    document.shows("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
+    state.release_grant(&keys, claim).await.unwrap();
+    assert_eq!(Answer::to(approve(&device.user_code)).await.status, 200);
+    document.shows("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
+
+    document.shows("get", LOOKUP, &Answer::to(get(server, &format!("{LOOKUP}?user_code=nothing"))).await);
+    document.shows("post", "/console/api/login", &browser.login(OWNER, "another password").await);
+    document.shows("post", "/console/api/refresh-token", &anonymous.refresh().await);
+}
+
+async fn bodies(server: &TestServer, document: &mut Document) {
+    let browser = Browser::signed_in(server, OWNER).await;
+    for path in [APPROVE, CODE] {
+        let post = |kind: &str, body: &str| {
+            browser.request(Method::POST, path).header("content-type", kind).body(body.to_owned())
+        };
+        let large = format!("{{\"pad\": \"{}\"}}", "x".repeat(65 * 1024));
+        for refused in [post("application/json", "[]"), post("text/plain", "{}"), post("application/json", &large)] {
+            document.shows("post", path, &Answer::to(refused).await);
+        }
+    }
+}
+
+async fn lookups(server: &TestServer, bearer: &Bearer, document: &mut Document) {
+    let asked = |path: &str| bearer.request(Method::GET, path);
+    let workspace = apps::shared_workspace(server).await;
+    for mode in ["chat", "workflow"] {
+        apps::insert(server, &workspace, "Twins", mode, 0).await;
+    }
+    let twins = format!("/openapi/v1/apps/Twins/describe?workspace_id={workspace}");
+    let elsewhere = format!("{LIST}?workspace_id={NOBODYS}");
+    for (path, request) in [
+        (ACCOUNT, asked("/openapi/v1/nothing")),
+        (WORKSPACE, asked(&WORKSPACE.replace("{id}", NOBODYS))),
+        (DESCRIBE, asked(&DESCRIBE.replace("{id}", NOBODYS))),
+        (DESCRIBE, asked(&DESCRIBE.replace("{id}", "Twins"))),
+        (DESCRIBE, asked(&twins)),
+        (LIST, asked(LIST)),
+        (LIST, asked(&elsewhere)),
+        (SESSIONS, asked(&format!("{SESSIONS}?page=1&page=1"))),
+    ] {
+        document.shows("get", path, &Answer::to(request).await);
+    }
+    let gone = bearer.request(Method::DELETE, &SESSION.replace("{id}", NOBODYS));
+    document.shows("delete", SESSION, &Answer::to(gone).await);
+}
+
+async fn runs(server: &TestServer, bearer: &Bearer, document: &mut Document) {
+    let (chat, workspace) = (prompt_app(server, "chat").await, apps::shared_workspace(server).await);
+    let workflow = graph_app(server, "workflow", &[greeting(), end()]).await;
+    let mut broken = greeting();
+    broken["data"]["template"] = json!("{{ 1 // 0 }}");
+    let broken = graph_app(server, "advanced-chat", &[broken, answer()]).await;
+    let empty = apps::insert(server, &workspace, "Empty", "chat", 0).await;
+    let ann = json!({"name": "Ann"});
+    for (app, body) in [
+        (&chat, json!({"inputs": {}, "query": "hello"})),
+        (&chat, json!({"inputs": {"name": "Bartholomew"}, "query": "hello"})),
+        (&chat, json!({"inputs": ann})),
+        (&chat, json!({"inputs": ann, "query": "so many words that it takes its time"})),
+        (&workflow, json!({"inputs": ann, "query": "hello"})),
+        (&broken, json!({"inputs": ann, "query": "hello"})),
+        (&empty, json!({"inputs": {}, "query": "hello"})),
+    ] {
+        document.shows("post", RUN, &blocking(bearer, app, body).await);
+    }
+    document.shows("post", RUN, &Answer::to(request(bearer, NOBODYS, &json!({"inputs": {}}))).await);
+}
+
+async fn credentials(server: &TestServer, bearer: &Bearer, document: &mut Document) {
+    let member = Bearer::sign_in(server, MEMBER, "laptop").await;
+    assert_eq!(with_token(server, &member.token).await.status, 200);
+    let app_key = "app-0123456789abcdefghij";
+    for token in [&member.token, app_key, "dfp_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", "dfoa_tooshort"] {
+        document.shows("get", ACCOUNT, &with_token(server, token).await);
+    }
+    document.shows("get", ACCOUNT, &Answer::to(get(server, ACCOUNT)).await);
+    let (external, _) = database::external_token(server, "eve@idp.example", "laptop").await;
+    document.shows("get", LIST, &Answer::to(get(server, LIST).bearer_auth(external)).await);
+
+    let introspect = || Client::new().post(server.inner(INTROSPECT)).json(&json!({"token": bearer.token}));
+    document.shows("post", INTROSPECT, &Answer::to(introspect()).await);
+    let wrong = introspect().header("enterprise-api-secret-key", "wrong");
+    document.shows("post", INTROSPECT, &Answer::to(wrong).await);
+
+    server.advance(15 * 86_400);
+    document.shows("get", ACCOUNT, &with_token(server, &member.token).await);
+}
