@@ -6,26 +6,27 @@ pub mod app;
 pub mod check_config;
 mod demo;
 pub mod dev;
+pub mod failure;
 pub mod migrate;
 pub mod openapi;
 mod operator;
+mod output;
+pub mod password;
 pub mod serve;
 pub mod shell;
 pub mod since;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod usage;
 pub mod workspace;
 
-use std::{fmt, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{Parser, Subcommand};
 
-use crate::{
-    config::{Config, Problems, process_env},
-    domain::Error,
-    http::routes::OPENAPI,
-};
+pub use self::failure::Failure;
+use crate::{config::process_env, http::routes::OPENAPI};
 
 /// The service behind Dify's /openapi/v1: sign-in, sessions and apps, over JSON and gRPC.
 #[derive(Debug, Parser)]
@@ -53,10 +54,11 @@ pub enum Command {
     Dev(dev::Args),
     /// Run in production, configured by the environment.
     #[command(
-        after_help = "Example:\n  SECRET_KEY=… CONSOLE_WEB_URL=https://dify.example.com REDIS_URL=redis://… DATABASE_URL=postgres://… \\\n    dify-openapi serve"
+        after_help = "Example:\n  SECRET_KEY=… CONSOLE_WEB_URL=https://dify.example.com \\\n    DATABASE_URL=postgres://… REDIS_URL=redis://… dify-openapi serve"
     )]
     Serve,
     /// Create or inspect the database tables.
+    #[command(after_help = "Examples:\n  dify-openapi migrate status\n  dify-openapi migrate up && dify-openapi serve")]
     Migrate {
         /// What to do.
         #[command(subcommand)]
@@ -66,24 +68,39 @@ pub enum Command {
     #[command(after_help = "Example:\n  dify-openapi check-config && dify-openapi migrate up && dify-openapi serve")]
     CheckConfig,
     /// Manage accounts (standalone only).
+    #[command(after_help = "Examples:
+  dify-openapi account create ada@example.com --name Ada
+  dify-openapi account list
+  dify-openapi account disable ada@example.com")]
     Account {
         /// What to do.
         #[command(subcommand)]
         action: account::Action,
     },
     /// Manage workspaces (standalone only).
+    #[command(after_help = "Examples:
+  dify-openapi workspace create Research --owner ada@example.com
+  dify-openapi workspace add-member Research grace@example.com --role editor")]
     Workspace {
         /// What to do.
         #[command(subcommand)]
         action: workspace::Action,
     },
     /// Import, export and list apps (standalone only).
+    #[command(after_help = "Examples:
+  dify-openapi app import greeting.yml --workspace 'Demo Workspace'
+  dify-openapi app list
+  dify-openapi app export Greeting > greeting.yml")]
     App {
         /// What to do.
         #[command(subcommand)]
         action: app::Action,
     },
     /// List sessions and end them.
+    #[command(after_help = "Examples:
+  dify-openapi token list --account ada@example.com
+  dify-openapi token revoke --account ada@example.com
+  dify-openapi token revoke --since 2h                end every session issued in the last two hours")]
     Token {
         /// What to do.
         #[command(subcommand)]
@@ -108,7 +125,7 @@ pub enum Command {
 }
 
 /// Reads the command line, runs the command, and says how it ended.
-pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match parse(args) {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -149,69 +166,12 @@ fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Why a command ended: one sentence a fault, and the exit code.
-#[derive(Debug)]
-pub struct Failure {
-    sentences: Vec<String>,
-    code: u8,
-}
-
-impl Failure {
-    /// What was typed or configured is at fault.
-    pub fn usage(sentence: impl fmt::Display) -> Self {
-        Self { sentences: vec![sentence.to_string()], code: 2 }
-    }
-
-    /// Something else is.
-    pub fn other(sentence: impl fmt::Display) -> Self {
-        Self { sentences: vec![sentence.to_string()], code: 1 }
-    }
-
-    /// Says it on standard error and becomes the exit code.
-    pub fn report(&self) -> ExitCode {
-        for sentence in &self.sentences {
-            eprintln!("error: {sentence}");
-        }
-        ExitCode::from(self.code)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentences.join("\n"))
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<Problems> for Failure {
-    fn from(problems: Problems) -> Self {
-        Self { sentences: problems.0.into_iter().map(|problem| problem.sentence).collect(), code: 2 }
-    }
-}
-
-impl From<Error> for Failure {
-    /// The public sentence with its hint; where the fault is inside, its cause, which an operator can act on.
-    fn from(error: Error) -> Self {
-        use std::error::Error as _;
-        let mut sentence = error.message().to_owned();
-        if let Some(hint) = error.hint_text() {
-            sentence = format!("{sentence} {hint}");
-        }
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            sentence = inner.to_string();
-            cause = inner.source();
-        }
-        Self::other(sentence)
-    }
-}
-
 /// Reads the command line. `Err` holds the exit code when there is nothing more to do: help was asked for, or what was
 /// typed is wrong and has been said.
-pub fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, ExitCode> {
-    Cli::try_parse_from(args).map_err(|fault| {
-        if let Some(sentence) = usage_sentence(&fault) {
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    let args: Vec<_> = args.into_iter().collect();
+    Cli::try_parse_from(&args).map_err(|fault| {
+        if let Some(sentence) = usage::sentence(&fault, &args) {
             Failure::usage(sentence).report()
         } else {
             // Help and version; a closed pipe is not worth a word.
@@ -219,26 +179,4 @@ pub fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, 
             ExitCode::SUCCESS
         }
     })
-}
-
-/// One sentence of clap's paragraph; `None` when it is help or the version.
-fn usage_sentence(fault: &clap::Error) -> Option<String> {
-    match fault.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => None,
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            Some("no command was given; `dify-openapi --help` lists the commands".to_owned())
-        }
-        _ => {
-            let text = fault.render().to_string();
-            // The paragraphs after the first are a usage line and tips; lines of the first list what is missing.
-            let first = text.split("\n\n").next().unwrap_or_default();
-            let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
-            Some(format!("{}; see `dify-openapi --help`", words.trim_start_matches("error: ")))
-        }
-    }
-}
-
-/// The configuration of everything but `dev`, from the process environment.
-pub fn config() -> Result<Config, Failure> {
-    Ok(Config::for_serve(&crate::config::process_env)?)
 }

@@ -23,7 +23,10 @@ mod tests;
 pub mod tls;
 pub mod urls;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
 
 use self::{
     console::Console, cors::AllowOrigins, database::Database, dify_api::DifyApi, enterprise::Enterprise,
@@ -36,7 +39,10 @@ pub use self::{
     reader::{Env, Problem, Problems, process_env},
     telemetry::TelemetryConfig,
 };
-use crate::{domain::limit::Limits, ports::entropy::SystemEntropy};
+use crate::{
+    domain::{limit::Limits, secret::Secret},
+    ports::entropy::SystemEntropy,
+};
 
 /// The configuration of one process. Its `Debug` prints no secret.
 #[derive(Clone, Debug)]
@@ -75,6 +81,9 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+/// Where `dev` listens unless it is told otherwise.
+const DEV_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
+
 /// What `dev` takes from its command line.
 #[derive(Clone, Debug)]
 pub struct DevOptions {
@@ -85,14 +94,28 @@ pub struct DevOptions {
 }
 
 impl Config {
-    /// The configuration of `serve` and of the operator's commands, or everything that is wrong with it.
+    /// The configuration of `serve`, or everything that is wrong with it.
     pub fn for_serve(env: Env<'_>) -> Result<Self, Problems> {
+        Self::from_environment(env, false)
+    }
+
+    /// The configuration of the operator's commands: that of `serve`, but on the data directory of a `dev` they take its
+    /// `SECRET_KEY` and its URL where the environment has none.
+    pub fn for_operator(env: Env<'_>) -> Result<Self, Problems> {
+        Self::from_environment(env, true)
+    }
+
+    fn from_environment(env: Env<'_>, operator: bool) -> Result<Self, Problems> {
         let mut reader = Reader::new(env);
         let data_dir = data_dir::read(&reader);
         let database = Database::read(&mut reader, data_dir.as_deref());
         let redis = Redis::read(&mut reader);
         let listeners = Listeners::read(&mut reader);
-        let config = Self::read(&mut reader, Dev::No, data_dir.unwrap_or_default(), database, redis, listeners);
+        let assumed = match &data_dir {
+            Some(path) if operator && database.is_in(path) => Assumed::from_dev(&mut reader, path),
+            _ => Assumed::default(),
+        };
+        let config = Self::read(&mut reader, assumed, data_dir.unwrap_or_default(), database, redis, listeners);
         let kind = config.database.kind;
         let redis = config.redis.is_some() || reader.has_problem_with("REDIS_");
         if kind.is_server() && !redis && !config.deployment.single_replica {
@@ -121,8 +144,8 @@ impl Config {
         } else {
             None
         };
-        let dev = Dev::Yes { listen: options.listen, generated };
-        Self::read(&mut reader, dev, options.data_dir.clone(), database, None, listeners).finish(reader)
+        let assumed = Assumed { is_dev: true, listen: Some(options.listen), secret_key: generated };
+        Self::read(&mut reader, assumed, options.data_dir.clone(), database, None, listeners).finish(reader)
     }
 
     /// Where `dev` keeps its data when `--data` is not given: `DATA_DIR`, else the user's data directory.
@@ -153,21 +176,18 @@ impl Config {
 
     fn read(
         reader: &mut Reader<'_>,
-        dev: Dev,
+        assumed: Assumed,
         data_dir: PathBuf,
         database: Database,
         redis: Option<Redis>,
         listeners: Listeners,
     ) -> Self {
-        let (listen, generated, is_dev) = match dev {
-            Dev::No => (None, None, false),
-            Dev::Yes { listen, generated } => (Some(listen), generated, true),
-        };
+        let Assumed { is_dev, listen, secret_key } = assumed;
         let deployment = Deployment::read(reader, is_dev);
         let mode = deployment.mode;
         let oauth = OAuth::read(reader);
         Self {
-            secrets: Secrets::read(reader, mode, generated),
+            secrets: Secrets::read(reader, mode, secret_key),
             urls: Urls::read(reader, mode, listen),
             listeners,
             data_dir,
@@ -192,8 +212,28 @@ impl Config {
     }
 }
 
-/// What is different in `dev`.
-enum Dev {
-    No,
-    Yes { listen: SocketAddr, generated: Option<crate::domain::secret::Secret> },
+/// What a command supplies where the environment says nothing.
+#[derive(Default)]
+struct Assumed {
+    is_dev: bool,
+    /// Where people reach the server, as `dev` has it.
+    listen: Option<SocketAddr>,
+    secret_key: Option<Secret>,
+}
+
+impl Assumed {
+    /// What a `dev` on this data directory uses; nothing where there has been none, or the environment has a key.
+    fn from_dev(reader: &mut Reader<'_>, data_dir: &Path) -> Self {
+        if reader.text("SECRET_KEY").is_some() {
+            return Self::default();
+        }
+        match data_dir::found_secret_key(data_dir) {
+            Ok(Some(key)) => Self { is_dev: false, listen: Some(DEV_LISTEN), secret_key: Some(key) },
+            Ok(None) => Self::default(),
+            Err(fault) => {
+                reader.problem("DATA_DIR", format_args!("has a secret key that cannot be read: {fault}"));
+                Self::default()
+            }
+        }
+    }
 }

@@ -1,25 +1,22 @@
 //! `account`: accounts of a standalone server.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 
 use clap::Subcommand;
 
-use super::{
-    Failure,
-    operator::{Operator, say},
-};
+use super::{Failure, operator::Operator, output::say, password};
 use crate::{
-    domain::secret::Secret,
-    service::password::{self, Passwords},
+    domain::{secret::Secret, session::RevokeSelection},
+    service::password::{Passwords, fault},
 };
 
 /// What to do with accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Action {
-    /// Create an account; its password is read from standard input.
-    #[command(
-        after_help = "Example:\n  echo 'a long password' | dify-openapi account create ada@example.com --name Ada"
-    )]
+    /// Create an account; its password is asked for, or read from standard input when that is piped.
+    #[command(after_help = "Examples:
+  dify-openapi account create ada@example.com --name Ada
+  echo 'a long password' | dify-openapi account create ada@example.com")]
     Create {
         /// Email address.
         email: String,
@@ -45,29 +42,14 @@ pub enum Action {
         /// Email address.
         email: String,
     },
-    /// Set an account's password, read from standard input; its browser sessions end immediately.
-    #[command(
-        after_help = "Example:\n  echo 'another long password' | dify-openapi account set-password ada@example.com"
-    )]
+    /// Set an account's password, asked for or piped in; its browser sessions end immediately.
+    #[command(after_help = "Examples:
+  dify-openapi account set-password ada@example.com
+  echo 'another long password' | dify-openapi account set-password ada@example.com")]
     SetPassword {
         /// Email address.
         email: String,
     },
-}
-
-/// Reads a password: the first line of the input, without its line end.
-pub fn read_password(input: &mut dyn BufRead) -> Result<Secret, Failure> {
-    let mut line = zeroize::Zeroizing::new(String::new());
-    input.read_line(&mut line).map_err(|cause| {
-        Failure::other(format!("the password could not be read ({cause}); pass it on standard input"))
-    })?;
-    let password = line.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        return Err(Failure::usage(
-            "no password was given; pass it on standard input, as in `echo … | dify-openapi account …`",
-        ));
-    }
-    Ok(Secret::new(password))
 }
 
 /// Runs the command.
@@ -76,7 +58,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
     let (sql, now) = (&operator.sql, Operator::now());
     match action {
         Action::Create { email, name, workspace } => {
-            let hash = hashed(read_password(&mut std::io::stdin().lock())?).await?;
+            let hash = hashed(password::ask(&email).await?).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
             let workspace = match &workspace {
                 Some(workspace) => Some(operator.workspace(workspace).await?),
@@ -103,7 +85,9 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
             say(out, format_args!("{email} can sign in again"))
         }
         Action::SetPassword { email } => {
-            let hash = hashed(read_password(&mut std::io::stdin().lock())?).await?;
+            // Said before anybody types a password for nothing.
+            operator.expect_known(&RevokeSelection::Account(email.clone())).await?;
+            let hash = hashed(password::ask(&email).await?).await?;
             sql.set_password(&email, &hash, now).await?;
             say(out, format_args!("{email} has a new password, and its browser sessions have ended"))
         }
@@ -111,7 +95,7 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 async fn hashed(password: Secret) -> Result<Secret, Failure> {
-    match password::fault(password.expose()) {
+    match fault(password.expose()) {
         Some(fault) => Err(Failure::usage(fault)),
         None => Ok(Passwords::default().hash(password).await?),
     }

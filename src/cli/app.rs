@@ -7,12 +7,12 @@ use std::io::Write;
 use clap::{ArgGroup, Subcommand};
 
 pub use self::file::Source;
-use super::{
-    Failure,
-    operator::{Operator, say},
-};
+use super::{Failure, operator::Operator, output::say};
 use crate::{
-    domain::{app::file::Target, id::AppId},
+    domain::{
+        app::file::Target,
+        id::{AppId, WorkspaceId},
+    },
     dsl,
 };
 
@@ -42,12 +42,12 @@ pub enum Action {
         #[arg(long)]
         new: bool,
     },
-    /// List the apps of a workspace.
-    #[command(after_help = "Example:\n  dify-openapi app list --workspace 'Demo Workspace'")]
+    /// List the apps of a workspace, or of every one.
+    #[command(after_help = "Examples:\n  dify-openapi app list\n  dify-openapi app list --workspace 'Demo Workspace'")]
     List {
         /// The workspace, by id, or by name if it is unique.
         #[arg(long)]
-        workspace: String,
+        workspace: Option<String>,
     },
     /// Write an app's published version to standard output, as a DSL file that can be imported again.
     ///
@@ -82,10 +82,11 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
             say(out, format_args!("{}  {what}  {:<13}  {}", imported.id, read.app.mode.as_str(), read.app.name))
         }
         Action::List { workspace } => {
-            let workspace = operator.workspace(&workspace).await?;
-            for app in operator.sql.list_workspace_apps(workspace).await? {
-                let state = if app.published { "published" } else { "draft" };
-                say(out, format_args!("{}  {state:<9}  {:<13}  {}", app.id, app.mode, app.name))?;
+            if let Some(workspace) = workspace {
+                return list(&operator, operator.workspace(&workspace).await?, "", out).await;
+            }
+            for workspace in operator.sql.list_workspaces().await? {
+                list(&operator, workspace.id, &format!("  in {}", workspace.name), out).await?;
             }
             Ok(())
         }
@@ -101,6 +102,15 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
             say(out, text.trim_end_matches('\n'))
         }
     }
+}
+
+/// Prints a workspace's apps, with these words after each.
+async fn list(operator: &Operator, workspace: WorkspaceId, words: &str, out: &mut dyn Write) -> Result<(), Failure> {
+    for app in operator.sql.list_workspace_apps(workspace).await? {
+        let state = if app.published { "published" } else { "draft" };
+        say(out, format_args!("{}  {state:<9}  {:<13}  {}{words}", app.id, app.mode, app.name))?;
+    }
+    Ok(())
 }
 
 /// An app by id, or by name where only one has it.

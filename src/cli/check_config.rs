@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use super::Failure;
+use super::{Failure, output::printed};
 use crate::config::{Config, Env};
 
 /// Prints a `NAME=value` line each, secrets hidden, then the warnings; fails with every problem.
 pub fn run(env: Env<'_>, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::for_serve(env)?;
-    let written = (|| {
+    let written = (|| -> std::io::Result<()> {
         for (name, value) in config.describe() {
             writeln!(out, "{name}={value}")?;
         }
@@ -17,7 +17,5 @@ pub fn run(env: Env<'_>, out: &mut dyn Write) -> Result<(), Failure> {
         }
         writeln!(out, "The configuration is complete.")
     })();
-    written.map_err(|cause: std::io::Error| {
-        Failure::other(format!("the configuration could not be printed ({cause}); check where the output goes"))
-    })
+    printed("configuration", written)
 }

@@ -11,7 +11,7 @@ use crate::{
 /// The owner of the demo workspaces.
 pub(super) const DEMO: &str = "demo@example.com";
 /// A second person, a member of the first workspace.
-const MEMBER: &str = "member@example.com";
+pub(super) const MEMBER: &str = "member@example.com";
 /// Their password, which the start screen tells.
 pub(super) const PASSWORD: &str = "demo-password-1";
 /// The first workspace, which holds the apps.

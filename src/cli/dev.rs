@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     Failure,
-    demo::{self, DEMO, PASSWORD},
+    demo::{self, DEMO, MEMBER, PASSWORD},
+    output::say,
     serve::{Signals, surroundings, until_told_to_stop},
 };
 use crate::{
@@ -84,37 +85,43 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
 
     let signals = Signals::listen();
     let running = app::start(config, surroundings(&telemetry)).await?;
-    println!("{}", start_screen(running.app.issuer()));
-    println!("ready http://{}", running.bound.public);
+    let out = &mut std::io::stdout();
+    say(out, start_screen(running.app.issuer()))?;
+    say(out, format_args!("ready http://{}", running.bound.public))?;
     // Nobody balances between this and others.
     until_told_to_stop(running, &telemetry, signals, Duration::ZERO).await;
     drop(lock);
     Ok(())
 }
 
-fn start_screen(url: &str) -> String {
+/// Where to go next, within 80 columns: what is wrapped cannot be copied.
+pub(super) fn start_screen(url: &str) -> String {
     let login = login_command(url);
     format!(
         "
   dify-openapi is running in development mode. Only this machine can reach it.
 
-  In your browser         {url}/device
-      sign in as          {DEMO} / {PASSWORD}
+  In your browser   {url}/device
+  sign in as        {DEMO} / {PASSWORD}
+  or as             {MEMBER} / {PASSWORD}
 
-  With difyctl            {login}
+  With difyctl
+      {login}
 
-  With curl               1. ask for a code
-      curl -s {url}/openapi/v1/oauth/device/code -d client_id=difyctl
-                          2. approve it on the page, then fetch the token
-      curl -s {url}/openapi/v1/oauth/device/token -d client_id=difyctl -d device_code=dc_…
-                          3. use it
-      curl -s {url}/openapi/v1/account -H 'Authorization: Bearer dfoa_…'
-                          4. run an app, such as Parrot
-      curl -s '{url}/openapi/v1/apps?workspace_id=…' -H 'Authorization: Bearer dfoa_…'
-      curl -sN {url}/openapi/v1/apps/…/run -H 'Authorization: Bearer dfoa_…' \\
-           --json '{{\"inputs\":{{}},\"query\":\"hello there\",\"response_mode\":\"streaming\"}}'
+  With curl, ask for a code, approve it on the page, fetch the token, use it
+      H={url}/openapi/v1
+      curl -s $H/oauth/device/code -d client_id=difyctl
+      curl -s $H/oauth/device/token -d client_id=difyctl -d device_code=dc_…
+      A='Authorization: Bearer dfoa_…'
+      curl -s $H/account -H \"$A\"
 
-  The API's description   {url}/openapi/v1/openapi.json
+  Run an app, such as Parrot
+      curl -s \"$H/apps?workspace_id=…\" -H \"$A\"
+      curl -sN $H/apps/…/run -H \"$A\" \\
+        --json '{{\"inputs\":{{}},\"query\":\"hello\",\"response_mode\":\"streaming\"}}'
+
+  The API's description
+      {url}/openapi/v1/openapi.json
 "
     )
 }

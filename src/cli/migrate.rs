@@ -4,10 +4,7 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-use super::{
-    Failure,
-    operator::{Operator, say},
-};
+use super::{Failure, operator::Operator, output::say};
 
 /// What to do with the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

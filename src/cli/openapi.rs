@@ -2,11 +2,9 @@
 
 use std::io::Write;
 
-use super::Failure;
+use super::{Failure, output::print};
 
 /// Prints the document.
 pub fn run(document: &[u8], out: &mut dyn Write) -> Result<(), Failure> {
-    out.write_all(document).and_then(|()| out.flush()).map_err(|cause| {
-        Failure::other(format!("the document could not be printed ({cause}); check where the output goes"))
-    })
+    print("document", document, out)
 }

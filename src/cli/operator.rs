@@ -7,11 +7,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::Failure;
+use super::{Failure, output::say};
 use crate::{
     app,
-    config::{Config, DataDirLock, data_dir, telemetry::TelemetryConfig},
-    domain::{id::WorkspaceId, session::Revoked},
+    config::{Config, DataDirLock, data_dir, process_env, telemetry::TelemetryConfig},
+    domain::{
+        id::WorkspaceId,
+        session::{RevokeSelection, Revoked},
+    },
     ports::{
         clock::{Clock as _, SystemClock},
         state::State,
@@ -33,7 +36,7 @@ impl Operator {
     /// Connects to SQL. Commands do not lock the data directory: they work beside a running server. What is worth a warning
     /// or an audit event goes to standard error.
     pub async fn connect() -> Result<Self, Failure> {
-        let config = super::config()?;
+        let config = Config::for_operator(&process_env)?;
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
         let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(Failure::other)?;
         if config.uses_data_dir() {
@@ -72,6 +75,32 @@ impl Operator {
         })
     }
 
+    /// That there is, or was, what somebody selected: of a typo it must not look as if nothing were left to do.
+    pub async fn expect_known(&self, selection: &RevokeSelection) -> Result<(), Failure> {
+        let configured = match selection {
+            RevokeSelection::Client(client) => self.config.oauth.known_client_ids.contains(client),
+            _ => false,
+        };
+        if configured || self.sql.is_known(selection).await? {
+            return Ok(());
+        }
+        Err(Failure::usage(match selection {
+            RevokeSelection::Id(id) => format!("there is no session {id}; `dify-openapi token list` lists them"),
+            RevokeSelection::Account(email) if self.standalone => {
+                format!("there is no account `{email}`; `dify-openapi account list` lists them")
+            }
+            RevokeSelection::Account(email) => {
+                format!("there is no account `{email}`; `dify-openapi token list` tells whose sessions there are")
+            }
+            RevokeSelection::Client(client) => {
+                format!(
+                    "no session was ever issued to a client `{client}`; `dify-openapi token list` names the clients"
+                )
+            }
+            RevokeSelection::Since(moment) => format!("no session was issued since {moment}"),
+        }))
+    }
+
     /// A workspace by id, or by name where only one has it.
     pub async fn workspace(&self, text: &str) -> Result<WorkspaceId, Failure> {
         let all = self.sql.list_workspaces().await?;
@@ -90,12 +119,6 @@ impl Drop for Operator {
     fn drop(&mut self) {
         self.telemetry.flush();
     }
-}
-
-/// Prints a line.
-pub(super) fn say(out: &mut dyn Write, line: impl std::fmt::Display) -> Result<(), Failure> {
-    writeln!(out, "{line}")
-        .map_err(|cause| Failure::other(format!("the output could not be printed ({cause}); check where it goes")))
 }
 
 /// Makes sure a data directory is ours before anything in it is written.

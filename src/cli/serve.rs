@@ -79,7 +79,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         tokio::select! {
             () = received(self.terminate.as_mut()) => {}
             () = received(self.interrupt.as_mut()) => {}

@@ -6,18 +6,29 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{Cli, Failure, NAME};
+use super::{Cli, Failure, NAME, output::print};
 
 /// Prints the completion script of a shell.
 pub fn completions(shell: Shell, out: &mut dyn Write) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    if shell == Shell::Bash {
+        script = relabelled(&String::from_utf8_lossy(&script)).into_bytes();
+    }
     print("script", &script, out)
+}
+
+/// The script for bash keeps the command so far in a variable and looks it up among labels. For a program with a hyphen in
+/// its name `clap_complete` (4.6) writes the two differently, so that nothing below the first word would ever be found.
+fn relabelled(script: &str) -> String {
+    script.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__"))
 }
 
 /// Prints the manual page: the program, then each command in a section of its own, so that one page is all there is.
 pub fn man(out: &mut dyn Write) -> Result<(), Failure> {
-    let page = manual().map_err(|cause| unprinted("manual page", &cause))?;
+    let page = manual().map_err(|cause| {
+        Failure::other(format!("the manual page could not be made ({cause}); read `dify-openapi --help` instead"))
+    })?;
     print("manual page", &page, out)
 }
 
@@ -28,14 +39,16 @@ fn manual() -> io::Result<Vec<u8>> {
     let man = Man::new(program.clone());
     let mut page = Vec::new();
     man.render_title(&mut page)?;
+    // A word that is cut in two, or a line that is stretched, is not what has to be typed.
+    page.extend_from_slice(b".nh\n.ad l\n");
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     commands(&program, &mut page)?;
-    man.render_extra_section(&mut page)?;
+    page.extend(examples(&man)?.into_bytes());
     man.render_version_section(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).replace(" EXTRA\n", " EXAMPLES\n").into_bytes())
+    Ok(page)
 }
 
 /// `--help` and `--version` are told once, with the program.
@@ -63,7 +76,7 @@ fn section(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     man.render_description_section(&mut parts)?;
     man.render_options_section(&mut parts)?;
     if command.get_after_help().is_some() {
-        man.render_extra_section(&mut parts)?;
+        parts.extend(examples(&man)?.into_bytes());
     }
     let name = command.get_bin_name().unwrap_or(command.get_name());
     writeln!(page, ".SH \"{}\"", name.replace('-', "\\-"))?;
@@ -76,10 +89,11 @@ fn section(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn print(what: &str, bytes: &[u8], out: &mut dyn Write) -> Result<(), Failure> {
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|cause| unprinted(what, &cause))
-}
-
-fn unprinted(what: &str, cause: &io::Error) -> Failure {
-    Failure::other(format!("the {what} could not be printed ({cause}); check where the output goes"))
+/// The section of examples, in lines as they are: they are there to be copied.
+fn examples(man: &Man) -> io::Result<String> {
+    let mut section = Vec::new();
+    man.render_extra_section(&mut section)?;
+    let section = String::from_utf8_lossy(&section).replace(".SH EXTRA\n", ".SH EXAMPLES\n.nf\n");
+    // After an empty line come sentences.
+    Ok(section.replace("\n\n", "\n.fi\n.PP\n") + ".fi\n")
 }

@@ -6,8 +6,17 @@ use clap::CommandFactory as _;
 use super::*;
 use crate::domain::session::RevokeSelection;
 
+mod closed_pipes;
+mod completions;
+
 fn typed(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split(' '))
+}
+
+/// What is said of a line that is no command; `None` when it asks for help.
+fn said_of(line: &str) -> Option<String> {
+    let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+    usage::sentence(&typed(line).unwrap_err(), &words)
 }
 
 #[test]
@@ -36,14 +45,58 @@ fn a_wrong_command_line_is_one_sentence_with_the_fix() {
         ),
         ("dify-openapi app export", "<APP>"),
     ] {
-        let sentence = usage_sentence(&typed(line).unwrap_err()).unwrap();
+        let sentence = said_of(line).unwrap();
         assert!(
             sentence.contains(word) && !sentence.contains('\n') && sentence.contains("--help"),
             "{line}: {sentence}"
         );
     }
-    assert!(usage_sentence(&typed("dify-openapi --help").unwrap_err()).is_none());
-    assert!(usage_sentence(&typed("dify-openapi --version").unwrap_err()).is_none());
+    assert!(said_of("dify-openapi --help").is_none() && said_of("dify-openapi --version").is_none());
+}
+
+#[test]
+fn a_slip_is_told_what_was_meant_and_whose_help_to_read() {
+    for (line, meant, help) in [
+        ("dify-openapi tokens", "(did you mean `token`?)", "`dify-openapi --help`"),
+        ("dify-openapi token revok --since 2h", "(did you mean `revoke`?)", "`dify-openapi token --help`"),
+        ("dify-openapi dev --frsh", "(did you mean `--fresh`?)", "`dify-openapi dev --help`"),
+        ("dify-openapi --fresh dev", "(did you mean `dev --fresh`?)", "`dify-openapi --help`"),
+        ("dify-openapi completions bsh", "(did you mean `bash`?)", "`dify-openapi completions --help`"),
+        ("dify-openapi dev --listen somewhere", "127.0.0.1:5001", "`dify-openapi dev --help`"),
+        ("dify-openapi token revoke --id x", "'x'", "`dify-openapi token revoke --help`"),
+        ("dify-openapi account", "no command", "`dify-openapi account --help`"),
+        ("dify-openapi xyzzy", "'xyzzy'", "`dify-openapi --help`"),
+    ] {
+        let sentence = said_of(line).unwrap();
+        assert!(sentence.contains(meant) && sentence.contains(help), "{line}: {sentence}");
+    }
+    assert!(!said_of("dify-openapi xyzzy").unwrap().contains("did you mean"));
+}
+
+#[test]
+fn dev_listens_where_people_mean() {
+    let listen = |text: &str| match typed(&format!("dify-openapi dev --listen {text}")).unwrap().command {
+        Command::Dev(args) => args.listen.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(listen("localhost:5001"), "127.0.0.1:5001");
+    assert_eq!(listen("[::1]:0"), "[::1]:0");
+    for text in ["localhost", "5001", "my-laptop:5001", "localhost:65536", "127.0.0.1"] {
+        let sentence = said_of(&format!("dify-openapi dev --listen {text}")).unwrap();
+        assert!(sentence.contains("write an address and a port like 127.0.0.1:5001"), "{sentence}");
+    }
+}
+
+#[test]
+fn the_start_screen_fits_a_terminal_and_names_both_people() {
+    let screen = dev::start_screen("http://127.0.0.1:65535");
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(screen.lines().count() <= 24, "{screen}");
+    for person in [demo::DEMO, demo::MEMBER] {
+        assert!(screen.contains(&format!("{person} / {}", demo::PASSWORD)), "{screen}");
+    }
 }
 
 #[test]
@@ -66,7 +119,7 @@ fn sessions_are_selected_in_one_way() {
 
 #[test]
 fn a_password_is_the_first_line() {
-    let read = |text: &str| account::read_password(&mut Cursor::new(text.as_bytes().to_vec()));
+    let read = |text: &str| password::read(&mut Cursor::new(text.as_bytes().to_vec()));
     assert_eq!(read("pass word \r\nmore").unwrap().expose(), "pass word ");
     assert!(read("\n").unwrap_err().to_string().contains("standard input"));
 }
@@ -108,7 +161,7 @@ fn every_shell_learns_every_command() {
             assert!(script.contains(name.trim_start_matches('-')), "{shell} does not know {name}");
         }
     }
-    let sentence = usage_sentence(&typed("dify-openapi completions csh").unwrap_err()).unwrap();
+    let sentence = said_of("dify-openapi completions csh").unwrap();
     assert!(sentence.contains("bash") && sentence.contains("zsh"), "{sentence}");
 }
 
@@ -131,28 +184,55 @@ fn the_manual_page_has_every_command_and_the_examples() {
     assert!(!page.contains("(1)"), "it sends nobody to a page that there is not: {page}");
 }
 
+#[test]
+fn examples_stand_in_the_manual_as_they_are_typed() {
+    let mut page = Vec::new();
+    shell::man(&mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    // Neither hyphens in words nor wider gaps between them.
+    assert!(page.contains("\n.nh\n.ad l\n"), "{page:.300}");
+    let unfilled: Vec<String> = page
+        .split("\n.nf\n")
+        .skip(1)
+        .map(|rest| {
+            rest.split("\n.fi").next().unwrap().replace("\\-", "-").replace("\\*(Aq", "'").replace("\\\\", "\\")
+        })
+        .collect();
+    let mut commands = leaves();
+    commands.push(Cli::command());
+    assert_eq!(unfilled.len(), commands.len());
+    for command in commands {
+        let help = command.get_after_help().unwrap().to_string();
+        let examples = help.split("\n\n").next().unwrap();
+        assert!(unfilled.iter().any(|lines| lines == examples), "{examples}\nis not among {unfilled:?}");
+    }
+}
+
 /// Every command that can be run, named in full.
 fn leaves() -> Vec<clap::Command> {
-    fn collect(command: &clap::Command, leaves: &mut Vec<clap::Command>) {
-        for command in command.get_subcommands() {
-            collect(command, leaves);
-        }
-        if !command.has_subcommands() {
-            leaves.push(command.clone());
+    commands().into_iter().filter(|command| !command.has_subcommands()).collect()
+}
+
+/// Every command below the program, groups included, named in full.
+fn commands() -> Vec<clap::Command> {
+    fn collect(parent: &clap::Command, commands: &mut Vec<clap::Command>) {
+        for command in parent.get_subcommands() {
+            commands.push(command.clone());
+            collect(command, commands);
         }
     }
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
-    let mut leaves = Vec::new();
-    collect(&program, &mut leaves);
-    leaves
+    let mut commands = Vec::new();
+    collect(&program, &mut commands);
+    commands
 }
 
 #[test]
 fn the_help_of_every_command_has_an_example_that_can_be_typed() {
-    let leaves = leaves();
-    assert!(leaves.len() > 18, "{}", leaves.len());
-    for mut command in leaves {
+    let commands = commands();
+    assert!(commands.len() > 23, "{}", commands.len());
+    for mut command in commands {
         let name = command.get_bin_name().unwrap().to_owned();
         let help = command.render_help().to_string();
         let (_, examples) = help.split_once("\nExample").unwrap_or_else(|| panic!("{name}: {help}"));

@@ -5,11 +5,7 @@ use std::io::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
 
-use super::{
-    Failure,
-    operator::{Operator, say},
-    since::Since,
-};
+use super::{Failure, operator::Operator, output::say, since::Since};
 use crate::domain::{id::TokenId, session::RevokeSelection};
 
 /// Sessions listed at most.
@@ -74,6 +70,10 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
     let now = Operator::now();
     match action {
         Action::List { account, client } => {
+            let named = [account.clone().map(RevokeSelection::Account), client.clone().map(RevokeSelection::Client)];
+            for selection in named.iter().flatten() {
+                operator.expect_known(selection).await?;
+            }
             let sessions = operator.sql.list_all_sessions(account.as_deref(), client.as_deref(), LISTED, now).await?;
             for (email, session) in sessions {
                 let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -88,6 +88,9 @@ pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
                 return Err(Failure::usage("choose the sessions with --id, --account, --client or --since"));
             };
             let revoked = operator.sql.revoke_selected(&selection, now).await?;
+            if revoked.is_empty() {
+                operator.expect_known(&selection).await?;
+            }
             operator.enforce(&revoked, out).await
         }
     }

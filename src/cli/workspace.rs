@@ -4,10 +4,7 @@ use std::io::Write;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::{
-    Failure,
-    operator::{Operator, say},
-};
+use super::{Failure, operator::Operator, output::say};
 
 /// What to do with workspaces.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]

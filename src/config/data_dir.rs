@@ -99,24 +99,29 @@ impl DataDirLock {
     }
 }
 
+/// The key that `dev` has kept in the directory, if it has.
+pub(super) fn found_secret_key(dir: &Path) -> Result<Option<Secret>, DataDirError> {
+    let io = |cause| DataDirError::Io { path: dir.to_owned(), cause };
+    let mut file = match File::open(dir.join(KEY_FILE)) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(io(cause)),
+    };
+    // A file restored from a backup may have lost its mode.
+    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(io)?;
+    let mut key = Zeroizing::new(String::new());
+    file.read_to_string(&mut key).map_err(io)?;
+    Ok(Some(key.trim()).filter(|key| !key.is_empty()).map(Secret::new))
+}
+
 /// The key kept in the directory, made on the first call. The file is its owner's alone.
 pub(super) fn kept_secret_key(dir: &Path, entropy: &dyn Entropy) -> Result<Secret, DataDirError> {
+    make(dir)?;
+    if let Some(key) = found_secret_key(dir)? {
+        return Ok(key);
+    }
     let io = |cause| DataDirError::Io { path: dir.to_owned(), cause };
     let path = dir.join(KEY_FILE);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
-    let mut key = Zeroizing::new(String::new());
-    match File::open(&path) {
-        Ok(mut file) => {
-            // A file restored from a backup may have lost its mode.
-            file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(io)?;
-            file.read_to_string(&mut key).map_err(io)?;
-            if !key.trim().is_empty() {
-                return Ok(Secret::new(key.trim()));
-            }
-        }
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(io(cause)),
-    }
     let mut bytes = Zeroizing::new([0; 32]);
     entropy.fill(bytes.as_mut()).map_err(|cause| io(io::Error::other(cause)))?;
     let key = Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));

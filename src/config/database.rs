@@ -83,6 +83,11 @@ impl Database {
         Self { kind, url, pool_size: reader.number("SQLALCHEMY_POOL_SIZE", 30, 1..=1_000) }
     }
 
+    /// Whether it is the embedded one of this data directory.
+    pub(super) fn is_in(&self, data_dir: &Path) -> bool {
+        self.url.expose() == sqlite_in(data_dir).1.expose()
+    }
+
     /// The URL without its password.
     pub fn redacted(&self) -> String {
         redact_url(self.url.expose())

@@ -49,7 +49,9 @@ impl OAuth {
 /// Clamped rather than refused, as Dify does with a value it is handed (contract section 3).
 fn read_ttl_days(reader: &mut Reader<'_>) -> u64 {
     const NAME: &str = "OAUTH_TTL_DAYS";
-    let days = reader.number(NAME, 14_i64, i64::MIN..=i64::MAX);
+    let Some(days) = reader.text(NAME).and_then(|text| text.parse::<i64>().ok()) else {
+        return reader.number(NAME, 14, 1..=365);
+    };
     let clamped = days.clamp(1, 365);
     if clamped != days {
         reader.warning(NAME, format_args!("is {days}, so {clamped} is used; set it to a number of days from 1 to 365"));

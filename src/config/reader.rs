@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
     /// A whole number within a range.
     pub fn number<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
     where
-        T: FromStr + PartialOrd + fmt::Display,
+        T: FromStr + Ord + fmt::Display,
     {
         let Some(text) = self.text(name) else { return default };
         match text.parse() {
@@ -122,6 +122,18 @@ impl<'a> Reader<'a> {
             _ => {
                 let (least, most) = (range.start(), range.end());
                 self.problem(name, format_args!("is `{text}`; set it to a whole number from {least} to {most}"));
+                default
+            }
+        }
+    }
+
+    /// A share of the whole.
+    pub fn share(&mut self, name: &str, default: f64) -> f64 {
+        let Some(text) = self.text(name) else { return default };
+        match text.parse() {
+            Ok(share) if (0.0..=1.0).contains(&share) => share,
+            _ => {
+                self.problem(name, format_args!("is `{text}`; set it to a number from 0 to 1, like 0.25"));
                 default
             }
         }

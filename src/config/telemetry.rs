@@ -101,7 +101,7 @@ fn read_otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
     let metrics = endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
     let sampling = match reader.text("OTEL_TRACES_SAMPLER") {
         Some(_) => None,
-        None => Some(reader.number("OTEL_SAMPLING_RATE", 0.1, 0.0..=1.0)),
+        None => Some(reader.share("OTEL_SAMPLING_RATE", 0.1)),
     };
     Some(Otlp { traces, metrics, sampling })
 }

@@ -1,7 +1,9 @@
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{cors::AllowOrigins, redis::Topology, *};
 use crate::domain::limit::{LimitName, Quota};
+
+mod data_dir;
 
 const KEY: &str = "q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN";
 
@@ -344,53 +346,6 @@ fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
 }
 
 #[test]
-fn dev_makes_its_secret_key_once_for_its_owner_only() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("data");
-    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone() };
-    let key = || Config::for_dev(&options, &|_| None).unwrap().secrets.secret_key.expose().to_owned();
-    let first = key();
-    assert_eq!((first.len(), &key()), (43, &first));
-    assert_eq!(fs::metadata(path.join("secret_key")).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-    let env = map(&[("SECRET_KEY", KEY)]);
-    let given = Config::for_dev(&options, &source(&env)).unwrap();
-    assert_eq!(given.secrets.secret_key.expose(), KEY);
-}
-
-#[test]
-fn a_data_directory_has_one_process_and_clearing_it_spares_strangers() {
-    let dir = tempfile::tempdir().unwrap();
-    let lock = DataDirLock::acquire(dir.path()).unwrap();
-    assert!(matches!(DataDirLock::acquire(dir.path()), Err(DataDirError::InUse(_))));
-    for name in ["dify-openapi.db", "dify-openapi.db-wal", "secret_key", "thesis.txt"] {
-        fs::write(dir.path().join(name), "x").unwrap();
-    }
-    lock.clear().unwrap();
-    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["lock", "thesis.txt"]);
-    drop(lock);
-    assert!(DataDirLock::acquire(dir.path()).is_ok());
-}
-
-#[test]
-fn data_goes_to_the_users_data_directory_unless_configured() {
-    let table: &[(Pairs, Option<&str>)] = &[
-        (&[("HOME", "/home/ada")], Some("/home/ada/.local/share/dify-openapi")),
-        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/data/ada")], Some("/data/ada/dify-openapi")),
-        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "relative")], Some("/home/ada/.local/share/dify-openapi")),
-        (&[("HOME", "/home/ada"), ("DATA_DIR", "/srv/dify")], Some("/srv/dify")),
-        (&[], None),
-    ];
-    for (pairs, expected) in table {
-        let env = map(pairs);
-        let found = Config::dev_data_dir(&source(&env)).ok();
-        assert_eq!(found.as_deref(), expected.map(Path::new), "{pairs:?}");
-    }
-}
-
-#[test]
 fn models_are_behind_one_endpoint_under_names_of_its_own() {
     assert!(serve(&[]).unwrap().runtime.openai.is_none());
     let endpoint = serve(&[("OPENAI_API_KEY", "sk-1")]).unwrap().runtime.openai.unwrap();
@@ -410,4 +365,25 @@ fn models_are_behind_one_endpoint_under_names_of_its_own() {
     let value = |name: &str| shown.iter().find(|(variable, _)| *variable == name).unwrap().1.as_str();
     assert_eq!(value("HTTP_REQUEST_ALLOWED_NETWORKS"), "10.1.0.0/16,::1/128");
     assert_eq!(value("OPENAI_MODELS"), "langgenius/ollama/ollama:qwen=q=4,langgenius/openai/openai:gpt-4o=llama3:8b");
+}
+
+#[test]
+fn numbers_out_of_range_are_told_the_range_that_is_taken() {
+    for (variable, value, range) in [
+        ("OAUTH_TTL_DAYS", "abc", "a whole number from 1 to 365."),
+        ("OAUTH_TTL_DAYS", "99999999999999999999", "a whole number from 1 to 365."),
+        ("OAUTH_TTL_DAYS", "1.5", "a whole number from 1 to 365."),
+        ("OTEL_SAMPLING_RATE", "2", "a number from 0 to 1, like 0.25."),
+        ("OTEL_SAMPLING_RATE", "NaN", "a number from 0 to 1, like 0.25."),
+    ] {
+        let sentences = sentences(serve(&[("ENABLE_OTEL", "true"), (variable, value)]));
+        assert_eq!(sentences, [format!("{variable} is `{value}`; set it to {range}")]);
+    }
+}
+
+#[test]
+fn the_enterprise_edition_warns_of_what_it_does_not_do_yet() {
+    let warnings = serve(&[("ENTERPRISE_ENABLED", "true")]).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("ENTERPRISE_ENABLED is true") && warnings[0].contains("503"), "{warnings:?}");
 }

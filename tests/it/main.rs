@@ -17,6 +17,7 @@ mod beside_dify;
 mod browser;
 mod budgets;
 mod clients;
+mod command_line;
 mod console;
 mod cors;
 mod demo_apps;

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Bearer, Browser, TestServer,
-    operator::succeeded,
+    operator::{refused, succeeded},
     server::{MEMBER, OWNER},
 };
 
@@ -35,6 +35,35 @@ on_both_stores! {
         assert_eq!(printed, "1 session(s) ended\n");
         tells_of_the_end(&said, &other.token_id);
         assert_eq!(other.get("/openapi/v1/account").await.0, 401);
+    }
+
+    async fn a_typo_does_not_look_like_something_done(server: TestServer) {
+        let nobody = uuid::Uuid::nil().to_string();
+        for (arguments, words) in [
+            (["token", "revoke", "--account", "typo@example.com"], "no account `typo@example.com`"),
+            (["token", "revoke", "--client", "difyclt"], "client `difyclt`"),
+            (["token", "revoke", "--id", &nobody], &nobody),
+            (["token", "list", "--account", "typo@example.com"], "no account `typo@example.com`"),
+            (["token", "list", "--client", "difyclt"], "client `difyclt`"),
+        ] {
+            let said = refused(&server.command(&arguments, ""));
+            assert!(said.contains(words) && said.contains("list` "), "{arguments:?}: {said}");
+        }
+        for change in ["disable", "enable", "set-password"] {
+            let said = refused(&server.command(&["account", change, "typo@example.com"], "a long password\n"));
+            assert!(said.contains("`dify-openapi account list` lists them"), "{change}: {said}");
+        }
+
+        // What is there, but has no session, or none any more, is no mistake.
+        for selected in [["--account", OWNER], ["--client", "difyctl"]] {
+            let (printed, _) = succeeded(server.command(&["token", "revoke", selected[0], selected[1]], ""));
+            assert_eq!(printed, "0 session(s) ended\n", "{selected:?}");
+        }
+        let ended = Bearer::sign_in(&server, OWNER, "laptop").await.token_id;
+        for count in [1, 0] {
+            let (printed, _) = succeeded(server.command(&["token", "revoke", "--id", &ended], ""));
+            assert_eq!(printed, format!("{count} session(s) ended\n"));
+        }
     }
 
     async fn a_disabled_account_is_out_at_once_until_it_is_enabled(server: TestServer) {

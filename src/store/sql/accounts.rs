@@ -134,7 +134,9 @@ impl Sql {
             .lock(self.row_lock())
             .take();
         let Some(row) = transaction.query_one(&select).await? else {
-            return Err(Error::not_found("No account has this email address.").into());
+            return Err(Error::not_found("No account has this email address.")
+                .hint("`dify-openapi account list` lists them.")
+                .into());
         };
         row.try_get_by("id").map_err(|error: DbErr| error.into())
     }

@@ -42,6 +42,68 @@ impl fmt::Debug for SqlFault {
 
 impl std::error::Error for SqlFault {}
 
+/// A fault that whoever keeps the database can do something about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The server cannot be reached, or is silent.
+    Away,
+    /// The server has no database of that name.
+    NoDatabase,
+    /// The server does not take the user, or the password.
+    Credentials,
+    /// A table or column is missing: the schema is not this version's.
+    Schema,
+    /// SQLite's file cannot be opened, or is none of SQLite's.
+    File,
+    /// Others hold locks for longer than anybody waits.
+    Busy,
+}
+
+impl SqlFault {
+    /// What the matter is, where it is one of those.
+    pub fn trouble(&self) -> Option<Trouble> {
+        if matches!(self.0, DbErr::ConnectionAcquire(_)) {
+            return Some(Trouble::Away);
+        }
+        match driver_error(&self.0)? {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Some(Trouble::Away)
+            }
+            sqlx::Error::Database(error) => database_trouble(error.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+fn database_trouble(error: &dyn sqlx::error::DatabaseError) -> Option<Trouble> {
+    let code = error.code()?;
+    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        // The lowest byte is the kind; what lies above says more about it.
+        return match code.parse::<i32>().ok()? & 0xff {
+            5 | 6 => Some(Trouble::Busy),
+            14 | 26 => Some(Trouble::File),
+            1 if error.message().starts_with("no such table") || error.message().contains("column") => {
+                Some(Trouble::Schema)
+            }
+            _ => None,
+        };
+    }
+    match mysql_number(error) {
+        Some(1049) => Some(Trouble::NoDatabase),
+        Some(1044 | 1045 | 1698) => Some(Trouble::Credentials),
+        Some(1054 | 1146) => Some(Trouble::Schema),
+        Some(1205) => Some(Trouble::Busy),
+        Some(_) => None,
+        None => match &*code {
+            "3D000" => Some(Trouble::NoDatabase),
+            "28000" | "28P01" => Some(Trouble::Credentials),
+            "42P01" | "42703" => Some(Trouble::Schema),
+            "55P03" => Some(Trouble::Busy),
+            _ => None,
+        },
+    }
+}
+
 /// A statement or a transaction took longer than it may.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer in time")]

@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{
     CHUNK, DbUuid, Sql,
-    entity::oauth_access_token as token,
+    entity::{account, oauth_access_token as token},
     error::{Failure, retried},
     instant, limited,
 };
@@ -56,6 +56,24 @@ impl Sql {
             RevokeSelection::Since(since) => token::Column::CreatedAt.gte(instant(*since)),
         };
         self.revoke_where(condition, now).await
+    }
+
+    /// Whether there is, or was, what an operator selected: an account, also one without sessions; a session, also one that
+    /// has ended. A moment is always known.
+    pub async fn is_known(&self, selection: &RevokeSelection) -> Result<bool> {
+        let sessions =
+            |condition| Query::select().column(token::Column::Id).from(token::Entity).and_where(condition).take();
+        let mut select = match selection {
+            RevokeSelection::Id(id) => sessions(token::Column::Id.eq(self.id(id.0))),
+            RevokeSelection::Client(client) => sessions(self.is_exactly(token::Column::ClientId, client)),
+            RevokeSelection::Account(email) => Query::select()
+                .column((account::Entity, account::Column::Id))
+                .from(account::Entity)
+                .and_where(self.has_email(email))
+                .take(),
+            RevokeSelection::Since(_) => return Ok(true),
+        };
+        Ok(self.row(select.limit(1)).await?.is_some())
     }
 
     async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Revoked>> {

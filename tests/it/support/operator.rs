@@ -31,3 +31,11 @@ pub fn succeeded(output: Output) -> (String, String) {
     assert!(output.status.success(), "{output:?}");
     (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
 }
+
+/// What a command said that was typed wrongly: one sentence.
+pub fn refused(output: &Output) -> String {
+    assert!(output.stdout.is_empty() && output.status.code() == Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+    assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
+    said
+}

@@ -182,6 +182,17 @@ async fn an_operator_revokes_by_selection(sql: Sql) {
     assert_eq!(revoke(RevokeSelection::Account("Alice@Example.com".to_owned())).await, 1);
     assert_eq!(revoke(RevokeSelection::Client("other".to_owned())).await, 1);
     assert_eq!(revoke(RevokeSelection::Since(start())).await, 0);
+
+    // What has ended is known all the same; what never was is not.
+    let known = async |selection| sql.is_known(&selection).await.unwrap();
+    assert!(known(RevokeSelection::Id(one)).await && known(RevokeSelection::Since(later(40))).await);
+    assert!(!known(RevokeSelection::Id(crate::domain::id::TokenId(Uuid::new_v4()))).await);
+    for (email, is_known) in [("Alice@Example.com", true), ("alicia@example.com", false)] {
+        assert_eq!(known(RevokeSelection::Account(email.to_owned())).await, is_known, "{email}");
+    }
+    for (client, is_known) in [("other", true), ("Other", false), ("difyclt", false)] {
+        assert_eq!(known(RevokeSelection::Client(client.to_owned())).await, is_known, "{client}");
+    }
 }
 
 async fn last_use_is_written_in_batches(sql: Sql) {

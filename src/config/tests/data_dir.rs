@@ -1,0 +1,70 @@
+//! The data directory: where it is, whose it is, and the key in it.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use super::*;
+
+#[test]
+fn dev_makes_its_secret_key_once_for_its_owner_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone(), fresh: false };
+    let key = || Config::for_dev(&options, &|_| None).unwrap().secrets.secret_key.expose().to_owned();
+    let first = key();
+    assert_eq!((first.len(), &key()), (43, &first));
+    assert_eq!(fs::metadata(path.join("secret_key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    let env = map(&[("SECRET_KEY", KEY)]);
+    let given = Config::for_dev(&options, &reader::map_env(&env)).unwrap();
+    assert_eq!(given.secrets.secret_key.expose(), KEY);
+}
+
+#[test]
+fn a_data_directory_has_one_process_and_clearing_it_spares_strangers() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = DataDirLock::acquire(dir.path()).unwrap();
+    assert!(matches!(DataDirLock::acquire(dir.path()), Err(DataDirError::InUse(_))));
+    for name in ["dify-openapi.db", "dify-openapi.db-wal", "secret_key", "thesis.txt"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    lock.clear().unwrap();
+    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "thesis.txt"]);
+    drop(lock);
+    assert!(DataDirLock::acquire(dir.path()).is_ok());
+}
+
+#[test]
+fn data_goes_to_the_users_data_directory_unless_configured() {
+    let table: &[(Pairs, Option<&str>)] = &[
+        (&[("HOME", "/home/ada")], Some("/home/ada/.local/share/dify-openapi")),
+        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/data/ada")], Some("/data/ada/dify-openapi")),
+        (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "relative")], Some("/home/ada/.local/share/dify-openapi")),
+        (&[("HOME", "/home/ada"), ("DATA_DIR", "/srv/dify")], Some("/srv/dify")),
+        (&[], None),
+    ];
+    for (pairs, expected) in table {
+        let env = map(pairs);
+        let found = Config::dev_data_dir(&reader::map_env(&env)).ok();
+        assert_eq!(found.as_deref(), expected.map(Path::new), "{pairs:?}");
+    }
+}
+
+#[test]
+fn operators_take_the_key_that_dev_keeps_beside_its_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let bare = map(&[("DATA_DIR", path)]);
+    assert_eq!(sentences(Config::for_operator(&reader::map_env(&bare))).len(), 2, "there is no key yet");
+    fs::write(directory.path().join("secret_key"), format!("{KEY}\n")).unwrap();
+
+    let config = Config::for_operator(&reader::map_env(&bare)).unwrap();
+    assert_eq!(config.secrets.secret_key.expose(), KEY);
+    assert!(!config.deployment.mode.is_development());
+    assert_eq!(sentences(Config::for_serve(&reader::map_env(&bare))).len(), 2, "a server has a key of its own");
+    let given = map(&[("DATA_DIR", path), ("SECRET_KEY", "another-key-that-is-long-enough-0001")]);
+    assert_eq!(sentences(Config::for_operator(&reader::map_env(&given))).len(), 1, "it wins, and names no URL");
+    let elsewhere = map(&[("DATA_DIR", path), ("DATABASE_URL", "sqlite:///elsewhere/dify.db")]);
+    assert_eq!(sentences(Config::for_operator(&reader::map_env(&elsewhere))).len(), 2);
+}

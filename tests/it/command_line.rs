@@ -1,0 +1,195 @@
+//! The program at a terminal and in a pipe: what it says when the database is not as it should be, how it asks for
+//! passwords, and that it works on what `dev` has made.
+
+use std::{
+    ffi::OsStr,
+    io::{Read as _, Write as _},
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use crate::support::{
+    dev::Serving,
+    operator::{command, succeeded},
+    process::{self, Process},
+};
+
+/// How long something may take that takes no time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `account list` on this database.
+fn accounts_of(database: &str) -> Output {
+    let environment = [
+        ("DATABASE_URL", database),
+        ("SECRET_KEY", "a-key-for-the-tests-of-the-command-line"),
+        ("CONSOLE_WEB_URL", "https://dify.example.com"),
+        ("SINGLE_REPLICA", "true"),
+        ("DATA_DIR", "/nowhere"),
+    ];
+    command(environment, &["account", "list"], "")
+}
+
+#[test]
+fn a_database_that_is_not_as_it_should_be_is_told_with_the_fix() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    std::fs::write(file("letter.txt"), "Dear Ada,\n".repeat(500)).unwrap();
+    let sqlite = |name: &str| format!("sqlite://{}?mode=rwc", file(name).display());
+    let mut faults = vec![
+        (sqlite("new.db"), "run `dify-openapi migrate up`"),
+        (sqlite("no/such/directory.db"), "cannot be opened"),
+        (sqlite("letter.txt"), "cannot be opened as a database"),
+        ("postgres://dify:hunter2@127.0.0.1:1/dify".to_owned(), "check DATABASE_URL (or DB_HOST"),
+        ("mysql://dify:hunter2@nowhere.invalid/dify".to_owned(), "check DATABASE_URL (or DB_HOST"),
+    ];
+    for (variable, user) in [("TEST_POSTGRES_URL", "postgres@"), ("TEST_MYSQL_URL", "root@")] {
+        let Ok(server) = std::env::var(variable) else {
+            eprintln!("no {variable}: run by tests/run without --quick");
+            continue;
+        };
+        let (base, _) = server.rsplit_once('/').unwrap();
+        faults.push((format!("{base}/hunter2_is_no_database"), "create it, or correct DATABASE_URL (or DB_DATABASE)"));
+        faults.push((server.replace(user, "stranger:hunter2@"), "(or DB_USERNAME and DB_PASSWORD)"));
+        faults.push((server, "run `dify-openapi migrate up`"));
+    }
+    for (database, fix) in faults {
+        let output = accounts_of(&database);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{database}: {output:?}");
+        assert!(said.starts_with("error: ") && said.trim_end().lines().count() == 1, "{database}: {said}");
+        assert!(said.contains(fix), "{database}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_work_on_what_dev_has_made_without_more_ado() {
+    let data = tempfile::tempdir().unwrap();
+    let mut serving = Serving::start(data.path());
+    let environment = |more: &[(&'static str, &'static str)]| {
+        let mut environment = vec![("DATA_DIR", data.path().as_os_str())];
+        environment.extend(more.iter().map(|&(name, value)| (name, OsStr::new(value))));
+        environment
+    };
+    let (printed, said) = succeeded(command(environment(&[]), &["account", "list"], ""));
+    assert!(printed.contains("demo@example.com") && said.is_empty(), "{printed}{said}");
+    let (printed, _) = succeeded(command(environment(&[]), &["app", "list"], ""));
+    assert!(printed.contains("Parrot  in Demo Workspace\n"), "{printed}");
+
+    // Nothing but the key is taken for granted, and no server is started under it.
+    process::terminate(&serving.process.0);
+    assert!(process::ended(&mut serving.process.0).is_some_and(|status| status.success()));
+    let elsewhere = environment(&[("DATABASE_URL", "sqlite:///elsewhere/dify.db")]);
+    for (environment, arguments) in
+        [(environment(&[]), &["serve"][..]), (environment(&[]), &["check-config"]), (elsewhere, &["account", "list"])]
+    {
+        let output = command(environment, arguments, "");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(said.contains("SECRET_KEY is not set") && said.contains("CONSOLE_WEB_URL is not set"), "{said}");
+    }
+}
+
+#[test]
+fn output_that_is_read_in_part_is_no_failure() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_dify-openapi"));
+    let program = program.arg("openapi").env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = program.spawn().unwrap();
+    // A pipe holds less than the document, so that the rest is written after this.
+    drop(program.stdout.take());
+    let output = program.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+/// The program at a terminal of its own, as `script` makes one.
+struct Terminal {
+    process: Process,
+    screen: mpsc::Receiver<Vec<u8>>,
+    shown: String,
+}
+
+impl Terminal {
+    fn run(data: &Path, arguments: &str) -> Self {
+        // The shell between the two outlives ^C.
+        let line = format!("trap : INT; {} {arguments}", env!("CARGO_BIN_EXE_dify-openapi"));
+        let mut script = Command::new("script")
+            .args(["-qefc", &line, "/dev/null"])
+            .envs(environment_of(data))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = script.stdout.take().unwrap();
+        let (said, screen) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1_024];
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                if said.send(bytes[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { process: Process(script), screen, shown: String::new() }
+    }
+
+    /// Types a line once this has been shown.
+    fn answer(&mut self, question: &str, line: &str) {
+        while !self.shown.contains(question) {
+            let more = self.screen.recv_timeout(PATIENCE);
+            self.shown.push_str(&String::from_utf8_lossy(&more.unwrap_or_else(|_| panic!("{}", self.shown))));
+        }
+        self.process.0.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// How the command ended, and everything that was on the screen.
+    fn end(mut self) -> (Option<i32>, String) {
+        while let Ok(more) = self.screen.recv_timeout(PATIENCE) {
+            self.shown.push_str(&String::from_utf8_lossy(&more));
+        }
+        let status = process::ended(&mut self.process.0);
+        (status.and_then(|status| status.code()), self.shown)
+    }
+}
+
+fn environment_of(data: &Path) -> [(&'static str, String); 3] {
+    [
+        ("DATA_DIR", data.display().to_string()),
+        ("SECRET_KEY", "a-key-for-the-tests-of-the-command-line".to_owned()),
+        ("CONSOLE_WEB_URL", "https://dify.example.com".to_owned()),
+    ]
+}
+
+#[test]
+fn at_a_terminal_a_password_is_asked_for_twice_and_never_shown() {
+    const CREATE: &str = "account create ada@example.com";
+    let data = tempfile::tempdir().unwrap();
+    succeeded(command(environment_of(data.path()), &["migrate", "up"], ""));
+    let typed = |arguments: &str, one: &str, other: &str| {
+        let mut terminal = Terminal::run(data.path(), arguments);
+        terminal.answer("Password for ada@example.com: ", one);
+        terminal.answer("The same password again: ", other);
+        terminal.end()
+    };
+    let (code, shown) = typed(CREATE, "an unseen password\n", "another password\n");
+    assert!(code == Some(2) && shown.contains("error: the two passwords differ"), "{shown}");
+    let (code, shown) = typed(CREATE, "\n", "\n");
+    assert!(code == Some(2) && shown.contains("error: no password was typed"), "{shown}");
+    // ^C ends it, and the terminal shows again what is typed.
+    let interrupted = format!("{CREATE}; stty -a");
+    let mut terminal = Terminal::run(data.path(), &interrupted);
+    terminal.answer("Password for ada@example.com: ", "half\u{3}");
+    let (_, shown) = terminal.end();
+    assert!(shown.contains("error: interrupted") && shown.contains(" echo "), "{shown}");
+
+    let listed = succeeded(command(environment_of(data.path()), &["account", "list"], "")).0;
+    assert_eq!(listed, "", "none of these made an account");
+    let (code, shown) = typed(CREATE, "an unseen password\n", "an unseen password\n");
+    assert!(code == Some(0) && !shown.contains("unseen"), "{shown}");
+    let (code, shown) = typed("account set-password ada@example.com", "a new unseen one\n", "a new unseen one\n");
+    assert!(code == Some(0) && !shown.contains("unseen"), "{shown}");
+    let mut terminal = Terminal::run(data.path(), "account set-password nobody@example.com");
+    terminal.answer("no account `nobody@example.com`", "");
+    assert_eq!(terminal.end().0, Some(2));
+}
