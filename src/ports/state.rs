@@ -11,7 +11,7 @@ use crate::domain::{
     Result,
     grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
     id::{ClaimId, TokenId, WorkspaceId},
-    limit::{Charge, Verdict},
+    limit::{Charge, Quota, Verdict},
     secret::{DeviceCodeHash, TokenHash, UserCodeKey},
     session::TokenContext,
 };
@@ -25,6 +25,20 @@ pub enum Cached {
     Invalid,
     /// Live when it was cached; the per-token limit has been charged in the same step.
     Live(TokenContext, Verdict),
+}
+
+/// How long a password attempt stays open at most when nobody tells what became of it.
+pub const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// What became of a password attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// The password was wrong, or there is no such account.
+    Wrong,
+    /// It was right.
+    Right,
+    /// Nobody could look at it.
+    Not,
 }
 
 /// The state port.
@@ -80,13 +94,13 @@ pub trait State: Send + Sync + 'static {
     /// Marks a hash dead for 60 s, whatever was there.
     async fn invalidate_token(&self, hash: &TokenHash) -> Result<()>;
 
-    /// Counts a password attempt against each key before the password is looked at; `Limited` (and nothing counted) when
-    /// any of them has had `max` failures within `lockout` of the first.
-    async fn begin_login(&self, keys: &[String], max: u32, lockout: Duration) -> Result<Verdict>;
-    /// The attempt was right: forgets the first key's failures (the account's) and takes back one of each other.
-    async fn login_succeeded(&self, keys: &[String]) -> Result<()>;
-    /// Nobody could look at the password: takes back one attempt of each key, so that an outage locks nobody out.
-    async fn login_undecided(&self, keys: &[String]) -> Result<()>;
+    /// Opens a password attempt at each key before the password is looked at; `Limited` (and nothing opened) when the wrong
+    /// ones of any key, and those open, are as many as the quota. One that nobody ends is forgotten after [`ATTEMPT`]: also
+    /// one that the store began although its answer was lost, so that an outage locks nobody out.
+    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<Verdict>;
+    /// Closes an attempt. A wrong one counts, from the first for the quota's period, which begins anew with the one that
+    /// fills the quota; a right one forgets the wrong ones of the first key (the account's).
+    async fn end_login(&self, keys: &[String], attempt: Uuid, judged: Judged, quota: Quota) -> Result<()>;
 
     /// Takes the lease of a job for a while, so that one replica runs it; `false` when another holds it.
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool>;

@@ -6,6 +6,7 @@ pub mod passport;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::{Builder, Uuid};
 
 use self::passport::{Holder, Passports};
 use super::{
@@ -20,9 +21,10 @@ use crate::{
         caller::{ClientAddress, ConsoleCaller},
         id::{AccountId, BrowserSessionId, WorkspaceId},
         key::KeyRing,
-        limit::{LimitName, Verdict},
+        limit::{LimitName, Quota, Verdict},
         secret::{RefreshHash, Secret, hex, sha256_hex},
     },
+    ports::state::Judged,
     telemetry::audit::AuditEvent,
 };
 
@@ -58,6 +60,22 @@ pub struct Issued {
     pub remember: bool,
 }
 
+/// A password attempt that is open.
+struct Attempt {
+    id: Uuid,
+    keys: [String; 2],
+    quota: Quota,
+}
+
+impl Attempt {
+    async fn end(self, base: &Foundation, judged: Judged) -> Result<()> {
+        if self.quota.is_off() {
+            return Ok(());
+        }
+        base.state.end_login(&self.keys, self.id, judged, self.quota).await
+    }
+}
+
 impl Console {
     /// Works on these stores.
     pub fn new(base: Foundation, keys: Arc<KeyRing>, passwords: Passwords, settings: ConsoleSettings) -> Self {
@@ -67,38 +85,45 @@ impl Console {
     /// Signs in with email and password. Wrong and unknown cost the same and read the same.
     pub async fn login(&self, email: &str, password: Secret, remember: bool, address: ClientAddress) -> Result<Issued> {
         let email = email.trim().to_lowercase();
-        let quota = self.base.limits.quota(LimitName::Login);
-        // The account's key comes first: a success forgets its failures, and takes back one of the address's.
-        let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
-        if !quota.is_off()
-            && let Verdict::Limited(retry_after) = self.base.state.begin_login(&keys, quota.count, quota.period).await?
-        {
-            self.base.metrics.login_failed(true);
-            AuditEvent::LoginLocked { client: address }.record();
-            return Err(locked(retry_after));
-        }
+        let attempt = self.begin(&email, address).await?;
         let (account, right) = match self.judge(&email, password).await {
             Ok(judged) => judged,
             Err(error) => {
-                if !quota.is_off() {
-                    // Best effort: a count that stays is one attempt fewer.
-                    let _ = self.base.state.login_undecided(&keys).await;
-                }
+                // Best effort: one that stays open is forgotten soon.
+                let _ = attempt.end(&self.base, Judged::Not).await;
                 return Err(error);
             }
         };
         let account_id = account.as_ref().map(|account| account.id);
         let Some(account) = account.filter(|account| right && account.is_active()) else {
+            // Told only once it is counted.
+            attempt.end(&self.base, Judged::Wrong).await?;
             self.base.metrics.login_failed(false);
             AuditEvent::LoginFailed { account_id, client: address }.record();
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };
-        if !quota.is_off() {
-            self.base.state.login_succeeded(&keys).await?;
-        }
+        attempt.end(&self.base, Judged::Right).await?;
         let now = self.base.clock.now();
         self.base.sql.record_login(account.id, &address.0.to_string(), now).await?;
         self.start(account.id, remember, now).await
+    }
+
+    /// Opens an attempt of this account from this address, or says how long both are locked out.
+    async fn begin(&self, email: &str, address: ClientAddress) -> Result<Attempt> {
+        let quota = self.base.limits.quota(LimitName::Login);
+        let mut id = [0; 16];
+        self.base.entropy.fill(&mut id)?;
+        // The account's key comes first: a success forgets its failures.
+        let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
+        let attempt = Attempt { id: Builder::from_random_bytes(id).into_uuid(), keys, quota };
+        if !quota.is_off()
+            && let Verdict::Limited(retry_after) = self.base.state.begin_login(&attempt.keys, attempt.id, quota).await?
+        {
+            self.base.metrics.login_failed(true);
+            AuditEvent::LoginLocked { client: address }.record();
+            return Err(locked(retry_after));
+        }
+        Ok(attempt)
     }
 
     /// The account with this address, and whether the password is its; the work is the same without one.

@@ -193,8 +193,9 @@ suite! {
         several_charges_stop_at_the_first_that_is_full,
         buckets_are_apart_by_name_and_by_key,
         a_login_is_locked_out_after_its_failures,
-        a_right_password_forgets_the_account_and_takes_one_back_of_the_address,
+        a_right_password_forgets_the_account_and_leaves_the_address,
         an_attempt_that_nobody_judged_counts_nothing,
+        an_attempt_of_which_nobody_tells_is_forgotten,
         a_lease_is_held_by_one,
         slots_are_taken_released_and_forgotten,
         the_store_answers;

@@ -3,6 +3,7 @@
 
 mod bounded;
 mod grants;
+mod logins;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -13,19 +14,20 @@ use uuid::Uuid;
 use self::{
     bounded::{Bounded, Ends},
     grants::Grants,
+    logins::Logins,
 };
 use crate::{
     domain::{
         Result,
         grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
         id::{ClaimId, TokenId, WorkspaceId},
-        limit::{Charge, LimitName, Verdict, gcra},
+        limit::{Charge, LimitName, Quota, Verdict, gcra},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
     },
     ports::{
         clock::Clock,
-        state::{Cached, State},
+        state::{Cached, Judged, State},
     },
 };
 
@@ -41,7 +43,7 @@ pub struct Memory {
     clock: Arc<dyn Clock>,
     grants: Mutex<Grants>,
     buckets: Mutex<Bounded<(LimitName, String), Until>>,
-    logins: Mutex<Bounded<String, Failures>>,
+    logins: Mutex<Logins>,
     leases: Mutex<Bounded<String, Until>>,
     slots: Mutex<Bounded<String, Holders>>,
 }
@@ -52,12 +54,6 @@ struct Until(u64);
 /// Who has the slots of a key, and until when in microseconds.
 struct Holders(HashMap<Uuid, u64>);
 
-/// Password attempts since `until_us` minus the lockout.
-struct Failures {
-    count: u32,
-    until_us: u64,
-}
-
 impl Ends for Until {
     fn is_over(&self, now_us: u64) -> bool {
         now_us >= self.0
@@ -67,12 +63,6 @@ impl Ends for Until {
 impl Ends for Holders {
     fn is_over(&self, now_us: u64) -> bool {
         self.0.values().all(|until_us| now_us >= *until_us)
-    }
-}
-
-impl Ends for Failures {
-    fn is_over(&self, now_us: u64) -> bool {
-        now_us >= self.until_us
     }
 }
 
@@ -92,21 +82,6 @@ impl Memory {
             leases: Mutex::new(Bounded::new(MAX_LEASES)),
             slots: Mutex::new(Bounded::new(buckets)),
         }
-    }
-
-    /// Takes an attempt back of each key, and forgets all of the first `forgotten` keys.
-    fn forgive_login(&self, keys: &[String], forgotten: usize) -> Result<()> {
-        let now_us = self.now_us();
-        let mut logins = self.logins.lock();
-        for (turn, key) in keys.iter().enumerate() {
-            match logins.remove(key) {
-                Some(Failures { count, until_us }) if turn >= forgotten && count > 1 && now_us < until_us => {
-                    logins.insert(key.clone(), Failures { count: count - 1, until_us }, now_us)?;
-                }
-                Some(_) | None => {}
-            }
-        }
-        Ok(())
     }
 
     fn now_us(&self) -> u64 {
@@ -216,32 +191,12 @@ impl State for Memory {
         Ok(())
     }
 
-    async fn begin_login(&self, keys: &[String], max: u32, lockout: Duration) -> Result<Verdict> {
-        let now_us = self.now_us();
-        let mut logins = self.logins.lock();
-        let full = keys.iter().filter_map(|key| logins.get(key, now_us)).filter(|failures| failures.count >= max);
-        if let Some(until_us) = full.map(|failures| failures.until_us).max() {
-            return Ok(Verdict::Limited(Duration::from_micros(until_us - now_us)));
-        }
-        for key in keys {
-            let afresh = now_us.saturating_add(micros(lockout));
-            let (count, until_us) = match logins.get(key, now_us) {
-                Some(failures) => (failures.count + 1, failures.until_us),
-                None => (1, afresh),
-            };
-            // The attempt that fills the count begins the lockout.
-            let until_us = if count >= max { afresh } else { until_us };
-            logins.insert(key.clone(), Failures { count, until_us }, now_us)?;
-        }
-        Ok(Verdict::Allowed)
+    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<Verdict> {
+        self.logins.lock().begin(keys, attempt, quota.count, self.now_us())
     }
 
-    async fn login_succeeded(&self, keys: &[String]) -> Result<()> {
-        self.forgive_login(keys, 1)
-    }
-
-    async fn login_undecided(&self, keys: &[String]) -> Result<()> {
-        self.forgive_login(keys, 0)
+    async fn end_login(&self, keys: &[String], attempt: Uuid, judged: Judged, quota: Quota) -> Result<()> {
+        self.logins.lock().end(keys, attempt, judged, quota, self.now_us())
     }
 
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool> {

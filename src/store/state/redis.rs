@@ -26,11 +26,11 @@ use crate::{
         Error, Result,
         grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
         id::{ClaimId, TokenId, WorkspaceId},
-        limit::{Charge, Verdict},
+        limit::{Charge, Quota, Verdict},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
     },
-    ports::state::{Cached, State},
+    ports::state::{ATTEMPT, Cached, Judged, State},
 };
 
 /// The state port over Redis.
@@ -81,14 +81,8 @@ impl Redis {
         Ok(verdict(wait))
     }
 
-    /// Takes an attempt back of each key, and forgets all of the first `forgotten` keys.
-    async fn forgive_login(&self, keys: &[String], forgotten: usize) -> Result<()> {
-        let counters: Vec<String> = keys.iter().map(|key| self.keys.login(key)).collect();
-        let offset = self.offset();
-        let forgiven = self.links.eval::<()>(&script::LOGIN_FORGIVE, |command| {
-            command.arg(counters.len()).arg(&counters).arg(offset).arg(forgotten);
-        });
-        forgiven.await
+    fn logins(&self, keys: &[String]) -> Vec<String> {
+        keys.iter().map(|key| self.keys.login(key)).collect()
     }
 
     async fn set_token(&self, hash: &TokenHash, value: &str, seconds: u32, only_new: bool) -> Result<()> {
@@ -99,6 +93,10 @@ impl Redis {
         }
         self.links.run(&command).await
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Scripts answer 0 for allowed, else microseconds to wait.
@@ -230,22 +228,27 @@ impl State for Redis {
         self.set_token(hash, token::INVALID, token::KEEP_LIVE, false).await
     }
 
-    async fn begin_login(&self, keys: &[String], max: u32, lockout: Duration) -> Result<Verdict> {
-        let counters: Vec<String> = keys.iter().map(|key| self.keys.login(key)).collect();
-        let offset = self.offset();
-        let lockout_us = u64::try_from(lockout.as_micros()).unwrap_or(u64::MAX);
+    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<Verdict> {
+        let (counters, offset) = (self.logins(keys), self.offset());
         let wait = self.links.eval(&script::LOGIN_BEGIN, |command| {
-            command.arg(counters.len()).arg(&counters).arg(offset).arg(max).arg(lockout_us);
+            command.arg(counters.len()).arg(&counters).arg(offset);
+            command.arg(attempt.as_bytes()).arg(quota.count).arg(micros(ATTEMPT));
         });
         wait.await.map(verdict)
     }
 
-    async fn login_succeeded(&self, keys: &[String]) -> Result<()> {
-        self.forgive_login(keys, 1).await
-    }
-
-    async fn login_undecided(&self, keys: &[String]) -> Result<()> {
-        self.forgive_login(keys, 0).await
+    async fn end_login(&self, keys: &[String], attempt: Uuid, judged: Judged, quota: Quota) -> Result<()> {
+        let (counters, offset) = (self.logins(keys), self.offset());
+        let judged = match judged {
+            Judged::Wrong => "wrong",
+            Judged::Right => "right",
+            Judged::Not => "not",
+        };
+        let ended = self.links.eval::<()>(&script::LOGIN_END, |command| {
+            command.arg(counters.len()).arg(&counters).arg(offset);
+            command.arg(attempt.as_bytes()).arg(judged).arg(quota.count).arg(micros(quota.period));
+        });
+        ended.await
     }
 
     async fn take_lease(&self, job: &str, lasting: Duration) -> Result<bool> {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{Stand, charge};
-use crate::domain::limit::{Charge, LimitName, Quota, Verdict};
+use crate::{
+    domain::limit::{Charge, LimitName, Quota, Verdict},
+    ports::state::Judged,
+};
 
 async fn one(stand: &Stand, charge: &Charge) -> Verdict {
     stand.state.charge(std::slice::from_ref(charge)).await.unwrap()
@@ -81,9 +84,20 @@ pub async fn buckets_are_apart_by_name_and_by_key(stand: &Stand) {
 }
 
 const LOCKOUT: Duration = Duration::from_mins(10);
+const LOGINS: Quota = Quota { count: 5, period: LOCKOUT };
+
+/// An attempt that is judged at once, if it is let in.
+async fn judged(stand: &Stand, keys: &[String], judged: Judged) -> Verdict {
+    let id = Uuid::new_v4();
+    let verdict = stand.state.begin_login(keys, id, LOGINS).await.unwrap();
+    if verdict == Verdict::Allowed {
+        stand.state.end_login(keys, id, judged, LOGINS).await.unwrap();
+    }
+    verdict
+}
 
 async fn attempt(stand: &Stand, keys: &[String]) -> Verdict {
-    stand.state.begin_login(keys, 5, LOCKOUT).await.unwrap()
+    judged(stand, keys, Judged::Wrong).await
 }
 
 fn keys(account: &str, address: &str) -> [String; 2] {
@@ -106,12 +120,14 @@ pub async fn a_login_is_locked_out_after_its_failures(stand: &Stand) {
     assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed, "the lockout runs from the last failure");
 }
 
-pub async fn a_right_password_forgets_the_account_and_takes_one_back_of_the_address(stand: &Stand) {
-    for _ in 0..4 {
+pub async fn a_right_password_forgets_the_account_and_leaves_the_address(stand: &Stand) {
+    for _ in 0..3 {
         assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
     }
-    stand.state.login_succeeded(&keys("a", "1")).await.unwrap();
-    // The address has three left of its four.
+    for _ in 0..10 {
+        assert_eq!(judged(stand, &keys("a", "1"), Judged::Right).await, Verdict::Allowed);
+    }
+    // The address has two left of its five.
     for _ in 0..2 {
         assert_eq!(attempt(stand, &keys("b", "1")).await, Verdict::Allowed);
     }
@@ -120,7 +136,7 @@ pub async fn a_right_password_forgets_the_account_and_takes_one_back_of_the_addr
         assert_eq!(attempt(stand, &keys("a", "2")).await, Verdict::Allowed);
     }
     assert_limited(attempt(stand, &keys("a", "3")).await, 600);
-    stand.state.login_succeeded(&keys("never", "seen")).await.unwrap();
+    stand.state.end_login(&keys("never", "seen"), Uuid::new_v4(), Judged::Right, LOGINS).await.unwrap();
 }
 
 pub async fn an_attempt_that_nobody_judged_counts_nothing(stand: &Stand) {
@@ -128,14 +144,29 @@ pub async fn an_attempt_that_nobody_judged_counts_nothing(stand: &Stand) {
         assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
     }
     for _ in 0..20 {
-        // The fifth fills both counts and begins a lockout, which is taken back with it.
-        assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
-        stand.state.login_undecided(&keys("a", "1")).await.unwrap();
+        assert_eq!(judged(stand, &keys("a", "1"), Judged::Not).await, Verdict::Allowed);
     }
     assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
     assert_limited(attempt(stand, &keys("a", "2")).await, 600);
     assert_limited(attempt(stand, &keys("b", "1")).await, 600);
-    stand.state.login_undecided(&keys("never", "seen")).await.unwrap();
+    stand.state.end_login(&keys("never", "seen"), Uuid::new_v4(), Judged::Not, LOGINS).await.unwrap();
+}
+
+pub async fn an_attempt_of_which_nobody_tells_is_forgotten(stand: &Stand) {
+    assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
+    for _ in 0..4 {
+        let begun = stand.state.begin_login(&keys("a", "1"), Uuid::new_v4(), LOGINS).await.unwrap();
+        assert_eq!(begun, Verdict::Allowed);
+        stand.advance_secs(2);
+    }
+    // Meanwhile they count as if they were wrong: any number at once cannot pass together.
+    assert_limited(attempt(stand, &keys("a", "2")).await, 22);
+    assert_limited(attempt(stand, &keys("b", "1")).await, 22);
+    stand.advance_secs(28);
+    for _ in 0..4 {
+        assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed, "only the one that was judged counts");
+    }
+    assert_limited(attempt(stand, &keys("a", "1")).await, 600);
 }
 
 pub async fn a_lease_is_held_by_one(stand: &Stand) {

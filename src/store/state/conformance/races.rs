@@ -79,7 +79,8 @@ pub async fn many_logins_never_exceed_their_limit(stand: &Stand) {
         let keys = [format!("account:{round}"), format!("ip:{round}")];
         let begun = count(stand, |state| {
             let keys = keys.clone();
-            async move { state.begin_login(&keys, 5, Duration::from_mins(10)).await.unwrap() == Verdict::Allowed }
+            let quota = Quota { count: 5, period: Duration::from_mins(10) };
+            async move { state.begin_login(&keys, Uuid::new_v4(), quota).await.unwrap() == Verdict::Allowed }
         });
         assert_eq!(begun.await, 5);
     }

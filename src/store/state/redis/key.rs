@@ -64,7 +64,7 @@ impl Keys {
 
     /// One slot for all login counters: an attempt is counted against several of them at once.
     pub fn login(&self, key: &str) -> String {
-        self.join(&["openapi:{login}:", key])
+        self.join(&["openapi:{logins}:", key])
     }
 
     pub fn lease(&self, job: &str) -> String {

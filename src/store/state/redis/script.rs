@@ -35,8 +35,8 @@ scripts! {
     LIMIT_REFUND = "clock.lua" "limit_refund.lua";
     TOKEN_READ = "clock.lua" "gcra.lua" "token_read.lua";
     TOKEN_VERDICT = "token_verdict.lua";
-    LOGIN_BEGIN = "clock.lua" "login_begin.lua";
-    LOGIN_FORGIVE = "clock.lua" "login_forgive.lua";
+    LOGIN_BEGIN = "clock.lua" "login_reads.lua" "login_begin.lua";
+    LOGIN_END = "clock.lua" "login_reads.lua" "login_end.lua";
     LEASE_TAKE = "clock.lua" "lease_take.lua";
     SLOT_TAKE = "clock.lua" "slot_take.lua";
 }
