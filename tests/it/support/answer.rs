@@ -1,6 +1,6 @@
 //! A response read to its end, and JSON without what differs from run to run.
 
-use reqwest::{RequestBuilder, header::HeaderMap};
+use reqwest::{RequestBuilder, Response, header::HeaderMap};
 use serde_json::Value;
 
 /// What came back.
@@ -17,7 +17,21 @@ pub struct Answer {
 impl Answer {
     /// Sends a request and reads its answer.
     pub async fn to(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::of(request.send().await.unwrap()).await
+    }
+
+    /// The same for a request that is answered before its body is read. The server closes then, and a client that still writes
+    /// may miss the answer: it asks again.
+    pub async fn to_unread(request: RequestBuilder) -> Self {
+        for _ in 0..20 {
+            if let Ok(response) = request.try_clone().unwrap().send().await {
+                return Self::of(response).await;
+            }
+        }
+        panic!("the answer never arrives");
+    }
+
+    async fn of(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, text: response.text().await.unwrap() }
     }
