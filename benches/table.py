@@ -259,23 +259,28 @@ def app_rows(server, seconds):
     server.restart(ECHO_PACE_MS="100")
     apps.many_streams(bench, rss, 100)
     if server.stores == "postgres+redis":
-        with forwarding(server) as upstream:
-            apps.forwarding(upstream, bench.run_url(bench.echo), server.token, seconds)
+        with upstream() as url:
+            forward(server, url)
+            apps.forwarding(url, bench.run_url(bench.echo), server.token, seconds)
 
 
 @contextlib.contextmanager
-def forwarding(server, *how):
-    """The server, beside a stand-in for Dify: gives the stand-in's URL."""
+def upstream(*how):
+    """A stand-in for Dify's service API and for a model's endpoint: its URL."""
     port = free_port()
-    upstream = subprocess.Popen([apps.STREAMS, "upstream", str(port), *how])
+    process = subprocess.Popen([apps.STREAMS, "upstream", str(port), *how])
     try:
         wait_for_port(port)
-        # What a standalone server made would be Dify's here.
-        size.sql(server, "DELETE FROM openapi_migrations WHERE version NOT LIKE '%openapi%'")
-        server.restart(BESIDE_DIFY="true", DIFY_API_URL=f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}"
     finally:
-        upstream.terminate()
+        process.terminate()
+
+
+def forward(server, url):
+    """Starts the server again beside that Dify."""
+    # What a standalone server made would be Dify's here.
+    size.sql(server, "DELETE FROM openapi_migrations WHERE version NOT LIKE '%openapi%'")
+    server.restart(BESIDE_DIFY="true", DIFY_API_URL=url)
 
 
 def soak(seconds):
@@ -289,8 +294,9 @@ def soak(seconds):
         # No inputs: an empty Struct is as long as an empty string.
         return h2load_words(url, 5, grpc_frame(app, "", query), bench.bearer)
     try:
-        with forwarding(other, "faulty") as upstream:
-            server.restart(OPENAI_BASE_URL=f"{upstream}/v1")
+        with upstream("faulty") as url:
+            server.restart(OPENAI_BASE_URL=f"{url}/v1")
+            forward(other, url)
             apps.soak(bench, other, over_grpc, rss, seconds)
     finally:
         server.stop()
