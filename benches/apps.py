@@ -87,7 +87,7 @@ class Apps:
             statements = [insert + source.format(id=new, tenant=tenant, numbers=numbers) for tenant in (f"'{self.workspace}'::uuid", new)]
             statements.append(others.replace(" FROM tenants", f" FROM {numbers}, tenants").format(id=new))
             statements.append(joins.replace(" FROM tenant", f" FROM {numbers}, tenant").format(id=new, tenant=new, account=new))
-            for statement in [*statements, "ANALYZE apps", "ANALYZE tenants", "ANALYZE tenant_account_joins"]:
+            for statement in [*statements, "VACUUM (ANALYZE) apps, tenants, tenant_account_joins"]:
                 subprocess.run(["psql", database, "-qc", statement], check=True)
             return
         path = database.removeprefix("sqlite://").split("?")[0]
