@@ -127,7 +127,7 @@ impl Pipeline {
             // Signing in and refreshing set cookies: another site must not be able to make a browser do it.
             self.check_origin(&parts.headers)?;
         }
-        if policy.http.is_some() && !policy.is_page() && (!policy.limits.is_empty() || !parts.method.is_safe()) {
+        if !policy.is_page() && (!policy.limits.is_empty() || !parts.method.is_safe()) {
             // What counts by address must not be spent by whatever site its people happen to visit. Links to pages are followed
             // from anywhere, so the pages look at that themselves.
             self.check_site(&parts.headers)?;

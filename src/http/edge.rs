@@ -192,7 +192,7 @@ impl Route {
         let policy = response.extensions().get::<&'static Policy>();
         let door = match policy {
             _ if grpc => Door::Grpc,
-            Some(policy) if policy.grpc_path.is_empty() => Door::Page,
+            Some(policy) if policy.is_page() => Door::Page,
             _ => Door::Json,
         };
         let pattern = match policy {

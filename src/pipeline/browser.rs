@@ -60,7 +60,7 @@ pub fn check_double_submit(parts: &Parts, cookie_name: &str) -> Result<()> {
     }
 }
 
-/// You are not signed in.
+/// Nobody is signed in.
 pub fn no_session() -> Error {
     Error::new(Code::NoSession, "You are not signed in.").hint("Sign in first.")
 }

@@ -4,5 +4,14 @@ use http::HeaderMap;
 
 /// Whether a page of another site made the browser send this. Pages cannot write this header themselves.
 pub fn is_cross_site(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site")
+    says(headers, b"cross-site")
+}
+
+/// Whether one of our own pages did.
+pub fn is_same_origin(headers: &HeaderMap) -> bool {
+    says(headers, b"same-origin")
+}
+
+fn says(headers: &HeaderMap, site: &[u8]) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|said| said.as_bytes() == site)
 }

@@ -90,9 +90,9 @@ impl Policy {
         POLICIES.iter().find(|policy| policy.grpc_path == path)
     }
 
-    /// Whether it is a page for people: those alone take forms and are on no other door.
+    /// Whether it is a page for people: those are on no other door.
     pub const fn is_page(&self) -> bool {
-        self.json_only && self.form
+        self.grpc_path.is_empty()
     }
 
     /// Whether calling it without a credential must say how to authenticate (RFC 6750 section 3).

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     domain::{Code, Error},
     http::answer::whole_seconds,
+    pipeline::fetch_site::is_same_origin,
 };
 
 /// The code that a form was refused with.
@@ -93,7 +94,7 @@ impl Visit {
             // Nothing of ours is there, so that was no form of ours.
             Code::NotFound if self.home() == ReturnTarget::EnterCode => return None,
             // Only a browser knows that the form was of a page of ours, which had gone stale.
-            Code::CsrfMismatch if !self.is_same_origin() => return None,
+            Code::CsrfMismatch if !is_same_origin(&self.parts.headers) => return None,
             code => code,
         };
         let word = TOLD.contains(&code).then(|| code.as_str())?;
@@ -114,9 +115,5 @@ impl Visit {
             Some(left) => error.retry_after(left),
             None => error,
         })
-    }
-
-    fn is_same_origin(&self) -> bool {
-        self.parts.headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"same-origin")
     }
 }
