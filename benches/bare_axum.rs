@@ -13,7 +13,7 @@ use axum::{
     routing::{get, post},
     serve::ListenerExt as _,
 };
-use dify_openapi::{
+use dify_openapi::testing::{
     app::{self, App, Surroundings},
     config::Config,
     http::routes::routes,

@@ -30,10 +30,10 @@ mod schema;
 mod serde_attributes;
 
 /// The one package of the contract.
-pub const PACKAGE: &str = "dify.openapi.v1";
+pub(crate) const PACKAGE: &str = "dify.openapi.v1";
 
 /// Generates everything.
-pub fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var("OUT_DIR")?);

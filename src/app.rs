@@ -34,8 +34,8 @@ use crate::{
     telemetry::{metrics::Metrics, request_id::RequestIds},
 };
 
-pub use run::{Bound, Running, connect_sql, connect_state, start};
-pub use runtime::RunTasks;
+pub use run::{Running, connect_sql, connect_state, start};
+pub(crate) use runtime::RunTasks;
 
 /// What the process gives the app: the parts tests replace.
 #[derive(Clone)]

@@ -1,37 +1,37 @@
 //! The command line: what can be typed, and how a failure is said. One sentence with the fix; exit code 2 when what was
 //! typed or configured is at fault, 1 otherwise.
 
-pub mod account;
-pub mod app;
-pub mod check_config;
+pub(crate) mod account;
+pub(crate) mod app;
+pub(crate) mod check_config;
 mod demo;
-pub mod dev;
-pub mod failure;
-pub mod migrate;
-pub mod openapi;
+pub(crate) mod dev;
+pub(crate) mod failure;
+pub(crate) mod migrate;
+pub(crate) mod openapi;
 mod operator;
 mod output;
-pub mod password;
-pub mod serve;
-pub mod shell;
-pub mod since;
+pub(crate) mod password;
+pub(crate) mod serve;
+pub(crate) mod shell;
+pub(crate) mod since;
 #[cfg(test)]
 mod tests;
-pub mod token;
+pub(crate) mod token;
 mod usage;
-pub mod workspace;
+pub(crate) mod workspace;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-pub use self::failure::Failure;
+pub(crate) use self::failure::Failure;
 use crate::{config::process_env, http::routes::OPENAPI};
 
 /// The service behind Dify's /openapi/v1: sign-in, sessions and apps, over JSON and gRPC.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, propagate_version = true, after_help = EXAMPLES)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -49,7 +49,7 @@ const EXAMPLES: &str = "Examples:
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run everything on this machine, with nothing to set up.
     Dev(dev::Args),
     /// Run in production, configured by the environment.
@@ -168,7 +168,7 @@ fn run(command: Command) -> Result<(), Failure> {
 
 /// Reads the command line. `Err` holds the exit code when there is nothing more to do: help was asked for, or what was
 /// typed is wrong and has been said.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
     let args: Vec<_> = args.into_iter().collect();
     Cli::try_parse_from(&args).map_err(|fault| {
         if let Some(sentence) = usage::sentence(&fault, &args) {

@@ -2,26 +2,26 @@
 //!
 //! Names are Dify's own where they exist. Every fault is collected, names its variable and the fix, and quotes no secret.
 
-pub mod console;
-pub mod cors;
-pub mod data_dir;
-pub mod database;
+pub(crate) mod console;
+pub(crate) mod cors;
+pub(crate) mod data_dir;
+pub(crate) mod database;
 mod describe;
-pub mod dify_api;
-pub mod enterprise;
+pub(crate) mod dify_api;
+pub(crate) mod enterprise;
 mod limits;
-pub mod listeners;
-pub mod mode;
-pub mod oauth;
-pub mod reader;
-pub mod redis;
-pub mod runtime;
-pub mod secrets;
+pub(crate) mod listeners;
+pub(crate) mod mode;
+pub(crate) mod oauth;
+pub(crate) mod reader;
+pub(crate) mod redis;
+pub(crate) mod runtime;
+pub(crate) mod secrets;
 pub mod telemetry;
 #[cfg(test)]
 mod tests;
-pub mod tls;
-pub mod urls;
+pub(crate) mod tls;
+pub(crate) mod urls;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -33,10 +33,10 @@ use self::{
     listeners::Listeners, mode::Deployment, oauth::OAuth, reader::Reader, redis::Redis, runtime::Runtime,
     secrets::Secrets, urls::Urls,
 };
-pub use self::{
-    data_dir::{DataDirError, DataDirLock},
+pub(crate) use self::{
+    data_dir::DataDirLock,
     mode::Mode,
-    reader::{Env, Problem, Problems, process_env},
+    reader::{Env, Problems, process_env},
     telemetry::TelemetryConfig,
 };
 use crate::{

@@ -1,22 +1,23 @@
 //! The words of the product: ids, secrets, subjects, scopes, the grant's state machine, and the one error type.
 //! Pure: no async, no HTTP, no SQL.
 
-pub mod account;
+pub(crate) mod account;
 pub mod app;
-pub mod browser_session;
+pub(crate) mod browser_session;
 pub mod caller;
-pub mod conversation;
-pub mod cookie;
-pub mod error;
+pub(crate) mod conversation;
+pub(crate) mod cookie;
+pub(crate) mod error;
 pub mod grant;
 pub mod id;
 pub mod key;
-pub mod limit;
-pub mod page;
-pub mod scope;
+pub(crate) mod limit;
+pub(crate) mod page;
+pub(crate) mod scope;
 pub mod secret;
-pub mod session;
+pub(crate) mod session;
 pub mod subject;
 pub mod user_code;
 
-pub use error::{Code, Error, Result};
+pub use error::Code;
+pub(crate) use error::{Error, Result};

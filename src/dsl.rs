@@ -16,7 +16,8 @@ use crate::domain::app::{
     file::{AppBody, AppFile, GraphBody},
 };
 
-pub use self::{fault::Fault, write::write, yaml::LONGEST};
+pub use self::write::write;
+pub(crate) use self::{fault::Fault, yaml::LONGEST};
 
 /// The version of the files that are written.
 const VERSION: &str = "0.6.0";

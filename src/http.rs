@@ -1,17 +1,17 @@
 //! The doors: JSON and gRPC over one listener, the edge around them, and the pages.
 
-pub mod admin;
-pub mod answer;
+pub(crate) mod admin;
+pub(crate) mod answer;
 pub mod client_address;
-pub mod codec;
-pub mod cors;
-pub mod edge;
-pub mod error_body;
-pub mod fallback;
-pub mod grpc_door;
-pub mod json_door;
-pub mod listen;
-pub mod pages;
+pub(crate) mod codec;
+pub(crate) mod cors;
+pub(crate) mod edge;
+pub(crate) mod error_body;
+pub(crate) mod fallback;
+pub(crate) mod grpc_door;
+pub(crate) mod json_door;
+pub(crate) mod listen;
+pub(crate) mod pages;
 pub mod routes;
-pub mod status;
-pub mod well_known;
+pub(crate) mod status;
+pub(crate) mod well_known;

@@ -1,16 +1,22 @@
 //! dify-openapi: the service behind Dify's `/openapi/v1`, over JSON and gRPC.
+//!
+//! The binary calls [`run_command`]; tests, benches and fuzz targets use [`testing`]. Everything else is private, so that
+//! the compiler reports code that nothing uses.
 
-pub mod app;
-pub mod cli;
-pub mod config;
-pub mod domain;
-pub mod dsl;
-pub mod http;
-pub mod jobs;
-pub mod pipeline;
-pub mod ports;
-pub mod rpc;
-pub mod runtime;
-pub mod service;
-pub mod store;
-pub mod telemetry;
+mod app;
+mod cli;
+mod config;
+mod domain;
+mod dsl;
+mod http;
+mod jobs;
+mod pipeline;
+mod ports;
+mod rpc;
+mod runtime;
+mod service;
+mod store;
+mod telemetry;
+pub mod testing;
+
+pub use cli::main as run_command;

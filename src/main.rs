@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    dify_openapi::cli::main(std::env::args_os())
+    dify_openapi::run_command(std::env::args_os())
 }

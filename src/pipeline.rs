@@ -7,8 +7,8 @@
 pub mod authenticate;
 pub mod browser;
 pub mod cookie;
-pub mod fetch_site;
-pub mod layer;
+pub(crate) mod fetch_site;
+pub(crate) mod layer;
 pub mod policy;
 
 mod limit;
@@ -170,14 +170,14 @@ fn surface_gate(policy: &'static Policy, caller: &Caller) -> Result<()> {
             "External identities use /openapi/v1/permitted-external-apps."
         }
     };
-    Err(Error::new(Code::WrongSurface, "This token is for another part of the API.").hint(hint))
+    Err(Error::new(Code::WrongSurface, "This token is for another part of the API.").with_hint(hint))
 }
 
 fn scope_gate(policy: &Policy, caller: &Caller) -> Result<()> {
     match policy.scope {
         Some(required) if !scope::satisfies(caller.token.subject.subject_type(), required) => {
             Err(Error::new(Code::InsufficientScope, "This token does not have the required scope.")
-                .required_scope(required))
+                .with_required_scope(required))
         }
         _ => Ok(()),
     }

@@ -1,19 +1,19 @@
 //! Protos to domain and back, and nothing else: one implementation of every service, called by both doors.
 
-pub mod app;
-pub mod console;
-pub mod convert;
-pub mod device_flow;
-pub mod identity;
-pub mod json;
-pub mod meta;
-pub mod reply;
-pub mod request;
-pub mod session;
-pub mod status;
-pub mod timestamp;
-pub mod token;
-pub mod workspace;
+pub(crate) mod app;
+pub(crate) mod console;
+pub(crate) mod convert;
+pub(crate) mod device_flow;
+pub(crate) mod identity;
+pub(crate) mod json;
+pub(crate) mod meta;
+pub(crate) mod reply;
+pub(crate) mod request;
+pub(crate) mod session;
+pub(crate) mod status;
+pub(crate) mod timestamp;
+pub(crate) mod token;
+pub(crate) mod workspace;
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::service::{
 };
 
 /// The generated messages and services.
-#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, dead_code, unreachable_pub, reason = "generated")]
 pub mod proto {
     tonic::include_proto!("dify.openapi.v1");
 

@@ -1,16 +1,16 @@
 //! The use cases. They know the domain, the ports and the SQL store; they know nothing of HTTP or gRPC.
 
-pub mod app;
-pub mod bearer;
-pub mod console;
-pub mod device_flow;
-pub mod identity;
-pub mod invalidation;
+pub(crate) mod app;
+pub(crate) mod bearer;
+pub(crate) mod console;
+pub(crate) mod device_flow;
+pub(crate) mod identity;
+pub(crate) mod invalidation;
 pub mod password;
-pub mod run;
-pub mod seen;
-pub mod session;
-pub mod wrong_code;
+pub(crate) mod run;
+pub(crate) mod seen;
+pub(crate) mod session;
+pub(crate) mod wrong_code;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

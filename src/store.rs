@@ -1,4 +1,4 @@
 //! Where the service keeps what it knows: SQL for what lasts, a state store for what does not.
 
-pub mod sql;
-pub mod state;
+pub(crate) mod sql;
+pub(crate) mod state;

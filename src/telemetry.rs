@@ -1,17 +1,17 @@
 //! Logs, the audit trail, metrics and traces (contract sections 10 and 13). None of them ever carries a secret.
 
-pub mod access;
-pub mod audit;
-pub mod failure;
+pub(crate) mod access;
+pub(crate) mod audit;
+pub(crate) mod failure;
 pub mod line;
-pub mod metrics;
+pub(crate) mod metrics;
 mod otlp;
-pub mod redact;
-pub mod request_id;
+pub(crate) mod redact;
+pub(crate) mod request_id;
 pub mod sink;
 #[cfg(test)]
 mod tests;
-pub mod trace;
+pub(crate) mod trace;
 
 use std::{
     io::{self, Write},

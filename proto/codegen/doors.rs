@@ -11,14 +11,14 @@ use super::{
 };
 
 /// The contents of `policies.rs`: the policy table.
-pub fn policy_table(methods: &[Method]) -> String {
+pub(crate) fn policy_table(methods: &[Method]) -> String {
     let mut out = String::new();
     policies(&mut out, methods);
     out
 }
 
 /// The contents of `doors.rs`: the JSON routes and the bindings.
-pub fn json_door(methods: &[Method], pool: &DescriptorPool) -> String {
+pub(crate) fn json_door(methods: &[Method], pool: &DescriptorPool) -> String {
     let mut out = String::new();
     routes(&mut out, methods);
     bindings(&mut out, methods, pool);

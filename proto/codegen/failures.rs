@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::model::Method;
 
 /// A status, and what it may say.
-pub struct Failures {
+pub(crate) struct Failures {
     /// The status.
     pub status: u16,
     /// What it means.
@@ -18,7 +18,7 @@ pub struct Failures {
 }
 
 /// One reason of a failure.
-pub struct Example {
+pub(crate) struct Example {
     /// Its code.
     pub code: &'static str,
     /// Its message; `{max_body_kib}` and `{member}` stand for the method's own.
@@ -39,7 +39,7 @@ const PROTOCOL: [&str; 7] = [
 ];
 
 /// The error's body in a method's shape.
-pub fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Value {
+pub(crate) fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Value {
     if PROTOCOL.contains(&example.code) {
         let mut body = json!({"error": example.code, "error_description": example.message});
         if example.code == "slow_down" {
@@ -70,7 +70,7 @@ pub fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Val
 }
 
 /// The headers a status comes with, as the document describes them.
-pub fn headers(method: &Method, status: u16) -> Value {
+pub(crate) fn headers(method: &Method, status: u16) -> Value {
     let header = |name: &str, description: &str, schema: Value, example: Value| json!({name: {"description": description, "schema": schema, "example": example}});
     match status {
         401 if bearer(method) => {
@@ -163,7 +163,7 @@ fn with_service_key(method: &Method) -> bool {
 }
 
 /// Every status there is, in order.
-pub const TABLE: &[Failures] = &[
+pub(crate) const TABLE: &[Failures] = &[
     Failures {
         status: 400,
         description: "The request is malformed, or OAuth refuses it.",

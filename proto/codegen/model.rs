@@ -12,7 +12,7 @@ use super::PACKAGE;
 const DEFAULT_MAX_BODY_KIB: u32 = 64;
 
 /// One RPC with everything the contract says of it.
-pub struct Method {
+pub(crate) struct Method {
     /// `IdentityService`.
     pub service: String,
     /// `GetAccount`.
@@ -32,7 +32,7 @@ pub struct Method {
 }
 
 /// `google.api.http`.
-pub struct Http {
+pub(crate) struct Http {
     /// `GET`, `POST`, `DELETE`, …
     pub verb: &'static str,
     /// Path template, in axum's syntax as well as in OpenAPI's.
@@ -43,14 +43,14 @@ pub struct Http {
 
 impl Http {
     /// Names bound by the path.
-    pub fn path_params(&self) -> Vec<&str> {
+    pub(crate) fn path_params(&self) -> Vec<&str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
     }
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "a row of independent yes-or-no columns")]
 /// `dify.openapi.v1.policy`, enum values in Rust's spelling.
-pub struct Policy {
+pub(crate) struct Policy {
     /// `Bearer`.
     pub credential: String,
     /// `Account`, `ExternalSso`.
@@ -76,7 +76,7 @@ pub struct Policy {
 }
 
 /// Every method of the package, in the order of files and declarations.
-pub fn methods(pool: &DescriptorPool) -> Result<Vec<Method>, Box<dyn Error>> {
+pub(crate) fn methods(pool: &DescriptorPool) -> Result<Vec<Method>, Box<dyn Error>> {
     let mut methods = Vec::new();
     for service in pool.services().filter(|service| service.package_name() == PACKAGE) {
         for method in service.methods() {
@@ -101,29 +101,29 @@ fn extension(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Opt
 }
 
 /// One of this contract's own options on a message, field or enum value.
-pub fn option(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Option<DynamicMessage> {
+pub(crate) fn option(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Option<DynamicMessage> {
     extension(options, pool, &format!("{PACKAGE}.{name}"))
 }
 
 /// A string member of an option message.
-pub fn text(message: &DynamicMessage, field: &str) -> String {
+pub(crate) fn text(message: &DynamicMessage, field: &str) -> String {
     message.get_field_by_name(field).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The strings of an option message's list.
-pub fn texts(message: &DynamicMessage, field: &str) -> Vec<String> {
+pub(crate) fn texts(message: &DynamicMessage, field: &str) -> Vec<String> {
     let value = message.get_field_by_name(field);
     let list = value.as_ref().and_then(|value| value.as_list()).unwrap_or_default();
     list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 /// A bool member of an option message.
-pub fn flag(message: &DynamicMessage, field: &str) -> bool {
+pub(crate) fn flag(message: &DynamicMessage, field: &str) -> bool {
     message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or_default()
 }
 
 /// A number of an option message, if it is given.
-pub fn number(message: &DynamicMessage, field: &str) -> Option<u32> {
+pub(crate) fn number(message: &DynamicMessage, field: &str) -> Option<u32> {
     message.get_field_by_name(field)?.as_u32().filter(|number| *number > 0)
 }
 
@@ -177,7 +177,7 @@ fn enum_name(message: &DynamicMessage, field: &str, prefix: &str) -> String {
 }
 
 /// `SUBJECT_TYPE_EXTERNAL_SSO` without its prefix, as `ExternalSso`; `device_code` as `DeviceCode`.
-pub fn camel(name: &str, prefix: &str) -> String {
+pub(crate) fn camel(name: &str, prefix: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
         letters
@@ -189,7 +189,7 @@ pub fn camel(name: &str, prefix: &str) -> String {
 }
 
 /// `ListSessions` as `list_sessions`.
-pub fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     let mut snake = String::new();
     for (index, letter) in name.char_indices() {
         if letter.is_uppercase() && index > 0 {
@@ -201,7 +201,7 @@ pub fn snake(name: &str) -> String {
 }
 
 /// The leading comment of a declaration, as one paragraph.
-pub fn comment(file: &FileDescriptor, path: &[i32]) -> String {
+pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let proto = file.file_descriptor_proto();
     let locations = proto.source_code_info.iter().flat_map(|info| &info.location);
     let leading =

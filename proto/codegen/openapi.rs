@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The whole document.
-pub fn document(methods: &[Method]) -> Value {
+pub(crate) fn document(methods: &[Method]) -> Value {
     let mut schemas = Schemas::default();
     let mut paths = Map::new();
     for method in methods {

@@ -8,7 +8,7 @@ const EVENTS: &str = "A Server-Sent Event of the stream. `data` is `{\"event\": 
     has no `data`, comes at least every ten seconds.";
 
 /// An event of a stream, as its fields stand there: documents of this version have no words for the stream as a whole.
-pub fn event() -> Value {
+pub(crate) fn event() -> Value {
     let data =
         json!({"event": "message", "conversation_id": "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55", "answer": "Hello"});
     json!({
@@ -25,7 +25,7 @@ pub fn event() -> Value {
 }
 
 /// The bodies of blocking runs.
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let text = json!({"type": ["string", "null"]});
     let number = json!({"type": ["number", "null"]});
     let message = json!({
@@ -74,7 +74,7 @@ pub fn schema() -> Value {
 }
 
 /// One of each.
-pub fn examples() -> Value {
+pub(crate) fn examples() -> Value {
     let id = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
     json!({
         "chat": {"value": {

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Whether a request must have it.
-pub fn required(field: &FieldDescriptor) -> bool {
+pub(crate) fn required(field: &FieldDescriptor) -> bool {
     let said = checked(field).is_some_and(|option| model::flag(&option, "required"));
     said || !(optional(field) || field.is_list() || matches!(field.kind(), Kind::Bool))
 }
@@ -58,7 +58,7 @@ fn number(field: &FieldDescriptor) -> Value {
 }
 
 /// What a message may look like, in an answer or in a request.
-pub fn example(message: &MessageDescriptor, response: bool) -> Value {
+pub(crate) fn example(message: &MessageDescriptor, response: bool) -> Value {
     let members = message.fields().filter_map(|field| {
         let left_out = omitted(&field, message.parent_pool()) && field.name() != "verification_uri_complete";
         (!left_out || !response).then(|| (field.name().to_owned(), field_example(&field, response)))
@@ -67,7 +67,7 @@ pub fn example(message: &MessageDescriptor, response: bool) -> Value {
 }
 
 /// What a field may look like.
-pub fn field_example(field: &FieldDescriptor, response: bool) -> Value {
+pub(crate) fn field_example(field: &FieldDescriptor, response: bool) -> Value {
     let given = checked(field).map(|option| model::text(&option, "example")).filter(|example| !example.is_empty());
     let one = match field.kind() {
         Kind::Bool => json!(true),
@@ -95,12 +95,12 @@ const A_UUID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
 /// Schemas of messages, by name, filled as they are referred to.
 #[derive(Default)]
-pub struct Schemas(pub Map<String, Value>);
+pub(crate) struct Schemas(pub(crate) Map<String, Value>);
 
 impl Schemas {
     /// A reference to a message's schema, which is made if it is new. In a response every member is present
     /// unless its option leaves it out; in a request what proto3 marks optional may be absent.
-    pub fn reference(&mut self, message: &MessageDescriptor, response: bool) -> Value {
+    pub(crate) fn reference(&mut self, message: &MessageDescriptor, response: bool) -> Value {
         if message.full_name() == "google.protobuf.Timestamp" {
             return json!({"type": "string", "format": "date-time"});
         }
@@ -117,7 +117,7 @@ impl Schemas {
     }
 
     /// A reference to the schema of a request's body: what the path binds is not in it.
-    pub fn body(&mut self, message: &MessageDescriptor, in_path: &[&str]) -> Value {
+    pub(crate) fn body(&mut self, message: &MessageDescriptor, in_path: &[&str]) -> Value {
         let schema = self.object(message, false, in_path);
         self.0.insert(message.name().to_owned(), schema);
         json!({"$ref": format!("#/components/schemas/{}", message.name())})
@@ -148,7 +148,7 @@ impl Schemas {
     }
 
     /// The schema of one field.
-    pub fn property(&mut self, field: &FieldDescriptor, response: bool, nullable: bool) -> Value {
+    pub(crate) fn property(&mut self, field: &FieldDescriptor, response: bool, nullable: bool) -> Value {
         let mut schema = match field.kind() {
             Kind::String => text(field),
             Kind::Bool => json!({"type": "boolean"}),

@@ -7,7 +7,7 @@ use prost_reflect::{Cardinality, DescriptorPool, Kind, MessageDescriptor};
 use super::model::{self, Method};
 
 /// Adds derives and field attributes to prost's output.
-pub fn apply(config: &mut prost_build::Config, methods: &[Method], pool: &DescriptorPool) {
+pub(crate) fn apply(config: &mut prost_build::Config, methods: &[Method], pool: &DescriptorPool) {
     let mut read = BTreeSet::new();
     let mut written = BTreeSet::new();
     for method in methods.iter().filter(|method| method.http.is_some()) {
@@ -50,12 +50,12 @@ pub fn apply(config: &mut prost_build::Config, methods: &[Method], pool: &Descri
 }
 
 /// Whether the field may be absent on the wire.
-pub fn optional(field: &prost_reflect::FieldDescriptor) -> bool {
+pub(crate) fn optional(field: &prost_reflect::FieldDescriptor) -> bool {
     field.supports_presence() && field.cardinality() == Cardinality::Optional
 }
 
 /// Whether the field is left out when absent, instead of null.
-pub fn omitted(field: &prost_reflect::FieldDescriptor, pool: &DescriptorPool) -> bool {
+pub(crate) fn omitted(field: &prost_reflect::FieldDescriptor, pool: &DescriptorPool) -> bool {
     model::option(&field.options(), pool, "field").is_some_and(|option| model::flag(&option, "omit_when_absent"))
 }
 

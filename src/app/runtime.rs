@@ -48,7 +48,7 @@ const MODEL_IDLE: Duration = Duration::from_mins(2);
 const TEMPLATES: usize = 2;
 
 /// The use cases of apps, over the runtime of this deployment.
-pub fn apps(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<(Apps, Runs)> {
+pub(super) fn apps(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<(Apps, Runs)> {
     let settings = AppSettings {
         enterprise: config.enterprise.enabled,
         strict_workspace_id: config.deployment.strict_workspace_id,

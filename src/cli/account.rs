@@ -12,7 +12,7 @@ use crate::{
 
 /// What to do with accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum Action {
+pub(crate) enum Action {
     /// Create an account; its password is asked for, or read from standard input when that is piped.
     #[command(after_help = "Examples:
   dify-openapi account create ada@example.com --name Ada
@@ -53,7 +53,7 @@ pub enum Action {
 }
 
 /// Runs the command.
-pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
     let operator = Operator::standalone().await?;
     let (sql, now) = (&operator.sql, Operator::now());
     match action {

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use clap::{ArgGroup, Subcommand};
 
-pub use self::file::Source;
+pub(crate) use self::file::Source;
 use super::{Failure, operator::Operator, output::say};
 use crate::{
     domain::{
@@ -18,7 +18,7 @@ use crate::{
 
 /// What to do with apps.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum Action {
+pub(crate) enum Action {
     /// Import an app from a DSL file (YAML, version 0.1 to 0.6) and publish it.
     ///
     /// An app of the same name in the workspace is overwritten, so importing a file twice leaves one app. If anything in the
@@ -63,7 +63,7 @@ pub enum Action {
 }
 
 /// Runs the command.
-pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
     let operator = Operator::standalone().await?;
     match action {
         Action::Import { file, workspace, app, new } => {

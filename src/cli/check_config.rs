@@ -6,7 +6,7 @@ use super::{Failure, output::printed};
 use crate::config::{Config, Env};
 
 /// Prints a `NAME=value` line each, secrets hidden, then the warnings; fails with every problem.
-pub fn run(env: Env<'_>, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(env: Env<'_>, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::for_serve(env)?;
     let written = (|| -> std::io::Result<()> {
         for (name, value) in config.describe() {

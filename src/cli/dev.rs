@@ -20,7 +20,7 @@ use crate::{
 #[command(after_help = "Examples:
   dify-openapi dev
   dify-openapi dev --listen 127.0.0.1:0 --data /tmp/try-it --fresh")]
-pub struct Args {
+pub(crate) struct Args {
     /// Where to listen: a loopback address; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5001", value_parser = listen)]
     pub listen: SocketAddr,
@@ -38,7 +38,7 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 
 /// What `dev` starts from. The lock lives as long as the server.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// The configuration.
     pub config: Config,
     /// Keeps other processes out of the data directory.
@@ -46,7 +46,7 @@ pub struct Prepared {
 }
 
 /// Locks the data directory, clears it when asked to, and reads the configuration.
-pub fn prepare(args: &Args, env: Env<'_>) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(args: &Args, env: Env<'_>) -> Result<Prepared, Failure> {
     let data_dir = match &args.data {
         Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
         None => Config::dev_data_dir(env)?,
@@ -75,7 +75,7 @@ fn unusable(fault: DataDirError) -> Failure {
 }
 
 /// Runs until it is told to stop.
-pub async fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
     let Prepared { config, lock } = prepare(args, &process_env)?;
     let telemetry = Telemetry::install(&config.telemetry, Output::Stderr).map_err(Failure::other)?;
     let (sql, standalone) = app::connect_sql(&config).await?;

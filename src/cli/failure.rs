@@ -10,7 +10,7 @@ use crate::{
 
 /// Why a command ended: one sentence a fault, and the exit code.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     sentences: Vec<String>,
     /// 2 when what was typed or configured is at fault, 1 otherwise.
     pub(super) code: u8,
@@ -18,17 +18,17 @@ pub struct Failure {
 
 impl Failure {
     /// What was typed or configured is at fault.
-    pub fn usage(sentence: impl fmt::Display) -> Self {
+    pub(crate) fn usage(sentence: impl fmt::Display) -> Self {
         Self { sentences: vec![sentence.to_string()], code: 2 }
     }
 
     /// Something else is.
-    pub fn other(sentence: impl fmt::Display) -> Self {
+    pub(crate) fn other(sentence: impl fmt::Display) -> Self {
         Self { sentences: vec![sentence.to_string()], code: 1 }
     }
 
     /// Says it on standard error and becomes the exit code.
-    pub fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         for sentence in &self.sentences {
             // Whoever closed standard error does not want to know.
             let _ = writeln!(std::io::stderr(), "error: {sentence}");
@@ -56,7 +56,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         use std::error::Error as _;
         let mut sentence = error.message().to_owned();
-        if let Some(hint) = error.hint_text() {
+        if let Some(hint) = error.hint() {
             sentence = format!("{sentence} {hint}");
         }
         let mut cause = error.source();

@@ -8,7 +8,7 @@ use super::{Failure, operator::Operator, output::say};
 
 /// What to do with the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum Action {
+pub(crate) enum Action {
     /// Create what is missing. Tables that Dify made are never altered.
     #[command(after_help = "Example:\n  dify-openapi migrate up && dify-openapi serve")]
     Up,
@@ -21,7 +21,7 @@ pub enum Action {
 }
 
 /// Runs the command.
-pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
     let operator = Operator::connect().await?;
     let beside_dify = !operator.standalone;
     let sql = &operator.sql;

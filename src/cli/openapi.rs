@@ -5,6 +5,6 @@ use std::io::Write;
 use super::{Failure, output::print};
 
 /// Prints the document.
-pub fn run(document: &[u8], out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(document: &[u8], out: &mut dyn Write) -> Result<(), Failure> {
     print("document", document, out)
 }

@@ -35,7 +35,7 @@ pub(super) struct Operator {
 impl Operator {
     /// Connects to SQL. Commands do not lock the data directory: they work beside a running server. What is worth a warning
     /// or an audit event goes to standard error.
-    pub async fn connect() -> Result<Self, Failure> {
+    pub(super) async fn connect() -> Result<Self, Failure> {
         let config = Config::for_operator(&process_env)?;
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
         let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(Failure::other)?;
@@ -47,7 +47,7 @@ impl Operator {
     }
 
     /// The same for commands about people and apps: beside Dify those are Dify's.
-    pub async fn standalone() -> Result<Self, Failure> {
+    pub(super) async fn standalone() -> Result<Self, Failure> {
         let operator = Self::connect().await?;
         if operator.standalone {
             Ok(operator)
@@ -57,12 +57,12 @@ impl Operator {
     }
 
     /// Now.
-    pub fn now() -> DateTime<Utc> {
+    pub(super) fn now() -> DateTime<Utc> {
         SystemClock.now()
     }
 
     /// Makes revocations count on every running replica, and says how many there were. Each leaves its audit event.
-    pub async fn enforce(&self, revoked: &[Revoked], out: &mut dyn Write) -> Result<(), Failure> {
+    pub(super) async fn enforce(&self, revoked: &[Revoked], out: &mut dyn Write) -> Result<(), Failure> {
         for session in revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
         }
@@ -76,7 +76,7 @@ impl Operator {
     }
 
     /// That there is, or was, what somebody selected: of a typo it must not look as if nothing were left to do.
-    pub async fn expect_known(&self, selection: &RevokeSelection) -> Result<(), Failure> {
+    pub(super) async fn expect_known(&self, selection: &RevokeSelection) -> Result<(), Failure> {
         let configured = match selection {
             RevokeSelection::Client(client) => self.config.oauth.known_client_ids.contains(client),
             _ => false,
@@ -102,7 +102,7 @@ impl Operator {
     }
 
     /// A workspace by id, or by name where only one has it.
-    pub async fn workspace(&self, text: &str) -> Result<WorkspaceId, Failure> {
+    pub(super) async fn workspace(&self, text: &str) -> Result<WorkspaceId, Failure> {
         let all = self.sql.list_workspaces().await?;
         let mut found = all.iter().filter(|workspace| workspace.name == text || workspace.id.to_string() == text);
         match (found.next(), found.next()) {

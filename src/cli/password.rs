@@ -44,7 +44,7 @@ pub(super) async fn ask(email: &str) -> Result<Secret, Failure> {
 }
 
 /// Reads a password: the first line of the input, without its line end.
-pub fn read(input: &mut dyn BufRead) -> Result<Secret, Failure> {
+pub(crate) fn read(input: &mut dyn BufRead) -> Result<Secret, Failure> {
     let line = line_of(input).map_err(|cause| unread(&cause))?;
     if line.is_empty() {
         return Err(Failure::usage(

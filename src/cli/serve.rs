@@ -20,7 +20,7 @@ const STEP_BACK: Duration = Duration::from_secs(2);
 
 /// What `serve` starts from.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// The configuration.
     pub config: Config,
     /// Keeps other processes out of the data directory, where one is used.
@@ -28,14 +28,14 @@ pub struct Prepared {
 }
 
 /// Reads the configuration and locks the data directory when there is anything in it.
-pub fn prepare(env: Env<'_>) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(env: Env<'_>) -> Result<Prepared, Failure> {
     let config = Config::for_serve(env)?;
     let lock = lock_if_used(&config)?;
     Ok(Prepared { config, lock })
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
-pub async fn run() -> Result<(), Failure> {
+pub(crate) async fn run() -> Result<(), Failure> {
     let Prepared { config, lock } = prepare(&process_env)?;
     let telemetry = Telemetry::install(&config.telemetry, Output::Stdout).map_err(Failure::other)?;
     for warning in &config.warnings {
@@ -74,12 +74,12 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Listens from now on. A signal that cannot be listened for ends the process in the system's own way.
-    pub fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         Self { terminate: signal(SignalKind::terminate()).ok(), interrupt: signal(SignalKind::interrupt()).ok() }
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             () = received(self.terminate.as_mut()) => {}
             () = received(self.interrupt.as_mut()) => {}

@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use super::{Cli, Failure, NAME, output::print};
 
 /// Prints the completion script of a shell.
-pub fn completions(shell: Shell, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn completions(shell: Shell, out: &mut dyn Write) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
     if shell == Shell::Bash {
@@ -25,7 +25,7 @@ fn relabelled(script: &str) -> String {
 }
 
 /// Prints the manual page: the program, then each command in a section of its own, so that one page is all there is.
-pub fn man(out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn man(out: &mut dyn Write) -> Result<(), Failure> {
     let page = manual().map_err(|cause| {
         Failure::other(format!("the manual page could not be made ({cause}); read `dify-openapi --help` instead"))
     })?;

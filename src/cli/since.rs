@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 /// A moment, or so long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
+pub(crate) enum Since {
     /// A moment.
     At(DateTime<Utc>),
     /// So long before now.
@@ -15,7 +15,7 @@ pub enum Since {
 
 impl Since {
     /// The moment meant.
-    pub fn resolve(self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(crate) fn resolve(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(moment) => moment,
             // Longer ago than time goes back is: ever.

@@ -13,7 +13,7 @@ const LISTED: u64 = 1_000;
 
 /// What to do with sessions.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Action {
+pub(crate) enum Action {
     /// List live sessions, newest first.
     #[command(
         after_help = "Examples:\n  dify-openapi token list\n  dify-openapi token list --account ada@example.com --client difyctl"
@@ -37,7 +37,7 @@ pub enum Action {
 /// Which sessions: exactly one of these.
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// One session.
     #[arg(long, value_name = "UUID")]
     id: Option<TokenId>,
@@ -54,7 +54,7 @@ pub struct Selection {
 
 impl Selection {
     /// In the domain's words. `now` resolves `--since 2h`. `None` cannot be typed: the group requires one.
-    pub fn resolve(self, now: DateTime<Utc>) -> Option<RevokeSelection> {
+    pub(crate) fn resolve(self, now: DateTime<Utc>) -> Option<RevokeSelection> {
         let since = self.since.map(|since| RevokeSelection::Since(since.resolve(now)));
         self.id
             .map(RevokeSelection::Id)
@@ -65,7 +65,7 @@ impl Selection {
 }
 
 /// Runs the command.
-pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
     let operator = Operator::connect().await?;
     let now = Operator::now();
     match action {

@@ -8,7 +8,7 @@ use super::{Failure, operator::Operator, output::say};
 
 /// What to do with workspaces.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum Action {
+pub(crate) enum Action {
     /// Create a workspace.
     #[command(after_help = "Example:\n  dify-openapi workspace create Research --owner ada@example.com")]
     Create {
@@ -39,7 +39,7 @@ pub enum Action {
 /// Dify's roles that can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub enum Role {
+pub(crate) enum Role {
     /// May do everything except own it.
     Admin,
     /// May change apps.
@@ -52,7 +52,7 @@ pub enum Role {
 
 impl Role {
     /// As Dify stores it.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::Editor => "editor",
@@ -63,7 +63,7 @@ impl Role {
 }
 
 /// Runs the command.
-pub async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
     let operator = Operator::standalone().await?;
     match action {
         Action::Create { name, owner } => {

@@ -18,7 +18,7 @@ const KEY_FILE: &str = "secret_key";
 
 /// Why the data directory cannot be used: a sentence with the fix.
 #[derive(Debug, thiserror::Error)]
-pub enum DataDirError {
+pub(crate) enum DataDirError {
     /// Another process has it.
     #[error("the data directory {} is in use by another dify-openapi process; stop that process, or choose another directory with DATA_DIR or --data", .0.display())]
     InUse(PathBuf),
@@ -57,14 +57,14 @@ fn default_dir(reader: &Reader<'_>) -> Option<PathBuf> {
 }
 
 /// Makes the directory if need be, readable by its owner only.
-pub fn make(path: &Path) -> Result<(), DataDirError> {
+pub(crate) fn make(path: &Path) -> Result<(), DataDirError> {
     let io = |cause| DataDirError::Io { path: path.to_owned(), cause };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)
 }
 
 /// Keeps other processes out of a data directory for as long as it lives; the operating system ends it with the process.
 #[derive(Debug)]
-pub struct DataDirLock {
+pub(crate) struct DataDirLock {
     path: PathBuf,
     // Closing the file ends the lock.
     _file: File,
@@ -72,7 +72,7 @@ pub struct DataDirLock {
 
 impl DataDirLock {
     /// Makes the directory if need be and locks it.
-    pub fn acquire(path: &Path) -> Result<Self, DataDirError> {
+    pub(crate) fn acquire(path: &Path) -> Result<Self, DataDirError> {
         make(path)?;
         let io = |cause| DataDirError::Io { path: path.to_owned(), cause };
         let lock = path.join(LOCK_FILE);
@@ -85,7 +85,7 @@ impl DataDirLock {
     }
 
     /// Deletes what this service keeps in the directory, and nothing else (`--fresh`).
-    pub fn clear(&self) -> Result<(), DataDirError> {
+    pub(crate) fn clear(&self) -> Result<(), DataDirError> {
         let database = ["", "-wal", "-shm", "-journal"].map(|suffix| format!("{SQLITE_FILE}{suffix}"));
         for name in database.iter().map(String::as_str).chain([KEY_FILE]) {
             match fs::remove_file(self.path.join(name)) {

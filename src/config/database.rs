@@ -8,7 +8,7 @@ use super::{data_dir, reader::Reader};
 use crate::domain::secret::Secret;
 
 /// The file name of the embedded database in the data directory.
-pub const SQLITE_FILE: &str = "dify-openapi.db";
+pub(crate) const SQLITE_FILE: &str = "dify-openapi.db";
 
 /// The kinds of database there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use ipnet::IpNet;
 use crate::domain::secret::Secret;
 
 /// Where variables come from: the process environment, or a map in tests.
-pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The process environment. Values that are not UTF-8 count as unset.
-pub fn process_env(name: &str) -> Option<String> {
+pub(crate) fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Problems {
 }
 
 /// Reads variables one by one. A bad value is noted and its default taken, so that reading goes on to the next.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     env: Env<'a>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
@@ -59,47 +59,47 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader of this source.
-    pub fn new(env: Env<'a>) -> Self {
+    pub(crate) fn new(env: Env<'a>) -> Self {
         Self { env, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// Notes a problem; `rest` follows the variable's name in the sentence.
-    pub fn problem(&mut self, variable: &str, rest: impl fmt::Display) {
+    pub(crate) fn problem(&mut self, variable: &str, rest: impl fmt::Display) {
         self.problems.push(Problem { variable: variable.to_owned(), sentence: format!("{variable} {rest}.") });
     }
 
     /// Notes something that is allowed but probably not meant.
-    pub fn warning(&mut self, variable: &str, rest: impl fmt::Display) {
+    pub(crate) fn warning(&mut self, variable: &str, rest: impl fmt::Display) {
         self.warnings.push(format!("{variable} {rest}."));
     }
 
     /// Whether a problem was noted with a variable whose name begins so.
-    pub fn has_problem_with(&self, prefix: &str) -> bool {
+    pub(crate) fn has_problem_with(&self, prefix: &str) -> bool {
         self.problems.iter().any(|problem| problem.variable.starts_with(prefix))
     }
 
     /// The warnings, when there was no problem.
-    pub fn finish(self) -> Result<Vec<String>, Problems> {
+    pub(crate) fn finish(self) -> Result<Vec<String>, Problems> {
         if self.problems.is_empty() { Ok(self.warnings) } else { Err(Problems(self.problems)) }
     }
 
     /// The variable's text, trimmed. Empty counts as unset, as in Dify's own `.env`.
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         (self.env)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// A secret, which no problem ever quotes.
-    pub fn secret(&self, name: &str) -> Option<Secret> {
+    pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
         self.text(name).map(Secret::new)
     }
 
     /// `true` or `false`, in the spellings Dify takes.
-    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
         self.optional_flag(name).unwrap_or(default)
     }
 
     /// `true`, `false` or unset.
-    pub fn optional_flag(&mut self, name: &str) -> Option<bool> {
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
         let text = self.text(name)?;
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number within a range.
-    pub fn number<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
+    pub(crate) fn number<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
     where
         T: FromStr + Ord + fmt::Display,
     {
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A share of the whole.
-    pub fn share(&mut self, name: &str, default: f64) -> f64 {
+    pub(crate) fn share(&mut self, name: &str, default: f64) -> f64 {
         let Some(text) = self.text(name) else { return default };
         match text.parse() {
             Ok(share) if (0.0..=1.0).contains(&share) => share,
@@ -140,13 +140,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The parts of a comma list, trimmed, without empty ones; `None` when the variable is unset.
-    pub fn list(&self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
     }
 
     /// A comma list of networks, single addresses included; `example` is what a problem shows.
-    pub fn networks(&mut self, name: &str, example: &str) -> Vec<IpNet> {
+    pub(crate) fn networks(&mut self, name: &str, example: &str) -> Vec<IpNet> {
         let mut networks = Vec::new();
         for part in self.list(name).unwrap_or_default() {
             match part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)) {
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A listening address: `host:port` with an IP address, `:port` for every interface, `localhost:port`.
-    pub fn listen(&mut self, name: &str) -> Option<SocketAddr> {
+    pub(crate) fn listen(&mut self, name: &str) -> Option<SocketAddr> {
         let text = self.text(name)?;
         let address = parse_listen(&text);
         if address.is_none() {
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An absolute http or https URL without credentials.
-    pub fn http_url(&mut self, name: &str) -> Option<url::Url> {
+    pub(crate) fn http_url(&mut self, name: &str) -> Option<url::Url> {
         let text = self.text(name)?;
         match url::Url::parse(&text) {
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads `host:port`, `:port` or `localhost:port`.
-pub fn parse_listen(text: &str) -> Option<SocketAddr> {
+pub(crate) fn parse_listen(text: &str) -> Option<SocketAddr> {
     if let Some(port) = text.strip_prefix(':') {
         return Some(SocketAddr::from(([0, 0, 0, 0], port.parse().ok()?)));
     }

@@ -241,7 +241,7 @@ pub struct WorkflowRunRecord {
 }
 
 /// The parent of every message of the service API, in Dify's words: none in particular.
-pub const NO_PARENT: Uuid = Uuid::nil();
+pub(crate) const NO_PARENT: Uuid = Uuid::nil();
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 /// `Result` with the product's error.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $wire:literal,)*) => {
@@ -169,14 +169,14 @@ impl Error {
 
     /// Something broke inside; the caller learns nothing, the log gets `cause`.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Code::InternalServerError, "Something went wrong on our side.").caused_by(cause)
+        Self::new(Code::InternalServerError, "Something went wrong on our side.").with_source(cause)
     }
 
     /// A store does not answer; the caller may try again soon.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::ServiceUnavailable, "The service is temporarily unavailable. Try again shortly.")
-            .retry_after(Duration::from_secs(5))
-            .caused_by(cause)
+            .with_retry_after(Duration::from_secs(5))
+            .with_source(cause)
     }
 
     /// No such thing, or none the caller may know of.
@@ -187,7 +187,7 @@ impl Error {
     /// A member that is understood but out of range (422).
     pub fn invalid_param(loc: &str, member: &str, msg: impl Into<String>) -> Self {
         let msg = msg.into();
-        Self::new(Code::InvalidParam, format!("{member}: {msg}")).detail(Detail {
+        Self::new(Code::InvalidParam, format!("{member}: {msg}")).with_detail(Detail {
             kind: "value_error",
             loc: vec![loc.to_owned(), member.to_owned()],
             msg,
@@ -196,7 +196,7 @@ impl Error {
 
     /// A required body member that is absent or empty (400).
     pub fn missing(member: &'static str) -> Self {
-        Self::new(Code::InvalidRequest, format!("{member} is required.")).detail(Detail {
+        Self::new(Code::InvalidRequest, format!("{member} is required.")).with_detail(Detail {
             kind: "missing",
             loc: vec!["body".to_owned(), member.to_owned()],
             msg: "Field required".to_owned(),
@@ -205,47 +205,47 @@ impl Error {
 
     /// Too often; `retry_after` says when again.
     pub fn rate_limited(retry_after: Duration) -> Self {
-        Self::new(Code::RateLimited, "Too many requests. Wait a moment and try again.").retry_after(retry_after)
+        Self::new(Code::RateLimited, "Too many requests. Wait a moment and try again.").with_retry_after(retry_after)
     }
 
     /// Adds what a person can do next.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
     /// Adds when to try again.
     #[must_use]
-    pub fn retry_after(mut self, after: Duration) -> Self {
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
     }
 
     /// Adds the polling interval now in force, in seconds (RFC 8628 section 3.5).
     #[must_use]
-    pub fn interval(mut self, seconds: u32) -> Self {
+    pub fn with_interval(mut self, seconds: u32) -> Self {
         self.0.interval = Some(seconds);
         self
     }
 
     /// Adds the scope that was missing.
     #[must_use]
-    pub fn required_scope(mut self, scope: &'static str) -> Self {
+    pub fn with_required_scope(mut self, scope: &'static str) -> Self {
         self.0.required_scope = Some(scope);
         self
     }
 
     /// Adds one thing that is wrong with the request.
     #[must_use]
-    pub fn detail(mut self, detail: Detail) -> Self {
+    pub fn with_detail(mut self, detail: Detail) -> Self {
         self.0.details.push(detail);
         self
     }
 
     /// Adds the cause, for the log only.
     #[must_use]
-    pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(cause.into());
         self
     }
@@ -261,22 +261,22 @@ impl Error {
     }
 
     /// What a person can do next.
-    pub fn hint_text(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
     /// When to try again.
-    pub fn retry(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
     /// The polling interval now in force, in seconds.
-    pub fn poll_interval(&self) -> Option<u32> {
+    pub fn interval(&self) -> Option<u32> {
         self.0.interval
     }
 
     /// The scope that was missing.
-    pub fn missing_scope(&self) -> Option<&'static str> {
+    pub fn required_scope(&self) -> Option<&'static str> {
         self.0.required_scope
     }
 

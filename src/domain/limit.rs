@@ -155,7 +155,7 @@ pub enum Verdict {
 
 /// GCRA with burst = limit. `tat_us` is the bucket's theoretical arrival time, `now_us` the present, both in microseconds;
 /// returns the new arrival time when allowed, else how long to wait.
-pub fn gcra(quota: Quota, tat_us: Option<u64>, now_us: u64) -> Result<u64, Duration> {
+pub(crate) fn gcra(quota: Quota, tat_us: Option<u64>, now_us: u64) -> Result<u64, Duration> {
     let emission = quota.emission_us();
     let tolerance = emission * u64::from(quota.count);
     let next = tat_us.unwrap_or(now_us).max(now_us) + emission;

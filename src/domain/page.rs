@@ -3,7 +3,7 @@
 use super::{Error, Result};
 
 /// Rows a page at most.
-pub const MAX_LIMIT: i32 = 200;
+pub(crate) const MAX_LIMIT: i32 = 200;
 
 /// Which page of a list is asked for, within range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

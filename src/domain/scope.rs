@@ -4,7 +4,7 @@ use super::{Code, Error, Result, subject::SubjectType};
 
 /// One permission, in its wire form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Everything within the account surface.
     Full,
     /// List and describe apps.
@@ -17,7 +17,7 @@ pub enum Scope {
 
 impl Scope {
     /// The wire form.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::AppsRead => "apps:read",
@@ -28,7 +28,7 @@ impl Scope {
 }
 
 /// What tokens of a subject type hold.
-pub const fn scopes_of(subject_type: SubjectType) -> &'static [Scope] {
+pub(crate) const fn scopes_of(subject_type: SubjectType) -> &'static [Scope] {
     match subject_type {
         SubjectType::Account => &[Scope::Full],
         SubjectType::ExternalSso => &[Scope::AppsRun, Scope::AppsReadPermittedExternal],
@@ -36,7 +36,7 @@ pub const fn scopes_of(subject_type: SubjectType) -> &'static [Scope] {
 }
 
 /// What tokens of a subject type hold, separated by spaces (RFC 6749 section 3.3).
-pub const fn scope_string(subject_type: SubjectType) -> &'static str {
+pub(crate) const fn scope_string(subject_type: SubjectType) -> &'static str {
     match subject_type {
         SubjectType::Account => "full",
         SubjectType::ExternalSso => "apps:run apps:read:permitted-external",
@@ -44,13 +44,13 @@ pub const fn scope_string(subject_type: SubjectType) -> &'static str {
 }
 
 /// Whether a subject type's token satisfies `required`; `full` satisfies every scope of its surface.
-pub fn satisfies(subject_type: SubjectType, required: &str) -> bool {
+pub(crate) fn satisfies(subject_type: SubjectType, required: &str) -> bool {
     scopes_of(subject_type).iter().any(|held| *held == Scope::Full || held.as_str() == required)
 }
 
 /// The mint policy: which scopes a token of this type may be issued with, and whether this edition issues it at all.
 /// Refused with `mint_policy_violation` before anything is written.
-pub fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool) -> Result<()> {
+pub(crate) fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool) -> Result<()> {
     let allowed = match subject_type {
         SubjectType::Account => {
             !scopes.is_empty()

@@ -79,10 +79,10 @@ impl BearerToken {
         let Some(subject_type) = SubjectType::of_token(text) else {
             return Err(if text.starts_with("app-") {
                 Error::new(Code::InvalidPrefix, "This is an app key, not a user token.")
-                    .hint("App keys belong to /v1/*. Sign in with `difyctl auth login` for /openapi/v1/*.")
+                    .with_hint("App keys belong to /v1/*. Sign in with `difyctl auth login` for /openapi/v1/*.")
             } else {
                 Error::new(Code::UnknownTokenPrefix, "This kind of token is not accepted here.")
-                    .hint("Sign in with `difyctl auth login` to get a token.")
+                    .with_hint("Sign in with `difyctl auth login` to get a token.")
             });
         };
         let body = &text[subject_type.token_prefix().len()..];
@@ -114,7 +114,7 @@ impl BearerToken {
 
 /// The bearer is unknown, revoked, malformed, or its account is no longer active.
 pub fn bearer_invalid() -> Error {
-    Error::new(Code::BearerInvalid, "This token is not valid.").hint("Sign in again with `difyctl auth login`.")
+    Error::new(Code::BearerInvalid, "This token is not valid.").with_hint("Sign in again with `difyctl auth login`.")
 }
 
 /// `sha256(token)` in lower hex: what SQL and the cache key hold. Not printable either: it is as good as a name for the token.

@@ -36,7 +36,7 @@ impl UserCode {
     pub fn parse(text: &str) -> Result<Self> {
         let malformed = || {
             Error::new(Code::InvalidUserCode, "That is not a valid code. Codes look like ABCD-EFGH.")
-                .hint("Copy the code from your terminal.")
+                .with_hint("Copy the code from your terminal.")
         };
         let mut code = [0; LENGTH];
         let mut length = 0;

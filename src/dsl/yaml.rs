@@ -10,7 +10,7 @@ use serde_saphyr::{Options, Spanned};
 use super::Fault;
 
 /// The longest file, in bytes: Dify's own limit.
-pub const LONGEST: usize = 10 << 20;
+pub(crate) const LONGEST: usize = 10 << 20;
 /// The deepest nesting.
 const DEEPEST: usize = 64;
 /// Values at most, those that aliases repeat included.

@@ -26,7 +26,7 @@ use crate::telemetry::metrics::Metrics;
 /// How one thing this server depends on is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Health {
+pub(crate) enum Health {
     /// As it should be.
     Ok,
     /// Away, but requests are still served: taking every replica out of service for it would help nobody.
@@ -37,7 +37,7 @@ pub enum Health {
 
 /// One thing looked at.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Check {
+pub(crate) struct Check {
     /// Its name: `sql`, `state`.
     pub name: &'static str,
     /// How it is doing.
@@ -45,18 +45,18 @@ pub struct Check {
 }
 
 /// Looks at everything this server depends on.
-pub type Checks = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<Check>> + Send>> + Send + Sync>;
+pub(crate) type Checks = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<Check>> + Send>> + Send + Sync>;
 
 /// Whether this server wants requests. Clones share it.
 #[derive(Clone)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     draining: Arc<AtomicBool>,
     checks: Checks,
 }
 
 impl Readiness {
     /// Ready as long as no check fails.
-    pub fn new<F, R>(checks: F) -> Self
+    pub(crate) fn new<F, R>(checks: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Vec<Check>> + Send + 'static,
@@ -65,7 +65,7 @@ impl Readiness {
     }
 
     /// Not ready any more, so that balancers stop sending requests before the listener closes.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
@@ -86,7 +86,7 @@ struct Report {
 }
 
 /// The admin routes.
-pub fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
+pub(crate) fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz).with_state(readiness))

@@ -11,7 +11,7 @@ use http::{
 use crate::rpc::reply::{SetCookie, SetCookies};
 
 /// A body that is JSON already.
-pub fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -19,26 +19,26 @@ pub fn json(status: StatusCode, body: impl Into<Body>) -> Response {
 }
 
 /// Says when to try again, where the status leaves room for it.
-pub fn retry_after(response: &mut Response, after: Duration) {
+pub(crate) fn retry_after(response: &mut Response, after: Duration) {
     if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         response.headers_mut().insert(RETRY_AFTER, whole_seconds(after).into());
     }
 }
 
 /// Whole seconds, rounded up, and at least one.
-pub fn whole_seconds(after: Duration) -> u64 {
+pub(crate) fn whole_seconds(after: Duration) -> u64 {
     (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
 }
 
 /// Adds a cookie to an answer.
-pub fn set_cookie(response: &mut Response, cookie: &SetCookie) {
+pub(crate) fn set_cookie(response: &mut Response, cookie: &SetCookie) {
     if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
         response.headers_mut().append(SET_COOKIE, value);
     }
 }
 
 /// Adds several.
-pub fn set_cookies(response: &mut Response, cookies: &SetCookies) {
+pub(crate) fn set_cookies(response: &mut Response, cookies: &SetCookies) {
     for cookie in &cookies.0 {
         set_cookie(response, cookie);
     }

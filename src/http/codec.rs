@@ -4,7 +4,7 @@
 
 pub mod bind;
 pub mod body;
-pub mod enumeration;
+pub(crate) mod enumeration;
 mod events;
 
 use std::future::Future;
@@ -19,7 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tonic::{Status, metadata::MetadataMap};
 
 use self::bind::BindMembers;
-pub use self::events::{StreamedEvent, events};
+pub(crate) use self::events::events;
 use super::{answer, error_body};
 use crate::{
     domain::{Error, Result},
@@ -36,7 +36,7 @@ pub struct JsonRoute {
 }
 
 /// A method whose message comes from the query and the path.
-pub fn query<M, R, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
+pub(crate) fn query<M, R, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
 where
     M: BindMembers + Default + Send + 'static,
     R: Serialize + Send,

@@ -12,7 +12,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::config::cors::AllowOrigins;
 
 /// Allows origins to read a router of bearer and public routes. With no origins nothing is allowed.
-pub fn allow(router: Router, origins: &AllowOrigins) -> Router {
+pub(crate) fn allow(router: Router, origins: &AllowOrigins) -> Router {
     let allowed = match origins {
         AllowOrigins::Any => AllowOrigin::any(),
         AllowOrigins::Listed(origins) if origins.is_empty() => return router,

@@ -33,10 +33,10 @@ use crate::{
 };
 
 /// The header that carries a request's id, in every response.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the edge knows of the deployment.
-pub struct EdgeSettings {
+pub(crate) struct EdgeSettings {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// `dev` answers loopback host names only, so that no name of the outside world can be pointed at it.
@@ -49,7 +49,7 @@ pub struct EdgeSettings {
 
 /// The edge as a layer.
 #[derive(Clone)]
-pub struct EdgeLayer(pub Arc<EdgeSettings>);
+pub(crate) struct EdgeLayer(pub Arc<EdgeSettings>);
 
 impl<S> Layer<S> for EdgeLayer {
     type Service = Edge<S>;
@@ -61,7 +61,7 @@ impl<S> Layer<S> for EdgeLayer {
 
 /// A service behind the edge.
 #[derive(Clone)]
-pub struct Edge<S> {
+pub(crate) struct Edge<S> {
     inner: S,
     settings: Arc<EdgeSettings>,
 }

@@ -45,23 +45,23 @@ struct ErrorBody<'a> {
 }
 
 /// An error as a response, in the method's shape.
-pub fn respond(error: &Error, policy: Option<&Policy>) -> Response {
+pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
     let status = http_status(error.code());
     let shape = policy.map_or(ErrorShape::Envelope, |policy| policy.errors);
-    let retry_after = error.retry();
+    let retry_after = error.retry_after();
     let mut body = match protocol_error(error.code()) {
         Some(code) if shape == ErrorShape::OAuth => ErrorBody {
             error: Some(code),
             error_description: Some(error.message()),
-            interval: error.poll_interval(),
+            interval: error.interval(),
             ..Default::default()
         },
         _ => ErrorBody {
             code: Some(error.code().as_str()),
             message: Some(error.message()),
-            hint: error.hint_text(),
+            hint: error.hint(),
             status: Some(status.as_u16()),
-            required_scope: error.missing_scope(),
+            required_scope: error.required_scope(),
             retry_after_ms: retry_after
                 .filter(|_| status == StatusCode::TOO_MANY_REQUESTS)
                 .map(|after| after.as_millis().max(1)),
@@ -125,7 +125,7 @@ fn challenge(error: &Error) -> Option<HeaderValue> {
             HeaderValue::from_static("Bearer error=\"invalid_token\"")
         }
         Code::InsufficientScope => {
-            let scope = error.missing_scope().unwrap_or_default();
+            let scope = error.required_scope().unwrap_or_default();
             HeaderValue::from_str(&format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")).ok()?
         }
         _ => return None,

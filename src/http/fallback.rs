@@ -7,7 +7,7 @@ use super::{error_body, grpc_door};
 use crate::domain::{Code, Error};
 
 /// An unknown path. It reads the same whether a method is absent here or was never written.
-pub async fn not_found(request: Request) -> Response {
+pub(crate) async fn not_found(request: Request) -> Response {
     if grpc_door::speaks_grpc(request.headers()) {
         return grpc_door::unimplemented();
     }
@@ -15,6 +15,6 @@ pub async fn not_found(request: Request) -> Response {
 }
 
 /// A known path with another verb; the router adds `Allow`.
-pub async fn method_not_allowed() -> Response {
+pub(crate) async fn method_not_allowed() -> Response {
     error_body::respond(&Error::new(Code::MethodNotAllowed, "This address does not support this method."), None)
 }

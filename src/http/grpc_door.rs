@@ -43,7 +43,7 @@ impl<F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static> Door<Body> for Grpc
 }
 
 /// The services of one listener.
-pub fn router<F>(rpc: &Rpc, pipeline: &Pipeline, reflection: bool, mounted: F) -> Result<Router>
+pub(crate) fn router<F>(rpc: &Rpc, pipeline: &Pipeline, reflection: bool, mounted: F) -> Result<Router>
 where
     F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static,
 {
@@ -110,11 +110,11 @@ fn axum_body(response: http::Response<tonic::body::Body>) -> Response {
 }
 
 /// Whether a request, whatever its path, or an answer speaks gRPC.
-pub fn speaks_grpc(headers: &HeaderMap) -> bool {
+pub(crate) fn speaks_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The answer to a gRPC call of something that is not here.
-pub fn unimplemented() -> Response {
+pub(crate) fn unimplemented() -> Response {
     Status::from(Error::new(Code::Unimplemented, "There is no such method.")).into_http()
 }

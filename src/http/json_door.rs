@@ -32,7 +32,7 @@ impl Door<Body> for JsonDoor {
 }
 
 /// Every route that exists in this deployment and on this listener.
-pub fn router(rpc: &Rpc, pipeline: &Pipeline, mounted: impl Fn(&Policy) -> bool) -> Router {
+pub(crate) fn router(rpc: &Rpc, pipeline: &Pipeline, mounted: impl Fn(&Policy) -> bool) -> Router {
     let mut router = Router::new();
     for JsonRoute { policy, handler } in routes::routes(rpc) {
         let Some(http) = &policy.http else { continue };

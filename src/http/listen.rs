@@ -34,7 +34,7 @@ use self::io::{Progress, Taken, Watched};
 
 /// How many connections a listener serves at once. One more makes those go that ask for nothing; while there are none,
 /// it waits in the kernel's queue.
-pub const MAX_CONNECTIONS: usize = 10_000;
+pub(crate) const MAX_CONNECTIONS: usize = 10_000;
 /// How long a connection asks for nothing before it has to go when another waits for its place.
 const QUIET: Duration = Duration::from_secs(1);
 /// How long a peer may leave the rest of an answer where it is once its connection has to go. Streams say something every
@@ -44,11 +44,11 @@ const STILL: Duration = Duration::from_secs(15);
 const PRESS_EVERY: Duration = Duration::from_millis(250);
 /// How old a connection becomes, give or take a tenth: clients of HTTP/2 keep theirs for good, so that replicas that were
 /// added later would never see them, and those about to go would never be rid of them.
-pub const MAX_AGE: Duration = Duration::from_mins(30);
+pub(crate) const MAX_AGE: Duration = Duration::from_mins(30);
 /// How long the requests of a connection that has become too old may still take.
 const LAST_REQUESTS: Duration = Duration::from_hours(1);
 /// Longest wait for a TLS handshake, for the first request, and for a request's header (which idle time counts towards).
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest header of a request, both versions.
 const MAX_HEADER: u32 = 32 * 1024;
 /// Streams one HTTP/2 connection may have open: as few as the RFC advises, since each may hold an answer nobody reads.
@@ -58,7 +58,7 @@ const PING: Duration = Duration::from_secs(20);
 
 /// The peer of the connection, as a request extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddr(pub SocketAddr);
+pub(crate) struct PeerAddr(pub SocketAddr);
 
 /// How a listener serves.
 #[derive(Clone, Debug)]

@@ -31,7 +31,7 @@ use axum::{
 };
 use http::Method;
 
-pub use self::notice::login_command;
+pub(crate) use self::notice::login_command;
 use self::{look::Look, return_target::is_page, sign_in::SignInAt};
 use crate::{
     domain::{Result, key::KeyRing},

@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::domain::Code;
 
 /// The status of a reason.
-pub const fn http_status(code: Code) -> StatusCode {
+pub(crate) const fn http_status(code: Code) -> StatusCode {
     match code {
         Code::InvalidRequest
         | Code::InvalidUserCode

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{answer, routes::OPENAPI};
 
 /// The documents' routes. The introspection endpoint is named only where it is served.
-pub fn router(issuer: &str, introspection: bool) -> Router {
+pub(crate) fn router(issuer: &str, introspection: bool) -> Router {
     let mut metadata = json!({
         "issuer": issuer,
         "device_authorization_endpoint": format!("{issuer}/openapi/v1/oauth/device/code"),

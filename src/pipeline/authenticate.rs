@@ -24,7 +24,7 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<BearerToken> {
 
 fn bearer_missing() -> Error {
     Error::new(Code::BearerMissing, "A bearer token is required.")
-        .hint("Send `Authorization: Bearer dfoa_…`; get a token with `difyctl auth login`.")
+        .with_hint("Send `Authorization: Bearer dfoa_…`; get a token with `difyctl auth login`.")
 }
 
 /// Checks the shared key. Unset means the method is absent, which the routes see to; here it is refused all the same.

@@ -62,11 +62,11 @@ pub fn check_double_submit(parts: &Parts, cookie_name: &str) -> Result<()> {
 
 /// Nobody is signed in.
 pub fn no_session() -> Error {
-    Error::new(Code::NoSession, "You are not signed in.").hint("Sign in first.")
+    Error::new(Code::NoSession, "You are not signed in.").with_hint("Sign in first.")
 }
 
 /// The request did not prove that it came from our pages.
 pub fn csrf_mismatch() -> Error {
     Error::new(Code::CsrfMismatch, "This request did not come from this site's own pages.")
-        .hint("Reload the page and try again.")
+        .with_hint("Reload the page and try again.")
 }

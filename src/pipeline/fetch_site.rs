@@ -3,12 +3,12 @@
 use http::HeaderMap;
 
 /// Whether a page of another site made the browser send this. Pages cannot write this header themselves.
-pub fn is_cross_site(headers: &HeaderMap) -> bool {
+pub(crate) fn is_cross_site(headers: &HeaderMap) -> bool {
     says(headers, b"cross-site")
 }
 
 /// Whether one of our own pages did.
-pub fn is_same_origin(headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     says(headers, b"same-origin")
 }
 

@@ -14,7 +14,7 @@ use super::{Pipeline, policy::Policy};
 use crate::domain::{Code, Error};
 
 /// How a door finds a request's policy and writes a refusal.
-pub trait Door<B>: Clone + Send + Sync + 'static {
+pub(crate) trait Door<B>: Clone + Send + Sync + 'static {
     /// The response body of refusals.
     type Body;
     /// The method asked for; `None` when there is none.
@@ -25,14 +25,14 @@ pub trait Door<B>: Clone + Send + Sync + 'static {
 
 /// Puts the pipeline before a service.
 #[derive(Clone)]
-pub struct PipelineLayer<D> {
+pub(crate) struct PipelineLayer<D> {
     pipeline: Pipeline,
     door: D,
 }
 
 impl<D> PipelineLayer<D> {
     /// The pipeline in a door.
-    pub fn new(pipeline: Pipeline, door: D) -> Self {
+    pub(crate) fn new(pipeline: Pipeline, door: D) -> Self {
         Self { pipeline, door }
     }
 }
@@ -47,7 +47,7 @@ impl<S, D: Clone> Layer<S> for PipelineLayer<D> {
 
 /// A service that only admitted requests reach.
 #[derive(Clone)]
-pub struct Admitted<S, D> {
+pub(crate) struct Admitted<S, D> {
     inner: S,
     pipeline: Pipeline,
     door: D,

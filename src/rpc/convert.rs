@@ -81,6 +81,6 @@ impl From<Session> for proto::Session {
 }
 
 /// The id of the account's default workspace.
-pub fn default_workspace_id(view: &AccountView) -> Option<String> {
+pub(crate) fn default_workspace_id(view: &AccountView) -> Option<String> {
     view.default_workspace().map(|membership| membership.workspace_id.to_string())
 }

@@ -9,7 +9,7 @@ use crate::service::console::Issued;
 
 /// Marks a stream that is to be written as Server-Sent Events; without it its one message is the body.
 #[derive(Clone, Copy, Debug)]
-pub struct Streamed;
+pub(crate) struct Streamed;
 
 /// `Set-Cookie` values that the JSON door and the pages write out.
 #[derive(Clone, Debug, Default)]
@@ -48,11 +48,11 @@ pub struct CookieSettings {
 }
 
 /// The access cookie's base name.
-pub const ACCESS_TOKEN: &str = "access_token";
+pub(crate) const ACCESS_TOKEN: &str = "access_token";
 /// The CSRF cookie's base name.
-pub const CSRF_TOKEN: &str = "csrf_token";
+pub(crate) const CSRF_TOKEN: &str = "csrf_token";
 /// The refresh cookie's base name.
-pub const REFRESH_TOKEN: &str = "refresh_token";
+pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
 
 impl CookieSettings {
     /// A cookie's full name.

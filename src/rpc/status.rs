@@ -14,7 +14,7 @@ use crate::{
 pub const DOMAIN: &str = "openapi.dify";
 
 /// The canonical code of a reason.
-pub const fn grpc_code(code: Code) -> Grpc {
+pub(crate) const fn grpc_code(code: Code) -> Grpc {
     match code {
         Code::InvalidRequest
         | Code::InvalidUserCode
@@ -64,18 +64,18 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         failure::log(&error);
         let mut metadata = HashMap::new();
-        if let Some(scope) = error.missing_scope() {
+        if let Some(scope) = error.required_scope() {
             metadata.insert("required_scope".to_owned(), scope.to_owned());
         }
-        if let Some(interval) = error.poll_interval() {
+        if let Some(interval) = error.interval() {
             metadata.insert("interval".to_owned(), interval.to_string());
         }
-        if let Some(hint) = error.hint_text() {
+        if let Some(hint) = error.hint() {
             metadata.insert("hint".to_owned(), hint.to_owned());
         }
         let mut details = ErrorDetails::new();
         details.set_error_info(error.code().as_str().to_uppercase(), DOMAIN, metadata);
-        if let Some(after) = error.retry() {
+        if let Some(after) = error.retry_after() {
             details.set_retry_info(Some(after));
         }
         if !error.details().is_empty() {
@@ -92,6 +92,6 @@ impl From<Error> for Status {
 }
 
 /// The domain error inside a status, if it was one.
-pub fn domain_error(status: &Status) -> Option<&Error> {
+pub(crate) fn domain_error(status: &Status) -> Option<&Error> {
     std::error::Error::source(status)?.downcast_ref()
 }

@@ -9,13 +9,13 @@ use crate::{
 
 /// Refuses every run.
 #[derive(Clone, Copy, Debug)]
-pub struct Absent;
+pub(crate) struct Absent;
 
 #[async_trait]
 impl AppRuntime for Absent {
     /// `service_unavailable`, always.
     async fn start(&self, _: RunRequest) -> Result<RunStream> {
         Err(Error::new(Code::ServiceUnavailable, "This server cannot run apps.")
-            .hint("Ask the operator to set DIFY_API_URL to the address of Dify's API."))
+            .with_hint("Ask the operator to set DIFY_API_URL to the address of Dify's API."))
     }
 }

@@ -4,22 +4,22 @@
 //! server stops, and it is stored in each case. Nothing is written before its first event; what must be read is a
 //! conversation that goes on.
 
-pub mod engine;
-pub mod graph;
+pub(crate) mod engine;
+pub(crate) mod graph;
 mod graph_run;
-pub mod masks;
+pub(crate) mod masks;
 mod memory;
-pub mod model;
-pub mod nodes;
-pub mod prompt_app;
+pub(crate) mod model;
+pub(crate) mod nodes;
+pub(crate) mod prompt_app;
 mod prompt_run;
 mod published;
 mod record;
-pub mod room;
-pub mod template;
+pub(crate) mod room;
+pub(crate) mod template;
 #[cfg(test)]
 mod tests;
-pub mod variables;
+pub(crate) mod variables;
 
 use std::{sync::Arc, time::Duration};
 
@@ -66,7 +66,7 @@ const LEAST: usize = 64 << 10;
 const COPIES: usize = 6;
 
 /// What the runtime stands on.
-pub struct RuntimeParts {
+pub(crate) struct RuntimeParts {
     /// Where conversations and runs are kept.
     pub sql: Arc<Sql>,
     /// The time.
@@ -86,7 +86,7 @@ pub struct RuntimeParts {
 }
 
 /// The runtime.
-pub struct BuiltinRuntime(Arc<Inner>);
+pub(crate) struct BuiltinRuntime(Arc<Inner>);
 
 struct Inner {
     base: RuntimeParts,
@@ -98,7 +98,7 @@ struct Inner {
 
 impl BuiltinRuntime {
     /// A runtime with at most `max_runs` runs at a time, each within `limits`.
-    pub fn new(base: RuntimeParts, limits: RunBounds, max_runs: usize) -> Self {
+    pub(crate) fn new(base: RuntimeParts, limits: RunBounds, max_runs: usize) -> Self {
         let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
         let room = Room::new(limits.all_runs);
         Self(Arc::new(Inner { base, limits, runs, room, published: Published::default() }))
@@ -107,7 +107,7 @@ impl BuiltinRuntime {
 
 /// What was asked for, without the app's definition: that may be large, and a run that has begun needs it no more.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The app's mode.
     pub mode: AppMode,
     /// Values of the form's variables.
@@ -203,7 +203,7 @@ impl AppRuntime for BuiltinRuntime {
 
 fn busy() -> Error {
     let message = "This server is at capacity. Try again shortly.";
-    Error::new(Code::RateLimited, message).retry_after(BUSY_FOR)
+    Error::new(Code::RateLimited, message).with_retry_after(BUSY_FOR)
 }
 
 impl Inner {

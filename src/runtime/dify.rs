@@ -215,8 +215,8 @@ impl Upstream {
             .body(body);
         match timeout_at(by, request.send()).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(cause)) if cause.is_timeout() => Err(slow().caused_by(cause.without_url())),
-            Ok(Err(cause)) => Err(failed("Dify is not answering.").caused_by(cause.without_url())),
+            Ok(Err(cause)) if cause.is_timeout() => Err(slow().with_source(cause.without_url())),
+            Ok(Err(cause)) => Err(failed("Dify is not answering.").with_source(cause.without_url())),
             Err(_) => Err(slow()),
         }
     }

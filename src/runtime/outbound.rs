@@ -21,7 +21,7 @@ use tokio::{
 };
 use url::{Host, Url};
 
-pub use self::{
+pub(crate) use self::{
     address::{Refusal, permitted},
     resolve::{Resolve, SystemResolver},
     share::Share,
@@ -35,15 +35,15 @@ use crate::{
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
 /// Longest wait for the next piece of an answer.
-pub const READ_MAX: Duration = Duration::from_mins(1);
+pub(crate) const READ_MAX: Duration = Duration::from_mins(1);
 /// Requests at the same time in this process: each may hold an answer of several megabytes.
 const AT_ONCE: usize = 64;
 /// Longest time for a request with all of its redirects.
-pub const TOTAL_MAX: Duration = Duration::from_mins(1);
+pub(crate) const TOTAL_MAX: Duration = Duration::from_mins(1);
 
 /// A request.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// Its method.
     pub method: Method,
     /// Where to: `http` or `https`, without user and password.
@@ -58,7 +58,7 @@ pub struct Request {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub struct Response {
+pub(crate) struct Response {
     /// Its status.
     pub status: StatusCode,
     /// Its headers.
@@ -69,7 +69,7 @@ pub struct Response {
 
 /// Why there is no answer, in words fit for the app's author.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The URL is nothing that a request can go to.
     #[error("{0}")]
     Url(&'static str),
@@ -95,7 +95,7 @@ pub enum Fault {
 
 /// Sends requests for apps.
 #[derive(Debug)]
-pub struct Outbound {
+pub(crate) struct Outbound {
     client: Client,
     allowed: Arc<[IpNet]>,
     places: Semaphore,
@@ -103,12 +103,12 @@ pub struct Outbound {
 
 impl Outbound {
     /// Sends requests to public addresses, and to those of these networks.
-    pub fn new(allowed: Vec<IpNet>) -> Result<Self> {
+    pub(crate) fn new(allowed: Vec<IpNet>) -> Result<Self> {
         Self::with_resolver(allowed, Arc::new(SystemResolver))
     }
 
     /// The same, with names looked up elsewhere.
-    pub fn with_resolver(allowed: Vec<IpNet>, resolver: Arc<dyn Resolve>) -> Result<Self> {
+    pub(crate) fn with_resolver(allowed: Vec<IpNet>, resolver: Arc<dyn Resolve>) -> Result<Self> {
         let allowed: Arc<[IpNet]> = allowed.into();
         let client = http_client::client_builder()?
             .dns_resolver(Checked { resolver, allowed: allowed.clone() })
@@ -119,7 +119,7 @@ impl Outbound {
     }
 
     /// Sends a request, follows where it leads, and reads the answer: of at most as many bytes as `limit` says of its headers.
-    pub async fn send(&self, request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
+    pub(crate) async fn send(&self, request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
         // Never closed: it would only mean no bound.
         let _place = self.places.acquire().await;
         let deadline = Instant::now() + TOTAL_MAX;

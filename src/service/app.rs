@@ -3,10 +3,10 @@
 //! What the account is to the workspace is judged before anything is said of an app.
 
 mod input_schema;
-pub mod inputs;
+pub(crate) mod inputs;
 mod membership;
 mod parameters;
-pub mod slots;
+pub(crate) mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -138,7 +138,7 @@ impl Apps {
                 Err(Error::not_found("This app has no such version."))
             }
             None => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")
-                .hint("Publish it in Dify's editor, or import a complete DSL file.")),
+                .with_hint("Publish it in Dify's editor, or import a complete DSL file.")),
         }
     }
 
@@ -218,13 +218,14 @@ fn account_of(caller: &Caller) -> Result<AccountId> {
 }
 
 fn no_such_app() -> Error {
-    Error::not_found("There is no such app.").hint("GET /openapi/v1/apps?workspace_id=… lists the apps of a workspace.")
+    Error::not_found("There is no such app.")
+        .with_hint("GET /openapi/v1/apps?workspace_id=… lists the apps of a workspace.")
 }
 
 fn workspace_id_required() -> Error {
     Error::new(Code::WorkspaceIdRequired, "workspace_id is required.")
-        .hint("GET /openapi/v1/workspaces lists your workspaces.")
-        .detail(Detail {
+        .with_hint("GET /openapi/v1/workspaces lists your workspaces.")
+        .with_detail(Detail {
             kind: "missing",
             loc: vec!["query".to_owned(), "workspace_id".to_owned()],
             msg: "Field required".to_owned(),
@@ -235,9 +236,9 @@ fn workspace_id_required() -> Error {
 fn ambiguous(apps: &[(AppId, String)]) -> Error {
     let listed = apps.iter().map(|(id, mode)| format!("{id} ({mode})")).collect::<Vec<_>>().join(", ");
     let error = Error::new(Code::AmbiguousAppName, format!("Several apps have this name: {listed}."))
-        .hint("Use the id of the one you mean.");
+        .with_hint("Use the id of the one you mean.");
     apps.iter().fold(error, |error, (id, mode)| {
-        error.detail(Detail {
+        error.with_detail(Detail {
             kind: "ambiguous",
             loc: vec!["path".to_owned(), "app_id".to_owned()],
             msg: format!("{id} ({mode})"),

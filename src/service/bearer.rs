@@ -196,6 +196,6 @@ impl Bearers {
         // An entry that cannot be dropped is still expired: whoever reads it next comes here too.
         let _ = self.invalidations.invalidate(hash).await;
         Err(Error::new(Code::BearerExpired, "This session has expired.")
-            .hint("Sign in again with `difyctl auth login`."))
+            .with_hint("Sign in again with `difyctl auth login`."))
     }
 }

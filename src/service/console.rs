@@ -244,10 +244,10 @@ impl Console {
 
 fn locked(retry_after: Duration) -> Error {
     Error::new(Code::RateLimited, "Too many wrong passwords. Signing in is locked for now; try again later.")
-        .retry_after(retry_after)
+        .with_retry_after(retry_after)
 }
 
 /// The browser's session is not one.
-pub fn invalid_session() -> Error {
-    Error::new(Code::InvalidSession, "Your session has ended.").hint("Sign in again.")
+pub(crate) fn invalid_session() -> Error {
+    Error::new(Code::InvalidSession, "Your session has ended.").with_hint("Sign in again.")
 }

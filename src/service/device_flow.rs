@@ -119,7 +119,7 @@ impl DeviceFlow {
             }
         }
         Err(Error::new(Code::UserCodeExhausted, "No code is free right now. Try again.")
-            .retry_after(std::time::Duration::from_secs(1)))
+            .with_retry_after(std::time::Duration::from_secs(1)))
     }
 
     /// The device polls. Every protocol answer but the token is an error in RFC 8628's words.
@@ -233,8 +233,8 @@ fn audit_cross_ip(client_id: &str, creation_ip: std::net::IpAddr, poll_ip: Clien
 
 fn slow_down(interval: u32) -> Error {
     Error::new(Code::SlowDown, "Polling too often. Wait for the interval between polls.")
-        .interval(interval)
-        .retry_after(std::time::Duration::from_secs(interval.into()))
+        .with_interval(interval)
+        .with_retry_after(std::time::Duration::from_secs(interval.into()))
 }
 
 fn expired_token() -> Error {
@@ -246,7 +246,7 @@ fn access_denied(message: &'static str) -> Error {
 }
 
 /// Bearers are switched off here, and none are issued.
-pub fn bearer_auth_disabled() -> Error {
+pub(crate) fn bearer_auth_disabled() -> Error {
     Error::new(Code::BearerAuthDisabled, "Signing in with bearer tokens is switched off on this server.")
-        .hint("Ask the administrator to set ENABLE_OAUTH_BEARER=true.")
+        .with_hint("Ask the administrator to set ENABLE_OAUTH_BEARER=true.")
 }

@@ -40,7 +40,8 @@ impl Identity {
         let memberships = self.workspaces(caller).await?;
         let id: Option<WorkspaceId> = id.parse().ok();
         memberships.into_iter().find(|membership| Some(membership.workspace_id) == id).ok_or_else(|| {
-            Error::not_found("There is no such workspace.").hint("GET /openapi/v1/workspaces lists your workspaces.")
+            Error::not_found("There is no such workspace.")
+                .with_hint("GET /openapi/v1/workspaces lists your workspaces.")
         })
     }
 

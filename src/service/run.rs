@@ -149,7 +149,7 @@ impl Running {
 fn check_query(mode: AppMode, query: Option<&str>) -> Result<()> {
     let refuse = |code, message: &'static str, hint: &'static str| {
         let detail = Detail { kind: "value_error", loc: vec!["body".into(), "query".into()], msg: message.to_owned() };
-        Err(Error::new(code, message).hint(hint).detail(detail))
+        Err(Error::new(code, message).with_hint(hint).with_detail(detail))
     };
     match mode {
         mode if mode.is_chat() && query.is_none_or(|query| query.trim().is_empty()) => {

@@ -102,5 +102,5 @@ impl Sessions {
 }
 
 fn unknown() -> Error {
-    Error::not_found("There is no such session.").hint("GET /openapi/v1/account/sessions lists your sessions.")
+    Error::not_found("There is no such session.").with_hint("GET /openapi/v1/account/sessions lists your sessions.")
 }

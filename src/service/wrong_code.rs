@@ -10,14 +10,14 @@ use crate::domain::{
 
 /// One attempt at a user code. It counts as wrong from the start, so that any number of attempts at once cannot pass the
 /// limit together; one that proves right is taken back, which leaves earlier wrong ones counted.
-pub struct Attempt {
+pub(crate) struct Attempt {
     base: Foundation,
     charges: Vec<Charge>,
 }
 
 impl Attempt {
     /// Counts an attempt by address and account. Over the limit every code, right or wrong, is `rate_limited`.
-    pub async fn begin(base: &Foundation, address: ClientAddress, account: Option<AccountId>) -> Result<Self> {
+    pub(crate) async fn begin(base: &Foundation, address: ClientAddress, account: Option<AccountId>) -> Result<Self> {
         let mut charges = vec![base.bucket(LimitName::UserCode, format!("address:{}", address.bucket()))];
         charges.extend(account.map(|id| base.bucket(LimitName::UserCode, format!("account:{id}"))));
         for charge in &charges {
@@ -32,7 +32,7 @@ impl Attempt {
     }
 
     /// The code was one we had given out.
-    pub async fn was_right(self) -> Result<()> {
+    pub(crate) async fn was_right(self) -> Result<()> {
         self.base.state.refund(&self.charges).await
     }
 }

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::domain::{Code, Error, Result, secret::Secret};
 
 mod accounts;
-pub mod api_tokens;
+pub(crate) mod api_tokens;
 mod app_export;
 mod app_import;
 mod apps;
@@ -34,7 +34,7 @@ mod conversations;
 mod db_uuid;
 mod end_users;
 mod entity;
-pub mod error;
+pub(crate) mod error;
 mod hot;
 mod identity;
 mod migrate;
@@ -197,7 +197,7 @@ impl Sql {
                     Code::InternalServerError,
                     format!("Dify's table {table} is missing. It comes with Dify's migration {migration}."),
                 )
-                .hint("Upgrade Dify, or run its migrations (`flask db upgrade`), and start again."));
+                .with_hint("Upgrade Dify, or run its migrations (`flask db upgrade`), and start again."));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The two implementations of `ports::state::State`, held to one another by one conformance suite.
 
-pub mod memory;
-pub mod redis;
+pub(crate) mod memory;
+pub(crate) mod redis;
 
 #[cfg(test)]
 mod conformance;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::caller::ClientAddress;
 
 /// The target of access events.
-pub const TARGET: &str = "access";
+pub(crate) const TARGET: &str = "access";
 
 /// Which codec a request came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +31,7 @@ impl Door {
 
 /// A request that has been answered. There is no place in it for a query string.
 #[derive(Clone, Copy, Debug)]
-pub struct Access<'a> {
+pub(crate) struct Access<'a> {
     /// The HTTP method.
     pub method: &'a str,
     /// The pattern of the route, such as `/openapi/v1/account/sessions/{id}`, never the path itself.
@@ -50,7 +50,7 @@ pub struct Access<'a> {
 
 impl Access<'_> {
     /// Writes the event.
-    pub fn record(&self) {
+    pub(crate) fn record(&self) {
         tracing::info!(
             target: TARGET,
             method = self.method,

@@ -13,12 +13,12 @@ use crate::domain::{
 };
 
 /// The target of audit events.
-pub const TARGET: &str = "audit";
+pub(crate) const TARGET: &str = "audit";
 
 /// Something worth proving later. No variant has a place for a secret.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum AuditEvent<'a> {
+pub(crate) enum AuditEvent<'a> {
     /// `oauth.device_flow_approved`: a person let a device in.
     DeviceFlowApproved {
         /// Whom the token speaks for.
@@ -134,7 +134,7 @@ macro_rules! event {
 
 impl AuditEvent<'_> {
     /// Writes the event.
-    pub fn record(&self) {
+    pub(crate) fn record(&self) {
         match *self {
             Self::DeviceFlowApproved { subject, client_id, device_label, rotated, expires_at, token_id } => event!(
                 "oauth.device_flow_approved",

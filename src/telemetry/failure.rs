@@ -6,7 +6,7 @@ use crate::domain::{Code, Error};
 
 /// Logs a failure that is ours, as an error, or of what is behind us, as a warning; the caller's own mistakes are in the
 /// access log.
-pub fn log(error: &Error) {
+pub(crate) fn log(error: &Error) {
     let (code, cause) = (error.code(), error.source());
     let request_id = super::request_id::current();
     match code {

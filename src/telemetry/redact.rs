@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const SHAPES: &[(&str, usize)] = &[("dfoa_", 43), ("dfoe_", 43), ("dc_", 32)];
 
 /// The text without tokens and device codes: a device may be labelled with one.
-pub fn scrub(text: &str) -> Cow<'_, str> {
+pub(crate) fn scrub(text: &str) -> Cow<'_, str> {
     // Too short to hold any, as nearly every value is.
     if text.len() < 35 {
         return Cow::Borrowed(text);

@@ -19,21 +19,21 @@ tokio::task_local! {
 
 /// Makes ids: a random half for the process and a counting half, so that one costs no random bytes of its own.
 #[derive(Debug)]
-pub struct RequestIds {
+pub(crate) struct RequestIds {
     process: [u8; 8],
     next: AtomicU64,
 }
 
 impl RequestIds {
     /// Ids that no other process makes.
-    pub fn new(entropy: &dyn Entropy) -> Result<Self> {
+    pub(crate) fn new(entropy: &dyn Entropy) -> Result<Self> {
         let mut process = [0; 8];
         entropy.fill(&mut process)?;
         Ok(Self { process, next: AtomicU64::new(1) })
     }
 
     /// The next id: 32 hex digits, shared rather than copied.
-    pub fn next(&self) -> Arc<str> {
+    pub(crate) fn next(&self) -> Arc<str> {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.process);
         id[8..].copy_from_slice(&self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -42,11 +42,11 @@ impl RequestIds {
 }
 
 /// Runs a request under its id.
-pub fn scope<F: Future>(id: Arc<str>, request: F) -> impl Future<Output = F::Output> {
+pub(crate) fn scope<F: Future>(id: Arc<str>, request: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(id, request)
 }
 
 /// The id of the request at hand; empty outside one.
-pub fn current() -> Arc<str> {
+pub(crate) fn current() -> Arc<str> {
     CURRENT.try_with(Clone::clone).unwrap_or_else(|_| Arc::from(""))
 }

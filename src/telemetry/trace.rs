@@ -11,7 +11,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use super::access::Door;
 
 /// The target of request spans.
-pub const TARGET: &str = "request";
+pub(crate) const TARGET: &str = "request";
 
 /// Whether the process exports traces: as there is one subscriber, it is the process's.
 static EXPORTED: AtomicBool = AtomicBool::new(false);
@@ -22,19 +22,19 @@ pub(super) fn begin() {
 }
 
 /// A request's span, or none while nothing is exported.
-pub fn span_if_exported(method: &str, door: Door, headers: &HeaderMap) -> Span {
+pub(crate) fn span_if_exported(method: &str, door: Door, headers: &HeaderMap) -> Span {
     if EXPORTED.load(Ordering::Relaxed) { request_span(method, "other", door, headers) } else { Span::none() }
 }
 
 /// What a request turned out to be: its route is known only once it has been found.
-pub fn conclude(span: &Span, route: &'static str, status: u16) {
+pub(crate) fn conclude(span: &Span, route: &'static str, status: u16) {
     span.record("otel.name", route);
     span.record("http.route", route);
     span.record("http.response.status_code", status);
 }
 
 /// A span for a request that continues the caller's trace. Make one only while [`super::Telemetry::traces`].
-pub fn request_span(method: &str, route: &'static str, door: Door, headers: &HeaderMap) -> Span {
+pub(crate) fn request_span(method: &str, route: &'static str, door: Door, headers: &HeaderMap) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "request",
@@ -51,7 +51,7 @@ pub fn request_span(method: &str, route: &'static str, door: Door, headers: &Hea
 }
 
 /// Hands the trace of `span` to a server that is called on its behalf.
-pub fn inject(span: &Span, headers: &mut HeaderMap) {
+pub(crate) fn inject(span: &Span, headers: &mut HeaderMap) {
     TraceContextPropagator::new().inject_context(&span.context(), &mut Outgoing(headers));
 }
 

@@ -19,7 +19,7 @@ async fn introspect(server: &TestServer, token: &str) -> Value {
 
 /// What `account disable` does.
 async fn disable(server: &TestServer, email: &str) {
-    use dify_openapi::ports::clock::Clock as _;
+    use dify_openapi::testing::ports::clock::Clock as _;
     let revoked = server.sql().set_account_status(email, "banned", server.clock.now()).await.unwrap();
     for session in revoked {
         server.running().app.foundation().state.invalidate_token(&session.hash).await.unwrap();

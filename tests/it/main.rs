@@ -1,5 +1,6 @@
 //! Tests over real sockets, laid out like the routes. One binary, so that it links once.
 
+#![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` marks what its files share")]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

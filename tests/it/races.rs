@@ -131,7 +131,7 @@ on_every_database! {
             // Inserted from outside, so the first use misses the cache.
             let label = format!("laptop {round}");
             let row = database::TokenRow {
-                subject_type: dify_openapi::domain::subject::SubjectType::Account,
+                subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
                 account_id: Some(&account),
                 email: OWNER,
                 label: &label,
@@ -172,7 +172,7 @@ on_every_database! {
         for round in 0..ROUNDS {
             let label = format!("laptop {round}");
             let row = database::TokenRow {
-                subject_type: dify_openapi::domain::subject::SubjectType::Account,
+                subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
                 account_id: Some(&account),
                 email: OWNER,
                 label: &label,

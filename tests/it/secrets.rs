@@ -141,7 +141,7 @@ on_every_database! {
             assert_eq!(bearer.get(path).await.0, 200);
         }
         let mut clients = Clients::on(channel(&server).await);
-        let request = with_bearer(dify_openapi::rpc::proto::GetAccountRequest {}, &bearer.token);
+        let request = with_bearer(dify_openapi::testing::rpc::proto::GetAccountRequest {}, &bearer.token);
         clients.identity.get_account(request).await.unwrap();
         look(&server, &logs, "using the token", &issued, &hashes).await;
 

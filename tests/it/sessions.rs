@@ -110,7 +110,7 @@ on_every_database! {
     async fn only_live_sessions_of_the_subject_are_listed(server: TestServer) {
         let account = database::account_id(&server, OWNER).await;
         let row = |label, expires_in, revoked| database::TokenRow {
-            subject_type: dify_openapi::domain::subject::SubjectType::Account,
+            subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
             account_id: Some(&account),
             email: OWNER,
             label,

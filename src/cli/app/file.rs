@@ -6,7 +6,7 @@ use crate::{cli::Failure, dsl};
 
 /// Where a DSL file comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// Standard input.
     StandardInput,
     /// A path.
@@ -32,7 +32,7 @@ impl fmt::Display for Source {
 
 impl Source {
     /// The text; no more of it than a file may have.
-    pub fn read(&self) -> Result<String, Failure> {
+    pub(crate) fn read(&self) -> Result<String, Failure> {
         let unreadable =
             |cause: &dyn fmt::Display| Failure::usage(format_args!("{self} cannot be read ({cause}); check the path"));
         let mut bytes = Vec::new();

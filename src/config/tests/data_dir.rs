@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use super::*;
+use crate::config::data_dir::DataDirError;
 
 #[test]
 fn dev_makes_its_secret_key_once_for_its_owner_only() {

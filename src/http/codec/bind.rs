@@ -84,7 +84,7 @@ fn fault(source: Source, name: &str, msg: &str, kind: &'static str) -> Error {
         Source::Form => (Code::InvalidRequest, "body"),
     };
     let detail = Detail { kind, loc: vec![place.to_owned(), name.clone()], msg: msg.to_owned() };
-    Error::new(code, format!("{name}: {msg}")).detail(detail)
+    Error::new(code, format!("{name}: {msg}")).with_detail(detail)
 }
 
 /// A message from the query and the path.

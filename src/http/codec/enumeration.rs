@@ -3,18 +3,24 @@
 use serde::{Serialize, Serializer};
 
 /// An enum with JSON names; generated.
-pub trait JsonEnum: TryFrom<i32> {
+pub(crate) trait JsonEnum: TryFrom<i32> {
     /// The value's string.
     fn json_name(self) -> &'static str;
 }
 
 /// A field that is always there.
-pub fn required<E: JsonEnum, S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `serialize_with` passes a reference")]
+pub(crate) fn required<E: JsonEnum, S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     name::<E>(*value).serialize(serializer)
 }
 
 /// A field that may be null.
-pub fn optional<E: JsonEnum, S: Serializer>(value: &Option<i32>, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `serialize_with` passes a reference"
+)]
+pub(crate) fn optional<E: JsonEnum, S: Serializer>(value: &Option<i32>, serializer: S) -> Result<S::Ok, S::Error> {
     value.map(name::<E>).serialize(serializer)
 }
 

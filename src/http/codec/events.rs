@@ -30,7 +30,7 @@ const WRITE: usize = 16 * 1024;
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// A message of a stream that is one event.
-pub trait StreamedEvent {
+pub(crate) trait StreamedEvent {
     /// The event: a JSON object.
     fn into_json(self) -> Bytes;
 }
@@ -42,7 +42,7 @@ impl StreamedEvent for proto::RunAppResponse {
 }
 
 /// A method whose message comes from the body and the path, and that answers with a stream.
-pub fn events<M, R, S, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
+pub(crate) fn events<M, R, S, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
 where
     M: BindMembers + DeserializeOwned + Default + Send + 'static,
     R: StreamedEvent + Send + 'static,
@@ -179,7 +179,7 @@ fn error_event(status: &Status) -> Vec<u8> {
         status: http_status(error.code()).as_u16(),
         code: error.code().as_str(),
         message: error.message(),
-        hint: error.hint_text(),
+        hint: error.hint(),
     };
     serde_json::to_vec(&event).unwrap_or_default()
 }

@@ -21,7 +21,7 @@ fn a_challenge_names_what_is_wrong_with_a_token_and_with_nothing_else() {
             Code::InsufficientScope => Some("Bearer error=\"insufficient_scope\", scope=\"apps:run\""),
             _ => None,
         };
-        let error = Error::new(*code, "Refused.").required_scope("apps:run");
+        let error = Error::new(*code, "Refused.").with_required_scope("apps:run");
         assert_eq!(told(&error).as_deref(), expected, "{code:?}");
     }
 }
@@ -30,7 +30,7 @@ fn a_challenge_names_what_is_wrong_with_a_token_and_with_nothing_else() {
 fn a_scope_that_is_missing_stands_in_the_challenge_and_in_the_body() {
     // No token that is issued lacks a scope on the surface it belongs to, so no request comes to this.
     let policy = policy(Policy::challenges);
-    let error = Error::new(Code::InsufficientScope, "Refused.").required_scope("apps:read");
+    let error = Error::new(Code::InsufficientScope, "Refused.").with_required_scope("apps:read");
     let response = respond(&error, Some(policy));
     assert_eq!(response.status(), 403);
     assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer error=\"insufficient_scope\", scope=\"apps:read\"");

@@ -19,7 +19,7 @@ use crate::domain::{
 
 /// The device, as its approver sees it.
 #[derive(Serialize)]
-pub struct ApprovePage {
+pub(super) struct ApprovePage {
     /// This page.
     pub path: String,
     /// The code.
@@ -51,14 +51,14 @@ pub struct ApprovePage {
 }
 
 /// Shows the device.
-pub async fn show(visit: &Visit) -> Result<Response> {
+pub(super) async fn show(visit: &Visit) -> Result<Response> {
     let code = visit.user_code().ok_or_else(unknown)?;
     let unticked = visit.failure() == Some(Failure::Unticked);
     review(visit, &code, unticked.then(|| visit.texts().get("mine_required").to_owned())).await
 }
 
 /// Lets it in, when the person has said that it is theirs.
-pub async fn approve(visit: &Visit) -> Result<Response> {
+pub(super) async fn approve(visit: &Visit) -> Result<Response> {
     let code = visit.user_code().ok_or_else(unknown)?;
     if !visit.form.ticked("mine") {
         return Ok(see_other(&Failure::Unticked.at(&visit.device_path())));
@@ -68,14 +68,14 @@ pub async fn approve(visit: &Visit) -> Result<Response> {
 }
 
 /// Turns it away.
-pub async fn deny(visit: &Visit) -> Result<Response> {
+pub(super) async fn deny(visit: &Visit) -> Result<Response> {
     let code = visit.user_code().ok_or_else(unknown)?;
     visit.site.rpc.device_flow.deny(&visit.caller()?.account, &code.expose(), visit.address()?).await?;
     Ok(see_other("/device/done/denied"))
 }
 
 /// What was decided. It names no device, so that it can be reloaded, kept and shared without harm.
-pub fn decided(visit: &Visit) -> Result<Response> {
+pub(super) fn decided(visit: &Visit) -> Result<Response> {
     let notice = match visit.param("outcome") {
         "approved" => Notice::approved(visit.texts()),
         "denied" => Notice::denied(visit.texts()),

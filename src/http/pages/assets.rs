@@ -44,7 +44,7 @@ impl Source {
 
 /// Where the assets are, for templates.
 #[derive(Clone, Debug, Serialize)]
-pub struct Assets {
+pub(super) struct Assets {
     css: String,
     js: String,
     icon: String,
@@ -52,7 +52,7 @@ pub struct Assets {
 
 impl Assets {
     /// Names them by what is in them.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { css: CSS.path(), js: JS.path(), icon: ICON.path() }
     }
 
@@ -64,7 +64,7 @@ impl Assets {
 }
 
 /// An asset; a name with another hash is of another version, and not here.
-pub fn show(visit: &Visit) -> Result<Response> {
+pub(super) fn show(visit: &Visit) -> Result<Response> {
     let source = visit
         .site
         .look

@@ -16,14 +16,14 @@ const PATH: &str = "/device";
 
 /// The form.
 #[derive(Default, Serialize)]
-pub struct EnterCodePage {
+pub(super) struct EnterCodePage {
     /// What was wrong with what was typed.
     pub error: Option<String>,
 }
 
 /// The form. A code in the query, as a device shows it in a link, leads on at once, and out of the address even where it
 /// is none: history keeps addresses.
-pub fn show(visit: &Visit) -> Result<Response> {
+pub(super) fn show(visit: &Visit) -> Result<Response> {
     if let Some(code) = visit.query("user_code").filter(|code| !code.trim().is_empty()) {
         return lead_on(visit, &code);
     }
@@ -33,7 +33,7 @@ pub fn show(visit: &Visit) -> Result<Response> {
 }
 
 /// The form's address with a slash too many, as it is typed or made of a base address.
-pub fn show_without_slash(visit: &Visit) -> Result<Response> {
+pub(super) fn show_without_slash(visit: &Visit) -> Result<Response> {
     match visit.query("user_code") {
         Some(code) => lead_on(visit, &code),
         None => Ok(see_other(PATH)),
@@ -41,7 +41,7 @@ pub fn show_without_slash(visit: &Visit) -> Result<Response> {
 }
 
 /// What was typed.
-pub fn submit(visit: &Visit) -> Result<Response> {
+pub(super) fn submit(visit: &Visit) -> Result<Response> {
     lead_on(visit, visit.form.text("user_code"))
 }
 

@@ -32,7 +32,7 @@ const TOLD: [Code; 6] = [
 
 /// What was wrong with a form that can be filled in once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub(super) enum Failure {
     /// The email address or the password.
     Wrong,
     /// Too many of them were.
@@ -62,33 +62,33 @@ impl Failure {
     }
 
     /// The address of a form, saying that this was wrong with it.
-    pub fn at(self, form: &str) -> String {
+    pub(super) fn at(self, form: &str) -> String {
         with(form, &format!("{}=yes", self.word()))
     }
 }
 
 impl Visit {
     /// What was wrong with the form when it was sent, as the address says.
-    pub fn failure(&self) -> Option<Failure> {
+    pub(super) fn failure(&self) -> Option<Failure> {
         Failure::ALL.into_iter().find(|failure| self.query(failure.word()).is_some())
     }
 
     /// An address that also says when to try again.
-    pub fn until(&self, address: &str, after: Option<Duration>) -> String {
+    pub(super) fn until(&self, address: &str, after: Option<Duration>) -> String {
         let Some(after) = after else { return address.to_owned() };
         let end = self.site.clock.now().timestamp().saturating_add_unsigned(whole_seconds(after));
         with(address, &format!("{UNTIL}={end}"))
     }
 
     /// How long is left of the wait that the address tells, if it tells one: nothing once it is over.
-    pub fn left(&self) -> Option<Duration> {
+    pub(super) fn left(&self) -> Option<Duration> {
         let end: u32 = self.query(UNTIL)?.parse().ok()?;
         let left = i64::from(end) - self.site.clock.now().timestamp();
         Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
     }
 
     /// Where to be told of a refused form; `None` where the answer itself is to tell.
-    pub fn told_at(&self, error: &Error) -> Option<Response> {
+    pub(super) fn told_at(&self, error: &Error) -> Option<Response> {
         let code = match error.code() {
             Code::InvalidSession => Code::NoSession,
             // Nothing of ours is there, so that was no form of ours.
@@ -98,11 +98,11 @@ impl Visit {
             code => code,
         };
         let word = TOLD.contains(&code).then(|| code.as_str())?;
-        Some(see_other(&self.until(&with(&self.back(), &format!("{REFUSED}={word}")), error.retry())))
+        Some(see_other(&self.until(&with(&self.back(), &format!("{REFUSED}={word}")), error.retry_after())))
     }
 
     /// The refusal that this page's address tells of, as long as it holds.
-    pub fn told(&self) -> Option<Error> {
+    pub(super) fn told(&self) -> Option<Error> {
         let path = self.parts.uri.path();
         let word = self.query(REFUSED).filter(|_| ReturnTarget::of_path(path).path() == path)?;
         let code = TOLD.into_iter().find(|code| code.as_str() == word)?;
@@ -112,7 +112,7 @@ impl Visit {
         };
         let error = Error::new(code, "A form was refused.");
         (!over).then(|| match self.left() {
-            Some(left) => error.retry_after(left),
+            Some(left) => error.with_retry_after(left),
             None => error,
         })
     }

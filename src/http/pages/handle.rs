@@ -12,12 +12,12 @@ impl Site {
 
 impl Visit {
     /// The code behind this page; `None` when the URL was not made here.
-    pub fn user_code(&self) -> Option<UserCode> {
+    pub(super) fn user_code(&self) -> Option<UserCode> {
         self.site.keys.open_handle(self.param("handle"))
     }
 
     /// This device's page. Only to be asked once the handle has opened.
-    pub fn device_path(&self) -> String {
+    pub(super) fn device_path(&self) -> String {
         format!("/device/{}", self.param("handle"))
     }
 }

@@ -8,11 +8,11 @@ use minijinja::{Value, value::Serde};
 use crate::domain::{Error, Result};
 
 /// The query parameter of the switch, and the base name of the cookie that remembers it.
-pub const NAME: &str = "lang";
+pub(super) const NAME: &str = "lang";
 
 /// A language the pages are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
+pub(super) enum Language {
     /// English.
     #[default]
     English,
@@ -22,10 +22,10 @@ pub enum Language {
 
 impl Language {
     /// All of them, as the switch lists them.
-    pub const ALL: [Self; 2] = [Self::English, Self::Chinese];
+    pub(super) const ALL: [Self; 2] = [Self::English, Self::Chinese];
 
     /// Its tag, for the switch and for `lang`.
-    pub const fn tag(self) -> &'static str {
+    pub(super) const fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::Chinese => "zh",
@@ -33,7 +33,7 @@ impl Language {
     }
 
     /// What it calls itself.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::English => "English",
             Self::Chinese => "中文",
@@ -48,13 +48,13 @@ impl Language {
     }
 
     /// The language of a tag; regions and scripts do not matter here.
-    pub fn of_tag(tag: &str) -> Option<Self> {
+    pub(super) fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next().unwrap_or_default().trim();
         Self::ALL.into_iter().find(|language| primary.eq_ignore_ascii_case(language.tag()))
     }
 
     /// The one of ours that a browser likes best (RFC 9110 section 12.5.4); of equals the first.
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
         for range in
             headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','))
@@ -72,32 +72,32 @@ impl Language {
 }
 
 /// The texts of one language.
-pub struct Texts {
+pub(super) struct Texts {
     by_key: BTreeMap<String, String>,
     value: Value,
 }
 
 impl Texts {
     /// Reads a language's file.
-    pub fn read(language: Language) -> Result<Self> {
+    pub(super) fn read(language: Language) -> Result<Self> {
         let by_key: BTreeMap<String, String> = serde_json::from_str(language.source()).map_err(Error::internal)?;
         let value = Value::from(Serde(&by_key));
         Ok(Self { by_key, value })
     }
 
     /// A text; a key that is missing stands for itself.
-    pub fn get(&self, key: &'static str) -> &str {
+    pub(super) fn get(&self, key: &'static str) -> &str {
         self.by_key.get(key).map_or(key, String::as_str)
     }
 
     /// All of them, for templates.
-    pub fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         self.value.clone()
     }
 }
 
 /// Puts a value where a text says `{}`.
-pub fn fill(text: &str, value: impl std::fmt::Display) -> String {
+pub(super) fn fill(text: &str, value: impl std::fmt::Display) -> String {
     text.replace("{}", &value.to_string())
 }
 

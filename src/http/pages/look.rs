@@ -12,7 +12,7 @@ use crate::domain::{Error, Result};
 
 /// A page's template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Template {
+pub(super) enum Template {
     /// Signing in.
     SignIn,
     /// Entering a code.
@@ -55,7 +55,7 @@ impl Template {
 
 /// Who is signed in, as the top of each page says.
 #[derive(Debug, Serialize)]
-pub struct Person<'a> {
+pub(super) struct Person<'a> {
     /// Their email address.
     pub email: &'a str,
     /// Whether they sign out here; beside Dify they do so in its console.
@@ -63,7 +63,7 @@ pub struct Person<'a> {
 }
 
 /// What every page has around it.
-pub struct Frame<'a> {
+pub(super) struct Frame<'a> {
     /// The language.
     pub language: Language,
     /// Where the language switch leads: this page, or the one to go to from it.
@@ -97,7 +97,7 @@ struct Scene<'a, P> {
 }
 
 /// The templates, texts and assets.
-pub struct Look {
+pub(super) struct Look {
     environment: Environment<'static>,
     english: Texts,
     chinese: Texts,
@@ -106,7 +106,7 @@ pub struct Look {
 
 impl Look {
     /// Compiles everything.
-    pub fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let mut environment = Environment::new();
         // A value that is not there is a fault of ours, which tests find, and never an empty space.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -121,7 +121,7 @@ impl Look {
     }
 
     /// The texts of a language.
-    pub fn texts(&self, language: Language) -> &Texts {
+    pub(super) fn texts(&self, language: Language) -> &Texts {
         match language {
             Language::English => &self.english,
             Language::Chinese => &self.chinese,
@@ -129,12 +129,12 @@ impl Look {
     }
 
     /// Where the assets are.
-    pub fn assets(&self) -> &Assets {
+    pub(super) fn assets(&self) -> &Assets {
         &self.assets
     }
 
     /// Draws a page.
-    pub fn draw(&self, template: Template, frame: &Frame<'_>, page: &impl Serialize) -> Result<String> {
+    pub(super) fn draw(&self, template: Template, frame: &Frame<'_>, page: &impl Serialize) -> Result<String> {
         let link = |language: Language| LanguageLink {
             tag: language.tag(),
             name: language.name(),

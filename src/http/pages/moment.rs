@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// A moment in both forms.
 #[derive(Clone, Debug, Serialize)]
-pub struct Moment {
+pub(super) struct Moment {
     /// For the `datetime` attribute.
     machine: String,
     /// For reading.
@@ -23,7 +23,7 @@ impl From<DateTime<Utc>> for Moment {
 
 impl Moment {
     /// A moment a store tells in milliseconds since the epoch; one beyond the calendar is its beginning.
-    pub fn of_millis(millis: u64) -> Self {
+    pub(super) fn of_millis(millis: u64) -> Self {
         i64::try_from(millis).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default().into()
     }
 }

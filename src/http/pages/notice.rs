@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::language::Texts;
 
 /// What a device runs to sign in at the server that people reach under this URL.
-pub fn login_command(url: &str) -> String {
+pub(crate) fn login_command(url: &str) -> String {
     let unencrypted = if url.starts_with("http://") { " --insecure" } else { "" };
     format!("difyctl auth login --host {url}{unencrypted}")
 }
@@ -13,7 +13,7 @@ pub fn login_command(url: &str) -> String {
 /// How a notice feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Tone {
+pub(super) enum Tone {
     /// It worked.
     Good,
     /// It ended.
@@ -24,14 +24,14 @@ pub enum Tone {
 
 /// Something to do next. Links only: a form may not lead to another origin.
 #[derive(Clone, Debug, Serialize)]
-pub struct Action {
+pub(super) struct Action {
     href: String,
     label: String,
 }
 
 /// A notice.
 #[derive(Clone, Debug, Serialize)]
-pub struct Notice {
+pub(super) struct Notice {
     tone: Tone,
     title: String,
     text: String,
@@ -43,64 +43,64 @@ pub struct Notice {
 
 impl Notice {
     /// A notice with the texts of two keys.
-    pub fn new(texts: &Texts, tone: Tone, title: &'static str, text: &'static str) -> Self {
+    pub(super) fn new(texts: &Texts, tone: Tone, title: &'static str, text: &'static str) -> Self {
         let (title, text) = (texts.get(title).to_owned(), texts.get(text).to_owned());
         Self { tone, title, text, command: None, wait: None, actions: Vec::new(), reference: None }
     }
 
     /// Says which command gets a new code.
     #[must_use]
-    pub fn command(mut self, command: &str) -> Self {
+    pub(super) fn command(mut self, command: &str) -> Self {
         self.command = Some(command.to_owned());
         self
     }
 
     /// Says when to try again.
     #[must_use]
-    pub fn wait(mut self, wait: Option<String>) -> Self {
+    pub(super) fn wait(mut self, wait: Option<String>) -> Self {
         self.wait = wait;
         self
     }
 
     /// Adds a link.
     #[must_use]
-    pub fn action(mut self, href: impl Into<String>, label: &str) -> Self {
+    pub(super) fn action(mut self, href: impl Into<String>, label: &str) -> Self {
         self.actions.push(Action { href: href.into(), label: label.to_owned() });
         self
     }
 
     /// Adds the id under which the log knows the request.
     #[must_use]
-    pub fn reference(mut self, request_id: String) -> Self {
+    pub(super) fn reference(mut self, request_id: String) -> Self {
         self.reference = Some(request_id).filter(|id| !id.is_empty());
         self
     }
 
     /// A code that admits nobody any more.
-    pub fn expired(texts: &Texts, command: &str) -> Self {
+    pub(super) fn expired(texts: &Texts, command: &str) -> Self {
         Self::new(texts, Tone::Stop, "expired_title", "expired_text")
             .command(command)
             .action("/device", texts.get("enter_another"))
     }
 
     /// A session that has ended already, and the way back to the list.
-    pub fn session_gone(texts: &Texts, list: &str) -> Self {
+    pub(super) fn session_gone(texts: &Texts, list: &str) -> Self {
         Self::new(texts, Tone::Stop, "gone_title", "gone_text").action(list, texts.get("back_to_sessions"))
     }
 
     /// An address where nothing is.
-    pub fn missing(texts: &Texts) -> Self {
+    pub(super) fn missing(texts: &Texts) -> Self {
         Self::new(texts, Tone::Stop, "missing_title", "missing_text").action("/device", texts.get("enter_another"))
     }
 
     /// The device was let in.
-    pub fn approved(texts: &Texts) -> Self {
+    pub(super) fn approved(texts: &Texts) -> Self {
         Self::new(texts, Tone::Good, "approved_title", "approved_text")
             .action("/device/sessions", texts.get("nav_sessions"))
     }
 
     /// The device was turned away.
-    pub fn denied(texts: &Texts) -> Self {
+    pub(super) fn denied(texts: &Texts) -> Self {
         Self::new(texts, Tone::Stop, "denied_title", "denied_text")
             .action("/device/sessions", texts.get("nav_sessions"))
     }

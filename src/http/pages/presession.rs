@@ -12,16 +12,16 @@ use crate::{
 };
 
 /// The cookie's base name, and the form field's.
-pub const NAME: &str = "signin_token";
+pub(super) const NAME: &str = "signin_token";
 /// 32 bytes in base64url.
 const LENGTH: usize = 43;
 
 /// A pre-session token.
-pub struct PreSession(Secret);
+pub(super) struct PreSession(Secret);
 
 impl PreSession {
     /// The browser's own if it has one, so that two tabs share it; else a new one.
-    pub fn resume_or_mint(cookie: Option<&str>, entropy: &dyn Entropy) -> Result<Self> {
+    pub(super) fn resume_or_mint(cookie: Option<&str>, entropy: &dyn Entropy) -> Result<Self> {
         if let Some(known) = cookie.filter(|text| is_token(text)) {
             return Ok(Self(Secret::new(known)));
         }
@@ -31,12 +31,12 @@ impl PreSession {
     }
 
     /// For the cookie and the form.
-    pub fn expose(&self) -> &str {
+    pub(super) fn expose(&self) -> &str {
         self.0.expose()
     }
 
     /// Whether the form was one of ours, in constant time.
-    pub fn holds(cookie: Option<&str>, field: &str) -> bool {
+    pub(super) fn holds(cookie: Option<&str>, field: &str) -> bool {
         cookie.is_some_and(|cookie| is_token(cookie) && equal(cookie.as_bytes(), field.as_bytes()))
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 
 impl Visit {
     /// The answer to a visit that failed. Whoever only has to sign in is sent there, and back afterwards.
-    pub fn refuse(&self, error: &Error) -> Response {
+    pub(super) fn refuse(&self, error: &Error) -> Response {
         failure::log(error);
         if let Some(told) = carries_form(&self.parts.method).then(|| self.told_at(error)).flatten() {
             return told;
@@ -45,14 +45,14 @@ impl Visit {
             failure::log(&fault);
             error_body::respond(error, None)
         });
-        if let Some(after) = error.retry() {
+        if let Some(after) = error.retry_after() {
             retry_after(&mut response, after);
         }
         response
     }
 
     /// What happened and what can be done about it.
-    pub fn notice(&self, status: StatusCode, error: &Error) -> Result<Response> {
+    pub(super) fn notice(&self, status: StatusCode, error: &Error) -> Result<Response> {
         let way = self.way(error);
         let notice = notice(self.texts(), &self.site.login_command, error, &self.home(), &self.back(), way.as_ref());
         self.draw(status, Template::Notice, &notice)
@@ -65,7 +65,7 @@ impl Visit {
 }
 
 /// When to try again, in words.
-pub fn wait(texts: &Texts, after: Duration) -> String {
+pub(super) fn wait(texts: &Texts, after: Duration) -> String {
     match whole_seconds(after) {
         seconds @ ..=90 => fill(texts.get("wait_seconds"), seconds),
         seconds @ ..=5_400 => fill(texts.get("wait_minutes"), seconds.div_ceil(60)),
@@ -80,7 +80,7 @@ fn notice(texts: &Texts, command: &str, error: &Error, target: &ReturnTarget, ba
         return signed_out(texts, target, way);
     }
     let again = || (back, texts.get("look_again"));
-    let wait = error.retry().map(|after| wait(texts, after));
+    let wait = error.retry_after().map(|after| wait(texts, after));
     match code {
         Code::NotFound if matches!(target, ReturnTarget::Sessions(_)) => Notice::session_gone(texts, back),
         Code::NotFound if matches!(target, ReturnTarget::Device(_)) => Notice::expired(texts, command),
@@ -142,7 +142,7 @@ mod tests {
                 for target in
                     [ReturnTarget::EnterCode, ReturnTarget::Sessions(None), ReturnTarget::Device("h".to_owned())]
                 {
-                    let error = Error::new(*code, "internal words").retry_after(Duration::from_secs(100));
+                    let error = Error::new(*code, "internal words").with_retry_after(Duration::from_secs(100));
                     let notice = notice(look.texts(language), "difyctl", &error, &target, &target.path(), None);
                     let frame = Frame { language, here: "/device", back_to: "/device", person: None, csrf: "" };
                     let html = look.draw(Template::Notice, &frame, &notice).expect("a page");

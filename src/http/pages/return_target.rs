@@ -7,7 +7,7 @@ const HANDLE_LENGTH: usize = 64;
 
 /// A place to return to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ReturnTarget {
+pub(super) enum ReturnTarget {
     /// The page of the device whose handle this is.
     Device(String),
     /// The sessions, and which of them the person came from, where that is known.
@@ -19,7 +19,7 @@ pub enum ReturnTarget {
 
 impl ReturnTarget {
     /// Reads a target as a link or a form names it; anything but the two paths, to the letter, is code entry.
-    pub fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         if let Some(id) = text.strip_prefix("/device/sessions?current=") {
             return id.parse().map_or(Self::EnterCode, |id| Self::Sessions(Some(id)));
         }
@@ -31,7 +31,7 @@ impl ReturnTarget {
     }
 
     /// The target that belongs to a page: itself, or the page it hangs on.
-    pub fn of_path(path: &str) -> Self {
+    pub(super) fn of_path(path: &str) -> Self {
         let mut segments = path.strip_prefix("/device/").unwrap_or_default().split('/');
         match segments.next() {
             Some("sessions") => Self::Sessions(None),
@@ -41,7 +41,7 @@ impl ReturnTarget {
     }
 
     /// Its path.
-    pub fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         match self {
             Self::Device(handle) => format!("/device/{handle}"),
             Self::Sessions(None) => "/device/sessions".to_owned(),
@@ -51,7 +51,7 @@ impl ReturnTarget {
     }
 
     /// Adds itself to a path of ours; code entry goes without saying.
-    pub fn append_to(&self, path: &str) -> String {
+    pub(super) fn append_to(&self, path: &str) -> String {
         match self {
             Self::EnterCode => path.to_owned(),
             target => format!("{path}?return={}", target.path()),
@@ -60,7 +60,7 @@ impl ReturnTarget {
 }
 
 /// Whether an address is among the pages, whether or not anything is there.
-pub fn is_page(path: &str) -> bool {
+pub(super) fn is_page(path: &str) -> bool {
     ["/device", "/signin"]
         .iter()
         .filter_map(|root| path.strip_prefix(root))

@@ -13,7 +13,7 @@ use crate::domain::{Result, id::TokenId, session::Session};
 
 /// The question.
 #[derive(Serialize)]
-pub struct ConfirmPage {
+pub(super) struct ConfirmPage {
     /// What is asked.
     pub title: String,
     /// What it would mean.
@@ -44,7 +44,7 @@ struct Question {
 }
 
 /// Asks about one session.
-pub async fn confirm_one(visit: &Visit) -> Result<Response> {
+pub(super) async fn confirm_one(visit: &Visit) -> Result<Response> {
     let (session, current) = (session(visit).await?, current(visit).await?);
     let question = Question {
         title: "revoke_title",
@@ -58,14 +58,14 @@ pub async fn confirm_one(visit: &Visit) -> Result<Response> {
 }
 
 /// Ends one session.
-pub async fn revoke_one(visit: &Visit) -> Result<Response> {
+pub(super) async fn revoke_one(visit: &Visit) -> Result<Response> {
     visit.site.rpc.sessions.revoke(&visit.subject()?, visit.param("id")).await?;
     // Back to the same page of the list.
     Ok(done(&visit.back(), "revoked"))
 }
 
 /// Asks about every session but one.
-pub async fn confirm_others(visit: &Visit) -> Result<Response> {
+pub(super) async fn confirm_others(visit: &Visit) -> Result<Response> {
     let (kept, current) = (session(visit).await?, current(visit).await?);
     let question = Question {
         title: "revoke_others_title",
@@ -79,14 +79,14 @@ pub async fn confirm_others(visit: &Visit) -> Result<Response> {
 }
 
 /// Ends every session but one. The one must be alive, or it would quietly be every session.
-pub async fn revoke_others(visit: &Visit) -> Result<Response> {
+pub(super) async fn revoke_others(visit: &Visit) -> Result<Response> {
     let kept = session(visit).await?;
     visit.site.rpc.sessions.revoke_all(&visit.subject()?, Some(kept.id)).await?;
     Ok(done(&visit.home().path(), "others"))
 }
 
 /// Asks about every session.
-pub async fn confirm_all(visit: &Visit) -> Result<Response> {
+pub(super) async fn confirm_all(visit: &Visit) -> Result<Response> {
     let current = current(visit).await?;
     let question = Question {
         title: "revoke_all_title",
@@ -100,7 +100,7 @@ pub async fn confirm_all(visit: &Visit) -> Result<Response> {
 }
 
 /// Ends every session.
-pub async fn revoke_all(visit: &Visit) -> Result<Response> {
+pub(super) async fn revoke_all(visit: &Visit) -> Result<Response> {
     visit.site.rpc.sessions.revoke_all(&visit.subject()?, None).await?;
     Ok(done(&visit.home().path(), "all"))
 }

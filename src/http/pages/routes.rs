@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// A page being drawn.
-pub type Drawing = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+pub(super) type Drawing = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 
 /// A page.
-pub struct Page {
+pub(super) struct Page {
     /// Who may see it, where, how often.
     pub policy: Policy,
     /// Draws it for a visit that was let in.
@@ -32,7 +32,7 @@ use Credential::{ConsoleSession, Public};
 use Presence::Standalone;
 
 /// The pages there are.
-pub static PAGES: &[Page] = &[
+pub(super) static PAGES: &[Page] = &[
     // Signing in and out, standalone only.
     Page {
         policy: Policy { presence: Standalone, ..get("Pages.ShowSignIn", "/signin", Public) },
@@ -144,7 +144,7 @@ pub static PAGES: &[Page] = &[
 ];
 
 /// Any other address among the pages.
-pub static MISSING: Page = Page {
+pub(super) static MISSING: Page = Page {
     policy: Policy { http: None, ..get("Pages.Missing", "", Public) },
     draw: |v| Box::pin(async move { v.draw(StatusCode::NOT_FOUND, Template::Notice, &Notice::missing(v.texts())) }),
 };

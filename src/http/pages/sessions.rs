@@ -20,7 +20,7 @@ const DONE: [(&str, &str); 3] = [("revoked", "done_revoked"), ("others", "done_o
 
 /// A session in the list.
 #[derive(Serialize)]
-pub struct SessionCard {
+pub(super) struct SessionCard {
     /// Its id, for its links.
     pub id: String,
     /// What the device calls itself.
@@ -41,7 +41,7 @@ pub struct SessionCard {
 
 impl SessionCard {
     /// A session, and whether it is the current one.
-    pub fn new(session: Session, current: Option<TokenId>) -> Self {
+    pub(super) fn new(session: Session, current: Option<TokenId>) -> Self {
         Self {
             current: Some(session.id) == current,
             id: session.id.to_string(),
@@ -57,7 +57,7 @@ impl SessionCard {
 
 /// A page of the list.
 #[derive(Serialize)]
-pub struct SessionsPage {
+pub(super) struct SessionsPage {
     /// What has just been done.
     pub done: Option<String>,
     /// The sessions, newest first.
@@ -82,7 +82,7 @@ pub struct SessionsPage {
 
 /// The list. `?current=ID` marks a session: a client that opens this page for its user knows the id of its own session,
 /// the `token_id` it was given with the token, and nobody else can know which of them the user sits at.
-pub async fn show(visit: &Visit) -> Result<Response> {
+pub(super) async fn show(visit: &Visit) -> Result<Response> {
     let asked = match visit.query("page") {
         Some(text) => Some(text.parse().map_err(|_| Error::invalid_param("query", "page", "must be a whole number"))?),
         None => None,
@@ -113,13 +113,13 @@ pub async fn show(visit: &Visit) -> Result<Response> {
 }
 
 /// An address that says where in the list it was opened; the first page goes without saying.
-pub fn on_list(address: &str, current: Option<TokenId>, page: u32) -> String {
+pub(super) fn on_list(address: &str, current: Option<TokenId>, page: u32) -> String {
     let marked = current.map_or_else(|| address.to_owned(), |id| with(address, &format!("current={id}")));
     if page > 1 { with(&marked, &format!("page={page}")) } else { marked }
 }
 
 /// The session that the person says they came from, among their own live ones; any other is nothing.
-pub async fn current(visit: &Visit) -> Result<Option<TokenId>> {
+pub(super) async fn current(visit: &Visit) -> Result<Option<TokenId>> {
     let Some(named) = visit.current() else { return Ok(None) };
     match visit.site.rpc.sessions.find(&visit.subject()?, &named.to_string()).await {
         Ok(session) => Ok(Some(session.id)),

@@ -28,7 +28,7 @@ use crate::{
 const ANOTHER: &str = "another";
 
 /// Where people sign in.
-pub enum SignInAt {
+pub(super) enum SignInAt {
     /// On the page of this service.
     Here,
     /// At Dify's console.
@@ -44,7 +44,7 @@ pub enum SignInAt {
 
 /// How a person gets to where they sign in.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Way {
+pub(super) enum Way {
     /// They are sent there.
     Redirect(String),
     /// They follow a link, if we know it: a form may not end on another origin, not even by a redirect.
@@ -53,7 +53,7 @@ pub enum Way {
 
 impl SignInAt {
     /// By the deployment.
-    pub fn new(settings: &PageSettings) -> Self {
+    pub(super) fn new(settings: &PageSettings) -> Self {
         if settings.standalone {
             return Self::Here;
         }
@@ -64,7 +64,7 @@ impl SignInAt {
     }
 
     /// The way to sign in and back to a page.
-    pub fn way(&self, target: &ReturnTarget) -> Way {
+    pub(super) fn way(&self, target: &ReturnTarget) -> Way {
         match self {
             Self::Here => Way::Redirect(target.append_to("/signin")),
             Self::Console { sign_in, issuer, same_origin } => {
@@ -83,7 +83,7 @@ impl SignInAt {
 
 /// The sign-in form.
 #[derive(Default, Serialize)]
-pub struct SignInPage {
+pub(super) struct SignInPage {
     /// The pre-session token.
     pub token: String,
     /// Where the form goes: the address stays where a store is down, so it says what a reload needs.
@@ -101,7 +101,7 @@ pub struct SignInPage {
 }
 
 /// The form; straight on for whoever is signed in, or still can be by the refresh cookie.
-pub fn show(visit: &Visit) -> Result<Response> {
+pub(super) fn show(visit: &Visit) -> Result<Response> {
     let target = visit.return_target();
     if visit.find_caller().is_some() && visit.query(ANOTHER).is_none() {
         return Ok(see_other(&target.path()));
@@ -139,7 +139,7 @@ fn explain(visit: &Visit, failure: Failure) -> Option<String> {
 }
 
 /// Continues a session whose access cookie has run out. Only ever reached by a redirect from the form.
-pub async fn refresh(visit: &Visit) -> Result<Response> {
+pub(super) async fn refresh(visit: &Visit) -> Result<Response> {
     let target = visit.return_target();
     let token = visit.cookie(REFRESH_TOKEN).filter(|_| visit.find_caller().is_none());
     let Some(token) = token else { return Ok(see_other(&target.append_to("/signin"))) };
@@ -159,7 +159,7 @@ pub async fn refresh(visit: &Visit) -> Result<Response> {
 }
 
 /// Signs in and goes straight back; so does whoever has signed in in another tab meanwhile, which used this form's token up.
-pub async fn submit(visit: &Visit) -> Result<Response> {
+pub(super) async fn submit(visit: &Visit) -> Result<Response> {
     let email = visit.form.text("email").trim();
     if !PreSession::holds(visit.cookie(presession::NAME), visit.form.text(presession::NAME)) {
         // As themselves only: whoever types another address means to be somebody else.
@@ -184,7 +184,7 @@ pub async fn submit(visit: &Visit) -> Result<Response> {
         }
         Err(error) => match error.code() {
             Code::AuthenticationFailed => Ok(failed(visit, Failure::Wrong, None)),
-            Code::RateLimited => Ok(failed(visit, Failure::Locked, error.retry())),
+            Code::RateLimited => Ok(failed(visit, Failure::Locked, error.retry_after())),
             _ => Err(error),
         },
     }
@@ -216,7 +216,7 @@ fn form(visit: &Visit, page: SignInPage) -> Result<Response> {
 }
 
 /// Ends the browser's session.
-pub async fn sign_out(visit: &Visit) -> Result<Response> {
+pub(super) async fn sign_out(visit: &Visit) -> Result<Response> {
     visit.site.rpc.console.logout(visit.caller()?).await?;
     let mut response = see_other(&with(&visit.return_target().append_to("/signin"), "done=yes"));
     set_cookies(&mut response, &visit.site.rpc.cookies.cleared());

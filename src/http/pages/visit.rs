@@ -50,7 +50,7 @@ const SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 
 const LANGUAGE_LIFETIME: TimeDelta = TimeDelta::days(365);
 
 /// A visit.
-pub struct Visit {
+pub(super) struct Visit {
     /// The site.
     pub site: Arc<Site>,
     /// The request without its body; the pipeline leaves the caller in its extensions.
@@ -62,7 +62,7 @@ pub struct Visit {
 }
 
 /// A page's handler.
-pub fn mount(site: &Arc<Site>, page: &'static Page) -> MethodRouter {
+pub(super) fn mount(site: &Arc<Site>, page: &'static Page) -> MethodRouter {
     let site = Arc::clone(site);
     let filter = match page.policy.http.map(|http| http.verb) {
         Some("POST") => MethodFilter::POST,
@@ -75,7 +75,7 @@ pub fn mount(site: &Arc<Site>, page: &'static Page) -> MethodRouter {
 }
 
 /// Lets a visit in, draws its page, and sends it out.
-pub async fn serve(site: Arc<Site>, page: &'static Page, request: Request) -> Response {
+pub(super) async fn serve(site: Arc<Site>, page: &'static Page, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut visit = Visit::begin(site, parts).await;
     let admitted = visit.admit(page, body).await;
@@ -134,44 +134,44 @@ impl Visit {
     }
 
     /// Who is signed in, if anyone.
-    pub fn find_caller(&self) -> Option<&ConsoleCaller> {
+    pub(super) fn find_caller(&self) -> Option<&ConsoleCaller> {
         self.parts.extensions.get()
     }
 
     /// Who is signed in.
-    pub fn caller(&self) -> Result<&ConsoleCaller> {
+    pub(super) fn caller(&self) -> Result<&ConsoleCaller> {
         self.find_caller().ok_or_else(no_session)
     }
 
     /// The subject of the account that is signed in.
-    pub fn subject(&self) -> Result<Subject> {
+    pub(super) fn subject(&self) -> Result<Subject> {
         let account = &self.caller()?.account;
         Ok(Subject::Account { id: account.id, email: account.email.clone() })
     }
 
     /// Where the browser is.
-    pub fn address(&self) -> Result<ClientAddress> {
+    pub(super) fn address(&self) -> Result<ClientAddress> {
         ClientAddress::required(self.parts.extensions.get())
     }
 
     /// A part of the path; empty when there is none of that name.
-    pub fn param(&self, name: &str) -> &str {
+    pub(super) fn param(&self, name: &str) -> &str {
         self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
     /// A parameter of the query; the first of its name.
-    pub fn query(&self, name: &str) -> Option<String> {
+    pub(super) fn query(&self, name: &str) -> Option<String> {
         let query = self.parts.uri.query()?;
         form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     }
 
     /// A cookie of ours by its base name.
-    pub fn cookie(&self, base: &str) -> Option<&str> {
+    pub(super) fn cookie(&self, base: &str) -> Option<&str> {
         cookie::find_in(&self.parts.headers, &self.site.rpc.cookies.name(base))
     }
 
     /// Where to go afterwards, from the form or the query.
-    pub fn return_target(&self) -> ReturnTarget {
+    pub(super) fn return_target(&self) -> ReturnTarget {
         let named = if carries_form(&self.parts.method) {
             Some(self.form.text("return").to_owned())
         } else {
@@ -181,7 +181,7 @@ impl Visit {
     }
 
     /// The page that this one belongs to: itself, or the one whose form was sent here.
-    pub fn home(&self) -> ReturnTarget {
+    pub(super) fn home(&self) -> ReturnTarget {
         match ReturnTarget::of_path(self.parts.uri.path()) {
             ReturnTarget::Sessions(_) => ReturnTarget::Sessions(self.current()),
             target => target,
@@ -189,7 +189,7 @@ impl Visit {
     }
 
     /// The address of that page; of the list, the page of it that is shown or was left.
-    pub fn back(&self) -> String {
+    pub(super) fn back(&self) -> String {
         match self.home() {
             ReturnTarget::Sessions(current) => on_list("/device/sessions", current, self.page()),
             target => target.path(),
@@ -197,23 +197,23 @@ impl Visit {
     }
 
     /// The page of the list of sessions, from 1.
-    pub fn page(&self) -> u32 {
+    pub(super) fn page(&self) -> u32 {
         self.query("page").and_then(|page| page.parse().ok()).unwrap_or(1)
     }
 
     /// The session that the person came from, as the link says that brought them. Anyone can write a link, so it is
     /// nothing but a mark on the account's own list.
-    pub fn current(&self) -> Option<TokenId> {
+    pub(super) fn current(&self) -> Option<TokenId> {
         self.query("current")?.parse().ok()
     }
 
     /// The texts in the language of the visit.
-    pub fn texts(&self) -> &Texts {
+    pub(super) fn texts(&self) -> &Texts {
         self.site.look.texts(self.language)
     }
 
     /// Draws a page.
-    pub fn draw(&self, status: StatusCode, template: Template, page: &impl Serialize) -> Result<Response> {
+    pub(super) fn draw(&self, status: StatusCode, template: Template, page: &impl Serialize) -> Result<Response> {
         let caller = self.find_caller();
         let frame = Frame {
             language: self.language,
@@ -263,7 +263,7 @@ impl Visit {
 }
 
 /// Sends the browser on with a GET, so that refreshing and going back repeat nothing.
-pub fn see_other(location: &str) -> Response {
+pub(super) fn see_other(location: &str) -> Response {
     let mut response = Response::new(Body::empty());
     match HeaderValue::from_str(location) {
         Ok(value) => {
@@ -276,7 +276,7 @@ pub fn see_other(location: &str) -> Response {
 }
 
 /// An address with one more parameter.
-pub fn with(address: &str, parameter: &str) -> String {
+pub(super) fn with(address: &str, parameter: &str) -> String {
     let separator = if address.contains('?') { '&' } else { '?' };
     format!("{address}{separator}{parameter}")
 }

@@ -40,7 +40,7 @@ use crate::{
 
 /// What one run may use.
 #[derive(Clone, Copy, Debug)]
-pub struct RunBounds {
+pub(crate) struct RunBounds {
     /// How long it may take.
     pub run: Duration,
     /// How long one attempt of one node may take.
@@ -79,7 +79,7 @@ impl Default for RunBounds {
 
 /// The conversation that a run belongs to, and the message it writes there.
 #[derive(Clone, Copy, Debug)]
-pub struct Conversation {
+pub(crate) struct Conversation {
     /// The conversation.
     pub conversation_id: ConversationId,
     /// The message.
@@ -88,7 +88,7 @@ pub struct Conversation {
 
 /// Who runs it, as `workflow_finished` tells.
 #[derive(Clone, Debug)]
-pub struct CreatedBy {
+pub(crate) struct CreatedBy {
     /// The end user's id.
     pub id: String,
     /// The caller, as the app's data knows them.
@@ -96,7 +96,7 @@ pub struct CreatedBy {
 }
 
 /// A run that can begin.
-pub struct Execution {
+pub(crate) struct Execution {
     /// What is run.
     pub graph: Arc<Graph>,
     /// Values of the form's variables.
@@ -141,7 +141,7 @@ pub struct Execution {
 
 /// What is left of a run.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// How it ended.
     pub status: RunStatus,
     /// What `end` nodes put out; for advanced-chat `answer` and `files`.
@@ -164,7 +164,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Tokens of prompts and answers together.
-    pub fn total_tokens(&self) -> u64 {
+    pub(crate) fn total_tokens(&self) -> u64 {
         self.usage.total_tokens()
     }
 }
@@ -172,7 +172,7 @@ impl Outcome {
 impl Execution {
     /// Runs it, from `workflow_started` to `workflow_finished`; for advanced-chat with `message_end` right before the latter,
     /// however the run ended. When `events` is closed the run stops. There always is an outcome, so that it can be stored.
-    pub async fn run(self, events: &RunEvents) -> Outcome {
+    pub(crate) async fn run(self, events: &RunEvents) -> Outcome {
         let started = Instant::now();
         let graph = self.graph.clone();
         let mut schedule = Schedule::new(&self, &graph, events);

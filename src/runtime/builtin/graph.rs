@@ -12,31 +12,31 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::Value;
 
 pub(in crate::runtime::builtin) use self::node::or_default;
-pub use self::node::{Kind, Node, OnError, Retry, is_run};
+pub(crate) use self::node::{Kind, Node, OnError, is_run};
 use crate::domain::{Code, Error, Result, app::AppMode};
 
 /// Most nodes of a graph.
-pub const NODES_MAX: usize = 1000;
+pub(crate) const NODES_MAX: usize = 1000;
 /// Most edges of a graph.
-pub const EDGES_MAX: usize = 5000;
+pub(crate) const EDGES_MAX: usize = 5000;
 /// Iterations inside iterations, at most.
-pub const DEPTH_MAX: usize = 4;
+pub(crate) const DEPTH_MAX: usize = 4;
 
 /// A node, as an index into its graph.
-pub type NodeIx = usize;
+pub(crate) type NodeIx = usize;
 /// An edge, as an index into its graph.
-pub type EdgeIx = usize;
+pub(crate) type EdgeIx = usize;
 /// A level, as an index into its graph: 0 is the graph itself, the others are the insides of iterations.
-pub type LevelIx = usize;
+pub(crate) type LevelIx = usize;
 
 /// The handle of edges that leave a node without branches.
-pub const SOURCE: &str = "source";
+pub(crate) const SOURCE: &str = "source";
 /// The handle of edges taken when a node fails.
-pub const FAIL_BRANCH: &str = "fail-branch";
+pub(crate) const FAIL_BRANCH: &str = "fail-branch";
 
 /// From one node to another of the same level.
 #[derive(Debug)]
-pub struct Edge {
+pub(crate) struct Edge {
     /// Where it leaves.
     pub source: NodeIx,
     /// Where it leads.
@@ -47,7 +47,7 @@ pub struct Edge {
 
 /// The graph itself, or the inside of an iteration.
 #[derive(Debug)]
-pub struct Level {
+pub(crate) struct Level {
     /// Where it begins.
     pub start: NodeIx,
     /// The nodes that can be reached from there, in the graph's order.
@@ -56,7 +56,7 @@ pub struct Level {
 
 /// A graph that can be run.
 #[derive(Debug)]
-pub struct Graph {
+pub(crate) struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
     levels: Vec<Level>,
@@ -65,7 +65,7 @@ pub struct Graph {
 
 impl Graph {
     /// Checks `{"nodes": […], "edges": […]}`. Everything wrong is `app_unavailable`, and the message says where.
-    pub fn parse(graph: &Value, mode: AppMode) -> Result<Self> {
+    pub(crate) fn parse(graph: &Value, mode: AppMode) -> Result<Self> {
         if !mode.has_graph() {
             return Err(refused(format!("apps of mode {} have no graph", mode.as_str())));
         }
@@ -73,30 +73,30 @@ impl Graph {
     }
 
     /// The level of the graph itself.
-    pub const ROOT: LevelIx = 0;
+    pub(crate) const ROOT: LevelIx = 0;
 
     /// A node.
-    pub fn node(&self, ix: NodeIx) -> &Node {
+    pub(crate) fn node(&self, ix: NodeIx) -> &Node {
         &self.nodes[ix]
     }
 
     /// An edge.
-    pub fn edge(&self, ix: EdgeIx) -> &Edge {
+    pub(crate) fn edge(&self, ix: EdgeIx) -> &Edge {
         &self.edges[ix]
     }
 
     /// A level.
-    pub fn level(&self, ix: LevelIx) -> &Level {
+    pub(crate) fn level(&self, ix: LevelIx) -> &Level {
         &self.levels[ix]
     }
 
     /// Every node, in the graph's order.
-    pub fn nodes(&self) -> &[Node] {
+    pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
     /// The node with this id.
-    pub fn find(&self, id: &str) -> Option<NodeIx> {
+    pub(crate) fn find(&self, id: &str) -> Option<NodeIx> {
         self.by_id.get(id).copied()
     }
 }

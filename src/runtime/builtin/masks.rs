@@ -11,17 +11,17 @@ use url::Url;
 use super::nodes::Members;
 
 /// What stands in a secret's place.
-pub const MASK: &str = "****";
+pub(crate) const MASK: &str = "****";
 /// Shorter values are nobody's secret, and without them events would be unreadable. In bytes.
 const SHORTEST: usize = 4;
 
 /// The secrets of an app, in every form that they take on their way into a request; longest first.
 #[derive(Default)]
-pub struct Masks(Vec<String>);
+pub(crate) struct Masks(Vec<String>);
 
 impl Masks {
     /// Of these values.
-    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut forms: Vec<String> =
             secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).flat_map(forms).collect();
         forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -30,7 +30,7 @@ impl Masks {
     }
 
     /// The text without them.
-    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
         for form in &self.0 {
             if masked.contains(form.as_str()) {
@@ -41,7 +41,7 @@ impl Masks {
     }
 
     /// Takes them out of every text in there.
-    pub fn members(&self, members: &mut Members) {
+    pub(crate) fn members(&self, members: &mut Members) {
         if !self.0.is_empty() {
             members.values_mut().for_each(|value| self.value(value));
         }

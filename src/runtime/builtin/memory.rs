@@ -4,16 +4,16 @@ use super::model::{PromptMessage, Role};
 use crate::domain::conversation::Exchange;
 
 /// Exchanges that are remembered at most, and so that are read at most.
-pub const EXCHANGES: u16 = 50;
+pub(super) const EXCHANGES: u16 = 50;
 /// Tokens that are remembered at most, as [`tokens`] counts them. What an endpoint's models hold is unknown here; this
 /// leaves room for a prompt and an answer in the smallest that are in use.
-pub const TOKENS: u64 = 4_000;
+pub(super) const TOKENS: u64 = 4_000;
 /// Characters of a text that are read at most: one more than can fit, so that what is cut off does not.
-pub const CHARACTERS: i32 = 16_001;
+pub(super) const CHARACTERS: i32 = 16_001;
 
 /// The exchanges as lines of a prompt, oldest first: as many of the newest as fit, whole, so that no answer stands
 /// without its query.
-pub fn remembered(exchanges: &[Exchange]) -> Vec<PromptMessage> {
+pub(super) fn remembered(exchanges: &[Exchange]) -> Vec<PromptMessage> {
     let mut left = TOKENS;
     let fitting = exchanges.iter().rev().take(usize::from(EXCHANGES)).take_while(|exchange| {
         let cost = tokens(&exchange.query) + tokens(&exchange.answer);
@@ -31,7 +31,7 @@ pub fn remembered(exchanges: &[Exchange]) -> Vec<PromptMessage> {
 
 /// About how many tokens a text takes: four ASCII characters one, every other character one. Used where nobody counts
 /// better: for the memory, and for usage that an endpoint does not tell.
-pub fn tokens(text: &str) -> u64 {
+pub(super) fn tokens(text: &str) -> u64 {
     let ascii = text.bytes().filter(u8::is_ascii).count() as u64;
     let other = text.chars().filter(|symbol| !symbol.is_ascii()).count() as u64;
     ascii.div_ceil(4) + other

@@ -1,15 +1,15 @@
 //! The models that LLM nodes and prompt apps talk to.
 
-pub mod echo;
+pub(crate) mod echo;
 mod known;
-pub mod openai;
-pub mod usage;
+pub(crate) mod openai;
+pub(crate) mod usage;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
 
-pub use known::KnownModels;
+pub(crate) use known::KnownModels;
 
 /// Who says a line of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct PromptMessage {
 
 /// What a model is asked.
 #[derive(Clone, Debug)]
-pub struct Prompt {
+pub(crate) struct Prompt {
     /// The DSL's provider, such as `langgenius/openai/openai` or `echo`.
     pub provider: String,
     /// The DSL's model name.
@@ -55,7 +55,7 @@ pub struct Usage {
 
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Chunk {
+pub(crate) enum Chunk {
     /// Text to append.
     Text(String),
     /// Why the answer ends, as the model calls it: `stop`, `length` and the like; once, where the model tells.
@@ -67,7 +67,7 @@ pub enum Chunk {
 /// Why a model did not answer, in words fit for the person who runs the app.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", whole(message, said.as_deref()))]
-pub struct ModelError {
+pub(crate) struct ModelError {
     /// What this service says of it.
     pub message: String,
     /// What the endpoint said: told to who sees the run step by step, and logged.
@@ -79,7 +79,7 @@ pub struct ModelError {
 
 impl ModelError {
     /// A failure of which nobody else said anything.
-    pub fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), said: None, cause: None }
     }
 }
@@ -89,11 +89,11 @@ fn whole(message: &str, said: Option<&str>) -> String {
 }
 
 /// An answer as it comes. Dropping it hangs up.
-pub type Chunks = BoxStream<'static, Result<Chunk, ModelError>>;
+pub(crate) type Chunks = BoxStream<'static, Result<Chunk, ModelError>>;
 
 /// Every model there is, by provider and name.
 #[async_trait]
-pub trait Models: Send + Sync + 'static {
+pub(crate) trait Models: Send + Sync + 'static {
     /// Asks a model.
     async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError>;
 }

@@ -3,16 +3,16 @@
 //! A node takes what it needs from the pool when it starts, and runs on its own from there: nothing here holds on to the pool,
 //! sends events, or knows of other nodes. Retries, error branches and time limits are the engine's.
 
-pub mod aggregator;
-pub mod answer;
-pub mod assigner;
-pub mod end;
-pub mod http_request;
-pub mod if_else;
-pub mod iteration;
-pub mod llm;
-pub mod start;
-pub mod template_transform;
+pub(crate) mod aggregator;
+pub(crate) mod answer;
+pub(crate) mod assigner;
+pub(crate) mod end;
+pub(crate) mod http_request;
+pub(crate) mod if_else;
+pub(crate) mod iteration;
+pub(crate) mod llm;
+pub(crate) mod start;
+pub(crate) mod template_transform;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -22,11 +22,11 @@ use tokio::sync::mpsc;
 use super::{graph::NodeIx, model::Usage, variables::pool::Overflow, variables::value::TooLong};
 
 /// The members of a JSON object.
-pub type Members = Map<String, Value>;
+pub(crate) type Members = Map<String, Value>;
 
 /// What a run of a node gave.
 #[derive(Debug, Default)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// What it worked on, for the event.
     pub inputs: Members,
     /// What it did on the way, for the event.
@@ -90,11 +90,11 @@ impl From<Overflow> for Box<Failure> {
 }
 
 /// How a run of a node ended.
-pub type NodeResult = Result<Finished, Box<Failure>>;
+pub(crate) type NodeResult = Result<Finished, Box<Failure>>;
 
 /// A run of a node that has begun.
 #[expect(clippy::large_enum_variant, reason = "most nodes are done at once")]
-pub enum Step {
+pub(crate) enum Step {
     /// It is over already.
     Done(NodeResult),
     /// It takes a while.
@@ -103,19 +103,19 @@ pub enum Step {
 
 /// Hands on the text of a node while it still runs. It waits when the engine is busy, and with it whoever writes the text.
 #[derive(Clone, Debug)]
-pub struct Teller {
+pub(crate) struct Teller {
     node: NodeIx,
     sender: mpsc::Sender<(NodeIx, String)>,
 }
 
 impl Teller {
     /// Speaks for this node.
-    pub fn new(node: NodeIx, sender: mpsc::Sender<(NodeIx, String)>) -> Self {
+    pub(crate) fn new(node: NodeIx, sender: mpsc::Sender<(NodeIx, String)>) -> Self {
         Self { node, sender }
     }
 
     /// Hands on a piece of text.
-    pub async fn tell(&self, text: String) {
+    pub(crate) async fn tell(&self, text: String) {
         // The engine is gone only when the node is about to be dropped as well.
         let _ = self.sender.send((self.node, text)).await;
     }

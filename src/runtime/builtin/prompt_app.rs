@@ -4,7 +4,7 @@
 //! `agent_thought` is made up.
 
 pub(super) mod check;
-pub mod events;
+pub(crate) mod events;
 pub(super) mod moderation;
 mod prompt;
 pub(super) mod template;
@@ -26,7 +26,7 @@ use futures_util::StreamExt;
 
 /// A run that is ready to ask its model.
 #[derive(Debug)]
-pub struct PromptApp {
+pub(crate) struct PromptApp {
     prompt: Prompt,
     moderation: Moderation,
     /// What is answered without asking the model: an input was sensitive.
@@ -37,7 +37,7 @@ pub struct PromptApp {
 
 /// An answer, as far as it came.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// What was answered.
     pub text: String,
     /// What it took; counted here where the model does not tell.
@@ -56,7 +56,7 @@ pub struct Answer {
 
 /// Why an answer ended before its end.
 #[derive(Debug)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// The model failed.
     Model(ModelError),
     /// Nobody listens any more.
@@ -73,7 +73,7 @@ impl PromptApp {
     /// Checks what the app asks for and writes its prompt. Nothing has run when this fails: `app_unavailable`.
     ///
     /// `introduction` is what the app said first when the conversation began; `None` begins one.
-    pub fn new(
+    pub(crate) fn new(
         asked: &Asked,
         config: &ModelConfig,
         introduction: Option<String>,
@@ -99,17 +99,17 @@ impl PromptApp {
     }
 
     /// What the app said first, in this conversation.
-    pub fn introduction(&self) -> &str {
+    pub(crate) fn introduction(&self) -> &str {
         &self.introduction
     }
 
     /// What the model is asked.
-    pub fn prompt(&self) -> &Prompt {
+    pub(crate) fn prompt(&self) -> &Prompt {
         &self.prompt
     }
 
     /// Asks the model and sends the answer as it comes; `answer` holds what came whenever this is dropped.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         models: &dyn Models,
         events: &Events,
@@ -147,7 +147,7 @@ impl PromptApp {
     }
 
     /// What an answer took, complete or not: what the model tells, else an estimate, and nothing where none was asked.
-    pub fn usage(&self, answer: &Answer) -> Usage {
+    pub(crate) fn usage(&self, answer: &Answer) -> Usage {
         let estimate =
             || if answer.asked { Usage::estimated(&self.prompt.messages, &answer.text) } else { Usage::default() };
         answer.told.unwrap_or_else(estimate)

@@ -82,7 +82,7 @@ impl PromptRun {
                     return (Ending::Failed(whole), last);
                 }
                 // An answer with a status of its own: what the endpoint said is for the log.
-                let failure = Error::new(Code::UpstreamError, error.message.clone()).caused_by(error);
+                let failure = Error::new(Code::UpstreamError, error.message.clone()).with_source(error);
                 (Ending::Failed(whole), Err(failure))
             }
             Err(Cause::Left) => (Ending::Stopped("The client disconnected.".to_owned()), Err(stopping())),

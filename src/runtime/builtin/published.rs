@@ -21,7 +21,7 @@ const KEPT_BYTES: usize = 16 << 20;
 
 /// A graph that can be run, and what it came from.
 #[derive(Debug)]
-pub struct PublishedGraph {
+pub(super) struct PublishedGraph {
     /// The graph.
     pub graph: Arc<Graph>,
     /// Its JSON, as runs of it are stored with.
@@ -33,7 +33,7 @@ type Key = (WorkflowId, String, AppMode);
 
 /// The graphs that ran last.
 #[derive(Default)]
-pub struct Published(Mutex<Kept>);
+pub(super) struct Published(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
@@ -45,7 +45,7 @@ struct Kept {
 
 impl Published {
     /// The graph of a version, checked. Fails as [`Graph::parse`] does, and that is not remembered.
-    pub fn graph(&self, workflow: &Workflow, mode: AppMode) -> Result<Arc<PublishedGraph>> {
+    pub(super) fn graph(&self, workflow: &Workflow, mode: AppMode) -> Result<Arc<PublishedGraph>> {
         let key = (workflow.id, workflow.version.clone(), mode);
         if let Some(known) = self.0.lock().graphs.get(&key) {
             return Ok(Arc::clone(known));

@@ -78,7 +78,7 @@ impl std::fmt::Display for Cause<'_> {
 
 /// The server stops: what a listener is told.
 pub(super) fn stopping() -> Error {
-    Error::new(Code::ServiceUnavailable, "The server is stopping.").retry_after(Duration::from_secs(5))
+    Error::new(Code::ServiceUnavailable, "The server is stopping.").with_retry_after(Duration::from_secs(5))
 }
 
 /// A prompt as Dify keeps it.

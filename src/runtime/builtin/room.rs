@@ -9,23 +9,23 @@ const UNIT: usize = 1 << 10;
 
 /// Room for the runs of a process. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Room(Arc<Semaphore>);
+pub(crate) struct Room(Arc<Semaphore>);
 
 impl Room {
     /// Room for so many bytes.
-    pub fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS))))
     }
 
     /// A part of it, empty yet.
-    pub fn held(&self) -> Held {
+    pub(crate) fn held(&self) -> Held {
         Held { room: self.clone(), held: None }
     }
 }
 
 /// A part of the room, given back when it is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     room: Room,
     held: Option<OwnedSemaphorePermit>,
 }
@@ -33,7 +33,7 @@ pub struct Held {
 impl Held {
     /// Holds so many bytes from now on, more or fewer than before. `false`, and what was held before, when there is no room.
     #[must_use]
-    pub fn resize(&mut self, bytes: usize) -> bool {
+    pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         let (wanted, had) = (bytes.div_ceil(UNIT), self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
         if wanted <= had {
             drop(self.held.as_mut().and_then(|held| held.split(had - wanted)));

@@ -40,7 +40,7 @@ const DEPTH_MAX: usize = 100;
 /// The source of a template.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
-pub struct Source(Arc<str>);
+pub(crate) struct Source(Arc<str>);
 
 impl From<String> for Source {
     fn from(source: String) -> Self {
@@ -50,7 +50,7 @@ impl From<String> for Source {
 
 /// Why a template gave nothing.
 #[derive(Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It is longer than templates may be.
     Source,
     /// What it puts out is longer than that may be.
@@ -76,7 +76,7 @@ impl fmt::Display for Fault {
 }
 
 /// A rendering that has begun.
-pub enum Rendering {
+pub(crate) enum Rendering {
     /// It is over already.
     Done(Result<String, Fault>),
     /// It goes on elsewhere.
@@ -85,18 +85,18 @@ pub enum Rendering {
 
 /// Renders the templates of a process, and has the places for whatever its graphs reckon on the blocking threads.
 #[derive(Debug)]
-pub struct Templates {
+pub(crate) struct Templates {
     places: Arc<Semaphore>,
 }
 
 impl Templates {
     /// At most `places` blocking threads are held at the same time.
-    pub fn new(places: usize) -> Self {
+    pub(crate) fn new(places: usize) -> Self {
         Self { places: Arc::new(Semaphore::new(places)) }
     }
 
     /// Renders a template.
-    pub fn render(&self, source: &Source, values: &Members) -> Rendering {
+    pub(crate) fn render(&self, source: &Source, values: &Members) -> Rendering {
         if source.0.len() > SOURCE_MAX {
             return Rendering::Done(Err(Fault::Source));
         }
@@ -114,7 +114,7 @@ impl Templates {
     }
 
     /// Does bounded work on a blocking thread as soon as one of the places is free; `None` when its thread is gone.
-    pub fn elsewhere<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + Send + use<T, W>
+    pub(crate) fn elsewhere<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + Send + use<T, W>
     where
         W: FnOnce() -> T + Send + 'static,
         T: Send + 'static,

@@ -326,7 +326,7 @@ async fn a_process_runs_no_more_than_it_may() {
     let first = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     let _second = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     let refusal = stand.runtime.start(request(AppMode::Chat, "Hi")).await.unwrap_err();
-    assert_eq!((refusal.code(), refusal.retry()), (Code::RateLimited, Some(BUSY_FOR)));
+    assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_FOR)));
     drop(first);
     let freed = async {
         while stand.runtime.start(request(AppMode::Chat, "Hi")).await.is_err() {
@@ -342,7 +342,7 @@ async fn all_runs_together_have_so_much_memory() {
     let stand = Stand::with(limits, 100).await;
     let long = |bytes: usize| RunRequest { query: Some("x".repeat(bytes)), ..request(AppMode::Chat, "") };
     let refusal = stand.runtime.start(long(1 << 20)).await.unwrap_err();
-    assert_eq!((refusal.code(), refusal.retry()), (Code::RateLimited, Some(BUSY_FOR)));
+    assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_FOR)));
     // What was refused holds nothing.
     stand.runtime.start(long(100 << 10)).await.unwrap();
 }

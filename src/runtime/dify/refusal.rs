@@ -84,9 +84,10 @@ impl Refusal {
                 | "provider_not_initialize"
                 | "provider_quota_exceeded"
                 | "model_currently_not_support",
-            ) => with(Code::AppUnavailable, "This app cannot run.").hint("Ask the app's owner to check its settings."),
+            ) => with(Code::AppUnavailable, "This app cannot run.")
+                .with_hint("Ask the app's owner to check its settings."),
             (400, "conversation_completed") => with(Code::InvalidParam, "This conversation has ended.")
-                .hint("Leave conversation_id out to start a new one."),
+                .with_hint("Leave conversation_id out to start a new one."),
             // The model's own failure, under a status of Dify's.
             (400, "completion_request_error") => failed("The app's model did not answer."),
             (400 | 413 | 415 | 422, _) if told.is_some() => with(Code::InvalidParam, "This run was refused."),
@@ -98,7 +99,7 @@ impl Refusal {
             (408 | 504, _) => Error::new(Code::UpstreamTimeout, "Dify took too long to answer."),
             _ => failed("Dify did not run this app."),
         }
-        .caused_by(said)
+        .with_source(said)
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
             let passed_on = error.message() == "Said so.";
             assert_eq!(passed_on, matches!(expected, Code::AppUnavailable | Code::InvalidParam), "{status} {code}");
         }
-        assert_eq!(refusal(429, "x", "", NOTHING).retry(), Some(Duration::from_secs(7)));
+        assert_eq!(refusal(429, "x", "", NOTHING).retry_after(), Some(Duration::from_secs(7)));
     }
 
     #[test]

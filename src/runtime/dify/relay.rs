@@ -196,7 +196,7 @@ impl Relay {
             match self.response.chunk().await {
                 Ok(Some(piece)) => self.frames.push(&piece),
                 Ok(None) => return Ok(None),
-                Err(cause) => return Err((End::Unfinished, cut().caused_by(cause.without_url()))),
+                Err(cause) => return Err((End::Unfinished, cut().with_source(cause.without_url()))),
             }
         }
     }
@@ -242,7 +242,7 @@ fn is_task_id(text: &str) -> bool {
 }
 
 fn not_understood(cause: impl std::error::Error + Send + Sync + 'static) -> (End, Error) {
-    (End::Unfinished, refusal::failed("Dify's answer could not be understood.").caused_by(Unreadable::of(&cause)))
+    (End::Unfinished, refusal::failed("Dify's answer could not be understood.").with_source(Unreadable::of(&cause)))
 }
 
 /// A fault without the text that it is about, which may be anybody's data.

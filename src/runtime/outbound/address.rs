@@ -12,7 +12,7 @@ const AZURE_HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 /// Why an address is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The address.
     pub address: IpAddr,
 }
@@ -28,7 +28,7 @@ impl std::error::Error for Refusal {}
 
 /// Public addresses, and those of the networks that are allowed. An IPv6 address that stands for an IPv4 address has to be public
 /// as both; one that is merely written so (`::ffff:a.b.c.d`) is allowed as what it means.
-pub fn permitted(address: IpAddr, allowed: &[IpNet]) -> Result<(), Refusal> {
+pub(crate) fn permitted(address: IpAddr, allowed: &[IpNet]) -> Result<(), Refusal> {
     let address = address.to_canonical();
     let public = match address {
         IpAddr::V4(v4) => is_public_v4(v4),

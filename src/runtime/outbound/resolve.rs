@@ -13,14 +13,14 @@ use reqwest::dns::{Addrs, Name, Resolving};
 use super::address::permitted;
 
 /// Looks up names.
-pub trait Resolve: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Resolve: fmt::Debug + Send + Sync + 'static {
     /// The addresses of a name.
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
 /// Asks the machine.
 #[derive(Clone, Copy, Debug)]
-pub struct SystemResolver;
+pub(crate) struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {

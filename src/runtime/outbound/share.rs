@@ -9,23 +9,23 @@ use super::{Fault, Outbound, Request, Response};
 
 /// Requests of one run at the same time: a wide graph towards a server that never answers waits for itself, and leaves room
 /// for every other run.
-pub const OF_A_RUN: usize = 8;
+pub(super) const OF_A_RUN: usize = 8;
 
 /// Sends the requests of one run. Clones have the same share.
 #[derive(Clone, Debug)]
-pub struct Share {
+pub(crate) struct Share {
     outbound: Arc<Outbound>,
     places: Arc<Semaphore>,
 }
 
 impl Share {
     /// A share of its own.
-    pub fn of(outbound: &Arc<Outbound>) -> Self {
+    pub(crate) fn of(outbound: &Arc<Outbound>) -> Self {
         Self { outbound: Arc::clone(outbound), places: Arc::new(Semaphore::new(OF_A_RUN)) }
     }
 
     /// Sends a request as [`Outbound::send`] does, once fewer than [`OF_A_RUN`] of the run's are under way.
-    pub async fn send(&self, request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
+    pub(crate) async fn send(&self, request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
         // Never closed, as there.
         let _place = self.places.acquire().await;
         self.outbound.send(request, limit).await

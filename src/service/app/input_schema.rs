@@ -10,7 +10,7 @@ use crate::domain::app::{
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The schema of a run's body; of an app that is misconfigured, the empty one.
-pub fn input_schema(mode: AppMode, definition: Option<&Definition>) -> Map<String, Value> {
+pub(super) fn input_schema(mode: AppMode, definition: Option<&Definition>) -> Map<String, Value> {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     if let Some(definition) = definition {
         if mode.is_chat() {

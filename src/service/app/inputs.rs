@@ -17,7 +17,7 @@ use crate::domain::{
 /// texts that are numbers or flags become such, NUL characters go.
 ///
 /// `input_required` naming every required variable that is missing; `invalid_param` for the first value that does not fit.
-pub fn checked_inputs(definition: &Definition, mut given: Map<String, Value>) -> Result<Map<String, Value>> {
+pub(crate) fn checked_inputs(definition: &Definition, mut given: Map<String, Value>) -> Result<Map<String, Value>> {
     let variables = definition.variables();
     let is_missing =
         |variable: &&Variable<'_>| variable.is_required() && given.get(variable.name).is_none_or(Value::is_null);
@@ -191,9 +191,13 @@ fn as_python_writes(text: &str) -> String {
 fn required(names: &[&str]) -> Error {
     let verb = if names.len() == 1 { "is" } else { "are" };
     let error = Error::new(Code::InputRequired, format!("{} {verb} required in input form", names.join(", ")))
-        .hint("GET /openapi/v1/apps/{id}/describe shows the app's input_schema.");
+        .with_hint("GET /openapi/v1/apps/{id}/describe shows the app's input_schema.");
     names.iter().fold(error, |error, name| {
-        error.detail(Detail { kind: "missing", loc: place(name), msg: format!("{name} is required in input form") })
+        error.with_detail(Detail {
+            kind: "missing",
+            loc: place(name),
+            msg: format!("{name} is required in input form"),
+        })
     })
 }
 
@@ -208,7 +212,7 @@ fn invalid(variable: &Variable<'_>, what: impl std::fmt::Display) -> Error {
 
 fn refused(name: &str, message: String) -> Error {
     let detail = Detail { kind: "value_error", loc: place(name), msg: message.clone() };
-    Error::new(Code::InvalidParam, message).detail(detail)
+    Error::new(Code::InvalidParam, message).with_detail(detail)
 }
 
 fn place(name: &str) -> Vec<String> {

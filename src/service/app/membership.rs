@@ -86,5 +86,5 @@ impl Apps {
 
 fn not_a_member() -> Error {
     Error::new(Code::WorkspaceMembershipRevoked, "You are not a member of this workspace.")
-        .hint("GET /openapi/v1/workspaces lists your workspaces.")
+        .with_hint("GET /openapi/v1/workspaces lists your workspaces.")
 }

@@ -8,7 +8,7 @@ use crate::domain::app::{Definition, form::is_truthy};
 const FILES: u64 = 3;
 
 /// The block of an app; of one that is misconfigured, the empty one.
-pub fn parameters(definition: Option<&Definition>) -> Map<String, Value> {
+pub(super) fn parameters(definition: Option<&Definition>) -> Map<String, Value> {
     let Some(definition) = definition else { return empty() };
     let feature = |name, default: fn() -> Value| feature(definition, name).unwrap_or_else(default);
     // Without a graph, sources are shown unless that was switched off.

@@ -56,7 +56,7 @@ impl Slots {
                     Code::RateLimited,
                     "This app has reached its limit of concurrent runs. Try again shortly.",
                 )
-                .retry_after(Duration::from_secs(1)));
+                .with_retry_after(Duration::from_secs(1)));
             }
             let given_back = CancellationToken::new();
             tokio::spawn(held.keep(state, given_back.clone()));

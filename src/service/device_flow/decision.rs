@@ -149,7 +149,7 @@ impl DeviceFlow {
 }
 
 fn unknown_user_code() -> Error {
-    Error::not_found("This code is no longer valid.").hint("Run `difyctl auth login` again for a new one.")
+    Error::not_found("This code is no longer valid.").with_hint("Run `difyctl auth login` again for a new one.")
 }
 
 fn already_resolved() -> Error {
@@ -158,5 +158,5 @@ fn already_resolved() -> Error {
 
 fn in_progress() -> Error {
     Error::new(Code::ApproveInProgress, "This code is being approved right now.")
-        .hint("Wait a few seconds and try again.")
+        .with_hint("Wait a few seconds and try again.")
 }

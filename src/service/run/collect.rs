@@ -47,7 +47,7 @@ impl Told {
         if json.first() != Some(&b'{') {
             return Err(strange());
         }
-        serde_json::from_slice(json).map_err(|error| strange().caused_by(error))
+        serde_json::from_slice(json).map_err(|error| strange().with_source(error))
     }
 }
 
@@ -104,7 +104,7 @@ impl Collector {
                 self.answer.push_str(told.answer.as_deref().unwrap_or_default());
                 if self.answer.len() > MAX_ANSWER {
                     return Err(Error::new(Code::UpstreamError, "The answer is too long for a blocking response.")
-                        .hint("Use `response_mode: streaming`."));
+                        .with_hint("Use `response_mode: streaming`."));
                 }
                 Ok(None)
             }
@@ -174,6 +174,6 @@ fn failed(told: &Told) -> Error {
 fn unexplained(why: Option<&str>) -> Error {
     let why = why.filter(|why| !why.is_empty()).unwrap_or("it was stopped");
     Error::new(Code::UpstreamError, "The app's run failed.")
-        .hint("Use `response_mode: streaming` to see which step failed and why.")
-        .caused_by(why.to_owned())
+        .with_hint("Use `response_mode: streaming` to see which step failed and why.")
+        .with_source(why.to_owned())
 }

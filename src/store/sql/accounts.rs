@@ -135,7 +135,7 @@ impl Sql {
             .take();
         let Some(row) = transaction.query_one(&select).await? else {
             return Err(Error::not_found("No account has this email address.")
-                .hint("`dify-openapi account list` lists them.")
+                .with_hint("`dify-openapi account list` lists them.")
                 .into());
         };
         row.try_get_by("id").map_err(|error: DbErr| error.into())

@@ -137,7 +137,7 @@ impl Sql {
             ([row], _) => row,
             _ => {
                 return Err(Error::new(Code::InvalidParam, "Several apps in this workspace have this name.")
-                    .hint("Choose one with --app ID, or create another with --new.")
+                    .with_hint("Choose one with --app ID, or create another with --new.")
                     .into());
             }
         };
@@ -148,7 +148,7 @@ impl Sql {
                 Code::InvalidParam,
                 format!("The existing app's mode is {old}; the file's is {new}."),
             )
-            .hint("Rename one of them, or create another with --new.")
+            .with_hint("Rename one of them, or create another with --new.")
             .into());
         }
         Ok(Some(row.try_get_by("id")?))

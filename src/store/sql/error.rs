@@ -10,7 +10,7 @@ use crate::domain::Error;
 ///
 /// The driver's own texts quote values, some of them secret (`Duplicate entry '…' for key 'token_hash'`), so that of a
 /// failed statement only its code and the constraint are told.
-pub struct SqlFault(DbErr);
+pub(crate) struct SqlFault(DbErr);
 
 impl fmt::Display for SqlFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +44,7 @@ impl std::error::Error for SqlFault {}
 
 /// A fault that whoever keeps the database can do something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// The server cannot be reached, or is silent.
     Away,
     /// The server has no database of that name.
@@ -61,7 +61,7 @@ pub enum Trouble {
 
 impl SqlFault {
     /// What the matter is, where it is one of those.
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
         if matches!(self.0, DbErr::ConnectionAcquire(_)) {
             return Some(Trouble::Away);
         }
@@ -107,7 +107,7 @@ fn database_trouble(error: &dyn sqlx::error::DatabaseError) -> Option<Trouble> {
 /// A statement or a transaction took longer than it may.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer in time")]
-pub struct TimedOut;
+pub(crate) struct TimedOut;
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {

@@ -54,7 +54,7 @@ impl Sql {
     pub async fn add_member(&self, workspace: WorkspaceId, email: &str, role: &str, now: DateTime<Utc>) -> Result<()> {
         if !ROLES.contains(&role) {
             return Err(Error::new(Code::InvalidParam, "This role cannot be given to a member.")
-                .hint("Use admin, editor, normal or dataset_operator."));
+                .with_hint("Use admin, editor, normal or dataset_operator."));
         }
         limited(self.try_add_member(workspace, email, role, now)).await
     }

@@ -32,9 +32,9 @@ use crate::{
 };
 
 /// The most grants kept at a time; a new one beyond is `service_unavailable`.
-pub const MAX_GRANTS: usize = 100_000;
+pub(crate) const MAX_GRANTS: usize = 100_000;
 /// The most limit buckets, and the most login counters, kept at a time.
-pub const MAX_BUCKETS: usize = 500_000;
+pub(crate) const MAX_BUCKETS: usize = 500_000;
 /// The most leases; jobs are few.
 const MAX_LEASES: usize = 1_000;
 

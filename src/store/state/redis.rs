@@ -19,7 +19,9 @@ use std::{
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub use self::options::{COMMAND_TIMEOUT, RedisOptions, Topology};
+#[cfg(test)]
+pub(crate) use self::options::COMMAND_TIMEOUT;
+pub(crate) use self::options::{RedisOptions, Topology};
 use self::{key::Keys, links::Links, options::Pool};
 use crate::{
     domain::{
@@ -34,7 +36,7 @@ use crate::{
 };
 
 /// The state port over Redis.
-pub struct Redis {
+pub(crate) struct Redis {
     links: Links,
     keys: Keys,
     clock_offset: Arc<AtomicI64>,
@@ -43,7 +45,7 @@ pub struct Redis {
 impl Redis {
     /// Reads the options and connects with the first command, so that a start does not wait for Redis; `ping` tells its health.
     /// Fails when the options cannot be read. Its methods need a Tokio runtime.
-    pub fn connect(options: RedisOptions) -> Result<Self> {
+    pub(crate) fn connect(options: RedisOptions) -> Result<Self> {
         let braces = options.key_prefix.as_deref().is_some_and(|prefix| prefix.contains(['{', '}']));
         if braces && matches!(options.topology, Topology::Cluster { .. }) {
             return Err(Error::internal(
@@ -57,7 +59,7 @@ impl Redis {
 
     /// For tests: the offset, in microseconds, that is added to Redis' clock, to be moved by whoever holds it.
     #[must_use]
-    pub fn with_clock_offset(mut self, offset: Arc<AtomicI64>) -> Self {
+    pub(crate) fn with_clock_offset(mut self, offset: Arc<AtomicI64>) -> Self {
         self.clock_offset = offset;
         self
     }

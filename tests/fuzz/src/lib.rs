@@ -9,7 +9,7 @@ use std::{
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::DateTime;
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::{
         Code,
         id::AccountId,

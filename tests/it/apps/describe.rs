@@ -1,6 +1,6 @@
 //! `GET /apps/{id}/describe` and `AppService.DescribeApp`.
 
-use dify_openapi::rpc::proto::DescribeAppRequest;
+use dify_openapi::testing::rpc::proto::DescribeAppRequest;
 use reqwest::Method;
 use serde_json::{Value, json};
 

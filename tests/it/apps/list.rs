@@ -1,6 +1,6 @@
 //! `GET /apps` and `AppService.ListApps`.
 
-use dify_openapi::rpc::proto::ListAppsRequest;
+use dify_openapi::testing::rpc::proto::ListAppsRequest;
 use reqwest::Method;
 use serde_json::json;
 

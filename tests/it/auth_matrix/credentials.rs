@@ -1,6 +1,6 @@
 //! The credentials of the matrix, fresh for every cell that uses them up.
 
-use dify_openapi::domain::subject::SubjectType;
+use dify_openapi::testing::domain::subject::SubjectType;
 
 use crate::support::{
     Browser, TestServer, database,

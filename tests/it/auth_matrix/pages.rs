@@ -1,6 +1,6 @@
 //! The pages under each browser credential. The rows are the pages' own policies, so none is missing.
 
-use dify_openapi::{
+use dify_openapi::testing::{
     http::pages,
     pipeline::policy::{Credential, Policy},
 };

@@ -1,6 +1,6 @@
 //! The token cache is shared: each side honours what the other has written.
 
-use dify_openapi::{domain::secret::sha256_hex, ports::clock::Clock as _};
+use dify_openapi::testing::{domain::secret::sha256_hex, ports::clock::Clock as _};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Our mints in Dify's table: rows that Dify would have written, rotated where Dify would rotate.
 
 use chrono::{DateTime, Utc};
-use dify_openapi::{domain::secret::sha256_hex, ports::clock::Clock as _};
+use dify_openapi::testing::{domain::secret::sha256_hex, ports::clock::Clock as _};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use dify_openapi::ports::clock::Clock as _;
+use dify_openapi::testing::ports::clock::Clock as _;
 
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
@@ -112,9 +112,9 @@ async fn with_a_bearer_nothing_answers_what_is_not_described() {
     let server = server().await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let workspace = shared_workspace(&server).await;
-    let demo = dify_openapi::dsl::demo::FILES[0];
-    let file = dify_openapi::dsl::read(demo).unwrap().app;
-    let target = dify_openapi::domain::app::file::Target::New;
+    let demo = dify_openapi::testing::dsl::demo::FILES[0];
+    let file = dify_openapi::testing::dsl::read(demo).unwrap().app;
+    let target = dify_openapi::testing::domain::app::file::Target::New;
     let app = server.sql().import_app(workspace.parse().unwrap(), &file, target, server.clock.now()).await.unwrap();
     let mut examination = Examination::of(&server)
         .header("Authorization", &format!("Bearer {}", bearer.token))

@@ -100,7 +100,7 @@ on_every_database! {
     }
 
     async fn disabling_an_account_or_a_new_password_ends_its_browser_sessions(server: TestServer) {
-        use dify_openapi::{domain::secret::Secret, ports::clock::Clock as _};
+        use dify_openapi::testing::{domain::secret::Secret, ports::clock::Clock as _};
         let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
         let now = server.clock.now();
         server.sql().set_account_status(MEMBER, "banned", now).await.unwrap();

@@ -12,7 +12,7 @@ const APPROVE: &str = "/openapi/v1/oauth/device/approve";
 const DENY: &str = "/openapi/v1/oauth/device/deny";
 
 async fn set_status(server: &TestServer, email: &str, status: &str) {
-    use dify_openapi::ports::clock::Clock as _;
+    use dify_openapi::testing::ports::clock::Clock as _;
     server.sql().set_account_status(email, status, server.clock.now()).await.unwrap();
 }
 
@@ -113,7 +113,7 @@ on_every_database! {
     }
 
     async fn only_a_console_passport_is_a_session(server: TestServer) {
-        use dify_openapi::ports::clock::Clock as _;
+        use dify_openapi::testing::ports::clock::Clock as _;
         let device = Device::start(&server, "laptop").await;
         let browser = Browser::signed_in(&server, OWNER).await;
         let payload = browser.cookies["access_token"].split('.').nth(1).unwrap().to_owned();

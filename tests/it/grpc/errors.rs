@@ -1,6 +1,6 @@
 //! Rich errors: what `google.rpc` details carry.
 
-use dify_openapi::rpc::{
+use dify_openapi::testing::rpc::{
     proto::{
         CreateDeviceCodeRequest, GetAccountRequest, ListSessionsRequest, LookupUserCodeRequest, PollDeviceTokenRequest,
     },

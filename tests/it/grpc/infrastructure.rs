@@ -1,6 +1,6 @@
 //! Health, reflection, and what is not there.
 
-use dify_openapi::rpc::proto::{GetHealthRequest, IntrospectTokenRequest, ResolveTokenRequest};
+use dify_openapi::testing::rpc::proto::{GetHealthRequest, IntrospectTokenRequest, ResolveTokenRequest};
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};

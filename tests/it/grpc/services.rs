@@ -1,6 +1,6 @@
 //! Every service, and that both doors say the same.
 
-use dify_openapi::rpc::proto::{
+use dify_openapi::testing::rpc::proto::{
     CreateDeviceCodeRequest, GetAccountRequest, GetHealthRequest, GetVersionRequest, GetWorkspaceRequest,
     IntrospectTokenRequest, ListSessionsRequest, ListWorkspacesRequest, LookupUserCodeRequest, PollDeviceTokenRequest,
     ResolveTokenRequest, RevokeCurrentSessionRequest, RevokeSessionRequest, RevokeTokenRequest, SubjectType,

@@ -1,6 +1,6 @@
 //! Values: ids, pages, codes and labels that are none, through both doors.
 
-use dify_openapi::rpc::{
+use dify_openapi::testing::rpc::{
     json::Object,
     proto::{
         CreateDeviceCodeRequest, GetWorkspaceRequest, ListSessionsRequest, LookupUserCodeRequest,

@@ -131,8 +131,9 @@ impl Scene {
     /// The same account through the other door, which says the same.
     async fn account_over_grpc(&self) -> Outcome {
         let mut clients = Clients::on(channel(&self.server).await);
-        let asked =
-            clients.identity.get_account(with_bearer(dify_openapi::rpc::proto::GetAccountRequest {}, &self.warm.token));
+        let asked = clients
+            .identity
+            .get_account(with_bearer(dify_openapi::testing::rpc::proto::GetAccountRequest {}, &self.warm.token));
         let answer = tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("gRPC hangs"));
         let code = match answer {
             Ok(_) => "200 ok".to_owned(),

@@ -7,7 +7,7 @@ mod leaving;
 
 use std::time::Duration;
 
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::{
         app::AppMode,
         id::{ConversationId, WorkflowId},

@@ -82,7 +82,7 @@ on_both_stores! {
             let request = with_bearer(message(&app, &saying(words)), &bearer.token);
             client.clone().run_app(request).await.unwrap().into_inner()
         };
-        let event = |response: dify_openapi::rpc::proto::RunAppResponse| Value::Object(response.data.unwrap().into_members());
+        let event = |response: dify_openapi::testing::rpc::proto::RunAppResponse| Value::Object(response.data.unwrap().into_members());
 
         let long = words(MANY);
         let mut still = run(&long).await;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dify_openapi::rpc::proto::RunAppResponse;
+use dify_openapi::testing::rpc::proto::RunAppResponse;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 use tonic::{Status, Streaming, transport::Channel};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::TimeDelta;
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::{app::file::Target, id::WorkspaceId},
     dsl,
     ports::clock::Clock as _,

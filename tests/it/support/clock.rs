@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use dify_openapi::ports::clock::{Clock, SystemClock};
+use dify_openapi::testing::ports::clock::{Clock, SystemClock};
 
 /// Real time plus whatever the test has added.
 #[derive(Clone, Default)]

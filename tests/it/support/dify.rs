@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, path::PathBuf, process::Command, sync::OnceLock};
 
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::{secret::Secret, subject::SubjectType},
     ports::clock::Clock as _,
     store::sql::{Sql, SqlOptions},

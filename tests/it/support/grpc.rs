@@ -1,6 +1,6 @@
 //! The gRPC door, as an internal service uses it.
 
-use dify_openapi::rpc::proto::{
+use dify_openapi::testing::rpc::proto::{
     app_service_client::AppServiceClient, device_flow_service_client::DeviceFlowServiceClient,
     identity_service_client::IdentityServiceClient, meta_service_client::MetaServiceClient,
     session_service_client::SessionServiceClient, token_service_client::TokenServiceClient,

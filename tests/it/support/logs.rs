@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use dify_openapi::{
+use dify_openapi::testing::{
     config::telemetry::LogFormat,
     telemetry::{line::LineLayer, sink::Sink},
 };

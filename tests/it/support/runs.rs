@@ -1,6 +1,6 @@
 //! Runs of apps through both doors, and events without what differs from run to run.
 
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::secret::sha256_hex,
     rpc::{
         json::Object,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use dify_openapi::{
+use dify_openapi::testing::{
     app::{self, App, Listener, Running, Surroundings},
     config::Config,
     domain::secret::Secret,
@@ -246,7 +246,7 @@ async fn password_hash() -> Secret {
 
 /// The schema and the people of the tests: an owner and a member of one workspace, and a second workspace.
 async fn prepare(config: &Config, clock: &TestClock) {
-    use dify_openapi::ports::clock::Clock as _;
+    use dify_openapi::testing::ports::clock::Clock as _;
     let options = SqlOptions { url: config.database.url.clone(), max_connections: 2 };
     let sql = Sql::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();

@@ -19,7 +19,7 @@ use crate::{
 const CURRENCY: &str = "USD";
 
 /// Writes events and hands them on.
-pub struct Teller<'a> {
+pub(super) struct Teller<'a> {
     events: &'a RunEvents,
     /// When waiting for the reader ends.
     deadline: Instant,
@@ -54,7 +54,7 @@ struct Envelope<'a, T> {
 }
 
 #[derive(Serialize)]
-pub struct WorkflowStarted<'a> {
+pub(super) struct WorkflowStarted<'a> {
     pub id: &'a str,
     pub workflow_id: &'a str,
     pub inputs: &'a Members,
@@ -62,7 +62,7 @@ pub struct WorkflowStarted<'a> {
 }
 
 #[derive(Serialize)]
-pub struct WorkflowFinished<'a> {
+pub(super) struct WorkflowFinished<'a> {
     pub id: &'a str,
     pub workflow_id: &'a str,
     pub status: &'static str,
@@ -79,14 +79,14 @@ pub struct WorkflowFinished<'a> {
 }
 
 #[derive(Serialize)]
-pub struct CreatedBy<'a> {
+pub(super) struct CreatedBy<'a> {
     pub id: &'a str,
     pub user: &'a str,
 }
 
 /// What is told of a node when it starts.
 #[derive(Clone, Copy, Serialize)]
-pub struct NodeStarted<'a> {
+pub(super) struct NodeStarted<'a> {
     pub id: &'a str,
     pub node_id: &'a str,
     pub node_type: &'static str,
@@ -106,7 +106,7 @@ pub struct NodeStarted<'a> {
 
 /// What is told of a node when an attempt of it has ended.
 #[derive(Serialize)]
-pub struct NodeFinished<'a> {
+pub(super) struct NodeFinished<'a> {
     #[serde(flatten)]
     pub node: NodeStarted<'a>,
     pub process_data: Option<&'a Members>,
@@ -123,11 +123,11 @@ pub struct NodeFinished<'a> {
 
 /// An object without members.
 #[derive(Clone, Copy, Serialize)]
-pub struct Empty {}
+pub(super) struct Empty {}
 
 /// What a node took.
 #[derive(Clone, Copy, Serialize)]
-pub struct Metadata<'a> {
+pub(super) struct Metadata<'a> {
     #[serde(flatten)]
     pub tokens: Option<Tokens>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,7 +137,7 @@ pub struct Metadata<'a> {
 /// Tokens, and their price.
 #[derive(Clone, Copy, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the wire's names")]
-pub struct Tokens {
+pub(super) struct Tokens {
     total_tokens: u64,
     total_price: &'static str,
     currency: &'static str,
@@ -145,13 +145,13 @@ pub struct Tokens {
 
 impl Tokens {
     /// So many tokens, for nothing.
-    pub fn new(total_tokens: u64) -> Self {
+    pub(super) fn new(total_tokens: u64) -> Self {
         Self { total_tokens, total_price: "0", currency: CURRENCY }
     }
 }
 
 #[derive(Serialize)]
-pub struct IterationStarted<'a> {
+pub(super) struct IterationStarted<'a> {
     pub id: &'a str,
     pub node_id: &'a str,
     pub node_type: &'static str,
@@ -163,17 +163,17 @@ pub struct IterationStarted<'a> {
 }
 
 #[derive(Serialize)]
-pub struct IterationLength {
+pub(super) struct IterationLength {
     pub iterator_length: usize,
 }
 
 #[derive(Clone, Copy, Serialize)]
-pub struct Iterated<'a> {
+pub(super) struct Iterated<'a> {
     pub iterator_selector: &'a [Value],
 }
 
 #[derive(Serialize)]
-pub struct IterationNext<'a> {
+pub(super) struct IterationNext<'a> {
     pub id: &'a str,
     pub node_id: &'a str,
     pub node_type: &'static str,
@@ -184,7 +184,7 @@ pub struct IterationNext<'a> {
 }
 
 #[derive(Serialize)]
-pub struct IterationCompleted<'a> {
+pub(super) struct IterationCompleted<'a> {
     pub id: &'a str,
     pub node_id: &'a str,
     pub node_type: &'static str,
@@ -246,7 +246,7 @@ struct MessageMetadata<'a> {
 
 impl<'a> Teller<'a> {
     /// Tells of this run.
-    pub fn new(execution: &Execution, events: &'a RunEvents, deadline: Instant) -> Self {
+    pub(super) fn new(execution: &Execution, events: &'a RunEvents, deadline: Instant) -> Self {
         let talk = |conversation: super::Conversation| Talk {
             conversation_id: conversation.conversation_id.to_string(),
             message_id: conversation.message_id.to_string(),
@@ -262,22 +262,22 @@ impl<'a> Teller<'a> {
     }
 
     /// Waits for the reader until then at most.
-    pub fn until(&mut self, deadline: Instant) {
+    pub(super) fn until(&mut self, deadline: Instant) {
         self.deadline = deadline;
     }
 
     /// The run's id.
-    pub fn run_id(&self) -> &str {
+    pub(super) fn run_id(&self) -> &str {
         &self.workflow_run_id
     }
 
     /// An event of the graph.
-    pub async fn tell(&self, event: &'static str, data: impl Serialize) -> Result<(), Halt> {
+    pub(super) async fn tell(&self, event: &'static str, data: impl Serialize) -> Result<(), Halt> {
         self.send(event, Some(&self.workflow_run_id), Data { data }).await
     }
 
     /// Words, and where they come from.
-    pub async fn say(&self, words: &str, from: &[&str]) -> Result<(), Halt> {
+    pub(super) async fn say(&self, words: &str, from: &[&str]) -> Result<(), Halt> {
         match &self.conversation {
             Some(talk) => {
                 let message = Message { id: &talk.message_id, answer: words, from_variable_selector: from };
@@ -288,7 +288,7 @@ impl<'a> Teller<'a> {
     }
 
     /// All words so far, in place of those said: some were taken back.
-    pub async fn say_instead(&self, words: &str) -> Result<(), Halt> {
+    pub(super) async fn say_instead(&self, words: &str) -> Result<(), Halt> {
         match &self.conversation {
             Some(_) => self.send("message_replace", None, MessageReplace { answer: words, reason: "retry" }).await,
             None => self.tell("text_replace", TextReplace { text: words }).await,
@@ -296,7 +296,7 @@ impl<'a> Teller<'a> {
     }
 
     /// The end of the message, in a conversation.
-    pub async fn end_message(&self, usage: &UsageBlock) -> Result<(), Halt> {
+    pub(super) async fn end_message(&self, usage: &UsageBlock) -> Result<(), Halt> {
         let Some(talk) = &self.conversation else { return Ok(()) };
         let metadata = MessageMetadata { retriever_resources: [], usage };
         self.send("message_end", None, MessageEnd { id: &talk.message_id, metadata, files: [] }).await

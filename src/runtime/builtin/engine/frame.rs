@@ -10,14 +10,14 @@ use crate::runtime::builtin::{
 };
 
 /// A frame, never used twice in a run.
-pub type FrameId = u64;
+pub(super) type FrameId = u64;
 
 /// The frame of the graph itself.
-pub const ROOT: FrameId = 0;
+pub(super) const ROOT: FrameId = 0;
 
 /// Where a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub(super) enum Progress {
     /// Edges that lead to it are undecided.
     Waiting,
     /// It runs, or is about to.
@@ -39,7 +39,7 @@ struct State {
 
 /// The round of an iteration that a frame is.
 #[derive(Clone, Debug)]
-pub struct Round {
+pub(super) struct Round {
     /// The iteration under way.
     pub iteration: u64,
     /// Its node's id, for the events of nodes inside.
@@ -50,7 +50,7 @@ pub struct Round {
 
 /// One run of a level.
 #[derive(Debug)]
-pub struct Frame {
+pub(super) struct Frame {
     /// The level.
     pub level: LevelIx,
     /// Where its nodes write.
@@ -66,7 +66,7 @@ pub struct Frame {
 
 impl Frame {
     /// A frame in which nothing has run.
-    pub fn new(graph: &Graph, level: LevelIx, scope: ScopeId, round: Option<Round>) -> Self {
+    pub(super) fn new(graph: &Graph, level: LevelIx, scope: ScopeId, round: Option<Round>) -> Self {
         let states = graph.level(level).nodes.iter().map(|&ix| State {
             progress: Progress::Waiting,
             undecided: graph.node(ix).incoming.len(),
@@ -76,24 +76,24 @@ impl Frame {
     }
 
     /// Where a node of this level is; `None` for one that can never run.
-    pub fn progress(&self, graph: &Graph, node: NodeIx) -> Option<Progress> {
+    pub(super) fn progress(&self, graph: &Graph, node: NodeIx) -> Option<Progress> {
         self.states.get(graph.node(node).slot).map(|state| state.progress)
     }
 
     /// The node whose edge led to this one.
-    pub fn predecessor(&self, graph: &Graph, node: NodeIx) -> Option<NodeIx> {
+    pub(super) fn predecessor(&self, graph: &Graph, node: NodeIx) -> Option<NodeIx> {
         self.states.get(graph.node(node).slot).and_then(|state| state.predecessor)
     }
 
     /// Begins with this node.
-    pub fn enter(&mut self, graph: &Graph, node: NodeIx) {
+    pub(super) fn enter(&mut self, graph: &Graph, node: NodeIx) {
         self.active += 1;
         self.states[graph.node(node).slot].progress = Progress::Running;
     }
 
     /// A node ran, and takes some of its edges. Returns the nodes that can run now. Where no edge is taken the nodes are skipped,
     /// and those after them, until one that another edge leads to.
-    pub fn leave(&mut self, graph: &Graph, node: NodeIx, takes: impl Fn(&Edge) -> bool) -> Vec<NodeIx> {
+    pub(super) fn leave(&mut self, graph: &Graph, node: NodeIx, takes: impl Fn(&Edge) -> bool) -> Vec<NodeIx> {
         self.active -= 1;
         self.states[graph.node(node).slot].progress = Progress::Done;
         let mut ready = Vec::new();

@@ -35,7 +35,7 @@ const HEARD_AHEAD: usize = 16;
 
 /// Why a run ends before its graph does.
 #[derive(Debug)]
-pub enum Halt {
+pub(super) enum Halt {
     /// A node failed and nothing provides for that.
     Failed(String),
     /// It took too long.
@@ -89,7 +89,7 @@ impl Heard {
 pub(super) type Running = FuturesUnordered<BoxFuture<'static, Option<Work>>>;
 
 /// A run under way.
-pub struct Schedule<'g> {
+pub(super) struct Schedule<'g> {
     pub(super) execution: &'g Execution,
     pub(super) graph: &'g Graph,
     pub(super) pool: Pool,
@@ -123,7 +123,7 @@ pub struct Schedule<'g> {
 }
 
 impl<'g> Schedule<'g> {
-    pub fn new(execution: &'g Execution, graph: &'g Graph, events: &'g RunEvents) -> Self {
+    pub(super) fn new(execution: &'g Execution, graph: &'g Graph, events: &'g RunEvents) -> Self {
         let limits = execution.limits;
         let deadline = time::Instant::now() + limits.run;
         let pool = Pool::new(
@@ -164,7 +164,7 @@ impl<'g> Schedule<'g> {
     }
 
     /// Runs to the end, or to why there is none.
-    pub async fn run(&mut self) -> Result<(), Halt> {
+    pub(super) async fn run(&mut self) -> Result<(), Halt> {
         self.tell_start().await?;
         self.enter(frame::ROOT);
         let events = self.events;

@@ -33,7 +33,7 @@ enum Segment<'g> {
 
 /// Where something said comes from.
 #[derive(Clone, Copy, Debug)]
-pub enum From<'g> {
+pub(super) enum From<'g> {
     /// The text of the node that says it.
     Node(NodeIx),
     /// A variable.
@@ -42,7 +42,7 @@ pub enum From<'g> {
 
 /// Something said.
 #[derive(Debug)]
-pub struct Said<'g> {
+pub(super) struct Said<'g> {
     /// The words.
     pub text: String,
     /// Where they come from.
@@ -73,7 +73,7 @@ const SETTLED: u8 = 2;
 
 /// Everything that is or will be said by the nodes of the graph itself.
 #[derive(Debug)]
-pub struct Stream<'g> {
+pub(super) struct Stream<'g> {
     graph: &'g Graph,
     speakers: Vec<Speaker<'g>>,
     /// Who speaks after whom; the first speaks.
@@ -90,7 +90,7 @@ pub struct Stream<'g> {
 
 impl<'g> Stream<'g> {
     /// Nothing is said yet. Values of at most `limit` bytes, and of all of them at most `at_once` bytes at a time.
-    pub fn new(graph: &'g Graph, limit: usize, at_once: usize) -> Self {
+    pub(super) fn new(graph: &'g Graph, limit: usize, at_once: usize) -> Self {
         let speakers: Vec<_> = graph.level(Graph::ROOT).nodes.iter().filter_map(|&ix| speaker(graph, ix)).collect();
         let mut speaking = HashMap::new();
         for segment in speakers.iter().flat_map(|speaker| &speaker.segments) {
@@ -105,19 +105,19 @@ impl<'g> Stream<'g> {
     }
 
     /// Whether anybody repeats what this node speaks.
-    pub fn repeats(&self, node: NodeIx) -> bool {
+    pub(super) fn repeats(&self, node: NodeIx) -> bool {
         self.speaking.contains_key(&node)
     }
 
     /// A model spoke.
-    pub fn heard(&mut self, node: NodeIx, text: &str) {
+    pub(super) fn heard(&mut self, node: NodeIx, text: &str) {
         if let Some(spoken) = self.speaking.get_mut(&node) {
             spoken.push_str(text);
         }
     }
 
     /// A model begins anew. Returns what was said of its words, if the one who speaks is in the midst of them.
-    pub fn restart(&mut self, node: NodeIx) -> Option<String> {
+    pub(super) fn restart(&mut self, node: NodeIx) -> Option<String> {
         let mut spoken = std::mem::take(self.speaking.get_mut(&node)?);
         let speaker = self.turn.front().map(|&first| &mut self.speakers[first])?;
         match speaker.segments.get(speaker.at) {
@@ -130,7 +130,7 @@ impl<'g> Stream<'g> {
     }
 
     /// A node ran, and takes some of its edges.
-    pub fn left(&mut self, node: NodeIx, takes: impl Fn(&Edge) -> bool) {
+    pub(super) fn left(&mut self, node: NodeIx, takes: impl Fn(&Edge) -> bool) {
         let graph = self.graph;
         if let Some(own) = self.speakers.iter().position(|speaker| speaker.node == node) {
             self.speakers[own].ended = true;
@@ -175,7 +175,7 @@ impl<'g> Stream<'g> {
     }
 
     /// Says what can be said by now.
-    pub fn flush(&mut self, frame: &Frame, view: View<'_>) -> Result<Vec<Said<'g>>, value::TooLong> {
+    pub(super) fn flush(&mut self, frame: &Frame, view: View<'_>) -> Result<Vec<Said<'g>>, value::TooLong> {
         let (mut said, mut length) = (Vec::<Said<'g>>::new(), 0);
         while let Some(&first) = self.turn.front() {
             while let Some(&segment) = self.speakers[first].segments.get(self.speakers[first].at) {

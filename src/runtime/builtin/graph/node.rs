@@ -20,7 +20,7 @@ const RETRY_INTERVAL_MAX: Duration = Duration::from_mins(1);
 
 /// A node of a checked graph.
 #[derive(Debug)]
-pub struct Node {
+pub(crate) struct Node {
     /// Its id.
     pub id: Arc<str>,
     /// Its name, for people.
@@ -43,14 +43,14 @@ pub struct Node {
 
 impl Node {
     /// Whether which of its edges are taken shows only when it has run.
-    pub fn branches(&self) -> bool {
+    pub(crate) fn branches(&self) -> bool {
         matches!(self.kind, Kind::IfElse(_)) || matches!(self.on_error, OnError::FailBranch)
     }
 }
 
 /// What a node does.
 #[derive(Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Puts out the inputs of the run.
     Start,
     /// Asks a model.
@@ -77,7 +77,7 @@ pub enum Kind {
 
 impl Kind {
     /// Its name on the wire.
-    pub fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Llm(_) => "llm",
@@ -96,7 +96,7 @@ impl Kind {
 
 /// How a failed node is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub(crate) struct Retry {
     /// Attempts after the first.
     pub times: u32,
     /// The pause before each.
@@ -105,7 +105,7 @@ pub struct Retry {
 
 /// What becomes of the run when a node fails.
 #[derive(Clone, Debug, PartialEq)]
-pub enum OnError {
+pub(crate) enum OnError {
     /// It fails as well.
     Abort,
     /// It goes on with these outputs in place of the node's own.
@@ -168,7 +168,7 @@ fn reader(kind: &str) -> Option<Reader> {
 }
 
 /// Whether nodes of this type are run here.
-pub fn is_run(kind: &str) -> bool {
+pub(crate) fn is_run(kind: &str) -> bool {
     reader(kind).is_some()
 }
 

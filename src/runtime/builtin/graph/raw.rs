@@ -26,7 +26,7 @@ pub(super) struct RawEdge<'a> {
 }
 
 impl<'a> RawEdge<'a> {
-    pub fn handle(&self) -> &'a str {
+    pub(super) fn handle(&self) -> &'a str {
         self.handle.filter(|handle| !handle.is_empty()).unwrap_or(SOURCE)
     }
 }

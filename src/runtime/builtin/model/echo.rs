@@ -16,14 +16,14 @@ const ECHOED: usize = 200;
 
 /// The model.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Echo {
+pub(crate) struct Echo {
     /// The wait before each word; zero is no wait at all.
     pub pace: Duration,
 }
 
 impl Echo {
     /// Answers. Nothing is spawned, and without a pace nothing waits: the words are ready whenever they are asked for.
-    pub fn stream(self, prompt: &Prompt) -> Chunks {
+    pub(crate) fn stream(self, prompt: &Prompt) -> Chunks {
         let answer = answer_to(&prompt.messages);
         let usage = Usage {
             prompt_tokens: prompt.messages.iter().map(|message| words(&message.text)).sum(),

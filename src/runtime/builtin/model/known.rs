@@ -6,7 +6,7 @@ use super::{Chunks, ModelError, Models, Prompt, echo::Echo, openai::OpenAi};
 
 /// The models of this deployment.
 #[derive(Clone)]
-pub struct KnownModels {
+pub(crate) struct KnownModels {
     /// The keyless demo model.
     pub echo: Echo,
     /// Where everything else is asked; `None` where no endpoint is configured.

@@ -32,7 +32,7 @@ use crate::{
 
 /// How the endpoint is reached.
 #[derive(Clone, Debug)]
-pub struct OpenAiSettings {
+pub(crate) struct OpenAiSettings {
     /// What `/chat/completions` is appended to, such as `https://api.openai.com/v1`.
     pub base_url: Url,
     /// The bearer; endpoints on the own machine often take none.
@@ -47,7 +47,7 @@ pub struct OpenAiSettings {
 
 /// The endpoint.
 #[derive(Clone)]
-pub struct OpenAi {
+pub(crate) struct OpenAi {
     http: reqwest::Client,
     config: OpenAIConfig,
     authorization: Option<HeaderValue>,
@@ -56,7 +56,7 @@ pub struct OpenAi {
 
 impl OpenAi {
     /// A client of the endpoint; nothing is asked of it yet.
-    pub fn new(settings: OpenAiSettings) -> Result<Self> {
+    pub(crate) fn new(settings: OpenAiSettings) -> Result<Self> {
         let authorization = settings.api_key.as_ref().map(|key| {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))?;
             value.set_sensitive(true);
@@ -77,7 +77,7 @@ impl OpenAi {
     }
 
     /// Asks the endpoint. The error is its refusal; what goes wrong later comes out of the stream.
-    pub async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
+    pub(crate) async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
         let settings = &self.settings;
         let name =
             settings.names.get(&(full_provider(&prompt.provider), prompt.model.clone())).unwrap_or(&prompt.model);

@@ -11,7 +11,7 @@ use crate::runtime::builtin::memory::tokens;
 /// What the calls of one attempt took, for the attempt and for its run. Kept apart from the calls: what is stopped tells nobody
 /// what it took, and took it all the same.
 #[derive(Clone, Debug, Default)]
-pub struct Taken {
+pub(crate) struct Taken {
     attempt: Arc<Mutex<Usage>>,
     run: Arc<Mutex<Usage>>,
 }
@@ -19,24 +19,24 @@ pub struct Taken {
 impl Taken {
     /// Another attempt of the same run.
     #[must_use]
-    pub fn attempt(&self) -> Self {
+    pub(crate) fn attempt(&self) -> Self {
         Self { attempt: Arc::default(), run: Arc::clone(&self.run) }
     }
 
     /// A call has ended.
-    pub fn add(&self, usage: Usage) {
+    pub(crate) fn add(&self, usage: Usage) {
         for sum in [&self.attempt, &self.run] {
             sum.lock().add(usage);
         }
     }
 
     /// What this attempt took.
-    pub fn of_attempt(&self) -> Usage {
+    pub(crate) fn of_attempt(&self) -> Usage {
         *self.attempt.lock()
     }
 
     /// What the run took.
-    pub fn of_run(&self) -> Usage {
+    pub(crate) fn of_run(&self) -> Usage {
         *self.run.lock()
     }
 }

@@ -11,7 +11,7 @@ use crate::runtime::builtin::{
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     #[serde(default, deserialize_with = "or_default")]
     variables: Vec<Selector>,
     #[serde(default, deserialize_with = "or_default")]
@@ -34,7 +34,7 @@ struct Group {
 }
 
 /// The values found; nothing where nothing is.
-pub fn run(data: &Data, view: View<'_>) -> NodeResult {
+pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
     let mut finished = Finished::default();
     let mut budget = view.budget();
     let mut first = |variables: &[Selector], inputs: &mut Members| -> Result<Option<Value>, Overflow> {

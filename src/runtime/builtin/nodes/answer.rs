@@ -8,13 +8,13 @@ use crate::runtime::builtin::variables::{Piece, Text, View, value};
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     /// What is said.
     pub answer: Text,
 }
 
 /// The text with everything in place.
-pub fn run(data: &Data, view: View<'_>, limit: usize) -> Result<Finished, Box<Failure>> {
+pub(crate) fn run(data: &Data, view: View<'_>, limit: usize) -> Result<Finished, Box<Failure>> {
     let mut answer = String::new();
     for piece in data.answer.pieces() {
         match piece {

@@ -12,7 +12,7 @@ use crate::runtime::builtin::{
 /// Its data: a list of items, or the one assignment of files from before there were lists.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Data {
+pub(crate) enum Data {
     /// Version 2.
     Items {
         /// What is done, in order.
@@ -32,7 +32,7 @@ pub enum Data {
 
 /// One assignment.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Item {
+pub(crate) struct Item {
     variable_selector: Selector,
     #[serde(default)]
     input_type: Input,
@@ -53,8 +53,7 @@ enum Input {
 /// What is done with a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each is called what it is called in the file")]
-pub enum Operation {
+pub(crate) enum Operation {
     OverWrite,
     Set,
     Clear,
@@ -100,7 +99,7 @@ struct Changes<'a> {
 }
 
 /// Reckons everything, then writes it.
-pub fn run(data: &Data, pool: &mut Pool, scope: ScopeId) -> NodeResult {
+pub(crate) fn run(data: &Data, pool: &mut Pool, scope: ScopeId) -> NodeResult {
     let mut changes = Changes { view: pool.view(scope), new: Members::new(), limit: pool.variable_limit() };
     let mut inputs = Members::new();
     let outcome = match data {

@@ -10,7 +10,7 @@ use crate::runtime::builtin::{
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     /// What the run puts out.
     #[serde(default, deserialize_with = "or_default")]
     pub outputs: Vec<Output>,
@@ -18,7 +18,7 @@ pub struct Data {
 
 /// A name and where its value is.
 #[derive(Debug, Deserialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// The name.
     pub variable: String,
     /// The value.
@@ -27,7 +27,7 @@ pub struct Output {
 }
 
 /// The outputs; null where there is nothing.
-pub fn run(data: &Data, view: View<'_>) -> NodeResult {
+pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
     let mut budget = view.budget();
     let mut outputs = Members::new();
     for output in &data.outputs {

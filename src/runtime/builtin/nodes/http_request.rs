@@ -19,7 +19,7 @@ use crate::runtime::{
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     method: String,
     url: Text,
     #[serde(default, deserialize_with = "or_default")]
@@ -95,7 +95,7 @@ impl Lines {
 }
 
 /// What a run of the node needs from around it.
-pub struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     /// What it reads.
     pub view: View<'a>,
     /// Sends the request.
@@ -111,7 +111,7 @@ pub struct Surroundings<'a> {
 }
 
 /// Sends it.
-pub fn start(data: &Data, around: &Surroundings<'_>) -> Step {
+pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> Step {
     let (request, told) = match request::build(data, around) {
         Ok(built) => built,
         Err(failure) => return Step::Done(Err(failure)),

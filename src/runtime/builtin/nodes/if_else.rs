@@ -3,7 +3,7 @@
 //! Small values are compared right where the engine runs, as small templates are rendered there: that is bounded work of
 //! microseconds. Larger ones are compared on the blocking threads, in one of the places that templates have.
 
-pub mod condition;
+pub(crate) mod condition;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::{Failure, Finished, Members, NodeResult, Step};
 use crate::runtime::builtin::{graph::or_default, template::Templates, variables::View};
 
 /// The branch taken when no case holds.
-pub const ELSE: &str = "false";
+pub(crate) const ELSE: &str = "false";
 /// The branch of files from before there were cases.
 const THEN: &str = "true";
 /// Heaviest values that are compared where the engine runs, in bytes; larger ones move to the blocking threads. Comparing takes
@@ -22,7 +22,7 @@ const WEIGHT_HERE: usize = 64 << 10;
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     #[serde(default, deserialize_with = "or_default")]
     cases: Vec<Case>,
     #[serde(default, deserialize_with = "or_default")]
@@ -44,7 +44,7 @@ struct Case {
 /// How several conditions make one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Logic {
+pub(crate) enum Logic {
     /// All of them.
     #[default]
     And,
@@ -55,7 +55,7 @@ pub enum Logic {
 impl Logic {
     /// Asks one after the other, for as long as it matters. The answers, and what they come to: without any questions,
     /// `and` holds and `or` does not.
-    pub fn decide(
+    pub(crate) fn decide(
         self,
         questions: impl IntoIterator<Item = Result<bool, String>>,
     ) -> Result<(Vec<bool>, bool), String> {
@@ -81,7 +81,7 @@ struct Prepared {
 }
 
 /// Decides.
-pub fn start(data: &Data, view: View<'_>, limit: usize, templates: &Templates) -> Step {
+pub(crate) fn start(data: &Data, view: View<'_>, limit: usize, templates: &Templates) -> Step {
     let prepared = match prepare(data, view, limit) {
         Ok(prepared) => prepared,
         Err(failure) => return Step::Done(Err(failure)),

@@ -14,7 +14,7 @@ const PARALLEL_MAX: usize = 10;
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     /// The list.
     pub iterator_selector: Selector,
     /// What each round puts out.
@@ -39,7 +39,7 @@ pub struct Data {
 /// What becomes of an iteration when a round of it fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnRoundError {
+pub(crate) enum OnRoundError {
     /// It fails as well.
     #[default]
     Terminated,
@@ -51,12 +51,12 @@ pub enum OnRoundError {
 
 impl Data {
     /// Rounds that may run at the same time.
-    pub fn parallel(&self) -> usize {
+    pub(crate) fn parallel(&self) -> usize {
         if self.is_parallel { self.parallel_nums.unwrap_or(PARALLEL_MAX).clamp(1, PARALLEL_MAX) } else { 1 }
     }
 
     /// The items. Null counts as an empty list.
-    pub fn items(&self, view: View<'_>) -> Result<Vec<Value>, Box<Failure>> {
+    pub(crate) fn items(&self, view: View<'_>) -> Result<Vec<Value>, Box<Failure>> {
         match view.get(&self.iterator_selector) {
             Some(Value::Array(items)) => Ok(items.clone()),
             Some(Value::Null) => Ok(Vec::new()),
@@ -72,7 +72,7 @@ impl Data {
     }
 
     /// What the rounds put out, as the iteration puts it out: lists of lists become one list, unless that is switched off.
-    pub fn collect(&self, rounds: Vec<Option<Value>>) -> Vec<Value> {
+    pub(crate) fn collect(&self, rounds: Vec<Option<Value>>) -> Vec<Value> {
         let kept: Vec<Value> = match self.error_handle_mode {
             OnRoundError::RemoveAbnormalOutput => rounds.into_iter().flatten().collect(),
             OnRoundError::Terminated | OnRoundError::ContinueOnError => {

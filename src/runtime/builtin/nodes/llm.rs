@@ -22,7 +22,7 @@ const FINISHED: &str = "stop";
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     model: Model,
     prompt_template: Template,
     #[serde(default, deserialize_with = "or_default")]
@@ -91,7 +91,7 @@ struct Context {
 }
 
 /// What a run of the node needs from around it.
-pub struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     /// What it reads.
     pub view: View<'a>,
     /// What was said before, oldest first.
@@ -140,7 +140,7 @@ impl Drop for Call {
 }
 
 /// Makes the prompt and asks the model.
-pub fn start(data: &Data, around: &Surroundings<'_>, listener: Option<Teller>) -> Step {
+pub(crate) fn start(data: &Data, around: &Surroundings<'_>, listener: Option<Teller>) -> Step {
     let (inputs, lines) = match prompt::lines(data, around) {
         Ok(found) => found,
         Err(failure) => return Step::Done(Err(failure)),

@@ -4,7 +4,7 @@ use super::{Finished, Members};
 use crate::runtime::builtin::variables::View;
 
 /// The inputs, as variables of the start node.
-pub fn run(inputs: &Members, view: View<'_>) -> Finished {
+pub(crate) fn run(inputs: &Members, view: View<'_>) -> Finished {
     let mut all = inputs.clone();
     all.extend(view.system().iter().map(|(name, value)| (format!("sys.{name}"), value.clone())));
     Finished { outputs: all.clone(), inputs: all, ..Finished::default() }

@@ -14,7 +14,7 @@ use crate::runtime::builtin::{
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub struct Data {
+pub(crate) struct Data {
     /// What the template can read.
     #[serde(default, deserialize_with = "or_default")]
     variables: Vec<Variable>,
@@ -23,7 +23,7 @@ pub struct Data {
 
 /// A name, and where its value is.
 #[derive(Debug, Deserialize)]
-pub struct Variable {
+pub(crate) struct Variable {
     /// The name.
     pub variable: String,
     /// The value.
@@ -32,7 +32,7 @@ pub struct Variable {
 }
 
 /// The values of variables; null where there is nothing.
-pub fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget) -> Result<Members, Overflow> {
+pub(crate) fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget) -> Result<Members, Overflow> {
     let mut values = Members::new();
     for variable in variables {
         values.insert(variable.variable.clone(), budget.copy(view.get(&variable.value_selector))?);
@@ -41,7 +41,7 @@ pub fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget) -> Re
 }
 
 /// Renders it.
-pub fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> Step {
+pub(crate) fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> Step {
     let inputs = match values(&data.variables, view, &mut view.budget()) {
         Ok(inputs) => inputs,
         Err(fault) => return Step::Done(Err(fault.into())),

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 /// `app_unavailable`, naming the feature, when the app needs one that is not here.
-pub fn check(mode: AppMode, config: &ModelConfig, with_files: bool) -> Result<()> {
+pub(crate) fn check(mode: AppMode, config: &ModelConfig, with_files: bool) -> Result<()> {
     let lacking = lacking_tool(mode, config)
         .or_else(|| retrieves(config).then(|| "knowledge retrieval".to_owned()))
         .or_else(|| lacking_variable(config).map(|name| format!("the external data tool `{name}`")))
@@ -31,7 +31,7 @@ fn rows(form: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 /// Whether `{"enabled": true}`, or Dify's older `{"image": {"enabled": true}}`.
-pub fn is_enabled(feature: &Value) -> bool {
+pub(crate) fn is_enabled(feature: &Value) -> bool {
     let on = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
     on(feature.get("enabled")) || on(feature.pointer("/image/enabled"))
 }

@@ -14,7 +14,7 @@ use crate::{
 
 /// What every event of a run has in common.
 #[derive(Clone, Debug, Serialize)]
-pub struct Events {
+pub(crate) struct Events {
     #[serde(skip)]
     mode: AppMode,
     /// Completion apps have none.
@@ -62,7 +62,7 @@ struct MessageEnd<'a> {
 
 /// What is told of an answer, and stored with it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Metadata {
+pub(crate) struct Metadata {
     annotation_reply: Option<()>,
     retriever_resources: [(); 0],
     usage: UsageBlock,
@@ -83,7 +83,13 @@ struct Failure<'a> {
 
 impl Events {
     /// The events of one run; `created_at` in seconds since 1970.
-    pub fn new(mode: AppMode, conversation: ConversationId, message: MessageId, task: TaskId, created_at: i64) -> Self {
+    pub(crate) fn new(
+        mode: AppMode,
+        conversation: ConversationId,
+        message: MessageId,
+        task: TaskId,
+        created_at: i64,
+    ) -> Self {
         Self {
             mode,
             conversation_id: (mode != AppMode::Completion).then(|| conversation.to_string()),
@@ -94,7 +100,7 @@ impl Events {
     }
 
     /// A piece of the answer.
-    pub fn message(&self, answer: &str) -> Result<RunEvent> {
+    pub(crate) fn message(&self, answer: &str) -> Result<RunEvent> {
         if self.mode == AppMode::AgentChat {
             return self.event("agent_message", AgentMessage { id: &self.message_id, answer });
         }
@@ -102,17 +108,17 @@ impl Events {
     }
 
     /// The answer so far is taken back for another.
-    pub fn message_replace(&self, answer: &str) -> Result<RunEvent> {
+    pub(crate) fn message_replace(&self, answer: &str) -> Result<RunEvent> {
         self.event("message_replace", MessageReplace { answer, reason: "" })
     }
 
     /// The answer is complete.
-    pub fn message_end(&self, metadata: &Metadata) -> Result<RunEvent> {
+    pub(crate) fn message_end(&self, metadata: &Metadata) -> Result<RunEvent> {
         self.event("message_end", MessageEnd { id: &self.message_id, metadata, files: None })
     }
 
     /// The model failed after the answer had begun, in the code Dify has for it.
-    pub fn model_failed(&self, message: &str) -> Result<RunEvent> {
+    pub(crate) fn model_failed(&self, message: &str) -> Result<RunEvent> {
         self.event("error", Failure { status: 400, code: "completion_request_error", message })
     }
 

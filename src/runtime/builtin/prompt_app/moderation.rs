@@ -7,7 +7,7 @@ const KEYWORDS: &str = "keywords";
 
 /// What is refused to be heard or said, and what is said instead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Moderation {
+pub(crate) struct Moderation {
     words: Vec<String>,
     for_inputs: Option<String>,
     for_outputs: Option<String>,
@@ -15,7 +15,7 @@ pub struct Moderation {
 
 impl Moderation {
     /// Reads `sensitive_word_avoidance`; one that is switched off refuses nothing.
-    pub fn of(config: &Value) -> Self {
+    pub(crate) fn of(config: &Value) -> Self {
         if !is_on(config) {
             return Self::default();
         }
@@ -33,7 +33,7 @@ impl Moderation {
     }
 
     /// What is answered instead when an input or the query has a sensitive word.
-    pub fn of_inputs(&self, inputs: &Map<String, Value>, query: &str) -> Option<&str> {
+    pub(crate) fn of_inputs(&self, inputs: &Map<String, Value>, query: &str) -> Option<&str> {
         let preset = self.for_inputs.as_deref()?;
         let said = |value: &Value| match value {
             Value::String(text) => self.is_sensitive(text),
@@ -43,7 +43,7 @@ impl Moderation {
     }
 
     /// What replaces an answer that has a sensitive word. `new` bytes at its end have not been looked at before.
-    pub fn of_output(&self, answer: &str, new: usize) -> Option<&str> {
+    pub(crate) fn of_output(&self, answer: &str, new: usize) -> Option<&str> {
         let preset = self.for_outputs.as_deref()?;
         // A word may have begun before; lower case may be longer than upper case, but never this much.
         let longest = self.words.iter().map(String::len).max()? * 3;
@@ -64,7 +64,7 @@ impl Moderation {
 }
 
 /// The kind of moderation the app asks for, when it is not done here.
-pub fn lacking_kind(config: &Value) -> Option<&str> {
+pub(crate) fn lacking_kind(config: &Value) -> Option<&str> {
     let kind = config.get("type").and_then(Value::as_str).unwrap_or_default();
     (is_on(config) && kind != KEYWORDS).then_some(kind)
 }

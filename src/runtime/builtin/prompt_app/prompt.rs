@@ -18,7 +18,7 @@ const COMPLETION_STOPS: [&str; 2] = ["\nHuman:", "</histories>"];
 
 /// What a prompt is made of, besides the app's configuration.
 #[derive(Clone, Copy)]
-pub struct Said<'a> {
+pub(super) struct Said<'a> {
     /// Values of the form's variables.
     pub inputs: &'a Map<String, Value>,
     /// The form's variables.
@@ -32,7 +32,7 @@ pub struct Said<'a> {
 }
 
 /// Writes the prompt. `app_unavailable` where the configuration has no usable model or template.
-pub fn prompt(mode: AppMode, config: &ModelConfig, said: Said<'_>) -> Result<Prompt> {
+pub(super) fn prompt(mode: AppMode, config: &ModelConfig, said: Said<'_>) -> Result<Prompt> {
     let text = |member: &str| config.model.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (provider, model) = (text("provider"), text("name"));
     if provider.is_empty() || model.is_empty() {
@@ -59,7 +59,7 @@ pub fn prompt(mode: AppMode, config: &ModelConfig, said: Said<'_>) -> Result<Pro
 }
 
 /// What the app says first, with the form's values.
-pub fn opening(config: &ModelConfig, values: &Map<String, Value>, form: &[String]) -> Result<String> {
+pub(super) fn opening(config: &ModelConfig, values: &Map<String, Value>, form: &[String]) -> Result<String> {
     fill(&config.opening_statement, inputs(values, form))
 }
 

@@ -15,7 +15,7 @@ const FILLED_MAX: usize = 1 << 20;
 /// Fills a template in. A variable without a value stands with single braces, and so do templates inside values: what a
 /// caller writes is never a template. Special tokens of models, `<|…|>`, are taken out of the whole. `invalid_param` when
 /// it grows too long.
-pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String> {
+pub(crate) fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String> {
     let mut filled = String::with_capacity(template.len());
     replace(template, &mut filled, |name, filled| {
         // Full already: nothing more is looked up or copied, however often a value stands here.
@@ -34,7 +34,7 @@ pub fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<Cow<'v, str>>) ->
 }
 
 /// The values of an app's form as texts, for [`fill`]; one that was left out is empty.
-pub fn inputs<'v>(inputs: &'v Map<String, Value>, form: &'v [String]) -> impl Fn(&str) -> Option<Cow<'v, str>> {
+pub(crate) fn inputs<'v>(inputs: &'v Map<String, Value>, form: &'v [String]) -> impl Fn(&str) -> Option<Cow<'v, str>> {
     move |name| match inputs.get(name) {
         Some(value) => Some(text_of(value)),
         None => form.iter().any(|variable| variable == name).then_some(Cow::Borrowed("")),

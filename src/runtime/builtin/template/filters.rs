@@ -8,7 +8,7 @@ use super::guard;
 const MADE_MAX: usize = 4 << 20;
 
 /// Puts bounds around filters, and takes away those that nothing can be put around.
-pub fn bind(environment: &mut Environment<'_>) {
+pub(super) fn bind(environment: &mut Environment<'_>) {
     // Each keeps its work under another name, and what it made is weighed.
     environment.add_filter("__replace", filters::replace);
     environment.add_filter("__join", filters::join);

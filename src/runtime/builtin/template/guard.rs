@@ -12,7 +12,7 @@ use minijinja::{Error, ErrorKind, Value, value::ValueKind};
 use super::Fault;
 
 /// The filter that weighs. Templates cannot define filters, so none can put its own in this one's place.
-pub const FILTER: &str = "__weigh";
+pub(super) const FILTER: &str = "__weigh";
 /// The most that one value may weigh.
 const VALUE_MAX: usize = 4 << 20;
 /// What a value weighs beside its text.
@@ -32,13 +32,13 @@ thread_local! {
 }
 
 /// A rendering begins on this thread: of a template of this length, and everything it names, says and repeats may weigh this much.
-pub fn begin(length: usize, weight: usize) {
+pub(super) fn begin(length: usize, weight: usize) {
     LEFT.set(weight);
     LENGTH.set(length);
 }
 
 /// Takes from what is left.
-pub fn charge(weight: usize) -> Result<(), Error> {
+pub(super) fn charge(weight: usize) -> Result<(), Error> {
     match LEFT.get().checked_sub(weight) {
         Some(left) => {
             LEFT.set(left);
@@ -49,14 +49,14 @@ pub fn charge(weight: usize) -> Result<(), Error> {
 }
 
 /// The filter: weighs a value, and what may be said until the next one is weighed. Says nothing itself.
-pub fn weigh(value: Value) -> Result<String, Error> {
+pub(super) fn weigh(value: Value) -> Result<String, Error> {
     charge(LENGTH.get())?;
     bounded(value)?;
     Ok(String::new())
 }
 
 /// The value, if it is not too large.
-pub fn bounded(value: Value) -> Result<Value, Error> {
+pub(super) fn bounded(value: Value) -> Result<Value, Error> {
     let mut weight = 0;
     add(&value, &mut weight, 0)?;
     charge(weight)?;
@@ -84,7 +84,7 @@ fn too_large() -> Error {
 }
 
 /// The template with its scales in place.
-pub fn prepare(source: &str) -> Result<Cow<'_, str>, Fault> {
+pub(super) fn prepare(source: &str) -> Result<Cow<'_, str>, Fault> {
     let mut out = String::new();
     let mut captured = Vec::new();
     let (mut copied, mut at) = (0, 0);

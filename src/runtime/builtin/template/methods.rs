@@ -5,7 +5,12 @@ use minijinja::{Error, ErrorKind, State, Value, value::ValueKind};
 use super::guard;
 
 /// Calls a method that the engine does not know.
-pub fn call(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+pub(super) fn call(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
     let found = match value.kind() {
         ValueKind::String => text(state, value, method, arguments)?,
         ValueKind::Map => map(value, method, arguments)?,

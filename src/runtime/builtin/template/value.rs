@@ -31,7 +31,7 @@ impl Object for Members {
 }
 
 /// The members of an object, for a template.
-pub fn from_members(members: &Map<String, Json>) -> Value {
+pub(super) fn from_members(members: &Map<String, Json>) -> Value {
     let keys = members.keys().map(|key| Value::from(key.as_str())).collect();
     let values = members.iter().map(|(key, value)| (key.clone(), from_json(value))).collect();
     Value::from_object(Members { keys, values })
@@ -53,7 +53,7 @@ fn from_json(json: &Json) -> Value {
 }
 
 /// Writes what `{{ … }}` gives.
-pub fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+pub(super) fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str() {
         Some(text) => {
             guard::charge(text.len())?;

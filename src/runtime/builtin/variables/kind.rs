@@ -5,12 +5,11 @@ use std::{collections::HashMap, fmt};
 use serde_json::{Map, Value};
 
 /// Declared types, by the names of their variables.
-pub type Types = HashMap<String, ValueType>;
+pub(crate) type Types = HashMap<String, ValueType>;
 
 /// A type, as Dify's variables have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is called what Dify calls it")]
-pub enum ValueType {
+pub(crate) enum ValueType {
     String,
     Number,
     Boolean,
@@ -26,7 +25,7 @@ pub enum ValueType {
 
 impl ValueType {
     /// The type of this name; `None` of one that conversations do not have.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "string" | "secret" => Self::String,
             "number" | "integer" | "float" => Self::Number,
@@ -42,7 +41,7 @@ impl ValueType {
     }
 
     /// The type of a value that is not declared; null may become anything.
-    pub fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Any,
             Value::Bool(_) => Self::Boolean,
@@ -54,7 +53,7 @@ impl ValueType {
     }
 
     /// What the items of a list are; `None` for anything but a list.
-    pub fn items(self) -> Option<Self> {
+    pub(crate) fn items(self) -> Option<Self> {
         match self {
             Self::ArrayAny => Some(Self::Any),
             Self::ArrayString => Some(Self::String),
@@ -66,7 +65,7 @@ impl ValueType {
     }
 
     /// Whether a variable of this type can have this value.
-    pub fn holds(self, value: &Value) -> bool {
+    pub(crate) fn holds(self, value: &Value) -> bool {
         match (self.items(), value) {
             (Some(item), Value::Array(items)) => items.iter().all(|value| item.holds(value)),
             (Some(_), _) => false,
@@ -75,7 +74,7 @@ impl ValueType {
     }
 
     /// What a variable of this type is when it is cleared.
-    pub fn empty(self) -> Value {
+    pub(crate) fn empty(self) -> Value {
         match self {
             Self::Any => Value::Null,
             Self::String => "".into(),

@@ -19,7 +19,7 @@ const NODE_SHARE: usize = 4;
 
 /// What a run knows of itself: `sys.*`.
 #[derive(Clone, Debug, Default)]
-pub struct SystemVariables(pub Map<String, Value>);
+pub(crate) struct SystemVariables(pub Map<String, Value>);
 
 /// What was to be kept is larger than what is left.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,26 +51,26 @@ pub enum Overflow {
 
 /// What a node may still take out of the pool: one small node can name a large value a thousand times.
 #[derive(Clone, Copy, Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     left: usize,
     limit: usize,
 }
 
 impl Budget {
     /// So many bytes.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { left: limit, limit }
     }
 
     /// A copy of a value; null of nothing.
-    pub fn copy(&mut self, value: Option<&Value>) -> Result<Value, Overflow> {
+    pub(crate) fn copy(&mut self, value: Option<&Value>) -> Result<Value, Overflow> {
         let Some(value) = value else { return Ok(Value::Null) };
         self.spend(value)?;
         Ok(value.clone())
     }
 
     /// Counts a value that was made of others.
-    pub fn spend(&mut self, value: &Value) -> Result<(), Overflow> {
+    pub(crate) fn spend(&mut self, value: &Value) -> Result<(), Overflow> {
         self.left = self.left.checked_sub(value::weight(value)).ok_or(Overflow::Node { limit: self.limit })?;
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Budget {
 
 /// A scope of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ScopeId(usize);
+pub(crate) struct ScopeId(usize);
 
 #[derive(Debug, Default)]
 struct Scope {
@@ -89,7 +89,7 @@ struct Scope {
 
 /// All values of a run.
 #[derive(Debug)]
-pub struct Pool {
+pub(crate) struct Pool {
     system: Map<String, Value>,
     environment: Map<String, Value>,
     conversation: Map<String, Value>,
@@ -108,10 +108,10 @@ pub struct Pool {
 
 impl Pool {
     /// The scope of the graph itself.
-    pub const ROOT: ScopeId = ScopeId(0);
+    pub(crate) const ROOT: ScopeId = ScopeId(0);
 
     /// A pool with nothing in it but what the run brings along.
-    pub fn new(
+    pub(crate) fn new(
         system: SystemVariables,
         environment: Map<String, Value>,
         conversation: Map<String, Value>,
@@ -133,14 +133,14 @@ impl Pool {
 
     /// The same, with the types that the app declares for what the conversation keeps.
     #[must_use]
-    pub fn declaring(mut self, types: Types) -> Self {
+    pub(crate) fn declaring(mut self, types: Types) -> Self {
         self.types = types;
         self
     }
 
     /// The same, within the memory of all runs.
     #[must_use]
-    pub fn within(mut self, held: Held) -> Self {
+    pub(crate) fn within(mut self, held: Held) -> Self {
         self.held = Some(held);
         self
     }
@@ -158,7 +158,7 @@ impl Pool {
     }
 
     /// Opens a scope inside another.
-    pub fn open(&mut self, parent: ScopeId) -> ScopeId {
+    pub(crate) fn open(&mut self, parent: ScopeId) -> ScopeId {
         let scope = Scope { parent: Some(parent), ..Scope::default() };
         if let Some(id) = self.free.pop() {
             self.scopes[id.0] = scope;
@@ -170,7 +170,7 @@ impl Pool {
     }
 
     /// Forgets a scope with everything in it.
-    pub fn close(&mut self, id: ScopeId) {
+    pub(crate) fn close(&mut self, id: ScopeId) {
         self.weight -= self.scopes[id.0].weight;
         // Fewer always fit.
         let _ = self.held.as_mut().is_none_or(|held| held.resize(self.weight));
@@ -179,7 +179,12 @@ impl Pool {
     }
 
     /// Keeps what a node put out. What it put out before is gone.
-    pub fn set(&mut self, scope: ScopeId, node: &Arc<str>, outputs: Arc<Map<String, Value>>) -> Result<(), Overflow> {
+    pub(crate) fn set(
+        &mut self,
+        scope: ScopeId,
+        node: &Arc<str>,
+        outputs: Arc<Map<String, Value>>,
+    ) -> Result<(), Overflow> {
         let old = self.scopes[scope.0].nodes.get(node).map_or(0, |old| weight(old));
         let mut new = 0;
         for (name, value) in outputs.iter() {
@@ -197,7 +202,7 @@ impl Pool {
     }
 
     /// Writes a variable of the conversation. It has to exist; returns whether it does.
-    pub fn assign(&mut self, name: &str, value: Value) -> Result<bool, Overflow> {
+    pub(crate) fn assign(&mut self, name: &str, value: Value) -> Result<bool, Overflow> {
         let Some(slot) = self.conversation.get(name) else { return Ok(false) };
         let (old, new) = (value::weight(slot), value::weight(&value));
         if new > self.variable_limit {
@@ -210,37 +215,37 @@ impl Pool {
     }
 
     /// What can be seen from a scope.
-    pub fn view(&self, scope: ScopeId) -> View<'_> {
+    pub(crate) fn view(&self, scope: ScopeId) -> View<'_> {
         View { pool: self, scope }
     }
 
     /// What everything kept takes, in bytes.
     #[cfg(test)]
-    pub fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.weight
     }
 
     /// The most one variable may take, in bytes.
-    pub fn variable_limit(&self) -> usize {
+    pub(crate) fn variable_limit(&self) -> usize {
         self.variable_limit
     }
 
     /// What the conversation keeps.
-    pub fn conversation(&self) -> &Map<String, Value> {
+    pub(crate) fn conversation(&self) -> &Map<String, Value> {
         &self.conversation
     }
 }
 
 /// A pool as one scope sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     pool: &'a Pool,
     scope: ScopeId,
 }
 
 impl<'a> View<'a> {
     /// The value at a place, or `None` when there is nothing.
-    pub fn get(self, selector: &Selector) -> Option<&'a Value> {
+    pub(crate) fn get(self, selector: &Selector) -> Option<&'a Value> {
         let (node, variable, members) = selector.split()?;
         let value = match node {
             SYSTEM => self.pool.system.get(variable),
@@ -265,17 +270,17 @@ impl<'a> View<'a> {
     }
 
     /// What one node may take out.
-    pub fn budget(self) -> Budget {
+    pub(crate) fn budget(self) -> Budget {
         Budget::new(self.pool.variable_limit.saturating_mul(NODE_SHARE))
     }
 
     /// The type that a variable of the conversation is declared with.
-    pub fn declared(self, name: &str) -> ValueType {
+    pub(crate) fn declared(self, name: &str) -> ValueType {
         self.pool.types.get(name).copied().unwrap_or(ValueType::Any)
     }
 
     /// `sys.*`.
-    pub fn system(self) -> &'a Map<String, Value> {
+    pub(crate) fn system(self) -> &'a Map<String, Value> {
         &self.pool.system
     }
 }

@@ -5,37 +5,37 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The pseudo node of the run's own values.
-pub const SYSTEM: &str = "sys";
+pub(crate) const SYSTEM: &str = "sys";
 /// The pseudo node of what the conversation keeps.
-pub const CONVERSATION: &str = "conversation";
+pub(crate) const CONVERSATION: &str = "conversation";
 /// The pseudo node of the app's settings.
-pub const ENVIRONMENT: &str = "env";
+pub(crate) const ENVIRONMENT: &str = "env";
 
 /// A node's id (or `sys`, `conversation`, `env`), then one of its variables, then members of that.
 ///
 /// A form that was left empty gives a selector of no parts; nothing is ever found there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Selector(Vec<String>);
+pub(crate) struct Selector(Vec<String>);
 
 impl Selector {
     /// From its parts.
-    pub fn new(parts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub(crate) fn new(parts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self(parts.into_iter().map(Into::into).collect())
     }
 
     /// Its parts.
-    pub fn parts(&self) -> &[String] {
+    pub(crate) fn parts(&self) -> &[String] {
         &self.0
     }
 
     /// Whether it names nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The node, the variable, and the members of that; `None` when there is no variable.
-    pub fn split(&self) -> Option<(&str, &str, &[String])> {
+    pub(crate) fn split(&self) -> Option<(&str, &str, &[String])> {
         match self.0.as_slice() {
             [node, variable, members @ ..] => Some((node, variable, members)),
             _ => None,
@@ -43,12 +43,12 @@ impl Selector {
     }
 
     /// The node it points at.
-    pub fn node(&self) -> Option<&str> {
+    pub(crate) fn node(&self) -> Option<&str> {
         self.0.first().map(String::as_str)
     }
 
     /// Whether it names exactly this variable of this node.
-    pub fn is(&self, node: &str, variable: &str) -> bool {
+    pub(crate) fn is(&self, node: &str, variable: &str) -> bool {
         matches!(self.0.as_slice(), [a, b] if a == node && b == variable)
     }
 }

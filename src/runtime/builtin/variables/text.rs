@@ -19,7 +19,7 @@ const NAMES_MAX: usize = 10;
 
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// Stands as it is.
     Literal(String),
     /// Is replaced by a value.
@@ -28,11 +28,11 @@ pub enum Piece {
 
 /// A text, parsed once. What only looks like a reference is literal, as in Dify.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text(Vec<Piece>);
+pub(crate) struct Text(Vec<Piece>);
 
 impl Text {
     /// Finds the references. Never fails: anything is a text.
-    pub fn parse(source: &str) -> Self {
+    pub(crate) fn parse(source: &str) -> Self {
         let mut pieces = Vec::new();
         let mut literal_from = 0;
         let mut at = 0;
@@ -56,17 +56,17 @@ impl Text {
     }
 
     /// Its parts, in order.
-    pub fn pieces(&self) -> &[Piece] {
+    pub(crate) fn pieces(&self) -> &[Piece] {
         &self.0
     }
 
     /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Every reference in it.
-    pub fn references(&self) -> impl Iterator<Item = &Selector> {
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Selector> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Literal(_) => None,
             Piece::Reference(selector) => Some(selector),
@@ -74,7 +74,7 @@ impl Text {
     }
 
     /// The text with its values in place; what is not there is empty. At most `limit` bytes.
-    pub fn render(&self, view: View<'_>, limit: usize) -> Result<String, TooLong> {
+    pub(crate) fn render(&self, view: View<'_>, limit: usize) -> Result<String, TooLong> {
         let mut out = String::new();
         for piece in &self.0 {
             let part: Cow<'_, str> = match piece {

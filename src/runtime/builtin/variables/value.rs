@@ -16,7 +16,7 @@ pub struct TooLong {
 }
 
 /// The value as text: empty for null, for an empty list and for files, JSON for objects and lists. At most `limit` bytes.
-pub fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
+pub(crate) fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
     let text: Cow<'_, str> = match value {
         Value::Null => "".into(),
         Value::Bool(true) => "True".into(),
@@ -34,7 +34,7 @@ pub fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
 }
 
 /// The value as an answer shows it: as text, files as Markdown links.
-pub fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
+pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
     let files: Vec<&Map<String, Value>> = match value {
         Value::Object(file) if is_file(value) => vec![file],
         Value::Array(items) if !items.is_empty() && items.iter().all(is_file) => {
@@ -59,14 +59,14 @@ pub fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
 }
 
 /// Whether this is a file, as clients and Dify write one.
-pub fn is_file(value: &Value) -> bool {
+pub(crate) fn is_file(value: &Value) -> bool {
     value.as_object().is_some_and(|object| {
         object.get("transfer_method").is_some_and(Value::is_string) && object.get("type").is_some_and(Value::is_string)
     })
 }
 
 /// Whether Python would take it for false.
-pub fn is_falsy(value: &Value) -> bool {
+pub(crate) fn is_falsy(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(truth) => !truth,
@@ -78,7 +78,7 @@ pub fn is_falsy(value: &Value) -> bool {
 }
 
 /// About how much memory it takes, in bytes.
-pub fn weight(value: &Value) -> usize {
+pub(crate) fn weight(value: &Value) -> usize {
     const SLOT: usize = size_of::<Value>();
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => SLOT,

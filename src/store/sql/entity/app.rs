@@ -8,7 +8,7 @@ use crate::store::sql::db_uuid::DbUuid;
 #[expect(clippy::struct_excessive_bools, reason = "the columns are Dify's")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "apps")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: DbUuid,
     pub tenant_id: DbUuid,
@@ -39,6 +39,6 @@ pub struct Model {
 
 /// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -8,7 +8,7 @@ use crate::store::sql::db_uuid::DbUuid;
 #[expect(clippy::struct_field_names, reason = "the columns are Dify's")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "app_model_configs")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: DbUuid,
     pub app_id: DbUuid,
@@ -42,6 +42,6 @@ pub struct Model {
 
 /// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -7,7 +7,7 @@ use crate::store::sql::db_uuid::DbUuid;
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "openapi_spent_refresh_tokens")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub refresh_hash: String,
     pub session_id: DbUuid,
@@ -15,6 +15,6 @@ pub struct Model {
 
 /// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -7,7 +7,7 @@ use crate::store::sql::db_uuid::DbUuid;
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tags")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: DbUuid,
     pub tenant_id: Option<DbUuid>,
@@ -19,6 +19,6 @@ pub struct Model {
 
 /// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -103,7 +103,7 @@ async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: Sql) {
         assert_ne!(third.id, first.id);
         // Now the name alone says nothing.
         let error = sql.import_app(workspace, &app, Target::Named, later(3)).await.unwrap_err();
-        assert!(error.hint_text().unwrap().contains("--app"), "{error:?}");
+        assert!(error.hint().unwrap().contains("--app"), "{error:?}");
         assert!(sql.import_app(workspace, &app, Target::App(third.id), later(4)).await.unwrap().overwritten);
         assert_eq!(sql.find_apps_of_name(&app.name).await.unwrap().len(), 2);
     }

@@ -20,7 +20,7 @@ fn pending() -> Poll {
     Poll::Pending { created_ip: request().created_ip }
 }
 
-pub async fn a_grant_is_found_by_any_of_its_users_codes(stand: &Stand) {
+pub(super) async fn a_grant_is_found_by_any_of_its_users_codes(stand: &Stand) {
     let (device, user) = codes();
     let asked = GrantRequest { user_agent: Some("difyctl/1.0 (\u{fc})".to_owned()), ..request() };
     assert!(stand.state.create_grant(&device, &user, &asked).await.unwrap());
@@ -37,7 +37,7 @@ pub async fn a_grant_is_found_by_any_of_its_users_codes(stand: &Stand) {
     assert_eq!(stand.state.find_pending_grant(&keys).await.unwrap(), None, "decided is not pending");
 }
 
-pub async fn a_taken_user_code_is_refused_until_its_grant_is_over(stand: &Stand) {
+pub(super) async fn a_taken_user_code_is_refused_until_its_grant_is_over(stand: &Stand) {
     let (_, user) = stand.grant().await;
     let other = codes().0;
     assert!(!stand.state.create_grant(&other, &user, &request()).await.unwrap());
@@ -47,7 +47,7 @@ pub async fn a_taken_user_code_is_refused_until_its_grant_is_over(stand: &Stand)
     assert_eq!(poll(stand, &other).await, pending());
 }
 
-pub async fn another_clients_poll_is_not_counted(stand: &Stand) {
+pub(super) async fn another_clients_poll_is_not_counted(stand: &Stand) {
     let (device, _) = stand.grant().await;
     assert_eq!(poll(stand, &device).await, pending());
     stand.advance_secs(5);
@@ -55,7 +55,7 @@ pub async fn another_clients_poll_is_not_counted(stand: &Stand) {
     assert_eq!(poll(stand, &device).await, pending());
 }
 
-pub async fn an_early_poll_lengthens_the_interval_up_to_a_minute(stand: &Stand) {
+pub(super) async fn an_early_poll_lengthens_the_interval_up_to_a_minute(stand: &Stand) {
     let (device, _) = stand.grant().await;
     assert_eq!(poll(stand, &device).await, pending());
     for expected in (10..=60).step_by(5).chain([60, 60]) {
@@ -67,7 +67,7 @@ pub async fn an_early_poll_lengthens_the_interval_up_to_a_minute(stand: &Stand) 
     assert_eq!(poll(stand, &device).await, pending());
 }
 
-pub async fn a_poll_may_come_a_second_early(stand: &Stand) {
+pub(super) async fn a_poll_may_come_a_second_early(stand: &Stand) {
     let (device, _) = stand.grant().await;
     assert_eq!(poll(stand, &device).await, pending());
     stand.advance(Duration::from_secs(4));
@@ -76,7 +76,7 @@ pub async fn a_poll_may_come_a_second_early(stand: &Stand) {
     assert_eq!(poll(stand, &device).await, Poll::SlowDown(10));
 }
 
-pub async fn a_claim_keeps_others_out_until_it_ends(stand: &Stand) {
+pub(super) async fn a_claim_keeps_others_out_until_it_ends(stand: &Stand) {
     let (device, user) = stand.grant().await;
     let (first, second) = (claim_id(), claim_id());
     let keys = from_ref(&user);
@@ -90,7 +90,7 @@ pub async fn a_claim_keeps_others_out_until_it_ends(stand: &Stand) {
     assert_eq!(stand.state.claim_grant(keys, second).await.unwrap(), Claim::Taken(request()));
 }
 
-pub async fn a_lost_claim_finishes_nothing(stand: &Stand) {
+pub(super) async fn a_lost_claim_finishes_nothing(stand: &Stand) {
     let (device, user) = stand.grant().await;
     let (first, second, keys) = (claim_id(), claim_id(), from_ref(&user));
     assert!(!stand.state.finish_grant(keys, first, &approval()).await.unwrap(), "never claimed");
@@ -107,7 +107,7 @@ pub async fn a_lost_claim_finishes_nothing(stand: &Stand) {
     assert_eq!(poll(stand, &device).await, Poll::Approved { created_ip, approval: approved });
 }
 
-pub async fn a_released_claim_may_be_taken_again(stand: &Stand) {
+pub(super) async fn a_released_claim_may_be_taken_again(stand: &Stand) {
     let (_, user) = stand.grant().await;
     let (claim, keys) = (claim_id(), from_ref(&user));
     stand.state.claim_grant(keys, claim).await.unwrap();
@@ -116,7 +116,7 @@ pub async fn a_released_claim_may_be_taken_again(stand: &Stand) {
     assert_eq!(stand.state.claim_grant(keys, claim_id()).await.unwrap(), Claim::Taken(request()));
 }
 
-pub async fn a_decision_lets_the_grant_live_a_minute(stand: &Stand) {
+pub(super) async fn a_decision_lets_the_grant_live_a_minute(stand: &Stand) {
     let (device, user) = stand.grant().await;
     let (claim, keys) = (claim_id(), from_ref(&user));
     stand.advance_secs(895);
@@ -139,7 +139,7 @@ pub async fn a_decision_lets_the_grant_live_a_minute(stand: &Stand) {
     assert_eq!(poll(stand, &device).await, Poll::Denied);
 }
 
-pub async fn an_approved_grant_is_redeemed_once(stand: &Stand) {
+pub(super) async fn an_approved_grant_is_redeemed_once(stand: &Stand) {
     let (device, user, token_id) = stand.approved().await;
     let keys = from_ref(&user);
     assert_eq!(stand.state.claim_grant(keys, claim_id()).await.unwrap(), Claim::Resolved);
@@ -152,7 +152,7 @@ pub async fn an_approved_grant_is_redeemed_once(stand: &Stand) {
     assert_eq!(stand.state.deny_grant(keys).await.unwrap(), Deny::Unknown);
 }
 
-pub async fn a_denied_grant_stays_denied(stand: &Stand) {
+pub(super) async fn a_denied_grant_stays_denied(stand: &Stand) {
     let (device, user) = stand.grant().await;
     let keys = from_ref(&user);
     assert_eq!(stand.state.deny_grant(keys).await.unwrap(), Deny::Denied(request()));
@@ -163,7 +163,7 @@ pub async fn a_denied_grant_stays_denied(stand: &Stand) {
     assert!(!stand.state.redeem_grant(&device, approval().token_id).await.unwrap());
 }
 
-pub async fn a_grant_is_over_at_its_expiry(stand: &Stand) {
+pub(super) async fn a_grant_is_over_at_its_expiry(stand: &Stand) {
     let (device, user) = stand.grant().await;
     let keys = from_ref(&user);
     stand.advance_secs(899);
@@ -176,7 +176,7 @@ pub async fn a_grant_is_over_at_its_expiry(stand: &Stand) {
     assert_eq!(stand.state.deny_grant(keys).await.unwrap(), Deny::Unknown);
 }
 
-pub async fn unknown_codes_are_unknown(stand: &Stand) {
+pub(super) async fn unknown_codes_are_unknown(stand: &Stand) {
     let (device, user) = codes();
     let keys = from_ref(&user);
     assert_eq!(poll(stand, &device).await, Poll::Unknown);

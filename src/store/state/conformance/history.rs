@@ -21,14 +21,14 @@ enum Fact {
 }
 
 /// A grant of `difyctl` that was asked for at `asked_ms`, and would be approved with `approval`.
-pub struct History {
+pub(super) struct History {
     asked_ms: u64,
     approval: Approval,
     facts: Vec<(u64, Fact)>,
 }
 
 impl History {
-    pub fn new(asked_ms: u64, approval: Approval) -> Self {
+    pub(super) fn new(asked_ms: u64, approval: Approval) -> Self {
         Self { asked_ms, approval, facts: Vec::new() }
     }
 
@@ -56,7 +56,7 @@ impl History {
         }
     }
 
-    pub fn poll(&mut self, client: &str, now_ms: u64) -> Poll {
+    pub(super) fn poll(&mut self, client: &str, now_ms: u64) -> Poll {
         if self.is_gone(now_ms) {
             return Poll::Unknown;
         }
@@ -84,7 +84,7 @@ impl History {
         }
     }
 
-    pub fn claim(&mut self, who: ClaimId, now_ms: u64) -> Claim {
+    pub(super) fn claim(&mut self, who: ClaimId, now_ms: u64) -> Claim {
         if self.is_gone(now_ms) {
             Claim::Unknown
         } else if self.is_decided() {
@@ -97,7 +97,7 @@ impl History {
         }
     }
 
-    pub fn finish(&mut self, who: ClaimId, now_ms: u64) -> bool {
+    pub(super) fn finish(&mut self, who: ClaimId, now_ms: u64) -> bool {
         let held = !self.is_gone(now_ms) && self.holder(now_ms) == Some(who);
         if held {
             self.facts.push((now_ms, Fact::Approved));
@@ -105,13 +105,13 @@ impl History {
         held
     }
 
-    pub fn release(&mut self, who: ClaimId, now_ms: u64) {
+    pub(super) fn release(&mut self, who: ClaimId, now_ms: u64) {
         if self.holder(now_ms) == Some(who) {
             self.facts.push((now_ms, Fact::Released));
         }
     }
 
-    pub fn deny(&mut self, now_ms: u64) -> Deny {
+    pub(super) fn deny(&mut self, now_ms: u64) -> Deny {
         if self.is_gone(now_ms) {
             Deny::Unknown
         } else if self.is_decided() {
@@ -124,7 +124,7 @@ impl History {
         }
     }
 
-    pub fn redeem(&mut self, token_id: TokenId, now_ms: u64) -> bool {
+    pub(super) fn redeem(&mut self, token_id: TokenId, now_ms: u64) -> bool {
         let redeems = !self.is_gone(now_ms) && self.has(Fact::Approved) && token_id == self.approval.token_id;
         if redeems {
             self.facts.push((now_ms, Fact::Redeemed));
@@ -133,7 +133,7 @@ impl History {
     }
 
     /// Whether its approver sees it.
-    pub fn is_pending(&self, now_ms: u64) -> bool {
+    pub(super) fn is_pending(&self, now_ms: u64) -> bool {
         !self.is_gone(now_ms) && !self.is_decided()
     }
 }

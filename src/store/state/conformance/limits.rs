@@ -21,7 +21,7 @@ fn assert_limited(verdict: Verdict, seconds: u64) {
     assert!(wait <= most && wait + Duration::from_millis(500) >= most, "{wait:?} is not about {most:?}");
 }
 
-pub async fn one_over_the_limit_is_refused_and_one_comes_back_per_emission(stand: &Stand) {
+pub(super) async fn one_over_the_limit_is_refused_and_one_comes_back_per_emission(stand: &Stand) {
     let bucket = charge(LimitName::DeviceCode, "192.0.2.1", Quota::new(60, 3_600));
     for _ in 0..60 {
         assert_eq!(one(stand, &bucket).await, Verdict::Allowed);
@@ -38,7 +38,7 @@ pub async fn one_over_the_limit_is_refused_and_one_comes_back_per_emission(stand
     assert_limited(one(stand, &bucket).await, 60);
 }
 
-pub async fn a_limit_that_is_off_is_free(stand: &Stand) {
+pub(super) async fn a_limit_that_is_off_is_free(stand: &Stand) {
     let off = charge(LimitName::Lookup, "192.0.2.1", Quota::new(0, 1));
     for _ in 0..100 {
         assert_eq!(one(stand, &off).await, Verdict::Allowed);
@@ -47,7 +47,7 @@ pub async fn a_limit_that_is_off_is_free(stand: &Stand) {
     assert_eq!(stand.state.charge(&[]).await.unwrap(), Verdict::Allowed);
 }
 
-pub async fn peeking_charges_nothing(stand: &Stand) {
+pub(super) async fn peeking_charges_nothing(stand: &Stand) {
     let bucket = charge(LimitName::UserCode, "192.0.2.1", Quota::new(2, 120));
     for _ in 0..10 {
         assert_eq!(stand.state.peek(&bucket).await.unwrap(), Verdict::Allowed);
@@ -60,7 +60,7 @@ pub async fn peeking_charges_nothing(stand: &Stand) {
     assert_eq!(stand.state.peek(&bucket).await.unwrap(), Verdict::Allowed);
 }
 
-pub async fn several_charges_stop_at_the_first_that_is_full(stand: &Stand) {
+pub(super) async fn several_charges_stop_at_the_first_that_is_full(stand: &Stand) {
     let first = charge(LimitName::UserCode, "192.0.2.1", Quota::new(2, 3_600));
     let second = charge(LimitName::UserCode, "an-account", Quota::new(1, 3_600));
     let third = charge(LimitName::Approve, "an-account", Quota::new(1, 3_600));
@@ -75,7 +75,7 @@ pub async fn several_charges_stop_at_the_first_that_is_full(stand: &Stand) {
     assert_eq!(stand.state.peek(&fresh).await.unwrap(), Verdict::Allowed, "what comes after a refusal is not charged");
 }
 
-pub async fn buckets_are_apart_by_name_and_by_key(stand: &Stand) {
+pub(super) async fn buckets_are_apart_by_name_and_by_key(stand: &Stand) {
     let quota = Quota::new(1, 60);
     for (name, key) in [(LimitName::Revoke, "a"), (LimitName::Revoke, "b"), (LimitName::Refresh, "a")] {
         assert_eq!(one(stand, &charge(name, key, quota)).await, Verdict::Allowed);
@@ -104,7 +104,7 @@ fn keys(account: &str, address: &str) -> [String; 2] {
     [format!("account:{account}"), format!("ip:{address}")]
 }
 
-pub async fn a_login_is_locked_out_after_its_failures(stand: &Stand) {
+pub(super) async fn a_login_is_locked_out_after_its_failures(stand: &Stand) {
     for _ in 0..5 {
         assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
         stand.advance_secs(10);
@@ -120,7 +120,7 @@ pub async fn a_login_is_locked_out_after_its_failures(stand: &Stand) {
     assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed, "the lockout runs from the last failure");
 }
 
-pub async fn a_right_password_forgets_the_account_and_leaves_the_address(stand: &Stand) {
+pub(super) async fn a_right_password_forgets_the_account_and_leaves_the_address(stand: &Stand) {
     for _ in 0..3 {
         assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
     }
@@ -139,7 +139,7 @@ pub async fn a_right_password_forgets_the_account_and_leaves_the_address(stand: 
     stand.state.end_login(&keys("never", "seen"), Uuid::new_v4(), Judged::Right, LOGINS).await.unwrap();
 }
 
-pub async fn an_attempt_that_nobody_judged_counts_nothing(stand: &Stand) {
+pub(super) async fn an_attempt_that_nobody_judged_counts_nothing(stand: &Stand) {
     for _ in 0..4 {
         assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
     }
@@ -152,7 +152,7 @@ pub async fn an_attempt_that_nobody_judged_counts_nothing(stand: &Stand) {
     stand.state.end_login(&keys("never", "seen"), Uuid::new_v4(), Judged::Not, LOGINS).await.unwrap();
 }
 
-pub async fn an_attempt_of_which_nobody_tells_is_forgotten(stand: &Stand) {
+pub(super) async fn an_attempt_of_which_nobody_tells_is_forgotten(stand: &Stand) {
     assert_eq!(attempt(stand, &keys("a", "1")).await, Verdict::Allowed);
     for _ in 0..4 {
         let begun = stand.state.begin_login(&keys("a", "1"), Uuid::new_v4(), LOGINS).await.unwrap();
@@ -169,7 +169,7 @@ pub async fn an_attempt_of_which_nobody_tells_is_forgotten(stand: &Stand) {
     assert_limited(attempt(stand, &keys("a", "1")).await, 600);
 }
 
-pub async fn a_lease_is_held_by_one(stand: &Stand) {
+pub(super) async fn a_lease_is_held_by_one(stand: &Stand) {
     assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
     assert!(!stand.state.take_lease("retention", LOCKOUT).await.unwrap());
     assert!(stand.state.take_lease("flush", LOCKOUT).await.unwrap());
@@ -180,7 +180,7 @@ pub async fn a_lease_is_held_by_one(stand: &Stand) {
     assert!(stand.state.take_lease("retention", LOCKOUT).await.unwrap());
 }
 
-pub async fn slots_are_taken_released_and_forgotten(stand: &Stand) {
+pub(super) async fn slots_are_taken_released_and_forgotten(stand: &Stand) {
     let (one, two, three) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
     let lasting = Duration::from_secs(90);
     let take = async |holder, most| stand.state.take_slot("app", holder, most, lasting).await.unwrap();
@@ -206,6 +206,6 @@ pub async fn slots_are_taken_released_and_forgotten(stand: &Stand) {
     stand.state.release_slot("never", one).await.unwrap();
 }
 
-pub async fn the_store_answers(stand: &Stand) {
+pub(super) async fn the_store_answers(stand: &Stand) {
     stand.state.ping().await.unwrap();
 }

@@ -26,7 +26,7 @@ async fn count<F: Future<Output = bool> + Send + 'static>(stand: &Stand, task: i
     yes
 }
 
-pub async fn many_polls_redeem_a_token_once(stand: &Stand) {
+pub(super) async fn many_polls_redeem_a_token_once(stand: &Stand) {
     for _ in 0..ROUNDS {
         let (device, _, token_id) = stand.approved().await;
         let redeemed = count(stand, |state| {
@@ -40,7 +40,7 @@ pub async fn many_polls_redeem_a_token_once(stand: &Stand) {
     }
 }
 
-pub async fn many_runs_take_no_more_slots_than_there_are(stand: &Stand) {
+pub(super) async fn many_runs_take_no_more_slots_than_there_are(stand: &Stand) {
     for round in 0..ROUNDS / 3 {
         let taken = count(stand, |state| async move {
             state.take_slot(&format!("app{round}"), Uuid::new_v4(), 5, Duration::from_secs(90)).await.unwrap()
@@ -49,7 +49,7 @@ pub async fn many_runs_take_no_more_slots_than_there_are(stand: &Stand) {
     }
 }
 
-pub async fn many_approvals_take_one_claim(stand: &Stand) {
+pub(super) async fn many_approvals_take_one_claim(stand: &Stand) {
     for _ in 0..ROUNDS {
         let (_, user) = stand.grant().await;
         let taken = count(stand, |state| {
@@ -60,7 +60,7 @@ pub async fn many_approvals_take_one_claim(stand: &Stand) {
     }
 }
 
-pub async fn a_claim_and_a_denial_never_both_win(stand: &Stand) {
+pub(super) async fn a_claim_and_a_denial_never_both_win(stand: &Stand) {
     for _ in 0..ROUNDS * 3 {
         let (_, user) = stand.grant().await;
         let (state, key) = (Arc::clone(&stand.state), user.clone());
@@ -74,7 +74,7 @@ pub async fn a_claim_and_a_denial_never_both_win(stand: &Stand) {
     }
 }
 
-pub async fn many_logins_never_exceed_their_limit(stand: &Stand) {
+pub(super) async fn many_logins_never_exceed_their_limit(stand: &Stand) {
     for round in 0..ROUNDS {
         let keys = [format!("account:{round}"), format!("ip:{round}")];
         let begun = count(stand, |state| {
@@ -86,7 +86,7 @@ pub async fn many_logins_never_exceed_their_limit(stand: &Stand) {
     }
 }
 
-pub async fn many_charges_never_exceed_their_limit(stand: &Stand) {
+pub(super) async fn many_charges_never_exceed_their_limit(stand: &Stand) {
     for round in 0..ROUNDS {
         let bucket = charge(LimitName::Token, &round.to_string(), Quota::new(7, 3_600));
         let allowed = count(stand, |state| {
@@ -97,7 +97,7 @@ pub async fn many_charges_never_exceed_their_limit(stand: &Stand) {
     }
 }
 
-pub async fn many_creations_of_one_user_code_make_one_grant(stand: &Stand) {
+pub(super) async fn many_creations_of_one_user_code_make_one_grant(stand: &Stand) {
     for _ in 0..ROUNDS {
         let user = codes().1;
         let created = count(stand, |state| {

@@ -23,21 +23,21 @@ pub(super) struct Bounded<K, V> {
 }
 
 impl<K: Eq + Hash, V: Ends> Bounded<K, V> {
-    pub fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self { entries: HashMap::new(), most, sweep_at: LEAST_SWEEP.min(most), swept_us: None }
     }
 
     /// A live entry.
-    pub fn get(&self, key: &K, now_us: u64) -> Option<&V> {
+    pub(super) fn get(&self, key: &K, now_us: u64) -> Option<&V> {
         self.entries.get(key).filter(|value| !value.is_over(now_us))
     }
 
-    pub fn remove(&mut self, key: &K) -> Option<V> {
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         self.entries.remove(key)
     }
 
     /// Sets an entry; `service_unavailable` when there is no room for a new one.
-    pub fn insert(&mut self, key: K, value: V, now_us: u64) -> Result<()> {
+    pub(super) fn insert(&mut self, key: K, value: V, now_us: u64) -> Result<()> {
         if self.entries.len() >= self.sweep_at && !self.entries.contains_key(&key) {
             self.sweep(now_us);
             if self.entries.len() >= self.most {
@@ -59,7 +59,7 @@ impl<K: Eq + Hash, V: Ends> Bounded<K, V> {
     }
 
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub fn new(prefix: Option<&str>) -> Self {
+    pub(super) fn new(prefix: Option<&str>) -> Self {
         Self {
             prefix: prefix.filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}:")).unwrap_or_default(),
         }
@@ -28,20 +28,20 @@ impl Keys {
         key
     }
 
-    pub fn grant(&self, device_code: &DeviceCodeHash) -> String {
+    pub(super) fn grant(&self, device_code: &DeviceCodeHash) -> String {
         self.grant_of(device_code.expose())
     }
 
-    pub fn grant_of(&self, device_hash: &str) -> String {
+    pub(super) fn grant_of(&self, device_hash: &str) -> String {
         self.join(&["openapi:grant:{", device_hash, "}"])
     }
 
-    pub fn user_code(&self, user_code: &UserCodeKey) -> String {
+    pub(super) fn user_code(&self, user_code: &UserCodeKey) -> String {
         self.join(&["openapi:user_code:", user_code.expose()])
     }
 
     /// A limit's bucket. The per-token one is the very bucket that reading the token's entry charges.
-    pub fn bucket(&self, charge: &Charge) -> String {
+    pub(super) fn bucket(&self, charge: &Charge) -> String {
         if charge.name == LimitName::Token {
             return Self::token_bucket(&self.join(&["auth:token:", &charge.key]));
         }
@@ -49,12 +49,12 @@ impl Keys {
     }
 
     /// The token's cache entry; the name is Dify's.
-    pub fn token(&self, hash: &TokenHash) -> String {
+    pub(super) fn token(&self, hash: &TokenHash) -> String {
         self.join(&["auth:token:", hash.expose()])
     }
 
     /// The bucket beside a cache entry: the whole key is the hash tag, so both share a slot.
-    pub fn token_bucket(entry: &str) -> String {
+    pub(super) fn token_bucket(entry: &str) -> String {
         let mut key = String::with_capacity(entry.len() + 5);
         key.push_str("rl:{");
         key.push_str(entry);
@@ -63,20 +63,20 @@ impl Keys {
     }
 
     /// One slot for all login counters: an attempt is counted against several of them at once.
-    pub fn login(&self, key: &str) -> String {
+    pub(super) fn login(&self, key: &str) -> String {
         self.join(&["openapi:{logins}:", key])
     }
 
-    pub fn lease(&self, job: &str) -> String {
+    pub(super) fn lease(&self, job: &str) -> String {
         self.join(&["openapi:lease:", job])
     }
 
-    pub fn slots(&self, key: &str) -> String {
+    pub(super) fn slots(&self, key: &str) -> String {
         self.join(&["openapi:slots:", key])
     }
 
     /// A key nobody writes, for asking whether Redis answers.
-    pub fn probe(&self) -> String {
+    pub(super) fn probe(&self) -> String {
         self.join(&["openapi:probe"])
     }
 }

@@ -58,18 +58,22 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub fn new(pool: Pool, probe: String) -> Self {
+    pub(super) fn new(pool: Pool, probe: String) -> Self {
         Self { pool: Arc::new(pool), probe, slots: Default::default(), turn: AtomicUsize::new(0) }
     }
 
     /// Whether replies come from a cluster, where keys of several slots cannot share a command.
-    pub fn is_cluster(&self) -> bool {
+    pub(super) fn is_cluster(&self) -> bool {
         matches!(*self.pool, Pool::Cluster(_))
     }
 
     /// Runs a script: by its name, and by its text where the server has forgotten it. `fill` writes the number of keys, the
     /// keys and the arguments.
-    pub async fn eval<T: FromRedisValue>(&self, script: &Script, fill: impl Fn(&mut Cmd) + Send + Sync) -> Result<T> {
+    pub(super) async fn eval<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        fill: impl Fn(&mut Cmd) + Send + Sync,
+    ) -> Result<T> {
         let command = |verb: &str, name: &str| {
             let mut command = redis::cmd(verb);
             command.arg(name);
@@ -86,12 +90,12 @@ impl Links {
     }
 
     /// Runs one command.
-    pub async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+    pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         self.run_by(Instant::now() + COMMAND_TIMEOUT, command).await?.map_err(|error| fault(&error))
     }
 
     /// Whether Redis answers.
-    pub async fn ping(&self) -> Result<()> {
+    pub(super) async fn ping(&self) -> Result<()> {
         self.run::<i64>(&probe_command(&self.probe)).await.map(|_| ())
     }
 

@@ -14,15 +14,15 @@ use redis::{
 use crate::domain::{Error, Result, secret::Secret};
 
 /// How long making a connection may take.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long one command may take in all, waiting for a connection and loading its script included.
-pub const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
 /// How many multiplexed connections a process keeps. Redis runs one command at a time; more would not be faster.
-pub const LINKS: usize = 4;
+pub(super) const LINKS: usize = 4;
 
 /// Where Redis is.
 #[derive(Clone, Debug)]
-pub enum Topology {
+pub(crate) enum Topology {
     /// One server.
     Single {
         /// `redis://` or `rediss://`, with credentials and database number.
@@ -52,7 +52,7 @@ pub enum Topology {
 
 /// Everything `Redis::connect` needs.
 #[derive(Clone, Debug)]
-pub struct RedisOptions {
+pub(crate) struct RedisOptions {
     /// Where it is.
     pub topology: Topology,
     /// What every key starts with, trimmed; joined by `:`.
@@ -63,13 +63,13 @@ pub struct RedisOptions {
 
 impl RedisOptions {
     /// Options for a place, without a prefix and by Redis' own clock.
-    pub fn new(topology: Topology) -> Self {
+    pub(crate) fn new(topology: Topology) -> Self {
         Self { topology, key_prefix: None, clock_offset: Arc::default() }
     }
 
     /// Puts a prefix before every key.
     #[must_use]
-    pub fn key_prefix(mut self, prefix: Option<String>) -> Self {
+    pub(crate) fn key_prefix(mut self, prefix: Option<String>) -> Self {
         self.key_prefix = prefix;
         self
     }
@@ -98,7 +98,7 @@ pub(super) enum Link {
 
 impl Pool {
     /// Reads the options. Nothing is connected yet.
-    pub fn new(topology: &Topology) -> Result<Self> {
+    pub(super) fn new(topology: &Topology) -> Result<Self> {
         let timeouts =
             Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
         let config = PoolConfig { max_size: LINKS, timeouts, ..PoolConfig::default() };
@@ -138,7 +138,7 @@ impl Pool {
     }
 
     /// Checks a connection out.
-    pub async fn open(&self) -> Result<Held> {
+    pub(super) async fn open(&self) -> Result<Held> {
         match self {
             Self::Single(pool) => pool.get().await.map(Held::Single).map_err(Error::unavailable),
             Self::Sentinel(pool) => pool.get().await.map(Held::Sentinel).map_err(Error::unavailable),
@@ -148,7 +148,7 @@ impl Pool {
 }
 
 impl Held {
-    pub fn link(&self) -> Link {
+    pub(super) fn link(&self) -> Link {
         match self {
             Self::Single(connection) => Link::Node((**connection).clone()),
             Self::Sentinel(connection) => Link::Node((**connection).clone()),
@@ -157,7 +157,7 @@ impl Held {
     }
 
     /// Takes a broken connection out of the pool, which would otherwise ping it before giving it out again.
-    pub fn discard(self) {
+    pub(super) fn discard(self) {
         match self {
             Self::Single(connection) => drop(deadpool_redis::Connection::take(connection)),
             Self::Sentinel(connection) => drop(sentinel::Connection::take(connection)),
@@ -167,7 +167,7 @@ impl Held {
 }
 
 impl Link {
-    pub async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, RedisError> {
+    pub(super) async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, RedisError> {
         match self {
             Self::Node(connection) => command.query_async(connection).await,
             Self::Cluster(connection) => command.query_async(connection).await,

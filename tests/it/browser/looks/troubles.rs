@@ -3,7 +3,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::{caller::ClientAddress, grant::Claim, id::ClaimId, key::KeyRing, secret::Secret, user_code::UserCode},
     http::pages::{self, PageSettings, Pages},
     pipeline::{Pipeline, PipelineSettings},

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::{
         app::{App, AppMode, Definition, ModelConfig},
         id::{AppId, ModelConfigId, WorkspaceId},

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{body::Bytes, response::Response};
-use dify_openapi::{
+use dify_openapi::testing::{
     domain::{app::AppMode, id::ConversationId},
     ports::runtime::AppRuntime as _,
 };
@@ -54,7 +54,7 @@ async fn a_slow_first_byte_is_an_upstream_timeout() {
     let slow_body = StandIn::start(|_| async { open_events(Vec::new()) }).await;
     for upstream in [slow_head, slow_body] {
         let patience = Duration::from_millis(200);
-        let bench = Bench::with(dify_openapi::runtime::dify::DifySettings {
+        let bench = Bench::with(dify_openapi::testing::runtime::dify::DifySettings {
             first_byte_timeout: patience,
             ..settings(&upstream.url)
         })
@@ -78,7 +78,8 @@ async fn a_server_that_is_not_there_is_an_upstream_error() {
 async fn a_connection_that_is_not_made_is_an_upstream_timeout() {
     let deaf = Deaf::start().await;
     let (patience, since) = (Duration::from_secs(1), Instant::now());
-    let settings = dify_openapi::runtime::dify::DifySettings { connect_timeout: patience, ..settings(&deaf.url) };
+    let settings =
+        dify_openapi::testing::runtime::dify::DifySettings { connect_timeout: patience, ..settings(&deaf.url) };
     assert_eq!(outcome(&Bench::with(settings).await, AppMode::Chat).await, (0, Some("upstream_timeout")));
     assert!(since.elapsed() >= patience && since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
 }
@@ -89,7 +90,8 @@ async fn a_run_ends_in_time_and_with_the_process_and_is_stopped_at_dify_too() {
     let end = tokio_util::sync::CancellationToken::new();
     for (code, change) in [("upstream_timeout", false), ("service_unavailable", true)] {
         let upstream = StandIn::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
-        let mut settings = dify_openapi::runtime::dify::DifySettings { end: end.clone(), ..settings(&upstream.url) };
+        let mut settings =
+            dify_openapi::testing::runtime::dify::DifySettings { end: end.clone(), ..settings(&upstream.url) };
         if change {
             let end = end.clone();
             tokio::spawn(async move {
@@ -197,7 +199,7 @@ async fn refusals_are_answers_of_their_own() {
         run.conversation_id = Some(ConversationId(Uuid::new_v4()));
         let error = bench.runtime.start(run).await.unwrap_err();
         assert_eq!(error.code().as_str(), expected, "{status} {code}");
-        assert_eq!(error.retry().is_some(), status == 429);
+        assert_eq!(error.retry_after().is_some(), status == 429);
         assert_eq!(upstream.runs().len(), 1, "{status} {code}");
         assert!(upstream.stopped_nothing().await);
     }
@@ -247,13 +249,13 @@ async fn an_error_event_is_the_error_it_says() {
 #[tokio::test]
 async fn over_the_limit_of_connections_a_run_is_turned_away_at_once() {
     let upstream = StandIn::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
-    let settings = dify_openapi::runtime::dify::DifySettings { max_connections: 2, ..settings(&upstream.url) };
+    let settings = dify_openapi::testing::runtime::dify::DifySettings { max_connections: 2, ..settings(&upstream.url) };
     let bench = Bench::with(settings).await;
     let first = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
     let _second = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
     let error = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap_err();
     assert_eq!(error.code().as_str(), "rate_limited");
-    assert!(error.retry().is_some());
+    assert!(error.retry_after().is_some());
     drop(first);
     upstream.stops().await;
     assert!(bench.runtime.start(bench.run(AppMode::Chat)).await.is_ok());

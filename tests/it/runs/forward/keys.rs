@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dify_openapi::{domain::app::AppMode, ports::runtime::AppRuntime as _};
+use dify_openapi::testing::{domain::app::AppMode, ports::runtime::AppRuntime as _};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -75,7 +75,7 @@ async fn an_app_that_is_gone_is_not_found_and_nothing_is_asked() {
     let upstream = StandIn::telling(&[message_end()]).await;
     let bench = Bench::before(&upstream).await;
     let mut run = bench.run(AppMode::Chat);
-    run.app.id = dify_openapi::domain::id::AppId(uuid::Uuid::new_v4());
+    run.app.id = dify_openapi::testing::domain::id::AppId(uuid::Uuid::new_v4());
     assert_eq!(bench.runtime.start(run).await.unwrap_err().code().as_str(), "not_found");
     assert!(upstream.runs().is_empty());
     assert!(bench.keys().await.is_empty());

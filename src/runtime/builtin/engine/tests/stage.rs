@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// The value of `env.KEY`.
-pub const SECRET: &str = "s3cret key";
+pub(super) const SECRET: &str = "s3cret key";
 
 struct Standing;
 
@@ -61,7 +61,7 @@ impl Entropy for Counting {
 /// A model whose name says what it does: `words` echoes the last line word by word, `fails` says one word and fails, `flaky` fails
 /// the first time only, `hangs` never ends, `cut` is out of words and tells nothing else, `many` says `x` ten thousand times.
 #[derive(Default)]
-pub struct Scripted {
+pub(super) struct Scripted {
     pub asked: Mutex<Vec<Prompt>>,
     pub dropped: Arc<AtomicU64>,
     /// Pieces that `many` has said.
@@ -127,20 +127,20 @@ impl Models for Scripted {
 }
 
 /// A node of a graph.
-pub fn node(id: &str, kind: &str, data: Value) -> Value {
+pub(super) fn node(id: &str, kind: &str, data: Value) -> Value {
     let mut whole = json!({"type": kind, "title": format!("The {id}")});
     whole.as_object_mut().unwrap().extend(map(data));
     json!({"id": id, "type": "custom", "data": whole})
 }
 
 /// A node that stands in an iteration.
-pub fn inside(parent: &str, mut node: Value) -> Value {
+pub(super) fn inside(parent: &str, mut node: Value) -> Value {
     node["parentId"] = parent.into();
     node
 }
 
 /// An `llm` node that asks this model.
-pub fn llm(id: &str, model: &str, prompt: &str, more: Value) -> Value {
+pub(super) fn llm(id: &str, model: &str, prompt: &str, more: Value) -> Value {
     let mut data = json!({
         "model": {"provider": "scripted", "name": model, "mode": "chat", "completion_params": {}},
         "prompt_template": [{"role": "user", "text": prompt}],
@@ -151,7 +151,7 @@ pub fn llm(id: &str, model: &str, prompt: &str, more: Value) -> Value {
 }
 
 /// Edges written as `from>to` or `from:handle>to`, with blanks between.
-pub fn graph(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Value {
+pub(super) fn graph(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Value {
     let edges = edges.split_whitespace().map(|edge| {
         let (source, target) = edge.split_once('>').unwrap();
         let (source, handle) = source.split_once(':').unwrap_or((source, "source"));
@@ -160,7 +160,7 @@ pub fn graph(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Value {
     json!({"nodes": nodes.into_iter().collect::<Vec<_>>(), "edges": edges.collect::<Vec<_>>()})
 }
 
-pub fn map(value: Value) -> Map<String, Value> {
+pub(super) fn map(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         other => panic!("{other} is no object"),
@@ -168,7 +168,7 @@ pub fn map(value: Value) -> Map<String, Value> {
 }
 
 /// A run that can be played.
-pub struct Stage {
+pub(super) struct Stage {
     pub graph: Value,
     pub mode: AppMode,
     pub inputs: Value,
@@ -179,14 +179,14 @@ pub struct Stage {
 }
 
 /// A run that was played.
-pub struct Played {
+pub(super) struct Played {
     pub events: Vec<Value>,
     pub outcome: Outcome,
     pub models: Arc<Scripted>,
 }
 
 impl Stage {
-    pub fn new(mode: AppMode, graph: Value) -> Self {
+    pub(super) fn new(mode: AppMode, graph: Value) -> Self {
         Self {
             graph,
             mode,
@@ -198,25 +198,25 @@ impl Stage {
         }
     }
 
-    pub fn chat(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Self {
+    pub(super) fn chat(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Self {
         Self::new(AppMode::AdvancedChat, graph(nodes, edges))
     }
 
-    pub fn workflow(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Self {
+    pub(super) fn workflow(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Self {
         Self::new(AppMode::Workflow, graph(nodes, edges))
     }
 
-    pub fn inputs(mut self, inputs: Value) -> Self {
+    pub(super) fn inputs(mut self, inputs: Value) -> Self {
         self.inputs = inputs;
         self
     }
 
-    pub fn limits(mut self, change: impl FnOnce(&mut RunBounds)) -> Self {
+    pub(super) fn limits(mut self, change: impl FnOnce(&mut RunBounds)) -> Self {
         change(&mut self.limits);
         self
     }
 
-    pub fn execution(&self) -> Execution {
+    pub(super) fn execution(&self) -> Execution {
         let chat = self.mode == AppMode::AdvancedChat;
         let mut system = map(json!({"user_id": "u-1", "app_id": "a-1", "workflow_run_id": "r-1", "files": []}));
         if chat {
@@ -250,7 +250,7 @@ impl Stage {
     }
 
     /// Plays it to an attentive reader.
-    pub async fn play(self) -> Played {
+    pub(super) async fn play(self) -> Played {
         let (sender, mut receiver) = runtime::events(EVENTS_AHEAD);
         let execution = self.execution();
         let run = tokio::spawn(async move { execution.run(&sender).await });
@@ -268,7 +268,7 @@ impl Stage {
 
 impl Played {
     /// The run in short: the name of each event and what tells it from others of its name.
-    pub fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let short = |event: &Value| {
             let name = event["event"].as_str().unwrap();
             let data = &event["data"];
@@ -297,7 +297,7 @@ impl Played {
     }
 
     /// Every event as it stands on the wire, a line each, with times taken out.
-    pub fn wire(&self) -> String {
+    pub(super) fn wire(&self) -> String {
         fn still(value: &mut Value) {
             match value {
                 Value::Object(members) => {
@@ -324,7 +324,7 @@ impl Played {
     }
 
     /// The words of all `message` or `text_chunk` events together.
-    pub fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         let words = |event: &Value| {
             let words = if event["event"] == "message" { &event["answer"] } else { &event["data"]["text"] };
             words.as_str().map(str::to_owned)
@@ -337,7 +337,7 @@ impl Played {
     }
 
     /// The data of the first event of this name about this node.
-    pub fn data(&self, event: &str, node: &str) -> &Value {
+    pub(super) fn data(&self, event: &str, node: &str) -> &Value {
         let found = self.events.iter().find(|told| told["event"] == event && told["data"]["node_id"] == node);
         &found.unwrap_or_else(|| panic!("no {event} of {node}"))["data"]
     }

@@ -36,7 +36,7 @@ struct Told {
 
 impl Flow {
     /// The reader has taken everything there is and waits, or has got something.
-    pub fn hungry(&self, hungry: bool) {
+    pub(super) fn hungry(&self, hungry: bool) {
         let mut told = self.0.lock();
         told.hungry = hungry;
         if let Some(body) = told.body.take_if(|_| hungry) {
@@ -46,12 +46,12 @@ impl Flow {
     }
 
     /// What went wrong with the body, once.
-    pub fn fault(&self) -> Option<Fault> {
+    pub(super) fn fault(&self) -> Option<Fault> {
         self.0.lock().fault.take()
     }
 
     /// Whether the stream has come to its own end, `[DONE]`.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.0.lock().done
     }
 }
@@ -79,7 +79,7 @@ struct Found {
 }
 
 impl Watched {
-    pub fn new(response: reqwest::Response, flow: Arc<Flow>) -> Self {
+    pub(super) fn new(response: reqwest::Response, flow: Arc<Flow>) -> Self {
         Self {
             bytes: response.bytes_stream().boxed(),
             flow,

@@ -43,7 +43,7 @@ impl fmt::Debug for Fault {
 
 impl Fault {
     /// What the client crate's error stands for.
-    pub fn of(error: OpenAIError, flow: &Flow) -> Self {
+    pub(super) fn of(error: OpenAIError, flow: &Flow) -> Self {
         match error {
             OpenAIError::Boxed(error) => match error.downcast::<Self>() {
                 Ok(fault) => *fault,
@@ -56,7 +56,7 @@ impl Fault {
     }
 
     /// In words for the person who runs the app; `key` is left out of whatever the endpoint says.
-    pub fn told(self, key: Option<&Secret>) -> ModelError {
+    pub(super) fn told(self, key: Option<&Secret>) -> ModelError {
         let mut said = None;
         let mut say = |message: &Option<String>| {
             let message = message.as_deref().map(|message| presentable(message, key));

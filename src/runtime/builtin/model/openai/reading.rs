@@ -73,13 +73,19 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub fn new(pieces: Pieces, flow: Arc<Flow>, first_byte: Duration, idle: Duration, key: Option<Secret>) -> Self {
+    pub(super) fn new(
+        pieces: Pieces,
+        flow: Arc<Flow>,
+        first_byte: Duration,
+        idle: Duration,
+        key: Option<Secret>,
+    ) -> Self {
         let (begun, answered, finished, reason, usage, over) = (false, 0, false, None, None, false);
         Self { pieces, flow, first_byte, idle, key, begun, answered, finished, reason, usage, over }
     }
 
     /// The answer as models give it.
-    pub fn chunks(self) -> Chunks {
+    pub(super) fn chunks(self) -> Chunks {
         stream::unfold(self, |mut reading| async move { reading.next().await.map(|chunk| (chunk, reading)) }).boxed()
     }
 

@@ -65,7 +65,7 @@ pub(super) struct Filled {
 
 impl Body {
     /// The body with its values in place.
-    pub fn fill(&self, around: &Surroundings<'_>) -> Result<Filled, Box<Failure>> {
+    pub(super) fn fill(&self, around: &Surroundings<'_>) -> Result<Filled, Box<Failure>> {
         let filled = |text: String, kind: &str| Filled {
             bytes: Some(text.into()),
             content_type: Some(kind.to_owned()),

@@ -15,8 +15,7 @@ use crate::runtime::builtin::{
 
 /// Dify's comparisons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each is called what it is called in the file")]
-pub enum Comparison {
+pub(crate) enum Comparison {
     #[serde(rename = "contains")]
     Contains,
     #[serde(rename = "not contains")]
@@ -69,7 +68,7 @@ impl Comparison {
 
 /// A condition, as the graph holds it.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Condition {
+pub(crate) struct Condition {
     variable_selector: Selector,
     comparison_operator: Comparison,
     #[serde(default, deserialize_with = "or_default")]
@@ -111,7 +110,7 @@ struct SubCondition {
 
 impl Condition {
     /// The condition with its values in place. Texts of at most `limit` bytes.
-    pub fn ask(&self, view: View<'_>, limit: usize, budget: &mut Budget) -> Result<Question, Box<Failure>> {
+    pub(crate) fn ask(&self, view: View<'_>, limit: usize, budget: &mut Budget) -> Result<Question, Box<Failure>> {
         let actual = budget.copy(view.get(&self.variable_selector))?;
         let expected = match &self.value {
             Expected::Text(text) => Value::String(text.render(view, limit)?),
@@ -124,7 +123,7 @@ impl Condition {
 }
 
 /// A condition that can be decided.
-pub struct Question {
+pub(crate) struct Question {
     comparison: Comparison,
     actual: Value,
     expected: Value,
@@ -133,7 +132,7 @@ pub struct Question {
 
 impl Question {
     /// About how much is compared, in bytes.
-    pub fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let times = match (&self.expected, &self.files) {
             (_, Some(files)) => files.conditions.len(),
             (Value::Array(items), None) => items.len(),
@@ -143,7 +142,7 @@ impl Question {
     }
 
     /// The question as the event tells it; those on files are told in the group alone.
-    pub fn told(&self) -> Option<Value> {
+    pub(crate) fn told(&self) -> Option<Value> {
         self.files.is_none().then(|| {
             json!({
                 "actual_value": self.actual,
@@ -154,7 +153,7 @@ impl Question {
     }
 
     /// Whether it holds, or why it cannot be decided.
-    pub fn answer(&self) -> Result<bool, String> {
+    pub(crate) fn answer(&self) -> Result<bool, String> {
         let for_files = matches!(self.comparison, Comparison::Contains | Comparison::NotContains | Comparison::AllOf);
         match (&self.files, &self.actual) {
             (Some(conditions), Value::Array(files)) if for_files => conditions.hold(files),
@@ -198,7 +197,7 @@ impl SubCondition {
 }
 
 /// Whether `actual` stands in this relation to `expected`.
-pub fn compare(comparison: Comparison, actual: &Value, expected: &Value) -> Result<bool, String> {
+pub(crate) fn compare(comparison: Comparison, actual: &Value, expected: &Value) -> Result<bool, String> {
     let (falsy, null) = (value::is_falsy(actual), actual.is_null());
     match comparison {
         Comparison::Contains => Ok(!falsy && contains(actual, expected)?),
