@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::support::{
-    Answer, Bearer, Browser, Device, TestServer, database,
+    Answer, Bearer, Browser, Device, Stores, TestServer, database,
     server::{MEMBER, OWNER},
 };
 
@@ -23,198 +23,234 @@ async fn spent_sixty(bearers: &[&Bearer], path: &str) -> Answer {
     }
 }
 
-on_every_database! {
-    async fn the_owner_sees_themselves_and_their_workspaces(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let answer = Answer::to(bearer.request(Method::GET, ACCOUNT)).await;
-        assert_eq!(answer.status, 200);
-        assert_wire!(answer.redacted(), @r#"
+on_every_database!(
+    the_owner_sees_themselves_and_their_workspaces,
+    a_member_sees_only_what_they_have_joined,
+    an_external_identity_has_neither_account_nor_workspaces,
+    the_default_workspace_is_the_current_one_and_else_the_first,
+    a_new_name_or_address_shows_at_once,
+    an_account_that_is_not_active_is_nobody_on_any_route,
+    a_token_of_a_deleted_account_is_dead_and_revoked,
+    a_row_that_contradicts_its_prefix_is_our_fault_and_audited,
+    sixty_a_minute_are_answered_per_account_whatever_the_token,
+    sixty_requests_a_minute_are_answered_per_token,
+    an_expired_token_is_expired_even_over_its_limit,
+    unknown_bearers_are_limited_by_address_before_they_reach_the_database,
+    any_number_of_guesses_at_once_is_limited_and_known_bearers_are_no_guesses,
+    last_use_is_written_in_the_background,
+    stopping_writes_the_last_uses_and_closes_the_port
+);
+
+async fn the_owner_sees_themselves_and_their_workspaces(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let answer = Answer::to(bearer.request(Method::GET, ACCOUNT)).await;
+    assert_eq!(answer.status, 200);
+    assert_wire!(answer.redacted(), @r#"
+    {
+      "account": {
+        "email": "demo@example.com",
+        "id": "[uuid]",
+        "name": "Demo"
+      },
+      "default_workspace_id": "[uuid]",
+      "subject_email": "demo@example.com",
+      "subject_issuer": null,
+      "subject_type": "account",
+      "workspaces": [
         {
-          "account": {
-            "email": "demo@example.com",
-            "id": "[uuid]",
-            "name": "Demo"
-          },
-          "default_workspace_id": "[uuid]",
-          "subject_email": "demo@example.com",
-          "subject_issuer": null,
-          "subject_type": "account",
-          "workspaces": [
-            {
-              "id": "[uuid]",
-              "name": "Demo Workspace",
-              "role": "owner"
-            },
-            {
-              "id": "[uuid]",
-              "name": "Second Workspace",
-              "role": "owner"
-            }
-          ]
-        }
-        "#);
-    }
-
-    async fn a_member_sees_only_what_they_have_joined(server: TestServer) {
-        let (_, body) = Bearer::sign_in(&server, MEMBER, "laptop").await.get(ACCOUNT).await;
-        let workspaces = body["workspaces"].as_array().unwrap();
-        assert_eq!(workspaces.len(), 1);
-        assert_eq!((&workspaces[0]["name"], &workspaces[0]["role"]), (&"Demo Workspace".into(), &"normal".into()));
-        assert_eq!(body["default_workspace_id"], workspaces[0]["id"]);
-    }
-
-    async fn an_external_identity_has_neither_account_nor_workspaces(server: TestServer) {
-        let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
-        let answer = Answer::to(Bearer::holding(&server, &token, &id).request(Method::GET, ACCOUNT)).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        assert_wire!(answer.redacted(), @r#"
+          "id": "[uuid]",
+          "name": "Demo Workspace",
+          "role": "owner"
+        },
         {
-          "account": null,
-          "default_workspace_id": null,
-          "subject_email": "eve@idp.example",
-          "subject_issuer": "https://idp.example",
-          "subject_type": "external_sso",
-          "workspaces": []
+          "id": "[uuid]",
+          "name": "Second Workspace",
+          "role": "owner"
         }
-        "#);
+      ]
     }
+    "#);
+}
 
-    async fn the_default_workspace_is_the_current_one_and_else_the_first(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
-        let (_, before) = bearer.get(ACCOUNT).await;
-        let ids: Vec<_> = before["workspaces"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
-        let (status, _) = browser.post("/console/api/workspaces/switch", &serde_json::json!({"tenant_id": ids[1]})).await;
-        assert_eq!(status, 200);
-        assert_eq!(bearer.get(ACCOUNT).await.1["default_workspace_id"], ids[1]);
-        database::execute(&server, "UPDATE tenant_account_joins SET current = false").await;
-        assert_eq!(bearer.get(ACCOUNT).await.1["default_workspace_id"], ids[0]);
-        database::execute(&server, "DELETE FROM tenant_account_joins").await;
-        let (status, body) = bearer.get(ACCOUNT).await;
-        assert_eq!((status, &body["default_workspace_id"]), (200, &serde_json::Value::Null));
-        assert_eq!(body["workspaces"], serde_json::json!([]));
+async fn a_member_sees_only_what_they_have_joined(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (_, body) = Bearer::sign_in(&server, MEMBER, "laptop").await.get(ACCOUNT).await;
+    let workspaces = body["workspaces"].as_array().unwrap();
+    assert_eq!(workspaces.len(), 1);
+    assert_eq!((&workspaces[0]["name"], &workspaces[0]["role"]), (&"Demo Workspace".into(), &"normal".into()));
+    assert_eq!(body["default_workspace_id"], workspaces[0]["id"]);
+}
+
+async fn an_external_identity_has_neither_account_nor_workspaces(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
+    let answer = Answer::to(Bearer::holding(&server, &token, &id).request(Method::GET, ACCOUNT)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_wire!(answer.redacted(), @r#"
+    {
+      "account": null,
+      "default_workspace_id": null,
+      "subject_email": "eve@idp.example",
+      "subject_issuer": "https://idp.example",
+      "subject_type": "external_sso",
+      "workspaces": []
     }
+    "#);
+}
 
-    async fn a_new_name_or_address_shows_at_once(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        database::execute(&server, &format!("UPDATE accounts SET name = 'Renamed' WHERE email = '{MEMBER}'")).await;
-        assert_eq!(bearer.get(ACCOUNT).await.1["account"]["name"], "Renamed");
-    }
+async fn the_default_workspace_is_the_current_one_and_else_the_first(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
+    let (_, before) = bearer.get(ACCOUNT).await;
+    let ids: Vec<_> = before["workspaces"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+    let (status, _) = browser.post("/console/api/workspaces/switch", &serde_json::json!({"tenant_id": ids[1]})).await;
+    assert_eq!(status, 200);
+    assert_eq!(bearer.get(ACCOUNT).await.1["default_workspace_id"], ids[1]);
+    database::execute(&server, "UPDATE tenant_account_joins SET current = false").await;
+    assert_eq!(bearer.get(ACCOUNT).await.1["default_workspace_id"], ids[0]);
+    database::execute(&server, "DELETE FROM tenant_account_joins").await;
+    let (status, body) = bearer.get(ACCOUNT).await;
+    assert_eq!((status, &body["default_workspace_id"]), (200, &serde_json::Value::Null));
+    assert_eq!(body["workspaces"], serde_json::json!([]));
+}
 
-    async fn an_account_that_is_not_active_is_nobody_on_any_route(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        assert_eq!(bearer.get(ACCOUNT).await.0, 200);
-        for status in ["banned", "closed", "pending", "uninitialized"] {
-            // Behind the service's back, as Dify would: the cached token must not help.
-            database::execute(&server, &format!("UPDATE accounts SET status = '{status}' WHERE email = '{MEMBER}'")).await;
-            for path in [ACCOUNT, "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
-                let (code, body) = bearer.get(path).await;
-                assert_eq!((code, body["code"].as_str()), (401, Some("bearer_invalid")), "{status} {path}");
-            }
-            let (code, body) = bearer.delete("/openapi/v1/account/sessions/self").await;
-            assert_eq!((code, body["code"].as_str()), (401, Some("bearer_invalid")), "{status}");
+async fn a_new_name_or_address_shows_at_once(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    database::execute(&server, &format!("UPDATE accounts SET name = 'Renamed' WHERE email = '{MEMBER}'")).await;
+    assert_eq!(bearer.get(ACCOUNT).await.1["account"]["name"], "Renamed");
+}
+
+async fn an_account_that_is_not_active_is_nobody_on_any_route(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+    for status in ["banned", "closed", "pending", "uninitialized"] {
+        // Behind the service's back, as Dify would: the cached token must not help.
+        database::execute(&server, &format!("UPDATE accounts SET status = '{status}' WHERE email = '{MEMBER}'")).await;
+        for path in [ACCOUNT, "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
+            let (code, body) = bearer.get(path).await;
+            assert_eq!((code, body["code"].as_str()), (401, Some("bearer_invalid")), "{status} {path}");
         }
+        let (code, body) = bearer.delete("/openapi/v1/account/sessions/self").await;
+        assert_eq!((code, body["code"].as_str()), (401, Some("bearer_invalid")), "{status}");
     }
+}
 
-    async fn a_token_of_a_deleted_account_is_dead_and_revoked(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        // What ON DELETE SET NULL leaves behind.
-        database::execute(&server, "UPDATE oauth_access_tokens SET account_id = NULL").await;
-        let (status, body) = bearer.get(ACCOUNT).await;
-        assert_eq!((status, body["code"].as_str()), (401, Some("bearer_invalid")));
-        assert_eq!(database::count(&server, "oauth_access_tokens WHERE revoked_at IS NOT NULL AND token_hash IS NULL").await, 1);
+async fn a_token_of_a_deleted_account_is_dead_and_revoked(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    // What ON DELETE SET NULL leaves behind.
+    database::execute(&server, "UPDATE oauth_access_tokens SET account_id = NULL").await;
+    let (status, body) = bearer.get(ACCOUNT).await;
+    assert_eq!((status, body["code"].as_str()), (401, Some("bearer_invalid")));
+    assert_eq!(
+        database::count(&server, "oauth_access_tokens WHERE revoked_at IS NOT NULL AND token_hash IS NULL").await,
+        1
+    );
+}
+
+async fn a_row_that_contradicts_its_prefix_is_our_fault_and_audited(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let logs = crate::support::logs::Logs::listen();
+    let account = database::account_id(&server, OWNER).await;
+    let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
+    database::execute(&server, &format!("UPDATE oauth_access_tokens SET account_id = '{account}'")).await;
+    let (status, body) = Bearer::holding(&server, &token, &id).get(ACCOUNT).await;
+    assert_eq!((status, body["code"].as_str()), (500, Some("internal_state_invariant")));
+    assert_eq!(logs.about(&["audit", "openapi.internal_state_invariant", &id]).len(), 1);
+}
+
+async fn sixty_a_minute_are_answered_per_account_whatever_the_token(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=0")]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let first = Bearer::sign_in_with(&server, &browser, "a").await;
+    let second = Bearer::sign_in_with(&server, &browser, "b").await;
+    let refused = spent_sixty(&[&first, &second], ACCOUNT).await;
+    assert_eq!(refused.outcome(), (429, "rate_limited".to_owned()));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(first.get("/openapi/v1/workspaces").await.0, 200);
+    server.advance(1);
+    assert_eq!(first.get(ACCOUNT).await.0, 200);
+}
+
+async fn sixty_requests_a_minute_are_answered_per_token(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let first = Bearer::sign_in_with(&server, &browser, "a").await;
+    let second = Bearer::sign_in_with(&server, &browser, "b").await;
+    let refused = spent_sixty(&[&first], "/openapi/v1/workspaces").await;
+    assert_eq!(refused.outcome(), (429, "rate_limited".to_owned()));
+    assert_eq!(second.get("/openapi/v1/workspaces").await.0, 200);
+    server.advance(60);
+    assert_eq!(first.get("/openapi/v1/workspaces").await.0, 200);
+}
+
+async fn an_expired_token_is_expired_even_over_its_limit(stores: Stores) {
+    let server =
+        TestServer::start_with(stores, &[("OPENAPI_RATE_LIMIT_PER_TOKEN", "1"), ("OAUTH_TTL_DAYS", "1")]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+    assert_eq!(bearer.get(ACCOUNT).await.0, 429);
+    server.advance(86_400);
+    let (status, body) = bearer.get(ACCOUNT).await;
+    assert_eq!((status, body["code"].as_str()), (401, Some("bearer_expired")));
+    assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_invalid", "its hash is gone now");
+}
+
+async fn unknown_bearers_are_limited_by_address_before_they_reach_the_database(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "unknown_bearer=3/1m")]).await;
+    let known = Bearer::sign_in(&server, OWNER, "laptop").await;
+    assert_eq!(known.get(ACCOUNT).await.0, 200);
+    let guess = |round: u32| Bearer::holding(&server, &format!("dfoa_{round:043}"), "");
+    for round in 0..3 {
+        assert_eq!(guess(round).get(ACCOUNT).await.0, 401);
     }
+    let answer = Answer::to(guess(3).request(Method::GET, ACCOUNT)).await;
+    assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()));
+    server.advance(60);
+    assert_eq!(guess(4).get(ACCOUNT).await.0, 401);
+    assert_eq!(known.get(ACCOUNT).await.0, 200);
+}
 
-    async fn a_row_that_contradicts_its_prefix_is_our_fault_and_audited(server: TestServer) {
-        let logs = crate::support::logs::Logs::listen();
-        let account = database::account_id(&server, OWNER).await;
-        let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
-        database::execute(&server, &format!("UPDATE oauth_access_tokens SET account_id = '{account}'")).await;
-        let (status, body) = Bearer::holding(&server, &token, &id).get(ACCOUNT).await;
-        assert_eq!((status, body["code"].as_str()), (500, Some("internal_state_invariant")));
-        assert_eq!(logs.about(&["audit", "openapi.internal_state_invariant", &id]).len(), 1);
-    }
-
-    async fn sixty_a_minute_are_answered_per_account_whatever_the_token(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "token=0"] {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let first = Bearer::sign_in_with(&server, &browser, "a").await;
-        let second = Bearer::sign_in_with(&server, &browser, "b").await;
-        let refused = spent_sixty(&[&first, &second], ACCOUNT).await;
-        assert_eq!(refused.outcome(), (429, "rate_limited".to_owned()));
-        assert_eq!(refused.header("retry-after"), "1");
-        assert_eq!(first.get("/openapi/v1/workspaces").await.0, 200);
-        server.advance(1);
-        assert_eq!(first.get(ACCOUNT).await.0, 200);
-    }
-
-    async fn sixty_requests_a_minute_are_answered_per_token(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let first = Bearer::sign_in_with(&server, &browser, "a").await;
-        let second = Bearer::sign_in_with(&server, &browser, "b").await;
-        let refused = spent_sixty(&[&first], "/openapi/v1/workspaces").await;
-        assert_eq!(refused.outcome(), (429, "rate_limited".to_owned()));
-        assert_eq!(second.get("/openapi/v1/workspaces").await.0, 200);
-        server.advance(60);
-        assert_eq!(first.get("/openapi/v1/workspaces").await.0, 200);
-    }
-
-    async fn an_expired_token_is_expired_even_over_its_limit(server: TestServer) with ["OPENAPI_RATE_LIMIT_PER_TOKEN" = "1", "OAUTH_TTL_DAYS" = "1"] {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        assert_eq!(bearer.get(ACCOUNT).await.0, 200);
-        assert_eq!(bearer.get(ACCOUNT).await.0, 429);
-        server.advance(86_400);
-        let (status, body) = bearer.get(ACCOUNT).await;
-        assert_eq!((status, body["code"].as_str()), (401, Some("bearer_expired")));
-        assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_invalid", "its hash is gone now");
-    }
-
-    async fn unknown_bearers_are_limited_by_address_before_they_reach_the_database(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "unknown_bearer=3/1m"] {
-        let known = Bearer::sign_in(&server, OWNER, "laptop").await;
+async fn any_number_of_guesses_at_once_is_limited_and_known_bearers_are_no_guesses(stores: Stores) {
+    let server =
+        TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=0,account=0,unknown_bearer=3/1h")]).await;
+    let known = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for _ in 0..8 {
         assert_eq!(known.get(ACCOUNT).await.0, 200);
-        let guess = |round: u32| Bearer::holding(&server, &format!("dfoa_{round:043}"), "");
-        for round in 0..3 {
-            assert_eq!(guess(round).get(ACCOUNT).await.0, 401);
-        }
-        let answer = Answer::to(guess(3).request(Method::GET, ACCOUNT)).await;
-        assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()));
-        server.advance(60);
-        assert_eq!(guess(4).get(ACCOUNT).await.0, 401);
-        assert_eq!(known.get(ACCOUNT).await.0, 200);
     }
+    let guesses = (0..40).map(|round| {
+        let bearer = Bearer::holding(&server, &format!("dfoa_{round:043}"), "");
+        async move { bearer.get(ACCOUNT).await.0 }
+    });
+    let mut outcomes = futures_util::future::join_all(guesses).await;
+    outcomes.sort_unstable();
+    assert_eq!((&outcomes[..3], &outcomes[3..]), (&[401; 3][..], &[429; 37][..]));
+}
 
-    async fn any_number_of_guesses_at_once_is_limited_and_known_bearers_are_no_guesses(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "token=0,account=0,unknown_bearer=3/1h"] {
-        let known = Bearer::sign_in(&server, OWNER, "laptop").await;
-        for _ in 0..8 {
-            assert_eq!(known.get(ACCOUNT).await.0, 200);
-        }
-        let guesses = (0..40).map(|round| {
-            let bearer = Bearer::holding(&server, &format!("dfoa_{round:043}"), "");
-            async move { bearer.get(ACCOUNT).await.0 }
-        });
-        let mut outcomes = futures_util::future::join_all(guesses).await;
-        outcomes.sort_unstable();
-        assert_eq!((&outcomes[..3], &outcomes[3..]), (&[401; 3][..], &[429; 37][..]));
-    }
+async fn last_use_is_written_in_the_background(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let used = "SELECT CAST(last_used_at AS text) FROM oauth_access_tokens";
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+    assert_eq!(database::text(&server, used).await, None, "not on the request's path");
+    server.running().app.jobs().flush_last_used().await.unwrap();
+    assert!(database::text(&server, used).await.is_some());
+    let device = Device::start(&server, "laptop").await;
+    assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&device.user_code).await.0, 200);
+    assert_eq!(database::text(&server, used).await, None, "a rotated session has not been used yet");
+}
 
-    async fn last_use_is_written_in_the_background(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let used = "SELECT CAST(last_used_at AS text) FROM oauth_access_tokens";
-        assert_eq!(bearer.get(ACCOUNT).await.0, 200);
-        assert_eq!(database::text(&server, used).await, None, "not on the request's path");
-        server.running().app.jobs().flush_last_used().await.unwrap();
-        assert!(database::text(&server, used).await.is_some());
-        let device = Device::start(&server, "laptop").await;
-        assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&device.user_code).await.0, 200);
-        assert_eq!(database::text(&server, used).await, None, "a rotated session has not been used yet");
-    }
-
-    async fn stopping_writes_the_last_uses_and_closes_the_port(server: TestServer) {
-        let stopping = server.replica().await;
-        let bearer = Bearer::sign_in(&stopping, OWNER, "laptop").await;
-        assert_eq!(bearer.get(ACCOUNT).await.0, 200);
-        let url = stopping.at("/openapi/v1/_health");
-        stopping.stop().await;
-        assert!(reqwest::get(url).await.is_err());
-        assert!(database::text(&server, "SELECT CAST(last_used_at AS text) FROM oauth_access_tokens").await.is_some());
-    }
+async fn stopping_writes_the_last_uses_and_closes_the_port(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let stopping = server.replica().await;
+    let bearer = Bearer::sign_in(&stopping, OWNER, "laptop").await;
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200);
+    let url = stopping.at("/openapi/v1/_health");
+    stopping.stop().await;
+    assert!(reqwest::get(url).await.is_err());
+    assert!(database::text(&server, "SELECT CAST(last_used_at AS text) FROM oauth_access_tokens").await.is_some());
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use tonic::transport::Channel;
 
 use self::credentials::{Credentials, Kind};
-use crate::support::{Answer, TestServer, grpc};
+use crate::support::{Answer, Stores, TestServer, grpc};
 
 const OK: &str = "ok";
 const MISS: &str = "bearer_missing";
@@ -100,30 +100,32 @@ async fn through_grpc(channel: Channel, policy: &Policy, headers: &[(&'static st
     }
 }
 
-on_every_database! {
-    async fn every_method_ends_as_the_table_says_under_every_credential(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let (public, internal) = (grpc::channel(&server).await, grpc::internal_channel(&server).await);
-        let mut wrong = Vec::new();
-        for (method, expected) in MATRIX {
-            let policy = policy(method);
-            let credentials = Credentials::new(&server).await;
-            for (kind, expected) in Kind::ALL.iter().zip(expected) {
-                let headers = credentials.headers(*kind).await;
-                let found = through_json(&server, policy, &headers).await;
-                if let Some(found) = found.filter(|found| found != expected) {
-                    wrong.push(format!("JSON {method} with {kind:?}: {found}, not {expected}"));
-                }
-                let headers = credentials.headers(*kind).await;
-                let expected = if policy.json_only { "unimplemented" } else { expected };
-                let internal_only = policy.credential == Credential::Service;
-                let found = through_grpc(if internal_only { internal.clone() } else { public.clone() }, policy, &headers).await;
-                if found != expected {
-                    wrong.push(format!("gRPC {method} with {kind:?}: {found}, not {expected}"));
-                }
+on_every_database!(every_method_ends_as_the_table_says_under_every_credential);
+
+async fn every_method_ends_as_the_table_says_under_every_credential(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let (public, internal) = (grpc::channel(&server).await, grpc::internal_channel(&server).await);
+    let mut wrong = Vec::new();
+    for (method, expected) in MATRIX {
+        let policy = policy(method);
+        let credentials = Credentials::new(&server).await;
+        for (kind, expected) in Kind::ALL.iter().zip(expected) {
+            let headers = credentials.headers(*kind).await;
+            let found = through_json(&server, policy, &headers).await;
+            if let Some(found) = found.filter(|found| found != expected) {
+                wrong.push(format!("JSON {method} with {kind:?}: {found}, not {expected}"));
+            }
+            let headers = credentials.headers(*kind).await;
+            let expected = if policy.json_only { "unimplemented" } else { expected };
+            let internal_only = policy.credential == Credential::Service;
+            let found =
+                through_grpc(if internal_only { internal.clone() } else { public.clone() }, policy, &headers).await;
+            if found != expected {
+                wrong.push(format!("gRPC {method} with {kind:?}: {found}, not {expected}"));
             }
         }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Bearer, TestServer, database, redact,
+    Answer, Bearer, Stores, TestServer, database, redact,
     server::{MEMBER, OWNER, SERVICE_KEY},
 };
 
@@ -34,108 +34,133 @@ fn settled(server: &TestServer, mut body: Value) -> Value {
     redact(body)
 }
 
-on_every_database! {
-    async fn a_live_account_token_says_whose_it_is(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let body = introspect(&server, &bearer.token).await;
-        assert_eq!((&body["sub"], &body["token_id"]), (&body["account_id"], &bearer.token_id.clone().into()));
-        assert_wire!(settled(&server, body), @r#"
-        {
-          "account_id": "[uuid]",
-          "active": true,
-          "client_id": "difyctl",
-          "exp": "[seconds]",
-          "iss": "[url]",
-          "scope": "full",
-          "sub": "[uuid]",
-          "subject_email": "demo@example.com",
-          "subject_type": "account",
-          "token_id": "[uuid]",
-          "token_type": "Bearer",
-          "username": "demo@example.com"
+on_every_database!(
+    a_live_account_token_says_whose_it_is,
+    a_live_external_token_names_its_issuer,
+    whatever_is_wrong_with_a_token_it_is_only_not_active,
+    the_expiry_an_internal_service_sees_first_is_as_hard,
+    it_takes_the_service_credential_and_a_token,
+    asking_about_a_token_does_not_use_up_its_limit,
+    it_is_nowhere_on_the_public_port,
+    nothing_else_is_on_the_internal_port
+);
+
+async fn a_live_account_token_says_whose_it_is(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let body = introspect(&server, &bearer.token).await;
+    assert_eq!((&body["sub"], &body["token_id"]), (&body["account_id"], &bearer.token_id.clone().into()));
+    assert_wire!(settled(&server, body), @r#"
+    {
+      "account_id": "[uuid]",
+      "active": true,
+      "client_id": "difyctl",
+      "exp": "[seconds]",
+      "iss": "[url]",
+      "scope": "full",
+      "sub": "[uuid]",
+      "subject_email": "demo@example.com",
+      "subject_type": "account",
+      "token_id": "[uuid]",
+      "token_type": "Bearer",
+      "username": "demo@example.com"
+    }
+    "#);
+}
+
+async fn a_live_external_token_names_its_issuer(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (token, _) = database::external_token(&server, "eve@idp.example", "laptop").await;
+    assert_wire!(settled(&server, introspect(&server, &token).await), @r#"
+    {
+      "active": true,
+      "client_id": "difyctl",
+      "exp": "[seconds]",
+      "iss": "[url]",
+      "scope": "apps:run apps:read:permitted-external",
+      "sub": "eve@idp.example",
+      "subject_email": "eve@idp.example",
+      "subject_issuer": "https://idp.example",
+      "subject_type": "external_sso",
+      "token_id": "[uuid]",
+      "token_type": "Bearer",
+      "username": "eve@idp.example"
+    }
+    "#);
+}
+
+async fn whatever_is_wrong_with_a_token_it_is_only_not_active(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let revoked = Bearer::sign_in(&server, OWNER, "revoked").await;
+    assert_eq!(introspect(&server, &revoked.token).await["active"], true);
+    assert_eq!(revoked.delete("/openapi/v1/account/sessions/self").await.0, 200);
+    let expired = Bearer::sign_in(&server, OWNER, "expired").await;
+    server.advance(15 * 86_400);
+    let banned = Bearer::sign_in(&server, MEMBER, "banned").await;
+    assert_eq!(introspect(&server, &banned.token).await["active"], true);
+    disable(&server, MEMBER).await;
+    let unknown = format!("dfoa_{:043}", 7);
+    for token in
+        [&revoked.token, &expired.token, &banned.token, &unknown, "app-key", "dfp_key", "nonsense", "dfoa_short"]
+    {
+        assert_eq!(introspect(&server, token).await, json!({"active": false}), "{token:.9}");
+    }
+}
+
+async fn the_expiry_an_internal_service_sees_first_is_as_hard(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    server.advance(15 * 86_400);
+    assert_eq!(introspect(&server, &bearer.token).await["active"], false);
+    assert_eq!(
+        database::count(&server, "oauth_access_tokens WHERE revoked_at IS NOT NULL AND token_hash IS NULL").await,
+        1
+    );
+    assert_eq!(bearer.get("/openapi/v1/account").await.1["code"], "bearer_invalid");
+}
+
+async fn it_takes_the_service_credential_and_a_token(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let post = |key: Option<&'static str>, body: Value| {
+        let mut request = reqwest::Client::new().post(server.inner(INTROSPECT)).json(&body);
+        if let Some(key) = key {
+            request = request.header(KEY, key);
         }
-        "#);
-    }
+        Answer::to(request)
+    };
+    let token = json!({"token": "x"});
+    assert_eq!(post(None, token.clone()).await.outcome(), (401, "bearer_missing".to_owned()));
+    assert_eq!(post(Some("wrong"), token.clone()).await.outcome(), (401, "bearer_invalid".to_owned()));
+    assert_eq!(post(Some(SERVICE_KEY), json!({})).await.outcome(), (400, "invalid_request".to_owned()));
+    let form = reqwest::Client::new().post(server.inner(INTROSPECT)).header(KEY, SERVICE_KEY);
+    assert_eq!(
+        Answer::to(form.form(&[("token", "x"), ("token_type_hint", "access_token")])).await.json(),
+        json!({"active": false})
+    );
+}
 
-    async fn a_live_external_token_names_its_issuer(server: TestServer) {
-        let (token, _) = database::external_token(&server, "eve@idp.example", "laptop").await;
-        assert_wire!(settled(&server, introspect(&server, &token).await), @r#"
-        {
-          "active": true,
-          "client_id": "difyctl",
-          "exp": "[seconds]",
-          "iss": "[url]",
-          "scope": "apps:run apps:read:permitted-external",
-          "sub": "eve@idp.example",
-          "subject_email": "eve@idp.example",
-          "subject_issuer": "https://idp.example",
-          "subject_type": "external_sso",
-          "token_id": "[uuid]",
-          "token_type": "Bearer",
-          "username": "eve@idp.example"
-        }
-        "#);
-    }
-
-    async fn whatever_is_wrong_with_a_token_it_is_only_not_active(server: TestServer) {
-        let revoked = Bearer::sign_in(&server, OWNER, "revoked").await;
-        assert_eq!(introspect(&server, &revoked.token).await["active"], true);
-        assert_eq!(revoked.delete("/openapi/v1/account/sessions/self").await.0, 200);
-        let expired = Bearer::sign_in(&server, OWNER, "expired").await;
-        server.advance(15 * 86_400);
-        let banned = Bearer::sign_in(&server, MEMBER, "banned").await;
-        assert_eq!(introspect(&server, &banned.token).await["active"], true);
-        disable(&server, MEMBER).await;
-        let unknown = format!("dfoa_{:043}", 7);
-        for token in [&revoked.token, &expired.token, &banned.token, &unknown, "app-key", "dfp_key", "nonsense", "dfoa_short"] {
-            assert_eq!(introspect(&server, token).await, json!({"active": false}), "{token:.9}");
-        }
-    }
-
-    async fn the_expiry_an_internal_service_sees_first_is_as_hard(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        server.advance(15 * 86_400);
-        assert_eq!(introspect(&server, &bearer.token).await["active"], false);
-        assert_eq!(database::count(&server, "oauth_access_tokens WHERE revoked_at IS NOT NULL AND token_hash IS NULL").await, 1);
-        assert_eq!(bearer.get("/openapi/v1/account").await.1["code"], "bearer_invalid");
-    }
-
-    async fn it_takes_the_service_credential_and_a_token(server: TestServer) {
-        let post = |key: Option<&'static str>, body: Value| {
-            let mut request = reqwest::Client::new().post(server.inner(INTROSPECT)).json(&body);
-            if let Some(key) = key {
-                request = request.header(KEY, key);
-            }
-            Answer::to(request)
-        };
-        let token = json!({"token": "x"});
-        assert_eq!(post(None, token.clone()).await.outcome(), (401, "bearer_missing".to_owned()));
-        assert_eq!(post(Some("wrong"), token.clone()).await.outcome(), (401, "bearer_invalid".to_owned()));
-        assert_eq!(post(Some(SERVICE_KEY), json!({})).await.outcome(), (400, "invalid_request".to_owned()));
-        let form = reqwest::Client::new().post(server.inner(INTROSPECT)).header(KEY, SERVICE_KEY);
-        assert_eq!(Answer::to(form.form(&[("token", "x"), ("token_type_hint", "access_token")])).await.json(), json!({"active": false}));
-    }
-
-    async fn asking_about_a_token_does_not_use_up_its_limit(server: TestServer) with ["OPENAPI_RATE_LIMIT_PER_TOKEN" = "1"] {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        for _ in 0..5 {
-            assert_eq!(introspect(&server, &bearer.token).await["active"], true);
-        }
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 429);
+async fn asking_about_a_token_does_not_use_up_its_limit(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMIT_PER_TOKEN", "1")]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for _ in 0..5 {
         assert_eq!(introspect(&server, &bearer.token).await["active"], true);
     }
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 429);
+    assert_eq!(introspect(&server, &bearer.token).await["active"], true);
+}
 
-    async fn it_is_nowhere_on_the_public_port(server: TestServer) {
-        let request = reqwest::Client::new().post(server.at(INTROSPECT)).header(KEY, SERVICE_KEY);
-        assert_eq!(Answer::to(request.json(&json!({"token": "x"}))).await.outcome(), (404, "not_found".to_owned()));
-    }
+async fn it_is_nowhere_on_the_public_port(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let request = reqwest::Client::new().post(server.at(INTROSPECT)).header(KEY, SERVICE_KEY);
+    assert_eq!(Answer::to(request.json(&json!({"token": "x"}))).await.outcome(), (404, "not_found".to_owned()));
+}
 
-    async fn nothing_else_is_on_the_internal_port(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        for path in ["/openapi/v1/account", "/openapi/v1/_health", "/device", "/console/api/account/profile"] {
-            let request = reqwest::Client::new().get(server.inner(path)).bearer_auth(&bearer.token);
-            assert_eq!(Answer::to(request).await.outcome(), (404, "not_found".to_owned()), "{path}");
-        }
+async fn nothing_else_is_on_the_internal_port(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for path in ["/openapi/v1/account", "/openapi/v1/_health", "/device", "/console/api/account/profile"] {
+        let request = reqwest::Client::new().get(server.inner(path)).bearer_auth(&bearer.token);
+        assert_eq!(Answer::to(request).await.outcome(), (404, "not_found".to_owned()), "{path}");
     }
 }

@@ -5,26 +5,40 @@ use serde_json::json;
 
 use crate::support::{Answer, Browser, Stores, TestServer};
 
-on_both_stores! {
-    async fn anyone_may_ask_whether_it_is_up_and_what_it_speaks(server: TestServer) {
-        let anonymous = Browser::anonymous(&server);
-        assert_eq!(anonymous.get("/openapi/v1/_health").await, (200, json!({"ok": true})));
-        assert_eq!(anonymous.get("/openapi/v1/_version").await, (200, json!({"version": "1.14.2", "edition": "SELF_HOSTED"})));
-    }
+on_both_stores!(
+    anyone_may_ask_whether_it_is_up_and_what_it_speaks,
+    reserved_headers_change_nothing,
+    the_admin_listener_tells_whether_it_lives_and_is_ready
+);
 
-    async fn reserved_headers_change_nothing(server: TestServer) {
-        let request = Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health");
-        let request = request.header("x-dify-env", "anything").header("x-dify-workspace-id", "anything");
-        assert_eq!(Answer::to(request).await.status, 200);
-    }
+async fn anyone_may_ask_whether_it_is_up_and_what_it_speaks(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let anonymous = Browser::anonymous(&server);
+    assert_eq!(anonymous.get("/openapi/v1/_health").await, (200, json!({"ok": true})));
+    assert_eq!(
+        anonymous.get("/openapi/v1/_version").await,
+        (200, json!({"version": "1.14.2", "edition": "SELF_HOSTED"}))
+    );
+}
 
-    async fn the_admin_listener_tells_whether_it_lives_and_is_ready(server: TestServer) {
-        for (path, expected) in [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/openapi/v1/_health", 404)] {
-            assert_eq!(Answer::to(reqwest::Client::new().get(server.admin(path))).await.status, expected, "{path}");
-        }
-        for path in ["/livez", "/readyz", "/metrics"] {
-            assert_eq!(Answer::to(reqwest::Client::new().get(server.at(path))).await.status, 404, "{path} on the public port");
-        }
+async fn reserved_headers_change_nothing(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let request = Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health");
+    let request = request.header("x-dify-env", "anything").header("x-dify-workspace-id", "anything");
+    assert_eq!(Answer::to(request).await.status, 200);
+}
+
+async fn the_admin_listener_tells_whether_it_lives_and_is_ready(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for (path, expected) in [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/openapi/v1/_health", 404)] {
+        assert_eq!(Answer::to(reqwest::Client::new().get(server.admin(path))).await.status, expected, "{path}");
+    }
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(
+            Answer::to(reqwest::Client::new().get(server.at(path))).await.status,
+            404,
+            "{path} on the public port"
+        );
     }
 }
 

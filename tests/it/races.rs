@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::Barrier;
 
 use crate::support::{
-    Answer, Bearer, Browser, Device, TestServer, database,
+    Answer, Bearer, Browser, Device, Stores, TestServer, database,
     logs::Logs,
     server::{MEMBER, OWNER},
 };
@@ -44,161 +44,182 @@ fn with_status(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-on_every_database! {
-    async fn of_many_polls_of_an_approved_grant_exactly_one_gets_the_token(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let client = reqwest::Client::new();
-        for round in 0..ROUNDS {
-            let device = Device::start(&server, "laptop").await;
-            assert_eq!(browser.approve(&device.user_code).await.0, 200);
-            let body = json!({"client_id": "difyctl", "device_code": device.device_code});
-            let poll = || client.post(server.at("/openapi/v1/oauth/device/token")).json(&body);
-            let answers = at_once((0..AT_ONCE).map(|_| poll()).collect()).await;
-            assert_eq!(with_status(&answers, 200), 1, "round {round}");
-            for answer in answers.iter().filter(|answer| answer.status != 200) {
-                let error = answer.json()["error"].as_str().unwrap().to_owned();
-                // On a machine that is busy enough a store may not answer in time; that is no token either.
-                assert!(matches!(error.as_str(), "slow_down" | "expired_token" | "temporarily_unavailable"), "{error}");
-            }
+on_every_database!(
+    of_many_polls_of_an_approved_grant_exactly_one_gets_the_token,
+    of_many_approvals_exactly_one_succeeds_and_one_row_lives,
+    two_people_approving_one_code_do_not_both_get_a_session,
+    approvals_of_the_same_device_at_once_leave_one_live_row,
+    a_revoked_token_is_never_brought_back_by_a_cache_miss,
+    of_many_revocations_exactly_one_finds_the_session,
+    an_expiry_that_many_see_is_audited_once,
+    a_limit_lets_exactly_its_figure_through
+);
+
+async fn of_many_polls_of_an_approved_grant_exactly_one_gets_the_token(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let client = reqwest::Client::new();
+    for round in 0..ROUNDS {
+        let device = Device::start(&server, "laptop").await;
+        assert_eq!(browser.approve(&device.user_code).await.0, 200);
+        let body = json!({"client_id": "difyctl", "device_code": device.device_code});
+        let poll = || client.post(server.at("/openapi/v1/oauth/device/token")).json(&body);
+        let answers = at_once((0..AT_ONCE).map(|_| poll()).collect()).await;
+        assert_eq!(with_status(&answers, 200), 1, "round {round}");
+        for answer in answers.iter().filter(|answer| answer.status != 200) {
+            let error = answer.json()["error"].as_str().unwrap().to_owned();
+            // On a machine that is busy enough a store may not answer in time; that is no token either.
+            assert!(matches!(error.as_str(), "slow_down" | "expired_token" | "temporarily_unavailable"), "{error}");
         }
     }
+}
 
-    async fn of_many_approvals_exactly_one_succeeds_and_one_row_lives(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let browsers = [Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, OWNER).await];
-        for round in 0..ROUNDS {
-            let device = Device::start(&server, &format!("laptop {round}")).await;
+async fn of_many_approvals_exactly_one_succeeds_and_one_row_lives(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let browsers = [Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, OWNER).await];
+    for round in 0..ROUNDS {
+        let device = Device::start(&server, &format!("laptop {round}")).await;
+        let body = json!({"user_code": device.user_code});
+        let approve =
+            |one: usize| browsers[one % 2].request(Method::POST, "/openapi/v1/oauth/device/approve").json(&body);
+        let answers = at_once((0..AT_ONCE).map(approve).collect()).await;
+        assert_eq!(with_status(&answers, 200), 1, "round {round}");
+        assert_eq!(with_status(&answers, 409), AT_ONCE - 1, "round {round}");
+        let live = format!("oauth_access_tokens WHERE device_label = 'laptop {round}' AND revoked_at IS NULL");
+        assert_eq!(database::count(&server, &live).await, 1);
+        let (status, body) = device.poll().await;
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(
+            Bearer::holding(&server, body["token"].as_str().unwrap(), "").get("/openapi/v1/workspaces").await.0,
+            200
+        );
+    }
+}
+
+async fn two_people_approving_one_code_do_not_both_get_a_session(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
+    for round in 0..ROUNDS * 3 {
+        let label = format!("laptop {round}");
+        let device = Device::start(&server, &label).await;
+        let body = json!({"user_code": device.user_code});
+        let approve = |browser: &Browser| browser.request(Method::POST, "/openapi/v1/oauth/device/approve").json(&body);
+        let deny = owner.request(Method::POST, "/openapi/v1/oauth/device/deny").json(&body);
+        let answers = at_once(vec![approve(&owner), approve(&member), deny]).await;
+        assert_eq!(with_status(&answers, 200), 1, "round {round}");
+        let live = format!("oauth_access_tokens WHERE device_label = '{label}' AND revoked_at IS NULL");
+        let denied = answers[2].status == 200;
+        assert_eq!(database::count(&server, &live).await, i64::from(!denied), "round {round}");
+        assert_eq!(device.poll().await.0, if denied { 400 } else { 200 }, "round {round}");
+    }
+}
+
+async fn approvals_of_the_same_device_at_once_leave_one_live_row(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    for round in 0..ROUNDS {
+        let label = format!("laptop {round}");
+        let mut devices = Vec::new();
+        for _ in 0..8 {
+            devices.push(Device::start(&server, &label).await);
+        }
+        let approve = |device: &Device| {
             let body = json!({"user_code": device.user_code});
-            let approve = |one: usize| browsers[one % 2].request(Method::POST, "/openapi/v1/oauth/device/approve").json(&body);
-            let answers = at_once((0..AT_ONCE).map(approve).collect()).await;
-            assert_eq!(with_status(&answers, 200), 1, "round {round}");
-            assert_eq!(with_status(&answers, 409), AT_ONCE - 1, "round {round}");
-            let live = format!("oauth_access_tokens WHERE device_label = 'laptop {round}' AND revoked_at IS NULL");
-            assert_eq!(database::count(&server, &live).await, 1);
-            let (status, body) = device.poll().await;
-            assert_eq!(status, 200, "{body}");
-            assert_eq!(Bearer::holding(&server, body["token"].as_str().unwrap(), "").get("/openapi/v1/workspaces").await.0, 200);
+            browser.request(Method::POST, "/openapi/v1/oauth/device/approve").json(&body)
+        };
+        let answers = at_once(devices.iter().map(approve).collect()).await;
+        for answer in &answers {
+            assert!(matches!(answer.status, 200 | 409 | 503), "{}", answer.text);
+        }
+        assert!(with_status(&answers, 200) >= 1);
+        let live = format!("oauth_access_tokens WHERE device_label = '{label}' AND revoked_at IS NULL");
+        assert_eq!(database::count(&server, &live).await, 1, "round {round}");
+        let mut tokens = 0;
+        for device in &devices {
+            tokens += usize::from(device.poll().await.0 == 200);
+        }
+        assert_eq!(tokens, 1, "only the last of them works, round {round}");
+    }
+}
+
+async fn a_revoked_token_is_never_brought_back_by_a_cache_miss(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let account = database::account_id(&server, OWNER).await;
+    let keeper = Bearer::sign_in(&server, OWNER, "keeper").await;
+    for round in 0..ROUNDS * 3 {
+        // Inserted from outside, so the first use misses the cache.
+        let label = format!("laptop {round}");
+        let row = database::TokenRow {
+            subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
+            account_id: Some(&account),
+            email: OWNER,
+            label: &label,
+            expires_in: 3_600,
+            revoked: false,
+        };
+        let (token, id) = database::insert_token(&server, &row).await;
+        let bearer = Bearer::holding(&server, &token, &id);
+        let mut requests: Vec<_> = (0..6).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
+        requests.push(keeper.request(Method::DELETE, &format!("/openapi/v1/account/sessions/{id}")));
+        let answers = at_once(requests).await;
+        assert_eq!(answers[6].status, 200, "{}", answers[6].text);
+        for _ in 0..3 {
+            let (status, body) = bearer.get("/openapi/v1/workspaces").await;
+            assert_eq!((status, body["code"].as_str()), (401, Some("bearer_invalid")), "round {round}");
         }
     }
+}
 
-    async fn two_people_approving_one_code_do_not_both_get_a_session(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
-        for round in 0..ROUNDS * 3 {
-            let label = format!("laptop {round}");
-            let device = Device::start(&server, &label).await;
-            let body = json!({"user_code": device.user_code});
-            let approve = |browser: &Browser| browser.request(Method::POST, "/openapi/v1/oauth/device/approve").json(&body);
-            let deny = owner.request(Method::POST, "/openapi/v1/oauth/device/deny").json(&body);
-            let answers = at_once(vec![approve(&owner), approve(&member), deny]).await;
-            assert_eq!(with_status(&answers, 200), 1, "round {round}");
-            let live = format!("oauth_access_tokens WHERE device_label = '{label}' AND revoked_at IS NULL");
-            let denied = answers[2].status == 200;
-            assert_eq!(database::count(&server, &live).await, i64::from(!denied), "round {round}");
-            assert_eq!(device.poll().await.0, if denied { 400 } else { 200 }, "round {round}");
-        }
+async fn of_many_revocations_exactly_one_finds_the_session(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
+    for round in 0..ROUNDS {
+        let lost = Bearer::sign_in_with(&server, &browser, "lost").await;
+        let path = format!("/openapi/v1/account/sessions/{}", lost.token_id);
+        let answers = at_once((0..16).map(|_| keeper.request(Method::DELETE, &path)).collect()).await;
+        let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses[0], 200, "round {round}");
+        // On a machine that is busy enough a store may not answer in time; that is no second success either.
+        assert!(statuses[1..].iter().all(|status| matches!(status, 404 | 503)), "round {round}: {statuses:?}");
     }
+}
 
-    async fn approvals_of_the_same_device_at_once_leave_one_live_row(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        for round in 0..ROUNDS {
-            let label = format!("laptop {round}");
-            let mut devices = Vec::new();
-            for _ in 0..8 {
-                devices.push(Device::start(&server, &label).await);
-            }
-            let approve = |device: &Device| {
-                let body = json!({"user_code": device.user_code});
-                browser.request(Method::POST, "/openapi/v1/oauth/device/approve").json(&body)
-            };
-            let answers = at_once(devices.iter().map(approve).collect()).await;
-            for answer in &answers {
-                assert!(matches!(answer.status, 200 | 409 | 503), "{}", answer.text);
-            }
-            assert!(with_status(&answers, 200) >= 1);
-            let live = format!("oauth_access_tokens WHERE device_label = '{label}' AND revoked_at IS NULL");
-            assert_eq!(database::count(&server, &live).await, 1, "round {round}");
-            let mut tokens = 0;
-            for device in &devices {
-                tokens += usize::from(device.poll().await.0 == 200);
-            }
-            assert_eq!(tokens, 1, "only the last of them works, round {round}");
-        }
+async fn an_expiry_that_many_see_is_audited_once(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let logs = Logs::listen();
+    let account = database::account_id(&server, OWNER).await;
+    for round in 0..ROUNDS {
+        let label = format!("laptop {round}");
+        let row = database::TokenRow {
+            subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
+            account_id: Some(&account),
+            email: OWNER,
+            label: &label,
+            expires_in: -1,
+            revoked: false,
+        };
+        let (token, id) = database::insert_token(&server, &row).await;
+        let bearer = Bearer::holding(&server, &token, &id);
+        let requests = (0..AT_ONCE).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
+        let answers = at_once(requests).await;
+        assert_eq!(with_status(&answers, 401), AT_ONCE, "round {round}");
+        let codes: std::collections::BTreeSet<_> = answers.iter().map(Answer::code).collect();
+        assert!(codes.contains("bearer_expired"), "{codes:?}");
+        assert!(codes.iter().all(|code| matches!(code.as_str(), "bearer_expired" | "bearer_invalid")), "{codes:?}");
+        assert_eq!(logs.about(&["audit", "oauth.token_expired", &id]).len(), 1, "round {round}");
     }
+}
 
-    async fn a_revoked_token_is_never_brought_back_by_a_cache_miss(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let account = database::account_id(&server, OWNER).await;
-        let keeper = Bearer::sign_in(&server, OWNER, "keeper").await;
-        for round in 0..ROUNDS * 3 {
-            // Inserted from outside, so the first use misses the cache.
-            let label = format!("laptop {round}");
-            let row = database::TokenRow {
-                subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
-                account_id: Some(&account),
-                email: OWNER,
-                label: &label,
-                expires_in: 3_600,
-                revoked: false,
-            };
-            let (token, id) = database::insert_token(&server, &row).await;
-            let bearer = Bearer::holding(&server, &token, &id);
-            let mut requests: Vec<_> = (0..6).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
-            requests.push(keeper.request(Method::DELETE, &format!("/openapi/v1/account/sessions/{id}")));
-            let answers = at_once(requests).await;
-            assert_eq!(answers[6].status, 200, "{}", answers[6].text);
-            for _ in 0..3 {
-                let (status, body) = bearer.get("/openapi/v1/workspaces").await;
-                assert_eq!((status, body["code"].as_str()), (401, Some("bearer_invalid")), "round {round}");
-            }
-        }
-    }
-
-    async fn of_many_revocations_exactly_one_finds_the_session(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
-        for round in 0..ROUNDS {
-            let lost = Bearer::sign_in_with(&server, &browser, "lost").await;
-            let path = format!("/openapi/v1/account/sessions/{}", lost.token_id);
-            let answers = at_once((0..16).map(|_| keeper.request(Method::DELETE, &path)).collect()).await;
-            let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
-            statuses.sort_unstable();
-            assert_eq!(statuses[0], 200, "round {round}");
-            // On a machine that is busy enough a store may not answer in time; that is no second success either.
-            assert!(statuses[1..].iter().all(|status| matches!(status, 404 | 503)), "round {round}: {statuses:?}");
-        }
-    }
-
-    async fn an_expiry_that_many_see_is_audited_once(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let logs = Logs::listen();
-        let account = database::account_id(&server, OWNER).await;
-        for round in 0..ROUNDS {
-            let label = format!("laptop {round}");
-            let row = database::TokenRow {
-                subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
-                account_id: Some(&account),
-                email: OWNER,
-                label: &label,
-                expires_in: -1,
-                revoked: false,
-            };
-            let (token, id) = database::insert_token(&server, &row).await;
-            let bearer = Bearer::holding(&server, &token, &id);
-            let requests = (0..AT_ONCE).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
-            let answers = at_once(requests).await;
-            assert_eq!(with_status(&answers, 401), AT_ONCE, "round {round}");
-            let codes: std::collections::BTreeSet<_> = answers.iter().map(Answer::code).collect();
-            assert!(codes.contains("bearer_expired"), "{codes:?}");
-            assert!(codes.iter().all(|code| matches!(code.as_str(), "bearer_expired" | "bearer_invalid")), "{codes:?}");
-            assert_eq!(logs.about(&["audit", "oauth.token_expired", &id]).len(), 1, "round {round}");
-        }
-    }
-
-    async fn a_limit_lets_exactly_its_figure_through(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "token=20/1h,account=0"] {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        for label in ["a", "b", "c"] {
-            let bearer = Bearer::sign_in_with(&server, &browser, label).await;
-            // The first use fills the cache and is charged like any other.
-            let requests = (0..AT_ONCE).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
-            let answers = at_once(requests).await;
-            assert_eq!((with_status(&answers, 200), with_status(&answers, 429)), (20, AT_ONCE - 20));
-        }
+async fn a_limit_lets_exactly_its_figure_through(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=20/1h,account=0")]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    for label in ["a", "b", "c"] {
+        let bearer = Bearer::sign_in_with(&server, &browser, label).await;
+        // The first use fills the cache and is charged like any other.
+        let requests = (0..AT_ONCE).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
+        let answers = at_once(requests).await;
+        assert_eq!((with_status(&answers, 200), with_status(&answers, 429)), (20, AT_ONCE - 20));
     }
 }

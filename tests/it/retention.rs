@@ -2,33 +2,34 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Browser, TestServer, database, server::OWNER};
+use crate::support::{Browser, Stores, TestServer, database, server::OWNER};
 
 async fn browser_sessions(server: &TestServer) -> i64 {
     database::count(server, "openapi_browser_sessions").await
 }
 
-on_both_stores! {
-    async fn a_job_that_failed_or_was_stopped_is_not_taken_for_done(server: TestServer) {
-        Browser::signed_in(&server, OWNER).await;
-        server.advance(365 * 86_400);
-        let jobs = server.running().app.jobs();
-        let quit = CancellationToken::new();
-        database::execute(&server, "ALTER TABLE openapi_browser_sessions RENAME TO elsewhere").await;
-        assert!(jobs.run_retention(&quit).await.is_err());
-        database::execute(&server, "ALTER TABLE elsewhere RENAME TO openapi_browser_sessions").await;
-        let stopped = CancellationToken::new();
-        stopped.cancel();
-        jobs.run_retention(&stopped).await.unwrap();
-        assert_eq!(browser_sessions(&server).await, 1);
-        jobs.run_retention(&quit).await.unwrap();
-        assert_eq!(browser_sessions(&server).await, 0);
+on_both_stores!(a_job_that_failed_or_was_stopped_is_not_taken_for_done);
 
-        // Done, it is done for the day; and who stops without having begun takes nobody else's lease away.
-        Browser::signed_in(&server, OWNER).await;
-        database::execute(&server, "UPDATE openapi_browser_sessions SET expires_at = '2020-01-01 00:00:00'").await;
-        jobs.run_retention(&stopped).await.unwrap();
-        jobs.run_retention(&quit).await.unwrap();
-        assert_eq!(browser_sessions(&server).await, 1);
-    }
+async fn a_job_that_failed_or_was_stopped_is_not_taken_for_done(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    Browser::signed_in(&server, OWNER).await;
+    server.advance(365 * 86_400);
+    let jobs = server.running().app.jobs();
+    let quit = CancellationToken::new();
+    database::execute(&server, "ALTER TABLE openapi_browser_sessions RENAME TO elsewhere").await;
+    assert!(jobs.run_retention(&quit).await.is_err());
+    database::execute(&server, "ALTER TABLE elsewhere RENAME TO openapi_browser_sessions").await;
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    jobs.run_retention(&stopped).await.unwrap();
+    assert_eq!(browser_sessions(&server).await, 1);
+    jobs.run_retention(&quit).await.unwrap();
+    assert_eq!(browser_sessions(&server).await, 0);
+
+    // Done, it is done for the day; and who stops without having begun takes nobody else's lease away.
+    Browser::signed_in(&server, OWNER).await;
+    database::execute(&server, "UPDATE openapi_browser_sessions SET expires_at = '2020-01-01 00:00:00'").await;
+    jobs.run_retention(&stopped).await.unwrap();
+    jobs.run_retention(&quit).await.unwrap();
+    assert_eq!(browser_sessions(&server).await, 1);
 }

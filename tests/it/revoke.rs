@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, Bearer, TestServer, cli_device::form_request, database, server::OWNER};
+use crate::support::{Answer, Bearer, Stores, TestServer, cli_device::form_request, database, server::OWNER};
 
 const REVOKE: &str = "/openapi/v1/oauth/revoke";
 
@@ -10,54 +10,67 @@ async fn revoke(server: &TestServer, form: &str) -> Answer {
     Answer::to(form_request(server, REVOKE, form)).await
 }
 
-on_every_database! {
-    async fn a_token_ends_itself(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
-        let answer = revoke(&server, &format!("token={}&token_type_hint=refresh_token", bearer.token)).await;
-        assert_eq!((answer.status, answer.header("cache-control"), answer.json()), (200, "no-store", json!({})));
-        assert_eq!(bearer.get("/openapi/v1/account").await.1["code"], "bearer_invalid");
-        assert_eq!(revoke(&server, &format!("token={}", bearer.token)).await.status, 200, "again");
-    }
+on_every_database!(
+    a_token_ends_itself,
+    json_is_understood_too,
+    an_external_identitys_token_ends_as_well,
+    what_is_no_token_of_ours_is_no_failure,
+    without_a_token_or_with_two_it_is_no_request,
+    it_is_limited_by_address
+);
 
-    async fn json_is_understood_too(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let request = reqwest::Client::new().post(server.at(REVOKE)).json(&json!({"token": bearer.token}));
-        assert_eq!(Answer::to(request).await.status, 200);
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
-    }
+async fn a_token_ends_itself(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+    let answer = revoke(&server, &format!("token={}&token_type_hint=refresh_token", bearer.token)).await;
+    assert_eq!((answer.status, answer.header("cache-control"), answer.json()), (200, "no-store", json!({})));
+    assert_eq!(bearer.get("/openapi/v1/account").await.1["code"], "bearer_invalid");
+    assert_eq!(revoke(&server, &format!("token={}", bearer.token)).await.status, 200, "again");
+}
 
-    async fn an_external_identitys_token_ends_as_well(server: TestServer) {
-        let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
-        let bearer = Bearer::holding(&server, &token, &id);
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
-        assert_eq!(revoke(&server, &format!("token={token}")).await.status, 200);
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
-    }
+async fn json_is_understood_too(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let request = reqwest::Client::new().post(server.at(REVOKE)).json(&json!({"token": bearer.token}));
+    assert_eq!(Answer::to(request).await.status, 200);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
+}
 
-    async fn what_is_no_token_of_ours_is_no_failure(server: TestServer) {
-        let unknown = format!("dfoa_{:043}", 1);
-        for token in [&unknown, "app-key", "dfp_key", "nonsense", "dfoa_short", "%00"] {
-            let answer = revoke(&server, &format!("token={token}")).await;
-            assert_eq!((answer.status, answer.json()), (200, json!({})), "{token}");
-        }
-    }
+async fn an_external_identitys_token_ends_as_well(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
+    let bearer = Bearer::holding(&server, &token, &id);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+    assert_eq!(revoke(&server, &format!("token={token}")).await.status, 200);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
+}
 
-    async fn without_a_token_or_with_two_it_is_no_request(server: TestServer) {
-        for form in ["", "token=", "token_type_hint=access_token", "token=a&token=b"] {
-            let answer = revoke(&server, form).await;
-            assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{form}");
-            assert_eq!(answer.json()["error"], "invalid_request", "{form}");
-        }
+async fn what_is_no_token_of_ours_is_no_failure(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let unknown = format!("dfoa_{:043}", 1);
+    for token in [&unknown, "app-key", "dfp_key", "nonsense", "dfoa_short", "%00"] {
+        let answer = revoke(&server, &format!("token={token}")).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({})), "{token}");
     }
+}
 
-    async fn it_is_limited_by_address(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "revoke=2/1m"] {
-        for _ in 0..2 {
-            assert_eq!(revoke(&server, "token=x").await.status, 200);
-        }
-        let answer = revoke(&server, "token=x").await;
-        assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()));
-        assert_eq!(answer.json()["error"], "temporarily_unavailable");
-        assert_eq!(answer.header("retry-after"), "30");
+async fn without_a_token_or_with_two_it_is_no_request(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for form in ["", "token=", "token_type_hint=access_token", "token=a&token=b"] {
+        let answer = revoke(&server, form).await;
+        assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{form}");
+        assert_eq!(answer.json()["error"], "invalid_request", "{form}");
     }
+}
+
+async fn it_is_limited_by_address(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "revoke=2/1m")]).await;
+    for _ in 0..2 {
+        assert_eq!(revoke(&server, "token=x").await.status, 200);
+    }
+    let answer = revoke(&server, "token=x").await;
+    assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()));
+    assert_eq!(answer.json()["error"], "temporarily_unavailable");
+    assert_eq!(answer.header("retry-after"), "30");
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::Digest as _;
 
 use crate::support::{
-    Answer, Bearer, Browser, Device, TestServer, database,
+    Answer, Bearer, Browser, Device, Stores, TestServer, database,
     grpc::{Clients, channel, with_bearer},
     logs::Logs,
     server::{MEMBER, OWNER, PASSWORD, SECRET_KEY, SERVICE_KEY},
@@ -91,100 +91,106 @@ async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, has
     }
 }
 
-on_every_database! {
-    async fn no_secret_is_ever_written_down(server: TestServer) {
-        let logs = Logs::listen();
-        let mut issued = Issued::default();
-        issued.add("SECRET_KEY", SECRET_KEY);
-        issued.add("INNER_API_KEY", SERVICE_KEY);
-        issued.add("password", PASSWORD);
-        issued.add("password in base64", &base64::engine::general_purpose::STANDARD.encode(PASSWORD));
-        issued.add("wrong password", "a-wrong-password-1");
-        let mut hashes = Vec::new();
+on_every_database!(no_secret_is_ever_written_down);
 
-        // Signing in: wrong, then right; a refresh.
-        assert_eq!(Browser::anonymous(&server).login(OWNER, "a-wrong-password-1").await.status, 401);
-        let mut browser = Browser::signed_in(&server, OWNER).await;
-        issued.add_cookies(&browser);
-        let refreshed = browser.refresh().await;
-        browser.take_cookies(&refreshed.headers);
-        issued.add_cookies(&browser);
-        look(&server, &logs, "signing in", &issued, &hashes).await;
+async fn no_secret_is_ever_written_down(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let logs = Logs::listen();
+    let mut issued = Issued::default();
+    issued.add("SECRET_KEY", SECRET_KEY);
+    issued.add("INNER_API_KEY", SERVICE_KEY);
+    issued.add("password", PASSWORD);
+    issued.add("password in base64", &base64::engine::general_purpose::STANDARD.encode(PASSWORD));
+    issued.add("wrong password", "a-wrong-password-1");
+    let mut hashes = Vec::new();
 
-        // A device asks; someone looks it up by query string; guesses.
-        let device = Device::start(&server, "laptop").await;
-        issued.add_device(&device);
-        assert_eq!(device.poll_error().await, "authorization_pending");
-        assert_eq!(device.poll_error().await, "slow_down");
-        let path = format!("/openapi/v1/oauth/device/lookup?user_code={}", device.user_code);
-        assert_eq!(Answer::to(browser.request(Method::GET, &path)).await.status, 200);
-        issued.add("guessed code", "3333-4444");
-        assert_eq!(browser.approve("3333-4444").await.0, 404);
-        let page = Answer::to(browser.request(Method::GET, &format!("/device?user_code={}", device.user_code))).await;
-        assert_eq!(page.status, 303, "the code leaves the address bar");
-        assert!(!page.header("location").contains(&device.user_code));
-        assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
-        look(&server, &logs, "asking for codes", &issued, &hashes).await;
+    // Signing in: wrong, then right; a refresh.
+    assert_eq!(Browser::anonymous(&server).login(OWNER, "a-wrong-password-1").await.status, 401);
+    let mut browser = Browser::signed_in(&server, OWNER).await;
+    issued.add_cookies(&browser);
+    let refreshed = browser.refresh().await;
+    browser.take_cookies(&refreshed.headers);
+    issued.add_cookies(&browser);
+    look(&server, &logs, "signing in", &issued, &hashes).await;
 
-        // Approved and not yet collected: the token lies sealed.
-        assert_eq!(browser.approve(&device.user_code).await.0, 200);
-        look(&server, &logs, "approving", &issued, &hashes).await;
+    // A device asks; someone looks it up by query string; guesses.
+    let device = Device::start(&server, "laptop").await;
+    issued.add_device(&device);
+    assert_eq!(device.poll_error().await, "authorization_pending");
+    assert_eq!(device.poll_error().await, "slow_down");
+    let path = format!("/openapi/v1/oauth/device/lookup?user_code={}", device.user_code);
+    assert_eq!(Answer::to(browser.request(Method::GET, &path)).await.status, 200);
+    issued.add("guessed code", "3333-4444");
+    assert_eq!(browser.approve("3333-4444").await.0, 404);
+    let page = Answer::to(browser.request(Method::GET, &format!("/device?user_code={}", device.user_code))).await;
+    assert_eq!(page.status, 303, "the code leaves the address bar");
+    assert!(!page.header("location").contains(&device.user_code));
+    assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
+    look(&server, &logs, "asking for codes", &issued, &hashes).await;
 
-        // Collected and used, through both doors.
-        server.advance(30);
-        let (status, body) = device.poll().await;
-        assert_eq!(status, 200, "{body}");
-        let bearer = Bearer::holding(&server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap());
-        issued.add_token(&bearer.token);
-        hashes.push(hash(&bearer.token));
-        for path in ["/openapi/v1/account", "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
-            assert_eq!(bearer.get(path).await.0, 200);
-        }
-        let mut clients = Clients::on(channel(&server).await);
-        let request = with_bearer(dify_openapi::testing::rpc::proto::GetAccountRequest {}, &bearer.token);
-        clients.identity.get_account(request).await.unwrap();
-        look(&server, &logs, "using the token", &issued, &hashes).await;
+    // Approved and not yet collected: the token lies sealed.
+    assert_eq!(browser.approve(&device.user_code).await.0, 200);
+    look(&server, &logs, "approving", &issued, &hashes).await;
 
-        // In places where a token does not belong.
-        let client = reqwest::Client::new();
-        let queried = client.get(server.at(&format!("/openapi/v1/account?access_token={}", bearer.token)));
-        assert_eq!(Answer::to(queried).await.status, 401);
-        let in_path = client.get(server.at(&format!("/openapi/v1/workspaces/{}", bearer.token))).bearer_auth(&bearer.token);
-        assert_eq!(Answer::to(in_path).await.status, 404);
-        let unrouted = client.get(server.at(&format!("/{}?code={}&state={}", bearer.token, device.user_code, device.device_code)));
-        assert_eq!(Answer::to(unrouted).await.status, 404);
-        let malformed = client.post(server.at("/openapi/v1/oauth/device/token")).header("content-type", "application/json");
-        let malformed = malformed.body(format!("{{\"device_code\": [\"{}\"]}}", device.device_code));
-        assert_eq!(Answer::to(malformed).await.status, 400);
-        let agent = client.get(server.at("/openapi/v1/_health")).header("user-agent", &bearer.token).header("referer", &bearer.token);
-        assert_eq!(Answer::to(agent).await.status, 200);
-        look(&server, &logs, "misplacing secrets", &issued, &hashes).await;
-
-        // Rotated, introspected, revoked by itself, expired.
-        let rotated = Bearer::sign_in_with(&server, &browser, "laptop").await;
-        issued.add_token(&rotated.token);
-        hashes.push(hash(&rotated.token));
-        let introspect = client.post(server.inner("/openapi/v1/oauth/introspect")).header("enterprise-api-secret-key", SERVICE_KEY);
-        assert_eq!(Answer::to(introspect.json(&json!({"token": rotated.token}))).await.json()["active"], true);
-        let revoke = client.post(server.at("/openapi/v1/oauth/revoke")).form(&[("token", &rotated.token)]);
-        assert_eq!(Answer::to(revoke).await.status, 200);
-        look(&server, &logs, "rotating and revoking", &issued, &hashes).await;
-        let expiring = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        issued.add_token(&expiring.token);
-        hashes.push(hash(&expiring.token));
-        server.advance(15 * 86_400);
-        assert_eq!(expiring.get("/openapi/v1/account").await.1["code"], "bearer_expired");
-        look(&server, &logs, "expiring", &issued, &hashes).await;
-
-        // The capture is no blank: requests have spans, the trail its events, the log its lines.
-        assert!(!logs.about(&["span request"]).is_empty());
-        assert!(!logs.about(&["span fields", "/openapi/v1/account"]).is_empty());
-        assert!(!logs.about(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
-        assert!(logs.written().contains("oauth.device_flow_approved"));
-
-        // A failure of ours, with its cause in the log.
-        database::execute(&server, "ALTER TABLE accounts RENAME TO hidden").await;
-        assert!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status >= 500);
-        look(&server, &logs, "failing", &issued, &hashes).await;
+    // Collected and used, through both doors.
+    server.advance(30);
+    let (status, body) = device.poll().await;
+    assert_eq!(status, 200, "{body}");
+    let bearer = Bearer::holding(&server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap());
+    issued.add_token(&bearer.token);
+    hashes.push(hash(&bearer.token));
+    for path in ["/openapi/v1/account", "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
+        assert_eq!(bearer.get(path).await.0, 200);
     }
+    let mut clients = Clients::on(channel(&server).await);
+    let request = with_bearer(dify_openapi::testing::rpc::proto::GetAccountRequest {}, &bearer.token);
+    clients.identity.get_account(request).await.unwrap();
+    look(&server, &logs, "using the token", &issued, &hashes).await;
+
+    // In places where a token does not belong.
+    let client = reqwest::Client::new();
+    let queried = client.get(server.at(&format!("/openapi/v1/account?access_token={}", bearer.token)));
+    assert_eq!(Answer::to(queried).await.status, 401);
+    let in_path = client.get(server.at(&format!("/openapi/v1/workspaces/{}", bearer.token))).bearer_auth(&bearer.token);
+    assert_eq!(Answer::to(in_path).await.status, 404);
+    let unrouted =
+        client.get(server.at(&format!("/{}?code={}&state={}", bearer.token, device.user_code, device.device_code)));
+    assert_eq!(Answer::to(unrouted).await.status, 404);
+    let malformed = client.post(server.at("/openapi/v1/oauth/device/token")).header("content-type", "application/json");
+    let malformed = malformed.body(format!("{{\"device_code\": [\"{}\"]}}", device.device_code));
+    assert_eq!(Answer::to(malformed).await.status, 400);
+    let agent = client
+        .get(server.at("/openapi/v1/_health"))
+        .header("user-agent", &bearer.token)
+        .header("referer", &bearer.token);
+    assert_eq!(Answer::to(agent).await.status, 200);
+    look(&server, &logs, "misplacing secrets", &issued, &hashes).await;
+
+    // Rotated, introspected, revoked by itself, expired.
+    let rotated = Bearer::sign_in_with(&server, &browser, "laptop").await;
+    issued.add_token(&rotated.token);
+    hashes.push(hash(&rotated.token));
+    let introspect =
+        client.post(server.inner("/openapi/v1/oauth/introspect")).header("enterprise-api-secret-key", SERVICE_KEY);
+    assert_eq!(Answer::to(introspect.json(&json!({"token": rotated.token}))).await.json()["active"], true);
+    let revoke = client.post(server.at("/openapi/v1/oauth/revoke")).form(&[("token", &rotated.token)]);
+    assert_eq!(Answer::to(revoke).await.status, 200);
+    look(&server, &logs, "rotating and revoking", &issued, &hashes).await;
+    let expiring = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    issued.add_token(&expiring.token);
+    hashes.push(hash(&expiring.token));
+    server.advance(15 * 86_400);
+    assert_eq!(expiring.get("/openapi/v1/account").await.1["code"], "bearer_expired");
+    look(&server, &logs, "expiring", &issued, &hashes).await;
+
+    // The capture is no blank: requests have spans, the trail its events, the log its lines.
+    assert!(!logs.about(&["span request"]).is_empty());
+    assert!(!logs.about(&["span fields", "/openapi/v1/account"]).is_empty());
+    assert!(!logs.about(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
+    assert!(logs.written().contains("oauth.device_flow_approved"));
+
+    // A failure of ours, with its cause in the log.
+    database::execute(&server, "ALTER TABLE accounts RENAME TO hidden").await;
+    assert!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status >= 500);
+    look(&server, &logs, "failing", &issued, &hashes).await;
 }

@@ -35,66 +35,58 @@ pub use server::TestServer;
 pub use stores::Stores;
 pub use visitor::Visitor;
 
-/// Runs a test body on SQLite with in-process state and, where the servers are there, on PostgreSQL with Redis.
-/// `with ["NAME" = "value"]` after the argument sets variables.
+/// Defines two tests for each named `async fn name(stores: Stores)`: `name::on_sqlite` with the state in the process, and
+/// `name::on_postgres_and_redis`, which passes without the servers of `tests/run`.
 macro_rules! on_both_stores {
-    ($(
-        $(#[$meta:meta])*
-        async fn $name:ident($server:ident: TestServer) $(with [$($variable:literal = $value:expr),* $(,)?])? $body:block
-    )*) => {$(
+    ($($name:ident),+ $(,)?) => {$(
         mod $name {
-            use super::*;
-
-            const VARIABLES: &[(&str, &str)] = &[$($(($variable, $value)),*)?];
-
-            async fn test($server: TestServer) $body
+            use $crate::support::Stores;
 
             #[tokio::test(flavor = "multi_thread")]
-            $(#[$meta])*
             async fn on_sqlite() {
-                test(TestServer::start_with($crate::support::Stores::Sqlite, VARIABLES).await).await;
+                super::$name(Stores::Sqlite).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
-            $(#[$meta])*
             async fn on_postgres_and_redis() {
-                if let Some(stores) = $crate::support::Stores::servers().await {
-                    test(TestServer::start_with(stores, VARIABLES).await).await;
+                if let Some(stores) = Stores::servers().await {
+                    super::$name(stores).await;
                 }
             }
         }
-    )*};
+    )+};
 }
 
-/// The same on MariaDB with Redis as well: for what leans on transactions and constraints, since a database there takes
-/// its time to be made.
+/// Defines the tests of `on_both_stores!` and `name::on_mariadb_and_redis`. For behaviour that depends on transactions and
+/// constraints, because a MariaDB database takes long to create.
 macro_rules! on_every_database {
-    ($(
-        $(#[$meta:meta])*
-        async fn $name:ident($server:ident: TestServer) $(with [$($variable:literal = $value:expr),* $(,)?])? $body:block
-    )*) => {
-        on_both_stores! {$(
-            $(#[$meta])*
-            async fn $name($server: TestServer) $(with [$($variable = $value),*])? $body
-        )*}
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use $crate::support::Stores;
 
-        mod on_mariadb_and_redis {
-            use super::*;
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                $(#[$meta])*
-                async fn $name() {
-                    let Some(stores) = $crate::support::Stores::mariadb().await else { return };
-                    let $server = TestServer::start_with(stores, &[$($(($variable, $value)),*)?]).await;
-                    $body
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                super::$name(Stores::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgres_and_redis() {
+                if let Some(stores) = Stores::servers().await {
+                    super::$name(stores).await;
                 }
-            )*
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_mariadb_and_redis() {
+                if let Some(stores) = Stores::mariadb().await {
+                    super::$name(stores).await;
+                }
+            }
         }
-    };
+    )+};
 }
 
-/// Compares JSON with the snapshot beside it, whatever the order of its members. The same test runs on several stores, so
-/// each snapshot is seen more than once.
+/// Compares text with an inline snapshot. The same test runs on several stores, so each snapshot is checked more than once.
 macro_rules! assert_lines {
     ($lines:expr, @$snapshot:literal) => {{
         let lines = $lines;
@@ -102,7 +94,7 @@ macro_rules! assert_lines {
     }};
 }
 
-/// The same for JSON.
+/// Compares JSON with an inline snapshot, whatever the order of its members.
 macro_rules! assert_wire {
     ($value:expr, @$snapshot:literal) => {{
         let value = $value;

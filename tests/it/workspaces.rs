@@ -3,82 +3,94 @@
 use reqwest::Method;
 
 use crate::support::{
-    Answer, Bearer, TestServer, database,
+    Answer, Bearer, Stores, TestServer, database,
     server::{MEMBER, OWNER},
 };
 
 const WORKSPACES: &str = "/openapi/v1/workspaces";
 
-on_every_database! {
-    async fn workspaces_are_listed_oldest_first_without_an_envelope(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        assert_wire!(Answer::to(bearer.request(Method::GET, WORKSPACES)).await.redacted(), @r#"
-        {
-          "workspaces": [
-            {
-              "current": true,
-              "id": "[uuid]",
-              "name": "Demo Workspace",
-              "role": "owner",
-              "status": "normal"
-            },
-            {
-              "current": false,
-              "id": "[uuid]",
-              "name": "Second Workspace",
-              "role": "owner",
-              "status": "normal"
-            }
-          ]
-        }
-        "#);
-    }
+on_every_database!(
+    workspaces_are_listed_oldest_first_without_an_envelope,
+    one_workspace_says_when_it_was_made,
+    a_workspace_one_has_not_joined_does_not_exist,
+    membership_is_read_each_time
+);
 
-    async fn one_workspace_says_when_it_was_made(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let (_, list) = bearer.get(WORKSPACES).await;
-        let id = list["workspaces"][1]["id"].as_str().unwrap();
-        let answer = Answer::to(bearer.request(Method::GET, &format!("{WORKSPACES}/{id}"))).await;
-        assert_eq!(answer.json()["id"], id);
-        assert_wire!(answer.redacted(), @r#"
+async fn workspaces_are_listed_oldest_first_without_an_envelope(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    assert_wire!(Answer::to(bearer.request(Method::GET, WORKSPACES)).await.redacted(), @r#"
+    {
+      "workspaces": [
         {
-          "created_at": "[time]",
+          "current": true,
+          "id": "[uuid]",
+          "name": "Demo Workspace",
+          "role": "owner",
+          "status": "normal"
+        },
+        {
           "current": false,
           "id": "[uuid]",
           "name": "Second Workspace",
           "role": "owner",
           "status": "normal"
         }
-        "#);
+      ]
     }
+    "#);
+}
 
-    async fn a_workspace_one_has_not_joined_does_not_exist(server: TestServer) {
-        let (_, all) = Bearer::sign_in(&server, OWNER, "laptop").await.get(WORKSPACES).await;
-        let foreign = all["workspaces"][1]["id"].as_str().unwrap();
-        let shared = all["workspaces"][0]["id"].as_str().unwrap();
-        let member = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        assert_eq!(member.get(&format!("{WORKSPACES}/{shared}")).await.0, 200);
-        let mut answers = Vec::new();
-        for id in [foreign, "00000000-0000-0000-0000-000000000000", "no-uuid", "%E2%80%AE", &shared.replace('-', "")] {
-            let answer = Answer::to(member.request(Method::GET, &format!("{WORKSPACES}/{id}"))).await;
-            assert_eq!(answer.outcome(), (404, "not_found".to_owned()), "{id}");
-            answers.push(answer.text);
-        }
-        answers.dedup();
-        assert_eq!(answers.len(), 1, "they read alike: {answers:?}");
+async fn one_workspace_says_when_it_was_made(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let (_, list) = bearer.get(WORKSPACES).await;
+    let id = list["workspaces"][1]["id"].as_str().unwrap();
+    let answer = Answer::to(bearer.request(Method::GET, &format!("{WORKSPACES}/{id}"))).await;
+    assert_eq!(answer.json()["id"], id);
+    assert_wire!(answer.redacted(), @r#"
+    {
+      "created_at": "[time]",
+      "current": false,
+      "id": "[uuid]",
+      "name": "Second Workspace",
+      "role": "owner",
+      "status": "normal"
     }
+    "#);
+}
 
-    async fn membership_is_read_each_time(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        let (_, body) = bearer.get(WORKSPACES).await;
-        assert_eq!(body["workspaces"][0]["role"], "normal");
-        let account = database::account_id(&server, MEMBER).await;
-        let of_member = format!("WHERE account_id = '{account}'");
-        database::execute(&server, &format!("UPDATE tenant_account_joins SET role = 'editor' {of_member}")).await;
-        database::execute(&server, "UPDATE tenants SET status = 'archive'").await;
-        let (_, body) = bearer.get(WORKSPACES).await;
-        assert_eq!((&body["workspaces"][0]["role"], &body["workspaces"][0]["status"]), (&"editor".into(), &"archive".into()));
-        database::execute(&server, &format!("DELETE FROM tenant_account_joins {of_member}")).await;
-        assert_eq!(bearer.get(WORKSPACES).await.1["workspaces"], serde_json::json!([]));
+async fn a_workspace_one_has_not_joined_does_not_exist(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (_, all) = Bearer::sign_in(&server, OWNER, "laptop").await.get(WORKSPACES).await;
+    let foreign = all["workspaces"][1]["id"].as_str().unwrap();
+    let shared = all["workspaces"][0]["id"].as_str().unwrap();
+    let member = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    assert_eq!(member.get(&format!("{WORKSPACES}/{shared}")).await.0, 200);
+    let mut answers = Vec::new();
+    for id in [foreign, "00000000-0000-0000-0000-000000000000", "no-uuid", "%E2%80%AE", &shared.replace('-', "")] {
+        let answer = Answer::to(member.request(Method::GET, &format!("{WORKSPACES}/{id}"))).await;
+        assert_eq!(answer.outcome(), (404, "not_found".to_owned()), "{id}");
+        answers.push(answer.text);
     }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "they read alike: {answers:?}");
+}
+
+async fn membership_is_read_each_time(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    let (_, body) = bearer.get(WORKSPACES).await;
+    assert_eq!(body["workspaces"][0]["role"], "normal");
+    let account = database::account_id(&server, MEMBER).await;
+    let of_member = format!("WHERE account_id = '{account}'");
+    database::execute(&server, &format!("UPDATE tenant_account_joins SET role = 'editor' {of_member}")).await;
+    database::execute(&server, "UPDATE tenants SET status = 'archive'").await;
+    let (_, body) = bearer.get(WORKSPACES).await;
+    assert_eq!(
+        (&body["workspaces"][0]["role"], &body["workspaces"][0]["status"]),
+        (&"editor".into(), &"archive".into())
+    );
+    database::execute(&server, &format!("DELETE FROM tenant_account_joins {of_member}")).await;
+    assert_eq!(bearer.get(WORKSPACES).await.1["workspaces"], serde_json::json!([]));
 }

@@ -7,7 +7,7 @@ use dify_openapi::testing::{
 use reqwest::{Method, RequestBuilder};
 
 use super::NO_LIMITS;
-use crate::support::{Answer, Bearer, Browser, TestServer, server::OWNER};
+use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER};
 
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -34,45 +34,48 @@ fn asks_to_sign_in(answer: &Answer) -> bool {
         || (answer.status == 303 && (location.starts_with("/signin") || location.ends_with("refused=no_session")))
 }
 
-on_every_database! {
-    async fn every_page_lets_in_whom_its_policy_says(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut seen = 0;
-        for policy in pages::policies() {
-            seen += 1;
-            let (name, path) = (policy.method, path(policy));
-            let method: Method = policy.http.unwrap().verb.parse().unwrap();
-            let browser = Browser::signed_in(&server, OWNER).await;
-            let csrf = browser.cookies["csrf_token"].clone();
-            let cookie = || browser.bare(method.clone(), &path);
-            let nobody = || Browser::anonymous(&server).bare(method.clone(), &path);
-            let console = policy.credential == Credential::ConsoleSession;
-            if console {
-                for request in [nobody(), bearer.request(method.clone(), &path)] {
-                    let request = if is_post(policy) { as_form(request, "") } else { request };
-                    // Redirects are looked at, not followed.
-                    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-                    let answer = client.execute(request.build().unwrap()).await.unwrap();
-                    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-                    let answer = Answer { status, headers, text: String::new() };
-                    assert!(asks_to_sign_in(&answer), "{name} without a session: {status} {}", answer.header("location"));
-                }
+on_every_database!(every_page_lets_in_whom_its_policy_says);
+
+async fn every_page_lets_in_whom_its_policy_says(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut seen = 0;
+    for policy in pages::policies() {
+        seen += 1;
+        let (name, path) = (policy.method, path(policy));
+        let method: Method = policy.http.unwrap().verb.parse().unwrap();
+        let browser = Browser::signed_in(&server, OWNER).await;
+        let csrf = browser.cookies["csrf_token"].clone();
+        let cookie = || browser.bare(method.clone(), &path);
+        let nobody = || Browser::anonymous(&server).bare(method.clone(), &path);
+        let console = policy.credential == Credential::ConsoleSession;
+        if console {
+            for request in [nobody(), bearer.request(method.clone(), &path)] {
+                let request = if is_post(policy) { as_form(request, "") } else { request };
+                // Redirects are looked at, not followed.
+                let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+                let answer = client.execute(request.build().unwrap()).await.unwrap();
+                let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+                let answer = Answer { status, headers, text: String::new() };
+                assert!(asks_to_sign_in(&answer), "{name} without a session: {status} {}", answer.header("location"));
             }
-            if is_post(policy) {
-                let foreign = as_form(cookie(), &csrf).header("origin", "https://evil.example");
-                assert_eq!(Answer::to(foreign).await.status, 403, "{name} from a foreign origin");
-            }
-            if is_post(policy) && console {
-                for (case, request) in [("without a CSRF token", as_form(cookie(), "")), ("with another", as_form(cookie(), "x"))] {
-                    assert_eq!(Answer::to(request).await.status, 403, "{name} {case}");
-                }
-            }
-            let own = if is_post(policy) { as_form(cookie(), &csrf).header("origin", &server.url) } else { cookie() };
-            let answer = Answer::to(own).await;
-            // A public post may still miss the token of its own page.
-            assert!(answer.header("content-type") != "application/json", "{name}: {}", answer.text);
-            assert!(answer.status < 500 && (!console || answer.status != 403), "{name}: {} {}", answer.status, answer.text);
         }
-        assert!(seen >= 15, "{seen} pages");
+        if is_post(policy) {
+            let foreign = as_form(cookie(), &csrf).header("origin", "https://evil.example");
+            assert_eq!(Answer::to(foreign).await.status, 403, "{name} from a foreign origin");
+        }
+        if is_post(policy) && console {
+            for (case, request) in
+                [("without a CSRF token", as_form(cookie(), "")), ("with another", as_form(cookie(), "x"))]
+            {
+                assert_eq!(Answer::to(request).await.status, 403, "{name} {case}");
+            }
+        }
+        let own = if is_post(policy) { as_form(cookie(), &csrf).header("origin", &server.url) } else { cookie() };
+        let answer = Answer::to(own).await;
+        // A public post may still miss the token of its own page.
+        assert!(answer.header("content-type") != "application/json", "{name}: {}", answer.text);
+        assert!(answer.status < 500 && (!console || answer.status != 403), "{name}: {} {}", answer.status, answer.text);
     }
+    assert!(seen >= 15, "{seen} pages");
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bearer, Browser, TestServer, apps,
+    Bearer, Browser, Stores, TestServer, apps,
     python::Script,
     server::{OWNER, SERVICE_KEY},
 };
@@ -112,88 +112,89 @@ fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) 
     );
 }
 
-on_both_stores! {
-    async fn it_calls_every_service_and_reads_the_rich_errors(server: TestServer) {
-        let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
-        let public = server.url.strip_prefix("http://").unwrap();
-        let internal = server.running().bound.grpc.unwrap().to_string();
-        apps::import_demo(&server).await;
-        let old = Bearer::sign_in(&server, OWNER, "old laptop").await;
-        let Some(mut client) = Script::start("every_service.py", &[protos, public, &internal, SERVICE_KEY]) else { return };
-        let user_code = client.next()["user_code"].as_str().unwrap().to_owned();
-        assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&user_code).await.0, 200);
-        server.advance(10);
-        let mut found = client.go_on();
-        let left = found.as_object_mut().unwrap().remove("left").unwrap();
-        let answered = found.as_object_mut().unwrap().remove("answered").unwrap();
-        assert_apps_were_used(found.as_object_mut().unwrap().remove("use").unwrap());
-        assert_wire!(found, @r#"
-        {
-          "active": true,
-          "email": "demo@example.com",
-          "errors": {
-            "no bearer": {
-              "code": "UNAUTHENTICATED",
-              "domain": "openapi.dify",
-              "reason": "BEARER_MISSING"
-            },
-            "nothing to run": {
-              "code": "NOT_FOUND",
-              "domain": "openapi.dify",
-              "reason": "NOT_FOUND"
-            },
-            "out of range": {
-              "code": "INVALID_ARGUMENT",
-              "domain": "openapi.dify",
-              "fields": [
-                "limit"
-              ],
-              "reason": "INVALID_PARAM"
-            },
-            "pending": {
-              "code": "FAILED_PRECONDITION",
-              "domain": "openapi.dify",
-              "reason": "AUTHORIZATION_PENDING"
-            },
-            "revoked": {
-              "code": "UNAUTHENTICATED",
-              "domain": "openapi.dify",
-              "reason": "BEARER_INVALID"
-            },
-            "slow_down": {
-              "code": "RESOURCE_EXHAUSTED",
-              "domain": "openapi.dify",
-              "reason": "SLOW_DOWN",
-              "retry_seconds": 10
-            },
-            "unknown app": {
-              "code": "NOT_FOUND",
-              "domain": "openapi.dify",
-              "reason": "NOT_FOUND"
-            },
-            "unknown session": {
-              "code": "NOT_FOUND",
-              "domain": "openapi.dify",
-              "reason": "NOT_FOUND"
-            }
-          },
-          "resolved": true,
-          "revoked": [
-            "revoked",
-            "revoked"
+on_both_stores!(it_calls_every_service_and_reads_the_rich_errors);
+
+async fn it_calls_every_service_and_reads_the_rich_errors(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
+    let public = server.url.strip_prefix("http://").unwrap();
+    let internal = server.running().bound.grpc.unwrap().to_string();
+    apps::import_demo(&server).await;
+    let old = Bearer::sign_in(&server, OWNER, "old laptop").await;
+    let Some(mut client) = Script::start("every_service.py", &[protos, public, &internal, SERVICE_KEY]) else { return };
+    let user_code = client.next()["user_code"].as_str().unwrap().to_owned();
+    assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&user_code).await.0, 200);
+    server.advance(10);
+    let mut found = client.go_on();
+    let left = found.as_object_mut().unwrap().remove("left").unwrap();
+    let answered = found.as_object_mut().unwrap().remove("answered").unwrap();
+    assert_apps_were_used(found.as_object_mut().unwrap().remove("use").unwrap());
+    assert_wire!(found, @r#"
+    {
+      "active": true,
+      "email": "demo@example.com",
+      "errors": {
+        "no bearer": {
+          "code": "UNAUTHENTICATED",
+          "domain": "openapi.dify",
+          "reason": "BEARER_MISSING"
+        },
+        "nothing to run": {
+          "code": "NOT_FOUND",
+          "domain": "openapi.dify",
+          "reason": "NOT_FOUND"
+        },
+        "out of range": {
+          "code": "INVALID_ARGUMENT",
+          "domain": "openapi.dify",
+          "fields": [
+            "limit"
           ],
-          "sessions": [
-            "old laptop",
-            "python"
-          ],
-          "version": "1.14.2",
-          "workspaces": [
-            "Demo Workspace",
-            "Second Workspace"
-          ]
+          "reason": "INVALID_PARAM"
+        },
+        "pending": {
+          "code": "FAILED_PRECONDITION",
+          "domain": "openapi.dify",
+          "reason": "AUTHORIZATION_PENDING"
+        },
+        "revoked": {
+          "code": "UNAUTHENTICATED",
+          "domain": "openapi.dify",
+          "reason": "BEARER_INVALID"
+        },
+        "slow_down": {
+          "code": "RESOURCE_EXHAUSTED",
+          "domain": "openapi.dify",
+          "reason": "SLOW_DOWN",
+          "retry_seconds": 10
+        },
+        "unknown app": {
+          "code": "NOT_FOUND",
+          "domain": "openapi.dify",
+          "reason": "NOT_FOUND"
+        },
+        "unknown session": {
+          "code": "NOT_FOUND",
+          "domain": "openapi.dify",
+          "reason": "NOT_FOUND"
         }
-        "#);
-        assert_every_method_was_called(Path::new(protos), &left, answered);
-        assert_eq!(old.get("/openapi/v1/account").await.0, 401, "revoked by its id");
+      },
+      "resolved": true,
+      "revoked": [
+        "revoked",
+        "revoked"
+      ],
+      "sessions": [
+        "old laptop",
+        "python"
+      ],
+      "version": "1.14.2",
+      "workspaces": [
+        "Demo Workspace",
+        "Second Workspace"
+      ]
     }
+    "#);
+    assert_every_method_was_called(Path::new(protos), &left, answered);
+    assert_eq!(old.get("/openapi/v1/account").await.0, 401, "revoked by its id");
 }

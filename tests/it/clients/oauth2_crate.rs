@@ -10,7 +10,7 @@ use oauth2::{
 use parking_lot::Mutex;
 
 use crate::support::{
-    Bearer, Browser, TestServer,
+    Bearer, Browser, Stores, TestServer,
     cli_device::{CODE, TOKEN},
     server::OWNER,
 };
@@ -40,55 +40,57 @@ async fn ask(client: &Client) -> StandardDeviceAuthorizationResponse {
     codes
 }
 
-on_every_database! {
-    async fn it_waits_slows_down_and_signs_in(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let client = client(&server);
-        let codes = ask(&client).await;
-        let waits = Mutex::new(Vec::new());
-        let (server, browser, user_code) = (&server, &browser, codes.user_code().secret());
-        let wait = |interval: Duration| {
-            let nth = {
-                let mut waits = waits.lock();
-                waits.push(interval.as_secs());
-                waits.len()
-            };
-            async move {
-                // The first time it wakes up too early, and is told to slow down.
-                if nth > 1 {
-                    server.advance(i64::try_from(interval.as_secs()).unwrap());
-                }
-                if nth == 3 {
-                    assert_eq!(browser.approve(user_code).await.0, 200);
-                }
-            }
-        };
-        let token = client.exchange_device_access_token(&codes).request_async(&send, wait, None).await.unwrap();
-        assert_eq!(*waits.lock(), [5, 10, 10]);
-        assert_eq!(token.token_type(), &BasicTokenType::Bearer);
-        assert!((1_209_500..=1_209_600).contains(&token.expires_in().unwrap().as_secs()));
-        let scopes: Vec<_> = token.scopes().unwrap().iter().map(|scope| scope.as_str()).collect();
-        assert_eq!(scopes, ["full"]);
-        let bearer = Bearer::holding(server, token.access_token().secret(), "");
-        assert_eq!(bearer.get("/openapi/v1/account").await.1["subject_email"], OWNER);
-    }
+on_every_database!(it_waits_slows_down_and_signs_in, it_understands_every_end_that_is_not_a_token);
 
-    async fn it_understands_every_end_that_is_not_a_token(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let client = client(&server);
-        for expected in [DeviceCodeErrorResponseType::AccessDenied, DeviceCodeErrorResponseType::ExpiredToken] {
-            let codes = ask(&client).await;
-            if expected == DeviceCodeErrorResponseType::AccessDenied {
-                assert_eq!(browser.deny(codes.user_code().secret()).await.0, 200);
-            } else {
-                server.advance(901);
+async fn it_waits_slows_down_and_signs_in(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let client = client(&server);
+    let codes = ask(&client).await;
+    let waits = Mutex::new(Vec::new());
+    let (server, browser, user_code) = (&server, &browser, codes.user_code().secret());
+    let wait = |interval: Duration| {
+        let nth = {
+            let mut waits = waits.lock();
+            waits.push(interval.as_secs());
+            waits.len()
+        };
+        async move {
+            // The first time it wakes up too early, and is told to slow down.
+            if nth > 1 {
+                server.advance(i64::try_from(interval.as_secs()).unwrap());
             }
-            let wait = async |_| panic!("there is nothing to wait for");
-            let ended = client.exchange_device_access_token(&codes).request_async(&send, wait, None).await;
-            match ended.unwrap_err() {
-                RequestTokenError::ServerResponse(error) => assert_eq!(error.error(), &expected),
-                other => panic!("{other:?}"),
+            if nth == 3 {
+                assert_eq!(browser.approve(user_code).await.0, 200);
             }
+        }
+    };
+    let token = client.exchange_device_access_token(&codes).request_async(&send, wait, None).await.unwrap();
+    assert_eq!(*waits.lock(), [5, 10, 10]);
+    assert_eq!(token.token_type(), &BasicTokenType::Bearer);
+    assert!((1_209_500..=1_209_600).contains(&token.expires_in().unwrap().as_secs()));
+    let scopes: Vec<_> = token.scopes().unwrap().iter().map(|scope| scope.as_str()).collect();
+    assert_eq!(scopes, ["full"]);
+    let bearer = Bearer::holding(server, token.access_token().secret(), "");
+    assert_eq!(bearer.get("/openapi/v1/account").await.1["subject_email"], OWNER);
+}
+
+async fn it_understands_every_end_that_is_not_a_token(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let client = client(&server);
+    for expected in [DeviceCodeErrorResponseType::AccessDenied, DeviceCodeErrorResponseType::ExpiredToken] {
+        let codes = ask(&client).await;
+        if expected == DeviceCodeErrorResponseType::AccessDenied {
+            assert_eq!(browser.deny(codes.user_code().secret()).await.0, 200);
+        } else {
+            server.advance(901);
+        }
+        let wait = async |_| panic!("there is nothing to wait for");
+        let ended = client.exchange_device_access_token(&codes).request_async(&send, wait, None).await;
+        match ended.unwrap_err() {
+            RequestTokenError::ServerResponse(error) => assert_eq!(error.error(), &expected),
+            other => panic!("{other:?}"),
         }
     }
 }

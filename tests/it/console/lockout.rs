@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::support::{
-    Answer, Bearer, Browser, Device, TestServer,
+    Answer, Bearer, Browser, Device, Stores, TestServer,
     server::{MEMBER, OWNER, PASSWORD},
 };
 
@@ -18,104 +18,120 @@ async fn login_from(server: &TestServer, address: &str, email: &str, password: &
     Answer::to(request.json(&body)).await
 }
 
-on_every_database! {
-    async fn five_wrong_passwords_lock_the_account_from_everywhere(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32", "LOGIN_LOCKOUT_DURATION" = "600"] {
-        let logs = crate::support::logs::Logs::listen();
-        // Addresses that no other test has: the log is the process's.
-        let network = format!("10.{}.{}", rand::random::<u8>(), rand::random::<u8>());
-        let elsewhere = format!("{network}.77");
-        for attempt in 1..=5 {
-            let answer = login_from(&server, &format!("{network}.{attempt}"), OWNER, "wrong").await;
-            assert_eq!(answer.outcome(), (401, "authentication_failed".to_owned()), "{attempt}");
-        }
-        let answer = login_from(&server, &elsewhere, OWNER, PASSWORD).await;
-        assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()));
-        let wait: i64 = answer.header("retry-after").parse().unwrap();
-        assert!((590..=600).contains(&wait), "{wait}");
-        assert_eq!(login_from(&server, &elsewhere, MEMBER, PASSWORD).await.status, 200);
-        assert_eq!(logs.about(&["audit", "auth.login_locked", &elsewhere]).len(), 1);
-        assert_eq!(logs.about(&["audit", "auth.login_failed", &format!("client={network}.5")]).len(), 1);
-        server.advance(600);
-        assert_eq!(login_from(&server, &elsewhere, OWNER, PASSWORD).await.status, 200);
-    }
+on_every_database!(
+    five_wrong_passwords_lock_the_account_from_everywhere,
+    five_wrong_passwords_lock_the_address_for_everyone,
+    an_address_of_ipv6_is_its_network_of_64_bits,
+    a_success_forgets_the_accounts_failures_but_not_the_addresss,
+    many_right_passwords_lock_nobody_out,
+    guesses_at_once_cannot_pass_the_limit_together,
+    a_lockout_stops_passwords_only
+);
 
-    async fn five_wrong_passwords_lock_the_address_for_everyone(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32"] {
-        for attempt in 1..=5 {
-            let answer = login_from(&server, "198.51.100.1", &format!("guess{attempt}@example.com"), "wrong").await;
-            assert_eq!(answer.status, 401, "{attempt}");
-        }
-        assert_eq!(login_from(&server, "198.51.100.1", OWNER, PASSWORD).await.status, 429);
-        assert_eq!(login_from(&server, "198.51.100.2", OWNER, PASSWORD).await.status, 200);
+async fn five_wrong_passwords_lock_the_account_from_everywhere(stores: Stores) {
+    let server =
+        TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32"), ("LOGIN_LOCKOUT_DURATION", "600")]).await;
+    let logs = crate::support::logs::Logs::listen();
+    // Addresses that no other test has: the log is the process's.
+    let network = format!("10.{}.{}", rand::random::<u8>(), rand::random::<u8>());
+    let elsewhere = format!("{network}.77");
+    for attempt in 1..=5 {
+        let answer = login_from(&server, &format!("{network}.{attempt}"), OWNER, "wrong").await;
+        assert_eq!(answer.outcome(), (401, "authentication_failed".to_owned()), "{attempt}");
     }
+    let answer = login_from(&server, &elsewhere, OWNER, PASSWORD).await;
+    assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()));
+    let wait: i64 = answer.header("retry-after").parse().unwrap();
+    assert!((590..=600).contains(&wait), "{wait}");
+    assert_eq!(login_from(&server, &elsewhere, MEMBER, PASSWORD).await.status, 200);
+    assert_eq!(logs.about(&["audit", "auth.login_locked", &elsewhere]).len(), 1);
+    assert_eq!(logs.about(&["audit", "auth.login_failed", &format!("client={network}.5")]).len(), 1);
+    server.advance(600);
+    assert_eq!(login_from(&server, &elsewhere, OWNER, PASSWORD).await.status, 200);
+}
 
-    async fn an_address_of_ipv6_is_its_network_of_64_bits(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32"] {
-        for attempt in 1..=5 {
-            // Five hosts of one network.
-            let address = format!("2001:db8:7:1:{attempt}::{attempt}");
-            let answer = login_from(&server, &address, &format!("guess{attempt}@example.com"), "wrong").await;
-            assert_eq!(answer.status, 401, "{attempt}");
-        }
-        for address in ["2001:db8:7:1::99", "2001:0DB8:7:1:ffff:ffff:ffff:ffff", "[2001:db8:7:1::99]:443"] {
-            let answer = login_from(&server, address, OWNER, PASSWORD).await;
-            assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()), "{address}");
-        }
-        assert_eq!(login_from(&server, "2001:db8:7:2::1", OWNER, PASSWORD).await.status, 200, "the next network");
+async fn five_wrong_passwords_lock_the_address_for_everyone(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    for attempt in 1..=5 {
+        let answer = login_from(&server, "198.51.100.1", &format!("guess{attempt}@example.com"), "wrong").await;
+        assert_eq!(answer.status, 401, "{attempt}");
     }
+    assert_eq!(login_from(&server, "198.51.100.1", OWNER, PASSWORD).await.status, 429);
+    assert_eq!(login_from(&server, "198.51.100.2", OWNER, PASSWORD).await.status, 200);
+}
 
-    async fn a_success_forgets_the_accounts_failures_but_not_the_addresss(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32"] {
-        for round in 0..2 {
-            for attempt in 1..=4 {
-                let address = format!("198.51.100.{}", round * 10 + attempt);
-                assert_eq!(login_from(&server, &address, OWNER, "wrong").await.status, 401);
-            }
-            assert_eq!(login_from(&server, "198.51.100.99", OWNER, PASSWORD).await.status, 200, "{round}");
-        }
-        for _ in 0..4 {
-            assert_eq!(login_from(&server, "203.0.113.1", MEMBER, "wrong").await.status, 401);
-        }
-        assert_eq!(login_from(&server, "203.0.113.1", MEMBER, PASSWORD).await.status, 200);
-        assert_eq!(login_from(&server, "203.0.113.1", MEMBER, "wrong").await.status, 401, "the fifth from there");
-        assert_eq!(login_from(&server, "203.0.113.1", MEMBER, PASSWORD).await.status, 429);
+async fn an_address_of_ipv6_is_its_network_of_64_bits(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    for attempt in 1..=5 {
+        // Five hosts of one network.
+        let address = format!("2001:db8:7:1:{attempt}::{attempt}");
+        let answer = login_from(&server, &address, &format!("guess{attempt}@example.com"), "wrong").await;
+        assert_eq!(answer.status, 401, "{attempt}");
     }
+    for address in ["2001:db8:7:1::99", "2001:0DB8:7:1:ffff:ffff:ffff:ffff", "[2001:db8:7:1::99]:443"] {
+        let answer = login_from(&server, address, OWNER, PASSWORD).await;
+        assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()), "{address}");
+    }
+    assert_eq!(login_from(&server, "2001:db8:7:2::1", OWNER, PASSWORD).await.status, 200, "the next network");
+}
 
-    async fn many_right_passwords_lock_nobody_out(server: TestServer) {
-        for _ in 0..8 {
-            assert_eq!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status, 200);
+async fn a_success_forgets_the_accounts_failures_but_not_the_addresss(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    for round in 0..2 {
+        for attempt in 1..=4 {
+            let address = format!("198.51.100.{}", round * 10 + attempt);
+            assert_eq!(login_from(&server, &address, OWNER, "wrong").await.status, 401);
         }
+        assert_eq!(login_from(&server, "198.51.100.99", OWNER, PASSWORD).await.status, 200, "{round}");
     }
+    for _ in 0..4 {
+        assert_eq!(login_from(&server, "203.0.113.1", MEMBER, "wrong").await.status, 401);
+    }
+    assert_eq!(login_from(&server, "203.0.113.1", MEMBER, PASSWORD).await.status, 200);
+    assert_eq!(login_from(&server, "203.0.113.1", MEMBER, "wrong").await.status, 401, "the fifth from there");
+    assert_eq!(login_from(&server, "203.0.113.1", MEMBER, PASSWORD).await.status, 429);
+}
 
-    async fn guesses_at_once_cannot_pass_the_limit_together(server: TestServer) {
-        let anonymous = Browser::anonymous(&server);
-        let guesses = (0..16).map(|_| {
-            let browser = anonymous.clone();
-            tokio::spawn(async move { browser.login(OWNER, "wrong").await.status })
-        });
-        let mut statuses = Vec::new();
-        for guess in guesses.collect::<Vec<_>>() {
-            statuses.push(guess.await.unwrap());
-        }
-        assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 5, "{statuses:?}");
-        assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 11, "{statuses:?}");
+async fn many_right_passwords_lock_nobody_out(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for _ in 0..8 {
+        assert_eq!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status, 200);
     }
+}
 
-    async fn a_lockout_stops_passwords_only(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
-        for _ in 0..5 {
-            assert_eq!(browser.login(OWNER, "wrong").await.status, 401);
-        }
-        assert_eq!(browser.login(OWNER, PASSWORD).await.status, 429);
-        assert!(browser.is_signed_in().await);
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
-        let device = Device::start(&server, "phone").await;
-        assert_eq!(browser.approve(&device.user_code).await.0, 200);
-        assert_eq!(device.poll().await.0, 200);
+async fn guesses_at_once_cannot_pass_the_limit_together(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let anonymous = Browser::anonymous(&server);
+    let guesses = (0..16).map(|_| {
+        let browser = anonymous.clone();
+        tokio::spawn(async move { browser.login(OWNER, "wrong").await.status })
+    });
+    let mut statuses = Vec::new();
+    for guess in guesses.collect::<Vec<_>>() {
+        statuses.push(guess.await.unwrap());
     }
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 5, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 11, "{statuses:?}");
+}
+
+async fn a_lockout_stops_passwords_only(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
+    for _ in 0..5 {
+        assert_eq!(browser.login(OWNER, "wrong").await.status, 401);
+    }
+    assert_eq!(browser.login(OWNER, PASSWORD).await.status, 429);
+    assert!(browser.is_signed_in().await);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+    let device = Device::start(&server, "phone").await;
+    assert_eq!(browser.approve(&device.user_code).await.0, 200);
+    assert_eq!(device.poll().await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_from_nobody_we_trust_moves_no_one() {
-    let server = TestServer::start(crate::support::Stores::Sqlite).await;
+    let server = TestServer::start(Stores::Sqlite).await;
     for attempt in 1..=5 {
         assert_eq!(login_from(&server, &format!("198.51.100.{attempt}"), "x@example.com", "wrong").await.status, 401);
     }
@@ -124,7 +140,7 @@ async fn a_header_from_nobody_we_trust_moves_no_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_address_an_approver_sees_is_the_devices_not_the_proxys() {
-    let server = TestServer::start_with(crate::support::Stores::Sqlite, &PROXY).await;
+    let server = TestServer::start_with(Stores::Sqlite, &PROXY).await;
     let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
     let request = request
         .header("x-forwarded-for", "203.0.113.9, 198.51.100.7")

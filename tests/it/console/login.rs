@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Browser, Device, TestServer, database,
+    Answer, Browser, Device, Stores, TestServer, database,
     server::{MEMBER, OWNER, PASSWORD},
 };
 
@@ -19,114 +19,138 @@ fn attributes(answer: &Answer) -> Vec<String> {
     answer.cookies().iter().map(strip).collect()
 }
 
-on_every_database! {
-    async fn the_right_password_sets_three_cookies(server: TestServer) {
-        let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
-        assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
-        assert_eq!(answer.json(), json!({"result": "success"}));
-        assert_eq!(attributes(&answer), [
+on_every_database!(
+    the_right_password_sets_three_cookies,
+    a_session_that_is_not_remembered_ends_with_the_browser,
+    the_address_is_taken_in_any_case,
+    wrong_passwords_and_unknown_addresses_read_alike,
+    bodies_that_are_no_sign_in_are_refused,
+    another_site_cannot_sign_a_browser_in,
+    signing_out_ends_the_session_at_once_and_only_this_one,
+    disabling_an_account_or_a_new_password_ends_its_browser_sessions,
+    rows_that_dify_wrote_sign_in
+);
+
+async fn the_right_password_sets_three_cookies(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+    assert_eq!(answer.json(), json!({"result": "success"}));
+    assert_eq!(
+        attributes(&answer),
+        [
             "access_token; Path=/; SameSite=Lax; Max-Age=3600; HttpOnly",
             "csrf_token; Path=/; SameSite=Lax; Max-Age=3600",
             "refresh_token; Path=/; SameSite=Lax; Max-Age=2592000; HttpOnly",
-        ]);
-    }
+        ]
+    );
+}
 
-    async fn a_session_that_is_not_remembered_ends_with_the_browser(server: TestServer) {
-        let body = json!({"email": OWNER, "password": "ZGVtby1wYXNzd29yZC0x", "remember_me": false});
-        let request = reqwest::Client::new().post(server.at(LOGIN)).json(&body);
-        let answer = Answer::to(request).await;
-        assert_eq!(answer.status, 200);
-        assert!(answer.cookies().iter().all(|cookie| !cookie.contains("Max-Age")), "{:?}", attributes(&answer));
-    }
+async fn a_session_that_is_not_remembered_ends_with_the_browser(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let body = json!({"email": OWNER, "password": "ZGVtby1wYXNzd29yZC0x", "remember_me": false});
+    let request = reqwest::Client::new().post(server.at(LOGIN)).json(&body);
+    let answer = Answer::to(request).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.cookies().iter().all(|cookie| !cookie.contains("Max-Age")), "{:?}", attributes(&answer));
+}
 
-    async fn the_address_is_taken_in_any_case(server: TestServer) {
-        assert_eq!(Browser::anonymous(&server).login(" Demo@Example.COM ", PASSWORD).await.status, 200);
-    }
+async fn the_address_is_taken_in_any_case(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    assert_eq!(Browser::anonymous(&server).login(" Demo@Example.COM ", PASSWORD).await.status, 200);
+}
 
-    async fn wrong_passwords_and_unknown_addresses_read_alike(server: TestServer) {
-        let anonymous = Browser::anonymous(&server);
-        database::execute(&server, &format!("UPDATE accounts SET status = 'banned' WHERE email = '{MEMBER}'")).await;
-        for (email, password) in [(OWNER, "wrong"), ("nobody@example.com", PASSWORD), (MEMBER, PASSWORD)] {
-            let answer = anonymous.login(email, password).await;
-            assert_eq!(answer.status, 401);
-            assert_eq!(answer.cookies(), Vec::<&str>::new());
-            assert_eq!(answer.header("www-authenticate"), "");
-            assert_wire!(answer.json(), @r#"
-            {
-              "code": "authentication_failed",
-              "message": "The email address or the password is wrong.",
-              "status": 401
-            }
-            "#);
+async fn wrong_passwords_and_unknown_addresses_read_alike(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let anonymous = Browser::anonymous(&server);
+    database::execute(&server, &format!("UPDATE accounts SET status = 'banned' WHERE email = '{MEMBER}'")).await;
+    for (email, password) in [(OWNER, "wrong"), ("nobody@example.com", PASSWORD), (MEMBER, PASSWORD)] {
+        let answer = anonymous.login(email, password).await;
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.cookies(), Vec::<&str>::new());
+        assert_eq!(answer.header("www-authenticate"), "");
+        assert_wire!(answer.json(), @r#"
+        {
+          "code": "authentication_failed",
+          "message": "The email address or the password is wrong.",
+          "status": 401
         }
+        "#);
     }
+}
 
-    async fn bodies_that_are_no_sign_in_are_refused(server: TestServer) {
-        for body in [
-            json!({}),
-            json!({"email": OWNER}),
-            json!({"password": "ZGVtbw=="}),
-            json!({"email": OWNER, "password": "not base64!"}),
-            json!({"email": OWNER, "password": "//8="}),
-            json!({"email": OWNER, "password": 5}),
-        ] {
-            let answer = Answer::to(reqwest::Client::new().post(server.at(LOGIN)).json(&body)).await;
-            assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{body}");
-        }
+async fn bodies_that_are_no_sign_in_are_refused(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for body in [
+        json!({}),
+        json!({"email": OWNER}),
+        json!({"password": "ZGVtbw=="}),
+        json!({"email": OWNER, "password": "not base64!"}),
+        json!({"email": OWNER, "password": "//8="}),
+        json!({"email": OWNER, "password": 5}),
+    ] {
+        let answer = Answer::to(reqwest::Client::new().post(server.at(LOGIN)).json(&body)).await;
+        assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{body}");
     }
+}
 
-    async fn another_site_cannot_sign_a_browser_in(server: TestServer) {
-        let body = json!({"email": OWNER, "password": "ZGVtby1wYXNzd29yZC0x"});
-        for (name, value) in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
-            let answer = Answer::to(reqwest::Client::new().post(server.at(LOGIN)).header(name, value).json(&body)).await;
-            assert_eq!(answer.outcome(), (403, "csrf_mismatch".to_owned()), "{name}: {value}");
-        }
-        let own = reqwest::Client::new().post(server.at(LOGIN)).header("origin", &server.url).json(&body);
-        assert_eq!(Answer::to(own).await.status, 200);
+async fn another_site_cannot_sign_a_browser_in(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let body = json!({"email": OWNER, "password": "ZGVtby1wYXNzd29yZC0x"});
+    for (name, value) in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
+        let answer = Answer::to(reqwest::Client::new().post(server.at(LOGIN)).header(name, value).json(&body)).await;
+        assert_eq!(answer.outcome(), (403, "csrf_mismatch".to_owned()), "{name}: {value}");
     }
+    let own = reqwest::Client::new().post(server.at(LOGIN)).header("origin", &server.url).json(&body);
+    assert_eq!(Answer::to(own).await.status, 200);
+}
 
-    async fn signing_out_ends_the_session_at_once_and_only_this_one(server: TestServer) {
-        let (here, there) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, OWNER).await);
-        let answer = Answer::to(here.request(Method::POST, "/console/api/logout")).await;
-        assert_eq!((answer.status, answer.json()), (200, json!({"result": "success"})));
-        assert!(answer.cookies().iter().all(|cookie| cookie.contains("=; ") && cookie.contains("Max-Age=0")));
-        assert_eq!(answer.cookies().len(), 3);
-        // The cookies themselves are still good JWTs; the session behind them is gone.
-        assert!(!here.is_signed_in().await);
-        assert_eq!(here.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-        let device = Device::start(&server, "laptop").await;
-        assert_eq!(here.approve(&device.user_code).await.0, 401);
-        assert!(there.is_signed_in().await);
-    }
+async fn signing_out_ends_the_session_at_once_and_only_this_one(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (here, there) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, OWNER).await);
+    let answer = Answer::to(here.request(Method::POST, "/console/api/logout")).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"result": "success"})));
+    assert!(answer.cookies().iter().all(|cookie| cookie.contains("=; ") && cookie.contains("Max-Age=0")));
+    assert_eq!(answer.cookies().len(), 3);
+    // The cookies themselves are still good JWTs; the session behind them is gone.
+    assert!(!here.is_signed_in().await);
+    assert_eq!(here.refresh().await.outcome(), (401, "invalid_session".to_owned()));
+    let device = Device::start(&server, "laptop").await;
+    assert_eq!(here.approve(&device.user_code).await.0, 401);
+    assert!(there.is_signed_in().await);
+}
 
-    async fn disabling_an_account_or_a_new_password_ends_its_browser_sessions(server: TestServer) {
-        use dify_openapi::testing::{domain::secret::Secret, ports::clock::Clock as _};
-        let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
-        let now = server.clock.now();
-        server.sql().set_account_status(MEMBER, "banned", now).await.unwrap();
-        assert!(!member.is_signed_in().await);
-        server.sql().set_account_status(MEMBER, "active", now).await.unwrap();
-        assert!(!member.is_signed_in().await, "for good");
-        server.sql().set_password(OWNER, &Secret::new("$argon2id$unusable"), now).await.unwrap();
-        assert!(!owner.is_signed_in().await);
-    }
+async fn disabling_an_account_or_a_new_password_ends_its_browser_sessions(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    use dify_openapi::testing::{domain::secret::Secret, ports::clock::Clock as _};
+    let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
+    let now = server.clock.now();
+    server.sql().set_account_status(MEMBER, "banned", now).await.unwrap();
+    assert!(!member.is_signed_in().await);
+    server.sql().set_account_status(MEMBER, "active", now).await.unwrap();
+    assert!(!member.is_signed_in().await, "for good");
+    server.sql().set_password(OWNER, &Secret::new("$argon2id$unusable"), now).await.unwrap();
+    assert!(!owner.is_signed_in().await);
+}
 
-    async fn rows_that_dify_wrote_sign_in(server: TestServer) {
-        // The row of alice@example.com in Dify's own database.
-        let password = "NGQ5YzA2OWFmMjdlNmI0NGQ4YzdiZDc1MmNhNThkZGFhNWQ2MzM0YzMwYzA2YTQzNjUwMTgzNWI0ZjQ4ZGNjNw==";
-        let statement = format!("UPDATE accounts SET password = '{password}', password_salt = 'AfiG2C9kM3a5NJmmp0/FJw==' WHERE email = '{OWNER}'");
-        database::execute(&server, &statement).await;
-        let anonymous = Browser::anonymous(&server);
-        assert_eq!(anonymous.login(OWNER, PASSWORD).await.status, 401);
-        assert_eq!(anonymous.login(OWNER, "passw0rd1").await.status, 401);
-        assert_eq!(anonymous.login(OWNER, "Passw0rd1").await.status, 200);
-    }
+async fn rows_that_dify_wrote_sign_in(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    // The row of alice@example.com in Dify's own database.
+    let password = "NGQ5YzA2OWFmMjdlNmI0NGQ4YzdiZDc1MmNhNThkZGFhNWQ2MzM0YzMwYzA2YTQzNjUwMTgzNWI0ZjQ4ZGNjNw==";
+    let statement = format!(
+        "UPDATE accounts SET password = '{password}', password_salt = 'AfiG2C9kM3a5NJmmp0/FJw==' WHERE email = '{OWNER}'"
+    );
+    database::execute(&server, &statement).await;
+    let anonymous = Browser::anonymous(&server);
+    assert_eq!(anonymous.login(OWNER, PASSWORD).await.status, 401);
+    assert_eq!(anonymous.login(OWNER, "passw0rd1").await.status, 401);
+    assert_eq!(anonymous.login(OWNER, "Passw0rd1").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_https_cookies_are_secure_and_bound_to_their_host() {
     let variables = [("CONSOLE_WEB_URL", "https://console.example"), ("CONSOLE_API_URL", "https://console.example")];
-    let server = TestServer::start_with(crate::support::Stores::Sqlite, &variables).await;
+    let server = TestServer::start_with(Stores::Sqlite, &variables).await;
     let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Bearer, Browser, TestServer, redact,
+    Answer, Bearer, Browser, Stores, TestServer, redact,
     server::{MEMBER, OWNER},
 };
 
@@ -24,80 +24,95 @@ fn without_times(mut body: Value) -> Value {
     }
 }
 
-on_every_database! {
-    async fn the_profile_is_the_signed_in_account(server: TestServer) {
-        let (status, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/account/profile").await;
-        assert_eq!(status, 200);
-        assert_wire!(without_times(body), @r#"
+on_every_database!(
+    the_profile_is_the_signed_in_account,
+    workspaces_are_listed_as_the_console_lists_them,
+    switching_makes_one_workspace_current_and_no_other,
+    a_workspace_one_has_not_joined_cannot_be_switched_to,
+    a_bearer_never_opens_these_routes
+);
+
+async fn the_profile_is_the_signed_in_account(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (status, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/account/profile").await;
+    assert_eq!(status, 200);
+    assert_wire!(without_times(body), @r#"
+    {
+      "avatar": null,
+      "created_at": "[seconds]",
+      "email": "demo@example.com",
+      "id": "[uuid]",
+      "interface_language": null,
+      "is_password_set": true,
+      "name": "Demo",
+      "timezone": null
+    }
+    "#);
+}
+
+async fn workspaces_are_listed_as_the_console_lists_them(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (status, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/workspaces").await;
+    assert_eq!(status, 200);
+    assert_wire!(without_times(body), @r#"
+    {
+      "workspaces": [
         {
-          "avatar": null,
           "created_at": "[seconds]",
-          "email": "demo@example.com",
+          "current": true,
           "id": "[uuid]",
-          "interface_language": null,
-          "is_password_set": true,
-          "name": "Demo",
-          "timezone": null
-        }
-        "#);
-    }
-
-    async fn workspaces_are_listed_as_the_console_lists_them(server: TestServer) {
-        let (status, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/workspaces").await;
-        assert_eq!(status, 200);
-        assert_wire!(without_times(body), @r#"
+          "name": "Demo Workspace",
+          "plan": "basic",
+          "status": "normal"
+        },
         {
-          "workspaces": [
-            {
-              "created_at": "[seconds]",
-              "current": true,
-              "id": "[uuid]",
-              "name": "Demo Workspace",
-              "plan": "basic",
-              "status": "normal"
-            },
-            {
-              "created_at": "[seconds]",
-              "current": false,
-              "id": "[uuid]",
-              "name": "Second Workspace",
-              "plan": "basic",
-              "status": "normal"
-            }
-          ]
+          "created_at": "[seconds]",
+          "current": false,
+          "id": "[uuid]",
+          "name": "Second Workspace",
+          "plan": "basic",
+          "status": "normal"
         }
-        "#);
+      ]
     }
+    "#);
+}
 
-    async fn switching_makes_one_workspace_current_and_no_other(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let (_, body) = browser.get("/console/api/workspaces").await;
-        let second = body["workspaces"][1]["id"].clone();
-        let (status, body) = browser.post(SWITCH, &json!({"tenant_id": second})).await;
-        assert_eq!((status, &body["result"], &body["new_tenant"]["id"], &body["new_tenant"]["current"]), (200, &"success".into(), &second, &true.into()));
-        let (_, body) = browser.get("/console/api/workspaces").await;
-        let current: Vec<_> = body["workspaces"].as_array().unwrap().iter().map(|row| row["current"].as_bool().unwrap()).collect();
-        assert_eq!(current, [false, true]);
+async fn switching_makes_one_workspace_current_and_no_other(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let (_, body) = browser.get("/console/api/workspaces").await;
+    let second = body["workspaces"][1]["id"].clone();
+    let (status, body) = browser.post(SWITCH, &json!({"tenant_id": second})).await;
+    assert_eq!(
+        (status, &body["result"], &body["new_tenant"]["id"], &body["new_tenant"]["current"]),
+        (200, &"success".into(), &second, &true.into())
+    );
+    let (_, body) = browser.get("/console/api/workspaces").await;
+    let current: Vec<_> =
+        body["workspaces"].as_array().unwrap().iter().map(|row| row["current"].as_bool().unwrap()).collect();
+    assert_eq!(current, [false, true]);
+}
+
+async fn a_workspace_one_has_not_joined_cannot_be_switched_to(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (_, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/workspaces").await;
+    let foreign = body["workspaces"][1]["id"].clone();
+    let member = Browser::signed_in(&server, MEMBER).await;
+    for id in [foreign, json!("00000000-0000-0000-0000-000000000000"), json!("no-uuid")] {
+        let (status, body) = member.post(SWITCH, &json!({"tenant_id": id})).await;
+        assert_eq!((status, body["code"].as_str()), (404, Some("not_found")), "{id}");
     }
+    let (status, body) = member.post(SWITCH, &json!({})).await;
+    assert_eq!((status, body["code"].as_str()), (400, Some("invalid_request")));
+}
 
-    async fn a_workspace_one_has_not_joined_cannot_be_switched_to(server: TestServer) {
-        let (_, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/workspaces").await;
-        let foreign = body["workspaces"][1]["id"].clone();
-        let member = Browser::signed_in(&server, MEMBER).await;
-        for id in [foreign, json!("00000000-0000-0000-0000-000000000000"), json!("no-uuid")] {
-            let (status, body) = member.post(SWITCH, &json!({"tenant_id": id})).await;
-            assert_eq!((status, body["code"].as_str()), (404, Some("not_found")), "{id}");
-        }
-        let (status, body) = member.post(SWITCH, &json!({})).await;
-        assert_eq!((status, body["code"].as_str()), (400, Some("invalid_request")));
-    }
-
-    async fn a_bearer_never_opens_these_routes(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        for path in ["/console/api/account/profile", "/console/api/workspaces"] {
-            let answer = Answer::to(bearer.request(Method::GET, path)).await;
-            assert_eq!(answer.outcome(), (401, "no_session".to_owned()), "{path}");
-            assert_eq!(answer.header("www-authenticate"), "");
-        }
+async fn a_bearer_never_opens_these_routes(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for path in ["/console/api/account/profile", "/console/api/workspaces"] {
+        let answer = Answer::to(bearer.request(Method::GET, path)).await;
+        assert_eq!(answer.outcome(), (401, "no_session".to_owned()), "{path}");
+        assert_eq!(answer.header("www-authenticate"), "");
     }
 }

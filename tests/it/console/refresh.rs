@@ -3,98 +3,119 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Browser, TestServer, database, server::OWNER};
+use crate::support::{Answer, Browser, Stores, TestServer, database, server::OWNER};
 
-on_every_database! {
-    async fn a_refresh_gives_new_cookies_for_the_same_session(server: TestServer) {
-        let mut browser = Browser::signed_in(&server, OWNER).await;
-        let before = browser.cookies.clone();
-        server.advance(3_500);
-        let answer = browser.refresh().await;
-        assert_eq!((answer.status, answer.json()), (200, json!({"result": "success"})));
-        browser.take_cookies(&answer.headers);
-        for name in ["access_token", "csrf_token", "refresh_token"] {
-            assert_ne!(browser.cookies[name], before[name], "{name}");
-        }
-        server.advance(3_500);
-        assert!(browser.is_signed_in().await);
+on_every_database!(
+    a_refresh_gives_new_cookies_for_the_same_session,
+    without_a_refresh_the_session_ends_after_its_hour,
+    a_refresh_cookie_used_twice_ends_the_family,
+    of_many_refreshes_at_once_at_most_one_succeeds,
+    a_refresh_without_its_cookie_or_with_another_is_refused,
+    a_refresh_lives_thirty_days,
+    another_site_cannot_refresh,
+    refreshing_is_limited_by_address,
+    only_hashes_of_refresh_cookies_are_kept
+);
+
+async fn a_refresh_gives_new_cookies_for_the_same_session(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut browser = Browser::signed_in(&server, OWNER).await;
+    let before = browser.cookies.clone();
+    server.advance(3_500);
+    let answer = browser.refresh().await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"result": "success"})));
+    browser.take_cookies(&answer.headers);
+    for name in ["access_token", "csrf_token", "refresh_token"] {
+        assert_ne!(browser.cookies[name], before[name], "{name}");
     }
+    server.advance(3_500);
+    assert!(browser.is_signed_in().await);
+}
 
-    async fn without_a_refresh_the_session_ends_after_its_hour(server: TestServer) {
-        let mut browser = Browser::signed_in(&server, OWNER).await;
-        server.advance(3_599);
-        assert!(browser.is_signed_in().await);
-        server.advance(1);
-        assert!(!browser.is_signed_in().await, "no leeway");
-        let answer = browser.refresh().await;
-        assert_eq!(answer.status, 200);
-        browser.take_cookies(&answer.headers);
-        assert!(browser.is_signed_in().await);
-    }
+async fn without_a_refresh_the_session_ends_after_its_hour(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut browser = Browser::signed_in(&server, OWNER).await;
+    server.advance(3_599);
+    assert!(browser.is_signed_in().await);
+    server.advance(1);
+    assert!(!browser.is_signed_in().await, "no leeway");
+    let answer = browser.refresh().await;
+    assert_eq!(answer.status, 200);
+    browser.take_cookies(&answer.headers);
+    assert!(browser.is_signed_in().await);
+}
 
-    async fn a_refresh_cookie_used_twice_ends_the_family(server: TestServer) {
-        let stolen = Browser::signed_in(&server, OWNER).await;
-        let other = Browser::signed_in(&server, OWNER).await;
-        let mut browser = stolen.clone();
-        let answer = browser.refresh().await;
-        browser.take_cookies(&answer.headers);
-        assert!(browser.is_signed_in().await);
-        assert_eq!(stolen.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-        assert!(!browser.is_signed_in().await, "whoever has the newer cookies");
-        assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-        assert!(other.is_signed_in().await, "another sign-in is another family");
-    }
+async fn a_refresh_cookie_used_twice_ends_the_family(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let stolen = Browser::signed_in(&server, OWNER).await;
+    let other = Browser::signed_in(&server, OWNER).await;
+    let mut browser = stolen.clone();
+    let answer = browser.refresh().await;
+    browser.take_cookies(&answer.headers);
+    assert!(browser.is_signed_in().await);
+    assert_eq!(stolen.refresh().await.outcome(), (401, "invalid_session".to_owned()));
+    assert!(!browser.is_signed_in().await, "whoever has the newer cookies");
+    assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
+    assert!(other.is_signed_in().await, "another sign-in is another family");
+}
 
-    async fn of_many_refreshes_at_once_at_most_one_succeeds(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let tasks: Vec<_> = (0..16).map(|_| {
+async fn of_many_refreshes_at_once_at_most_one_succeeds(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
             let browser = browser.clone();
             tokio::spawn(async move { browser.refresh().await.status })
-        }).collect();
-        let mut statuses = Vec::new();
-        for task in tasks {
-            statuses.push(task.await.unwrap());
-        }
-        // Not even one, if the others were seen as a reuse before its answer was ready.
-        assert!(statuses.iter().filter(|status| **status == 200).count() <= 1, "{statuses:?}");
-        assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
-        assert!(!browser.is_signed_in().await, "a cookie used sixteen times has been copied");
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for task in tasks {
+        statuses.push(task.await.unwrap());
     }
+    // Not even one, if the others were seen as a reuse before its answer was ready.
+    assert!(statuses.iter().filter(|status| **status == 200).count() <= 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
+    assert!(!browser.is_signed_in().await, "a cookie used sixteen times has been copied");
+}
 
-    async fn a_refresh_without_its_cookie_or_with_another_is_refused(server: TestServer) {
-        assert_eq!(Browser::anonymous(&server).refresh().await.outcome(), (401, "invalid_session".to_owned()));
-        let mut browser = Browser::signed_in(&server, OWNER).await;
-        browser.cookies.insert("refresh_token".to_owned(), "0".repeat(64));
-        assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-        assert!(browser.is_signed_in().await, "a guess ends nobody's session");
-    }
+async fn a_refresh_without_its_cookie_or_with_another_is_refused(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    assert_eq!(Browser::anonymous(&server).refresh().await.outcome(), (401, "invalid_session".to_owned()));
+    let mut browser = Browser::signed_in(&server, OWNER).await;
+    browser.cookies.insert("refresh_token".to_owned(), "0".repeat(64));
+    assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
+    assert!(browser.is_signed_in().await, "a guess ends nobody's session");
+}
 
-    async fn a_refresh_lives_thirty_days(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        server.advance(30 * 86_400);
-        assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-    }
+async fn a_refresh_lives_thirty_days(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    server.advance(30 * 86_400);
+    assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
+}
 
-    async fn another_site_cannot_refresh(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let request = browser.bare(Method::POST, "/console/api/refresh-token").header("origin", "https://evil.example");
-        assert_eq!(Answer::to(request).await.outcome(), (403, "csrf_mismatch".to_owned()));
-        assert_eq!(browser.refresh().await.status, 200, "it was not spent");
-    }
+async fn another_site_cannot_refresh(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let request = browser.bare(Method::POST, "/console/api/refresh-token").header("origin", "https://evil.example");
+    assert_eq!(Answer::to(request).await.outcome(), (403, "csrf_mismatch".to_owned()));
+    assert_eq!(browser.refresh().await.status, 200, "it was not spent");
+}
 
-    async fn refreshing_is_limited_by_address(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "refresh=2/1m"] {
-        let anonymous = Browser::anonymous(&server);
-        for _ in 0..2 {
-            assert_eq!(anonymous.refresh().await.status, 401);
-        }
-        assert_eq!(anonymous.refresh().await.outcome(), (429, "rate_limited".to_owned()));
+async fn refreshing_is_limited_by_address(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "refresh=2/1m")]).await;
+    let anonymous = Browser::anonymous(&server);
+    for _ in 0..2 {
+        assert_eq!(anonymous.refresh().await.status, 401);
     }
+    assert_eq!(anonymous.refresh().await.outcome(), (429, "rate_limited".to_owned()));
+}
 
-    async fn only_hashes_of_refresh_cookies_are_kept(server: TestServer) {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        assert_eq!(browser.refresh().await.status, 200);
-        let dump = database::dump(&server).await;
-        assert!(dump.contains("openapi_browser_sessions"), "the dump shows the table");
-        assert!(!dump.contains(&browser.cookies["refresh_token"]));
-    }
+async fn only_hashes_of_refresh_cookies_are_kept(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    assert_eq!(browser.refresh().await.status, 200);
+    let dump = database::dump(&server).await;
+    assert!(dump.contains("openapi_browser_sessions"), "the dump shows the table");
+    assert!(!dump.contains(&browser.cookies["refresh_token"]));
 }

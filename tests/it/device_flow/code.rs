@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Browser, Device, TestServer, cli_device::form_request, server::OWNER};
+use crate::support::{Answer, Browser, Device, Stores, TestServer, cli_device::form_request, server::OWNER};
 
 /// What the approver would see of a device that asked with this body.
 async fn label_of(server: &TestServer, body: Value) -> String {
@@ -29,156 +29,196 @@ fn take_codes(server: &TestServer, answer: &Answer) -> Value {
     body
 }
 
-on_every_database! {
-    async fn a_device_gets_a_pair_of_codes(server: TestServer) {
-        let answer = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "laptop"})).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("cache-control"), "no-store");
-        assert_eq!(answer.header("content-type"), "application/json");
-        assert_wire!(take_codes(&server, &answer), @r#"
-        {
-          "device_code": "[device_code]",
-          "expires_in": 900,
-          "interval": 5,
-          "user_code": "[user_code]",
-          "verification_uri": "[url]/device",
-          "verification_uri_complete": "[url]/device?user_code=[user_code]"
-        }
-        "#);
-    }
+on_every_database!(
+    a_device_gets_a_pair_of_codes,
+    a_form_gets_the_same_codes_as_json,
+    an_unknown_client_is_refused_in_words_that_oauth_clients_know,
+    a_missing_client_is_an_invalid_request_in_both_shapes,
+    a_parameter_given_twice_is_an_invalid_request,
+    the_client_may_be_named_by_http_basic,
+    bodies_of_the_wrong_kind_are_told_apart,
+    labels_are_trimmed_kept_and_bounded,
+    labels_that_could_mislead_their_reader_are_refused,
+    devices_without_a_label_get_one_each,
+    other_clients_can_be_made_known,
+    the_complete_link_can_be_switched_off,
+    no_codes_are_given_out_while_bearers_are_switched_off
+);
 
-    async fn a_form_gets_the_same_codes_as_json(server: TestServer) {
-        let by_form = Device::ask_by_form(&server, "client_id=difyctl&device_label=my%20laptop+2").await;
-        assert_eq!(by_form.status, 200, "{}", by_form.text);
-        assert_eq!(by_form.header("cache-control"), "no-store");
-        let by_json = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "my laptop 2"})).await;
-        assert_eq!(take_codes(&server, &by_form), take_codes(&server, &by_json));
+async fn a_device_gets_a_pair_of_codes(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let answer = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "laptop"})).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_wire!(take_codes(&server, &answer), @r#"
+    {
+      "device_code": "[device_code]",
+      "expires_in": 900,
+      "interval": 5,
+      "user_code": "[user_code]",
+      "verification_uri": "[url]/device",
+      "verification_uri_complete": "[url]/device?user_code=[user_code]"
     }
+    "#);
+}
 
-    async fn an_unknown_client_is_refused_in_words_that_oauth_clients_know(server: TestServer) {
-        let answer = Device::ask(&server, &json!({"client_id": "somebody"})).await;
+async fn a_form_gets_the_same_codes_as_json(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let by_form = Device::ask_by_form(&server, "client_id=difyctl&device_label=my%20laptop+2").await;
+    assert_eq!(by_form.status, 200, "{}", by_form.text);
+    assert_eq!(by_form.header("cache-control"), "no-store");
+    let by_json = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "my laptop 2"})).await;
+    assert_eq!(take_codes(&server, &by_form), take_codes(&server, &by_json));
+}
+
+async fn an_unknown_client_is_refused_in_words_that_oauth_clients_know(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let answer = Device::ask(&server, &json!({"client_id": "somebody"})).await;
+    assert_eq!(answer.status, 400);
+    assert_wire!(answer.json(), @r#"
+    {
+      "error": "unsupported_client",
+      "error_description": "invalid_client"
+    }
+    "#);
+}
+
+async fn a_missing_client_is_an_invalid_request_in_both_shapes(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for answer in [Device::ask(&server, &json!({})).await, Device::ask_by_form(&server, "device_label=x").await] {
         assert_eq!(answer.status, 400);
         assert_wire!(answer.json(), @r#"
         {
-          "error": "unsupported_client",
-          "error_description": "invalid_client"
+          "code": "invalid_request",
+          "details": [
+            {
+              "loc": [
+                "body",
+                "client_id"
+              ],
+              "msg": "Field required",
+              "type": "missing"
+            }
+          ],
+          "error": "invalid_request",
+          "error_description": "client_id is required.",
+          "message": "client_id is required.",
+          "status": 400
         }
         "#);
     }
+}
 
-    async fn a_missing_client_is_an_invalid_request_in_both_shapes(server: TestServer) {
-        for answer in [Device::ask(&server, &json!({})).await, Device::ask_by_form(&server, "device_label=x").await] {
-            assert_eq!(answer.status, 400);
-            assert_wire!(answer.json(), @r#"
-            {
-              "code": "invalid_request",
-              "details": [
-                {
-                  "loc": [
-                    "body",
-                    "client_id"
-                  ],
-                  "msg": "Field required",
-                  "type": "missing"
-                }
-              ],
-              "error": "invalid_request",
-              "error_description": "client_id is required.",
-              "message": "client_id is required.",
-              "status": 400
-            }
-            "#);
-        }
-    }
+async fn a_parameter_given_twice_is_an_invalid_request(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let in_form = Device::ask_by_form(&server, "client_id=difyctl&client_id=difyctl").await;
+    assert_eq!(in_form.outcome(), (400, "invalid_request".to_owned()));
+    assert_eq!(in_form.json()["error"], "invalid_request");
+    let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
+    let twice = r#"{"client_id": "difyctl", "client_id": "difyctl"}"#;
+    let in_json = Answer::to(request.header("content-type", "application/json").body(twice)).await;
+    assert_eq!(in_json.outcome(), (400, "invalid_request".to_owned()));
+}
 
-    async fn a_parameter_given_twice_is_an_invalid_request(server: TestServer) {
-        let in_form = Device::ask_by_form(&server, "client_id=difyctl&client_id=difyctl").await;
-        assert_eq!(in_form.outcome(), (400, "invalid_request".to_owned()));
-        assert_eq!(in_form.json()["error"], "invalid_request");
+async fn the_client_may_be_named_by_http_basic(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let ask = |user: &'static str, secret: Option<&'static str>| {
+        let request = form_request(&server, "/openapi/v1/oauth/device/code", "device_label=laptop");
+        Answer::to(request.basic_auth(user, secret))
+    };
+    assert_eq!(ask("difyctl", Some("")).await.status, 200);
+    assert_eq!(ask("somebody", Some("")).await.json()["error"], "unsupported_client");
+    assert_eq!(ask("difyctl", Some("a secret")).await.outcome(), (400, "invalid_request".to_owned()));
+}
+
+async fn bodies_of_the_wrong_kind_are_told_apart(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let post = |kind: &'static str, body: &'static str| {
         let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
-        let twice = r#"{"client_id": "difyctl", "client_id": "difyctl"}"#;
-        let in_json = Answer::to(request.header("content-type", "application/json").body(twice)).await;
-        assert_eq!(in_json.outcome(), (400, "invalid_request".to_owned()));
-    }
-
-    async fn the_client_may_be_named_by_http_basic(server: TestServer) {
-        let ask = |user: &'static str, secret: Option<&'static str>| {
-            let request = form_request(&server, "/openapi/v1/oauth/device/code", "device_label=laptop");
-            Answer::to(request.basic_auth(user, secret))
-        };
-        assert_eq!(ask("difyctl", Some("")).await.status, 200);
-        assert_eq!(ask("somebody", Some("")).await.json()["error"], "unsupported_client");
-        assert_eq!(ask("difyctl", Some("a secret")).await.outcome(), (400, "invalid_request".to_owned()));
-    }
-
-    async fn bodies_of_the_wrong_kind_are_told_apart(server: TestServer) {
-        let post = |kind: &'static str, body: &'static str| {
-            let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
-            Answer::to(request.header("content-type", kind).body(body))
-        };
-        for (kind, body, status, code) in [
-            ("application/json", "{", 400, "invalid_request"),
-            ("application/json", "[]", 400, "invalid_request"),
-            ("application/json", r#"{"client_id": 7}"#, 400, "invalid_request"),
-            ("application/json", r#"{"client_id": null}"#, 400, "invalid_request"),
-            ("application/json; charset=utf-8", r#"{"client_id": "difyctl", "device_label": null}"#, 200, "ok"),
-            ("application/json", r#"{"client_id": "difyctl", "and": "more"}"#, 200, "ok"),
-            ("text/plain", "client_id=difyctl", 415, "unsupported_media_type"),
-            ("multipart/form-data; boundary=x", "client_id=difyctl", 415, "unsupported_media_type"),
-        ] {
-            let answer = post(kind, body).await;
-            assert_eq!(answer.outcome(), (status, code.to_owned()), "{kind}: {body}");
-            if status != 200 {
-                assert_eq!(answer.json()["error"], "invalid_request", "{kind}: {body}");
-            }
+        Answer::to(request.header("content-type", kind).body(body))
+    };
+    for (kind, body, status, code) in [
+        ("application/json", "{", 400, "invalid_request"),
+        ("application/json", "[]", 400, "invalid_request"),
+        ("application/json", r#"{"client_id": 7}"#, 400, "invalid_request"),
+        ("application/json", r#"{"client_id": null}"#, 400, "invalid_request"),
+        ("application/json; charset=utf-8", r#"{"client_id": "difyctl", "device_label": null}"#, 200, "ok"),
+        ("application/json", r#"{"client_id": "difyctl", "and": "more"}"#, 200, "ok"),
+        ("text/plain", "client_id=difyctl", 415, "unsupported_media_type"),
+        ("multipart/form-data; boundary=x", "client_id=difyctl", 415, "unsupported_media_type"),
+    ] {
+        let answer = post(kind, body).await;
+        assert_eq!(answer.outcome(), (status, code.to_owned()), "{kind}: {body}");
+        if status != 200 {
+            assert_eq!(answer.json()["error"], "invalid_request", "{kind}: {body}");
         }
     }
+}
 
-    async fn labels_are_trimmed_kept_and_bounded(server: TestServer) {
-        let longest = "ä".repeat(255);
-        for (label, kept) in [("laptop", "laptop"), ("  my laptop ", "my laptop"), ("家のPC 🦀", "家のPC 🦀"), (&longest, &longest)] {
-            assert_eq!(label_of(&server, json!({"client_id": "difyctl", "device_label": label})).await, kept);
-        }
+async fn labels_are_trimmed_kept_and_bounded(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let longest = "ä".repeat(255);
+    for (label, kept) in
+        [("laptop", "laptop"), ("  my laptop ", "my laptop"), ("家のPC 🦀", "家のPC 🦀"), (&longest, &longest)]
+    {
+        assert_eq!(label_of(&server, json!({"client_id": "difyctl", "device_label": label})).await, kept);
     }
+}
 
-    async fn labels_that_could_mislead_their_reader_are_refused(server: TestServer) {
-        let too_long = "x".repeat(256);
-        for label in [
-            "two\nlines", "nul\0", "bell\u{7}", "escape\u{1b}[31m", "del\u{7f}", "next\u{85}line",
-            "\u{202e}txt.exe", "a\u{200f}b", "a\u{2066}b", "a\u{200b}b", "a\u{feff}b", "line\u{2028}end", &too_long,
-        ] {
-            let answer = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": label})).await;
-            assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{label:?}");
-            assert_eq!(answer.json()["error"], "invalid_request", "{label:?}");
-        }
+async fn labels_that_could_mislead_their_reader_are_refused(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let too_long = "x".repeat(256);
+    for label in [
+        "two\nlines",
+        "nul\0",
+        "bell\u{7}",
+        "escape\u{1b}[31m",
+        "del\u{7f}",
+        "next\u{85}line",
+        "\u{202e}txt.exe",
+        "a\u{200f}b",
+        "a\u{2066}b",
+        "a\u{200b}b",
+        "a\u{feff}b",
+        "line\u{2028}end",
+        &too_long,
+    ] {
+        let answer = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": label})).await;
+        assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{label:?}");
+        assert_eq!(answer.json()["error"], "invalid_request", "{label:?}");
     }
+}
 
-    async fn devices_without_a_label_get_one_each(server: TestServer) {
-        let mut labels = std::collections::HashSet::new();
-        for body in [json!({"client_id": "difyctl"}), json!({"client_id": "difyctl", "device_label": ""})] {
-            let label = label_of(&server, body).await;
-            let (client, suffix) = label.split_once(" #").unwrap();
-            assert_eq!((client, suffix.len()), ("difyctl", 4), "{label}");
-            labels.insert(label);
-        }
-        assert_eq!(labels.len(), 2);
+async fn devices_without_a_label_get_one_each(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut labels = std::collections::HashSet::new();
+    for body in [json!({"client_id": "difyctl"}), json!({"client_id": "difyctl", "device_label": ""})] {
+        let label = label_of(&server, body).await;
+        let (client, suffix) = label.split_once(" #").unwrap();
+        assert_eq!((client, suffix.len()), ("difyctl", 4), "{label}");
+        labels.insert(label);
     }
+    assert_eq!(labels.len(), 2);
+}
 
-    async fn other_clients_can_be_made_known(server: TestServer) with ["OPENAPI_KNOWN_CLIENT_IDS" = "difyctl,other-cli"] {
-        assert_eq!(Device::ask(&server, &json!({"client_id": "other-cli"})).await.status, 200);
-        assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
-        assert_eq!(Device::ask(&server, &json!({"client_id": "third"})).await.status, 400);
-    }
+async fn other_clients_can_be_made_known(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_KNOWN_CLIENT_IDS", "difyctl,other-cli")]).await;
+    assert_eq!(Device::ask(&server, &json!({"client_id": "other-cli"})).await.status, 200);
+    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+    assert_eq!(Device::ask(&server, &json!({"client_id": "third"})).await.status, 400);
+}
 
-    async fn the_complete_link_can_be_switched_off(server: TestServer) with ["DEVICE_FLOW_VERIFICATION_URI_COMPLETE" = "false"] {
-        let body = Device::ask(&server, &json!({"client_id": "difyctl"})).await.json();
-        assert_eq!(body.get("verification_uri_complete"), None);
-        assert_eq!(body["verification_uri"], format!("{}/device", server.url));
-    }
+async fn the_complete_link_can_be_switched_off(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("DEVICE_FLOW_VERIFICATION_URI_COMPLETE", "false")]).await;
+    let body = Device::ask(&server, &json!({"client_id": "difyctl"})).await.json();
+    assert_eq!(body.get("verification_uri_complete"), None);
+    assert_eq!(body["verification_uri"], format!("{}/device", server.url));
+}
 
-    async fn no_codes_are_given_out_while_bearers_are_switched_off(server: TestServer) with ["ENABLE_OAUTH_BEARER" = "false"] {
-        let answer = Device::ask(&server, &json!({"client_id": "difyctl"})).await;
-        assert_eq!(answer.outcome(), (503, "bearer_auth_disabled".to_owned()));
-        assert_eq!(answer.json()["error"], "temporarily_unavailable");
-    }
+async fn no_codes_are_given_out_while_bearers_are_switched_off(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ENABLE_OAUTH_BEARER", "false")]).await;
+    let answer = Device::ask(&server, &json!({"client_id": "difyctl"})).await;
+    assert_eq!(answer.outcome(), (503, "bearer_auth_disabled".to_owned()));
+    assert_eq!(answer.json()["error"], "temporarily_unavailable");
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Browser, Device, TestServer,
+    Answer, Browser, Device, Stores, TestServer,
     server::{MEMBER, OWNER},
 };
 
@@ -21,113 +21,137 @@ fn retry_after(answer: &Answer) -> i64 {
     seconds
 }
 
-on_every_database! {
-    async fn sixty_codes_an_hour_are_given_to_an_address(server: TestServer) {
-        for _ in 0..60 {
-            assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
-        }
-        let answer = Device::ask(&server, &json!({"client_id": "difyctl"})).await;
-        let wait = retry_after(&answer);
-        assert!((50..=60).contains(&wait), "{wait}");
-        assert_eq!(answer.json()["error"], "temporarily_unavailable");
-        // One comes back every minute, not all of them after an hour.
-        server.advance(60);
-        assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
-        assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 429);
-        server.advance(3_600);
+on_every_database!(
+    sixty_codes_an_hour_are_given_to_an_address,
+    codes_are_counted_by_networks_of_64_bits,
+    polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not,
+    looking_up_is_limited_by_address,
+    ten_wrong_codes_close_every_route_that_takes_one,
+    a_right_code_neither_counts_nor_resets_the_count,
+    an_account_decides_ten_times_an_hour_and_others_are_not_held_up,
+    the_hourly_figure_of_approvals_can_be_set
+);
+
+async fn sixty_codes_an_hour_are_given_to_an_address(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for _ in 0..60 {
         assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
     }
+    let answer = Device::ask(&server, &json!({"client_id": "difyctl"})).await;
+    let wait = retry_after(&answer);
+    assert!((50..=60).contains(&wait), "{wait}");
+    assert_eq!(answer.json()["error"], "temporarily_unavailable");
+    // One comes back every minute, not all of them after an hour.
+    server.advance(60);
+    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 429);
+    server.advance(3_600);
+    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+}
 
-    async fn codes_are_counted_by_networks_of_64_bits(server: TestServer) with ["TRUSTED_PROXIES" = "127.0.0.1/32", "OPENAPI_RATE_LIMITS" = "device_code=2/1h"] {
-        let ask = async |address: &str| {
-            let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
-            Answer::to(request.header("x-forwarded-for", address).json(&json!({"client_id": "difyctl"}))).await
-        };
-        assert_eq!(ask("2001:db8:0:1::1").await.status, 200);
-        assert_eq!(ask("2001:db8:0:1:a:b:c:d").await.status, 200);
-        retry_after(&ask("2001:db8:0:1::2").await);
-        assert_eq!(ask("2001:db8:0:2::1").await.status, 200, "the next network");
-        // An IPv4 address written as one of IPv6 is itself, and no network of others.
-        assert_eq!(ask("192.0.2.1").await.status, 200);
-        assert_eq!(ask("::ffff:192.0.2.1").await.status, 200);
-        retry_after(&ask("192.0.2.1").await);
-        assert_eq!(ask("::ffff:192.0.2.2").await.status, 200);
-    }
+async fn codes_are_counted_by_networks_of_64_bits(stores: Stores) {
+    let server = TestServer::start_with(
+        stores,
+        &[("TRUSTED_PROXIES", "127.0.0.1/32"), ("OPENAPI_RATE_LIMITS", "device_code=2/1h")],
+    )
+    .await;
+    let ask = async |address: &str| {
+        let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
+        Answer::to(request.header("x-forwarded-for", address).json(&json!({"client_id": "difyctl"}))).await
+    };
+    assert_eq!(ask("2001:db8:0:1::1").await.status, 200);
+    assert_eq!(ask("2001:db8:0:1:a:b:c:d").await.status, 200);
+    retry_after(&ask("2001:db8:0:1::2").await);
+    assert_eq!(ask("2001:db8:0:2::1").await.status, 200, "the next network");
+    // An IPv4 address written as one of IPv6 is itself, and no network of others.
+    assert_eq!(ask("192.0.2.1").await.status, 200);
+    assert_eq!(ask("::ffff:192.0.2.1").await.status, 200);
+    retry_after(&ask("192.0.2.1").await);
+    assert_eq!(ask("::ffff:192.0.2.2").await.status, 200);
+}
 
-    async fn polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "device_token=5/1m"] {
-        let device = Device::start(&server, "laptop").await;
-        let unknown = json!({"client_id": "difyctl", "device_code": "dc_0123456789abcdefghijklmnopqrstuv"});
-        for _ in 0..5 {
-            assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
-        }
-        let answer = Device::poll_with(&server, &unknown).await;
-        assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some("slow_down")));
-        assert!(answer.json()["interval"].as_i64().is_some_and(|interval| interval >= 5));
-        assert_eq!(device.poll_error().await, "authorization_pending");
-        server.advance(60);
+async fn polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "device_token=5/1m")]).await;
+    let device = Device::start(&server, "laptop").await;
+    let unknown = json!({"client_id": "difyctl", "device_code": "dc_0123456789abcdefghijklmnopqrstuv"});
+    for _ in 0..5 {
         assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
     }
+    let answer = Device::poll_with(&server, &unknown).await;
+    assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some("slow_down")));
+    assert!(answer.json()["interval"].as_i64().is_some_and(|interval| interval >= 5));
+    assert_eq!(device.poll_error().await, "authorization_pending");
+    server.advance(60);
+    assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
+}
 
-    async fn looking_up_is_limited_by_address(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "lookup=3/5m,user_code=0"] {
-        let anonymous = Browser::anonymous(&server);
-        for _ in 0..3 {
-            assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
-        }
-        let wait = retry_after(&look_up(&anonymous, "3333-3333").await);
-        assert!((90..=100).contains(&wait), "{wait}");
-    }
-
-    async fn ten_wrong_codes_close_every_route_that_takes_one(server: TestServer) {
-        let device = Device::start(&server, "laptop").await;
-        let anonymous = Browser::anonymous(&server);
-        for attempt in 0..10 {
-            // A malformed code is a wrong one.
-            let (code, status) = if attempt % 2 == 0 { ("3333-3333", 200) } else { ("nonsense", 400) };
-            assert_eq!(look_up(&anonymous, code).await.status, status);
-        }
-        retry_after(&look_up(&anonymous, "3333-3333").await);
-        retry_after(&look_up(&anonymous, "nonsense").await);
-        retry_after(&look_up(&anonymous, &device.user_code).await);
-        let browser = Browser::signed_in(&server, OWNER).await;
-        for path in ["/openapi/v1/oauth/device/approve", "/openapi/v1/oauth/device/deny"] {
-            retry_after(&Answer::to(browser.request(Method::POST, path).json(&json!({"user_code": device.user_code}))).await);
-        }
-        server.advance(91);
-        assert_eq!(browser.approve(&device.user_code).await.0, 200);
-    }
-
-    async fn a_right_code_neither_counts_nor_resets_the_count(server: TestServer) {
-        let device = Device::start(&server, "laptop").await;
-        let anonymous = Browser::anonymous(&server);
-        for _ in 0..9 {
-            assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
-            assert_eq!(look_up(&anonymous, &device.user_code).await.json()["valid"], true);
-        }
-        for _ in 0..5 {
-            assert_eq!(look_up(&anonymous, &device.user_code).await.json()["valid"], true);
-        }
+async fn looking_up_is_limited_by_address(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "lookup=3/5m,user_code=0")]).await;
+    let anonymous = Browser::anonymous(&server);
+    for _ in 0..3 {
         assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
-        retry_after(&look_up(&anonymous, &device.user_code).await);
     }
+    let wait = retry_after(&look_up(&anonymous, "3333-3333").await);
+    assert!((90..=100).contains(&wait), "{wait}");
+}
 
-    async fn an_account_decides_ten_times_an_hour_and_others_are_not_held_up(server: TestServer) {
-        let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
-        for round in 0..10 {
-            let device = Device::start(&server, "laptop").await;
-            let (status, _) = if round % 2 == 0 { owner.approve(&device.user_code).await } else { owner.deny(&device.user_code).await };
-            assert_eq!(status, 200);
-        }
+async fn ten_wrong_codes_close_every_route_that_takes_one(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let device = Device::start(&server, "laptop").await;
+    let anonymous = Browser::anonymous(&server);
+    for attempt in 0..10 {
+        // A malformed code is a wrong one.
+        let (code, status) = if attempt % 2 == 0 { ("3333-3333", 200) } else { ("nonsense", 400) };
+        assert_eq!(look_up(&anonymous, code).await.status, status);
+    }
+    retry_after(&look_up(&anonymous, "3333-3333").await);
+    retry_after(&look_up(&anonymous, "nonsense").await);
+    retry_after(&look_up(&anonymous, &device.user_code).await);
+    let browser = Browser::signed_in(&server, OWNER).await;
+    for path in ["/openapi/v1/oauth/device/approve", "/openapi/v1/oauth/device/deny"] {
+        retry_after(
+            &Answer::to(browser.request(Method::POST, path).json(&json!({"user_code": device.user_code}))).await,
+        );
+    }
+    server.advance(91);
+    assert_eq!(browser.approve(&device.user_code).await.0, 200);
+}
+
+async fn a_right_code_neither_counts_nor_resets_the_count(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let device = Device::start(&server, "laptop").await;
+    let anonymous = Browser::anonymous(&server);
+    for _ in 0..9 {
+        assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
+        assert_eq!(look_up(&anonymous, &device.user_code).await.json()["valid"], true);
+    }
+    for _ in 0..5 {
+        assert_eq!(look_up(&anonymous, &device.user_code).await.json()["valid"], true);
+    }
+    assert_eq!(look_up(&anonymous, "3333-3333").await.status, 200);
+    retry_after(&look_up(&anonymous, &device.user_code).await);
+}
+
+async fn an_account_decides_ten_times_an_hour_and_others_are_not_held_up(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
+    for round in 0..10 {
         let device = Device::start(&server, "laptop").await;
-        let request = owner.request(Method::POST, "/openapi/v1/oauth/device/approve");
-        let wait = retry_after(&Answer::to(request.json(&json!({"user_code": device.user_code}))).await);
-        assert!((300..=360).contains(&wait), "{wait}");
-        assert_eq!(member.approve(&device.user_code).await.0, 200);
+        let (status, _) =
+            if round % 2 == 0 { owner.approve(&device.user_code).await } else { owner.deny(&device.user_code).await };
+        assert_eq!(status, 200);
     }
+    let device = Device::start(&server, "laptop").await;
+    let request = owner.request(Method::POST, "/openapi/v1/oauth/device/approve");
+    let wait = retry_after(&Answer::to(request.json(&json!({"user_code": device.user_code}))).await);
+    assert!((300..=360).contains(&wait), "{wait}");
+    assert_eq!(member.approve(&device.user_code).await.0, 200);
+}
 
-    async fn the_hourly_figure_of_approvals_can_be_set(server: TestServer) with ["DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR" = "1"] {
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let (first, second) = (Device::start(&server, "a").await, Device::start(&server, "b").await);
-        assert_eq!(browser.approve(&first.user_code).await.0, 200);
-        assert_eq!(browser.approve(&second.user_code).await.0, 429);
-    }
+async fn the_hourly_figure_of_approvals_can_be_set(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", "1")]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let (first, second) = (Device::start(&server, "a").await, Device::start(&server, "b").await);
+    assert_eq!(browser.approve(&first.user_code).await.0, 200);
+    assert_eq!(browser.approve(&second.user_code).await.0, 429);
 }

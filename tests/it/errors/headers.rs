@@ -2,76 +2,85 @@
 
 use reqwest::Method;
 
-use crate::support::{Answer, Bearer, Browser, TestServer, server::OWNER};
+use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER};
 
-on_both_stores! {
-    async fn every_response_has_a_request_id_of_its_own_and_security_headers(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let browser = Browser::signed_in(&server, OWNER).await;
-        let mut ids = std::collections::HashSet::new();
-        for (request, status) in [
-            (bearer.request(Method::GET, "/openapi/v1/_health"), 200),
-            (bearer.request(Method::GET, "/openapi/v1/account"), 200),
-            (browser.request(Method::GET, "/openapi/v1/account"), 401),
-            (browser.request(Method::GET, "/console/api/account/profile"), 200),
-            (browser.bare(Method::POST, "/openapi/v1/oauth/device/approve"), 403),
-            (bearer.request(Method::GET, "/openapi/v1/nothing"), 404),
-            (bearer.request(Method::GET, "/nothing"), 404),
-            (bearer.request(Method::PUT, "/openapi/v1/account"), 405),
-            (bearer.request(Method::GET, "/openapi/v1/account/sessions?page=0"), 422),
-            (bearer.request(Method::GET, "/.well-known/oauth-authorization-server"), 200),
-            (bearer.request(Method::GET, "/openapi/v1/openapi.json"), 200),
-            (bearer.request(Method::POST, "/openapi/v1/oauth/device/code"), 400),
-        ] {
-            // One that a caller sends is not taken over: it would let them write into our log.
-            let answer = Answer::to(request.header("x-request-id", "mine")).await;
-            assert_eq!(answer.status, status, "{}", answer.text);
-            let id = answer.header("x-request-id").to_owned();
-            assert!(id.len() >= 16 && id != "mine", "{id}");
-            assert!(ids.insert(id));
-            assert_eq!(answer.header("x-frame-options"), "DENY");
-            assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"));
-            assert_eq!(answer.header("x-content-type-options"), "nosniff");
-            assert_eq!(answer.header("content-type"), "application/json");
-        }
+on_both_stores!(
+    every_response_has_a_request_id_of_its_own_and_security_headers,
+    no_header_of_the_callers_takes_them_away,
+    nothing_that_carries_a_code_or_a_token_is_kept_by_caches,
+    a_failure_of_ours_is_logged_once_under_its_request_id
+);
+
+async fn every_response_has_a_request_id_of_its_own_and_security_headers(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let mut ids = std::collections::HashSet::new();
+    for (request, status) in [
+        (bearer.request(Method::GET, "/openapi/v1/_health"), 200),
+        (bearer.request(Method::GET, "/openapi/v1/account"), 200),
+        (browser.request(Method::GET, "/openapi/v1/account"), 401),
+        (browser.request(Method::GET, "/console/api/account/profile"), 200),
+        (browser.bare(Method::POST, "/openapi/v1/oauth/device/approve"), 403),
+        (bearer.request(Method::GET, "/openapi/v1/nothing"), 404),
+        (bearer.request(Method::GET, "/nothing"), 404),
+        (bearer.request(Method::PUT, "/openapi/v1/account"), 405),
+        (bearer.request(Method::GET, "/openapi/v1/account/sessions?page=0"), 422),
+        (bearer.request(Method::GET, "/.well-known/oauth-authorization-server"), 200),
+        (bearer.request(Method::GET, "/openapi/v1/openapi.json"), 200),
+        (bearer.request(Method::POST, "/openapi/v1/oauth/device/code"), 400),
+    ] {
+        // One that a caller sends is not taken over: it would let them write into our log.
+        let answer = Answer::to(request.header("x-request-id", "mine")).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        let id = answer.header("x-request-id").to_owned();
+        assert!(id.len() >= 16 && id != "mine", "{id}");
+        assert!(ids.insert(id));
+        assert_eq!(answer.header("x-frame-options"), "DENY");
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("content-type"), "application/json");
     }
+}
 
-    async fn no_header_of_the_callers_takes_them_away(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        for path in ["/openapi/v1/account", "/device", "/nowhere"] {
-            let request = bearer.request(Method::GET, path).header("content-type", "application/grpc");
-            let answer = Answer::to(request).await;
-            let spoken = answer.header("content-type");
-            let expected = if spoken.starts_with("application/grpc") { ["", ""] } else { ["DENY", "nosniff"] };
-            assert_eq!(["x-frame-options", "x-content-type-options"].map(|name| answer.header(name)), expected, "{path}");
-        }
-        let request = bearer.request(Method::GET, "/openapi/v1/account").header("content-type", "application/grpc");
+async fn no_header_of_the_callers_takes_them_away(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for path in ["/openapi/v1/account", "/device", "/nowhere"] {
+        let request = bearer.request(Method::GET, path).header("content-type", "application/grpc");
+        let answer = Answer::to(request).await;
+        let spoken = answer.header("content-type");
+        let expected = if spoken.starts_with("application/grpc") { ["", ""] } else { ["DENY", "nosniff"] };
+        assert_eq!(["x-frame-options", "x-content-type-options"].map(|name| answer.header(name)), expected, "{path}");
+    }
+    let request = bearer.request(Method::GET, "/openapi/v1/account").header("content-type", "application/grpc");
+    assert_eq!(Answer::to(request).await.header("cache-control"), "no-store");
+}
+
+async fn nothing_that_carries_a_code_or_a_token_is_kept_by_caches(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    for request in [
+        bearer.request(Method::POST, "/openapi/v1/oauth/device/code"),
+        bearer.request(Method::POST, "/openapi/v1/oauth/device/token"),
+        bearer.request(Method::GET, "/openapi/v1/oauth/device/lookup?user_code=x"),
+        bearer.request(Method::GET, "/openapi/v1/account/sessions"),
+        browser.request(Method::POST, "/openapi/v1/oauth/device/approve"),
+        browser.request(Method::POST, "/console/api/refresh-token"),
+    ] {
         assert_eq!(Answer::to(request).await.header("cache-control"), "no-store");
     }
+}
 
-    async fn nothing_that_carries_a_code_or_a_token_is_kept_by_caches(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let browser = Browser::signed_in(&server, OWNER).await;
-        for request in [
-            bearer.request(Method::POST, "/openapi/v1/oauth/device/code"),
-            bearer.request(Method::POST, "/openapi/v1/oauth/device/token"),
-            bearer.request(Method::GET, "/openapi/v1/oauth/device/lookup?user_code=x"),
-            bearer.request(Method::GET, "/openapi/v1/account/sessions"),
-            browser.request(Method::POST, "/openapi/v1/oauth/device/approve"),
-            browser.request(Method::POST, "/console/api/refresh-token"),
-        ] {
-            assert_eq!(Answer::to(request).await.header("cache-control"), "no-store");
-        }
-    }
-
-    async fn a_failure_of_ours_is_logged_once_under_its_request_id(server: TestServer) {
-        let logs = crate::support::logs::Logs::listen();
-        crate::support::database::execute(&server, "ALTER TABLE oauth_access_tokens RENAME TO hidden").await;
-        let token = format!("dfoa_{:043}", 1);
-        let answer = Answer::to(Bearer::holding(&server, &token, "").request(Method::GET, "/openapi/v1/account")).await;
-        assert!(answer.status >= 500);
-        let id = answer.header("x-request-id");
-        let failures = logs.about(&["ERROR", id]);
-        assert_eq!(failures.len(), 1, "{failures:?}");
-    }
+async fn a_failure_of_ours_is_logged_once_under_its_request_id(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let logs = crate::support::logs::Logs::listen();
+    crate::support::database::execute(&server, "ALTER TABLE oauth_access_tokens RENAME TO hidden").await;
+    let token = format!("dfoa_{:043}", 1);
+    let answer = Answer::to(Bearer::holding(&server, &token, "").request(Method::GET, "/openapi/v1/account")).await;
+    assert!(answer.status >= 500);
+    let id = answer.header("x-request-id");
+    let failures = logs.about(&["ERROR", id]);
+    assert_eq!(failures.len(), 1, "{failures:?}");
 }

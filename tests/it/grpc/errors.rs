@@ -10,88 +10,103 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use crate::support::{
-    Bearer, Device, TestServer,
+    Bearer, Device, Stores, TestServer,
     grpc::{Clients, channel, reason, with_bearer, with_metadata},
     server::OWNER,
 };
 
-on_every_database! {
-    async fn every_error_says_why_in_error_info(server: TestServer) {
-        let mut clients = Clients::on(channel(&server).await);
-        let missing = clients.identity.get_account(GetAccountRequest {}).await.unwrap_err();
-        assert_eq!(missing.code(), Code::Unauthenticated);
-        let info = missing.get_details_error_info().unwrap();
-        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("BEARER_MISSING", DOMAIN));
-        assert_eq!(DOMAIN, "openapi.dify");
-        assert!(info.metadata["hint"].contains("difyctl auth login"), "{info:?}");
-        assert!(!missing.message().is_empty());
-    }
+on_every_database!(
+    every_error_says_why_in_error_info,
+    what_is_out_of_range_is_named_in_bad_request,
+    protocol_errors_have_codes_of_their_own,
+    over_a_limit_it_says_when_to_come_back,
+    a_message_past_the_limit_is_refused,
+    metadata_that_is_no_bearer_is_refused
+);
 
-    async fn what_is_out_of_range_is_named_in_bad_request(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut clients = Clients::on(channel(&server).await);
-        let request = with_bearer(ListSessionsRequest { page: None, limit: Some(201) }, &bearer.token);
-        let status = clients.session.list_sessions(request).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_param"));
-        let violations = status.get_details_bad_request().unwrap().field_violations;
-        assert_eq!((violations.len(), violations[0].field.as_str()), (1, "limit"));
-        let status = clients.device_flow.create_device_code(CreateDeviceCodeRequest::default()).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_request"));
-        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "client_id");
-    }
+async fn every_error_says_why_in_error_info(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut clients = Clients::on(channel(&server).await);
+    let missing = clients.identity.get_account(GetAccountRequest {}).await.unwrap_err();
+    assert_eq!(missing.code(), Code::Unauthenticated);
+    let info = missing.get_details_error_info().unwrap();
+    assert_eq!((info.reason.as_str(), info.domain.as_str()), ("BEARER_MISSING", DOMAIN));
+    assert_eq!(DOMAIN, "openapi.dify");
+    assert!(info.metadata["hint"].contains("difyctl auth login"), "{info:?}");
+    assert!(!missing.message().is_empty());
+}
 
-    async fn protocol_errors_have_codes_of_their_own(server: TestServer) {
-        let device = Device::start(&server, "laptop").await;
-        let mut clients = Clients::on(channel(&server).await);
-        let poll = |client_id: &str, device_code: &str, grant_type: Option<&str>| PollDeviceTokenRequest {
-            device_code: device_code.to_owned(),
-            client_id: client_id.to_owned(),
-            grant_type: grant_type.map(str::to_owned),
-        };
-        for (request, code, expected) in [
-            (poll("other", &device.device_code, None), Code::InvalidArgument, "invalid_grant"),
-            (poll("difyctl", &device.device_code, Some("password")), Code::InvalidArgument, "unsupported_grant_type"),
-            (poll("difyctl", "dc_unknown", None), Code::NotFound, "expired_token"),
-            (poll("difyctl", &device.device_code, None), Code::FailedPrecondition, "authorization_pending"),
-            (poll("difyctl", &device.device_code, None), Code::ResourceExhausted, "slow_down"),
-        ] {
-            let status = clients.device_flow.poll_device_token(request).await.unwrap_err();
-            assert_eq!((status.code(), reason(&status).as_str()), (code, expected));
-            if expected == "slow_down" {
-                assert_eq!(status.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs(), 10);
-                assert_eq!(status.get_details_error_info().unwrap().metadata["interval"], "10");
-            }
+async fn what_is_out_of_range_is_named_in_bad_request(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut clients = Clients::on(channel(&server).await);
+    let request = with_bearer(ListSessionsRequest { page: None, limit: Some(201) }, &bearer.token);
+    let status = clients.session.list_sessions(request).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_param"));
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!((violations.len(), violations[0].field.as_str()), (1, "limit"));
+    let status = clients.device_flow.create_device_code(CreateDeviceCodeRequest::default()).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_request"));
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "client_id");
+}
+
+async fn protocol_errors_have_codes_of_their_own(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let device = Device::start(&server, "laptop").await;
+    let mut clients = Clients::on(channel(&server).await);
+    let poll = |client_id: &str, device_code: &str, grant_type: Option<&str>| PollDeviceTokenRequest {
+        device_code: device_code.to_owned(),
+        client_id: client_id.to_owned(),
+        grant_type: grant_type.map(str::to_owned),
+    };
+    for (request, code, expected) in [
+        (poll("other", &device.device_code, None), Code::InvalidArgument, "invalid_grant"),
+        (poll("difyctl", &device.device_code, Some("password")), Code::InvalidArgument, "unsupported_grant_type"),
+        (poll("difyctl", "dc_unknown", None), Code::NotFound, "expired_token"),
+        (poll("difyctl", &device.device_code, None), Code::FailedPrecondition, "authorization_pending"),
+        (poll("difyctl", &device.device_code, None), Code::ResourceExhausted, "slow_down"),
+    ] {
+        let status = clients.device_flow.poll_device_token(request).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (code, expected));
+        if expected == "slow_down" {
+            assert_eq!(status.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs(), 10);
+            assert_eq!(status.get_details_error_info().unwrap().metadata["interval"], "10");
         }
-        let unsupported = CreateDeviceCodeRequest { client_id: "somebody".to_owned(), device_label: None };
-        let status = clients.device_flow.create_device_code(unsupported).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "unsupported_client"));
-        let malformed = LookupUserCodeRequest { user_code: "nonsense".to_owned() };
-        let status = clients.device_flow.lookup_user_code(malformed).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_user_code"));
     }
+    let unsupported = CreateDeviceCodeRequest { client_id: "somebody".to_owned(), device_label: None };
+    let status = clients.device_flow.create_device_code(unsupported).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "unsupported_client"));
+    let malformed = LookupUserCodeRequest { user_code: "nonsense".to_owned() };
+    let status = clients.device_flow.lookup_user_code(malformed).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_user_code"));
+}
 
-    async fn over_a_limit_it_says_when_to_come_back(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "account=1/1m"] {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut clients = Clients::on(channel(&server).await);
-        clients.identity.get_account(with_bearer(GetAccountRequest {}, &bearer.token)).await.unwrap();
-        let status = clients.identity.get_account(with_bearer(GetAccountRequest {}, &bearer.token)).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "rate_limited"));
-        let delay = status.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs();
-        assert!((55..=60).contains(&delay), "{delay}");
-    }
+async fn over_a_limit_it_says_when_to_come_back(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "account=1/1m")]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut clients = Clients::on(channel(&server).await);
+    clients.identity.get_account(with_bearer(GetAccountRequest {}, &bearer.token)).await.unwrap();
+    let status = clients.identity.get_account(with_bearer(GetAccountRequest {}, &bearer.token)).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "rate_limited"));
+    let delay = status.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs();
+    assert!((55..=60).contains(&delay), "{delay}");
+}
 
-    async fn a_message_past_the_limit_is_refused(server: TestServer) {
-        let mut clients = Clients::on(channel(&server).await);
-        let request = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("x".repeat(70_000)) };
-        let status = clients.device_flow.create_device_code(request).await.unwrap_err();
-        assert!(matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted), "{status:?}");
-    }
+async fn a_message_past_the_limit_is_refused(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut clients = Clients::on(channel(&server).await);
+    let request = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("x".repeat(70_000)) };
+    let status = clients.device_flow.create_device_code(request).await.unwrap_err();
+    assert!(matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted), "{status:?}");
+}
 
-    async fn metadata_that_is_no_bearer_is_refused(server: TestServer) {
-        let mut clients = Clients::on(channel(&server).await);
-        for (value, expected) in [("Basic eDp5", "bearer_missing"), ("Bearer app-x", "invalid_prefix"), ("Bearer dfoa_short", "bearer_invalid")] {
-            let request = with_metadata(GetAccountRequest {}, "authorization", value);
-            assert_eq!(reason(&clients.identity.get_account(request).await.unwrap_err()), expected, "{value}");
-        }
+async fn metadata_that_is_no_bearer_is_refused(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut clients = Clients::on(channel(&server).await);
+    for (value, expected) in
+        [("Basic eDp5", "bearer_missing"), ("Bearer app-x", "invalid_prefix"), ("Bearer dfoa_short", "bearer_invalid")]
+    {
+        let request = with_metadata(GetAccountRequest {}, "authorization", value);
+        assert_eq!(reason(&clients.identity.get_account(request).await.unwrap_err()), expected, "{value}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{MARK, NO_LIMITS, raw, status, status_of};
 use crate::support::{
-    Answer, Bearer, Browser, Device, TestServer,
+    Answer, Bearer, Browser, Device, Stores, TestServer,
     logs::Logs,
     server::{OWNER, SERVICE_KEY},
 };
@@ -29,125 +29,170 @@ async fn let_in(server: &TestServer, policy: &Policy, path: &str) -> RequestBuil
     }
 }
 
-on_both_stores! {
-    async fn no_method_takes_what_is_not_an_object(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let logs = Logs::listen();
-        let deep = |open: &str, close: &str| format!("{}\"{MARK}\"{}", open.repeat(1_000), close.repeat(1_000)).into_bytes();
-        let bodies: [Vec<u8>; 12] = [
-            format!("[\"{MARK}\"]").into(),
-            format!("[{{\"client_id\": \"{MARK}\"}}]").into(),
-            format!("\"{MARK}\"").into(),
-            b"null".to_vec(),
-            b"NaN".to_vec(),
-            b"-0".to_vec(),
-            format!("{{\"a\": \"{MARK}\",}}").into(),
-            format!("client_id={MARK}").into(),
-            deep("[", "]"),
-            deep("{\"a\":", "}"),
-            [b"{\"", MARK.as_bytes(), b"\xff\": 1}"].concat(),
-            [b"{\"client_id\": \"\xc0\xaf", MARK.as_bytes(), b"\"}"].concat(),
-        ];
+on_both_stores!(
+    no_method_takes_what_is_not_an_object,
+    a_form_is_text,
+    a_list_is_no_object,
+    no_member_is_of_another_type,
+    ten_megabytes_are_refused_before_they_are_sent,
+    every_method_refuses_ten_megabytes_unread,
+    nothing_is_unpacked,
+    forms_of_any_bytes_are_read_or_refused
+);
+
+async fn no_method_takes_what_is_not_an_object(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let logs = Logs::listen();
+    let deep =
+        |open: &str, close: &str| format!("{}\"{MARK}\"{}", open.repeat(1_000), close.repeat(1_000)).into_bytes();
+    let bodies: [Vec<u8>; 12] = [
+        format!("[\"{MARK}\"]").into(),
+        format!("[{{\"client_id\": \"{MARK}\"}}]").into(),
+        format!("\"{MARK}\"").into(),
+        b"null".to_vec(),
+        b"NaN".to_vec(),
+        b"-0".to_vec(),
+        format!("{{\"a\": \"{MARK}\",}}").into(),
+        format!("client_id={MARK}").into(),
+        deep("[", "]"),
+        deep("{\"a\":", "}"),
+        [b"{\"", MARK.as_bytes(), b"\xff\": 1}"].concat(),
+        [b"{\"client_id\": \"\xc0\xaf", MARK.as_bytes(), b"\"}"].concat(),
+    ];
+    for (policy, path) in with_body() {
+        let request = let_in(&server, policy, path).await.header("content-type", "application/json");
+        for body in &bodies {
+            let answer = Answer::to(request.try_clone().unwrap().body(body.clone())).await;
+            let shown = String::from_utf8_lossy(body);
+            // Where a member that nobody asked for is deep, it is not looked into.
+            let ignored = answer.status == 200 && shown.starts_with("{\"a\":{");
+            assert!(ignored || (400..500).contains(&answer.status), "{path} {shown:.60}: {}", answer.status);
+            assert!(!answer.text.contains(MARK), "{path}: {}", answer.text);
+        }
+    }
+    assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
+}
+
+async fn a_form_is_text(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let client = reqwest::Client::new();
+    for path in ["/openapi/v1/oauth/device/code", "/openapi/v1/oauth/device/token", "/openapi/v1/oauth/revoke"] {
+        for hostile in [&b"device_label=%ff"[..], b"device_label=\xff", b"%c0%af=1", b"token=%ed%a0%80"] {
+            let body = [b"client_id=difyctl&", hostile].concat();
+            let request = client.post(server.at(path)).header("content-type", "application/x-www-form-urlencoded");
+            let answer = Answer::to(request.body(body)).await;
+            assert_eq!(
+                answer.json()["message"],
+                "The form is not UTF-8 text.",
+                "{path} {}: {}",
+                answer.status,
+                answer.text
+            );
+        }
+    }
+}
+
+async fn a_list_is_no_object(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    for body in [json!([1]), json!(["difyctl", "laptop"]), json!([[[]]]), json!(7)] {
+        let answer = Device::ask(&server, &body).await;
+        assert_eq!(
+            (answer.status, &answer.json()["message"]),
+            (400, &json!("The body must be a JSON object.")),
+            "{body}"
+        );
+    }
+}
+
+async fn no_member_is_of_another_type(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    for value in [json!([MARK]), json!({"a": MARK}), json!(7), json!(1e300), json!(true)] {
+        let members = ["client_id", "device_code", "user_code", "token", "email", "tenant_id", "query"];
+        let body: serde_json::Map<_, _> = members.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
         for (policy, path) in with_body() {
-            let request = let_in(&server, policy, path).await.header("content-type", "application/json");
-            for body in &bodies {
-                let answer = Answer::to(request.try_clone().unwrap().body(body.clone())).await;
-                let shown = String::from_utf8_lossy(body);
-                // Where a member that nobody asked for is deep, it is not looked into.
-                let ignored = answer.status == 200 && shown.starts_with("{\"a\":{");
-                assert!(ignored || (400..500).contains(&answer.status), "{path} {shown:.60}: {}", answer.status);
-                assert!(!answer.text.contains(MARK), "{path}: {}", answer.text);
-            }
-        }
-        assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
-    }
-
-    async fn a_form_is_text(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let client = reqwest::Client::new();
-        for path in ["/openapi/v1/oauth/device/code", "/openapi/v1/oauth/device/token", "/openapi/v1/oauth/revoke"] {
-            for hostile in [&b"device_label=%ff"[..], b"device_label=\xff", b"%c0%af=1", b"token=%ed%a0%80"] {
-                let body = [b"client_id=difyctl&", hostile].concat();
-                let request = client.post(server.at(path)).header("content-type", "application/x-www-form-urlencoded");
-                let answer = Answer::to(request.body(body)).await;
-                assert_eq!(answer.json()["message"], "The form is not UTF-8 text.", "{path} {}: {}", answer.status, answer.text);
-            }
+            let answer = Answer::to(let_in(&server, policy, path).await.json(&body)).await;
+            // Two methods have no members to be wrong about.
+            let none = path.ends_with("/logout") || path.ends_with("/refresh-token");
+            assert!(answer.status == 400 || (none && answer.status < 500), "{path} {value}: {}", answer.status);
+            assert!(!answer.text.contains(MARK), "{path}: {}", answer.text);
         }
     }
+}
 
-    async fn a_list_is_no_object(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        for body in [json!([1]), json!(["difyctl", "laptop"]), json!([[[]]]), json!(7)] {
-            let answer = Device::ask(&server, &body).await;
-            assert_eq!((answer.status, &answer.json()["message"]), (400, &json!("The body must be a JSON object.")), "{body}");
+async fn ten_megabytes_are_refused_before_they_are_sent(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    for path in [
+        "/openapi/v1/oauth/device/code",
+        "/openapi/v1/oauth/device/token",
+        "/openapi/v1/oauth/revoke",
+        "/console/api/login",
+    ] {
+        let line = format!("POST {path} HTTP/1.1");
+        for length in ["10485760", "99999999999"] {
+            let declared = format!("content-length: {length}");
+            let declared = [b"content-type: application/json".as_slice(), declared.as_bytes()];
+            assert_eq!(status(&server, &line, &declared, b"{").await, 413, "{path}");
+        }
+        // One that does not say how long it is, and goes on and on.
+        let mut endless = format!("{line}\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n").into_bytes();
+        for _ in 0..640 {
+            endless.extend_from_slice(b"4000\r\n");
+            endless.extend_from_slice(&[b' '; 0x4000]);
+            endless.extend_from_slice(b"\r\n");
+        }
+        assert_eq!(status_of(&raw(&server, &endless).await), 413, "{path}");
+    }
+}
+
+async fn every_method_refuses_ten_megabytes_unread(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    for (policy, path) in with_body().filter(|(policy, _)| !matches!(policy.credential, Credential::Service)) {
+        let path = path.replace("{id}", "7f000001-0000-4000-8000-000000000000");
+        let request = let_in(&server, policy, &path).await.build().unwrap();
+        let mut headers: Vec<Vec<u8>> =
+            vec![b"content-type: application/json".to_vec(), b"content-length: 10485760".to_vec()];
+        headers.extend(
+            request.headers().iter().map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes()].concat()),
+        );
+        let headers: Vec<&[u8]> = headers.iter().map(Vec::as_slice).collect();
+        assert_eq!(status(&server, &format!("POST {path} HTTP/1.1"), &headers, b"{").await, 413, "{path}");
+    }
+}
+
+async fn nothing_is_unpacked(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    // A gigabyte of zeros begins like this; what is packed is not read at all.
+    let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 512]].concat();
+    for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip, gzip"] {
+        for kind in ["application/json", "application/x-www-form-urlencoded"] {
+            let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
+            let request = request.header("content-type", kind).header("content-encoding", encoding);
+            let answer = Answer::to(request.body(bomb.clone())).await;
+            assert_eq!(answer.outcome(), (415, "unsupported_media_type".to_owned()), "{encoding} {kind}");
         }
     }
+}
 
-    async fn no_member_is_of_another_type(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        for value in [json!([MARK]), json!({"a": MARK}), json!(7), json!(1e300), json!(true)] {
-            let members = ["client_id", "device_code", "user_code", "token", "email", "tenant_id", "query"];
-            let body: serde_json::Map<_, _> = members.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
-            for (policy, path) in with_body() {
-                let answer = Answer::to(let_in(&server, policy, path).await.json(&body)).await;
-                // Two methods have no members to be wrong about.
-                let none = path.ends_with("/logout") || path.ends_with("/refresh-token");
-                assert!(answer.status == 400 || (none && answer.status < 500), "{path} {value}: {}", answer.status);
-                assert!(!answer.text.contains(MARK), "{path}: {}", answer.text);
-            }
-        }
-    }
-
-    async fn ten_megabytes_are_refused_before_they_are_sent(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        for path in ["/openapi/v1/oauth/device/code", "/openapi/v1/oauth/device/token", "/openapi/v1/oauth/revoke", "/console/api/login"] {
-            let line = format!("POST {path} HTTP/1.1");
-            for length in ["10485760", "99999999999"] {
-                let declared = format!("content-length: {length}");
-                let declared = [b"content-type: application/json".as_slice(), declared.as_bytes()];
-                assert_eq!(status(&server, &line, &declared, b"{").await, 413, "{path}");
-            }
-            // One that does not say how long it is, and goes on and on.
-            let mut endless = format!("{line}\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n").into_bytes();
-            for _ in 0..640 {
-                endless.extend_from_slice(b"4000\r\n");
-                endless.extend_from_slice(&[b' '; 0x4000]);
-                endless.extend_from_slice(b"\r\n");
-            }
-            assert_eq!(status_of(&raw(&server, &endless).await), 413, "{path}");
-        }
-    }
-
-    async fn every_method_refuses_ten_megabytes_unread(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        for (policy, path) in with_body().filter(|(policy, _)| !matches!(policy.credential, Credential::Service)) {
-            let path = path.replace("{id}", "7f000001-0000-4000-8000-000000000000");
-            let request = let_in(&server, policy, &path).await.build().unwrap();
-            let mut headers: Vec<Vec<u8>> = vec![b"content-type: application/json".to_vec(), b"content-length: 10485760".to_vec()];
-            headers.extend(request.headers().iter().map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes()].concat()));
-            let headers: Vec<&[u8]> = headers.iter().map(Vec::as_slice).collect();
-            assert_eq!(status(&server, &format!("POST {path} HTTP/1.1"), &headers, b"{").await, 413, "{path}");
-        }
-    }
-
-    async fn nothing_is_unpacked(server: TestServer) {
-        // A gigabyte of zeros begins like this; what is packed is not read at all.
-        let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 512]].concat();
-        for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip, gzip"] {
-            for kind in ["application/json", "application/x-www-form-urlencoded"] {
-                let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
-                let request = request.header("content-type", kind).header("content-encoding", encoding);
-                let answer = Answer::to(request.body(bomb.clone())).await;
-                assert_eq!(answer.outcome(), (415, "unsupported_media_type".to_owned()), "{encoding} {kind}");
-            }
-        }
-    }
-
-    async fn forms_of_any_bytes_are_read_or_refused(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let many = "a=1&".repeat(10_000);
-        let forms = ["%", "%zz=%", "%00=%00", "client_id=%ff%fe", "=", "&&&&", "client_id[]=difyctl", "client_id=difyctl\0", &many];
-        for path in ["/openapi/v1/oauth/device/code", "/openapi/v1/oauth/device/token", "/openapi/v1/oauth/revoke", "/signin", "/device"] {
-            for form in forms {
-                let request = reqwest::Client::new().post(server.at(path)).header("content-type", "application/x-www-form-urlencoded");
-                let answer = Answer::to(request.body(form.to_owned())).await;
-                // The forms of pages lead back to their page, which says what was wrong.
-                let explained = answer.status == 200 && answer.text.contains("role=\"alert\"");
-                assert!((400..500).contains(&answer.status) || explained, "{path} {form:.20}: {}", answer.status);
-            }
+async fn forms_of_any_bytes_are_read_or_refused(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let many = "a=1&".repeat(10_000);
+    let forms =
+        ["%", "%zz=%", "%00=%00", "client_id=%ff%fe", "=", "&&&&", "client_id[]=difyctl", "client_id=difyctl\0", &many];
+    for path in [
+        "/openapi/v1/oauth/device/code",
+        "/openapi/v1/oauth/device/token",
+        "/openapi/v1/oauth/revoke",
+        "/signin",
+        "/device",
+    ] {
+        for form in forms {
+            let request = reqwest::Client::new()
+                .post(server.at(path))
+                .header("content-type", "application/x-www-form-urlencoded");
+            let answer = Answer::to(request.body(form.to_owned())).await;
+            // The forms of pages lead back to their page, which says what was wrong.
+            let explained = answer.status == 200 && answer.text.contains("role=\"alert\"");
+            assert!((400..500).contains(&answer.status) || explained, "{path} {form:.20}: {}", answer.status);
         }
     }
 }

@@ -7,7 +7,7 @@ use tonic::transport::Channel;
 use tower::{Service as _, ServiceExt as _};
 
 use super::{MARK, NO_LIMITS, PATIENCE, assert_serves};
-use crate::support::{Bearer, TestServer, grpc, logs::Logs, server::OWNER};
+use crate::support::{Bearer, Stores, TestServer, grpc, logs::Logs, server::OWNER};
 
 const METHOD: &str = "/dify.openapi.v1.DeviceFlowService/CreateDeviceCode";
 
@@ -49,83 +49,107 @@ async fn call_method(method: &str, channel: &mut Channel, headers: &[(&str, &str
     tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("the call hangs"))
 }
 
-on_both_stores! {
-    async fn frames_and_messages_that_are_none_are_the_callers_fault(server: TestServer) {
-        let mut channel = grpc::channel(&server).await;
-        let difyctl = b"\x0a\x07difyctl";
-        assert_eq!(call(&mut channel, &[], message(difyctl)).await, "0");
-        let groups = [vec![0x7b; 1_000], vec![0x7c; 1_000]].concat();
-        for (what, body) in [
-            ("no frame", Bytes::new()),
-            ("half a frame", Bytes::from_static(&[0, 0, 0])),
-            ("a flag that is none", frame(2, 9, difyctl)),
-            ("every flag", frame(255, 9, difyctl)),
-            ("packed, and nobody said how", frame(1, 9, difyctl)),
-            ("less than it says", frame(0, 100, difyctl)),
-            ("a tag that never ends", message(&[0xff; 11])),
-            ("a field numbered zero", message(&[0x00, 0x01])),
-            ("a text longer than the message", message(&[0x0a, 0x7f, b'x'])),
-            ("a text longer than the world", message(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])),
-            ("a number where a text is", message(&[0x08, 0x01])),
-            ("a text that is not UTF-8", message(&[0x0a, 0x02, 0xc3, 0x28])),
-            ("groups in groups in groups", message(&groups)),
-            ("an end of no group", message(&[0x0c])),
-        ] {
-            assert_eq!(call(&mut channel, &[], body).await, "3", "{what}");
-        }
-        assert_serves(&server).await;
-    }
+on_both_stores!(
+    frames_and_messages_that_are_none_are_the_callers_fault,
+    ten_megabytes_are_refused_and_so_are_claims_of_more,
+    structs_in_structs_in_structs_are_the_callers_fault,
+    metadata_that_is_doubled_or_too_large_is_refused,
+    nothing_is_unpacked,
+    deadlines_that_are_none_count_as_none
+);
 
-    async fn ten_megabytes_are_refused_and_so_are_claims_of_more(server: TestServer) {
-        let mut channel = grpc::channel(&server).await;
-        assert_eq!(call(&mut channel, &[], frame(0, u32::MAX, b"x")).await, "8");
-        assert_eq!(call(&mut channel, &[], message(&vec![b'x'; 10 << 20])).await, "8");
-        assert_serves(&server).await;
+async fn frames_and_messages_that_are_none_are_the_callers_fault(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut channel = grpc::channel(&server).await;
+    let difyctl = b"\x0a\x07difyctl";
+    assert_eq!(call(&mut channel, &[], message(difyctl)).await, "0");
+    let groups = [vec![0x7b; 1_000], vec![0x7c; 1_000]].concat();
+    for (what, body) in [
+        ("no frame", Bytes::new()),
+        ("half a frame", Bytes::from_static(&[0, 0, 0])),
+        ("a flag that is none", frame(2, 9, difyctl)),
+        ("every flag", frame(255, 9, difyctl)),
+        ("packed, and nobody said how", frame(1, 9, difyctl)),
+        ("less than it says", frame(0, 100, difyctl)),
+        ("a tag that never ends", message(&[0xff; 11])),
+        ("a field numbered zero", message(&[0x00, 0x01])),
+        ("a text longer than the message", message(&[0x0a, 0x7f, b'x'])),
+        ("a text longer than the world", message(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])),
+        ("a number where a text is", message(&[0x08, 0x01])),
+        ("a text that is not UTF-8", message(&[0x0a, 0x02, 0xc3, 0x28])),
+        ("groups in groups in groups", message(&groups)),
+        ("an end of no group", message(&[0x0c])),
+    ] {
+        assert_eq!(call(&mut channel, &[], body).await, "3", "{what}");
     }
+    assert_serves(&server).await;
+}
 
-    async fn structs_in_structs_in_structs_are_the_callers_fault(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
-        let within = |tag: u8, inner: Vec<u8>| {
-            let mut field = vec![tag];
-            prost::encoding::encode_varint(inner.len() as u64, &mut field);
-            [field, inner].concat()
-        };
-        // `inputs` is a Struct: a map from text to values, of which one is a Struct.
-        let mut inner = Vec::new();
-        for _ in 0..1_000 {
-            inner = within(0x0a, [within(0x0a, b"a".to_vec()), within(0x12, within(0x2a, inner))].concat());
-        }
-        let run = message(&[within(0x0a, b"7f000001-0000-4000-8000-000000000000".to_vec()), within(INPUTS, inner)].concat());
-        let mut channel = grpc::channel(&server).await;
-        assert_eq!(call_method("/dify.openapi.v1.AppService/RunApp", &mut channel, &[("authorization", &bearer)], run).await, "3");
-        assert_serves(&server).await;
+async fn ten_megabytes_are_refused_and_so_are_claims_of_more(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut channel = grpc::channel(&server).await;
+    assert_eq!(call(&mut channel, &[], frame(0, u32::MAX, b"x")).await, "8");
+    assert_eq!(call(&mut channel, &[], message(&vec![b'x'; 10 << 20])).await, "8");
+    assert_serves(&server).await;
+}
+
+async fn structs_in_structs_in_structs_are_the_callers_fault(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
+    let within = |tag: u8, inner: Vec<u8>| {
+        let mut field = vec![tag];
+        prost::encoding::encode_varint(inner.len() as u64, &mut field);
+        [field, inner].concat()
+    };
+    // `inputs` is a Struct: a map from text to values, of which one is a Struct.
+    let mut inner = Vec::new();
+    for _ in 0..1_000 {
+        inner = within(0x0a, [within(0x0a, b"a".to_vec()), within(0x12, within(0x2a, inner))].concat());
     }
+    let run =
+        message(&[within(0x0a, b"7f000001-0000-4000-8000-000000000000".to_vec()), within(INPUTS, inner)].concat());
+    let mut channel = grpc::channel(&server).await;
+    assert_eq!(
+        call_method("/dify.openapi.v1.AppService/RunApp", &mut channel, &[("authorization", &bearer)], run).await,
+        "3"
+    );
+    assert_serves(&server).await;
+}
 
-    async fn metadata_that_is_doubled_or_too_large_is_refused(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let logs = Logs::listen();
-        let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
-        let method = "/dify.openapi.v1.IdentityService/GetAccount";
-        let mut channel = grpc::channel(&server).await;
-        let doubled = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
-        assert_eq!(call_method(method, &mut channel, &doubled, message(b"")).await, "16");
-        let marked = format!("Bearer {MARK}");
-        assert_eq!(call_method(method, &mut channel, &[("authorization", &marked)], message(b"")).await, "16");
-        assert_eq!(call_method(method, &mut channel, &[("authorization", &bearer)], message(b"")).await, "0");
-        assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
+async fn metadata_that_is_doubled_or_too_large_is_refused(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let logs = Logs::listen();
+    let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
+    let method = "/dify.openapi.v1.IdentityService/GetAccount";
+    let mut channel = grpc::channel(&server).await;
+    let doubled = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
+    assert_eq!(call_method(method, &mut channel, &doubled, message(b"")).await, "16");
+    let marked = format!("Bearer {MARK}");
+    assert_eq!(call_method(method, &mut channel, &[("authorization", &marked)], message(b"")).await, "16");
+    assert_eq!(call_method(method, &mut channel, &[("authorization", &bearer)], message(b"")).await, "0");
+    assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
+}
+
+async fn nothing_is_unpacked(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut channel = grpc::channel(&server).await;
+    for encoding in ["gzip", "deflate", "zstd", "snappy"] {
+        // What is not spoken here is UNIMPLEMENTED (the gRPC specification's own word for it).
+        assert_eq!(
+            call(&mut channel, &[("grpc-encoding", encoding)], frame(1, 9, &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 3])).await,
+            "12"
+        );
     }
+}
 
-    async fn nothing_is_unpacked(server: TestServer) {
-        let mut channel = grpc::channel(&server).await;
-        for encoding in ["gzip", "deflate", "zstd", "snappy"] {
-            // What is not spoken here is UNIMPLEMENTED (the gRPC specification's own word for it).
-            assert_eq!(call(&mut channel, &[("grpc-encoding", encoding)], frame(1, 9, &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 3])).await, "12");
-        }
-    }
-
-    async fn deadlines_that_are_none_count_as_none(server: TestServer) {
-        let mut channel = grpc::channel(&server).await;
-        for timeout in ["", "S", "-1S", "99999999999S", "1x", "1 S"] {
-            assert_eq!(call(&mut channel, &[("grpc-timeout", timeout)], message(b"\x0a\x07difyctl")).await, "0", "{timeout:?}");
-        }
+async fn deadlines_that_are_none_count_as_none(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut channel = grpc::channel(&server).await;
+    for timeout in ["", "S", "-1S", "99999999999S", "1x", "1 S"] {
+        assert_eq!(
+            call(&mut channel, &[("grpc-timeout", timeout)], message(b"\x0a\x07difyctl")).await,
+            "0",
+            "{timeout:?}"
+        );
     }
 }

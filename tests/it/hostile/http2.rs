@@ -1,7 +1,7 @@
 //! HTTP/2 frames, written by hand.
 
 use super::{assert_serves, raw};
-use crate::support::TestServer;
+use crate::support::{Stores, TestServer};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
@@ -83,38 +83,45 @@ async fn end_of(server: &TestServer, frames: &[Vec<u8>]) -> Option<u32> {
     code
 }
 
-on_both_stores! {
-    async fn requests_that_are_taken_back_at_once_end_the_connection(server: TestServer) {
-        let mut frames = Vec::new();
-        for nth in 0..2_000 {
-            let stream = 2 * nth + 1;
-            frames.push(frame(HEADERS, END_STREAM | END_HEADERS, stream, &get_health()));
-            frames.push(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
-        }
-        assert_eq!(end_of(&server, &frames).await, Some(11), "ENHANCE_YOUR_CALM");
-        assert_serves(&server).await;
-    }
+on_both_stores!(
+    requests_that_are_taken_back_at_once_end_the_connection,
+    headers_that_never_end_end_the_connection,
+    frames_that_are_none_end_the_connection
+);
 
-    async fn headers_that_never_end_end_the_connection(server: TestServer) {
-        let mut frames = vec![frame(HEADERS, END_STREAM, 1, &get_health())];
-        // A literal header of two bytes, over and over.
-        frames.extend((0..2_000).map(|_| frame(CONTINUATION, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(200))));
-        assert!(end_of(&server, &frames).await.is_some_and(|code| code != 0));
-        assert_serves(&server).await;
+async fn requests_that_are_taken_back_at_once_end_the_connection(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut frames = Vec::new();
+    for nth in 0..2_000 {
+        let stream = 2 * nth + 1;
+        frames.push(frame(HEADERS, END_STREAM | END_HEADERS, stream, &get_health()));
+        frames.push(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
     }
+    assert_eq!(end_of(&server, &frames).await, Some(11), "ENHANCE_YOUR_CALM");
+    assert_serves(&server).await;
+}
 
-    async fn frames_that_are_none_end_the_connection(server: TestServer) {
-        for (what, frames) in [
-            ("headers of no stream", frame(HEADERS, END_STREAM | END_HEADERS, 0, &get_health())),
-            ("a stream of the server's", frame(HEADERS, END_STREAM | END_HEADERS, 2, &get_health())),
-            ("headers that do not decode", frame(HEADERS, END_STREAM | END_HEADERS, 1, &[0xff; 64])),
-            ("half a setting", frame(SETTINGS, 0, 0, &[0, 1, 2])),
-            ("a frame larger than allowed", frame(0, 0, 1, &vec![0; 20_000])),
-            ("a reset of a stream that never was", frame(RST_STREAM, 0, 9, &[0, 0, 0, 8])),
-            ("a continuation of nothing", frame(CONTINUATION, END_HEADERS, 1, &get_health())),
-        ] {
-            assert!(end_of(&server, &[frames]).await.is_some_and(|code| code != 0), "{what}");
-        }
-        assert_serves(&server).await;
+async fn headers_that_never_end_end_the_connection(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let mut frames = vec![frame(HEADERS, END_STREAM, 1, &get_health())];
+    // A literal header of two bytes, over and over.
+    frames.extend((0..2_000).map(|_| frame(CONTINUATION, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(200))));
+    assert!(end_of(&server, &frames).await.is_some_and(|code| code != 0));
+    assert_serves(&server).await;
+}
+
+async fn frames_that_are_none_end_the_connection(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for (what, frames) in [
+        ("headers of no stream", frame(HEADERS, END_STREAM | END_HEADERS, 0, &get_health())),
+        ("a stream of the server's", frame(HEADERS, END_STREAM | END_HEADERS, 2, &get_health())),
+        ("headers that do not decode", frame(HEADERS, END_STREAM | END_HEADERS, 1, &[0xff; 64])),
+        ("half a setting", frame(SETTINGS, 0, 0, &[0, 1, 2])),
+        ("a frame larger than allowed", frame(0, 0, 1, &vec![0; 20_000])),
+        ("a reset of a stream that never was", frame(RST_STREAM, 0, 9, &[0, 0, 0, 8])),
+        ("a continuation of nothing", frame(CONTINUATION, END_HEADERS, 1, &get_health())),
+    ] {
+        assert!(end_of(&server, &[frames]).await.is_some_and(|code| code != 0), "{what}");
     }
+    assert_serves(&server).await;
 }

@@ -1,97 +1,139 @@
 //! Request lines and headers, as no client library would write them.
 
 use super::{NO_LIMITS, assert_serves, raw, status, status_of};
-use crate::support::{Answer, Bearer, TestServer, server::OWNER};
+use crate::support::{Answer, Bearer, Stores, TestServer, server::OWNER};
 
-on_both_stores! {
-    async fn verbs_and_targets_that_are_none_of_ours(server: TestServer) {
-        for (line, expected) in [
-            ("FOO /openapi/v1/account HTTP/1.1", 405),
-            ("TRACE /openapi/v1/account HTTP/1.1", 405),
-            ("get /openapi/v1/account HTTP/1.1", 405),
-            ("FOO /nothing HTTP/1.1", 404),
-            ("GET /openapi/v1/%00 HTTP/1.1", 404),
-            ("GET /openapi/v1/%ff%fe HTTP/1.1", 404),
-            ("GET /openapi/v1/../../etc/passwd HTTP/1.1", 404),
-            ("OPTIONS * HTTP/1.1", 404),
-            ("CONNECT example.com:443 HTTP/1.1", 404),
-            ("GET  /openapi/v1/_health HTTP/1.1", 400),
-            ("GET /openapi/v1/_health", 400),
-            ("GET openapi/v1/_health HTTP/1.1", 400),
-            ("\u{1}\u{2}\u{3}", 400),
-        ] {
-            let found = status(&server, line, &[], b"").await;
-            assert_eq!(found, expected, "{line:?}");
-        }
-        let long = format!("GET /openapi/v1/{} HTTP/1.1", "a".repeat(40_000));
-        assert!(matches!(status(&server, &long, &[], b"").await, 414 | 431));
-        let long = format!("GET /openapi/v1/account/sessions?{} HTTP/1.1", "page=1&".repeat(4_000));
-        assert_eq!(status(&server, &long, &[], b"").await, 401, "who asks is asked first");
-        assert_serves(&server).await;
+on_both_stores!(
+    verbs_and_targets_that_are_none_of_ours,
+    head_is_get_without_its_body,
+    headers_that_contradict_themselves_or_are_none,
+    headers_that_are_too_much,
+    credentials_of_any_bytes_are_only_wrong
+);
+
+async fn verbs_and_targets_that_are_none_of_ours(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for (line, expected) in [
+        ("FOO /openapi/v1/account HTTP/1.1", 405),
+        ("TRACE /openapi/v1/account HTTP/1.1", 405),
+        ("get /openapi/v1/account HTTP/1.1", 405),
+        ("FOO /nothing HTTP/1.1", 404),
+        ("GET /openapi/v1/%00 HTTP/1.1", 404),
+        ("GET /openapi/v1/%ff%fe HTTP/1.1", 404),
+        ("GET /openapi/v1/../../etc/passwd HTTP/1.1", 404),
+        ("OPTIONS * HTTP/1.1", 404),
+        ("CONNECT example.com:443 HTTP/1.1", 404),
+        ("GET  /openapi/v1/_health HTTP/1.1", 400),
+        ("GET /openapi/v1/_health", 400),
+        ("GET openapi/v1/_health HTTP/1.1", 400),
+        ("\u{1}\u{2}\u{3}", 400),
+    ] {
+        let found = status(&server, line, &[], b"").await;
+        assert_eq!(found, expected, "{line:?}");
     }
+    let long = format!("GET /openapi/v1/{} HTTP/1.1", "a".repeat(40_000));
+    assert!(matches!(status(&server, &long, &[], b"").await, 414 | 431));
+    let long = format!("GET /openapi/v1/account/sessions?{} HTTP/1.1", "page=1&".repeat(4_000));
+    assert_eq!(status(&server, &long, &[], b"").await, 401, "who asks is asked first");
+    assert_serves(&server).await;
+}
 
-    async fn head_is_get_without_its_body(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        for (path, expected) in [
-            ("/openapi/v1/_health", 200), ("/openapi/v1/account", 401), ("/openapi/v1/oauth/device/code", 405),
-            ("/nothing", 404), ("/signin", 200), ("/.well-known/oauth-authorization-server", 200),
-        ] {
-            let answer = raw(&server, format!("HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await;
-            assert_eq!(status_of(&answer), expected, "{path}");
-            assert!(answer.ends_with(b"\r\n\r\n"), "{path} has a body");
-        }
-        let answer = Answer::to(bearer.request(reqwest::Method::HEAD, "/openapi/v1/account")).await;
-        assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+async fn head_is_get_without_its_body(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for (path, expected) in [
+        ("/openapi/v1/_health", 200),
+        ("/openapi/v1/account", 401),
+        ("/openapi/v1/oauth/device/code", 405),
+        ("/nothing", 404),
+        ("/signin", 200),
+        ("/.well-known/oauth-authorization-server", 200),
+    ] {
+        let answer =
+            raw(&server, format!("HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await;
+        assert_eq!(status_of(&answer), expected, "{path}");
+        assert!(answer.ends_with(b"\r\n\r\n"), "{path} has a body");
     }
+    let answer = Answer::to(bearer.request(reqwest::Method::HEAD, "/openapi/v1/account")).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+}
 
-    async fn headers_that_contradict_themselves_or_are_none(server: TestServer) {
-        for headers in [
-            &[b"content-length: 5".as_slice(), b"content-length: 6"][..],
-            &[b"content-length: five"], &[b"content-length: -1"], &[b"content-length: +5"],
-            &[b"content-length: 99999999999999999999999"],
-            &[b"transfer-encoding: gzip"], &[b"transfer-encoding: chunked, gzip"],
-            &[b"content-type : application/json"],
-            &[b"a header"], &[b": empty"], &[b"x\0y: 1"], &[b"x-value: a\0b"], &[b"x-value: a\rb"],
-        ] {
-            let shown = headers.iter().map(|header| String::from_utf8_lossy(header)).collect::<Vec<_>>();
-            let found = status(&server, "POST /openapi/v1/oauth/device/code HTTP/1.1", headers, b"hello").await;
-            assert_eq!(found, 400, "{shown:?}");
-        }
-        let twice = [b"content-type: application/json".as_slice(), b"content-type: application/x-www-form-urlencoded", b"content-length: 2"];
-        assert_eq!(status(&server, "POST /openapi/v1/oauth/device/code HTTP/1.1", &twice, b"{}").await, 400);
-        assert_serves(&server).await;
+async fn headers_that_contradict_themselves_or_are_none(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for headers in [
+        &[b"content-length: 5".as_slice(), b"content-length: 6"][..],
+        &[b"content-length: five"],
+        &[b"content-length: -1"],
+        &[b"content-length: +5"],
+        &[b"content-length: 99999999999999999999999"],
+        &[b"transfer-encoding: gzip"],
+        &[b"transfer-encoding: chunked, gzip"],
+        &[b"content-type : application/json"],
+        &[b"a header"],
+        &[b": empty"],
+        &[b"x\0y: 1"],
+        &[b"x-value: a\0b"],
+        &[b"x-value: a\rb"],
+    ] {
+        let shown = headers.iter().map(|header| String::from_utf8_lossy(header)).collect::<Vec<_>>();
+        let found = status(&server, "POST /openapi/v1/oauth/device/code HTTP/1.1", headers, b"hello").await;
+        assert_eq!(found, 400, "{shown:?}");
     }
+    let twice = [
+        b"content-type: application/json".as_slice(),
+        b"content-type: application/x-www-form-urlencoded",
+        b"content-length: 2",
+    ];
+    assert_eq!(status(&server, "POST /openapi/v1/oauth/device/code HTTP/1.1", &twice, b"{}").await, 400);
+    assert_serves(&server).await;
+}
 
-    async fn headers_that_are_too_much(server: TestServer) {
-        let long = format!("x-long: {}", "x".repeat(40_000));
-        assert_eq!(status(&server, "GET /openapi/v1/_health HTTP/1.1", &[long.as_bytes()], b"").await, 431);
-        let many: Vec<_> = (0..500).map(|nth| format!("x-{nth}: 1")).collect();
-        let many: Vec<_> = many.iter().map(String::as_bytes).collect();
-        assert_eq!(status(&server, "GET /openapi/v1/_health HTTP/1.1", &many, b"").await, 431);
-        assert_serves(&server).await;
+async fn headers_that_are_too_much(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let long = format!("x-long: {}", "x".repeat(40_000));
+    assert_eq!(status(&server, "GET /openapi/v1/_health HTTP/1.1", &[long.as_bytes()], b"").await, 431);
+    let many: Vec<_> = (0..500).map(|nth| format!("x-{nth}: 1")).collect();
+    let many: Vec<_> = many.iter().map(String::as_bytes).collect();
+    assert_eq!(status(&server, "GET /openapi/v1/_health HTTP/1.1", &many, b"").await, 431);
+    assert_serves(&server).await;
+}
+
+async fn credentials_of_any_bytes_are_only_wrong(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let account = "GET /openapi/v1/account HTTP/1.1";
+    let long = format!("authorization: Bearer dfoa_{}", "a".repeat(20_000));
+    let long_cookie = format!("cookie: access_token={}", "a".repeat(20_000));
+    for header in [
+        b"authorization: Bearer dfoa_\xff\xfe".as_slice(),
+        b"authorization: Bearer",
+        b"authorization: Bearer  ",
+        "authorization: Bearer dfoa_ａｂｃ".as_bytes(),
+        b"authorization: \xff",
+        b"authorization: bearer\tdfoa_x",
+        long.as_bytes(),
+    ] {
+        assert_eq!(status(&server, account, &[header], b"").await, 401, "{:.40}", String::from_utf8_lossy(header));
     }
-
-    async fn credentials_of_any_bytes_are_only_wrong(server: TestServer) with ["OPENAPI_RATE_LIMITS" = NO_LIMITS] {
-        let account = "GET /openapi/v1/account HTTP/1.1";
-        let long = format!("authorization: Bearer dfoa_{}", "a".repeat(20_000));
-        let long_cookie = format!("cookie: access_token={}", "a".repeat(20_000));
-        for header in [
-            b"authorization: Bearer dfoa_\xff\xfe".as_slice(), b"authorization: Bearer", b"authorization: Bearer  ",
-            "authorization: Bearer dfoa_ａｂｃ".as_bytes(), b"authorization: \xff", b"authorization: bearer\tdfoa_x", long.as_bytes(),
-        ] {
-            assert_eq!(status(&server, account, &[header], b"").await, 401, "{:.40}", String::from_utf8_lossy(header));
-        }
-        for header in [
-            b"cookie: access_token=\xff\xfe".as_slice(), b"cookie: access_token", b"cookie: =;=;;;", b"cookie: access_token=a.b.c",
-            b"cookie: access_token=eyJhbGciOiJub25lIn0.e30.", b"cookie: access_token=..", long_cookie.as_bytes(),
-        ] {
-            let found = status(&server, "GET /console/api/account/profile HTTP/1.1", &[header], b"").await;
-            assert_eq!(found, 401, "{:.40}", String::from_utf8_lossy(header));
-        }
-        for header in [b"x-forwarded-for: \xff, ,,, 1".as_slice(), b"user-agent: \xff\xfe", b"accept-language: ;;q=\xff", b"traceparent: 00-\xff"] {
-            for line in ["GET /openapi/v1/_health HTTP/1.1", "GET /signin HTTP/1.1"] {
-                assert_eq!(status(&server, line, &[header], b"").await, 200, "{:.40}", String::from_utf8_lossy(header));
-            }
+    for header in [
+        b"cookie: access_token=\xff\xfe".as_slice(),
+        b"cookie: access_token",
+        b"cookie: =;=;;;",
+        b"cookie: access_token=a.b.c",
+        b"cookie: access_token=eyJhbGciOiJub25lIn0.e30.",
+        b"cookie: access_token=..",
+        long_cookie.as_bytes(),
+    ] {
+        let found = status(&server, "GET /console/api/account/profile HTTP/1.1", &[header], b"").await;
+        assert_eq!(found, 401, "{:.40}", String::from_utf8_lossy(header));
+    }
+    for header in [
+        b"x-forwarded-for: \xff, ,,, 1".as_slice(),
+        b"user-agent: \xff\xfe",
+        b"accept-language: ;;q=\xff",
+        b"traceparent: 00-\xff",
+    ] {
+        for line in ["GET /openapi/v1/_health HTTP/1.1", "GET /signin HTTP/1.1"] {
+            assert_eq!(status(&server, line, &[header], b"").await, 200, "{:.40}", String::from_utf8_lossy(header));
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tonic_types::StatusExt as _;
 
 use crate::support::{
-    Answer, Bearer, TestServer, apps, database,
+    Answer, Bearer, Stores, TestServer, apps, database,
     grpc::reason,
     logs::Logs,
     runs::{over_grpc, request},
@@ -78,76 +78,79 @@ async fn refused(server: &TestServer, bearer: &Bearer, app: &str, body: &Value, 
     messages.remove(0)
 }
 
-on_every_database! {
-    async fn what_does_not_fit_the_form_is_told_before_anything_runs(server: TestServer) with ["OPENAPI_RATE_LIMITS" = "token=0"] {
-        let logs = Logs::listen();
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let apps = forms(&server).await;
-        let mut table = String::new();
-        for (name, value) in [
-            ("line", json!("long")),
-            ("line", json!(1)),
-            ("age", json!("eleven")),
-            ("age", json!("1e3")),
-            ("age", json!(true)),
-            ("choice", json!("blue")),
-            ("choice", json!(1)),
-            ("notes", json!("éééééé")),
-            ("notes", json!(["a"])),
-            ("agree", json!("maybe")),
-            ("agree", json!(2)),
-            ("photo", json!("photo.png")),
-            ("photo", json!([{}])),
-            ("papers", json!({"type": "document"})),
-            ("papers", json!(["a.pdf"])),
-            ("papers", json!([{"type": "document"}, {"type": "document"}])),
-            ("extra", json!("text")),
-            ("extra", json!([1])),
-        ] {
-            let mut told = Vec::new();
-            for (app, rest) in &apps {
-                let mut body = rest.clone();
-                body["inputs"] = json!({name: value});
-                told.push(refused(&server, &bearer, app, &body, name).await);
-            }
-            assert_eq!(told[0], told[1], "a form is a form");
-            let _ = writeln!(table, "{value}: {}", told[0]);
-        }
-        assert_lines!(table, @r#"
-        "long": line in input form must be less than 3 characters
-        1: (type 'text-input') line in input form must be a string
-        "eleven": age in input form must be a valid number
-        "1e3": age in input form must be a valid number
-        true: age in input form must be a valid number
-        "blue": choice in input form must be one of the following: ['red', 'green']
-        1: (type 'select') choice in input form must be a string
-        "éééééé": notes in input form must be less than 5 characters
-        ["a"]: (type 'paragraph') notes in input form must be a string
-        "maybe": agree in input form must be true or false
-        2: agree in input form must be true or false
-        "photo.png": photo in input form must be a file
-        [{}]: photo in input form must be a file
-        {"type":"document"}: papers in input form must be a list of files
-        ["a.pdf"]: papers in input form must be a list of files
-        [{"type":"document"},{"type":"document"}]: papers in input form must be less than 1 files
-        "text": extra in input form must be a dict
-        [1]: extra in input form must be a dict
-        "#);
-        for (app, _) in &apps {
-            assert_eq!(logs.about(&["app.run.openapi", app]), Vec::<String>::new());
-        }
-        for rows in ["end_users", "messages", "conversations", "workflow_runs"] {
-            assert_eq!(database::count(&server, rows).await, 0, "{rows}");
-        }
-    }
+on_every_database!(what_does_not_fit_the_form_is_told_before_anything_runs, what_fits_runs);
 
-    async fn what_fits_runs(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        for (app, rest) in forms(&server).await {
-            let mut body = rest;
-            body["inputs"] = json!({"line": "abc", "age": "11", "choice": "red", "notes": "ééééé", "agree": "yes", "extra": {}});
-            let answer = Answer::to(request(&bearer, &app, &body)).await;
-            assert_eq!(answer.status, 200, "{}", answer.text);
+async fn what_does_not_fit_the_form_is_told_before_anything_runs(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=0")]).await;
+    let logs = Logs::listen();
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let apps = forms(&server).await;
+    let mut table = String::new();
+    for (name, value) in [
+        ("line", json!("long")),
+        ("line", json!(1)),
+        ("age", json!("eleven")),
+        ("age", json!("1e3")),
+        ("age", json!(true)),
+        ("choice", json!("blue")),
+        ("choice", json!(1)),
+        ("notes", json!("éééééé")),
+        ("notes", json!(["a"])),
+        ("agree", json!("maybe")),
+        ("agree", json!(2)),
+        ("photo", json!("photo.png")),
+        ("photo", json!([{}])),
+        ("papers", json!({"type": "document"})),
+        ("papers", json!(["a.pdf"])),
+        ("papers", json!([{"type": "document"}, {"type": "document"}])),
+        ("extra", json!("text")),
+        ("extra", json!([1])),
+    ] {
+        let mut told = Vec::new();
+        for (app, rest) in &apps {
+            let mut body = rest.clone();
+            body["inputs"] = json!({name: value});
+            told.push(refused(&server, &bearer, app, &body, name).await);
         }
+        assert_eq!(told[0], told[1], "a form is a form");
+        let _ = writeln!(table, "{value}: {}", told[0]);
+    }
+    assert_lines!(table, @r#"
+    "long": line in input form must be less than 3 characters
+    1: (type 'text-input') line in input form must be a string
+    "eleven": age in input form must be a valid number
+    "1e3": age in input form must be a valid number
+    true: age in input form must be a valid number
+    "blue": choice in input form must be one of the following: ['red', 'green']
+    1: (type 'select') choice in input form must be a string
+    "éééééé": notes in input form must be less than 5 characters
+    ["a"]: (type 'paragraph') notes in input form must be a string
+    "maybe": agree in input form must be true or false
+    2: agree in input form must be true or false
+    "photo.png": photo in input form must be a file
+    [{}]: photo in input form must be a file
+    {"type":"document"}: papers in input form must be a list of files
+    ["a.pdf"]: papers in input form must be a list of files
+    [{"type":"document"},{"type":"document"}]: papers in input form must be less than 1 files
+    "text": extra in input form must be a dict
+    [1]: extra in input form must be a dict
+    "#);
+    for (app, _) in &apps {
+        assert_eq!(logs.about(&["app.run.openapi", app]), Vec::<String>::new());
+    }
+    for rows in ["end_users", "messages", "conversations", "workflow_runs"] {
+        assert_eq!(database::count(&server, rows).await, 0, "{rows}");
+    }
+}
+
+async fn what_fits_runs(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for (app, rest) in forms(&server).await {
+        let mut body = rest;
+        body["inputs"] =
+            json!({"line": "abc", "age": "11", "choice": "red", "notes": "ééééé", "agree": "yes", "extra": {}});
+        let answer = Answer::to(request(&bearer, &app, &body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Bearer, TestServer,
+    Answer, Bearer, Stores, TestServer,
     answer::redact,
     database,
     grpc::reason,
@@ -12,102 +12,116 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-on_every_database! {
-    async fn a_chat_goes_on_for_the_one_who_began_it(server: TestServer) {
-        let app = prompt_app(&server, "chat").await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let body = json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: Good morning"});
-        let first = blocking(&bearer, &app, body.clone()).await;
-        assert_eq!(first.status, 200, "{}", first.text);
-        assert_lines!(lines(&[first.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"chat","answer":"Good morning","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
+on_every_database!(
+    a_chat_goes_on_for_the_one_who_began_it,
+    a_workflow_tells_how_it_finished,
+    a_graph_answers_in_its_conversation,
+    a_graph_that_fails_says_where_to_look_and_the_log_says_why,
+    accept_decides_where_the_body_does_not,
+    who_runs_is_not_for_the_body_to_say
+);
 
-        let again = |conversation: &Value| json!({"inputs": {"name": "Ann"}, "query": "and now?", "conversation_id": conversation});
-        let conversation = first.json()["conversation_id"].clone();
-        let second = blocking(&bearer, &app, again(&conversation)).await;
-        assert_eq!((second.status, &second.json()["conversation_id"]), (200, &conversation), "{}", second.text);
+async fn a_chat_goes_on_for_the_one_who_began_it(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let app = prompt_app(&server, "chat").await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let body = json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: Good morning"});
+    let first = blocking(&bearer, &app, body.clone()).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert_lines!(lines(&[first.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"chat","answer":"Good morning","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
 
-        let other = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        assert_eq!(blocking(&other, &app, again(&conversation)).await.outcome(), (404, "not_found".to_owned()));
-        let other_app = prompt_app(&server, "chat").await;
-        assert_eq!(blocking(&bearer, &other_app, again(&conversation)).await.outcome(), (404, "not_found".to_owned()));
-        let unknown = json!("0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55");
-        assert_eq!(blocking(&bearer, &app, again(&unknown)).await.outcome(), (404, "not_found".to_owned()));
+    let again =
+        |conversation: &Value| json!({"inputs": {"name": "Ann"}, "query": "and now?", "conversation_id": conversation});
+    let conversation = first.json()["conversation_id"].clone();
+    let second = blocking(&bearer, &app, again(&conversation)).await;
+    assert_eq!((second.status, &second.json()["conversation_id"]), (200, &conversation), "{}", second.text);
+
+    let other = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    assert_eq!(blocking(&other, &app, again(&conversation)).await.outcome(), (404, "not_found".to_owned()));
+    let other_app = prompt_app(&server, "chat").await;
+    assert_eq!(blocking(&bearer, &other_app, again(&conversation)).await.outcome(), (404, "not_found".to_owned()));
+    let unknown = json!("0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55");
+    assert_eq!(blocking(&bearer, &app, again(&unknown)).await.outcome(), (404, "not_found".to_owned()));
+}
+
+async fn a_workflow_tells_how_it_finished(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let app = graph_app(&server, "workflow", &[greeting(), end()]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let body = json!({"inputs": {"name": "Ann"}, "response_mode": "blocking"});
+    let done = Answer::to(request(&bearer, &app, &body)).await;
+    assert_lines!(lines(&[done.json()]), @r#"{"workflow_run_id":"[uuid]","task_id":"[uuid]","mode":"workflow","data":{"id":"[uuid]","workflow_id":"[uuid]","status":"succeeded","outputs":{"text":"Hello Ann"},"error":null,"elapsed_time":0,"total_tokens":0,"total_steps":3,"created_at":0,"finished_at":0}}"#);
+    let over_grpc = over_grpc(&server, &bearer, &app, &body).await.unwrap();
+    assert_eq!(over_grpc.len(), 1);
+    assert_eq!(redact(over_grpc[0]["data"]["outputs"].clone()), json!({"text": "Hello Ann"}));
+}
+
+async fn a_graph_answers_in_its_conversation(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let done = blocking(&bearer, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await;
+    assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
+}
+
+async fn a_graph_that_fails_says_where_to_look_and_the_log_says_why(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let logs = Logs::listen();
+    let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let app = graph_app(&server, "advanced-chat", &[broken.clone(), answer()]).await;
+    let body = json!({"inputs": {"name": "Ann"}, "query": "hi", "response_mode": "blocking"});
+    let refusal = Answer::to(request(&bearer, &app, &body)).await;
+    assert_eq!(refusal.outcome(), (502, "upstream_error".to_owned()));
+    assert_eq!(refusal.json()["message"], "The app's run failed.");
+    assert!(refusal.json()["hint"].as_str().unwrap().contains("response_mode: streaming"), "{}", refusal.text);
+    let why = logs.about(&["failed upstream", refusal.header("x-request-id"), "1 // 0"]);
+    assert_eq!(why.len(), 1, "{why:?}");
+    let status = over_grpc(&server, &bearer, &app, &body).await.unwrap_err();
+    assert_eq!((reason(&status).as_str(), status.message()), ("upstream_error", "The app's run failed."));
+    // A workflow's body has a place for it.
+    let workflow = graph_app(&server, "workflow", &[broken, end()]).await;
+    let failed = blocking(&bearer, &workflow, json!({"inputs": {"name": "Ann"}})).await;
+    assert_eq!((failed.status, &failed.json()["data"]["status"]), (200, &json!("failed")));
+    assert!(failed.json()["data"]["error"].as_str().unwrap().contains("1 // 0"), "{}", failed.text);
+}
+
+async fn accept_decides_where_the_body_does_not(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let app = prompt_app(&server, "completion").await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let body = json!({"inputs": {"name": "Ann"}});
+    for (accept, kind) in [("*/*", "application/json"), ("text/event-stream", "text/event-stream")] {
+        let answer = Answer::to(request(&bearer, &app, &body).header("accept", accept)).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{accept}");
     }
+}
 
-    async fn a_workflow_tells_how_it_finished(server: TestServer) {
-        let app = graph_app(&server, "workflow", &[greeting(), end()]).await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let body = json!({"inputs": {"name": "Ann"}, "response_mode": "blocking"});
-        let done = Answer::to(request(&bearer, &app, &body)).await;
-        assert_lines!(lines(&[done.json()]), @r#"{"workflow_run_id":"[uuid]","task_id":"[uuid]","mode":"workflow","data":{"id":"[uuid]","workflow_id":"[uuid]","status":"succeeded","outputs":{"text":"Hello Ann"},"error":null,"elapsed_time":0,"total_tokens":0,"total_steps":3,"created_at":0,"finished_at":0}}"#);
-        let over_grpc = over_grpc(&server, &bearer, &app, &body).await.unwrap();
-        assert_eq!(over_grpc.len(), 1);
-        assert_eq!(redact(over_grpc[0]["data"]["outputs"].clone()), json!({"text": "Hello Ann"}));
-    }
-
-    async fn a_graph_answers_in_its_conversation(server: TestServer) {
-        let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let done = blocking(&bearer, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await;
-        assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
-    }
-
-    async fn a_graph_that_fails_says_where_to_look_and_the_log_says_why(server: TestServer) {
-        let logs = Logs::listen();
-        let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let app = graph_app(&server, "advanced-chat", &[broken.clone(), answer()]).await;
-        let body = json!({"inputs": {"name": "Ann"}, "query": "hi", "response_mode": "blocking"});
-        let refusal = Answer::to(request(&bearer, &app, &body)).await;
-        assert_eq!(refusal.outcome(), (502, "upstream_error".to_owned()));
-        assert_eq!(refusal.json()["message"], "The app's run failed.");
-        assert!(refusal.json()["hint"].as_str().unwrap().contains("response_mode: streaming"), "{}", refusal.text);
-        let why = logs.about(&["failed upstream", refusal.header("x-request-id"), "1 // 0"]);
-        assert_eq!(why.len(), 1, "{why:?}");
-        let status = over_grpc(&server, &bearer, &app, &body).await.unwrap_err();
-        assert_eq!((reason(&status).as_str(), status.message()), ("upstream_error", "The app's run failed."));
-        // A workflow's body has a place for it.
-        let workflow = graph_app(&server, "workflow", &[broken, end()]).await;
-        let failed = blocking(&bearer, &workflow, json!({"inputs": {"name": "Ann"}})).await;
-        assert_eq!((failed.status, &failed.json()["data"]["status"]), (200, &json!("failed")));
-        assert!(failed.json()["data"]["error"].as_str().unwrap().contains("1 // 0"), "{}", failed.text);
-    }
-
-    async fn accept_decides_where_the_body_does_not(server: TestServer) {
-        let app = prompt_app(&server, "completion").await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let body = json!({"inputs": {"name": "Ann"}});
-        for (accept, kind) in [("*/*", "application/json"), ("text/event-stream", "text/event-stream")] {
-            let answer = Answer::to(request(&bearer, &app, &body).header("accept", accept)).await;
-            assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{accept}");
-        }
-    }
-
-    async fn who_runs_is_not_for_the_body_to_say(server: TestServer) {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let user = opaque_user(&database::account_id(&server, OWNER).await);
-        let workflow = graph_app(&server, "workflow", &[greeting(), end()]).await;
-        let (chat, completion) = (prompt_app(&server, "chat").await, prompt_app(&server, "completion").await);
-        for (app, query) in [(&chat, Some("hi")), (&completion, None), (&workflow, None)] {
-            for claimed in [None, Some(json!("somebody else")), Some(json!({"id": 7}))] {
-                let mut body = json!({"inputs": {"name": "Ann"}});
-                if let Some(query) = query {
-                    body["query"] = json!(query);
-                }
-                if let Some(claimed) = claimed {
-                    body["user"] = claimed;
-                }
-                assert_eq!(blocking(&bearer, app, body.clone()).await.status, 200);
-                let events = streamed(&bearer, app, body).await;
-                if app == &workflow {
-                    assert_eq!(events[0]["data"]["inputs"]["sys.user_id"], user);
-                    assert_eq!(events.last().unwrap()["data"]["created_by"]["user"], user);
-                }
+async fn who_runs_is_not_for_the_body_to_say(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let user = opaque_user(&database::account_id(&server, OWNER).await);
+    let workflow = graph_app(&server, "workflow", &[greeting(), end()]).await;
+    let (chat, completion) = (prompt_app(&server, "chat").await, prompt_app(&server, "completion").await);
+    for (app, query) in [(&chat, Some("hi")), (&completion, None), (&workflow, None)] {
+        for claimed in [None, Some(json!("somebody else")), Some(json!({"id": 7}))] {
+            let mut body = json!({"inputs": {"name": "Ann"}});
+            if let Some(query) = query {
+                body["query"] = json!(query);
             }
-            let of_app = format!("end_users WHERE app_id = '{app}'");
-            assert_eq!(database::count(&server, &of_app).await, 1, "one caller is one end user");
-            let session = database::text(&server, &format!("SELECT session_id FROM {of_app}")).await;
-            assert_eq!(session.as_deref(), Some(user.as_str()));
+            if let Some(claimed) = claimed {
+                body["user"] = claimed;
+            }
+            assert_eq!(blocking(&bearer, app, body.clone()).await.status, 200);
+            let events = streamed(&bearer, app, body).await;
+            if app == &workflow {
+                assert_eq!(events[0]["data"]["inputs"]["sys.user_id"], user);
+                assert_eq!(events.last().unwrap()["data"]["created_by"]["user"], user);
+            }
         }
+        let of_app = format!("end_users WHERE app_id = '{app}'");
+        assert_eq!(database::count(&server, &of_app).await, 1, "one caller is one end user");
+        let session = database::text(&server, &format!("SELECT session_id FROM {of_app}")).await;
+        assert_eq!(session.as_deref(), Some(user.as_str()));
     }
 }

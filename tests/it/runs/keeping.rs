@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bearer, TestServer, apps, database,
+    Bearer, Stores, TestServer, apps, database,
     grpc::reason,
     runs::{answer, blocking, graph_app, greeting, over_grpc, prompt_app, request, streamed},
     server::{MEMBER, OWNER},
@@ -57,67 +57,76 @@ async fn refused_over_the_limit(bearer: &Bearer, app: &str) {
     }
 }
 
-on_every_database! {
-    async fn a_conversation_goes_on_for_its_caller_alone(server: TestServer) {
-        let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let again = Bearer::sign_in(&server, OWNER, "phone").await;
-        let member = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        let graph = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
-        for app in [prompt_app(&server, "chat").await, prompt_app(&server, "agent-chat").await, graph] {
-            let first = blocking(&owner, &app, said("hi", &Value::Null)).await;
-            assert_eq!(first.status, 200, "{}", first.text);
-            let conversation = first.json()["conversation_id"].clone();
-            // The same person on another device, streaming.
-            let second = streamed(&again, &app, said("hi", &conversation)).await;
-            assert_eq!(second.last().unwrap()["conversation_id"], conversation);
-            let foreign = blocking(&member, &app, said("hi", &conversation)).await;
-            assert_eq!((foreign.status, foreign.code().as_str()), (404, "not_found"));
-            let other_app = prompt_app(&server, "chat").await;
-            let elsewhere = blocking(&owner, &other_app, said("hi", &conversation)).await;
-            assert_eq!((elsewhere.status, elsewhere.code().as_str()), (404, "not_found"));
-            database::execute(&server, "UPDATE conversations SET is_deleted = TRUE").await;
-            let deleted = blocking(&owner, &app, said("hi", &conversation)).await;
-            assert_eq!((deleted.status, deleted.code().as_str()), (404, "not_found"));
-        }
-        assert_eq!((count(&server, "messages").await, count(&server, "conversations").await), ("6".into(), "3".into()));
-        assert_eq!(count(&server, "messages WHERE invoke_from = 'service-api' AND from_source = 'api'").await, "6");
-        assert_eq!(count(&server, "end_users WHERE type = 'service_api'").await, "3");
-    }
+on_every_database!(
+    a_conversation_goes_on_for_its_caller_alone,
+    an_app_runs_as_often_at_a_time_as_it_allows,
+    a_process_runs_as_much_at_a_time_as_it_may,
+    a_run_past_its_time_ends_and_is_kept_as_failed
+);
 
-    async fn an_app_runs_as_often_at_a_time_as_it_allows(server: TestServer) with ["ECHO_PACE_MS" = "20", "APP_MAX_ACTIVE_REQUESTS" = "2"] {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let (app, other) = (prompt_app(&server, "chat").await, prompt_app(&server, "chat").await);
-        apps::set(&server, &app, "max_active_requests = 1").await;
-        let running = begin(&bearer, &app).await;
-        refused_over_the_limit(&bearer, &app).await;
-        // Each app for itself; what the deployment allows at most holds for all.
-        let (_one, _two) = (begin(&bearer, &other).await, begin(&bearer, &other).await);
-        refused_over_the_limit(&bearer, &other).await;
-        drop(running);
-        room_comes(&bearer, &app).await;
+async fn a_conversation_goes_on_for_its_caller_alone(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let again = Bearer::sign_in(&server, OWNER, "phone").await;
+    let member = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    let graph = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
+    for app in [prompt_app(&server, "chat").await, prompt_app(&server, "agent-chat").await, graph] {
+        let first = blocking(&owner, &app, said("hi", &Value::Null)).await;
+        assert_eq!(first.status, 200, "{}", first.text);
+        let conversation = first.json()["conversation_id"].clone();
+        // The same person on another device, streaming.
+        let second = streamed(&again, &app, said("hi", &conversation)).await;
+        assert_eq!(second.last().unwrap()["conversation_id"], conversation);
+        let foreign = blocking(&member, &app, said("hi", &conversation)).await;
+        assert_eq!((foreign.status, foreign.code().as_str()), (404, "not_found"));
+        let other_app = prompt_app(&server, "chat").await;
+        let elsewhere = blocking(&owner, &other_app, said("hi", &conversation)).await;
+        assert_eq!((elsewhere.status, elsewhere.code().as_str()), (404, "not_found"));
+        database::execute(&server, "UPDATE conversations SET is_deleted = TRUE").await;
+        let deleted = blocking(&owner, &app, said("hi", &conversation)).await;
+        assert_eq!((deleted.status, deleted.code().as_str()), (404, "not_found"));
     }
+    assert_eq!((count(&server, "messages").await, count(&server, "conversations").await), ("6".into(), "3".into()));
+    assert_eq!(count(&server, "messages WHERE invoke_from = 'service-api' AND from_source = 'api'").await, "6");
+    assert_eq!(count(&server, "end_users WHERE type = 'service_api'").await, "3");
+}
 
-    async fn a_process_runs_as_much_at_a_time_as_it_may(server: TestServer) with ["ECHO_PACE_MS" = "20", "MAX_RUNS_PER_PROCESS" = "1"] {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let app = prompt_app(&server, "chat").await;
-        let running = begin(&bearer, &app).await;
-        refused_over_the_limit(&bearer, &app).await;
-        drop(running);
-        room_comes(&bearer, &app).await;
-    }
+async fn an_app_runs_as_often_at_a_time_as_it_allows(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20"), ("APP_MAX_ACTIVE_REQUESTS", "2")]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let (app, other) = (prompt_app(&server, "chat").await, prompt_app(&server, "chat").await);
+    apps::set(&server, &app, "max_active_requests = 1").await;
+    let running = begin(&bearer, &app).await;
+    refused_over_the_limit(&bearer, &app).await;
+    // Each app for itself; what the deployment allows at most holds for all.
+    let (_one, _two) = (begin(&bearer, &other).await, begin(&bearer, &other).await);
+    refused_over_the_limit(&bearer, &other).await;
+    drop(running);
+    room_comes(&bearer, &app).await;
+}
 
-    async fn a_run_past_its_time_ends_and_is_kept_as_failed(server: TestServer) with ["ECHO_PACE_MS" = "20", "APP_MAX_EXECUTION_TIME" = "1"] {
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let app = prompt_app(&server, "chat").await;
-        let events = streamed(&bearer, &app, talk()).await;
-        let last = events.last().unwrap();
-        assert_eq!((&events[0]["event"], &last["event"]), (&json!("message"), &json!("error")));
-        assert_eq!((&last["code"], &last["status"]), (&json!("upstream_timeout"), &json!(504)), "{last}");
-        assert_eq!(count(&server, "messages WHERE status = 'error' AND answer LIKE 'word word%'").await, "1");
-        // Over gRPC and blocking alike.
-        let refusal = blocking(&bearer, &app, talk()).await;
-        assert_eq!((refusal.status, refusal.code().as_str()), (504, "upstream_timeout"));
-        let status = over_grpc(&server, &bearer, &app, &talk()).await.unwrap_err();
-        assert_eq!(reason(&status), "upstream_timeout");
-    }
+async fn a_process_runs_as_much_at_a_time_as_it_may(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20"), ("MAX_RUNS_PER_PROCESS", "1")]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let app = prompt_app(&server, "chat").await;
+    let running = begin(&bearer, &app).await;
+    refused_over_the_limit(&bearer, &app).await;
+    drop(running);
+    room_comes(&bearer, &app).await;
+}
+
+async fn a_run_past_its_time_ends_and_is_kept_as_failed(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20"), ("APP_MAX_EXECUTION_TIME", "1")]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let app = prompt_app(&server, "chat").await;
+    let events = streamed(&bearer, &app, talk()).await;
+    let last = events.last().unwrap();
+    assert_eq!((&events[0]["event"], &last["event"]), (&json!("message"), &json!("error")));
+    assert_eq!((&last["code"], &last["status"]), (&json!("upstream_timeout"), &json!(504)), "{last}");
+    assert_eq!(count(&server, "messages WHERE status = 'error' AND answer LIKE 'word word%'").await, "1");
+    // Over gRPC and blocking alike.
+    let refusal = blocking(&bearer, &app, talk()).await;
+    assert_eq!((refusal.status, refusal.code().as_str()), (504, "upstream_timeout"));
+    let status = over_grpc(&server, &bearer, &app, &talk()).await.unwrap_err();
+    assert_eq!(reason(&status), "upstream_timeout");
 }

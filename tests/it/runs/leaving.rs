@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{
-    Bearer, TestServer, database,
+    Bearer, Stores, TestServer, database,
     runs::{answer, graph_app, open, over_a_socket, over_grpc, prompt_app, request, under_way},
     server::OWNER,
 };
@@ -39,66 +39,77 @@ async fn comes_to_be(server: &TestServer, expected: &str) {
     panic!("the run is stored as {:?}", stored(server).await);
 }
 
-on_both_stores! {
-    async fn hanging_up_cancels_and_the_run_is_stored_as_stopped(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
-        let app = talking(&server).await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut response = request(&bearer, &app, &many_words()).send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert!(response.chunk().await.unwrap().is_some());
-        drop(response);
-        comes_to_be(&server, "stopped").await;
-    }
+on_both_stores!(
+    hanging_up_cancels_and_the_run_is_stored_as_stopped,
+    the_same_over_grpc,
+    hanging_up_a_run_that_blocks_cancels_it_too,
+    the_same_over_grpc_without_a_stream,
+    a_deadline_over_grpc_ends_the_run
+);
 
-    async fn the_same_over_grpc(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
-        let app = talking(&server).await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut stream = open(&server, &bearer, &app, &many_words()).await.unwrap();
-        assert!(stream.message().await.unwrap().is_some());
-        drop(stream);
-        comes_to_be(&server, "stopped").await;
-    }
+async fn hanging_up_cancels_and_the_run_is_stored_as_stopped(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
+    let app = talking(&server).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut response = request(&bearer, &app, &many_words()).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.chunk().await.unwrap().is_some());
+    drop(response);
+    comes_to_be(&server, "stopped").await;
+}
 
-    async fn hanging_up_a_run_that_blocks_cancels_it_too(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
-        let app = talking(&server).await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut body = many_words();
-        body["response_mode"] = json!("blocking");
-        let socket = over_a_socket(&server, &bearer, &app, &body).await;
-        under_way(&server, 1).await;
-        drop(socket);
-        comes_to_be(&server, "stopped").await;
-        under_way(&server, 0).await;
-    }
+async fn the_same_over_grpc(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
+    let app = talking(&server).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut stream = open(&server, &bearer, &app, &many_words()).await.unwrap();
+    assert!(stream.message().await.unwrap().is_some());
+    drop(stream);
+    comes_to_be(&server, "stopped").await;
+}
 
-    async fn the_same_over_grpc_without_a_stream(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
-        let app = talking(&server).await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut body = many_words();
-        body["response_mode"] = json!("blocking");
-        tokio::select! {
-            answer = over_grpc(&server, &bearer, &app, &body) => panic!("it ended: {answer:?}"),
-            () = under_way(&server, 1) => {}
+async fn hanging_up_a_run_that_blocks_cancels_it_too(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
+    let app = talking(&server).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut body = many_words();
+    body["response_mode"] = json!("blocking");
+    let socket = over_a_socket(&server, &bearer, &app, &body).await;
+    under_way(&server, 1).await;
+    drop(socket);
+    comes_to_be(&server, "stopped").await;
+    under_way(&server, 0).await;
+}
+
+async fn the_same_over_grpc_without_a_stream(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
+    let app = talking(&server).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut body = many_words();
+    body["response_mode"] = json!("blocking");
+    tokio::select! {
+        answer = over_grpc(&server, &bearer, &app, &body) => panic!("it ended: {answer:?}"),
+        () = under_way(&server, 1) => {}
+    }
+    comes_to_be(&server, "stopped").await;
+    under_way(&server, 0).await;
+}
+
+async fn a_deadline_over_grpc_ends_the_run(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
+    let app = prompt_app(&server, "chat").await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let mut clients = crate::support::grpc::Clients::on(crate::support::grpc::channel(&server).await);
+    let message = crate::support::runs::message(&app, &many_words());
+    let mut request = crate::support::grpc::with_bearer(message, &bearer.token);
+    request.metadata_mut().insert("grpc-timeout", "300m".parse().unwrap());
+    let mut stream = clients.app.run_app(request).await.unwrap().into_inner();
+    let error = loop {
+        match stream.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ran to its end"),
+            Err(error) => break error,
         }
-        comes_to_be(&server, "stopped").await;
-        under_way(&server, 0).await;
-    }
-
-    async fn a_deadline_over_grpc_ends_the_run(server: TestServer) with ["ECHO_PACE_MS" = "20"] {
-        let app = prompt_app(&server, "chat").await;
-        let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        let mut clients = crate::support::grpc::Clients::on(crate::support::grpc::channel(&server).await);
-        let message = crate::support::runs::message(&app, &many_words());
-        let mut request = crate::support::grpc::with_bearer(message, &bearer.token);
-        request.metadata_mut().insert("grpc-timeout", "300m".parse().unwrap());
-        let mut stream = clients.app.run_app(request).await.unwrap().into_inner();
-        let error = loop {
-            match stream.message().await {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("it ran to its end"),
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(error.code(), tonic::Code::DeadlineExceeded);
-    }
+    };
+    assert_eq!(error.code(), tonic::Code::DeadlineExceeded);
 }
