@@ -30,7 +30,7 @@ use crate::{
         Foundation, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity,
         invalidation::Invalidations, password::Passwords, seen::Seen, session::Sessions,
     },
-    store::{sql::Sql, state::memory::Memory},
+    store::{sql::SqlStore, state::memory::Memory},
     telemetry::{metrics::Metrics, request_id::RequestIds},
 };
 
@@ -80,7 +80,7 @@ impl App {
     /// Wires an app over stores that are already connected.
     pub fn new(
         config: &Config,
-        sql: Arc<Sql>,
+        sql: Arc<SqlStore>,
         state: Arc<dyn State>,
         standalone: bool,
         surroundings: Surroundings,
@@ -200,7 +200,7 @@ impl App {
     }
 }
 
-fn foundation(config: &Config, sql: Arc<Sql>, state: Arc<dyn State>, surroundings: &Surroundings) -> Foundation {
+fn foundation(config: &Config, sql: Arc<SqlStore>, state: Arc<dyn State>, surroundings: &Surroundings) -> Foundation {
     let Surroundings { clock, entropy, metrics, .. } = surroundings;
     Foundation {
         sql,

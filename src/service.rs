@@ -22,7 +22,7 @@ use crate::{
         secret::bearer_invalid,
     },
     ports::{clock::Clock, entropy::Entropy, state::State},
-    store::sql::Sql,
+    store::sql::SqlStore,
     telemetry::{metrics::Metrics, request_id},
 };
 
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Foundation {
     /// The SQL store.
-    pub sql: Arc<Sql>,
+    pub sql: Arc<SqlStore>,
     /// Short-lived shared state.
     pub state: Arc<dyn State>,
     /// In-process state that limits bearer requests while the shared one is down.

@@ -94,7 +94,7 @@ pub mod service {
 pub mod store {
     /// The SQL store.
     pub mod sql {
-        pub use crate::store::sql::{Sql, SqlOptions};
+        pub use crate::store::sql::{SqlOptions, SqlStore};
     }
 
     /// Short-lived state.

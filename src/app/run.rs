@@ -19,7 +19,7 @@ use crate::{
     },
     ports::{clock::Clock, state::State},
     store::{
-        sql::{Sql, SqlOptions},
+        sql::{SqlOptions, SqlStore},
         state::{
             memory::Memory,
             redis::{Redis, RedisOptions, Topology},
@@ -61,9 +61,9 @@ pub struct Running {
 }
 
 /// Connects the SQL store. The second value is whether the service runs alone, rather than beside Dify.
-pub async fn connect_sql(config: &Config) -> Result<(Arc<Sql>, bool)> {
+pub async fn connect_sql(config: &Config) -> Result<(Arc<SqlStore>, bool)> {
     let options = SqlOptions { url: config.database.url.clone(), max_connections: config.database.pool_size };
-    let sql = Sql::connect(options).await?;
+    let sql = SqlStore::connect(options).await?;
     let beside = match config.deployment.beside_dify {
         Some(beside) => beside,
         None => sql.is_dify_database().await?,

@@ -10,7 +10,7 @@ pub(crate) use self::file::Source;
 use super::{Failure, operator::Operator, output::say};
 use crate::{
     domain::{
-        app::file::Target,
+        app::file::ImportTarget,
         id::{AppId, WorkspaceId},
     },
     dsl,
@@ -70,9 +70,9 @@ pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failu
             let read = dsl::read(&file.read()?).map_err(|fault| Failure::usage(format_args!("{file}: {fault}")))?;
             let workspace = operator.workspace(&workspace).await?;
             let target = match app {
-                Some(id) => Target::App(id),
-                None if new => Target::New,
-                None => Target::Named,
+                Some(id) => ImportTarget::App(id),
+                None if new => ImportTarget::New,
+                None => ImportTarget::Named,
             };
             for warning in &read.warnings {
                 eprintln!("warning: {warning}");
@@ -94,7 +94,7 @@ pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failu
             let id = meant(&operator, &app).await?;
             let mut file = operator.sql.export_app(id).await?;
             if !include_secrets {
-                for name in file.forget_secrets() {
+                for name in file.clear_secrets() {
                     eprintln!("warning: the secret `{name}` was left empty; add --include-secrets to export it");
                 }
             }

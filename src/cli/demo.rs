@@ -2,10 +2,10 @@
 
 use super::{Failure, operator::Operator};
 use crate::{
-    domain::{app::file::Target, secret::Secret},
+    domain::{app::file::ImportTarget, secret::Secret},
     dsl,
     service::password::Passwords,
-    store::sql::Sql,
+    store::sql::SqlStore,
 };
 
 /// The owner of the demo workspaces.
@@ -18,14 +18,14 @@ pub(super) const PASSWORD: &str = "demo-password-1";
 const WORKSPACE: &str = "Demo Workspace";
 
 /// Adds what is missing. Whatever somebody has made or changed meanwhile stays.
-pub(super) async fn add(sql: &Sql) -> Result<(), Failure> {
+pub(super) async fn add(sql: &SqlStore) -> Result<(), Failure> {
     if sql.list_accounts().await?.is_empty() {
         add_people(sql).await?;
     }
     add_apps(sql).await
 }
 
-async fn add_people(sql: &Sql) -> Result<(), Failure> {
+async fn add_people(sql: &SqlStore) -> Result<(), Failure> {
     let now = Operator::now();
     let hash = Passwords::default().hash(Secret::new(PASSWORD)).await?;
     sql.create_account(DEMO, "Demo", Some(&hash), now).await?;
@@ -37,7 +37,7 @@ async fn add_people(sql: &Sql) -> Result<(), Failure> {
 }
 
 /// Imports the demo apps that are not there under their names.
-async fn add_apps(sql: &Sql) -> Result<(), Failure> {
+async fn add_apps(sql: &SqlStore) -> Result<(), Failure> {
     let workspaces = sql.list_workspaces().await?;
     let Some(workspace) = workspaces.iter().find(|workspace| workspace.name == WORKSPACE) else { return Ok(()) };
     let there = sql.list_workspace_apps(workspace.id).await?;
@@ -46,7 +46,7 @@ async fn add_apps(sql: &Sql) -> Result<(), Failure> {
         if there.iter().all(|known| known.name != app.name) {
             // A second apart, so that a list by time has an order.
             let at = Operator::now() + chrono::TimeDelta::seconds(n);
-            sql.import_app(workspace.id, &app, Target::Named, at).await?;
+            sql.import_app(workspace.id, &app, ImportTarget::Named, at).await?;
         }
     }
     Ok(())
@@ -61,7 +61,7 @@ mod tests {
     async fn demo_apps_are_added_once_and_those_that_were_changed_are_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let url = Secret::new(format!("sqlite://{}?mode=rwc", directory.path().join("dev.db").display()));
-        let sql = Sql::connect(SqlOptions { url, max_connections: 2 }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions { url, max_connections: 2 }).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         add(&sql).await.unwrap();
         let workspace = sql.list_workspaces().await.unwrap().into_iter().find(|found| found.name == WORKSPACE).unwrap();
@@ -71,7 +71,7 @@ mod tests {
 
         let mut changed = sql.export_app(first[0].id).await.unwrap();
         changed.description = "changed".to_owned();
-        sql.import_app(workspace.id, &changed, Target::Named, Operator::now()).await.unwrap();
+        sql.import_app(workspace.id, &changed, ImportTarget::Named, Operator::now()).await.unwrap();
         add(&sql).await.unwrap();
         assert_eq!(sql.list_workspace_apps(workspace.id).await.unwrap(), first);
         assert_eq!(sql.export_app(first[0].id).await.unwrap(), changed);

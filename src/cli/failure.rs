@@ -5,7 +5,7 @@ use std::{fmt, io::Write as _, process::ExitCode};
 use crate::{
     config::Problems,
     domain::{Code, Error},
-    store::sql::error::{SqlFault, TimedOut, Trouble},
+    store::sql::error::{DatabaseTimeoutError, RedactedDbError, SqlErrorKind},
 };
 
 /// Why a command ended: one sentence a fault, and the exit code.
@@ -73,31 +73,31 @@ impl From<Error> for Failure {
 }
 
 /// What is the matter with the database, where somebody can do something about it.
-fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
-    match cause.downcast_ref::<SqlFault>() {
+fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqlErrorKind> {
+    match cause.downcast_ref::<RedactedDbError>() {
         Some(fault) => fault.trouble(),
-        None => cause.is::<TimedOut>().then_some(Trouble::Away),
+        None => cause.is::<DatabaseTimeoutError>().then_some(SqlErrorKind::Away),
     }
 }
 
 /// What to do about it. Nothing of the connection string is quoted: it holds the password.
-const fn advice(trouble: Trouble) -> &'static str {
+const fn advice(trouble: SqlErrorKind) -> &'static str {
     match trouble {
-        Trouble::Away => {
+        SqlErrorKind::Away => {
             "the database is not answering; check DATABASE_URL (or DB_HOST and DB_PORT), and that the server runs"
         }
-        Trouble::NoDatabase => {
+        SqlErrorKind::NoDatabase => {
             "the database server has no database of that name; create it, or correct DATABASE_URL (or DB_DATABASE)"
         }
-        Trouble::Credentials => {
+        SqlErrorKind::Credentials => {
             "the database refuses the user or its password; correct DATABASE_URL (or DB_USERNAME and DB_PASSWORD)"
         }
-        Trouble::Schema => {
+        SqlErrorKind::Schema => {
             "the database lacks a table or column of this version; run `dify-openapi migrate up` (beside Dify, upgrade Dify's database first)"
         }
-        Trouble::File => {
+        SqlErrorKind::File => {
             "the SQLite file cannot be opened as a database; check DATA_DIR or DATABASE_URL, and who may read and write there"
         }
-        Trouble::Busy => "the database is busy with somebody else's changes; try again",
+        SqlErrorKind::Busy => "the database is busy with somebody else's changes; try again",
     }
 }

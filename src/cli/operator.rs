@@ -13,21 +13,21 @@ use crate::{
     config::{Config, DataDirLock, data_dir, process_env, telemetry::TelemetryConfig},
     domain::{
         id::WorkspaceId,
-        session::{RevokeSelection, Revoked},
+        session::{RevokeSelection, RevokedSession},
     },
     ports::{
         clock::{Clock as _, SystemClock},
         state::State,
     },
     service::invalidation::Invalidations,
-    store::sql::Sql,
+    store::sql::SqlStore,
     telemetry::{Output, Telemetry, audit::AuditEvent},
 };
 
 /// The stores of the process environment.
 pub(super) struct Operator {
     pub config: Config,
-    pub sql: Arc<Sql>,
+    pub sql: Arc<SqlStore>,
     pub standalone: bool,
     telemetry: Telemetry,
 }
@@ -62,7 +62,7 @@ impl Operator {
     }
 
     /// Makes revocations count on every running replica, and says how many there were. Each leaves its audit event.
-    pub(super) async fn enforce(&self, revoked: &[Revoked], out: &mut dyn Write) -> Result<(), Failure> {
+    pub(super) async fn enforce(&self, revoked: &[RevokedSession], out: &mut dyn Write) -> Result<(), Failure> {
         for session in revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
         }
@@ -81,7 +81,7 @@ impl Operator {
             RevokeSelection::Client(client) => self.config.oauth.known_client_ids.contains(client),
             _ => false,
         };
-        if configured || self.sql.is_known(selection).await? {
+        if configured || self.sql.selection_exists(selection).await? {
             return Ok(());
         }
         Err(Failure::usage(match selection {

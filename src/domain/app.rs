@@ -3,7 +3,7 @@
 pub mod description;
 pub mod file;
 pub mod form;
-pub mod standing;
+pub mod membership;
 pub mod stored;
 pub mod summary;
 

@@ -48,7 +48,7 @@ pub struct Approval {
 
 /// Where a grant stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum GrantState {
     /// Nobody has decided. A live claim means somebody is about to.
     Pending {
         /// The approval under way and when its claim ends, in milliseconds since the epoch.
@@ -66,7 +66,7 @@ pub struct Grant {
     /// What was asked.
     pub request: GrantRequest,
     /// Where it stands.
-    pub state: State,
+    pub state: GrantState,
     /// When the codes were made.
     pub created_at_ms: u64,
     /// When it ends, whatever its state.
@@ -79,7 +79,7 @@ pub struct Grant {
 
 /// What a poll found. A poll is recorded whatever it finds, except `ClientMismatch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Poll {
+pub enum PollOutcome {
     /// Another client's code; not a poll.
     ClientMismatch,
     /// Too early; the interval is now this many seconds.
@@ -104,7 +104,7 @@ pub enum Poll {
 
 /// What became of a claim on a pending grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum ClaimOutcome {
     /// Taken: finish or release it.
     Taken(GrantRequest),
     /// Another approval is under way.
@@ -117,7 +117,7 @@ pub enum Claim {
 
 /// What became of a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deny {
+pub enum DenyOutcome {
     /// Turned away just now.
     Denied(GrantRequest),
     /// An approval is under way.
@@ -144,7 +144,7 @@ impl Grant {
     pub fn new(request: GrantRequest, now_ms: u64) -> Self {
         Self {
             request,
-            state: State::Pending { claim: None },
+            state: GrantState::Pending { claim: None },
             created_at_ms: now_ms,
             expires_at_ms: now_ms + u64::from(LIFETIME) * 1_000,
             interval: INTERVAL,
@@ -159,12 +159,12 @@ impl Grant {
 
     /// A poll by `client_id`, in the order of contract section 6.
     #[must_use]
-    pub fn poll(mut self, client_id: &str, now_ms: u64) -> (Self, Poll) {
+    pub fn poll(mut self, client_id: &str, now_ms: u64) -> (Self, PollOutcome) {
         if self.is_over(now_ms) {
-            return (self, Poll::Unknown);
+            return (self, PollOutcome::Unknown);
         }
         if self.request.client_id != client_id {
-            return (self, Poll::ClientMismatch);
+            return (self, PollOutcome::ClientMismatch);
         }
         let early = self
             .last_poll_ms
@@ -173,31 +173,31 @@ impl Grant {
         if early {
             self.interval = (self.interval + SLOW_DOWN_STEP).min(MAX_INTERVAL);
             let interval = self.interval;
-            return (self, Poll::SlowDown(interval));
+            return (self, PollOutcome::SlowDown(interval));
         }
         let created_ip = self.request.created_ip;
         let found = match &self.state {
-            State::Pending { .. } => Poll::Pending { created_ip },
-            State::Denied => Poll::Denied,
-            State::Approved(approval) => Poll::Approved { created_ip, approval: approval.clone() },
+            GrantState::Pending { .. } => PollOutcome::Pending { created_ip },
+            GrantState::Denied => PollOutcome::Denied,
+            GrantState::Approved(approval) => PollOutcome::Approved { created_ip, approval: approval.clone() },
         };
         (self, found)
     }
 
     /// Takes the right to approve, for `CLAIM_LIFETIME`, and makes sure the grant outlives the approval.
     #[must_use]
-    pub fn claim(mut self, claim: ClaimId, now_ms: u64) -> (Self, Claim) {
+    pub fn claim(mut self, claim: ClaimId, now_ms: u64) -> (Self, ClaimOutcome) {
         if self.is_over(now_ms) {
-            return (self, Claim::Unknown);
+            return (self, ClaimOutcome::Unknown);
         }
         match &self.state {
-            State::Approved(_) | State::Denied => (self, Claim::Resolved),
-            State::Pending { claim: Some((_, until)) } if now_ms < *until => (self, Claim::InProgress),
-            State::Pending { .. } => {
-                self.state = State::Pending { claim: Some((claim, now_ms + u64::from(CLAIM_LIFETIME) * 1_000)) };
+            GrantState::Approved(_) | GrantState::Denied => (self, ClaimOutcome::Resolved),
+            GrantState::Pending { claim: Some((_, until)) } if now_ms < *until => (self, ClaimOutcome::InProgress),
+            GrantState::Pending { .. } => {
+                self.state = GrantState::Pending { claim: Some((claim, now_ms + u64::from(CLAIM_LIFETIME) * 1_000)) };
                 self.outlive(now_ms);
                 let request = self.request.clone();
-                (self, Claim::Taken(request))
+                (self, ClaimOutcome::Taken(request))
             }
         }
     }
@@ -208,7 +208,7 @@ impl Grant {
         if self.is_over(now_ms) || !self.holds(claim, now_ms) {
             return (self, false);
         }
-        self.state = State::Approved(approval);
+        self.state = GrantState::Approved(approval);
         self.outlive(now_ms);
         (self, true)
     }
@@ -217,38 +217,38 @@ impl Grant {
     #[must_use]
     pub fn release(mut self, claim: ClaimId, now_ms: u64) -> Self {
         if self.holds(claim, now_ms) {
-            self.state = State::Pending { claim: None };
+            self.state = GrantState::Pending { claim: None };
         }
         self
     }
 
     /// Turns the device away.
     #[must_use]
-    pub fn deny(mut self, now_ms: u64) -> (Self, Deny) {
+    pub fn deny(mut self, now_ms: u64) -> (Self, DenyOutcome) {
         if self.is_over(now_ms) {
-            return (self, Deny::Unknown);
+            return (self, DenyOutcome::Unknown);
         }
         match &self.state {
-            State::Approved(_) | State::Denied => (self, Deny::Resolved),
-            State::Pending { claim: Some((_, until)) } if now_ms < *until => (self, Deny::InProgress),
-            State::Pending { .. } => {
-                self.state = State::Denied;
+            GrantState::Approved(_) | GrantState::Denied => (self, DenyOutcome::Resolved),
+            GrantState::Pending { claim: Some((_, until)) } if now_ms < *until => (self, DenyOutcome::InProgress),
+            GrantState::Pending { .. } => {
+                self.state = GrantState::Denied;
                 self.outlive(now_ms);
                 let request = self.request.clone();
-                (self, Deny::Denied(request))
+                (self, DenyOutcome::Denied(request))
             }
         }
     }
 
     /// Whether the poll that saw `token_id` may take the token; the store deletes the grant in the same step.
     pub fn redeems(&self, token_id: TokenId, now_ms: u64) -> bool {
-        !self.is_over(now_ms) && matches!(&self.state, State::Approved(approval) if approval.token_id == token_id)
+        !self.is_over(now_ms) && matches!(&self.state, GrantState::Approved(approval) if approval.token_id == token_id)
     }
 
     /// The grant as its approver sees it, while nobody has decided.
     pub fn pending(&self, now_ms: u64) -> Option<PendingGrant> {
         let left_ms = self.expires_at_ms.checked_sub(now_ms).filter(|left| *left > 0)?;
-        matches!(self.state, State::Pending { .. }).then(|| PendingGrant {
+        matches!(self.state, GrantState::Pending { .. }).then(|| PendingGrant {
             request: self.request.clone(),
             created_at_ms: self.created_at_ms,
             expires_in: u32::try_from(left_ms.div_ceil(1_000)).unwrap_or(u32::MAX),
@@ -256,7 +256,7 @@ impl Grant {
     }
 
     fn holds(&self, claim: ClaimId, now_ms: u64) -> bool {
-        matches!(&self.state, State::Pending { claim: Some((held, until)) } if *held == claim && now_ms < *until)
+        matches!(&self.state, GrantState::Pending { claim: Some((held, until)) } if *held == claim && now_ms < *until)
     }
 
     fn outlive(&mut self, now_ms: u64) {

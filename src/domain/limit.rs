@@ -146,7 +146,7 @@ pub struct Charge {
 
 /// What a charge decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LimitDecision {
     /// Within the limit; it is counted.
     Allowed,
     /// Over it; nothing is counted. Try again after this long.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{Code, Error, Result, subject::SubjectType};
 
 /// Whether two secrets are equal, in time that depends on their lengths only.
-pub fn equal(left: &[u8], right: &[u8]) -> bool {
+pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
@@ -58,7 +58,7 @@ impl Secret {
 
     /// Whether `other` is this secret, in constant time.
     pub fn matches(&self, other: &str) -> bool {
-        equal(self.0.as_bytes(), other.as_bytes())
+        constant_time_eq(self.0.as_bytes(), other.as_bytes())
     }
 }
 

@@ -90,7 +90,7 @@ pub struct NewSession {
 
 /// What a mint did.
 #[derive(Clone, Debug)]
-pub struct Minted {
+pub struct MintedSession {
     /// The row's id.
     pub token_id: TokenId,
     /// The hash the row had before, when it was rotated: its cache entry must go.
@@ -99,7 +99,7 @@ pub struct Minted {
 
 /// A row that was revoked just now.
 #[derive(Clone, Debug)]
-pub struct Revoked {
+pub struct RevokedSession {
     /// The row's id.
     pub token_id: TokenId,
     /// The hash it had: its cache entry must go.

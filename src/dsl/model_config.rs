@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{AppBody, AppMode, Fault};
 use crate::domain::app::{
-    file::{CONFIG_MEMBERS, Shape},
+    file::{CONFIG_MEMBERS, MemberType},
     form::VariableKind,
 };
 
@@ -24,9 +24,9 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
     for (name, shape) in CONFIG_MEMBERS {
         let Some(value) = config.get(name).filter(|value| !value.is_null()) else { continue };
         let (fits, wanted) = match shape {
-            Shape::Text => (value.is_string(), "text"),
-            Shape::Object => (value.is_object(), "a mapping"),
-            Shape::List => (value.is_array(), "a list"),
+            MemberType::Text => (value.is_string(), "text"),
+            MemberType::Object => (value.is_object(), "a mapping"),
+            MemberType::List => (value.is_array(), "a list"),
         };
         if !fits {
             return Err(Fault::at(format!("model_config.{name}"), format_args!("must be {wanted}")));

@@ -6,7 +6,7 @@ use super::{Pipeline, cookie, fetch_site::is_cross_site};
 use crate::domain::{
     Code, Error, Result,
     caller::ConsoleCaller,
-    secret::{Secret, equal},
+    secret::{Secret, constant_time_eq},
 };
 
 /// The CSRF token of a page's form, put into the extensions by the pages alone.
@@ -55,7 +55,9 @@ pub fn check_double_submit(parts: &Parts, cookie_name: &str) -> Result<()> {
     let header = ["x-csrf-token", "x-csrftoken"].into_iter().find_map(|name| parts.headers.get(name)?.to_str().ok());
     let field = parts.extensions.get::<FormCsrf>().map(|form| form.0.expose());
     match (cookie::find_in(&parts.headers, cookie_name), header.or(field)) {
-        (Some(cookie), Some(sent)) if !cookie.is_empty() && equal(cookie.as_bytes(), sent.as_bytes()) => Ok(()),
+        (Some(cookie), Some(sent)) if !cookie.is_empty() && constant_time_eq(cookie.as_bytes(), sent.as_bytes()) => {
+            Ok(())
+        }
         _ => Err(csrf_mismatch()),
     }
 }

@@ -4,7 +4,7 @@ use super::{Pipeline, policy::Policy};
 use crate::domain::{
     Error, Result,
     caller::{Caller, ClientAddress, ConsoleCaller},
-    limit::{LimitName, Verdict},
+    limit::{LimitDecision, LimitName},
 };
 
 impl Pipeline {
@@ -38,8 +38,8 @@ impl Pipeline {
             decided => decided?,
         };
         match verdict {
-            Verdict::Allowed => Ok(()),
-            Verdict::Limited(retry_after) => Err(self.base.refuse(policy.limits[0], retry_after)),
+            LimitDecision::Allowed => Ok(()),
+            LimitDecision::Limited(retry_after) => Err(self.base.refuse(policy.limits[0], retry_after)),
         }
     }
 }

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::domain::{
     Result,
-    grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
+    grant::{Approval, ClaimOutcome, DenyOutcome, GrantRequest, PendingGrant, PollOutcome},
     id::{ClaimId, TokenId, WorkspaceId},
-    limit::{Charge, Quota, Verdict},
+    limit::{Charge, LimitDecision, Quota},
     secret::{DeviceCodeHash, TokenHash, UserCodeKey},
     session::TokenContext,
 };
@@ -24,7 +24,7 @@ pub enum Cached {
     /// Known to be dead.
     Invalid,
     /// Live when it was cached; the per-token limit has been charged in the same step.
-    Live(TokenContext, Verdict),
+    Live(TokenContext, LimitDecision),
 }
 
 /// How long a password attempt stays open at most when nobody tells what became of it.
@@ -52,24 +52,24 @@ pub trait State: Send + Sync + 'static {
         request: &GrantRequest,
     ) -> Result<bool>;
     /// Records a poll and says what it found.
-    async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<Poll>;
+    async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<PollOutcome>;
     /// The pending grant behind the first of `user_codes` that has one.
     async fn find_pending_grant(&self, user_codes: &[UserCodeKey]) -> Result<Option<PendingGrant>>;
     /// Claims the grant behind a user code for approval.
-    async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<Claim>;
+    async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<ClaimOutcome>;
     /// Ends an approval; `false` when the claim was lost.
     async fn finish_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId, approval: &Approval) -> Result<bool>;
     /// Gives a claim back.
     async fn release_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<()>;
     /// Turns the device behind a user code away.
-    async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<Deny>;
+    async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<DenyOutcome>;
     /// Takes the token: deletes the grant if it is approved with this session. `true` for exactly one caller.
     async fn redeem_grant(&self, device_code: &DeviceCodeHash, token_id: TokenId) -> Result<bool>;
 
     /// Charges the buckets in order and stops at the first that is full. Limits that are off cost nothing.
-    async fn charge(&self, charges: &[Charge]) -> Result<Verdict>;
+    async fn charge(&self, charges: &[Charge]) -> Result<LimitDecision>;
     /// Whether a bucket is full, without charging it.
-    async fn peek(&self, charge: &Charge) -> Result<Verdict>;
+    async fn peek(&self, charge: &Charge) -> Result<LimitDecision>;
 
     /// Takes charges back, one of each.
     async fn refund(&self, charges: &[Charge]) -> Result<()>;
@@ -97,7 +97,7 @@ pub trait State: Send + Sync + 'static {
     /// Opens a password attempt at each key before the password is looked at; `Limited` (and nothing opened) when the wrong
     /// ones of any key, and those open, are as many as the quota. One that nobody ends is forgotten after [`ATTEMPT`]: also
     /// one that the store began although its answer was lost, so that an outage locks nobody out.
-    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<Verdict>;
+    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<LimitDecision>;
     /// Closes an attempt. A wrong one counts, from the first for the quota's period, which begins anew with the one that
     /// fills the quota; a right one forgets the wrong ones of the first key (the account's).
     async fn end_login(&self, keys: &[String], attempt: Uuid, judged: Judged, quota: Quota) -> Result<()>;

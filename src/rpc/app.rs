@@ -16,7 +16,7 @@ use crate::{
     domain::{
         Code, Error, Result as DomainResult,
         app::{
-            description::{Blocks, Info},
+            description::{AppInfo, DescriptionFields},
             summary::AppSummary,
         },
         page::PageRequest,
@@ -69,8 +69,8 @@ impl proto::app_service_server::AppService for Rpc {
             // Only over gRPC: a path always has one.
             return Err(Error::not_found("There is no such app.").into());
         }
-        let blocks = Blocks::parse(Some(&asked.fields.join(",")))?;
-        let found = self.apps.describe(caller(&request)?, &asked.id, asked.workspace_id.as_deref(), blocks).await?;
+        let fields = DescriptionFields::parse(Some(&asked.fields.join(",")))?;
+        let found = self.apps.describe(caller(&request)?, &asked.id, asked.workspace_id.as_deref(), fields).await?;
         Ok(Response::new(proto::DescribeAppResponse {
             info: found.info.map(Into::into),
             parameters: found.parameters.map(Object::from),
@@ -119,8 +119,8 @@ impl From<AppSummary> for proto::App {
     }
 }
 
-impl From<Info> for proto::AppInfo {
-    fn from(info: Info) -> Self {
+impl From<AppInfo> for proto::AppInfo {
+    fn from(info: AppInfo) -> Self {
         Self {
             id: info.id.to_string(),
             name: info.name,

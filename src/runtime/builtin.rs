@@ -53,7 +53,7 @@ use crate::{
         entropy::Entropy,
         runtime::{self, AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
     },
-    store::sql::Sql,
+    store::sql::SqlStore,
     telemetry::request_id,
 };
 
@@ -68,7 +68,7 @@ const COPIES: usize = 6;
 /// What the runtime stands on.
 pub(crate) struct RuntimeParts {
     /// Where conversations and runs are kept.
-    pub sql: Arc<Sql>,
+    pub sql: Arc<SqlStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids.

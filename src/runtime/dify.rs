@@ -39,7 +39,7 @@ use crate::{
         entropy::Entropy,
         runtime::{self, AppRuntime, EVENTS_AHEAD, RunRequest, RunStream},
     },
-    store::sql::Sql,
+    store::sql::SqlStore,
     telemetry::trace,
 };
 
@@ -91,7 +91,7 @@ impl DifyRuntime {
     /// A runtime whose runs are tasks of `tasks`, so that the process waits for them, and for their stops, when it ends.
     pub fn new(
         settings: DifySettings,
-        sql: Arc<Sql>,
+        sql: Arc<SqlStore>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         tasks: TaskTracker,

@@ -16,8 +16,8 @@ use crate::domain::{
     Code, Error, Result,
     app::{
         App, AppMode, Definition,
-        description::{Blocks, Description, Info},
-        stored::{StoredApp, Wanted},
+        description::{AppDescription, AppInfo, DescriptionFields},
+        stored::{AppDetail, StoredApp},
         summary::{AppFilter, AppSummary},
     },
     caller::Caller,
@@ -71,8 +71,8 @@ impl Apps {
         let filter = AppFilter::parse(query.mode, query.name, query.tag)?;
         let account = account_of(caller)?;
         let workspace = self.workspace(account, workspace).await?;
-        let (standing, page) = self.base.sql.list_apps(account, workspace, &filter, query.page).await?;
-        self.judge(caller, standing, Some(workspace)).await?;
+        let (membership, page) = self.base.sql.list_apps(account, workspace, &filter, query.page).await?;
+        self.judge(caller, membership, Some(workspace)).await?;
         self.check_access()?;
         Ok(page)
     }
@@ -85,8 +85,8 @@ impl Apps {
         caller: &Caller,
         target: &str,
         workspace_id: Option<&str>,
-        blocks: Blocks,
-    ) -> Result<Description> {
+        fields: DescriptionFields,
+    ) -> Result<AppDescription> {
         let account = account_of(caller)?;
         let (id, workspace) = if let Ok(id) = target.parse() {
             (id, self.optional_workspace(account, workspace_id).await?)
@@ -95,16 +95,16 @@ impl Apps {
             let workspace = self.workspace(account, workspace).await?;
             (self.id_of_name(caller, account, workspace, target).await?, Some(workspace))
         };
-        let wanted = if blocks.needs_definition() { Wanted::Published } else { Wanted::Outline };
+        let wanted = if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline };
         let app = self.visible(caller, account, id, workspace, wanted).await?;
-        let info = blocks.info.then(|| info(&app));
+        let info = fields.info.then(|| info(&app));
         // What has no run takes nothing.
         let definition = app.definition.as_ref();
         let mode = AppMode::parse(&app.mode).unwrap_or(AppMode::Workflow);
-        Ok(Description {
+        Ok(AppDescription {
             info,
-            parameters: blocks.parameters.then(|| parameters(definition)),
-            input_schema: blocks.input_schema.then(|| input_schema(mode, definition)),
+            parameters: fields.parameters.then(|| parameters(definition)),
+            input_schema: fields.input_schema.then(|| input_schema(mode, definition)),
         })
     }
 
@@ -127,7 +127,7 @@ impl Apps {
         };
         // A name is no id: whoever runs an app has looked it up.
         let Ok(id) = app_id.parse() else { return Err(self.unknown_to(caller, account, workspace).await?) };
-        let wanted = version.map_or(Wanted::Run, Wanted::Version);
+        let wanted = version.map_or(AppDetail::Run, AppDetail::Version);
         let app = self.visible(caller, account, id, workspace, wanted).await?;
         let Some(runnable) = app.runnable() else {
             return Err(Error::new(Code::ModeNotRunnable, format!("Apps of mode {} cannot be run.", app.mode)));
@@ -149,10 +149,10 @@ impl Apps {
         account: AccountId,
         id: AppId,
         workspace: Option<WorkspaceId>,
-        wanted: Wanted,
+        wanted: AppDetail,
     ) -> Result<StoredApp> {
-        let (standing, app) = self.base.sql.find_app(account, id, workspace, wanted).await?;
-        self.judge(caller, standing, workspace).await?;
+        let (membership, app) = self.base.sql.find_app(account, id, workspace, wanted).await?;
+        self.judge(caller, membership, workspace).await?;
         let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
         let app = app.filter(|app| app.is_normal && app.enable_api && in_workspace(app)).ok_or_else(no_such_app)?;
         self.check_access().map(|()| app)
@@ -166,8 +166,8 @@ impl Apps {
         workspace: WorkspaceId,
         name: &str,
     ) -> Result<AppId> {
-        let (standing, found) = self.base.sql.find_apps_named(account, workspace, name).await?;
-        self.judge(caller, standing, Some(workspace)).await?;
+        let (membership, found) = self.base.sql.find_apps_named(account, workspace, name).await?;
+        self.judge(caller, membership, Some(workspace)).await?;
         self.check_access()?;
         match found.as_slice() {
             [] => Err(no_such_app()),
@@ -189,8 +189,8 @@ impl Apps {
     }
 }
 
-fn info(app: &StoredApp) -> Info {
-    Info {
+fn info(app: &StoredApp) -> AppInfo {
+    AppInfo {
         id: app.id,
         name: app.name.clone(),
         mode: app.mode.clone(),

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         Code, Error, Result,
         caller::{Caller, ClientAddress},
-        limit::{Charge, LimitName, Quota, Verdict},
+        limit::{Charge, LimitDecision, LimitName, Quota},
         secret::{BearerToken, TokenHash, bearer_invalid},
         session::{TokenContext, TokenRow},
         subject::{Subject, SubjectType},
@@ -67,7 +67,7 @@ impl Bearers {
                 (context, self.base.fallback.charge(&[limit]).await?)
             }
         };
-        if let Verdict::Limited(retry_after) = verdict {
+        if let LimitDecision::Limited(retry_after) = verdict {
             return Err(self.base.refuse(LimitName::Token, retry_after));
         }
         self.seen.note(context.token_id, self.base.clock.now());
@@ -109,7 +109,7 @@ impl Bearers {
             Err(_) => (self.base.fallback.charge(&unknown).await?, &self.base.fallback),
             decided => (decided?, &self.base.state),
         };
-        if let Verdict::Limited(retry_after) = verdict {
+        if let LimitDecision::Limited(retry_after) = verdict {
             return Err(self.base.refuse(LimitName::UnknownBearer, retry_after));
         }
         let loaded = self.load(token, hash).await;
@@ -121,7 +121,7 @@ impl Bearers {
     }
 
     /// Charges the shared buckets, or this process's own while the shared store is down: bearer requests go on.
-    async fn charge_bearer(&self, charges: &[Charge]) -> Result<Verdict> {
+    async fn charge_bearer(&self, charges: &[Charge]) -> Result<LimitDecision> {
         match self.base.state.charge(charges).await {
             Err(_) => self.base.fallback.charge(charges).await,
             decided => decided,

@@ -21,7 +21,7 @@ use crate::{
         caller::{ClientAddress, ConsoleCaller},
         id::{AccountId, BrowserSessionId, WorkspaceId},
         key::KeyRing,
-        limit::{LimitName, Quota, Verdict},
+        limit::{LimitDecision, LimitName, Quota},
         secret::{RefreshHash, Secret, hex, sha256_hex},
     },
     ports::state::Judged,
@@ -117,7 +117,8 @@ impl Console {
         let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
         let attempt = Attempt { id: Builder::from_random_bytes(id).into_uuid(), keys, quota };
         if !quota.is_off()
-            && let Verdict::Limited(retry_after) = self.base.state.begin_login(&attempt.keys, attempt.id, quota).await?
+            && let LimitDecision::Limited(retry_after) =
+                self.base.state.begin_login(&attempt.keys, attempt.id, quota).await?
         {
             self.base.metrics.login_failed(true);
             AuditEvent::LoginLocked { client: address }.record();

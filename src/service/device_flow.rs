@@ -12,10 +12,10 @@ use crate::{
         Code, Error, Result,
         account::AccountView,
         caller::ClientAddress,
-        grant::{self, Approval, GrantRequest, PendingGrant, Poll},
+        grant::{self, Approval, GrantRequest, PendingGrant, PollOutcome},
         id::{AccountId, TokenId},
         key::KeyRing,
-        limit::{LimitName, Verdict},
+        limit::{LimitDecision, LimitName},
         secret::{BearerToken, DeviceCode, UserCodeKey},
         user_code::UserCode,
     },
@@ -130,18 +130,20 @@ impl DeviceFlow {
         let device_code = DeviceCode::presented(device_code)?;
         let hash = device_code.hash();
         match self.base.state.poll_grant(&hash, client_id).await? {
-            Poll::ClientMismatch => Err(Error::new(Code::InvalidGrant, "This code was issued to another client.")),
-            Poll::SlowDown(interval) => Err(slow_down(interval)),
-            Poll::Unknown => Err(self.unknown_code(address).await?),
-            Poll::Denied => Err(access_denied("The request was denied.")),
-            Poll::Pending { created_ip } => {
+            PollOutcome::ClientMismatch => {
+                Err(Error::new(Code::InvalidGrant, "This code was issued to another client."))
+            }
+            PollOutcome::SlowDown(interval) => Err(slow_down(interval)),
+            PollOutcome::Unknown => Err(self.unknown_code(address).await?),
+            PollOutcome::Denied => Err(access_denied("The request was denied.")),
+            PollOutcome::Pending { created_ip } => {
                 audit_cross_ip(client_id, created_ip, address);
                 Err(Error::new(
                     Code::AuthorizationPending,
                     "The request has not been approved or denied yet. Keep polling.",
                 ))
             }
-            Poll::Approved { created_ip, approval } => {
+            PollOutcome::Approved { created_ip, approval } => {
                 audit_cross_ip(client_id, created_ip, address);
                 self.redeem(&device_code, approval).await
             }
@@ -166,9 +168,9 @@ impl DeviceFlow {
     async fn unknown_code(&self, address: ClientAddress) -> Result<Error> {
         let bucket = self.base.bucket(LimitName::DeviceToken, address.bucket());
         Ok(match self.base.state.charge(&[bucket]).await? {
-            Verdict::Allowed => expired_token(),
+            LimitDecision::Allowed => expired_token(),
             // A CLI that meets anything else here gives up.
-            Verdict::Limited(_) => slow_down(grant::INTERVAL + grant::SLOW_DOWN_STEP),
+            LimitDecision::Limited(_) => slow_down(grant::INTERVAL + grant::SLOW_DOWN_STEP),
         })
     }
 

@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    domain::{Error, Result, id::TokenId, secret::TokenHash, session::Revoked},
+    domain::{Error, Result, id::TokenId, secret::TokenHash, session::RevokedSession},
     ports::state::State,
 };
 
@@ -39,7 +39,7 @@ impl Invalidations {
     }
 
     /// Marks the entries of revoked sessions dead. All are tried; one failure makes the answer `service_unavailable`.
-    pub async fn revoked(&self, sessions: &[Revoked]) -> Result<()> {
+    pub async fn revoked(&self, sessions: &[RevokedSession]) -> Result<()> {
         let mut outcome = Ok(());
         for session in sessions {
             if let Err(error) = self.mark(&session.hash, Some(session.token_id)).await {

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::domain::{
     Error, Result,
-    secret::{Secret, equal, hex},
+    secret::{Secret, constant_time_eq, hex},
 };
 
 /// OWASP's second Argon2id setting: 19 MiB, two passes, one lane.
@@ -122,7 +122,7 @@ fn hash_only(password: &Secret) -> Result<()> {
 
 fn verify_dify(password: &Secret, hash: &Secret, salt: &Secret) -> bool {
     let (Ok(stored), Ok(salt)) = (STANDARD.decode(hash.expose()), STANDARD.decode(salt.expose())) else { return false };
-    equal(dify_digest(password, &salt).as_bytes(), &stored)
+    constant_time_eq(dify_digest(password, &salt).as_bytes(), &stored)
 }
 
 fn dify_digest(password: &Secret, salt: &[u8]) -> String {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::{
     domain::{Result, id::TokenId},
-    store::sql::Sql,
+    store::sql::SqlStore,
 };
 
 /// Tokens noted at most between two flushes; past it the note is dropped, since the figure is a courtesy.
@@ -27,7 +27,7 @@ impl Seen {
     }
 
     /// Writes the notes to SQL. What could not be written is noted again, unless it was seen since.
-    pub async fn flush(&self, sql: &Sql) -> Result<()> {
+    pub async fn flush(&self, sql: &SqlStore) -> Result<()> {
         let notes = std::mem::take(&mut *self.0.lock());
         if notes.is_empty() {
             return Ok(());

@@ -5,7 +5,7 @@ use crate::domain::{
     Result,
     caller::ClientAddress,
     id::AccountId,
-    limit::{Charge, LimitName, Verdict},
+    limit::{Charge, LimitDecision, LimitName},
 };
 
 /// One attempt at a user code. It counts as wrong from the start, so that any number of attempts at once cannot pass the
@@ -21,13 +21,13 @@ impl Attempt {
         let mut charges = vec![base.bucket(LimitName::UserCode, format!("address:{}", address.bucket()))];
         charges.extend(account.map(|id| base.bucket(LimitName::UserCode, format!("account:{id}"))));
         for charge in &charges {
-            if let Verdict::Limited(retry_after) = base.state.peek(charge).await? {
+            if let LimitDecision::Limited(retry_after) = base.state.peek(charge).await? {
                 return Err(base.refuse(LimitName::UserCode, retry_after));
             }
         }
         match base.state.charge(&charges).await? {
-            Verdict::Allowed => Ok(Self { base: base.clone(), charges }),
-            Verdict::Limited(retry_after) => Err(base.refuse(LimitName::UserCode, retry_after)),
+            LimitDecision::Allowed => Ok(Self { base: base.clone(), charges }),
+            LimitDecision::Limited(retry_after) => Err(base.refuse(LimitName::UserCode, retry_after)),
         }
     }
 

@@ -51,7 +51,7 @@ mod workspaces;
 
 use apps::Totals;
 use db_uuid::DbUuid;
-use error::TimedOut;
+use error::DatabaseTimeoutError;
 use hot::Hot;
 
 /// How long one call may take, transaction and retry included (contract section 6: 5 s for the mint's).
@@ -103,7 +103,7 @@ pub struct SqlOptions {
 
 /// The store.
 #[derive(Clone)]
-pub struct Sql {
+pub struct SqlStore {
     db: DatabaseConnection,
     backend: DbBackend,
     hot: Arc<Hot>,
@@ -112,13 +112,13 @@ pub struct Sql {
     turns: Arc<Semaphore>,
 }
 
-impl fmt::Debug for Sql {
+impl fmt::Debug for SqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sql({:?})", self.backend)
+        write!(f, "SqlStore({:?})", self.backend)
     }
 }
 
-impl Sql {
+impl SqlStore {
     /// Opens the pool, and one connection to see that the database answers.
     pub async fn connect(options: SqlOptions) -> Result<Self> {
         let url = options.url.expose();
@@ -304,7 +304,7 @@ async fn settled<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error>
 async fn limited<T, E: Into<Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T> {
     match tokio::time::timeout(CALL_LIMIT, work).await {
         Ok(done) => done.map_err(Into::into),
-        Err(_) => Err(Error::unavailable(TimedOut)),
+        Err(_) => Err(Error::unavailable(DatabaseTimeoutError)),
     }
 }
 

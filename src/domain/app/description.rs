@@ -7,9 +7,9 @@ use crate::domain::{Error, Result, id::AppId};
 
 /// The blocks that were asked for; the others are not computed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Description {
+pub struct AppDescription {
     /// What it is.
-    pub info: Option<Info>,
+    pub info: Option<AppInfo>,
     /// What Dify's own clients build a page from.
     pub parameters: Option<Map<String, Value>>,
     /// What a run takes, as JSON Schema 2020-12.
@@ -18,7 +18,7 @@ pub struct Description {
 
 /// What an app is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Info {
+pub struct AppInfo {
     /// Its id.
     pub id: AppId,
     /// Display name.
@@ -41,7 +41,7 @@ pub struct Info {
 
 /// Which blocks are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Blocks {
+pub struct DescriptionFields {
     /// `info`.
     pub info: bool,
     /// `parameters`.
@@ -50,7 +50,7 @@ pub struct Blocks {
     pub input_schema: bool,
 }
 
-impl Blocks {
+impl DescriptionFields {
     /// Every block.
     pub const ALL: Self = Self { info: true, parameters: true, input_schema: true };
 

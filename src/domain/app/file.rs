@@ -49,7 +49,7 @@ pub struct GraphBody {
 
 impl AppFile {
     /// Empties the secrets among its environment variables, and gives the names of those that were not empty.
-    pub fn forget_secrets(&mut self) -> Vec<String> {
+    pub fn clear_secrets(&mut self) -> Vec<String> {
         let AppBody::Graph(body) = &mut self.body else { return Vec::new() };
         let secrets = body.environment_variables.iter_mut().filter(|variable| is_secret(variable));
         let emptied = secrets.filter_map(|variable| {
@@ -68,7 +68,7 @@ pub fn is_secret(variable: &Value) -> bool {
 
 /// What a member of a model configuration holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum MemberType {
     /// Text.
     Text,
     /// An object.
@@ -78,26 +78,26 @@ pub enum Shape {
 }
 
 /// The members of a model configuration that are kept, in Dify's order. Each has a column of its name.
-pub const CONFIG_MEMBERS: [(&str, Shape); 19] = [
-    ("opening_statement", Shape::Text),
-    ("suggested_questions", Shape::List),
-    ("suggested_questions_after_answer", Shape::Object),
-    ("speech_to_text", Shape::Object),
-    ("text_to_speech", Shape::Object),
-    ("retriever_resource", Shape::Object),
-    ("more_like_this", Shape::Object),
-    ("sensitive_word_avoidance", Shape::Object),
-    ("external_data_tools", Shape::List),
-    ("model", Shape::Object),
-    ("user_input_form", Shape::List),
-    ("dataset_query_variable", Shape::Text),
-    ("pre_prompt", Shape::Text),
-    ("agent_mode", Shape::Object),
-    ("prompt_type", Shape::Text),
-    ("chat_prompt_config", Shape::Object),
-    ("completion_prompt_config", Shape::Object),
-    ("dataset_configs", Shape::Object),
-    ("file_upload", Shape::Object),
+pub const CONFIG_MEMBERS: [(&str, MemberType); 19] = [
+    ("opening_statement", MemberType::Text),
+    ("suggested_questions", MemberType::List),
+    ("suggested_questions_after_answer", MemberType::Object),
+    ("speech_to_text", MemberType::Object),
+    ("text_to_speech", MemberType::Object),
+    ("retriever_resource", MemberType::Object),
+    ("more_like_this", MemberType::Object),
+    ("sensitive_word_avoidance", MemberType::Object),
+    ("external_data_tools", MemberType::List),
+    ("model", MemberType::Object),
+    ("user_input_form", MemberType::List),
+    ("dataset_query_variable", MemberType::Text),
+    ("pre_prompt", MemberType::Text),
+    ("agent_mode", MemberType::Object),
+    ("prompt_type", MemberType::Text),
+    ("chat_prompt_config", MemberType::Object),
+    ("completion_prompt_config", MemberType::Object),
+    ("dataset_configs", MemberType::Object),
+    ("file_upload", MemberType::Object),
 ];
 
 /// An app of a workspace, as an operator sees it.
@@ -115,7 +115,7 @@ pub struct ListedApp {
 
 /// Where an imported app goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum ImportTarget {
     /// Over the app of this name, where there is one; a new app otherwise.
     Named,
     /// A new app.
@@ -126,7 +126,7 @@ pub enum Target {
 
 /// What became of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Imported {
+pub struct ImportedApp {
     /// The app.
     pub id: AppId,
     /// Whether it was there before.

@@ -7,7 +7,7 @@ use super::{Definition, ModelConfig, Workflow};
 
 /// A variable of a form.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Variable<'a> {
+pub struct FormVariable<'a> {
     /// Its name in `inputs`.
     pub name: &'a str,
     /// What it takes.
@@ -69,7 +69,7 @@ impl VariableKind {
     }
 }
 
-impl<'a> Variable<'a> {
+impl<'a> FormVariable<'a> {
     /// What a person is asked for.
     pub fn label(&self) -> &'a str {
         self.row.get("label").and_then(Value::as_str).filter(|label| !label.is_empty()).unwrap_or(self.name)
@@ -116,7 +116,7 @@ impl Definition {
     }
 
     /// The variables a run may fill in. Not among them: what an external tool fills in, and types unknown here.
-    pub fn variables(&self) -> Vec<Variable<'_>> {
+    pub fn variables(&self) -> Vec<FormVariable<'_>> {
         match self {
             Self::Model(config) => config.variables(),
             Self::Workflow(workflow) => workflow
@@ -129,7 +129,7 @@ impl Definition {
 }
 
 impl ModelConfig {
-    fn variables(&self) -> Vec<Variable<'_>> {
+    fn variables(&self) -> Vec<FormVariable<'_>> {
         let rows = self.user_input_form.as_array().into_iter().flatten();
         let single = rows.filter_map(|row| row.as_object().filter(|row| row.len() == 1)).flatten();
         single.filter_map(|(kind, stored)| variable(kind, stored)).collect()
@@ -146,10 +146,10 @@ impl Workflow {
     }
 }
 
-fn variable<'a>(kind: &str, stored: &'a Value) -> Option<Variable<'a>> {
+fn variable<'a>(kind: &str, stored: &'a Value) -> Option<FormVariable<'a>> {
     let row = stored.as_object()?;
     let name = row.get("variable")?.as_str().filter(|name| !name.is_empty())?;
-    Some(Variable { name, kind: VariableKind::parse(kind)?, row })
+    Some(FormVariable { name, kind: VariableKind::parse(kind)?, row })
 }
 
 /// Whether Python takes a value for true, which is how Dify reads a flag.

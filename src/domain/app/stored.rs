@@ -7,7 +7,7 @@ use crate::domain::id::{AppId, WorkflowId, WorkspaceId};
 
 /// How much of an app is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum AppDetail {
     /// Its row.
     Outline,
     /// Its row and what is published.

@@ -83,7 +83,7 @@ impl AppFilter {
     }
 
     /// Whether no app can pass: a mode that is never listed, or text with a NUL, which no database holds.
-    pub fn is_hopeless(&self) -> bool {
+    pub fn matches_nothing(&self) -> bool {
         let hopeless_name = matches!(&self.name, Some(NameFilter::Contains(name)) if name.contains('\0'));
         let hopeless_tag = self.tag.as_ref().is_some_and(|tag| tag.contains('\0'));
         self.mode == Some(ModeFilter::Nothing) || hopeless_name || hopeless_tag

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     domain::{
         Result,
-        secret::{Secret, equal},
+        secret::{Secret, constant_time_eq},
     },
     ports::entropy::Entropy,
 };
@@ -37,7 +37,7 @@ impl PreSession {
 
     /// Whether the form was one of ours, in constant time.
     pub(super) fn holds(cookie: Option<&str>, field: &str) -> bool {
-        cookie.is_some_and(|cookie| is_token(cookie) && equal(cookie.as_bytes(), field.as_bytes()))
+        cookie.is_some_and(|cookie| is_token(cookie) && constant_time_eq(cookie.as_bytes(), field.as_bytes()))
     }
 }
 

@@ -79,7 +79,7 @@ impl Models for Directed {
 struct Stand {
     runtime: BuiltinRuntime,
     models: Arc<Directed>,
-    sql: Arc<Sql>,
+    sql: Arc<SqlStore>,
     tasks: TaskTracker,
     end: CancellationToken,
     _directory: TempDir,
@@ -93,7 +93,7 @@ impl Stand {
     async fn with(limits: RunBounds, max_runs: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
-        let sql = Sql::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         let (sql, models, tasks, end) = (Arc::new(sql), Arc::default(), TaskTracker::new(), CancellationToken::new());
         let base = RuntimeParts {

@@ -13,10 +13,10 @@ use crate::{
         Result,
         app::App,
         id::AppId,
-        secret::{Secret, equal},
+        secret::{Secret, constant_time_eq},
     },
     ports::{clock::Clock, entropy::Entropy},
-    store::sql::Sql,
+    store::sql::SqlStore,
     telemetry::audit::AuditEvent,
 };
 
@@ -30,7 +30,7 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// The keys of apps.
 pub(super) struct AppKeys {
-    sql: Arc<Sql>,
+    sql: Arc<SqlStore>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     known: Mutex<HashMap<AppId, (Secret, Instant)>>,
@@ -39,7 +39,7 @@ pub(super) struct AppKeys {
 }
 
 impl AppKeys {
-    pub(super) fn new(sql: Arc<Sql>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+    pub(super) fn new(sql: Arc<SqlStore>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self { sql, clock, entropy, known: Mutex::default(), making: tokio::sync::Mutex::default() }
     }
 
@@ -56,8 +56,8 @@ impl AppKeys {
         if let Some(key) = self.known(app.id) {
             return Ok(key);
         }
-        let kept = self.sql.keep_app_key(app.id, &self.mint()?, self.clock.now()).await?;
-        if let Some(id) = kept.made {
+        let kept = self.sql.get_or_create_app_key(app.id, &self.mint()?, self.clock.now()).await?;
+        if let Some(id) = kept.created_id {
             AuditEvent::AppKeyCreated { app_id: app.id, tenant_id: app.workspace_id, api_token_id: id }.record();
         }
         self.remember(app.id, &kept.key);
@@ -67,7 +67,8 @@ impl AppKeys {
     /// Drops a key that was refused; one that took its place meanwhile stays.
     pub(super) fn forget(&self, app: AppId, refused: &Secret) {
         let mut known = self.known.lock();
-        let is_it = |(key, _): &(Secret, Instant)| equal(key.expose().as_bytes(), refused.expose().as_bytes());
+        let is_it =
+            |(key, _): &(Secret, Instant)| constant_time_eq(key.expose().as_bytes(), refused.expose().as_bytes());
         if known.get(&app).is_some_and(is_it) {
             known.remove(&app);
         }

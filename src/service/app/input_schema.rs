@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::app::{
     AppMode, Definition,
-    form::{Variable, VariableKind},
+    form::{FormVariable, VariableKind},
 };
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -29,7 +29,7 @@ pub(super) fn input_schema(mode: AppMode, definition: Option<&Definition>) -> Ma
     schema.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn inputs(variables: &[Variable<'_>]) -> Value {
+fn inputs(variables: &[FormVariable<'_>]) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for variable in variables {
         properties.insert(variable.name.to_owned(), schema(variable));
@@ -40,7 +40,7 @@ fn inputs(variables: &[Variable<'_>]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-fn schema(variable: &Variable<'_>) -> Value {
+fn schema(variable: &FormVariable<'_>) -> Value {
     let mut schema = match variable.kind {
         VariableKind::TextInput | VariableKind::Paragraph => json!({"type": "string"}),
         VariableKind::Select => json!({"type": "string", "enum": variable.options()}),

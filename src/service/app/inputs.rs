@@ -8,7 +8,7 @@ use crate::domain::{
     Code, Error, Result,
     app::{
         Definition,
-        form::{Variable, VariableKind, is_truthy},
+        form::{FormVariable, VariableKind, is_truthy},
     },
     error::Detail,
 };
@@ -20,7 +20,7 @@ use crate::domain::{
 pub(crate) fn checked_inputs(definition: &Definition, mut given: Map<String, Value>) -> Result<Map<String, Value>> {
     let variables = definition.variables();
     let is_missing =
-        |variable: &&Variable<'_>| variable.is_required() && given.get(variable.name).is_none_or(Value::is_null);
+        |variable: &&FormVariable<'_>| variable.is_required() && given.get(variable.name).is_none_or(Value::is_null);
     let missing: Vec<_> = variables.iter().filter(is_missing).map(|variable| variable.name).collect();
     if !missing.is_empty() {
         return Err(required(&missing));
@@ -40,7 +40,7 @@ pub(crate) fn checked_inputs(definition: &Definition, mut given: Map<String, Val
 }
 
 /// What a variable is that was left out. A form keeps an empty text where there is no default.
-fn default(variable: &Variable<'_>) -> Value {
+fn default(variable: &FormVariable<'_>) -> Value {
     match (variable.kind, variable.default()) {
         (VariableKind::TextInput | VariableKind::Paragraph, Some(default)) => default.clone(),
         (_, Some(Value::String(text))) if text.is_empty() => Value::Null,
@@ -50,7 +50,7 @@ fn default(variable: &Variable<'_>) -> Value {
     }
 }
 
-fn checked(variable: &Variable<'_>, value: Value) -> Result<Value> {
+fn checked(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     if value.is_null() {
         return Ok(value);
     }
@@ -65,7 +65,7 @@ fn checked(variable: &Variable<'_>, value: Value) -> Result<Value> {
     }
 }
 
-fn text(variable: &Variable<'_>, value: Value) -> Result<Value> {
+fn text(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     let Value::String(text) = &value else { return Err(not_a_string(variable)) };
     match variable.max_length() {
         Some(most) if text.chars().count() as u64 > most => {
@@ -75,7 +75,7 @@ fn text(variable: &Variable<'_>, value: Value) -> Result<Value> {
     }
 }
 
-fn option(variable: &Variable<'_>, value: Value) -> Result<Value> {
+fn option(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     let Value::String(text) = &value else { return Err(not_a_string(variable)) };
     let options = variable.options();
     if options.contains(&text.as_str()) {
@@ -85,7 +85,7 @@ fn option(variable: &Variable<'_>, value: Value) -> Result<Value> {
     Err(invalid(variable, format_args!("must be one of the following: [{known}]")))
 }
 
-fn number(variable: &Variable<'_>, value: Value) -> Result<Value> {
+fn number(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     match &value {
         Value::Number(_) => Ok(value),
         Value::String(text) if text.trim().is_empty() => Ok(Value::Null),
@@ -112,7 +112,7 @@ fn read_number(text: &str) -> Option<Number> {
     exact.ok().or_else(|| whole.parse().ok().and_then(Number::from_f64))
 }
 
-fn flag(variable: &Variable<'_>, value: &Value) -> Result<Value> {
+fn flag(variable: &FormVariable<'_>, value: &Value) -> Result<Value> {
     let flag = match value {
         Value::Bool(flag) => Some(*flag),
         Value::Number(number) if number.as_f64() == Some(1.0) => Some(true),
@@ -128,7 +128,7 @@ fn flag(variable: &Variable<'_>, value: &Value) -> Result<Value> {
     flag.map(Value::Bool).ok_or_else(|| invalid(variable, "must be true or false"))
 }
 
-fn file(variable: &Variable<'_>, value: Value) -> Result<Value> {
+fn file(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     match value {
         Value::Object(_) => Ok(value),
         Value::String(text) if text.is_empty() && !variable.is_required() => Ok(Value::Null),
@@ -136,7 +136,7 @@ fn file(variable: &Variable<'_>, value: Value) -> Result<Value> {
     }
 }
 
-fn files(variable: &Variable<'_>, value: Value) -> Result<Value> {
+fn files(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     let files = match &value {
         Value::Array(items) if items.iter().all(Value::is_object) => items.len() as u64,
         Value::String(text) if text.is_empty() && !variable.is_required() => return Ok(Value::Null),
@@ -148,7 +148,7 @@ fn files(variable: &Variable<'_>, value: Value) -> Result<Value> {
     }
 }
 
-fn object(variable: &Variable<'_>, value: Value) -> Result<Value> {
+fn object(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     match value {
         Value::Object(_) => Ok(value),
         // Forms send an empty text, or nothing at all of another type, for an object that was not filled in.
@@ -201,12 +201,12 @@ fn required(names: &[&str]) -> Error {
     })
 }
 
-fn not_a_string(variable: &Variable<'_>) -> Error {
-    let Variable { name, kind, .. } = variable;
+fn not_a_string(variable: &FormVariable<'_>) -> Error {
+    let FormVariable { name, kind, .. } = variable;
     refused(name, format!("(type '{}') {name} in input form must be a string", kind.as_str()))
 }
 
-fn invalid(variable: &Variable<'_>, what: impl std::fmt::Display) -> Error {
+fn invalid(variable: &FormVariable<'_>, what: impl std::fmt::Display) -> Error {
     refused(variable.name, format!("{} in input form {what}", variable.name))
 }
 

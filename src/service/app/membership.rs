@@ -7,7 +7,7 @@
 use super::{Apps, named, no_such_app, workspace_id_required};
 use crate::domain::{
     Code, Error, Result,
-    app::standing::Standing,
+    app::membership::MembershipStatus,
     caller::Caller,
     id::{AccountId, WorkspaceId},
     secret::bearer_invalid,
@@ -18,14 +18,19 @@ const MOST_VERDICTS: usize = 32;
 
 impl Apps {
     /// Lets members through. What others learn depends on who named the workspace: the caller, or the app's row.
-    pub(super) async fn judge(&self, caller: &Caller, standing: Standing, named: Option<WorkspaceId>) -> Result<()> {
-        match standing {
-            Standing::Inactive => Err(bearer_invalid()),
-            Standing::Member(workspace) => {
+    pub(super) async fn judge(
+        &self,
+        caller: &Caller,
+        membership: MembershipStatus,
+        named: Option<WorkspaceId>,
+    ) -> Result<()> {
+        match membership {
+            MembershipStatus::Inactive => Err(bearer_invalid()),
+            MembershipStatus::Member(workspace) => {
                 self.note(caller, workspace, true).await;
                 Ok(())
             }
-            Standing::Stranger => match named {
+            MembershipStatus::NotMember => match named {
                 Some(workspace) => {
                     self.note(caller, workspace, false).await;
                     Err(not_a_member())
@@ -77,7 +82,7 @@ impl Apps {
         workspace: Option<WorkspaceId>,
     ) -> Result<Error> {
         match workspace {
-            Some(id) => self.judge(caller, self.base.sql.find_standing(account, id).await?, workspace).await?,
+            Some(id) => self.judge(caller, self.base.sql.find_membership_status(account, id).await?, workspace).await?,
             None => self.base.require_active(account).await?,
         }
         Ok(no_such_app())

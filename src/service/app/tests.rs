@@ -8,7 +8,7 @@ use super::{input_schema, parameters};
 use crate::domain::{
     app::{
         AppMode, Definition, ModelConfig, Workflow,
-        description::Blocks,
+        description::DescriptionFields,
         summary::{AppFilter, ModeFilter, NameFilter},
     },
     id::{ModelConfigId, WorkflowId},
@@ -143,18 +143,18 @@ fn features_that_are_set_are_shown_as_they_are() {
 
 #[test]
 fn blocks_are_a_comma_list() {
-    let none = Blocks { info: false, parameters: false, input_schema: false };
+    let none = DescriptionFields { info: false, parameters: false, input_schema: false };
     for (list, expected) in [
-        (None, Blocks::ALL),
-        (Some(""), Blocks::ALL),
-        (Some(" , "), Blocks::ALL),
-        (Some("info"), Blocks { info: true, ..none }),
-        (Some("parameters, input_schema"), Blocks { info: false, ..Blocks::ALL }),
-        (Some("info,info,parameters"), Blocks { input_schema: false, ..Blocks::ALL }),
+        (None, DescriptionFields::ALL),
+        (Some(""), DescriptionFields::ALL),
+        (Some(" , "), DescriptionFields::ALL),
+        (Some("info"), DescriptionFields { info: true, ..none }),
+        (Some("parameters, input_schema"), DescriptionFields { info: false, ..DescriptionFields::ALL }),
+        (Some("info,info,parameters"), DescriptionFields { input_schema: false, ..DescriptionFields::ALL }),
     ] {
-        assert_eq!(Blocks::parse(list).unwrap(), expected, "{list:?}");
+        assert_eq!(DescriptionFields::parse(list).unwrap(), expected, "{list:?}");
     }
-    assert!(Blocks::parse(Some("info,secrets")).is_err());
+    assert!(DescriptionFields::parse(Some("info,secrets")).is_err());
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_filter_is_read_off_what_was_asked_for() {
     assert_eq!(by_id.mode, Some(ModeFilter::Only(AppMode::AgentChat)));
     assert_eq!(by_id.name, Some(NameFilter::Id(id.parse().unwrap())));
     for mode in ["channel", "rag-pipeline", "agent"] {
-        assert!(parse(Some(mode), None, None).unwrap().is_hopeless(), "{mode}");
+        assert!(parse(Some(mode), None, None).unwrap().matches_nothing(), "{mode}");
     }
     for mode in ["", "Chat", "all", "chat,workflow"] {
         assert!(parse(Some(mode), None, None).is_err(), "{mode}");
@@ -175,6 +175,6 @@ fn a_filter_is_read_off_what_was_asked_for() {
     assert!(parse(None, Some(&longest), None).is_ok());
     let too_long = format!("{longest}x");
     assert!(parse(None, Some(&too_long), None).is_err());
-    assert!(parse(None, Some("a\0b"), None).unwrap().is_hopeless());
-    assert!(parse(None, None, Some("\0")).unwrap().is_hopeless());
+    assert!(parse(None, Some("a\0b"), None).unwrap().matches_nothing());
+    assert!(parse(None, None, Some("\0")).unwrap().matches_nothing());
 }

@@ -9,7 +9,7 @@ use crate::{
         Code, Error, Result,
         account::Account,
         caller::ClientAddress,
-        grant::{Approval, Claim, Deny, GrantRequest},
+        grant::{Approval, ClaimOutcome, DenyOutcome, GrantRequest},
         id::ClaimId,
         key, scope,
         secret::{BearerToken, UserCodeKey},
@@ -31,11 +31,11 @@ impl DeviceFlow {
 
         let claim = self.new_claim()?;
         let request = match self.base.state.claim_grant(&keys, claim).await? {
-            Claim::Unknown => return Err(unknown_user_code()),
-            Claim::Taken(request) => request,
-            known @ (Claim::InProgress | Claim::Resolved) => {
+            ClaimOutcome::Unknown => return Err(unknown_user_code()),
+            ClaimOutcome::Taken(request) => request,
+            known @ (ClaimOutcome::InProgress | ClaimOutcome::Resolved) => {
                 attempt.was_right().await?;
-                return Err(if known == Claim::InProgress { in_progress() } else { already_resolved() });
+                return Err(if known == ClaimOutcome::InProgress { in_progress() } else { already_resolved() });
             }
         };
         let (flow, account) = (self.clone(), account.clone());
@@ -122,11 +122,11 @@ impl DeviceFlow {
         let attempt = Attempt::begin(&self.base, address, Some(account.id)).await?;
         let keys = self.index_keys(user_code)?;
         let outcome = self.base.state.deny_grant(&keys).await?;
-        if outcome != Deny::Unknown {
+        if outcome != DenyOutcome::Unknown {
             attempt.was_right().await?;
         }
         match outcome {
-            Deny::Denied(request) => {
+            DenyOutcome::Denied(request) => {
                 AuditEvent::DeviceFlowDenied {
                     subject_email: &account.email,
                     account_id: Some(account.id),
@@ -135,9 +135,9 @@ impl DeviceFlow {
                 .record();
                 Ok(())
             }
-            Deny::InProgress => Err(in_progress()),
-            Deny::Resolved => Err(already_resolved()),
-            Deny::Unknown => Err(unknown_user_code()),
+            DenyOutcome::InProgress => Err(in_progress()),
+            DenyOutcome::Resolved => Err(already_resolved()),
+            DenyOutcome::Unknown => Err(unknown_user_code()),
         }
     }
 

@@ -9,18 +9,18 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{account, oauth_access_token as token},
-    error::{Failure, is_unique_violation, retried},
+    error::{SqlError, is_unique_violation, retried},
     identity::{account_columns, read_account},
     limited, naive,
 };
-use crate::domain::{Code, Error, Result, account::Account, id::AccountId, secret::Secret, session::Revoked};
+use crate::domain::{Code, Error, Result, account::Account, id::AccountId, secret::Secret, session::RevokedSession};
 
 /// Statuses an operator may set; Dify refuses to read any it does not know.
 const SETTABLE: [&str; 2] = ["active", "banned"];
 
-impl Sql {
+impl SqlStore {
     /// Makes an active account. An email address can be used once, whatever its case.
     pub async fn create_account(
         &self,
@@ -48,7 +48,7 @@ impl Sql {
                 Ok(_) => Ok(AccountId(id)),
                 Err(error) if is_unique_violation(&error) => {
                     let taken = Error::new(Code::InvalidParam, "An account with this email address already exists.");
-                    Err(Failure::from(taken))
+                    Err(SqlError::from(taken))
                 }
                 Err(error) => Err(error.into()),
             }
@@ -69,7 +69,12 @@ impl Sql {
 
     /// Bans an account or lets it back in. A ban revokes its tokens and ends its browser sessions in the same
     /// transaction; the caller drops the returned hashes from the cache.
-    pub async fn set_account_status(&self, email: &str, status: &str, now: DateTime<Utc>) -> Result<Vec<Revoked>> {
+    pub async fn set_account_status(
+        &self,
+        email: &str,
+        status: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RevokedSession>> {
         if !SETTABLE.contains(&status) {
             return Err(Error::new(Code::InvalidParam, "An account's status is either active or banned."));
         }
@@ -81,7 +86,7 @@ impl Sql {
         email: &str,
         status: &str,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Revoked>, Failure> {
+    ) -> Result<Vec<RevokedSession>, SqlError> {
         let transaction = self.begin().await?;
         let id = self.locked_account(&transaction, email).await?;
         account::Entity::update_many()
@@ -104,7 +109,7 @@ impl Sql {
         limited(retried(|| self.try_set_password(email, hash, now))).await
     }
 
-    async fn try_set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<(), Failure> {
+    async fn try_set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<(), SqlError> {
         let transaction = self.begin().await?;
         let id = self.locked_account(&transaction, email).await?;
         account::Entity::update_many()
@@ -124,7 +129,7 @@ impl Sql {
         &self,
         transaction: &impl ConnectionTrait,
         email: &str,
-    ) -> Result<DbUuid, Failure> {
+    ) -> Result<DbUuid, SqlError> {
         let select = Query::select()
             .column((account::Entity, account::Column::Id))
             .from(account::Entity)

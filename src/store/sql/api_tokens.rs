@@ -9,9 +9,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{api_token, app},
-    error::{Failure, retried},
+    error::{SqlError, retried},
     limited, naive,
 };
 use crate::domain::{Error, Result, id::AppId, secret::Secret};
@@ -25,10 +25,10 @@ pub struct AppKey {
     /// The key.
     pub key: Secret,
     /// The row's id when this call wrote it.
-    pub made: Option<Uuid>,
+    pub created_id: Option<Uuid>,
 }
 
-impl Sql {
+impl SqlStore {
     /// The key of an app: the oldest, where it has several.
     pub async fn find_app_key(&self, app: AppId) -> Result<Option<Secret>> {
         let row = self.row(&self.select_app_key(app)).await?;
@@ -37,17 +37,22 @@ impl Sql {
 
     /// The key of an app, which becomes `fresh` when it has none. However many ask at once, on however many replicas, one
     /// row comes of it. Fails with `not_found` when the app is gone.
-    pub async fn keep_app_key(&self, app: AppId, fresh: &Secret, now: DateTime<Utc>) -> Result<AppKey> {
-        limited(retried(|| self.try_keep_app_key(app, fresh, now))).await
+    pub async fn get_or_create_app_key(&self, app: AppId, fresh: &Secret, now: DateTime<Utc>) -> Result<AppKey> {
+        limited(retried(|| self.try_get_or_create_app_key(app, fresh, now))).await
     }
 
-    async fn try_keep_app_key(&self, app: AppId, fresh: &Secret, now: DateTime<Utc>) -> Result<AppKey, Failure> {
+    async fn try_get_or_create_app_key(
+        &self,
+        app: AppId,
+        fresh: &Secret,
+        now: DateTime<Utc>,
+    ) -> Result<AppKey, SqlError> {
         let transaction = self.begin().await?;
         let tenant = self.lock_app(&transaction, app).await?;
         // Only now, and not locking: on MySQL the first plain read of a transaction decides what it sees, and reading for
         // update would lock the gap where the row is missing, of neighbouring apps too.
         if let Some(row) = transaction.query_one(&self.select_app_key(app)).await? {
-            return Ok(AppKey { key: read_key(&row)?, made: None });
+            return Ok(AppKey { key: read_key(&row)?, created_id: None });
         }
         let id = Uuid::new_v4();
         let row = api_token::ActiveModel {
@@ -61,12 +66,12 @@ impl Sql {
         };
         api_token::Entity::insert(row).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
-        Ok(AppKey { key: fresh.clone(), made: Some(id) })
+        Ok(AppKey { key: fresh.clone(), created_id: Some(id) })
     }
 
     /// Locks the app's row, so that keys for it are made one after the other: `api_tokens` has no index that would see to
     /// it, and is not ours to alter.
-    async fn lock_app(&self, transaction: &DatabaseTransaction, app: AppId) -> Result<DbUuid, Failure> {
+    async fn lock_app(&self, transaction: &DatabaseTransaction, app: AppId) -> Result<DbUuid, SqlError> {
         let select = Query::select()
             .column(app::Column::TenantId)
             .from(app::Entity)

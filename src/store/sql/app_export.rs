@@ -4,19 +4,19 @@ use sea_orm::{ColumnTrait, DbErr, Order, QueryResult, sea_query::Query};
 use serde_json::{Map, Value};
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{app, app_model_config as config, workflow},
 };
 use crate::domain::{
     Code, Error, Result,
     app::{
         AppMode,
-        file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, ListedApp, Shape},
+        file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, ListedApp, MemberType},
     },
     id::{AppId, WorkspaceId},
 };
 
-impl Sql {
+impl SqlStore {
     /// The apps of a workspace, by name.
     pub async fn list_workspace_apps(&self, workspace: WorkspaceId) -> Result<Vec<ListedApp>> {
         let select = Query::select()
@@ -94,7 +94,8 @@ impl Sql {
         let mut members = Map::new();
         for (name, shape) in CONFIG_MEMBERS {
             let Some(text) = row.try_get_by::<Option<String>, _>(name)? else { continue };
-            let value = if shape == Shape::Text { Some(Value::String(text)) } else { serde_json::from_str(&text).ok() };
+            let value =
+                if shape == MemberType::Text { Some(Value::String(text)) } else { serde_json::from_str(&text).ok() };
             members.extend(value.filter(|value| !value.is_null()).map(|value| (name.to_owned(), value)));
         }
         Ok(Some(AppBody::Model(members)))

@@ -10,17 +10,17 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     app_export::gone,
     entity::{app, app_model_config as config, tenant, tenant_account_join as join, workflow},
-    error::Failure,
+    error::SqlError,
     limited, naive,
 };
 use crate::domain::{
     Code, Error, Result,
     app::{
         AppMode,
-        file::{AppBody, AppFile, GraphBody, Imported, Target},
+        file::{AppBody, AppFile, GraphBody, ImportTarget, ImportedApp},
     },
     id::{AppId, WorkspaceId},
 };
@@ -39,7 +39,7 @@ struct Published {
     graph: Option<DbUuid>,
 }
 
-impl Sql {
+impl SqlStore {
     /// Puts an app into a workspace and publishes it, whole or not at all: one transaction, one import of a workspace at a
     /// time. Runs under way keep the version that they began with.
     ///
@@ -49,9 +49,9 @@ impl Sql {
         &self,
         workspace: WorkspaceId,
         file: &AppFile,
-        target: Target,
+        target: ImportTarget,
         now: DateTime<Utc>,
-    ) -> Result<Imported> {
+    ) -> Result<ImportedApp> {
         limited(self.try_import_app(workspace, file, target, now)).await
     }
 
@@ -59,9 +59,9 @@ impl Sql {
         &self,
         workspace: WorkspaceId,
         file: &AppFile,
-        target: Target,
+        target: ImportTarget,
         now: DateTime<Utc>,
-    ) -> Result<Imported, Failure> {
+    ) -> Result<ImportedApp, SqlError> {
         let transaction = self.begin().await?;
         let tenant = self.id(workspace.0);
         let owner = self.lock_workspace(&transaction, tenant).await?;
@@ -82,11 +82,11 @@ impl Sql {
             add_app(&import, id, file, &published).await?;
         }
         transaction.commit().await?;
-        Ok(Imported { id: AppId(id.uuid()), overwritten: existing.is_some() })
+        Ok(ImportedApp { id: AppId(id.uuid()), overwritten: existing.is_some() })
     }
 
     /// Locks the workspace's row, so that two imports of one name do not make two apps, and tells its owner.
-    async fn lock_workspace(&self, transaction: &DatabaseTransaction, tenant: DbUuid) -> Result<DbUuid, Failure> {
+    async fn lock_workspace(&self, transaction: &DatabaseTransaction, tenant: DbUuid) -> Result<DbUuid, SqlError> {
         let lock = Query::select()
             .column(tenant::Column::Id)
             .from(tenant::Entity)
@@ -116,12 +116,12 @@ impl Sql {
         transaction: &DatabaseTransaction,
         tenant: DbUuid,
         file: &AppFile,
-        target: Target,
-    ) -> Result<Option<DbUuid>, Failure> {
+        target: ImportTarget,
+    ) -> Result<Option<DbUuid>, SqlError> {
         let is_it = match target {
-            Target::New => return Ok(None),
-            Target::Named => self.is_exactly(app::Column::Name, &file.name),
-            Target::App(id) => app::Column::Id.eq(self.id(id.0)),
+            ImportTarget::New => return Ok(None),
+            ImportTarget::Named => self.is_exactly(app::Column::Name, &file.name),
+            ImportTarget::App(id) => app::Column::Id.eq(self.id(id.0)),
         };
         let select = Query::select()
             .columns([app::Column::Id, app::Column::Mode])
@@ -132,7 +132,7 @@ impl Sql {
             .take();
         let found = transaction.query_all(&select).await?;
         let row = match (found.as_slice(), target) {
-            ([], Target::App(_)) => return Err(gone().into()),
+            ([], ImportTarget::App(_)) => return Err(gone().into()),
             ([], _) => return Ok(None),
             ([row], _) => row,
             _ => {
@@ -229,7 +229,7 @@ impl Sql {
     }
 }
 
-async fn overwrite_app(import: &Import<'_>, id: DbUuid, file: &AppFile, published: &Published) -> Result<(), Failure> {
+async fn overwrite_app(import: &Import<'_>, id: DbUuid, file: &AppFile, published: &Published) -> Result<(), SqlError> {
     let done = app::Entity::update_many()
         .col_expr(app::Column::Name, Expr::value(&file.name))
         .col_expr(app::Column::Description, Expr::value(&file.description))

@@ -12,19 +12,19 @@ pub(super) use totals::Totals;
 
 use sea_orm::{DbErr, QueryResult};
 
-use super::{DbUuid, Sql};
+use super::{DbUuid, SqlStore};
 use crate::domain::{
     Result,
-    app::standing::Standing,
+    app::membership::MembershipStatus,
     id::{AccountId, WorkspaceId},
 };
 
-impl Sql {
+impl SqlStore {
     /// What an account is to a workspace. One statement.
-    pub async fn find_standing(&self, account: AccountId, workspace: WorkspaceId) -> Result<Standing> {
+    pub async fn find_membership_status(&self, account: AccountId, workspace: WorkspaceId) -> Result<MembershipStatus> {
         match self.standing_row(account, workspace).await? {
             Some(row) => Ok(read_standing(&row)?),
-            None => Ok(Standing::Inactive),
+            None => Ok(MembershipStatus::Inactive),
         }
     }
 
@@ -36,12 +36,12 @@ impl Sql {
 }
 
 /// What the columns of `statements::standing` say.
-fn read_standing(row: &QueryResult) -> Result<Standing, DbErr> {
+fn read_standing(row: &QueryResult) -> Result<MembershipStatus, DbErr> {
     if row.try_get_by::<String, _>("account_status")? != "active" {
-        return Ok(Standing::Inactive);
+        return Ok(MembershipStatus::Inactive);
     }
     let joined: Option<DbUuid> = row.try_get_by("joined_tenant_id")?;
-    Ok(joined.map_or(Standing::Stranger, |id| Standing::Member(WorkspaceId(id.uuid()))))
+    Ok(joined.map_or(MembershipStatus::NotMember, |id| MembershipStatus::Member(WorkspaceId(id.uuid()))))
 }
 
 /// Names of an app's tags, in order, each once.

@@ -8,9 +8,9 @@ use sea_orm::{
 };
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{account, browser_session as browser, spent_refresh_token as spent},
-    error::{Failure, retried},
+    error::{SqlError, retried},
     identity::read_account,
     instant, limited,
 };
@@ -22,7 +22,7 @@ use crate::domain::{
     secret::RefreshHash,
 };
 
-impl Sql {
+impl SqlStore {
     /// Writes a sign-in.
     pub async fn create_browser_session(&self, new: &NewBrowserSession) -> Result<()> {
         let row = browser::ActiveModel {
@@ -66,7 +66,7 @@ impl Sql {
         new: &RefreshHash,
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
-    ) -> Result<Refresh, Failure> {
+    ) -> Result<Refresh, SqlError> {
         let transaction = self.begin().await?;
         // The update comes first: whoever waited for it reads the winner's spent token afterwards, on every database.
         let rotated = browser::Entity::update_many()

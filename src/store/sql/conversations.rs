@@ -9,7 +9,7 @@ use sea_orm::{
 use serde_json::{Map, Value};
 
 use super::{
-    Sql,
+    SqlStore,
     entity::{conversation, conversation_variables as variables, message},
     instant, naive,
     text::{storable, storable_json},
@@ -26,7 +26,7 @@ const INVOKE_FROM: &str = "service-api";
 /// A conversation that can go on.
 const NORMAL: &str = "normal";
 
-impl Sql {
+impl SqlStore {
     /// A conversation of this caller with this app, and its last exchanges of at most so many characters a side; `None`
     /// for anyone else's, another app's and a deleted one. Two statements.
     pub async fn find_conversation(

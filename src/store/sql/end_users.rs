@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, sea_query::OnConflict};
 
-use super::{Sql, entity::end_user, naive};
+use super::{SqlStore, entity::end_user, naive};
 use crate::domain::conversation::EndUser;
 
 /// Who comes through an API, in Dify's word.
 const KIND: &str = "service_api";
 
-impl Sql {
+impl SqlStore {
     /// Makes sure that a caller has a row. Its id follows from who it is, so that the primary key alone keeps it the only
     /// one, however many come first at once.
     pub(super) async fn keep_end_user(

@@ -10,9 +10,9 @@ use crate::domain::Error;
 ///
 /// The driver's own texts quote values, some of them secret (`Duplicate entry '…' for key 'token_hash'`), so that of a
 /// failed statement only its code and the constraint are told.
-pub(crate) struct SqlFault(DbErr);
+pub(crate) struct RedactedDbError(DbErr);
 
-impl fmt::Display for SqlFault {
+impl fmt::Display for RedactedDbError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match driver_error(&self.0) {
             Some(sqlx::Error::Database(error)) => {
@@ -34,17 +34,17 @@ impl fmt::Display for SqlFault {
     }
 }
 
-impl fmt::Debug for SqlFault {
+impl fmt::Debug for RedactedDbError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl std::error::Error for SqlFault {}
+impl std::error::Error for RedactedDbError {}
 
 /// A fault that whoever keeps the database can do something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum SqlErrorKind {
     /// The server cannot be reached, or is silent.
     Away,
     /// The server has no database of that name.
@@ -59,15 +59,15 @@ pub(crate) enum Trouble {
     Busy,
 }
 
-impl SqlFault {
+impl RedactedDbError {
     /// What the matter is, where it is one of those.
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
+    pub(crate) fn trouble(&self) -> Option<SqlErrorKind> {
         if matches!(self.0, DbErr::ConnectionAcquire(_)) {
-            return Some(Trouble::Away);
+            return Some(SqlErrorKind::Away);
         }
         match driver_error(&self.0)? {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Some(Trouble::Away)
+                Some(SqlErrorKind::Away)
             }
             sqlx::Error::Database(error) => database_trouble(error.as_ref()),
             _ => None,
@@ -75,30 +75,30 @@ impl SqlFault {
     }
 }
 
-fn database_trouble(error: &dyn sqlx::error::DatabaseError) -> Option<Trouble> {
+fn database_trouble(error: &dyn sqlx::error::DatabaseError) -> Option<SqlErrorKind> {
     let code = error.code()?;
     if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
         // The lowest byte is the kind; what lies above says more about it.
         return match code.parse::<i32>().ok()? & 0xff {
-            5 | 6 => Some(Trouble::Busy),
-            14 | 26 => Some(Trouble::File),
+            5 | 6 => Some(SqlErrorKind::Busy),
+            14 | 26 => Some(SqlErrorKind::File),
             1 if error.message().starts_with("no such table") || error.message().contains("column") => {
-                Some(Trouble::Schema)
+                Some(SqlErrorKind::Schema)
             }
             _ => None,
         };
     }
     match mysql_number(error) {
-        Some(1049) => Some(Trouble::NoDatabase),
-        Some(1044 | 1045 | 1698) => Some(Trouble::Credentials),
-        Some(1054 | 1146) => Some(Trouble::Schema),
-        Some(1205) => Some(Trouble::Busy),
+        Some(1049) => Some(SqlErrorKind::NoDatabase),
+        Some(1044 | 1045 | 1698) => Some(SqlErrorKind::Credentials),
+        Some(1054 | 1146) => Some(SqlErrorKind::Schema),
+        Some(1205) => Some(SqlErrorKind::Busy),
         Some(_) => None,
         None => match &*code {
-            "3D000" => Some(Trouble::NoDatabase),
-            "28000" | "28P01" => Some(Trouble::Credentials),
-            "42P01" | "42703" => Some(Trouble::Schema),
-            "55P03" => Some(Trouble::Busy),
+            "3D000" => Some(SqlErrorKind::NoDatabase),
+            "28000" | "28P01" => Some(SqlErrorKind::Credentials),
+            "42P01" | "42703" => Some(SqlErrorKind::Schema),
+            "55P03" => Some(SqlErrorKind::Busy),
             _ => None,
         },
     }
@@ -107,28 +107,32 @@ fn database_trouble(error: &dyn sqlx::error::DatabaseError) -> Option<Trouble> {
 /// A statement or a transaction took longer than it may.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer in time")]
-pub(crate) struct TimedOut;
+pub(crate) struct DatabaseTimeoutError;
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_outage(&error) { Self::unavailable(SqlFault(error)) } else { Self::internal(SqlFault(error)) }
+        if is_outage(&error) {
+            Self::unavailable(RedactedDbError(error))
+        } else {
+            Self::internal(RedactedDbError(error))
+        }
     }
 }
 
 /// What ends a transaction early: the database, or our own judgement.
-pub(super) enum Failure {
+pub(super) enum SqlError {
     /// The database.
     Database(DbErr),
     /// Our own judgement.
-    Refused(Error),
+    Rejected(Error),
 }
 
-impl Failure {
+impl SqlError {
     /// Whether the same transaction may well succeed now: another one won a race for the same row.
     pub(super) fn lost_a_race(&self) -> bool {
         match self {
             Self::Database(error) => is_unique_violation(error) || is_deadlock(error),
-            Self::Refused(_) => false,
+            Self::Rejected(_) => false,
         }
     }
 }
@@ -140,9 +144,9 @@ const PAUSE: Duration = Duration::from_millis(15);
 
 /// Tries a transaction again that lost a race. Where a row is missing, MySQL lets several transactions lock the gap and
 /// then ends all but one of those that insert: that is no failure, as long as whoever ended tries again, and not at once.
-pub(super) async fn retried<T, F>(attempt: impl Fn() -> F) -> Result<T, Failure>
+pub(super) async fn retried<T, F>(attempt: impl Fn() -> F) -> Result<T, SqlError>
 where
-    F: Future<Output = Result<T, Failure>>,
+    F: Future<Output = Result<T, SqlError>>,
 {
     let mut attempts = 1;
     loop {
@@ -156,23 +160,23 @@ where
     }
 }
 
-impl From<DbErr> for Failure {
+impl From<DbErr> for SqlError {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for SqlError {
     fn from(error: Error) -> Self {
-        Self::Refused(error)
+        Self::Rejected(error)
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<SqlError> for Error {
+    fn from(failure: SqlError) -> Self {
         match failure {
-            Failure::Database(error) => error.into(),
-            Failure::Refused(error) => error,
+            SqlError::Database(error) => error.into(),
+            SqlError::Rejected(error) => error,
         }
     }
 }

@@ -7,9 +7,9 @@ use sea_orm::{
 };
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{account, tenant, tenant_account_join as join},
-    error::{Failure, retried},
+    error::{SqlError, retried},
     limited, naive,
 };
 use crate::domain::{
@@ -19,7 +19,7 @@ use crate::domain::{
     secret::Secret,
 };
 
-impl Sql {
+impl SqlStore {
     /// An account, whatever its status, and its workspaces, oldest first: one statement.
     pub async fn find_account_view(&self, id: AccountId) -> Result<Option<AccountView>> {
         let statement = self.hot(&self.hot.find_account_view, [self.id(id.0).into()]);
@@ -68,7 +68,7 @@ impl Sql {
         limited(retried(|| self.try_switch_workspace(self.id(id.0), self.id(workspace.0), now))).await
     }
 
-    async fn try_switch_workspace(&self, id: DbUuid, workspace: DbUuid, now: DateTime<Utc>) -> Result<bool, Failure> {
+    async fn try_switch_workspace(&self, id: DbUuid, workspace: DbUuid, now: DateTime<Utc>) -> Result<bool, SqlError> {
         let transaction = self.begin().await?;
         // All of the account's rows are locked, and in one order, so that of two switches one comes after the other.
         let status = Query::select()

@@ -3,7 +3,7 @@
 use dify_openapi_migrations::{BesideDify, MigrationStatus, MigratorTrait, Standalone};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::Sql;
+use super::SqlStore;
 use crate::domain::Result;
 
 /// Names the lock that lets one migrator run at a time on PostgreSQL: the first eight letters of `openapi_migrations`.
@@ -13,7 +13,7 @@ const MYSQL_LOCK: &str = "CONCAT('openapi_migrations ', MD5(DATABASE()))";
 /// Seconds a migrator waits for another one there.
 const MYSQL_PATIENCE: u32 = 600;
 
-impl Sql {
+impl SqlStore {
     /// Applies what is pending. Beside Dify that concerns tables named `openapi_…` only.
     pub async fn migrate_up(&self, beside_dify: bool) -> Result<()> {
         // Looked up before anything is locked: a start with nothing to do costs two reads.

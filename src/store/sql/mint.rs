@@ -9,28 +9,28 @@ use sea_orm::{
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{account, oauth_access_token as token, session},
-    error::{Failure, retried},
+    error::{SqlError, retried},
     instant, limited,
 };
 use crate::domain::{
     Code, Error, Result,
     id::{AccountId, TokenId},
     secret::TokenHash,
-    session::{Minted, NewSession},
+    session::{MintedSession, NewSession},
 };
 
-impl Sql {
+impl SqlStore {
     /// Writes a new token: rotates the live row of the same device in place, or inserts one.
     ///
     /// One transaction, tried again when another mint for the same device came first. Fails with `access_denied` when the
     /// account is no longer active.
-    pub async fn mint(&self, new: &NewSession) -> Result<Minted> {
+    pub async fn mint(&self, new: &NewSession) -> Result<MintedSession> {
         limited(retried(|| self.try_mint(new))).await
     }
 
-    async fn try_mint(&self, new: &NewSession) -> Result<Minted, Failure> {
+    async fn try_mint(&self, new: &NewSession) -> Result<MintedSession, SqlError> {
         let transaction = self.begin().await?;
         if let Some(id) = new.subject.account_id() {
             self.lock_active_account(&transaction, id).await?;
@@ -44,12 +44,12 @@ impl Sql {
         };
         self.describe(&transaction, id, new).await?;
         transaction.commit().await?;
-        Ok(Minted { token_id: TokenId(id.uuid()), rotated })
+        Ok(MintedSession { token_id: TokenId(id.uuid()), rotated })
     }
 
     /// Locks the account's row, so that mints for it, and whoever disables it, come one after the other. This is also
     /// what keeps the live row unique on MySQL, which has no index for that.
-    async fn lock_active_account(&self, transaction: &DatabaseTransaction, id: AccountId) -> Result<(), Failure> {
+    async fn lock_active_account(&self, transaction: &DatabaseTransaction, id: AccountId) -> Result<(), SqlError> {
         let select = Query::select()
             .column(account::Column::Status)
             .from(account::Entity)
@@ -122,7 +122,7 @@ impl Sql {
 
     /// Writes what the session is listed with. The time of issue is copied from the row itself, so that the two are
     /// equal however coarse the columns are.
-    async fn describe(&self, transaction: &DatabaseTransaction, id: DbUuid, new: &NewSession) -> Result<(), Failure> {
+    async fn describe(&self, transaction: &DatabaseTransaction, id: DbUuid, new: &NewSession) -> Result<(), SqlError> {
         session::Entity::delete_many().filter(session::Column::TokenId.eq(id)).exec(transaction).await?;
         let facts = Query::select()
             .column(token::Column::Id)

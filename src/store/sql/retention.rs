@@ -13,7 +13,7 @@ use sea_orm::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{browser_session, oauth_access_token as token, session},
     instant, limited,
 };
@@ -22,7 +22,7 @@ use crate::domain::Result;
 /// The longest pause between two windows. It is as long as the window took, so that half the time is everybody else's.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-impl Sql {
+impl SqlStore {
     /// Deletes sessions that were revoked or expired before a moment, looking at `window` rows at a time, and says how many.
     pub async fn delete_ended_sessions(&self, before: DateTime<Utc>, window: u64) -> Result<u64> {
         let ended = token::Column::RevokedAt.lt(instant(before)).or(token::Column::ExpiresAt.lt(instant(before)));

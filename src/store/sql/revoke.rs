@@ -7,23 +7,28 @@ use sea_orm::{
 };
 
 use super::{
-    CHUNK, DbUuid, Sql,
+    CHUNK, DbUuid, SqlStore,
     entity::{account, oauth_access_token as token},
-    error::{Failure, retried},
+    error::{SqlError, retried},
     instant, limited,
 };
 use crate::domain::{
     Result,
     id::TokenId,
     secret::TokenHash,
-    session::{RevokeSelection, Revoked},
+    session::{RevokeSelection, RevokedSession},
     subject::Subject,
 };
 
-impl Sql {
+impl SqlStore {
     /// Revokes one of the subject's sessions; `None` when it is not the subject's, or over. Of many concurrent callers
     /// exactly one gets the hash.
-    pub async fn revoke_session(&self, subject: &Subject, id: TokenId, now: DateTime<Utc>) -> Result<Option<Revoked>> {
+    pub async fn revoke_session(
+        &self,
+        subject: &Subject,
+        id: TokenId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<RevokedSession>> {
         let condition = token::Column::Id.eq(self.id(id.0)).and(self.owned_by(subject));
         Ok(self.revoke_where(condition, now).await?.pop())
     }
@@ -34,7 +39,7 @@ impl Sql {
         subject: &Subject,
         except: Option<TokenId>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Revoked>> {
+    ) -> Result<Vec<RevokedSession>> {
         let mut condition = self.owned_by(subject);
         if let Some(id) = except {
             condition = condition.and(token::Column::Id.ne(self.id(id.0)));
@@ -43,12 +48,16 @@ impl Sql {
     }
 
     /// Revokes the session of a token that presents itself (RFC 7009).
-    pub async fn revoke_by_hash(&self, hash: &TokenHash, now: DateTime<Utc>) -> Result<Option<Revoked>> {
+    pub async fn revoke_by_hash(&self, hash: &TokenHash, now: DateTime<Utc>) -> Result<Option<RevokedSession>> {
         Ok(self.revoke_where(token::Column::TokenHash.eq(hash.expose()), now).await?.pop())
     }
 
     /// Revokes what an operator selected.
-    pub async fn revoke_selected(&self, selection: &RevokeSelection, now: DateTime<Utc>) -> Result<Vec<Revoked>> {
+    pub async fn revoke_selected(
+        &self,
+        selection: &RevokeSelection,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RevokedSession>> {
         let condition = match selection {
             RevokeSelection::Id(id) => token::Column::Id.eq(self.id(id.0)),
             RevokeSelection::Account(email) => self.of_account_with_email(email),
@@ -60,7 +69,7 @@ impl Sql {
 
     /// Whether there is, or was, what an operator selected: an account, also one without sessions; a session, also one that
     /// has ended. A moment is always known.
-    pub async fn is_known(&self, selection: &RevokeSelection) -> Result<bool> {
+    pub async fn selection_exists(&self, selection: &RevokeSelection) -> Result<bool> {
         let sessions =
             |condition| Query::select().column(token::Column::Id).from(token::Entity).and_where(condition).take();
         let mut select = match selection {
@@ -76,11 +85,15 @@ impl Sql {
         Ok(self.row(select.limit(1)).await?.is_some())
     }
 
-    async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Revoked>> {
+    async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<RevokedSession>> {
         limited(retried(|| self.try_revoke_where(condition.clone(), now))).await
     }
 
-    async fn try_revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<Revoked>, Failure> {
+    async fn try_revoke_where(
+        &self,
+        condition: SimpleExpr,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RevokedSession>, SqlError> {
         let transaction = self.begin().await?;
         let ended = self.revoke_within(&transaction, condition, now).await?;
         transaction.commit().await?;
@@ -95,7 +108,7 @@ impl Sql {
         transaction: &DatabaseTransaction,
         condition: SimpleExpr,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Revoked>, DbErr> {
+    ) -> Result<Vec<RevokedSession>, DbErr> {
         let live = Query::select()
             .columns([token::Column::Id, token::Column::TokenHash])
             .from(token::Entity)
@@ -105,7 +118,7 @@ impl Sql {
             .order_by(token::Column::Id, Order::Asc)
             .lock(self.row_lock())
             .take();
-        let ended: Vec<Revoked> =
+        let ended: Vec<RevokedSession> =
             transaction.query_all(&live).await?.iter().map(read_revoked).collect::<Result<_, _>>()?;
         for chunk in ended.chunks(CHUNK) {
             let done = token::Entity::update_many()
@@ -123,8 +136,8 @@ impl Sql {
     }
 }
 
-fn read_revoked(row: &QueryResult) -> Result<Revoked, DbErr> {
-    Ok(Revoked {
+fn read_revoked(row: &QueryResult) -> Result<RevokedSession, DbErr> {
+    Ok(RevokedSession {
         token_id: TokenId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         hash: TokenHash::from_stored(row.try_get_by::<String, _>("token_hash")?),
     })

@@ -7,9 +7,9 @@
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait};
 
 use super::{
-    Sql,
+    SqlStore,
     entity::workflow_run,
-    error::{Failure, retried},
+    error::{SqlError, retried},
     limited, naive,
     text::storable,
 };
@@ -19,7 +19,7 @@ use crate::domain::{
     conversation::{RunRecord, WorkflowRunRecord},
 };
 
-impl Sql {
+impl SqlStore {
     /// Writes everything that is kept of a run, in one transaction.
     pub async fn record_run(&self, run: &RunRecord) -> Result<()> {
         limited(async {
@@ -30,7 +30,7 @@ impl Sql {
         .await
     }
 
-    async fn try_record_run(&self, run: &RunRecord) -> Result<(), Failure> {
+    async fn try_record_run(&self, run: &RunRecord) -> Result<(), SqlError> {
         let transaction = self.begin().await?;
         self.keep_end_user(&transaction, &run.end_user, run.began_at).await?;
         // In a conversation that was deleted meanwhile nothing is said any more.

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{account, oauth_access_token as token, session},
     instant,
 };
@@ -19,7 +19,7 @@ use crate::domain::{
     subject::Subject,
 };
 
-impl Sql {
+impl SqlStore {
     /// A page of the subject's live sessions, newest first, and whether its account is active (an external subject has
     /// none, so `true`). Two statements at most.
     pub async fn list_sessions(

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use sea_orm::{ConnectionTrait, Database, Statement};
 use uuid::Uuid;
 
-use super::{Sql, SqlOptions};
+use super::{SqlOptions, SqlStore};
 use crate::domain::{
     id::AccountId,
     secret::{BearerToken, Secret},
@@ -44,26 +44,26 @@ macro_rules! conformance {
 }
 use conformance;
 
-async fn open(url: String) -> Sql {
-    Sql::connect(SqlOptions { url: Secret::new(url), max_connections: 12 }).await.expect("the database opens")
+async fn open(url: String) -> SqlStore {
+    SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 12 }).await.expect("the database opens")
 }
 
-async fn on_sqlite<F: Future<Output = ()>>(test: fn(Sql) -> F) {
+async fn on_sqlite<F: Future<Output = ()>>(test: fn(SqlStore) -> F) {
     let directory = tempfile::tempdir().expect("a directory");
     let sql = open(format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display())).await;
     test(sql).await;
 }
 
-async fn on_postgres<F: Future<Output = ()>>(test: fn(Sql) -> F) {
+async fn on_postgres<F: Future<Output = ()>>(test: fn(SqlStore) -> F) {
     on_server("TEST_POSTGRES_URL", " WITH (FORCE)", test).await;
 }
 
-async fn on_mysql<F: Future<Output = ()>>(test: fn(Sql) -> F) {
+async fn on_mysql<F: Future<Output = ()>>(test: fn(SqlStore) -> F) {
     on_server("TEST_MYSQL_URL", "", test).await;
 }
 
 /// A database of the test's own on a server that a variable names, dropped afterwards whoever still looks at it.
-async fn on_server<F: Future<Output = ()>>(variable: &str, force: &str, test: fn(Sql) -> F) {
+async fn on_server<F: Future<Output = ()>>(variable: &str, force: &str, test: fn(SqlStore) -> F) {
     let Ok(maintenance) = std::env::var(variable) else { return };
     let (server, _) = maintenance.rsplit_once('/').expect("a URL that ends with a database");
     let name = format!("t_{}", Uuid::new_v4().simple());
@@ -83,12 +83,12 @@ fn later(seconds: i64) -> DateTime<Utc> {
 }
 
 /// A migrated database with one account.
-async fn with_account(sql: &Sql) -> Subject {
+async fn with_account(sql: &SqlStore) -> Subject {
     sql.migrate_up(false).await.expect("it migrates");
     account(sql, "alice@example.com").await
 }
 
-async fn account(sql: &Sql, email: &str) -> Subject {
+async fn account(sql: &SqlStore, email: &str) -> Subject {
     let id = sql.create_account(email, "Somebody", None, start()).await.expect("an account");
     Subject::Account { id, email: email.to_owned() }
 }
@@ -122,11 +122,11 @@ fn new_session(subject: &Subject, device: &str, at: DateTime<Utc>) -> NewSession
 }
 
 /// How many rows there are, also for the tests of whoever writes them.
-pub(crate) async fn count(sql: &Sql, table_and_condition: &str) -> i64 {
+pub(crate) async fn count(sql: &SqlStore, table_and_condition: &str) -> i64 {
     let statement = Statement::from_string(sql.backend, format!("SELECT count(*) AS n FROM {table_and_condition}"));
     sql.db.query_one_raw(statement).await.expect("it counts").expect("a row").try_get_by("n").expect("a number")
 }
 
-async fn execute(sql: &Sql, statement: &str) {
+async fn execute(sql: &SqlStore, statement: &str) {
     sql.db.execute_unprepared(statement).await.expect("it runs");
 }

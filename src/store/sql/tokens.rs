@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr},
 };
 
-use super::{CHUNK, DbUuid, Sql, entity::oauth_access_token as token, identity::view, instant, limited};
+use super::{CHUNK, DbUuid, SqlStore, entity::oauth_access_token as token, identity::view, instant, limited};
 use crate::domain::{
     Result,
     account::AccountView,
@@ -15,7 +15,7 @@ use crate::domain::{
     session::TokenRow,
 };
 
-impl Sql {
+impl SqlStore {
     /// The live row with this hash, expired or not.
     pub async fn find_token(&self, hash: &TokenHash) -> Result<Option<TokenRow>> {
         let statement = self.hot(&self.hot.find_token, [hash.expose().into()]);

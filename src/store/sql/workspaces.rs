@@ -9,9 +9,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    DbUuid, Sql,
+    DbUuid, SqlStore,
     entity::{tenant, tenant_account_join as join},
-    error::{Failure, is_unique_violation},
+    error::{SqlError, is_unique_violation},
     identity::joins_tenant,
     limited, naive,
 };
@@ -20,7 +20,7 @@ use crate::domain::{Code, Error, Result, account::Workspace, id::WorkspaceId};
 /// Roles a member may be given; the owner is who the workspace was made for. Dify reads no others.
 const ROLES: [&str; 4] = ["admin", "editor", "normal", "dataset_operator"];
 
-impl Sql {
+impl SqlStore {
     /// Makes a workspace with its owner, whose current one it becomes if they have none.
     pub async fn create_workspace(&self, name: &str, owner_email: &str, now: DateTime<Utc>) -> Result<WorkspaceId> {
         limited(self.try_create_workspace(name, owner_email, now)).await
@@ -31,7 +31,7 @@ impl Sql {
         name: &str,
         owner_email: &str,
         now: DateTime<Utc>,
-    ) -> Result<WorkspaceId, Failure> {
+    ) -> Result<WorkspaceId, SqlError> {
         let transaction = self.begin().await?;
         let owner = self.locked_account(&transaction, owner_email).await?;
         let id = Uuid::new_v4();
@@ -65,7 +65,7 @@ impl Sql {
         email: &str,
         role: &str,
         now: DateTime<Utc>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SqlError> {
         let transaction = self.begin().await?;
         let account = self.locked_account(&transaction, email).await?;
         let id = self.id(workspace.0);

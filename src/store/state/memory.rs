@@ -19,9 +19,9 @@ use self::{
 use crate::{
     domain::{
         Result,
-        grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
+        grant::{Approval, ClaimOutcome, DenyOutcome, GrantRequest, PendingGrant, PollOutcome},
         id::{ClaimId, TokenId, WorkspaceId},
-        limit::{Charge, LimitName, Quota, Verdict, gcra},
+        limit::{Charge, LimitDecision, LimitName, Quota, gcra},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
     },
@@ -104,7 +104,7 @@ impl State for Memory {
         self.grants.lock().create(device_code, user_code, request, self.now_us())
     }
 
-    async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<Poll> {
+    async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<PollOutcome> {
         self.grants.lock().poll(device_code, client_id, self.now_us())
     }
 
@@ -112,7 +112,7 @@ impl State for Memory {
         Ok(self.grants.lock().pending(user_codes, self.now_us()))
     }
 
-    async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<Claim> {
+    async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<ClaimOutcome> {
         self.grants.lock().claim(user_codes, claim, self.now_us())
     }
 
@@ -124,7 +124,7 @@ impl State for Memory {
         self.grants.lock().release(user_codes, claim, self.now_us())
     }
 
-    async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<Deny> {
+    async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<DenyOutcome> {
         self.grants.lock().deny(user_codes, self.now_us())
     }
 
@@ -132,7 +132,7 @@ impl State for Memory {
         Ok(self.grants.lock().redeem(device_code, token_id, self.now_us()))
     }
 
-    async fn charge(&self, charges: &[Charge]) -> Result<Verdict> {
+    async fn charge(&self, charges: &[Charge]) -> Result<LimitDecision> {
         let now_us = self.now_us();
         let mut buckets = self.buckets.lock();
         for charge in charges.iter().filter(|charge| !charge.quota.is_off()) {
@@ -140,19 +140,19 @@ impl State for Memory {
             let arrival = buckets.get(&bucket, now_us).map(|until| until.0);
             match gcra(charge.quota, arrival, now_us) {
                 Ok(next) => buckets.insert(bucket, Until(next), now_us)?,
-                Err(wait) => return Ok(Verdict::Limited(wait)),
+                Err(wait) => return Ok(LimitDecision::Limited(wait)),
             }
         }
-        Ok(Verdict::Allowed)
+        Ok(LimitDecision::Allowed)
     }
 
-    async fn peek(&self, charge: &Charge) -> Result<Verdict> {
+    async fn peek(&self, charge: &Charge) -> Result<LimitDecision> {
         if charge.quota.is_off() {
-            return Ok(Verdict::Allowed);
+            return Ok(LimitDecision::Allowed);
         }
         let now_us = self.now_us();
         let arrival = self.buckets.lock().get(&(charge.name, charge.key.clone()), now_us).map(|until| until.0);
-        Ok(gcra(charge.quota, arrival, now_us).map_or_else(Verdict::Limited, |_| Verdict::Allowed))
+        Ok(gcra(charge.quota, arrival, now_us).map_or_else(LimitDecision::Limited, |_| LimitDecision::Allowed))
     }
 
     async fn refund(&self, charges: &[Charge]) -> Result<()> {
@@ -191,7 +191,7 @@ impl State for Memory {
         Ok(())
     }
 
-    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<Verdict> {
+    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<LimitDecision> {
         self.logins.lock().begin(keys, attempt, quota.count, self.now_us())
     }
 

@@ -26,9 +26,9 @@ use self::{key::Keys, links::Links, options::Pool};
 use crate::{
     domain::{
         Error, Result,
-        grant::{Approval, Claim, Deny, GrantRequest, PendingGrant, Poll},
+        grant::{Approval, ClaimOutcome, DenyOutcome, GrantRequest, PendingGrant, PollOutcome},
         id::{ClaimId, TokenId, WorkspaceId},
-        limit::{Charge, Quota, Verdict},
+        limit::{Charge, LimitDecision, Quota},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
         session::TokenContext,
     },
@@ -68,7 +68,7 @@ impl Redis {
         self.clock_offset.load(Ordering::Relaxed)
     }
 
-    async fn charge_together(&self, charges: &[&Charge]) -> Result<Verdict> {
+    async fn charge_together(&self, charges: &[&Charge]) -> Result<LimitDecision> {
         let buckets: Vec<String> = charges.iter().map(|charge| self.keys.bucket(charge)).collect();
         let offset = self.offset();
         let wait: u64 = self
@@ -102,8 +102,8 @@ fn micros(duration: Duration) -> u64 {
 }
 
 /// Scripts answer 0 for allowed, else microseconds to wait.
-fn verdict(wait_us: u64) -> Verdict {
-    if wait_us == 0 { Verdict::Allowed } else { Verdict::Limited(Duration::from_micros(wait_us)) }
+fn verdict(wait_us: u64) -> LimitDecision {
+    if wait_us == 0 { LimitDecision::Allowed } else { LimitDecision::Limited(Duration::from_micros(wait_us)) }
 }
 
 #[async_trait]
@@ -117,7 +117,7 @@ impl State for Redis {
         self.create(device_code, user_code, request).await
     }
 
-    async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<Poll> {
+    async fn poll_grant(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<PollOutcome> {
         self.poll(device_code, client_id).await
     }
 
@@ -125,7 +125,7 @@ impl State for Redis {
         self.pending(user_codes).await
     }
 
-    async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<Claim> {
+    async fn claim_grant(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<ClaimOutcome> {
         self.claim(user_codes, claim).await
     }
 
@@ -137,7 +137,7 @@ impl State for Redis {
         self.release(user_codes, claim).await
     }
 
-    async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<Deny> {
+    async fn deny_grant(&self, user_codes: &[UserCodeKey]) -> Result<DenyOutcome> {
         self.deny(user_codes).await
     }
 
@@ -145,22 +145,22 @@ impl State for Redis {
         self.redeem(device_code, token_id).await
     }
 
-    async fn charge(&self, charges: &[Charge]) -> Result<Verdict> {
+    async fn charge(&self, charges: &[Charge]) -> Result<LimitDecision> {
         let charges: Vec<&Charge> = charges.iter().filter(|charge| !charge.quota.is_off()).collect();
         // Buckets of different keys lie in different slots: a cluster is asked for one at a time.
         let at_once = if self.links.is_cluster() { 1 } else { charges.len().max(1) };
         for together in charges.chunks(at_once) {
             let verdict = self.charge_together(together).await?;
-            if verdict != Verdict::Allowed {
+            if verdict != LimitDecision::Allowed {
                 return Ok(verdict);
             }
         }
-        Ok(Verdict::Allowed)
+        Ok(LimitDecision::Allowed)
     }
 
-    async fn peek(&self, charge: &Charge) -> Result<Verdict> {
+    async fn peek(&self, charge: &Charge) -> Result<LimitDecision> {
         if charge.quota.is_off() {
-            return Ok(Verdict::Allowed);
+            return Ok(LimitDecision::Allowed);
         }
         let (bucket, offset) = (self.keys.bucket(charge), self.offset());
         let wait = self.links.eval(&script::LIMIT_PEEK, |command| {
@@ -230,7 +230,7 @@ impl State for Redis {
         self.set_token(hash, token::INVALID, token::KEEP_LIVE, false).await
     }
 
-    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<Verdict> {
+    async fn begin_login(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<LimitDecision> {
         let (counters, offset) = (self.logins(keys), self.offset());
         let wait = self.links.eval(&script::LOGIN_BEGIN, |command| {
             command.arg(counters.len()).arg(&counters).arg(offset);

@@ -114,7 +114,7 @@ async fn with_a_bearer_nothing_answers_what_is_not_described() {
     let workspace = shared_workspace(&server).await;
     let demo = dify_openapi::testing::dsl::demo::FILES[0];
     let file = dify_openapi::testing::dsl::read(demo).unwrap().app;
-    let target = dify_openapi::testing::domain::app::file::Target::New;
+    let target = dify_openapi::testing::domain::app::file::ImportTarget::New;
     let app = server.sql().import_app(workspace.parse().unwrap(), &file, target, server.clock.now()).await.unwrap();
     let mut examination = Examination::of(&server)
         .header("Authorization", &format!("Bearer {}", bearer.token))

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use dify_openapi::testing::{
-    domain::{app::file::Target, id::WorkspaceId},
+    domain::{app::file::ImportTarget, id::WorkspaceId},
     dsl,
     ports::clock::Clock as _,
 };
@@ -100,7 +100,7 @@ pub async fn import_demo(server: &TestServer) -> String {
     for (file, age) in dsl::demo::FILES.into_iter().zip(0..) {
         let app = dsl::read(file).unwrap().app;
         let at = server.clock.now() - TimeDelta::seconds(age);
-        server.sql().import_app(id, &app, Target::Named, at).await.unwrap();
+        server.sql().import_app(id, &app, ImportTarget::Named, at).await.unwrap();
     }
     workspace
 }

@@ -5,7 +5,7 @@ use std::{ops::Deref, path::PathBuf, process::Command, sync::OnceLock};
 use dify_openapi::testing::{
     domain::{secret::Secret, subject::SubjectType},
     ports::clock::Clock as _,
-    store::sql::{Sql, SqlOptions},
+    store::sql::{SqlOptions, SqlStore},
 };
 use jsonwebtoken::{EncodingKey, Header, encode};
 use sea_orm::{ConnectionTrait as _, Database};
@@ -123,7 +123,7 @@ pub async fn restored() -> Option<Stores> {
 
 /// What this service adds to a database of Dify's.
 pub async fn migrate(stores: &Stores) {
-    let sql = Sql::connect(SqlOptions { url: Secret::new(url(stores)), max_connections: 2 }).await.unwrap();
+    let sql = SqlStore::connect(SqlOptions { url: Secret::new(url(stores)), max_connections: 2 }).await.unwrap();
     assert!(sql.is_dify_database().await.unwrap());
     sql.migrate_up(true).await.unwrap();
     sql.close().await.unwrap();

@@ -16,7 +16,7 @@ use dify_openapi::testing::{
     http::listen::{self, ListenOptions},
     ports::{entropy::SystemEntropy, state::State},
     service::password::Passwords,
-    store::sql::{Sql, SqlOptions},
+    store::sql::{SqlOptions, SqlStore},
     telemetry::{Output, Telemetry},
 };
 use tokio::sync::OnceCell;
@@ -155,7 +155,7 @@ impl TestServer {
     }
 
     /// The SQL store, to look at rows.
-    pub fn sql(&self) -> &Sql {
+    pub fn sql(&self) -> &SqlStore {
         &self.running().app.foundation().sql
     }
 
@@ -248,7 +248,7 @@ async fn password_hash() -> Secret {
 async fn prepare(config: &Config, clock: &TestClock) {
     use dify_openapi::testing::ports::clock::Clock as _;
     let options = SqlOptions { url: config.database.url.clone(), max_connections: 2 };
-    let sql = Sql::connect(options).await.unwrap();
+    let sql = SqlStore::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();
     let now = clock.now();
     let hash = password_hash().await;

@@ -5,7 +5,7 @@ use super::{as_python_writes, checked_inputs};
 use crate::{
     domain::{
         Code, Error,
-        app::{Definition, Workflow, form::Variable},
+        app::{Definition, Workflow, form::FormVariable},
         id::WorkflowId,
     },
     service::app::tests::model_config,
@@ -282,7 +282,7 @@ proptest! {
                     let names: Vec<_> = definition.variables().iter().map(|variable| variable.name.to_owned()).collect();
                     prop_assert!(inputs.keys().all(|name| names.contains(name)));
                     // What was accepted once is accepted again, unchanged; only what was given as empty has its default then.
-                    let emptied = |variable: &Variable<'_>| variable.default().is_some() && inputs[variable.name].is_null();
+                    let emptied = |variable: &FormVariable<'_>| variable.default().is_some() && inputs[variable.name].is_null();
                     if !definition.variables().iter().any(emptied) {
                         prop_assert_eq!(checked_inputs(&definition, inputs.clone()).unwrap(), inputs);
                     }

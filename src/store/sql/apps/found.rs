@@ -11,13 +11,13 @@ use crate::{
         app::{
             AppMode, Definition, ModelConfig, Workflow,
             form::is_truthy,
-            standing::Standing,
-            stored::{StoredApp, Wanted},
+            membership::MembershipStatus,
+            stored::{AppDetail, StoredApp},
         },
         id::{AccountId, AppId, ModelConfigId, WorkflowId, WorkspaceId},
     },
     store::sql::{
-        DbUuid, Sql,
+        DbUuid, SqlStore,
         entity::{app, app_model_config as config, workflow},
     },
 };
@@ -42,7 +42,7 @@ impl Load {
     }
 }
 
-impl Sql {
+impl SqlStore {
     /// An app by its id, and the account's standing in `workspace`, else in the app's own. One statement.
     ///
     /// The app is told whatever the standing is, and whether or not it is in that workspace: the caller judges in the
@@ -52,18 +52,20 @@ impl Sql {
         account: AccountId,
         id: AppId,
         workspace: Option<WorkspaceId>,
-        wanted: Wanted,
-    ) -> Result<(Standing, Option<StoredApp>)> {
+        wanted: AppDetail,
+    ) -> Result<(MembershipStatus, Option<StoredApp>)> {
         let (load, version) = match wanted {
-            Wanted::Outline => (Load::Outline, None),
-            Wanted::Published => (Load::Published, None),
-            Wanted::Run => (Load::Run, None),
-            Wanted::Version(id) => (Load::Version, Some(id.0)),
+            AppDetail::Outline => (Load::Outline, None),
+            AppDetail::Published => (Load::Published, None),
+            AppDetail::Run => (Load::Run, None),
+            AppDetail::Version(id) => (Load::Version, Some(id.0)),
         };
         let statement = &self.hot.apps.find[usize::from(workspace.is_some())][load as usize];
         let values = [Some(id.0), workspace.map(|id| id.0), version, Some(account.0)];
         let values: Vec<_> = values.into_iter().flatten().map(|id| self.id(id).into()).collect();
-        let Some(row) = self.hot_row(self.hot(statement, values)).await? else { return Ok((Standing::Inactive, None)) };
+        let Some(row) = self.hot_row(self.hot(statement, values)).await? else {
+            return Ok((MembershipStatus::Inactive, None));
+        };
         Ok((read_standing(&row)?, read_app(&row, load)?))
     }
 
@@ -74,7 +76,7 @@ impl Sql {
         account: AccountId,
         workspace: WorkspaceId,
         name: &str,
-    ) -> Result<(Standing, Vec<(AppId, String)>)> {
+    ) -> Result<(MembershipStatus, Vec<(AppId, String)>)> {
         // No database holds a NUL in a text, and some will not hear of one.
         let is_name = if name.contains('\0') {
             Expr::cust("1 = 0")
@@ -83,7 +85,7 @@ impl Sql {
         };
         let select = namesakes(Expr::val(self.id(workspace.0)), is_name, Expr::val(self.id(account.0)));
         let rows = self.rows(&select).await?;
-        let Some(first) = rows.first() else { return Ok((Standing::Inactive, Vec::new())) };
+        let Some(first) = rows.first() else { return Ok((MembershipStatus::Inactive, Vec::new())) };
         let mut apps = Vec::with_capacity(rows.len());
         for row in &rows {
             if let Some(id) = row.try_get_by::<Option<DbUuid>, _>("app_id")? {

@@ -16,19 +16,19 @@ use crate::{
         Result,
         app::{
             AppMode,
-            standing::Standing,
+            membership::MembershipStatus,
             summary::{AppFilter, AppSummary, ModeFilter, NameFilter},
         },
         id::{AccountId, AppId, WorkspaceId},
         page::{Page, PageRequest},
     },
     store::sql::{
-        DbUuid, Sql,
+        DbUuid, SqlStore,
         entity::{app, tag},
     },
 };
 
-impl Sql {
+impl SqlStore {
     /// A page of the apps that a workspace lists, newest first, if the account is a member of it. Two statements at most.
     pub async fn list_apps(
         &self,
@@ -36,20 +36,20 @@ impl Sql {
         workspace: WorkspaceId,
         filter: &AppFilter,
         request: PageRequest,
-    ) -> Result<(Standing, Page<AppSummary>)> {
+    ) -> Result<(MembershipStatus, Page<AppSummary>)> {
         let mut found = Page { request, total: 0, data: Vec::new() };
         // Narrowed by kind at most, a total may be remembered, and then the account's standing is all that is left to ask.
         let mode = filter.mode.and_then(ModeFilter::only);
-        let is_plain = filter.name.is_none() && filter.tag.is_none() && !filter.is_hopeless();
+        let is_plain = filter.name.is_none() && filter.tag.is_none() && !filter.matches_nothing();
         let known = if is_plain { self.totals.get((workspace, mode)) } else { None };
         let filters = self.filters(workspace, filter);
         let row = match known {
-            None if !filter.is_hopeless() => self.counted_standing(account, workspace, &filters).await?,
+            None if !filter.matches_nothing() => self.counted_standing(account, workspace, &filters).await?,
             _ => self.standing_row(account, workspace).await?,
         };
-        let Some(row) = row else { return Ok((Standing::Inactive, found)) };
+        let Some(row) = row else { return Ok((MembershipStatus::Inactive, found)) };
         let standing = read_standing(&row)?;
-        if !matches!(standing, Standing::Member(_)) || filter.is_hopeless() {
+        if !matches!(standing, MembershipStatus::Member(_)) || filter.matches_nothing() {
             return Ok((standing, found));
         }
         found.total = match known {

@@ -16,7 +16,7 @@ conformance!(
     unknown_email_addresses_are_told,
 );
 
-async fn a_view_holds_the_workspaces_oldest_first(sql: Sql) {
+async fn a_view_holds_the_workspaces_oldest_first(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     let alone = sql.find_account_view(alice).await.unwrap().unwrap();
     assert!(alone.memberships.is_empty() && alone.default_workspace().is_none());
@@ -33,7 +33,7 @@ async fn a_view_holds_the_workspaces_oldest_first(sql: Sql) {
     assert!(sql.find_account_view(AccountId(Uuid::new_v4())).await.unwrap().is_none());
 }
 
-async fn a_login_is_found_in_any_case_of_its_email_address(sql: Sql) {
+async fn a_login_is_found_in_any_case_of_its_email_address(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let hash = Secret::new("$argon2id$…");
     let id = sql.create_account("Alice@Example.com", "Alice", Some(&hash), start()).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_login_is_found_in_any_case_of_its_email_address(sql: Sql) {
     assert_eq!(count(&sql, "accounts WHERE last_login_ip = '192.0.2.9'").await, 1);
 }
 
-async fn a_second_account_with_the_same_email_address_is_refused(sql: Sql) {
+async fn a_second_account_with_the_same_email_address_is_refused(sql: SqlStore) {
     with_account(&sql).await;
     let refused = sql.create_account("ALICE@example.com", "Other", None, start()).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidParam);
@@ -56,7 +56,7 @@ async fn a_second_account_with_the_same_email_address_is_refused(sql: Sql) {
     assert_eq!(sql.list_accounts().await.unwrap().len(), 1);
 }
 
-async fn switching_leaves_exactly_one_current_workspace(sql: Sql) {
+async fn switching_leaves_exactly_one_current_workspace(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     let mut workspaces = Vec::new();
     for number in 0..3 {
@@ -74,7 +74,7 @@ async fn switching_leaves_exactly_one_current_workspace(sql: Sql) {
     assert_eq!(view.default_workspace().unwrap().workspace_id, workspaces[1]);
 }
 
-async fn a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to(sql: Sql) {
+async fn a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     account(&sql, "bob@example.com").await;
     let own = sql.create_workspace("Own", "alice@example.com", start()).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to(sql: S
     assert!(!sql.switch_workspace(alice, own, later(1)).await.unwrap());
 }
 
-async fn members_are_added_once_and_with_a_known_role(sql: Sql) {
+async fn members_are_added_once_and_with_a_known_role(sql: SqlStore) {
     with_account(&sql).await;
     let bob = account_id(&account(&sql, "bob@example.com").await);
     let id = sql.create_workspace("Shared", "alice@example.com", start()).await.unwrap();
@@ -101,7 +101,7 @@ async fn members_are_added_once_and_with_a_known_role(sql: Sql) {
     assert_eq!((listed.len(), listed[0].id, listed[0].members), (1, id, 2));
 }
 
-async fn a_ban_ends_tokens_and_browser_sessions(sql: Sql) {
+async fn a_ban_ends_tokens_and_browser_sessions(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_ban_ends_tokens_and_browser_sessions(sql: Sql) {
     assert!(sql.set_account_status("alice@example.com", "sleepy", later(2)).await.is_err());
 }
 
-async fn unknown_email_addresses_are_told(sql: Sql) {
+async fn unknown_email_addresses_are_told(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let status = sql.set_account_status("nobody@example.com", "banned", start()).await.unwrap_err();
     let password = sql.set_password("nobody@example.com", &Secret::new("x"), start()).await.unwrap_err();

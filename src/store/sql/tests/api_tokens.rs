@@ -14,7 +14,7 @@ conformance!(
     no_key_for_an_app_that_is_gone,
 );
 
-async fn add_app(sql: &Sql) -> AppId {
+async fn add_app(sql: &SqlStore) -> AppId {
     let id = Uuid::new_v4();
     let row = app::ActiveModel {
         id: Set(sql.id(id)),
@@ -36,20 +36,20 @@ fn key(n: usize) -> Secret {
     Secret::new(format!("app-{n:024}"))
 }
 
-async fn an_app_gets_one_key_under_races(sql: Sql) {
+async fn an_app_gets_one_key_under_races(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let app = add_app(&sql).await;
     let asked = (0..64).map(|n| {
         let sql = sql.clone();
-        tokio::spawn(async move { sql.keep_app_key(app, &key(n), start()).await.unwrap() })
+        tokio::spawn(async move { sql.get_or_create_app_key(app, &key(n), start()).await.unwrap() })
     });
     let kept: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(kept.iter().filter(|kept| kept.made.is_some()).count(), 1);
+    assert_eq!(kept.iter().filter(|kept| kept.created_id.is_some()).count(), 1);
     assert!(kept.iter().all(|other| other.key.matches(kept[0].key.expose())));
     assert!(sql.find_app_key(app).await.unwrap().unwrap().matches(kept[0].key.expose()));
 }
 
-async fn apps_side_by_side_get_a_key_each(sql: Sql) {
+async fn apps_side_by_side_get_a_key_each(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let mut apps = Vec::new();
     for _ in 0..16 {
@@ -57,23 +57,25 @@ async fn apps_side_by_side_get_a_key_each(sql: Sql) {
     }
     let asked = (0..64).map(|n| {
         let (sql, app) = (sql.clone(), apps[n % apps.len()]);
-        tokio::spawn(async move { sql.keep_app_key(app, &key(n), start()).await.unwrap().made.is_some() })
+        tokio::spawn(
+            async move { sql.get_or_create_app_key(app, &key(n), start()).await.unwrap().created_id.is_some() },
+        )
     });
     let made = join_all(asked).await.into_iter().filter(|made| *made.as_ref().unwrap()).count();
     assert_eq!(made, apps.len());
 }
 
-async fn a_key_that_is_there_is_kept(sql: Sql) {
+async fn a_key_that_is_there_is_kept(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let app = add_app(&sql).await;
     assert!(sql.find_app_key(app).await.unwrap().is_none());
-    assert!(sql.keep_app_key(app, &key(1), start()).await.unwrap().made.is_some());
-    let again = sql.keep_app_key(app, &key(2), later(1)).await.unwrap();
-    assert!(again.made.is_none() && again.key.matches(key(1).expose()));
+    assert!(sql.get_or_create_app_key(app, &key(1), start()).await.unwrap().created_id.is_some());
+    let again = sql.get_or_create_app_key(app, &key(2), later(1)).await.unwrap();
+    assert!(again.created_id.is_none() && again.key.matches(key(1).expose()));
 }
 
-async fn no_key_for_an_app_that_is_gone(sql: Sql) {
+async fn no_key_for_an_app_that_is_gone(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let error = sql.keep_app_key(AppId(Uuid::new_v4()), &key(1), start()).await.unwrap_err();
+    let error = sql.get_or_create_app_key(AppId(Uuid::new_v4()), &key(1), start()).await.unwrap_err();
     assert_eq!(error.code(), crate::domain::Code::NotFound);
 }

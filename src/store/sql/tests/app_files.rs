@@ -5,7 +5,7 @@ use crate::domain::{
     Code,
     app::{
         AppMode,
-        file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, Shape, Target},
+        file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, ImportTarget, MemberType},
     },
     id::{AppId, WorkspaceId},
 };
@@ -18,7 +18,7 @@ conformance!(
     a_file_of_many_megabytes_is_kept,
 );
 
-async fn workspace(sql: &Sql) -> WorkspaceId {
+async fn workspace(sql: &SqlStore) -> WorkspaceId {
     sql.migrate_up(false).await.unwrap();
     sql.create_account("ada@example.com", "Ada", None, start()).await.unwrap();
     sql.create_workspace("W", "ada@example.com", start()).await.unwrap()
@@ -38,9 +38,9 @@ fn file(mode: AppMode) -> AppFile {
         })
     } else {
         let value = |shape| match shape {
-            Shape::Text => json!("Hi ä🦜"),
-            Shape::Object => json!({"z": true, "a": {"b": [1, "2"]}}),
-            Shape::List => json!([{"text-input": {"variable": "v"}}, "x"]),
+            MemberType::Text => json!("Hi ä🦜"),
+            MemberType::Object => json!({"z": true, "a": {"b": [1, "2"]}}),
+            MemberType::List => json!([{"text-input": {"variable": "v"}}, "x"]),
         };
         AppBody::Model(CONFIG_MEMBERS.into_iter().map(|(name, shape)| (name.to_owned(), value(shape))).collect())
     };
@@ -56,11 +56,11 @@ fn file(mode: AppMode) -> AppFile {
     }
 }
 
-async fn what_goes_in_comes_out(sql: Sql) {
+async fn what_goes_in_comes_out(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     for (mode, n) in AppMode::ALL.iter().zip(0..) {
         let full = file(*mode);
-        let imported = sql.import_app(workspace, &full, Target::Named, later(n)).await.unwrap();
+        let imported = sql.import_app(workspace, &full, ImportTarget::Named, later(n)).await.unwrap();
         assert!(!imported.overwritten);
         assert_eq!(sql.export_app(imported.id).await.unwrap(), full);
 
@@ -73,7 +73,7 @@ async fn what_goes_in_comes_out(sql: Sql) {
                 conversation_variables.clear();
             }
         }
-        let imported = sql.import_app(workspace, &bare, Target::App(imported.id), later(n)).await.unwrap();
+        let imported = sql.import_app(workspace, &bare, ImportTarget::App(imported.id), later(n)).await.unwrap();
         assert!(imported.overwritten);
         assert_eq!(sql.export_app(imported.id).await.unwrap(), bare);
     }
@@ -83,11 +83,11 @@ async fn what_goes_in_comes_out(sql: Sql) {
     assert!(listed.iter().all(|app| app.published));
 }
 
-async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: Sql) {
+async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     for mode in [AppMode::Chat, AppMode::Workflow] {
         let mut app = file(mode);
-        let first = sql.import_app(workspace, &app, Target::Named, start()).await.unwrap();
+        let first = sql.import_app(workspace, &app, ImportTarget::Named, start()).await.unwrap();
         app.description = "another".to_owned();
         match &mut app.body {
             AppBody::Model(config) => {
@@ -96,25 +96,25 @@ async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: Sql) {
             }
             AppBody::Graph(GraphBody { features, .. }) => *features = json!({"opening_statement": "another"}),
         }
-        let second = sql.import_app(workspace, &app, Target::Named, later(1)).await.unwrap();
+        let second = sql.import_app(workspace, &app, ImportTarget::Named, later(1)).await.unwrap();
         assert_eq!((second.id, second.overwritten), (first.id, true));
         assert_eq!(sql.export_app(first.id).await.unwrap(), app);
-        let third = sql.import_app(workspace, &app, Target::New, later(2)).await.unwrap();
+        let third = sql.import_app(workspace, &app, ImportTarget::New, later(2)).await.unwrap();
         assert_ne!(third.id, first.id);
         // Now the name alone says nothing.
-        let error = sql.import_app(workspace, &app, Target::Named, later(3)).await.unwrap_err();
+        let error = sql.import_app(workspace, &app, ImportTarget::Named, later(3)).await.unwrap_err();
         assert!(error.hint().unwrap().contains("--app"), "{error:?}");
-        assert!(sql.import_app(workspace, &app, Target::App(third.id), later(4)).await.unwrap().overwritten);
+        assert!(sql.import_app(workspace, &app, ImportTarget::App(third.id), later(4)).await.unwrap().overwritten);
         assert_eq!(sql.find_apps_of_name(&app.name).await.unwrap().len(), 2);
     }
 }
 
-async fn imports_at_once_make_one_app(sql: Sql) {
+async fn imports_at_once_make_one_app(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     let imports = (0..12).map(|n| {
         let sql = sql.clone();
         tokio::spawn(async move {
-            sql.import_app(workspace, &file(AppMode::Workflow), Target::Named, later(n)).await.unwrap()
+            sql.import_app(workspace, &file(AppMode::Workflow), ImportTarget::Named, later(n)).await.unwrap()
         })
     });
     let done: Vec<_> = futures_util::future::join_all(imports).await.into_iter().map(Result::unwrap).collect();
@@ -122,19 +122,19 @@ async fn imports_at_once_make_one_app(sql: Sql) {
     assert_eq!(sql.list_workspace_apps(workspace).await.unwrap().len(), 1);
 }
 
-async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: Sql) {
+async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     let elsewhere = sql.create_workspace("V", "ada@example.com", start()).await.unwrap();
-    let id = sql.import_app(workspace, &file(AppMode::Chat), Target::Named, start()).await.unwrap().id;
+    let id = sql.import_app(workspace, &file(AppMode::Chat), ImportTarget::Named, start()).await.unwrap().id;
     let mut other_mode = file(AppMode::Workflow);
     other_mode.name = file(AppMode::Chat).name;
     let nowhere = AppId(Uuid::new_v4());
     for (workspace, file, target, code) in [
-        (workspace, &other_mode, Target::Named, Code::InvalidParam),
-        (workspace, &other_mode, Target::App(id), Code::InvalidParam),
-        (workspace, &file(AppMode::Chat), Target::App(nowhere), Code::NotFound),
-        (elsewhere, &file(AppMode::Chat), Target::App(id), Code::NotFound),
-        (WorkspaceId(Uuid::new_v4()), &file(AppMode::Chat), Target::New, Code::NotFound),
+        (workspace, &other_mode, ImportTarget::Named, Code::InvalidParam),
+        (workspace, &other_mode, ImportTarget::App(id), Code::InvalidParam),
+        (workspace, &file(AppMode::Chat), ImportTarget::App(nowhere), Code::NotFound),
+        (elsewhere, &file(AppMode::Chat), ImportTarget::App(id), Code::NotFound),
+        (WorkspaceId(Uuid::new_v4()), &file(AppMode::Chat), ImportTarget::New, Code::NotFound),
     ] {
         assert_eq!(sql.import_app(workspace, file, target, later(1)).await.unwrap_err().code(), code);
     }
@@ -144,11 +144,11 @@ async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: Sql) {
     assert_eq!(sql.export_app(nowhere).await.unwrap_err().code(), Code::NotFound);
 }
 
-async fn a_file_of_many_megabytes_is_kept(sql: Sql) {
+async fn a_file_of_many_megabytes_is_kept(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     let mut app = file(AppMode::Workflow);
     let AppBody::Graph(GraphBody { features, .. }) = &mut app.body else { panic!("a graph") };
     *features = json!({"long": "ä".repeat(3 << 20)});
-    let id = sql.import_app(workspace, &app, Target::Named, start()).await.unwrap().id;
+    let id = sql.import_app(workspace, &app, ImportTarget::Named, start()).await.unwrap().id;
     assert!(sql.export_app(id).await.unwrap() == app);
 }

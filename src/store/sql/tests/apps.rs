@@ -6,8 +6,8 @@ use super::*;
 use crate::domain::{
     app::{
         Definition,
-        standing::Standing,
-        stored::Wanted,
+        membership::MembershipStatus,
+        stored::AppDetail,
         summary::{AppFilter, AppSummary},
     },
     id::{AppId, WorkflowId, WorkspaceId},
@@ -30,13 +30,13 @@ const FIRST: PageRequest = PageRequest { page: 1, limit: 20 };
 
 /// Alice, in a workspace of hers.
 struct Stand {
-    sql: Sql,
+    sql: SqlStore,
     alice: AccountId,
     workspace: WorkspaceId,
 }
 
 impl Stand {
-    async fn new(sql: Sql) -> Self {
+    async fn new(sql: SqlStore) -> Self {
         let alice = account_id(&with_account(&sql).await);
         let workspace = sql.create_workspace("Acme", "alice@example.com", start()).await.unwrap();
         Self { sql, alice, workspace }
@@ -84,7 +84,7 @@ impl Stand {
     async fn list(&self, mode: Option<&str>, name: Option<&str>, tag: Option<&str>) -> Page<AppSummary> {
         let filter = AppFilter::parse(mode, name, tag).unwrap();
         let (standing, page) = self.sql.list_apps(self.alice, self.workspace, &filter, FIRST).await.unwrap();
-        assert_eq!(standing, Standing::Member(self.workspace));
+        assert_eq!(standing, MembershipStatus::Member(self.workspace));
         assert_eq!(page.total, page.data.len() as u64);
         page
     }
@@ -94,7 +94,7 @@ impl Stand {
     }
 }
 
-async fn a_list_holds_what_can_be_called_newest_first(sql: Sql) {
+async fn a_list_holds_what_can_be_called_newest_first(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     assert!(stand.names(None, None, None).await.is_empty());
     stand.app("Oldest", "workflow", 30).await;
@@ -123,7 +123,7 @@ async fn a_list_holds_what_can_be_called_newest_first(sql: Sql) {
     assert_eq!(listed, twins);
 }
 
-async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: Sql) {
+async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let mut ids = Vec::new();
     for age in 0..45 {
@@ -154,11 +154,11 @@ async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: Sql) {
     assert_eq!((beyond.total, beyond.data.len(), beyond.has_more()), (45, 0, false));
     let tags: Vec<_> = first.data.iter().take(4).map(|app| app.tags.join(" ")).collect();
     assert_eq!(tags, ["alpha beta", "", "", "beta"]);
-    let found = stand.sql.find_app(stand.alice, ids[0], None, Wanted::Outline).await.unwrap().1.unwrap();
+    let found = stand.sql.find_app(stand.alice, ids[0], None, AppDetail::Outline).await.unwrap().1.unwrap();
     assert_eq!(found.tags, ["alpha", "beta"]);
 }
 
-async fn a_name_is_found_in_any_case_and_literally(sql: Sql) {
+async fn a_name_is_found_in_any_case_and_literally(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let names = ["100%_real app", r"back\slash", "[a-z]*? ^!", "José Ünal", "it's", "plain"];
     for (age, name) in (0..).zip(names) {
@@ -192,7 +192,7 @@ async fn a_name_is_found_in_any_case_and_literally(sql: Sql) {
     }
 }
 
-async fn modes_tags_and_ids_narrow_a_list(sql: Sql) {
+async fn modes_tags_and_ids_narrow_a_list(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let chat = stand.app("Chat", "chat", 1).await;
     let flow = stand.app("Flow", "workflow", 2).await;
@@ -225,7 +225,7 @@ async fn modes_tags_and_ids_narrow_a_list(sql: Sql) {
     }
 }
 
-async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: Sql) {
+async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let app = stand.app("Secret", "chat", 1).await;
     let bob = account_id(&account(&stand.sql, "bob@example.com").await);
@@ -234,33 +234,37 @@ async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: Sql) {
         (standing, page.total, page.data.len())
     };
     let other = WorkspaceId(Uuid::new_v4());
-    assert_eq!(list(bob, stand.workspace).await, (Standing::Stranger, 0, 0));
-    assert_eq!(list(stand.alice, other).await, (Standing::Stranger, 0, 0));
-    assert_eq!(list(AccountId(Uuid::new_v4()), stand.workspace).await, (Standing::Inactive, 0, 0));
+    assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::NotMember, 0, 0));
+    assert_eq!(list(stand.alice, other).await, (MembershipStatus::NotMember, 0, 0));
+    assert_eq!(list(AccountId(Uuid::new_v4()), stand.workspace).await, (MembershipStatus::Inactive, 0, 0));
     let named = stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap();
-    assert_eq!(named, (Standing::Stranger, Vec::new()));
+    assert_eq!(named, (MembershipStatus::NotMember, Vec::new()));
     let find = async |who, id, workspace| {
-        stand.sql.find_app(who, id, workspace, Wanted::Outline).await.map(|(standing, app)| (standing, app.is_some()))
+        stand
+            .sql
+            .find_app(who, id, workspace, AppDetail::Outline)
+            .await
+            .map(|(standing, app)| (standing, app.is_some()))
     };
     let (unknown, ours) = (AppId(Uuid::new_v4()), Some(stand.workspace));
-    assert_eq!(find(bob, app, None).await.unwrap().0, Standing::Stranger);
-    assert_eq!(find(bob, app, ours).await.unwrap().0, Standing::Stranger);
-    assert_eq!(find(bob, unknown, None).await.unwrap(), (Standing::Stranger, false));
-    assert_eq!(find(stand.alice, unknown, None).await.unwrap(), (Standing::Stranger, false));
-    assert_eq!(find(stand.alice, unknown, ours).await.unwrap(), (Standing::Member(stand.workspace), false));
-    assert_eq!(find(stand.alice, app, Some(other)).await.unwrap().0, Standing::Stranger);
-    assert_eq!(find(stand.alice, app, None).await.unwrap(), (Standing::Member(stand.workspace), true));
-    assert_eq!(stand.sql.find_standing(bob, stand.workspace).await.unwrap(), Standing::Stranger);
+    assert_eq!(find(bob, app, None).await.unwrap().0, MembershipStatus::NotMember);
+    assert_eq!(find(bob, app, ours).await.unwrap().0, MembershipStatus::NotMember);
+    assert_eq!(find(bob, unknown, None).await.unwrap(), (MembershipStatus::NotMember, false));
+    assert_eq!(find(stand.alice, unknown, None).await.unwrap(), (MembershipStatus::NotMember, false));
+    assert_eq!(find(stand.alice, unknown, ours).await.unwrap(), (MembershipStatus::Member(stand.workspace), false));
+    assert_eq!(find(stand.alice, app, Some(other)).await.unwrap().0, MembershipStatus::NotMember);
+    assert_eq!(find(stand.alice, app, None).await.unwrap(), (MembershipStatus::Member(stand.workspace), true));
+    assert_eq!(stand.sql.find_membership_status(bob, stand.workspace).await.unwrap(), MembershipStatus::NotMember);
     stand.sql.add_member(stand.workspace, "bob@example.com", "normal", start()).await.unwrap();
-    assert_eq!(list(bob, stand.workspace).await, (Standing::Member(stand.workspace), 1, 1));
+    assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::Member(stand.workspace), 1, 1));
     stand.sql.set_account_status("bob@example.com", "banned", start()).await.unwrap();
-    assert_eq!(list(bob, stand.workspace).await, (Standing::Inactive, 0, 0));
-    assert_eq!(find(bob, app, None).await.unwrap().0, Standing::Inactive);
-    assert_eq!(stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap().0, Standing::Inactive);
-    assert_eq!(stand.sql.find_standing(bob, stand.workspace).await.unwrap(), Standing::Inactive);
+    assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::Inactive, 0, 0));
+    assert_eq!(find(bob, app, None).await.unwrap().0, MembershipStatus::Inactive);
+    assert_eq!(stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap().0, MembershipStatus::Inactive);
+    assert_eq!(stand.sql.find_membership_status(bob, stand.workspace).await.unwrap(), MembershipStatus::Inactive);
 }
 
-async fn a_big_workspace_is_counted_once_a_second(sql: Sql) {
+async fn a_big_workspace_is_counted_once_a_second(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let total = async |mode| {
         let filter = AppFilter::parse(mode, None, None).unwrap();
@@ -297,7 +301,7 @@ async fn a_big_workspace_is_counted_once_a_second(sql: Sql) {
     .expect("it is counted again");
 }
 
-async fn an_app_comes_with_what_it_does(sql: Sql) {
+async fn an_app_comes_with_what_it_does(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let chat = stand.app("Chat", "chat", 1).await;
     let (config, graph) = (Uuid::new_v4(), Uuid::new_v4());
@@ -311,9 +315,9 @@ async fn an_app_comes_with_what_it_does(sql: Sql) {
     )
     .await;
     let find = async |id, wanted| stand.sql.find_app(stand.alice, id, None, wanted).await.unwrap().1.unwrap();
-    assert!(find(chat, Wanted::Published).await.definition.is_none(), "nothing is published yet");
+    assert!(find(chat, AppDetail::Published).await.definition.is_none(), "nothing is published yet");
     stand.set(chat, &format!("app_model_config_id = '{config}', max_active_requests = 3")).await;
-    let app = find(chat, Wanted::Published).await;
+    let app = find(chat, AppDetail::Published).await;
     assert!(app.agent_enabled && app.is_normal && app.enable_api);
     assert_eq!(
         (app.author_name.as_deref(), app.description.as_str(), app.updated_at),
@@ -325,21 +329,21 @@ async fn an_app_comes_with_what_it_does(sql: Sql) {
     assert_eq!((found.id.0, &found.model, found.prompt_type.as_str()), (config, &model, "simple"));
     assert_eq!((found.pre_prompt.as_str(), found.opening_statement.as_str()), ("Be kind.", "Hello"));
     assert!(found.user_input_form.is_null() && found.file_upload.is_null() && found.chat_prompt_config.is_null());
-    let outline = find(chat, Wanted::Outline).await;
+    let outline = find(chat, AppDetail::Outline).await;
     assert!(outline.agent_enabled && outline.definition.is_none());
 
     let flow = stand.app("Flow", "workflow", 1).await;
     let nodes = json!({"nodes": [], "edges": []});
     insert_workflow(&stand, graph, flow, "2026-04-01 08:00:00", &nodes.to_string()).await;
     stand.set(flow, &format!("workflow_id = '{graph}', max_active_requests = -1")).await;
-    let app = find(flow, Wanted::Published).await;
+    let app = find(flow, AppDetail::Published).await;
     assert_eq!(app.max_active_requests, None);
     let Some(Definition::Workflow(found)) = app.definition else { panic!("a workflow has a graph") };
     assert_eq!((found.id.0, found.graph, found.version.as_str()), (graph, nodes, "2026-04-01 08:00:00"));
     assert_eq!((found.features, found.environment_variables), (json!({}), json!({})));
     let channel = stand.app("Channel", "channel", 1).await;
     stand.set(channel, &format!("app_model_config_id = '{config}'")).await;
-    let app = find(channel, Wanted::Published).await;
+    let app = find(channel, AppDetail::Published).await;
     assert!(app.runnable().is_none() && app.definition.is_none());
 }
 
@@ -352,7 +356,7 @@ async fn insert_workflow(stand: &Stand, id: Uuid, app: AppId, version: &str, gra
     execute(&stand.sql, &insert).await;
 }
 
-async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: Sql) {
+async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let (one, other) = (stand.app("One", "workflow", 1).await, stand.app("Other", "workflow", 1).await);
     let [published, older, draft, others] = [0; 4].map(|_| Uuid::new_v4());
@@ -361,7 +365,7 @@ async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: Sql) {
     }
     stand.set(one, &format!("workflow_id = '{published}'")).await;
     let version = async |id| {
-        let wanted = Wanted::Version(WorkflowId(id));
+        let wanted = AppDetail::Version(WorkflowId(id));
         let (_, app) = stand.sql.find_app(stand.alice, one, Some(stand.workspace), wanted).await.unwrap();
         app.unwrap().definition.map(|definition| match definition {
             Definition::Workflow(workflow) => workflow.version,
@@ -375,11 +379,11 @@ async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: Sql) {
     }
 }
 
-async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: Sql) {
+async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let named = async |name: &str| {
         let (standing, apps) = stand.sql.find_apps_named(stand.alice, stand.workspace, name).await.unwrap();
-        assert_eq!(standing, Standing::Member(stand.workspace));
+        assert_eq!(standing, MembershipStatus::Member(stand.workspace));
         apps
     };
     let newer = stand.app("Twin", "chat", 1).await;

@@ -21,7 +21,7 @@ fn hash() -> RefreshHash {
     RefreshHash::of_token(&Uuid::new_v4().to_string())
 }
 
-pub(super) async fn sign_in(sql: &Sql, account_id: AccountId) -> NewBrowserSession {
+pub(super) async fn sign_in(sql: &SqlStore, account_id: AccountId) -> NewBrowserSession {
     let new = NewBrowserSession {
         id: BrowserSessionId(Uuid::new_v4()),
         account_id,
@@ -34,7 +34,7 @@ pub(super) async fn sign_in(sql: &Sql, account_id: AccountId) -> NewBrowserSessi
     new
 }
 
-async fn a_browser_session_is_found_while_it_lasts(sql: Sql) {
+async fn a_browser_session_is_found_while_it_lasts(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     let bob = account_id(&account(&sql, "bob@example.com").await);
     let session = sign_in(&sql, alice).await;
@@ -49,7 +49,7 @@ async fn a_browser_session_is_found_while_it_lasts(sql: Sql) {
     assert_eq!(sql.delete_ended_browser_sessions(later(101), 1).await.unwrap(), 1);
 }
 
-async fn a_refresh_token_works_once(sql: Sql) {
+async fn a_refresh_token_works_once(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     let session = sign_in(&sql, alice).await;
     let next = hash();
@@ -60,7 +60,7 @@ async fn a_refresh_token_works_once(sql: Sql) {
     assert!(matches!(sql.rotate_refresh(&next, &hash(), later(2), later(200)).await.unwrap(), Refresh::Rotated { .. }));
 }
 
-async fn using_any_spent_refresh_token_ends_the_session(sql: Sql) {
+async fn using_any_spent_refresh_token_ends_the_session(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     for age in 1..4 {
         let session = sign_in(&sql, alice).await;
@@ -78,7 +78,7 @@ async fn using_any_spent_refresh_token_ends_the_session(sql: Sql) {
     assert_eq!(count(&sql, "openapi_spent_refresh_tokens").await, 0);
 }
 
-async fn of_many_concurrent_refreshes_one_wins_and_the_family_ends(sql: Sql) {
+async fn of_many_concurrent_refreshes_one_wins_and_the_family_ends(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     for _ in 0..200 {
         let session = sign_in(&sql, alice).await;
@@ -91,7 +91,7 @@ async fn of_many_concurrent_refreshes_one_wins_and_the_family_ends(sql: Sql) {
     }
 }
 
-async fn a_new_password_and_logout_end_browser_sessions(sql: Sql) {
+async fn a_new_password_and_logout_end_browser_sessions(sql: SqlStore) {
     let alice = account_id(&with_account(&sql).await);
     let (one, two) = (sign_in(&sql, alice).await, sign_in(&sql, alice).await);
     assert!(sql.delete_browser_session(one.id).await.unwrap());

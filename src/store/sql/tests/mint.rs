@@ -20,7 +20,7 @@ conformance!(
     a_row_ends_once,
 );
 
-async fn a_mint_inserts_a_row_that_is_found_by_its_hash(sql: Sql) {
+async fn a_mint_inserts_a_row_that_is_found_by_its_hash(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     let minted = sql.mint(&new).await.unwrap();
@@ -35,7 +35,7 @@ async fn a_mint_inserts_a_row_that_is_found_by_its_hash(sql: Sql) {
     assert!(sql.find_token(&token(SubjectType::Account).hash()).await.unwrap().is_none());
 }
 
-async fn signing_in_again_from_the_same_device_rotates_in_place(sql: Sql) {
+async fn signing_in_again_from_the_same_device_rotates_in_place(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let (first, second) = (new_session(&alice, "laptop", start()), new_session(&alice, "laptop", later(60)));
     let before = sql.mint(&first).await.unwrap();
@@ -51,7 +51,7 @@ async fn signing_in_again_from_the_same_device_rotates_in_place(sql: Sql) {
     assert_eq!(count(&sql, "openapi_sessions").await, 1);
 }
 
-async fn other_devices_clients_and_issuers_have_rows_of_their_own(sql: Sql) {
+async fn other_devices_clients_and_issuers_have_rows_of_their_own(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let mut other_client = new_session(&alice, "laptop", start());
     "other".clone_into(&mut other_client.client_id);
@@ -71,7 +71,7 @@ async fn other_devices_clients_and_issuers_have_rows_of_their_own(sql: Sql) {
     assert_eq!((external.prefix.as_str(), external.account_id), ("dfoe_", None));
 }
 
-async fn a_disabled_or_unknown_account_mints_nothing(sql: Sql) {
+async fn a_disabled_or_unknown_account_mints_nothing(sql: SqlStore) {
     let alice = with_account(&sql).await;
     sql.set_account_status("alice@example.com", "banned", start()).await.unwrap();
     let refused = sql.mint(&new_session(&alice, "laptop", start())).await.unwrap_err();
@@ -81,7 +81,7 @@ async fn a_disabled_or_unknown_account_mints_nothing(sql: Sql) {
     assert_eq!(count(&sql, "oauth_access_tokens").await, 0);
 }
 
-async fn one_live_row_is_left_of(sql: &Sql, subject: &Subject) {
+async fn one_live_row_is_left_of(sql: &SqlStore, subject: &Subject) {
     for round in 0..8 {
         let device = format!("device {round}");
         let sessions: Vec<_> = (0..64).map(|_| new_session(subject, &device, later(round))).collect();
@@ -98,17 +98,17 @@ async fn one_live_row_is_left_of(sql: &Sql, subject: &Subject) {
     }
 }
 
-async fn of_many_concurrent_mints_one_live_row_is_left(sql: Sql) {
+async fn of_many_concurrent_mints_one_live_row_is_left(sql: SqlStore) {
     let alice = with_account(&sql).await;
     one_live_row_is_left_of(&sql, &alice).await;
 }
 
-async fn of_many_concurrent_external_mints_one_live_row_is_left(sql: Sql) {
+async fn of_many_concurrent_external_mints_one_live_row_is_left(sql: SqlStore) {
     with_account(&sql).await;
     one_live_row_is_left_of(&sql, &external("eve@idp.example", "https://idp.example")).await;
 }
 
-async fn a_ban_racing_a_mint_leaves_no_live_token(sql: Sql) {
+async fn a_ban_racing_a_mint_leaves_no_live_token(sql: SqlStore) {
     let alice = with_account(&sql).await;
     for round in 0..100 {
         sql.set_account_status("alice@example.com", "active", later(round)).await.unwrap();
@@ -120,7 +120,7 @@ async fn a_ban_racing_a_mint_leaves_no_live_token(sql: Sql) {
     }
 }
 
-async fn a_confirmed_mint_tells_its_end_and_its_account(sql: Sql) {
+async fn a_confirmed_mint_tells_its_end_and_its_account(sql: SqlStore) {
     let alice = with_account(&sql).await;
     sql.create_workspace("One", "alice@example.com", start()).await.unwrap();
     let new = new_session(&alice, "laptop", start());
@@ -135,7 +135,7 @@ async fn a_confirmed_mint_tells_its_end_and_its_account(sql: Sql) {
     assert!(sql.confirm_minted(id, &new.hash, later(3)).await.unwrap().is_none());
 }
 
-async fn a_mint_is_taken_back_only_while_it_has_our_hash(sql: Sql) {
+async fn a_mint_is_taken_back_only_while_it_has_our_hash(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let (lost, next) = (new_session(&alice, "laptop", start()), new_session(&alice, "laptop", later(1)));
     let id = sql.mint(&lost).await.unwrap().token_id;
@@ -146,7 +146,7 @@ async fn a_mint_is_taken_back_only_while_it_has_our_hash(sql: Sql) {
     assert!(sql.find_token(&next.hash).await.unwrap().is_none());
 }
 
-async fn a_row_ends_once(sql: Sql) {
+async fn a_row_ends_once(sql: SqlStore) {
     let alice = with_account(&sql).await;
     for round in 0..100 {
         let new = new_session(&alice, "laptop", later(round));

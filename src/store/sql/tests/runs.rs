@@ -64,12 +64,12 @@ fn chat(owner: &EndUser, id: ConversationId, begins: bool, said: (&str, &str), a
     }
 }
 
-async fn found(sql: &Sql, id: ConversationId, owner: &EndUser) -> Option<Conversation> {
+async fn found(sql: &SqlStore, id: ConversationId, owner: &EndUser) -> Option<Conversation> {
     sql.find_conversation(id, owner, 3, 10).await.unwrap()
 }
 
 /// One row as JSON, whatever the database; times and floats left out where they differ.
-async fn row(sql: &Sql, query: &str, columns: &[&str]) -> Value {
+async fn row(sql: &SqlStore, query: &str, columns: &[&str]) -> Value {
     let row = sql.db.query_one_raw(Statement::from_string(sql.backend, query)).await.unwrap().expect("a row");
     let value = |column: &str| {
         let text = row.try_get_by::<Option<String>, _>(column).map(Value::from);
@@ -82,7 +82,7 @@ async fn row(sql: &Sql, query: &str, columns: &[&str]) -> Value {
     columns.iter().map(|column| (String::from(*column), value(column))).collect::<Map<_, _>>().into()
 }
 
-async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: Sql) {
+async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let (ann, id) = (user(2, "ann"), conversation(9));
     assert_eq!(found(&sql, id, &ann).await, None);
@@ -115,7 +115,7 @@ async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: Sql) {
     assert_eq!(found(&sql, id, &ann).await, None);
 }
 
-async fn every_row_is_as_dify_writes_it(sql: Sql) {
+async fn every_row_is_as_dify_writes_it(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let ann = user(2, "ann");
     let mut run = chat(&ann, conversation(9), true, ("Hello there", "General"), 0);
@@ -193,7 +193,7 @@ async fn every_row_is_as_dify_writes_it(sql: Sql) {
     }
 }
 
-async fn failures_and_cancelled_runs_are_kept_too(sql: Sql) {
+async fn failures_and_cancelled_runs_are_kept_too(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let ann = user(2, "ann");
     let mut failed = chat(&ann, conversation(1), true, ("q", ""), 0);
@@ -232,7 +232,7 @@ async fn failures_and_cancelled_runs_are_kept_too(sql: Sql) {
     assert_eq!(count(&sql, "conversations").await, 2);
 }
 
-async fn first_runs_at_once_make_one_end_user(sql: Sql) {
+async fn first_runs_at_once_make_one_end_user(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     for round in 0..10 {
         let owner = user(2, &format!("u{round}"));
@@ -248,7 +248,7 @@ async fn first_runs_at_once_make_one_end_user(sql: Sql) {
     assert_eq!(count(&sql, "conversations").await, 80);
 }
 
-async fn exchanges_are_the_last_ones_cut_off_and_in_order(sql: Sql) {
+async fn exchanges_are_the_last_ones_cut_off_and_in_order(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let (ann, id) = (user(2, "ann"), conversation(9));
     for n in 0..5 {
@@ -262,7 +262,7 @@ async fn exchanges_are_the_last_ones_cut_off_and_in_order(sql: Sql) {
     assert_eq!(conversation.dialogue_count, 5);
 }
 
-async fn runs_of_one_conversation_at_once_are_all_kept(sql: Sql) {
+async fn runs_of_one_conversation_at_once_are_all_kept(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let (ann, id) = (user(2, "ann"), conversation(9));
     sql.record_run(&chat(&ann, id, true, ("q", "a"), 0)).await.unwrap();
@@ -284,7 +284,7 @@ async fn runs_of_one_conversation_at_once_are_all_kept(sql: Sql) {
     assert!(conversation.variables.contains_key("all"));
 }
 
-async fn a_conversation_that_was_deleted_meanwhile_stays_so(sql: Sql) {
+async fn a_conversation_that_was_deleted_meanwhile_stays_so(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let (ann, id) = (user(2, "ann"), conversation(9));
     sql.record_run(&chat(&ann, id, true, ("q", "a"), 0)).await.unwrap();

@@ -13,7 +13,7 @@ conformance!(
     an_outage_and_a_conflict_are_told_without_values,
 );
 
-async fn tables(sql: &Sql) -> Vec<String> {
+async fn tables(sql: &SqlStore) -> Vec<String> {
     let query = match sql.backend {
         DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1",
         DbBackend::MySql => {
@@ -26,7 +26,7 @@ async fn tables(sql: &Sql) -> Vec<String> {
     rows.iter().map(|row| row.try_get_by("name").unwrap()).collect()
 }
 
-async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
+async fn a_standalone_schema_goes_up_down_and_up_again(sql: SqlStore) {
     assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 18);
     assert!(tables(&sql).await.is_empty(), "looking makes nothing");
     sql.migrate_up(false).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_standalone_schema_goes_up_down_and_up_again(sql: Sql) {
     sql.mint(&new_session(&alice, "laptop", start())).await.unwrap();
 }
 
-async fn beside_dify_only_our_own_tables_come_and_go(sql: Sql) {
+async fn beside_dify_only_our_own_tables_come_and_go(sql: SqlStore) {
     assert!(!sql.is_dify_database().await.unwrap());
     execute(&sql, "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)").await;
     assert!(sql.is_dify_database().await.unwrap());
@@ -82,14 +82,14 @@ async fn beside_dify_only_our_own_tables_come_and_go(sql: Sql) {
     assert!(tables(&sql).await.contains(&"accounts".to_owned()));
 }
 
-async fn two_migrators_at_once_are_one_after_the_other(sql: Sql) {
+async fn two_migrators_at_once_are_one_after_the_other(sql: SqlStore) {
     let (one, two) = tokio::join!(sql.migrate_up(false), sql.migrate_up(false));
     one.unwrap();
     two.unwrap();
     assert!(!sql.has_pending_migrations(false).await.unwrap());
 }
 
-async fn a_missing_table_of_difys_names_its_migration(sql: Sql) {
+async fn a_missing_table_of_difys_names_its_migration(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     sql.check_dify_tables().await.unwrap();
     for (table, migration) in [("workflows", "b289e2408ee2"), ("oauth_access_tokens", "d4a5e1f3c9b7")] {
@@ -99,7 +99,7 @@ async fn a_missing_table_of_difys_names_its_migration(sql: Sql) {
     }
 }
 
-async fn an_outage_and_a_conflict_are_told_without_values(sql: Sql) {
+async fn an_outage_and_a_conflict_are_told_without_values(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
@@ -142,7 +142,7 @@ async fn look_ups_of_the_hot_path_use_indexes() {
 #[tokio::test]
 async fn a_connection_string_of_no_known_database_is_not_quoted() {
     let options = SqlOptions { url: Secret::new("oracle://u:hidden@db/x"), max_connections: 1 };
-    let error = Sql::connect(options).await.unwrap_err();
+    let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::InternalServerError);
     assert!(!format!("{error:?}").contains("hidden"));
 }
@@ -157,7 +157,7 @@ async fn a_database_in_memory_works_too() {
 #[tokio::test]
 async fn a_server_that_is_not_there_is_an_outage() {
     let options = SqlOptions { url: Secret::new("postgres://u:hidden@127.0.0.1:1/x"), max_connections: 1 };
-    let error = Sql::connect(options).await.unwrap_err();
+    let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::ServiceUnavailable);
     assert!(!format!("{error:?}").contains("hidden"));
 }

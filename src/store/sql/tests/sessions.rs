@@ -27,11 +27,11 @@ fn page(page: i32, limit: i32) -> PageRequest {
     PageRequest::new(Some(page), Some(limit), 20).unwrap()
 }
 
-async fn listed(sql: &Sql, subject: &Subject, at: DateTime<Utc>) -> Vec<Session> {
+async fn listed(sql: &SqlStore, subject: &Subject, at: DateTime<Utc>) -> Vec<Session> {
     sql.list_sessions(subject, page(1, 200), at).await.unwrap().1.data
 }
 
-async fn sessions_are_listed_newest_first_in_pages(sql: Sql) {
+async fn sessions_are_listed_newest_first_in_pages(sql: SqlStore) {
     let alice = with_account(&sql).await;
     for number in 0..5 {
         sql.mint(&new_session(&alice, &format!("device {number}"), later(number / 2))).await.unwrap();
@@ -47,7 +47,7 @@ async fn sessions_are_listed_newest_first_in_pages(sql: Sql) {
     assert_eq!((beyond.total, beyond.data.len()), (5, 0));
 }
 
-async fn a_page_of_a_banned_or_unknown_account_says_so(sql: Sql) {
+async fn a_page_of_a_banned_or_unknown_account_says_so(sql: SqlStore) {
     let alice = with_account(&sql).await;
     execute(&sql, "UPDATE accounts SET status = 'banned'").await;
     assert!(!sql.list_sessions(&alice, page(1, 2), start()).await.unwrap().0);
@@ -57,7 +57,7 @@ async fn a_page_of_a_banned_or_unknown_account_says_so(sql: Sql) {
     assert!(sql.list_sessions(&eve, page(1, 2), start()).await.unwrap().0);
 }
 
-async fn only_live_sessions_of_the_subject_are_listed(sql: Sql) {
+async fn only_live_sessions_of_the_subject_are_listed(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let bob = account(&sql, "bob@example.com").await;
     let eve = external("alice@example.com", "https://idp.example");
@@ -80,7 +80,7 @@ async fn only_live_sessions_of_the_subject_are_listed(sql: Sql) {
     assert!(sql.list_all_sessions(None, Some("other"), 9, later(5)).await.unwrap().is_empty());
 }
 
-async fn a_row_dify_minted_or_rotated_shows_the_bare_prefix(sql: Sql) {
+async fn a_row_dify_minted_or_rotated_shows_the_bare_prefix(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_row_dify_minted_or_rotated_shows_the_bare_prefix(sql: Sql) {
     assert_eq!(listed(&sql, &alice, later(10)).await[0].prefix, "dfoa_");
 }
 
-async fn nobody_revokes_sessions_of_others(sql: Sql) {
+async fn nobody_revokes_sessions_of_others(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let bob = account(&sql, "bob@example.com").await;
     let eve = external("alice@example.com", "https://idp.example");
@@ -112,7 +112,7 @@ async fn nobody_revokes_sessions_of_others(sql: Sql) {
     assert!(sql.revoke_session(&eve, of_eve, later(1)).await.unwrap().is_some());
 }
 
-async fn nobody_is_taken_for_somebody_with_nearly_the_same_name(sql: Sql) {
+async fn nobody_is_taken_for_somebody_with_nearly_the_same_name(sql: SqlStore) {
     with_account(&sql).await;
     let jose = external("jose@idp.example", "https://idp.example");
     let id = sql.mint(&new_session(&jose, "laptop", start())).await.unwrap().token_id;
@@ -133,7 +133,7 @@ async fn nobody_is_taken_for_somebody_with_nearly_the_same_name(sql: Sql) {
     assert_eq!(listed(&sql, &jose, later(1)).await.len(), 5);
 }
 
-async fn of_many_concurrent_revocations_one_gets_the_hash(sql: Sql) {
+async fn of_many_concurrent_revocations_one_gets_the_hash(sql: SqlStore) {
     let alice = with_account(&sql).await;
     for round in 0..300 {
         let new = new_session(&alice, "laptop", later(round));
@@ -144,7 +144,7 @@ async fn of_many_concurrent_revocations_one_gets_the_hash(sql: Sql) {
     }
 }
 
-async fn revoking_all_spares_the_one_excepted(sql: Sql) {
+async fn revoking_all_spares_the_one_excepted(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let bob = account(&sql, "bob@example.com").await;
     let mut ids = Vec::new();
@@ -158,7 +158,7 @@ async fn revoking_all_spares_the_one_excepted(sql: Sql) {
     assert_eq!(listed(&sql, &bob, later(1)).await.len(), 3);
 }
 
-async fn a_token_revokes_itself_by_its_hash(sql: Sql) {
+async fn a_token_revokes_itself_by_its_hash(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     let id = sql.mint(&new).await.unwrap().token_id;
@@ -167,7 +167,7 @@ async fn a_token_revokes_itself_by_its_hash(sql: Sql) {
     assert!(sql.revoke_by_hash(&new.hash, later(1)).await.unwrap().is_none());
 }
 
-async fn an_operator_revokes_by_selection(sql: Sql) {
+async fn an_operator_revokes_by_selection(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let bob = account(&sql, "bob@example.com").await;
     let one = sql.mint(&new_session(&alice, "one", start())).await.unwrap().token_id;
@@ -184,7 +184,7 @@ async fn an_operator_revokes_by_selection(sql: Sql) {
     assert_eq!(revoke(RevokeSelection::Since(start())).await, 0);
 
     // What has ended is known all the same; what never was is not.
-    let known = async |selection| sql.is_known(&selection).await.unwrap();
+    let known = async |selection| sql.selection_exists(&selection).await.unwrap();
     assert!(known(RevokeSelection::Id(one)).await && known(RevokeSelection::Since(later(40))).await);
     assert!(!known(RevokeSelection::Id(crate::domain::id::TokenId(Uuid::new_v4()))).await);
     for (email, is_known) in [("Alice@Example.com", true), ("alicia@example.com", false)] {
@@ -195,7 +195,7 @@ async fn an_operator_revokes_by_selection(sql: Sql) {
     }
 }
 
-async fn last_use_is_written_in_batches(sql: Sql) {
+async fn last_use_is_written_in_batches(sql: SqlStore) {
     let alice = with_account(&sql).await;
     let mut seen = Vec::new();
     for number in 0..40 {
@@ -211,7 +211,7 @@ async fn last_use_is_written_in_batches(sql: Sql) {
     sql.touch_sessions(&[]).await.unwrap();
 }
 
-async fn retention_deletes_what_ended_and_nothing_else(sql: Sql) {
+async fn retention_deletes_what_ended_and_nothing_else(sql: SqlStore) {
     let alice = with_account(&sql).await;
     for number in 0..7 {
         let mut over = new_session(&alice, &format!("over {number}"), start());

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::request;
 use crate::domain::{
-    grant::{Approval, Claim, Deny, Poll},
+    grant::{Approval, ClaimOutcome, DenyOutcome, PollOutcome},
     id::{ClaimId, TokenId},
 };
 
@@ -56,12 +56,12 @@ impl History {
         }
     }
 
-    pub(super) fn poll(&mut self, client: &str, now_ms: u64) -> Poll {
+    pub(super) fn poll(&mut self, client: &str, now_ms: u64) -> PollOutcome {
         if self.is_gone(now_ms) {
-            return Poll::Unknown;
+            return PollOutcome::Unknown;
         }
         if client != "difyctl" {
-            return Poll::ClientMismatch;
+            return PollOutcome::ClientMismatch;
         }
         // Five seconds, five more for every poll that came too early, at most sixty; one second early will do.
         let interval = |facts: &[(u64, Fact)]| {
@@ -74,26 +74,26 @@ impl History {
         self.facts.push((now_ms, Fact::Polled { early }));
         let created_ip: IpAddr = request().created_ip;
         if early {
-            Poll::SlowDown(interval(&self.facts))
+            PollOutcome::SlowDown(interval(&self.facts))
         } else if self.has(Fact::Denied) {
-            Poll::Denied
+            PollOutcome::Denied
         } else if self.has(Fact::Approved) {
-            Poll::Approved { created_ip, approval: self.approval.clone() }
+            PollOutcome::Approved { created_ip, approval: self.approval.clone() }
         } else {
-            Poll::Pending { created_ip }
+            PollOutcome::Pending { created_ip }
         }
     }
 
-    pub(super) fn claim(&mut self, who: ClaimId, now_ms: u64) -> Claim {
+    pub(super) fn claim(&mut self, who: ClaimId, now_ms: u64) -> ClaimOutcome {
         if self.is_gone(now_ms) {
-            Claim::Unknown
+            ClaimOutcome::Unknown
         } else if self.is_decided() {
-            Claim::Resolved
+            ClaimOutcome::Resolved
         } else if self.holder(now_ms).is_some() {
-            Claim::InProgress
+            ClaimOutcome::InProgress
         } else {
             self.facts.push((now_ms, Fact::Claimed(who)));
-            Claim::Taken(request())
+            ClaimOutcome::Taken(request())
         }
     }
 
@@ -111,16 +111,16 @@ impl History {
         }
     }
 
-    pub(super) fn deny(&mut self, now_ms: u64) -> Deny {
+    pub(super) fn deny(&mut self, now_ms: u64) -> DenyOutcome {
         if self.is_gone(now_ms) {
-            Deny::Unknown
+            DenyOutcome::Unknown
         } else if self.is_decided() {
-            Deny::Resolved
+            DenyOutcome::Resolved
         } else if self.holder(now_ms).is_some() {
-            Deny::InProgress
+            DenyOutcome::InProgress
         } else {
             self.facts.push((now_ms, Fact::Denied));
-            Deny::Denied(request())
+            DenyOutcome::Denied(request())
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::Stand;
-use crate::domain::limit::{Charge, LimitName, Quota, Verdict};
+use crate::domain::limit::{Charge, LimitDecision, LimitName, Quota};
 
 /// Seconds in which one drips out. Time moves by halves of it, so that real time, which runs besides on Redis, decides
 /// nothing.
@@ -43,16 +43,16 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn peek(&self) -> Verdict {
+    fn peek(&self) -> LimitDecision {
         match (self.level + DRIP).checked_sub(self.brim) {
-            None | Some(0) => Verdict::Allowed,
-            Some(over) => Verdict::Limited(Duration::from_secs(over)),
+            None | Some(0) => LimitDecision::Allowed,
+            Some(over) => LimitDecision::Limited(Duration::from_secs(over)),
         }
     }
 
-    fn charge(&mut self) -> Verdict {
+    fn charge(&mut self) -> LimitDecision {
         let verdict = self.peek();
-        if verdict == Verdict::Allowed {
+        if verdict == LimitDecision::Allowed {
             self.level += DRIP;
         }
         verdict
@@ -60,9 +60,9 @@ impl Bucket {
 }
 
 /// Redis' clock runs on while the bucket's stands: a wait may have become shorter, not longer.
-fn alike(found: Verdict, expected: Verdict) -> bool {
+fn alike(found: LimitDecision, expected: LimitDecision) -> bool {
     match (found, expected) {
-        (Verdict::Limited(found), Verdict::Limited(expected)) => {
+        (LimitDecision::Limited(found), LimitDecision::Limited(expected)) => {
             found <= expected && expected.checked_sub(found).unwrap() < Duration::from_secs(DRIP / 2)
         }
         _ => found == expected,
@@ -84,8 +84,8 @@ async fn follow(stand: &Stand, counts: [u32; 2], steps: &[Step]) -> Result<(), T
             }
             Step::Both => {
                 let expected = match buckets[0].charge() {
-                    Verdict::Allowed => buckets[1].charge(),
-                    refused @ Verdict::Limited(_) => refused,
+                    LimitDecision::Allowed => buckets[1].charge(),
+                    refused @ LimitDecision::Limited(_) => refused,
                 };
                 (stand.state.charge(&charges).await.unwrap(), expected)
             }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{Stand, charge, claim_id, codes, request};
 use crate::{
     domain::{
-        grant::{Claim, Deny},
-        limit::{LimitName, Quota, Verdict},
+        grant::{ClaimOutcome, DenyOutcome},
+        limit::{LimitDecision, LimitName, Quota},
     },
     ports::state::State,
 };
@@ -54,7 +54,7 @@ pub(super) async fn many_approvals_take_one_claim(stand: &Stand) {
         let (_, user) = stand.grant().await;
         let taken = count(stand, |state| {
             let user = user.clone();
-            async move { matches!(state.claim_grant(from_ref(&user), claim_id()).await.unwrap(), Claim::Taken(_)) }
+            async move { matches!(state.claim_grant(from_ref(&user), claim_id()).await.unwrap(), ClaimOutcome::Taken(_)) }
         });
         assert_eq!(taken.await, 1);
     }
@@ -68,7 +68,7 @@ pub(super) async fn a_claim_and_a_denial_never_both_win(stand: &Stand) {
         let state = Arc::clone(&stand.state);
         let deny = tokio::spawn(async move { state.deny_grant(from_ref(&user)).await.unwrap() });
         match (claim.await.unwrap(), deny.await.unwrap()) {
-            (Claim::Taken(_), Deny::InProgress) | (Claim::Resolved, Deny::Denied(_)) => {}
+            (ClaimOutcome::Taken(_), DenyOutcome::InProgress) | (ClaimOutcome::Resolved, DenyOutcome::Denied(_)) => {}
             both => panic!("{both:?}"),
         }
     }
@@ -80,7 +80,7 @@ pub(super) async fn many_logins_never_exceed_their_limit(stand: &Stand) {
         let begun = count(stand, |state| {
             let keys = keys.clone();
             let quota = Quota { count: 5, period: Duration::from_mins(10) };
-            async move { state.begin_login(&keys, Uuid::new_v4(), quota).await.unwrap() == Verdict::Allowed }
+            async move { state.begin_login(&keys, Uuid::new_v4(), quota).await.unwrap() == LimitDecision::Allowed }
         });
         assert_eq!(begun.await, 5);
     }
@@ -91,7 +91,7 @@ pub(super) async fn many_charges_never_exceed_their_limit(stand: &Stand) {
         let bucket = charge(LimitName::Token, &round.to_string(), Quota::new(7, 3_600));
         let allowed = count(stand, |state| {
             let bucket = bucket.clone();
-            async move { state.charge(&[bucket]).await.unwrap() == Verdict::Allowed }
+            async move { state.charge(&[bucket]).await.unwrap() == LimitDecision::Allowed }
         });
         assert_eq!(allowed.await, 7);
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Stand, charge, claim_id, raw, request};
 use crate::{
     domain::{
-        grant::{Approval, Claim, GrantRequest},
+        grant::{Approval, ClaimOutcome, GrantRequest},
         id::{AccountId, TokenId},
         key::{KeyRing, seal},
         limit::{LimitName, Quota},
@@ -64,7 +64,7 @@ async fn nothing_in_redis_is_a_usable_secret() {
     assert!(stand.state.create_grant(&device_hash, &user_key, &asked).await.unwrap());
     stand.state.poll_grant(&device_code.hash(), "difyctl").await.unwrap();
     let claim = claim_id();
-    let Claim::Taken(found) = stand.state.claim_grant(&keys, claim).await.unwrap() else { panic!("not taken") };
+    let ClaimOutcome::Taken(found) = stand.state.claim_grant(&keys, claim).await.unwrap() else { panic!("not taken") };
     dumps.extend(dump(&mut raw, &stand.prefix).await);
     let token_id = TokenId(Uuid::new_v4());
     let approval = Approval { token_id, sealed_token: seal(&token, &found.seal_key).unwrap() };

@@ -9,7 +9,7 @@ use super::{Stand, charge, raw};
 use crate::{
     domain::{
         id::{AccountId, TokenId, WorkspaceId},
-        limit::{Charge, LimitName, Quota, Verdict},
+        limit::{Charge, LimitDecision, LimitName, Quota},
         secret::{TokenHash, sha256_hex},
         session::TokenContext,
         subject::Subject,
@@ -65,7 +65,7 @@ async fn a_fill_never_overwrites_an_invalidation() {
     stand.state.cache_token(&live, &account()).await.unwrap();
     stand.state.cache_unknown(&live).await.unwrap();
     let found = stand.state.cached_token(&live, &limit(60)).await.unwrap();
-    assert_eq!(found, Cached::Live(account(), Verdict::Allowed));
+    assert_eq!(found, Cached::Live(account(), LimitDecision::Allowed));
     stand.state.invalidate_token(&live).await.unwrap();
     assert_eq!(stand.state.cached_token(&live, &limit(60)).await.unwrap(), Cached::Invalid);
 }
@@ -81,17 +81,17 @@ async fn only_a_live_entry_charges_its_limit() {
     stand.state.cache_token(&hash, &sso).await.unwrap();
     for _ in 0..3 {
         let found = stand.state.cached_token(&hash, &limit(3)).await.unwrap();
-        assert_eq!(found, Cached::Live(sso.clone(), Verdict::Allowed));
+        assert_eq!(found, Cached::Live(sso.clone(), LimitDecision::Allowed));
     }
     for _ in 0..2 {
         let found = stand.state.cached_token(&hash, &limit(3)).await.unwrap();
-        assert!(matches!(found, Cached::Live(_, Verdict::Limited(wait)) if wait.as_secs() < 20));
+        assert!(matches!(found, Cached::Live(_, LimitDecision::Limited(wait)) if wait.as_secs() < 20));
     }
     let off = stand.state.cached_token(&hash, &limit(0)).await.unwrap();
-    assert_eq!(off, Cached::Live(sso.clone(), Verdict::Allowed));
+    assert_eq!(off, Cached::Live(sso.clone(), LimitDecision::Allowed));
     stand.advance_secs(20);
     let found = stand.state.cached_token(&hash, &limit(3)).await.unwrap();
-    assert_eq!(found, Cached::Live(sso, Verdict::Allowed));
+    assert_eq!(found, Cached::Live(sso, LimitDecision::Allowed));
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_membership_is_noted_in_the_tokens_own_entry_alone() {
         note(workspace, ours, member).await;
     }
     note(4, other, true).await;
-    assert_eq!(found().await, Cached::Live(known(&[(1, false), (2, false), (3, true)]), Verdict::Allowed));
+    assert_eq!(found().await, Cached::Live(known(&[(1, false), (2, false), (3, true)]), LimitDecision::Allowed));
     let left: i64 = redis::cmd("TTL").arg(&key).query_async(&mut raw).await.unwrap();
     assert!((28..=30).contains(&left), "it lives no longer: {left}");
     stand.state.invalidate_token(&hash).await.unwrap();
@@ -186,9 +186,9 @@ async fn what_dify_wrote_is_read_and_garbage_is_nothing() {
     let deleted = dify.replace(r#""00000000-0000-0000-0000-000000000009""#, "null");
     let endless = dify.replace(r#""2027-01-15T08:00:00Z""#, "null");
     for (value, expected) in [
-        (dify, Cached::Live(known(&[(1, true)]), Verdict::Allowed)),
-        (&wrong_verdicts, Cached::Live(known(&[(2, false)]), Verdict::Allowed)),
-        (&no_verdicts, Cached::Live(account(), Verdict::Allowed)),
+        (dify, Cached::Live(known(&[(1, true)]), LimitDecision::Allowed)),
+        (&wrong_verdicts, Cached::Live(known(&[(2, false)]), LimitDecision::Allowed)),
+        (&no_verdicts, Cached::Live(account(), LimitDecision::Allowed)),
         ("invalid", Cached::Invalid),
         (&deleted, Cached::Unknown),
         (&endless, Cached::Unknown),

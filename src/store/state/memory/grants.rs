@@ -3,7 +3,7 @@
 use super::bounded::{Bounded, Ends};
 use crate::domain::{
     Result,
-    grant::{Approval, Claim, Deny, Grant, GrantRequest, PendingGrant, Poll},
+    grant::{Approval, ClaimOutcome, DenyOutcome, Grant, GrantRequest, PendingGrant, PollOutcome},
     id::{ClaimId, TokenId},
     secret::{DeviceCodeHash, UserCodeKey},
 };
@@ -64,8 +64,8 @@ impl Grants {
         Ok(true)
     }
 
-    pub(super) fn poll(&mut self, device_code: &DeviceCodeHash, client_id: &str, now_us: u64) -> Result<Poll> {
-        let Some(grant) = self.by_device.get(device_code, now_us).cloned() else { return Ok(Poll::Unknown) };
+    pub(super) fn poll(&mut self, device_code: &DeviceCodeHash, client_id: &str, now_us: u64) -> Result<PollOutcome> {
+        let Some(grant) = self.by_device.get(device_code, now_us).cloned() else { return Ok(PollOutcome::Unknown) };
         let (grant, outcome) = grant.poll(client_id, now_us / 1_000);
         self.by_device.insert(device_code.clone(), grant, now_us)?;
         Ok(outcome)
@@ -78,9 +78,9 @@ impl Grants {
         })
     }
 
-    pub(super) fn claim(&mut self, user_codes: &[UserCodeKey], claim: ClaimId, now_us: u64) -> Result<Claim> {
+    pub(super) fn claim(&mut self, user_codes: &[UserCodeKey], claim: ClaimId, now_us: u64) -> Result<ClaimOutcome> {
         let claimed = self.step(user_codes, now_us, |grant| grant.claim(claim, now_us / 1_000))?;
-        Ok(claimed.unwrap_or(Claim::Unknown))
+        Ok(claimed.unwrap_or(ClaimOutcome::Unknown))
     }
 
     pub(super) fn finish(
@@ -98,9 +98,9 @@ impl Grants {
         self.step(user_codes, now_us, |grant| (grant.release(claim, now_us / 1_000), ())).map(|_| ())
     }
 
-    pub(super) fn deny(&mut self, user_codes: &[UserCodeKey], now_us: u64) -> Result<Deny> {
+    pub(super) fn deny(&mut self, user_codes: &[UserCodeKey], now_us: u64) -> Result<DenyOutcome> {
         let denied = self.step(user_codes, now_us, |grant| grant.deny(now_us / 1_000))?;
-        Ok(denied.unwrap_or(Deny::Unknown))
+        Ok(denied.unwrap_or(DenyOutcome::Unknown))
     }
 
     pub(super) fn redeem(&mut self, device_code: &DeviceCodeHash, token_id: TokenId, now_us: u64) -> bool {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         Result,
-        limit::{Quota, Verdict},
+        limit::{LimitDecision, Quota},
     },
     ports::state::{ATTEMPT, Judged},
 };
@@ -57,7 +57,7 @@ impl Attempts {
 pub(super) type Logins = Bounded<String, Attempts>;
 
 impl Logins {
-    pub(super) fn begin(&mut self, keys: &[String], attempt: Uuid, most: u32, now_us: u64) -> Result<Verdict> {
+    pub(super) fn begin(&mut self, keys: &[String], attempt: Uuid, most: u32, now_us: u64) -> Result<LimitDecision> {
         let mut found: Vec<_> = keys.iter().map(|key| self.remove(key).unwrap_or_default().at(now_us)).collect();
         let full_until = found.iter().filter_map(|attempts| attempts.full_until(most)).max();
         if full_until.is_none() {
@@ -66,7 +66,9 @@ impl Logins {
             }
         }
         self.put(keys, found, now_us)?;
-        Ok(full_until.map_or(Verdict::Allowed, |until_us| Verdict::Limited(Duration::from_micros(until_us - now_us))))
+        Ok(full_until.map_or(LimitDecision::Allowed, |until_us| {
+            LimitDecision::Limited(Duration::from_micros(until_us - now_us))
+        }))
     }
 
     pub(super) fn end(

@@ -9,8 +9,8 @@ use super::{Redis, script};
 use crate::domain::{
     Error, Result,
     grant::{
-        Approval, CLAIM_LIFETIME, Claim, DECIDED_LIFETIME, Deny, GrantRequest, INTERVAL, LIFETIME, MAX_INTERVAL,
-        POLL_TOLERANCE_MS, PendingGrant, Poll, SLOW_DOWN_STEP,
+        Approval, CLAIM_LIFETIME, ClaimOutcome, DECIDED_LIFETIME, DenyOutcome, GrantRequest, INTERVAL, LIFETIME,
+        MAX_INTERVAL, POLL_TOLERANCE_MS, PendingGrant, PollOutcome, SLOW_DOWN_STEP,
     },
     id::{ClaimId, TokenId},
     secret::{DeviceCodeHash, UserCodeKey},
@@ -62,7 +62,7 @@ impl Redis {
         Ok(true)
     }
 
-    pub(super) async fn poll(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<Poll> {
+    pub(super) async fn poll(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<PollOutcome> {
         let (grant, offset) = (self.keys.grant(device_code), self.offset());
         let reply: Vec<Value> = self
             .links
@@ -73,15 +73,18 @@ impl Redis {
             .await?;
         let (word, rest) = split(reply)?;
         Ok(match word.as_str() {
-            "unknown" => Poll::Unknown,
-            "client_mismatch" => Poll::ClientMismatch,
-            "denied" => Poll::Denied,
-            "slow_down" => Poll::SlowDown(read::<(u32,)>(rest)?.0),
-            "pending" => Poll::Pending { created_ip: address(&read::<(String,)>(rest)?.0)? },
+            "unknown" => PollOutcome::Unknown,
+            "client_mismatch" => PollOutcome::ClientMismatch,
+            "denied" => PollOutcome::Denied,
+            "slow_down" => PollOutcome::SlowDown(read::<(u32,)>(rest)?.0),
+            "pending" => PollOutcome::Pending { created_ip: address(&read::<(String,)>(rest)?.0)? },
             "approved" => {
                 let (created_ip, token_id, sealed_token) = read::<(String, String, Vec<u8>)>(rest)?;
                 let token_id = token_id.parse().map_err(Error::internal)?;
-                Poll::Approved { created_ip: address(&created_ip)?, approval: Approval { token_id, sealed_token } }
+                PollOutcome::Approved {
+                    created_ip: address(&created_ip)?,
+                    approval: Approval { token_id, sealed_token },
+                }
             }
             _ => return Err(unexpected()),
         })
@@ -106,7 +109,7 @@ impl Redis {
         Ok(None)
     }
 
-    pub(super) async fn claim(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<Claim> {
+    pub(super) async fn claim(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<ClaimOutcome> {
         for user_code in user_codes {
             let Some(pointer) = self.follow(user_code).await? else { continue };
             let offset = self.offset();
@@ -120,16 +123,16 @@ impl Redis {
             let (word, rest) = split(reply)?;
             match word.as_str() {
                 "unknown" => {}
-                "resolved" => return Ok(Claim::Resolved),
-                "in_progress" => return Ok(Claim::InProgress),
-                "taken" => return self.decided(&pointer, rest).await.map(Claim::Taken),
+                "resolved" => return Ok(ClaimOutcome::Resolved),
+                "in_progress" => return Ok(ClaimOutcome::InProgress),
+                "taken" => return self.decided(&pointer, rest).await.map(ClaimOutcome::Taken),
                 _ => return Err(unexpected()),
             }
         }
-        Ok(Claim::Unknown)
+        Ok(ClaimOutcome::Unknown)
     }
 
-    pub(super) async fn deny(&self, user_codes: &[UserCodeKey]) -> Result<Deny> {
+    pub(super) async fn deny(&self, user_codes: &[UserCodeKey]) -> Result<DenyOutcome> {
         for user_code in user_codes {
             let Some(pointer) = self.follow(user_code).await? else { continue };
             let offset = self.offset();
@@ -142,13 +145,13 @@ impl Redis {
             let (word, rest) = split(reply)?;
             match word.as_str() {
                 "unknown" => {}
-                "resolved" => return Ok(Deny::Resolved),
-                "in_progress" => return Ok(Deny::InProgress),
-                "denied" => return self.decided(&pointer, rest).await.map(Deny::Denied),
+                "resolved" => return Ok(DenyOutcome::Resolved),
+                "in_progress" => return Ok(DenyOutcome::InProgress),
+                "denied" => return self.decided(&pointer, rest).await.map(DenyOutcome::Denied),
                 _ => return Err(unexpected()),
             }
         }
-        Ok(Deny::Unknown)
+        Ok(DenyOutcome::Unknown)
     }
 
     pub(super) async fn finish(&self, user_codes: &[UserCodeKey], claim: ClaimId, approval: &Approval) -> Result<bool> {

@@ -4,7 +4,9 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use dify_openapi::testing::{
-    domain::{caller::ClientAddress, grant::Claim, id::ClaimId, key::KeyRing, secret::Secret, user_code::UserCode},
+    domain::{
+        caller::ClientAddress, grant::ClaimOutcome, id::ClaimId, key::KeyRing, secret::Secret, user_code::UserCode,
+    },
     http::pages::{self, PageSettings, Pages},
     pipeline::{Pipeline, PipelineSettings},
     ports::entropy::SystemEntropy,
@@ -37,7 +39,7 @@ in_both_languages! {
         let codes = keys().user_code_keys(&UserCode::parse(&device.user_code).unwrap());
         let state = &visitor.server.running().app.foundation().state;
         let claim = state.claim_grant(&codes, ClaimId(uuid::Uuid::new_v4())).await.unwrap();
-        assert!(matches!(claim, Claim::Taken(_)));
+        assert!(matches!(claim, ClaimOutcome::Taken(_)));
         visitor.click("#mine").await;
         visitor.follow(AUTHORIZE).await;
         visitor.check("approve-in-progress").await;

@@ -14,7 +14,7 @@ use dify_openapi::testing::{
         runtime::{RunRequest, RunStream},
     },
     runtime::dify::{DifyRuntime, DifySettings},
-    store::sql::{Sql, SqlOptions},
+    store::sql::{SqlOptions, SqlStore},
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::Value;
@@ -58,7 +58,7 @@ impl Bench {
     pub async fn with(settings: DifySettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("runs.db").display());
-        let sql = Sql::connect(SqlOptions { url: Secret::new(url.clone()), max_connections: 8 }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url.clone()), max_connections: 8 }).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         let database = Database::connect(url).await.unwrap();
         let (app, workspace) = (AppId(Uuid::new_v4()), WorkspaceId(Uuid::new_v4()));
@@ -75,7 +75,7 @@ impl Bench {
     /// A second process on the same database.
     pub async fn replica(&self, settings: DifySettings) -> DifyRuntime {
         let url = format!("sqlite://{}?mode=rwc", self.directory.path().join("runs.db").display());
-        let sql = Sql::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         DifyRuntime::new(settings, Arc::new(sql), clock, entropy, self.tasks.clone()).unwrap()
     }

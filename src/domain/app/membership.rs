@@ -4,11 +4,11 @@ use crate::domain::id::WorkspaceId;
 
 /// What SQL says of an account and a workspace, in one statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum MembershipStatus {
     /// The account is not active, or not there: it may do nothing.
     Inactive,
     /// It has not joined the workspace.
-    Stranger,
+    NotMember,
     /// It has.
     Member(WorkspaceId),
 }
