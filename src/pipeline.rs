@@ -177,7 +177,7 @@ fn scope_gate(policy: &Policy, caller: &Caller) -> Result<()> {
     match policy.scope {
         Some(required) if !scope::satisfies(caller.token.subject.subject_type(), required) => {
             Err(Error::new(Code::InsufficientScope, "This token does not have the required scope.")
-                .with_required_scope(required))
+                .with_required_scope(required.as_str()))
         }
         _ => Ok(()),
     }

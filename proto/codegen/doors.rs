@@ -37,7 +37,11 @@ fn policies(out: &mut String, methods: &[Method]) {
         let http = method.http.as_ref().map_or("None".to_owned(), |http| {
             format!("Some(HttpRoute {{ verb: {:?}, path: {:?} }})", http.verb, http.path)
         });
-        let scope = if policy.scope.is_empty() { "None".to_owned() } else { format!("Some({:?})", policy.scope) };
+        let scope = if policy.scope.is_empty() {
+            "None".to_owned()
+        } else {
+            format!("Some(Scope::{})", scope_variant(&policy.scope))
+        };
         let _ = writeln!(
             out,
             "    Policy {{ method: {:?}, grpc_path: {:?}, http: {http}, credential: Credential::{}, subjects: &[{}], scope: {scope}, \
@@ -62,6 +66,11 @@ fn policies(out: &mut String, methods: &[Method]) {
 
 fn camel_if_snake(name: &str) -> String {
     if name.starts_with(char::is_lowercase) { camel(name, "") } else { name.to_owned() }
+}
+
+/// The variant of `domain::scope::Scope` for a scope of the protos: `apps:read` is `AppsRead`.
+fn scope_variant(scope: &str) -> String {
+    camel(&scope.replace([':', '-'], "_"), "")
 }
 
 fn routes(out: &mut String, methods: &[Method]) {

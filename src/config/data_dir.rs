@@ -7,7 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::{database::SQLITE_FILE, reader::Reader};
@@ -122,13 +121,11 @@ pub(super) fn kept_secret_key(dir: &Path, entropy: &dyn Entropy) -> Result<Secre
     }
     let io = |cause| DataDirError::Io { path: dir.to_owned(), cause };
     let path = dir.join(KEY_FILE);
-    let mut bytes = Zeroizing::new([0; 32]);
-    entropy.fill(bytes.as_mut()).map_err(|cause| io(io::Error::other(cause)))?;
-    let key = Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));
+    let key = entropy.base64url::<32>().map_err(|cause| io(io::Error::other(cause)))?;
     // Written beside and renamed, so that a crash never leaves half a key.
     let beside = dir.join(format!("{KEY_FILE}.new"));
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside).map_err(io)?;
-    file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    file.write_all(key.expose().as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
     fs::rename(&beside, &path).map_err(io)?;
-    Ok(Secret::new(key.as_str()))
+    Ok(key)
 }

@@ -4,7 +4,7 @@ use super::{Code, Error, Result, subject::SubjectType};
 
 /// One permission, in its wire form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Scope {
+pub enum Scope {
     /// Everything within the account surface.
     Full,
     /// List and describe apps.
@@ -44,8 +44,8 @@ pub(crate) const fn scope_string(subject_type: SubjectType) -> &'static str {
 }
 
 /// Whether a subject type's token satisfies `required`; `full` satisfies every scope of its surface.
-pub(crate) fn satisfies(subject_type: SubjectType, required: &str) -> bool {
-    scopes_of(subject_type).iter().any(|held| *held == Scope::Full || held.as_str() == required)
+pub(crate) fn satisfies(subject_type: SubjectType, required: Scope) -> bool {
+    scopes_of(subject_type).iter().any(|held| *held == Scope::Full || *held == required)
 }
 
 /// The mint policy: which scopes a token of this type may be issued with, and whether this edition issues it at all.

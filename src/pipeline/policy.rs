@@ -1,6 +1,6 @@
 //! The policy table: who may call which method, how often, over which door. Generated from the protos.
 
-use crate::domain::{limit::LimitName, subject::SubjectType};
+use crate::domain::{limit::LimitName, scope::Scope, subject::SubjectType};
 
 /// The one kind of proof a method accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ pub struct Policy {
     /// The subjects a bearer may speak for.
     pub subjects: &'static [SubjectType],
     /// The scope a bearer needs.
-    pub scope: Option<&'static str>,
+    pub scope: Option<Scope>,
     /// Where it exists.
     pub presence: Presence,
     /// Needs a license.

@@ -28,7 +28,6 @@ use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
-use uuid::{Builder, Uuid};
 
 use self::{
     engine::RunBounds,
@@ -160,15 +159,11 @@ struct Ids {
 
 impl Ids {
     fn new(entropy: &dyn Entropy, conversation: Option<ConversationId>) -> Result<Self> {
-        let mut bytes = [[0; 16]; 4];
-        entropy.fill(bytes.as_flattened_mut())?;
-        let [first, second, third, fourth] =
-            bytes.map(|bytes| -> Uuid { Builder::from_random_bytes(bytes).into_uuid() });
         Ok(Self {
-            conversation: conversation.unwrap_or(ConversationId(first)),
-            message: MessageId(second),
-            task: TaskId(third),
-            workflow_run: WorkflowRunId(fourth),
+            conversation: conversation.map_or_else(|| entropy.uuid_v4().map(ConversationId), Ok)?,
+            message: MessageId(entropy.uuid_v4()?),
+            task: TaskId(entropy.uuid_v4()?),
+            workflow_run: WorkflowRunId(entropy.uuid_v4()?),
         })
     }
 }

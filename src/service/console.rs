@@ -6,7 +6,7 @@ pub mod passport;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 use self::passport::{Holder, Passports};
 use super::{
@@ -111,11 +111,9 @@ impl Console {
     /// Opens an attempt of this account from this address, or says how long both are locked out.
     async fn begin(&self, email: &str, address: ClientAddress) -> Result<Attempt> {
         let quota = self.base.limits.quota(LimitName::Login);
-        let mut id = [0; 16];
-        self.base.entropy.fill(&mut id)?;
         // The account's key comes first: a success forgets its failures.
         let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
-        let attempt = Attempt { id: Builder::from_random_bytes(id).into_uuid(), keys, quota };
+        let attempt = Attempt { id: self.base.entropy.uuid_v4()?, keys, quota };
         if !quota.is_off()
             && let LimitDecision::Limited(retry_after) =
                 self.base.state.begin_login(&attempt.keys, attempt.id, quota).await?
@@ -142,9 +140,7 @@ impl Console {
     }
 
     async fn start(&self, account: AccountId, remember: bool, now: DateTime<Utc>) -> Result<Issued> {
-        let mut entropy = [0; 16];
-        self.base.entropy.fill(&mut entropy)?;
-        let session = BrowserSessionId(uuid::Builder::from_random_bytes(entropy).into_uuid());
+        let session = BrowserSessionId(self.base.entropy.uuid_v4()?);
         let refresh_token = self.new_refresh_token()?;
         let new = NewBrowserSession {
             id: session,
@@ -159,9 +155,7 @@ impl Console {
     }
 
     fn new_refresh_token(&self) -> Result<Secret> {
-        let mut entropy = [0; 32];
-        self.base.entropy.fill(&mut entropy)?;
-        Ok(Secret::new(hex(&entropy)))
+        Ok(Secret::new(hex(&self.base.entropy.array::<32>()?)))
     }
 
     fn issue(

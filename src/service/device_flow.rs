@@ -99,9 +99,7 @@ impl DeviceFlow {
             return Err(Error::new(Code::UnsupportedClient, "invalid_client"));
         }
         let device_label = self.label(client_id, device_label)?;
-        let mut entropy = [0; 24];
-        self.base.entropy.fill(&mut entropy)?;
-        let device_code = DeviceCode::mint(&entropy);
+        let device_code = DeviceCode::mint(&self.base.entropy.array()?);
         let request = GrantRequest {
             client_id: client_id.to_owned(),
             device_label,
@@ -110,9 +108,7 @@ impl DeviceFlow {
             seal_key: device_code.seal_key(),
         };
         for _ in 0..USER_CODE_TRIES {
-            let mut entropy = [0; 32];
-            self.base.entropy.fill(&mut entropy)?;
-            let Some(user_code) = UserCode::mint(&entropy) else { continue };
+            let Some(user_code) = UserCode::mint(&self.base.entropy.array::<32>()?) else { continue };
             let index = self.keys.user_code_key(&user_code);
             if self.base.state.create_grant(&device_code.hash(), &index, &request).await? {
                 return Ok(Codes { device_code, user_code });
@@ -205,9 +201,8 @@ impl DeviceFlow {
             return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
         }
         let Some(label) = label.map(str::trim).filter(|label| !label.is_empty()) else {
-            let mut entropy = [0; 32];
-            self.base.entropy.fill(&mut entropy)?;
-            let suffix = UserCode::mint(&entropy).map(|code| code.expose()[..4].to_lowercase()).unwrap_or_default();
+            let code = UserCode::mint(&self.base.entropy.array::<32>()?);
+            let suffix = code.map(|code| code.expose()[..4].to_lowercase()).unwrap_or_default();
             return Ok(format!("{client_id} #{suffix}"));
         };
         if label.chars().count() > LABEL_LENGTH {

@@ -27,9 +27,7 @@ pub(crate) struct RequestIds {
 impl RequestIds {
     /// Ids that no other process makes.
     pub(crate) fn new(entropy: &dyn Entropy) -> Result<Self> {
-        let mut process = [0; 8];
-        entropy.fill(&mut process)?;
-        Ok(Self { process, next: AtomicU64::new(1) })
+        Ok(Self { process: entropy.array()?, next: AtomicU64::new(1) })
     }
 
     /// The next id: 32 hex digits, shared rather than copied.

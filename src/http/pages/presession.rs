@@ -1,8 +1,6 @@
 //! The token of a browser that has not signed in yet: in a cookie and in the sign-in form. Without it another site could
 //! sign a person in to an account that is not theirs, and have them authorize devices for it.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use crate::{
     domain::{
         Result,
@@ -25,9 +23,7 @@ impl PreSession {
         if let Some(known) = cookie.filter(|text| is_token(text)) {
             return Ok(Self(Secret::new(known)));
         }
-        let mut bytes = [0; 32];
-        entropy.fill(&mut bytes)?;
-        Ok(Self(Secret::new(URL_SAFE_NO_PAD.encode(bytes))))
+        Ok(Self(entropy.base64url::<32>()?))
     }
 
     /// For the cookie and the form.

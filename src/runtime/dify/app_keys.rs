@@ -7,6 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use zeroize::Zeroizing;
 
 use crate::{
     domain::{
@@ -97,9 +98,8 @@ impl AppKeys {
         const UNBIASED: u8 = 248;
         let mut key = String::with_capacity("app-".len() + LENGTH);
         key.push_str("app-");
-        let mut bytes = zeroize::Zeroizing::new([0; LENGTH]);
         while key.len() < "app-".len() + LENGTH {
-            self.entropy.fill(&mut bytes[..])?;
+            let bytes = Zeroizing::new(self.entropy.array::<LENGTH>()?);
             let left = "app-".len() + LENGTH - key.len();
             let fit = bytes.iter().filter(|byte| **byte < UNBIASED).take(left);
             key.extend(fit.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));

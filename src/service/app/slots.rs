@@ -41,9 +41,7 @@ impl Slots {
         else {
             return Ok(Slot(None));
         };
-        let mut holder = [0; 16];
-        self.base.entropy.fill(&mut holder)?;
-        let held = Held { key: app.id.to_string(), holder: Uuid::from_bytes(holder), most };
+        let held = Held { key: app.id.to_string(), holder: self.base.entropy.uuid_v4()?, most };
         let base = self.base.clone();
         // To the end: a caller who hangs up meanwhile must not leave a slot behind that nobody gives back.
         to_the_end(async move {

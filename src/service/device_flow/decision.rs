@@ -71,9 +71,7 @@ impl DeviceFlow {
         claim: ClaimId,
         request: &GrantRequest,
     ) -> Result<()> {
-        let mut entropy = [0; 32];
-        self.base.entropy.fill(&mut entropy)?;
-        let token = BearerToken::mint(SubjectType::Account, &entropy);
+        let token = BearerToken::mint(SubjectType::Account, &self.base.entropy.array()?);
         let sealed_token = key::seal(&token, &request.seal_key)?;
         let now = self.base.clock.now();
         let session = NewSession {
@@ -142,9 +140,7 @@ impl DeviceFlow {
     }
 
     fn new_claim(&self) -> Result<ClaimId> {
-        let mut entropy = [0; 16];
-        self.base.entropy.fill(&mut entropy)?;
-        Ok(ClaimId(uuid::Builder::from_random_bytes(entropy).into_uuid()))
+        Ok(ClaimId(self.base.entropy.uuid_v4()?))
     }
 }
 

@@ -7,7 +7,6 @@ use futures_util::{
     future::{AbortHandle, Abortable},
 };
 use tokio::time;
-use uuid::Builder;
 
 use super::{
     frame::{self, FrameId},
@@ -133,8 +132,7 @@ impl Schedule<'_> {
     }
 
     fn random_id(&self) -> Result<String, Halt> {
-        let mut bytes = [0; 16];
-        self.execution.entropy.fill(&mut bytes).map_err(|fault| Halt::Failed(fault.message().to_owned()))?;
-        Ok(Builder::from_random_bytes(bytes).into_uuid().to_string())
+        let id = self.execution.entropy.uuid_v4().map_err(|error| Halt::Failed(error.message().to_owned()))?;
+        Ok(id.to_string())
     }
 }
