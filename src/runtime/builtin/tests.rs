@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::{
     model::{Chunk, Chunks, KnownModels, ModelError, Prompt, echo::Echo},
