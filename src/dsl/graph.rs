@@ -7,7 +7,11 @@ use serde_json::{Map, Value};
 use super::{AppBody, AppMode, Fault, GraphBody};
 use crate::{
     domain::app::file::is_secret,
-    runtime::builtin::graph::{EDGES_MAX, Graph, NODES_MAX, is_run},
+    runtime::builtin::graph::{
+        limits::{MAX_EDGES, MAX_NODES},
+        node_data::is_supported,
+        parse::parse_graph,
+    },
 };
 
 const GRAPH: &str = "workflow.graph";
@@ -23,10 +27,10 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     if !graph.is_object() {
         return Err(Fault::at(GRAPH, "must be a mapping with `nodes` and `edges`"));
     }
-    let nodes = nodes(list(graph, "nodes", NODES_MAX)?)?;
-    let edges = edges(list(graph, "edges", EDGES_MAX)?, &nodes)?;
+    let nodes = nodes(list(graph, "nodes", MAX_NODES)?)?;
+    let edges = edges(list(graph, "edges", MAX_EDGES)?, &nodes)?;
     acyclic(&nodes, &edges)?;
-    let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !is_run(node.kind)).collect();
+    let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !is_supported(node.kind)).collect();
     for node in &unknown {
         let place = format!("{GRAPH}.nodes[{}]", node.at);
         let what = format!(
@@ -37,7 +41,7 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     }
     // The engine stops at the first type that it does not know.
     if unknown.is_empty() {
-        Graph::parse(graph, mode).map_err(|error| Fault::at(GRAPH, error.message()))?;
+        parse_graph(graph, mode).map_err(|error| Fault::at(GRAPH, error.message()))?;
     }
     let features = match &workflow["features"] {
         Value::Null => Value::Object(Map::new()),

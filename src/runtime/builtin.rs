@@ -4,21 +4,23 @@
 //! server stops, and it is stored in each case. Nothing is written before its first event; what must be read is a
 //! conversation that goes on.
 
+mod chat_history;
 pub(crate) mod engine;
 pub(crate) mod graph;
 mod graph_run;
-pub(crate) mod masks;
-mod memory;
+pub(crate) mod json;
+pub(crate) mod memory_budget;
 pub(crate) mod model;
 pub(crate) mod nodes;
 pub(crate) mod prompt_app;
 mod prompt_run;
 mod published;
 mod record;
-pub(crate) mod room;
+pub(crate) mod secret_masks;
 pub(crate) mod template;
 #[cfg(test)]
 mod tests;
+mod token_estimate;
 pub(crate) mod variables;
 
 use std::{sync::Arc, time::Duration};
@@ -32,10 +34,10 @@ use tracing::Instrument as _;
 use self::{
     engine::RunBounds,
     graph_run::GraphRun,
+    memory_budget::{MemoryBudget, MemoryReservation},
     model::{Models, PromptMessage},
     prompt_run::PromptRun,
     published::Published,
-    room::{Held, Room},
     template::Templates,
     variables::value,
 };
@@ -91,7 +93,7 @@ struct Inner {
     base: RuntimeParts,
     limits: RunBounds,
     runs: Arc<Semaphore>,
-    room: Room,
+    memory_budget: MemoryBudget,
     published: Published,
 }
 
@@ -99,8 +101,8 @@ impl BuiltinRuntime {
     /// A runtime with at most `max_runs` runs at a time, each within `limits`.
     pub(crate) fn new(base: RuntimeParts, limits: RunBounds, max_runs: usize) -> Self {
         let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
-        let room = Room::new(limits.all_runs);
-        Self(Arc::new(Inner { base, limits, runs, room, published: Published::default() }))
+        let memory_budget = MemoryBudget::new(limits.all_runs);
+        Self(Arc::new(Inner { base, limits, runs, memory_budget, published: Published::default() }))
     }
 }
 
@@ -145,7 +147,7 @@ impl Begun {
 /// A run's place among the others, and its share of their memory.
 struct Place {
     _slot: OwnedSemaphorePermit,
-    _held: Held,
+    _memory: MemoryReservation,
 }
 
 /// The ids of one run. Not all are used by every mode.
@@ -177,11 +179,11 @@ impl AppRuntime for BuiltinRuntime {
         let slot = Arc::clone(&inner.runs).try_acquire_owned().map_err(|_| busy())?;
         let mode = run.app.mode;
         let (begun, definition) = inner.begin(run).await?;
-        let mut held = inner.room.held();
-        if !held.resize(begun.weight()) {
+        let mut memory = inner.memory_budget.reservation();
+        if !memory.resize(begun.weight()) {
             return Err(busy());
         }
-        let place = Place { _slot: slot, _held: held };
+        let place = Place { _slot: slot, _memory: memory };
         match (definition, mode.has_graph()) {
             (Definition::Model(config), false) => {
                 let run = PromptRun::new(inner, begun, &config)?;
@@ -211,11 +213,12 @@ impl Inner {
         let mut conversation = None;
         if let Some(id) = going_on {
             let sql = &self.base.sql;
-            let found = sql.find_conversation(id, &end_user, memory::EXCHANGES, memory::CHARACTERS).await?;
+            let found =
+                sql.find_conversation(id, &end_user, chat_history::MAX_EXCHANGES, chat_history::MAX_CHARACTERS).await?;
             conversation = Some(found.ok_or_else(|| Error::not_found("There is no such conversation."))?);
         }
         let exchanges = conversation.as_mut().map(|conversation| std::mem::take(&mut conversation.exchanges));
-        let history = memory::remembered(&exchanges.unwrap_or_default());
+        let history = chat_history::prompt_messages(&exchanges.unwrap_or_default());
         let asked = Asked {
             mode,
             inputs: run.inputs,

@@ -22,10 +22,10 @@ use serde_json::{Map, Value};
 
 use self::schedule::{Halt, Schedule};
 use super::{
-    graph::Graph,
-    masks::Masks,
+    graph::topology::Graph,
+    memory_budget::MemoryBudget,
     model::{Models, PromptMessage, Usage},
-    room::Room,
+    secret_masks::SecretMasks,
     template::Templates,
     variables::{SystemVariables, Types},
 };
@@ -106,7 +106,7 @@ pub(crate) struct Execution {
     /// `env.*`.
     pub environment: Map<String, Value>,
     /// The secrets among them.
-    pub masks: Masks,
+    pub masks: SecretMasks,
     /// `conversation.*`, with a value for every variable there is.
     pub conversation_variables: Map<String, Value>,
     /// The types that the app declares for them.
@@ -135,8 +135,7 @@ pub(crate) struct Execution {
     pub entropy: Arc<dyn Entropy>,
     /// What it may use.
     pub limits: RunBounds,
-    /// The memory it shares with all others.
-    pub room: Room,
+    pub memory_budget: MemoryBudget,
 }
 
 /// What is left of a run.

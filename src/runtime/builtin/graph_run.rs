@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::{
     Asked, Begun, Inner,
     engine::{self, CreatedBy, Execution, Outcome},
-    masks::Masks,
     model::PromptMessage,
     prompt_app::{
         check::is_enabled,
@@ -18,6 +17,7 @@ use super::{
     },
     published::PublishedGraph,
     record::{kept_inputs, stopping},
+    secret_masks::SecretMasks,
     variables::{SystemVariables, Types, ValueType},
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) struct GraphRun {
     workflow: Head,
     system: Map<String, Value>,
     environment: Map<String, Value>,
-    masks: Masks,
+    masks: SecretMasks,
     variables: Map<String, Value>,
     types: Types,
     /// As the conversation has them; nothing where it begins.
@@ -145,7 +145,7 @@ impl GraphRun {
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             limits: inner.limits,
-            room: inner.room.clone(),
+            memory_budget: inner.memory_budget.clone(),
         }
     }
 
@@ -303,8 +303,8 @@ fn types(variables: &Value) -> Types {
     rows(variables).filter_map(typed).collect()
 }
 
-fn masks(variables: &Value) -> Masks {
-    Masks::new(rows(variables).filter(|row| is_secret(row)).filter_map(|row| row["value"].as_str()))
+fn masks(variables: &Value) -> SecretMasks {
+    SecretMasks::new(rows(variables).filter(|row| is_secret(row)).filter_map(|row| row["value"].as_str()))
 }
 
 fn rows(variables: &Value) -> impl Iterator<Item = &Value> {

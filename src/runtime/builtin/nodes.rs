@@ -15,24 +15,21 @@ pub(crate) mod start;
 pub(crate) mod template_transform;
 
 use futures_util::future::BoxFuture;
-use serde_json::{Map, Value};
 
 use tokio::sync::mpsc;
 
-use super::{graph::NodeIx, model::Usage, variables::pool::Overflow, variables::value::TooLong};
-
-/// The members of a JSON object.
-pub(crate) type Members = Map<String, Value>;
+use super::{graph::index::NodeIx, model::Usage, variables::pool::Overflow, variables::value::TooLong};
+use crate::runtime::builtin::json::JsonObject;
 
 /// What a run of a node gave.
 #[derive(Debug, Default)]
 pub(crate) struct Finished {
     /// What it worked on, for the event.
-    pub inputs: Members,
+    pub inputs: JsonObject,
     /// What it did on the way, for the event.
-    pub process_data: Members,
+    pub process_data: JsonObject,
     /// What others can read.
-    pub outputs: Members,
+    pub outputs: JsonObject,
     /// What models took, where one was asked.
     pub usage: Option<Usage>,
     /// The branch it chose, where it has branches.
@@ -47,11 +44,11 @@ pub struct Failure {
     /// A word for programs: Dify's name of the exception.
     pub kind: &'static str,
     /// What it worked on.
-    pub inputs: Members,
+    pub inputs: JsonObject,
     /// What it did on the way.
-    pub process_data: Members,
+    pub process_data: JsonObject,
     /// What it put out although it failed.
-    pub outputs: Members,
+    pub outputs: JsonObject,
     /// What models took all the same.
     pub usage: Option<Usage>,
 }
@@ -64,14 +61,14 @@ impl Failure {
 
     /// Adds what the node worked on.
     #[must_use]
-    pub fn on(mut self: Box<Self>, inputs: Members) -> Box<Self> {
+    pub fn on(mut self: Box<Self>, inputs: JsonObject) -> Box<Self> {
         self.inputs = inputs;
         self
     }
 
     /// Adds what the node did on the way.
     #[must_use]
-    pub fn after(mut self: Box<Self>, process_data: Members) -> Box<Self> {
+    pub fn after(mut self: Box<Self>, process_data: JsonObject) -> Box<Self> {
         self.process_data = process_data;
         self
     }

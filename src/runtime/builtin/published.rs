@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::graph::Graph;
+use super::graph::{parse::parse_graph, topology::Graph};
 use crate::domain::{
     Result,
     app::{AppMode, Workflow},
@@ -44,13 +44,13 @@ struct Kept {
 }
 
 impl Published {
-    /// The graph of a version, checked. Fails as [`Graph::parse`] does, and that is not remembered.
+    /// The graph of a version, checked. Fails as [`parse_graph`] does, and that is not remembered.
     pub(super) fn graph(&self, workflow: &Workflow, mode: AppMode) -> Result<Arc<PublishedGraph>> {
         let key = (workflow.id, workflow.version.clone(), mode);
         if let Some(known) = self.0.lock().graphs.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let graph = Arc::new(Graph::parse(&workflow.graph, mode)?);
+        let graph = Arc::new(parse_graph(&workflow.graph, mode)?);
         let fresh = Arc::new(PublishedGraph { graph, json: workflow.graph.to_string().into() });
         self.0.lock().keep(key, &fresh);
         Ok(fresh)

@@ -17,7 +17,8 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{nodes::Members, variables::value::weight};
+use super::variables::value::weight;
+use crate::runtime::builtin::json::JsonObject;
 
 /// Longest template, in bytes.
 const SOURCE_MAX: usize = 256 << 10;
@@ -96,7 +97,7 @@ impl Templates {
     }
 
     /// Renders a template.
-    pub(crate) fn render(&self, source: &Source, values: &Members) -> Rendering {
+    pub(crate) fn render(&self, source: &Source, values: &JsonObject) -> Rendering {
         if source.0.len() > SOURCE_MAX {
             return Rendering::Done(Err(Fault::Source));
         }
@@ -148,7 +149,7 @@ fn environment(fuel: u64) -> Environment<'static> {
     environment
 }
 
-fn render(environment: &Environment<'_>, weight: usize, source: &str, values: &Members) -> Result<String, Fault> {
+fn render(environment: &Environment<'_>, weight: usize, source: &str, values: &JsonObject) -> Result<String, Fault> {
     let source = guard::prepare(source)?;
     let template = environment.template_from_str(&source).map_err(|fault| told(&fault))?;
     guard::begin(source.len(), weight);

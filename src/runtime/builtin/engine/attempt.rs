@@ -13,7 +13,10 @@ use super::{
     schedule::{Halt, Schedule, Task, Work},
 };
 use crate::runtime::builtin::{
-    graph::{Kind, NodeIx, OnError},
+    graph::{
+        index::NodeIx,
+        node::{NodeKind, OnError},
+    },
     model::usage::Taken,
     nodes::{self, Failure, Finished, Step, answer, assigner, http_request, llm},
 };
@@ -38,7 +41,7 @@ impl Schedule<'_> {
             created_at: self.now(),
             failed: 0,
         };
-        if !matches!(self.graph.node(node).kind, Kind::Iteration(_)) {
+        if !matches!(self.graph.node(node).kind, NodeKind::Iteration(_)) {
             self.teller.tell("node_started", self.told(&task)).await?;
         }
         self.attempt(task).await
@@ -68,14 +71,14 @@ impl Schedule<'_> {
         let limit = execution.limits.variable;
         let mut taken = None;
         let step = match &graph.node(task.node).kind {
-            Kind::Start => Step::Done(Ok(nodes::start::run(&execution.inputs, view))),
-            Kind::IterationStart => Step::Done(Ok(Finished::default())),
-            Kind::Answer(data) => Step::Done(answer::run(data, view, limit)),
-            Kind::End(data) => Step::Done(nodes::end::run(data, view)),
-            Kind::Aggregator(data) => Step::Done(nodes::aggregator::run(data, view)),
-            Kind::IfElse(data) => nodes::if_else::start(data, view, limit, &execution.templates),
-            Kind::TemplateTransform(data) => nodes::template_transform::start(data, view, &execution.templates),
-            Kind::Llm(data) => {
+            NodeKind::Start => Step::Done(Ok(nodes::start::run(&execution.inputs, view))),
+            NodeKind::IterationStart => Step::Done(Ok(Finished::default())),
+            NodeKind::Answer(data) => Step::Done(answer::run(data, view, limit)),
+            NodeKind::End(data) => Step::Done(nodes::end::run(data, view)),
+            NodeKind::Aggregator(data) => Step::Done(nodes::aggregator::run(data, view)),
+            NodeKind::IfElse(data) => nodes::if_else::start(data, view, limit, &execution.templates),
+            NodeKind::TemplateTransform(data) => nodes::template_transform::start(data, view, &execution.templates),
+            NodeKind::Llm(data) => {
                 let around = llm::Surroundings {
                     view,
                     history: &execution.history,
@@ -87,8 +90,8 @@ impl Schedule<'_> {
                 let repeated = task.frame == frame::ROOT && self.stream.repeats(task.node);
                 llm::start(data, &around, repeated.then(|| nodes::Teller::new(task.node, self.heard.sender.clone())))
             }
-            Kind::Assigner(data) => Step::Done(assigner::run(data, &mut self.pool, scope)),
-            Kind::HttpRequest(data) => {
+            NodeKind::Assigner(data) => Step::Done(assigner::run(data, &mut self.pool, scope)),
+            NodeKind::HttpRequest(data) => {
                 let node = graph.node(task.node);
                 let around = http_request::Surroundings {
                     view,
@@ -100,7 +103,7 @@ impl Schedule<'_> {
                 };
                 http_request::start(data, &around)
             }
-            Kind::Iteration(data) => return self.iterate(task, data).await,
+            NodeKind::Iteration(data) => return self.iterate(task, data).await,
         };
         match step {
             Step::Done(result) => self.work.push_front(Work::Ended(task, result)),

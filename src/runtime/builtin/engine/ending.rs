@@ -10,8 +10,13 @@ use super::{
     schedule::{Halt, Schedule, Task, Work},
 };
 use crate::runtime::builtin::{
-    graph::{Edge, FAIL_BRANCH, Kind, NodeIx, OnError},
-    nodes::{Failure, Finished, Members, NodeResult},
+    graph::{
+        index::NodeIx,
+        node::{NodeKind, OnError},
+        topology::{Edge, FAIL_BRANCH},
+    },
+    json::JsonObject,
+    nodes::{Failure, Finished, NodeResult},
 };
 
 impl Schedule<'_> {
@@ -53,7 +58,7 @@ impl Schedule<'_> {
         }
         let mut outputs = match &node.on_error {
             OnError::Abort => return self.abort(&task, failure).await,
-            OnError::FailBranch => Members::new(),
+            OnError::FailBranch => JsonObject::new(),
             OnError::DefaultValue(defaults) => defaults.clone(),
         };
         self.exceptions += 1;
@@ -66,7 +71,7 @@ impl Schedule<'_> {
         let finished = Finished {
             inputs: std::mem::take(&mut failure.inputs),
             process_data: std::mem::take(&mut failure.process_data),
-            outputs: Members::new(),
+            outputs: JsonObject::new(),
             usage: failure.usage,
             branch: None,
         };
@@ -81,12 +86,12 @@ impl Schedule<'_> {
         let (inputs, process_data) = match &mut result {
             Ok(finished) => (&mut finished.inputs, &mut finished.process_data),
             Err(failure) => {
-                failure.message = masks.text(&failure.message).into_owned();
+                failure.message = masks.mask_text(&failure.message).into_owned();
                 (&mut failure.inputs, &mut failure.process_data)
             }
         };
-        masks.members(inputs);
-        masks.members(process_data);
+        masks.mask_object(inputs);
+        masks.mask_object(process_data);
         result
     }
 
@@ -95,7 +100,7 @@ impl Schedule<'_> {
         &mut self,
         task: &Task,
         finished: &Finished,
-        outputs: &Arc<Members>,
+        outputs: &Arc<JsonObject>,
         status: &'static str,
         error: Option<&str>,
         takes: impl Fn(&Edge) -> bool,
@@ -108,7 +113,7 @@ impl Schedule<'_> {
             self.stream.left(task.node, &takes);
             self.flush().await?;
             self.put_out(task.node, outputs);
-        } else if let Kind::Answer(_) = graph.node(task.node).kind
+        } else if let NodeKind::Answer(_) = graph.node(task.node).kind
             && let Some(answer) = outputs.get("answer").and_then(serde_json::Value::as_str)
         {
             // Inside an iteration an answer says all of its text when it runs.
@@ -124,10 +129,10 @@ impl Schedule<'_> {
     }
 
     /// The run's outputs are those of its `end` and `answer` nodes.
-    fn put_out(&mut self, node: NodeIx, outputs: &Members) {
+    fn put_out(&mut self, node: NodeIx, outputs: &JsonObject) {
         match self.graph.node(node).kind {
-            Kind::End(_) => self.outputs.extend(outputs.iter().map(|(name, value)| (name.clone(), value.clone()))),
-            Kind::Answer(_) => self.answered = true,
+            NodeKind::End(_) => self.outputs.extend(outputs.iter().map(|(name, value)| (name.clone(), value.clone()))),
+            NodeKind::Answer(_) => self.answered = true,
             _ => {}
         }
     }

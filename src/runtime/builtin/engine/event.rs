@@ -12,7 +12,7 @@ use super::{Execution, schedule::Halt};
 use crate::{
     domain::Error,
     ports::runtime::{RunEvent, RunEvents},
-    runtime::builtin::{model::usage::UsageBlock, nodes::Members},
+    runtime::builtin::{json::JsonObject, model::usage::UsageBlock},
 };
 
 /// Dify's currency where nothing has a price.
@@ -57,7 +57,7 @@ struct Envelope<'a, T> {
 pub(super) struct WorkflowStarted<'a> {
     pub id: &'a str,
     pub workflow_id: &'a str,
-    pub inputs: &'a Members,
+    pub inputs: &'a JsonObject,
     pub created_at: i64,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct WorkflowFinished<'a> {
     pub id: &'a str,
     pub workflow_id: &'a str,
     pub status: &'static str,
-    pub outputs: &'a Members,
+    pub outputs: &'a JsonObject,
     pub error: Option<&'a str>,
     pub elapsed_time: f64,
     pub total_tokens: u64,
@@ -93,7 +93,7 @@ pub(super) struct NodeStarted<'a> {
     pub title: &'a str,
     pub index: usize,
     pub predecessor_node_id: Option<&'a str>,
-    pub inputs: Option<&'a Members>,
+    pub inputs: Option<&'a JsonObject>,
     pub created_at: i64,
     pub extras: Empty,
     pub parallel_id: (),
@@ -109,8 +109,8 @@ pub(super) struct NodeStarted<'a> {
 pub(super) struct NodeFinished<'a> {
     #[serde(flatten)]
     pub node: NodeStarted<'a>,
-    pub process_data: Option<&'a Members>,
-    pub outputs: Option<&'a Members>,
+    pub process_data: Option<&'a JsonObject>,
+    pub outputs: Option<&'a JsonObject>,
     pub status: &'static str,
     pub error: Option<&'a str>,
     pub elapsed_time: f64,
@@ -189,7 +189,7 @@ pub(super) struct IterationCompleted<'a> {
     pub node_id: &'a str,
     pub node_type: &'static str,
     pub title: &'a str,
-    pub outputs: &'a Members,
+    pub outputs: &'a JsonObject,
     pub created_at: i64,
     pub extras: Empty,
     pub inputs: Iterated<'a>,

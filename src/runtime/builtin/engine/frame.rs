@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc};
 use futures_util::future::AbortHandle;
 
 use crate::runtime::builtin::{
-    graph::{Edge, EdgeIx, Graph, LevelIx, NodeIx},
+    graph::{
+        index::{EdgeIx, LevelIx, NodeIx},
+        topology::{Edge, Graph},
+    },
     variables::ScopeId,
 };
 

@@ -11,10 +11,11 @@ use super::{
     tell::since,
 };
 use crate::runtime::builtin::{
-    graph::Kind,
+    graph::node::NodeKind,
+    json::JsonObject,
     model::Usage,
     nodes::{
-        Failure, Finished, Members,
+        Failure, Finished,
         iteration::{Data, OnRoundError},
     },
     variables::Budget,
@@ -120,7 +121,7 @@ impl Schedule<'_> {
         self.frames_made += 1;
         let round = Round { iteration: id, iteration_id: node.id.clone(), index };
         self.frames.insert(frame, Frame::new(graph, data.level, scope, Some(round)));
-        let mut variables = Members::new();
+        let mut variables = JsonObject::new();
         variables.insert("item".to_owned(), item.clone());
         variables.insert("index".to_owned(), json!(index));
         match self.pool.set(scope, &node.id, Arc::new(variables)) {
@@ -135,7 +136,7 @@ impl Schedule<'_> {
         let Some(round) = self.frames.get(&frame).and_then(|frame| frame.round.clone()) else { return Ok(()) };
         let graph = self.graph;
         let Some(iteration) = self.iterations.get(&round.iteration) else { return Ok(()) };
-        let Kind::Iteration(data) = &graph.node(iteration.task.node).kind else { return Ok(()) };
+        let NodeKind::Iteration(data) = &graph.node(iteration.task.node).kind else { return Ok(()) };
         let output = match &result {
             Ok(()) => {
                 let scope = self.frames.get(&frame).map(|frame| frame.scope);
@@ -165,7 +166,7 @@ impl Schedule<'_> {
     /// Every round has ended.
     fn complete(&mut self, id: u64, data: &Data) {
         let Some(iteration) = self.iterations.remove(&id) else { return };
-        let mut outputs = Members::new();
+        let mut outputs = JsonObject::new();
         outputs.insert("output".to_owned(), data.collect(iteration.outputs).into());
         let usage = Some(iteration.usage);
         let finished = Finished { inputs: inputs(&iteration.items), outputs, usage, ..Finished::default() };
@@ -217,7 +218,7 @@ impl Schedule<'_> {
         &self,
         task: &Task,
         finished: &Finished,
-        outputs: &Members,
+        outputs: &JsonObject,
         status: &'static str,
         error: Option<&str>,
     ) -> Result<(), Halt> {
@@ -245,8 +246,8 @@ impl Schedule<'_> {
     }
 }
 
-fn inputs(items: &[Value]) -> Members {
-    let mut inputs = Members::new();
+fn inputs(items: &[Value]) -> JsonObject {
+    let mut inputs = JsonObject::new();
     inputs.insert("iterator_selector".to_owned(), items.to_vec().into());
     inputs
 }

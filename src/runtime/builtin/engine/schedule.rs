@@ -23,9 +23,10 @@ use super::{
 use crate::{
     ports::runtime::RunEvents,
     runtime::builtin::{
-        graph::{Graph, NodeIx},
+        graph::{index::NodeIx, topology::Graph},
+        json::JsonObject,
         model::usage::Taken,
-        nodes::{Members, NodeResult},
+        nodes::NodeResult,
         variables::Pool,
     },
 };
@@ -107,7 +108,7 @@ pub(super) struct Schedule<'g> {
     deadline: time::Instant,
     /// Unix seconds.
     pub(super) run_created_at: i64,
-    pub(super) outputs: Members,
+    pub(super) outputs: JsonObject,
     started: Instant,
     /// When the first word was said, since the run began.
     pub(super) first_said: Option<Duration>,
@@ -133,7 +134,7 @@ impl<'g> Schedule<'g> {
             (limits.variable, limits.variables),
         )
         .declaring(execution.conversation_types.clone())
-        .within(execution.room.held());
+        .within(execution.memory_budget.reservation());
         let root = Frame::new(graph, Graph::ROOT, Pool::ROOT, None);
         Self {
             execution,
@@ -151,7 +152,7 @@ impl<'g> Schedule<'g> {
             events,
             deadline,
             run_created_at: execution.clock.now().timestamp(),
-            outputs: Members::new(),
+            outputs: JsonObject::new(),
             started: Instant::now(),
             first_said: None,
             answer: String::new(),

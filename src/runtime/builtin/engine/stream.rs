@@ -15,7 +15,11 @@ use std::{
 
 use super::frame::{Frame, Progress};
 use crate::runtime::builtin::{
-    graph::{Edge, Graph, Kind, NodeIx},
+    graph::{
+        index::NodeIx,
+        node::NodeKind,
+        topology::{Edge, Graph},
+    },
     variables::{Piece, Selector, View, selector::CONVERSATION, value},
 };
 
@@ -250,9 +254,9 @@ impl<'g> Stream<'g> {
 fn held(graph: &Graph, node: NodeIx) -> u8 {
     let node = graph.node(node);
     match &node.kind {
-        _ if node.branches() => CERTAIN | SETTLED,
-        Kind::Iteration(_) => CERTAIN | SETTLED,
-        Kind::Assigner(_) => SETTLED,
+        _ if node.has_branches() => CERTAIN | SETTLED,
+        NodeKind::Iteration(_) => CERTAIN | SETTLED,
+        NodeKind::Assigner(_) => SETTLED,
         _ => 0,
     }
 }
@@ -261,12 +265,13 @@ fn held(graph: &Graph, node: NodeIx) -> u8 {
 fn model(graph: &Graph, selector: &Selector) -> Option<NodeIx> {
     let node = graph.find(selector.node()?)?;
     let found = graph.node(node);
-    (matches!(found.kind, Kind::Llm(_)) && found.level == Graph::ROOT && selector.is(&found.id, TEXT)).then_some(node)
+    (matches!(found.kind, NodeKind::Llm(_)) && found.level == Graph::ROOT && selector.is(&found.id, TEXT))
+        .then_some(node)
 }
 
 fn speaker(graph: &Graph, node: NodeIx) -> Option<Speaker<'_>> {
     let segments: Vec<Segment<'_>> = match &graph.node(node).kind {
-        Kind::Answer(data) => data
+        NodeKind::Answer(data) => data
             .answer
             .pieces()
             .iter()
@@ -275,7 +280,7 @@ fn speaker(graph: &Graph, node: NodeIx) -> Option<Speaker<'_>> {
                 Piece::Reference(selector) => Segment::Reference(selector),
             })
             .collect(),
-        Kind::End(data) => {
+        NodeKind::End(data) => {
             let outputs = data.outputs.iter().filter(|output| !output.value_selector.is_empty()).enumerate();
             outputs
                 .flat_map(|(at, output)| {

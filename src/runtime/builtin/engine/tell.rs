@@ -13,9 +13,10 @@ use super::{
 use crate::{
     domain::conversation::RunStatus,
     runtime::builtin::{
-        graph::Kind,
+        graph::node::NodeKind,
+        json::JsonObject,
         model::Usage,
-        nodes::{Failure, Finished, Members},
+        nodes::{Failure, Finished},
     },
 };
 
@@ -64,7 +65,7 @@ impl Schedule<'_> {
 
     /// `node_retry`: an attempt failed, and another follows.
     pub(super) async fn tell_attempt(&self, task: &Task, failure: &Failure) -> Result<(), Halt> {
-        if matches!(self.graph.node(task.node).kind, Kind::Iteration(_)) {
+        if matches!(self.graph.node(task.node).kind, NodeKind::Iteration(_)) {
             return Ok(());
         }
         let mut finished = self.finished(task, &failure.inputs, &failure.process_data, failure.usage);
@@ -80,11 +81,11 @@ impl Schedule<'_> {
         &mut self,
         task: &Task,
         finished: &Finished,
-        outputs: &Members,
+        outputs: &JsonObject,
         status: &'static str,
         error: Option<&str>,
     ) -> Result<(), Halt> {
-        if matches!(self.graph.node(task.node).kind, Kind::Iteration(_)) {
+        if matches!(self.graph.node(task.node).kind, NodeKind::Iteration(_)) {
             return self.tell_iteration_end(task, finished, outputs, status, error).await;
         }
         let mut told = self.finished(task, &finished.inputs, &finished.process_data, finished.usage);
@@ -97,8 +98,8 @@ impl Schedule<'_> {
     fn finished<'a>(
         &'a self,
         task: &'a Task,
-        inputs: &'a Members,
-        process_data: &'a Members,
+        inputs: &'a JsonObject,
+        process_data: &'a JsonObject,
         usage: Option<Usage>,
     ) -> NodeFinished<'a> {
         let mut node = self.told(task);

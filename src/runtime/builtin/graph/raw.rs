@@ -1,22 +1,24 @@
-//! The graph as it stands in the file: what it must look like before it can mean anything.
+//! Nodes and edges as the file has them, before their data is read and their references are resolved.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{EDGES_MAX, NODES_MAX, SOURCE, refused};
+use super::{
+    error::invalid_graph,
+    limits::{MAX_EDGES, MAX_NODES},
+    topology::SOURCE,
+};
 use crate::domain::Result;
 
-/// A node before its data is understood.
 pub(super) struct RawNode<'a> {
     pub id: &'a str,
     pub title: &'a str,
     pub kind: &'a str,
-    /// The iteration that it stands in.
+    /// Id of the iteration that contains the node.
     pub parent: Option<&'a str>,
     pub data: &'a Value,
 }
 
-/// An edge before its ends are found.
 #[derive(Deserialize)]
 pub(super) struct RawEdge<'a> {
     pub source: &'a str,
@@ -31,30 +33,29 @@ impl<'a> RawEdge<'a> {
     }
 }
 
-/// Nodes and edges.
 pub(super) struct RawGraph<'a> {
     pub nodes: Vec<RawNode<'a>>,
     pub edges: Vec<RawEdge<'a>>,
 }
 
-/// Reads the outline. Notes that people pinned to the canvas are not nodes.
-pub(super) fn read(graph: &Value) -> Result<RawGraph<'_>> {
-    let list = |name: &str, most: usize| -> Result<&Vec<Value>> {
+/// Reads ids, types and parents. Notes on the canvas are left out: they are not nodes.
+pub(super) fn read_graph(graph: &Value) -> Result<RawGraph<'_>> {
+    let list = |name: &str, limit: usize| -> Result<&Vec<Value>> {
         let items =
-            graph.get(name).and_then(Value::as_array).ok_or_else(|| refused(format!("{name} is not a list")))?;
-        if items.len() > most {
-            return Err(refused(format!("it has {} {name}, but at most {most} are allowed", items.len())));
+            graph.get(name).and_then(Value::as_array).ok_or_else(|| invalid_graph(format!("{name} is not a list")))?;
+        if items.len() > limit {
+            return Err(invalid_graph(format!("it has {} {name}, but at most {limit} are allowed", items.len())));
         }
         Ok(items)
     };
     let mut nodes = Vec::new();
-    for (at, node) in list("nodes", NODES_MAX)?.iter().enumerate() {
+    for (at, node) in list("nodes", MAX_NODES)?.iter().enumerate() {
         nodes.extend(read_node(at, node)?);
     }
-    let edges = list("edges", EDGES_MAX)?
+    let edges = list("edges", MAX_EDGES)?
         .iter()
         .enumerate()
-        .map(|(at, edge)| RawEdge::deserialize(edge).map_err(|fault| refused(format!("edges[{at}]: {fault}"))))
+        .map(|(at, edge)| RawEdge::deserialize(edge).map_err(|error| invalid_graph(format!("edges[{at}]: {error}"))))
         .collect::<Result<_>>()?;
     Ok(RawGraph { nodes, edges })
 }
@@ -67,7 +68,7 @@ fn read_node(at: usize, node: &Value) -> Result<Option<RawNode<'_>>> {
     let data = node
         .get("data")
         .filter(|data| data.is_object())
-        .ok_or_else(|| refused(format!("nodes[{at}].data is not an object")))?;
+        .ok_or_else(|| invalid_graph(format!("nodes[{at}].data is not an object")))?;
     let kind = data.get("type").and_then(Value::as_str).unwrap_or_default();
     // Notes of older files have no type, or an empty one.
     if kind.is_empty() && data.get("theme").is_some() || kind == "note" {
@@ -77,10 +78,10 @@ fn read_node(at: usize, node: &Value) -> Result<Option<RawNode<'_>>> {
         .get("id")
         .and_then(Value::as_str)
         .filter(|id| !id.is_empty())
-        .ok_or_else(|| refused(format!("nodes[{at}].id is not text")))?;
+        .ok_or_else(|| invalid_graph(format!("nodes[{at}].id is not text")))?;
     let title = data.get("title").and_then(Value::as_str).unwrap_or_default();
     if kind.is_empty() {
-        return Err(refused(format!("nodes[{at}] (\"{title}\", {id}) has no type")));
+        return Err(invalid_graph(format!("nodes[{at}] (\"{title}\", {id}) has no type")));
     }
     let parent = [node.get("parentId"), data.get("iteration_id")]
         .into_iter()

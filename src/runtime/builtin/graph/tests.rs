@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{limits::MAX_NODES, parse::parse_graph, topology::Graph};
+use crate::domain::{Code, Result, app::AppMode};
 
 fn node(id: &str, kind: &str) -> Value {
     let data = match kind {
@@ -34,11 +35,11 @@ fn graph(nodes: &[Value], edges: &str) -> Value {
 }
 
 fn parse(graph: &Value) -> Result<Graph> {
-    Graph::parse(graph, AppMode::Workflow)
+    parse_graph(graph, AppMode::Workflow)
 }
 
 #[test]
-fn every_type_of_node_is_understood() {
+fn every_supported_node_type_is_read() {
     let nodes = [
         node("s", "start"),
         node("l", "llm"),
@@ -55,7 +56,7 @@ fn every_type_of_node_is_understood() {
         json!({"id": "note", "type": "custom-note", "data": {"type": "", "text": "remember", "theme": "blue"}}),
     ];
     let parsed = parse(&graph(&nodes, "s>l l>a a>e s>t t>i i>g g>v v>w w>h h>it")).unwrap();
-    assert_eq!(parsed.nodes().len(), 12, "the note is no node");
+    assert_eq!(parsed.nodes().len(), 12, "the note is not a node");
     let kinds: Vec<_> = parsed.nodes().iter().map(|node| node.kind.as_str()).collect();
     assert_eq!(kinds[7], "variable-aggregator");
     assert_eq!(parsed.level(1).nodes, [parsed.find("is").unwrap()]);
@@ -63,7 +64,7 @@ fn every_type_of_node_is_understood() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn what_cannot_be_run_is_refused_with_its_place() {
+fn invalid_graph_is_rejected_with_the_place_of_its_fault() {
     let start = || node("s", "start");
     let broken = |id: &str, kind: &str, member: &str, value: Value| {
         let mut node = node(id, kind);
@@ -75,7 +76,7 @@ fn what_cannot_be_run_is_refused_with_its_place() {
         node["data"].as_object_mut().unwrap().remove(member);
         node
     };
-    let many: Vec<Value> = (0..=NODES_MAX).map(|at| node(&at.to_string(), "end")).collect();
+    let many: Vec<Value> = (0..=MAX_NODES).map(|at| node(&at.to_string(), "end")).collect();
     for (graph, expected) in [
         (json!(null), "nodes is not a list"),
         (json!({"nodes": []}), "edges is not a list"),
@@ -89,7 +90,7 @@ fn what_cannot_be_run_is_refused_with_its_place() {
         (graph(&[start(), start()], ""), "two nodes have the id s"),
         (graph(&[start(), node("c", "code")], ""), "the node \"T c\" (c) of type code is not supported here"),
         (
-            // As Dify writes a loop: its inside stands in a node that is nothing here.
+            // As Dify writes a loop: its contents belong to a node that is not supported here.
             graph(
                 &[
                     start(),
@@ -178,18 +179,18 @@ fn what_cannot_be_run_is_refused_with_its_place() {
     ] {
         match (parse(&graph), expected) {
             (Ok(_), "") => {}
-            (Ok(_), expected) => panic!("not refused: {expected}"),
+            (Ok(_), expected) => panic!("accepted, expected: {expected}"),
             (Err(error), expected) => {
                 assert_eq!(error.code(), Code::AppUnavailable);
                 assert!(!expected.is_empty() && error.message().contains(expected), "{} / {expected}", error.message());
             }
         }
     }
-    assert!(Graph::parse(&graph(&[start()], ""), AppMode::Chat).is_err());
+    assert!(parse_graph(&graph(&[start()], ""), AppMode::Chat).is_err());
 }
 
 #[test]
-fn a_default_that_is_no_json_is_refused_where_it_is_used() {
+fn default_that_is_not_json_is_rejected_when_the_strategy_uses_it() {
     let mut answer = node("a", "answer");
     answer["data"]["error_strategy"] = "default-value".into();
     answer["data"]["default_value"] = json!([{"key": "k", "type": "number", "value": "x"}]);
@@ -198,14 +199,14 @@ fn a_default_that_is_no_json_is_refused_where_it_is_used() {
 }
 
 #[test]
-fn nobody_waits_for_a_node_that_can_never_run() {
+fn edge_from_unreachable_node_is_not_waited_for() {
     let parsed = parse(&graph(&[node("s", "start"), node("lost", "end"), node("e", "end")], "s>e lost>e")).unwrap();
     assert_eq!(parsed.node(parsed.find("e").unwrap()).incoming.len(), 1);
     assert_eq!(parsed.level(Graph::ROOT).nodes.len(), 2);
 }
 
 #[test]
-fn retries_are_kept_within_bounds() {
+fn retries_and_their_interval_are_limited() {
     let mut end = node("e", "end");
     end["data"]["retry_config"] = json!({"retry_enabled": true, "max_retries": 1_000_000, "retry_interval": 1e12});
     let parsed = parse(&graph(&[node("s", "start"), end], "s>e")).unwrap();
@@ -231,7 +232,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_data_is_understood_or_refused(
+    fn arbitrary_node_data_never_panics(
         kind in prop::sample::select(vec!["start", "llm", "answer", "end", "template-transform", "if-else", "variable-aggregator", "assigner", "http-request", "iteration", "iteration-start", "code"]),
         member in prop::sample::select(vec!["model", "answer", "outputs", "cases", "conditions", "variables", "template", "items", "retry_config", "default_value", "body", "url", "prompt_template", "memory", "title", "type"]),
         value in any_json(),
@@ -242,11 +243,11 @@ proptest! {
     }
 
     #[test]
-    fn any_edges_are_checked(edges in prop::collection::vec((0..6usize, 0..6usize), 0..12)) {
+    fn accepted_edges_have_no_cycle(edges in prop::collection::vec((0..6usize, 0..6usize), 0..12)) {
         let nodes: Vec<Value> = (0..6).map(|at| node(&at.to_string(), if at == 0 { "start" } else { "end" })).collect();
         let text: Vec<String> = edges.iter().map(|(from, to)| format!("{from}>{to}")).collect();
         if let Ok(parsed) = parse(&graph(&nodes, &text.join(" "))) {
-            // Without cycles there is an order in which every node comes after those that lead to it.
+            // A graph without cycles has an order in which every node comes after its predecessors.
             let mut rank = [0; 6];
             for _ in 0..6 {
                 for edge in parsed.level(Graph::ROOT).nodes.iter().flat_map(|&ix| &parsed.node(ix).outgoing) {

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::{PromptMessage, Usage};
-use crate::runtime::builtin::memory::tokens;
+use crate::runtime::builtin::token_estimate::estimate_tokens;
 
 /// What the calls of one attempt took, for the attempt and for its run. Kept apart from the calls: what is stopped tells nobody
 /// what it took, and took it all the same.
@@ -64,8 +64,8 @@ impl Usage {
     /// About what a call takes whose model does not tell, or whose answer ended early.
     pub fn estimated(prompt: &[PromptMessage], answer: &str) -> Self {
         Self {
-            prompt_tokens: prompt.iter().map(|message| tokens(&message.text)).sum(),
-            completion_tokens: tokens(answer),
+            prompt_tokens: prompt.iter().map(|message| estimate_tokens(&message.text)).sum(),
+            completion_tokens: estimate_tokens(answer),
         }
     }
 

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finished, Members, NodeResult};
+use super::{Finished, NodeResult};
 use crate::runtime::builtin::{
-    graph::or_default,
+    json::{JsonObject, or_default},
     variables::{Selector, View, pool::Overflow},
 };
 
@@ -37,7 +37,7 @@ struct Group {
 pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
     let mut finished = Finished::default();
     let mut budget = view.budget();
-    let mut first = |variables: &[Selector], inputs: &mut Members| -> Result<Option<Value>, Overflow> {
+    let mut first = |variables: &[Selector], inputs: &mut JsonObject| -> Result<Option<Value>, Overflow> {
         let found = variables.iter().find_map(|selector| Some((selector, view.get(selector)?)));
         let Some((selector, value)) = found else { return Ok(None) };
         inputs.insert(selector.parts()[1..].join("."), budget.copy(Some(value))?);

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Failure, Finished, Members};
+use super::{Failure, Finished};
+use crate::runtime::builtin::json::JsonObject;
 use crate::runtime::builtin::variables::{Piece, Text, View, value};
 
 /// Its data.
@@ -29,7 +30,7 @@ pub(crate) fn run(data: &Data, view: View<'_>, limit: usize) -> Result<Finished,
     if answer.len() > limit {
         return Err(value::TooLong { limit }.into());
     }
-    let mut outputs = Members::new();
+    let mut outputs = JsonObject::new();
     outputs.insert("answer".to_owned(), Value::String(answer));
     outputs.insert("files".to_owned(), json!([]));
     Ok(Finished { outputs, ..Finished::default() })

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
-use super::{Failure, Finished, Members, NodeResult};
+use super::{Failure, Finished, NodeResult};
 use crate::runtime::builtin::{
-    graph::or_default,
+    json::{JsonObject, or_default},
     variables::{Pool, ScopeId, Selector, ValueType, View, selector::CONVERSATION, value},
 };
 
@@ -93,15 +93,15 @@ impl Operation {
 /// New values, not written yet.
 struct Changes<'a> {
     view: View<'a>,
-    new: Members,
+    new: JsonObject,
     /// The most one variable may take, in bytes.
     limit: usize,
 }
 
 /// Reckons everything, then writes it.
 pub(crate) fn run(data: &Data, pool: &mut Pool, scope: ScopeId) -> NodeResult {
-    let mut changes = Changes { view: pool.view(scope), new: Members::new(), limit: pool.variable_limit() };
-    let mut inputs = Members::new();
+    let mut changes = Changes { view: pool.view(scope), new: JsonObject::new(), limit: pool.variable_limit() };
+    let mut inputs = JsonObject::new();
     let outcome = match data {
         Data::Items { items } => {
             inputs.insert("items".to_owned(), json!(items));
@@ -130,7 +130,7 @@ pub(crate) fn run(data: &Data, pool: &mut Pool, scope: ScopeId) -> NodeResult {
             return Err(Box::<Failure>::from(fault).on(inputs));
         }
     }
-    let mut process_data = Members::new();
+    let mut process_data = JsonObject::new();
     process_data.insert("updated_variables".to_owned(), updated.into());
     Ok(Finished { inputs, process_data, ..Finished::default() })
 }

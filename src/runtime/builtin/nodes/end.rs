@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{Finished, Members, NodeResult};
+use super::{Finished, NodeResult};
 use crate::runtime::builtin::{
-    graph::or_default,
+    json::{JsonObject, or_default},
     variables::{Selector, View},
 };
 
@@ -29,7 +29,7 @@ pub(crate) struct Output {
 /// The outputs; null where there is nothing.
 pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
     let mut budget = view.budget();
-    let mut outputs = Members::new();
+    let mut outputs = JsonObject::new();
     for output in &data.outputs {
         outputs.insert(output.variable.clone(), budget.copy(view.get(&output.value_selector))?);
     }

@@ -7,11 +7,11 @@ mod response;
 use serde::{Deserialize, Deserializer};
 
 use self::body::Body;
-use super::{Failure, Members, NodeResult, Step};
+use super::{Failure, NodeResult, Step};
+use crate::runtime::builtin::json::{JsonObject, or_default};
 use crate::runtime::{
     builtin::{
-        graph::or_default,
-        masks::Masks,
+        secret_masks::SecretMasks,
         variables::{Text, View},
     },
     outbound::Share,
@@ -103,7 +103,7 @@ pub(crate) struct Surroundings<'a> {
     /// Longest text of any part of the request, in bytes.
     pub limit: usize,
     /// What nobody is told of the request.
-    pub masks: &'a Masks,
+    pub masks: &'a SecretMasks,
     /// Whether an unsuccessful answer is a failure: only where the graph handles failures.
     pub strict: bool,
     /// Keeps the parts of a form apart.
@@ -118,7 +118,7 @@ pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> Step {
     };
     let (outbound, strict) = (around.outbound.clone(), around.strict);
     Step::Later(Box::pin(async move {
-        let mut process_data = Members::new();
+        let mut process_data = JsonObject::new();
         process_data.insert("request".to_owned(), told.into());
         match outbound.send(request, response::limit).await {
             Ok(response) => ended(&response, process_data, strict),
@@ -127,7 +127,7 @@ pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> Step {
     }))
 }
 
-fn ended(response: &crate::runtime::outbound::Response, process_data: Members, strict: bool) -> NodeResult {
+fn ended(response: &crate::runtime::outbound::Response, process_data: JsonObject, strict: bool) -> NodeResult {
     let outputs = match response::outputs(response) {
         Ok(outputs) => outputs,
         Err(failure) => return Err(failure.after(process_data)),

@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::condition::{Condition, Question};
-use super::{Failure, Finished, Members, NodeResult, Step};
-use crate::runtime::builtin::{graph::or_default, template::Templates, variables::View};
+use super::{Failure, Finished, NodeResult, Step};
+use crate::runtime::builtin::{
+    json::{JsonObject, or_default},
+    template::Templates,
+    variables::View,
+};
 
 /// The branch taken when no case holds.
 pub(crate) const ELSE: &str = "false";
@@ -124,7 +128,7 @@ fn prepare(data: &Data, view: View<'_>, limit: usize) -> Result<Vec<Prepared>, B
 }
 
 fn decide(cases: &[Prepared]) -> NodeResult {
-    let (mut inputs, mut process_data) = (Members::new(), Members::new());
+    let (mut inputs, mut process_data) = (JsonObject::new(), JsonObject::new());
     let mut results = Vec::new();
     let mut chosen = None;
     let mut failure = None;
@@ -150,7 +154,7 @@ fn decide(cases: &[Prepared]) -> NodeResult {
     if let Some(message) = failure {
         return Err(Failure::new("ValueError", message).on(inputs).after(process_data));
     }
-    let mut outputs = Members::new();
+    let mut outputs = JsonObject::new();
     outputs.insert("result".to_owned(), Value::Bool(chosen.is_some()));
     let branch = chosen.unwrap_or_else(|| ELSE.to_owned());
     outputs.insert("selected_case_id".to_owned(), Value::String(branch.clone()));

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::Failure;
 use crate::runtime::builtin::{
-    graph::{LevelIx, or_default},
+    graph::index::LevelIx,
+    json::or_default,
     variables::{Selector, View},
 };
 

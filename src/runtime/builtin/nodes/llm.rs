@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::prompt::Template;
-use super::{Failure, Finished, Members, NodeResult, Step, Teller, template_transform::Variable};
+use super::{Failure, Finished, NodeResult, Step, Teller, template_transform::Variable};
 use crate::runtime::builtin::{
-    graph::or_default,
+    json::{JsonObject, or_default},
     model::{Chunk, Models, Prompt, PromptMessage, Role, Usage, usage::Taken},
     template::Templates,
     variables::{Selector, Text, View},
@@ -40,7 +40,7 @@ struct Model {
     #[serde(default, deserialize_with = "or_default")]
     mode: Mode,
     #[serde(default, deserialize_with = "or_default")]
-    completion_params: Members,
+    completion_params: JsonObject,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -154,7 +154,7 @@ pub(crate) fn start(data: &Data, around: &Surroundings<'_>, listener: Option<Tel
             Ok(messages) => messages,
             Err(failure) => return Err(failure.on(inputs)),
         };
-        let mut process_data = Members::new();
+        let mut process_data = JsonObject::new();
         process_data.insert("model_mode".to_owned(), json!(if mode == Mode::Chat { "chat" } else { "completion" }));
         process_data.insert("prompts".to_owned(), prompt::told(&messages));
         process_data.insert("model_provider".to_owned(), Value::String(provider.clone()));
@@ -171,8 +171,8 @@ async fn ask(
     mut call: Call,
     limit: usize,
     listener: Option<Teller>,
-    inputs: Members,
-    mut process_data: Members,
+    inputs: JsonObject,
+    mut process_data: JsonObject,
 ) -> NodeResult {
     let asked = Instant::now();
     let (mut reason, mut first) = (FINISHED.to_owned(), None);
@@ -209,7 +209,7 @@ async fn ask(
         return Err(Box::new(failure));
     }
     process_data.insert("finish_reason".to_owned(), json!(reason));
-    let mut outputs = Members::new();
+    let mut outputs = JsonObject::new();
     outputs.insert("text".to_owned(), Value::String(text));
     outputs.insert("reasoning_content".to_owned(), json!(""));
     outputs.insert("usage".to_owned(), told);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Failure, Finished, Members, NodeResult, Step};
+use super::{Failure, Finished, NodeResult, Step};
 use crate::runtime::builtin::{
-    graph::or_default,
+    json::{JsonObject, or_default},
     template::{Rendering, Source, Templates},
     variables::{Budget, Selector, View, pool::Overflow},
 };
@@ -32,8 +32,8 @@ pub(crate) struct Variable {
 }
 
 /// The values of variables; null where there is nothing.
-pub(crate) fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget) -> Result<Members, Overflow> {
-    let mut values = Members::new();
+pub(crate) fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget) -> Result<JsonObject, Overflow> {
+    let mut values = JsonObject::new();
     for variable in variables {
         values.insert(variable.variable.clone(), budget.copy(view.get(&variable.value_selector))?);
     }
@@ -52,10 +52,10 @@ pub(crate) fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> 
     }
 }
 
-fn ended(result: Result<String, crate::runtime::builtin::template::Fault>, inputs: Members) -> NodeResult {
+fn ended(result: Result<String, crate::runtime::builtin::template::Fault>, inputs: JsonObject) -> NodeResult {
     match result {
         Ok(output) => {
-            let mut outputs = Members::new();
+            let mut outputs = JsonObject::new();
             outputs.insert("output".to_owned(), Value::String(output));
             Ok(Finished { inputs, outputs, ..Finished::default() })
         }

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::runtime::builtin::json::JsonObject;
 
-fn values(values: Value) -> Members {
+fn values(values: Value) -> JsonObject {
     match values {
         Value::Object(map) => map,
         other => panic!("{other} is no object"),

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::{Map, Value};
 
 use super::{
-    super::room::Held,
+    super::memory_budget::MemoryReservation,
     Types, ValueType,
     selector::{CONVERSATION, ENVIRONMENT, SYSTEM, Selector},
     value,
@@ -103,7 +103,7 @@ pub(crate) struct Pool {
     /// The most all of them may take, in bytes.
     limit: usize,
     /// What they take of the memory of all runs.
-    held: Option<Held>,
+    reservation: Option<MemoryReservation>,
 }
 
 impl Pool {
@@ -127,7 +127,7 @@ impl Pool {
             weight: 0,
             variable_limit,
             limit,
-            held: None,
+            reservation: None,
         }
     }
 
@@ -140,8 +140,8 @@ impl Pool {
 
     /// The same, within the memory of all runs.
     #[must_use]
-    pub(crate) fn within(mut self, held: Held) -> Self {
-        self.held = Some(held);
+    pub(crate) fn within(mut self, reservation: MemoryReservation) -> Self {
+        self.reservation = Some(reservation);
         self
     }
 
@@ -150,7 +150,7 @@ impl Pool {
         if total > self.limit {
             return Err(Overflow::Run { limit: self.limit });
         }
-        if !self.held.as_mut().is_none_or(|held| held.resize(total)) {
+        if !self.reservation.as_mut().is_none_or(|reservation| reservation.resize(total)) {
             return Err(Overflow::Process);
         }
         self.weight = total;
@@ -173,7 +173,7 @@ impl Pool {
     pub(crate) fn close(&mut self, id: ScopeId) {
         self.weight -= self.scopes[id.0].weight;
         // Fewer always fit.
-        let _ = self.held.as_mut().is_none_or(|held| held.resize(self.weight));
+        let _ = self.reservation.as_mut().is_none_or(|reservation| reservation.resize(self.weight));
         self.scopes[id.0] = Scope::default();
         self.free.push(id);
     }

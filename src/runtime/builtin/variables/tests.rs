@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{super::room::Room, Piece, Pool, Selector, SystemVariables, Text, pool::Overflow, value};
+use super::{super::memory_budget::MemoryBudget, Piece, Pool, Selector, SystemVariables, Text, pool::Overflow, value};
 
 const LIMITS: (usize, usize) = (1 << 20, 1 << 22);
 
@@ -121,8 +121,9 @@ fn neither_one_variable_nor_all_of_them_outgrow_their_share() {
 
 #[test]
 fn the_pools_of_all_runs_share_one_room() {
-    let room = Room::new(100 << 10);
-    let (mut one, mut other) = (pool(json!({})).within(room.held()), pool(json!({})).within(room.held()));
+    let memory = MemoryBudget::new(100 << 10);
+    let (mut one, mut other) =
+        (pool(json!({})).within(memory.reservation()), pool(json!({})).within(memory.reservation()));
     let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
     one.set(Pool::ROOT, &"n".into(), large(60 << 10)).unwrap();
     let round = other.open(Pool::ROOT);

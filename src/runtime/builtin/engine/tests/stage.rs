@@ -24,10 +24,10 @@ use crate::{
     },
     runtime::builtin::{
         engine::{Conversation, CreatedBy, Execution, Outcome, RunBounds},
-        graph::Graph,
-        masks::Masks,
+        graph::parse::parse_graph,
+        memory_budget::MemoryBudget,
         model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
-        room::Room,
+        secret_masks::SecretMasks,
         template::Templates,
         variables::{SystemVariables, Types},
     },
@@ -223,11 +223,11 @@ impl Stage {
             system.extend(map(json!({"query": "What now?", "conversation_id": "c-1", "dialogue_count": 1})));
         }
         Execution {
-            graph: Arc::new(Graph::parse(&self.graph, self.mode).unwrap()),
+            graph: Arc::new(parse_graph(&self.graph, self.mode).unwrap()),
             inputs: map(self.inputs.clone()),
             system: SystemVariables(system),
             environment: map(json!({"KEY": SECRET})),
-            masks: Masks::new([SECRET]),
+            masks: SecretMasks::new([SECRET]),
             conversation_variables: map(self.conversation.clone()),
             conversation_types: Types::new(),
             task_id: id::TaskId(Uuid::from_u128(1)),
@@ -245,7 +245,7 @@ impl Stage {
             clock: Arc::new(Standing),
             entropy: Arc::new(Counting::default()),
             limits: self.limits,
-            room: Room::new(self.limits.all_runs),
+            memory_budget: MemoryBudget::new(self.limits.all_runs),
         }
     }
 

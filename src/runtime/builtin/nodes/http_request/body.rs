@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Lines, Surroundings};
-use crate::runtime::builtin::{graph::or_default, nodes::Failure, variables::Text};
+use crate::runtime::builtin::{json::or_default, nodes::Failure, variables::Text};
 
 /// The body, as the graph holds it.
 #[derive(Debug, Default, Deserialize)]

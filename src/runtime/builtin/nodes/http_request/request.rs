@@ -16,8 +16,8 @@ use url::Url;
 use super::{AuthorizationKind, Data, Key, KeyKind, Surroundings};
 use crate::runtime::{
     builtin::{
-        masks::{MASK, Masks},
         nodes::Failure,
+        secret_masks::{MASK, SecretMasks},
         variables::Text,
     },
     outbound::{READ_MAX, Request},
@@ -138,7 +138,7 @@ fn authorization(key: &Key, secret: &str) -> Result<(HeaderName, HeaderValue), B
 }
 
 /// The request as Dify writes it into the event, without its secrets.
-fn told(request: &Request, secret: &[HeaderName], masks: &Masks) -> String {
+fn told(request: &Request, secret: &[HeaderName], masks: &SecretMasks) -> String {
     let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     let mut told = format!("{} {path} HTTP/1.1\r\nHost: {host}\r\n", request.method);
@@ -148,11 +148,11 @@ fn told(request: &Request, secret: &[HeaderName], masks: &Masks) -> String {
         let _ = write!(told, "{name}: {value}\r\n");
     }
     told.push_str("\r\n");
-    let mut told = masks.text(&told).into_owned();
+    let mut told = masks.mask_text(&told).into_owned();
     if let Some(body) = &request.body {
         // Masked before it is cut off: half a secret is told to nobody either.
         let body = String::from_utf8_lossy(body);
-        let body = masks.text(&body);
+        let body = masks.mask_text(&body);
         told.push_str(&body[..body.floor_char_boundary(TOLD)]);
     }
     told

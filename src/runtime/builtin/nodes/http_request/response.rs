@@ -6,8 +6,9 @@ use http::{
 };
 use serde_json::{Value, json};
 
+use crate::runtime::builtin::json::JsonObject;
 use crate::runtime::{
-    builtin::nodes::{Failure, Members},
+    builtin::nodes::Failure,
     outbound::{Fault, Response},
 };
 
@@ -30,7 +31,7 @@ pub(super) fn limit(headers: &HeaderMap) -> usize {
 }
 
 /// `status_code`, `body`, `headers` and `files`. A file's contents are not kept: there is nowhere for other nodes to read it.
-pub(super) fn outputs(response: &Response) -> Result<Members, Box<Failure>> {
+pub(super) fn outputs(response: &Response) -> Result<JsonObject, Box<Failure>> {
     let text = match content(&response.headers) {
         Content::Text => Some(String::from_utf8_lossy(&response.body)),
         Content::Either => std::str::from_utf8(&response.body).ok().filter(|text| !text.contains('\0')).map(Into::into),
@@ -40,13 +41,13 @@ pub(super) fn outputs(response: &Response) -> Result<Members, Box<Failure>> {
     if body.len() > TEXT_MAX {
         return Err(Failure::new("ResponseSizeError", Fault::TooLarge { limit: TEXT_MAX }.to_string()));
     }
-    let mut headers = Members::new();
+    let mut headers = JsonObject::new();
     for name in response.headers.keys() {
         let values = response.headers.get_all(name).iter();
         let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         headers.insert(name.as_str().to_owned(), values.join(", ").into());
     }
-    let mut outputs = Members::new();
+    let mut outputs = JsonObject::new();
     outputs.insert("status_code".to_owned(), response.status.as_u16().into());
     outputs.insert("body".to_owned(), body.into_owned().into());
     outputs.insert("headers".to_owned(), Value::Object(headers));

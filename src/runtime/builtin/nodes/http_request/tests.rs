@@ -57,7 +57,7 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
         view: pool.view(Pool::ROOT),
         outbound: &outbound,
         limit: 1 << 20,
-        masks: &Masks::new(["k3y-of-ours"]),
+        masks: &SecretMasks::new(["k3y-of-ours"]),
         strict,
         boundary: "the-boundary".to_owned(),
     };

@@ -8,7 +8,7 @@ use serde_json::{Number, Value, json};
 
 use super::Logic;
 use crate::runtime::builtin::{
-    graph::or_default,
+    json::or_default,
     nodes::Failure,
     variables::{Budget, Selector, Text, View, value},
 };

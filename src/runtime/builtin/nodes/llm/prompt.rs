@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Data, Memory, Mode, Surroundings, role};
 use crate::runtime::builtin::{
-    graph::or_default,
+    json::{JsonObject, or_default},
     model::{PromptMessage, Role},
-    nodes::{Failure, Members, template_transform},
+    nodes::{Failure, template_transform},
     template::{Fault, Rendering, Source},
     variables::{Budget, Piece, Selector, Text, value},
 };
@@ -52,8 +52,8 @@ enum PendingText {
 }
 
 /// The inputs for the event, and the lines.
-pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(Members, Vec<Pending>), Box<Failure>> {
-    let mut inputs = Members::new();
+pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(JsonObject, Vec<Pending>), Box<Failure>> {
+    let mut inputs = JsonObject::new();
     let mut budget = around.view.budget();
     let jinja = template_transform::values(&data.prompt_config.jinja2_variables, around.view, &mut budget)?;
     let context = context(data, around)?;
@@ -121,9 +121,9 @@ pub(super) fn told(messages: &[PromptMessage]) -> Value {
 fn text(
     line: &Line,
     context: Option<&str>,
-    jinja: &Members,
+    jinja: &JsonObject,
     around: &Surroundings<'_>,
-    (inputs, budget): (&mut Members, &mut Budget),
+    (inputs, budget): (&mut JsonObject, &mut Budget),
 ) -> Result<PendingText, Box<Failure>> {
     if line.edition_type == "jinja2" {
         let Some(source) = &line.jinja2_text else { return Ok(PendingText::Ready(String::new())) };

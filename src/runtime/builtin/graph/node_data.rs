@@ -1,0 +1,142 @@
+//! Reads the data of a node.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    error::invalid_graph,
+    index::LevelIx,
+    node::{Node, NodeKind, OnError, Retry},
+    raw::RawNode,
+};
+use crate::{
+    domain::{Error, Result},
+    runtime::builtin::json::{JsonObject, or_default},
+};
+
+/// Largest number of attempts after the first, whatever the file says.
+const MAX_RETRIES: u32 = 10;
+/// Longest pause before another attempt, whatever the file says.
+const MAX_RETRY_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The members that the data of every node may have.
+#[derive(Deserialize)]
+struct CommonData {
+    #[serde(default)]
+    retry_config: Option<RetryConfig>,
+    #[serde(default)]
+    error_strategy: Option<String>,
+    #[serde(default)]
+    default_value: Option<Vec<DefaultValue>>,
+}
+
+#[derive(Deserialize)]
+struct RetryConfig {
+    #[serde(default, deserialize_with = "or_default")]
+    retry_enabled: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    max_retries: u32,
+    /// Milliseconds.
+    #[serde(default, deserialize_with = "or_default")]
+    retry_interval: f64,
+}
+
+#[derive(Deserialize)]
+struct DefaultValue {
+    key: String,
+    #[serde(default)]
+    value: Value,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+}
+
+type DataReader = fn(&Value) -> serde_json::Result<NodeKind>;
+
+/// Returns `None` for a type that is not supported here.
+fn data_reader(kind: &str) -> Option<DataReader> {
+    let reader: DataReader = match kind {
+        "start" => |_| Ok(NodeKind::Start),
+        "llm" => |data| Ok(NodeKind::Llm(Box::new(typed(data)?))),
+        "answer" => |data| Ok(NodeKind::Answer(typed(data)?)),
+        "end" => |data| Ok(NodeKind::End(typed(data)?)),
+        "template-transform" => |data| Ok(NodeKind::TemplateTransform(typed(data)?)),
+        "if-else" => |data| Ok(NodeKind::IfElse(typed(data)?)),
+        "variable-aggregator" | "variable-assigner" => |data| Ok(NodeKind::Aggregator(typed(data)?)),
+        "assigner" => |data| Ok(NodeKind::Assigner(typed(data)?)),
+        "http-request" => |data| Ok(NodeKind::HttpRequest(Box::new(typed(data)?))),
+        "iteration" => |data| Ok(NodeKind::Iteration(typed(data)?)),
+        "iteration-start" => |_| Ok(NodeKind::IterationStart),
+        _ => return None,
+    };
+    Some(reader)
+}
+
+/// Whether nodes of this type are supported here.
+pub(crate) fn is_supported(kind: &str) -> bool {
+    data_reader(kind).is_some()
+}
+
+/// Rejects a node of a type that is not supported here.
+pub(super) fn check_kind(raw: &RawNode<'_>) -> Result<()> {
+    if is_supported(raw.kind) { Ok(()) } else { Err(unsupported(raw)) }
+}
+
+fn unsupported(raw: &RawNode<'_>) -> Error {
+    invalid_graph(format!("{} is not supported here", place(raw)))
+}
+
+fn place(raw: &RawNode<'_>) -> String {
+    format!("the node \"{}\" ({}) of type {}", raw.title, raw.id, raw.kind)
+}
+
+/// Reads the data of a node. Errors name the node. Slot and edges are filled in later.
+pub(super) fn read_node(raw: &RawNode<'_>, level: LevelIx) -> Result<Node> {
+    let at_node = |reason: String| invalid_graph(format!("{}: {reason}", place(raw)));
+    let read = data_reader(raw.kind).ok_or_else(|| unsupported(raw))?;
+    let kind = read(raw.data).map_err(|error| at_node(error.to_string()))?;
+    let common: CommonData = typed(raw.data).map_err(|error| at_node(error.to_string()))?;
+    let on_error = match common.error_strategy.as_deref() {
+        None | Some("" | "none") => OnError::Abort,
+        Some("fail-branch") => OnError::FailBranch,
+        Some("default-value") => {
+            let defaults = common.default_value.unwrap_or_default().into_iter().map(default_value);
+            OnError::DefaultValue(defaults.collect::<Result<JsonObject, String>>().map_err(at_node)?)
+        }
+        Some(other) => return Err(at_node(format!("unknown error_strategy `{other}`"))),
+    };
+    Ok(Node {
+        id: raw.id.into(),
+        title: raw.title.to_owned(),
+        kind,
+        level,
+        slot: usize::MAX,
+        retry: common.retry_config.as_ref().and_then(retry),
+        on_error,
+        incoming: Vec::new(),
+        outgoing: Vec::new(),
+    })
+}
+
+fn retry(config: &RetryConfig) -> Option<Retry> {
+    let interval = Duration::try_from_secs_f64(config.retry_interval / 1000.0).unwrap_or_default();
+    (config.retry_enabled && config.max_retries > 0)
+        .then(|| Retry { times: config.max_retries.min(MAX_RETRIES), interval: interval.min(MAX_RETRY_INTERVAL) })
+}
+
+/// A default of another type than text may be written as text, which is then JSON.
+fn default_value(DefaultValue { key, value, kind }: DefaultValue) -> Result<(String, Value), String> {
+    let value = match (kind.as_deref(), value) {
+        (None | Some("string"), value) => value,
+        (Some(kind), Value::String(text)) => {
+            serde_json::from_str(&text).map_err(|error| format!("the default of {key} is not a {kind}: {error}"))?
+        }
+        (Some(_), value) => value,
+    };
+    Ok((key, value))
+}
+
+fn typed<'a, T: Deserialize<'a>>(data: &'a Value) -> Result<T, serde_json::Error> {
+    T::deserialize(data)
+}
