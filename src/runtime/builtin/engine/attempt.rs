@@ -18,7 +18,11 @@ use crate::runtime::builtin::{
         node::{NodeKind, OnError},
     },
     model::usage::Taken,
-    nodes::{self, Failure, Finished, Step, answer, assigner, http_request, llm},
+    nodes::{
+        self, answer, assigner, http_request, llm,
+        outcome::{NodeError, NodeOutcome, NodeRun},
+        text_sender::TextSender,
+    },
 };
 
 impl Schedule<'_> {
@@ -71,11 +75,11 @@ impl Schedule<'_> {
         let limit = execution.limits.variable;
         let mut taken = None;
         let step = match &graph.node(task.node).kind {
-            NodeKind::Start => Step::Done(Ok(nodes::start::run(&execution.inputs, view))),
-            NodeKind::IterationStart => Step::Done(Ok(Finished::default())),
-            NodeKind::Answer(data) => Step::Done(answer::run(data, view, limit)),
-            NodeKind::End(data) => Step::Done(nodes::end::run(data, view)),
-            NodeKind::Aggregator(data) => Step::Done(nodes::aggregator::run(data, view)),
+            NodeKind::Start => NodeRun::Ready(Ok(nodes::start::run(&execution.inputs, view))),
+            NodeKind::IterationStart => NodeRun::Ready(Ok(NodeOutcome::default())),
+            NodeKind::Answer(data) => NodeRun::Ready(answer::run(data, view, limit)),
+            NodeKind::End(data) => NodeRun::Ready(nodes::end::run(data, view)),
+            NodeKind::Aggregator(data) => NodeRun::Ready(nodes::aggregator::run(data, view)),
             NodeKind::IfElse(data) => nodes::if_else::start(data, view, limit, &execution.templates),
             NodeKind::TemplateTransform(data) => nodes::template_transform::start(data, view, &execution.templates),
             NodeKind::Llm(data) => {
@@ -88,9 +92,9 @@ impl Schedule<'_> {
                     limit,
                 };
                 let repeated = task.frame == frame::ROOT && self.stream.repeats(task.node);
-                llm::start(data, &around, repeated.then(|| nodes::Teller::new(task.node, self.heard.sender.clone())))
+                llm::start(data, &around, repeated.then(|| TextSender::new(task.node, self.heard.sender.clone())))
             }
-            NodeKind::Assigner(data) => Step::Done(assigner::run(data, &mut self.pool, scope)),
+            NodeKind::Assigner(data) => NodeRun::Ready(assigner::run(data, &mut self.pool, scope)),
             NodeKind::HttpRequest(data) => {
                 let node = graph.node(task.node);
                 let around = http_request::Surroundings {
@@ -106,14 +110,14 @@ impl Schedule<'_> {
             NodeKind::Iteration(data) => return self.iterate(task, data).await,
         };
         match step {
-            Step::Done(result) => self.work.push_front(Work::Ended(task, result)),
-            Step::Later(future) => {
+            NodeRun::Ready(result) => self.work.push_front(Work::Ended(task, result)),
+            NodeRun::Pending(future) => {
                 let most = execution.limits.node;
                 let frame = task.frame;
                 let work = async move {
                     let result = time::timeout(most, future).await.unwrap_or_else(|_| {
                         let message = format!("the node ran for more than {} seconds", most.as_secs());
-                        let mut late = Failure::new("Timeout", message);
+                        let mut late = NodeError::new("Timeout", message);
                         late.usage = taken.as_ref().map(Taken::of_attempt);
                         Err(late)
                     });

@@ -16,7 +16,7 @@ use crate::runtime::builtin::{
         topology::{Edge, FAIL_BRANCH},
     },
     json::JsonObject,
-    nodes::{Failure, Finished, NodeResult},
+    nodes::outcome::{NodeError, NodeOutcome, NodeResult},
 };
 
 impl Schedule<'_> {
@@ -68,7 +68,7 @@ impl Schedule<'_> {
         if let Err(fault) = self.pool.set(scope, &node.id, outputs.clone()) {
             return self.abort(&task, fault.into()).await;
         }
-        let finished = Finished {
+        let finished = NodeOutcome {
             inputs: std::mem::take(&mut failure.inputs),
             process_data: std::mem::take(&mut failure.process_data),
             outputs: JsonObject::new(),
@@ -99,7 +99,7 @@ impl Schedule<'_> {
     async fn leave(
         &mut self,
         task: &Task,
-        finished: &Finished,
+        finished: &NodeOutcome,
         outputs: &Arc<JsonObject>,
         status: &'static str,
         error: Option<&str>,
@@ -138,9 +138,9 @@ impl Schedule<'_> {
     }
 
     /// A node failed, and nothing in the graph provides for that: its frame fails.
-    async fn abort(&mut self, task: &Task, failure: Box<Failure>) -> Result<(), Halt> {
-        let Failure { message, inputs, process_data, outputs, usage, .. } = *failure;
-        let finished = Finished { inputs, process_data, usage, ..Finished::default() };
+    async fn abort(&mut self, task: &Task, failure: Box<NodeError>) -> Result<(), Halt> {
+        let NodeError { message, inputs, process_data, outputs, usage, .. } = *failure;
+        let finished = NodeOutcome { inputs, process_data, usage, ..NodeOutcome::default() };
         self.tell_end_of(task, &finished, &Arc::new(outputs), "failed", Some(&message)).await?;
         if task.frame == frame::ROOT {
             return Err(Halt::Failed(message));

@@ -15,8 +15,8 @@ use crate::runtime::builtin::{
     json::JsonObject,
     model::Usage,
     nodes::{
-        Failure, Finished,
         iteration::{Data, OnRoundError},
+        outcome::{NodeError, NodeOutcome},
     },
     variables::Budget,
 };
@@ -169,7 +169,7 @@ impl Schedule<'_> {
         let mut outputs = JsonObject::new();
         outputs.insert("output".to_owned(), data.collect(iteration.outputs).into());
         let usage = Some(iteration.usage);
-        let finished = Finished { inputs: inputs(&iteration.items), outputs, usage, ..Finished::default() };
+        let finished = NodeOutcome { inputs: inputs(&iteration.items), outputs, usage, ..NodeOutcome::default() };
         self.work.push_front(Work::Ended(iteration.task, Ok(finished)));
     }
 
@@ -177,7 +177,7 @@ impl Schedule<'_> {
     fn give_up(&mut self, id: u64, message: String) {
         let Some(iteration) = self.iterations.remove(&id) else { return };
         self.close_rounds(id);
-        let mut failure = Failure::new("IterationNodeError", message).on(inputs(&iteration.items));
+        let mut failure = NodeError::new("IterationNodeError", message).with_inputs(inputs(&iteration.items));
         failure.usage = Some(iteration.usage);
         self.work.push_front(Work::Ended(iteration.task, Err(failure)));
     }
@@ -217,7 +217,7 @@ impl Schedule<'_> {
     pub(super) async fn tell_iteration_end(
         &self,
         task: &Task,
-        finished: &Finished,
+        finished: &NodeOutcome,
         outputs: &JsonObject,
         status: &'static str,
         error: Option<&str>,

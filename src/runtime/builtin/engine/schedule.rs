@@ -26,7 +26,7 @@ use crate::{
         graph::{index::NodeIx, topology::Graph},
         json::JsonObject,
         model::usage::Taken,
-        nodes::NodeResult,
+        nodes::outcome::NodeResult,
         variables::Pool,
     },
 };

@@ -16,7 +16,7 @@ use crate::{
         graph::node::NodeKind,
         json::JsonObject,
         model::Usage,
-        nodes::{Failure, Finished},
+        nodes::outcome::{NodeError, NodeOutcome},
     },
 };
 
@@ -64,7 +64,7 @@ impl Schedule<'_> {
     }
 
     /// `node_retry`: an attempt failed, and another follows.
-    pub(super) async fn tell_attempt(&self, task: &Task, failure: &Failure) -> Result<(), Halt> {
+    pub(super) async fn tell_attempt(&self, task: &Task, failure: &NodeError) -> Result<(), Halt> {
         if matches!(self.graph.node(task.node).kind, NodeKind::Iteration(_)) {
             return Ok(());
         }
@@ -80,7 +80,7 @@ impl Schedule<'_> {
     pub(super) async fn tell_end_of(
         &mut self,
         task: &Task,
-        finished: &Finished,
+        finished: &NodeOutcome,
         outputs: &JsonObject,
         status: &'static str,
         error: Option<&str>,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finished, NodeResult};
+use super::outcome::{NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     variables::{Selector, View, pool::Overflow},
@@ -35,7 +35,7 @@ struct Group {
 
 /// The values found; nothing where nothing is.
 pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
-    let mut finished = Finished::default();
+    let mut finished = NodeOutcome::default();
     let mut budget = view.budget();
     let mut first = |variables: &[Selector], inputs: &mut JsonObject| -> Result<Option<Value>, Overflow> {
         let found = variables.iter().find_map(|selector| Some((selector, view.get(selector)?)));

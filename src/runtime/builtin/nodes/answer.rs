@@ -3,9 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Failure, Finished};
-use crate::runtime::builtin::json::JsonObject;
-use crate::runtime::builtin::variables::{Piece, Text, View, value};
+use super::outcome::{NodeError, NodeOutcome};
+use crate::runtime::builtin::{
+    json::JsonObject,
+    variables::{Piece, Text, View, value},
+};
 
 /// Its data.
 #[derive(Debug, Deserialize)]
@@ -15,7 +17,7 @@ pub(crate) struct Data {
 }
 
 /// The text with everything in place.
-pub(crate) fn run(data: &Data, view: View<'_>, limit: usize) -> Result<Finished, Box<Failure>> {
+pub(crate) fn run(data: &Data, view: View<'_>, limit: usize) -> Result<NodeOutcome, Box<NodeError>> {
     let mut answer = String::new();
     for piece in data.answer.pieces() {
         match piece {
@@ -33,5 +35,5 @@ pub(crate) fn run(data: &Data, view: View<'_>, limit: usize) -> Result<Finished,
     let mut outputs = JsonObject::new();
     outputs.insert("answer".to_owned(), Value::String(answer));
     outputs.insert("files".to_owned(), json!([]));
-    Ok(Finished { outputs, ..Finished::default() })
+    Ok(NodeOutcome { outputs, ..NodeOutcome::default() })
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
-use super::{Failure, Finished, NodeResult};
+use super::outcome::{NodeError, NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     variables::{Pool, ScopeId, Selector, ValueType, View, selector::CONVERSATION, value},
@@ -120,19 +120,19 @@ pub(crate) fn run(data: &Data, pool: &mut Pool, scope: ScopeId) -> NodeResult {
         })
         .collect();
     if let Err(message) = outcome {
-        return Err(Failure::new("VariableOperatorNodeError", message).on(inputs));
+        return Err(NodeError::new("VariableOperatorNodeError", message).with_inputs(inputs));
     }
     let mut updated = Vec::with_capacity(new.len());
     for ((name, value), kind) in new.into_iter().zip(types) {
         let selector = [CONVERSATION, &name];
         updated.push(json!({"name": name, "selector": selector, "value_type": kind.to_string(), "new_value": value}));
         if let Err(fault) = pool.assign(&name, value) {
-            return Err(Box::<Failure>::from(fault).on(inputs));
+            return Err(Box::<NodeError>::from(fault).with_inputs(inputs));
         }
     }
     let mut process_data = JsonObject::new();
     process_data.insert("updated_variables".to_owned(), updated.into());
-    Ok(Finished { inputs, process_data, ..Finished::default() })
+    Ok(NodeOutcome { inputs, process_data, ..NodeOutcome::default() })
 }
 
 impl Changes<'_> {

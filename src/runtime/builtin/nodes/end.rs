@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Finished, NodeResult};
+use super::outcome::{NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     variables::{Selector, View},
@@ -33,5 +33,5 @@ pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
     for output in &data.outputs {
         outputs.insert(output.variable.clone(), budget.copy(view.get(&output.value_selector))?);
     }
-    Ok(Finished { inputs: outputs.clone(), outputs, ..Finished::default() })
+    Ok(NodeOutcome { inputs: outputs.clone(), outputs, ..NodeOutcome::default() })
 }

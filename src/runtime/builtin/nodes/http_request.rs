@@ -7,10 +7,10 @@ mod response;
 use serde::{Deserialize, Deserializer};
 
 use self::body::Body;
-use super::{Failure, NodeResult, Step};
-use crate::runtime::builtin::json::{JsonObject, or_default};
+use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::{
     builtin::{
+        json::{JsonObject, or_default},
         secret_masks::SecretMasks,
         variables::{Text, View},
     },
@@ -111,18 +111,20 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// Sends it.
-pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> Step {
+pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> NodeRun {
     let (request, told) = match request::build(data, around) {
         Ok(built) => built,
-        Err(failure) => return Step::Done(Err(failure)),
+        Err(failure) => return NodeRun::Ready(Err(failure)),
     };
     let (outbound, strict) = (around.outbound.clone(), around.strict);
-    Step::Later(Box::pin(async move {
+    NodeRun::Pending(Box::pin(async move {
         let mut process_data = JsonObject::new();
         process_data.insert("request".to_owned(), told.into());
         match outbound.send(request, response::limit).await {
             Ok(response) => ended(&response, process_data, strict),
-            Err(fault) => Err(Failure::new("HttpRequestNodeError", fault.to_string()).after(process_data)),
+            Err(fault) => {
+                Err(NodeError::new("HttpRequestNodeError", fault.to_string()).with_process_data(process_data))
+            }
         }
     }))
 }
@@ -130,14 +132,14 @@ pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> Step {
 fn ended(response: &crate::runtime::outbound::Response, process_data: JsonObject, strict: bool) -> NodeResult {
     let outputs = match response::outputs(response) {
         Ok(outputs) => outputs,
-        Err(failure) => return Err(failure.after(process_data)),
+        Err(failure) => return Err(failure.with_process_data(process_data)),
     };
     if strict && !response.status.is_success() {
         let message = format!("Request failed with status code {}", response.status.as_u16());
-        let failure = Failure::new("HTTPResponseCodeError", message).after(process_data);
-        return Err(Box::new(Failure { outputs, ..*failure }));
+        let failure = NodeError::new("HTTPResponseCodeError", message).with_process_data(process_data);
+        return Err(Box::new(NodeError { outputs, ..*failure }));
     }
-    Ok(super::Finished { process_data, outputs, ..super::Finished::default() })
+    Ok(NodeOutcome { process_data, outputs, ..NodeOutcome::default() })
 }
 
 #[cfg(test)]

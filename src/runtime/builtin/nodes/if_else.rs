@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::condition::{Condition, Question};
-use super::{Failure, Finished, NodeResult, Step};
+use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     template::Templates,
@@ -85,24 +85,24 @@ struct Prepared {
 }
 
 /// Decides.
-pub(crate) fn start(data: &Data, view: View<'_>, limit: usize, templates: &Templates) -> Step {
+pub(crate) fn start(data: &Data, view: View<'_>, limit: usize, templates: &Templates) -> NodeRun {
     let prepared = match prepare(data, view, limit) {
         Ok(prepared) => prepared,
-        Err(failure) => return Step::Done(Err(failure)),
+        Err(failure) => return NodeRun::Ready(Err(failure)),
     };
     let weight: usize = prepared.iter().flat_map(|case| &case.questions).map(Question::weight).sum();
     if weight <= WEIGHT_HERE {
-        return Step::Done(decide(&prepared));
+        return NodeRun::Ready(decide(&prepared));
     }
     let decision = templates.elsewhere(move || decide(&prepared));
-    Step::Later(Box::pin(async {
-        decision.await.unwrap_or_else(|| Err(Failure::new("ConditionError", "the conditions were not compared")))
+    NodeRun::Pending(Box::pin(async {
+        decision.await.unwrap_or_else(|| Err(NodeError::new("ConditionError", "the conditions were not compared")))
     }))
 }
 
-fn prepare(data: &Data, view: View<'_>, limit: usize) -> Result<Vec<Prepared>, Box<Failure>> {
+fn prepare(data: &Data, view: View<'_>, limit: usize) -> Result<Vec<Prepared>, Box<NodeError>> {
     let mut budget = view.budget();
-    let mut questions = |conditions: &[Condition]| -> Result<Vec<Question>, Box<Failure>> {
+    let mut questions = |conditions: &[Condition]| -> Result<Vec<Question>, Box<NodeError>> {
         conditions.iter().map(|condition| condition.ask(view, limit, &mut budget)).collect()
     };
     if data.cases.is_empty() {
@@ -152,13 +152,13 @@ fn decide(cases: &[Prepared]) -> NodeResult {
     }
     process_data.insert("condition_results".to_owned(), results.into());
     if let Some(message) = failure {
-        return Err(Failure::new("ValueError", message).on(inputs).after(process_data));
+        return Err(NodeError::new("ValueError", message).with_inputs(inputs).with_process_data(process_data));
     }
     let mut outputs = JsonObject::new();
     outputs.insert("result".to_owned(), Value::Bool(chosen.is_some()));
     let branch = chosen.unwrap_or_else(|| ELSE.to_owned());
     outputs.insert("selected_case_id".to_owned(), Value::String(branch.clone()));
-    Ok(Finished { inputs, process_data, outputs, usage: None, branch: Some(branch) })
+    Ok(NodeOutcome { inputs, process_data, outputs, usage: None, branch: Some(branch) })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Failure;
+use super::outcome::NodeError;
 use crate::runtime::builtin::{
     graph::index::LevelIx,
     json::or_default,
@@ -57,15 +57,15 @@ impl Data {
     }
 
     /// The items. Null counts as an empty list.
-    pub(crate) fn items(&self, view: View<'_>) -> Result<Vec<Value>, Box<Failure>> {
+    pub(crate) fn items(&self, view: View<'_>) -> Result<Vec<Value>, Box<NodeError>> {
         match view.get(&self.iterator_selector) {
             Some(Value::Array(items)) => Ok(items.clone()),
             Some(Value::Null) => Ok(Vec::new()),
-            Some(_) => Err(Failure::new(
+            Some(_) => Err(NodeError::new(
                 "InvalidIteratorValueError",
                 format!("the value of {} is not a list", self.iterator_selector),
             )),
-            None => Err(Failure::new(
+            None => Err(NodeError::new(
                 "IteratorVariableNotFoundError",
                 format!("iterator variable {} not found", self.iterator_selector),
             )),

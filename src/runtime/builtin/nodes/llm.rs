@@ -9,7 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::prompt::Template;
-use super::{Failure, Finished, NodeResult, Step, Teller, template_transform::Variable};
+use super::{
+    outcome::{NodeError, NodeOutcome, NodeResult, NodeRun},
+    template_transform::Variable,
+    text_sender::TextSender,
+};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     model::{Chunk, Models, Prompt, PromptMessage, Role, Usage, usage::Taken},
@@ -140,19 +144,19 @@ impl Drop for Call {
 }
 
 /// Makes the prompt and asks the model.
-pub(crate) fn start(data: &Data, around: &Surroundings<'_>, listener: Option<Teller>) -> Step {
+pub(crate) fn start(data: &Data, around: &Surroundings<'_>, listener: Option<TextSender>) -> NodeRun {
     let (inputs, lines) = match prompt::lines(data, around) {
         Ok(found) => found,
-        Err(failure) => return Step::Done(Err(failure)),
+        Err(failure) => return NodeRun::Ready(Err(failure)),
     };
     let (provider, model) = (data.model.provider.clone(), data.model.name.clone());
     let parameters = data.model.completion_params.clone();
     let mode = data.model.mode;
     let (models, taken, limit) = (around.models.clone(), around.taken.clone(), around.limit);
-    Step::Later(Box::pin(async move {
+    NodeRun::Pending(Box::pin(async move {
         let messages = match prompt::finish(lines, limit).await {
             Ok(messages) => messages,
-            Err(failure) => return Err(failure.on(inputs)),
+            Err(failure) => return Err(failure.with_inputs(inputs)),
         };
         let mut process_data = JsonObject::new();
         process_data.insert("model_mode".to_owned(), json!(if mode == Mode::Chat { "chat" } else { "completion" }));
@@ -170,7 +174,7 @@ async fn ask(
     prompt: Prompt,
     mut call: Call,
     limit: usize,
-    listener: Option<Teller>,
+    listener: Option<TextSender>,
     inputs: JsonObject,
     mut process_data: JsonObject,
 ) -> NodeResult {
@@ -190,7 +194,7 @@ async fn ask(
                     first.get_or_insert_with(|| asked.elapsed());
                     call.text.push_str(&part);
                     if let Some(listener) = &listener {
-                        listener.tell(part).await;
+                        listener.send(part).await;
                     }
                 }
                 Chunk::Finish(told) => reason = told,
@@ -204,8 +208,14 @@ async fn ask(
     let told = json!(usage.block(asked.elapsed(), first));
     process_data.insert("usage".to_owned(), told.clone());
     if let Err(message) = heard {
-        let failure =
-            Failure { message, kind: "InvokeError", inputs, process_data, usage: Some(usage), ..Failure::default() };
+        let failure = NodeError {
+            message,
+            kind: "InvokeError",
+            inputs,
+            process_data,
+            usage: Some(usage),
+            ..NodeError::default()
+        };
         return Err(Box::new(failure));
     }
     process_data.insert("finish_reason".to_owned(), json!(reason));
@@ -214,7 +224,7 @@ async fn ask(
     outputs.insert("reasoning_content".to_owned(), json!(""));
     outputs.insert("usage".to_owned(), told);
     outputs.insert("finish_reason".to_owned(), Value::String(reason));
-    Ok(Finished { inputs, process_data, outputs, usage: Some(usage), branch: None })
+    Ok(NodeOutcome { inputs, process_data, outputs, usage: Some(usage), branch: None })
 }
 
 /// The role of a line of the prompt.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Failure, Finished, NodeResult, Step};
+use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     template::{Rendering, Source, Templates},
@@ -41,14 +41,14 @@ pub(crate) fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget
 }
 
 /// Renders it.
-pub(crate) fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> Step {
+pub(crate) fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> NodeRun {
     let inputs = match values(&data.variables, view, &mut view.budget()) {
         Ok(inputs) => inputs,
-        Err(fault) => return Step::Done(Err(fault.into())),
+        Err(fault) => return NodeRun::Ready(Err(fault.into())),
     };
     match templates.render(&data.template, &inputs) {
-        Rendering::Done(result) => Step::Done(ended(result, inputs)),
-        Rendering::Later(rendering) => Step::Later(Box::pin(async { ended(rendering.await, inputs) })),
+        Rendering::Done(result) => NodeRun::Ready(ended(result, inputs)),
+        Rendering::Later(rendering) => NodeRun::Pending(Box::pin(async { ended(rendering.await, inputs) })),
     }
 }
 
@@ -57,8 +57,8 @@ fn ended(result: Result<String, crate::runtime::builtin::template::Fault>, input
         Ok(output) => {
             let mut outputs = JsonObject::new();
             outputs.insert("output".to_owned(), Value::String(output));
-            Ok(Finished { inputs, outputs, ..Finished::default() })
+            Ok(NodeOutcome { inputs, outputs, ..NodeOutcome::default() })
         }
-        Err(fault) => Err(Failure::new("TemplateError", fault.to_string()).on(inputs)),
+        Err(fault) => Err(NodeError::new("TemplateError", fault.to_string()).with_inputs(inputs)),
     }
 }

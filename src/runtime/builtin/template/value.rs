@@ -15,12 +15,12 @@ const DEPTH_MAX: usize = 64;
 
 /// A JSON object; unlike a map of the engine it keeps its order.
 #[derive(Debug)]
-struct Members {
+struct OrderedObject {
     keys: Vec<Value>,
     values: HashMap<String, Value>,
 }
 
-impl Object for Members {
+impl Object for OrderedObject {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.values.get(key.as_str()?).cloned()
     }
@@ -34,7 +34,7 @@ impl Object for Members {
 pub(super) fn from_members(members: &Map<String, Json>) -> Value {
     let keys = members.keys().map(|key| Value::from(key.as_str())).collect();
     let values = members.iter().map(|(key, value)| (key.clone(), from_json(value))).collect();
-    Value::from_object(Members { keys, values })
+    Value::from_object(OrderedObject { keys, values })
 }
 
 fn from_json(json: &Json) -> Value {

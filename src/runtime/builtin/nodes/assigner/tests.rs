@@ -216,7 +216,7 @@ fn the_event_tells_the_declared_type() {
     let types = Types::from([("v".to_owned(), ValueType::ArrayString)]);
     let mut pool = pool(json!({"v": []})).declaring(types);
     let data: Data = serde_json::from_value(variable("append", "n.text")).unwrap();
-    let Finished { process_data, .. } = run(&data, &mut pool, Pool::ROOT).unwrap();
+    let NodeOutcome { process_data, .. } = run(&data, &mut pool, Pool::ROOT).unwrap();
     let told =
         json!([{"name": "v", "selector": ["conversation", "v"], "value_type": "array[string]", "new_value": ["t"]}]);
     assert_eq!(process_data["updated_variables"], told);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Lines, Surroundings};
-use crate::runtime::builtin::{json::or_default, nodes::Failure, variables::Text};
+use crate::runtime::builtin::{json::or_default, nodes::outcome::NodeError, variables::Text};
 
 /// The body, as the graph holds it.
 #[derive(Debug, Default, Deserialize)]
@@ -65,7 +65,7 @@ pub(super) struct Filled {
 
 impl Body {
     /// The body with its values in place.
-    pub(super) fn fill(&self, around: &Surroundings<'_>) -> Result<Filled, Box<Failure>> {
+    pub(super) fn fill(&self, around: &Surroundings<'_>) -> Result<Filled, Box<NodeError>> {
         let filled = |text: String, kind: &str| Filled {
             bytes: Some(text.into()),
             content_type: Some(kind.to_owned()),
@@ -111,7 +111,7 @@ impl Body {
         }
     }
 
-    fn text(&self, around: &Surroundings<'_>) -> Result<String, Box<Failure>> {
+    fn text(&self, around: &Surroundings<'_>) -> Result<String, Box<NodeError>> {
         let source;
         let text = match &self.data {
             Content::Items(items) => match items.as_slice() {
@@ -127,7 +127,7 @@ impl Body {
         Ok(text.render(around.view, around.limit)?)
     }
 
-    fn pairs(&self, around: &Surroundings<'_>) -> Result<Vec<(String, String)>, Box<Failure>> {
+    fn pairs(&self, around: &Surroundings<'_>) -> Result<Vec<(String, String)>, Box<NodeError>> {
         let fill = |text: &Text| text.render(around.view, around.limit);
         let (mut pairs, mut length) = (Vec::new(), 0);
         let lines;
@@ -157,7 +157,7 @@ impl Body {
 
 /// The text, if it is JSON once line breaks and the like within its strings are escaped: values that were filled in have them,
 /// and Dify lets them pass.
-fn json(text: &str) -> Result<String, Box<Failure>> {
+fn json(text: &str) -> Result<String, Box<NodeError>> {
     if text.trim().is_empty() {
         return Ok(String::new());
     }
@@ -191,6 +191,6 @@ fn escaped(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-fn body_error(message: impl Into<String>) -> Box<Failure> {
-    Failure::new("RequestBodyError", message)
+fn body_error(message: impl Into<String>) -> Box<NodeError> {
+    NodeError::new("RequestBodyError", message)
 }

@@ -16,7 +16,7 @@ use url::Url;
 use super::{AuthorizationKind, Data, Key, KeyKind, Surroundings};
 use crate::runtime::{
     builtin::{
-        nodes::Failure,
+        nodes::outcome::NodeError,
         secret_masks::{MASK, SecretMasks},
         variables::Text,
     },
@@ -36,12 +36,12 @@ const HEAD_MAX: usize = 64 << 10;
 const TOLD: usize = 10_000;
 
 /// The request, and what the event tells of it.
-pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, String), Box<Failure>> {
+pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, String), Box<NodeError>> {
     let fill = |text: &Text| text.render(around.view, around.limit);
     let method = METHODS
         .into_iter()
         .find(|method| method.as_str().eq_ignore_ascii_case(&data.method))
-        .ok_or_else(|| Failure::new("InvalidHttpMethodError", format!("Invalid http method {}", data.method)))?;
+        .ok_or_else(|| NodeError::new("InvalidHttpMethodError", format!("Invalid http method {}", data.method)))?;
     let address = fill(&data.url)?;
     let mut length = address.len();
     fits(length)?;
@@ -69,7 +69,7 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
     let mut secret = vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
     if data.authorization.kind == AuthorizationKind::ApiKey {
         let key = data.authorization.config.as_ref();
-        let key = key.ok_or_else(|| Failure::new("AuthorizationConfigError", "authorization config is required"))?;
+        let key = key.ok_or_else(|| NodeError::new("AuthorizationConfigError", "authorization config is required"))?;
         let (name, value) = authorization(key, &fill(&key.secret)?)?;
         secret.push(name.clone());
         headers.insert(name, value);
@@ -94,7 +94,7 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
     Ok((request, told))
 }
 
-fn fits(length: usize) -> Result<(), Box<Failure>> {
+fn fits(length: usize) -> Result<(), Box<NodeError>> {
     if length > HEAD_MAX {
         Err(wrong(format!("the url and the headers are longer than {HEAD_MAX} bytes")))
     } else {
@@ -102,18 +102,18 @@ fn fits(length: usize) -> Result<(), Box<Failure>> {
     }
 }
 
-fn url(text: &str) -> Result<Url, Box<Failure>> {
+fn url(text: &str) -> Result<Url, Box<NodeError>> {
     if text.is_empty() {
-        return Err(Failure::new("InvalidURLError", "url is required"));
+        return Err(NodeError::new("InvalidURLError", "url is required"));
     }
     let has_scheme = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     if !has_scheme("http://") && !has_scheme("https://") {
-        return Err(Failure::new("InvalidURLError", "url should start with http:// or https://"));
+        return Err(NodeError::new("InvalidURLError", "url should start with http:// or https://"));
     }
-    Url::parse(text).map_err(|fault| Failure::new("InvalidURLError", format!("the url is not valid: {fault}")))
+    Url::parse(text).map_err(|fault| NodeError::new("InvalidURLError", format!("the url is not valid: {fault}")))
 }
 
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<Failure>> {
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header's name is not valid"))?;
     if RESERVED.contains(&name) {
         return Err(wrong(format!("apps may not set the header {name}")));
@@ -124,7 +124,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<Fail
     Ok((name, value))
 }
 
-fn authorization(key: &Key, secret: &str) -> Result<(HeaderName, HeaderValue), Box<Failure>> {
+fn authorization(key: &Key, secret: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
     let name = if key.header.trim().is_empty() { AUTHORIZATION.as_str() } else { key.header.trim() };
     let value = match key.kind {
         KeyKind::Bearer => format!("Bearer {secret}"),
@@ -158,6 +158,6 @@ fn told(request: &Request, secret: &[HeaderName], masks: &SecretMasks) -> String
     told
 }
 
-pub(super) fn wrong(message: impl Into<String>) -> Box<Failure> {
-    Failure::new("HttpRequestNodeError", message)
+pub(super) fn wrong(message: impl Into<String>) -> Box<NodeError> {
+    NodeError::new("HttpRequestNodeError", message)
 }

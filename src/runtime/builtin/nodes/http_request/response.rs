@@ -6,9 +6,8 @@ use http::{
 };
 use serde_json::{Value, json};
 
-use crate::runtime::builtin::json::JsonObject;
 use crate::runtime::{
-    builtin::nodes::Failure,
+    builtin::{json::JsonObject, nodes::outcome::NodeError},
     outbound::{Fault, Response},
 };
 
@@ -31,7 +30,7 @@ pub(super) fn limit(headers: &HeaderMap) -> usize {
 }
 
 /// `status_code`, `body`, `headers` and `files`. A file's contents are not kept: there is nowhere for other nodes to read it.
-pub(super) fn outputs(response: &Response) -> Result<JsonObject, Box<Failure>> {
+pub(super) fn outputs(response: &Response) -> Result<JsonObject, Box<NodeError>> {
     let text = match content(&response.headers) {
         Content::Text => Some(String::from_utf8_lossy(&response.body)),
         Content::Either => std::str::from_utf8(&response.body).ok().filter(|text| !text.contains('\0')).map(Into::into),
@@ -39,7 +38,7 @@ pub(super) fn outputs(response: &Response) -> Result<JsonObject, Box<Failure>> {
     };
     let body = text.unwrap_or_default();
     if body.len() > TEXT_MAX {
-        return Err(Failure::new("ResponseSizeError", Fault::TooLarge { limit: TEXT_MAX }.to_string()));
+        return Err(NodeError::new("ResponseSizeError", Fault::TooLarge { limit: TEXT_MAX }.to_string()));
     }
     let mut headers = JsonObject::new();
     for name in response.headers.keys() {

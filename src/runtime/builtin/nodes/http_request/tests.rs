@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::runtime::{
     builtin::{
-        nodes::Finished,
+        nodes::outcome::NodeOutcome,
         variables::{Pool, SystemVariables},
     },
     outbound::Outbound,
@@ -62,8 +62,8 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
         boundary: "the-boundary".to_owned(),
     };
     match start(&data, &around) {
-        Step::Done(result) => result,
-        Step::Later(future) => future.await,
+        NodeRun::Ready(result) => result,
+        NodeRun::Pending(future) => future.await,
     }
 }
 
@@ -137,7 +137,7 @@ async fn a_key_goes_out_and_is_not_told() {
         (json!({"type": "custom", "api_key": "{{#env.KEY#}}", "header": "X-Api-Key"}), "x-api-key=k3y-of-ours"),
     ] {
         let data = request(json!({"method": "get", "authorization": {"type": "api-key", "config": config}}));
-        let Finished { outputs, process_data, .. } = run(data).await.unwrap();
+        let NodeOutcome { outputs, process_data, .. } = run(data).await.unwrap();
         assert_eq!(outputs["body"], format!("GET /a [{expected}] "));
         let told = process_data["request"].as_str().unwrap();
         assert!(told.contains("****") && !told.contains("k3y") && !told.contains("dTprM3ktb2Yt"), "{told}");
@@ -157,7 +157,7 @@ async fn secrets_are_sent_and_not_told_wherever_they_stand() {
         ),
         (json!({"method": "post", "body": {"type": "raw-text", "data": [{"value": long}]}}), "xk3"),
     ] {
-        let Finished { outputs, process_data, .. } = run(request(data)).await.unwrap();
+        let NodeOutcome { outputs, process_data, .. } = run(request(data)).await.unwrap();
         assert!(outputs["body"].as_str().unwrap().contains(sent), "{outputs:?}");
         let told = process_data["request"].as_str().unwrap();
         assert!(told.contains("****") && !told.contains("k3y"), "{told}");

@@ -9,7 +9,7 @@ use serde_json::{Number, Value, json};
 use super::Logic;
 use crate::runtime::builtin::{
     json::or_default,
-    nodes::Failure,
+    nodes::outcome::NodeError,
     variables::{Budget, Selector, Text, View, value},
 };
 
@@ -110,7 +110,7 @@ struct SubCondition {
 
 impl Condition {
     /// The condition with its values in place. Texts of at most `limit` bytes.
-    pub(crate) fn ask(&self, view: View<'_>, limit: usize, budget: &mut Budget) -> Result<Question, Box<Failure>> {
+    pub(crate) fn ask(&self, view: View<'_>, limit: usize, budget: &mut Budget) -> Result<Question, Box<NodeError>> {
         let actual = budget.copy(view.get(&self.variable_selector))?;
         let expected = match &self.value {
             Expected::Text(text) => Value::String(text.render(view, limit)?),

@@ -8,7 +8,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::*;
 use crate::runtime::builtin::variables::{Pool, SystemVariables};
 
-fn compare(length: usize, templates: &Templates) -> Step {
+fn compare(length: usize, templates: &Templates) -> NodeRun {
     let mut pool = Pool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
     let values = Map::from_iter([("text".to_owned(), json!("x".repeat(length)))]);
     pool.set(Pool::ROOT, &"n".into(), Arc::new(values)).unwrap();
@@ -27,8 +27,8 @@ async fn large_values_wait_for_a_place_of_templates_and_small_ones_need_none() {
         released.recv()
     }));
     begins.await.unwrap();
-    assert!(matches!(compare(10, &templates), Step::Done(Ok(_))));
-    let Step::Later(mut comparing) = compare(2 * WEIGHT_HERE, &templates) else { panic!("compared where it is") };
+    assert!(matches!(compare(10, &templates), NodeRun::Ready(Ok(_))));
+    let NodeRun::Pending(mut comparing) = compare(2 * WEIGHT_HERE, &templates) else { panic!("compared where it is") };
     assert!(timeout(Duration::from_millis(50), &mut comparing).await.is_err(), "there is no place");
     release.send(()).unwrap();
     let decided = timeout(Duration::from_secs(10), comparing).await.expect("a place is free").unwrap();

@@ -8,7 +8,7 @@ use super::{Data, Memory, Mode, Surroundings, role};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     model::{PromptMessage, Role},
-    nodes::{Failure, template_transform},
+    nodes::{outcome::NodeError, template_transform},
     template::{Fault, Rendering, Source},
     variables::{Budget, Piece, Selector, Text, value},
 };
@@ -52,7 +52,7 @@ enum PendingText {
 }
 
 /// The inputs for the event, and the lines.
-pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(JsonObject, Vec<Pending>), Box<Failure>> {
+pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(JsonObject, Vec<Pending>), Box<NodeError>> {
     let mut inputs = JsonObject::new();
     let mut budget = around.view.budget();
     let jinja = template_transform::values(&data.prompt_config.jinja2_variables, around.view, &mut budget)?;
@@ -83,7 +83,7 @@ pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(JsonObjec
 }
 
 /// The lines with their texts; empty ones are left out.
-pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<PromptMessage>, Box<Failure>> {
+pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<PromptMessage>, Box<NodeError>> {
     let mut messages = Vec::with_capacity(lines.len());
     let mut length = 0;
     for line in lines {
@@ -100,7 +100,7 @@ pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<Prom
         }
     }
     if messages.is_empty() {
-        return Err(Failure::new(
+        return Err(NodeError::new(
             "NoPromptFoundError",
             "No prompt found in the LLM configuration. Please ensure a prompt is properly configured before proceeding.",
         ));
@@ -124,7 +124,7 @@ fn text(
     jinja: &JsonObject,
     around: &Surroundings<'_>,
     (inputs, budget): (&mut JsonObject, &mut Budget),
-) -> Result<PendingText, Box<Failure>> {
+) -> Result<PendingText, Box<NodeError>> {
     if line.edition_type == "jinja2" {
         let Some(source) = &line.jinja2_text else { return Ok(PendingText::Ready(String::new())) };
         return Ok(match around.templates.render(source, jinja) {
@@ -156,12 +156,12 @@ fn text(
     Ok(PendingText::Ready(text))
 }
 
-fn template_failure(fault: &Fault) -> Box<Failure> {
-    Failure::new("TemplateError", fault.to_string())
+fn template_failure(fault: &Fault) -> Box<NodeError> {
+    NodeError::new("TemplateError", fault.to_string())
 }
 
 /// What stands for `{{#context#}}`: a text, or the texts or `content` of a list.
-fn context(data: &Data, around: &Surroundings<'_>) -> Result<Option<String>, Box<Failure>> {
+fn context(data: &Data, around: &Surroundings<'_>) -> Result<Option<String>, Box<NodeError>> {
     if !data.context.enabled {
         return Ok(None);
     }
@@ -183,7 +183,7 @@ fn remember(
     mode: Mode,
     around: &Surroundings<'_>,
     lines: &mut Vec<Pending>,
-) -> Result<(), Box<Failure>> {
+) -> Result<(), Box<NodeError>> {
     let most = match memory.window.size {
         Some(exchanges) if memory.window.enabled => exchanges.saturating_mul(2),
         _ => usize::MAX,
