@@ -14,7 +14,7 @@ use axum::{
     serve::ListenerExt as _,
 };
 use dify_openapi::testing::{
-    app::{self, App, Surroundings},
+    app::{self, Application, Dependencies},
     config::Config,
     http::routes::routes,
     ports::{clock::SystemClock, entropy::SystemEntropy},
@@ -194,14 +194,14 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
     let (sql, standalone) = app::connect_sql(&config).await?;
     let clock = Arc::new(SystemClock);
     let telemetry = Telemetry::install(&config.telemetry, Output::Stdout)?;
-    let surroundings = Surroundings {
+    let dependencies = Dependencies {
         clock: Arc::<SystemClock>::clone(&clock),
         entropy: Arc::new(SystemEntropy),
         metrics: Arc::clone(&telemetry.metrics),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     };
-    let state = app::connect_state(&config, clock, &surroundings.redis_clock_offset)?;
-    let app = App::new(&config, sql, state, standalone, surroundings)?;
+    let state = app::connect_state(&config, clock, &dependencies.redis_clock_offset)?;
+    let app = Application::new(&config, sql, state, standalone, dependencies)?;
     Ok(routes(app.rpc()).into_iter().fold(Router::new(), |router, route| match &route.policy.http {
         Some(http) => router.route(http.path, route.handler),
         None => router,

@@ -1,130 +1,40 @@
-//! The command line: what can be typed, and how a failure is said. One sentence with the fix; exit code 2 when what was
-//! typed or configured is at fault, 1 otherwise.
+//! The command line. A failed command prints one sentence with the fix for each problem on standard error. Exit code 2: the
+//! command line or the configuration has to change; 1: anything else.
 
-pub(crate) mod account;
-pub(crate) mod app;
-pub(crate) mod check_config;
+mod account;
+mod app;
+mod arguments;
+mod check_config;
 mod demo;
-pub(crate) mod dev;
-pub(crate) mod failure;
-pub(crate) mod migrate;
-pub(crate) mod openapi;
+mod dev;
+mod error;
+mod input_file;
+mod migrate;
+mod openapi;
 mod operator;
 mod output;
-pub(crate) mod password;
-pub(crate) mod serve;
-pub(crate) mod shell;
-pub(crate) mod since;
+mod password;
+mod serve;
+mod shell;
+mod signals;
+mod since;
 #[cfg(test)]
 mod tests;
-pub(crate) mod token;
+mod token;
 mod usage;
-pub(crate) mod workspace;
+mod workspace;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 
-pub(crate) use self::failure::Failure;
+use self::{
+    arguments::{Cli, Command},
+    error::CommandError,
+};
 use crate::{config::process_env, http::routes::OPENAPI};
 
-/// The service behind Dify's /openapi/v1: sign-in, sessions and apps, over JSON and gRPC.
-#[derive(Debug, Parser)]
-#[command(name = NAME, version, propagate_version = true, after_help = EXAMPLES)]
-pub(crate) struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What the program is called.
-const NAME: &str = "dify-openapi";
-
-const EXAMPLES: &str = "Examples:
-  dify-openapi dev                     try it out: SQLite, a demo account, loopback only
-  dify-openapi check-config            show the configuration, or what is wrong with it
-  dify-openapi migrate up && dify-openapi serve
-
-`dev` needs no configuration; the other commands read the environment variables that the README lists.";
-
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Run everything on this machine, with nothing to set up.
-    Dev(dev::Args),
-    /// Run in production, configured by the environment.
-    #[command(
-        after_help = "Example:\n  SECRET_KEY=… CONSOLE_WEB_URL=https://dify.example.com \\\n    DATABASE_URL=postgres://… REDIS_URL=redis://… dify-openapi serve"
-    )]
-    Serve,
-    /// Create or inspect the database tables.
-    #[command(after_help = "Examples:\n  dify-openapi migrate status\n  dify-openapi migrate up && dify-openapi serve")]
-    Migrate {
-        /// What to do.
-        #[command(subcommand)]
-        action: migrate::Action,
-    },
-    /// Print the effective configuration, secrets hidden, or everything wrong with it.
-    #[command(after_help = "Example:\n  dify-openapi check-config && dify-openapi migrate up && dify-openapi serve")]
-    CheckConfig,
-    /// Manage accounts (standalone only).
-    #[command(after_help = "Examples:
-  dify-openapi account create ada@example.com --name Ada
-  dify-openapi account list
-  dify-openapi account disable ada@example.com")]
-    Account {
-        /// What to do.
-        #[command(subcommand)]
-        action: account::Action,
-    },
-    /// Manage workspaces (standalone only).
-    #[command(after_help = "Examples:
-  dify-openapi workspace create Research --owner ada@example.com
-  dify-openapi workspace add-member Research grace@example.com --role editor")]
-    Workspace {
-        /// What to do.
-        #[command(subcommand)]
-        action: workspace::Action,
-    },
-    /// Import, export and list apps (standalone only).
-    #[command(after_help = "Examples:
-  dify-openapi app import greeting.yml --workspace 'Demo Workspace'
-  dify-openapi app list
-  dify-openapi app export Greeting > greeting.yml")]
-    App {
-        /// What to do.
-        #[command(subcommand)]
-        action: app::Action,
-    },
-    /// List sessions and end them.
-    #[command(after_help = "Examples:
-  dify-openapi token list --account ada@example.com
-  dify-openapi token revoke --account ada@example.com
-  dify-openapi token revoke --since 2h                end every session issued in the last two hours")]
-    Token {
-        /// What to do.
-        #[command(subcommand)]
-        action: token::Action,
-    },
-    /// Print the OpenAPI 3.1 document.
-    #[command(after_help = "Example:\n  dify-openapi openapi > openapi.json")]
-    Openapi,
-    /// Print the completion script of a shell.
-    #[command(
-        after_help = "Examples:\n  dify-openapi completions bash > /etc/bash_completion.d/dify-openapi\n  dify-openapi completions fish > ~/.config/fish/completions/dify-openapi.fish"
-    )]
-    Completions {
-        /// The shell that will read it.
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page.
-    #[command(
-        after_help = "Examples:\n  dify-openapi man > /usr/local/share/man/man1/dify-openapi.1\n  dify-openapi man | man -l -"
-    )]
-    Man,
-}
-
-/// Reads the command line, runs the command, and says how it ended.
+/// Parses the command line, runs the command, reports a failure, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match parse(args) {
         Ok(cli) => cli,
@@ -132,11 +42,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(error) => error.report(),
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<(), CommandError> {
     let out = &mut std::io::stdout();
     match command {
         Command::CheckConfig => check_config::run(&process_env, out),
@@ -147,7 +57,7 @@ fn run(command: Command) -> Result<(), Failure> {
             .enable_all()
             .build()
             .map_err(|cause| {
-                Failure::other(format!(
+                CommandError::other(format!(
                     "the program cannot start its threads ({cause}); free some memory or allow more processes"
                 ))
             })?
@@ -155,27 +65,26 @@ fn run(command: Command) -> Result<(), Failure> {
                 match command {
                     Command::Dev(args) => dev::run(&args).await,
                     Command::Serve => serve::run().await,
-                    Command::Migrate { action } => migrate::run(action, &mut std::io::stdout()).await,
-                    Command::Account { action } => account::run(action, &mut std::io::stdout()).await,
-                    Command::Workspace { action } => workspace::run(action, &mut std::io::stdout()).await,
-                    Command::App { action } => app::run(action, &mut std::io::stdout()).await,
-                    Command::Token { action } => token::run(action, &mut std::io::stdout()).await,
+                    Command::Migrate { command } => migrate::run(command, &mut std::io::stdout()).await,
+                    Command::Account { command } => account::run(command, &mut std::io::stdout()).await,
+                    Command::Workspace { command } => workspace::run(command, &mut std::io::stdout()).await,
+                    Command::App { command } => app::run(command, &mut std::io::stdout()).await,
+                    Command::Token { command } => token::run(command, &mut std::io::stdout()).await,
                     Command::CheckConfig | Command::Openapi | Command::Completions { .. } | Command::Man => Ok(()),
                 }
             }),
     }
 }
 
-/// Reads the command line. `Err` holds the exit code when there is nothing more to do: help was asked for, or what was
-/// typed is wrong and has been said.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+/// Parses the command line. `Err` holds the exit code after help, the version or a usage error has been printed.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
     let args: Vec<_> = args.into_iter().collect();
-    Cli::try_parse_from(&args).map_err(|fault| {
-        if let Some(sentence) = usage::sentence(&fault, &args) {
-            Failure::usage(sentence).report()
+    Cli::try_parse_from(&args).map_err(|error| {
+        if let Some(sentence) = usage::sentence(&error, &args) {
+            CommandError::usage(sentence).report()
         } else {
-            // Help and version; a closed pipe is not worth a word.
-            let _ = fault.print();
+            // Help or version. A closed pipe is not an error.
+            let _ = error.print();
             ExitCode::SUCCESS
         }
     })

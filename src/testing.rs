@@ -4,7 +4,7 @@
 
 /// The composition root.
 pub mod app {
-    pub use crate::app::{App, Listener, Running, Surroundings, connect_sql, connect_state, start};
+    pub use crate::app::{Application, Dependencies, ListenerKind, RunningServer, connect_sql, connect_state, start};
 }
 
 /// The configuration as the process reads it.

@@ -4,15 +4,14 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-use super::{Failure, operator::Operator, output::say, password};
+use super::{error::CommandError, operator::Operator, output::print_line, password};
 use crate::{
     domain::{secret::Secret, session::RevokeSelection},
     service::password::{Passwords, fault},
 };
 
-/// What to do with accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum AccountCommand {
     /// Create an account; its password is asked for, or read from standard input when that is piped.
     #[command(after_help = "Examples:
   dify-openapi account create ada@example.com --name Ada
@@ -52,13 +51,12 @@ pub(crate) enum Action {
     },
 }
 
-/// Runs the command.
-pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     let operator = Operator::standalone().await?;
     let (sql, now) = (&operator.sql, Operator::now());
-    match action {
-        Action::Create { email, name, workspace } => {
-            let hash = hashed(password::ask(&email).await?).await?;
+    match command {
+        AccountCommand::Create { email, name, workspace } => {
+            let hash = checked_hash(password::ask(&email).await?).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
             let workspace = match &workspace {
                 Some(workspace) => Some(operator.workspace(workspace).await?),
@@ -68,35 +66,39 @@ pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failu
             if let Some(workspace) = workspace {
                 sql.add_member(workspace, &email, "normal", now).await?;
             }
-            say(out, id)
+            print_line(out, id)
         }
-        Action::List => {
+        AccountCommand::List => {
             for account in sql.list_accounts().await? {
-                say(out, format_args!("{}  {:<10}  {}  {}", account.id, account.status, account.email, account.name))?;
+                print_line(
+                    out,
+                    format_args!("{}  {:<10}  {}  {}", account.id, account.status, account.email, account.name),
+                )?;
             }
             Ok(())
         }
-        Action::Disable { email } => {
+        AccountCommand::Disable { email } => {
             let revoked = sql.set_account_status(&email, "banned", now).await?;
-            operator.enforce(&revoked, out).await
+            operator.publish_revocations(&revoked, out).await
         }
-        Action::Enable { email } => {
+        AccountCommand::Enable { email } => {
             sql.set_account_status(&email, "active", now).await?;
-            say(out, format_args!("{email} can sign in again"))
+            print_line(out, format_args!("{email} can sign in again"))
         }
-        Action::SetPassword { email } => {
-            // Said before anybody types a password for nothing.
-            operator.expect_known(&RevokeSelection::Account(email.clone())).await?;
-            let hash = hashed(password::ask(&email).await?).await?;
+        AccountCommand::SetPassword { email } => {
+            // Checked before the password is typed.
+            operator.require_known(&RevokeSelection::Account(email.clone())).await?;
+            let hash = checked_hash(password::ask(&email).await?).await?;
             sql.set_password(&email, &hash, now).await?;
-            say(out, format_args!("{email} has a new password, and its browser sessions have ended"))
+            print_line(out, format_args!("{email} has a new password, and its browser sessions have ended"))
         }
     }
 }
 
-async fn hashed(password: Secret) -> Result<Secret, Failure> {
+/// The hash of a password that follows the rules.
+async fn checked_hash(password: Secret) -> Result<Secret, CommandError> {
     match fault(password.expose()) {
-        Some(fault) => Err(Failure::usage(fault)),
+        Some(fault) => Err(CommandError::usage(fault)),
         None => Ok(Passwords::default().hash(password).await?),
     }
 }

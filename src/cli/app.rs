@@ -1,13 +1,10 @@
-//! `app`: apps of a standalone server, in and out as files of Dify's DSL.
-
-mod file;
+//! `app`: imports and exports apps of a standalone server as Dify DSL files, and lists them.
 
 use std::io::Write;
 
 use clap::{ArgGroup, Subcommand};
 
-pub(crate) use self::file::Source;
-use super::{Failure, operator::Operator, output::say};
+use super::{error::CommandError, input_file::InputFile, operator::Operator, output::print_line};
 use crate::{
     domain::{
         app::file::ImportTarget,
@@ -16,9 +13,8 @@ use crate::{
     dsl,
 };
 
-/// What to do with apps.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum AppCommand {
     /// Import an app from a DSL file (YAML, version 0.1 to 0.6) and publish it.
     ///
     /// An app of the same name in the workspace is overwritten, so importing a file twice leaves one app. If anything in the
@@ -31,7 +27,7 @@ pub(crate) enum Action {
     )]
     Import {
         /// The file; `-` reads standard input.
-        file: Source,
+        file: InputFile,
         /// The workspace, by id, or by name if it is unique.
         #[arg(long)]
         workspace: String,
@@ -62,12 +58,12 @@ pub(crate) enum Action {
     },
 }
 
-/// Runs the command.
-pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     let operator = Operator::standalone().await?;
-    match action {
-        Action::Import { file, workspace, app, new } => {
-            let read = dsl::read(&file.read()?).map_err(|fault| Failure::usage(format_args!("{file}: {fault}")))?;
+    match command {
+        AppCommand::Import { file, workspace, app, new } => {
+            let read =
+                dsl::read(&file.read()?).map_err(|error| CommandError::usage(format_args!("{file}: {error}")))?;
             let workspace = operator.workspace(&workspace).await?;
             let target = match app {
                 Some(id) => ImportTarget::App(id),
@@ -79,9 +75,9 @@ pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failu
             }
             let imported = operator.sql.import_app(workspace, &read.app, target, Operator::now()).await?;
             let what = if imported.overwritten { "overwritten" } else { "created" };
-            say(out, format_args!("{}  {what}  {:<13}  {}", imported.id, read.app.mode.as_str(), read.app.name))
+            print_line(out, format_args!("{}  {what}  {:<13}  {}", imported.id, read.app.mode.as_str(), read.app.name))
         }
-        Action::List { workspace } => {
+        AppCommand::List { workspace } => {
             if let Some(workspace) = workspace {
                 return list(&operator, operator.workspace(&workspace).await?, "", out).await;
             }
@@ -90,8 +86,8 @@ pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failu
             }
             Ok(())
         }
-        Action::Export { app, include_secrets } => {
-            let id = meant(&operator, &app).await?;
+        AppCommand::Export { app, include_secrets } => {
+            let id = app_id(&operator, &app).await?;
             let mut file = operator.sql.export_app(id).await?;
             if !include_secrets {
                 for name in file.clear_secrets() {
@@ -99,28 +95,33 @@ pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failu
                 }
             }
             let text = dsl::write(&file)?;
-            say(out, text.trim_end_matches('\n'))
+            print_line(out, text.trim_end_matches('\n'))
         }
     }
 }
 
-/// Prints a workspace's apps, with these words after each.
-async fn list(operator: &Operator, workspace: WorkspaceId, words: &str, out: &mut dyn Write) -> Result<(), Failure> {
+/// Prints a workspace's apps, each line ending with `suffix`.
+async fn list(
+    operator: &Operator,
+    workspace: WorkspaceId,
+    suffix: &str,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
     for app in operator.sql.list_workspace_apps(workspace).await? {
         let state = if app.published { "published" } else { "draft" };
-        say(out, format_args!("{}  {state:<9}  {:<13}  {}{words}", app.id, app.mode, app.name))?;
+        print_line(out, format_args!("{}  {state:<9}  {:<13}  {}{suffix}", app.id, app.mode, app.name))?;
     }
     Ok(())
 }
 
-/// An app by id, or by name where only one has it.
-async fn meant(operator: &Operator, text: &str) -> Result<AppId, Failure> {
+/// Finds an app by id or by its unique name.
+async fn app_id(operator: &Operator, text: &str) -> Result<AppId, CommandError> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
     match operator.sql.find_apps_of_name(text).await?.as_slice() {
         [app] => Ok(app.id),
-        [] => Err(Failure::usage(format!("there is no app `{text}`; `dify-openapi app list` lists them"))),
-        _ => Err(Failure::usage(format!("several apps are named `{text}`; use the id"))),
+        [] => Err(CommandError::usage(format!("there is no app `{text}`; `dify-openapi app list` lists them"))),
+        _ => Err(CommandError::usage(format!("several apps are named `{text}`; use the id"))),
     }
 }

@@ -1,12 +1,12 @@
-//! `check-config`: the effective configuration, or everything that is wrong with it.
+//! `check-config`: the effective configuration, or every problem with it.
 
 use std::io::Write;
 
-use super::{Failure, output::printed};
+use super::{error::CommandError, output::check_written};
 use crate::config::{Config, Env};
 
-/// Prints a `NAME=value` line each, secrets hidden, then the warnings; fails with every problem.
-pub(crate) fn run(env: Env<'_>, out: &mut dyn Write) -> Result<(), Failure> {
+/// Prints `NAME=value` lines, secrets hidden, then the warnings. The error lists every problem.
+pub(crate) fn run(env: Env<'_>, out: &mut dyn Write) -> Result<(), CommandError> {
     let config = Config::for_serve(env)?;
     let written = (|| -> std::io::Result<()> {
         for (name, value) in config.describe() {
@@ -17,5 +17,5 @@ pub(crate) fn run(env: Env<'_>, out: &mut dyn Write) -> Result<(), Failure> {
         }
         writeln!(out, "The configuration is complete.")
     })();
-    printed("configuration", written)
+    check_written("configuration", written)
 }

@@ -1,6 +1,6 @@
-//! What `dev` begins with: two people, two workspaces, and an app of every mode.
+//! The demo data of `dev`: two accounts, two workspaces, and an app of every mode.
 
-use super::{Failure, operator::Operator};
+use super::{error::CommandError, operator::Operator};
 use crate::{
     domain::{app::file::ImportTarget, secret::Secret},
     dsl,
@@ -8,24 +8,24 @@ use crate::{
     store::sql::SqlStore,
 };
 
-/// The owner of the demo workspaces.
+/// Email address of the owner of both workspaces.
 pub(super) const DEMO: &str = "demo@example.com";
-/// A second person, a member of the first workspace.
+/// Email address of a member of the first workspace.
 pub(super) const MEMBER: &str = "member@example.com";
-/// Their password, which the start screen tells.
+/// Password of both accounts; the start screen shows it.
 pub(super) const PASSWORD: &str = "demo-password-1";
-/// The first workspace, which holds the apps.
+/// The first workspace; it has the apps.
 const WORKSPACE: &str = "Demo Workspace";
 
-/// Adds what is missing. Whatever somebody has made or changed meanwhile stays.
-pub(super) async fn add(sql: &SqlStore) -> Result<(), Failure> {
+/// Adds the demo data that is missing. Accounts and apps that exist are not changed.
+pub(super) async fn add(sql: &SqlStore) -> Result<(), CommandError> {
     if sql.list_accounts().await?.is_empty() {
-        add_people(sql).await?;
+        add_accounts(sql).await?;
     }
     add_apps(sql).await
 }
 
-async fn add_people(sql: &SqlStore) -> Result<(), Failure> {
+async fn add_accounts(sql: &SqlStore) -> Result<(), CommandError> {
     let now = Operator::now();
     let hash = Passwords::default().hash(Secret::new(PASSWORD)).await?;
     sql.create_account(DEMO, "Demo", Some(&hash), now).await?;
@@ -36,15 +36,15 @@ async fn add_people(sql: &SqlStore) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Imports the demo apps that are not there under their names.
-async fn add_apps(sql: &SqlStore) -> Result<(), Failure> {
+/// Imports the demo apps whose names the workspace does not have.
+async fn add_apps(sql: &SqlStore) -> Result<(), CommandError> {
     let workspaces = sql.list_workspaces().await?;
     let Some(workspace) = workspaces.iter().find(|workspace| workspace.name == WORKSPACE) else { return Ok(()) };
-    let there = sql.list_workspace_apps(workspace.id).await?;
+    let existing = sql.list_workspace_apps(workspace.id).await?;
     for (file, n) in dsl::demo::FILES.into_iter().zip(0..) {
-        let app = dsl::read(file).map_err(Failure::other)?.app;
-        if there.iter().all(|known| known.name != app.name) {
-            // A second apart, so that a list by time has an order.
+        let app = dsl::read(file).map_err(CommandError::other)?.app;
+        if existing.iter().all(|known| known.name != app.name) {
+            // One second apart, so that lists by time have a fixed order.
             let at = Operator::now() + chrono::TimeDelta::seconds(n);
             sql.import_app(workspace.id, &app, ImportTarget::Named, at).await?;
         }
@@ -58,7 +58,7 @@ mod tests {
     use crate::store::sql::SqlOptions;
 
     #[tokio::test]
-    async fn demo_apps_are_added_once_and_those_that_were_changed_are_left_alone() {
+    async fn demo_apps_are_added_once_and_changed_ones_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let url = Secret::new(format!("sqlite://{}?mode=rwc", directory.path().join("dev.db").display()));
         let sql = SqlStore::connect(SqlOptions { url, max_connections: 2 }).await.unwrap();

@@ -1,26 +1,26 @@
 //! `dev`: the whole system on this machine, with nothing to set up.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
-    Failure,
     demo::{self, DEMO, MEMBER, PASSWORD},
-    output::say,
-    serve::{Signals, surroundings, until_told_to_stop},
+    error::CommandError,
+    output::print_line,
+    serve::stop_on_signal,
+    signals::Signals,
 };
 use crate::{
-    app,
-    config::{Config, DataDirLock, Env, data_dir::DataDirError, process_env, reader::parse_listen},
+    app::{self, Dependencies},
+    config::{Config, DataDirLock, DevOptions, Env, data_dir::DataDirError, process_env, reader::parse_listen},
     http::pages::login_command,
     telemetry::{Output, Telemetry},
 };
 
-/// Options of `dev`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   dify-openapi dev
   dify-openapi dev --listen 127.0.0.1:0 --data /tmp/try-it --fresh")]
-pub(crate) struct Args {
+pub(crate) struct DevArgs {
     /// Where to listen: a loopback address; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5001", value_parser = listen)]
     pub listen: SocketAddr,
@@ -36,65 +36,64 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
     parse_listen(text).ok_or_else(|| "write an address and a port like 127.0.0.1:5001".to_owned())
 }
 
-/// What `dev` starts from. The lock lives as long as the server.
+/// The checked configuration of `dev`.
 #[derive(Debug)]
-pub(crate) struct Prepared {
-    /// The configuration.
+pub(crate) struct DevSetup {
     pub config: Config,
     /// Keeps other processes out of the data directory.
     pub lock: DataDirLock,
 }
 
-/// Locks the data directory, clears it when asked to, and reads the configuration.
-pub(crate) fn prepare(args: &Args, env: Env<'_>) -> Result<Prepared, Failure> {
+/// Locks the data directory, clears it with `--fresh`, and reads the configuration.
+pub(crate) fn prepare(args: &DevArgs, env: Env<'_>) -> Result<DevSetup, CommandError> {
     let data_dir = match &args.data {
         Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
         None => Config::dev_data_dir(env)?,
     };
-    // Said before anything is made or deleted.
+    // Checked before any file is created or deleted.
     if !args.listen.ip().is_loopback() {
         let port = args.listen.port();
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "--listen is {}, but dev listens on loopback only; use 127.0.0.1:{port}, or the serve command",
             args.listen
         )));
     }
-    let lock = DataDirLock::acquire(&data_dir).map_err(unusable)?;
+    let lock = DataDirLock::acquire(&data_dir).map_err(data_dir_error)?;
     if args.fresh {
-        lock.clear().map_err(unusable)?;
+        lock.clear().map_err(data_dir_error)?;
     }
-    let options = crate::config::DevOptions { listen: args.listen, data_dir };
-    Ok(Prepared { config: Config::for_dev(&options, env)?, lock })
+    let options = DevOptions { listen: args.listen, data_dir };
+    Ok(DevSetup { config: Config::for_dev(&options, env)?, lock })
 }
 
-fn unusable(fault: DataDirError) -> Failure {
-    match fault {
-        DataDirError::InUse(_) => Failure::other(fault),
-        DataDirError::Io { .. } => Failure::usage(fault),
+fn data_dir_error(error: DataDirError) -> CommandError {
+    match error {
+        DataDirError::InUse(_) => CommandError::other(error),
+        DataDirError::Io { .. } => CommandError::usage(error),
     }
 }
 
-/// Runs until it is told to stop.
-pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
-    let Prepared { config, lock } = prepare(args, &process_env)?;
-    let telemetry = Telemetry::install(&config.telemetry, Output::Stderr).map_err(Failure::other)?;
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn run(args: &DevArgs) -> Result<(), CommandError> {
+    let DevSetup { config, lock } = prepare(args, &process_env)?;
+    let telemetry = Telemetry::install(&config.telemetry, Output::Stderr).map_err(CommandError::other)?;
     let (sql, standalone) = app::connect_sql(&config).await?;
     sql.migrate_up(!standalone).await?;
     demo::add(&sql).await?;
     sql.as_ref().clone().close().await?;
 
     let signals = Signals::listen();
-    let running = app::start(config, surroundings(&telemetry)).await?;
+    let running = app::start(config, Dependencies::system(Arc::clone(&telemetry.metrics))).await?;
     let out = &mut std::io::stdout();
-    say(out, start_screen(running.app.issuer()))?;
-    say(out, format_args!("ready http://{}", running.bound.public))?;
-    // Nobody balances between this and others.
-    until_told_to_stop(running, &telemetry, signals, Duration::ZERO).await;
+    print_line(out, start_screen(running.app.issuer()))?;
+    print_line(out, format_args!("ready http://{}", running.bound.public))?;
+    // No delay: there is no load balancer.
+    stop_on_signal(running, &telemetry, signals, Duration::ZERO).await;
     drop(lock);
     Ok(())
 }
 
-/// Where to go next, within 80 columns: what is wrapped cannot be copied.
+/// The next steps, within 80 columns: wrapped commands cannot be copied.
 pub(super) fn start_screen(url: &str) -> String {
     let login = login_command(url);
     format!(

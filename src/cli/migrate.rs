@@ -4,11 +4,10 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-use super::{Failure, operator::Operator, output::say};
+use super::{error::CommandError, operator::Operator, output::print_line};
 
-/// What to do with the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum MigrateCommand {
     /// Create what is missing. Tables that Dify made are never altered.
     #[command(after_help = "Example:\n  dify-openapi migrate up && dify-openapi serve")]
     Up,
@@ -20,24 +19,23 @@ pub(crate) enum Action {
     Status,
 }
 
-/// Runs the command.
-pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(command: MigrateCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     let operator = Operator::connect().await?;
     let beside_dify = !operator.standalone;
     let sql = &operator.sql;
-    match action {
-        Action::Up => {
+    match command {
+        MigrateCommand::Up => {
             let pending = sql.pending_migrations(beside_dify).await?;
             sql.migrate_up(beside_dify).await?;
-            say(out, format_args!("{} change(s) applied", pending.len()))
+            print_line(out, format_args!("{} change(s) applied", pending.len()))
         }
-        Action::Down => {
+        MigrateCommand::Down => {
             sql.migrate_down(beside_dify, Some(1)).await?;
-            say(out, "the last change was reverted")
+            print_line(out, "the last change was reverted")
         }
-        Action::Status => {
+        MigrateCommand::Status => {
             for (name, applied) in sql.migration_status(beside_dify).await? {
-                say(out, format_args!("{}  {name}", if applied { "applied" } else { "pending" }))?;
+                print_line(out, format_args!("{}  {name}", if applied { "applied" } else { "pending" }))?;
             }
             Ok(())
         }

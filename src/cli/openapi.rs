@@ -2,9 +2,8 @@
 
 use std::io::Write;
 
-use super::{Failure, output::print};
+use super::{error::CommandError, output::print_document};
 
-/// Prints the document.
-pub(crate) fn run(document: &[u8], out: &mut dyn Write) -> Result<(), Failure> {
-    print("document", document, out)
+pub(crate) fn run(document: &[u8], out: &mut dyn Write) -> Result<(), CommandError> {
+    print_document("document", document, out)
 }

@@ -1,4 +1,4 @@
-//! What the operator's commands stand on: the stores of the configuration, checked for what they are about to do.
+//! The connected stores that the operator's commands work on.
 
 use std::{
     io::Write,
@@ -7,10 +7,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Failure, output::say};
+use super::{error::CommandError, output::print_line};
 use crate::{
     app,
-    config::{Config, DataDirLock, data_dir, process_env, telemetry::TelemetryConfig},
+    config::{Config, data_dir, process_env, telemetry::TelemetryConfig},
     domain::{
         id::WorkspaceId,
         session::{RevokeSelection, RevokedSession},
@@ -24,7 +24,7 @@ use crate::{
     telemetry::{Output, Telemetry, audit::AuditEvent},
 };
 
-/// The stores of the process environment.
+/// The configuration of the process environment and its SQL store.
 pub(super) struct Operator {
     pub config: Config,
     pub sql: Arc<SqlStore>,
@@ -33,50 +33,53 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// Connects to SQL. Commands do not lock the data directory: they work beside a running server. What is worth a warning
-    /// or an audit event goes to standard error.
-    pub(super) async fn connect() -> Result<Self, Failure> {
+    /// Connects to SQL. Does not lock the data directory, since a server may be running. Warnings and audit events go to
+    /// standard error.
+    pub(super) async fn connect() -> Result<Self, CommandError> {
         let config = Config::for_operator(&process_env)?;
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
-        let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(Failure::other)?;
+        let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(CommandError::other)?;
         if config.uses_data_dir() {
-            data_dir::make(&config.data_dir).map_err(Failure::other)?;
+            data_dir::make(&config.data_dir).map_err(CommandError::other)?;
         }
         let (sql, standalone) = app::connect_sql(&config).await?;
         Ok(Self { config, sql, standalone, telemetry })
     }
 
-    /// The same for commands about people and apps: beside Dify those are Dify's.
-    pub(super) async fn standalone() -> Result<Self, Failure> {
+    /// Connects, and fails beside Dify, where Dify manages accounts, workspaces and apps.
+    pub(super) async fn standalone() -> Result<Self, CommandError> {
         let operator = Self::connect().await?;
         if operator.standalone {
             Ok(operator)
         } else {
-            Err(Failure::usage("this is Dify's database; manage accounts, workspaces and apps in Dify's console"))
+            Err(CommandError::usage("this is Dify's database; manage accounts, workspaces and apps in Dify's console"))
         }
     }
 
-    /// Now.
     pub(super) fn now() -> DateTime<Utc> {
         SystemClock.now()
     }
 
-    /// Makes revocations count on every running replica, and says how many there were. Each leaves its audit event.
-    pub(super) async fn enforce(&self, revoked: &[RevokedSession], out: &mut dyn Write) -> Result<(), Failure> {
+    /// Announces revocations to every running replica, records an audit event for each, and prints their number.
+    pub(super) async fn publish_revocations(
+        &self,
+        revoked: &[RevokedSession],
+        out: &mut dyn Write,
+    ) -> Result<(), CommandError> {
         for session in revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
         }
         let state: Arc<dyn State> =
             app::connect_state(&self.config, Arc::new(SystemClock), &Arc::new(AtomicI64::new(0)))?;
         let marked = Invalidations::new(state).revoked(revoked).await;
-        say(out, format_args!("{} session(s) ended", revoked.len()))?;
+        print_line(out, format_args!("{} session(s) ended", revoked.len()))?;
         marked.map_err(|_| {
-            Failure::other("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")
+            CommandError::other("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")
         })
     }
 
-    /// That there is, or was, what somebody selected: of a typo it must not look as if nothing were left to do.
-    pub(super) async fn expect_known(&self, selection: &RevokeSelection) -> Result<(), Failure> {
+    /// Fails if the selection names an unknown session, account or client, so that a typo is not reported as success.
+    pub(super) async fn require_known(&self, selection: &RevokeSelection) -> Result<(), CommandError> {
         let configured = match selection {
             RevokeSelection::Client(client) => self.config.oauth.known_client_ids.contains(client),
             _ => false,
@@ -84,7 +87,7 @@ impl Operator {
         if configured || self.sql.selection_exists(selection).await? {
             return Ok(());
         }
-        Err(Failure::usage(match selection {
+        Err(CommandError::usage(match selection {
             RevokeSelection::Id(id) => format!("there is no session {id}; `dify-openapi token list` lists them"),
             RevokeSelection::Account(email) if self.standalone => {
                 format!("there is no account `{email}`; `dify-openapi account list` lists them")
@@ -101,16 +104,18 @@ impl Operator {
         }))
     }
 
-    /// A workspace by id, or by name where only one has it.
-    pub(super) async fn workspace(&self, text: &str) -> Result<WorkspaceId, Failure> {
+    /// Finds a workspace by id or by its unique name.
+    pub(super) async fn workspace(&self, text: &str) -> Result<WorkspaceId, CommandError> {
         let all = self.sql.list_workspaces().await?;
         let mut found = all.iter().filter(|workspace| workspace.name == text || workspace.id.to_string() == text);
         match (found.next(), found.next()) {
             (Some(workspace), None) => Ok(workspace.id),
-            (None, _) => {
-                Err(Failure::usage(format!("there is no workspace `{text}`; `dify-openapi workspace list` lists them")))
+            (None, _) => Err(CommandError::usage(format!(
+                "there is no workspace `{text}`; `dify-openapi workspace list` lists them"
+            ))),
+            (Some(_), Some(_)) => {
+                Err(CommandError::usage(format!("several workspaces are named `{text}`; use the id")))
             }
-            (Some(_), Some(_)) => Err(Failure::usage(format!("several workspaces are named `{text}`; use the id"))),
         }
     }
 }
@@ -119,9 +124,4 @@ impl Drop for Operator {
     fn drop(&mut self) {
         self.telemetry.flush();
     }
-}
-
-/// Makes sure a data directory is ours before anything in it is written.
-pub(super) fn lock_if_used(config: &Config) -> Result<Option<DataDirLock>, Failure> {
-    config.uses_data_dir().then(|| DataDirLock::acquire(&config.data_dir)).transpose().map_err(Failure::other)
 }

@@ -1,27 +1,26 @@
-//! What commands print, and what becomes of it.
+//! Prints to standard output. A closed pipe is not an error.
 
 use std::{
     fmt,
     io::{self, Write},
 };
 
-use super::Failure;
+use super::error::CommandError;
 
-/// Prints a line.
-pub(super) fn say(out: &mut dyn Write, line: impl fmt::Display) -> Result<(), Failure> {
-    printed("output", writeln!(out, "{line}"))
+pub(super) fn print_line(out: &mut dyn Write, line: impl fmt::Display) -> Result<(), CommandError> {
+    check_written("output", writeln!(out, "{line}"))
 }
 
-/// Prints a whole document.
-pub(super) fn print(what: &str, bytes: &[u8], out: &mut dyn Write) -> Result<(), Failure> {
-    printed(what, out.write_all(bytes).and_then(|()| out.flush()))
+/// Prints a whole document; `what` names it in the error.
+pub(super) fn print_document(what: &str, bytes: &[u8], out: &mut dyn Write) -> Result<(), CommandError> {
+    check_written(what, out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-/// How printing went. A reader that has seen enough, as `head` has, is nobody's fault.
-pub(super) fn printed(what: &str, done: io::Result<()>) -> Result<(), Failure> {
+/// The error of a failed write. A reader that closes the pipe early, such as `head`, is not an error.
+pub(super) fn check_written(what: &str, done: io::Result<()>) -> Result<(), CommandError> {
     match done {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::other(format!("the {what} could not be printed ({cause}); check where it goes")))
+            Err(CommandError::other(format!("the {what} could not be printed ({cause}); check where it goes")))
         }
         _ => Ok(()),
     }

@@ -1,24 +1,21 @@
-//! A moment as people type it.
+//! Parses `--since`: a time, a date or an age.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-/// A moment, or so long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
-    /// A moment.
     At(DateTime<Utc>),
-    /// So long before now.
     Ago(TimeDelta),
 }
 
 impl Since {
-    /// The moment meant.
+    /// The absolute time.
     pub(crate) fn resolve(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
-            Self::At(moment) => moment,
-            // Longer ago than time goes back is: ever.
+            Self::At(time) => time,
+            // An age that reaches before the calendar selects everything.
             Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::<Utc>::MIN_UTC),
         }
     }
@@ -29,8 +26,8 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Self::At(moment.to_utc()));
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::At(time.to_utc()));
         }
         if let Some(midnight) = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0)) {
             return Ok(Self::At(midnight.and_utc()));

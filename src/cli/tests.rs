@@ -1,9 +1,14 @@
-use std::io::Cursor;
+use std::{ffi::OsString, io::Cursor};
 
 use chrono::DateTime;
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Parser as _};
 
-use super::*;
+use super::{
+    arguments::{Cli, Command},
+    check_config, demo, dev,
+    input_file::InputFile,
+    password, shell, token, usage,
+};
 use crate::domain::session::RevokeSelection;
 
 mod closed_pipes;
@@ -13,19 +18,19 @@ fn typed(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split(' '))
 }
 
-/// What is said of a line that is no command; `None` when it asks for help.
-fn said_of(line: &str) -> Option<String> {
+/// The sentence for a wrong command line; `None` for help and the version.
+fn usage_error(line: &str) -> Option<String> {
     let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
     usage::sentence(&typed(line).unwrap_err(), &words)
 }
 
 #[test]
-fn the_definitions_are_consistent() {
+fn definitions_pass_claps_own_checks() {
     Cli::command().debug_assert();
 }
 
 #[test]
-fn a_wrong_command_line_is_one_sentence_with_the_fix() {
+fn wrong_command_line_gives_one_sentence_with_the_fix() {
     for (line, word) in [
         ("dify-openapi", "--help"),
         ("dify-openapi token", "--help"),
@@ -45,18 +50,18 @@ fn a_wrong_command_line_is_one_sentence_with_the_fix() {
         ),
         ("dify-openapi app export", "<APP>"),
     ] {
-        let sentence = said_of(line).unwrap();
+        let sentence = usage_error(line).unwrap();
         assert!(
             sentence.contains(word) && !sentence.contains('\n') && sentence.contains("--help"),
             "{line}: {sentence}"
         );
     }
-    assert!(said_of("dify-openapi --help").is_none() && said_of("dify-openapi --version").is_none());
+    assert!(usage_error("dify-openapi --help").is_none() && usage_error("dify-openapi --version").is_none());
 }
 
 #[test]
-fn a_slip_is_told_what_was_meant_and_whose_help_to_read() {
-    for (line, meant, help) in [
+fn misspelt_word_gives_a_suggestion_and_the_help_to_read() {
+    for (line, suggestion, help) in [
         ("dify-openapi tokens", "(did you mean `token`?)", "`dify-openapi --help`"),
         ("dify-openapi token revok --since 2h", "(did you mean `revoke`?)", "`dify-openapi token --help`"),
         ("dify-openapi dev --frsh", "(did you mean `--fresh`?)", "`dify-openapi dev --help`"),
@@ -67,14 +72,14 @@ fn a_slip_is_told_what_was_meant_and_whose_help_to_read() {
         ("dify-openapi account", "no command", "`dify-openapi account --help`"),
         ("dify-openapi xyzzy", "'xyzzy'", "`dify-openapi --help`"),
     ] {
-        let sentence = said_of(line).unwrap();
-        assert!(sentence.contains(meant) && sentence.contains(help), "{line}: {sentence}");
+        let sentence = usage_error(line).unwrap();
+        assert!(sentence.contains(suggestion) && sentence.contains(help), "{line}: {sentence}");
     }
-    assert!(!said_of("dify-openapi xyzzy").unwrap().contains("did you mean"));
+    assert!(!usage_error("dify-openapi xyzzy").unwrap().contains("did you mean"));
 }
 
 #[test]
-fn dev_listens_where_people_mean() {
+fn dev_accepts_localhost_and_ipv6_and_rejects_incomplete_addresses() {
     let listen = |text: &str| match typed(&format!("dify-openapi dev --listen {text}")).unwrap().command {
         Command::Dev(args) => args.listen.to_string(),
         other => panic!("{other:?}"),
@@ -82,32 +87,32 @@ fn dev_listens_where_people_mean() {
     assert_eq!(listen("localhost:5001"), "127.0.0.1:5001");
     assert_eq!(listen("[::1]:0"), "[::1]:0");
     for text in ["localhost", "5001", "my-laptop:5001", "localhost:65536", "127.0.0.1"] {
-        let sentence = said_of(&format!("dify-openapi dev --listen {text}")).unwrap();
+        let sentence = usage_error(&format!("dify-openapi dev --listen {text}")).unwrap();
         assert!(sentence.contains("write an address and a port like 127.0.0.1:5001"), "{sentence}");
     }
 }
 
 #[test]
-fn the_start_screen_fits_a_terminal_and_names_both_people() {
+fn start_screen_fits_a_terminal_and_names_both_accounts() {
     let screen = dev::start_screen("http://127.0.0.1:65535");
     for line in screen.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     assert!(screen.lines().count() <= 24, "{screen}");
-    for person in [demo::DEMO, demo::MEMBER] {
-        assert!(screen.contains(&format!("{person} / {}", demo::PASSWORD)), "{screen}");
+    for email in [demo::DEMO, demo::MEMBER] {
+        assert!(screen.contains(&format!("{email} / {}", demo::PASSWORD)), "{screen}");
     }
 }
 
 #[test]
-fn sessions_are_selected_in_one_way() {
+fn each_selection_option_becomes_its_selection() {
     let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
     let selected = |line: &str| match typed(line).unwrap().command {
-        Command::Token { action: token::Action::Revoke(selection) } => selection.resolve(now).unwrap(),
+        Command::Token { command: token::TokenCommand::Revoke(selection) } => selection.resolve(now).unwrap(),
         other => panic!("{other:?}"),
     };
     let since = |line: &str| match selected(line) {
-        RevokeSelection::Since(moment) => moment.to_rfc3339(),
+        RevokeSelection::Since(time) => time.to_rfc3339(),
         other => panic!("{other:?}"),
     };
     assert!(matches!(selected("x token revoke --client difyctl"), RevokeSelection::Client(id) if id == "difyctl"));
@@ -118,7 +123,7 @@ fn sessions_are_selected_in_one_way() {
 }
 
 #[test]
-fn a_password_is_the_first_line() {
+fn password_is_the_first_line() {
     let read = |text: &str| password::read(&mut Cursor::new(text.as_bytes().to_vec()));
     assert_eq!(read("pass word \r\nmore").unwrap().expose(), "pass word ");
     assert!(read("\n").unwrap_err().to_string().contains("standard input"));
@@ -141,14 +146,14 @@ fn check_config_prints_the_configuration_or_every_problem() {
     );
     assert!(text.contains("warning: CONSOLE_WEB_URL") && !text.contains("geheim"), "{text}");
 
-    let failure = check_config::run(&|_| None, &mut Vec::new()).unwrap_err();
-    assert_eq!(failure.code, 2);
-    let text = failure.to_string();
+    let error = check_config::run(&|_| None, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.code, 2);
+    let text = error.to_string();
     assert!(text.contains("SECRET_KEY is not set") && text.contains("CONSOLE_WEB_URL is not set"), "{text}");
 }
 
 #[test]
-fn every_shell_learns_every_command() {
+fn completion_scripts_contain_every_command() {
     use clap::ValueEnum as _;
     let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
     assert!(names.len() > 8, "{names:?}");
@@ -157,16 +162,16 @@ fn every_shell_learns_every_command() {
         shell::completions(*shell, &mut script).unwrap();
         let script = String::from_utf8(script).unwrap();
         for name in names.iter().map(String::as_str).chain(["--fresh", "set-password"]) {
-            // Some write options without their hyphens.
+            // Some shells' scripts have options without their hyphens.
             assert!(script.contains(name.trim_start_matches('-')), "{shell} does not know {name}");
         }
     }
-    let sentence = said_of("dify-openapi completions csh").unwrap();
+    let sentence = usage_error("dify-openapi completions csh").unwrap();
     assert!(sentence.contains("bash") && sentence.contains("zsh"), "{sentence}");
 }
 
 #[test]
-fn the_manual_page_has_every_command_and_the_examples() {
+fn manual_page_has_every_command_with_its_examples() {
     let mut page = Vec::new();
     shell::man(&mut page).unwrap();
     let page = String::from_utf8(page).unwrap().replace('\\', "");
@@ -179,17 +184,17 @@ fn the_manual_page_has_every_command_and_the_examples() {
     for option in ["--listen", "--fresh", "--since", "--include-secrets", "--role"] {
         assert!(page.contains(option), "{option}");
     }
-    // Those of the program, and those of each command.
+    // One section for the program and one for each command.
     assert_eq!(page.matches("Example").count(), leaves.len() + 1, "{page}");
-    assert!(!page.contains("(1)"), "it sends nobody to a page that there is not: {page}");
+    assert!(!page.contains("(1)"), "refers to another page: {page}");
 }
 
 #[test]
-fn examples_stand_in_the_manual_as_they_are_typed() {
+fn manual_page_prints_examples_exactly_as_typed() {
     let mut page = Vec::new();
     shell::man(&mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
-    // Neither hyphens in words nor wider gaps between them.
+    // No hyphenation and no justification.
     assert!(page.contains("\n.nh\n.ad l\n"), "{page:.300}");
     let unfilled: Vec<String> = page
         .split("\n.nf\n")
@@ -208,12 +213,12 @@ fn examples_stand_in_the_manual_as_they_are_typed() {
     }
 }
 
-/// Every command that can be run, named in full.
+/// Commands without subcommands, with full names.
 fn leaves() -> Vec<clap::Command> {
     commands().into_iter().filter(|command| !command.has_subcommands()).collect()
 }
 
-/// Every command below the program, groups included, named in full.
+/// All commands below the program, with full names.
 fn commands() -> Vec<clap::Command> {
     fn collect(parent: &clap::Command, commands: &mut Vec<clap::Command>) {
         for command in parent.get_subcommands() {
@@ -229,7 +234,7 @@ fn commands() -> Vec<clap::Command> {
 }
 
 #[test]
-fn the_help_of_every_command_has_an_example_that_can_be_typed() {
+fn help_of_every_command_has_an_example_that_parses() {
     let commands = commands();
     assert!(commands.len() > 23, "{}", commands.len());
     for mut command in commands {
@@ -238,7 +243,7 @@ fn the_help_of_every_command_has_an_example_that_can_be_typed() {
         let (_, examples) = help.split_once("\nExample").unwrap_or_else(|| panic!("{name}: {help}"));
         assert!(examples.contains(&name), "{name}: {examples}");
         for line in examples.lines().filter(|line| line.starts_with("  dify-openapi ")) {
-            // Up to what a shell takes for itself, and without the words about it.
+            // Without shell operators and without the explanation behind the command.
             let typed_line = line.trim().split(" && ").next().unwrap().split(['>', '<', '|']).next().unwrap();
             let typed_line = typed_line.split("   ").next().unwrap().replace("5b0c…", &uuid::Uuid::nil().to_string());
             let words = typed_line.replace("'Demo Workspace'", "Demo");
@@ -248,14 +253,14 @@ fn the_help_of_every_command_has_an_example_that_can_be_typed() {
 }
 
 #[test]
-fn dev_refuses_other_addresses_before_it_touches_anything() {
+fn dev_rejects_non_loopback_addresses_before_it_creates_files() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let args = dev::Args { listen: "0.0.0.0:5001".parse().unwrap(), data: Some(data.clone()), fresh: true };
+    let args = dev::DevArgs { listen: "0.0.0.0:5001".parse().unwrap(), data: Some(data.clone()), fresh: true };
     assert!(dev::prepare(&args, &|_| None).unwrap_err().to_string().contains("loopback only"));
     assert!(!data.exists());
 
-    let args = dev::Args { listen: "127.0.0.1:0".parse().unwrap(), ..args };
+    let args = dev::DevArgs { listen: "127.0.0.1:0".parse().unwrap(), ..args };
     let prepared = dev::prepare(&args, &|_| None).unwrap();
     let key = prepared.config.secrets.secret_key.expose().to_owned();
     assert!(dev::prepare(&args, &|_| None).unwrap_err().to_string().contains("in use"));
@@ -265,15 +270,15 @@ fn dev_refuses_other_addresses_before_it_touches_anything() {
 }
 
 #[test]
-fn a_file_is_read_within_limits_and_its_faults_name_it() {
+fn input_file_is_read_up_to_the_limit_and_errors_name_it() {
     use std::str::FromStr as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.yml");
-    let source = app::Source::from_str(path.to_str().unwrap()).unwrap();
+    let source = InputFile::from_str(path.to_str().unwrap()).unwrap();
     assert!(source.read().unwrap_err().to_string().contains("app.yml cannot be read"));
     std::fs::write(&path, b"a: \xff").unwrap();
     assert!(source.read().unwrap_err().to_string().contains("not UTF-8"));
     std::fs::write(&path, vec![b'a'; crate::dsl::LONGEST + 1_000]).unwrap();
     assert_eq!(source.read().unwrap().len(), crate::dsl::LONGEST + 1);
-    assert_eq!(app::Source::from_str("-").unwrap(), app::Source::StandardInput);
+    assert_eq!(InputFile::from_str("-").unwrap(), InputFile::StandardInput);
 }

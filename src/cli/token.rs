@@ -1,19 +1,17 @@
-//! `token`: sessions, and the incident switch.
+//! `token`: lists sessions and ends them.
 
 use std::io::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
 
-use super::{Failure, operator::Operator, output::say, since::Since};
+use super::{error::CommandError, operator::Operator, output::print_line, since::Since};
 use crate::domain::{id::TokenId, session::RevokeSelection};
 
-/// Sessions listed at most.
-const LISTED: u64 = 1_000;
+const MAX_LISTED_SESSIONS: u64 = 1_000;
 
-/// What to do with sessions.
 #[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum TokenCommand {
     /// List live sessions, newest first.
     #[command(
         after_help = "Examples:\n  dify-openapi token list\n  dify-openapi token list --account ada@example.com --client difyctl"
@@ -31,13 +29,13 @@ pub(crate) enum Action {
   dify-openapi token revoke --account ada@example.com
   dify-openapi token revoke --since 2026-11-20T08:00:00Z    every session issued since then
   dify-openapi token revoke --since 2h")]
-    Revoke(Selection),
+    Revoke(SessionSelection),
 }
 
-/// Which sessions: exactly one of these.
+/// Selects sessions by exactly one option.
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Selection {
+pub(crate) struct SessionSelection {
     /// One session.
     #[arg(long, value_name = "UUID")]
     id: Option<TokenId>,
@@ -52,8 +50,8 @@ pub(crate) struct Selection {
     since: Option<Since>,
 }
 
-impl Selection {
-    /// In the domain's words. `now` resolves `--since 2h`. `None` cannot be typed: the group requires one.
+impl SessionSelection {
+    /// As the domain's selection. `now` resolves `--since 2h`. Never `None`: clap's group requires one option.
     pub(crate) fn resolve(self, now: DateTime<Utc>) -> Option<RevokeSelection> {
         let since = self.since.map(|since| RevokeSelection::Since(since.resolve(now)));
         self.id
@@ -64,34 +62,34 @@ impl Selection {
     }
 }
 
-/// Runs the command.
-pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(command: TokenCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     let operator = Operator::connect().await?;
     let now = Operator::now();
-    match action {
-        Action::List { account, client } => {
+    match command {
+        TokenCommand::List { account, client } => {
             let named = [account.clone().map(RevokeSelection::Account), client.clone().map(RevokeSelection::Client)];
             for selection in named.iter().flatten() {
-                operator.expect_known(selection).await?;
+                operator.require_known(selection).await?;
             }
-            let sessions = operator.sql.list_all_sessions(account.as_deref(), client.as_deref(), LISTED, now).await?;
+            let sessions =
+                operator.sql.list_all_sessions(account.as_deref(), client.as_deref(), MAX_LISTED_SESSIONS, now).await?;
             for (email, session) in sessions {
                 let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
                 let (created, expires) = (time(session.created_at), time(session.expires_at));
                 let (id, client, label) = (session.id, session.client_id, session.device_label);
-                say(out, format_args!("{id}  {created}  until {expires}  {email}  {client}  {label}"))?;
+                print_line(out, format_args!("{id}  {created}  until {expires}  {email}  {client}  {label}"))?;
             }
             Ok(())
         }
-        Action::Revoke(selection) => {
+        TokenCommand::Revoke(selection) => {
             let Some(selection) = selection.resolve(now) else {
-                return Err(Failure::usage("choose the sessions with --id, --account, --client or --since"));
+                return Err(CommandError::usage("choose the sessions with --id, --account, --client or --since"));
             };
             let revoked = operator.sql.revoke_selected(&selection, now).await?;
             if revoked.is_empty() {
-                operator.expect_known(&selection).await?;
+                operator.require_known(&selection).await?;
             }
-            operator.enforce(&revoked, out).await
+            operator.publish_revocations(&revoked, out).await
         }
     }
 }

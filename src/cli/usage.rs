@@ -1,4 +1,4 @@
-//! What is wrong with a command line, in one sentence of clap's paragraphs.
+//! Turns clap's usage errors into one sentence.
 
 use std::ffi::OsString;
 
@@ -7,32 +7,32 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Cli, NAME};
+use super::arguments::{Cli, PROGRAM};
 
-/// The sentence; `None` when help or the version was asked for.
-pub(super) fn sentence(fault: &clap::Error, args: &[OsString]) -> Option<String> {
-    let command = command_typed(args);
-    match fault.kind() {
+/// The sentence; `None` for help and the version.
+pub(super) fn sentence(error: &clap::Error, args: &[OsString]) -> Option<String> {
+    let command = typed_command(args);
+    match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => None,
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             Some(format!("no command was given; `{command} --help` lists the commands"))
         }
         _ => {
-            let text = fault.render().to_string();
-            // The paragraphs after the first are tips and a usage line; lines of the first list what is missing.
+            let text = error.render().to_string();
+            // The paragraphs after the first are tips and usage. Missing arguments are on lines of the first paragraph.
             let first = text.split("\n\n").next().unwrap_or_default();
             let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
             let words = words.trim_start_matches("error: ");
-            let tip = meant(fault).map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
+            let tip = suggestion(error).map(|words| format!(" (did you mean {words}?)")).unwrap_or_default();
             Some(format!("{words}{tip}; see `{command} --help`"))
         }
     }
 }
 
-/// The command that was typed, as far as it is one.
-fn command_typed(args: &[OsString]) -> String {
+/// The longest valid command at the start of the arguments.
+fn typed_command(args: &[OsString]) -> String {
     let program = Cli::command();
-    let (mut command, mut name) = (&program, NAME.to_owned());
+    let (mut command, mut name) = (&program, PROGRAM.to_owned());
     for word in args.iter().skip(1) {
         let Some(next) = command.find_subcommand(word) else { break };
         name = format!("{name} {}", next.get_name());
@@ -41,21 +41,21 @@ fn command_typed(args: &[OsString]) -> String {
     name
 }
 
-/// What clap takes the wrong word for, in back-quotes.
-fn meant(fault: &clap::Error) -> Option<String> {
+/// The words that clap suggests instead, in back-quotes.
+fn suggestion(error: &clap::Error) -> Option<String> {
     let similar = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let words = similar.into_iter().find_map(|kind| match fault.get(kind)? {
+    let words = similar.into_iter().find_map(|kind| match error.get(kind)? {
         ContextValue::String(word) => Some(vec![word.clone()]),
         ContextValue::Strings(words) if !words.is_empty() => Some(words.clone()),
         _ => None,
     });
-    let words = words.or_else(|| elsewhere(fault))?;
+    let words = words.or_else(|| option_of_other_command(error))?;
     Some(words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "))
 }
 
-/// An option of another command, which clap tells of as "'dev --fresh' exists".
-fn elsewhere(fault: &clap::Error) -> Option<Vec<String>> {
-    let ContextValue::StyledStrs(tips) = fault.get(ContextKind::Suggested)? else { return None };
+/// An option that another command has; clap writes "'dev --fresh' exists".
+fn option_of_other_command(error: &clap::Error) -> Option<Vec<String>> {
+    let ContextValue::StyledStrs(tips) = error.get(ContextKind::Suggested)? else { return None };
     tips.iter().find_map(|tip| {
         let tip = tip.to_string();
         let words = tip.strip_prefix('\'')?.strip_suffix("' exists")?;

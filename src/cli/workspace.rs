@@ -4,11 +4,10 @@ use std::io::Write;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::{Failure, operator::Operator, output::say};
+use super::{error::CommandError, operator::Operator, output::print_line};
 
-/// What to do with workspaces.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum Action {
+pub(crate) enum WorkspaceCommand {
     /// Create a workspace.
     #[command(after_help = "Example:\n  dify-openapi workspace create Research --owner ada@example.com")]
     Create {
@@ -28,18 +27,18 @@ pub(crate) enum Action {
         /// Email address of the account.
         email: String,
         /// Its role.
-        #[arg(long, value_enum, default_value_t = Role::Normal)]
-        role: Role,
+        #[arg(long, value_enum, default_value_t = AssignableRole::Normal)]
+        role: AssignableRole,
     },
     /// List workspaces.
     #[command(after_help = "Example:\n  dify-openapi workspace list")]
     List,
 }
 
-/// Dify's roles that can be given.
+/// Dify's roles that this command can assign; it cannot make an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub(crate) enum Role {
+pub(crate) enum AssignableRole {
     /// May do everything except own it.
     Admin,
     /// May change apps.
@@ -50,8 +49,8 @@ pub(crate) enum Role {
     DatasetOperator,
 }
 
-impl Role {
-    /// As Dify stores it.
+impl AssignableRole {
+    /// The value that Dify stores.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -62,22 +61,21 @@ impl Role {
     }
 }
 
-/// Runs the command.
-pub(crate) async fn run(action: Action, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     let operator = Operator::standalone().await?;
-    match action {
-        Action::Create { name, owner } => {
-            say(out, operator.sql.create_workspace(&name, &owner, Operator::now()).await?)
+    match command {
+        WorkspaceCommand::Create { name, owner } => {
+            print_line(out, operator.sql.create_workspace(&name, &owner, Operator::now()).await?)
         }
-        Action::AddMember { workspace, email, role } => {
+        WorkspaceCommand::AddMember { workspace, email, role } => {
             let workspace = operator.workspace(&workspace).await?;
             operator.sql.add_member(workspace, &email, role.as_str(), Operator::now()).await?;
-            say(out, format_args!("{email} is now a member"))
+            print_line(out, format_args!("{email} is now a member"))
         }
-        Action::List => {
+        WorkspaceCommand::List => {
             for workspace in operator.sql.list_workspaces().await? {
                 let members = workspace.members;
-                say(
+                print_line(
                     out,
                     format_args!(
                         "{}  {:<8}  {members:>5} member(s)  {}",

@@ -1,10 +1,13 @@
-//! What becomes of a command whose reader goes away, and of one whose disk is full.
+//! Printing commands when the reader has closed the pipe, and when the disk is full.
 
 use std::io::{self, Write};
 
-use super::*;
+use crate::{
+    cli::{check_config, error::CommandError, openapi, output, shell},
+    http::routes::OPENAPI,
+};
 
-/// An output that fails in one way.
+/// An output whose writes fail with this error.
 struct Failing(io::ErrorKind);
 
 impl Write for Failing {
@@ -17,8 +20,8 @@ impl Write for Failing {
     }
 }
 
-/// Everything that prints without a database.
-fn print_everything(out: &mut dyn Write) -> Vec<Result<(), Failure>> {
+/// Runs every command that prints without a database.
+fn print_everything(out: &mut dyn Write) -> Vec<Result<(), CommandError>> {
     let env = |name: &str| match name {
         "SECRET_KEY" => Some("geheim-geheim-geheim-geheim-geheim".to_owned()),
         "CONSOLE_WEB_URL" => Some("https://dify.example.com".to_owned()),
@@ -30,21 +33,21 @@ fn print_everything(out: &mut dyn Write) -> Vec<Result<(), Failure>> {
         check_config::run(&env, out),
         shell::man(out),
         shell::completions(clap_complete::Shell::Fish, out),
-        output::say(out, "a line"),
+        output::print_line(out, "a line"),
     ]
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn closed_pipe_is_not_an_error() {
     for done in print_everything(&mut Failing(io::ErrorKind::BrokenPipe)) {
         done.unwrap();
     }
 }
 
 #[test]
-fn what_cannot_be_written_is_told() {
+fn failed_write_is_an_error() {
     for done in print_everything(&mut Failing(io::ErrorKind::StorageFull)) {
-        let failure = done.unwrap_err();
-        assert!(failure.code == 1 && failure.to_string().contains("could not be printed"), "{failure}");
+        let error = done.unwrap_err();
+        assert!(error.code == 1 && error.to_string().contains("could not be printed"), "{error}");
     }
 }

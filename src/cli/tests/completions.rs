@@ -1,4 +1,4 @@
-//! The completion scripts in the shells they are for.
+//! Runs the completion scripts in bash and fish.
 
 use std::{
     io,
@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use crate::cli::shell;
 
-/// What is typed up to the cursor, and words that have to be among those offered.
+/// The text up to the cursor, and words that must be among the completions.
 const TYPED: [(&str, &[&str]); 8] = [
     ("", &["dev", "serve", "token"]),
     ("tok", &["token"]),
@@ -22,7 +22,7 @@ const TYPED: [(&str, &[&str]); 8] = [
     ("completions ", &["bash", "fish", "zsh"]),
 ];
 
-/// As bash calls the function it was told of, with the word before the cursor and the one before that.
+/// Calls the registered function as bash does: with the word at the cursor and the word before it.
 const BASH: &str = r#"
 source "$1"
 shift
@@ -41,7 +41,7 @@ fn script(shell: Shell, directory: &Path) -> std::path::PathBuf {
     path
 }
 
-/// What the program prints, or nothing where it is not installed.
+/// The program's output; `None` if it is not installed.
 fn run(command: &mut Command) -> Option<Output> {
     match command.env("LC_ALL", "C").output() {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
@@ -56,26 +56,26 @@ fn offers_all(typed: &str, output: &Output, words: &[&str]) {
     let offered = String::from_utf8_lossy(&output.stdout);
     let offered: Vec<&str> = offered.lines().filter_map(|line| line.split_whitespace().next()).collect();
     for word in words {
-        assert!(offered.contains(word), "`{typed}` is not offered {word}: {output:?}");
+        assert!(offered.contains(word), "`{typed}` does not offer {word}: {output:?}");
     }
 }
 
 #[test]
-fn bash_completes_commands_below_the_first() {
+fn bash_completes_subcommands_and_options() {
     let directory = tempfile::tempdir().unwrap();
     let script = script(Shell::Bash, directory.path());
     for (typed, words) in TYPED {
         let mut bash = Command::new("bash");
         bash.args(["--norc", "-c", BASH, "bash"]).arg(&script).arg("dify-openapi").args(typed.split(' '));
-        offers_all(typed, &run(&mut bash).expect("bash is part of what the tests need"), words);
+        offers_all(typed, &run(&mut bash).expect("the tests require bash"), words);
     }
 }
 
 #[test]
-fn fish_completes_commands_below_the_first() {
+fn fish_completes_subcommands_and_options() {
     let directory = tempfile::tempdir().unwrap();
     let script = script(Shell::Fish, directory.path());
-    // The script for fish tells nothing of values that stand by themselves.
+    // The fish script does not complete the values of positional arguments.
     for (typed, words) in TYPED.into_iter().filter(|(typed, _)| *typed != "completions ") {
         let mut fish = Command::new("fish");
         fish.args(["--no-config", "-c", "source $argv[1]; complete -C $argv[2]"]);

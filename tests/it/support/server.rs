@@ -10,7 +10,7 @@ use std::{
 
 use chrono::TimeDelta;
 use dify_openapi::testing::{
-    app::{self, App, Listener, Running, Surroundings},
+    app::{self, Application, Dependencies, ListenerKind, RunningServer},
     config::Config,
     domain::secret::Secret,
     http::listen::{self, ListenOptions},
@@ -45,7 +45,7 @@ pub struct TestServer {
     pub stores: Stores,
     /// Its variables, for a second replica.
     env: BTreeMap<String, String>,
-    running: Option<Running>,
+    running: Option<RunningServer>,
     // Metrics are collected for as long as it lives.
     telemetry: Telemetry,
     directory: Arc<tempfile::TempDir>,
@@ -124,12 +124,12 @@ impl TestServer {
     /// The public listener of another process on the same database, with this state. Its URL.
     pub async fn replica_with_state(&self, state: Arc<dyn State>) -> String {
         let config = config(&self.env);
-        let surroundings = machine(&self.clock, &self.telemetry);
+        let dependencies = machine(&self.clock, &self.telemetry);
         let (sql, standalone) = app::connect_sql(&config).await.unwrap();
-        let app = App::new(&config, sql, state, standalone, surroundings).unwrap();
+        let app = Application::new(&config, sql, state, standalone, dependencies).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (router, never) = (app.router(Listener::Public).unwrap(), CancellationToken::new());
+        let (router, never) = (app.router(ListenerKind::Public).unwrap(), CancellationToken::new());
         tokio::spawn(listen::serve(listener, router, ListenOptions::default(), never.clone(), never));
         url
     }
@@ -150,7 +150,7 @@ impl TestServer {
     }
 
     /// What runs inside.
-    pub fn running(&self) -> &Running {
+    pub fn running(&self) -> &RunningServer {
         self.running.as_ref().unwrap()
     }
 
@@ -213,9 +213,9 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// What the process gives the app.
-fn machine(clock: &TestClock, telemetry: &Telemetry) -> Surroundings {
-    Surroundings {
+/// The test clock in place of the system's.
+fn machine(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
+    Dependencies {
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(SystemEntropy),
         metrics: Arc::clone(&telemetry.metrics),

@@ -1,4 +1,4 @@
-//! Why a command ended, as it is said: one sentence with the fix for each fault.
+//! Why a command failed: one sentence with the fix for each problem, and the exit code.
 
 use std::{fmt, io::Write as _, process::ExitCode};
 
@@ -8,51 +8,50 @@ use crate::{
     store::sql::error::{DatabaseTimeoutError, RedactedDbError, SqlErrorKind},
 };
 
-/// Why a command ended: one sentence a fault, and the exit code.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     sentences: Vec<String>,
-    /// 2 when what was typed or configured is at fault, 1 otherwise.
+    /// 2: the command line or the configuration has to change; 1: anything else.
     pub(super) code: u8,
 }
 
-impl Failure {
-    /// What was typed or configured is at fault.
+impl CommandError {
+    /// Exit code 2: the command line or the configuration has to change.
     pub(crate) fn usage(sentence: impl fmt::Display) -> Self {
         Self { sentences: vec![sentence.to_string()], code: 2 }
     }
 
-    /// Something else is.
+    /// Exit code 1.
     pub(crate) fn other(sentence: impl fmt::Display) -> Self {
         Self { sentences: vec![sentence.to_string()], code: 1 }
     }
 
-    /// Says it on standard error and becomes the exit code.
+    /// Prints the sentences on standard error and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         for sentence in &self.sentences {
-            // Whoever closed standard error does not want to know.
+            // Standard error may be closed.
             let _ = writeln!(std::io::stderr(), "error: {sentence}");
         }
         ExitCode::from(self.code)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentences.join("\n"))
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for CommandError {}
 
-impl From<Problems> for Failure {
+impl From<Problems> for CommandError {
     fn from(problems: Problems) -> Self {
         Self { sentences: problems.0.into_iter().map(|problem| problem.sentence).collect(), code: 2 }
     }
 }
 
-impl From<Error> for Failure {
-    /// The public sentence with its hint; where the fault is inside, its cause, which an operator can act on.
+impl From<Error> for CommandError {
+    /// The public message with its hint, or the innermost cause if there is one: operators can act on it.
     fn from(error: Error) -> Self {
         use std::error::Error as _;
         let mut sentence = error.message().to_owned();
@@ -65,14 +64,14 @@ impl From<Error> for Failure {
             cause = inner.source();
         }
         match error.code() {
-            // No such account, a name that is taken: another word on the command line would do.
+            // An unknown account or a name in use: the command line has to change.
             Code::NotFound | Code::InvalidParam | Code::InvalidRequest => Self::usage(sentence),
             _ => Self::other(sentence),
         }
     }
 }
 
-/// What is the matter with the database, where somebody can do something about it.
+/// The kind of a database fault that an operator can fix.
 fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqlErrorKind> {
     match cause.downcast_ref::<RedactedDbError>() {
         Some(fault) => fault.trouble(),
@@ -80,7 +79,7 @@ fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqlErrorKind> {
     }
 }
 
-/// What to do about it. Nothing of the connection string is quoted: it holds the password.
+/// What to do about it. Quotes nothing from the connection string, which contains the password.
 const fn advice(trouble: SqlErrorKind) -> &'static str {
     match trouble {
         SqlErrorKind::Away => {

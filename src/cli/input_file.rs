@@ -1,19 +1,18 @@
-//! A file named on the command line, read within limits.
+//! A DSL file that the command line names.
 
 use std::{convert::Infallible, fmt, fs::File, io::Read, path::PathBuf, str::FromStr};
 
-use crate::{cli::Failure, dsl};
+use super::error::CommandError;
+use crate::dsl;
 
-/// Where a DSL file comes from.
+/// A path, or `-` for standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Standard input.
+pub(crate) enum InputFile {
     StandardInput,
-    /// A path.
     Path(PathBuf),
 }
 
-impl FromStr for Source {
+impl FromStr for InputFile {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -21,7 +20,7 @@ impl FromStr for Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for InputFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StandardInput => f.write_str("standard input"),
@@ -30,11 +29,12 @@ impl fmt::Display for Source {
     }
 }
 
-impl Source {
-    /// The text; no more of it than a file may have.
-    pub(crate) fn read(&self) -> Result<String, Failure> {
-        let unreadable =
-            |cause: &dyn fmt::Display| Failure::usage(format_args!("{self} cannot be read ({cause}); check the path"));
+impl InputFile {
+    /// Reads the text, at most one byte more than `dsl::read` accepts.
+    pub(crate) fn read(&self) -> Result<String, CommandError> {
+        let unreadable = |cause: &dyn fmt::Display| {
+            CommandError::usage(format_args!("{self} cannot be read ({cause}); check the path"))
+        };
         let mut bytes = Vec::new();
         let limit = dsl::LONGEST as u64 + 1;
         match self {

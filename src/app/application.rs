@@ -1,0 +1,195 @@
+//! Builds the application: services, codecs, pages, jobs, and the router of each listener.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use super::{
+    dependencies::Dependencies,
+    runtime::{self, RunTasks},
+    settings,
+};
+use crate::{
+    config::{Config, cors::AllowOrigins, mode::Mode},
+    domain::{Result, key::KeyRing},
+    http::{
+        client_address::TrustedProxies,
+        cors,
+        edge::{EdgeLayer, EdgeSettings},
+        fallback, grpc_door, json_door,
+        pages::{self, Pages},
+        well_known,
+    },
+    jobs::Jobs,
+    pipeline::{
+        Pipeline,
+        policy::{Credential, Policy},
+    },
+    ports::state::State,
+    rpc::{Rpc, UseCases},
+    service::{
+        Foundation, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity,
+        invalidation::Invalidations, password::Passwords, seen::Seen, session::Sessions,
+    },
+    store::{sql::SqlStore, state::memory::Memory},
+    telemetry::request_id::RequestIds,
+};
+
+/// The kinds of listeners that serve the API. The admin listener is not one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerKind {
+    /// JSON, gRPC and pages. Has the methods of internal services in `dev` only.
+    Public,
+    /// gRPC alone, with the methods of internal services.
+    Grpc,
+    /// The JSON methods of internal services alone.
+    Inner,
+}
+
+/// Services, pages and jobs over connected stores.
+pub struct Application {
+    rpc: Rpc,
+    pipeline: Pipeline,
+    edge: EdgeLayer,
+    pages: pages::Routes,
+    jobs: Arc<Jobs>,
+    base: Foundation,
+    issuer: String,
+    cors_origins: AllowOrigins,
+    internal_on_public: bool,
+    reflection: bool,
+    run_tasks: RunTasks,
+}
+
+impl Application {
+    /// Builds an application over stores that are already connected.
+    pub fn new(
+        config: &Config,
+        sql: Arc<SqlStore>,
+        state: Arc<dyn State>,
+        standalone: bool,
+        dependencies: Dependencies,
+    ) -> Result<Self> {
+        let base = foundation(config, sql, state, &dependencies);
+        let keys: Arc<KeyRing> = Arc::new(config.secrets.key_ring());
+        let invalidations = Arc::new(Invalidations::new(Arc::clone(&base.state)));
+        let seen = Arc::new(Seen::default());
+        let bearers = Bearers::new(base.clone(), Arc::clone(&invalidations), Arc::clone(&seen), standalone);
+        let settings = settings::console(config, standalone);
+        let console = Console::new(base.clone(), Arc::clone(&keys), Passwords::default(), settings);
+        let settings = Arc::new(settings::device_flow(config));
+        let device_flow = DeviceFlow::new(base.clone(), Arc::clone(&keys), Arc::clone(&invalidations), settings);
+        let cookies = settings::cookies(config, standalone);
+        let settings = settings::pipeline(config, standalone, &cookies);
+        let pipeline = Pipeline::new(base.clone(), bearers.clone(), console.clone(), settings);
+        let run_tasks = RunTasks::default();
+        let (apps, runs) = runtime::apps(config, &base, standalone, &run_tasks)?;
+        let rpc = Rpc(Arc::new(UseCases {
+            device_flow,
+            sessions: Sessions::new(base.clone(), Arc::clone(&invalidations)),
+            identity: Identity::new(base.clone()),
+            apps,
+            runs,
+            bearers,
+            console,
+            cookies,
+            about: settings::about(config),
+        }));
+        let pages = pages::routes(Pages {
+            rpc: rpc.clone(),
+            pipeline: pipeline.clone(),
+            keys,
+            entropy: Arc::clone(&base.entropy),
+            clock: Arc::clone(&base.clock),
+            settings: settings::pages(config, standalone),
+        })?;
+        let jobs = Arc::new(Jobs { base: base.clone(), invalidations, seen, retention: settings::retention(config) });
+        let development = config.deployment.mode == Mode::Dev;
+        let edge = EdgeLayer(Arc::new(EdgeSettings {
+            trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
+            loopback_hosts_only: development,
+            metrics: dependencies.metrics,
+            request_ids: RequestIds::new(&*base.entropy)?,
+        }));
+        Ok(Self {
+            rpc,
+            pipeline,
+            edge,
+            pages,
+            jobs,
+            base,
+            issuer: config.urls.issuer().to_owned(),
+            cors_origins: config.cors.clone(),
+            internal_on_public: development,
+            reflection: development || config.deployment.grpc_reflection,
+            run_tasks,
+        })
+    }
+
+    /// The routes and layers of a listener, outermost layer last.
+    pub fn router(&self, listener: ListenerKind) -> Result<Router> {
+        let internal = listener != ListenerKind::Public || self.internal_on_public;
+        let is_internal = |policy: &Policy| policy.credential == Credential::Service;
+        let grpc = grpc_door::router(&self.rpc, &self.pipeline, self.reflection, move |policy| {
+            internal || !is_internal(policy)
+        })?;
+        let router = match listener {
+            ListenerKind::Grpc => grpc,
+            ListenerKind::Inner => json_door::router(&self.rpc, &self.pipeline, is_internal),
+            ListenerKind::Public => {
+                let cookie_route = |policy: &Policy| policy.json_only;
+                let api = json_door::router(&self.rpc, &self.pipeline, move |policy| {
+                    !cookie_route(policy) && (internal || !is_internal(policy))
+                });
+                let introspection = internal && self.pipeline.has_service_key();
+                let api = api.merge(well_known::router(&self.issuer, introspection));
+                // Added before CORS, so that CORS answers preflights: the routes reject OPTIONS as an unknown method.
+                let api = api.method_not_allowed_fallback(fallback::method_not_allowed);
+                cors::allow(api, &self.cors_origins)
+                    .merge(json_door::router(&self.rpc, &self.pipeline, cookie_route))
+                    .merge(self.pages.router.clone())
+                    .merge(grpc)
+            }
+        };
+        let router = match listener {
+            ListenerKind::Public => router.fallback_service(self.pages.missing.clone()),
+            ListenerKind::Grpc | ListenerKind::Inner => router.fallback(fallback::not_found),
+        };
+        let router = router.method_not_allowed_fallback(fallback::method_not_allowed);
+        Ok(router.layer(self.edge.clone()))
+    }
+
+    /// The public base URL.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    pub fn run_tasks(&self) -> &RunTasks {
+        &self.run_tasks
+    }
+
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        &self.jobs
+    }
+
+    pub fn foundation(&self) -> &Foundation {
+        &self.base
+    }
+}
+
+fn foundation(config: &Config, sql: Arc<SqlStore>, state: Arc<dyn State>, dependencies: &Dependencies) -> Foundation {
+    let Dependencies { clock, entropy, metrics, .. } = dependencies;
+    Foundation {
+        sql,
+        state,
+        fallback: Arc::new(Memory::new(Arc::clone(clock))),
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+        limits: Arc::new(config.limits.clone()),
+        metrics: Arc::clone(metrics),
+    }
+}

@@ -1,0 +1,167 @@
+//! Starts and stops a server: checks the stores and the schema, binds the listeners, starts the jobs, drains at the end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    application::{Application, ListenerKind},
+    dependencies::Dependencies,
+    stores::{connect_sql, connect_state},
+};
+use crate::{
+    config::{Config, tls::TlsFiles},
+    domain::{Error, Result},
+    http::{
+        admin::{self, Check, Health, Readiness},
+        listen,
+    },
+};
+
+/// How long open requests and streams may take after the process is told to stop. Kubernetes kills it after 30 s, which
+/// must also cover the last writes to SQL and the last telemetry export.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long cancelled runs may take to send their last event and to store their result.
+const RUN_END_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The addresses of the listeners, with the ports that were assigned for port 0.
+#[derive(Clone, Copy, Debug)]
+pub struct BoundAddresses {
+    pub public: SocketAddr,
+    pub admin: Option<SocketAddr>,
+    pub grpc: Option<SocketAddr>,
+    pub inner: Option<SocketAddr>,
+}
+
+/// A server that accepts requests.
+pub struct RunningServer {
+    pub bound: BoundAddresses,
+    pub app: Arc<Application>,
+    readiness: Readiness,
+    /// Ends accepting; open requests go on.
+    soft_shutdown: CancellationToken,
+    /// Ends open requests.
+    hard_shutdown: CancellationToken,
+    /// Ends the admin listener.
+    admin_shutdown: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// Starts serving. Binds nothing until SQL answers and its schema is current. Does not wait for Redis: until Redis answers,
+/// requests that need it get 503 and all others are served.
+pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<RunningServer> {
+    let (sql, standalone) = connect_sql(&config).await?;
+    if sql.has_pending_migrations(!standalone).await? {
+        return Err(Error::internal("the database schema is behind this version; run `dify-openapi migrate up` first"));
+    }
+    if !standalone {
+        sql.check_dify_tables().await?;
+    }
+    let state = connect_state(&config, Arc::clone(&dependencies.clock), &dependencies.redis_clock_offset)?;
+
+    let public = bind(config.listeners.public).await?;
+    config.bound_to(local(&public)?);
+    let metrics = Arc::clone(&dependencies.metrics);
+    let app = Arc::new(Application::new(&config, sql, state, standalone, dependencies)?);
+    let readiness = readiness(&app);
+    let [soft_shutdown, hard_shutdown, admin_shutdown] = std::array::from_fn(|_| CancellationToken::new());
+    let tracker = TaskTracker::new();
+
+    let mut bound = BoundAddresses { public: local(&public)?, admin: None, grpc: None, inner: None };
+    let serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
+        let address = local(&listener)?;
+        let tls = tls.map(TlsFiles::load).transpose().map_err(Error::internal)?;
+        let options = listen::ListenOptions { tls, ..Default::default() };
+        tracker.spawn(listen::serve(listener, router, options, soft_shutdown.clone(), hard_shutdown.clone()));
+        Ok::<_, Error>(address)
+    };
+    if let Some(address) = config.listeners.grpc {
+        let router = app.router(ListenerKind::Grpc)?;
+        bound.grpc = Some(serve(bind(address).await?, router, config.listeners.grpc_tls.as_ref())?);
+    }
+    if let Some(address) = config.listeners.inner {
+        bound.inner = Some(serve(bind(address).await?, app.router(ListenerKind::Inner)?, None)?);
+    }
+    if let Some(address) = config.listeners.admin {
+        // Not tracked: it reports that the process is draining, so it ends last.
+        let listener = bind(address).await?;
+        bound.admin = Some(local(&listener)?);
+        let router = admin::router(readiness.clone(), metrics);
+        tokio::spawn(listen::serve(
+            listener,
+            router,
+            listen::ListenOptions::default(),
+            admin_shutdown.clone(),
+            admin_shutdown.clone(),
+        ));
+    }
+    serve(public, app.router(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
+    app.jobs().start(&tracker, &soft_shutdown);
+    Ok(RunningServer { bound, app, readiness, soft_shutdown, hard_shutdown, admin_shutdown, tracker })
+}
+
+impl RunningServer {
+    /// Turns readiness off and goes on serving for `delay`, in which load balancers learn to use other replicas.
+    pub async fn announce_stop(&self, delay: Duration) {
+        self.readiness.drain();
+        tokio::time::sleep(delay).await;
+    }
+
+    /// Stops: turns readiness off, accepts no new connections, lets open requests finish within `DRAIN_TIMEOUT`, then ends
+    /// the remaining ones.
+    pub async fn stop(self) {
+        self.readiness.drain();
+        self.soft_shutdown.cancel();
+        self.tracker.close();
+        let runs = self.app.run_tasks();
+        runs.tracker.close();
+        if tokio::time::timeout(DRAIN_TIMEOUT, self.tracker.wait()).await.is_err() {
+            // Cancelled runs send their last event and store what they have.
+            runs.end.cancel();
+            if tokio::time::timeout(RUN_END_TIMEOUT, self.tracker.wait()).await.is_err() {
+                self.hard_shutdown.cancel();
+                let _ = tokio::time::timeout(Duration::from_secs(2), self.tracker.wait()).await;
+            }
+        }
+        runs.end.cancel();
+        if tokio::time::timeout(RUN_END_TIMEOUT, runs.tracker.wait()).await.is_err() {
+            tracing::warn!("some runs were not stored as stopped");
+        }
+        let unmarked = self.app.jobs().invalidations.retry().await;
+        if unmarked > 0 {
+            tracing::warn!(unmarked, "some revoked sessions may stay in the shared cache for up to 60 s");
+        }
+        if let Err(error) = self.app.jobs().flush_last_used().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of some sessions were not written");
+        }
+        self.admin_shutdown.cancel();
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::internal(format!(
+            "cannot listen on {address} ({error}); choose another address, or stop the program that uses this one"
+        ))
+    })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr> {
+    listener.local_addr().map_err(Error::internal)
+}
+
+/// SQL is required. Redis is not: without it bearer requests are still served, and an outage of Redis would otherwise make
+/// every replica unready at once.
+fn readiness(app: &Arc<Application>) -> Readiness {
+    let app = Arc::clone(app);
+    Readiness::new(move || {
+        let base = app.foundation().clone();
+        async move {
+            let sql = if base.sql.ping().await.is_ok() { Health::Ok } else { Health::Failed };
+            let state = if base.state.ping().await.is_ok() { Health::Ok } else { Health::Degraded };
+            vec![Check { name: "sql", health: sql }, Check { name: "state", health: state }]
+        }
+    })
+}

@@ -1,0 +1,52 @@
+//! Connects the stores that a configuration names.
+
+use std::sync::{Arc, atomic::AtomicI64};
+
+use crate::{
+    config::{self, Config},
+    domain::Result,
+    ports::{clock::Clock, state::State},
+    store::{
+        sql::{SqlOptions, SqlStore},
+        state::{
+            memory::Memory,
+            redis::{Redis, RedisOptions, Topology},
+        },
+    },
+};
+
+/// Connects the SQL store. The second value is `true` standalone and `false` beside Dify.
+pub async fn connect_sql(config: &Config) -> Result<(Arc<SqlStore>, bool)> {
+    let options = SqlOptions { url: config.database.url.clone(), max_connections: config.database.pool_size };
+    let sql = SqlStore::connect(options).await?;
+    let beside_dify = match config.deployment.beside_dify {
+        Some(beside_dify) => beside_dify,
+        None => sql.is_dify_database().await?,
+    };
+    Ok((Arc::new(sql), !beside_dify))
+}
+
+/// The state store: Redis where it is configured, this process's memory otherwise. Does not wait for Redis to answer.
+pub fn connect_state(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    redis_clock_offset: &Arc<AtomicI64>,
+) -> Result<Arc<dyn State>> {
+    Ok(match &config.redis {
+        Some(redis) => {
+            Arc::new(Redis::connect(redis_options(redis))?.with_clock_offset(Arc::clone(redis_clock_offset)))
+        }
+        None => Arc::new(Memory::new(clock)),
+    })
+}
+
+fn redis_options(redis: &config::redis::Redis) -> RedisOptions {
+    let topology = match redis.topology.clone() {
+        config::redis::Topology::Standalone(url) => Topology::Single { url },
+        config::redis::Topology::Sentinel { sentinels, service_name, username, password, db, tls } => {
+            Topology::Sentinel { urls: sentinels, service_name, username, password, db: db.into(), tls }
+        }
+        config::redis::Topology::Cluster(urls) => Topology::Cluster { urls },
+    };
+    RedisOptions::new(topology).key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
+}
