@@ -17,7 +17,7 @@ pub enum Scope {
 
 impl Scope {
     /// The wire form.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::AppsRead => "apps:read",
