@@ -14,14 +14,14 @@ use crate::{
             self, BuiltinRuntime,
             engine::RunBounds,
             model::{
-                KnownModels,
-                echo::Echo,
-                openai::{OpenAi, OpenAiSettings},
+                ModelRegistry,
+                echo::EchoModel,
+                openai::{OpenAiModels, OpenAiSettings},
             },
-            template::Templates,
+            template::TemplateRenderer,
         },
         dify::{DifyRuntime, DifySettings},
-        outbound::Outbound,
+        outbound::OutboundClient,
     },
     service::{
         Foundation,
@@ -44,7 +44,7 @@ pub struct RunTasks {
 const MODEL_FIRST_BYTE: Duration = Duration::from_mins(5);
 /// How long it may pause within one.
 const MODEL_IDLE: Duration = Duration::from_mins(2);
-/// Templates that hold a blocking thread at the same time, where the number of processors is not known.
+/// TemplateRenderer that hold a blocking thread at the same time, where the number of processors is not known.
 const TEMPLATES: usize = 2;
 
 /// The use cases of apps, over the runtime of this deployment.
@@ -80,7 +80,7 @@ fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTask
 fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<BuiltinRuntime> {
     let settings = &config.runtime;
     let endpoint = settings.openai.as_ref().map(|endpoint| {
-        OpenAi::new(OpenAiSettings {
+        OpenAiModels::new(OpenAiSettings {
             base_url: endpoint.base_url.clone(),
             api_key: endpoint.api_key.clone(),
             names: endpoint.names.clone(),
@@ -92,9 +92,12 @@ fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<Buil
         sql: Arc::clone(&base.sql),
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
-        models: Arc::new(KnownModels { echo: Echo { pace: settings.echo_pace }, endpoint: endpoint.transpose()? }),
-        outbound: Arc::new(Outbound::new(settings.allowed_networks.clone())?),
-        templates: Arc::new(Templates::new(thread::available_parallelism().map_or(TEMPLATES, NonZero::get))),
+        models: Arc::new(ModelRegistry {
+            echo: EchoModel { pace: settings.echo_pace },
+            endpoint: endpoint.transpose()?,
+        }),
+        outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone())?),
+        templates: Arc::new(TemplateRenderer::new(thread::available_parallelism().map_or(TEMPLATES, NonZero::get))),
         tasks: tasks.tracker.clone(),
         end: tasks.end.clone(),
     };

@@ -38,10 +38,10 @@ use self::{
     model::{Models, PromptMessage},
     prompt_run::PromptRun,
     published::Published,
-    template::Templates,
+    template::TemplateRenderer,
     variables::value,
 };
-use super::outbound::Outbound;
+use super::outbound::OutboundClient;
 use crate::{
     domain::{
         Code, Error, Result,
@@ -77,9 +77,9 @@ pub(crate) struct RuntimeParts {
     /// The models.
     pub models: Arc<dyn Models>,
     /// Sends the requests of HTTP nodes.
-    pub outbound: Arc<Outbound>,
+    pub outbound: Arc<OutboundClient>,
     /// Renders the templates of graphs.
-    pub templates: Arc<Templates>,
+    pub templates: Arc<TemplateRenderer>,
     /// Has every run, so that the process can wait for them.
     pub tasks: TaskTracker,
     /// Ends every run.

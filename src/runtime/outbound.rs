@@ -22,11 +22,11 @@ use tokio::{
 use url::{Host, Url};
 
 pub(crate) use self::{
-    address::{Refusal, permitted},
-    resolve::{Resolve, SystemResolver},
-    share::Share,
+    address::{ForbiddenAddressError, permitted},
+    resolve::{AddressResolver, SystemResolver},
+    share::RunOutboundClient,
 };
-use self::{redirect::follow, resolve::Checked};
+use self::{redirect::follow, resolve::CheckedResolver};
 use crate::{
     domain::{Error, Result},
     runtime::http_client,
@@ -43,7 +43,7 @@ pub(crate) const TOTAL_MAX: Duration = Duration::from_mins(1);
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct OutboundRequest {
     /// Its method.
     pub method: Method,
     /// Where to: `http` or `https`, without user and password.
@@ -58,7 +58,7 @@ pub(crate) struct Request {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Response {
+pub(crate) struct OutboundResponse {
     /// Its status.
     pub status: StatusCode,
     /// Its headers.
@@ -69,13 +69,13 @@ pub(crate) struct Response {
 
 /// Why there is no answer, in words fit for the app's author.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum OutboundError {
     /// The URL is nothing that a request can go to.
     #[error("{0}")]
     Url(&'static str),
     /// It would go where requests may not go.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] ForbiddenAddressError),
     /// One redirect led to the next.
     #[error("more than {REDIRECTS_MAX} redirects")]
     Redirects,
@@ -95,23 +95,23 @@ pub(crate) enum Fault {
 
 /// Sends requests for apps.
 #[derive(Debug)]
-pub(crate) struct Outbound {
+pub(crate) struct OutboundClient {
     client: Client,
     allowed: Arc<[IpNet]>,
     places: Semaphore,
 }
 
-impl Outbound {
+impl OutboundClient {
     /// Sends requests to public addresses, and to those of these networks.
     pub(crate) fn new(allowed: Vec<IpNet>) -> Result<Self> {
         Self::with_resolver(allowed, Arc::new(SystemResolver))
     }
 
     /// The same, with names looked up elsewhere.
-    pub(crate) fn with_resolver(allowed: Vec<IpNet>, resolver: Arc<dyn Resolve>) -> Result<Self> {
+    pub(crate) fn with_resolver(allowed: Vec<IpNet>, resolver: Arc<dyn AddressResolver>) -> Result<Self> {
         let allowed: Arc<[IpNet]> = allowed.into();
         let client = http_client::client_builder()?
-            .dns_resolver(Checked { resolver, allowed: allowed.clone() })
+            .dns_resolver(CheckedResolver { resolver, allowed: allowed.clone() })
             .pool_max_idle_per_host(0)
             .build()
             .map_err(Error::internal)?;
@@ -119,14 +119,22 @@ impl Outbound {
     }
 
     /// Sends a request, follows where it leads, and reads the answer: of at most as many bytes as `limit` says of its headers.
-    pub(crate) async fn send(&self, request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
+    pub(crate) async fn send(
+        &self,
+        request: OutboundRequest,
+        limit: impl Fn(&HeaderMap) -> usize,
+    ) -> Result<OutboundResponse, OutboundError> {
         // Never closed: it would only mean no bound.
         let _place = self.places.acquire().await;
         let deadline = Instant::now() + TOTAL_MAX;
-        timeout_at(deadline, self.send_all(request, limit)).await.unwrap_or(Err(Fault::Late))
+        timeout_at(deadline, self.send_all(request, limit)).await.unwrap_or(Err(OutboundError::Late))
     }
 
-    async fn send_all(&self, mut request: Request, limit: impl Fn(&HeaderMap) -> usize) -> Result<Response, Fault> {
+    async fn send_all(
+        &self,
+        mut request: OutboundRequest,
+        limit: impl Fn(&HeaderMap) -> usize,
+    ) -> Result<OutboundResponse, OutboundError> {
         for _ in 0..=REDIRECTS_MAX {
             let wait = request.read_timeout.min(READ_MAX);
             let response = self.send_once(&request, wait).await?;
@@ -136,10 +144,10 @@ impl Outbound {
             };
             request = next;
         }
-        Err(Fault::Redirects)
+        Err(OutboundError::Redirects)
     }
 
-    async fn send_once(&self, request: &Request, wait: Duration) -> Result<reqwest::Response, Fault> {
+    async fn send_once(&self, request: &OutboundRequest, wait: Duration) -> Result<reqwest::Response, OutboundError> {
         self.check(&request.url)?;
         let mut sending =
             self.client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
@@ -148,20 +156,20 @@ impl Outbound {
         }
         match timeout(wait, sending.send()).await {
             Ok(sent) => sent.map_err(|fault| told(&fault)),
-            Err(_) => Err(Fault::Late),
+            Err(_) => Err(OutboundError::Late),
         }
     }
 
     /// What can be seen from the URL. Names are checked when they are resolved; an address is never resolved, so it is checked here.
-    fn check(&self, url: &Url) -> Result<(), Fault> {
+    fn check(&self, url: &Url) -> Result<(), OutboundError> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Fault::Url("url should start with http:// or https://"));
+            return Err(OutboundError::Url("url should start with http:// or https://"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Fault::Url("the url must not contain a user name or a password"));
+            return Err(OutboundError::Url("the url must not contain a user name or a password"));
         }
         match url.host() {
-            None => Err(Fault::Url("the url has no host")),
+            None => Err(OutboundError::Url("the url has no host")),
             Some(Host::Domain(_)) => Ok(()),
             Some(Host::Ipv4(v4)) => Ok(permitted(IpAddr::V4(v4), &self.allowed)?),
             Some(Host::Ipv6(v6)) => Ok(permitted(IpAddr::V6(v6), &self.allowed)?),
@@ -169,39 +177,47 @@ impl Outbound {
     }
 }
 
-async fn read(mut response: reqwest::Response, limit: usize, wait: Duration) -> Result<Response, Fault> {
+async fn read(
+    mut response: reqwest::Response,
+    limit: usize,
+    wait: Duration,
+) -> Result<OutboundResponse, OutboundError> {
     // What is announced need not be read to be refused; what is not announced is counted.
     if response.content_length().is_some_and(|length| length > limit as u64) {
-        return Err(Fault::TooLarge { limit });
+        return Err(OutboundError::TooLarge { limit });
     }
     let mut body = BytesMut::new();
     loop {
-        let chunk = timeout(wait, response.chunk()).await.map_err(|_| Fault::Late)?;
+        let chunk = timeout(wait, response.chunk()).await.map_err(|_| OutboundError::Late)?;
         let Some(chunk) = chunk.map_err(|fault| told(&fault))? else { break };
         if body.len() + chunk.len() > limit {
-            return Err(Fault::TooLarge { limit });
+            return Err(OutboundError::TooLarge { limit });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Response { status: response.status(), headers: std::mem::take(response.headers_mut()), body: body.freeze() })
+    Ok(OutboundResponse {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: body.freeze(),
+    })
 }
 
 /// The innermost cause says what happened; the layers around it repeat the URL, which may hold secrets.
-fn told(fault: &reqwest::Error) -> Fault {
+fn told(fault: &reqwest::Error) -> OutboundError {
     if fault.is_timeout() {
-        return Fault::Late;
+        return OutboundError::Late;
     }
     let mut cause: &(dyn std::error::Error + 'static) = fault;
     while let Some(inner) = cause.source() {
         cause = inner;
-        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
-            return Fault::Refused(*refusal);
+        if let Some(refusal) = cause.downcast_ref::<ForbiddenAddressError>() {
+            return OutboundError::Refused(*refusal);
         }
     }
     if fault.source().is_none() {
-        Fault::Failed("the connection was lost".to_owned())
+        OutboundError::Failed("the connection was lost".to_owned())
     } else {
-        Fault::Failed(cause.to_string())
+        OutboundError::Failed(cause.to_string())
     }
 }
 

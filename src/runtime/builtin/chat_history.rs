@@ -1,7 +1,7 @@
 //! The part of a conversation that its next prompt contains: the last exchanges, limited in number and in tokens.
 
 use super::{
-    model::{PromptMessage, Role},
+    model::{PromptMessage, PromptRole},
     token_estimate::estimate_tokens,
 };
 use crate::domain::conversation::Exchange;
@@ -28,7 +28,9 @@ pub(super) fn prompt_messages(exchanges: &[Exchange]) -> Vec<PromptMessage> {
     let message = |role, text: &String| PromptMessage { role, text: text.clone() };
     exchanges[exchanges.len() - kept..]
         .iter()
-        .flat_map(|exchange| [message(Role::User, &exchange.query), message(Role::Assistant, &exchange.answer)])
+        .flat_map(|exchange| {
+            [message(PromptRole::User, &exchange.query), message(PromptRole::Assistant, &exchange.answer)]
+        })
         .collect()
 }
 
@@ -50,7 +52,7 @@ mod tests {
         let long = exchange(&"q".repeat(4_000), &"é".repeat(1_001));
         let messages = prompt_messages(&[exchange("a", "b"), long.clone(), long.clone()]);
         assert_eq!(messages.len(), 2);
-        assert_eq!((messages[0].role, messages[1].role), (Role::User, Role::Assistant));
+        assert_eq!((messages[0].role, messages[1].role), (PromptRole::User, PromptRole::Assistant));
         // An exchange that is older than one that does not fit is left out, too: the history has no gaps.
         let messages = prompt_messages(&[exchange("a", "b"), exchange(&"q".repeat(20_000), "x"), exchange("c", "d")]);
         assert_eq!(messages.len(), 2);

@@ -26,8 +26,8 @@ use super::{
     memory_budget::MemoryBudget,
     model::{Models, PromptMessage, Usage},
     secret_masks::SecretMasks,
-    template::Templates,
-    variables::{SystemVariables, Types},
+    template::TemplateRenderer,
+    variables::{DeclaredTypes, SystemVariables},
 };
 use crate::{
     domain::{
@@ -35,7 +35,7 @@ use crate::{
         id::{ConversationId, MessageId, TaskId, WorkflowId, WorkflowRunId},
     },
     ports::{clock::Clock, entropy::Entropy, runtime::RunEvents},
-    runtime::outbound::Share,
+    runtime::outbound::RunOutboundClient,
 };
 
 /// What one run may use.
@@ -110,7 +110,7 @@ pub(crate) struct Execution {
     /// `conversation.*`, with a value for every variable there is.
     pub conversation_variables: Map<String, Value>,
     /// The types that the app declares for them.
-    pub conversation_types: Types,
+    pub conversation_types: DeclaredTypes,
     /// This run, as the stop call names it.
     pub task_id: TaskId,
     /// This run.
@@ -126,9 +126,9 @@ pub(crate) struct Execution {
     /// The models.
     pub models: Arc<dyn Models>,
     /// The templates.
-    pub templates: Arc<Templates>,
+    pub templates: Arc<TemplateRenderer>,
     /// Sends the requests of `http-request` nodes.
-    pub outbound: Share,
+    pub outbound: RunOutboundClient,
     /// Tells when things happened.
     pub clock: Arc<dyn Clock>,
     /// Makes the ids of executions.

@@ -18,7 +18,7 @@ use super::{
     published::PublishedGraph,
     record::{kept_inputs, stopping},
     secret_masks::SecretMasks,
-    variables::{SystemVariables, Types, ValueType},
+    variables::{DeclaredTypes, SystemVariables, ValueType},
 };
 use crate::{
     domain::{
@@ -27,7 +27,7 @@ use crate::{
         conversation::{Ending, MessageRecord, RunRecord, RunStatus, WorkflowRunRecord},
     },
     ports::runtime::{self, RunEvent, RunEvents, RunStream},
-    runtime::outbound::Share,
+    runtime::outbound::RunOutboundClient,
 };
 
 /// Events that the engine may be ahead of whoever hands them on.
@@ -46,7 +46,7 @@ pub(super) struct GraphRun {
     environment: Map<String, Value>,
     masks: SecretMasks,
     variables: Map<String, Value>,
-    types: Types,
+    types: DeclaredTypes,
     /// As the conversation has them; nothing where it begins.
     before: Map<String, Value>,
     introduction: String,
@@ -141,7 +141,7 @@ impl GraphRun {
             history: std::mem::take::<Vec<PromptMessage>>(&mut self.begun.history),
             models: Arc::clone(&base.models),
             templates: Arc::clone(&base.templates),
-            outbound: Share::of(&base.outbound),
+            outbound: RunOutboundClient::of(&base.outbound),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             limits: inner.limits,
@@ -295,7 +295,7 @@ fn values(variables: &Value) -> Map<String, Value> {
     rows(variables).filter_map(named).collect()
 }
 
-fn types(variables: &Value) -> Types {
+fn types(variables: &Value) -> DeclaredTypes {
     let typed = |row: &Value| {
         let declared = ValueType::named(row.get("value_type")?.as_str()?)?;
         Some((row.get("name")?.as_str()?.to_owned(), declared))

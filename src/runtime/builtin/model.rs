@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
 
-pub(crate) use known::KnownModels;
+pub(crate) use known::ModelRegistry;
 
 /// Who says a line of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum PromptRole {
     /// Instructions.
     System,
     /// The person.
@@ -26,7 +26,7 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptMessage {
     /// Who says it.
-    pub role: Role,
+    pub role: PromptRole,
     /// What is said.
     pub text: String,
 }
@@ -55,7 +55,7 @@ pub struct Usage {
 
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Chunk {
+pub(crate) enum ModelChunk {
     /// Text to append.
     Text(String),
     /// Why the answer ends, as the model calls it: `stop`, `length` and the like; once, where the model tells.
@@ -89,11 +89,11 @@ fn whole(message: &str, said: Option<&str>) -> String {
 }
 
 /// An answer as it comes. Dropping it hangs up.
-pub(crate) type Chunks = BoxStream<'static, Result<Chunk, ModelError>>;
+pub(crate) type ModelStream = BoxStream<'static, Result<ModelChunk, ModelError>>;
 
 /// Every model there is, by provider and name.
 #[async_trait]
 pub(crate) trait Models: Send + Sync + 'static {
     /// Asks a model.
-    async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError>;
+    async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError>;
 }

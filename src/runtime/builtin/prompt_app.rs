@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use self::{events::Events, moderation::Moderation, prompt::Said};
 use super::{
     Asked,
-    model::{Chunk, ModelError, Models, Prompt, PromptMessage, Usage},
+    model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage},
 };
 use crate::{
     domain::{Error, Result, app::ModelConfig},
@@ -125,10 +125,10 @@ impl PromptApp {
         answer.asked = true;
         while let Some(chunk) = chunks.next().await {
             match chunk.map_err(Cause::Model)? {
-                Chunk::Usage(usage) => answer.told = Some(usage),
+                ModelChunk::Usage(usage) => answer.told = Some(usage),
                 // Dify's apps without a graph have no place where they would tell it.
-                Chunk::Finish(_) => {}
-                Chunk::Text(text) => {
+                ModelChunk::Finish(_) => {}
+                ModelChunk::Text(text) => {
                     answer.first_chunk.get_or_insert_with(|| begun.elapsed());
                     answer.text.push_str(&text);
                     answer.latency = begun.elapsed();

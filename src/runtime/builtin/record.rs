@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Begun, Inner,
-    model::{PromptMessage, Role},
+    model::{PromptMessage, PromptRole},
 };
 use crate::{
     domain::{
@@ -85,9 +85,9 @@ pub(super) fn stopping() -> Error {
 pub(super) fn kept_prompt(messages: &[PromptMessage]) -> Value {
     let kept = |message: &PromptMessage| {
         let role = match message.role {
-            Role::System => "system",
-            Role::User => "user",
-            Role::Assistant => "assistant",
+            PromptRole::System => "system",
+            PromptRole::User => "user",
+            PromptRole::Assistant => "assistant",
         };
         json!({"role": role, "text": message.text, "files": []})
     };

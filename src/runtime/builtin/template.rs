@@ -1,9 +1,9 @@
 //! Jinja templates, through minijinja: with fuel, a bound on what they put out, and nothing to load.
 //!
-//! Templates are hostile. Most are a line long, though, and a hop to another thread and back costs more than rendering one. So a
+//! TemplateRenderer are hostile. Most are a line long, though, and a hop to another thread and back costs more than rendering one. So a
 //! small template with small values runs right where it is, on fuel that lasts for a fraction of a millisecond; when that runs
 //! out, and with everything larger, rendering moves to the blocking threads, of which templates hold a few at most. What else
-//! graphs reckon keeps to the same rule and to the same few threads: [`Templates::elsewhere`].
+//! graphs reckon keeps to the same rule and to the same few threads: [`TemplateRenderer::elsewhere`].
 
 mod filters;
 mod guard;
@@ -41,9 +41,9 @@ const DEPTH_MAX: usize = 100;
 /// The source of a template.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
-pub(crate) struct Source(Arc<str>);
+pub(crate) struct TemplateSource(Arc<str>);
 
-impl From<String> for Source {
+impl From<String> for TemplateSource {
     fn from(source: String) -> Self {
         Self(source.into())
     }
@@ -51,7 +51,7 @@ impl From<String> for Source {
 
 /// Why a template gave nothing.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum TemplateError {
     /// It is longer than templates may be.
     Source,
     /// What it puts out is longer than that may be.
@@ -64,7 +64,7 @@ pub(crate) enum Fault {
     Lost,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source => write!(f, "the template is longer than {SOURCE_MAX} bytes"),
@@ -79,39 +79,39 @@ impl fmt::Display for Fault {
 /// A rendering that has begun.
 pub(crate) enum Rendering {
     /// It is over already.
-    Done(Result<String, Fault>),
+    Ready(Result<String, TemplateError>),
     /// It goes on elsewhere.
-    Later(BoxFuture<'static, Result<String, Fault>>),
+    Pending(BoxFuture<'static, Result<String, TemplateError>>),
 }
 
 /// Renders the templates of a process, and has the places for whatever its graphs reckon on the blocking threads.
 #[derive(Debug)]
-pub(crate) struct Templates {
+pub(crate) struct TemplateRenderer {
     places: Arc<Semaphore>,
 }
 
-impl Templates {
+impl TemplateRenderer {
     /// At most `places` blocking threads are held at the same time.
     pub(crate) fn new(places: usize) -> Self {
         Self { places: Arc::new(Semaphore::new(places)) }
     }
 
     /// Renders a template.
-    pub(crate) fn render(&self, source: &Source, values: &JsonObject) -> Rendering {
+    pub(crate) fn render(&self, source: &TemplateSource, values: &JsonObject) -> Rendering {
         if source.0.len() > SOURCE_MAX {
-            return Rendering::Done(Err(Fault::Source));
+            return Rendering::Ready(Err(TemplateError::Source));
         }
         let weight: usize = values.values().map(weight).sum();
         // A star repeats: the one operator that makes much of little at once.
         if source.0.len() <= SOURCE_HERE && weight <= VALUES_HERE && !source.0.contains('*') {
             // Whatever it failed of, there it may not.
             if let Ok(rendered) = render(&HERE, WEIGHT_HERE, &source.0, values) {
-                return Rendering::Done(Ok(rendered));
+                return Rendering::Ready(Ok(rendered));
             }
         }
         let (source, values) = (source.clone(), values.clone());
         let rendering = self.elsewhere(move || render(&ELSEWHERE, WEIGHT, &source.0, &values));
-        Rendering::Later(Box::pin(async { rendering.await.unwrap_or(Err(Fault::Lost)) }))
+        Rendering::Pending(Box::pin(async { rendering.await.unwrap_or(Err(TemplateError::Lost)) }))
     }
 
     /// Does bounded work on a blocking thread as soon as one of the places is free; `None` when its thread is gone.
@@ -149,21 +149,26 @@ fn environment(fuel: u64) -> Environment<'static> {
     environment
 }
 
-fn render(environment: &Environment<'_>, weight: usize, source: &str, values: &JsonObject) -> Result<String, Fault> {
+fn render(
+    environment: &Environment<'_>,
+    weight: usize,
+    source: &str,
+    values: &JsonObject,
+) -> Result<String, TemplateError> {
     let source = guard::prepare(source)?;
     let template = environment.template_from_str(&source).map_err(|fault| told(&fault))?;
     guard::begin(source.len(), weight);
     let mut out = Bounded(Vec::new());
     match template.render_captured_to(value::from_members(values), &mut out) {
-        Ok(_) => String::from_utf8(out.0).map_err(|_| Fault::Lost),
-        Err(fault) if fault.kind() == ErrorKind::OutOfFuel => Err(Fault::Fuel),
-        Err(fault) if fault.kind() == ErrorKind::WriteFailure => Err(Fault::Output),
+        Ok(_) => String::from_utf8(out.0).map_err(|_| TemplateError::Lost),
+        Err(fault) if fault.kind() == ErrorKind::OutOfFuel => Err(TemplateError::Fuel),
+        Err(fault) if fault.kind() == ErrorKind::WriteFailure => Err(TemplateError::Output),
         Err(fault) => Err(told(&fault)),
     }
 }
 
-fn told(fault: &minijinja::Error) -> Fault {
-    Fault::Template(match (fault.detail(), fault.line()) {
+fn told(fault: &minijinja::Error) -> TemplateError {
+    TemplateError::Template(match (fault.detail(), fault.line()) {
         (Some(detail), Some(line)) => format!("{}: {detail} (line {line})", fault.kind()),
         (Some(detail), None) => format!("{}: {detail}", fault.kind()),
         (None, Some(line)) => format!("{} (line {line})", fault.kind()),

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    model::{Chunk, Chunks, KnownModels, ModelError, Prompt, echo::Echo},
+    model::{ModelChunk, ModelError, ModelRegistry, ModelStream, Prompt, echo::EchoModel},
     *,
 };
 use crate::{
@@ -50,10 +50,10 @@ impl Drop for Open {
 
 #[async_trait]
 impl Models for Directed {
-    async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
+    async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         self.asked.lock().push(prompt.clone());
         let failure = || ModelError { said: Some("at line 1".to_owned()), ..ModelError::new("The model broke.") };
-        let word = stream::iter([Ok(Chunk::Text("word ".to_owned()))]);
+        let word = stream::iter([Ok(ModelChunk::Text("word ".to_owned()))]);
         let said = prompt.messages.last().map(|message| message.text.clone()).unwrap_or_default();
         if said.starts_with("hang") {
             self.open.fetch_add(1, Ordering::Relaxed);
@@ -66,13 +66,13 @@ impl Models for Directed {
                 let poured = Arc::clone(&self.poured);
                 let long = stream::repeat_with(move || {
                     poured.fetch_add(1, Ordering::Relaxed);
-                    Ok(Chunk::Text("x".repeat(LONG)))
+                    Ok(ModelChunk::Text("x".repeat(LONG)))
                 });
                 Ok(if said == "pour" { long.take(1).boxed() } else { long.boxed() })
             }
             "refuse" => Err(failure()),
             "break" => Ok(word.chain(stream::iter([Err(failure())])).boxed()),
-            _ => KnownModels { echo: Echo::default(), endpoint: None }.stream(prompt).await,
+            _ => ModelRegistry { echo: EchoModel::default(), endpoint: None }.stream(prompt).await,
         }
     }
 }
@@ -102,8 +102,8 @@ impl Stand {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             models: Arc::clone(&models) as Arc<dyn Models>,
-            outbound: Arc::new(Outbound::new(Vec::new()).unwrap()),
-            templates: Arc::new(Templates::new(2)),
+            outbound: Arc::new(OutboundClient::new(Vec::new()).unwrap()),
+            templates: Arc::new(TemplateRenderer::new(2)),
             tasks: tasks.clone(),
             end: end.clone(),
         };

@@ -6,10 +6,10 @@ pub(crate) mod selector;
 pub(crate) mod text;
 pub(crate) mod value;
 
-pub(crate) use kind::{Types, ValueType};
-pub(crate) use pool::{Budget, Pool, ScopeId, SystemVariables, View};
+pub(crate) use kind::{DeclaredTypes, ValueType};
+pub(crate) use pool::{ByteBudget, ScopeId, SystemVariables, VariablePool, VariableView};
 pub(crate) use selector::Selector;
-pub(crate) use text::{Piece, Text};
+pub(crate) use text::{TextPart, TextTemplate};
 
 #[cfg(test)]
 mod tests;

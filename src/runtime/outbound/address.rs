@@ -12,29 +12,33 @@ const AZURE_HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 /// Why an address is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ForbiddenAddressError {
     /// The address.
     pub address: IpAddr,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ForbiddenAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not which address: whoever gave a name would learn what it stands for inside.
         f.write_str("requests to this address are not allowed: it is not public")
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ForbiddenAddressError {}
 
 /// Public addresses, and those of the networks that are allowed. An IPv6 address that stands for an IPv4 address has to be public
 /// as both; one that is merely written so (`::ffff:a.b.c.d`) is allowed as what it means.
-pub(crate) fn permitted(address: IpAddr, allowed: &[IpNet]) -> Result<(), Refusal> {
+pub(crate) fn permitted(address: IpAddr, allowed: &[IpNet]) -> Result<(), ForbiddenAddressError> {
     let address = address.to_canonical();
     let public = match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
     };
-    if public || allowed.iter().any(|network| network.contains(&address)) { Ok(()) } else { Err(Refusal { address }) }
+    if public || allowed.iter().any(|network| network.contains(&address)) {
+        Ok(())
+    } else {
+        Err(ForbiddenAddressError { address })
+    }
 }
 
 /// What IANA's registry of special-purpose addresses calls globally reachable, and nothing that is for several hosts.

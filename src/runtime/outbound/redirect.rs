@@ -5,10 +5,14 @@ use http::{
     header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, USER_AGENT},
 };
 
-use super::{Fault, Request};
+use super::{OutboundError, OutboundRequest};
 
 /// The next request, or `None` when this answer is the last.
-pub(super) fn follow(request: &Request, status: StatusCode, headers: &HeaderMap) -> Result<Option<Request>, Fault> {
+pub(super) fn follow(
+    request: &OutboundRequest,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<Option<OutboundRequest>, OutboundError> {
     let redirects = matches!(
         status,
         StatusCode::MOVED_PERMANENTLY
@@ -19,10 +23,12 @@ pub(super) fn follow(request: &Request, status: StatusCode, headers: &HeaderMap)
     );
     let Some(location) = headers.get(LOCATION).filter(|_| redirects) else { return Ok(None) };
     let location =
-        location.to_str().map_err(|_| Fault::Url("the response redirects to something that is not a url"))?;
-    let url =
-        request.url.join(location).map_err(|_| Fault::Url("the response redirects to something that is not a url"))?;
-    let mut next = Request { url, ..request.clone() };
+        location.to_str().map_err(|_| OutboundError::Url("the response redirects to something that is not a url"))?;
+    let url = request
+        .url
+        .join(location)
+        .map_err(|_| OutboundError::Url("the response redirects to something that is not a url"))?;
+    let mut next = OutboundRequest { url, ..request.clone() };
     let becomes_get = match status {
         StatusCode::MOVED_PERMANENTLY => request.method == Method::POST,
         StatusCode::FOUND | StatusCode::SEE_OTHER => request.method != Method::HEAD,

@@ -13,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolving};
 use super::address::permitted;
 
 /// Looks up names.
-pub(crate) trait Resolve: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait AddressResolver: fmt::Debug + Send + Sync + 'static {
     /// The addresses of a name.
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
@@ -22,7 +22,7 @@ pub(crate) trait Resolve: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemResolver;
 
-impl Resolve for SystemResolver {
+impl AddressResolver for SystemResolver {
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
@@ -34,12 +34,12 @@ impl Resolve for SystemResolver {
 /// The resolver of the client: the client connects to what it gives and to nothing else, so an address that was not checked is
 /// never connected to, whatever the name resolves to a moment later.
 #[derive(Debug)]
-pub(super) struct Checked {
-    pub resolver: Arc<dyn Resolve>,
+pub(super) struct CheckedResolver {
+    pub resolver: Arc<dyn AddressResolver>,
     pub allowed: Arc<[IpNet]>,
 }
 
-impl reqwest::dns::Resolve for Checked {
+impl reqwest::dns::Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let found = self.resolver.resolve(name.as_str().to_owned());
         let allowed = self.allowed.clone();

@@ -22,7 +22,10 @@ use futures_util::{StreamExt, future::BoxFuture, stream};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::net::TcpListener;
 
-use super::{AT_ONCE, Fault, Outbound, Request, Resolve, Response, Share, share::OF_A_RUN};
+use super::{
+    AT_ONCE, AddressResolver, OutboundClient, OutboundError, OutboundRequest, OutboundResponse, RunOutboundClient,
+    share::OF_A_RUN,
+};
 
 /// Names and what they resolve to: each look-up takes the next answer, the last one stays.
 #[derive(Debug, Default)]
@@ -31,7 +34,7 @@ struct Names {
     asked: AtomicUsize,
 }
 
-impl Resolve for Names {
+impl AddressResolver for Names {
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         let turn = self.asked.fetch_add(1, Ordering::Relaxed);
         let found = self.names.get(name.as_str()).map(|answers| answers[turn.min(answers.len() - 1)].clone());
@@ -46,17 +49,17 @@ async fn server(router: Router) -> SocketAddr {
     address
 }
 
-fn allowing(networks: &[&str], names: Names) -> Outbound {
+fn allowing(networks: &[&str], names: Names) -> OutboundClient {
     let allowed = networks.iter().map(|network| network.parse().unwrap()).collect();
-    Outbound::with_resolver(allowed, Arc::new(names)).unwrap()
+    OutboundClient::with_resolver(allowed, Arc::new(names)).unwrap()
 }
 
-fn local() -> Outbound {
+fn local() -> OutboundClient {
     allowing(&["127.0.0.0/8"], Names::default())
 }
 
-fn get(url: impl AsRef<str>) -> Request {
-    Request {
+fn get(url: impl AsRef<str>) -> OutboundRequest {
+    OutboundRequest {
         method: Method::GET,
         url: url.as_ref().parse().unwrap(),
         headers: HeaderMap::new(),
@@ -65,7 +68,7 @@ fn get(url: impl AsRef<str>) -> Request {
     }
 }
 
-async fn send(outbound: &Outbound, request: Request) -> Result<Response, Fault> {
+async fn send(outbound: &OutboundClient, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
     outbound.send(request, |_| 1000).await
 }
 
@@ -110,7 +113,7 @@ async fn addresses_that_are_not_public_are_refused_however_they_are_written() {
         "http://[64:ff9b::7f00:1]/",
         "http://①②⑦.⓪.⓪.①/",
     ] {
-        assert!(matches!(send(&outbound, get(url)).await, Err(Fault::Refused(_))), "{url}");
+        assert!(matches!(send(&outbound, get(url)).await, Err(OutboundError::Refused(_))), "{url}");
     }
 }
 
@@ -124,7 +127,7 @@ async fn urls_with_a_user_or_another_scheme_are_refused() {
         "file:///etc/passwd",
         "unix:/x",
     ] {
-        assert!(matches!(send(&local(), get(url)).await, Err(Fault::Url(_))), "{url}");
+        assert!(matches!(send(&local(), get(url)).await, Err(OutboundError::Url(_))), "{url}");
     }
 }
 
@@ -135,9 +138,9 @@ async fn a_name_is_refused_for_where_it_leads() {
         ("nothing.example", vec![vec![]]),
     ]);
     let outbound = allowing(&[], Names { names, ..Names::default() });
-    assert!(matches!(send(&outbound, get("http://inside.example/")).await, Err(Fault::Refused(_))));
-    assert!(matches!(send(&outbound, get("http://nothing.example/")).await, Err(Fault::Failed(_))));
-    assert!(matches!(send(&outbound, get("http://unknown.example/")).await, Err(Fault::Failed(_))));
+    assert!(matches!(send(&outbound, get("http://inside.example/")).await, Err(OutboundError::Refused(_))));
+    assert!(matches!(send(&outbound, get("http://nothing.example/")).await, Err(OutboundError::Failed(_))));
+    assert!(matches!(send(&outbound, get("http://unknown.example/")).await, Err(OutboundError::Failed(_))));
 }
 
 #[tokio::test]
@@ -147,12 +150,12 @@ async fn a_name_that_changes_its_mind_is_asked_once_and_connected_to_where_it_wa
     let answers = vec![vec!["127.0.0.1".parse().unwrap()], vec!["127.0.0.2".parse().unwrap()]];
     let names = Names { names: HashMap::from([("twice.example", answers)]), ..Names::default() };
     let names = Arc::new(names);
-    let outbound = Outbound::with_resolver(vec!["127.0.0.1/32".parse().unwrap()], names.clone()).unwrap();
+    let outbound = OutboundClient::with_resolver(vec!["127.0.0.1/32".parse().unwrap()], names.clone()).unwrap();
     let url = format!("http://twice.example:{}/", address.port());
     assert!(send(&outbound, get(&url)).await.is_ok());
     assert_eq!(names.asked.load(Ordering::Relaxed), 1);
     // The next request asks anew, and is judged anew.
-    assert!(matches!(send(&outbound, get(&url)).await, Err(Fault::Refused(_))));
+    assert!(matches!(send(&outbound, get(&url)).await, Err(OutboundError::Refused(_))));
 }
 
 #[tokio::test]
@@ -178,12 +181,12 @@ async fn redirects_are_followed_and_checked_again() {
     let address = server(router).await;
     let outbound = local();
     let at = |path: &str| get(format!("http://{address}{path}"));
-    assert!(matches!(send(&outbound, at("/in")).await, Err(Fault::Refused(_))));
-    assert!(matches!(send(&outbound, at("/meta")).await, Err(Fault::Refused(_))));
-    assert!(matches!(send(&outbound, at("/user")).await, Err(Fault::Url(_))));
-    assert!(matches!(send(&outbound, at("/file")).await, Err(Fault::Url(_))));
-    assert!(matches!(send(&outbound, at("/loop")).await, Err(Fault::Redirects)));
-    let post = |path: &str| Request { method: Method::POST, body: Some("b".into()), ..at(path) };
+    assert!(matches!(send(&outbound, at("/in")).await, Err(OutboundError::Refused(_))));
+    assert!(matches!(send(&outbound, at("/meta")).await, Err(OutboundError::Refused(_))));
+    assert!(matches!(send(&outbound, at("/user")).await, Err(OutboundError::Url(_))));
+    assert!(matches!(send(&outbound, at("/file")).await, Err(OutboundError::Url(_))));
+    assert!(matches!(send(&outbound, at("/loop")).await, Err(OutboundError::Redirects)));
+    let post = |path: &str| OutboundRequest { method: Method::POST, body: Some("b".into()), ..at(path) };
     let body = send(&outbound, post("/once")).await.unwrap().body;
     assert_eq!(&body[..], b"GET /echo [accept=*/*] ");
     let body = send(&outbound, post("/same")).await.unwrap().body;
@@ -244,7 +247,7 @@ async fn a_body_is_read_to_its_limit_and_no_further() {
     let address = server(router).await;
     for path in ["endless", "announced"] {
         let result = send(&local(), get(format!("http://{address}/{path}"))).await;
-        assert!(matches!(result, Err(Fault::TooLarge { limit: 1000 })), "{path}: {result:?}");
+        assert!(matches!(result, Err(OutboundError::TooLarge { limit: 1000 })), "{path}: {result:?}");
     }
     assert_eq!(send(&local(), get(format!("http://{address}/fits"))).await.unwrap().body.len(), 1000);
     assert!(sent.load(Ordering::Relaxed) < 10_000, "the rest was not waited for");
@@ -263,7 +266,7 @@ async fn a_server_that_stalls_is_given_up() {
     for path in ["body", "head"] {
         let mut request = get(format!("http://{address}/{path}"));
         request.read_timeout = Duration::from_millis(50);
-        assert!(matches!(send(&local(), request).await, Err(Fault::Late)), "{path}");
+        assert!(matches!(send(&local(), request).await, Err(OutboundError::Late)), "{path}");
     }
 }
 
@@ -273,7 +276,7 @@ async fn a_host_that_refuses_is_told_without_its_url() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let fault = send(&local(), get(format!("http://{address}/?key=secret"))).await.unwrap_err();
-    assert!(matches!(&fault, Fault::Failed(_)), "{fault:?}");
+    assert!(matches!(&fault, OutboundError::Failed(_)), "{fault:?}");
     assert!(!fault.to_string().contains("secret"));
 }
 
@@ -287,7 +290,7 @@ async fn a_run_towards_a_server_that_never_answers_leaves_room_for_others() {
     };
     let address = server(Router::new().route("/tar", any(tar_pit)).route("/swift", any(|| async { "here" }))).await;
     let outbound = Arc::new(local());
-    let wide = Share::of(&outbound);
+    let wide = RunOutboundClient::of(&outbound);
     let requests: Vec<_> = (0..2 * AT_ONCE)
         .map(|_| {
             let (wide, request) = (wide.clone(), get(format!("http://{address}/tar")));
@@ -297,7 +300,7 @@ async fn a_run_towards_a_server_that_never_answers_leaves_room_for_others() {
     while waiting.load(Ordering::Relaxed) < OF_A_RUN {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let swift = Share::of(&outbound);
+    let swift = RunOutboundClient::of(&outbound);
     let answer = swift.send(get(format!("http://{address}/swift")), |_| 1000);
     let answer = tokio::time::timeout(Duration::from_secs(4), answer).await.expect("another run has room").unwrap();
     assert_eq!((&answer.body[..], waiting.load(Ordering::Relaxed)), (&b"here"[..], OF_A_RUN));

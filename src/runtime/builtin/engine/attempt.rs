@@ -17,7 +17,7 @@ use crate::runtime::builtin::{
         index::NodeIx,
         node::{NodeKind, OnError},
     },
-    model::usage::Taken,
+    model::usage::UsageCounter,
     nodes::{
         self, answer, assigner, http_request, llm,
         outcome::{NodeError, NodeOutcome, NodeRun},
@@ -83,7 +83,7 @@ impl Schedule<'_> {
             NodeKind::IfElse(data) => nodes::if_else::start(data, view, limit, &execution.templates),
             NodeKind::TemplateTransform(data) => nodes::template_transform::start(data, view, &execution.templates),
             NodeKind::Llm(data) => {
-                let around = llm::Surroundings {
+                let around = llm::LlmContext {
                     view,
                     history: &execution.history,
                     models: &execution.models,
@@ -97,7 +97,7 @@ impl Schedule<'_> {
             NodeKind::Assigner(data) => NodeRun::Ready(assigner::run(data, &mut self.pool, scope)),
             NodeKind::HttpRequest(data) => {
                 let node = graph.node(task.node);
-                let around = http_request::Surroundings {
+                let around = http_request::HttpRequestContext {
                     view,
                     outbound: &execution.outbound,
                     limit,
@@ -118,7 +118,7 @@ impl Schedule<'_> {
                     let result = time::timeout(most, future).await.unwrap_or_else(|_| {
                         let message = format!("the node ran for more than {} seconds", most.as_secs());
                         let mut late = NodeError::new("Timeout", message);
-                        late.usage = taken.as_ref().map(Taken::of_attempt);
+                        late.usage = taken.as_ref().map(UsageCounter::of_attempt);
                         Err(late)
                     });
                     Work::Ended(task, result)

@@ -15,10 +15,10 @@ use crate::runtime::builtin::{
     json::JsonObject,
     model::Usage,
     nodes::{
-        iteration::{Data, OnRoundError},
+        iteration::{IterationNodeData, OnRoundError},
         outcome::{NodeError, NodeOutcome},
     },
-    variables::Budget,
+    variables::ByteBudget,
 };
 
 /// An iteration under way.
@@ -35,14 +35,14 @@ pub(super) struct Iteration {
     /// Rounds that ended.
     ended: usize,
     /// What is left for what they put out: together it has to be one variable.
-    budget: Budget,
+    budget: ByteBudget,
     /// What models took inside it.
     usage: Usage,
 }
 
 impl Schedule<'_> {
     /// Begins an iteration.
-    pub(super) async fn iterate(&mut self, task: Task, data: &Data) -> Result<(), Halt> {
+    pub(super) async fn iterate(&mut self, task: Task, data: &IterationNodeData) -> Result<(), Halt> {
         let Some(frame) = self.frames.get(&task.frame) else { return Ok(()) };
         let items = match data.items(self.pool.view(frame.scope)) {
             Ok(items) => items,
@@ -66,7 +66,7 @@ impl Schedule<'_> {
         let id = self.iterations_made;
         self.iterations_made += 1;
         let outputs = vec![None; items.len()];
-        let budget = Budget::new(self.pool.variable_limit());
+        let budget = ByteBudget::new(self.pool.variable_limit());
         let (items, usage) = (Arc::new(items), Usage::default());
         let iteration = Iteration { task, items, next: 0, running: 0, outputs, ended: 0, budget, usage };
         self.iterations.insert(id, iteration);
@@ -74,7 +74,7 @@ impl Schedule<'_> {
     }
 
     /// Opens as many rounds as may run, or ends the iteration when there is none left.
-    async fn go_on(&mut self, id: u64, data: &Data) -> Result<(), Halt> {
+    async fn go_on(&mut self, id: u64, data: &IterationNodeData) -> Result<(), Halt> {
         loop {
             let Some(iteration) = self.iterations.get_mut(&id) else { return Ok(()) };
             if iteration.ended == iteration.items.len() {
@@ -97,7 +97,7 @@ impl Schedule<'_> {
     async fn open_round(
         &mut self,
         id: u64,
-        data: &Data,
+        data: &IterationNodeData,
         index: usize,
         item: &Value,
         parent: FrameId,
@@ -164,7 +164,7 @@ impl Schedule<'_> {
     }
 
     /// Every round has ended.
-    fn complete(&mut self, id: u64, data: &Data) {
+    fn complete(&mut self, id: u64, data: &IterationNodeData) {
         let Some(iteration) = self.iterations.remove(&id) else { return };
         let mut outputs = JsonObject::new();
         outputs.insert("output".to_owned(), data.collect(iteration.outputs).into());

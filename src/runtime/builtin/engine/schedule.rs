@@ -25,9 +25,9 @@ use crate::{
     runtime::builtin::{
         graph::{index::NodeIx, topology::Graph},
         json::JsonObject,
-        model::usage::Taken,
+        model::usage::UsageCounter,
         nodes::outcome::NodeResult,
-        variables::Pool,
+        variables::VariablePool,
     },
 };
 
@@ -93,7 +93,7 @@ pub(super) type Running = FuturesUnordered<BoxFuture<'static, Option<Work>>>;
 pub(super) struct Schedule<'g> {
     pub(super) execution: &'g Execution,
     pub(super) graph: &'g Graph,
-    pub(super) pool: Pool,
+    pub(super) pool: VariablePool,
     pub(super) frames: HashMap<FrameId, Frame>,
     pub(super) frames_made: FrameId,
     pub(super) iterations: HashMap<u64, Iteration>,
@@ -117,7 +117,7 @@ pub(super) struct Schedule<'g> {
     /// Whether an `answer` node ran.
     pub(super) answered: bool,
     /// What models took.
-    pub(super) taken: Taken,
+    pub(super) taken: UsageCounter,
     pub(super) steps: usize,
     pub(super) root_steps: usize,
     pub(super) exceptions: usize,
@@ -127,7 +127,7 @@ impl<'g> Schedule<'g> {
     pub(super) fn new(execution: &'g Execution, graph: &'g Graph, events: &'g RunEvents) -> Self {
         let limits = execution.limits;
         let deadline = time::Instant::now() + limits.run;
-        let pool = Pool::new(
+        let pool = VariablePool::new(
             execution.system.clone(),
             execution.environment.clone(),
             execution.conversation_variables.clone(),
@@ -135,7 +135,7 @@ impl<'g> Schedule<'g> {
         )
         .declaring(execution.conversation_types.clone())
         .within(execution.memory_budget.reservation());
-        let root = Frame::new(graph, Graph::ROOT, Pool::ROOT, None);
+        let root = Frame::new(graph, Graph::ROOT, VariablePool::ROOT, None);
         Self {
             execution,
             graph,
@@ -157,7 +157,7 @@ impl<'g> Schedule<'g> {
             first_said: None,
             answer: String::new(),
             answered: false,
-            taken: Taken::default(),
+            taken: UsageCounter::default(),
             steps: 0,
             root_steps: 0,
             exceptions: 0,
@@ -227,8 +227,10 @@ impl<'g> Schedule<'g> {
     /// Says what can be said by now.
     pub(super) async fn flush(&mut self) -> Result<(), Halt> {
         let Some(root) = self.frames.get(&frame::ROOT) else { return Ok(()) };
-        let said =
-            self.stream.flush(root, self.pool.view(Pool::ROOT)).map_err(|fault| Halt::Failed(fault.to_string()))?;
+        let said = self
+            .stream
+            .flush(root, self.pool.view(VariablePool::ROOT))
+            .map_err(|fault| Halt::Failed(fault.to_string()))?;
         for said in said {
             match said.from {
                 From::Node(node) => self.say(&said.text, &[&self.graph.node(node).id, "answer"]).await?,

@@ -20,7 +20,7 @@ use crate::runtime::builtin::{
         node::NodeKind,
         topology::{Edge, Graph},
     },
-    variables::{Piece, Selector, View, selector::CONVERSATION, value},
+    variables::{Selector, TextPart, VariableView, selector::CONVERSATION, value},
 };
 
 /// What stands between the outputs of an `end` node.
@@ -179,7 +179,11 @@ impl<'g> Stream<'g> {
     }
 
     /// Says what can be said by now.
-    pub(super) fn flush(&mut self, frame: &Frame, view: View<'_>) -> Result<Vec<Said<'g>>, value::TooLong> {
+    pub(super) fn flush(
+        &mut self,
+        frame: &Frame,
+        view: VariableView<'_>,
+    ) -> Result<Vec<Said<'g>>, value::TextTooLongError> {
         let (mut said, mut length) = (Vec::<Said<'g>>::new(), 0);
         while let Some(&first) = self.turn.front() {
             while let Some(&segment) = self.speakers[first].segments.get(self.speakers[first].at) {
@@ -187,7 +191,7 @@ impl<'g> Stream<'g> {
                 let whole = self.say(first, segment, frame, view, &mut said)?;
                 length += said[before..].iter().map(|said| said.text.len()).sum::<usize>();
                 if length > self.at_once {
-                    return Err(value::TooLong { limit: self.at_once });
+                    return Err(value::TextTooLongError { limit: self.at_once });
                 }
                 if !whole {
                     return Ok(said);
@@ -207,9 +211,9 @@ impl<'g> Stream<'g> {
         speaker: usize,
         segment: Segment<'g>,
         frame: &Frame,
-        view: View<'_>,
+        view: VariableView<'_>,
         said: &mut Vec<Said<'g>>,
-    ) -> Result<bool, value::TooLong> {
+    ) -> Result<bool, value::TextTooLongError> {
         let speaker = &mut self.speakers[speaker];
         let selector = match segment {
             Segment::Literal(text) => {
@@ -276,8 +280,8 @@ fn speaker(graph: &Graph, node: NodeIx) -> Option<Speaker<'_>> {
             .pieces()
             .iter()
             .map(|piece| match piece {
-                Piece::Literal(text) => Segment::Literal(text),
-                Piece::Reference(selector) => Segment::Reference(selector),
+                TextPart::Literal(text) => Segment::Literal(text),
+                TextPart::Reference(selector) => Segment::Reference(selector),
             })
             .collect(),
         NodeKind::End(data) => {

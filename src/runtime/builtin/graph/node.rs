@@ -37,15 +37,15 @@ impl Node {
 #[derive(Debug)]
 pub(crate) enum NodeKind {
     Start,
-    Llm(Box<llm::Data>),
-    Answer(answer::Data),
-    End(end::Data),
-    TemplateTransform(template_transform::Data),
-    IfElse(if_else::Data),
-    Aggregator(aggregator::Data),
-    Assigner(assigner::Data),
-    HttpRequest(Box<http_request::Data>),
-    Iteration(iteration::Data),
+    Llm(Box<llm::LlmNodeData>),
+    Answer(answer::AnswerNodeData),
+    End(end::EndNodeData),
+    TemplateTransform(template_transform::TemplateTransformNodeData),
+    IfElse(if_else::IfElseNodeData),
+    Aggregator(aggregator::AggregatorNodeData),
+    Assigner(assigner::AssignerNodeData),
+    HttpRequest(Box<http_request::HttpRequestNodeData>),
+    Iteration(iteration::IterationNodeData),
     /// Where the contents of an iteration begin.
     IterationStart,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-use super::{Chunk, Chunks, ModelError, Prompt, PromptMessage, Role, Usage};
+use super::{ModelChunk, ModelError, ModelStream, Prompt, PromptMessage, PromptRole, Usage};
 
 /// What asks for an exact reply, in any case.
 const REPLY_EXACTLY: &str = "reply exactly:";
@@ -16,26 +16,26 @@ const ECHOED: usize = 200;
 
 /// The model.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Echo {
+pub(crate) struct EchoModel {
     /// The wait before each word; zero is no wait at all.
     pub pace: Duration,
 }
 
-impl Echo {
+impl EchoModel {
     /// Answers. Nothing is spawned, and without a pace nothing waits: the words are ready whenever they are asked for.
-    pub(crate) fn stream(self, prompt: &Prompt) -> Chunks {
+    pub(crate) fn stream(self, prompt: &Prompt) -> ModelStream {
         let answer = answer_to(&prompt.messages);
         let usage = Usage {
             prompt_tokens: prompt.messages.iter().map(|message| words(&message.text)).sum(),
             completion_tokens: words(&answer),
         };
-        let end = stream::iter([Ok(Chunk::Usage(usage))]);
+        let end = stream::iter([Ok(ModelChunk::Usage(usage))]);
         let mut told = 0;
         let pieces = stream::iter(std::iter::from_fn(move || {
             let rest = answer.get(told..).filter(|rest| !rest.is_empty())?;
             let piece = &rest[..first_piece(rest)];
             told += piece.len();
-            Some(Ok::<_, ModelError>(Chunk::Text(piece.to_owned())))
+            Some(Ok::<_, ModelError>(ModelChunk::Text(piece.to_owned())))
         }));
         if self.pace.is_zero() {
             return pieces.chain(end).boxed();
@@ -51,7 +51,7 @@ impl Echo {
 
 /// What is answered to a prompt.
 fn answer_to(messages: &[PromptMessage]) -> String {
-    let last_user = messages.iter().rev().find(|message| message.role == Role::User);
+    let last_user = messages.iter().rev().find(|message| message.role == PromptRole::User);
     let exactly = last_user.into_iter().chain(messages.iter().rev()).find_map(|message| exact_reply(&message.text));
     if let Some(reply) = exactly {
         return reply.to_owned();

@@ -2,20 +2,20 @@
 
 use async_trait::async_trait;
 
-use super::{Chunks, ModelError, Models, Prompt, echo::Echo, openai::OpenAi};
+use super::{ModelError, ModelStream, Models, Prompt, echo::EchoModel, openai::OpenAiModels};
 
 /// The models of this deployment.
 #[derive(Clone)]
-pub(crate) struct KnownModels {
+pub(crate) struct ModelRegistry {
     /// The keyless demo model.
-    pub echo: Echo,
+    pub echo: EchoModel,
     /// Where everything else is asked; `None` where no endpoint is configured.
-    pub endpoint: Option<OpenAi>,
+    pub endpoint: Option<OpenAiModels>,
 }
 
 #[async_trait]
-impl Models for KnownModels {
-    async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
+impl Models for ModelRegistry {
+    async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         // `echo`, or the same as a plugin: `langgenius/echo/echo`.
         if prompt.provider.rsplit('/').next() == Some("echo") {
             return Ok(self.echo.stream(&prompt));

@@ -21,10 +21,10 @@ use url::Url;
 
 use self::{
     body::{Flow, Watched},
-    fault::Fault,
+    fault::EndpointError,
     reading::{Pieces, Reading},
 };
-use super::{Chunks, ModelError, Prompt};
+use super::{ModelError, ModelStream, Prompt};
 use crate::{
     domain::{Error, Result, app::full_provider, secret::Secret},
     runtime::http_client::client_builder,
@@ -47,14 +47,14 @@ pub(crate) struct OpenAiSettings {
 
 /// The endpoint.
 #[derive(Clone)]
-pub(crate) struct OpenAi {
+pub(crate) struct OpenAiModels {
     http: reqwest::Client,
     config: OpenAIConfig,
     authorization: Option<HeaderValue>,
     settings: Arc<OpenAiSettings>,
 }
 
-impl OpenAi {
+impl OpenAiModels {
     /// A client of the endpoint; nothing is asked of it yet.
     pub(crate) fn new(settings: OpenAiSettings) -> Result<Self> {
         let authorization = settings.api_key.as_ref().map(|key| {
@@ -77,7 +77,7 @@ impl OpenAi {
     }
 
     /// Asks the endpoint. The error is its refusal; what goes wrong later comes out of the stream.
-    pub(crate) async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
+    pub(crate) async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         let settings = &self.settings;
         let name =
             settings.names.get(&(full_provider(&prompt.provider), prompt.model.clone())).unwrap_or(&prompt.model);
@@ -95,26 +95,26 @@ impl OpenAi {
         let key = settings.api_key.clone();
         match asked {
             Ok(pieces) => Ok(Reading::new(pieces, flow, settings.first_byte, settings.idle, key).chunks()),
-            Err(error) => Err(Fault::of(error, &flow).told(key.as_ref())),
+            Err(error) => Err(EndpointError::of(error, &flow).told(key.as_ref())),
         }
     }
 
     /// Sends the request once, and lets nothing but an event stream through.
-    async fn send(&self, request: HttpRequestFactory, flow: Arc<Flow>) -> Result<reqwest::Response, Fault> {
-        let mut request = request.build().await.map_err(|error| Fault::Unsendable(error.to_string()))?;
+    async fn send(&self, request: HttpRequestFactory, flow: Arc<Flow>) -> Result<reqwest::Response, EndpointError> {
+        let mut request = request.build().await.map_err(|error| EndpointError::Unsendable(error.to_string()))?;
         let headers = request.headers_mut();
         headers.remove(header::AUTHORIZATION);
         headers.extend(self.authorization.clone().map(|value| (header::AUTHORIZATION, value)));
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         let response = timeout(self.settings.first_byte, self.http.execute(request)).await;
-        let response = response.map_err(|_| Fault::Slow)?.map_err(Fault::Unreachable)?;
+        let response = response.map_err(|_| EndpointError::Slow)?.map_err(EndpointError::Unreachable)?;
         let status = response.status();
         if !status.is_success() {
             let text = timeout(self.settings.idle, body::beginning(response)).await.unwrap_or_default();
-            return Err(Fault::Refused { status, message: fault::message_of(&text) });
+            return Err(EndpointError::Refused { status, message: fault::message_of(&text) });
         }
         if is_json(response.headers()) {
-            return Err(Fault::NotAStream);
+            return Err(EndpointError::NotAStream);
         }
         Ok(http::Response::new(Body::wrap_stream(Watched::new(response, flow))).into())
     }

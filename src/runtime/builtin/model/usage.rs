@@ -11,12 +11,12 @@ use crate::runtime::builtin::token_estimate::estimate_tokens;
 /// What the calls of one attempt took, for the attempt and for its run. Kept apart from the calls: what is stopped tells nobody
 /// what it took, and took it all the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Taken {
+pub(crate) struct UsageCounter {
     attempt: Arc<Mutex<Usage>>,
     run: Arc<Mutex<Usage>>,
 }
 
-impl Taken {
+impl UsageCounter {
     /// Another attempt of the same run.
     #[must_use]
     pub(crate) fn attempt(&self) -> Self {

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::outcome::{NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    variables::{Selector, View, pool::Overflow},
+    variables::{Selector, VariableView, pool::VariableLimitError},
 };
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct AggregatorNodeData {
     #[serde(default, deserialize_with = "or_default")]
     variables: Vec<Selector>,
     #[serde(default, deserialize_with = "or_default")]
@@ -34,10 +34,10 @@ struct Group {
 }
 
 /// The values found; nothing where nothing is.
-pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
+pub(crate) fn run(data: &AggregatorNodeData, view: VariableView<'_>) -> NodeResult {
     let mut finished = NodeOutcome::default();
     let mut budget = view.budget();
-    let mut first = |variables: &[Selector], inputs: &mut JsonObject| -> Result<Option<Value>, Overflow> {
+    let mut first = |variables: &[Selector], inputs: &mut JsonObject| -> Result<Option<Value>, VariableLimitError> {
         let found = variables.iter().find_map(|selector| Some((selector, view.get(selector)?)));
         let Some((selector, value)) = found else { return Ok(None) };
         inputs.insert(selector.parts()[1..].join("."), budget.copy(Some(value))?);

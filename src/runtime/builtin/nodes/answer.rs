@@ -6,23 +6,23 @@ use serde_json::{Value, json};
 use super::outcome::{NodeError, NodeOutcome};
 use crate::runtime::builtin::{
     json::JsonObject,
-    variables::{Piece, Text, View, value},
+    variables::{TextPart, TextTemplate, VariableView, value},
 };
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct AnswerNodeData {
     /// What is said.
-    pub answer: Text,
+    pub answer: TextTemplate,
 }
 
 /// The text with everything in place.
-pub(crate) fn run(data: &Data, view: View<'_>, limit: usize) -> Result<NodeOutcome, Box<NodeError>> {
+pub(crate) fn run(data: &AnswerNodeData, view: VariableView<'_>, limit: usize) -> Result<NodeOutcome, Box<NodeError>> {
     let mut answer = String::new();
     for piece in data.answer.pieces() {
         match piece {
-            Piece::Literal(text) => answer.push_str(text),
-            Piece::Reference(selector) => {
+            TextPart::Literal(text) => answer.push_str(text),
+            TextPart::Reference(selector) => {
                 if let Some(found) = view.get(selector) {
                     answer.push_str(&value::markdown(found, limit.saturating_sub(answer.len()))?);
                 }
@@ -30,7 +30,7 @@ pub(crate) fn run(data: &Data, view: View<'_>, limit: usize) -> Result<NodeOutco
         }
     }
     if answer.len() > limit {
-        return Err(value::TooLong { limit }.into());
+        return Err(value::TextTooLongError { limit }.into());
     }
     let mut outputs = JsonObject::new();
     outputs.insert("answer".to_owned(), Value::String(answer));

@@ -6,13 +6,13 @@ use serde_json::{Number, Value, json};
 use super::outcome::{NodeError, NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    variables::{Pool, ScopeId, Selector, ValueType, View, selector::CONVERSATION, value},
+    variables::{ScopeId, Selector, ValueType, VariablePool, VariableView, selector::CONVERSATION, value},
 };
 
 /// Its data: a list of items, or the one assignment of files from before there were lists.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Data {
+pub(crate) enum AssignerNodeData {
     /// Version 2.
     Items {
         /// What is done, in order.
@@ -92,22 +92,22 @@ impl Operation {
 
 /// New values, not written yet.
 struct Changes<'a> {
-    view: View<'a>,
+    view: VariableView<'a>,
     new: JsonObject,
     /// The most one variable may take, in bytes.
     limit: usize,
 }
 
 /// Reckons everything, then writes it.
-pub(crate) fn run(data: &Data, pool: &mut Pool, scope: ScopeId) -> NodeResult {
+pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: ScopeId) -> NodeResult {
     let mut changes = Changes { view: pool.view(scope), new: JsonObject::new(), limit: pool.variable_limit() };
     let mut inputs = JsonObject::new();
     let outcome = match data {
-        Data::Items { items } => {
+        AssignerNodeData::Items { items } => {
             inputs.insert("items".to_owned(), json!(items));
             items.iter().try_for_each(|item| changes.item(item))
         }
-        Data::One { assigned_variable_selector, write_mode, input_variable_selector } => changes
+        AssignerNodeData::One { assigned_variable_selector, write_mode, input_variable_selector } => changes
             .one(assigned_variable_selector, *write_mode, input_variable_selector)
             .map(|value| drop(inputs.insert("value".to_owned(), value))),
     };

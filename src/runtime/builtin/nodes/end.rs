@@ -5,12 +5,12 @@ use serde::Deserialize;
 use super::outcome::{NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    variables::{Selector, View},
+    variables::{Selector, VariableView},
 };
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct EndNodeData {
     /// What the run puts out.
     #[serde(default, deserialize_with = "or_default")]
     pub outputs: Vec<Output>,
@@ -27,7 +27,7 @@ pub(crate) struct Output {
 }
 
 /// The outputs; null where there is nothing.
-pub(crate) fn run(data: &Data, view: View<'_>) -> NodeResult {
+pub(crate) fn run(data: &EndNodeData, view: VariableView<'_>) -> NodeResult {
     let mut budget = view.budget();
     let mut outputs = JsonObject::new();
     for output in &data.outputs {

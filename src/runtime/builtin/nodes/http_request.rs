@@ -12,16 +12,16 @@ use crate::runtime::{
     builtin::{
         json::{JsonObject, or_default},
         secret_masks::SecretMasks,
-        variables::{Text, View},
+        variables::{TextTemplate, VariableView},
     },
-    outbound::Share,
+    outbound::RunOutboundClient,
 };
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct HttpRequestNodeData {
     method: String,
-    url: Text,
+    url: TextTemplate,
     #[serde(default, deserialize_with = "or_default")]
     authorization: Authorization,
     #[serde(default, deserialize_with = "or_default")]
@@ -55,7 +55,7 @@ struct Key {
     #[serde(default, rename = "type", deserialize_with = "or_default")]
     kind: KeyKind,
     #[serde(default, rename = "api_key", deserialize_with = "or_default")]
-    secret: Text,
+    secret: TextTemplate,
     #[serde(default, deserialize_with = "or_default")]
     header: String,
 }
@@ -78,7 +78,7 @@ struct Timeout {
 
 /// Lines of `key:value`. They are lines before their references are filled in: a value never makes another line.
 #[derive(Debug, Default)]
-struct Lines(Vec<(Text, Text)>);
+struct Lines(Vec<(TextTemplate, TextTemplate)>);
 
 impl<'de> Deserialize<'de> for Lines {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -90,16 +90,16 @@ impl Lines {
     fn parse(source: &str) -> Self {
         let lines = source.lines().map(|line| line.split_once(':').unwrap_or((line, "")));
         let named = lines.map(|(name, value)| (name.trim(), value.trim())).filter(|(name, _)| !name.is_empty());
-        Self(named.map(|(name, value)| (Text::parse(name), Text::parse(value))).collect())
+        Self(named.map(|(name, value)| (TextTemplate::parse(name), TextTemplate::parse(value))).collect())
     }
 }
 
 /// What a run of the node needs from around it.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct HttpRequestContext<'a> {
     /// What it reads.
-    pub view: View<'a>,
+    pub view: VariableView<'a>,
     /// Sends the request.
-    pub outbound: &'a Share,
+    pub outbound: &'a RunOutboundClient,
     /// Longest text of any part of the request, in bytes.
     pub limit: usize,
     /// What nobody is told of the request.
@@ -111,7 +111,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// Sends it.
-pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> NodeRun {
+pub(crate) fn start(data: &HttpRequestNodeData, around: &HttpRequestContext<'_>) -> NodeRun {
     let (request, told) = match request::build(data, around) {
         Ok(built) => built,
         Err(failure) => return NodeRun::Ready(Err(failure)),
@@ -129,7 +129,7 @@ pub(crate) fn start(data: &Data, around: &Surroundings<'_>) -> NodeRun {
     }))
 }
 
-fn ended(response: &crate::runtime::outbound::Response, process_data: JsonObject, strict: bool) -> NodeResult {
+fn ended(response: &crate::runtime::outbound::OutboundResponse, process_data: JsonObject, strict: bool) -> NodeResult {
     let outputs = match response::outputs(response) {
         Ok(outputs) => outputs,
         Err(failure) => return Err(failure.with_process_data(process_data)),

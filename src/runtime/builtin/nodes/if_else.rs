@@ -12,8 +12,8 @@ use self::condition::{Condition, Question};
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    template::Templates,
-    variables::View,
+    template::TemplateRenderer,
+    variables::VariableView,
 };
 
 /// The branch taken when no case holds.
@@ -26,7 +26,7 @@ const WEIGHT_HERE: usize = 64 << 10;
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct IfElseNodeData {
     #[serde(default, deserialize_with = "or_default")]
     cases: Vec<Case>,
     #[serde(default, deserialize_with = "or_default")]
@@ -85,7 +85,12 @@ struct Prepared {
 }
 
 /// Decides.
-pub(crate) fn start(data: &Data, view: View<'_>, limit: usize, templates: &Templates) -> NodeRun {
+pub(crate) fn start(
+    data: &IfElseNodeData,
+    view: VariableView<'_>,
+    limit: usize,
+    templates: &TemplateRenderer,
+) -> NodeRun {
     let prepared = match prepare(data, view, limit) {
         Ok(prepared) => prepared,
         Err(failure) => return NodeRun::Ready(Err(failure)),
@@ -100,7 +105,7 @@ pub(crate) fn start(data: &Data, view: View<'_>, limit: usize, templates: &Templ
     }))
 }
 
-fn prepare(data: &Data, view: View<'_>, limit: usize) -> Result<Vec<Prepared>, Box<NodeError>> {
+fn prepare(data: &IfElseNodeData, view: VariableView<'_>, limit: usize) -> Result<Vec<Prepared>, Box<NodeError>> {
     let mut budget = view.budget();
     let mut questions = |conditions: &[Condition]| -> Result<Vec<Question>, Box<NodeError>> {
         conditions.iter().map(|condition| condition.ask(view, limit, &mut budget)).collect()

@@ -7,7 +7,7 @@ use super::outcome::NodeError;
 use crate::runtime::builtin::{
     graph::index::LevelIx,
     json::or_default,
-    variables::{Selector, View},
+    variables::{Selector, VariableView},
 };
 
 /// Most rounds at the same time, whatever the file says.
@@ -15,7 +15,7 @@ const PARALLEL_MAX: usize = 10;
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct IterationNodeData {
     /// The list.
     pub iterator_selector: Selector,
     /// What each round puts out.
@@ -50,14 +50,14 @@ pub(crate) enum OnRoundError {
     RemoveAbnormalOutput,
 }
 
-impl Data {
+impl IterationNodeData {
     /// Rounds that may run at the same time.
     pub(crate) fn parallel(&self) -> usize {
         if self.is_parallel { self.parallel_nums.unwrap_or(PARALLEL_MAX).clamp(1, PARALLEL_MAX) } else { 1 }
     }
 
     /// The items. Null counts as an empty list.
-    pub(crate) fn items(&self, view: View<'_>) -> Result<Vec<Value>, Box<NodeError>> {
+    pub(crate) fn items(&self, view: VariableView<'_>) -> Result<Vec<Value>, Box<NodeError>> {
         match view.get(&self.iterator_selector) {
             Some(Value::Array(items)) => Ok(items.clone()),
             Some(Value::Null) => Ok(Vec::new()),

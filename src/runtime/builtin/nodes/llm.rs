@@ -16,9 +16,9 @@ use super::{
 };
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    model::{Chunk, Models, Prompt, PromptMessage, Role, Usage, usage::Taken},
-    template::Templates,
-    variables::{Selector, Text, View},
+    model::{ModelChunk, Models, Prompt, PromptMessage, PromptRole, Usage, usage::UsageCounter},
+    template::TemplateRenderer,
+    variables::{Selector, TextTemplate, VariableView},
 };
 
 /// Why an answer ended whose model does not tell.
@@ -26,7 +26,7 @@ const FINISHED: &str = "stop";
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct LlmNodeData {
     model: Model,
     prompt_template: Template,
     #[serde(default, deserialize_with = "or_default")]
@@ -68,7 +68,7 @@ struct Memory {
     #[serde(default, deserialize_with = "or_default")]
     window: Window,
     #[serde(default)]
-    query_prompt_template: Option<Text>,
+    query_prompt_template: Option<TextTemplate>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,24 +95,24 @@ struct Context {
 }
 
 /// What a run of the node needs from around it.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct LlmContext<'a> {
     /// What it reads.
-    pub view: View<'a>,
+    pub view: VariableView<'a>,
     /// What was said before, oldest first.
     pub history: &'a [PromptMessage],
     /// The models.
     pub models: &'a Arc<dyn Models>,
     /// The templates.
-    pub templates: &'a Templates,
+    pub templates: &'a TemplateRenderer,
     /// Counts what the calls take.
-    pub taken: &'a Taken,
+    pub taken: &'a UsageCounter,
     /// Longest prompt, and longest answer, in bytes.
     pub limit: usize,
 }
 
 /// A call of a model. What it took is counted however it ends, also when the engine drops it in the midst of an answer.
 struct Call {
-    taken: Taken,
+    taken: UsageCounter,
     /// Of the prompt and no answer; nothing until the model has taken the prompt.
     asked: Usage,
     /// What was answered so far.
@@ -144,7 +144,7 @@ impl Drop for Call {
 }
 
 /// Makes the prompt and asks the model.
-pub(crate) fn start(data: &Data, around: &Surroundings<'_>, listener: Option<TextSender>) -> NodeRun {
+pub(crate) fn start(data: &LlmNodeData, around: &LlmContext<'_>, listener: Option<TextSender>) -> NodeRun {
     let (inputs, lines) = match prompt::lines(data, around) {
         Ok(found) => found,
         Err(failure) => return NodeRun::Ready(Err(failure)),
@@ -186,8 +186,8 @@ async fn ask(
         call.asked = asked_with;
         while let Some(chunk) = chunks.next().await {
             match chunk.map_err(|fault| fault.to_string())? {
-                Chunk::Text(part) if part.is_empty() => {}
-                Chunk::Text(part) => {
+                ModelChunk::Text(part) if part.is_empty() => {}
+                ModelChunk::Text(part) => {
                     if call.text.len() + part.len() > limit {
                         return Err(format!("the model's answer is longer than {limit} bytes"));
                     }
@@ -197,8 +197,8 @@ async fn ask(
                         listener.send(part).await;
                     }
                 }
-                Chunk::Finish(told) => reason = told,
-                Chunk::Usage(told) => call.told = Some(told),
+                ModelChunk::Finish(told) => reason = told,
+                ModelChunk::Usage(told) => call.told = Some(told),
             }
         }
         Ok(())
@@ -228,10 +228,10 @@ async fn ask(
 }
 
 /// The role of a line of the prompt.
-fn role(name: &str) -> Role {
+fn role(name: &str) -> PromptRole {
     match name {
-        "system" => Role::System,
-        "assistant" => Role::Assistant,
-        _ => Role::User,
+        "system" => PromptRole::System,
+        "assistant" => PromptRole::Assistant,
+        _ => PromptRole::User,
     }
 }

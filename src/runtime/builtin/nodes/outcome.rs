@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use crate::runtime::builtin::{
     json::JsonObject,
     model::Usage,
-    variables::{pool::Overflow, value::TooLong},
+    variables::{pool::VariableLimitError, value::TextTooLongError},
 };
 
 /// What a successful run of a node gives.
@@ -60,14 +60,14 @@ impl NodeError {
     }
 }
 
-impl From<TooLong> for Box<NodeError> {
-    fn from(error: TooLong) -> Self {
+impl From<TextTooLongError> for Box<NodeError> {
+    fn from(error: TextTooLongError) -> Self {
         NodeError::new("TextTooLong", error.to_string())
     }
 }
 
-impl From<Overflow> for Box<NodeError> {
-    fn from(error: Overflow) -> Self {
+impl From<VariableLimitError> for Box<NodeError> {
+    fn from(error: VariableLimitError) -> Self {
         NodeError::new("VariablesTooLarge", error.to_string())
     }
 }

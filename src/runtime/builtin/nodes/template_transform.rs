@@ -8,17 +8,17 @@ use serde_json::Value;
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    template::{Rendering, Source, Templates},
-    variables::{Budget, Selector, View, pool::Overflow},
+    template::{Rendering, TemplateRenderer, TemplateSource},
+    variables::{ByteBudget, Selector, VariableView, pool::VariableLimitError},
 };
 
 /// Its data.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct TemplateTransformNodeData {
     /// What the template can read.
     #[serde(default, deserialize_with = "or_default")]
     variables: Vec<Variable>,
-    template: Source,
+    template: TemplateSource,
 }
 
 /// A name, and where its value is.
@@ -32,7 +32,11 @@ pub(crate) struct Variable {
 }
 
 /// The values of variables; null where there is nothing.
-pub(crate) fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget) -> Result<JsonObject, Overflow> {
+pub(crate) fn values(
+    variables: &[Variable],
+    view: VariableView<'_>,
+    budget: &mut ByteBudget,
+) -> Result<JsonObject, VariableLimitError> {
     let mut values = JsonObject::new();
     for variable in variables {
         values.insert(variable.variable.clone(), budget.copy(view.get(&variable.value_selector))?);
@@ -41,18 +45,22 @@ pub(crate) fn values(variables: &[Variable], view: View<'_>, budget: &mut Budget
 }
 
 /// Renders it.
-pub(crate) fn start(data: &Data, view: View<'_>, templates: &Arc<Templates>) -> NodeRun {
+pub(crate) fn start(
+    data: &TemplateTransformNodeData,
+    view: VariableView<'_>,
+    templates: &Arc<TemplateRenderer>,
+) -> NodeRun {
     let inputs = match values(&data.variables, view, &mut view.budget()) {
         Ok(inputs) => inputs,
         Err(fault) => return NodeRun::Ready(Err(fault.into())),
     };
     match templates.render(&data.template, &inputs) {
-        Rendering::Done(result) => NodeRun::Ready(ended(result, inputs)),
-        Rendering::Later(rendering) => NodeRun::Pending(Box::pin(async { ended(rendering.await, inputs) })),
+        Rendering::Ready(result) => NodeRun::Ready(ended(result, inputs)),
+        Rendering::Pending(rendering) => NodeRun::Pending(Box::pin(async { ended(rendering.await, inputs) })),
     }
 }
 
-fn ended(result: Result<String, crate::runtime::builtin::template::Fault>, inputs: JsonObject) -> NodeResult {
+fn ended(result: Result<String, crate::runtime::builtin::template::TemplateError>, inputs: JsonObject) -> NodeResult {
     match result {
         Ok(output) => {
             let mut outputs = JsonObject::new();

@@ -10,7 +10,7 @@ use crate::{
         Code, Error, Result,
         app::{AppMode, ModelConfig},
     },
-    runtime::builtin::model::{Prompt, PromptMessage, Role},
+    runtime::builtin::model::{Prompt, PromptMessage, PromptRole},
 };
 
 /// Where a completion model is told to stop, lest it write the person's next line too.
@@ -65,7 +65,7 @@ pub(super) fn opening(config: &ModelConfig, values: &Map<String, Value>, form: &
 
 /// The history: the opening statement is what the person answered, so it comes first.
 fn before(said: Said<'_>) -> Vec<PromptMessage> {
-    let opening = (!said.opening.is_empty()).then(|| line(Role::Assistant, said.opening));
+    let opening = (!said.opening.is_empty()).then(|| line(PromptRole::Assistant, said.opening));
     opening.into_iter().chain(said.history.iter().cloned()).collect()
 }
 
@@ -95,10 +95,10 @@ impl Writer<'_> {
         let mut messages = Vec::new();
         let query = self.said.query;
         if !query.is_empty() && !instructions.is_empty() {
-            messages.push(line(Role::System, &instructions));
+            messages.push(line(PromptRole::System, &instructions));
         }
         messages.extend(self.before.iter().cloned());
-        messages.push(line(Role::User, if query.is_empty() { &instructions } else { query }));
+        messages.push(line(PromptRole::User, if query.is_empty() { &instructions } else { query }));
         Ok(messages)
     }
 
@@ -121,7 +121,7 @@ impl Writer<'_> {
             }
             whole.push_str("\n\nHuman: {{#query#}}\n\nAssistant: ");
         }
-        Ok(vec![line(Role::User, &self.fill(&whole, &self.histories("Human", "Assistant"))?)])
+        Ok(vec![line(PromptRole::User, &self.fill(&whole, &self.histories("Human", "Assistant"))?)])
     }
 
     fn advanced_chat(&self, config: &Value) -> Result<Vec<PromptMessage>> {
@@ -130,18 +130,18 @@ impl Writer<'_> {
         let mut messages = Vec::new();
         for given in lines {
             let role = match given.get("role").and_then(Value::as_str) {
-                Some("system") => Role::System,
-                Some("assistant") => Role::Assistant,
-                _ => Role::User,
+                Some("system") => PromptRole::System,
+                Some("assistant") => PromptRole::Assistant,
+                _ => PromptRole::User,
             };
             let text = self.fill(given.get("text").and_then(Value::as_str).unwrap_or_default(), "")?;
-            if role != Role::System || !text.is_empty() {
+            if role != PromptRole::System || !text.is_empty() {
                 messages.push(line(role, &text));
             }
         }
         messages.extend(self.before.iter().cloned());
         if !self.said.query.is_empty() {
-            messages.push(line(Role::User, self.said.query));
+            messages.push(line(PromptRole::User, self.said.query));
         }
         Ok(messages)
     }
@@ -155,20 +155,20 @@ impl Writer<'_> {
             given.filter(|prefix| !prefix.is_empty()).unwrap_or(default).to_owned()
         };
         let histories = self.histories(&prefix("user_prefix", "Human"), &prefix("assistant_prefix", "Assistant"));
-        Ok(vec![line(Role::User, &self.fill(template, &histories)?)])
+        Ok(vec![line(PromptRole::User, &self.fill(template, &histories)?)])
     }
 
     /// The history as text.
     fn histories(&self, user: &str, assistant: &str) -> String {
         let lines = self.before.iter().map(|message| {
-            let who = if message.role == Role::User { user } else { assistant };
+            let who = if message.role == PromptRole::User { user } else { assistant };
             format!("{who}: {}", message.text)
         });
         lines.collect::<Vec<_>>().join("\n")
     }
 }
 
-fn line(role: Role, text: &str) -> PromptMessage {
+fn line(role: PromptRole, text: &str) -> PromptMessage {
     PromptMessage { role, text: text.to_owned() }
 }
 

@@ -17,15 +17,15 @@ use crate::{
         id::{ConversationId, MessageId, TaskId},
     },
     ports::runtime::{self, EVENTS_AHEAD},
-    runtime::builtin::model::Chunks,
+    runtime::builtin::model::ModelStream,
 };
 
 /// Answers with these chunks, and keeps what it was asked.
-struct Scripted(Mutex<Option<Vec<Result<Chunk, ModelError>>>>);
+struct Scripted(Mutex<Option<Vec<Result<ModelChunk, ModelError>>>>);
 
 #[async_trait]
 impl Models for Scripted {
-    async fn stream(&self, _: Prompt) -> Result<Chunks, ModelError> {
+    async fn stream(&self, _: Prompt) -> Result<ModelStream, ModelError> {
         match self.0.lock().take() {
             Some(chunks) => Ok(stream::iter(chunks).boxed()),
             None => Err(failing("no such model")),
@@ -38,8 +38,8 @@ fn failing(message: &str) -> ModelError {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a piece of a stream that may fail")]
-fn text(text: &str) -> Result<Chunk, ModelError> {
-    Ok(Chunk::Text(text.to_owned()))
+fn text(text: &str) -> Result<ModelChunk, ModelError> {
+    Ok(ModelChunk::Text(text.to_owned()))
 }
 
 fn asked(mode: AppMode, query: &str) -> Asked {
@@ -59,7 +59,12 @@ struct Ran {
     answer: Answer,
 }
 
-async fn run(mode: AppMode, config: &ModelConfig, query: &str, chunks: Option<Vec<Result<Chunk, ModelError>>>) -> Ran {
+async fn run(
+    mode: AppMode,
+    config: &ModelConfig,
+    query: &str,
+    chunks: Option<Vec<Result<ModelChunk, ModelError>>>,
+) -> Ran {
     let app = PromptApp::new(&asked(mode, query), config, None, &[]).unwrap();
     let (out, mut events) = runtime::events(EVENTS_AHEAD);
     let head = Events::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
@@ -82,7 +87,8 @@ async fn run(mode: AppMode, config: &ModelConfig, query: &str, chunks: Option<Ve
 async fn a_chat_answer_comes_in_messages() {
     let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
     let ran =
-        run(AppMode::Chat, &config(), "Hi", Some(vec![text("Good "), text("\"day\""), Ok(Chunk::Usage(usage))])).await;
+        run(AppMode::Chat, &config(), "Hi", Some(vec![text("Good "), text("\"day\""), Ok(ModelChunk::Usage(usage))]))
+            .await;
     insta::assert_snapshot!(ran.events.join("\n"), @r#"
     {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"Good ","from_variable_selector":null}
     {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"\"day\"","from_variable_selector":null}

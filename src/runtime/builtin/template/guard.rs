@@ -9,9 +9,9 @@ use std::{borrow::Cow, cell::Cell};
 
 use minijinja::{Error, ErrorKind, Value, value::ValueKind};
 
-use super::Fault;
+use super::TemplateError;
 
-/// The filter that weighs. Templates cannot define filters, so none can put its own in this one's place.
+/// The filter that weighs. TemplateRenderer cannot define filters, so none can put its own in this one's place.
 pub(super) const FILTER: &str = "__weigh";
 /// The most that one value may weigh.
 const VALUE_MAX: usize = 4 << 20;
@@ -84,7 +84,7 @@ fn too_large() -> Error {
 }
 
 /// The template with its scales in place.
-pub(super) fn prepare(source: &str) -> Result<Cow<'_, str>, Fault> {
+pub(super) fn prepare(source: &str) -> Result<Cow<'_, str>, TemplateError> {
     let mut out = String::new();
     let mut captured = Vec::new();
     let (mut copied, mut at) = (0, 0);
@@ -156,7 +156,7 @@ fn next_tag(source: &str, from: usize) -> Option<(usize, Tag)> {
 }
 
 /// No more operators than a tag may have; and every quote closed, so that what ends the tag does not stand in a text.
-fn within_bounds(content: &str) -> Result<(), Fault> {
+fn within_bounds(content: &str) -> Result<(), TemplateError> {
     let mut quote = None;
     let mut characters = content.chars();
     let (mut joins, mut repeats) = (0, 0);
@@ -174,12 +174,12 @@ fn within_bounds(content: &str) -> Result<(), Fault> {
         return Err(ambiguous("a quoted text contains the end of its tag"));
     }
     if joins > JOINS_MAX || repeats > REPEATS_MAX {
-        return Err(Fault::Template("one tag of the template has too many operators".to_owned()));
+        return Err(TemplateError::Template("one tag of the template has too many operators".to_owned()));
     }
     Ok(())
 }
 
-fn end_of_raw(source: &str, from: usize) -> Result<usize, Fault> {
+fn end_of_raw(source: &str, from: usize) -> Result<usize, TemplateError> {
     let open = from + source[from..].find("{%").ok_or_else(|| ambiguous("a raw block is not closed"))?;
     let length = source[open..].find("%}").ok_or_else(|| ambiguous("a raw block is not closed"))?;
     if source[open + 2..open + length].trim_matches(['-', '+']).trim() != "endraw" {
@@ -189,7 +189,7 @@ fn end_of_raw(source: &str, from: usize) -> Result<usize, Fault> {
 }
 
 /// What a statement gives a name to, as the items of a list; `None` when it names nothing.
-fn named(statement: &str, captured: &mut Vec<String>) -> Result<Option<String>, Fault> {
+fn named(statement: &str, captured: &mut Vec<String>) -> Result<Option<String>, TemplateError> {
     let (word, rest) =
         statement.split_at(statement.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(statement.len()));
     let names = match word {
@@ -257,7 +257,7 @@ fn inside_parentheses(text: &str) -> &str {
 }
 
 /// Names, and nothing else: what goes into the template must not do anything there.
-fn names(text: &str) -> Result<String, Fault> {
+fn names(text: &str) -> Result<String, TemplateError> {
     let plain =
         |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
     let found: Vec<&str> = text
@@ -268,6 +268,6 @@ fn names(text: &str) -> Result<String, Fault> {
     if found.iter().all(|name| plain(name)) { Ok(found.join(", ")) } else { Err(ambiguous("a name is not valid")) }
 }
 
-fn ambiguous(what: &str) -> Fault {
-    Fault::Template(format!("the template cannot be read: {what}"))
+fn ambiguous(what: &str) -> TemplateError {
+    TemplateError::Template(format!("the template cannot be read: {what}"))
 }

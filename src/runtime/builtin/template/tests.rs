@@ -14,10 +14,10 @@ fn values(values: Value) -> JsonObject {
 }
 
 async fn rendered(source: &str, with: Value) -> Result<String, String> {
-    let rendering = Templates::new(1).render(&Source::from(source.to_owned()), &values(with));
+    let rendering = TemplateRenderer::new(1).render(&TemplateSource::from(source.to_owned()), &values(with));
     let result = match rendering {
-        Rendering::Done(result) => result,
-        Rendering::Later(rendering) => rendering.await,
+        Rendering::Ready(result) => result,
+        Rendering::Pending(rendering) => rendering.await,
     };
     result.map_err(|fault| fault.to_string())
 }
@@ -76,7 +76,7 @@ async fn faults_say_what_and_where() {
     }
 }
 
-/// Templates that would take all memory or all time, were they let.
+/// TemplateRenderer that would take all memory or all time, were they let.
 #[tokio::test]
 async fn no_template_takes_more_than_its_share() {
     let doubling =
@@ -150,13 +150,13 @@ async fn where_a_tag_ends_is_never_in_doubt() {
 
 #[tokio::test]
 async fn small_templates_run_where_they_are_and_others_do_not() {
-    let templates = Templates::new(1);
-    let render = |source: &str, with: Value| templates.render(&Source::from(source.to_owned()), &values(with));
-    assert!(matches!(render("{{ a }}", json!({"a": 1})), Rendering::Done(Ok(_))));
-    assert!(matches!(render("{{ a }}", json!({"a": "x".repeat(100_000)})), Rendering::Later(_)));
-    assert!(matches!(render("{% for i in range(5000) %}{% endfor %}", json!({})), Rendering::Later(_)));
-    assert!(matches!(render(&"x".repeat(10_000), json!({})), Rendering::Later(_)));
-    assert!(matches!(render(&"x".repeat(1 << 20), json!({})), Rendering::Done(Err(Fault::Source))));
+    let templates = TemplateRenderer::new(1);
+    let render = |source: &str, with: Value| templates.render(&TemplateSource::from(source.to_owned()), &values(with));
+    assert!(matches!(render("{{ a }}", json!({"a": 1})), Rendering::Ready(Ok(_))));
+    assert!(matches!(render("{{ a }}", json!({"a": "x".repeat(100_000)})), Rendering::Pending(_)));
+    assert!(matches!(render("{% for i in range(5000) %}{% endfor %}", json!({})), Rendering::Pending(_)));
+    assert!(matches!(render(&"x".repeat(10_000), json!({})), Rendering::Pending(_)));
+    assert!(matches!(render(&"x".repeat(1 << 20), json!({})), Rendering::Ready(Err(TemplateError::Source))));
     let long = rendered(&"x".repeat(10_000), json!({})).await;
     assert_eq!(long.unwrap().len(), 10_000);
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt};
 use serde_json::{Map, Value};
 
 /// Declared types, by the names of their variables.
-pub(crate) type Types = HashMap<String, ValueType>;
+pub(crate) type DeclaredTypes = HashMap<String, ValueType>;
 
 /// A type, as Dify's variables have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

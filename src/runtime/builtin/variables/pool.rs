@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     super::memory_budget::MemoryReservation,
-    Types, ValueType,
+    DeclaredTypes, ValueType,
     selector::{CONVERSATION, ENVIRONMENT, SYSTEM, Selector},
     value,
 };
@@ -23,7 +23,7 @@ pub(crate) struct SystemVariables(pub Map<String, Value>);
 
 /// What was to be kept is larger than what is left.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Overflow {
+pub enum VariableLimitError {
     /// One variable alone.
     #[error("the variable {name} is larger than {limit} bytes")]
     Variable {
@@ -51,27 +51,28 @@ pub enum Overflow {
 
 /// What a node may still take out of the pool: one small node can name a large value a thousand times.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
+pub(crate) struct ByteBudget {
     left: usize,
     limit: usize,
 }
 
-impl Budget {
+impl ByteBudget {
     /// So many bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Self { left: limit, limit }
     }
 
     /// A copy of a value; null of nothing.
-    pub(crate) fn copy(&mut self, value: Option<&Value>) -> Result<Value, Overflow> {
+    pub(crate) fn copy(&mut self, value: Option<&Value>) -> Result<Value, VariableLimitError> {
         let Some(value) = value else { return Ok(Value::Null) };
         self.spend(value)?;
         Ok(value.clone())
     }
 
     /// Counts a value that was made of others.
-    pub(crate) fn spend(&mut self, value: &Value) -> Result<(), Overflow> {
-        self.left = self.left.checked_sub(value::weight(value)).ok_or(Overflow::Node { limit: self.limit })?;
+    pub(crate) fn spend(&mut self, value: &Value) -> Result<(), VariableLimitError> {
+        self.left =
+            self.left.checked_sub(value::weight(value)).ok_or(VariableLimitError::Node { limit: self.limit })?;
         Ok(())
     }
 }
@@ -81,7 +82,7 @@ impl Budget {
 pub(crate) struct ScopeId(usize);
 
 #[derive(Debug, Default)]
-struct Scope {
+struct VariableScope {
     parent: Option<ScopeId>,
     nodes: HashMap<Arc<str>, Arc<Map<String, Value>>>,
     weight: usize,
@@ -89,13 +90,13 @@ struct Scope {
 
 /// All values of a run.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct VariablePool {
     system: Map<String, Value>,
     environment: Map<String, Value>,
     conversation: Map<String, Value>,
-    types: Types,
+    types: DeclaredTypes,
     /// Freed scopes are reused.
-    scopes: Vec<Scope>,
+    scopes: Vec<VariableScope>,
     free: Vec<ScopeId>,
     weight: usize,
     /// The most one variable may take, in bytes.
@@ -106,7 +107,7 @@ pub(crate) struct Pool {
     reservation: Option<MemoryReservation>,
 }
 
-impl Pool {
+impl VariablePool {
     /// The scope of the graph itself.
     pub(crate) const ROOT: ScopeId = ScopeId(0);
 
@@ -121,8 +122,8 @@ impl Pool {
             system: system.0,
             environment,
             conversation,
-            types: Types::new(),
-            scopes: vec![Scope::default()],
+            types: DeclaredTypes::new(),
+            scopes: vec![VariableScope::default()],
             free: Vec::new(),
             weight: 0,
             variable_limit,
@@ -133,7 +134,7 @@ impl Pool {
 
     /// The same, with the types that the app declares for what the conversation keeps.
     #[must_use]
-    pub(crate) fn declaring(mut self, types: Types) -> Self {
+    pub(crate) fn declaring(mut self, types: DeclaredTypes) -> Self {
         self.types = types;
         self
     }
@@ -146,12 +147,12 @@ impl Pool {
     }
 
     /// Weighs everything anew.
-    fn weigh(&mut self, total: usize) -> Result<(), Overflow> {
+    fn weigh(&mut self, total: usize) -> Result<(), VariableLimitError> {
         if total > self.limit {
-            return Err(Overflow::Run { limit: self.limit });
+            return Err(VariableLimitError::Run { limit: self.limit });
         }
         if !self.reservation.as_mut().is_none_or(|reservation| reservation.resize(total)) {
-            return Err(Overflow::Process);
+            return Err(VariableLimitError::Process);
         }
         self.weight = total;
         Ok(())
@@ -159,7 +160,7 @@ impl Pool {
 
     /// Opens a scope inside another.
     pub(crate) fn open(&mut self, parent: ScopeId) -> ScopeId {
-        let scope = Scope { parent: Some(parent), ..Scope::default() };
+        let scope = VariableScope { parent: Some(parent), ..VariableScope::default() };
         if let Some(id) = self.free.pop() {
             self.scopes[id.0] = scope;
             id
@@ -174,7 +175,7 @@ impl Pool {
         self.weight -= self.scopes[id.0].weight;
         // Fewer always fit.
         let _ = self.reservation.as_mut().is_none_or(|reservation| reservation.resize(self.weight));
-        self.scopes[id.0] = Scope::default();
+        self.scopes[id.0] = VariableScope::default();
         self.free.push(id);
     }
 
@@ -184,13 +185,13 @@ impl Pool {
         scope: ScopeId,
         node: &Arc<str>,
         outputs: Arc<Map<String, Value>>,
-    ) -> Result<(), Overflow> {
+    ) -> Result<(), VariableLimitError> {
         let old = self.scopes[scope.0].nodes.get(node).map_or(0, |old| weight(old));
         let mut new = 0;
         for (name, value) in outputs.iter() {
             let weight = value::weight(value);
             if weight > self.variable_limit {
-                return Err(Overflow::Variable { name: name.clone(), limit: self.variable_limit });
+                return Err(VariableLimitError::Variable { name: name.clone(), limit: self.variable_limit });
             }
             new += weight + name.len();
         }
@@ -202,11 +203,11 @@ impl Pool {
     }
 
     /// Writes a variable of the conversation. It has to exist; returns whether it does.
-    pub(crate) fn assign(&mut self, name: &str, value: Value) -> Result<bool, Overflow> {
+    pub(crate) fn assign(&mut self, name: &str, value: Value) -> Result<bool, VariableLimitError> {
         let Some(slot) = self.conversation.get(name) else { return Ok(false) };
         let (old, new) = (value::weight(slot), value::weight(&value));
         if new > self.variable_limit {
-            return Err(Overflow::Variable { name: name.to_owned(), limit: self.variable_limit });
+            return Err(VariableLimitError::Variable { name: name.to_owned(), limit: self.variable_limit });
         }
         // What the conversation brought along was not weighed, so the old value may weigh more than everything kept since.
         self.weigh((self.weight + new).saturating_sub(old))?;
@@ -215,8 +216,8 @@ impl Pool {
     }
 
     /// What can be seen from a scope.
-    pub(crate) fn view(&self, scope: ScopeId) -> View<'_> {
-        View { pool: self, scope }
+    pub(crate) fn view(&self, scope: ScopeId) -> VariableView<'_> {
+        VariableView { pool: self, scope }
     }
 
     /// What everything kept takes, in bytes.
@@ -238,12 +239,12 @@ impl Pool {
 
 /// A pool as one scope sees it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'a> {
-    pool: &'a Pool,
+pub(crate) struct VariableView<'a> {
+    pool: &'a VariablePool,
     scope: ScopeId,
 }
 
-impl<'a> View<'a> {
+impl<'a> VariableView<'a> {
     /// The value at a place, or `None` when there is nothing.
     pub(crate) fn get(self, selector: &Selector) -> Option<&'a Value> {
         let (node, variable, members) = selector.split()?;
@@ -270,8 +271,8 @@ impl<'a> View<'a> {
     }
 
     /// What one node may take out.
-    pub(crate) fn budget(self) -> Budget {
-        Budget::new(self.pool.variable_limit.saturating_mul(NODE_SHARE))
+    pub(crate) fn budget(self) -> ByteBudget {
+        ByteBudget::new(self.pool.variable_limit.saturating_mul(NODE_SHARE))
     }
 
     /// The type that a variable of the conversation is declared with.

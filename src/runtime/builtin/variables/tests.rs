@@ -3,7 +3,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{super::memory_budget::MemoryBudget, Piece, Pool, Selector, SystemVariables, Text, pool::Overflow, value};
+use super::{
+    super::memory_budget::MemoryBudget, Selector, SystemVariables, TextPart, TextTemplate, VariablePool,
+    pool::VariableLimitError, value,
+};
 
 const LIMITS: (usize, usize) = (1 << 20, 1 << 22);
 
@@ -14,15 +17,15 @@ fn map(value: Value) -> Map<String, Value> {
     }
 }
 
-fn pool(outputs: Value) -> Pool {
+fn pool(outputs: Value) -> VariablePool {
     let system = SystemVariables(map(json!({"query": "hi", "files": []})));
-    let mut pool = Pool::new(system, map(json!({"KEY": "s3"})), map(json!({"mood": "calm"})), LIMITS);
-    pool.set(Pool::ROOT, &"node".into(), Arc::new(map(outputs))).unwrap();
+    let mut pool = VariablePool::new(system, map(json!({"KEY": "s3"})), map(json!({"mood": "calm"})), LIMITS);
+    pool.set(VariablePool::ROOT, &"node".into(), Arc::new(map(outputs))).unwrap();
     pool
 }
 
 fn rendered(template: &str, outputs: Value) -> String {
-    Text::parse(template).render(pool(outputs).view(Pool::ROOT), 1 << 20).unwrap()
+    TextTemplate::parse(template).render(pool(outputs).view(VariablePool::ROOT), 1 << 20).unwrap()
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn what_only_looks_like_a_reference_stays() {
         "{{#",
         "{{#a.b",
     ] {
-        assert_eq!(Text::parse(text).pieces(), [Piece::Literal(text.to_owned())], "{text}");
+        assert_eq!(TextTemplate::parse(text).pieces(), [TextPart::Literal(text.to_owned())], "{text}");
     }
     assert_eq!(rendered("{{{{#node.a#}}}}", json!({"a": 1})), "{{1}}");
     assert_eq!(rendered("{{#{{#node.a#}}", json!({"a": 1})), "{{#1");
@@ -92,16 +95,16 @@ fn what_only_looks_like_a_reference_stays() {
 #[test]
 fn a_round_sees_its_own_values_first_and_leaves_nothing_behind() {
     let mut pool = pool(json!({"a": "outer"}));
-    let round = pool.open(Pool::ROOT);
+    let round = pool.open(VariablePool::ROOT);
     let selector = Selector::new(["node", "a"]);
     assert_eq!(pool.view(round).get(&selector), Some(&json!("outer")));
     pool.set(round, &"node".into(), Arc::new(map(json!({"a": "inner"})))).unwrap();
     assert_eq!(pool.view(round).get(&selector), Some(&json!("inner")));
-    assert_eq!(pool.view(Pool::ROOT).get(&selector), Some(&json!("outer")));
+    assert_eq!(pool.view(VariablePool::ROOT).get(&selector), Some(&json!("outer")));
     let weight = pool.weight();
     pool.close(round);
     assert!(pool.weight() < weight);
-    assert_eq!(pool.open(Pool::ROOT), round, "freed scopes are used again");
+    assert_eq!(pool.open(VariablePool::ROOT), round, "freed scopes are used again");
     assert_eq!(pool.view(round).get(&selector), Some(&json!("outer")));
 }
 
@@ -109,14 +112,17 @@ fn a_round_sees_its_own_values_first_and_leaves_nothing_behind() {
 fn neither_one_variable_nor_all_of_them_outgrow_their_share() {
     let mut pool = pool(json!({}));
     let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
-    assert!(matches!(pool.set(Pool::ROOT, &"n".into(), large(2 << 20)), Err(Overflow::Variable { .. })));
+    assert!(matches!(
+        pool.set(VariablePool::ROOT, &"n".into(), large(2 << 20)),
+        Err(VariableLimitError::Variable { .. })
+    ));
     for node in 0..4 {
-        let kept = pool.set(Pool::ROOT, &format!("n{node}").into(), large((1 << 20) - 100));
+        let kept = pool.set(VariablePool::ROOT, &format!("n{node}").into(), large((1 << 20) - 100));
         assert_eq!(kept, Ok(()));
     }
-    assert!(matches!(pool.set(Pool::ROOT, &"n5".into(), large(1000)), Err(Overflow::Run { .. })));
-    pool.set(Pool::ROOT, &"n1".into(), large(0)).unwrap();
-    assert_eq!(pool.set(Pool::ROOT, &"n5".into(), large(1000)), Ok(()), "what is replaced no longer counts");
+    assert!(matches!(pool.set(VariablePool::ROOT, &"n5".into(), large(1000)), Err(VariableLimitError::Run { .. })));
+    pool.set(VariablePool::ROOT, &"n1".into(), large(0)).unwrap();
+    assert_eq!(pool.set(VariablePool::ROOT, &"n5".into(), large(1000)), Ok(()), "what is replaced no longer counts");
 }
 
 #[test]
@@ -125,14 +131,14 @@ fn the_pools_of_all_runs_share_one_room() {
     let (mut one, mut other) =
         (pool(json!({})).within(memory.reservation()), pool(json!({})).within(memory.reservation()));
     let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
-    one.set(Pool::ROOT, &"n".into(), large(60 << 10)).unwrap();
-    let round = other.open(Pool::ROOT);
-    assert_eq!(other.set(round, &"n".into(), large(60 << 10)), Err(Overflow::Process));
+    one.set(VariablePool::ROOT, &"n".into(), large(60 << 10)).unwrap();
+    let round = other.open(VariablePool::ROOT);
+    assert_eq!(other.set(round, &"n".into(), large(60 << 10)), Err(VariableLimitError::Process));
     other.set(round, &"n".into(), large(30 << 10)).unwrap();
     other.close(round);
-    one.set(Pool::ROOT, &"m".into(), large(30 << 10)).unwrap();
+    one.set(VariablePool::ROOT, &"m".into(), large(30 << 10)).unwrap();
     drop(one);
-    other.set(Pool::ROOT, &"n".into(), large(90 << 10)).unwrap();
+    other.set(VariablePool::ROOT, &"n".into(), large(90 << 10)).unwrap();
 }
 
 #[test]
@@ -148,9 +154,9 @@ fn only_variables_that_the_conversation_has_are_assigned() {
 fn texts_end_at_their_limit() {
     let pool = pool(json!({"a": "x".repeat(100), "list": vec!["y"; 100]}));
     for (template, limit) in [("{{#node.a#}}", 99), ("{{#node.a#}}z", 100), ("{{#node.list#}}", 300), ("abc", 2)] {
-        assert!(Text::parse(template).render(pool.view(Pool::ROOT), limit).is_err(), "{template}");
+        assert!(TextTemplate::parse(template).render(pool.view(VariablePool::ROOT), limit).is_err(), "{template}");
     }
-    assert!(Text::parse("{{#node.a#}}").render(pool.view(Pool::ROOT), 100).is_ok());
+    assert!(TextTemplate::parse("{{#node.a#}}").render(pool.view(VariablePool::ROOT), 100).is_ok());
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -173,7 +179,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn any_text_parses_and_reads_back(source in "(\\{\\{#|#\\}\\}|node|sys|\\.|[a-z#{}. ü]){0,24}") {
-        prop_assert_eq!(Text::parse(&source).to_string(), source);
+        prop_assert_eq!(TextTemplate::parse(&source).to_string(), source);
     }
 
     #[test]
@@ -181,7 +187,7 @@ proptest! {
         before in "[^{]{0,8}", after in "\\PC{0,8}", node in "[a-zA-Z0-9_]{1,50}", names in prop::collection::vec("[a-zA-Z_][a-zA-Z0-9_]{0,29}", 1..=10)
     ) {
         let selector = Selector::new(std::iter::once(node).chain(names));
-        let text = Text::parse(&format!("{before}{{{{#{selector}#}}}}{after}"));
+        let text = TextTemplate::parse(&format!("{before}{{{{#{selector}#}}}}{after}"));
         prop_assert_eq!(text.references().next(), Some(&selector));
     }
 
@@ -200,6 +206,6 @@ proptest! {
     #[test]
     fn rendering_never_fails_below_the_limit(template in "(\\{\\{#|#\\}\\}|node\\.a|node\\.b\\.c|[a-z]){0,12}", value in any_json()) {
         let pool = pool(json!({"a": value.clone(), "b": {"c": value}}));
-        prop_assert!(Text::parse(&template).render(pool.view(Pool::ROOT), usize::MAX / 2).is_ok());
+        prop_assert!(TextTemplate::parse(&template).render(pool.view(VariablePool::ROOT), usize::MAX / 2).is_ok());
     }
 }

@@ -5,9 +5,9 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    View,
+    VariableView,
     selector::Selector,
-    value::{self, TooLong},
+    value::{self, TextTooLongError},
 };
 
 /// Longest node id in a reference.
@@ -19,7 +19,7 @@ const NAMES_MAX: usize = 10;
 
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(crate) enum TextPart {
     /// Stands as it is.
     Literal(String),
     /// Is replaced by a value.
@@ -28,9 +28,9 @@ pub(crate) enum Piece {
 
 /// A text, parsed once. What only looks like a reference is literal, as in Dify.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text(Vec<Piece>);
+pub(crate) struct TextTemplate(Vec<TextPart>);
 
-impl Text {
+impl TextTemplate {
     /// Finds the references. Never fails: anything is a text.
     pub(crate) fn parse(source: &str) -> Self {
         let mut pieces = Vec::new();
@@ -43,20 +43,20 @@ impl Text {
                 continue;
             };
             if literal_from < open {
-                pieces.push(Piece::Literal(source[literal_from..open].to_owned()));
+                pieces.push(TextPart::Literal(source[literal_from..open].to_owned()));
             }
-            pieces.push(Piece::Reference(selector));
+            pieces.push(TextPart::Reference(selector));
             at = open + length;
             literal_from = at;
         }
         if literal_from < source.len() {
-            pieces.push(Piece::Literal(source[literal_from..].to_owned()));
+            pieces.push(TextPart::Literal(source[literal_from..].to_owned()));
         }
         Self(pieces)
     }
 
     /// Its parts, in order.
-    pub(crate) fn pieces(&self) -> &[Piece] {
+    pub(crate) fn pieces(&self) -> &[TextPart] {
         &self.0
     }
 
@@ -68,24 +68,24 @@ impl Text {
     /// Every reference in it.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Selector> {
         self.0.iter().filter_map(|piece| match piece {
-            Piece::Literal(_) => None,
-            Piece::Reference(selector) => Some(selector),
+            TextPart::Literal(_) => None,
+            TextPart::Reference(selector) => Some(selector),
         })
     }
 
     /// The text with its values in place; what is not there is empty. At most `limit` bytes.
-    pub(crate) fn render(&self, view: View<'_>, limit: usize) -> Result<String, TooLong> {
+    pub(crate) fn render(&self, view: VariableView<'_>, limit: usize) -> Result<String, TextTooLongError> {
         let mut out = String::new();
         for piece in &self.0 {
             let part: Cow<'_, str> = match piece {
-                Piece::Literal(text) => text.as_str().into(),
-                Piece::Reference(selector) => match view.get(selector) {
+                TextPart::Literal(text) => text.as_str().into(),
+                TextPart::Reference(selector) => match view.get(selector) {
                     Some(found) => value::text(found, limit)?,
                     None => continue,
                 },
             };
             if out.len() + part.len() > limit {
-                return Err(TooLong { limit });
+                return Err(TextTooLongError { limit });
             }
             out.push_str(&part);
         }
@@ -93,20 +93,20 @@ impl Text {
     }
 }
 
-impl fmt::Display for Text {
+impl fmt::Display for TextTemplate {
     /// The source it was parsed from.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in &self.0 {
             match piece {
-                Piece::Literal(text) => f.write_str(text)?,
-                Piece::Reference(selector) => write!(f, "{{{{#{selector}#}}}}")?,
+                TextPart::Literal(text) => f.write_str(text)?,
+                TextPart::Reference(selector) => write!(f, "{{{{#{selector}#}}}}")?,
             }
         }
         Ok(())
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for TextTemplate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::parse(&Cow::<'de, str>::deserialize(deserializer)?))
     }
@@ -142,7 +142,7 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-impl Serialize for Text {
+impl Serialize for TextTemplate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -10,13 +10,13 @@ use serde_json::{Map, Value, ser::Formatter};
 /// A text that would be longer than allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is longer than {limit} bytes")]
-pub struct TooLong {
+pub struct TextTooLongError {
     /// The most that is allowed, in bytes.
     pub limit: usize,
 }
 
 /// The value as text: empty for null, for an empty list and for files, JSON for objects and lists. At most `limit` bytes.
-pub(crate) fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
+pub(crate) fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TextTooLongError> {
     let text: Cow<'_, str> = match value {
         Value::Null => "".into(),
         Value::Bool(true) => "True".into(),
@@ -30,11 +30,11 @@ pub(crate) fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong>
         Value::Object(_) if is_file(value) => "".into(),
         Value::Array(_) | Value::Object(_) => return json(value, limit).map(Cow::Owned),
     };
-    if text.len() > limit { Err(TooLong { limit }) } else { Ok(text) }
+    if text.len() > limit { Err(TextTooLongError { limit }) } else { Ok(text) }
 }
 
 /// The value as an answer shows it: as text, files as Markdown links.
-pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooLong> {
+pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TextTooLongError> {
     let files: Vec<&Map<String, Value>> = match value {
         Value::Object(file) if is_file(value) => vec![file],
         Value::Array(items) if !items.is_empty() && items.iter().all(is_file) => {
@@ -52,7 +52,7 @@ pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TooL
         // Writing to a string cannot fail.
         let _ = write!(out, "{line_break}{mark}[{name}]({url})");
         if out.len() > limit {
-            return Err(TooLong { limit });
+            return Err(TextTooLongError { limit });
         }
     }
     Ok(out.into())
@@ -106,12 +106,12 @@ fn python_float(float: f64) -> String {
 }
 
 /// JSON as Python's `json.dumps(…, ensure_ascii=False)` writes it.
-fn json(value: &Value, limit: usize) -> Result<String, TooLong> {
+fn json(value: &Value, limit: usize) -> Result<String, TextTooLongError> {
     let mut out = Bounded { bytes: Vec::new(), limit };
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, Python);
     // A value in memory always serializes: what fails is the bound.
-    value.serialize(&mut serializer).map_err(|_| TooLong { limit })?;
-    String::from_utf8(out.bytes).map_err(|_| TooLong { limit })
+    value.serialize(&mut serializer).map_err(|_| TextTooLongError { limit })?;
+    String::from_utf8(out.bytes).map_err(|_| TextTooLongError { limit })
 }
 
 struct Bounded {

@@ -161,7 +161,7 @@ async fn what_an_answer_reads_of_the_conversation_is_what_was_written_on_the_way
 
 #[tokio::test]
 async fn a_model_remembers_and_is_asked_with_what_the_node_says() {
-    use crate::runtime::builtin::model::{PromptMessage, Role};
+    use crate::runtime::builtin::model::{PromptMessage, PromptRole};
     let data = json!({
         "prompt_template": [
             {"role": "system", "text": "Context: {{#context#}}", "id": "x"},
@@ -177,10 +177,10 @@ async fn a_model_remembers_and_is_asked_with_what_the_node_says() {
         Stage::chat([start(), llm("a", "words", "", data), answer("tell", "{{#a.text#}}")], "start>a a>tell");
     let line = |role, text: &str| PromptMessage { role, text: text.to_owned() };
     stage.history = vec![
-        line(Role::User, "forgotten"),
-        line(Role::Assistant, "as well"),
-        line(Role::User, "hi"),
-        line(Role::Assistant, "ho"),
+        line(PromptRole::User, "forgotten"),
+        line(PromptRole::Assistant, "as well"),
+        line(PromptRole::User, "hi"),
+        line(PromptRole::Assistant, "ho"),
     ];
     stage.inputs = json!({"found": ["one", {"content": "two"}]});
     let played = stage.play().await;
@@ -188,11 +188,11 @@ async fn a_model_remembers_and_is_asked_with_what_the_node_says() {
     assert_eq!(
         asked[0].messages,
         [
-            line(Role::System, "Context: one\ntwo"),
-            line(Role::User, "WHAT NOW?"),
-            line(Role::User, "hi"),
-            line(Role::Assistant, "ho"),
-            line(Role::User, "Q: What now?"),
+            line(PromptRole::System, "Context: one\ntwo"),
+            line(PromptRole::User, "WHAT NOW?"),
+            line(PromptRole::User, "hi"),
+            line(PromptRole::Assistant, "ho"),
+            line(PromptRole::User, "Q: What now?"),
         ]
     );
     assert_eq!(played.outcome.answer, "Q: What now?");
@@ -202,7 +202,7 @@ async fn a_model_remembers_and_is_asked_with_what_the_node_says() {
 
 #[tokio::test]
 async fn a_completion_model_gets_one_text() {
-    use crate::runtime::builtin::model::{PromptMessage, Role};
+    use crate::runtime::builtin::model::{PromptMessage, PromptRole};
     let data = json!({
         "model": {"provider": "scripted", "name": "words", "mode": "completion"},
         "prompt_template": {"text": "{{#histories#}}\nNow: {{#sys.query#}}", "edition_type": "basic"},
@@ -211,7 +211,7 @@ async fn a_completion_model_gets_one_text() {
     let mut stage =
         Stage::chat([start(), llm("a", "words", "", data), answer("tell", "{{#a.text#}}")], "start>a a>tell");
     let line = |role, text: &str| PromptMessage { role, text: text.to_owned() };
-    stage.history = vec![line(Role::User, "hi"), line(Role::Assistant, "ho")];
+    stage.history = vec![line(PromptRole::User, "hi"), line(PromptRole::Assistant, "ho")];
     let played = stage.play().await;
-    assert_eq!(played.models.asked.lock()[0].messages, [line(Role::User, "U: hi\nA: ho\nNow: What now?")]);
+    assert_eq!(played.models.asked.lock()[0].messages, [line(PromptRole::User, "U: hi\nA: ho\nNow: What now?")]);
 }

@@ -71,7 +71,7 @@ async fn nothing_to_iterate_over_is_an_empty_list() {
 
 #[tokio::test]
 async fn a_round_that_fails_ends_the_iteration_or_leaves_a_hole() {
-    // Templates that divide by their item fail for 0.
+    // TemplateRenderer that divide by their item fail for 0.
     for (mode, parallel, expected) in [
         ("terminated", false, None),
         ("continue-on-error", false, Some(json!(["1.0", null, "0.5"]))),

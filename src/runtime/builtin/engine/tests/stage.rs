@@ -26,12 +26,12 @@ use crate::{
         engine::{Conversation, CreatedBy, Execution, Outcome, RunBounds},
         graph::parse::parse_graph,
         memory_budget::MemoryBudget,
-        model::{Chunk, Chunks, ModelError, Models, Prompt, PromptMessage, Usage},
+        model::{ModelChunk, ModelError, ModelStream, Models, Prompt, PromptMessage, Usage},
         secret_masks::SecretMasks,
-        template::Templates,
-        variables::{SystemVariables, Types},
+        template::TemplateRenderer,
+        variables::{DeclaredTypes, SystemVariables},
     },
-    runtime::outbound::{Outbound, Share},
+    runtime::outbound::{OutboundClient, RunOutboundClient},
 };
 
 /// The value of `env.KEY`.
@@ -82,7 +82,7 @@ fn fault(message: &str) -> ModelError {
 
 #[async_trait]
 impl Models for Scripted {
-    async fn stream(&self, prompt: Prompt) -> Result<Chunks, ModelError> {
+    async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         let last = prompt.messages.last().map(|line| line.text.clone()).unwrap_or_default();
         let times = {
             let mut asked = self.asked.lock();
@@ -91,15 +91,15 @@ impl Models for Scripted {
         };
         let words: Vec<String> = last.split_inclusive(' ').map(str::to_owned).collect();
         let usage = Usage { prompt_tokens: 3, completion_tokens: words.len() as u64 };
-        let said = stream::iter(words).map(|word| Ok(Chunk::Text(word)));
+        let said = stream::iter(words).map(|word| Ok(ModelChunk::Text(word)));
         let guard = Dropped(self.dropped.clone());
-        let chunks: Chunks = match prompt.model.as_str() {
+        let chunks: ModelStream = match prompt.model.as_str() {
             "refuses" => return Err(fault("no such model")),
-            "fails" => stream::iter([Ok(Chunk::Text("half ".into())), Err(fault("the line broke"))]).boxed(),
+            "fails" => stream::iter([Ok(ModelChunk::Text("half ".into())), Err(fault("the line broke"))]).boxed(),
             "flaky" if times == 1 => {
-                stream::iter([Ok(Chunk::Text("half ".into())), Err(fault("the line broke"))]).boxed()
+                stream::iter([Ok(ModelChunk::Text("half ".into())), Err(fault("the line broke"))]).boxed()
             }
-            "cut" => said.chain(stream::iter([Ok(Chunk::Finish("length".into()))])).boxed(),
+            "cut" => said.chain(stream::iter([Ok(ModelChunk::Finish("length".into()))])).boxed(),
             "hangs" => {
                 let held = move |_: &_| {
                     let _ = &guard;
@@ -110,7 +110,7 @@ impl Models for Scripted {
                 let count = self.said.clone();
                 let say = move |_| {
                     count.fetch_add(1, Ordering::Relaxed);
-                    Ok(Chunk::Text("x".into()))
+                    Ok(ModelChunk::Text("x".into()))
                 };
                 stream::iter(0..10_000).map(say).boxed()
             }
@@ -120,7 +120,7 @@ impl Models for Scripted {
                     word
                 })
                 .boxed(),
-            _ => said.chain(stream::iter([Ok(Chunk::Usage(usage))])).boxed(),
+            _ => said.chain(stream::iter([Ok(ModelChunk::Usage(usage))])).boxed(),
         };
         Ok(chunks)
     }
@@ -229,7 +229,7 @@ impl Stage {
             environment: map(json!({"KEY": SECRET})),
             masks: SecretMasks::new([SECRET]),
             conversation_variables: map(self.conversation.clone()),
-            conversation_types: Types::new(),
+            conversation_types: DeclaredTypes::new(),
             task_id: id::TaskId(Uuid::from_u128(1)),
             workflow_run_id: id::WorkflowRunId(Uuid::from_u128(2)),
             workflow_id: id::WorkflowId(Uuid::from_u128(3)),
@@ -240,8 +240,10 @@ impl Stage {
             created_by: CreatedBy { id: "end-user".to_owned(), user: "someone".to_owned() },
             history: self.history.clone(),
             models: self.models.clone(),
-            templates: Arc::new(Templates::new(2)),
-            outbound: Share::of(&Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap())),
+            templates: Arc::new(TemplateRenderer::new(2)),
+            outbound: RunOutboundClient::of(&Arc::new(
+                OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap(),
+            )),
             clock: Arc::new(Standing),
             entropy: Arc::new(Counting::default()),
             limits: self.limits,

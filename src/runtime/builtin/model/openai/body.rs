@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use parking_lot::Mutex;
 
-use super::fault::Fault;
+use super::fault::EndpointError;
 
 /// Bytes of one answer's event stream at most: an answer of a mebibyte in tokens of four characters, each an event.
 const STREAM_LIMIT: usize = 64 << 20;
@@ -30,7 +30,7 @@ pub(super) struct Flow(Mutex<Told>);
 struct Told {
     hungry: bool,
     body: Option<Waker>,
-    fault: Option<Fault>,
+    fault: Option<EndpointError>,
     done: bool,
 }
 
@@ -46,7 +46,7 @@ impl Flow {
     }
 
     /// What went wrong with the body, once.
-    pub(super) fn fault(&self) -> Option<Fault> {
+    pub(super) fn fault(&self) -> Option<EndpointError> {
         self.0.lock().fault.take()
     }
 
@@ -129,7 +129,7 @@ impl Watched {
         false
     }
 
-    fn fail(&self, fault: Fault) -> Poll<Option<std::io::Result<Bytes>>> {
+    fn fail(&self, fault: EndpointError) -> Poll<Option<std::io::Result<Bytes>>> {
         self.flow.0.lock().fault = Some(fault);
         Poll::Ready(Some(Err(std::io::Error::other("the body ended early"))))
     }
@@ -150,13 +150,13 @@ impl Stream for Watched {
             Some(Ok(bytes)) => {
                 let found = self.follow(&bytes);
                 if found.too_long {
-                    return self.fail(Fault::TooLong);
+                    return self.fail(EndpointError::TooLong);
                 }
                 // It is on its way to the reader, who says when it is time for more.
                 self.flow.0.lock().hungry &= !found.event;
                 Poll::Ready(Some(Ok(bytes)))
             }
-            Some(Err(error)) => self.fail(Fault::Cut(Some(error))),
+            Some(Err(error)) => self.fail(EndpointError::Cut(Some(error))),
             None => Poll::Ready(None),
         }
     }

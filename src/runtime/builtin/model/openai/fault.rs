@@ -14,7 +14,7 @@ const MESSAGE_LIMIT: usize = 300;
 
 /// A failure of the endpoint. Its `Debug` says no more than its `Display`: endpoints quote keys in what they say.
 #[derive(thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum EndpointError {
     #[error("no request could be made: {0}")]
     Unsendable(String),
     #[error("the endpoint cannot be reached")]
@@ -35,13 +35,13 @@ pub(super) enum Fault {
     TooLong,
 }
 
-impl fmt::Debug for Fault {
+impl fmt::Debug for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl Fault {
+impl EndpointError {
     /// What the client crate's error stands for.
     pub(super) fn of(error: OpenAIError, flow: &Flow) -> Self {
         match error {

@@ -10,11 +10,11 @@ use tokio::time::timeout;
 
 use super::{
     body::Flow,
-    fault::{Fault, reported},
+    fault::{EndpointError, reported},
 };
 use crate::{
     domain::secret::Secret,
-    runtime::builtin::model::{Chunk, Chunks, ModelError, Usage},
+    runtime::builtin::model::{ModelChunk, ModelError, ModelStream, Usage},
 };
 
 /// Bytes of one answer at most.
@@ -85,11 +85,11 @@ impl Reading {
     }
 
     /// The answer as models give it.
-    pub(super) fn chunks(self) -> Chunks {
+    pub(super) fn chunks(self) -> ModelStream {
         stream::unfold(self, |mut reading| async move { reading.next().await.map(|chunk| (chunk, reading)) }).boxed()
     }
 
-    async fn next(&mut self) -> Option<Result<Chunk, ModelError>> {
+    async fn next(&mut self) -> Option<Result<ModelChunk, ModelError>> {
         while !self.over {
             let piece = match self.piece().await {
                 Ok(Some(piece)) => piece,
@@ -97,7 +97,7 @@ impl Reading {
                 Err(fault) => return Some(Err(self.failed(fault))),
             };
             if let Some(error) = &piece.error {
-                return Some(Err(self.failed(Fault::Reported(reported(error)))));
+                return Some(Err(self.failed(EndpointError::Reported(reported(error)))));
             }
             // Some tell it with every event; the last one is the sum. Nothing at all is what nobody counted.
             let told = piece
@@ -116,19 +116,19 @@ impl Reading {
             }
             self.answered += text.len();
             if self.answered > ANSWER_LIMIT {
-                return Some(Err(self.failed(Fault::TooLong)));
+                return Some(Err(self.failed(EndpointError::TooLong)));
             }
             if !text.is_empty() {
-                return Some(Ok(Chunk::Text(text)));
+                return Some(Ok(ModelChunk::Text(text)));
             }
         }
         self.over = true;
         let reason = self.reason.take().filter(|reason| !reason.is_empty());
-        reason.map(Chunk::Finish).or_else(|| self.usage.take().map(Chunk::Usage)).map(Ok)
+        reason.map(ModelChunk::Finish).or_else(|| self.usage.take().map(ModelChunk::Usage)).map(Ok)
     }
 
     /// The next event; `None` at the end of a whole answer.
-    async fn piece(&mut self) -> Result<Option<Piece>, Fault> {
+    async fn piece(&mut self) -> Result<Option<Piece>, EndpointError> {
         let limit = match (self.finished, self.begun) {
             (true, _) => self.idle.min(AFTERWARDS),
             (false, true) => self.idle,
@@ -145,15 +145,15 @@ impl Reading {
                 self.begun = true;
                 Ok(Some(piece))
             }
-            Ok(Some(Err(error))) => Err(Fault::of(error, &self.flow)),
+            Ok(Some(Err(error))) => Err(EndpointError::of(error, &self.flow)),
             Ok(None) if self.finished || self.flow.is_done() => Ok(None),
-            Ok(None) => Err(Fault::Cut(None)),
+            Ok(None) => Err(EndpointError::Cut(None)),
             Err(_) if self.finished => Ok(None),
-            Err(_) => Err(Fault::Slow),
+            Err(_) => Err(EndpointError::Slow),
         }
     }
 
-    fn failed(&mut self, fault: Fault) -> ModelError {
+    fn failed(&mut self, fault: EndpointError) -> ModelError {
         self.over = true;
         (self.reason, self.usage) = (None, None);
         fault.told(self.key.as_ref())

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::runtime::builtin::model::{Prompt, PromptMessage, Role};
+use crate::runtime::builtin::model::{Prompt, PromptMessage, PromptRole};
 
 /// `completion_params` that are passed on as they are. Anything else is meant for Dify, or would change the form of the
 /// answer (`n`, `stream`, `tools`, `logprobs`).
@@ -41,9 +41,9 @@ pub(super) fn body(prompt: &Prompt, model: &str) -> Value {
 
 fn message(message: &PromptMessage) -> Value {
     let role = match message.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
+        PromptRole::System => "system",
+        PromptRole::User => "user",
+        PromptRole::Assistant => "assistant",
     };
     json!({"role": role, "content": message.text})
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::runtime::builtin::model::{Chunk, PromptMessage, Role, Usage};
+use crate::runtime::builtin::model::{ModelChunk, PromptMessage, PromptRole, Usage};
 
 const KEY: &str = "sk-very-secret-0123456789";
 
@@ -46,22 +46,22 @@ impl StandIn {
         Self { address, asked }
     }
 
-    fn client(&self) -> OpenAi {
+    fn client(&self) -> OpenAiModels {
         client_of(&format!("http://{}/v1/", self.address), Some(KEY))
     }
 
-    async fn ask(&self) -> Result<Vec<Chunk>, String> {
+    async fn ask(&self) -> Result<Vec<ModelChunk>, String> {
         collect(&self.client()).await
     }
 }
 
-fn client_of(url: &str, key: Option<&str>) -> OpenAi {
+fn client_of(url: &str, key: Option<&str>) -> OpenAiModels {
     patient_client_of(url, key, Duration::from_secs(30))
 }
 
-fn patient_client_of(url: &str, key: Option<&str>, patience: Duration) -> OpenAi {
+fn patient_client_of(url: &str, key: Option<&str>, patience: Duration) -> OpenAiModels {
     let names = [((full_provider("openai"), "gpt-4o".to_owned()), "llama3:8b".to_owned())];
-    OpenAi::new(OpenAiSettings {
+    OpenAiModels::new(OpenAiSettings {
         base_url: url.parse().unwrap(),
         api_key: key.map(Secret::new),
         names: names.into(),
@@ -82,11 +82,15 @@ fn prompt() -> Prompt {
         provider: "openai".to_owned(),
         model: "gpt-4o".to_owned(),
         parameters,
-        messages: vec![message(Role::System, "Be kind."), message(Role::User, "Hi"), message(Role::Assistant, "Hello")],
+        messages: vec![
+            message(PromptRole::System, "Be kind."),
+            message(PromptRole::User, "Hi"),
+            message(PromptRole::Assistant, "Hello"),
+        ],
     }
 }
 
-async fn collect(client: &OpenAi) -> Result<Vec<Chunk>, String> {
+async fn collect(client: &OpenAiModels) -> Result<Vec<ModelChunk>, String> {
     let mut chunks = client.stream(prompt()).await.map_err(|error| error.to_string())?;
     let mut all = Vec::new();
     while let Some(chunk) = chunks.next().await {
@@ -108,8 +112,8 @@ fn events(frames: impl IntoIterator<Item = String, IntoIter: Send + 'static>) ->
     Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(frames)).unwrap()
 }
 
-fn text(text: &str) -> Chunk {
-    Chunk::Text(text.to_owned())
+fn text(text: &str) -> ModelChunk {
+    ModelChunk::Text(text.to_owned())
 }
 
 #[tokio::test]
@@ -134,7 +138,7 @@ async fn an_answer_streams_and_ends_with_its_usage() {
     let usage = Usage { prompt_tokens: 11, completion_tokens: 2 };
     assert_eq!(
         endpoint.ask().await.unwrap(),
-        [text("Good "), text("däy"), text("!"), Chunk::Finish("stop".to_owned()), Chunk::Usage(usage)]
+        [text("Good "), text("däy"), text("!"), ModelChunk::Finish("stop".to_owned()), ModelChunk::Usage(usage)]
     );
 
     let (headers, body) = endpoint.asked.lock().pop().unwrap();
@@ -185,7 +189,7 @@ async fn an_endpoint_without_a_key_gets_none_and_one_that_omits_the_end_is_belie
     // Why it ended is told as the endpoint tells it; tokens that nobody counted are not.
     let endpoint =
         StandIn::answering(|| events([delta("a"), end().replace("stop", "length").replace("null", "{}")])).await;
-    assert_eq!(endpoint.ask().await.unwrap(), [text("a"), Chunk::Finish("length".to_owned())]);
+    assert_eq!(endpoint.ask().await.unwrap(), [text("a"), ModelChunk::Finish("length".to_owned())]);
 }
 
 #[tokio::test]

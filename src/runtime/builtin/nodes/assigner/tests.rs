@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::runtime::builtin::variables::{SystemVariables, Types};
+use crate::runtime::builtin::variables::{DeclaredTypes, SystemVariables};
 
 const OPERATIONS: [&str; 11] =
     ["over-write", "set", "clear", "append", "extend", "remove-first", "remove-last", "+=", "-=", "*=", "/="];
@@ -16,18 +16,18 @@ fn map(value: Value) -> Map<String, Value> {
     }
 }
 
-fn pool(kept: Value) -> Pool {
-    let mut pool = Pool::new(SystemVariables::default(), Map::new(), map(kept), (1 << 16, 1 << 20));
+fn pool(kept: Value) -> VariablePool {
+    let mut pool = VariablePool::new(SystemVariables::default(), Map::new(), map(kept), (1 << 16, 1 << 20));
     let values = json!({"text": "t", "number": 2, "list": [1, 2], "object": {"k": 1}, "none": null});
-    pool.set(Pool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
+    pool.set(VariablePool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
     pool
 }
 
 /// What the conversation keeps after the node ran.
 fn after(kept: Value, data: Value) -> Result<Value, String> {
     let mut pool = pool(kept);
-    let data: Data = serde_json::from_value(data).unwrap();
-    run(&data, &mut pool, Pool::ROOT).map_err(|failure| failure.message)?;
+    let data: AssignerNodeData = serde_json::from_value(data).unwrap();
+    run(&data, &mut pool, VariablePool::ROOT).map_err(|failure| failure.message)?;
     Ok(Value::Object(pool.conversation().clone()))
 }
 
@@ -102,8 +102,8 @@ fn items_see_what_those_before_them_wrote_and_nothing_is_written_when_one_fails(
     assert_eq!(after(json!({"v": 1}), data), Ok(json!({"v": 20})));
     let mut pool = pool(json!({"v": 1, "w": "text"}));
     let data = json!({"items": [item("v", "+=", json!(1)), item("w", "+=", json!(1))]});
-    let data: Data = serde_json::from_value(data).unwrap();
-    assert!(run(&data, &mut pool, Pool::ROOT).is_err());
+    let data: AssignerNodeData = serde_json::from_value(data).unwrap();
+    assert!(run(&data, &mut pool, VariablePool::ROOT).is_err());
     assert_eq!(pool.conversation(), &map(json!({"v": 1, "w": "text"})));
 }
 
@@ -128,10 +128,10 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// What becomes of `v`, or why nothing does.
 fn becomes(declared: &str, old: &Value, data: &Value) -> Result<Value, String> {
-    let types = Types::from([("v".to_owned(), ValueType::named(declared).unwrap())]);
+    let types = DeclaredTypes::from([("v".to_owned(), ValueType::named(declared).unwrap())]);
     let mut pool = pool(json!({"v": old})).declaring(types);
-    let data: Data = serde_json::from_value(data.clone()).unwrap();
-    run(&data, &mut pool, Pool::ROOT).map_err(|failure| failure.message)?;
+    let data: AssignerNodeData = serde_json::from_value(data.clone()).unwrap();
+    run(&data, &mut pool, VariablePool::ROOT).map_err(|failure| failure.message)?;
     Ok(pool.conversation()["v"].clone())
 }
 
@@ -213,10 +213,10 @@ fn a_variable_takes_what_its_type_takes_and_nothing_else() {
 
 #[test]
 fn the_event_tells_the_declared_type() {
-    let types = Types::from([("v".to_owned(), ValueType::ArrayString)]);
+    let types = DeclaredTypes::from([("v".to_owned(), ValueType::ArrayString)]);
     let mut pool = pool(json!({"v": []})).declaring(types);
-    let data: Data = serde_json::from_value(variable("append", "n.text")).unwrap();
-    let NodeOutcome { process_data, .. } = run(&data, &mut pool, Pool::ROOT).unwrap();
+    let data: AssignerNodeData = serde_json::from_value(variable("append", "n.text")).unwrap();
+    let NodeOutcome { process_data, .. } = run(&data, &mut pool, VariablePool::ROOT).unwrap();
     let told =
         json!([{"name": "v", "selector": ["conversation", "v"], "value_type": "array[string]", "new_value": ["t"]}]);
     assert_eq!(process_data["updated_variables"], told);

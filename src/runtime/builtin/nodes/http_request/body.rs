@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Lines, Surroundings};
-use crate::runtime::builtin::{json::or_default, nodes::outcome::NodeError, variables::Text};
+use super::{HttpRequestContext, Lines};
+use crate::runtime::builtin::{json::or_default, nodes::outcome::NodeError, variables::TextTemplate};
 
 /// The body, as the graph holds it.
 #[derive(Debug, Default, Deserialize)]
@@ -47,11 +47,11 @@ impl Default for Content {
 #[derive(Debug, Deserialize)]
 struct Item {
     #[serde(default, deserialize_with = "or_default")]
-    key: Text,
+    key: TextTemplate,
     #[serde(default, rename = "type", deserialize_with = "or_default")]
     kind: String,
     #[serde(default, deserialize_with = "or_default")]
-    value: Text,
+    value: TextTemplate,
 }
 
 /// A body that can be sent.
@@ -65,7 +65,7 @@ pub(super) struct Filled {
 
 impl Body {
     /// The body with its values in place.
-    pub(super) fn fill(&self, around: &Surroundings<'_>) -> Result<Filled, Box<NodeError>> {
+    pub(super) fn fill(&self, around: &HttpRequestContext<'_>) -> Result<Filled, Box<NodeError>> {
         let filled = |text: String, kind: &str| Filled {
             bytes: Some(text.into()),
             content_type: Some(kind.to_owned()),
@@ -111,7 +111,7 @@ impl Body {
         }
     }
 
-    fn text(&self, around: &Surroundings<'_>) -> Result<String, Box<NodeError>> {
+    fn text(&self, around: &HttpRequestContext<'_>) -> Result<String, Box<NodeError>> {
         let source;
         let text = match &self.data {
             Content::Items(items) => match items.as_slice() {
@@ -120,18 +120,18 @@ impl Body {
                 _ => return Err(body_error("this type of body must have exactly one item")),
             },
             Content::Source(text) => {
-                source = Text::parse(text);
+                source = TextTemplate::parse(text);
                 &source
             }
         };
         Ok(text.render(around.view, around.limit)?)
     }
 
-    fn pairs(&self, around: &Surroundings<'_>) -> Result<Vec<(String, String)>, Box<NodeError>> {
-        let fill = |text: &Text| text.render(around.view, around.limit);
+    fn pairs(&self, around: &HttpRequestContext<'_>) -> Result<Vec<(String, String)>, Box<NodeError>> {
+        let fill = |text: &TextTemplate| text.render(around.view, around.limit);
         let (mut pairs, mut length) = (Vec::new(), 0);
         let lines;
-        let texts: Vec<(&Text, &Text)> = match &self.data {
+        let texts: Vec<(&TextTemplate, &TextTemplate)> = match &self.data {
             Content::Items(items) => {
                 if items.iter().any(|item| item.kind == "file") {
                     return Err(body_error("sending files is not supported"));

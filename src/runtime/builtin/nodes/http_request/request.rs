@@ -13,14 +13,14 @@ use http::{
 };
 use url::Url;
 
-use super::{AuthorizationKind, Data, Key, KeyKind, Surroundings};
+use super::{AuthorizationKind, HttpRequestContext, HttpRequestNodeData, Key, KeyKind};
 use crate::runtime::{
     builtin::{
         nodes::outcome::NodeError,
         secret_masks::{MASK, SecretMasks},
-        variables::Text,
+        variables::TextTemplate,
     },
-    outbound::{READ_MAX, Request},
+    outbound::{OutboundRequest, READ_MAX},
 };
 
 /// The methods there are.
@@ -36,8 +36,11 @@ const HEAD_MAX: usize = 64 << 10;
 const TOLD: usize = 10_000;
 
 /// The request, and what the event tells of it.
-pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, String), Box<NodeError>> {
-    let fill = |text: &Text| text.render(around.view, around.limit);
+pub(super) fn build(
+    data: &HttpRequestNodeData,
+    around: &HttpRequestContext<'_>,
+) -> Result<(OutboundRequest, String), Box<NodeError>> {
+    let fill = |text: &TextTemplate| text.render(around.view, around.limit);
     let method = METHODS
         .into_iter()
         .find(|method| method.as_str().eq_ignore_ascii_case(&data.method))
@@ -89,7 +92,7 @@ pub(super) fn build(data: &Data, around: &Surroundings<'_>) -> Result<(Request, 
     // Servers want to hear that there is nothing where they expect something.
     let expects = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
     let body = body.bytes.or_else(|| expects.then(Bytes::new));
-    let request = Request { method, url, headers, body, read_timeout };
+    let request = OutboundRequest { method, url, headers, body, read_timeout };
     let told = told(&request, &secret, around.masks);
     Ok((request, told))
 }
@@ -138,7 +141,7 @@ fn authorization(key: &Key, secret: &str) -> Result<(HeaderName, HeaderValue), B
 }
 
 /// The request as Dify writes it into the event, without its secrets.
-fn told(request: &Request, secret: &[HeaderName], masks: &SecretMasks) -> String {
+fn told(request: &OutboundRequest, secret: &[HeaderName], masks: &SecretMasks) -> String {
     let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     let mut told = format!("{} {path} HTTP/1.1\r\nHost: {host}\r\n", request.method);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::runtime::{
     builtin::{json::JsonObject, nodes::outcome::NodeError},
-    outbound::{Fault, Response},
+    outbound::{OutboundError, OutboundResponse},
 };
 
 /// Largest text, in bytes.
@@ -30,7 +30,7 @@ pub(super) fn limit(headers: &HeaderMap) -> usize {
 }
 
 /// `status_code`, `body`, `headers` and `files`. A file's contents are not kept: there is nowhere for other nodes to read it.
-pub(super) fn outputs(response: &Response) -> Result<JsonObject, Box<NodeError>> {
+pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<NodeError>> {
     let text = match content(&response.headers) {
         Content::Text => Some(String::from_utf8_lossy(&response.body)),
         Content::Either => std::str::from_utf8(&response.body).ok().filter(|text| !text.contains('\0')).map(Into::into),
@@ -38,7 +38,7 @@ pub(super) fn outputs(response: &Response) -> Result<JsonObject, Box<NodeError>>
     };
     let body = text.unwrap_or_default();
     if body.len() > TEXT_MAX {
-        return Err(NodeError::new("ResponseSizeError", Fault::TooLarge { limit: TEXT_MAX }.to_string()));
+        return Err(NodeError::new("ResponseSizeError", OutboundError::TooLarge { limit: TEXT_MAX }.to_string()));
     }
     let mut headers = JsonObject::new();
     for name in response.headers.keys() {

@@ -8,9 +8,9 @@ use super::*;
 use crate::runtime::{
     builtin::{
         nodes::outcome::NodeOutcome,
-        variables::{Pool, SystemVariables},
+        variables::{SystemVariables, VariablePool},
     },
-    outbound::Outbound,
+    outbound::OutboundClient,
 };
 
 /// Tells what it was asked.
@@ -48,13 +48,13 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     let environment = map(json!({"AT": format!("http://{at}"), "KEY": "k3y-of-ours"}));
-    let mut pool = Pool::new(SystemVariables::default(), environment, Map::new(), (1 << 21, 1 << 22));
+    let mut pool = VariablePool::new(SystemVariables::default(), environment, Map::new(), (1 << 21, 1 << 22));
     let values = json!({"text": "a b&c", "lines": "one\ntwo", "inject": "v\r\nx-evil: 1", "quote": "say \"hi\"\n"});
-    pool.set(Pool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
-    let outbound = Share::of(&Arc::new(Outbound::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()));
-    let data: Data = serde_json::from_value(data).unwrap();
-    let around = Surroundings {
-        view: pool.view(Pool::ROOT),
+    pool.set(VariablePool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
+    let outbound = RunOutboundClient::of(&Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()));
+    let data: HttpRequestNodeData = serde_json::from_value(data).unwrap();
+    let around = HttpRequestContext {
+        view: pool.view(VariablePool::ROOT),
         outbound: &outbound,
         limit: 1 << 20,
         masks: &SecretMasks::new(["k3y-of-ours"]),

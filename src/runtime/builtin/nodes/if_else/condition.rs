@@ -10,7 +10,7 @@ use super::Logic;
 use crate::runtime::builtin::{
     json::or_default,
     nodes::outcome::NodeError,
-    variables::{Budget, Selector, Text, View, value},
+    variables::{ByteBudget, Selector, TextTemplate, VariableView, value},
 };
 
 /// Dify's comparisons.
@@ -81,7 +81,7 @@ pub(crate) struct Condition {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Expected {
-    Text(Text),
+    Text(TextTemplate),
     Value(Value),
 }
 
@@ -110,7 +110,12 @@ struct SubCondition {
 
 impl Condition {
     /// The condition with its values in place. Texts of at most `limit` bytes.
-    pub(crate) fn ask(&self, view: View<'_>, limit: usize, budget: &mut Budget) -> Result<Question, Box<NodeError>> {
+    pub(crate) fn ask(
+        &self,
+        view: VariableView<'_>,
+        limit: usize,
+        budget: &mut ByteBudget,
+    ) -> Result<Question, Box<NodeError>> {
         let actual = budget.copy(view.get(&self.variable_selector))?;
         let expected = match &self.value {
             Expected::Text(text) => Value::String(text.render(view, limit)?),

@@ -6,20 +6,20 @@ use serde_json::Map;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::*;
-use crate::runtime::builtin::variables::{Pool, SystemVariables};
+use crate::runtime::builtin::variables::{SystemVariables, VariablePool};
 
-fn compare(length: usize, templates: &Templates) -> NodeRun {
-    let mut pool = Pool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
+fn compare(length: usize, templates: &TemplateRenderer) -> NodeRun {
+    let mut pool = VariablePool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
     let values = Map::from_iter([("text".to_owned(), json!("x".repeat(length)))]);
-    pool.set(Pool::ROOT, &"n".into(), Arc::new(values)).unwrap();
+    pool.set(VariablePool::ROOT, &"n".into(), Arc::new(values)).unwrap();
     let condition = json!({"variable_selector": ["n", "text"], "comparison_operator": "contains", "value": "x"});
     let cases = json!({"cases": [{"case_id": "has", "logical_operator": "and", "conditions": [condition]}]});
-    start(&serde_json::from_value(cases).unwrap(), pool.view(Pool::ROOT), 1 << 20, templates)
+    start(&serde_json::from_value(cases).unwrap(), pool.view(VariablePool::ROOT), 1 << 20, templates)
 }
 
 #[tokio::test]
 async fn large_values_wait_for_a_place_of_templates_and_small_ones_need_none() {
-    let templates = Templates::new(1);
+    let templates = TemplateRenderer::new(1);
     let (began, begins) = oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let holding = tokio::spawn(templates.elsewhere(move || {

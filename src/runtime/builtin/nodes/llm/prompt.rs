@@ -4,13 +4,13 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Data, Memory, Mode, Surroundings, role};
+use super::{LlmContext, LlmNodeData, Memory, Mode, role};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    model::{PromptMessage, Role},
+    model::{PromptMessage, PromptRole},
     nodes::{outcome::NodeError, template_transform},
-    template::{Fault, Rendering, Source},
-    variables::{Budget, Piece, Selector, Text, value},
+    template::{Rendering, TemplateError, TemplateSource},
+    variables::{ByteBudget, Selector, TextPart, TextTemplate, value},
 };
 
 /// Stands in a prompt for what a knowledge base found.
@@ -33,26 +33,26 @@ pub(super) struct Line {
     #[serde(default, deserialize_with = "or_default")]
     role: String,
     #[serde(default)]
-    text: Option<Text>,
+    text: Option<TextTemplate>,
     #[serde(default, deserialize_with = "or_default")]
     edition_type: String,
     #[serde(default)]
-    jinja2_text: Option<Source>,
+    jinja2_text: Option<TemplateSource>,
 }
 
 /// A line whose text may still be under way.
 pub(super) struct Pending {
-    role: Role,
+    role: PromptRole,
     text: PendingText,
 }
 
 enum PendingText {
     Ready(String),
-    Later(BoxFuture<'static, Result<String, Fault>>),
+    Later(BoxFuture<'static, Result<String, TemplateError>>),
 }
 
 /// The inputs for the event, and the lines.
-pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(JsonObject, Vec<Pending>), Box<NodeError>> {
+pub(super) fn lines(data: &LlmNodeData, around: &LlmContext<'_>) -> Result<(JsonObject, Vec<Pending>), Box<NodeError>> {
     let mut inputs = JsonObject::new();
     let mut budget = around.view.budget();
     let jinja = template_transform::values(&data.prompt_config.jinja2_variables, around.view, &mut budget)?;
@@ -67,7 +67,7 @@ pub(super) fn lines(data: &Data, around: &Surroundings<'_>) -> Result<(JsonObjec
         }
         Template::Completion(line) => {
             lines.push(Pending {
-                role: Role::User,
+                role: PromptRole::User,
                 text: text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?,
             });
         }
@@ -93,7 +93,7 @@ pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<Prom
         };
         length += text.len();
         if length > limit {
-            return Err(value::TooLong { limit }.into());
+            return Err(value::TextTooLongError { limit }.into());
         }
         if !text.is_empty() {
             messages.push(PromptMessage { role: line.role, text });
@@ -111,9 +111,9 @@ pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<Prom
 /// The lines as the event tells them.
 pub(super) fn told(messages: &[PromptMessage]) -> Value {
     let name = |role| match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
+        PromptRole::System => "system",
+        PromptRole::User => "user",
+        PromptRole::Assistant => "assistant",
     };
     messages.iter().map(|line| json!({"role": name(line.role), "text": line.text, "files": []})).collect()
 }
@@ -122,14 +122,14 @@ fn text(
     line: &Line,
     context: Option<&str>,
     jinja: &JsonObject,
-    around: &Surroundings<'_>,
-    (inputs, budget): (&mut JsonObject, &mut Budget),
+    around: &LlmContext<'_>,
+    (inputs, budget): (&mut JsonObject, &mut ByteBudget),
 ) -> Result<PendingText, Box<NodeError>> {
     if line.edition_type == "jinja2" {
         let Some(source) = &line.jinja2_text else { return Ok(PendingText::Ready(String::new())) };
         return Ok(match around.templates.render(source, jinja) {
-            Rendering::Done(rendered) => PendingText::Ready(rendered.map_err(|fault| template_failure(&fault))?),
-            Rendering::Later(rendering) => PendingText::Later(rendering),
+            Rendering::Ready(rendered) => PendingText::Ready(rendered.map_err(|fault| template_failure(&fault))?),
+            Rendering::Pending(rendering) => PendingText::Later(rendering),
         });
     }
     let Some(template) = &line.text else { return Ok(PendingText::Ready(String::new())) };
@@ -142,26 +142,26 @@ fn text(
     let mut text = String::new();
     for piece in template.pieces() {
         let part = match piece {
-            Piece::Literal(literal) => filled(literal, CONTEXT, context.unwrap_or_default(), around.limit)?.into(),
-            Piece::Reference(selector) => match around.view.get(selector) {
+            TextPart::Literal(literal) => filled(literal, CONTEXT, context.unwrap_or_default(), around.limit)?.into(),
+            TextPart::Reference(selector) => match around.view.get(selector) {
                 Some(found) => value::text(found, around.limit)?,
                 None => continue,
             },
         };
         if text.len() + part.len() > around.limit {
-            return Err(value::TooLong { limit: around.limit }.into());
+            return Err(value::TextTooLongError { limit: around.limit }.into());
         }
         text.push_str(&part);
     }
     Ok(PendingText::Ready(text))
 }
 
-fn template_failure(fault: &Fault) -> Box<NodeError> {
+fn template_failure(fault: &TemplateError) -> Box<NodeError> {
     NodeError::new("TemplateError", fault.to_string())
 }
 
 /// What stands for `{{#context#}}`: a text, or the texts or `content` of a list.
-fn context(data: &Data, around: &Surroundings<'_>) -> Result<Option<String>, Box<NodeError>> {
+fn context(data: &LlmNodeData, around: &LlmContext<'_>) -> Result<Option<String>, Box<NodeError>> {
     if !data.context.enabled {
         return Ok(None);
     }
@@ -181,7 +181,7 @@ fn context(data: &Data, around: &Surroundings<'_>) -> Result<Option<String>, Box
 fn remember(
     memory: &Memory,
     mode: Mode,
-    around: &Surroundings<'_>,
+    around: &LlmContext<'_>,
     lines: &mut Vec<Pending>,
 ) -> Result<(), Box<NodeError>> {
     let most = match memory.window.size {
@@ -199,7 +199,7 @@ fn remember(
     if mode == Mode::Chat {
         let said = history.iter().map(|line| (line.role, line.text.clone()));
         let ready = |(role, text)| Pending { role, text: PendingText::Ready(text) };
-        lines.extend(said.chain(std::iter::once((Role::User, query))).map(ready));
+        lines.extend(said.chain(std::iter::once((PromptRole::User, query))).map(ready));
         return Ok(());
     }
     // A completion model gets one text: the conversation stands where the prompt wants it, else at its beginning.
@@ -209,7 +209,7 @@ fn remember(
     };
     let said: Vec<String> = history
         .iter()
-        .map(|line| format!("{}: {}", if line.role == Role::Assistant { assistant } else { user }, line.text))
+        .map(|line| format!("{}: {}", if line.role == PromptRole::Assistant { assistant } else { user }, line.text))
         .collect();
     if let Some(Pending { text: PendingText::Ready(text), .. }) = lines.first_mut() {
         let said = said.join("\n");
@@ -224,10 +224,10 @@ fn remember(
 
 /// The text with `value` in every place of `mark`. Measured first: a short text with many marks and a long value is how memory
 /// would be used up.
-fn filled(text: &str, mark: &str, value: &str, limit: usize) -> Result<String, value::TooLong> {
+fn filled(text: &str, mark: &str, value: &str, limit: usize) -> Result<String, value::TextTooLongError> {
     let places = text.matches(mark).count();
     if places.saturating_mul(value.len()).saturating_add(text.len()) > limit.saturating_add(places * mark.len()) {
-        return Err(value::TooLong { limit });
+        return Err(value::TextTooLongError { limit });
     }
     Ok(text.replace(mark, value))
 }

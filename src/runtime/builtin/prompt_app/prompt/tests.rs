@@ -34,7 +34,7 @@ fn shown(mode: AppMode, config: &ModelConfig, query: &str, with_history: bool) -
     let values = json!({"name": "Ann"});
     let form = ["name".to_owned(), "age".to_owned()];
     let opening = opening(config, values.as_object().unwrap(), &form).unwrap();
-    let history = [line(Role::User, "before"), line(Role::Assistant, "answered")];
+    let history = [line(PromptRole::User, "before"), line(PromptRole::Assistant, "answered")];
     let said = Said {
         inputs: values.as_object().unwrap(),
         form: &form,

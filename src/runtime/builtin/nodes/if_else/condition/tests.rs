@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::runtime::builtin::variables::{Pool, SystemVariables};
+use crate::runtime::builtin::variables::{SystemVariables, VariablePool};
 
 const NAMES: [&str; 21] = [
     "contains",
@@ -37,11 +37,11 @@ fn asks(actual: &Value, comparison: &str, expected: &Value) -> Result<bool, Stri
     let mut values = Map::new();
     values.insert("v".to_owned(), actual.clone());
     values.insert("three".to_owned(), json!(3));
-    let mut pool = Pool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
-    pool.set(Pool::ROOT, &"n".into(), std::sync::Arc::new(values)).unwrap();
+    let mut pool = VariablePool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
+    pool.set(VariablePool::ROOT, &"n".into(), std::sync::Arc::new(values)).unwrap();
     let condition = json!({"variable_selector": ["n", "v"], "comparison_operator": comparison, "value": expected});
     let condition: Condition = serde_json::from_value(condition).unwrap();
-    condition.ask(pool.view(Pool::ROOT), 1 << 20, &mut Budget::new(1 << 20)).unwrap().answer()
+    condition.ask(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().answer()
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn files_are_asked_member_by_member() {
         });
         let condition: Condition = serde_json::from_value(condition).unwrap();
         let system = SystemVariables(Map::from_iter([("files".to_owned(), files.clone())]));
-        let pool = Pool::new(system, Map::new(), Map::new(), (1 << 20, 1 << 20));
-        condition.ask(pool.view(Pool::ROOT), 1 << 20, &mut Budget::new(1 << 20)).unwrap().answer()
+        let pool = VariablePool::new(system, Map::new(), Map::new(), (1 << 20, 1 << 20));
+        condition.ask(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().answer()
     };
     let sub =
         |key: &str, operator: &str, value: Value| json!({"key": key, "comparison_operator": operator, "value": value});
