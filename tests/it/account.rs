@@ -10,7 +10,7 @@ use crate::support::{
 const ACCOUNT: &str = "/openapi/v1/account";
 
 /// The first answer that is none, of bearers that ask by turns: after sixty, and one for each second that they took.
-async fn spent_sixty(bearers: &[&Bearer], path: &str) -> Answer {
+async fn use_up_limit(bearers: &[&Bearer], path: &str) -> Answer {
     let (began, mut answered) = (std::time::Instant::now(), 0);
     loop {
         let answer = Answer::to(bearers[answered % bearers.len()].request(Method::GET, path)).await;
@@ -24,24 +24,24 @@ async fn spent_sixty(bearers: &[&Bearer], path: &str) -> Answer {
 }
 
 on_every_database!(
-    the_owner_sees_themselves_and_their_workspaces,
-    a_member_sees_only_what_they_have_joined,
-    an_external_identity_has_neither_account_nor_workspaces,
-    the_default_workspace_is_the_current_one_and_else_the_first,
-    a_new_name_or_address_shows_at_once,
-    an_account_that_is_not_active_is_nobody_on_any_route,
-    a_token_of_a_deleted_account_is_dead_and_revoked,
-    a_row_that_contradicts_its_prefix_is_our_fault_and_audited,
-    sixty_a_minute_are_answered_per_account_whatever_the_token,
-    sixty_requests_a_minute_are_answered_per_token,
-    an_expired_token_is_expired_even_over_its_limit,
-    unknown_bearers_are_limited_by_address_before_they_reach_the_database,
-    any_number_of_guesses_at_once_is_limited_and_known_bearers_are_no_guesses,
+    account_response_has_the_account_and_its_workspaces,
+    member_sees_only_joined_workspaces,
+    external_identity_has_no_account_and_no_workspaces,
+    default_workspace_is_the_current_one_or_else_the_first,
+    changed_account_name_shows_at_once,
+    inactive_account_returns_bearer_invalid_on_every_route,
+    token_of_a_deleted_account_is_rejected_and_revoked,
+    row_that_contradicts_its_prefix_returns_500_and_is_audited,
+    account_limit_is_sixty_per_minute_across_tokens,
+    token_limit_is_sixty_per_minute,
+    expired_token_over_its_limit_returns_bearer_expired,
+    unknown_bearers_are_limited_by_address,
+    concurrent_unknown_bearers_are_limited_and_known_bearers_are_not_counted,
     last_use_is_written_in_the_background,
-    stopping_writes_the_last_uses_and_closes_the_port
+    shutdown_writes_last_uses_and_closes_the_port
 );
 
-async fn the_owner_sees_themselves_and_their_workspaces(stores: Stores) {
+async fn account_response_has_the_account_and_its_workspaces(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let answer = Answer::to(bearer.request(Method::GET, ACCOUNT)).await;
@@ -73,7 +73,7 @@ async fn the_owner_sees_themselves_and_their_workspaces(stores: Stores) {
     "#);
 }
 
-async fn a_member_sees_only_what_they_have_joined(stores: Stores) {
+async fn member_sees_only_joined_workspaces(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (_, body) = Bearer::sign_in(&server, MEMBER, "laptop").await.get(ACCOUNT).await;
     let workspaces = body["workspaces"].as_array().unwrap();
@@ -82,10 +82,10 @@ async fn a_member_sees_only_what_they_have_joined(stores: Stores) {
     assert_eq!(body["default_workspace_id"], workspaces[0]["id"]);
 }
 
-async fn an_external_identity_has_neither_account_nor_workspaces(stores: Stores) {
+async fn external_identity_has_no_account_and_no_workspaces(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
-    let answer = Answer::to(Bearer::holding(&server, &token, &id).request(Method::GET, ACCOUNT)).await;
+    let answer = Answer::to(Bearer::with_token(&server, &token, &id).request(Method::GET, ACCOUNT)).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_wire!(answer.redacted(), @r#"
     {
@@ -99,7 +99,7 @@ async fn an_external_identity_has_neither_account_nor_workspaces(stores: Stores)
     "#);
 }
 
-async fn the_default_workspace_is_the_current_one_and_else_the_first(stores: Stores) {
+async fn default_workspace_is_the_current_one_or_else_the_first(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
@@ -116,14 +116,14 @@ async fn the_default_workspace_is_the_current_one_and_else_the_first(stores: Sto
     assert_eq!(body["workspaces"], serde_json::json!([]));
 }
 
-async fn a_new_name_or_address_shows_at_once(stores: Stores) {
+async fn changed_account_name_shows_at_once(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
     database::execute(&server, &format!("UPDATE accounts SET name = 'Renamed' WHERE email = '{MEMBER}'")).await;
     assert_eq!(bearer.get(ACCOUNT).await.1["account"]["name"], "Renamed");
 }
 
-async fn an_account_that_is_not_active_is_nobody_on_any_route(stores: Stores) {
+async fn inactive_account_returns_bearer_invalid_on_every_route(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
     assert_eq!(bearer.get(ACCOUNT).await.0, 200);
@@ -139,7 +139,7 @@ async fn an_account_that_is_not_active_is_nobody_on_any_route(stores: Stores) {
     }
 }
 
-async fn a_token_of_a_deleted_account_is_dead_and_revoked(stores: Stores) {
+async fn token_of_a_deleted_account_is_rejected_and_revoked(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
     // What ON DELETE SET NULL leaves behind.
@@ -152,23 +152,23 @@ async fn a_token_of_a_deleted_account_is_dead_and_revoked(stores: Stores) {
     );
 }
 
-async fn a_row_that_contradicts_its_prefix_is_our_fault_and_audited(stores: Stores) {
+async fn row_that_contradicts_its_prefix_returns_500_and_is_audited(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let logs = crate::support::logs::Logs::listen();
+    let logs = crate::support::logs::Logs::capture();
     let account = database::account_id(&server, OWNER).await;
     let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
     database::execute(&server, &format!("UPDATE oauth_access_tokens SET account_id = '{account}'")).await;
-    let (status, body) = Bearer::holding(&server, &token, &id).get(ACCOUNT).await;
+    let (status, body) = Bearer::with_token(&server, &token, &id).get(ACCOUNT).await;
     assert_eq!((status, body["code"].as_str()), (500, Some("internal_state_invariant")));
-    assert_eq!(logs.about(&["audit", "openapi.internal_state_invariant", &id]).len(), 1);
+    assert_eq!(logs.matching(&["audit", "openapi.internal_state_invariant", &id]).len(), 1);
 }
 
-async fn sixty_a_minute_are_answered_per_account_whatever_the_token(stores: Stores) {
+async fn account_limit_is_sixty_per_minute_across_tokens(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=0")]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let first = Bearer::sign_in_with(&server, &browser, "a").await;
     let second = Bearer::sign_in_with(&server, &browser, "b").await;
-    let refused = spent_sixty(&[&first, &second], ACCOUNT).await;
+    let refused = use_up_limit(&[&first, &second], ACCOUNT).await;
     assert_eq!(refused.outcome(), (429, "rate_limited".to_owned()));
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(first.get("/openapi/v1/workspaces").await.0, 200);
@@ -176,19 +176,19 @@ async fn sixty_a_minute_are_answered_per_account_whatever_the_token(stores: Stor
     assert_eq!(first.get(ACCOUNT).await.0, 200);
 }
 
-async fn sixty_requests_a_minute_are_answered_per_token(stores: Stores) {
+async fn token_limit_is_sixty_per_minute(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let first = Bearer::sign_in_with(&server, &browser, "a").await;
     let second = Bearer::sign_in_with(&server, &browser, "b").await;
-    let refused = spent_sixty(&[&first], "/openapi/v1/workspaces").await;
+    let refused = use_up_limit(&[&first], "/openapi/v1/workspaces").await;
     assert_eq!(refused.outcome(), (429, "rate_limited".to_owned()));
     assert_eq!(second.get("/openapi/v1/workspaces").await.0, 200);
     server.advance(60);
     assert_eq!(first.get("/openapi/v1/workspaces").await.0, 200);
 }
 
-async fn an_expired_token_is_expired_even_over_its_limit(stores: Stores) {
+async fn expired_token_over_its_limit_returns_bearer_expired(stores: Stores) {
     let server =
         TestServer::start_with(stores, &[("OPENAPI_RATE_LIMIT_PER_TOKEN", "1"), ("OAUTH_TTL_DAYS", "1")]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -200,11 +200,11 @@ async fn an_expired_token_is_expired_even_over_its_limit(stores: Stores) {
     assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_invalid", "its hash is gone now");
 }
 
-async fn unknown_bearers_are_limited_by_address_before_they_reach_the_database(stores: Stores) {
+async fn unknown_bearers_are_limited_by_address(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "unknown_bearer=3/1m")]).await;
     let known = Bearer::sign_in(&server, OWNER, "laptop").await;
     assert_eq!(known.get(ACCOUNT).await.0, 200);
-    let guess = |round: u32| Bearer::holding(&server, &format!("dfoa_{round:043}"), "");
+    let guess = |round: u32| Bearer::with_token(&server, &format!("dfoa_{round:043}"), "");
     for round in 0..3 {
         assert_eq!(guess(round).get(ACCOUNT).await.0, 401);
     }
@@ -215,7 +215,7 @@ async fn unknown_bearers_are_limited_by_address_before_they_reach_the_database(s
     assert_eq!(known.get(ACCOUNT).await.0, 200);
 }
 
-async fn any_number_of_guesses_at_once_is_limited_and_known_bearers_are_no_guesses(stores: Stores) {
+async fn concurrent_unknown_bearers_are_limited_and_known_bearers_are_not_counted(stores: Stores) {
     let server =
         TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=0,account=0,unknown_bearer=3/1h")]).await;
     let known = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -223,7 +223,7 @@ async fn any_number_of_guesses_at_once_is_limited_and_known_bearers_are_no_guess
         assert_eq!(known.get(ACCOUNT).await.0, 200);
     }
     let guesses = (0..40).map(|round| {
-        let bearer = Bearer::holding(&server, &format!("dfoa_{round:043}"), "");
+        let bearer = Bearer::with_token(&server, &format!("dfoa_{round:043}"), "");
         async move { bearer.get(ACCOUNT).await.0 }
     });
     let mut outcomes = futures_util::future::join_all(guesses).await;
@@ -244,7 +244,7 @@ async fn last_use_is_written_in_the_background(stores: Stores) {
     assert_eq!(database::text(&server, used).await, None, "a rotated session has not been used yet");
 }
 
-async fn stopping_writes_the_last_uses_and_closes_the_port(stores: Stores) {
+async fn shutdown_writes_last_uses_and_closes_the_port(stores: Stores) {
     let server = TestServer::start(stores).await;
     let stopping = server.replica().await;
     let bearer = Bearer::sign_in(&stopping, OWNER, "laptop").await;

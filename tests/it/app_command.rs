@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Output};
 
-use crate::support::operator::{command, succeeded};
+use crate::support::command::{run_command, succeeded};
 
 /// A standalone server's data directory, which is not there before the first command, with one workspace.
 struct Operator(tempfile::TempDir);
@@ -10,9 +10,9 @@ struct Operator(tempfile::TempDir);
 impl Operator {
     fn new() -> Self {
         let operator = Self(tempfile::tempdir().unwrap());
-        operator.says(&["migrate", "up"], "");
-        operator.says(&["account", "create", "ada@example.com"], "a long password\n");
-        operator.says(&["workspace", "create", "Lab", "--owner", "ada@example.com"], "");
+        operator.run_successfully(&["migrate", "up"], "");
+        operator.run_successfully(&["account", "create", "ada@example.com"], "a long password\n");
+        operator.run_successfully(&["workspace", "create", "Lab", "--owner", "ada@example.com"], "");
         operator
     }
 
@@ -23,16 +23,16 @@ impl Operator {
             ("SECRET_KEY", "a-key-for-the-tests-of-the-app-command".as_ref()),
             ("CONSOLE_WEB_URL", "https://dify.example.com".as_ref()),
         ];
-        command(environment, arguments, input)
+        run_command(environment, arguments, input)
     }
 
     /// What it prints, when it succeeds.
-    fn says(&self, arguments: &[&str], input: &str) -> String {
+    fn run_successfully(&self, arguments: &[&str], input: &str) -> String {
         succeeded(self.run(arguments, input)).0
     }
 
     /// The one sentence of its refusal, and its exit code.
-    fn refuses(&self, arguments: &[&str], input: &str) -> (String, Option<i32>) {
+    fn run_with_error(&self, arguments: &[&str], input: &str) -> (String, Option<i32>) {
         let output = self.run(arguments, input);
         assert!(output.stdout.is_empty(), "{output:?}");
         let said = String::from_utf8(output.stderr).unwrap();
@@ -58,26 +58,26 @@ workflow:
 ";
 
 #[test]
-fn an_app_goes_in_and_comes_out_the_same() {
+fn imported_app_is_exported_unchanged() {
     let operator = Operator::new();
     let file: &Path = &operator.0.path().join("shouter.yml");
     std::fs::write(file, APP).unwrap();
     let import = ["app", "import", file.to_str().unwrap(), "--workspace", "Lab"];
-    let first = operator.says(&import, "");
+    let first = operator.run_successfully(&import, "");
     let (id, rest) = first.split_once("  ").unwrap();
     assert_eq!(rest, "created  workflow       Shouter\n");
-    assert_eq!(operator.says(&import, ""), first.replace("created", "overwritten"));
+    assert_eq!(operator.run_successfully(&import, ""), first.replace("created", "overwritten"));
     assert_eq!(
-        operator.says(&["app", "list", "--workspace", "Lab"], ""),
+        operator.run_successfully(&["app", "list", "--workspace", "Lab"], ""),
         format!("{id}  published  workflow       Shouter\n")
     );
 
     let whole = ["app", "export", "Shouter", "--include-secrets"];
-    let exported = operator.says(&whole, "");
+    let exported = operator.run_successfully(&whole, "");
     assert!(exported.contains("value: s3cret"), "{exported}");
-    assert_eq!(operator.says(&["app", "export", id, "--include-secrets"], ""), exported);
-    operator.says(&["app", "import", "-", "--workspace", "Lab", "--app", id], &exported);
-    assert_eq!(operator.says(&whole, ""), exported);
+    assert_eq!(operator.run_successfully(&["app", "export", id, "--include-secrets"], ""), exported);
+    operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--app", id], &exported);
+    assert_eq!(operator.run_successfully(&whole, ""), exported);
 
     // Without being asked no secret leaves the server, and nobody is left to wonder where it went.
     let without = operator.run(&["app", "export", "Shouter"], "");
@@ -91,20 +91,20 @@ fn an_app_goes_in_and_comes_out_the_same() {
     assert_eq!(said, "warning: workflow.environment_variables[0].value: the secret `TOKEN` is empty\n");
 
     // Of two with one name, only the id tells which.
-    operator.says(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);
-    assert_eq!(operator.says(&["app", "list", "--workspace", "Lab"], "").lines().count(), 2);
+    operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);
+    assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], "").lines().count(), 2);
     for arguments in [&["app", "export", "Shouter"][..], &import] {
-        let said = operator.refuses(arguments, "").0.to_lowercase();
+        let said = operator.run_with_error(arguments, "").0.to_lowercase();
         assert!(said.contains("several apps") && said.contains(" id"), "{said}");
     }
 }
 
 #[test]
-fn what_is_refused_is_told_with_its_place_and_leaves_nothing_behind() {
+fn rejected_import_names_the_line_and_stores_nothing() {
     let operator = Operator::new();
     let import = ["app", "import", "-", "--workspace", "Lab"];
     let dangling = APP.replace("target: b", "target: c");
-    let (said, code) = operator.refuses(&import, &dangling);
+    let (said, code) = operator.run_with_error(&import, &dangling);
     assert_eq!(said, "error: standard input: workflow.graph.edges[0].target (line 14): there is no node `c`\n");
     assert_eq!(code, Some(2));
     for (arguments, input, word) in [
@@ -114,14 +114,14 @@ fn what_is_refused_is_told_with_its_place_and_leaves_nothing_behind() {
         (&["app", "export", "Shouter"], "", "`dify-openapi app list` lists them"),
         (&["app", "export", "7f000001-0000-4000-8000-000000000000"], "", "no such app"),
     ] {
-        let (said, _) = operator.refuses(arguments, input);
+        let (said, _) = operator.run_with_error(arguments, input);
         assert!(said.contains(word), "{arguments:?}: {said}");
     }
-    assert_eq!(operator.says(&["app", "list", "--workspace", "Lab"], ""), "");
+    assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], ""), "");
 }
 
 #[test]
-fn a_type_that_is_not_run_here_is_imported_with_a_warning() {
+fn unsupported_node_type_is_imported_with_a_warning() {
     let operator = Operator::new();
     let output = operator.run(&["app", "import", "-", "--workspace", "Lab"], &APP.replace("type: end", "type: code"));
     assert!(output.status.success(), "{output:?}");

@@ -74,7 +74,7 @@ fn url(server: &TestServer, policy: &Policy, path: &str) -> String {
     if policy.credential == Credential::Service { server.inner(&path) } else { server.at(&path) }
 }
 
-async fn through_json(server: &TestServer, policy: &Policy, headers: &[(&'static str, String)]) -> Option<String> {
+async fn call_over_json(server: &TestServer, policy: &Policy, headers: &[(&'static str, String)]) -> Option<String> {
     let http = policy.http?;
     let method: Method = http.verb.parse().unwrap();
     let takes_a_body = method == Method::POST;
@@ -93,16 +93,16 @@ async fn through_json(server: &TestServer, policy: &Policy, headers: &[(&'static
     Some(answer.code())
 }
 
-async fn through_grpc(channel: Channel, policy: &Policy, headers: &[(&'static str, String)]) -> String {
+async fn call_over_grpc(channel: Channel, policy: &Policy, headers: &[(&'static str, String)]) -> String {
     match grpc::call_empty(channel, policy.grpc_path, headers).await {
         Ok(()) => OK.to_owned(),
         Err(status) => grpc::reason(&status),
     }
 }
 
-on_every_database!(every_method_ends_as_the_table_says_under_every_credential);
+on_every_database!(every_method_has_the_expected_outcome_for_every_credential);
 
-async fn every_method_ends_as_the_table_says_under_every_credential(stores: Stores) {
+async fn every_method_has_the_expected_outcome_for_every_credential(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let (public, internal) = (grpc::channel(&server).await, grpc::internal_channel(&server).await);
     let mut wrong = Vec::new();
@@ -111,7 +111,7 @@ async fn every_method_ends_as_the_table_says_under_every_credential(stores: Stor
         let credentials = Credentials::new(&server).await;
         for (kind, expected) in Kind::ALL.iter().zip(expected) {
             let headers = credentials.headers(*kind).await;
-            let found = through_json(&server, policy, &headers).await;
+            let found = call_over_json(&server, policy, &headers).await;
             if let Some(found) = found.filter(|found| found != expected) {
                 wrong.push(format!("JSON {method} with {kind:?}: {found}, not {expected}"));
             }
@@ -119,7 +119,7 @@ async fn every_method_ends_as_the_table_says_under_every_credential(stores: Stor
             let expected = if policy.json_only { "unimplemented" } else { expected };
             let internal_only = policy.credential == Credential::Service;
             let found =
-                through_grpc(if internal_only { internal.clone() } else { public.clone() }, policy, &headers).await;
+                call_over_grpc(if internal_only { internal.clone() } else { public.clone() }, policy, &headers).await;
             if found != expected {
                 wrong.push(format!("gRPC {method} with {kind:?}: {found}, not {expected}"));
             }
@@ -129,7 +129,7 @@ async fn every_method_ends_as_the_table_says_under_every_credential(stores: Stor
 }
 
 #[test]
-fn the_table_has_every_method_and_no_other() {
+fn matrix_has_every_method_once() {
     let table: BTreeSet<_> = MATRIX.iter().map(|(method, _)| *method).collect();
     assert_eq!(table.len(), MATRIX.len(), "a method stands there twice");
     let policies: BTreeSet<_> = POLICIES.iter().map(|policy| policy.method).collect();

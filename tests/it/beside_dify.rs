@@ -4,7 +4,7 @@ mod apps;
 mod cache;
 mod console;
 mod cookies;
-mod mint;
 mod runs;
 mod schema;
+mod token_rows;
 mod tokens;

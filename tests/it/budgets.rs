@@ -1,20 +1,20 @@
 //! What a warm request costs: SQL statements, counted on the wire to PostgreSQL, and round trips to Redis, counted by Redis.
 
-mod wire;
+mod counting_proxy;
 
 use reqwest::Method;
 
-use self::wire::Counted;
+use self::counting_proxy::CountingProxy;
 use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, apps, server::OWNER};
 
 const NO_LIMITS: &str =
     "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
 
 /// A server whose way to PostgreSQL and Redis is counted.
-async fn counted(limits: &str) -> Option<(TestServer, Counted, Counted)> {
+async fn start_counted(limits: &str) -> Option<(TestServer, CountingProxy, CountingProxy)> {
     let Stores::Servers { database, redis, prefix } = Stores::servers().await? else { return None };
-    let (sql, database) = Counted::postgres(&database).await;
-    let (state, redis) = Counted::redis(&redis).await;
+    let (sql, database) = CountingProxy::postgres(&database).await;
+    let (state, redis) = CountingProxy::redis(&redis).await;
     let stores = Stores::Servers { database, redis, prefix };
     let server =
         TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", limits), ("SQLALCHEMY_POOL_SIZE", "1")]).await;
@@ -23,8 +23,8 @@ async fn counted(limits: &str) -> Option<(TestServer, Counted, Counted)> {
 
 /// SQL statements and Redis round trips of one request, after as many warm ones as it takes to settle.
 async fn cost(
-    sql: &Counted,
-    state: &Counted,
+    sql: &CountingProxy,
+    state: &CountingProxy,
     request: impl Fn() -> reqwest::RequestBuilder,
     status: u16,
 ) -> (usize, usize) {
@@ -44,7 +44,7 @@ async fn cost(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn warm_requests_stay_within_their_budgets() {
-    let Some((server, sql, state)) = counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
+    let Some((server, sql, state)) = start_counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let client = reqwest::Client::new();
     let mut table = Vec::new();
@@ -53,7 +53,7 @@ async fn warm_requests_stay_within_their_budgets() {
         apps::insert(&server, &workspace, &format!("App {age}"), "workflow", age).await;
     }
     let app = apps::insert(&server, &workspace, "Flow", "workflow", 0).await;
-    apps::publish(&server, &app, &apps::asking(&serde_json::json!([])), &serde_json::json!({})).await;
+    apps::publish(&server, &app, &apps::form_graph(&serde_json::json!([])), &serde_json::json!({})).await;
     apps::tag(&server, &workspace, "prod", &[&app]).await;
     let listed = format!("/openapi/v1/apps?workspace_id={workspace}");
     let described = format!("/openapi/v1/apps/{app}/describe");
@@ -89,17 +89,17 @@ async fn warm_requests_stay_within_their_budgets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_limit_of_an_account_costs_a_second_round_trip() {
-    let Some((server, sql, state)) = counted("token=100000/1m,account=100000/1m").await else { return };
+async fn account_limit_costs_a_second_redis_round_trip() {
+    let Some((server, sql, state)) = start_counted("token=100000/1m,account=100000/1m").await else { return };
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let found = cost(&sql, &state, || bearer.request(Method::GET, "/openapi/v1/account"), 200).await;
     assert!(found.0 <= 2 && found.1 == 2, "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_known_to_be_dead_never_reaches_sql() {
-    let Some((server, sql, state)) = counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
-    let unknown = Bearer::holding(&server, &format!("dfoa_{:043}", 1), "");
+async fn token_cached_as_invalid_needs_no_sql() {
+    let Some((server, sql, state)) = start_counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
+    let unknown = Bearer::with_token(&server, &format!("dfoa_{:043}", 1), "");
     let found = cost(&sql, &state, || unknown.request(Method::GET, "/openapi/v1/account"), 401).await;
     assert_eq!(found, (0, 1));
 }

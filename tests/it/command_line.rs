@@ -11,16 +11,16 @@ use std::{
 };
 
 use crate::support::{
-    dev::Serving,
-    operator::{command, succeeded},
+    command::{run_command, succeeded},
+    dev_server::DevServer,
     process::{self, Process},
 };
 
 /// How long something may take that takes no time.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// `account list` on this database.
-fn accounts_of(database: &str) -> Output {
+fn list_accounts(database: &str) -> Output {
     let environment = [
         ("DATABASE_URL", database),
         ("SECRET_KEY", "a-key-for-the-tests-of-the-command-line"),
@@ -28,11 +28,11 @@ fn accounts_of(database: &str) -> Output {
         ("SINGLE_REPLICA", "true"),
         ("DATA_DIR", "/nowhere"),
     ];
-    command(environment, &["account", "list"], "")
+    run_command(environment, &["account", "list"], "")
 }
 
 #[test]
-fn a_database_that_is_not_as_it_should_be_is_told_with_the_fix() {
+fn database_errors_suggest_a_fix_and_hide_passwords() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name);
     std::fs::write(file("letter.txt"), "Dear Ada,\n".repeat(500)).unwrap();
@@ -55,7 +55,7 @@ fn a_database_that_is_not_as_it_should_be_is_told_with_the_fix() {
         faults.push((server, "run `dify-openapi migrate up`"));
     }
     for (database, fix) in faults {
-        let output = accounts_of(&database);
+        let output = list_accounts(&database);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{database}: {output:?}");
         assert!(said.starts_with("error: ") && said.trim_end().lines().count() == 1, "{database}: {said}");
@@ -65,27 +65,27 @@ fn a_database_that_is_not_as_it_should_be_is_told_with_the_fix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_work_on_what_dev_has_made_without_more_ado() {
+async fn commands_work_on_the_data_directory_of_dev() {
     let data = tempfile::tempdir().unwrap();
-    let mut serving = Serving::start(data.path());
+    let mut server = DevServer::start(data.path());
     let environment = |more: &[(&'static str, &'static str)]| {
         let mut environment = vec![("DATA_DIR", data.path().as_os_str())];
         environment.extend(more.iter().map(|&(name, value)| (name, OsStr::new(value))));
         environment
     };
-    let (printed, said) = succeeded(command(environment(&[]), &["account", "list"], ""));
+    let (printed, said) = succeeded(run_command(environment(&[]), &["account", "list"], ""));
     assert!(printed.contains("demo@example.com") && said.is_empty(), "{printed}{said}");
-    let (printed, _) = succeeded(command(environment(&[]), &["app", "list"], ""));
+    let (printed, _) = succeeded(run_command(environment(&[]), &["app", "list"], ""));
     assert!(printed.contains("Parrot  in Demo Workspace\n"), "{printed}");
 
     // Nothing but the key is taken for granted, and no server is started under it.
-    process::terminate(&serving.process.0);
-    assert!(process::ended(&mut serving.process.0).is_some_and(|status| status.success()));
+    process::terminate(&server.process.0);
+    assert!(process::wait_for_exit(&mut server.process.0).is_some_and(|status| status.success()));
     let elsewhere = environment(&[("DATABASE_URL", "sqlite:///elsewhere/dify.db")]);
     for (environment, arguments) in
         [(environment(&[]), &["serve"][..]), (environment(&[]), &["check-config"]), (elsewhere, &["account", "list"])]
     {
-        let output = command(environment, arguments, "");
+        let output = run_command(environment, arguments, "");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(said.contains("SECRET_KEY is not set") && said.contains("CONSOLE_WEB_URL is not set"), "{said}");
@@ -93,7 +93,7 @@ async fn operators_work_on_what_dev_has_made_without_more_ado() {
 }
 
 #[test]
-fn output_that_is_read_in_part_is_no_failure() {
+fn closed_output_pipe_is_not_an_error() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_dify-openapi"));
     let program = program.arg("openapi").env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut program = program.spawn().unwrap();
@@ -137,7 +137,7 @@ impl Terminal {
     /// Types a line once this has been shown.
     fn answer(&mut self, question: &str, line: &str) {
         while !self.shown.contains(question) {
-            let more = self.screen.recv_timeout(PATIENCE);
+            let more = self.screen.recv_timeout(TIMEOUT);
             self.shown.push_str(&String::from_utf8_lossy(&more.unwrap_or_else(|_| panic!("{}", self.shown))));
         }
         self.process.0.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
@@ -145,10 +145,10 @@ impl Terminal {
 
     /// How the command ended, and everything that was on the screen.
     fn end(mut self) -> (Option<i32>, String) {
-        while let Ok(more) = self.screen.recv_timeout(PATIENCE) {
+        while let Ok(more) = self.screen.recv_timeout(TIMEOUT) {
             self.shown.push_str(&String::from_utf8_lossy(&more));
         }
-        let status = process::ended(&mut self.process.0);
+        let status = process::wait_for_exit(&mut self.process.0);
         (status.and_then(|status| status.code()), self.shown)
     }
 }
@@ -162,10 +162,10 @@ fn environment_of(data: &Path) -> [(&'static str, String); 3] {
 }
 
 #[test]
-fn at_a_terminal_a_password_is_asked_for_twice_and_never_shown() {
+fn terminal_password_prompt_repeats_and_hides_the_password() {
     const CREATE: &str = "account create ada@example.com";
     let data = tempfile::tempdir().unwrap();
-    succeeded(command(environment_of(data.path()), &["migrate", "up"], ""));
+    succeeded(run_command(environment_of(data.path()), &["migrate", "up"], ""));
     let typed = |arguments: &str, one: &str, other: &str| {
         let mut terminal = Terminal::run(data.path(), arguments);
         terminal.answer("Password for ada@example.com: ", one);
@@ -183,7 +183,7 @@ fn at_a_terminal_a_password_is_asked_for_twice_and_never_shown() {
     let (_, shown) = terminal.end();
     assert!(shown.contains("error: interrupted") && shown.contains(" echo "), "{shown}");
 
-    let listed = succeeded(command(environment_of(data.path()), &["account", "list"], "")).0;
+    let listed = succeeded(run_command(environment_of(data.path()), &["account", "list"], "")).0;
     assert_eq!(listed, "", "none of these made an account");
     let (code, shown) = typed(CREATE, "an unseen password\n", "an unseen password\n");
     assert!(code == Some(0) && !shown.contains("unseen"), "{shown}");

@@ -4,8 +4,8 @@ use reqwest::Method;
 
 use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER};
 
-const FRIEND: &str = "https://app.example";
-const FRIENDS: (&str, &str) = ("OPENAPI_CORS_ALLOW_ORIGINS", "https://app.example,https://other.example");
+const LISTED_ORIGIN: &str = "https://app.example";
+const LISTED_ORIGINS: (&str, &str) = ("OPENAPI_CORS_ALLOW_ORIGINS", "https://app.example,https://other.example");
 
 async fn preflight(server: &TestServer, path: &str, origin: &str, method: &str) -> Answer {
     let request = reqwest::Client::new().request(Method::OPTIONS, server.at(path));
@@ -14,14 +14,14 @@ async fn preflight(server: &TestServer, path: &str, origin: &str, method: &str) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_origin_may_read_bearer_and_public_routes() {
-    let server = TestServer::start_with(Stores::Sqlite, &[FRIENDS]).await;
+async fn listed_origin_may_read_bearer_and_public_routes() {
+    let server = TestServer::start_with(Stores::Sqlite, &[LISTED_ORIGINS]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     for (path, expected) in
         [("/openapi/v1/account", 200), ("/openapi/v1/_health", 200), ("/openapi/v1/account/sessions?page=0", 422)]
     {
-        let answer = Answer::to(bearer.request(Method::GET, path).header("origin", FRIEND)).await;
-        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (expected, FRIEND), "{path}");
+        let answer = Answer::to(bearer.request(Method::GET, path).header("origin", LISTED_ORIGIN)).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (expected, LISTED_ORIGIN), "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         assert!(answer.header("vary").to_lowercase().contains("origin"), "{path}: {}", answer.header("vary"));
     }
@@ -33,8 +33,9 @@ async fn a_listed_origin_may_read_bearer_and_public_routes() {
 
 /// What another site's page makes a browser send needs no answer to do harm: images and forms are enough to spend a limit.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_site_cannot_spend_its_visitors_limits() {
-    let few = [FRIENDS, ("OPENAPI_RATE_LIMITS", "device_code=1/1h,device_token=1/1h,lookup=1/1h,user_code=1/1h")];
+async fn cross_site_requests_do_not_consume_rate_limits() {
+    let few =
+        [LISTED_ORIGINS, ("OPENAPI_RATE_LIMITS", "device_code=1/1h,device_token=1/1h,lookup=1/1h,user_code=1/1h")];
     let server = TestServer::start_with(Stores::Sqlite, &few).await;
     let client = reqwest::Client::new();
     let requests = [
@@ -57,7 +58,7 @@ async fn another_site_cannot_spend_its_visitors_limits() {
             assert_eq!(outcome(request, &evil).await, forbidden);
         }
         // Whoever may call is served, and nothing was spent.
-        let friend = [("sec-fetch-site", "cross-site"), ("origin", FRIEND)];
+        let friend = [("sec-fetch-site", "cross-site"), ("origin", LISTED_ORIGIN)];
         let limited = ["csrf_mismatch", "rate_limited", "slow_down"];
         assert!(!limited.contains(&&*outcome(request, &friend).await.1));
         assert!(limited[1..].contains(&&*outcome(request, &[]).await.1));
@@ -65,16 +66,16 @@ async fn another_site_cannot_spend_its_visitors_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preflight_says_what_is_allowed_and_for_how_long() {
-    let server = TestServer::start_with(Stores::Sqlite, &[FRIENDS]).await;
+async fn preflight_lists_methods_headers_and_max_age() {
+    let server = TestServer::start_with(Stores::Sqlite, &[LISTED_ORIGINS]).await;
     for (path, method) in [
         ("/openapi/v1/account", "GET"),
         ("/openapi/v1/account/sessions/self", "DELETE"),
         ("/openapi/v1/oauth/device/token", "POST"),
     ] {
-        let answer = preflight(&server, path, FRIEND, method).await;
+        let answer = preflight(&server, path, LISTED_ORIGIN, method).await;
         assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
-        assert_eq!(answer.header("access-control-allow-origin"), FRIEND, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), LISTED_ORIGIN, "{path}");
         assert_eq!(answer.header("access-control-max-age"), "600");
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         let headers = answer.header("access-control-allow-headers").to_lowercase();
@@ -94,9 +95,9 @@ async fn a_preflight_says_what_is_allowed_and_for_how_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn routes_that_take_a_cookie_allow_nobody() {
+async fn cookie_routes_allow_no_origin() {
     let everyone = [("OPENAPI_CORS_ALLOW_ORIGINS", "*")];
-    for variables in [[FRIENDS], everyone] {
+    for variables in [[LISTED_ORIGINS], everyone] {
         let server = TestServer::start_with(Stores::Sqlite, &variables).await;
         let browser = Browser::signed_in(&server, OWNER).await;
         for (path, method) in [
@@ -112,30 +113,34 @@ async fn routes_that_take_a_cookie_allow_nobody() {
             ("/device/sessions", "GET"),
             ("/signin", "GET"),
         ] {
-            let answer = preflight(&server, path, FRIEND, method).await;
+            let answer = preflight(&server, path, LISTED_ORIGIN, method).await;
             assert_eq!(answer.header("access-control-allow-origin"), "", "preflight of {path}");
             let method = method.parse().unwrap();
-            let answer = Answer::to(browser.request(method, path).header("origin", FRIEND)).await;
+            let answer = Answer::to(browser.request(method, path).header("origin", LISTED_ORIGIN)).await;
             assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_list_nobody_is_allowed() {
+async fn no_origin_is_allowed_by_default() {
     let server = TestServer::start(Stores::Sqlite).await;
-    let answer = preflight(&server, "/openapi/v1/account", FRIEND, "GET").await;
+    let answer = preflight(&server, "/openapi/v1/account", LISTED_ORIGIN, "GET").await;
     assert_eq!(answer.header("access-control-allow-origin"), "");
-    let answer =
-        Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
+    let answer = Answer::to(
+        Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", LISTED_ORIGIN),
+    )
+    .await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_star_allows_every_origin_but_no_credentials() {
+async fn wildcard_allows_every_origin_without_credentials() {
     let server = TestServer::start_with(Stores::Sqlite, &[("OPENAPI_CORS_ALLOW_ORIGINS", "*")]).await;
-    let answer =
-        Answer::to(Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", FRIEND)).await;
+    let answer = Answer::to(
+        Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health").header("origin", LISTED_ORIGIN),
+    )
+    .await;
     assert_eq!(answer.header("access-control-allow-origin"), "*");
     assert_eq!(answer.header("access-control-allow-credentials"), "");
 }

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::support::{demo_user::DemoUser, dev::Serving};
+use crate::support::{demo_user::DemoUser, dev_server::DevServer};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_of_every_mode_runs_without_a_key() {
+async fn demo_app_of_every_mode_runs_without_an_api_key() {
     let data = tempfile::tempdir().unwrap();
-    let serving = Serving::start(data.path());
-    let user = DemoUser::of(&serving).await;
+    let server = DevServer::start(data.path());
+    let user = DemoUser::sign_in(&server).await;
     assert_eq!(user.apps.len(), 5, "{:?}", user.apps);
     for (app, body, answer) in [
         ("Parrot", json!({"inputs": {}, "query": "Who is a pretty bird?"}), "You said: Who is a pretty bird?"),
@@ -34,10 +34,10 @@ async fn an_app_of_every_mode_runs_without_a_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_concierge_counts_through_a_conversation() {
+async fn concierge_counts_requests_of_a_conversation() {
     let data = tempfile::tempdir().unwrap();
-    let serving = Serving::start(data.path());
-    let user = DemoUser::of(&serving).await;
+    let server = DevServer::start(data.path());
+    let user = DemoUser::sign_in(&server).await;
     let first = user.run("Concierge", &json!({"inputs": {}, "query": "A taxi."})).await;
     let again = json!({"inputs": {}, "query": "Two taxis.", "conversation_id": first["conversation_id"]});
     let second = user.run("Concierge", &again).await;

@@ -9,7 +9,7 @@ use dify_openapi::testing::{
 
 use crate::support::{
     Answer, Stores, TestServer,
-    operator::{command, succeeded},
+    command::{run_command, succeeded},
 };
 
 fn assert_current(name: &str, expected: &str) {
@@ -101,7 +101,7 @@ fn routes_document_is_current() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openapi_document_is_current() {
-    let (printed, _) = succeeded(command::<&str, &str>([], &["openapi"], ""));
+    let (printed, _) = succeeded(run_command::<&str, &str>([], &["openapi"], ""));
     assert_current("openapi.json", &printed);
     let server = TestServer::start(Stores::Sqlite).await;
     let served = Answer::to(reqwest::Client::new().get(server.at("/openapi/v1/openapi.json"))).await;

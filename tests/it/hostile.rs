@@ -5,7 +5,7 @@ mod connections;
 mod grpc;
 mod http2;
 mod requests;
-mod slowness;
+mod slow_bodies;
 mod values;
 
 use std::{fmt::Write as _, time::Duration};
@@ -21,9 +21,9 @@ use crate::support::TestServer;
 /// Limits are not what this is about.
 const NO_LIMITS: &str = "device_code=0,device_token=0,lookup=0,unknown_bearer=0,user_code=0,approve=0,account=0,revoke=0,refresh=0,login=0,token=0";
 /// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 /// What stands in hostile input and must never come back, or be written down.
-const MARK: &str = "hunter2-of-the-hostile-tests";
+const MARKER: &str = "hunter2-of-the-hostile-tests";
 
 /// Sends bytes as they are over a connection of their own, and gives what comes back until the server closes it.
 async fn raw(server: &TestServer, bytes: &[u8]) -> Vec<u8> {
@@ -35,7 +35,7 @@ async fn raw(server: &TestServer, bytes: &[u8]) -> Vec<u8> {
         let _ = to.write_all(&bytes).await;
         to
     });
-    let read = time::timeout(PATIENCE, from.read_to_end(&mut answer)).await;
+    let read = time::timeout(TIMEOUT, from.read_to_end(&mut answer)).await;
     assert!(read.is_ok(), "the server lets the connection hang");
     sending.abort();
     answer

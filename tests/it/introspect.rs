@@ -26,7 +26,7 @@ async fn disable(server: &TestServer, email: &str) {
     }
 }
 
-fn settled(server: &TestServer, mut body: Value) -> Value {
+fn redacted(server: &TestServer, mut body: Value) -> Value {
     assert!(body["exp"].as_i64().unwrap() > 1_700_000_000);
     assert_eq!(body["iss"], server.url);
     body["exp"] = json!("[seconds]");
@@ -35,22 +35,22 @@ fn settled(server: &TestServer, mut body: Value) -> Value {
 }
 
 on_every_database!(
-    a_live_account_token_says_whose_it_is,
-    a_live_external_token_names_its_issuer,
-    whatever_is_wrong_with_a_token_it_is_only_not_active,
-    the_expiry_an_internal_service_sees_first_is_as_hard,
-    it_takes_the_service_credential_and_a_token,
-    asking_about_a_token_does_not_use_up_its_limit,
-    it_is_nowhere_on_the_public_port,
-    nothing_else_is_on_the_internal_port
+    active_account_token_shows_its_subject,
+    active_external_token_shows_its_issuer,
+    invalid_tokens_return_only_inactive,
+    introspection_of_an_expired_token_revokes_it,
+    introspection_requires_the_service_key_and_a_token,
+    introspection_does_not_consume_the_token_limit,
+    introspection_is_not_served_on_the_public_port,
+    internal_port_serves_only_introspection
 );
 
-async fn a_live_account_token_says_whose_it_is(stores: Stores) {
+async fn active_account_token_shows_its_subject(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let body = introspect(&server, &bearer.token).await;
     assert_eq!((&body["sub"], &body["token_id"]), (&body["account_id"], &bearer.token_id.clone().into()));
-    assert_wire!(settled(&server, body), @r#"
+    assert_wire!(redacted(&server, body), @r#"
     {
       "account_id": "[uuid]",
       "active": true,
@@ -68,10 +68,10 @@ async fn a_live_account_token_says_whose_it_is(stores: Stores) {
     "#);
 }
 
-async fn a_live_external_token_names_its_issuer(stores: Stores) {
+async fn active_external_token_shows_its_issuer(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (token, _) = database::external_token(&server, "eve@idp.example", "laptop").await;
-    assert_wire!(settled(&server, introspect(&server, &token).await), @r#"
+    assert_wire!(redacted(&server, introspect(&server, &token).await), @r#"
     {
       "active": true,
       "client_id": "difyctl",
@@ -89,7 +89,7 @@ async fn a_live_external_token_names_its_issuer(stores: Stores) {
     "#);
 }
 
-async fn whatever_is_wrong_with_a_token_it_is_only_not_active(stores: Stores) {
+async fn invalid_tokens_return_only_inactive(stores: Stores) {
     let server = TestServer::start(stores).await;
     let revoked = Bearer::sign_in(&server, OWNER, "revoked").await;
     assert_eq!(introspect(&server, &revoked.token).await["active"], true);
@@ -107,7 +107,7 @@ async fn whatever_is_wrong_with_a_token_it_is_only_not_active(stores: Stores) {
     }
 }
 
-async fn the_expiry_an_internal_service_sees_first_is_as_hard(stores: Stores) {
+async fn introspection_of_an_expired_token_revokes_it(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     server.advance(15 * 86_400);
@@ -119,7 +119,7 @@ async fn the_expiry_an_internal_service_sees_first_is_as_hard(stores: Stores) {
     assert_eq!(bearer.get("/openapi/v1/account").await.1["code"], "bearer_invalid");
 }
 
-async fn it_takes_the_service_credential_and_a_token(stores: Stores) {
+async fn introspection_requires_the_service_key_and_a_token(stores: Stores) {
     let server = TestServer::start(stores).await;
     let post = |key: Option<&'static str>, body: Value| {
         let mut request = reqwest::Client::new().post(server.inner(INTROSPECT)).json(&body);
@@ -139,7 +139,7 @@ async fn it_takes_the_service_credential_and_a_token(stores: Stores) {
     );
 }
 
-async fn asking_about_a_token_does_not_use_up_its_limit(stores: Stores) {
+async fn introspection_does_not_consume_the_token_limit(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMIT_PER_TOKEN", "1")]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     for _ in 0..5 {
@@ -150,13 +150,13 @@ async fn asking_about_a_token_does_not_use_up_its_limit(stores: Stores) {
     assert_eq!(introspect(&server, &bearer.token).await["active"], true);
 }
 
-async fn it_is_nowhere_on_the_public_port(stores: Stores) {
+async fn introspection_is_not_served_on_the_public_port(stores: Stores) {
     let server = TestServer::start(stores).await;
     let request = reqwest::Client::new().post(server.at(INTROSPECT)).header(KEY, SERVICE_KEY);
     assert_eq!(Answer::to(request.json(&json!({"token": "x"}))).await.outcome(), (404, "not_found".to_owned()));
 }
 
-async fn nothing_else_is_on_the_internal_port(stores: Stores) {
+async fn internal_port_serves_only_introspection(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     for path in ["/openapi/v1/account", "/openapi/v1/_health", "/device", "/console/api/account/profile"] {

@@ -6,12 +6,12 @@ use serde_json::json;
 use crate::support::{Answer, Browser, Stores, TestServer};
 
 on_both_stores!(
-    anyone_may_ask_whether_it_is_up_and_what_it_speaks,
-    reserved_headers_change_nothing,
-    the_admin_listener_tells_whether_it_lives_and_is_ready
+    health_and_version_need_no_credential,
+    reserved_headers_are_ignored,
+    admin_listener_serves_probes_and_metrics
 );
 
-async fn anyone_may_ask_whether_it_is_up_and_what_it_speaks(stores: Stores) {
+async fn health_and_version_need_no_credential(stores: Stores) {
     let server = TestServer::start(stores).await;
     let anonymous = Browser::anonymous(&server);
     assert_eq!(anonymous.get("/openapi/v1/_health").await, (200, json!({"ok": true})));
@@ -21,14 +21,14 @@ async fn anyone_may_ask_whether_it_is_up_and_what_it_speaks(stores: Stores) {
     );
 }
 
-async fn reserved_headers_change_nothing(stores: Stores) {
+async fn reserved_headers_are_ignored(stores: Stores) {
     let server = TestServer::start(stores).await;
     let request = Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health");
     let request = request.header("x-dify-env", "anything").header("x-dify-workspace-id", "anything");
     assert_eq!(Answer::to(request).await.status, 200);
 }
 
-async fn the_admin_listener_tells_whether_it_lives_and_is_ready(stores: Stores) {
+async fn admin_listener_serves_probes_and_metrics(stores: Stores) {
     let server = TestServer::start(stores).await;
     for (path, expected) in [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/openapi/v1/_health", 404)] {
         assert_eq!(Answer::to(reqwest::Client::new().get(server.admin(path))).await.status, expected, "{path}");
@@ -43,7 +43,7 @@ async fn the_admin_listener_tells_whether_it_lives_and_is_ready(stores: Stores) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_enterprise_edition_says_so() {
+async fn version_shows_the_enterprise_edition() {
     let variables = [
         ("ENTERPRISE_ENABLED", "true"),
         ("ENTERPRISE_API_URL", "http://127.0.0.1:1"),

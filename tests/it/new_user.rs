@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Chromium,
-    dev::{Serving, dev},
+    dev_server::{DevServer, dev_command},
     process,
     server::{OWNER, PASSWORD},
     visitor::{AUTHORIZE, SUBMIT},
 };
 
-impl Serving {
+impl DevServer {
     /// Posts a form, as `curl -d` does.
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
         let request = reqwest::Client::new().post(format!("{}{path}", self.url)).form(form);
@@ -31,9 +31,9 @@ impl Serving {
 }
 
 /// The commands of the README's tour, as somebody types them who has come to know these values on the way.
-struct Tour<'a>(Vec<(&'a str, &'a str)>);
+struct ReadmeTour<'a>(Vec<(&'a str, &'a str)>);
 
-impl Tour<'_> {
+impl ReadmeTour<'_> {
     /// The command of the tour in which this stands.
     fn command(&self, part: &str) -> Command {
         let readme = include_str!("../../README.md");
@@ -71,9 +71,9 @@ impl Tour<'_> {
 }
 
 /// Apps by the tour's own commands, down to a run that streams to the terminal.
-fn take_the_tour(url: &str, token: &str) {
+fn follow_readme_tour(url: &str, token: &str) {
     let bearer = format!("Authorization: Bearer {token}");
-    let mut tour = Tour(vec![("H", url), ("A", &bearer)]);
+    let mut tour = ReadmeTour(vec![("H", url), ("A", &bearer)]);
     assert_eq!(tour.json("/account ")["account"]["email"], OWNER);
     let workspaces = tour.json("/workspaces ");
     let mut workspaces = workspaces["workspaces"].as_array().unwrap().iter();
@@ -104,7 +104,7 @@ fn take_the_tour(url: &str, token: &str) {
 }
 
 /// What a command says that cannot start, in one sentence.
-fn refusal(output: &Output) -> String {
+fn error_line(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -112,18 +112,18 @@ fn refusal(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_user_signs_in_sees_the_session_and_revokes_it() {
+async fn new_user_follows_the_readme_from_sign_in_to_revocation() {
     let Some(chromium) = Chromium::start().await else { return };
     let data = tempfile::tempdir().unwrap();
-    let mut serving = Serving::start(data.path());
-    let url = serving.url.clone();
+    let mut server = DevServer::start(data.path());
+    let url = server.url.clone();
     for words in [format!("{url}/device"), format!("{OWNER} / {PASSWORD}"), format!("difyctl auth login --host {url}")]
     {
-        assert!(serving.screen.contains(&words), "{words}: {}", serving.screen);
+        assert!(server.output.contains(&words), "{words}: {}", server.output);
     }
 
     let codes =
-        serving.post("/openapi/v1/oauth/device/code", &[("client_id", "difyctl"), ("device_label", "my laptop")]).await;
+        server.post("/openapi/v1/oauth/device/code", &[("client_id", "difyctl"), ("device_label", "my laptop")]).await;
     assert_eq!(codes["verification_uri"], json!(format!("{url}/device")));
     chromium.open(codes["verification_uri_complete"].as_str().unwrap()).await;
     chromium.enter("#email", OWNER).await;
@@ -135,10 +135,10 @@ async fn a_new_user_signs_in_sees_the_session_and_revokes_it() {
     assert_eq!(chromium.text_of("h1").await, "Device authorized");
 
     let poll = [("client_id", "difyctl"), ("device_code", codes["device_code"].as_str().unwrap())];
-    let token = serving.post("/openapi/v1/oauth/device/token", &poll).await;
+    let token = server.post("/openapi/v1/oauth/device/token", &poll).await;
     let token = token["access_token"].as_str().unwrap();
-    assert_eq!(serving.account(token).await, 200);
-    tokio::task::block_in_place(|| take_the_tour(&url, token));
+    assert_eq!(server.account(token).await, 200);
+    tokio::task::block_in_place(|| follow_readme_tour(&url, token));
 
     chromium.follow("main a.button").await;
     assert_eq!(chromium.address().await, format!("{url}/device/sessions"));
@@ -146,37 +146,37 @@ async fn a_new_user_signs_in_sees_the_session_and_revokes_it() {
     chromium.follow(".sessions a.danger").await;
     chromium.follow("main button.danger").await;
     assert_eq!(chromium.text_of(".empty h2").await, "No device is signed in");
-    assert_eq!(serving.account(token).await, 401);
+    assert_eq!(server.account(token).await, 401);
     assert_eq!(chromium.complaints().await, Vec::<String>::new());
 
-    process::terminate(&serving.process.0);
-    let status = process::ended(&mut serving.process.0);
+    process::terminate(&server.process.0);
+    let status = process::wait_for_exit(&mut server.process.0);
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_belongs_to_one_process() {
+async fn data_directory_is_locked_by_one_process() {
     let data = tempfile::tempdir().unwrap();
-    let serving = Serving::start(data.path());
+    let server = DevServer::start(data.path());
     let second = tokio::task::spawn_blocking({
-        let mut command = dev(data.path(), "127.0.0.1:0");
+        let mut command = dev_command(data.path(), "127.0.0.1:0");
         move || command.output().unwrap()
     });
-    let said = refusal(&second.await.unwrap());
+    let said = error_line(&second.await.unwrap());
     assert!(said.contains(&data.path().display().to_string()), "it says where: {said}");
-    assert_eq!(serving.account("dfoa_nobody").await, 401, "the first one goes on");
-    drop(serving);
+    assert_eq!(server.account("dfoa_nobody").await, 401, "the first one goes on");
+    drop(server);
     // What is left of the first is no obstacle, and what it made is kept.
-    let mut again = Serving::start(data.path());
+    let mut again = DevServer::start(data.path());
     process::terminate(&again.process.0);
-    assert!(process::ended(&mut again.process.0).is_some_and(|status| status.success()));
+    assert!(process::wait_for_exit(&mut again.process.0).is_some_and(|status| status.success()));
 }
 
 #[test]
-fn dev_is_for_this_machine_only() {
+fn dev_listens_on_loopback_only() {
     let data = tempfile::tempdir().unwrap();
     for listen in ["0.0.0.0:0", "192.0.2.1:5001", "[::]:5001"] {
-        let said = refusal(&dev(data.path(), listen).output().unwrap());
+        let said = error_line(&dev_command(data.path(), listen).output().unwrap());
         assert!(said.contains("loopback") && said.contains(listen), "{said}");
     }
     assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "nothing was made");

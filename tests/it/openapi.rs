@@ -1,6 +1,6 @@
 //! `GET /openapi/v1/openapi.json`: the document says what the server does.
 
-mod failures;
+mod error_examples;
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_method_with_a_json_form_is_described_and_nothing_else_is() {
+async fn document_describes_exactly_the_json_routes() {
     let document = document().await;
     let mut described: BTreeSet<(String, String)> = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -45,7 +45,7 @@ async fn every_method_with_a_json_form_is_described_and_nothing_else_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operations_name_their_credential_their_errors_and_each_path_parameter() {
+async fn operations_describe_credentials_errors_and_path_parameters() {
     let document = document().await;
     assert_eq!(document["openapi"], "3.1.0");
     let mut ids = BTreeSet::new();
@@ -88,7 +88,7 @@ async fn operations_name_their_credential_their_errors_and_each_path_parameter()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     let document = document().await;
     let mut found = BTreeSet::new();
     references(&document, &mut found);

@@ -2,24 +2,24 @@
 
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
-    operator::{refused, succeeded},
+    command::{succeeded, usage_error},
     server::{MEMBER, OWNER},
 };
 
 /// That the audit trail on standard error tells of one session's end, and of nothing else.
-fn tells_of_the_end(said: &str, token_id: &str) {
+fn assert_revocation_is_audited(said: &str, token_id: &str) {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("oauth.session_revoked") && said.contains(token_id) && said.contains("operator"), "{said}");
 }
 
 on_both_stores!(
-    a_session_ended_by_command_is_over_at_once_and_audited,
-    a_typo_does_not_look_like_something_done,
-    a_disabled_account_is_out_at_once_until_it_is_enabled,
-    a_new_password_signs_browsers_out_and_leaves_devices
+    session_revoked_by_command_ends_at_once_and_is_audited,
+    unknown_names_in_commands_are_errors,
+    disabled_account_is_rejected_until_it_is_enabled,
+    new_password_ends_browser_sessions_and_keeps_tokens
 );
 
-async fn a_session_ended_by_command_is_over_at_once_and_audited(stores: Stores) {
+async fn session_revoked_by_command_ends_at_once_and_is_audited(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let other = Bearer::sign_in(&server, MEMBER, "phone").await;
@@ -33,18 +33,18 @@ async fn a_session_ended_by_command_is_over_at_once_and_audited(stores: Stores) 
 
     let (printed, said) = succeeded(server.command(&["token", "revoke", "--account", OWNER], ""));
     assert_eq!(printed, "1 session(s) ended\n");
-    tells_of_the_end(&said, &bearer.token_id);
+    assert_revocation_is_audited(&said, &bearer.token_id);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     assert_eq!(other.get("/openapi/v1/account").await.0, 200);
 
     // The incident switch; what has ended does not end twice.
     let (printed, said) = succeeded(server.command(&["token", "revoke", "--since", "1h"], ""));
     assert_eq!(printed, "1 session(s) ended\n");
-    tells_of_the_end(&said, &other.token_id);
+    assert_revocation_is_audited(&said, &other.token_id);
     assert_eq!(other.get("/openapi/v1/account").await.0, 401);
 }
 
-async fn a_typo_does_not_look_like_something_done(stores: Stores) {
+async fn unknown_names_in_commands_are_errors(stores: Stores) {
     let server = TestServer::start(stores).await;
     let nobody = uuid::Uuid::nil().to_string();
     for (arguments, words) in [
@@ -54,11 +54,11 @@ async fn a_typo_does_not_look_like_something_done(stores: Stores) {
         (["token", "list", "--account", "typo@example.com"], "no account `typo@example.com`"),
         (["token", "list", "--client", "difyclt"], "client `difyclt`"),
     ] {
-        let said = refused(&server.command(&arguments, ""));
+        let said = usage_error(&server.command(&arguments, ""));
         assert!(said.contains(words) && said.contains("list` "), "{arguments:?}: {said}");
     }
     for change in ["disable", "enable", "set-password"] {
-        let said = refused(&server.command(&["account", change, "typo@example.com"], "a long password\n"));
+        let said = usage_error(&server.command(&["account", change, "typo@example.com"], "a long password\n"));
         assert!(said.contains("`dify-openapi account list` lists them"), "{change}: {said}");
     }
 
@@ -74,13 +74,13 @@ async fn a_typo_does_not_look_like_something_done(stores: Stores) {
     }
 }
 
-async fn a_disabled_account_is_out_at_once_until_it_is_enabled(stores: Stores) {
+async fn disabled_account_is_rejected_until_it_is_enabled(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
     let (printed, said) = succeeded(server.command(&["account", "disable", OWNER], ""));
     assert_eq!(printed, "1 session(s) ended\n");
-    tells_of_the_end(&said, &bearer.token_id);
+    assert_revocation_is_audited(&said, &bearer.token_id);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     assert!(!browser.is_signed_in().await);
 
@@ -90,7 +90,7 @@ async fn a_disabled_account_is_out_at_once_until_it_is_enabled(stores: Stores) {
     Bearer::sign_in(&server, OWNER, "laptop").await;
 }
 
-async fn a_new_password_signs_browsers_out_and_leaves_devices(stores: Stores) {
+async fn new_password_ends_browser_sessions_and_keeps_tokens(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;

@@ -45,17 +45,17 @@ fn with_status(answers: &[Answer], status: u16) -> usize {
 }
 
 on_every_database!(
-    of_many_polls_of_an_approved_grant_exactly_one_gets_the_token,
-    of_many_approvals_exactly_one_succeeds_and_one_row_lives,
-    two_people_approving_one_code_do_not_both_get_a_session,
-    approvals_of_the_same_device_at_once_leave_one_live_row,
-    a_revoked_token_is_never_brought_back_by_a_cache_miss,
-    of_many_revocations_exactly_one_finds_the_session,
-    an_expiry_that_many_see_is_audited_once,
-    a_limit_lets_exactly_its_figure_through
+    exactly_one_concurrent_poll_receives_the_token,
+    exactly_one_concurrent_approval_succeeds,
+    concurrent_approvals_of_two_accounts_create_one_session,
+    concurrent_approvals_of_one_label_leave_one_live_row,
+    concurrent_cache_fill_does_not_restore_a_revoked_token,
+    exactly_one_concurrent_revocation_succeeds,
+    concurrent_uses_of_an_expired_token_are_audited_once,
+    concurrent_requests_do_not_exceed_the_limit
 );
 
-async fn of_many_polls_of_an_approved_grant_exactly_one_gets_the_token(stores: Stores) {
+async fn exactly_one_concurrent_poll_receives_the_token(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let client = reqwest::Client::new();
@@ -74,7 +74,7 @@ async fn of_many_polls_of_an_approved_grant_exactly_one_gets_the_token(stores: S
     }
 }
 
-async fn of_many_approvals_exactly_one_succeeds_and_one_row_lives(stores: Stores) {
+async fn exactly_one_concurrent_approval_succeeds(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let browsers = [Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, OWNER).await];
     for round in 0..ROUNDS {
@@ -90,13 +90,13 @@ async fn of_many_approvals_exactly_one_succeeds_and_one_row_lives(stores: Stores
         let (status, body) = device.poll().await;
         assert_eq!(status, 200, "{body}");
         assert_eq!(
-            Bearer::holding(&server, body["token"].as_str().unwrap(), "").get("/openapi/v1/workspaces").await.0,
+            Bearer::with_token(&server, body["token"].as_str().unwrap(), "").get("/openapi/v1/workspaces").await.0,
             200
         );
     }
 }
 
-async fn two_people_approving_one_code_do_not_both_get_a_session(stores: Stores) {
+async fn concurrent_approvals_of_two_accounts_create_one_session(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
     for round in 0..ROUNDS * 3 {
@@ -114,7 +114,7 @@ async fn two_people_approving_one_code_do_not_both_get_a_session(stores: Stores)
     }
 }
 
-async fn approvals_of_the_same_device_at_once_leave_one_live_row(stores: Stores) {
+async fn concurrent_approvals_of_one_label_leave_one_live_row(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     for round in 0..ROUNDS {
@@ -142,7 +142,7 @@ async fn approvals_of_the_same_device_at_once_leave_one_live_row(stores: Stores)
     }
 }
 
-async fn a_revoked_token_is_never_brought_back_by_a_cache_miss(stores: Stores) {
+async fn concurrent_cache_fill_does_not_restore_a_revoked_token(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let account = database::account_id(&server, OWNER).await;
     let keeper = Bearer::sign_in(&server, OWNER, "keeper").await;
@@ -158,7 +158,7 @@ async fn a_revoked_token_is_never_brought_back_by_a_cache_miss(stores: Stores) {
             revoked: false,
         };
         let (token, id) = database::insert_token(&server, &row).await;
-        let bearer = Bearer::holding(&server, &token, &id);
+        let bearer = Bearer::with_token(&server, &token, &id);
         let mut requests: Vec<_> = (0..6).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
         requests.push(keeper.request(Method::DELETE, &format!("/openapi/v1/account/sessions/{id}")));
         let answers = at_once(requests).await;
@@ -170,7 +170,7 @@ async fn a_revoked_token_is_never_brought_back_by_a_cache_miss(stores: Stores) {
     }
 }
 
-async fn of_many_revocations_exactly_one_finds_the_session(stores: Stores) {
+async fn exactly_one_concurrent_revocation_succeeds(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
@@ -186,9 +186,9 @@ async fn of_many_revocations_exactly_one_finds_the_session(stores: Stores) {
     }
 }
 
-async fn an_expiry_that_many_see_is_audited_once(stores: Stores) {
+async fn concurrent_uses_of_an_expired_token_are_audited_once(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
-    let logs = Logs::listen();
+    let logs = Logs::capture();
     let account = database::account_id(&server, OWNER).await;
     for round in 0..ROUNDS {
         let label = format!("laptop {round}");
@@ -201,18 +201,18 @@ async fn an_expiry_that_many_see_is_audited_once(stores: Stores) {
             revoked: false,
         };
         let (token, id) = database::insert_token(&server, &row).await;
-        let bearer = Bearer::holding(&server, &token, &id);
+        let bearer = Bearer::with_token(&server, &token, &id);
         let requests = (0..AT_ONCE).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
         let answers = at_once(requests).await;
         assert_eq!(with_status(&answers, 401), AT_ONCE, "round {round}");
         let codes: std::collections::BTreeSet<_> = answers.iter().map(Answer::code).collect();
         assert!(codes.contains("bearer_expired"), "{codes:?}");
         assert!(codes.iter().all(|code| matches!(code.as_str(), "bearer_expired" | "bearer_invalid")), "{codes:?}");
-        assert_eq!(logs.about(&["audit", "oauth.token_expired", &id]).len(), 1, "round {round}");
+        assert_eq!(logs.matching(&["audit", "oauth.token_expired", &id]).len(), 1, "round {round}");
     }
 }
 
-async fn a_limit_lets_exactly_its_figure_through(stores: Stores) {
+async fn concurrent_requests_do_not_exceed_the_limit(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=20/1h,account=0")]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     for label in ["a", "b", "c"] {

@@ -12,7 +12,7 @@ use crate::support::{
 const ACCOUNT: &str = "/openapi/v1/account";
 
 /// Two servers on the same stores; `None`, said aloud, where there are none.
-async fn two(variables: &[(&str, &str)]) -> Option<(TestServer, TestServer)> {
+async fn two_replicas(variables: &[(&str, &str)]) -> Option<(TestServer, TestServer)> {
     let one = TestServer::start_with(Stores::servers().await?, variables).await;
     let other = one.replica().await;
     Some((one, other))
@@ -27,7 +27,7 @@ async fn with_own_redis(variables: &[(&str, &str)]) -> Option<(TestServer, Redis
 }
 
 /// Asks again until the answer is as expected: healing takes a moment of real time.
-async fn eventually(mut ask: impl AsyncFnMut() -> Answer, expected: u16) -> Answer {
+async fn wait_for_status(mut ask: impl AsyncFnMut() -> Answer, expected: u16) -> Answer {
     for _ in 0..200 {
         let answer = ask().await;
         if answer.status == expected {
@@ -40,21 +40,22 @@ async fn eventually(mut ask: impl AsyncFnMut() -> Answer, expected: u16) -> Answ
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_may_touch_another_replica_at_every_step() {
-    let Some((one, other)) = two(&[]).await else { return };
+async fn sign_in_works_across_replicas() {
+    let Some((one, other)) = two_replicas(&[]).await else { return };
     let device = Device::start(&one, "laptop").await;
     let browser = Browser::signed_in(&other, OWNER).await;
     assert_eq!(browser.approve(&device.user_code).await.0, 200);
     let body = device.poll_at(&one).await.json();
-    let bearer = Bearer::holding(&one, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap());
+    let bearer = Bearer::with_token(&one, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap());
     for server in [&one, &other, &one] {
         assert_eq!(bearer.at(server).get(ACCOUNT).await.0, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_revoked_on_one_replica_is_refused_on_every_one_at_once() {
-    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0,account=0")]).await
+async fn revocation_on_one_replica_applies_to_all_at_once() {
+    let Some((one, other)) =
+        two_replicas(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0,account=0")]).await
     else {
         return;
     };
@@ -72,8 +73,8 @@ async fn a_token_revoked_on_one_replica_is_refused_on_every_one_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_on_one_replica_ends_the_old_token_on_every_one() {
-    let Some((one, other)) = two(&[]).await else { return };
+async fn rotation_on_one_replica_ends_the_old_token_on_all() {
+    let Some((one, other)) = two_replicas(&[]).await else { return };
     let old = Bearer::sign_in(&one, OWNER, "laptop").await;
     assert_eq!(old.at(&other).get(ACCOUNT).await.0, 200);
     let new = Bearer::sign_in(&other, OWNER, "laptop").await;
@@ -84,9 +85,9 @@ async fn a_rotation_on_one_replica_ends_the_old_token_on_every_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_are_shared() {
+async fn rate_limits_are_shared_between_replicas() {
     let Some((one, other)) =
-        two(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "4"), ("OPENAPI_RATE_LIMITS", "device_code=3/1h")]).await
+        two_replicas(&[("OPENAPI_RATE_LIMIT_PER_TOKEN", "4"), ("OPENAPI_RATE_LIMITS", "device_code=3/1h")]).await
     else {
         return;
     };
@@ -97,13 +98,13 @@ async fn limits_are_shared() {
     for server in [&one, &other] {
         assert_eq!(bearer.at(server).get("/openapi/v1/workspaces").await.0, 429);
     }
-    let ask = async |server: &TestServer| Device::ask(server, &json!({"client_id": "difyctl"})).await.status;
+    let ask = async |server: &TestServer| Device::request_codes(server, &json!({"client_id": "difyctl"})).await.status;
     assert_eq!((ask(&one).await, ask(&other).await, ask(&one).await, ask(&other).await), (200, 200, 429, 429));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_session_ended_on_one_replica_is_over_on_every_one() {
-    let Some((one, other)) = two(&[]).await else { return };
+async fn logout_on_one_replica_applies_to_all() {
+    let Some((one, other)) = two_replicas(&[]).await else { return };
     let here = Browser::signed_in(&one, OWNER).await;
     let mut there = Browser::anonymous(&other);
     there.cookies = here.cookies.clone();
@@ -113,8 +114,9 @@ async fn a_browser_session_ended_on_one_replica_is_over_on_every_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn polls_on_two_replicas_still_give_the_token_once() {
-    let Some((one, other)) = two(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0")]).await else {
+async fn concurrent_polls_on_two_replicas_return_one_token() {
+    let Some((one, other)) = two_replicas(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0")]).await
+    else {
         return;
     };
     let browser = Browser::signed_in(&one, OWNER).await;
@@ -128,7 +130,7 @@ async fn polls_on_two_replicas_still_give_the_token_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
+async fn without_redis_bearers_work_and_the_device_flow_returns_503() {
     let Some((server, redis)) = with_own_redis(&[]).await else { return };
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
@@ -140,12 +142,12 @@ async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
         let answer = Answer::to(bearer.request(Method::GET, path)).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
     }
-    let unknown = Bearer::holding(&server, &format!("dfoa_{:043}", 1), "");
+    let unknown = Bearer::with_token(&server, &format!("dfoa_{:043}", 1), "");
     assert_eq!(unknown.get(ACCOUNT).await.1["code"], "bearer_invalid");
     assert!(browser.is_signed_in().await);
     assert_eq!(browser.get("/openapi/v1/_health").await.0, 200);
     for (case, answer) in [
-        ("code", Device::ask(&server, &json!({"client_id": "difyctl"})).await),
+        ("code", Device::request_codes(&server, &json!({"client_id": "difyctl"})).await),
         ("token", pending.poll_at(&server).await),
         ("lookup", Answer::to(browser.bare(Method::GET, "/openapi/v1/oauth/device/lookup?user_code=3333-3333")).await),
         (
@@ -164,10 +166,12 @@ async fn without_redis_bearers_go_on_and_the_device_flow_says_try_later() {
     let answer = pending.poll_at(&server).await;
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
 
-    redis.bring_back().await;
-    let answer =
-        eventually(async || Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "new"})).await, 200)
-            .await;
+    redis.restart().await;
+    let answer = wait_for_status(
+        async || Device::request_codes(&server, &json!({"client_id": "difyctl", "device_label": "new"})).await,
+        200,
+    )
+    .await;
     assert_eq!(browser.approve(answer.json()["user_code"].as_str().unwrap()).await.0, 200);
     assert_eq!(pending.poll_error().await, "expired_token", "what it knew is gone");
     assert_eq!(bearer.get(ACCOUNT).await.0, 200, "what SQL knows is not");
@@ -186,7 +190,7 @@ async fn without_redis_each_process_limits_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_without_redis_is_kept_and_settles_by_itself() {
+async fn revocation_without_redis_is_stored_and_completed_later() {
     let Some((server, redis)) = with_own_redis(&[]).await else { return };
     let browser = Browser::signed_in(&server, OWNER).await;
     let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
@@ -202,9 +206,9 @@ async fn a_revocation_without_redis_is_kept_and_settles_by_itself() {
     assert_eq!(again.status, 503, "never a 404 for one that was just revoked: {}", again.text);
     assert_eq!(lost.get(ACCOUNT).await.0, 401, "SQL has ended it already");
 
-    redis.bring_back().await;
-    eventually(async || Answer::to(keeper.request(Method::GET, ACCOUNT)).await, 200).await;
-    let settled = eventually(
+    redis.restart().await;
+    wait_for_status(async || Answer::to(keeper.request(Method::GET, ACCOUNT)).await, 200).await;
+    let settled = wait_for_status(
         async || {
             let answer = Answer::to(keeper.request(Method::DELETE, &path)).await;
             assert!(matches!(answer.status, 200 | 404 | 503), "{}", answer.text);
@@ -219,7 +223,7 @@ async fn a_revocation_without_redis_is_kept_and_settles_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_revoked_in_the_dark_is_dead_for_every_replica_afterwards() {
+async fn token_revoked_without_redis_is_rejected_by_every_replica() {
     let Some((one, redis)) = with_own_redis(&[]).await else { return };
     let other = one.replica().await;
     let bearer = Bearer::sign_in(&one, MEMBER, "laptop").await;
@@ -227,7 +231,7 @@ async fn a_token_revoked_in_the_dark_is_dead_for_every_replica_afterwards() {
     redis.kill();
     assert_eq!(bearer.delete("/openapi/v1/account/sessions/self").await.0, 503);
     assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 401);
-    redis.bring_back().await;
+    redis.restart().await;
     for _ in 0..40 {
         assert_eq!(bearer.at(&one).get(ACCOUNT).await.0, 401);
         assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 401);
@@ -236,7 +240,7 @@ async fn a_token_revoked_in_the_dark_is_dead_for_every_replica_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_stays_while_bearers_can_be_served() {
+async fn readiness_is_degraded_without_redis() {
     let Some((server, redis)) = with_own_redis(&[]).await else { return };
     let ready = async || Answer::to(reqwest::Client::new().get(server.admin("/readyz"))).await;
     assert_eq!(ready().await.status, 200);

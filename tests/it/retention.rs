@@ -8,9 +8,9 @@ async fn browser_sessions(server: &TestServer) -> i64 {
     database::count(server, "openapi_browser_sessions").await
 }
 
-on_both_stores!(a_job_that_failed_or_was_stopped_is_not_taken_for_done);
+on_both_stores!(failed_or_stopped_retention_runs_again);
 
-async fn a_job_that_failed_or_was_stopped_is_not_taken_for_done(stores: Stores) {
+async fn failed_or_stopped_retention_runs_again(stores: Stores) {
     let server = TestServer::start(stores).await;
     Browser::signed_in(&server, OWNER).await;
     server.advance(365 * 86_400);

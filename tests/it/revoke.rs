@@ -11,15 +11,15 @@ async fn revoke(server: &TestServer, form: &str) -> Answer {
 }
 
 on_every_database!(
-    a_token_ends_itself,
-    json_is_understood_too,
-    an_external_identitys_token_ends_as_well,
-    what_is_no_token_of_ours_is_no_failure,
-    without_a_token_or_with_two_it_is_no_request,
-    it_is_limited_by_address
+    token_revokes_itself_by_form,
+    token_is_revoked_by_json,
+    external_token_is_revoked,
+    unknown_tokens_return_200,
+    missing_or_duplicate_token_returns_invalid_request,
+    revocation_is_limited_by_address
 );
 
-async fn a_token_ends_itself(stores: Stores) {
+async fn token_revokes_itself_by_form(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
@@ -29,7 +29,7 @@ async fn a_token_ends_itself(stores: Stores) {
     assert_eq!(revoke(&server, &format!("token={}", bearer.token)).await.status, 200, "again");
 }
 
-async fn json_is_understood_too(stores: Stores) {
+async fn token_is_revoked_by_json(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let request = reqwest::Client::new().post(server.at(REVOKE)).json(&json!({"token": bearer.token}));
@@ -37,16 +37,16 @@ async fn json_is_understood_too(stores: Stores) {
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
 }
 
-async fn an_external_identitys_token_ends_as_well(stores: Stores) {
+async fn external_token_is_revoked(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (token, id) = database::external_token(&server, "eve@idp.example", "laptop").await;
-    let bearer = Bearer::holding(&server, &token, &id);
+    let bearer = Bearer::with_token(&server, &token, &id);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
     assert_eq!(revoke(&server, &format!("token={token}")).await.status, 200);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
 }
 
-async fn what_is_no_token_of_ours_is_no_failure(stores: Stores) {
+async fn unknown_tokens_return_200(stores: Stores) {
     let server = TestServer::start(stores).await;
     let unknown = format!("dfoa_{:043}", 1);
     for token in [&unknown, "app-key", "dfp_key", "nonsense", "dfoa_short", "%00"] {
@@ -55,7 +55,7 @@ async fn what_is_no_token_of_ours_is_no_failure(stores: Stores) {
     }
 }
 
-async fn without_a_token_or_with_two_it_is_no_request(stores: Stores) {
+async fn missing_or_duplicate_token_returns_invalid_request(stores: Stores) {
     let server = TestServer::start(stores).await;
     for form in ["", "token=", "token_type_hint=access_token", "token=a&token=b"] {
         let answer = revoke(&server, form).await;
@@ -64,7 +64,7 @@ async fn without_a_token_or_with_two_it_is_no_request(stores: Stores) {
     }
 }
 
-async fn it_is_limited_by_address(stores: Stores) {
+async fn revocation_is_limited_by_address(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "revoke=2/1m")]).await;
     for _ in 0..2 {
         assert_eq!(revoke(&server, "token=x").await.status, 200);

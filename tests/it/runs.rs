@@ -1,15 +1,15 @@
 //! `POST /apps/{id}/run` and `AppService.RunApp`.
 
 mod audit;
-mod bad_inputs;
 mod blocking;
+mod disconnects;
+mod events;
+mod form_inputs;
 mod forward;
-mod graphs;
-mod keeping;
-mod leaving;
-mod models;
-mod refusals;
-mod requests;
+mod graph_events;
+mod http_request_node;
+mod limits;
+mod model_endpoint;
+mod rejected_requests;
+mod shutdown;
 mod slow_readers;
-mod stopping;
-mod streaming;

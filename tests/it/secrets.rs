@@ -60,14 +60,14 @@ fn hash(token: &str) -> String {
 }
 
 /// Looks everywhere.
-async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, hashes: &[String]) {
-    let said = logs.said().join("\n");
+async fn check(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, hashes: &[String]) {
+    let said = logs.events().join("\n");
     assert!(said.len() > 100, "something was said after {step}");
     let metrics = Answer::to(reqwest::Client::new().get(server.admin("/metrics"))).await.text;
     assert!(metrics.contains("# TYPE"), "{metrics:.200}");
     let redis = database::dump_redis(server).await;
     let rows = database::dump(server).await;
-    let lines = logs.written();
+    let lines = logs.lines();
     for (place, text) in
         [("events and spans", &said), ("log lines", &lines), ("metrics", &metrics), ("Redis", &redis), ("SQL", &rows)]
     {
@@ -91,11 +91,11 @@ async fn look(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, has
     }
 }
 
-on_every_database!(no_secret_is_ever_written_down);
+on_every_database!(secrets_never_appear_in_logs_metrics_or_stores);
 
-async fn no_secret_is_ever_written_down(stores: Stores) {
+async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let logs = Logs::listen();
+    let logs = Logs::capture();
     let mut issued = Issued::default();
     issued.add("SECRET_KEY", SECRET_KEY);
     issued.add("INNER_API_KEY", SERVICE_KEY);
@@ -111,7 +111,7 @@ async fn no_secret_is_ever_written_down(stores: Stores) {
     let refreshed = browser.refresh().await;
     browser.take_cookies(&refreshed.headers);
     issued.add_cookies(&browser);
-    look(&server, &logs, "signing in", &issued, &hashes).await;
+    check(&server, &logs, "signing in", &issued, &hashes).await;
 
     // A device asks; someone looks it up by query string; guesses.
     let device = Device::start(&server, "laptop").await;
@@ -126,17 +126,17 @@ async fn no_secret_is_ever_written_down(stores: Stores) {
     assert_eq!(page.status, 303, "the code leaves the address bar");
     assert!(!page.header("location").contains(&device.user_code));
     assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
-    look(&server, &logs, "asking for codes", &issued, &hashes).await;
+    check(&server, &logs, "asking for codes", &issued, &hashes).await;
 
     // Approved and not yet collected: the token lies sealed.
     assert_eq!(browser.approve(&device.user_code).await.0, 200);
-    look(&server, &logs, "approving", &issued, &hashes).await;
+    check(&server, &logs, "approving", &issued, &hashes).await;
 
     // Collected and used, through both doors.
     server.advance(30);
     let (status, body) = device.poll().await;
     assert_eq!(status, 200, "{body}");
-    let bearer = Bearer::holding(&server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap());
+    let bearer = Bearer::with_token(&server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap());
     issued.add_token(&bearer.token);
     hashes.push(hash(&bearer.token));
     for path in ["/openapi/v1/account", "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
@@ -145,7 +145,7 @@ async fn no_secret_is_ever_written_down(stores: Stores) {
     let mut clients = Clients::on(channel(&server).await);
     let request = with_bearer(dify_openapi::testing::rpc::proto::GetAccountRequest {}, &bearer.token);
     clients.identity.get_account(request).await.unwrap();
-    look(&server, &logs, "using the token", &issued, &hashes).await;
+    check(&server, &logs, "using the token", &issued, &hashes).await;
 
     // In places where a token does not belong.
     let client = reqwest::Client::new();
@@ -164,7 +164,7 @@ async fn no_secret_is_ever_written_down(stores: Stores) {
         .header("user-agent", &bearer.token)
         .header("referer", &bearer.token);
     assert_eq!(Answer::to(agent).await.status, 200);
-    look(&server, &logs, "misplacing secrets", &issued, &hashes).await;
+    check(&server, &logs, "misplacing secrets", &issued, &hashes).await;
 
     // Rotated, introspected, revoked by itself, expired.
     let rotated = Bearer::sign_in_with(&server, &browser, "laptop").await;
@@ -175,22 +175,22 @@ async fn no_secret_is_ever_written_down(stores: Stores) {
     assert_eq!(Answer::to(introspect.json(&json!({"token": rotated.token}))).await.json()["active"], true);
     let revoke = client.post(server.at("/openapi/v1/oauth/revoke")).form(&[("token", &rotated.token)]);
     assert_eq!(Answer::to(revoke).await.status, 200);
-    look(&server, &logs, "rotating and revoking", &issued, &hashes).await;
+    check(&server, &logs, "rotating and revoking", &issued, &hashes).await;
     let expiring = Bearer::sign_in(&server, MEMBER, "laptop").await;
     issued.add_token(&expiring.token);
     hashes.push(hash(&expiring.token));
     server.advance(15 * 86_400);
     assert_eq!(expiring.get("/openapi/v1/account").await.1["code"], "bearer_expired");
-    look(&server, &logs, "expiring", &issued, &hashes).await;
+    check(&server, &logs, "expiring", &issued, &hashes).await;
 
     // The capture is no blank: requests have spans, the trail its events, the log its lines.
-    assert!(!logs.about(&["span request"]).is_empty());
-    assert!(!logs.about(&["span fields", "/openapi/v1/account"]).is_empty());
-    assert!(!logs.about(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
-    assert!(logs.written().contains("oauth.device_flow_approved"));
+    assert!(!logs.matching(&["span request"]).is_empty());
+    assert!(!logs.matching(&["span fields", "/openapi/v1/account"]).is_empty());
+    assert!(!logs.matching(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
+    assert!(logs.lines().contains("oauth.device_flow_approved"));
 
     // A failure of ours, with its cause in the log.
     database::execute(&server, "ALTER TABLE accounts RENAME TO hidden").await;
     assert!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status >= 500);
-    look(&server, &logs, "failing", &issued, &hashes).await;
+    check(&server, &logs, "failing", &issued, &hashes).await;
 }

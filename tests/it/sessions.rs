@@ -16,14 +16,14 @@ fn labels(body: &Value) -> Vec<&str> {
 
 on_every_database!(
     sessions_are_listed_newest_first,
-    pages_are_cut_where_asked,
-    a_query_out_of_range_or_unknown_is_refused,
-    only_live_sessions_of_the_subject_are_listed,
-    an_external_identity_sees_its_own_by_address_and_issuer,
-    revoking_a_session_kills_its_token_at_once,
-    revoking_oneself_is_the_last_thing_a_token_does,
-    revoke_token_doesnt_revoke_other_peoples_sessions,
-    times_are_whole_seconds_in_utc_and_the_lifetime_is_as_configured
+    pages_follow_page_and_limit,
+    invalid_query_parameters_return_422,
+    only_active_sessions_of_the_subject_are_listed,
+    external_identity_sees_sessions_of_its_email_and_issuer,
+    revoked_session_rejects_its_token_at_once,
+    token_is_invalid_after_revoking_its_own_session,
+    revoke_does_not_end_other_accounts_sessions,
+    times_are_whole_seconds_in_utc_and_the_lifetime_is_configurable
 );
 
 async fn sessions_are_listed_newest_first(stores: Stores) {
@@ -69,7 +69,7 @@ async fn sessions_are_listed_newest_first(stores: Stores) {
     "#);
 }
 
-async fn pages_are_cut_where_asked(stores: Stores) {
+async fn pages_follow_page_and_limit(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let mut bearer = Bearer::sign_in_with(&server, &browser, "0").await;
@@ -94,7 +94,7 @@ async fn pages_are_cut_where_asked(stores: Stores) {
     }
 }
 
-async fn a_query_out_of_range_or_unknown_is_refused(stores: Stores) {
+async fn invalid_query_parameters_return_422(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     for query in [
@@ -134,7 +134,7 @@ async fn a_query_out_of_range_or_unknown_is_refused(stores: Stores) {
     "#);
 }
 
-async fn only_live_sessions_of_the_subject_are_listed(stores: Stores) {
+async fn only_active_sessions_of_the_subject_are_listed(stores: Stores) {
     let server = TestServer::start(stores).await;
     let account = database::account_id(&server, OWNER).await;
     let row = |label, expires_in, revoked| database::TokenRow {
@@ -155,7 +155,7 @@ async fn only_live_sessions_of_the_subject_are_listed(stores: Stores) {
     assert_eq!(body["data"][1]["prefix"], "dfoa_", "a token that Dify minted shows no more");
 }
 
-async fn an_external_identity_sees_its_own_by_address_and_issuer(stores: Stores) {
+async fn external_identity_sees_sessions_of_its_email_and_issuer(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (token, id) = database::external_token(&server, "eve@idp.example", "one").await;
     let (_, other) = database::external_token(&server, "eve@idp.example", "two").await;
@@ -165,7 +165,7 @@ async fn an_external_identity_sees_its_own_by_address_and_issuer(stores: Stores)
         &format!("UPDATE oauth_access_tokens SET subject_issuer = 'https://other.example' WHERE id = '{elsewhere}'"),
     )
     .await;
-    let bearer = Bearer::holding(&server, &token, &id);
+    let bearer = Bearer::with_token(&server, &token, &id);
     let (status, body) = bearer.get(SESSIONS).await;
     let mut found = labels(&body);
     found.sort_unstable();
@@ -174,9 +174,9 @@ async fn an_external_identity_sees_its_own_by_address_and_issuer(stores: Stores)
     assert_eq!(bearer.delete(&format!("{SESSIONS}/{other}")).await.0, 200);
 }
 
-async fn revoking_a_session_kills_its_token_at_once(stores: Stores) {
+async fn revoked_session_rejects_its_token_at_once(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let logs = crate::support::logs::Logs::listen();
+    let logs = crate::support::logs::Logs::capture();
     let browser = Browser::signed_in(&server, OWNER).await;
     let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
     let lost = Bearer::sign_in_with(&server, &browser, "lost").await;
@@ -188,10 +188,10 @@ async fn revoking_a_session_kills_its_token_at_once(stores: Stores) {
     let (status, body) = keeper.delete(&path).await;
     assert_eq!((status, body["code"].as_str()), (404, Some("not_found")), "the second time");
     assert_eq!(labels(&keeper.get(SESSIONS).await.1), ["keeper"]);
-    assert_eq!(logs.about(&["audit", "oauth.session_revoked", &lost.token_id]).len(), 1);
+    assert_eq!(logs.matching(&["audit", "oauth.session_revoked", &lost.token_id]).len(), 1);
 }
 
-async fn revoking_oneself_is_the_last_thing_a_token_does(stores: Stores) {
+async fn token_is_invalid_after_revoking_its_own_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let (status, body) = bearer.delete(&format!("{SESSIONS}/self")).await;
@@ -200,7 +200,7 @@ async fn revoking_oneself_is_the_last_thing_a_token_does(stores: Stores) {
     assert_eq!((status, body["code"].as_str()), (401, Some("bearer_invalid")));
 }
 
-async fn revoke_token_doesnt_revoke_other_peoples_sessions(stores: Stores) {
+async fn revoke_does_not_end_other_accounts_sessions(stores: Stores) {
     let server = TestServer::start(stores).await;
     let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
     let member = Bearer::sign_in(&server, MEMBER, "laptop").await;
@@ -216,7 +216,7 @@ async fn revoke_token_doesnt_revoke_other_peoples_sessions(stores: Stores) {
     assert_eq!(database::count(&server, "oauth_access_tokens WHERE revoked_at IS NULL").await, 3);
 }
 
-async fn times_are_whole_seconds_in_utc_and_the_lifetime_is_as_configured(stores: Stores) {
+async fn times_are_whole_seconds_in_utc_and_the_lifetime_is_configurable(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OAUTH_TTL_DAYS", "3")]).await;
     let (_, body) = Bearer::sign_in(&server, OWNER, "laptop").await.get(SESSIONS).await;
     let time = |member: &str| {

@@ -4,12 +4,9 @@ use reqwest::Method;
 
 use crate::support::{Answer, Browser, Stores, TestServer};
 
-on_both_stores!(
-    metadata_leads_a_stock_client_to_every_endpoint,
-    the_issuer_is_the_configured_one_whatever_host_is_asked_for
-);
+on_both_stores!(metadata_lists_endpoints_that_exist, issuer_is_configured_and_ignores_the_host_header);
 
-async fn metadata_leads_a_stock_client_to_every_endpoint(stores: Stores) {
+async fn metadata_lists_endpoints_that_exist(stores: Stores) {
     let server = TestServer::start(stores).await;
     let answer =
         Answer::to(Browser::anonymous(&server).bare(Method::GET, "/.well-known/oauth-authorization-server")).await;
@@ -47,13 +44,14 @@ async fn metadata_leads_a_stock_client_to_every_endpoint(stores: Stores) {
     }
 }
 
-async fn the_issuer_is_the_configured_one_whatever_host_is_asked_for(stores: Stores) {
+async fn issuer_is_configured_and_ignores_the_host_header(stores: Stores) {
     let server = TestServer::start_with(stores, &[("CONSOLE_WEB_URL", "https://console.example/")]).await;
     let request = Browser::anonymous(&server).bare(Method::GET, "/.well-known/oauth-authorization-server");
     let body =
         Answer::to(request.header("host", "evil.example").header("x-forwarded-host", "evil.example")).await.json();
     assert_eq!(body["issuer"], "https://console.example");
     assert_eq!(body["token_endpoint"], "https://console.example/openapi/v1/oauth/device/token");
-    let codes = crate::support::Device::ask(&server, &serde_json::json!({"client_id": "difyctl"})).await.json();
+    let codes =
+        crate::support::Device::request_codes(&server, &serde_json::json!({"client_id": "difyctl"})).await.json();
     assert_eq!(codes["verification_uri"], "https://console.example/device");
 }

@@ -11,9 +11,9 @@ const WORKSPACES: &str = "/openapi/v1/workspaces";
 
 on_every_database!(
     workspaces_are_listed_oldest_first_without_an_envelope,
-    one_workspace_says_when_it_was_made,
-    a_workspace_one_has_not_joined_does_not_exist,
-    membership_is_read_each_time
+    workspace_details_include_created_at,
+    workspace_that_was_not_joined_returns_404,
+    membership_is_read_on_every_request
 );
 
 async fn workspaces_are_listed_oldest_first_without_an_envelope(stores: Stores) {
@@ -41,7 +41,7 @@ async fn workspaces_are_listed_oldest_first_without_an_envelope(stores: Stores) 
     "#);
 }
 
-async fn one_workspace_says_when_it_was_made(stores: Stores) {
+async fn workspace_details_include_created_at(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let (_, list) = bearer.get(WORKSPACES).await;
@@ -60,7 +60,7 @@ async fn one_workspace_says_when_it_was_made(stores: Stores) {
     "#);
 }
 
-async fn a_workspace_one_has_not_joined_does_not_exist(stores: Stores) {
+async fn workspace_that_was_not_joined_returns_404(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (_, all) = Bearer::sign_in(&server, OWNER, "laptop").await.get(WORKSPACES).await;
     let foreign = all["workspaces"][1]["id"].as_str().unwrap();
@@ -77,7 +77,7 @@ async fn a_workspace_one_has_not_joined_does_not_exist(stores: Stores) {
     assert_eq!(answers.len(), 1, "they read alike: {answers:?}");
 }
 
-async fn membership_is_read_each_time(stores: Stores) {
+async fn membership_is_read_on_every_request(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
     let (_, body) = bearer.get(WORKSPACES).await;

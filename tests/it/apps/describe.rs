@@ -16,7 +16,7 @@ async fn describe(bearer: &Bearer, rest: &str) -> Answer {
 
 /// A graph that asks for one variable of each kind.
 fn every_kind() -> Value {
-    apps::asking(&json!([
+    apps::form_graph(&json!([
         {"variable": "line", "label": "A line", "type": "text-input", "required": true, "max_length": 48},
         {"variable": "text", "type": "paragraph", "required": false, "max_length": 0},
         {"variable": "choice", "label": "A choice", "type": "select", "required": true, "options": ["it's", "a\\b"]},
@@ -29,17 +29,17 @@ fn every_kind() -> Value {
 }
 
 on_every_database!(
-    an_app_on_the_wire,
-    a_struct_holds_whatever_a_form_holds,
-    blocks_that_were_not_asked_for_are_null,
-    who_is_an_agent,
-    apps_without_anything_published_have_empty_blocks,
-    a_name_stands_for_one_app_of_a_workspace,
-    what_one_may_not_know_of_is_not_there,
-    a_strict_deployment_has_the_workspace_named
+    described_app_is_the_same_over_json_and_grpc,
+    form_variables_survive_the_grpc_struct,
+    blocks_that_fields_omits_are_null,
+    is_agent_follows_mode_and_agent_settings,
+    unpublished_apps_have_empty_blocks,
+    app_is_found_by_name_and_ambiguous_names_return_409,
+    inaccessible_apps_are_indistinguishable_from_missing_ones,
+    strict_workspace_setting_requires_workspace_id
 );
 
-async fn an_app_on_the_wire(stores: Stores) {
+async fn described_app_is_the_same_over_json_and_grpc(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let app = apps::insert(&server, &workspace, "Flow", "advanced-chat", 1).await;
@@ -52,7 +52,7 @@ async fn an_app_on_the_wire(stores: Stores) {
     assert_eq!(by_name.text, answer.text);
     // The same on every database, each of which is a module of its own.
     insta::with_settings!({prepend_module_to_snapshot => false}, {
-        insta::allow_duplicates! { insta::assert_json_snapshot!("an_app_on_the_wire", answer.redacted()) }
+        insta::allow_duplicates! { insta::assert_json_snapshot!("described_app", answer.redacted()) }
     });
 
     let mut clients = Clients::on(channel(&server).await);
@@ -78,13 +78,13 @@ async fn an_app_on_the_wire(stores: Stores) {
     }
 }
 
-async fn a_struct_holds_whatever_a_form_holds(stores: Stores) {
+async fn form_variables_survive_the_grpc_struct(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let app = apps::insert(&server, &workspace, "Flow", "workflow", 1).await;
     let odd = json!({"variable": "odd", "label": "é 🦜", "type": "json_object", "required": null, "default": null,
         "json_schema": {"properties": {"n": {"minimum": -2.5, "maximum": 9_007_199_254_740_991_i64, "enum": [1, "1", null, [], {}]}}}});
-    apps::publish(&server, &app, &apps::asking(&json!([odd])), &json!({"file_upload": {"enabled": false}})).await;
+    apps::publish(&server, &app, &apps::form_graph(&json!([odd])), &json!({"file_upload": {"enabled": false}})).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let over_json = describe(&bearer, &format!("{app}/describe")).await.json();
     assert_eq!(over_json["parameters"]["user_input_form"], json!([{"json_object": odd}]), "as it is stored");
@@ -94,7 +94,7 @@ async fn a_struct_holds_whatever_a_form_holds(stores: Stores) {
     assert_eq!(serde_json::to_value(&described).unwrap(), over_json, "the doors tell different stories");
 }
 
-async fn blocks_that_were_not_asked_for_are_null(stores: Stores) {
+async fn blocks_that_fields_omits_are_null(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let app = apps::insert(&server, &workspace, "Flow", "workflow", 1).await;
@@ -117,7 +117,7 @@ async fn blocks_that_were_not_asked_for_are_null(stores: Stores) {
     }
 }
 
-async fn who_is_an_agent(stores: Stores) {
+async fn is_agent_follows_mode_and_agent_settings(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -135,7 +135,7 @@ async fn who_is_an_agent(stores: Stores) {
     }
 }
 
-async fn apps_without_anything_published_have_empty_blocks(stores: Stores) {
+async fn unpublished_apps_have_empty_blocks(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -150,7 +150,7 @@ async fn apps_without_anything_published_have_empty_blocks(stores: Stores) {
     }
 }
 
-async fn a_name_stands_for_one_app_of_a_workspace(stores: Stores) {
+async fn app_is_found_by_name_and_ambiguous_names_return_409(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
@@ -177,7 +177,7 @@ async fn a_name_stands_for_one_app_of_a_workspace(stores: Stores) {
     }
 }
 
-async fn what_one_may_not_know_of_is_not_there(stores: Stores) {
+async fn inaccessible_apps_are_indistinguishable_from_missing_ones(stores: Stores) {
     let server = TestServer::start(stores).await;
     let shared = apps::shared_workspace(&server).await;
     let foreign = apps::workspace(&server, "Second Workspace").await;
@@ -241,7 +241,7 @@ async fn what_one_may_not_know_of_is_not_there(stores: Stores) {
     }
 }
 
-async fn a_strict_deployment_has_the_workspace_named(stores: Stores) {
+async fn strict_workspace_setting_requires_workspace_id(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_STRICT_WORKSPACE_ID", "true")]).await;
     let workspace = apps::shared_workspace(&server).await;
     let app = apps::insert(&server, &workspace, "Ours", "chat", 1).await;

@@ -25,15 +25,15 @@ async fn names(bearer: &Bearer, query: &str) -> Vec<String> {
 }
 
 on_every_database!(
-    a_page_of_apps_on_the_wire,
-    filters_and_pages_see_what_can_be_called_and_nothing_else,
-    what_is_out_of_range_is_unprocessable,
-    only_members_of_a_workspace_learn_of_its_apps,
-    whoever_leaves_a_workspace_is_out_at_once,
-    where_apps_have_access_modes_the_door_is_closed
+    app_list_is_the_same_over_json_and_grpc,
+    list_filters_and_pages_include_only_callable_apps,
+    out_of_range_list_parameters_return_422,
+    app_list_of_a_workspace_that_was_not_joined_returns_403,
+    leaving_a_workspace_ends_access_at_once,
+    enterprise_edition_without_access_modes_returns_503
 );
 
-async fn a_page_of_apps_on_the_wire(stores: Stores) {
+async fn app_list_is_the_same_over_json_and_grpc(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let newest = apps::insert(&server, &workspace, "Translator", "completion", 10).await;
@@ -105,7 +105,7 @@ async fn a_page_of_apps_on_the_wire(stores: Stores) {
     assert_eq!(page.total, 1);
 }
 
-async fn filters_and_pages_see_what_can_be_called_and_nothing_else(stores: Stores) {
+async fn list_filters_and_pages_include_only_callable_apps(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     for age in 0..25 {
@@ -152,7 +152,7 @@ async fn filters_and_pages_see_what_can_be_called_and_nothing_else(stores: Store
     }
 }
 
-async fn what_is_out_of_range_is_unprocessable(stores: Stores) {
+async fn out_of_range_list_parameters_return_422(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -167,7 +167,7 @@ async fn what_is_out_of_range_is_unprocessable(stores: Stores) {
     assert_eq!(list(&bearer, &format!("workspace_id={workspace}&unheard_of=1")).await.status, 200);
 }
 
-async fn only_members_of_a_workspace_learn_of_its_apps(stores: Stores) {
+async fn app_list_of_a_workspace_that_was_not_joined_returns_403(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (shared, foreign) = (apps::shared_workspace(&server).await, apps::workspace(&server, "Second Workspace").await);
     apps::insert(&server, &foreign, "Secret", "chat", 1).await;
@@ -191,7 +191,7 @@ async fn only_members_of_a_workspace_learn_of_its_apps(stores: Stores) {
     );
 }
 
-async fn whoever_leaves_a_workspace_is_out_at_once(stores: Stores) {
+async fn leaving_a_workspace_ends_access_at_once(stores: Stores) {
     let server = TestServer::start(stores).await;
     let workspace = apps::shared_workspace(&server).await;
     apps::insert(&server, &workspace, "Chat", "chat", 1).await;
@@ -220,7 +220,7 @@ async fn whoever_leaves_a_workspace_is_out_at_once(stores: Stores) {
     }
 }
 
-async fn where_apps_have_access_modes_the_door_is_closed(stores: Stores) {
+async fn enterprise_edition_without_access_modes_returns_503(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ENTERPRISE_ENABLED", "true")]).await;
     let workspace = apps::shared_workspace(&server).await;
     let app = apps::insert(&server, &workspace, "Chat", "chat", 1).await;

@@ -30,11 +30,11 @@ async fn names(bearer: &Bearer, query: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn difys_apps_are_listed_and_found() {
+async fn apps_stored_by_dify_are_listed_and_filtered() {
     let Some(dify) = Dify::start_with(&[("OPENAPI_RATE_LIMITS", "token=0")]).await else { return };
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let all = get(&alice, &format!("?workspace_id={ACME}&limit=200")).await.json();
-    insta::assert_json_snapshot!("difys_apps_are_listed", all);
+    insta::assert_json_snapshot!("apps_stored_by_dify", all);
     for (query, expected) in [
         ("name=%25", &["100%_real app"][..]),
         ("name=_", &["100%_real app"]),
@@ -54,7 +54,7 @@ async fn difys_apps_are_listed_and_found() {
     assert_eq!(names(&alice, &format!("{BETA}&name=0166ad56-f937-57d6-873f-1f700d7a7b49")).await, ["Bulk 119"]);
     let beta = get(&alice, &format!("?workspace_id={BETA}&page=2&limit=100")).await.json();
     assert_eq!((&beta["total"], beta["data"].as_array().unwrap().len()), (&json!(121), 21));
-    let bob = dify.issued(BOB_ID, BOB, "laptop").await;
+    let bob = dify.issue_token(BOB_ID, BOB, "laptop").await;
     assert_eq!(
         get(&bob, &format!("?workspace_id={ACME}")).await.outcome(),
         (403, "workspace_membership_revoked".to_owned())
@@ -62,9 +62,9 @@ async fn difys_apps_are_listed_and_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_app_of_difys_is_described() {
+async fn every_app_stored_by_dify_is_described() {
     let Some(dify) = Dify::start_with(&[("OPENAPI_RATE_LIMITS", "token=0")]).await else { return };
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let all = get(&alice, &format!("?workspace_id={ACME}&limit=200")).await.json();
     let mut described = BTreeMap::new();
     for row in all["data"].as_array().unwrap() {
@@ -77,13 +77,13 @@ async fn every_app_of_difys_is_described() {
             .insert(format!("{} ({})", row["name"].as_str().unwrap(), row["mode"].as_str().unwrap()), answer.json());
     }
     assert!(described.len() > 20);
-    insta::assert_json_snapshot!("every_app_of_difys_is_described", described);
+    insta::assert_json_snapshot!("descriptions_of_apps_stored_by_dify", described);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_and_switched_off_apps() {
+async fn apps_stored_by_dify_are_found_by_name_unless_disabled() {
     let Some(dify) = Dify::start_with(&[("OPENAPI_RATE_LIMITS", "token=0")]).await else { return };
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let describe = async |name: &str| get(&alice, &format!("/{name}/describe?workspace_id={ACME}&fields=info")).await;
     assert_eq!(describe("100%25_real%20app").await.json()["info"]["name"], "100%_real app");
     let twins = describe("Twin").await;
@@ -97,10 +97,10 @@ async fn names_and_switched_off_apps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_membership_is_noted_in_the_entry_that_dify_reads() {
+async fn membership_is_written_to_the_shared_token_cache_entry() {
     let Some(dify) = Dify::start_with(&[("OPENAPI_RATE_LIMITS", "token=0")]).await else { return };
     let mut cache = super::cache::Cache::of(&dify).await;
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let list = async |workspace: &str| get(&alice, &format!("?workspace_id={workspace}")).await.status;
     let verdicts = async |cache: &mut super::cache::Cache| -> Value {
         let entry: Value = serde_json::from_str(&cache.get(&alice.token).await.unwrap()).unwrap();

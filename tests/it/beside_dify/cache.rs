@@ -58,12 +58,12 @@ fn entry(dify: &Dify, seconds: i64) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn our_entries_are_difys() {
+async fn token_cache_entries_have_the_format_of_dify() {
     // Without a prefix, as Dify has it by default, an entry's key is Dify's to the letter.
     for variables in [&[][..], &[("REDIS_KEY_PREFIX", "")]] {
         let Some(dify) = Dify::start_with(variables).await else { return };
         let mut cache = Cache::of(&dify).await;
-        let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+        let bearer = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
         assert_eq!(bearer.get(ACCOUNT).await.0, 200);
         let written: Value = serde_json::from_str(&cache.get(&bearer.token).await.unwrap()).unwrap();
         let expires = written["expires_at"].as_str().unwrap();
@@ -86,12 +86,12 @@ async fn our_entries_are_difys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_dify_wrote_is_honoured_and_left_as_it_is() {
+async fn token_cache_entry_written_by_dify_is_used_unchanged() {
     let Some(dify) = Dify::start().await else { return };
     let mut cache = Cache::of(&dify).await;
     // No row has this token: the entry alone decides.
     let token = format!("dfoa_{}", "c".repeat(43));
-    let bearer = Bearer::holding(&dify, &token, "");
+    let bearer = Bearer::with_token(&dify, &token, "");
     let written = entry(&dify, 3_600);
     cache.set(&token, &written, 60).await;
     let (status, body) = bearer.get(ACCOUNT).await;
@@ -103,30 +103,30 @@ async fn an_entry_that_dify_wrote_is_honoured_and_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_dify_marked_invalid_is_refused() {
+async fn token_marked_invalid_by_dify_is_rejected() {
     let Some(dify) = Dify::start().await else { return };
     let mut cache = Cache::of(&dify).await;
-    let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let bearer = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     assert_eq!(bearer.get(ACCOUNT).await.0, 200);
     cache.set(&bearer.token, "invalid", 10).await;
     assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_invalid");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_we_end_dify_finds_marked_invalid() {
+async fn revoked_and_rotated_tokens_are_marked_invalid_for_dify() {
     let Some(dify) = Dify::start().await else { return };
     let mut cache = Cache::of(&dify).await;
-    let revoked = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let revoked = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     assert_eq!(revoked.get(ACCOUNT).await.0, 200);
     assert_eq!(revoked.delete(&format!("{SESSIONS}/self")).await.0, 200);
-    let rotated = dify.issued(ALICE_ID, ALICE, "phone").await;
+    let rotated = dify.issue_token(ALICE_ID, ALICE, "phone").await;
     assert_eq!(rotated.get(ACCOUNT).await.0, 200);
     Bearer::sign_in_with(&dify, &dify.browser(ALICE_ID), "phone").await;
     for bearer in [&revoked, &rotated] {
         assert_eq!(cache.get(&bearer.token).await.as_deref(), Some("invalid"));
         assert!((11..=60).contains(&cache.ttl(&bearer.token).await), "longer than a late fill of Dify's may take");
     }
-    let unknown = Bearer::holding(&dify, &format!("dfoa_{}", "u".repeat(43)), "");
+    let unknown = Bearer::with_token(&dify, &format!("dfoa_{}", "u".repeat(43)), "");
     assert_eq!(unknown.get(ACCOUNT).await.1["code"], "bearer_invalid");
     assert_eq!(cache.get(&unknown.token).await.as_deref(), Some("invalid"));
     assert!((1..=10).contains(&cache.ttl(&unknown.token).await));

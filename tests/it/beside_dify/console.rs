@@ -6,9 +6,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{
-    Answer, Device, Dify,
+    Answer, Device, Dify, command as program,
     dify::{ALICE, ALICE_ID, SECRET_KEY},
-    operator,
 };
 
 /// A command on Dify's database, as an operator runs it.
@@ -21,17 +20,17 @@ pub(super) fn command(database: &str, arguments: &[&str]) -> Output {
         ("LISTEN", "127.0.0.1:0"),
         ("ADMIN_LISTEN", "127.0.0.1:0"),
     ];
-    operator::command(environment, arguments, "")
+    program::run_command(environment, arguments, "")
 }
 
 /// What a command said that was refused.
-pub(super) fn refusal(output: &Output) -> String {
+pub(super) fn error_line(output: &Output) -> String {
     assert!(!output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_console_and_the_sign_in_page_are_difys() {
+async fn console_routes_and_sign_in_page_do_not_exist_beside_dify() {
     let Some(dify) = Dify::start().await else { return };
     let browser = dify.browser(ALICE_ID);
     let routes = [
@@ -56,7 +55,7 @@ async fn the_console_and_the_sign_in_page_are_difys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_not_signed_in_is_sent_to_difys_page_and_back_to_the_code() {
+async fn device_page_without_session_redirects_to_the_sign_in_page_of_dify() {
     let Some(dify) = Dify::start().await else { return };
     let nobody = crate::support::Browser::anonymous(&dify);
     let device = Device::start(&dify, "laptop").await;
@@ -85,7 +84,7 @@ async fn whoever_is_not_signed_in_is_sent_to_difys_page_and_back_to_the_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_about_people_and_apps_are_refused() {
+async fn account_workspace_and_app_commands_are_rejected_beside_dify() {
     let Some(dify) = Dify::start().await else { return };
     let database = dify.variable("DATABASE_URL");
     let commands: [&[&str]; 11] = [
@@ -102,7 +101,7 @@ async fn commands_about_people_and_apps_are_refused() {
         &["app", "export", "Support Bot"],
     ];
     for arguments in commands {
-        let said = refusal(&command(database, arguments));
+        let said = error_line(&command(database, arguments));
         assert!(said.contains("Dify's"), "{arguments:?}: {said}");
     }
     let listed = command(database, &["token", "list"]);

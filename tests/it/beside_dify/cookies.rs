@@ -17,7 +17,7 @@ async fn approval(dify: &Dify, browser: &Browser) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_of_difys_approves_with_difys_cookies() {
+async fn account_of_dify_approves_with_the_cookies_of_dify() {
     let Some(dify) = Dify::start().await else { return };
     let browser = dify.browser(ALICE_ID);
     let bearer = Bearer::sign_in_with(&dify, &browser, "laptop").await;
@@ -32,7 +32,7 @@ async fn an_account_of_difys_approves_with_difys_cookies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_looks_like_difys_access_token_is_refused() {
+async fn invalid_access_tokens_return_invalid_session() {
     let Some(dify) = Dify::start_with(&[NO_LIMITS]).await else { return };
     let csrf = signed(&dify.csrf_claims(ALICE_ID), SECRET_KEY);
     let good = dify.access_claims(ALICE_ID);
@@ -77,7 +77,7 @@ async fn what_only_looks_like_difys_access_token_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_csrf_token_must_be_the_accounts_own_and_good() {
+async fn invalid_csrf_tokens_return_csrf_mismatch() {
     let Some(dify) = Dify::start_with(&[NO_LIMITS]).await else { return };
     let access = signed(&dify.access_claims(ALICE_ID), SECRET_KEY);
     let good = dify.csrf_claims(ALICE_ID);
@@ -104,7 +104,7 @@ async fn a_csrf_token_must_be_the_accounts_own_and_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cookies_have_the_names_dify_gives_them() {
+async fn cookie_names_follow_the_settings_of_dify() {
     let (web, api) = (("CONSOLE_WEB_URL", "https://dify.example.com"), "CONSOLE_API_URL");
     let table = [
         (vec![web, (api, "https://dify.example.com")], "__Host-"),

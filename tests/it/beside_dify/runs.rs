@@ -8,10 +8,10 @@ use tonic_types::StatusExt as _;
 use crate::support::{
     Answer, Bearer, Dify, database,
     dify::{ALICE, ALICE_ID},
+    fake_dify::{FakeDify, TASK_ID, UnacceptingListener, error_response, events, frame, open_events},
     grpc::reason,
     logs::Logs,
-    runs::{blocking, first_event, open, over_a_socket, over_grpc, request},
-    stand_in::{Deaf, StandIn, TASK, events, frame, open_events, refusal},
+    runs::{blocking, open_stream, over_grpc, read_first_event, request, send_over_socket},
 };
 
 /// "Plain Chat" of "Acme Inc.", which has no form.
@@ -22,13 +22,13 @@ const WORKFLOW: &str = "491bd89e-5939-57ba-a933-0e5ee23f43a4";
 const ALICE_AT_DIFY: &str = "openapi-829bcc736e9a3c4b9e012faa0f1f80ce";
 
 /// A server that forwards to this address.
-async fn before(url: &str) -> Option<Dify> {
+async fn start_forwarding_to(url: &str) -> Option<Dify> {
     let variables = [("DIFY_API_URL", url), ("DIFY_API_CONNECT_TIMEOUT", "1"), ("OPENAPI_RATE_LIMITS", "token=0")];
     Dify::start_with(&variables).await
 }
 
 /// What is asked of each app.
-fn asked(app: &str, mode: &str) -> Value {
+fn request_body(app: &str, mode: &str) -> Value {
     if app == CHAT {
         json!({"inputs": {}, "query": "Hello", "response_mode": mode})
     } else {
@@ -37,9 +37,9 @@ fn asked(app: &str, mode: &str) -> Value {
 }
 
 /// What Dify tells of a run at a path.
-fn told(path: &str) -> Vec<Value> {
+fn upstream_events(path: &str) -> Vec<Value> {
     if path.contains("chat-messages") {
-        let common = json!({"task_id": TASK, "message_id": "m", "conversation_id": "c", "created_at": 7});
+        let common = json!({"task_id": TASK_ID, "message_id": "m", "conversation_id": "c", "created_at": 7});
         let with = |members: Value| {
             let mut event = common.clone();
             event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -55,40 +55,44 @@ fn told(path: &str) -> Vec<Value> {
         let finished = json!({"id": "r", "workflow_id": "w", "status": "succeeded", "outputs": {"text": "Good day"},
             "error": null, "elapsed_time": 0.5, "total_tokens": 9, "total_steps": 3, "created_at": 7, "finished_at": 8});
         vec![
-            json!({"event": "workflow_started", "task_id": TASK, "workflow_run_id": "r", "data": common}),
-            json!({"event": "workflow_finished", "task_id": TASK, "workflow_run_id": "r", "data": finished}),
+            json!({"event": "workflow_started", "task_id": TASK_ID, "workflow_run_id": "r", "data": common}),
+            json!({"event": "workflow_finished", "task_id": TASK_ID, "workflow_run_id": "r", "data": finished}),
         ]
     }
 }
 
 /// The final body of what was told.
-fn gathered(app: &str) -> Value {
+fn final_body(app: &str) -> Value {
     if app == CHAT {
-        json!({"event": "message", "task_id": TASK, "id": "m", "message_id": "m", "conversation_id": "c", "mode": "chat",
+        json!({"event": "message", "task_id": TASK_ID, "id": "m", "message_id": "m", "conversation_id": "c", "mode": "chat",
             "answer": "Good day", "metadata": {"usage": {"total_tokens": 9}, "retriever_resources": []}, "created_at": 7})
     } else {
-        let finished = told("workflows").pop().unwrap()["data"].take();
-        json!({"workflow_run_id": "r", "task_id": TASK, "mode": "workflow", "data": finished})
+        let finished = upstream_events("workflows").pop().unwrap()["data"].take();
+        json!({"workflow_run_id": "r", "task_id": TASK_ID, "mode": "workflow", "data": finished})
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chat_and_a_workflow_run_at_dify_through_both_doors() {
-    let upstream = StandIn::start(|call| async move { events(told(&call.path).iter().map(frame).collect::<Vec<_>>()) });
+async fn chat_and_workflow_are_forwarded_over_json_and_grpc() {
+    let upstream =
+        FakeDify::start(
+            |call| async move { events(upstream_events(&call.path).iter().map(frame).collect::<Vec<_>>()) },
+        );
     let upstream = upstream.await;
-    let Some(dify) = before(&upstream.url).await else { return };
-    let (laptop, phone) = (dify.issued(ALICE_ID, ALICE, "laptop").await, dify.issued(ALICE_ID, ALICE, "phone").await);
+    let Some(dify) = start_forwarding_to(&upstream.url).await else { return };
+    let (laptop, phone) =
+        (dify.issue_token(ALICE_ID, ALICE, "laptop").await, dify.issue_token(ALICE_ID, ALICE, "phone").await);
     for (app, path) in [(CHAT, "/v1/chat-messages"), (WORKFLOW, "/v1/workflows/run")] {
         let before = upstream.runs().len();
-        let streamed = Answer::to(request(&laptop, app, &asked(app, "streaming"))).await;
+        let streamed = Answer::to(request(&laptop, app, &request_body(app, "streaming"))).await;
         assert_eq!((streamed.status, streamed.header("content-type")), (200, "text/event-stream"));
-        assert_eq!(streamed.text, told(path).iter().map(frame).collect::<String>(), "as Dify wrote it");
-        let over_both = over_grpc(&dify, &laptop, app, &asked(app, "streaming")).await.unwrap();
-        assert_eq!(over_both, told(path));
+        assert_eq!(streamed.text, upstream_events(path).iter().map(frame).collect::<String>(), "as Dify wrote it");
+        let over_both = over_grpc(&dify, &laptop, app, &request_body(app, "streaming")).await.unwrap();
+        assert_eq!(over_both, upstream_events(path));
 
-        let whole = blocking(&phone, app, asked(app, "blocking")).await;
-        assert_eq!((whole.status, whole.json()), (200, gathered(app)), "{}", whole.text);
-        assert_eq!(over_grpc(&dify, &phone, app, &asked(app, "blocking")).await.unwrap(), [gathered(app)]);
+        let whole = blocking(&phone, app, request_body(app, "blocking")).await;
+        assert_eq!((whole.status, whole.json()), (200, final_body(app)), "{}", whole.text);
+        assert_eq!(over_grpc(&dify, &phone, app, &request_body(app, "blocking")).await.unwrap(), [final_body(app)]);
 
         let calls = upstream.runs().split_off(before);
         let mut expected = json!({"inputs": {}, "response_mode": "streaming", "user": ALICE_AT_DIFY});
@@ -103,61 +107,65 @@ async fn a_chat_and_a_workflow_run_at_dify_through_both_doors() {
             assert_eq!(database::count(&dify, &of_app).await, 1, "the app's own key");
         }
     }
-    assert!(upstream.stopped_nothing().await);
+    assert!(upstream.received_no_stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_made_and_every_run_are_in_the_audit_trail() {
-    let logs = Logs::listen();
-    let upstream = StandIn::start(|call| async move { events(told(&call.path).iter().map(frame).collect::<Vec<_>>()) });
+async fn created_api_key_and_each_run_are_audited() {
+    let logs = Logs::capture();
+    let upstream =
+        FakeDify::start(
+            |call| async move { events(upstream_events(&call.path).iter().map(frame).collect::<Vec<_>>()) },
+        );
     let upstream = upstream.await;
-    let Some(dify) = before(&upstream.url).await else { return };
+    let Some(dify) = start_forwarding_to(&upstream.url).await else { return };
     database::execute(&dify, &format!("DELETE FROM api_tokens WHERE app_id = '{CHAT}'")).await;
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
-    assert_eq!(blocking(&alice, CHAT, asked(CHAT, "blocking")).await.status, 200);
-    over_grpc(&dify, &alice, CHAT, &asked(CHAT, "streaming")).await.unwrap();
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
+    assert_eq!(blocking(&alice, CHAT, request_body(CHAT, "blocking")).await.status, 200);
+    over_grpc(&dify, &alice, CHAT, &request_body(CHAT, "streaming")).await.unwrap();
     let id = database::text(&dify, &format!("SELECT id::text FROM api_tokens WHERE app_id = '{CHAT}'")).await.unwrap();
-    let made = logs.about(&["INFO audit", "app.api_key_created", &format!("api_token_id={id}")]);
+    let made = logs.matching(&["INFO audit", "app.api_key_created", &format!("api_token_id={id}")]);
     assert_eq!(made.len(), 1, "{made:?}");
     assert!(made[0].contains(&format!("app_id={CHAT}")), "{made:?}");
-    assert_eq!(logs.about(&["INFO audit", "app.run.openapi", &alice.token_id]).len(), 2);
+    assert_eq!(logs.matching(&["INFO audit", "app.run.openapi", &alice.token_id]).len(), 2);
     let key = upstream.runs().pop().unwrap().key;
-    assert!(key.starts_with("app-") && !logs.said().join("\n").contains(&key));
+    assert!(key.starts_with("app-") && !logs.events().join("\n").contains(&key));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_hangs_up_stops_the_run_at_dify_once_and_as_the_same_user() {
-    let upstream = StandIn::start(|call| async move { open_events(vec![frame(&told(&call.path)[0])]) }).await;
-    let Some(dify) = before(&upstream.url).await else { return };
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
+async fn disconnect_stops_the_forwarded_run_once_as_the_same_user() {
+    let upstream =
+        FakeDify::start(|call| async move { open_events(vec![frame(&upstream_events(&call.path)[0])]) }).await;
+    let Some(dify) = start_forwarding_to(&upstream.url).await else { return };
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let mut runs = 0;
     for (app, path) in
-        [(CHAT, format!("/v1/chat-messages/{TASK}/stop")), (WORKFLOW, format!("/v1/workflows/tasks/{TASK}/stop"))]
+        [(CHAT, format!("/v1/chat-messages/{TASK_ID}/stop")), (WORKFLOW, format!("/v1/workflows/tasks/{TASK_ID}/stop"))]
     {
         for how in ["a stream", "a body", "a stream over gRPC", "a message over gRPC"] {
             runs += 1;
             match how {
                 "a stream" => {
-                    let mut socket = over_a_socket(&dify, &alice, app, &asked(app, "streaming")).await;
-                    first_event(&mut socket).await;
+                    let mut socket = send_over_socket(&dify, &alice, app, &request_body(app, "streaming")).await;
+                    read_first_event(&mut socket).await;
                 }
                 "a body" => {
-                    let _socket = over_a_socket(&dify, &alice, app, &asked(app, "blocking")).await;
-                    upstream.asked(runs).await;
+                    let _socket = send_over_socket(&dify, &alice, app, &request_body(app, "blocking")).await;
+                    upstream.wait_for_runs(runs).await;
                 }
                 "a stream over gRPC" => {
-                    let mut stream = open(&dify, &alice, app, &asked(app, "streaming")).await.unwrap();
+                    let mut stream = open_stream(&dify, &alice, app, &request_body(app, "streaming")).await.unwrap();
                     assert!(stream.message().await.unwrap().is_some());
                 }
                 _ => {
-                    let body = asked(app, "blocking");
+                    let body = request_body(app, "blocking");
                     tokio::select! {
                         answer = over_grpc(&dify, &alice, app, &body) => panic!("it ended: {answer:?}"),
-                        () = upstream.asked(runs) => {}
+                        () = upstream.wait_for_runs(runs) => {}
                     }
                 }
             }
-            let stops = upstream.stopped(runs).await;
+            let stops = upstream.wait_for_stops(runs).await;
             assert_eq!(stops.len(), runs, "{how} of {app}");
             let (stop, run) = (stops.last().unwrap(), upstream.runs().pop().unwrap());
             assert_eq!((&stop.path, &stop.body), (&path, &json!({"user": ALICE_AT_DIFY})), "{how}");
@@ -167,7 +175,7 @@ async fn whoever_hangs_up_stops_the_run_at_dify_once_and_as_the_same_user() {
 }
 
 /// What a run is refused with through every door, which must be one and the same; and how long to wait.
-async fn refused(dify: &Dify, bearer: &Bearer, query: &str) -> (u16, String, String, Option<Duration>) {
+async fn rejection(dify: &Dify, bearer: &Bearer, query: &str) -> (u16, String, String, Option<Duration>) {
     let mut outcomes = Vec::new();
     for mode in ["blocking", "streaming"] {
         let body = json!({"inputs": {}, "query": query, "response_mode": mode});
@@ -185,34 +193,34 @@ async fn refused(dify: &Dify, bearer: &Bearer, query: &str) -> (u16, String, Str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_dify_refuses_is_refused_through_both_doors_and_not_sent_again() {
-    let upstream = StandIn::start(|call| async move {
+async fn upstream_errors_are_mapped_over_json_and_grpc_and_not_retried() {
+    let upstream = FakeDify::start(|call| async move {
         let (status, code) =
             if call.body["query"] == "busy" { (429, "too_many_requests") } else { (500, "internal_server_error") };
         let body = json!({"code": code, "message": "Words of Dify's.", "status": status});
-        refusal(status, "application/json", body.to_string())
+        error_response(status, "application/json", body.to_string())
     })
     .await;
-    let Some(dify) = before(&upstream.url).await else { return };
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
-    let (status, code, message, wait) = refused(&dify, &alice, "busy").await;
+    let Some(dify) = start_forwarding_to(&upstream.url).await else { return };
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
+    let (status, code, message, wait) = rejection(&dify, &alice, "busy").await;
     assert_eq!((status, code.as_str(), wait), (429, "rate_limited", Some(Duration::from_secs(2))));
     assert!(!message.contains("Dify's"), "{message}");
     assert_eq!(upstream.runs().len(), 4);
-    let (status, code, message, wait) = refused(&dify, &alice, "broken").await;
+    let (status, code, message, wait) = rejection(&dify, &alice, "broken").await;
     assert_eq!((status, code.as_str(), wait), (502, "upstream_error", None));
     assert!(!message.contains("Dify's"), "{message}");
     assert_eq!(upstream.runs().len(), 8);
-    assert!(upstream.stopped_nothing().await);
+    assert!(upstream.received_no_stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dify_that_takes_no_connection_is_not_waited_for() {
-    let deaf = Deaf::start().await;
-    let Some(dify) = before(&deaf.url).await else { return };
-    let alice = dify.issued(ALICE_ID, ALICE, "laptop").await;
+async fn upstream_connect_timeout_returns_504() {
+    let listener = UnacceptingListener::start().await;
+    let Some(dify) = start_forwarding_to(&listener.url).await else { return };
+    let alice = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let since = Instant::now();
-    let (status, code, _, wait) = refused(&dify, &alice, "Hello").await;
+    let (status, code, _, wait) = rejection(&dify, &alice, "Hello").await;
     assert_eq!((status, code.as_str(), wait), (504, "upstream_timeout", None));
     // Four runs, a second each.
     assert!(

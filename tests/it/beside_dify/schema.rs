@@ -4,7 +4,7 @@ use std::{collections::HashSet, process::Command};
 
 use reqwest::Method;
 
-use super::console::{command, refusal};
+use super::console::{command, error_line};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// What `pg_dump` says of everything but our own tables.
-fn dumped(database: &str, arguments: &[&str]) -> String {
+fn dump(database: &str, arguments: &[&str]) -> String {
     let output = Command::new("pg_dump")
         .args(["--no-owner", "--exclude-table=openapi_*"])
         .args(arguments)
@@ -29,12 +29,12 @@ fn dumped(database: &str, arguments: &[&str]) -> String {
 
 /// Dify's schema.
 fn schema(database: &str) -> String {
-    dumped(database, &["--schema-only"])
+    dump(database, &["--schema-only"])
 }
 
 /// Dify's rows, but for the table that both write to.
 fn rows(database: &str) -> String {
-    dumped(database, &["--data-only", "--exclude-table=oauth_access_tokens"])
+    dump(database, &["--data-only", "--exclude-table=oauth_access_tokens"])
 }
 
 fn assert_same(after: &str, before: &str, what: &str) {
@@ -46,8 +46,8 @@ fn assert_same(after: &str, before: &str, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrating_up_and_down_touches_our_own_tables_only() {
-    let Some(stores) = dify::restored().await else { return };
+async fn migrations_change_only_tables_of_this_service() {
+    let Some(stores) = dify::restored_database().await else { return };
     let database = dify::url(&stores);
     let before = (schema(database), rows(database));
     assert!(before.0.contains("CREATE TABLE public.accounts") && before.1.contains(ALICE));
@@ -73,8 +73,8 @@ async fn migrating_up_and_down_touches_our_own_tables_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_run_alters_nothing_of_difys_but_its_tokens() {
-    let Some(stores) = dify::restored().await else { return };
+async fn normal_use_changes_only_the_token_table_of_dify() {
+    let Some(stores) = dify::restored_database().await else { return };
     let database = dify::url(&stores).to_owned();
     let before = (schema(&database), rows(&database));
     dify::migrate(&stores).await;
@@ -104,14 +104,14 @@ async fn a_whole_run_alters_nothing_of_difys_but_its_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_dify_lacks_is_an_error_that_names_its_migration() {
-    let Some(stores) = dify::restored().await else { return };
+async fn missing_table_of_dify_stops_the_start_and_names_the_migration() {
+    let Some(stores) = dify::restored_database().await else { return };
     let database = dify::url(&stores);
     dify::migrate(&stores).await;
     let connection = sea_orm::Database::connect(database).await.unwrap();
     sea_orm::ConnectionTrait::execute_unprepared(&connection, "DROP TABLE oauth_access_tokens").await.unwrap();
     connection.close().await.unwrap();
-    let said = refusal(&command(database, &["serve"]));
+    let said = error_line(&command(database, &["serve"]));
     assert!(said.contains("oauth_access_tokens") && said.contains("d4a5e1f3c9b7"), "{said}");
     assert!(said.contains("flask db upgrade"), "and what to do: {said}");
 }

@@ -26,9 +26,9 @@ const LIVE: [&str; 10] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_difys_is_accepted() {
+async fn token_issued_by_dify_is_accepted() {
     let Some(dify) = Dify::start().await else { return };
-    let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let bearer = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let (status, body) = bearer.get(ACCOUNT).await;
     assert_eq!(status, 200, "{body}");
     insta::assert_json_snapshot!(body, @r#"
@@ -81,9 +81,9 @@ async fn a_token_of_difys_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_that_dify_made_are_listed_and_revoked() {
+async fn sessions_of_dify_are_listed_and_revoked() {
     let Some(dify) = Dify::start().await else { return };
-    let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let bearer = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let (status, body) = bearer.get(SESSIONS).await;
     let listed = body["data"].as_array().unwrap();
     // The row made for this test claims to be two minutes old, so where it stands depends on the day.
@@ -104,9 +104,9 @@ async fn sessions_that_dify_made_are_listed_and_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_token_of_difys_ends_as_dify_ends_it() {
+async fn expired_token_of_dify_is_revoked_on_first_use() {
     let Some(dify) = Dify::start().await else { return };
-    let bearer = dify.issued_for(ALICE_ID, ALICE, "laptop", -1).await;
+    let bearer = dify.issue_token_for(ALICE_ID, ALICE, "laptop", -1).await;
     let answer = Answer::to(bearer.request(Method::GET, ACCOUNT)).await;
     assert_eq!(answer.outcome(), (401, "bearer_expired".to_owned()));
     let row = dify.row("oauth_access_tokens", &bearer.token_id).await;
@@ -115,9 +115,10 @@ async fn an_expired_token_of_difys_ends_as_dify_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_dify_bans_or_deletes_has_no_tokens() {
+async fn banned_and_deleted_accounts_of_dify_return_bearer_invalid() {
     let Some(dify) = Dify::start().await else { return };
-    let (alice, bob) = (dify.issued(ALICE_ID, ALICE, "laptop").await, dify.issued(BOB_ID, BOB, "phone").await);
+    let (alice, bob) =
+        (dify.issue_token(ALICE_ID, ALICE, "laptop").await, dify.issue_token(BOB_ID, BOB, "phone").await);
     // Known to the cache as well, which Dify does not clear when it bans somebody.
     assert_eq!((alice.get(ACCOUNT).await.0, bob.get(ACCOUNT).await.0), (200, 200));
     execute(&dify, &format!("UPDATE accounts SET status = 'banned' WHERE id = '{ALICE_ID}'")).await;
@@ -132,9 +133,9 @@ async fn an_account_that_dify_bans_or_deletes_has_no_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_a_token_of_difys_was_used_is_noted() {
+async fn last_use_of_a_token_of_dify_is_written() {
     let Some(dify) = Dify::start().await else { return };
-    let bearer = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let bearer = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     assert_eq!(bearer.get(ACCOUNT).await.0, 200);
     dify.running().app.jobs().flush_last_used().await.unwrap();
     let row = dify.row("oauth_access_tokens", &bearer.token_id).await;

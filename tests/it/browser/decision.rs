@@ -25,7 +25,7 @@ in_both_browsers! {
         assert_eq!(visitor.path().await, "/device/done/approved");
         assert_eq!(visitor.text_of("h1").await, "Device authorized");
         let token = poll(visitor, &device).await;
-        let bearer = Bearer::holding(&visitor.server, token["token"].as_str().unwrap(), token["token_id"].as_str().unwrap());
+        let bearer = Bearer::with_token(&visitor.server, token["token"].as_str().unwrap(), token["token_id"].as_str().unwrap());
         assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
         assert_eq!(visitor.complaints().await, Vec::<String>::new());
     }

@@ -112,9 +112,9 @@ fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) 
     );
 }
 
-on_both_stores!(it_calls_every_service_and_reads_the_rich_errors);
+on_both_stores!(python_client_calls_every_service_and_reads_error_details);
 
-async fn it_calls_every_service_and_reads_the_rich_errors(stores: Stores) {
+async fn python_client_calls_every_service_and_reads_error_details(stores: Stores) {
     let server = TestServer::start(stores).await;
     let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
     let public = server.url.strip_prefix("http://").unwrap();
@@ -125,7 +125,7 @@ async fn it_calls_every_service_and_reads_the_rich_errors(stores: Stores) {
     let user_code = client.next()["user_code"].as_str().unwrap().to_owned();
     assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&user_code).await.0, 200);
     server.advance(10);
-    let mut found = client.go_on();
+    let mut found = client.resume();
     let left = found.as_object_mut().unwrap().remove("left").unwrap();
     let answered = found.as_object_mut().unwrap().remove("answered").unwrap();
     assert_apps_were_used(found.as_object_mut().unwrap().remove("use").unwrap());

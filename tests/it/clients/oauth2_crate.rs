@@ -40,9 +40,9 @@ async fn ask(client: &Client) -> StandardDeviceAuthorizationResponse {
     codes
 }
 
-on_every_database!(it_waits_slows_down_and_signs_in, it_understands_every_end_that_is_not_a_token);
+on_every_database!(oauth2_crate_honours_intervals_and_signs_in, oauth2_crate_reports_denied_and_expired_codes);
 
-async fn it_waits_slows_down_and_signs_in(stores: Stores) {
+async fn oauth2_crate_honours_intervals_and_signs_in(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let client = client(&server);
@@ -71,11 +71,11 @@ async fn it_waits_slows_down_and_signs_in(stores: Stores) {
     assert!((1_209_500..=1_209_600).contains(&token.expires_in().unwrap().as_secs()));
     let scopes: Vec<_> = token.scopes().unwrap().iter().map(|scope| scope.as_str()).collect();
     assert_eq!(scopes, ["full"]);
-    let bearer = Bearer::holding(server, token.access_token().secret(), "");
+    let bearer = Bearer::with_token(server, token.access_token().secret(), "");
     assert_eq!(bearer.get("/openapi/v1/account").await.1["subject_email"], OWNER);
 }
 
-async fn it_understands_every_end_that_is_not_a_token(stores: Stores) {
+async fn oauth2_crate_reports_denied_and_expired_codes(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let client = client(&server);

@@ -4,19 +4,19 @@ use serde_json::json;
 
 use crate::support::{Browser, Stores, TestServer, python::Script, server::OWNER};
 
-on_both_stores!(it_signs_in_however_it_names_itself, it_understands_that_it_was_denied);
+on_both_stores!(requests_oauthlib_signs_in_with_basic_and_body_client_id, requests_oauthlib_reports_access_denied);
 
-async fn it_signs_in_however_it_names_itself(stores: Stores) {
+async fn requests_oauthlib_signs_in_with_basic_and_body_client_id(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     for naming in ["basic", "body"] {
         let Some(mut client) = Script::start("device_login.py", &[&server.url, naming]) else { return };
         let codes = client.next();
         assert_eq!(codes["interval"], 5);
-        assert_eq!(client.go_on(), json!({"error": "authorization_pending"}), "{naming}");
-        assert_eq!(client.go_on(), json!({"error": "slow_down"}), "{naming}");
+        assert_eq!(client.resume(), json!({"error": "authorization_pending"}), "{naming}");
+        assert_eq!(client.resume(), json!({"error": "slow_down"}), "{naming}");
         server.advance(10);
-        assert_eq!(client.go_on(), json!({"error": "authorization_pending"}), "{naming}");
+        assert_eq!(client.resume(), json!({"error": "authorization_pending"}), "{naming}");
         assert_eq!(browser.approve(codes["user_code"].as_str().unwrap()).await.0, 200);
         server.advance(10);
         let signed_in = json!({
@@ -26,18 +26,18 @@ async fn it_signs_in_however_it_names_itself(stores: Stores) {
             "revoked": 200,
             "afterwards": 401,
         });
-        let mut found = client.go_on();
+        let mut found = client.resume();
         let expires_in = found.as_object_mut().unwrap().remove("expires_in").unwrap();
         assert!((1_209_500..=1_209_600).contains(&expires_in.as_i64().unwrap()), "{expires_in}");
         assert_eq!(found, signed_in, "{naming}");
     }
 }
 
-async fn it_understands_that_it_was_denied(stores: Stores) {
+async fn requests_oauthlib_reports_access_denied(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let Some(mut client) = Script::start("device_login.py", &[&server.url, "basic"]) else { return };
     let codes = client.next();
     assert_eq!(browser.deny(codes["user_code"].as_str().unwrap()).await.0, 200);
-    assert_eq!(client.go_on(), json!({"error": "access_denied"}));
+    assert_eq!(client.resume(), json!({"error": "access_denied"}));
 }

@@ -16,16 +16,16 @@ use crate::support::{
 /// What a test of its own limits would say first.
 const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0,refresh=0,login=0";
 /// What pages call.
-const PAGES: &str = "/console/|/oauth/device/";
+const BROWSER_PATHS: &str = "/console/|/oauth/device/";
 /// What ends the session of a page.
-const ENDS: &str = "logout|refresh-token";
+const SESSION_ENDING_PATHS: &str = "logout|refresh-token";
 /// The check that believes a cookie was left out: they come as one header here, and that is always sent.
-const COOKIE_LEFT_OUT: &str = "negative_data_rejection";
+const NEGATIVE_DATA_CHECK: &str = "negative_data_rejection";
 /// Examples a method, unless `TEST_EXAMPLES` asks for more.
 const EXAMPLES: &str = "40";
 
 /// One run of it.
-struct Examination<'s> {
+struct SchemathesisRun<'s> {
     server: &'s TestServer,
     /// Where the methods are.
     url: String,
@@ -37,7 +37,7 @@ struct Examination<'s> {
     filter: Vec<&'static str>,
 }
 
-impl<'s> Examination<'s> {
+impl<'s> SchemathesisRun<'s> {
     fn of(server: &'s TestServer) -> Self {
         let filter = vec!["--exclude-tag", "Token"];
         Self { server, url: server.url.clone(), headers: Vec::new(), known: Vec::new(), filter }
@@ -70,7 +70,7 @@ impl<'s> Examination<'s> {
     }
 
     /// Runs it; what it found is the panic's message.
-    fn passes(&self) {
+    fn assert_passes(&self) {
         let Some(python) = std::env::var_os("TEST_PYTHON") else {
             eprintln!("no TEST_PYTHON: run by tests/run");
             return;
@@ -103,12 +103,12 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_bearer_nothing_answers_what_is_not_described() {
-    Examination::of(&server().await).passes();
+async fn responses_without_a_bearer_match_the_openapi_document() {
+    SchemathesisRun::of(&server().await).assert_passes();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_bearer_nothing_answers_what_is_not_described() {
+async fn responses_with_a_bearer_match_the_openapi_document() {
     let server = server().await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let workspace = shared_workspace(&server).await;
@@ -116,44 +116,54 @@ async fn with_a_bearer_nothing_answers_what_is_not_described() {
     let file = dify_openapi::testing::dsl::read(demo).unwrap().app;
     let target = dify_openapi::testing::domain::app::file::ImportTarget::New;
     let app = server.sql().import_app(workspace.parse().unwrap(), &file, target, server.clock.now()).await.unwrap();
-    let mut examination = Examination::of(&server)
-        .header("Authorization", &format!("Bearer {}", bearer.token))
-        .only(&["--exclude-tag", "Token", "--exclude-path-regex", "/account/sessions/"]);
-    examination.known = vec![("path.id", app.id.to_string())];
-    examination.passes();
+    let mut run = SchemathesisRun::of(&server).header("Authorization", &format!("Bearer {}", bearer.token)).only(&[
+        "--exclude-tag",
+        "Token",
+        "--exclude-path-regex",
+        "/account/sessions/",
+    ]);
+    run.known = vec![("path.id", app.id.to_string())];
+    run.assert_passes();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ending_sessions_answers_what_is_described() {
+async fn responses_to_revocations_match_the_openapi_document() {
     let server = server().await;
     // Ending one's own is the end of everything else.
     for path in ["/account/sessions/\\{", "/account/sessions/self$"] {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-        Examination::of(&server)
+        SchemathesisRun::of(&server)
             .header("Authorization", &format!("Bearer {}", bearer.token))
             .only(&["--include-path-regex", path])
-            .passes();
+            .assert_passes();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_is_signed_in_is_answered_what_is_described() {
+async fn responses_to_a_console_session_match_the_openapi_document() {
     let server = server().await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    Examination::of(&server)
+    SchemathesisRun::of(&server)
         .header("Cookie", &cookies.join("; "))
         .header("X-CSRF-Token", &browser.cookies["csrf_token"])
-        .only(&["--include-path-regex", PAGES, "--exclude-path-regex", ENDS, "--exclude-method", "GET"])
-        .without(COOKIE_LEFT_OUT)
-        .passes();
+        .only(&[
+            "--include-path-regex",
+            BROWSER_PATHS,
+            "--exclude-path-regex",
+            SESSION_ENDING_PATHS,
+            "--exclude-method",
+            "GET",
+        ])
+        .without(NEGATIVE_DATA_CHECK)
+        .assert_passes();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn internal_services_are_answered_what_is_described() {
+async fn responses_to_internal_services_match_the_openapi_document() {
     let server = server().await;
-    let mut examination =
-        Examination::of(&server).header("Enterprise-Api-Secret-Key", SERVICE_KEY).only(&["--include-tag", "Token"]);
-    examination.url = server.inner("");
-    examination.passes();
+    let mut run =
+        SchemathesisRun::of(&server).header("Enterprise-Api-Secret-Key", SERVICE_KEY).only(&["--include-tag", "Token"]);
+    run.url = server.inner("");
+    run.assert_passes();
 }

@@ -19,19 +19,19 @@ async fn login_from(server: &TestServer, address: &str, email: &str, password: &
 }
 
 on_every_database!(
-    five_wrong_passwords_lock_the_account_from_everywhere,
-    five_wrong_passwords_lock_the_address_for_everyone,
-    an_address_of_ipv6_is_its_network_of_64_bits,
-    a_success_forgets_the_accounts_failures_but_not_the_addresss,
-    many_right_passwords_lock_nobody_out,
-    guesses_at_once_cannot_pass_the_limit_together,
-    a_lockout_stops_passwords_only
+    five_wrong_passwords_lock_the_account_for_every_address,
+    five_wrong_passwords_lock_the_address_for_every_account,
+    ipv6_addresses_are_locked_by_their_64_bit_network,
+    successful_login_resets_the_account_count_only,
+    correct_passwords_are_not_counted,
+    concurrent_wrong_passwords_stay_within_the_limit,
+    lockout_does_not_affect_existing_sessions
 );
 
-async fn five_wrong_passwords_lock_the_account_from_everywhere(stores: Stores) {
+async fn five_wrong_passwords_lock_the_account_for_every_address(stores: Stores) {
     let server =
         TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32"), ("LOGIN_LOCKOUT_DURATION", "600")]).await;
-    let logs = crate::support::logs::Logs::listen();
+    let logs = crate::support::logs::Logs::capture();
     // Addresses that no other test has: the log is the process's.
     let network = format!("10.{}.{}", rand::random::<u8>(), rand::random::<u8>());
     let elsewhere = format!("{network}.77");
@@ -44,13 +44,13 @@ async fn five_wrong_passwords_lock_the_account_from_everywhere(stores: Stores) {
     let wait: i64 = answer.header("retry-after").parse().unwrap();
     assert!((590..=600).contains(&wait), "{wait}");
     assert_eq!(login_from(&server, &elsewhere, MEMBER, PASSWORD).await.status, 200);
-    assert_eq!(logs.about(&["audit", "auth.login_locked", &elsewhere]).len(), 1);
-    assert_eq!(logs.about(&["audit", "auth.login_failed", &format!("client={network}.5")]).len(), 1);
+    assert_eq!(logs.matching(&["audit", "auth.login_locked", &elsewhere]).len(), 1);
+    assert_eq!(logs.matching(&["audit", "auth.login_failed", &format!("client={network}.5")]).len(), 1);
     server.advance(600);
     assert_eq!(login_from(&server, &elsewhere, OWNER, PASSWORD).await.status, 200);
 }
 
-async fn five_wrong_passwords_lock_the_address_for_everyone(stores: Stores) {
+async fn five_wrong_passwords_lock_the_address_for_every_account(stores: Stores) {
     let server = TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
     for attempt in 1..=5 {
         let answer = login_from(&server, "198.51.100.1", &format!("guess{attempt}@example.com"), "wrong").await;
@@ -60,7 +60,7 @@ async fn five_wrong_passwords_lock_the_address_for_everyone(stores: Stores) {
     assert_eq!(login_from(&server, "198.51.100.2", OWNER, PASSWORD).await.status, 200);
 }
 
-async fn an_address_of_ipv6_is_its_network_of_64_bits(stores: Stores) {
+async fn ipv6_addresses_are_locked_by_their_64_bit_network(stores: Stores) {
     let server = TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
     for attempt in 1..=5 {
         // Five hosts of one network.
@@ -75,7 +75,7 @@ async fn an_address_of_ipv6_is_its_network_of_64_bits(stores: Stores) {
     assert_eq!(login_from(&server, "2001:db8:7:2::1", OWNER, PASSWORD).await.status, 200, "the next network");
 }
 
-async fn a_success_forgets_the_accounts_failures_but_not_the_addresss(stores: Stores) {
+async fn successful_login_resets_the_account_count_only(stores: Stores) {
     let server = TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
     for round in 0..2 {
         for attempt in 1..=4 {
@@ -92,14 +92,14 @@ async fn a_success_forgets_the_accounts_failures_but_not_the_addresss(stores: St
     assert_eq!(login_from(&server, "203.0.113.1", MEMBER, PASSWORD).await.status, 429);
 }
 
-async fn many_right_passwords_lock_nobody_out(stores: Stores) {
+async fn correct_passwords_are_not_counted(stores: Stores) {
     let server = TestServer::start(stores).await;
     for _ in 0..8 {
         assert_eq!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status, 200);
     }
 }
 
-async fn guesses_at_once_cannot_pass_the_limit_together(stores: Stores) {
+async fn concurrent_wrong_passwords_stay_within_the_limit(stores: Stores) {
     let server = TestServer::start(stores).await;
     let anonymous = Browser::anonymous(&server);
     let guesses = (0..16).map(|_| {
@@ -114,7 +114,7 @@ async fn guesses_at_once_cannot_pass_the_limit_together(stores: Stores) {
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 11, "{statuses:?}");
 }
 
-async fn a_lockout_stops_passwords_only(stores: Stores) {
+async fn lockout_does_not_affect_existing_sessions(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
@@ -130,7 +130,7 @@ async fn a_lockout_stops_passwords_only(stores: Stores) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_from_nobody_we_trust_moves_no_one() {
+async fn forwarded_header_from_an_untrusted_peer_is_ignored() {
     let server = TestServer::start(Stores::Sqlite).await;
     for attempt in 1..=5 {
         assert_eq!(login_from(&server, &format!("198.51.100.{attempt}"), "x@example.com", "wrong").await.status, 401);
@@ -139,7 +139,7 @@ async fn a_header_from_nobody_we_trust_moves_no_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_address_an_approver_sees_is_the_devices_not_the_proxys() {
+async fn approver_sees_the_address_of_the_device_behind_the_proxy() {
     let server = TestServer::start_with(Stores::Sqlite, &PROXY).await;
     let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
     let request = request

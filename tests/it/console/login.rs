@@ -20,18 +20,18 @@ fn attributes(answer: &Answer) -> Vec<String> {
 }
 
 on_every_database!(
-    the_right_password_sets_three_cookies,
-    a_session_that_is_not_remembered_ends_with_the_browser,
-    the_address_is_taken_in_any_case,
-    wrong_passwords_and_unknown_addresses_read_alike,
-    bodies_that_are_no_sign_in_are_refused,
-    another_site_cannot_sign_a_browser_in,
-    signing_out_ends_the_session_at_once_and_only_this_one,
-    disabling_an_account_or_a_new_password_ends_its_browser_sessions,
-    rows_that_dify_wrote_sign_in
+    correct_password_sets_three_cookies,
+    login_without_remember_me_sets_session_cookies,
+    login_email_ignores_case_and_spaces,
+    wrong_password_and_unknown_email_return_the_same_error,
+    invalid_login_bodies_return_400,
+    cross_site_login_returns_csrf_mismatch,
+    logout_ends_only_its_own_session,
+    disabled_account_and_new_password_end_browser_sessions,
+    password_hash_written_by_dify_is_accepted
 );
 
-async fn the_right_password_sets_three_cookies(stores: Stores) {
+async fn correct_password_sets_three_cookies(stores: Stores) {
     let server = TestServer::start(stores).await;
     let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
@@ -46,7 +46,7 @@ async fn the_right_password_sets_three_cookies(stores: Stores) {
     );
 }
 
-async fn a_session_that_is_not_remembered_ends_with_the_browser(stores: Stores) {
+async fn login_without_remember_me_sets_session_cookies(stores: Stores) {
     let server = TestServer::start(stores).await;
     let body = json!({"email": OWNER, "password": "ZGVtby1wYXNzd29yZC0x", "remember_me": false});
     let request = reqwest::Client::new().post(server.at(LOGIN)).json(&body);
@@ -55,12 +55,12 @@ async fn a_session_that_is_not_remembered_ends_with_the_browser(stores: Stores) 
     assert!(answer.cookies().iter().all(|cookie| !cookie.contains("Max-Age")), "{:?}", attributes(&answer));
 }
 
-async fn the_address_is_taken_in_any_case(stores: Stores) {
+async fn login_email_ignores_case_and_spaces(stores: Stores) {
     let server = TestServer::start(stores).await;
     assert_eq!(Browser::anonymous(&server).login(" Demo@Example.COM ", PASSWORD).await.status, 200);
 }
 
-async fn wrong_passwords_and_unknown_addresses_read_alike(stores: Stores) {
+async fn wrong_password_and_unknown_email_return_the_same_error(stores: Stores) {
     let server = TestServer::start(stores).await;
     let anonymous = Browser::anonymous(&server);
     database::execute(&server, &format!("UPDATE accounts SET status = 'banned' WHERE email = '{MEMBER}'")).await;
@@ -79,7 +79,7 @@ async fn wrong_passwords_and_unknown_addresses_read_alike(stores: Stores) {
     }
 }
 
-async fn bodies_that_are_no_sign_in_are_refused(stores: Stores) {
+async fn invalid_login_bodies_return_400(stores: Stores) {
     let server = TestServer::start(stores).await;
     for body in [
         json!({}),
@@ -94,7 +94,7 @@ async fn bodies_that_are_no_sign_in_are_refused(stores: Stores) {
     }
 }
 
-async fn another_site_cannot_sign_a_browser_in(stores: Stores) {
+async fn cross_site_login_returns_csrf_mismatch(stores: Stores) {
     let server = TestServer::start(stores).await;
     let body = json!({"email": OWNER, "password": "ZGVtby1wYXNzd29yZC0x"});
     for (name, value) in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
@@ -105,7 +105,7 @@ async fn another_site_cannot_sign_a_browser_in(stores: Stores) {
     assert_eq!(Answer::to(own).await.status, 200);
 }
 
-async fn signing_out_ends_the_session_at_once_and_only_this_one(stores: Stores) {
+async fn logout_ends_only_its_own_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (here, there) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, OWNER).await);
     let answer = Answer::to(here.request(Method::POST, "/console/api/logout")).await;
@@ -120,7 +120,7 @@ async fn signing_out_ends_the_session_at_once_and_only_this_one(stores: Stores) 
     assert!(there.is_signed_in().await);
 }
 
-async fn disabling_an_account_or_a_new_password_ends_its_browser_sessions(stores: Stores) {
+async fn disabled_account_and_new_password_end_browser_sessions(stores: Stores) {
     let server = TestServer::start(stores).await;
     use dify_openapi::testing::{domain::secret::Secret, ports::clock::Clock as _};
     let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
@@ -133,7 +133,7 @@ async fn disabling_an_account_or_a_new_password_ends_its_browser_sessions(stores
     assert!(!owner.is_signed_in().await);
 }
 
-async fn rows_that_dify_wrote_sign_in(stores: Stores) {
+async fn password_hash_written_by_dify_is_accepted(stores: Stores) {
     let server = TestServer::start(stores).await;
     // The row of alice@example.com in Dify's own database.
     let password = "NGQ5YzA2OWFmMjdlNmI0NGQ4YzdiZDc1MmNhNThkZGFhNWQ2MzM0YzMwYzA2YTQzNjUwMTgzNWI0ZjQ4ZGNjNw==";
@@ -148,7 +148,7 @@ async fn rows_that_dify_wrote_sign_in(stores: Stores) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_https_cookies_are_secure_and_bound_to_their_host() {
+async fn https_cookies_are_secure_with_the_host_prefix() {
     let variables = [("CONSOLE_WEB_URL", "https://console.example"), ("CONSOLE_API_URL", "https://console.example")];
     let server = TestServer::start_with(Stores::Sqlite, &variables).await;
     let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;

@@ -25,14 +25,14 @@ fn without_times(mut body: Value) -> Value {
 }
 
 on_every_database!(
-    the_profile_is_the_signed_in_account,
-    workspaces_are_listed_as_the_console_lists_them,
-    switching_makes_one_workspace_current_and_no_other,
-    a_workspace_one_has_not_joined_cannot_be_switched_to,
-    a_bearer_never_opens_these_routes
+    profile_is_the_signed_in_account,
+    workspaces_are_listed_in_the_format_of_the_console,
+    switching_makes_exactly_one_workspace_current,
+    switching_to_a_workspace_that_was_not_joined_returns_404,
+    console_routes_reject_bearer_tokens
 );
 
-async fn the_profile_is_the_signed_in_account(stores: Stores) {
+async fn profile_is_the_signed_in_account(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (status, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/account/profile").await;
     assert_eq!(status, 200);
@@ -50,7 +50,7 @@ async fn the_profile_is_the_signed_in_account(stores: Stores) {
     "#);
 }
 
-async fn workspaces_are_listed_as_the_console_lists_them(stores: Stores) {
+async fn workspaces_are_listed_in_the_format_of_the_console(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (status, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/workspaces").await;
     assert_eq!(status, 200);
@@ -78,7 +78,7 @@ async fn workspaces_are_listed_as_the_console_lists_them(stores: Stores) {
     "#);
 }
 
-async fn switching_makes_one_workspace_current_and_no_other(stores: Stores) {
+async fn switching_makes_exactly_one_workspace_current(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let (_, body) = browser.get("/console/api/workspaces").await;
@@ -94,7 +94,7 @@ async fn switching_makes_one_workspace_current_and_no_other(stores: Stores) {
     assert_eq!(current, [false, true]);
 }
 
-async fn a_workspace_one_has_not_joined_cannot_be_switched_to(stores: Stores) {
+async fn switching_to_a_workspace_that_was_not_joined_returns_404(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (_, body) = Browser::signed_in(&server, OWNER).await.get("/console/api/workspaces").await;
     let foreign = body["workspaces"][1]["id"].clone();
@@ -107,7 +107,7 @@ async fn a_workspace_one_has_not_joined_cannot_be_switched_to(stores: Stores) {
     assert_eq!((status, body["code"].as_str()), (400, Some("invalid_request")));
 }
 
-async fn a_bearer_never_opens_these_routes(stores: Stores) {
+async fn console_routes_reject_bearer_tokens(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     for path in ["/console/api/account/profile", "/console/api/workspaces"] {

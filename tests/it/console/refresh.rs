@@ -6,18 +6,18 @@ use serde_json::json;
 use crate::support::{Answer, Browser, Stores, TestServer, database, server::OWNER};
 
 on_every_database!(
-    a_refresh_gives_new_cookies_for_the_same_session,
-    without_a_refresh_the_session_ends_after_its_hour,
-    a_refresh_cookie_used_twice_ends_the_family,
-    of_many_refreshes_at_once_at_most_one_succeeds,
-    a_refresh_without_its_cookie_or_with_another_is_refused,
-    a_refresh_lives_thirty_days,
-    another_site_cannot_refresh,
+    refresh_sets_new_cookies_for_the_same_session,
+    access_token_expires_after_one_hour,
+    reused_refresh_token_ends_the_session,
+    at_most_one_concurrent_refresh_succeeds,
+    missing_or_unknown_refresh_token_returns_invalid_session,
+    refresh_token_expires_after_thirty_days,
+    cross_site_refresh_returns_csrf_mismatch,
     refreshing_is_limited_by_address,
-    only_hashes_of_refresh_cookies_are_kept
+    only_hashes_of_refresh_tokens_are_stored
 );
 
-async fn a_refresh_gives_new_cookies_for_the_same_session(stores: Stores) {
+async fn refresh_sets_new_cookies_for_the_same_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut browser = Browser::signed_in(&server, OWNER).await;
     let before = browser.cookies.clone();
@@ -32,7 +32,7 @@ async fn a_refresh_gives_new_cookies_for_the_same_session(stores: Stores) {
     assert!(browser.is_signed_in().await);
 }
 
-async fn without_a_refresh_the_session_ends_after_its_hour(stores: Stores) {
+async fn access_token_expires_after_one_hour(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut browser = Browser::signed_in(&server, OWNER).await;
     server.advance(3_599);
@@ -45,7 +45,7 @@ async fn without_a_refresh_the_session_ends_after_its_hour(stores: Stores) {
     assert!(browser.is_signed_in().await);
 }
 
-async fn a_refresh_cookie_used_twice_ends_the_family(stores: Stores) {
+async fn reused_refresh_token_ends_the_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     let stolen = Browser::signed_in(&server, OWNER).await;
     let other = Browser::signed_in(&server, OWNER).await;
@@ -59,7 +59,7 @@ async fn a_refresh_cookie_used_twice_ends_the_family(stores: Stores) {
     assert!(other.is_signed_in().await, "another sign-in is another family");
 }
 
-async fn of_many_refreshes_at_once_at_most_one_succeeds(stores: Stores) {
+async fn at_most_one_concurrent_refresh_succeeds(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let tasks: Vec<_> = (0..16)
@@ -78,7 +78,7 @@ async fn of_many_refreshes_at_once_at_most_one_succeeds(stores: Stores) {
     assert!(!browser.is_signed_in().await, "a cookie used sixteen times has been copied");
 }
 
-async fn a_refresh_without_its_cookie_or_with_another_is_refused(stores: Stores) {
+async fn missing_or_unknown_refresh_token_returns_invalid_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     assert_eq!(Browser::anonymous(&server).refresh().await.outcome(), (401, "invalid_session".to_owned()));
     let mut browser = Browser::signed_in(&server, OWNER).await;
@@ -87,14 +87,14 @@ async fn a_refresh_without_its_cookie_or_with_another_is_refused(stores: Stores)
     assert!(browser.is_signed_in().await, "a guess ends nobody's session");
 }
 
-async fn a_refresh_lives_thirty_days(stores: Stores) {
+async fn refresh_token_expires_after_thirty_days(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     server.advance(30 * 86_400);
     assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
 }
 
-async fn another_site_cannot_refresh(stores: Stores) {
+async fn cross_site_refresh_returns_csrf_mismatch(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let request = browser.bare(Method::POST, "/console/api/refresh-token").header("origin", "https://evil.example");
@@ -111,7 +111,7 @@ async fn refreshing_is_limited_by_address(stores: Stores) {
     assert_eq!(anonymous.refresh().await.outcome(), (429, "rate_limited".to_owned()));
 }
 
-async fn only_hashes_of_refresh_cookies_are_kept(stores: Stores) {
+async fn only_hashes_of_refresh_tokens_are_stored(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     assert_eq!(browser.refresh().await.status, 200);

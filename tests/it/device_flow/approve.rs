@@ -22,19 +22,19 @@ fn signed(claims: &serde_json::Value, key: &str) -> String {
 }
 
 on_every_database!(
-    approving_lets_the_device_in,
-    denying_turns_the_device_away,
-    a_decision_is_made_once,
-    a_code_nobody_gave_out_is_not_found,
-    a_code_may_be_approved_as_it_was_typed,
-    only_a_signed_in_person_on_our_own_page_decides,
-    only_a_console_passport_is_a_session,
-    a_disabled_account_can_neither_approve_nor_redeem,
-    nobody_decides_while_bearers_are_switched_off,
-    a_session_revoked_before_its_first_poll_is_denied
+    approved_device_receives_a_token,
+    denied_device_receives_no_token,
+    second_decision_returns_already_resolved,
+    unknown_or_malformed_user_code_is_rejected,
+    typed_user_code_is_normalized_before_approval,
+    decisions_require_a_session_a_csrf_token_and_the_own_origin,
+    only_valid_console_jwts_open_a_session,
+    disabled_account_cannot_approve_or_redeem,
+    decisions_return_503_while_bearers_are_disabled,
+    session_revoked_before_the_first_poll_returns_access_denied
 );
 
-async fn approving_lets_the_device_in(stores: Stores) {
+async fn approved_device_receives_a_token(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let browser = Browser::signed_in(&server, OWNER).await;
@@ -49,7 +49,7 @@ async fn approving_lets_the_device_in(stores: Stores) {
     assert_eq!(device.poll().await.0, 200);
 }
 
-async fn denying_turns_the_device_away(stores: Stores) {
+async fn denied_device_receives_no_token(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let (status, body) = Browser::signed_in(&server, OWNER).await.deny(&device.user_code).await;
@@ -57,7 +57,7 @@ async fn denying_turns_the_device_away(stores: Stores) {
     assert_eq!(database::count(&server, "oauth_access_tokens").await, 0);
 }
 
-async fn a_decision_is_made_once(stores: Stores) {
+async fn second_decision_returns_already_resolved(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     for (first, second) in [(APPROVE, APPROVE), (APPROVE, DENY), (DENY, APPROVE), (DENY, DENY)] {
@@ -69,7 +69,7 @@ async fn a_decision_is_made_once(stores: Stores) {
     }
 }
 
-async fn a_code_nobody_gave_out_is_not_found(stores: Stores) {
+async fn unknown_or_malformed_user_code_is_rejected(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     for path in [APPROVE, DENY] {
@@ -90,14 +90,14 @@ async fn a_code_nobody_gave_out_is_not_found(stores: Stores) {
     }
 }
 
-async fn a_code_may_be_approved_as_it_was_typed(stores: Stores) {
+async fn typed_user_code_is_normalized_before_approval(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let typed = format!(" {} ", device.user_code.to_lowercase().replace('-', " "));
     assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&typed).await.0, 200);
 }
 
-async fn only_a_signed_in_person_on_our_own_page_decides(stores: Stores) {
+async fn decisions_require_a_session_a_csrf_token_and_the_own_origin(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let browser = Browser::signed_in(&server, OWNER).await;
@@ -131,7 +131,7 @@ async fn only_a_signed_in_person_on_our_own_page_decides(stores: Stores) {
     assert_eq!(Answer::to(alias.json(&json!({"user_code": device.user_code}))).await.status, 200);
 }
 
-async fn only_a_console_passport_is_a_session(stores: Stores) {
+async fn only_valid_console_jwts_open_a_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     use dify_openapi::testing::ports::clock::Clock as _;
     let device = Device::start(&server, "laptop").await;
@@ -165,7 +165,7 @@ async fn only_a_console_passport_is_a_session(stores: Stores) {
     assert_eq!(approve(signed(&claims, SECRET_KEY)).await, 200, "the very same claims");
 }
 
-async fn a_disabled_account_can_neither_approve_nor_redeem(stores: Stores) {
+async fn disabled_account_cannot_approve_or_redeem(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (before, after) = (Device::start(&server, "a").await, Device::start(&server, "b").await);
     let browser = Browser::signed_in(&server, MEMBER).await;
@@ -179,7 +179,7 @@ async fn a_disabled_account_can_neither_approve_nor_redeem(stores: Stores) {
     assert_eq!(before.poll_error().await, "access_denied", "the session was revoked for good");
 }
 
-async fn nobody_decides_while_bearers_are_switched_off(stores: Stores) {
+async fn decisions_return_503_while_bearers_are_disabled(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ENABLE_OAUTH_BEARER", "false")]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     for path in [APPROVE, DENY] {
@@ -188,7 +188,7 @@ async fn nobody_decides_while_bearers_are_switched_off(stores: Stores) {
     }
 }
 
-async fn a_session_revoked_before_its_first_poll_is_denied(stores: Stores) {
+async fn session_revoked_before_the_first_poll_returns_access_denied(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let other = Bearer::sign_in_with(&server, &browser, "other").await;

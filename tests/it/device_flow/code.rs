@@ -6,7 +6,7 @@ use crate::support::{Answer, Browser, Device, Stores, TestServer, cli_device::fo
 
 /// What the approver would see of a device that asked with this body.
 async fn label_of(server: &TestServer, body: Value) -> String {
-    let codes = Device::ask(server, &body).await;
+    let codes = Device::request_codes(server, &body).await;
     assert_eq!(codes.status, 200, "{}", codes.text);
     let user_code = codes.json()["user_code"].as_str().unwrap().to_owned();
     let browser = Browser::signed_in(server, OWNER).await;
@@ -30,24 +30,24 @@ fn take_codes(server: &TestServer, answer: &Answer) -> Value {
 }
 
 on_every_database!(
-    a_device_gets_a_pair_of_codes,
-    a_form_gets_the_same_codes_as_json,
-    an_unknown_client_is_refused_in_words_that_oauth_clients_know,
-    a_missing_client_is_an_invalid_request_in_both_shapes,
-    a_parameter_given_twice_is_an_invalid_request,
-    the_client_may_be_named_by_http_basic,
-    bodies_of_the_wrong_kind_are_told_apart,
-    labels_are_trimmed_kept_and_bounded,
-    labels_that_could_mislead_their_reader_are_refused,
-    devices_without_a_label_get_one_each,
-    other_clients_can_be_made_known,
-    the_complete_link_can_be_switched_off,
-    no_codes_are_given_out_while_bearers_are_switched_off
+    device_receives_a_pair_of_codes,
+    form_request_receives_the_same_response_as_json,
+    unknown_client_returns_unsupported_client,
+    missing_client_id_returns_invalid_request_in_both_error_shapes,
+    duplicate_parameter_returns_invalid_request,
+    client_id_is_accepted_from_http_basic,
+    malformed_bodies_return_400_and_other_media_types_415,
+    labels_are_trimmed_and_limited_to_255_characters,
+    labels_with_control_or_bidirectional_characters_are_rejected,
+    devices_without_a_label_receive_a_generated_one,
+    known_client_ids_are_configurable,
+    complete_verification_uri_can_be_disabled,
+    device_code_returns_503_while_bearers_are_disabled
 );
 
-async fn a_device_gets_a_pair_of_codes(stores: Stores) {
+async fn device_receives_a_pair_of_codes(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let answer = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "laptop"})).await;
+    let answer = Device::request_codes(&server, &json!({"client_id": "difyctl", "device_label": "laptop"})).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("content-type"), "application/json");
@@ -63,18 +63,18 @@ async fn a_device_gets_a_pair_of_codes(stores: Stores) {
     "#);
 }
 
-async fn a_form_gets_the_same_codes_as_json(stores: Stores) {
+async fn form_request_receives_the_same_response_as_json(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let by_form = Device::ask_by_form(&server, "client_id=difyctl&device_label=my%20laptop+2").await;
+    let by_form = Device::request_codes_by_form(&server, "client_id=difyctl&device_label=my%20laptop+2").await;
     assert_eq!(by_form.status, 200, "{}", by_form.text);
     assert_eq!(by_form.header("cache-control"), "no-store");
-    let by_json = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": "my laptop 2"})).await;
+    let by_json = Device::request_codes(&server, &json!({"client_id": "difyctl", "device_label": "my laptop 2"})).await;
     assert_eq!(take_codes(&server, &by_form), take_codes(&server, &by_json));
 }
 
-async fn an_unknown_client_is_refused_in_words_that_oauth_clients_know(stores: Stores) {
+async fn unknown_client_returns_unsupported_client(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let answer = Device::ask(&server, &json!({"client_id": "somebody"})).await;
+    let answer = Device::request_codes(&server, &json!({"client_id": "somebody"})).await;
     assert_eq!(answer.status, 400);
     assert_wire!(answer.json(), @r#"
     {
@@ -84,9 +84,12 @@ async fn an_unknown_client_is_refused_in_words_that_oauth_clients_know(stores: S
     "#);
 }
 
-async fn a_missing_client_is_an_invalid_request_in_both_shapes(stores: Stores) {
+async fn missing_client_id_returns_invalid_request_in_both_error_shapes(stores: Stores) {
     let server = TestServer::start(stores).await;
-    for answer in [Device::ask(&server, &json!({})).await, Device::ask_by_form(&server, "device_label=x").await] {
+    for answer in [
+        Device::request_codes(&server, &json!({})).await,
+        Device::request_codes_by_form(&server, "device_label=x").await,
+    ] {
         assert_eq!(answer.status, 400);
         assert_wire!(answer.json(), @r#"
         {
@@ -110,9 +113,9 @@ async fn a_missing_client_is_an_invalid_request_in_both_shapes(stores: Stores) {
     }
 }
 
-async fn a_parameter_given_twice_is_an_invalid_request(stores: Stores) {
+async fn duplicate_parameter_returns_invalid_request(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let in_form = Device::ask_by_form(&server, "client_id=difyctl&client_id=difyctl").await;
+    let in_form = Device::request_codes_by_form(&server, "client_id=difyctl&client_id=difyctl").await;
     assert_eq!(in_form.outcome(), (400, "invalid_request".to_owned()));
     assert_eq!(in_form.json()["error"], "invalid_request");
     let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
@@ -121,7 +124,7 @@ async fn a_parameter_given_twice_is_an_invalid_request(stores: Stores) {
     assert_eq!(in_json.outcome(), (400, "invalid_request".to_owned()));
 }
 
-async fn the_client_may_be_named_by_http_basic(stores: Stores) {
+async fn client_id_is_accepted_from_http_basic(stores: Stores) {
     let server = TestServer::start(stores).await;
     let ask = |user: &'static str, secret: Option<&'static str>| {
         let request = form_request(&server, "/openapi/v1/oauth/device/code", "device_label=laptop");
@@ -132,7 +135,7 @@ async fn the_client_may_be_named_by_http_basic(stores: Stores) {
     assert_eq!(ask("difyctl", Some("a secret")).await.outcome(), (400, "invalid_request".to_owned()));
 }
 
-async fn bodies_of_the_wrong_kind_are_told_apart(stores: Stores) {
+async fn malformed_bodies_return_400_and_other_media_types_415(stores: Stores) {
     let server = TestServer::start(stores).await;
     let post = |kind: &'static str, body: &'static str| {
         let request = reqwest::Client::new().post(server.at("/openapi/v1/oauth/device/code"));
@@ -156,7 +159,7 @@ async fn bodies_of_the_wrong_kind_are_told_apart(stores: Stores) {
     }
 }
 
-async fn labels_are_trimmed_kept_and_bounded(stores: Stores) {
+async fn labels_are_trimmed_and_limited_to_255_characters(stores: Stores) {
     let server = TestServer::start(stores).await;
     let longest = "ä".repeat(255);
     for (label, kept) in
@@ -166,7 +169,7 @@ async fn labels_are_trimmed_kept_and_bounded(stores: Stores) {
     }
 }
 
-async fn labels_that_could_mislead_their_reader_are_refused(stores: Stores) {
+async fn labels_with_control_or_bidirectional_characters_are_rejected(stores: Stores) {
     let server = TestServer::start(stores).await;
     let too_long = "x".repeat(256);
     for label in [
@@ -184,13 +187,13 @@ async fn labels_that_could_mislead_their_reader_are_refused(stores: Stores) {
         "line\u{2028}end",
         &too_long,
     ] {
-        let answer = Device::ask(&server, &json!({"client_id": "difyctl", "device_label": label})).await;
+        let answer = Device::request_codes(&server, &json!({"client_id": "difyctl", "device_label": label})).await;
         assert_eq!(answer.outcome(), (400, "invalid_request".to_owned()), "{label:?}");
         assert_eq!(answer.json()["error"], "invalid_request", "{label:?}");
     }
 }
 
-async fn devices_without_a_label_get_one_each(stores: Stores) {
+async fn devices_without_a_label_receive_a_generated_one(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut labels = std::collections::HashSet::new();
     for body in [json!({"client_id": "difyctl"}), json!({"client_id": "difyctl", "device_label": ""})] {
@@ -202,23 +205,23 @@ async fn devices_without_a_label_get_one_each(stores: Stores) {
     assert_eq!(labels.len(), 2);
 }
 
-async fn other_clients_can_be_made_known(stores: Stores) {
+async fn known_client_ids_are_configurable(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_KNOWN_CLIENT_IDS", "difyctl,other-cli")]).await;
-    assert_eq!(Device::ask(&server, &json!({"client_id": "other-cli"})).await.status, 200);
-    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
-    assert_eq!(Device::ask(&server, &json!({"client_id": "third"})).await.status, 400);
+    assert_eq!(Device::request_codes(&server, &json!({"client_id": "other-cli"})).await.status, 200);
+    assert_eq!(Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+    assert_eq!(Device::request_codes(&server, &json!({"client_id": "third"})).await.status, 400);
 }
 
-async fn the_complete_link_can_be_switched_off(stores: Stores) {
+async fn complete_verification_uri_can_be_disabled(stores: Stores) {
     let server = TestServer::start_with(stores, &[("DEVICE_FLOW_VERIFICATION_URI_COMPLETE", "false")]).await;
-    let body = Device::ask(&server, &json!({"client_id": "difyctl"})).await.json();
+    let body = Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.json();
     assert_eq!(body.get("verification_uri_complete"), None);
     assert_eq!(body["verification_uri"], format!("{}/device", server.url));
 }
 
-async fn no_codes_are_given_out_while_bearers_are_switched_off(stores: Stores) {
+async fn device_code_returns_503_while_bearers_are_disabled(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ENABLE_OAUTH_BEARER", "false")]).await;
-    let answer = Device::ask(&server, &json!({"client_id": "difyctl"})).await;
+    let answer = Device::request_codes(&server, &json!({"client_id": "difyctl"})).await;
     assert_eq!(answer.outcome(), (503, "bearer_auth_disabled".to_owned()));
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
 }

@@ -22,34 +22,34 @@ fn retry_after(answer: &Answer) -> i64 {
 }
 
 on_every_database!(
-    sixty_codes_an_hour_are_given_to_an_address,
-    codes_are_counted_by_networks_of_64_bits,
-    polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not,
-    looking_up_is_limited_by_address,
-    ten_wrong_codes_close_every_route_that_takes_one,
-    a_right_code_neither_counts_nor_resets_the_count,
-    an_account_decides_ten_times_an_hour_and_others_are_not_held_up,
-    the_hourly_figure_of_approvals_can_be_set
+    device_codes_are_limited_to_sixty_per_hour_and_address,
+    ipv6_addresses_share_a_limit_per_64_bit_network,
+    polls_with_unknown_codes_are_limited_and_known_codes_are_not,
+    lookup_is_limited_by_address,
+    ten_wrong_codes_limit_every_route_that_takes_a_code,
+    correct_code_neither_counts_nor_resets_the_count,
+    decisions_are_limited_to_ten_per_hour_and_account,
+    approval_limit_per_hour_is_configurable
 );
 
-async fn sixty_codes_an_hour_are_given_to_an_address(stores: Stores) {
+async fn device_codes_are_limited_to_sixty_per_hour_and_address(stores: Stores) {
     let server = TestServer::start(stores).await;
     for _ in 0..60 {
-        assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+        assert_eq!(Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.status, 200);
     }
-    let answer = Device::ask(&server, &json!({"client_id": "difyctl"})).await;
+    let answer = Device::request_codes(&server, &json!({"client_id": "difyctl"})).await;
     let wait = retry_after(&answer);
     assert!((50..=60).contains(&wait), "{wait}");
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
     // One comes back every minute, not all of them after an hour.
     server.advance(60);
-    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
-    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 429);
+    assert_eq!(Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+    assert_eq!(Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.status, 429);
     server.advance(3_600);
-    assert_eq!(Device::ask(&server, &json!({"client_id": "difyctl"})).await.status, 200);
+    assert_eq!(Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.status, 200);
 }
 
-async fn codes_are_counted_by_networks_of_64_bits(stores: Stores) {
+async fn ipv6_addresses_share_a_limit_per_64_bit_network(stores: Stores) {
     let server = TestServer::start_with(
         stores,
         &[("TRUSTED_PROXIES", "127.0.0.1/32"), ("OPENAPI_RATE_LIMITS", "device_code=2/1h")],
@@ -70,7 +70,7 @@ async fn codes_are_counted_by_networks_of_64_bits(stores: Stores) {
     assert_eq!(ask("::ffff:192.0.2.2").await.status, 200);
 }
 
-async fn polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not(stores: Stores) {
+async fn polls_with_unknown_codes_are_limited_and_known_codes_are_not(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "device_token=5/1m")]).await;
     let device = Device::start(&server, "laptop").await;
     let unknown = json!({"client_id": "difyctl", "device_code": "dc_0123456789abcdefghijklmnopqrstuv"});
@@ -85,7 +85,7 @@ async fn polls_with_unknown_codes_are_slowed_down_and_real_ones_are_not(stores: 
     assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
 }
 
-async fn looking_up_is_limited_by_address(stores: Stores) {
+async fn lookup_is_limited_by_address(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "lookup=3/5m,user_code=0")]).await;
     let anonymous = Browser::anonymous(&server);
     for _ in 0..3 {
@@ -95,7 +95,7 @@ async fn looking_up_is_limited_by_address(stores: Stores) {
     assert!((90..=100).contains(&wait), "{wait}");
 }
 
-async fn ten_wrong_codes_close_every_route_that_takes_one(stores: Stores) {
+async fn ten_wrong_codes_limit_every_route_that_takes_a_code(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let anonymous = Browser::anonymous(&server);
@@ -117,7 +117,7 @@ async fn ten_wrong_codes_close_every_route_that_takes_one(stores: Stores) {
     assert_eq!(browser.approve(&device.user_code).await.0, 200);
 }
 
-async fn a_right_code_neither_counts_nor_resets_the_count(stores: Stores) {
+async fn correct_code_neither_counts_nor_resets_the_count(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let anonymous = Browser::anonymous(&server);
@@ -132,7 +132,7 @@ async fn a_right_code_neither_counts_nor_resets_the_count(stores: Stores) {
     retry_after(&look_up(&anonymous, &device.user_code).await);
 }
 
-async fn an_account_decides_ten_times_an_hour_and_others_are_not_held_up(stores: Stores) {
+async fn decisions_are_limited_to_ten_per_hour_and_account(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
     for round in 0..10 {
@@ -148,7 +148,7 @@ async fn an_account_decides_ten_times_an_hour_and_others_are_not_held_up(stores:
     assert_eq!(member.approve(&device.user_code).await.0, 200);
 }
 
-async fn the_hourly_figure_of_approvals_can_be_set(stores: Stores) {
+async fn approval_limit_per_hour_is_configurable(stores: Stores) {
     let server = TestServer::start_with(stores, &[("DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", "1")]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let (first, second) = (Device::start(&server, "a").await, Device::start(&server, "b").await);

@@ -21,16 +21,16 @@ fn without_seconds(mut body: Value) -> Value {
 }
 
 on_every_database!(
-    anyone_learns_whether_a_code_waits_and_little_more,
-    a_signed_in_caller_learns_which_device_it_is,
-    a_cookie_that_does_not_hold_is_nobody,
-    codes_that_wait_for_nobody_are_not_valid,
-    the_remaining_time_is_real,
-    a_code_may_be_typed_in_any_way_a_person_would,
-    what_cannot_be_a_code_is_refused
+    anonymous_lookup_shows_only_that_the_code_is_valid,
+    signed_in_lookup_shows_the_device,
+    lookup_with_an_invalid_cookie_is_anonymous,
+    unknown_decided_and_expired_codes_are_not_valid,
+    lookup_shows_the_remaining_seconds,
+    lookup_ignores_case_spaces_and_hyphens,
+    malformed_codes_return_invalid_user_code
 );
 
-async fn anyone_learns_whether_a_code_waits_and_little_more(stores: Stores) {
+async fn anonymous_lookup_shows_only_that_the_code_is_valid(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let answer = look_up(&Browser::anonymous(&server), &device.user_code).await;
@@ -44,7 +44,7 @@ async fn anyone_learns_whether_a_code_waits_and_little_more(stores: Stores) {
     "#);
 }
 
-async fn a_signed_in_caller_learns_which_device_it_is(stores: Stores) {
+async fn signed_in_lookup_shows_the_device(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let answer = look_up(&Browser::signed_in(&server, OWNER).await, &device.user_code).await;
@@ -60,7 +60,7 @@ async fn a_signed_in_caller_learns_which_device_it_is(stores: Stores) {
     "#);
 }
 
-async fn a_cookie_that_does_not_hold_is_nobody(stores: Stores) {
+async fn lookup_with_an_invalid_cookie_is_anonymous(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let mut browser = Browser::signed_in(&server, OWNER).await;
@@ -70,7 +70,7 @@ async fn a_cookie_that_does_not_hold_is_nobody(stores: Stores) {
     assert_eq!(answer.json().get("device_label"), None);
 }
 
-async fn codes_that_wait_for_nobody_are_not_valid(stores: Stores) {
+async fn unknown_decided_and_expired_codes_are_not_valid(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let (approved, denied) = (Device::start(&server, "a").await, Device::start(&server, "b").await);
@@ -92,7 +92,7 @@ async fn codes_that_wait_for_nobody_are_not_valid(stores: Stores) {
     assert_eq!(look_up(&Browser::anonymous(&server), &late.user_code).await.json()["valid"], false);
 }
 
-async fn the_remaining_time_is_real(stores: Stores) {
+async fn lookup_shows_the_remaining_seconds(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     server.advance(600);
@@ -100,7 +100,7 @@ async fn the_remaining_time_is_real(stores: Stores) {
     assert!((295..=300).contains(&left.unwrap()), "{left:?}");
 }
 
-async fn a_code_may_be_typed_in_any_way_a_person_would(stores: Stores) {
+async fn lookup_ignores_case_spaces_and_hyphens(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "user_code=0")]).await;
     let device = Device::start(&server, "laptop").await;
     let plain = device.user_code.replace('-', "");
@@ -114,7 +114,7 @@ async fn a_code_may_be_typed_in_any_way_a_person_would(stores: Stores) {
     }
 }
 
-async fn what_cannot_be_a_code_is_refused(stores: Stores) {
+async fn malformed_codes_return_invalid_user_code(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "user_code=0")]).await;
     let anonymous = Browser::anonymous(&server);
     for typed in

@@ -6,13 +6,13 @@ use crate::support::{
 };
 
 on_every_database!(
-    the_same_device_keeps_its_session_and_loses_its_old_token_at_once,
-    the_old_token_ends_when_the_new_one_is_approved_not_when_it_is_collected,
-    another_label_or_another_person_is_another_session,
-    a_revoked_session_is_not_brought_back_by_its_device
+    second_sign_in_keeps_the_session_and_ends_the_old_token,
+    old_token_ends_at_the_approval_of_the_new_one,
+    other_label_or_account_creates_another_session,
+    sign_in_after_revocation_creates_a_new_session
 );
 
-async fn the_same_device_keeps_its_session_and_loses_its_old_token_at_once(stores: Stores) {
+async fn second_sign_in_keeps_the_session_and_ends_the_old_token(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let old = Bearer::sign_in_with(&server, &browser, "laptop").await;
@@ -30,7 +30,7 @@ async fn the_same_device_keeps_its_session_and_loses_its_old_token_at_once(store
     assert_ne!(database::text(&server, created).await, before);
 }
 
-async fn the_old_token_ends_when_the_new_one_is_approved_not_when_it_is_collected(stores: Stores) {
+async fn old_token_ends_at_the_approval_of_the_new_one(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let old = Bearer::sign_in_with(&server, &browser, "laptop").await;
@@ -41,7 +41,7 @@ async fn the_old_token_ends_when_the_new_one_is_approved_not_when_it_is_collecte
     assert_eq!(old.get("/openapi/v1/workspaces").await.0, 401);
 }
 
-async fn another_label_or_another_person_is_another_session(stores: Stores) {
+async fn other_label_or_account_creates_another_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     let owner = Browser::signed_in(&server, OWNER).await;
     let first = Bearer::sign_in_with(&server, &owner, "laptop").await;
@@ -54,7 +54,7 @@ async fn another_label_or_another_person_is_another_session(stores: Stores) {
     }
 }
 
-async fn a_revoked_session_is_not_brought_back_by_its_device(stores: Stores) {
+async fn sign_in_after_revocation_creates_a_new_session(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let old = Bearer::sign_in_with(&server, &browser, "laptop").await;

@@ -9,20 +9,20 @@ use crate::support::{
 };
 
 on_every_database!(
-    an_approved_device_gets_its_token_once,
-    an_undecided_device_is_told_to_go_on,
-    polling_too_early_lengthens_the_interval_and_says_so,
-    a_poll_may_come_a_second_early,
-    another_clients_poll_is_refused_and_does_not_count,
-    a_denied_device_is_told_so,
-    a_code_ends_after_fifteen_minutes,
-    a_code_nobody_gave_out_is_expired,
-    an_approval_leaves_at_least_a_minute_to_collect_it,
-    forms_and_http_basic_serve_stock_oauth_clients,
-    requests_that_are_no_polls_are_told_what_is_wrong
+    approved_device_receives_its_token_once,
+    pending_device_returns_authorization_pending,
+    early_poll_returns_slow_down_with_a_longer_interval,
+    poll_one_second_early_is_accepted,
+    poll_by_another_client_returns_invalid_grant_and_is_not_counted,
+    denied_device_returns_access_denied,
+    code_expires_after_fifteen_minutes,
+    unknown_device_code_returns_expired_token,
+    late_approval_extends_the_code_by_a_minute,
+    form_and_http_basic_polls_are_accepted,
+    malformed_polls_return_a_protocol_error_and_are_not_counted
 );
 
-async fn an_approved_device_gets_its_token_once(stores: Stores) {
+async fn approved_device_receives_its_token_once(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     assert_eq!(device.poll_error().await, "authorization_pending");
@@ -34,7 +34,7 @@ async fn an_approved_device_gets_its_token_once(stores: Stores) {
     assert_eq!(answer.header("cache-control"), "no-store");
     let body = answer.json();
     assert_eq!(body["token"], body["access_token"]);
-    let bearer = Bearer::holding(&server, body["token"].as_str().unwrap(), "");
+    let bearer = Bearer::with_token(&server, body["token"].as_str().unwrap(), "");
     let mut body = answer.redacted();
     let expires_in = body["expires_in"].as_i64().unwrap();
     assert!((14 * 86_400 - 10..=14 * 86_400).contains(&expires_in), "{expires_in}");
@@ -76,7 +76,7 @@ async fn an_approved_device_gets_its_token_once(stores: Stores) {
     assert_eq!(device.poll_error().await, "expired_token");
 }
 
-async fn an_undecided_device_is_told_to_go_on(stores: Stores) {
+async fn pending_device_returns_authorization_pending(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let answer = device.poll_at(&server).await;
@@ -89,7 +89,7 @@ async fn an_undecided_device_is_told_to_go_on(stores: Stores) {
     "#);
 }
 
-async fn polling_too_early_lengthens_the_interval_and_says_so(stores: Stores) {
+async fn early_poll_returns_slow_down_with_a_longer_interval(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     assert_eq!(device.poll_error().await, "authorization_pending");
@@ -115,7 +115,7 @@ async fn polling_too_early_lengthens_the_interval_and_says_so(stores: Stores) {
     assert_eq!(device.poll_error().await, "authorization_pending");
 }
 
-async fn a_poll_may_come_a_second_early(stores: Stores) {
+async fn poll_one_second_early_is_accepted(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     assert_eq!(device.poll_error().await, "authorization_pending");
@@ -125,7 +125,7 @@ async fn a_poll_may_come_a_second_early(stores: Stores) {
     assert_eq!(device.poll_error().await, "slow_down");
 }
 
-async fn another_clients_poll_is_refused_and_does_not_count(stores: Stores) {
+async fn poll_by_another_client_returns_invalid_grant_and_is_not_counted(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_KNOWN_CLIENT_IDS", "difyctl,other")]).await;
     let device = Device::start(&server, "laptop").await;
     for _ in 0..3 {
@@ -136,7 +136,7 @@ async fn another_clients_poll_is_refused_and_does_not_count(stores: Stores) {
     assert_eq!(device.poll_error().await, "authorization_pending");
 }
 
-async fn a_denied_device_is_told_so(stores: Stores) {
+async fn denied_device_returns_access_denied(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     assert_eq!(Browser::signed_in(&server, OWNER).await.deny(&device.user_code).await.0, 200);
@@ -149,7 +149,7 @@ async fn a_denied_device_is_told_so(stores: Stores) {
     assert_eq!(device.poll_error().await, "expired_token");
 }
 
-async fn a_code_ends_after_fifteen_minutes(stores: Stores) {
+async fn code_expires_after_fifteen_minutes(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     server.advance(895);
@@ -160,7 +160,7 @@ async fn a_code_ends_after_fifteen_minutes(stores: Stores) {
     assert_eq!((status, body["code"].as_str()), (404, Some("not_found")));
 }
 
-async fn a_code_nobody_gave_out_is_expired(stores: Stores) {
+async fn unknown_device_code_returns_expired_token(stores: Stores) {
     let server = TestServer::start(stores).await;
     for code in ["dc_0123456789abcdefghijklmnopqrstuv", "dc_", "nonsense", "💥"] {
         let answer = Device::poll_with(&server, &json!({"client_id": "difyctl", "device_code": code})).await;
@@ -168,7 +168,7 @@ async fn a_code_nobody_gave_out_is_expired(stores: Stores) {
     }
 }
 
-async fn an_approval_leaves_at_least_a_minute_to_collect_it(stores: Stores) {
+async fn late_approval_extends_the_code_by_a_minute(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let browser = Browser::signed_in(&server, OWNER).await;
@@ -178,7 +178,7 @@ async fn an_approval_leaves_at_least_a_minute_to_collect_it(stores: Stores) {
     assert_eq!(device.poll().await.0, 200);
 }
 
-async fn forms_and_http_basic_serve_stock_oauth_clients(stores: Stores) {
+async fn form_and_http_basic_polls_are_accepted(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let grant_type = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code";
@@ -192,7 +192,7 @@ async fn forms_and_http_basic_serve_stock_oauth_clients(stores: Stores) {
     assert_eq!(answer.json()["token_type"], "Bearer");
 }
 
-async fn requests_that_are_no_polls_are_told_what_is_wrong(stores: Stores) {
+async fn malformed_polls_return_a_protocol_error_and_are_not_counted(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let code = &device.device_code;

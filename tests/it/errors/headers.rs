@@ -5,13 +5,13 @@ use reqwest::Method;
 use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER};
 
 on_both_stores!(
-    every_response_has_a_request_id_of_its_own_and_security_headers,
-    no_header_of_the_callers_takes_them_away,
-    nothing_that_carries_a_code_or_a_token_is_kept_by_caches,
-    a_failure_of_ours_is_logged_once_under_its_request_id
+    every_response_has_a_unique_request_id_and_security_headers,
+    request_headers_do_not_remove_security_headers,
+    responses_with_codes_or_tokens_are_not_cacheable,
+    internal_error_is_logged_once_with_its_request_id
 );
 
-async fn every_response_has_a_request_id_of_its_own_and_security_headers(stores: Stores) {
+async fn every_response_has_a_unique_request_id_and_security_headers(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let browser = Browser::signed_in(&server, OWNER).await;
@@ -43,7 +43,7 @@ async fn every_response_has_a_request_id_of_its_own_and_security_headers(stores:
     }
 }
 
-async fn no_header_of_the_callers_takes_them_away(stores: Stores) {
+async fn request_headers_do_not_remove_security_headers(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     for path in ["/openapi/v1/account", "/device", "/nowhere"] {
@@ -57,7 +57,7 @@ async fn no_header_of_the_callers_takes_them_away(stores: Stores) {
     assert_eq!(Answer::to(request).await.header("cache-control"), "no-store");
 }
 
-async fn nothing_that_carries_a_code_or_a_token_is_kept_by_caches(stores: Stores) {
+async fn responses_with_codes_or_tokens_are_not_cacheable(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let browser = Browser::signed_in(&server, OWNER).await;
@@ -73,14 +73,14 @@ async fn nothing_that_carries_a_code_or_a_token_is_kept_by_caches(stores: Stores
     }
 }
 
-async fn a_failure_of_ours_is_logged_once_under_its_request_id(stores: Stores) {
+async fn internal_error_is_logged_once_with_its_request_id(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let logs = crate::support::logs::Logs::listen();
+    let logs = crate::support::logs::Logs::capture();
     crate::support::database::execute(&server, "ALTER TABLE oauth_access_tokens RENAME TO hidden").await;
     let token = format!("dfoa_{:043}", 1);
-    let answer = Answer::to(Bearer::holding(&server, &token, "").request(Method::GET, "/openapi/v1/account")).await;
+    let answer = Answer::to(Bearer::with_token(&server, &token, "").request(Method::GET, "/openapi/v1/account")).await;
     assert!(answer.status >= 500);
     let id = answer.header("x-request-id");
-    let failures = logs.about(&["ERROR", id]);
+    let failures = logs.matching(&["ERROR", id]);
     assert_eq!(failures.len(), 1, "{failures:?}");
 }

@@ -13,19 +13,19 @@ async fn post(server: &TestServer, path: &str, kind: &str, body: impl Into<reqwe
 }
 
 on_every_database!(
-    an_unknown_path_is_not_found_whatever_the_credential,
-    the_front_page_leads_to_the_one_that_takes_codes,
-    another_verb_is_told_which_ones_there_are,
-    a_body_past_the_limit_is_too_large_whether_it_says_so_or_not,
-    a_body_of_another_type_is_unsupported,
-    what_is_not_json_is_an_invalid_request_and_is_not_quoted_back,
-    errors_say_nothing_of_the_inside,
-    a_challenge_names_the_fault_it_found,
-    a_bearer_is_never_taken_from_the_query_or_a_cookie,
-    bearers_can_be_switched_off
+    unknown_path_returns_404_for_every_credential,
+    front_page_redirects_to_the_device_page,
+    unsupported_verb_returns_405_with_allow,
+    body_over_the_limit_returns_413,
+    body_of_another_media_type_returns_415,
+    invalid_json_returns_400_and_is_not_echoed,
+    internal_errors_reveal_no_details,
+    www_authenticate_names_the_bearer_error,
+    bearer_in_query_or_cookie_is_ignored,
+    bearer_authentication_can_be_disabled
 );
 
-async fn an_unknown_path_is_not_found_whatever_the_credential(stores: Stores) {
+async fn unknown_path_returns_404_for_every_credential(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let browser = Browser::signed_in(&server, OWNER).await;
@@ -58,7 +58,7 @@ async fn an_unknown_path_is_not_found_whatever_the_credential(stores: Stores) {
     }
 }
 
-async fn the_front_page_leads_to_the_one_that_takes_codes(stores: Stores) {
+async fn front_page_redirects_to_the_device_page(stores: Stores) {
     let server = TestServer::start(stores).await;
     let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, "/")).await;
     assert_eq!((answer.status, answer.header("location")), (303, "/device"));
@@ -66,7 +66,7 @@ async fn the_front_page_leads_to_the_one_that_takes_codes(stores: Stores) {
     assert_eq!(answer.outcome(), (405, "method_not_allowed".to_owned()));
 }
 
-async fn another_verb_is_told_which_ones_there_are(stores: Stores) {
+async fn unsupported_verb_returns_405_with_allow(stores: Stores) {
     let server = TestServer::start(stores).await;
     for (method, path, allow) in [
         (Method::POST, "/openapi/v1/account", "GET"),
@@ -86,7 +86,7 @@ async fn another_verb_is_told_which_ones_there_are(stores: Stores) {
     }
 }
 
-async fn a_body_past_the_limit_is_too_large_whether_it_says_so_or_not(stores: Stores) {
+async fn body_over_the_limit_returns_413(stores: Stores) {
     let server = TestServer::start(stores).await;
     let padded = |bytes: usize| format!("{{\"client_id\": \"difyctl\", \"pad\": \"{}\"}}", "x".repeat(bytes));
     for path in [CODE, LOGIN] {
@@ -104,7 +104,7 @@ async fn a_body_past_the_limit_is_too_large_whether_it_says_so_or_not(stores: St
     assert_eq!(post(&server, CODE, "application/json", padded(60_000)).await.status, 200);
 }
 
-async fn a_body_of_another_type_is_unsupported(stores: Stores) {
+async fn body_of_another_media_type_returns_415(stores: Stores) {
     let server = TestServer::start(stores).await;
     for kind in
         ["text/plain", "application/xml", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", ""]
@@ -114,7 +114,7 @@ async fn a_body_of_another_type_is_unsupported(stores: Stores) {
     }
 }
 
-async fn what_is_not_json_is_an_invalid_request_and_is_not_quoted_back(stores: Stores) {
+async fn invalid_json_returns_400_and_is_not_echoed(stores: Stores) {
     let server = TestServer::start(stores).await;
     let nested = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
     let nested_member = format!("{{\"client_id\": \"difyctl\", \"x\": {nested}}}");
@@ -142,10 +142,10 @@ async fn what_is_not_json_is_an_invalid_request_and_is_not_quoted_back(stores: S
     assert_eq!(invalid_utf8.status, 400);
 }
 
-async fn errors_say_nothing_of_the_inside(stores: Stores) {
+async fn internal_errors_reveal_no_details(stores: Stores) {
     let server = TestServer::start(stores).await;
     crate::support::database::execute(&server, "ALTER TABLE oauth_access_tokens RENAME TO hidden").await;
-    let bearer = Bearer::holding(&server, &format!("dfoa_{:043}", 1), "");
+    let bearer = Bearer::with_token(&server, &format!("dfoa_{:043}", 1), "");
     let answer = Answer::to(bearer.request(Method::GET, "/openapi/v1/account")).await;
     assert!(answer.status >= 500, "{}", answer.text);
     for word in ["oauth_access_tokens", "hidden", "SELECT", "relation", "sqlite", "table"] {
@@ -155,7 +155,7 @@ async fn errors_say_nothing_of_the_inside(stores: Stores) {
     assert!(!answer.header("x-request-id").is_empty());
 }
 
-async fn a_challenge_names_the_fault_it_found(stores: Stores) {
+async fn www_authenticate_names_the_bearer_error(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let get = |authorization: Option<&'static str>| {
@@ -178,7 +178,7 @@ async fn a_challenge_names_the_fault_it_found(stores: Stores) {
     assert_eq!(Answer::to(twice).await.outcome(), (401, "bearer_missing".to_owned()));
 }
 
-async fn a_bearer_is_never_taken_from_the_query_or_a_cookie(stores: Stores) {
+async fn bearer_in_query_or_cookie_is_ignored(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let client = reqwest::Client::new();
@@ -189,9 +189,10 @@ async fn a_bearer_is_never_taken_from_the_query_or_a_cookie(stores: Stores) {
     assert_eq!(Answer::to(in_cookie).await.outcome(), (401, "bearer_missing".to_owned()));
 }
 
-async fn bearers_can_be_switched_off(stores: Stores) {
+async fn bearer_authentication_can_be_disabled(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ENABLE_OAUTH_BEARER", "false")]).await;
-    let get = |token: &str| Answer::to(Bearer::holding(&server, token, "").request(Method::GET, "/openapi/v1/account"));
+    let get =
+        |token: &str| Answer::to(Bearer::with_token(&server, token, "").request(Method::GET, "/openapi/v1/account"));
     let well_formed = format!("dfoa_{:043}", 1);
     assert_eq!(get(&well_formed).await.outcome(), (503, "bearer_auth_disabled".to_owned()));
     // The prefix is judged first.

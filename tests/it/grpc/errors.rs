@@ -16,15 +16,15 @@ use crate::support::{
 };
 
 on_every_database!(
-    every_error_says_why_in_error_info,
-    what_is_out_of_range_is_named_in_bad_request,
-    protocol_errors_have_codes_of_their_own,
-    over_a_limit_it_says_when_to_come_back,
-    a_message_past_the_limit_is_refused,
-    metadata_that_is_no_bearer_is_refused
+    errors_carry_error_info_with_reason_and_hint,
+    invalid_fields_are_named_in_bad_request,
+    oauth_errors_map_to_grpc_codes,
+    rate_limited_call_carries_retry_info,
+    message_over_the_size_limit_is_rejected,
+    invalid_authorization_metadata_is_rejected
 );
 
-async fn every_error_says_why_in_error_info(stores: Stores) {
+async fn errors_carry_error_info_with_reason_and_hint(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut clients = Clients::on(channel(&server).await);
     let missing = clients.identity.get_account(GetAccountRequest {}).await.unwrap_err();
@@ -36,7 +36,7 @@ async fn every_error_says_why_in_error_info(stores: Stores) {
     assert!(!missing.message().is_empty());
 }
 
-async fn what_is_out_of_range_is_named_in_bad_request(stores: Stores) {
+async fn invalid_fields_are_named_in_bad_request(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
@@ -50,7 +50,7 @@ async fn what_is_out_of_range_is_named_in_bad_request(stores: Stores) {
     assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "client_id");
 }
 
-async fn protocol_errors_have_codes_of_their_own(stores: Stores) {
+async fn oauth_errors_map_to_grpc_codes(stores: Stores) {
     let server = TestServer::start(stores).await;
     let device = Device::start(&server, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
@@ -81,7 +81,7 @@ async fn protocol_errors_have_codes_of_their_own(stores: Stores) {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_user_code"));
 }
 
-async fn over_a_limit_it_says_when_to_come_back(stores: Stores) {
+async fn rate_limited_call_carries_retry_info(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "account=1/1m")]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
@@ -92,7 +92,7 @@ async fn over_a_limit_it_says_when_to_come_back(stores: Stores) {
     assert!((55..=60).contains(&delay), "{delay}");
 }
 
-async fn a_message_past_the_limit_is_refused(stores: Stores) {
+async fn message_over_the_size_limit_is_rejected(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut clients = Clients::on(channel(&server).await);
     let request = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("x".repeat(70_000)) };
@@ -100,7 +100,7 @@ async fn a_message_past_the_limit_is_refused(stores: Stores) {
     assert!(matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted), "{status:?}");
 }
 
-async fn metadata_that_is_no_bearer_is_refused(stores: Stores) {
+async fn invalid_authorization_metadata_is_rejected(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut clients = Clients::on(channel(&server).await);
     for (value, expected) in

@@ -32,7 +32,7 @@ async fn reflected(channel: tonic::transport::Channel) -> Option<Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_port_speaks_json_and_grpc() {
+async fn public_port_serves_json_and_grpc() {
     let server = TestServer::start(Stores::Sqlite).await;
     assert_eq!(Browser::anonymous(&server).get("/openapi/v1/_health").await.0, 200);
     let mut clients = Clients::on(channel(&server).await);
@@ -40,7 +40,7 @@ async fn one_port_speaks_json_and_grpc() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_grpc_listener_speaks_grpc_alone() {
+async fn grpc_listener_serves_no_json() {
     let server = TestServer::start(Stores::Sqlite).await;
     let address = server.running().bound.grpc.unwrap();
     let response = reqwest::get(format!("http://{address}/openapi/v1/_health")).await.unwrap();
@@ -48,7 +48,7 @@ async fn the_grpc_listener_speaks_grpc_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_is_told_by_the_standard_service() {
+async fn standard_health_service_is_served() {
     let server = TestServer::start(Stores::Sqlite).await;
     for channel in [channel(&server).await, internal_channel(&server).await] {
         let mut client = HealthClient::new(channel);
@@ -60,7 +60,7 @@ async fn health_is_told_by_the_standard_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reflection_is_there_when_it_is_switched_on() {
+async fn reflection_is_served_only_when_enabled() {
     let server = TestServer::start(Stores::Sqlite).await;
     let services = reflected(channel(&server).await).await.unwrap();
     for name in ["dify.openapi.v1.IdentityService", "dify.openapi.v1.DeviceFlowService", "grpc.health.v1.Health"] {
@@ -71,7 +71,7 @@ async fn reflection_is_there_when_it_is_switched_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_unimplemented() {
+async fn unknown_and_internal_methods_return_unimplemented() {
     let server = TestServer::start(Stores::Sqlite).await;
     for path in [
         "/dify.openapi.v1.IdentityService/Nothing",
@@ -88,7 +88,7 @@ async fn what_is_not_there_is_unimplemented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_are_never_resolved_on_the_public_port() {
+async fn token_service_is_not_served_on_the_public_port() {
     let server = TestServer::start(Stores::Sqlite).await;
     let mut clients = Clients::on(channel(&server).await);
     let resolve =

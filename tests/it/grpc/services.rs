@@ -16,15 +16,15 @@ use crate::support::{
 const KEY: &str = "enterprise-api-secret-key";
 
 on_every_database!(
-    the_whole_flow_runs_over_grpc_but_for_the_browsers_part,
-    sessions_and_workspaces_are_the_ones_json_shows,
-    an_external_identity_is_told_apart,
-    internal_services_resolve_tokens_on_their_own_listener,
-    everything_public_is_on_the_grpc_listener_too,
-    both_doors_charge_one_limit
+    device_flow_runs_over_grpc_except_the_approval,
+    sessions_and_workspaces_match_json,
+    external_identity_has_its_subject_type_and_issuer,
+    token_service_resolves_and_introspects_on_the_internal_listener,
+    grpc_listener_serves_public_methods,
+    json_and_grpc_share_rate_limits
 );
 
-async fn the_whole_flow_runs_over_grpc_but_for_the_browsers_part(stores: Stores) {
+async fn device_flow_runs_over_grpc_except_the_approval(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut clients = Clients::on(channel(&server).await);
     let asked = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("laptop".to_owned()) };
@@ -60,7 +60,7 @@ async fn the_whole_flow_runs_over_grpc_but_for_the_browsers_part(stores: Stores)
     assert_eq!((dead.code(), reason(&dead).as_str()), (Code::Unauthenticated, "bearer_invalid"));
 }
 
-async fn sessions_and_workspaces_are_the_ones_json_shows(stores: Stores) {
+async fn sessions_and_workspaces_match_json(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
@@ -106,7 +106,7 @@ async fn sessions_and_workspaces_are_the_ones_json_shows(stores: Stores) {
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
 }
 
-async fn an_external_identity_is_told_apart(stores: Stores) {
+async fn external_identity_has_its_subject_type_and_issuer(stores: Stores) {
     let server = TestServer::start(stores).await;
     let (token, _) = database::external_token(&server, "eve@idp.example", "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
@@ -117,7 +117,7 @@ async fn an_external_identity_is_told_apart(stores: Stores) {
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "wrong_surface"));
 }
 
-async fn internal_services_resolve_tokens_on_their_own_listener(stores: Stores) {
+async fn token_service_resolves_and_introspects_on_the_internal_listener(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
     let mut clients = Clients::on(internal_channel(&server).await);
@@ -149,7 +149,7 @@ async fn internal_services_resolve_tokens_on_their_own_listener(stores: Stores) 
     assert!(!told.active && told.username.is_none());
 }
 
-async fn everything_public_is_on_the_grpc_listener_too(stores: Stores) {
+async fn grpc_listener_serves_public_methods(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(internal_channel(&server).await);
@@ -158,7 +158,7 @@ async fn everything_public_is_on_the_grpc_listener_too(stores: Stores) {
     clients.identity.get_account(with_bearer(GetAccountRequest {}, &bearer.token)).await.unwrap();
 }
 
-async fn both_doors_charge_one_limit(stores: Stores) {
+async fn json_and_grpc_share_rate_limits(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMIT_PER_TOKEN", "4")]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);

@@ -4,7 +4,7 @@ use dify_openapi::testing::pipeline::policy::{Credential, POLICIES, Policy};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-use super::{MARK, NO_LIMITS, raw, status, status_of};
+use super::{MARKER, NO_LIMITS, raw, status, status_of};
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
     logs::Logs,
@@ -12,12 +12,12 @@ use crate::support::{
 };
 
 /// Methods that take a body, with their path.
-fn with_body() -> impl Iterator<Item = (&'static Policy, &'static str)> {
+fn methods_with_body() -> impl Iterator<Item = (&'static Policy, &'static str)> {
     POLICIES.iter().filter_map(|policy| Some((policy, policy.http.filter(|http| http.verb == "POST")?.path)))
 }
 
 /// A request that is let in, so that its body is looked at.
-async fn let_in(server: &TestServer, policy: &Policy, path: &str) -> RequestBuilder {
+async fn authorized_request(server: &TestServer, policy: &Policy, path: &str) -> RequestBuilder {
     match policy.credential {
         Credential::Service => {
             let request = reqwest::Client::new().post(server.inner(path));
@@ -30,50 +30,50 @@ async fn let_in(server: &TestServer, policy: &Policy, path: &str) -> RequestBuil
 }
 
 on_both_stores!(
-    no_method_takes_what_is_not_an_object,
-    a_form_is_text,
-    a_list_is_no_object,
-    no_member_is_of_another_type,
-    ten_megabytes_are_refused_before_they_are_sent,
-    every_method_refuses_ten_megabytes_unread,
-    nothing_is_unpacked,
-    forms_of_any_bytes_are_read_or_refused
+    bodies_that_are_not_objects_are_rejected,
+    forms_that_are_not_utf8_are_rejected,
+    json_lists_and_numbers_are_rejected,
+    members_of_a_wrong_type_are_rejected,
+    large_bodies_are_rejected_before_they_are_read,
+    every_method_rejects_a_large_content_length,
+    compressed_bodies_return_415,
+    malformed_forms_are_rejected
 );
 
-async fn no_method_takes_what_is_not_an_object(stores: Stores) {
+async fn bodies_that_are_not_objects_are_rejected(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
-    let logs = Logs::listen();
+    let logs = Logs::capture();
     let deep =
-        |open: &str, close: &str| format!("{}\"{MARK}\"{}", open.repeat(1_000), close.repeat(1_000)).into_bytes();
+        |open: &str, close: &str| format!("{}\"{MARKER}\"{}", open.repeat(1_000), close.repeat(1_000)).into_bytes();
     let bodies: [Vec<u8>; 12] = [
-        format!("[\"{MARK}\"]").into(),
-        format!("[{{\"client_id\": \"{MARK}\"}}]").into(),
-        format!("\"{MARK}\"").into(),
+        format!("[\"{MARKER}\"]").into(),
+        format!("[{{\"client_id\": \"{MARKER}\"}}]").into(),
+        format!("\"{MARKER}\"").into(),
         b"null".to_vec(),
         b"NaN".to_vec(),
         b"-0".to_vec(),
-        format!("{{\"a\": \"{MARK}\",}}").into(),
-        format!("client_id={MARK}").into(),
+        format!("{{\"a\": \"{MARKER}\",}}").into(),
+        format!("client_id={MARKER}").into(),
         deep("[", "]"),
         deep("{\"a\":", "}"),
-        [b"{\"", MARK.as_bytes(), b"\xff\": 1}"].concat(),
-        [b"{\"client_id\": \"\xc0\xaf", MARK.as_bytes(), b"\"}"].concat(),
+        [b"{\"", MARKER.as_bytes(), b"\xff\": 1}"].concat(),
+        [b"{\"client_id\": \"\xc0\xaf", MARKER.as_bytes(), b"\"}"].concat(),
     ];
-    for (policy, path) in with_body() {
-        let request = let_in(&server, policy, path).await.header("content-type", "application/json");
+    for (policy, path) in methods_with_body() {
+        let request = authorized_request(&server, policy, path).await.header("content-type", "application/json");
         for body in &bodies {
             let answer = Answer::to(request.try_clone().unwrap().body(body.clone())).await;
             let shown = String::from_utf8_lossy(body);
             // Where a member that nobody asked for is deep, it is not looked into.
             let ignored = answer.status == 200 && shown.starts_with("{\"a\":{");
             assert!(ignored || (400..500).contains(&answer.status), "{path} {shown:.60}: {}", answer.status);
-            assert!(!answer.text.contains(MARK), "{path}: {}", answer.text);
+            assert!(!answer.text.contains(MARKER), "{path}: {}", answer.text);
         }
     }
-    assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
+    assert!(!logs.lines().contains(MARKER) && logs.matching(&[MARKER]).is_empty());
 }
 
-async fn a_form_is_text(stores: Stores) {
+async fn forms_that_are_not_utf8_are_rejected(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let client = reqwest::Client::new();
     for path in ["/openapi/v1/oauth/device/code", "/openapi/v1/oauth/device/token", "/openapi/v1/oauth/revoke"] {
@@ -92,10 +92,10 @@ async fn a_form_is_text(stores: Stores) {
     }
 }
 
-async fn a_list_is_no_object(stores: Stores) {
+async fn json_lists_and_numbers_are_rejected(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     for body in [json!([1]), json!(["difyctl", "laptop"]), json!([[[]]]), json!(7)] {
-        let answer = Device::ask(&server, &body).await;
+        let answer = Device::request_codes(&server, &body).await;
         assert_eq!(
             (answer.status, &answer.json()["message"]),
             (400, &json!("The body must be a JSON object.")),
@@ -104,22 +104,22 @@ async fn a_list_is_no_object(stores: Stores) {
     }
 }
 
-async fn no_member_is_of_another_type(stores: Stores) {
+async fn members_of_a_wrong_type_are_rejected(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
-    for value in [json!([MARK]), json!({"a": MARK}), json!(7), json!(1e300), json!(true)] {
+    for value in [json!([MARKER]), json!({"a": MARKER}), json!(7), json!(1e300), json!(true)] {
         let members = ["client_id", "device_code", "user_code", "token", "email", "tenant_id", "query"];
         let body: serde_json::Map<_, _> = members.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
-        for (policy, path) in with_body() {
-            let answer = Answer::to(let_in(&server, policy, path).await.json(&body)).await;
+        for (policy, path) in methods_with_body() {
+            let answer = Answer::to(authorized_request(&server, policy, path).await.json(&body)).await;
             // Two methods have no members to be wrong about.
             let none = path.ends_with("/logout") || path.ends_with("/refresh-token");
             assert!(answer.status == 400 || (none && answer.status < 500), "{path} {value}: {}", answer.status);
-            assert!(!answer.text.contains(MARK), "{path}: {}", answer.text);
+            assert!(!answer.text.contains(MARKER), "{path}: {}", answer.text);
         }
     }
 }
 
-async fn ten_megabytes_are_refused_before_they_are_sent(stores: Stores) {
+async fn large_bodies_are_rejected_before_they_are_read(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     for path in [
         "/openapi/v1/oauth/device/code",
@@ -144,11 +144,11 @@ async fn ten_megabytes_are_refused_before_they_are_sent(stores: Stores) {
     }
 }
 
-async fn every_method_refuses_ten_megabytes_unread(stores: Stores) {
+async fn every_method_rejects_a_large_content_length(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
-    for (policy, path) in with_body().filter(|(policy, _)| !matches!(policy.credential, Credential::Service)) {
+    for (policy, path) in methods_with_body().filter(|(policy, _)| !matches!(policy.credential, Credential::Service)) {
         let path = path.replace("{id}", "7f000001-0000-4000-8000-000000000000");
-        let request = let_in(&server, policy, &path).await.build().unwrap();
+        let request = authorized_request(&server, policy, &path).await.build().unwrap();
         let mut headers: Vec<Vec<u8>> =
             vec![b"content-type: application/json".to_vec(), b"content-length: 10485760".to_vec()];
         headers.extend(
@@ -159,7 +159,7 @@ async fn every_method_refuses_ten_megabytes_unread(stores: Stores) {
     }
 }
 
-async fn nothing_is_unpacked(stores: Stores) {
+async fn compressed_bodies_return_415(stores: Stores) {
     let server = TestServer::start(stores).await;
     // A gigabyte of zeros begins like this; what is packed is not read at all.
     let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 512]].concat();
@@ -173,7 +173,7 @@ async fn nothing_is_unpacked(stores: Stores) {
     }
 }
 
-async fn forms_of_any_bytes_are_read_or_refused(stores: Stores) {
+async fn malformed_forms_are_rejected(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let many = "a=1&".repeat(10_000);
     let forms =

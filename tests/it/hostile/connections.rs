@@ -8,18 +8,18 @@ use tokio::{
     time,
 };
 
-use super::PATIENCE;
-use crate::support::dev::Serving;
+use super::TIMEOUT;
+use crate::support::dev_server::DevServer;
 
 /// As many as a listener serves at once, and more.
 const CONNECTIONS: usize = 10_500;
 /// What one of them may cost in memory.
-const KIB_EACH: usize = 40;
+const MAX_KIB_PER_CONNECTION: usize = 40;
 /// Files that this process needs besides, the other tests' included.
 const OTHER_FILES: usize = 4_000;
 
 /// Whether this process may open so many connections: its own limit is raised as far as that goes.
-fn may_open(files: usize) -> bool {
+fn can_open_files(files: usize) -> bool {
     let limit = |column| {
         let limits = fs::read_to_string("/proc/self/limits").unwrap();
         let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
@@ -35,7 +35,7 @@ fn may_open(files: usize) -> bool {
 }
 
 /// Resident memory of a process, in KiB.
-fn resident(id: u32) -> usize {
+fn resident_kib(id: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -53,21 +53,21 @@ async fn health(address: SocketAddr) -> String {
         stream.read_to_string(&mut answer).await.unwrap();
         answer
     };
-    time::timeout(PATIENCE, asked).await.unwrap()
+    time::timeout(TIMEOUT, asked).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_connections_keep_nobody_out() {
-    if !may_open(CONNECTIONS + OTHER_FILES) {
+async fn ten_thousand_idle_connections_do_not_block_requests() {
+    if !can_open_files(CONNECTIONS + OTHER_FILES) {
         eprintln!("this machine does not let a process open {} files: not run", CONNECTIONS + OTHER_FILES);
         return;
     }
     let data = tempfile::tempdir().unwrap();
-    let serving = Serving::start(data.path());
-    let address: SocketAddr = serving.url.strip_prefix("http://").unwrap().parse().unwrap();
-    let id = serving.process.0.id();
+    let server = DevServer::start(data.path());
+    let address: SocketAddr = server.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let id = server.process.0.id();
     assert!(health(address).await.starts_with("HTTP/1.1 200"));
-    let before = resident(id);
+    let before = resident_kib(id);
 
     let mut streams = Vec::new();
     for nth in 0..CONNECTIONS {
@@ -86,8 +86,8 @@ async fn ten_thousand_connections_keep_nobody_out() {
         assert!(health(address).await.starts_with("HTTP/1.1 200"));
         time::sleep(Duration::from_millis(100)).await;
     }
-    let grown = resident(id).saturating_sub(before);
-    assert!(grown < CONNECTIONS * KIB_EACH, "{} KiB for a connection", grown / CONNECTIONS);
+    let grown = resident_kib(id).saturating_sub(before);
+    assert!(grown < CONNECTIONS * MAX_KIB_PER_CONNECTION, "{} KiB for a connection", grown / CONNECTIONS);
     drop(streams);
     assert!(health(address).await.starts_with("HTTP/1.1 200"));
 }

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Full};
 use tonic::transport::Channel;
 use tower::{Service as _, ServiceExt as _};
 
-use super::{MARK, NO_LIMITS, PATIENCE, assert_serves};
+use super::{MARKER, NO_LIMITS, TIMEOUT, assert_serves};
 use crate::support::{Bearer, Stores, TestServer, grpc, logs::Logs, server::OWNER};
 
 const METHOD: &str = "/dify.openapi.v1.DeviceFlowService/CreateDeviceCode";
@@ -46,19 +46,19 @@ async fn call_method(method: &str, channel: &mut Channel, headers: &[(&str, &str
         let status = |headers: &HeaderMap| Some(headers.get("grpc-status")?.to_str().unwrap().to_owned());
         status(&parts.headers).or_else(|| status(&trailers)).unwrap()
     };
-    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("the call hangs"))
+    tokio::time::timeout(TIMEOUT, answer).await.unwrap_or_else(|_| panic!("the call hangs"))
 }
 
 on_both_stores!(
-    frames_and_messages_that_are_none_are_the_callers_fault,
-    ten_megabytes_are_refused_and_so_are_claims_of_more,
-    structs_in_structs_in_structs_are_the_callers_fault,
-    metadata_that_is_doubled_or_too_large_is_refused,
-    nothing_is_unpacked,
-    deadlines_that_are_none_count_as_none
+    malformed_frames_and_messages_return_invalid_argument,
+    messages_over_the_size_limit_return_resource_exhausted,
+    deeply_nested_structs_return_invalid_argument,
+    duplicate_and_invalid_authorization_is_unauthenticated,
+    compressed_messages_return_unimplemented,
+    malformed_timeouts_are_ignored
 );
 
-async fn frames_and_messages_that_are_none_are_the_callers_fault(stores: Stores) {
+async fn malformed_frames_and_messages_return_invalid_argument(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut channel = grpc::channel(&server).await;
     let difyctl = b"\x0a\x07difyctl";
@@ -85,7 +85,7 @@ async fn frames_and_messages_that_are_none_are_the_callers_fault(stores: Stores)
     assert_serves(&server).await;
 }
 
-async fn ten_megabytes_are_refused_and_so_are_claims_of_more(stores: Stores) {
+async fn messages_over_the_size_limit_return_resource_exhausted(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut channel = grpc::channel(&server).await;
     assert_eq!(call(&mut channel, &[], frame(0, u32::MAX, b"x")).await, "8");
@@ -93,7 +93,7 @@ async fn ten_megabytes_are_refused_and_so_are_claims_of_more(stores: Stores) {
     assert_serves(&server).await;
 }
 
-async fn structs_in_structs_in_structs_are_the_callers_fault(stores: Stores) {
+async fn deeply_nested_structs_return_invalid_argument(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
     let within = |tag: u8, inner: Vec<u8>| {
@@ -116,21 +116,21 @@ async fn structs_in_structs_in_structs_are_the_callers_fault(stores: Stores) {
     assert_serves(&server).await;
 }
 
-async fn metadata_that_is_doubled_or_too_large_is_refused(stores: Stores) {
+async fn duplicate_and_invalid_authorization_is_unauthenticated(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
-    let logs = Logs::listen();
+    let logs = Logs::capture();
     let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
     let method = "/dify.openapi.v1.IdentityService/GetAccount";
     let mut channel = grpc::channel(&server).await;
     let doubled = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
     assert_eq!(call_method(method, &mut channel, &doubled, message(b"")).await, "16");
-    let marked = format!("Bearer {MARK}");
+    let marked = format!("Bearer {MARKER}");
     assert_eq!(call_method(method, &mut channel, &[("authorization", &marked)], message(b"")).await, "16");
     assert_eq!(call_method(method, &mut channel, &[("authorization", &bearer)], message(b"")).await, "0");
-    assert!(!logs.written().contains(MARK) && logs.about(&[MARK]).is_empty());
+    assert!(!logs.lines().contains(MARKER) && logs.matching(&[MARKER]).is_empty());
 }
 
-async fn nothing_is_unpacked(stores: Stores) {
+async fn compressed_messages_return_unimplemented(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut channel = grpc::channel(&server).await;
     for encoding in ["gzip", "deflate", "zstd", "snappy"] {
@@ -142,7 +142,7 @@ async fn nothing_is_unpacked(stores: Stores) {
     }
 }
 
-async fn deadlines_that_are_none_count_as_none(stores: Stores) {
+async fn malformed_timeouts_are_ignored(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut channel = grpc::channel(&server).await;
     for timeout in ["", "S", "-1S", "99999999999S", "1x", "1 S"] {

@@ -84,12 +84,12 @@ async fn end_of(server: &TestServer, frames: &[Vec<u8>]) -> Option<u32> {
 }
 
 on_both_stores!(
-    requests_that_are_taken_back_at_once_end_the_connection,
-    headers_that_never_end_end_the_connection,
-    frames_that_are_none_end_the_connection
+    rapid_stream_resets_end_the_connection,
+    endless_continuation_frames_end_the_connection,
+    malformed_frames_end_the_connection
 );
 
-async fn requests_that_are_taken_back_at_once_end_the_connection(stores: Stores) {
+async fn rapid_stream_resets_end_the_connection(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut frames = Vec::new();
     for nth in 0..2_000 {
@@ -101,7 +101,7 @@ async fn requests_that_are_taken_back_at_once_end_the_connection(stores: Stores)
     assert_serves(&server).await;
 }
 
-async fn headers_that_never_end_end_the_connection(stores: Stores) {
+async fn endless_continuation_frames_end_the_connection(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut frames = vec![frame(HEADERS, END_STREAM, 1, &get_health())];
     // A literal header of two bytes, over and over.
@@ -110,7 +110,7 @@ async fn headers_that_never_end_end_the_connection(stores: Stores) {
     assert_serves(&server).await;
 }
 
-async fn frames_that_are_none_end_the_connection(stores: Stores) {
+async fn malformed_frames_end_the_connection(stores: Stores) {
     let server = TestServer::start(stores).await;
     for (what, frames) in [
         ("headers of no stream", frame(HEADERS, END_STREAM | END_HEADERS, 0, &get_health())),

@@ -4,14 +4,14 @@ use super::{NO_LIMITS, assert_serves, raw, status, status_of};
 use crate::support::{Answer, Bearer, Stores, TestServer, server::OWNER};
 
 on_both_stores!(
-    verbs_and_targets_that_are_none_of_ours,
-    head_is_get_without_its_body,
-    headers_that_contradict_themselves_or_are_none,
-    headers_that_are_too_much,
-    credentials_of_any_bytes_are_only_wrong
+    invalid_verbs_and_targets_return_4xx,
+    head_returns_the_status_of_get_without_a_body,
+    contradictory_and_malformed_headers_return_400,
+    too_large_headers_return_431,
+    malformed_credentials_return_401
 );
 
-async fn verbs_and_targets_that_are_none_of_ours(stores: Stores) {
+async fn invalid_verbs_and_targets_return_4xx(stores: Stores) {
     let server = TestServer::start(stores).await;
     for (line, expected) in [
         ("FOO /openapi/v1/account HTTP/1.1", 405),
@@ -38,7 +38,7 @@ async fn verbs_and_targets_that_are_none_of_ours(stores: Stores) {
     assert_serves(&server).await;
 }
 
-async fn head_is_get_without_its_body(stores: Stores) {
+async fn head_returns_the_status_of_get_without_a_body(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     for (path, expected) in [
@@ -58,7 +58,7 @@ async fn head_is_get_without_its_body(stores: Stores) {
     assert_eq!((answer.status, answer.text.as_str()), (200, ""));
 }
 
-async fn headers_that_contradict_themselves_or_are_none(stores: Stores) {
+async fn contradictory_and_malformed_headers_return_400(stores: Stores) {
     let server = TestServer::start(stores).await;
     for headers in [
         &[b"content-length: 5".as_slice(), b"content-length: 6"][..],
@@ -88,7 +88,7 @@ async fn headers_that_contradict_themselves_or_are_none(stores: Stores) {
     assert_serves(&server).await;
 }
 
-async fn headers_that_are_too_much(stores: Stores) {
+async fn too_large_headers_return_431(stores: Stores) {
     let server = TestServer::start(stores).await;
     let long = format!("x-long: {}", "x".repeat(40_000));
     assert_eq!(status(&server, "GET /openapi/v1/_health HTTP/1.1", &[long.as_bytes()], b"").await, 431);
@@ -98,7 +98,7 @@ async fn headers_that_are_too_much(stores: Stores) {
     assert_serves(&server).await;
 }
 
-async fn credentials_of_any_bytes_are_only_wrong(stores: Stores) {
+async fn malformed_credentials_return_401(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let account = "GET /openapi/v1/account HTTP/1.1";
     let long = format!("authorization: Bearer dfoa_{}", "a".repeat(20_000));

@@ -33,13 +33,13 @@ const MISLEADING: [&str; 9] = [
 ];
 
 on_every_database!(
-    ids_that_are_none_name_nothing,
-    pages_past_every_end_are_empty_or_out_of_range,
-    labels_that_mislead_are_refused_however_they_come,
-    texts_of_any_characters_are_only_wrong
+    malformed_ids_return_not_found,
+    extreme_pages_are_empty_or_rejected,
+    misleading_labels_are_rejected_over_form_and_grpc,
+    unusual_texts_return_4xx
 );
 
-async fn ids_that_are_none_name_nothing(stores: Stores) {
+async fn malformed_ids_return_not_found(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
@@ -79,7 +79,7 @@ async fn ids_that_are_none_name_nothing(stores: Stores) {
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 200, "nothing was revoked");
 }
 
-async fn pages_past_every_end_are_empty_or_out_of_range(stores: Stores) {
+async fn extreme_pages_are_empty_or_rejected(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
@@ -118,7 +118,7 @@ async fn pages_past_every_end_are_empty_or_out_of_range(stores: Stores) {
     assert!(clients.session.list_sessions(asked).await.unwrap().into_inner().data.is_empty());
 }
 
-async fn labels_that_mislead_are_refused_however_they_come(stores: Stores) {
+async fn misleading_labels_are_rejected_over_form_and_grpc(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let mut clients = Clients::on(channel(&server).await);
     // Within it, at either end, and alone.
@@ -142,14 +142,14 @@ async fn labels_that_mislead_are_refused_however_they_come(stores: Stores) {
     }
 }
 
-async fn texts_of_any_characters_are_only_wrong(stores: Stores) {
+async fn unusual_texts_return_4xx(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let mut clients = Clients::on(channel(&server).await);
     let long = "A".repeat(20_000);
     for text in MISLEADING.into_iter().chain(["ＡＢＣＤＥＦＧＨ", "ß", "🦀🦀🦀🦀🦀🦀🦀🦀", &long])
     {
-        assert_eq!(Device::ask(&server, &json!({"client_id": text})).await.status, 400, "{text:.20?}");
+        assert_eq!(Device::request_codes(&server, &json!({"client_id": text})).await.status, 400, "{text:.20?}");
         let polled = Device::poll_with(&server, &json!({"client_id": "difyctl", "device_code": text})).await;
         assert_eq!(polled.outcome(), (400, "expired_token".to_owned()), "{text:.20?}");
         let poll =

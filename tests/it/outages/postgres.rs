@@ -1,6 +1,6 @@
 //! PostgreSQL: 503 wherever it is needed, and whatever needs it not goes on.
 
-use super::{Scene, act, assert_outcomes};
+use super::{Deployment, assert_outcomes, requests};
 use crate::support::Answer;
 
 /// What everything comes to while PostgreSQL does not answer.
@@ -28,58 +28,58 @@ const WITHOUT_SQL: [(&str, &str); 20] = [
 ];
 
 /// Everything while it is away, and that the process does not want requests meanwhile.
-async fn assert_promises(scene: &Scene) {
-    assert_outcomes(&scene.everything().await, &WITHOUT_SQL);
-    let ready = Answer::to(reqwest::Client::new().get(scene.server.admin("/readyz"))).await;
+async fn assert_degraded(deployment: &Deployment) {
+    assert_outcomes(&deployment.send_all().await, &WITHOUT_SQL);
+    let ready = Answer::to(reqwest::Client::new().get(deployment.server.admin("/readyz"))).await;
     assert_eq!(ready.status, 503, "{}", ready.text);
     // Nobody is locked out for passwords that nobody could look at.
     for _ in 0..5 {
-        assert_eq!(act::outcome("login", scene.login()).await.code, "503 service_unavailable");
+        assert_eq!(requests::outcome("login", deployment.login()).await.code, "503 service_unavailable");
     }
 }
 
 /// The approved grant stayed approved, and a session that could not be revoked lives.
-async fn assert_nothing_lost(scene: &Scene) {
-    scene.heals().await;
-    for bearer in [&scene.lost, &scene.shed] {
-        assert_eq!(bearer.get(act::ACCOUNT).await.0, 200);
+async fn assert_state_is_kept(deployment: &Deployment) {
+    deployment.wait_until_healthy().await;
+    for bearer in [&deployment.revoked_by_owner, &deployment.revoked_by_holder] {
+        assert_eq!(bearer.get(requests::ACCOUNT).await.0, 200);
     }
     // The interval between polls passes.
-    scene.server.advance(6);
-    let (status, body) = scene.approved.poll().await;
+    deployment.server.advance(6);
+    let (status, body) = deployment.approved.poll().await;
     assert_eq!(status, 200, "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_and_back() {
-    let Some(scene) = Scene::set().await else { return };
-    scene.postgres.kill();
-    assert_promises(&scene).await;
-    scene.postgres.bring_back().await;
-    assert_nothing_lost(&scene).await;
-    scene.ends_well(true).await;
+async fn killed_postgres_returns_503_and_recovers() {
+    let Some(deployment) = Deployment::start().await else { return };
+    deployment.postgres.kill();
+    assert_degraded(&deployment).await;
+    deployment.postgres.restart().await;
+    assert_state_is_kept(&deployment).await;
+    deployment.assert_recovers(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paused_and_back() {
-    let Some(scene) = Scene::set().await else { return };
-    scene.postgres.pause();
-    assert_promises(&scene).await;
-    scene.postgres.go_on();
-    assert_nothing_lost(&scene).await;
-    scene.ends_well(true).await;
+async fn paused_postgres_returns_503_and_recovers() {
+    let Some(deployment) = Deployment::start().await else { return };
+    deployment.postgres.pause();
+    assert_degraded(&deployment).await;
+    deployment.postgres.resume();
+    assert_state_is_kept(&deployment).await;
+    deployment.assert_recovers(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_away() {
-    let Some(scene) = Scene::set().await else { return };
-    scene.redis.kill();
-    scene.postgres.pause();
-    for outcome in scene.everything().await {
+async fn redis_and_postgres_outage_returns_503_and_recovers() {
+    let Some(deployment) = Deployment::start().await else { return };
+    deployment.redis.kill();
+    deployment.postgres.pause();
+    for outcome in deployment.send_all().await {
         let expected = if outcome.what == "health" { "200 ok" } else { "503 service_unavailable" };
         assert_eq!(outcome.code, expected, "{}", outcome.what);
     }
-    scene.postgres.go_on();
-    scene.redis.bring_back().await;
-    scene.ends_well(false).await;
+    deployment.postgres.resume();
+    deployment.redis.restart().await;
+    deployment.assert_recovers(false).await;
 }

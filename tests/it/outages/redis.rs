@@ -1,6 +1,6 @@
 //! Redis: bearers go on through SQL, the device flow says when to come again.
 
-use super::{Scene, act, assert_outcomes};
+use super::{Deployment, assert_outcomes, requests};
 use crate::support::Answer;
 
 /// What everything comes to while Redis does not answer.
@@ -28,10 +28,10 @@ const WITHOUT_REDIS: [(&str, &str); 20] = [
 ];
 
 /// What was revoked in SQL is dead here, though its entry still reads otherwise: also in the moment Redis is back.
-async fn assert_dead_from_the_first_moment(scene: &Scene) {
+async fn assert_revoked_tokens_stay_rejected(deployment: &Deployment) {
     for _ in 0..40 {
-        for bearer in [&scene.lost, &scene.shed] {
-            let answer = Answer::to(bearer.request(reqwest::Method::GET, act::ACCOUNT)).await;
+        for bearer in [&deployment.revoked_by_owner, &deployment.revoked_by_holder] {
+            let answer = Answer::to(bearer.request(reqwest::Method::GET, requests::ACCOUNT)).await;
             assert_eq!(answer.outcome(), (401, "bearer_invalid".to_owned()));
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -39,24 +39,24 @@ async fn assert_dead_from_the_first_moment(scene: &Scene) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_and_back_empty() {
-    let Some(scene) = Scene::set().await else { return };
-    scene.redis.kill();
-    assert_outcomes(&scene.everything().await, &WITHOUT_REDIS);
+async fn killed_redis_degrades_and_recovers_empty() {
+    let Some(deployment) = Deployment::start().await else { return };
+    deployment.redis.kill();
+    assert_outcomes(&deployment.send_all().await, &WITHOUT_REDIS);
     // The same once everybody has noticed.
-    assert_outcomes(&scene.everything().await, &WITHOUT_REDIS);
-    scene.redis.bring_back().await;
-    assert_dead_from_the_first_moment(&scene).await;
-    scene.ends_well(false).await;
+    assert_outcomes(&deployment.send_all().await, &WITHOUT_REDIS);
+    deployment.redis.restart().await;
+    assert_revoked_tokens_stay_rejected(&deployment).await;
+    deployment.assert_recovers(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paused_and_back_as_it_was() {
-    let Some(scene) = Scene::set().await else { return };
-    scene.redis.pause();
-    assert_outcomes(&scene.everything().await, &WITHOUT_REDIS);
-    assert_outcomes(&scene.everything().await, &WITHOUT_REDIS);
-    scene.redis.go_on();
-    assert_dead_from_the_first_moment(&scene).await;
-    scene.ends_well(true).await;
+async fn paused_redis_degrades_and_recovers() {
+    let Some(deployment) = Deployment::start().await else { return };
+    deployment.redis.pause();
+    assert_outcomes(&deployment.send_all().await, &WITHOUT_REDIS);
+    assert_outcomes(&deployment.send_all().await, &WITHOUT_REDIS);
+    deployment.redis.resume();
+    assert_revoked_tokens_stay_rejected(&deployment).await;
+    deployment.assert_recovers(true).await;
 }

@@ -9,15 +9,15 @@ use crate::support::{
     server::OWNER,
 };
 
-on_every_database!(a_run_is_told_once_and_a_refusal_is_no_run);
+on_every_database!(each_run_is_audited_once_and_rejected_requests_are_not);
 
-async fn a_run_is_told_once_and_a_refusal_is_no_run(stores: Stores) {
+async fn each_run_is_audited_once_and_rejected_requests_are_not(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let logs = Logs::listen();
+    let logs = Logs::capture();
     let workspace = apps::shared_workspace(&server).await;
     let app = prompt_app(&server, "chat").await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let told = || logs.about(&["audit", "app.run.openapi", &format!("app_id=\"{app}\"")]);
+    let told = || logs.matching(&["audit", "app.run.openapi", &format!("app_id=\"{app}\"")]);
     let body = |mode: &str| json!({"inputs": {"name": "Ann"}, "query": "hi", "response_mode": mode});
 
     assert_eq!(blocking(&bearer, &app, json!({"inputs": {}, "query": "hi"})).await.status, 422);

@@ -8,20 +8,20 @@ use crate::support::{
     database,
     grpc::reason,
     logs::Logs,
-    runs::{answer, blocking, end, graph_app, greeting, lines, opaque_user, over_grpc, prompt_app, request, streamed},
+    runs::{answer, blocking, end, end_user_id, graph_app, greeting, lines, over_grpc, prompt_app, request, streamed},
     server::{MEMBER, OWNER},
 };
 
 on_every_database!(
-    a_chat_goes_on_for_the_one_who_began_it,
-    a_workflow_tells_how_it_finished,
-    a_graph_answers_in_its_conversation,
-    a_graph_that_fails_says_where_to_look_and_the_log_says_why,
-    accept_decides_where_the_body_does_not,
-    who_runs_is_not_for_the_body_to_say
+    conversation_continues_for_its_account_only,
+    blocking_workflow_returns_its_result,
+    blocking_advanced_chat_returns_its_answer,
+    failed_graph_returns_502_and_logs_the_cause,
+    accept_header_selects_the_default_response_mode,
+    user_member_of_the_body_is_ignored
 );
 
-async fn a_chat_goes_on_for_the_one_who_began_it(stores: Stores) {
+async fn conversation_continues_for_its_account_only(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = prompt_app(&server, "chat").await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -44,7 +44,7 @@ async fn a_chat_goes_on_for_the_one_who_began_it(stores: Stores) {
     assert_eq!(blocking(&bearer, &app, again(&unknown)).await.outcome(), (404, "not_found".to_owned()));
 }
 
-async fn a_workflow_tells_how_it_finished(stores: Stores) {
+async fn blocking_workflow_returns_its_result(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = graph_app(&server, "workflow", &[greeting(), end()]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -56,7 +56,7 @@ async fn a_workflow_tells_how_it_finished(stores: Stores) {
     assert_eq!(redact(over_grpc[0]["data"]["outputs"].clone()), json!({"text": "Hello Ann"}));
 }
 
-async fn a_graph_answers_in_its_conversation(stores: Stores) {
+async fn blocking_advanced_chat_returns_its_answer(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -64,9 +64,9 @@ async fn a_graph_answers_in_its_conversation(stores: Stores) {
     assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
 }
 
-async fn a_graph_that_fails_says_where_to_look_and_the_log_says_why(stores: Stores) {
+async fn failed_graph_returns_502_and_logs_the_cause(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let logs = Logs::listen();
+    let logs = Logs::capture();
     let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let app = graph_app(&server, "advanced-chat", &[broken.clone(), answer()]).await;
@@ -75,7 +75,7 @@ async fn a_graph_that_fails_says_where_to_look_and_the_log_says_why(stores: Stor
     assert_eq!(refusal.outcome(), (502, "upstream_error".to_owned()));
     assert_eq!(refusal.json()["message"], "The app's run failed.");
     assert!(refusal.json()["hint"].as_str().unwrap().contains("response_mode: streaming"), "{}", refusal.text);
-    let why = logs.about(&["failed upstream", refusal.header("x-request-id"), "1 // 0"]);
+    let why = logs.matching(&["failed upstream", refusal.header("x-request-id"), "1 // 0"]);
     assert_eq!(why.len(), 1, "{why:?}");
     let status = over_grpc(&server, &bearer, &app, &body).await.unwrap_err();
     assert_eq!((reason(&status).as_str(), status.message()), ("upstream_error", "The app's run failed."));
@@ -86,7 +86,7 @@ async fn a_graph_that_fails_says_where_to_look_and_the_log_says_why(stores: Stor
     assert!(failed.json()["data"]["error"].as_str().unwrap().contains("1 // 0"), "{}", failed.text);
 }
 
-async fn accept_decides_where_the_body_does_not(stores: Stores) {
+async fn accept_header_selects_the_default_response_mode(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = prompt_app(&server, "completion").await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
@@ -97,10 +97,10 @@ async fn accept_decides_where_the_body_does_not(stores: Stores) {
     }
 }
 
-async fn who_runs_is_not_for_the_body_to_say(stores: Stores) {
+async fn user_member_of_the_body_is_ignored(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let user = opaque_user(&database::account_id(&server, OWNER).await);
+    let user = end_user_id(&database::account_id(&server, OWNER).await);
     let workflow = graph_app(&server, "workflow", &[greeting(), end()]).await;
     let (chat, completion) = (prompt_app(&server, "chat").await, prompt_app(&server, "completion").await);
     for (app, query) in [(&chat, Some("hi")), (&completion, None), (&workflow, None)] {

@@ -71,7 +71,7 @@ pub async fn publish(server: &TestServer, app: &str, graph: &Value, features: &V
 }
 
 /// A graph that does nothing but ask for these variables.
-pub fn asking(variables: &Value) -> Value {
+pub fn form_graph(variables: &Value) -> Value {
     serde_json::json!({"nodes": [{"id": "start", "data": {"type": "start", "variables": variables}}], "edges": []})
 }
 

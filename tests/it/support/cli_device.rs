@@ -24,19 +24,19 @@ pub struct Device {
 impl Device {
     /// Asks for codes under a label.
     pub async fn start(server: &TestServer, label: &str) -> Self {
-        Self::start_by(server, label, |request| request).await
+        Self::start_with(server, label, |request| request).await
     }
 
     /// The same through a proxy, for an address of its own; the server must trust the proxy.
     pub async fn start_from(server: &TestServer, label: &str, address: &str) -> Self {
-        Self::start_by(server, label, |request| request.header("x-forwarded-for", address)).await
+        Self::start_with(server, label, |request| request.header("x-forwarded-for", address)).await
     }
 
-    async fn start_by(server: &TestServer, label: &str, how: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
+    async fn start_with(server: &TestServer, label: &str, adjust: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
         let client = reqwest::Client::new();
         let body = json!({"client_id": "difyctl", "device_label": label});
         let request = client.post(server.at("/openapi/v1/oauth/device/code")).json(&body);
-        let response = how(request).send().await.unwrap();
+        let response = adjust(request).send().await.unwrap();
         assert_eq!(response.status(), 200);
         let codes: Value = response.json().await.unwrap();
         Self {
@@ -48,12 +48,12 @@ impl Device {
     }
 
     /// Asks with any body at all.
-    pub async fn ask(server: &TestServer, body: &Value) -> Answer {
+    pub async fn request_codes(server: &TestServer, body: &Value) -> Answer {
         Answer::to(reqwest::Client::new().post(server.at(CODE)).json(body)).await
     }
 
     /// Asks with a form.
-    pub async fn ask_by_form(server: &TestServer, form: &str) -> Answer {
+    pub async fn request_codes_by_form(server: &TestServer, form: &str) -> Answer {
         Answer::to(form_request(server, CODE, form)).await
     }
 
@@ -118,11 +118,11 @@ impl Bearer {
         assert_eq!((status, body["status"].as_str()), (200, Some("approved")), "{body}");
         let (status, body) = device.poll().await;
         assert_eq!(status, 200, "{body}");
-        Self::holding(server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap())
+        Self::with_token(server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap())
     }
 
     /// A token from elsewhere.
-    pub fn holding(server: &TestServer, token: &str, token_id: &str) -> Self {
+    pub fn with_token(server: &TestServer, token: &str, token_id: &str) -> Self {
         Self {
             base: server.url.clone(),
             client: reqwest::Client::new(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     Answer,
-    dev::Serving,
+    dev_server::DevServer,
     server::{OWNER, PASSWORD},
 };
 
@@ -33,9 +33,9 @@ async fn ok(request: RequestBuilder) -> Value {
 
 impl DemoUser {
     /// The owner, signed in by the device flow.
-    pub async fn of(serving: &Serving) -> Self {
+    pub async fn sign_in(server: &DevServer) -> Self {
         let client = Client::builder().cookie_store(true).build().unwrap();
-        let post = |path: &str, body: Value| client.post(format!("{}{path}", serving.url)).json(&body);
+        let post = |path: &str, body: Value| client.post(format!("{}{path}", server.url)).json(&body);
         let codes = ok(post("/openapi/v1/oauth/device/code", json!({"client_id": "difyctl"}))).await;
         let sign_in = post("/console/api/login", json!({"email": OWNER, "password": STANDARD.encode(PASSWORD)}));
         let cookies = Answer::to(sign_in).await;
@@ -48,7 +48,7 @@ impl DemoUser {
         let workspaces = token["workspaces"].as_array().unwrap();
         let demo = workspaces.iter().find(|workspace| workspace["name"] == "Demo Workspace").unwrap();
         let mut user = Self {
-            url: serving.url.clone(),
+            url: server.url.clone(),
             token: token["token"].as_str().unwrap().to_owned(),
             workspace: demo["id"].as_str().unwrap().to_owned(),
             apps: BTreeMap::new(),

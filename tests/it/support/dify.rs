@@ -25,7 +25,7 @@ pub const BOB: &str = "bob@example.com";
 /// His account.
 pub const BOB_ID: &str = "a17e4990-eb31-5d4a-82ae-8b130f43d221";
 /// The newest moment in the dump: sessions that were live then are live in the tests, whenever those run.
-const DUMPED: &str = "2026-11-21 00:26:05+00";
+const DUMP_TIME: &str = "2026-11-21 00:26:05+00";
 
 /// A server beside Dify.
 pub struct Dify(pub TestServer);
@@ -46,7 +46,7 @@ impl Dify {
 
     /// The same with some variables set.
     pub async fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
-        let stores = restored().await?;
+        let stores = restored_database().await?;
         migrate(&stores).await;
         Some(Self::on(stores, variables).await)
     }
@@ -84,12 +84,12 @@ impl Dify {
     }
 
     /// A token that Dify has issued to an account, by the row it writes.
-    pub async fn issued(&self, account: &str, email: &str, label: &str) -> Bearer {
-        self.issued_for(account, email, label, 86_400).await
+    pub async fn issue_token(&self, account: &str, email: &str, label: &str) -> Bearer {
+        self.issue_token_for(account, email, label, 86_400).await
     }
 
     /// The same with its lifetime in seconds.
-    pub async fn issued_for(&self, account: &str, email: &str, label: &str, expires_in: i64) -> Bearer {
+    pub async fn issue_token_for(&self, account: &str, email: &str, label: &str, expires_in: i64) -> Bearer {
         let row = database::TokenRow {
             subject_type: SubjectType::Account,
             account_id: Some(account),
@@ -99,7 +99,7 @@ impl Dify {
             revoked: false,
         };
         let (token, id) = database::insert_token(self, &row).await;
-        Bearer::holding(self, &token, &id)
+        Bearer::with_token(self, &token, &id)
     }
 
     /// A row as JSON.
@@ -115,7 +115,7 @@ pub fn signed(claims: &Value, key: &str) -> String {
 }
 
 /// A fresh copy of Dify's database, on which nothing of this service has been.
-pub async fn restored() -> Option<Stores> {
+pub async fn restored_database() -> Option<Stores> {
     static TEMPLATE: OnceCell<Option<String>> = OnceCell::const_new();
     let template = TEMPLATE.get_or_init(restore).await.as_deref()?;
     Stores::servers_from(template).await
@@ -146,7 +146,7 @@ async fn restore() -> Option<String> {
     let done = done.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let connection = Database::connect(url(&stores)).await.unwrap();
-    let today = format!("UPDATE oauth_access_tokens SET expires_at = expires_at + (now() - timestamptz '{DUMPED}')");
+    let today = format!("UPDATE oauth_access_tokens SET expires_at = expires_at + (now() - timestamptz '{DUMP_TIME}')");
     connection.execute_unprepared(&today).await.unwrap();
     connection.close().await.unwrap();
     Some(url(&stores).rsplit_once('/').unwrap().1.to_owned())

@@ -23,10 +23,10 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, filter::Targets, layer::Context, layer::SubscriberExt as _};
 
-static SAID: LazyLock<Mutex<Vec<String>>> = LazyLock::new(Mutex::default);
-static WRITTEN: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
+static EVENTS: LazyLock<Mutex<Vec<String>>> = LazyLock::new(Mutex::default);
+static LINES: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
 static SINK: OnceLock<Sink> = OnceLock::new();
-static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+static CAPTURES: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes this the process's subscriber, so that no server installs its own.
 pub fn install() {
@@ -35,9 +35,11 @@ pub fn install() {
             .with_default(tracing::Level::DEBUG)
             .with_target("dify_openapi", tracing::Level::TRACE)
             .with_target("audit", tracing::Level::TRACE);
-        let sink = Sink::new(Box::new(Written)).unwrap();
-        let subscriber =
-            tracing_subscriber::registry().with(Said).with(LineLayer::new(LogFormat::Json, sink.clone())).with(levels);
+        let sink = Sink::new(Box::new(LineCapture)).unwrap();
+        let subscriber = tracing_subscriber::registry()
+            .with(EventCapture)
+            .with(LineLayer::new(LogFormat::Json, sink.clone()))
+            .with(levels);
         tracing::subscriber::set_global_default(subscriber).unwrap();
         sink
     });
@@ -45,52 +47,52 @@ pub fn install() {
 
 /// What has been said since it began to listen.
 pub struct Logs {
-    from: usize,
-    from_byte: usize,
+    first_event: usize,
+    first_byte: usize,
 }
 
 impl Logs {
     /// Begins to listen.
-    pub fn listen() -> Self {
+    pub fn capture() -> Self {
         install();
-        LISTENERS.fetch_add(1, Ordering::SeqCst);
-        Self { from: SAID.lock().len(), from_byte: WRITTEN.lock().len() }
+        CAPTURES.fetch_add(1, Ordering::SeqCst);
+        Self { first_event: EVENTS.lock().len(), first_byte: LINES.lock().len() }
     }
 
     /// Events, spans and their fields so far.
-    pub fn said(&self) -> Vec<String> {
-        SAID.lock()[self.from..].to_vec()
+    pub fn events(&self) -> Vec<String> {
+        EVENTS.lock()[self.first_event..].to_vec()
     }
 
     /// The lines of the log so far, as an operator reads them.
-    pub fn written(&self) -> String {
+    pub fn lines(&self) -> String {
         SINK.get().unwrap().flush();
-        String::from_utf8_lossy(&WRITTEN.lock()[self.from_byte..]).into_owned()
+        String::from_utf8_lossy(&LINES.lock()[self.first_byte..]).into_owned()
     }
 
     /// What has been said that contains all of `parts`.
-    pub fn about(&self, parts: &[&str]) -> Vec<String> {
-        self.said().into_iter().filter(|line| parts.iter().all(|part| line.contains(part))).collect()
+    pub fn matching(&self, parts: &[&str]) -> Vec<String> {
+        self.events().into_iter().filter(|line| parts.iter().all(|part| line.contains(part))).collect()
     }
 }
 
 impl Drop for Logs {
     fn drop(&mut self) {
         // What was said stays: another listener may still read it.
-        LISTENERS.fetch_sub(1, Ordering::SeqCst);
+        CAPTURES.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-fn anyone_listens() -> bool {
-    LISTENERS.load(Ordering::SeqCst) > 0
+fn is_capturing() -> bool {
+    CAPTURES.load(Ordering::SeqCst) > 0
 }
 
-struct Written;
+struct LineCapture;
 
-impl io::Write for Written {
+impl io::Write for LineCapture {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if anyone_listens() {
-            WRITTEN.lock().extend_from_slice(bytes);
+        if is_capturing() {
+            LINES.lock().extend_from_slice(bytes);
         }
         Ok(bytes.len())
     }
@@ -100,42 +102,43 @@ impl io::Write for Written {
     }
 }
 
-struct Said;
+struct EventCapture;
 
-struct Line(String);
+struct FieldText(String);
 
-impl Visit for Line {
+impl Visit for FieldText {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         write!(self.0, " {}={value:?}", field.name()).unwrap();
     }
 }
 
-fn keep(line: Line) {
-    SAID.lock().push(line.0);
+fn record(line: FieldText) {
+    EVENTS.lock().push(line.0);
 }
 
-impl<S: Subscriber> Layer<S> for Said {
+impl<S: Subscriber> Layer<S> for EventCapture {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
-        if anyone_listens() {
-            let mut line = Line(format!("span {} {}", attributes.metadata().target(), attributes.metadata().name()));
+        if is_capturing() {
+            let mut line =
+                FieldText(format!("span {} {}", attributes.metadata().target(), attributes.metadata().name()));
             attributes.record(&mut line);
-            keep(line);
+            record(line);
         }
     }
 
     fn on_record(&self, _: &span::Id, values: &span::Record<'_>, _: Context<'_, S>) {
-        if anyone_listens() {
-            let mut line = Line("span fields".to_owned());
+        if is_capturing() {
+            let mut line = FieldText("span fields".to_owned());
             values.record(&mut line);
-            keep(line);
+            record(line);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if anyone_listens() {
-            let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
+        if is_capturing() {
+            let mut line = FieldText(format!("{} {}", event.metadata().level(), event.metadata().target()));
             event.record(&mut line);
-            keep(line);
+            record(line);
         }
     }
 }

@@ -40,7 +40,7 @@ impl PostgresProcess {
             .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
             .stdout(Stdio::null());
         assert!(make.status().unwrap().success());
-        postgres.bring_back().await;
+        postgres.restart().await;
         Some(postgres)
     }
 
@@ -62,14 +62,14 @@ impl PostgresProcess {
     }
 
     /// Lets it go on.
-    pub fn go_on(&self) {
+    pub fn resume(&self) {
         let id = self.child.lock().as_ref().unwrap().id();
         signal("CONT", &backends(id));
         signal("CONT", &[id]);
     }
 
     /// Starts it again on the same port, with what it had committed, and waits until it answers.
-    pub async fn bring_back(&self) {
+    pub async fn restart(&self) {
         let port = self.port.to_string();
         let log = fs::File::create(self.directory.path().join("log")).unwrap();
         let started = program("postgres")

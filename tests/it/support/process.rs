@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long a process may take to end when it is asked to.
-const GRACE: Duration = Duration::from_secs(10);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// SIGTERM.
 pub fn terminate(child: &Child) {
@@ -21,14 +21,14 @@ pub fn signal(name: &str, ids: &[u32]) {
 }
 
 /// Waits for the end; `None` when it does not come.
-pub fn ended(child: &mut Child) -> Option<ExitStatus> {
-    ended_within(child, GRACE)
+pub fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
+    wait_for_exit_within(child, EXIT_TIMEOUT)
 }
 
 /// The same for a process that has something to finish first.
-pub fn ended_within(child: &mut Child, grace: Duration) -> Option<ExitStatus> {
-    let until = Instant::now() + grace;
-    while Instant::now() < until {
+pub fn wait_for_exit_within(child: &mut Child, timeout: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + timeout;
+    while Instant::now() < deadline {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
         }
@@ -45,7 +45,7 @@ impl Drop for Process {
         let child = &mut self.0;
         if matches!(child.try_wait(), Ok(None)) {
             terminate(child);
-            if ended(child).is_none() {
+            if wait_for_exit(child).is_none() {
                 let _ = child.kill();
                 let _ = child.wait();
             }

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::process::Process;
 
-/// A script that says one JSON object a line and goes on when it is told to.
+/// A script that stdout one JSON object a line and goes on when it is told to.
 pub struct Script {
-    hears: ChildStdin,
-    says: BufReader<ChildStdout>,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
     _process: Process,
 }
 
@@ -33,29 +33,29 @@ impl Script {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let hears = process.stdin.take().unwrap();
-        let says = BufReader::new(process.stdout.take().unwrap());
-        Some(Self { hears, says, _process: Process(process) })
+        let stdin = process.stdin.take().unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        Some(Self { stdin, stdout, _process: Process(process) })
     }
 
-    /// What it says next.
+    /// What it stdout next.
     pub fn next(&mut self) -> Value {
         let mut line = String::new();
         // The server runs in this process and goes on meanwhile.
-        tokio::task::block_in_place(|| self.says.read_line(&mut line)).unwrap();
+        tokio::task::block_in_place(|| self.stdout.read_line(&mut line)).unwrap();
         assert!(!line.is_empty(), "the script has ended; what it said of it is above");
         serde_json::from_str(&line).unwrap()
     }
 
-    /// Tells it something, and gives what it says next.
-    pub fn hear(&mut self, value: &Value) -> Value {
-        writeln!(self.hears, "{value}").unwrap();
+    /// Tells it something, and gives what it stdout next.
+    pub fn send(&mut self, value: &Value) -> Value {
+        writeln!(self.stdin, "{value}").unwrap();
         self.next()
     }
 
-    /// Lets it go on, and gives what it says next.
-    pub fn go_on(&mut self) -> Value {
-        writeln!(self.hears).unwrap();
+    /// Lets it go on, and gives what it stdout next.
+    pub fn resume(&mut self) -> Value {
+        writeln!(self.stdin).unwrap();
         self.next()
     }
 }

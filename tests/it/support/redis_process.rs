@@ -23,7 +23,7 @@ impl RedisProcess {
         }
         let port = super::server::free_port();
         let redis = Self { port, child: Mutex::default(), directory: tempfile::tempdir().unwrap() };
-        redis.bring_back().await;
+        redis.restart().await;
         Some(redis)
     }
 
@@ -46,12 +46,12 @@ impl RedisProcess {
     }
 
     /// Lets it go on, with what it had.
-    pub fn go_on(&self) {
+    pub fn resume(&self) {
         signal("CONT", &[self.child.lock().as_ref().unwrap().id()]);
     }
 
     /// Starts it again, empty, on the same port, and waits until it answers.
-    pub async fn bring_back(&self) {
+    pub async fn restart(&self) {
         let child = Command::new("redis-server")
             .args([
                 "--port",

@@ -34,7 +34,7 @@ pub async fn blocking(bearer: &Bearer, app: &str, mut body: Value) -> Answer {
 }
 
 /// A run sent over a socket of its own, to be hung up by dropping it.
-pub async fn over_a_socket(server: &TestServer, bearer: &Bearer, app: &str, body: &Value) -> TcpStream {
+pub async fn send_over_socket(server: &TestServer, bearer: &Bearer, app: &str, body: &Value) -> TcpStream {
     let body = body.to_string();
     let head = format!(
         "POST /openapi/v1/apps/{app}/run HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\n\
@@ -48,7 +48,7 @@ pub async fn over_a_socket(server: &TestServer, bearer: &Bearer, app: &str, body
 }
 
 /// Reads from a socket until the first event has come.
-pub async fn first_event(socket: &mut TcpStream) {
+pub async fn read_first_event(socket: &mut TcpStream) {
     let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
     while !seen.windows(6).any(|window| window == b"data: ") {
         let read = socket.read(&mut piece).await.unwrap();
@@ -58,7 +58,7 @@ pub async fn first_event(socket: &mut TcpStream) {
 }
 
 /// Waits until so many runs are under way in the process.
-pub async fn under_way(server: &TestServer, runs: usize) {
+pub async fn wait_for_running(server: &TestServer, runs: usize) {
     let tracker = &server.running().app.run_tasks().tracker;
     for _ in 0..400 {
         if tracker.len() == runs {
@@ -70,7 +70,7 @@ pub async fn under_way(server: &TestServer, runs: usize) {
 }
 
 /// How Dify's tables and Dify itself know an account that came through here.
-pub fn opaque_user(account: &str) -> String {
+pub fn end_user_id(account: &str) -> String {
     let id: uuid::Uuid = account.parse().unwrap();
     let known = [b"dify-openapi app user\0", &id.as_bytes()[..]].concat();
     format!("openapi-{}", &sha256_hex(&known)[..32])
@@ -108,7 +108,7 @@ pub fn message(app: &str, body: &Value) -> RunAppRequest {
 }
 
 /// A run over gRPC, its stream open.
-pub async fn open(
+pub async fn open_stream(
     server: &TestServer,
     bearer: &Bearer,
     app: &str,
@@ -120,7 +120,7 @@ pub async fn open(
 
 /// A run over gRPC to its end: its events.
 pub async fn over_grpc(server: &TestServer, bearer: &Bearer, app: &str, body: &Value) -> Result<Vec<Value>, Status> {
-    let mut stream = open(server, bearer, app, body).await?;
+    let mut stream = open_stream(server, bearer, app, body).await?;
     let mut events = Vec::new();
     while let Some(response) = stream.message().await? {
         let event = Value::Object(response.data.unwrap_or_default().into_members());
@@ -132,24 +132,24 @@ pub async fn over_grpc(server: &TestServer, bearer: &Bearer, app: &str, body: &V
 
 /// Events for a snapshot, one a line: ids and times are what they are, and nothing else is left out.
 pub fn lines(events: &[Value]) -> String {
-    events.iter().map(|event| still(redact(event.clone())).to_string() + "\n").collect()
+    events.iter().map(|event| without_times(redact(event.clone())).to_string() + "\n").collect()
 }
 
 /// Moments and durations as 0.
-fn still(value: Value) -> Value {
-    const MOVING: [&str; 6] =
+fn without_times(value: Value) -> Value {
+    const TIME_MEMBERS: [&str; 6] =
         ["created_at", "finished_at", "elapsed_time", "latency", "time_to_first_token", "time_to_generate"];
     match value {
         Value::Object(members) => Value::Object(
             members
                 .into_iter()
                 .map(|(name, value)| {
-                    let moves = MOVING.contains(&name.as_str()) && value.is_number();
-                    (name, if moves { json!(0) } else { still(value) })
+                    let is_time = TIME_MEMBERS.contains(&name.as_str()) && value.is_number();
+                    (name, if is_time { json!(0) } else { without_times(value) })
                 })
                 .collect::<Map<_, _>>(),
         ),
-        Value::Array(items) => Value::Array(items.into_iter().map(still).collect()),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_times).collect()),
         Value::String(text) if text.starts_with("openapi-") && text.len() == 40 => json!("[user]"),
         other => other,
     }

@@ -59,19 +59,19 @@ impl TestServer {
 
     /// A server with some variables set; `OPENAPI_RATE_LIMITS` is how tests change limits.
     pub async fn start_with(stores: Stores, variables: &[(&str, &str)]) -> Self {
-        let (env, directory, clock) = Self::surroundings(&stores, variables);
+        let (env, directory, clock) = Self::environment(&stores, variables);
         prepare(&config(&env), &clock).await;
         Self::run(stores, env, clock, directory).await
     }
 
     /// A server on a database that has its schema and its people already.
     pub async fn start_prepared(stores: Stores, variables: &[(&str, &str)]) -> Self {
-        let (env, directory, clock) = Self::surroundings(&stores, variables);
+        let (env, directory, clock) = Self::environment(&stores, variables);
         Self::run(stores, env, clock, directory).await
     }
 
     /// Its variables, a directory of its own, and its clock.
-    fn surroundings(
+    fn environment(
         stores: &Stores,
         variables: &[(&str, &str)],
     ) -> (BTreeMap<String, String>, Arc<tempfile::TempDir>, TestClock) {
@@ -111,7 +111,7 @@ impl TestServer {
 
     /// What an operator's command does on its stores.
     pub fn command(&self, arguments: &[&str], input: &str) -> std::process::Output {
-        super::operator::command(&self.env, arguments, input)
+        super::command::run_command(&self.env, arguments, input)
     }
 
     /// A second server on the same stores and clock.
@@ -124,7 +124,7 @@ impl TestServer {
     /// The public listener of another process on the same database, with this state. Its URL.
     pub async fn replica_with_state(&self, state: Arc<dyn State>) -> String {
         let config = config(&self.env);
-        let dependencies = machine(&self.clock, &self.telemetry);
+        let dependencies = dependencies(&self.clock, &self.telemetry);
         let (sql, standalone) = app::connect_sql(&config).await.unwrap();
         let app = Application::new(&config, sql, state, standalone, dependencies).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -144,7 +144,7 @@ impl TestServer {
         super::logs::install();
         export_traces(&env);
         let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
-        let running = app::start(config, machine(&clock, &telemetry)).await.unwrap();
+        let running = app::start(config, dependencies(&clock, &telemetry)).await.unwrap();
         let url = format!("http://{}", running.bound.public);
         Self { url, clock, stores, env, running: Some(running), telemetry, directory }
     }
@@ -214,7 +214,7 @@ pub fn free_port() -> u16 {
 }
 
 /// The test clock in place of the system's.
-fn machine(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
+fn dependencies(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
     Dependencies {
         clock: Arc::new(clock.clone()),
         entropy: Arc::new(SystemEntropy),

@@ -12,7 +12,7 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-async fn refused(server: &TestServer, bearer: &Bearer, app: &str, body: Value) -> (u16, String, String) {
+async fn rejection(server: &TestServer, bearer: &Bearer, app: &str, body: Value) -> (u16, String, String) {
     let mut outcomes = Vec::new();
     for mode in ["blocking", "streaming"] {
         let mut body = body.clone();
@@ -30,14 +30,14 @@ async fn refused(server: &TestServer, bearer: &Bearer, app: &str, body: Value) -
 }
 
 on_both_stores!(
-    bad_input_is_named_before_anything_runs,
-    wrong_types_are_a_400_and_an_unknown_mode_a_422,
-    strangers_learn_nothing_and_what_is_not_published_does_not_run,
-    a_node_that_is_not_run_here_is_named_before_anything_ran,
-    a_loop_is_named_and_not_what_stands_in_it
+    invalid_requests_are_rejected_before_the_run,
+    wrong_types_return_400_and_an_unknown_mode_422,
+    inaccessible_apps_return_404_and_unpublished_apps_400,
+    unsupported_node_is_named_before_the_run,
+    unsupported_loop_is_named_instead_of_its_nodes
 );
 
-async fn bad_input_is_named_before_anything_runs(stores: Stores) {
+async fn invalid_requests_are_rejected_before_the_run(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let (chat, workflow) =
@@ -63,7 +63,7 @@ async fn bad_input_is_named_before_anything_runs(stores: Stores) {
             json!({"inputs": {"name": "Ann"}, "workflow_id": "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55"}),
         ),
     ] {
-        let (status, code, message) = refused(&server, &bearer, app, body).await;
+        let (status, code, message) = rejection(&server, &bearer, app, body).await;
         let _ = writeln!(table, "{what}: {status} {code}: {message}");
     }
     assert_lines!(table, @r#"
@@ -87,7 +87,7 @@ async fn bad_input_is_named_before_anything_runs(stores: Stores) {
     }
 }
 
-async fn wrong_types_are_a_400_and_an_unknown_mode_a_422(stores: Stores) {
+async fn wrong_types_return_400_and_an_unknown_mode_422(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let app = prompt_app(&server, "chat").await;
@@ -109,7 +109,7 @@ async fn wrong_types_are_a_400_and_an_unknown_mode_a_422(stores: Stores) {
     assert_eq!(Answer::to(deep).await.outcome(), (400, "invalid_request".to_owned()));
 }
 
-async fn strangers_learn_nothing_and_what_is_not_published_does_not_run(stores: Stores) {
+async fn inaccessible_apps_return_404_and_unpublished_apps_400(stores: Stores) {
     let server = TestServer::start(stores).await;
     let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
     let second = apps::workspace(&server, "Second Workspace").await;
@@ -132,17 +132,17 @@ async fn strangers_learn_nothing_and_what_is_not_published_does_not_run(stores: 
     assert_eq!(Answer::to(request(&owner, &hidden, &body)).await.outcome(), gone);
 }
 
-async fn a_node_that_is_not_run_here_is_named_before_anything_ran(stores: Stores) {
+async fn unsupported_node_is_named_before_the_run(stores: Stores) {
     let server = TestServer::start(stores).await;
     let code = json!({"id": "code", "data": {"type": "code", "title": "My code", "code": "x"}});
     let app = graph_app(&server, "workflow", &[greeting(), code, end()]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let (status, reason, message) = refused(&server, &bearer, &app, json!({"inputs": {"name": "Ann"}})).await;
+    let (status, reason, message) = rejection(&server, &bearer, &app, json!({"inputs": {"name": "Ann"}})).await;
     assert_eq!((status, reason.as_str()), (400, "app_unavailable"), "{message}");
     assert!(message.contains("My code") && message.contains("code"), "{message}");
 }
 
-async fn a_loop_is_named_and_not_what_stands_in_it(stores: Stores) {
+async fn unsupported_loop_is_named_instead_of_its_nodes(stores: Stores) {
     let server = TestServer::start(stores).await;
     let loops = json!({"id": "loop", "data": {"type": "loop", "title": "Again and again", "loop_count": 3, "start_node_id": "loopstart"}});
     let begins = json!({"id": "loopstart", "type": "custom-loop-start", "parentId": "loop", "data": {"type": "loop-start", "title": "", "isInLoop": true}});
@@ -150,7 +150,7 @@ async fn a_loop_is_named_and_not_what_stands_in_it(stores: Stores) {
     inner["parentId"] = json!("loop");
     let app = graph_app(&server, "workflow", &[loops, begins, inner, end()]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let (status, reason, message) = refused(&server, &bearer, &app, json!({"inputs": {"name": "Ann"}})).await;
+    let (status, reason, message) = rejection(&server, &bearer, &app, json!({"inputs": {"name": "Ann"}})).await;
     assert_eq!((status, reason.as_str()), (400, "app_unavailable"), "{message}");
     assert!(message.contains("\"Again and again\" (loop) of type loop is not supported"), "{message}");
 }

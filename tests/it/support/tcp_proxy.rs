@@ -15,20 +15,20 @@ use tokio::{
 };
 
 /// Forwards connections from a port of its own.
-pub struct Wire {
+pub struct TcpProxy {
     /// Where it begins.
     pub port: u16,
     cut: watch::Sender<()>,
     connections: Arc<AtomicUsize>,
 }
 
-impl Wire {
+impl TcpProxy {
     /// A cable to a port of this machine.
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port_here = listener.local_addr().unwrap().port();
-        let wire = Self { port: port_here, cut: watch::Sender::new(()), connections: Arc::default() };
-        let (cut, connections) = (wire.cut.subscribe(), Arc::clone(&wire.connections));
+        let proxy = Self { port: port_here, cut: watch::Sender::new(()), connections: Arc::default() };
+        let (cut, connections) = (proxy.cut.subscribe(), Arc::clone(&proxy.connections));
         tokio::spawn(async move {
             while let Ok((from, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +41,7 @@ impl Wire {
                 tokio::spawn(pump(to_read, from_write, cut));
             }
         });
-        wire
+        proxy
     }
 
     /// How many connections were made through it.

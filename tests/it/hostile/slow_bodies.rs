@@ -12,10 +12,10 @@ use super::{assert_serves, http2, status_of};
 use crate::support::{Stores, TestServer};
 
 /// Longer than any body may take, the longest of them a gRPC message.
-const LONGEST: Duration = Duration::from_secs(45);
+const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Sends a beginning and then a byte a second, until the server closes; what it said.
-async fn dripping(server: &TestServer, beginning: &[u8], drip: &[u8]) -> (Vec<u8>, Duration) {
+async fn send_slowly(server: &TestServer, beginning: &[u8], drip: &[u8]) -> (Vec<u8>, Duration) {
     let began = Instant::now();
     let (mut from, mut to) = TcpStream::connect(server.running().bound.public).await.unwrap().into_split();
     to.write_all(beginning).await.unwrap();
@@ -30,14 +30,14 @@ async fn dripping(server: &TestServer, beginning: &[u8], drip: &[u8]) -> (Vec<u8
         to
     });
     let mut answer = Vec::new();
-    let read = time::timeout(LONGEST, from.read_to_end(&mut answer)).await;
+    let read = time::timeout(TIMEOUT, from.read_to_end(&mut answer)).await;
     dripping.abort();
     assert!(read.is_ok(), "the server waits for ever");
     (answer, began.elapsed())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_never_ends_is_not_waited_for() {
+async fn slow_body_returns_400_after_a_timeout() {
     let server = TestServer::start(Stores::Sqlite).await;
     let head = |path: &str, kind: &str| {
         format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {kind}\r\ncontent-length: 60\r\n\r\n")
@@ -51,7 +51,7 @@ async fn a_body_that_never_ends_is_not_waited_for() {
         (head("/signin", "application/x-www-form-urlencoded"), "a"),
         (chunked.to_owned(), "1\r\n \r\n"),
     ];
-    let answers = cases.iter().map(|(head, drip)| dripping(&server, head.as_bytes(), drip.as_bytes()));
+    let answers = cases.iter().map(|(head, drip)| send_slowly(&server, head.as_bytes(), drip.as_bytes()));
     for (answer, took) in futures_util::future::join_all(answers).await {
         assert_eq!(status_of(&answer), 400);
         assert!(took > Duration::from_secs(5), "a slow body is not cut off at once");
@@ -60,7 +60,7 @@ async fn a_body_that_never_ends_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_never_ends_is_not_waited_for() {
+async fn missing_message_ends_the_call_after_a_timeout() {
     let server = TestServer::start(Stores::Sqlite).await;
     let waiting = [
         http2::call_without_message("/dify.openapi.v1.DeviceFlowService/CreateDeviceCode"),
@@ -77,9 +77,9 @@ async fn a_message_that_never_ends_is_not_waited_for() {
             // The answer's headers: the first frame of that kind.
             let mut answer = Vec::new();
             while !http2::has_headers(&answer) {
-                assert!(began.elapsed() < LONGEST, "the server waits for ever");
+                assert!(began.elapsed() < TIMEOUT, "the server waits for ever");
                 let mut some = [0; 1_024];
-                let read = time::timeout(LONGEST, stream.read(&mut some)).await.unwrap().unwrap();
+                let read = time::timeout(TIMEOUT, stream.read(&mut some)).await.unwrap().unwrap();
                 assert!(read > 0, "the server hung up");
                 answer.extend_from_slice(&some[..read]);
             }

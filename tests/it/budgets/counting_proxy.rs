@@ -16,7 +16,7 @@ use tokio::{
 
 /// What has passed so far.
 #[derive(Clone, Default)]
-pub struct Counted(Arc<AtomicUsize>);
+pub struct CountingProxy(Arc<AtomicUsize>);
 
 #[derive(Clone, Copy)]
 enum Language {
@@ -24,7 +24,7 @@ enum Language {
     Redis,
 }
 
-impl Counted {
+impl CountingProxy {
     /// Counts statements; the URL to use instead.
     pub async fn postgres(url: &str) -> (Self, String) {
         Self::between(url, Language::Postgres).await
@@ -46,15 +46,15 @@ impl Counted {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
-        let counted = Self::default();
-        let counts = counted.clone();
+        let proxy = Self::default();
+        let counts = proxy.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let counts = counts.clone();
                 tokio::spawn(async move { counts.relay(client, target, language).await });
             }
         });
-        (counted, url.to_string())
+        (proxy, url.to_string())
     }
 
     async fn relay(self, client: TcpStream, target: SocketAddr, language: Language) {

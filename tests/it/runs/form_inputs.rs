@@ -28,7 +28,7 @@ fn variables() -> Vec<Value> {
 }
 
 /// A chat with the form in its configuration, and a workflow with it in its graph.
-async fn forms(server: &TestServer) -> [(String, Value); 2] {
+async fn apps_with_form(server: &TestServer) -> [(String, Value); 2] {
     let workspace = apps::shared_workspace(server).await;
     let chat = apps::insert(server, &workspace, "Chat", "chat", 0).await;
     let model = json!({"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}});
@@ -49,7 +49,7 @@ async fn forms(server: &TestServer) -> [(String, Value); 2] {
 }
 
 /// The message that a run is refused with, which is the same through every door, as is the place of the fault.
-async fn refused(server: &TestServer, bearer: &Bearer, app: &str, body: &Value, name: &str) -> String {
+async fn rejection(server: &TestServer, bearer: &Bearer, app: &str, body: &Value, name: &str) -> String {
     let mut messages = Vec::new();
     for mode in ["blocking", "streaming"] {
         let mut body = body.clone();
@@ -78,13 +78,13 @@ async fn refused(server: &TestServer, bearer: &Bearer, app: &str, body: &Value, 
     messages.remove(0)
 }
 
-on_every_database!(what_does_not_fit_the_form_is_told_before_anything_runs, what_fits_runs);
+on_every_database!(invalid_form_inputs_are_rejected_before_the_run, valid_form_inputs_are_accepted);
 
-async fn what_does_not_fit_the_form_is_told_before_anything_runs(stores: Stores) {
+async fn invalid_form_inputs_are_rejected_before_the_run(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "token=0")]).await;
-    let logs = Logs::listen();
+    let logs = Logs::capture();
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let apps = forms(&server).await;
+    let apps = apps_with_form(&server).await;
     let mut table = String::new();
     for (name, value) in [
         ("line", json!("long")),
@@ -110,7 +110,7 @@ async fn what_does_not_fit_the_form_is_told_before_anything_runs(stores: Stores)
         for (app, rest) in &apps {
             let mut body = rest.clone();
             body["inputs"] = json!({name: value});
-            told.push(refused(&server, &bearer, app, &body, name).await);
+            told.push(rejection(&server, &bearer, app, &body, name).await);
         }
         assert_eq!(told[0], told[1], "a form is a form");
         let _ = writeln!(table, "{value}: {}", told[0]);
@@ -136,17 +136,17 @@ async fn what_does_not_fit_the_form_is_told_before_anything_runs(stores: Stores)
     [1]: extra in input form must be a dict
     "#);
     for (app, _) in &apps {
-        assert_eq!(logs.about(&["app.run.openapi", app]), Vec::<String>::new());
+        assert_eq!(logs.matching(&["app.run.openapi", app]), Vec::<String>::new());
     }
     for rows in ["end_users", "messages", "conversations", "workflow_runs"] {
         assert_eq!(database::count(&server, rows).await, 0, "{rows}");
     }
 }
 
-async fn what_fits_runs(stores: Stores) {
+async fn valid_form_inputs_are_accepted(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    for (app, rest) in forms(&server).await {
+    for (app, rest) in apps_with_form(&server).await {
         let mut body = rest;
         body["inputs"] =
             json!({"line": "abc", "age": "11", "choice": "red", "notes": "ééééé", "agree": "yes", "extra": {}});

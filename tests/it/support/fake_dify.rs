@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 /// The id its tasks have unless a test says otherwise.
-pub const TASK: &str = "6f1f7c1e-52a5-4b42-9b05-0a7f2f3b9d10";
+pub const TASK_ID: &str = "6f1f7c1e-52a5-4b42-9b05-0a7f2f3b9d10";
 
 /// Something it was asked.
 #[derive(Clone, Debug)]
@@ -39,11 +39,11 @@ pub struct Call {
     pub body: Value,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-type Behaviour = dyn Fn(Call) -> Answering + Send + Sync;
+type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Handler = dyn Fn(Call) -> ResponseFuture + Send + Sync;
 
 /// The server; it ends with the test.
-pub struct StandIn {
+pub struct FakeDify {
     /// Its base URL.
     pub url: String,
     calls: Arc<Mutex<Vec<Call>>>,
@@ -51,31 +51,31 @@ pub struct StandIn {
     stop: CancellationToken,
 }
 
-impl Drop for StandIn {
+impl Drop for FakeDify {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
-impl StandIn {
+impl FakeDify {
     /// A server that answers runs in this way, and every stop with success.
-    pub async fn start<F>(behaviour: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
+    pub async fn start<F>(handler: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
     {
-        let behaviour: Arc<Behaviour> = Arc::new(move |call| Box::pin(behaviour(call)));
+        let handler: Arc<Handler> = Arc::new(move |call| Box::pin(handler(call)));
         let calls = Arc::new(Mutex::new(Vec::new()));
         let stop = CancellationToken::new();
         let seen = Arc::clone(&calls);
         let app = Router::new().fallback(move |request: Request| {
-            let (behaviour, seen) = (Arc::clone(&behaviour), Arc::clone(&seen));
+            let (handler, seen) = (Arc::clone(&handler), Arc::clone(&seen));
             async move {
                 let call = read(request).await;
                 seen.lock().push(call.clone());
                 if call.path.ends_with("/stop") {
                     return axum::Json(json!({"result": "success"})).into_response();
                 }
-                behaviour(call).await
+                handler(call).await
             }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -95,7 +95,7 @@ impl StandIn {
     }
 
     /// One that answers every run with these frames.
-    pub async fn telling(frames: &[Value]) -> Self {
+    pub async fn sending(frames: &[Value]) -> Self {
         let frames: Vec<String> = frames.iter().map(frame).collect();
         Self::start(move |_| {
             let frames = frames.clone();
@@ -115,7 +115,7 @@ impl StandIn {
     }
 
     /// Waits until it was asked for so many runs.
-    pub async fn asked(&self, times: usize) {
+    pub async fn wait_for_runs(&self, times: usize) {
         for _ in 0..500 {
             if self.runs().len() >= times {
                 return;
@@ -126,12 +126,12 @@ impl StandIn {
     }
 
     /// The stops it was asked for, once there is one, and time enough for another to follow.
-    pub async fn stops(&self) -> Vec<Call> {
-        self.stopped(1).await
+    pub async fn wait_for_stop(&self) -> Vec<Call> {
+        self.wait_for_stops(1).await
     }
 
     /// The same once there are so many.
-    pub async fn stopped(&self, times: usize) -> Vec<Call> {
+    pub async fn wait_for_stops(&self, times: usize) -> Vec<Call> {
         let stops =
             || self.calls.lock().iter().filter(|call| call.path.ends_with("/stop")).cloned().collect::<Vec<_>>();
         for _ in 0..500 {
@@ -145,21 +145,21 @@ impl StandIn {
     }
 
     /// Whether nothing was stopped, some time after a run was over.
-    pub async fn stopped_nothing(&self) -> bool {
+    pub async fn received_no_stop(&self) -> bool {
         tokio::time::sleep(Duration::from_millis(150)).await;
         !self.calls.lock().iter().any(|call| call.path.ends_with("/stop"))
     }
 }
 
 /// An address where connections are neither made nor refused: the queue of its listener is full.
-pub struct Deaf {
+pub struct UnacceptingListener {
     /// Its base URL.
     pub url: String,
     _listener: TcpListener,
     _queue: Vec<TcpStream>,
 }
 
-impl Deaf {
+impl UnacceptingListener {
     /// Fills the queue.
     pub async fn start() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
@@ -224,6 +224,6 @@ where
 }
 
 /// An answer that refuses.
-pub fn refusal(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
+pub fn error_response(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
     Response::builder().status(status).header("content-type", content_type).body(body.into()).unwrap()
 }

@@ -56,7 +56,7 @@ fn body() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_speaks_to_the_endpoint_under_its_names_and_with_its_key() {
+async fn model_endpoint_receives_the_mapped_name_and_the_key() {
     let (url, asked) = endpoint().await;
     let environment = [
         ("OPENAI_BASE_URL", url.as_str()),
@@ -84,7 +84,7 @@ async fn an_app_speaks_to_the_endpoint_under_its_names_and_with_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_an_endpoint_the_failure_says_what_to_set() {
+async fn missing_model_endpoint_names_the_variable() {
     let server = TestServer::start_with(Stores::Sqlite, &[]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let app = with_model(&server, "langgenius/openai/openai", "gpt-4o").await;

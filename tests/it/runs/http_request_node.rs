@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// A server on this machine: where it is, and how often it was asked.
-async fn neighbour() -> (String, Arc<AtomicUsize>) {
+async fn local_server() -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let answer = move || async move {
@@ -29,7 +29,7 @@ async fn neighbour() -> (String, Arc<AtomicUsize>) {
     (url, asked)
 }
 
-async fn asking(server: &TestServer, url: &str) -> String {
+async fn http_request_app(server: &TestServer, url: &str) -> String {
     let request = json!({"id": "ask", "data": {"type": "http-request", "title": "Ask", "method": "get", "url": url,
         "authorization": {"type": "no-auth"}, "headers": "", "params": "", "body": {"type": "none", "data": []}}});
     let end = json!({"id": "end", "data": {"type": "end", "title": "End",
@@ -37,20 +37,20 @@ async fn asking(server: &TestServer, url: &str) -> String {
     graph_app(server, "workflow", &[request, end]).await
 }
 
-fn told<'a>(events: &'a [Value], event: &str, node: &Value) -> &'a Value {
-    &events.iter().find(|told| told["event"] == event && told["data"]["node_id"] == *node).unwrap()["data"]
+fn node_data<'a>(events: &'a [Value], event: &str, node: &Value) -> &'a Value {
+    &events.iter().find(|item| item["event"] == event && item["data"]["node_id"] == *node).unwrap()["data"]
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn this_machine_is_out_of_reach_by_default() {
+async fn http_request_node_cannot_reach_loopback_by_default() {
     let server = TestServer::start_with(Stores::Sqlite, &[]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let (url, asked) = neighbour().await;
-    let app = asking(&server, &url).await;
+    let (url, asked) = local_server().await;
+    let app = http_request_app(&server, &url).await;
     let body = json!({"inputs": {"name": "Ann"}});
     let over_json = streamed(&bearer, &app, body.clone()).await;
     for events in [over_json, over_grpc(&server, &bearer, &app, &body).await.unwrap()] {
-        let (node, run) = (told(&events, "node_finished", &json!("ask")), &events.last().unwrap()["data"]);
+        let (node, run) = (node_data(&events, "node_finished", &json!("ask")), &events.last().unwrap()["data"]);
         assert_eq!((&node["status"], &run["status"]), (&json!("failed"), &json!("failed")), "{node}");
         let why = node["error"].as_str().unwrap();
         assert!(why.contains("127.0.0.1") || why.contains("public"), "{why}");
@@ -62,15 +62,15 @@ async fn this_machine_is_out_of_reach_by_default() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_that_is_allowed_is_within_reach() {
+async fn http_request_node_reaches_an_allowed_network() {
     let server = TestServer::start_with(Stores::Sqlite, &[("HTTP_REQUEST_ALLOWED_NETWORKS", "127.0.0.0/8")]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let (url, asked) = neighbour().await;
-    let app = asking(&server, &url).await;
+    let (url, asked) = local_server().await;
+    let app = http_request_app(&server, &url).await;
     let body = json!({"inputs": {"name": "Ann"}});
     let over_json = streamed(&bearer, &app, body.clone()).await;
     for events in [over_json, over_grpc(&server, &bearer, &app, &body).await.unwrap()] {
-        assert_eq!(told(&events, "node_finished", &json!("ask"))["outputs"]["body"], "inside");
+        assert_eq!(node_data(&events, "node_finished", &json!("ask"))["outputs"]["body"], "inside");
         assert_eq!(events.last().unwrap()["data"]["outputs"], json!({"said": "inside"}));
     }
     assert_eq!(asked.load(Ordering::Relaxed), 2);

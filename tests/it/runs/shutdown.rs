@@ -12,33 +12,33 @@ use tonic::{Status, Streaming, transport::Channel};
 
 use crate::support::{
     demo_user::DemoUser,
-    dev::Serving,
+    dev_server::DevServer,
     grpc::{Clients, reason, with_bearer},
     process,
     runs::{events, message},
 };
 
 /// What Kubernetes waits before it kills.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TERMINATION_GRACE_PERIOD: Duration = Duration::from_secs(30);
 
 /// So many words, of which the demo model says 33 in a second.
-fn say(words: usize) -> Value {
+fn body(words: usize) -> Value {
     let words = (0..words).map(|index| format!("w{index}")).collect::<Vec<_>>().join(" ");
     json!({"inputs": {}, "query": format!("Reply exactly: {words}"), "response_mode": "streaming"})
 }
 
 /// Longer than any process that was told to stop waits.
-fn long() -> Value {
-    say(3_000)
+fn long_run() -> Value {
+    body(3_000)
 }
 
 /// Some seconds, most of which are left when the process is told to stop.
-fn short() -> Value {
-    say(160)
+fn short_run() -> Value {
+    body(160)
 }
 
 /// A run over JSON, of which the first event has come.
-async fn begun(user: &DemoUser, app: &str, body: &Value) -> (reqwest::Response, String) {
+async fn start_run(user: &DemoUser, app: &str, body: &Value) -> (reqwest::Response, String) {
     let mut response = user.request(app, body).send().await.unwrap();
     assert_eq!(response.status(), 200);
     let first = response.chunk().await.unwrap().unwrap();
@@ -46,14 +46,14 @@ async fn begun(user: &DemoUser, app: &str, body: &Value) -> (reqwest::Response, 
 }
 
 /// Its events to the last.
-async fn all((mut response, mut text): (reqwest::Response, String)) -> Vec<Value> {
+async fn remaining_events((mut response, mut text): (reqwest::Response, String)) -> Vec<Value> {
     while let Some(chunk) = response.chunk().await.unwrap() {
         text += core::str::from_utf8(&chunk).unwrap();
     }
     events(&text)
 }
 
-async fn begun_over_grpc(user: &DemoUser, app: &str, body: &Value) -> Streaming<RunAppResponse> {
+async fn start_run_over_grpc(user: &DemoUser, app: &str, body: &Value) -> Streaming<RunAppResponse> {
     let channel = Channel::from_shared(user.url.clone()).unwrap().connect().await.unwrap();
     let request = with_bearer(message(&user.apps[app], body), &user.token);
     let mut stream = Clients::on(channel).app.run_app(request).await.unwrap().into_inner();
@@ -62,7 +62,7 @@ async fn begun_over_grpc(user: &DemoUser, app: &str, body: &Value) -> Streaming<
 }
 
 /// The last event, or what it broke off with.
-async fn last(mut stream: Streaming<RunAppResponse>) -> Result<String, Status> {
+async fn last_event(mut stream: Streaming<RunAppResponse>) -> Result<String, Status> {
     let mut last = String::new();
     while let Some(response) = stream.message().await? {
         last = response.event;
@@ -80,22 +80,23 @@ async fn rows(data: &Path, query: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn short_runs_end_long_ones_are_told_and_both_are_stored() {
+async fn shutdown_finishes_short_runs_and_stops_long_ones() {
     let data = tempfile::tempdir().unwrap();
-    let mut serving = Serving::start(data.path());
-    let user = DemoUser::of(&serving).await;
-    let graph = begun(&user, "Concierge", &long()).await;
-    let prompt = begun_over_grpc(&user, "Parrot", &long()).await;
-    let ending = begun(&user, "Concierge", &short()).await;
-    let ending_over_grpc = begun_over_grpc(&user, "Detective", &short()).await;
+    let mut server = DevServer::start(data.path());
+    let user = DemoUser::sign_in(&server).await;
+    let graph = start_run(&user, "Concierge", &long_run()).await;
+    let prompt = start_run_over_grpc(&user, "Parrot", &long_run()).await;
+    let ending = start_run(&user, "Concierge", &short_run()).await;
+    let ending_over_grpc = start_run_over_grpc(&user, "Detective", &short_run()).await;
 
-    process::terminate(&serving.process.0);
+    process::terminate(&server.process.0);
     let told = Instant::now();
     let short = async {
-        let ends = (all(ending).await, last(ending_over_grpc).await);
+        let ends = (remaining_events(ending).await, last_event(ending_over_grpc).await);
         (ends, told.elapsed())
     };
-    let (((ended, ended_over_grpc), took), broken, broken_over_grpc) = tokio::join!(short, all(graph), last(prompt));
+    let (((ended, ended_over_grpc), took), broken, broken_over_grpc) =
+        tokio::join!(short, remaining_events(graph), last_event(prompt));
     assert_eq!(ended.last().unwrap()["event"], "workflow_finished", "{ended:?}");
     assert_eq!(ended.last().unwrap()["data"]["status"], "succeeded");
     assert_eq!(ended_over_grpc.unwrap(), "message_end");
@@ -105,9 +106,9 @@ async fn short_runs_end_long_ones_are_told_and_both_are_stored() {
     let status = broken_over_grpc.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (tonic::Code::Unavailable, "service_unavailable"));
 
-    let left = PATIENCE.saturating_sub(told.elapsed());
-    let child = &mut serving.process.0;
-    let status = tokio::task::block_in_place(|| process::ended_within(child, left));
+    let left = TERMINATION_GRACE_PERIOD.saturating_sub(told.elapsed());
+    let child = &mut server.process.0;
+    let status = tokio::task::block_in_place(|| process::wait_for_exit_within(child, left));
     assert!(status.is_some_and(|status| status.success()), "{status:?} after {:?}", told.elapsed());
 
     let statuses = rows(data.path(), "SELECT status FROM workflow_runs ORDER BY status").await;

@@ -8,7 +8,7 @@ use std::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-use super::{PATIENCE, Scene};
+use super::{Deployment, RESPONSE_LIMIT};
 use crate::support::{
     Answer,
     cli_device::{CODE, TOKEN},
@@ -35,15 +35,15 @@ pub struct Outcome {
     pub answer: Answer,
 }
 
-type Act<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+type OutcomeFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// Sends a request, and checks what holds of every answer on a bad day.
 pub async fn outcome(what: &'static str, request: RequestBuilder) -> Outcome {
     let began = Instant::now();
-    let answer = tokio::time::timeout(PATIENCE, Answer::to(request)).await;
+    let answer = tokio::time::timeout(RESPONSE_LIMIT, Answer::to(request)).await;
     let answer = answer.unwrap_or_else(|_| panic!("{what} hangs"));
     let took = began.elapsed();
-    assert!(took < PATIENCE, "{what} took {took:?}");
+    assert!(took < RESPONSE_LIMIT, "{what} took {took:?}");
     assert!(answer.status != 500, "{what}: {}", answer.text);
     if answer.status == 503 {
         let body = answer.json();
@@ -62,7 +62,7 @@ pub async fn outcome(what: &'static str, request: RequestBuilder) -> Outcome {
     Outcome { what, code, answer }
 }
 
-impl Scene {
+impl Deployment {
     pub fn introspection(&self, token: &str) -> RequestBuilder {
         let request = reqwest::Client::new().post(self.server.inner(INTROSPECT));
         request.header("enterprise-api-secret-key", SERVICE_KEY).json(&json!({"token": token}))
@@ -79,7 +79,7 @@ impl Scene {
     }
 
     /// Everything there is to do, once each.
-    pub fn acts(&self) -> Vec<Act<'_>> {
+    pub fn all_requests(&self) -> Vec<OutcomeFuture<'_>> {
         let poll = |device: &crate::support::Device| {
             self.public(TOKEN, &json!({"client_id": "difyctl", "device_code": device.device_code}))
         };
@@ -87,7 +87,7 @@ impl Scene {
             self.browser.request(Method::POST, path).json(&json!({"user_code": device.user_code}))
         };
         let lookup = format!("{LOOKUP}?user_code={}", self.pending.user_code);
-        let lost = format!("{SESSIONS}/{}", self.lost.token_id);
+        let revoked_path = format!("{SESSIONS}/{}", self.revoked_by_owner.token_id);
         let unknown = reqwest::Client::new().get(self.server.at(ACCOUNT)).bearer_auth(format!("dfoa_{:043}", 7));
         let requests = [
             ("health", reqwest::Client::new().get(self.server.at("/openapi/v1/_health"))),
@@ -105,17 +105,18 @@ impl Scene {
             ("lookup", reqwest::Client::new().get(self.server.at(&lookup))),
             ("approve", decide(APPROVE, &self.to_approve)),
             ("deny", decide(DENY, &self.to_deny)),
-            ("revoke", self.warm.request(Method::DELETE, &lost)),
-            ("revoke, by its holder", self.public(REVOKE, &json!({"token": self.shed.token}))),
+            ("revoke", self.warm.request(Method::DELETE, &revoked_path)),
+            ("revoke, by its holder", self.public(REVOKE, &json!({"token": self.revoked_by_holder.token}))),
             ("profile", self.browser.request(Method::GET, PROFILE)),
             ("login", self.login()),
         ];
-        let acts = requests.into_iter().map(|(what, request)| Box::pin(outcome(what, request)) as Act<'_>);
-        acts.chain([Box::pin(self.account_over_grpc()) as Act<'_>]).collect()
+        let outcomes =
+            requests.into_iter().map(|(what, request)| Box::pin(outcome(what, request)) as OutcomeFuture<'_>);
+        outcomes.chain([Box::pin(self.account_over_grpc()) as OutcomeFuture<'_>]).collect()
     }
 
     /// What must work again, and can be asked any number of times.
-    pub fn reads(&self) -> Vec<Act<'_>> {
+    pub fn read_requests(&self) -> Vec<OutcomeFuture<'_>> {
         let requests = [
             ("account", self.warm.request(Method::GET, ACCOUNT)),
             ("sessions", self.warm.request(Method::GET, SESSIONS)),
@@ -124,8 +125,9 @@ impl Scene {
             ("profile", self.browser.request(Method::GET, PROFILE)),
             ("login", self.login()),
         ];
-        let acts = requests.into_iter().map(|(what, request)| Box::pin(outcome(what, request)) as Act<'_>);
-        acts.chain([Box::pin(self.account_over_grpc()) as Act<'_>]).collect()
+        let outcomes =
+            requests.into_iter().map(|(what, request)| Box::pin(outcome(what, request)) as OutcomeFuture<'_>);
+        outcomes.chain([Box::pin(self.account_over_grpc()) as OutcomeFuture<'_>]).collect()
     }
 
     /// The same account through the other door, which says the same.
@@ -134,7 +136,7 @@ impl Scene {
         let asked = clients
             .identity
             .get_account(with_bearer(dify_openapi::testing::rpc::proto::GetAccountRequest {}, &self.warm.token));
-        let answer = tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("gRPC hangs"));
+        let answer = tokio::time::timeout(RESPONSE_LIMIT, asked).await.unwrap_or_else(|_| panic!("gRPC hangs"));
         let code = match answer {
             Ok(_) => "200 ok".to_owned(),
             Err(status) => {

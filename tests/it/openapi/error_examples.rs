@@ -24,11 +24,11 @@ const RUN: &str = "/openapi/v1/apps/{id}/run";
 const SESSION: &str = "/openapi/v1/account/sessions/{id}";
 const SESSIONS: &str = "/openapi/v1/account/sessions";
 const WORKSPACE: &str = "/openapi/v1/workspaces/{id}";
-const NOBODYS: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
+const UNKNOWN_ID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
 /// What a healthy server does not say: another host is refused in development only, the only scope of accounts satisfies
 /// every other, codes do not run out, and nothing breaks.
-const UNSEEN: [(&str, &str); 4] = [
+const UNREACHABLE: [(&str, &str); 4] = [
     ("403", "insufficient_scope"),
     ("421", "misdirected_request"),
     ("500", "internal_server_error"),
@@ -47,13 +47,18 @@ impl Document {
     }
 
     /// Whether a method's error is shown the way it was given.
-    fn shows(&mut self, method: &str, path: &str, answer: &Answer) {
+    fn assert_shown(&mut self, method: &str, path: &str, answer: &Answer) {
         let (status, code, given) = (answer.status.to_string(), answer.code(), answer.json());
         let shown = &self.paths[path][method]["responses"][&status]["content"]["application/json"]["examples"][&code];
         let shown = shown["value"].as_object();
         let shown = shown.unwrap_or_else(|| panic!("{method} {path}: no example of {status} {}", answer.text));
         for (name, value) in shown.iter().filter(|(name, _)| *name != "retry_after_ms") {
-            assert_eq!(alike(value), alike(&given[name]), "{method} {path}: {name} of {}", answer.text);
+            assert_eq!(
+                without_figures(value),
+                without_figures(&given[name]),
+                "{method} {path}: {name} of {}",
+                answer.text
+            );
         }
         self.seen.insert((status, code));
     }
@@ -72,7 +77,7 @@ impl Document {
 }
 
 /// A value without what is the request's own: ids and figures in a sentence.
-fn alike(value: &Value) -> Value {
+fn without_figures(value: &Value) -> Value {
     let Some(text) = value.as_str() else { return value.clone() };
     let words = text.split(' ').map(|word| match word.trim_end_matches(['.', ',']) {
         id if id.len() == 36 && uuid::Uuid::try_parse(id).is_ok() => word.replace(id, "[id]"),
@@ -95,7 +100,7 @@ async fn start(variables: &[(&str, &str)]) -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_shows_the_errors_that_the_server_gives() {
+async fn documented_error_examples_match_the_server() {
     let server =
         start(&[("APP_MAX_EXECUTION_TIME", "1"), ("ECHO_PACE_MS", "600"), ("OPENAPI_RATE_LIMITS", "account=1/1h")])
             .await;
@@ -110,24 +115,28 @@ async fn the_document_shows_the_errors_that_the_server_gives() {
     credentials(&server, &bearer, &mut document).await;
 
     let off = start(&[("ENABLE_OAUTH_BEARER", "false")]).await;
-    document.shows("post", "/openapi/v1/oauth/device/code", &Device::ask(&off, &json!({"client_id": "difyctl"})).await);
+    document.assert_shown(
+        "post",
+        "/openapi/v1/oauth/device/code",
+        &Device::request_codes(&off, &json!({"client_id": "difyctl"})).await,
+    );
     server.sql().clone().close().await.unwrap();
-    document.shows("get", SESSIONS, &Answer::to(bearer.request(Method::GET, SESSIONS)).await);
+    document.assert_shown("get", SESSIONS, &Answer::to(bearer.request(Method::GET, SESSIONS)).await);
 
-    let unseen: BTreeSet<_> = UNSEEN.map(|(status, code)| (status.to_owned(), code.to_owned())).into();
+    let unreachable: BTreeSet<_> = UNREACHABLE.map(|(status, code)| (status.to_owned(), code.to_owned())).into();
     let missed: BTreeSet<_> = document.all().difference(&document.seen).cloned().collect();
-    assert_eq!(missed, unseen);
+    assert_eq!(missed, unreachable);
 }
 
 async fn devices(server: &TestServer, document: &mut Document) {
-    document.shows("post", CODE, &Device::ask(server, &json!({"client_id": "another"})).await);
+    document.assert_shown("post", CODE, &Device::request_codes(server, &json!({"client_id": "another"})).await);
     let elsewhere = Client::new().post(server.at(CODE)).header("sec-fetch-site", "cross-site");
-    document.shows("post", CODE, &Answer::to(elsewhere.json(&json!({"client_id": "difyctl"}))).await);
+    document.assert_shown("post", CODE, &Answer::to(elsewhere.json(&json!({"client_id": "difyctl"}))).await);
     let device = Device::start(server, "phone").await;
     let mut asked = json!({"client_id": "another", "device_code": device.device_code});
-    document.shows("post", TOKEN, &Device::poll_with(server, &asked).await);
+    document.assert_shown("post", TOKEN, &Device::poll_with(server, &asked).await);
     asked["grant_type"] = json!("password");
-    document.shows("post", TOKEN, &Device::poll_with(server, &asked).await);
+    document.assert_shown("post", TOKEN, &Device::poll_with(server, &asked).await);
     let pending = device.poll_at(server).await;
     let early = device.poll_at(server).await;
     Browser::signed_in(server, OWNER).await.deny(&device.user_code).await;
@@ -135,7 +144,7 @@ async fn devices(server: &TestServer, document: &mut Document) {
     let denied = device.poll_at(server).await;
     let unknown = json!({"client_id": "difyctl", "device_code": format!("dc_{:032}", 7)});
     for answer in [pending, early, denied, Device::poll_with(server, &unknown).await] {
-        document.shows("post", TOKEN, &answer);
+        document.assert_shown("post", TOKEN, &answer);
     }
 }
 
@@ -146,21 +155,21 @@ async fn decisions(server: &TestServer, document: &mut Document) {
     let unproven = browser.bare(Method::POST, APPROVE).json(&json!({"user_code": device.user_code}));
     let anonymous = Browser::anonymous(server);
     for refused in [approve("ABCD-EFGH"), approve("nothing"), unproven, anonymous.request(Method::POST, APPROVE)] {
-        document.shows("post", APPROVE, &Answer::to(refused).await);
+        document.assert_shown("post", APPROVE, &Answer::to(refused).await);
     }
     let keys = KeyRing::new(Secret::new(SECRET_KEY), Vec::new());
     let keys = keys.user_code_keys(&UserCode::parse(&device.user_code).unwrap());
     let claim = ClaimId(uuid::Uuid::new_v4());
     let state = &server.running().app.foundation().state;
     state.claim_grant(&keys, claim).await.unwrap();
-    document.shows("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
+    document.assert_shown("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
     state.release_grant(&keys, claim).await.unwrap();
     assert_eq!(Answer::to(approve(&device.user_code)).await.status, 200);
-    document.shows("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
+    document.assert_shown("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
 
-    document.shows("get", LOOKUP, &Answer::to(get(server, &format!("{LOOKUP}?user_code=nothing"))).await);
-    document.shows("post", "/console/api/login", &browser.login(OWNER, "another password").await);
-    document.shows("post", "/console/api/refresh-token", &anonymous.refresh().await);
+    document.assert_shown("get", LOOKUP, &Answer::to(get(server, &format!("{LOOKUP}?user_code=nothing"))).await);
+    document.assert_shown("post", "/console/api/login", &browser.login(OWNER, "another password").await);
+    document.assert_shown("post", "/console/api/refresh-token", &anonymous.refresh().await);
 }
 
 async fn bodies(server: &TestServer, document: &mut Document) {
@@ -171,7 +180,7 @@ async fn bodies(server: &TestServer, document: &mut Document) {
         };
         let large = format!("{{\"pad\": \"{}\"}}", "x".repeat(65 * 1024));
         for refused in [post("application/json", "[]"), post("text/plain", "{}"), post("application/json", &large)] {
-            document.shows("post", path, &Answer::to_unread(refused).await);
+            document.assert_shown("post", path, &Answer::to_unread(refused).await);
         }
     }
 }
@@ -184,21 +193,21 @@ async fn lookups(server: &TestServer, bearer: &Bearer, document: &mut Document) 
         apps::insert(server, &workspace, "Twins", "chat", 0).await;
     }
     let twins = format!("/openapi/v1/apps/Twins/describe?workspace_id={workspace}");
-    let elsewhere = format!("{LIST}?workspace_id={NOBODYS}");
+    let elsewhere = format!("{LIST}?workspace_id={UNKNOWN_ID}");
     for (path, request) in [
         (ACCOUNT, asked("/openapi/v1/nothing")),
-        (WORKSPACE, asked(&WORKSPACE.replace("{id}", NOBODYS))),
-        (DESCRIBE, asked(&DESCRIBE.replace("{id}", NOBODYS))),
+        (WORKSPACE, asked(&WORKSPACE.replace("{id}", UNKNOWN_ID))),
+        (DESCRIBE, asked(&DESCRIBE.replace("{id}", UNKNOWN_ID))),
         (DESCRIBE, asked(&DESCRIBE.replace("{id}", "Twins"))),
         (DESCRIBE, asked(&twins)),
         (LIST, asked(LIST)),
         (LIST, asked(&elsewhere)),
         (SESSIONS, asked(&format!("{SESSIONS}?page=1&page=1"))),
     ] {
-        document.shows("get", path, &Answer::to(request).await);
+        document.assert_shown("get", path, &Answer::to(request).await);
     }
-    let gone = bearer.request(Method::DELETE, &SESSION.replace("{id}", NOBODYS));
-    document.shows("delete", SESSION, &Answer::to(gone).await);
+    let gone = bearer.request(Method::DELETE, &SESSION.replace("{id}", UNKNOWN_ID));
+    document.assert_shown("delete", SESSION, &Answer::to(gone).await);
 }
 
 async fn runs(server: &TestServer, bearer: &Bearer, document: &mut Document) {
@@ -218,9 +227,9 @@ async fn runs(server: &TestServer, bearer: &Bearer, document: &mut Document) {
         (&broken, json!({"inputs": ann, "query": "hello"})),
         (&empty, json!({"inputs": {}, "query": "hello"})),
     ] {
-        document.shows("post", RUN, &blocking(bearer, app, body).await);
+        document.assert_shown("post", RUN, &blocking(bearer, app, body).await);
     }
-    document.shows("post", RUN, &Answer::to(request(bearer, NOBODYS, &json!({"inputs": {}}))).await);
+    document.assert_shown("post", RUN, &Answer::to(request(bearer, UNKNOWN_ID, &json!({"inputs": {}}))).await);
 }
 
 async fn credentials(server: &TestServer, bearer: &Bearer, document: &mut Document) {
@@ -228,17 +237,17 @@ async fn credentials(server: &TestServer, bearer: &Bearer, document: &mut Docume
     assert_eq!(with_token(server, &member.token).await.status, 200);
     let app_key = "app-0123456789abcdefghij";
     for token in [&member.token, app_key, "dfp_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", "dfoa_tooshort"] {
-        document.shows("get", ACCOUNT, &with_token(server, token).await);
+        document.assert_shown("get", ACCOUNT, &with_token(server, token).await);
     }
-    document.shows("get", ACCOUNT, &Answer::to(get(server, ACCOUNT)).await);
+    document.assert_shown("get", ACCOUNT, &Answer::to(get(server, ACCOUNT)).await);
     let (external, _) = database::external_token(server, "eve@idp.example", "laptop").await;
-    document.shows("get", LIST, &Answer::to(get(server, LIST).bearer_auth(external)).await);
+    document.assert_shown("get", LIST, &Answer::to(get(server, LIST).bearer_auth(external)).await);
 
     let introspect = || Client::new().post(server.inner(INTROSPECT)).json(&json!({"token": bearer.token}));
-    document.shows("post", INTROSPECT, &Answer::to(introspect()).await);
+    document.assert_shown("post", INTROSPECT, &Answer::to(introspect()).await);
     let wrong = introspect().header("enterprise-api-secret-key", "wrong");
-    document.shows("post", INTROSPECT, &Answer::to(wrong).await);
+    document.assert_shown("post", INTROSPECT, &Answer::to(wrong).await);
 
     server.advance(15 * 86_400);
-    document.shows("get", ACCOUNT, &with_token(server, &member.token).await);
+    document.assert_shown("get", ACCOUNT, &with_token(server, &member.token).await);
 }

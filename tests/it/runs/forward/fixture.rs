@@ -21,10 +21,10 @@ use serde_json::Value;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::stand_in::StandIn;
+use super::fake_dify::FakeDify;
 
 /// The runtime and what stands behind it.
-pub struct Bench {
+pub struct Fixture {
     /// The runtime.
     pub runtime: Arc<DifyRuntime>,
     /// Its runs and stops.
@@ -48,14 +48,14 @@ pub fn settings(url: &str) -> DifySettings {
     }
 }
 
-impl Bench {
+impl Fixture {
     /// A runtime in front of a stand-in.
-    pub async fn before(upstream: &StandIn) -> Self {
-        Self::with(settings(&upstream.url)).await
+    pub async fn new(upstream: &FakeDify) -> Self {
+        Self::with_settings(settings(&upstream.url)).await
     }
 
     /// A runtime with settings of its own.
-    pub async fn with(settings: DifySettings) -> Self {
+    pub async fn with_settings(settings: DifySettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("runs.db").display());
         let sql = SqlStore::connect(SqlOptions { url: Secret::new(url.clone()), max_connections: 8 }).await.unwrap();

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Runs a command in an environment of its own; `input` is its standard input.
-pub fn command<K: AsRef<OsStr>, V: AsRef<OsStr>>(
+pub fn run_command<K: AsRef<OsStr>, V: AsRef<OsStr>>(
     environment: impl IntoIterator<Item = (K, V)>,
     arguments: &[&str],
     input: &str,
@@ -33,7 +33,7 @@ pub fn succeeded(output: Output) -> (String, String) {
 }
 
 /// What a command said that was typed wrongly: one sentence.
-pub fn refused(output: &Output) -> String {
+pub fn usage_error(output: &Output) -> String {
     assert!(output.stdout.is_empty() && output.status.code() == Some(2), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
     assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");

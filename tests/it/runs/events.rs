@@ -20,9 +20,16 @@ pub async fn events(server: &TestServer, app: &str, body: Value) -> String {
     over_json
 }
 
-on_every_database!(a_chat, an_agent, a_completion, a_workflow, an_advanced_chat, a_workflow_whose_node_fails);
+on_every_database!(
+    chat_events,
+    agent_chat_events,
+    completion_events,
+    workflow_events,
+    advanced_chat_events,
+    events_of_a_workflow_with_a_failed_node
+);
 
-async fn a_chat(stores: Stores) {
+async fn chat_events(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = prompt_app(&server, "chat").await;
     assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"
@@ -32,7 +39,7 @@ async fn a_chat(stores: Stores) {
     "#);
 }
 
-async fn an_agent(stores: Stores) {
+async fn agent_chat_events(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = prompt_app(&server, "agent-chat").await;
     assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: one two"})).await, @r#"
@@ -42,7 +49,7 @@ async fn an_agent(stores: Stores) {
     "#);
 }
 
-async fn a_completion(stores: Stores) {
+async fn completion_events(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = prompt_app(&server, "completion").await;
     assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
@@ -56,7 +63,7 @@ async fn a_completion(stores: Stores) {
     "#);
 }
 
-async fn a_workflow(stores: Stores) {
+async fn workflow_events(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = graph_app(&server, "workflow", &[greeting(), end()]).await;
     assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}})).await, @r#"
@@ -72,7 +79,7 @@ async fn a_workflow(stores: Stores) {
     "#);
 }
 
-async fn an_advanced_chat(stores: Stores) {
+async fn advanced_chat_events(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
     assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await, @r#"
@@ -90,7 +97,7 @@ async fn an_advanced_chat(stores: Stores) {
     "#);
 }
 
-async fn a_workflow_whose_node_fails(stores: Stores) {
+async fn events_of_a_workflow_with_a_failed_node(stores: Stores) {
     let server = TestServer::start(stores).await;
     let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
     let app = graph_app(&server, "workflow", &[broken, end()]).await;

@@ -4,20 +4,20 @@ use serde_json::json;
 
 use crate::support::{
     Bearer, Stores, TestServer, database,
-    runs::{answer, graph_app, open, over_a_socket, over_grpc, prompt_app, request, under_way},
+    runs::{answer, graph_app, open_stream, over_grpc, prompt_app, request, send_over_socket, wait_for_running},
     server::OWNER,
 };
 
 /// A node that asks the model for many words.
-fn talk() -> serde_json::Value {
+fn model_node() -> serde_json::Value {
     json!({"id": "greet", "data": {"type": "llm", "title": "Talk", "model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
         "prompt_template": [{"role": "user", "text": "{{#sys.query#}}"}], "memory": null, "context": {"enabled": false, "variable_selector": []}}})
 }
 
-async fn talking(server: &TestServer) -> String {
+async fn slow_app(server: &TestServer) -> String {
     let mut node = answer();
     node["data"]["answer"] = json!("{{#greet.text#}}");
-    graph_app(server, "advanced-chat", &[talk(), node]).await
+    graph_app(server, "advanced-chat", &[model_node(), node]).await
 }
 
 fn many_words() -> serde_json::Value {
@@ -25,77 +25,77 @@ fn many_words() -> serde_json::Value {
     json!({"inputs": {"name": "Ann"}, "query": format!("Reply exactly: {words}"), "response_mode": "streaming"})
 }
 
-async fn stored(server: &TestServer) -> Option<String> {
+async fn stored_status(server: &TestServer) -> Option<String> {
     database::text(server, "SELECT status FROM workflow_runs").await
 }
 
-async fn comes_to_be(server: &TestServer, expected: &str) {
+async fn wait_for_status(server: &TestServer, expected: &str) {
     for _ in 0..200 {
-        if stored(server).await.as_deref() == Some(expected) {
+        if stored_status(server).await.as_deref() == Some(expected) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
-    panic!("the run is stored as {:?}", stored(server).await);
+    panic!("the run is stored as {:?}", stored_status(server).await);
 }
 
 on_both_stores!(
-    hanging_up_cancels_and_the_run_is_stored_as_stopped,
-    the_same_over_grpc,
-    hanging_up_a_run_that_blocks_cancels_it_too,
-    the_same_over_grpc_without_a_stream,
-    a_deadline_over_grpc_ends_the_run
+    disconnect_cancels_a_streaming_run,
+    disconnect_over_grpc_cancels_a_streaming_run,
+    disconnect_cancels_a_blocking_run,
+    disconnect_over_grpc_cancels_a_blocking_run,
+    grpc_deadline_ends_the_run
 );
 
-async fn hanging_up_cancels_and_the_run_is_stored_as_stopped(stores: Stores) {
+async fn disconnect_cancels_a_streaming_run(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
-    let app = talking(&server).await;
+    let app = slow_app(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut response = request(&bearer, &app, &many_words()).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.chunk().await.unwrap().is_some());
     drop(response);
-    comes_to_be(&server, "stopped").await;
+    wait_for_status(&server, "stopped").await;
 }
 
-async fn the_same_over_grpc(stores: Stores) {
+async fn disconnect_over_grpc_cancels_a_streaming_run(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
-    let app = talking(&server).await;
+    let app = slow_app(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let mut stream = open(&server, &bearer, &app, &many_words()).await.unwrap();
+    let mut stream = open_stream(&server, &bearer, &app, &many_words()).await.unwrap();
     assert!(stream.message().await.unwrap().is_some());
     drop(stream);
-    comes_to_be(&server, "stopped").await;
+    wait_for_status(&server, "stopped").await;
 }
 
-async fn hanging_up_a_run_that_blocks_cancels_it_too(stores: Stores) {
+async fn disconnect_cancels_a_blocking_run(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
-    let app = talking(&server).await;
+    let app = slow_app(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut body = many_words();
     body["response_mode"] = json!("blocking");
-    let socket = over_a_socket(&server, &bearer, &app, &body).await;
-    under_way(&server, 1).await;
+    let socket = send_over_socket(&server, &bearer, &app, &body).await;
+    wait_for_running(&server, 1).await;
     drop(socket);
-    comes_to_be(&server, "stopped").await;
-    under_way(&server, 0).await;
+    wait_for_status(&server, "stopped").await;
+    wait_for_running(&server, 0).await;
 }
 
-async fn the_same_over_grpc_without_a_stream(stores: Stores) {
+async fn disconnect_over_grpc_cancels_a_blocking_run(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
-    let app = talking(&server).await;
+    let app = slow_app(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut body = many_words();
     body["response_mode"] = json!("blocking");
     tokio::select! {
         answer = over_grpc(&server, &bearer, &app, &body) => panic!("it ended: {answer:?}"),
-        () = under_way(&server, 1) => {}
+        () = wait_for_running(&server, 1) => {}
     }
-    comes_to_be(&server, "stopped").await;
-    under_way(&server, 0).await;
+    wait_for_status(&server, "stopped").await;
+    wait_for_running(&server, 0).await;
 }
 
-async fn a_deadline_over_grpc_ends_the_run(stores: Stores) {
+async fn grpc_deadline_ends_the_run(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ECHO_PACE_MS", "20")]).await;
     let app = prompt_app(&server, "chat").await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;

@@ -6,7 +6,7 @@ use axum::{Router, response::IntoResponse, routing::post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::streaming::events;
+use super::events::events;
 use crate::support::{
     Stores, TestServer, apps, database,
     runs::{answer, graph_app, greeting},
@@ -84,14 +84,14 @@ fn retrying() -> Value {
 }
 
 on_both_stores!(
-    an_advanced_chat_whose_node_fails,
-    a_workflow_that_asks_a_model,
-    an_advanced_chat_that_asks_a_model,
-    a_fail_branch_makes_a_run_partly_succeed,
-    an_iteration
+    advanced_chat_with_a_failed_node,
+    workflow_with_a_model_call,
+    advanced_chat_with_a_model_call,
+    fail_branch_returns_partial_success,
+    workflow_with_an_iteration
 );
 
-async fn an_advanced_chat_whose_node_fails(stores: Stores) {
+async fn advanced_chat_with_a_failed_node(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = graph_app(&server, "advanced-chat", &[broken(), answer()]).await;
     assert_lines!(events(&server, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await, @r#"
@@ -105,7 +105,7 @@ async fn an_advanced_chat_whose_node_fails(stores: Stores) {
     "#);
 }
 
-async fn a_workflow_that_asks_a_model(stores: Stores) {
+async fn workflow_with_a_model_call(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = app(&server, "workflow", &[llm("echo", &[]), end(["llm", "text"])], "start>llm llm>end").await;
     assert_lines!(events(&server, &app, nothing()).await, @r#"
@@ -122,7 +122,7 @@ async fn a_workflow_that_asks_a_model(stores: Stores) {
     "#);
 }
 
-async fn an_advanced_chat_that_asks_a_model(stores: Stores) {
+async fn advanced_chat_with_a_model_call(stores: Stores) {
     let server = TestServer::start(stores).await;
     let says = json!({"id": "answer", "data": {"type": "answer", "title": "Answer", "answer": "<{{#llm.text#}}>"}});
     let app = app(&server, "advanced-chat", &[llm("echo", &[]), says], "start>llm llm>answer").await;
@@ -143,7 +143,7 @@ async fn an_advanced_chat_that_asks_a_model(stores: Stores) {
     "#);
 }
 
-async fn a_fail_branch_makes_a_run_partly_succeed(stores: Stores) {
+async fn fail_branch_returns_partial_success(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut fails = broken();
     fails["data"]["error_strategy"] = json!("fail-branch");
@@ -164,7 +164,7 @@ async fn a_fail_branch_makes_a_run_partly_succeed(stores: Stores) {
     "#);
 }
 
-async fn an_iteration(stores: Stores) {
+async fn workflow_with_an_iteration(stores: Stores) {
     let server = TestServer::start(stores).await;
     let each = json!({"id": "each", "data": {"type": "iteration", "title": "Each", "start_node_id": "first",
         "iterator_selector": ["conversation", "list"], "output_selector": ["greet", "output"]}});
@@ -205,7 +205,7 @@ async fn an_iteration(stores: Stores) {
 }
 
 /// As streamed by a model that broke off and was asked again.
-async fn tried_again(mode: &str) -> String {
+async fn retried_model_call(mode: &str) -> String {
     let url = flaky_endpoint().await;
     let server = TestServer::start_with(Stores::Sqlite, &[("OPENAI_BASE_URL", &url)]).await;
     let asks = llm("openai", &[("retry_config", retrying())]);
@@ -219,8 +219,8 @@ async fn tried_again(mode: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_whose_model_is_asked_again() {
-    assert_lines!(tried_again("workflow").await, @r#"
+async fn workflow_with_a_retried_model_call() {
+    assert_lines!(retried_model_call("workflow").await, @r#"
     {"event":"workflow_started","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","workflow_id":"[uuid]","inputs":{"sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0}}
     {"event":"node_started","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":null,"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null}}
     {"event":"node_finished","task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":{"sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null,"process_data":{},"outputs":{"sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"status":"succeeded","error":null,"elapsed_time":0,"execution_metadata":null,"finished_at":0,"files":[]}}
@@ -237,8 +237,8 @@ async fn a_workflow_whose_model_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_advanced_chat_whose_model_is_asked_again() {
-    assert_lines!(tried_again("advanced-chat").await, @r#"
+async fn advanced_chat_with_a_retried_model_call() {
+    assert_lines!(retried_model_call("advanced-chat").await, @r#"
     {"event":"workflow_started","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","workflow_id":"[uuid]","inputs":{"sys.query":"hi","sys.dialogue_count":1,"sys.files":[],"sys.user_id":"[user]","sys.app_id":"[uuid]","sys.workflow_id":"[uuid]","sys.workflow_run_id":"[uuid]"},"created_at":0}}
     {"event":"node_started","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","workflow_run_id":"[uuid]","data":{"id":"[uuid]","node_id":"start","node_type":"start","title":"Start","index":1,"predecessor_node_id":null,"inputs":null,"created_at":0,"extras":{},"parallel_id":null,"parallel_start_node_id":null,"parent_parallel_id":null,"parent_parallel_start_node_id":null,"iteration_id":null,"loop_id":null}}
     {"event":"message","conversation_id":"[uuid]","message_id":"[uuid]","created_at":0,"task_id":"[uuid]","id":"[uuid]","answer":"<","from_variable_selector":["answer","answer"]}

@@ -19,7 +19,7 @@ fn moment(value: &Value) -> DateTime<Utc> {
 }
 
 /// What must hold of a row for Dify to take it for one of its own.
-fn is_one_of_difys(row: &Value, token: &str, label: &str) {
+fn assert_matches_row_of_dify(row: &Value, token: &str, label: &str) {
     let id = uuid::Uuid::try_parse(row["id"].as_str().unwrap()).unwrap();
     assert_eq!(id.get_version_num(), 7, "{row}");
     assert_eq!(row["subject_email"], ALICE);
@@ -35,11 +35,11 @@ fn is_one_of_difys(row: &Value, token: &str, label: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_row_is_one_that_dify_would_have_written() {
+async fn new_token_row_matches_rows_written_by_dify() {
     let Some(dify) = Dify::start().await else { return };
     let bearer = Bearer::sign_in_with(&dify, &dify.browser(ALICE_ID), "a new laptop").await;
     let row = dify.row("oauth_access_tokens", &bearer.token_id).await;
-    is_one_of_difys(&row, &bearer.token, "a new laptop");
+    assert_matches_row_of_dify(&row, &bearer.token, "a new laptop");
     let age = dify.clock.now() - moment(&row["created_at"]);
     assert!((0..60).contains(&age.num_seconds()), "in UTC, whatever the server's zone: {age}");
     let of_dify = dify.row("oauth_access_tokens", "01a1fb55-b0cf-77f2-a50a-d904e3e4de53").await;
@@ -50,16 +50,16 @@ async fn a_new_row_is_one_that_dify_would_have_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_in_again_rotates_difys_row_in_place() {
+async fn second_sign_in_rotates_the_row_of_dify_in_place() {
     let Some(dify) = Dify::start().await else { return };
-    let old = dify.issued(ALICE_ID, ALICE, "laptop").await;
+    let old = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     assert_eq!(old.get(ACCOUNT).await.0, 200);
     dify.running().app.jobs().flush_last_used().await.unwrap();
     let before = count(&dify, "oauth_access_tokens").await;
     let new = Bearer::sign_in_with(&dify, &dify.browser(ALICE_ID), "laptop").await;
     assert_eq!(new.token_id, old.token_id);
     assert_eq!(count(&dify, "oauth_access_tokens").await, before);
-    is_one_of_difys(&dify.row("oauth_access_tokens", &new.token_id).await, &new.token, "laptop");
+    assert_matches_row_of_dify(&dify.row("oauth_access_tokens", &new.token_id).await, &new.token, "laptop");
     assert_eq!(old.get(ACCOUNT).await.1["code"], "bearer_invalid", "the old token ends at once, cached or not");
     assert_eq!(new.get(ACCOUNT).await.0, 200);
     // A row out of the dump, whose token nobody here knows.
@@ -68,7 +68,7 @@ async fn signing_in_again_rotates_difys_row_in_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_row_of_difys_is_left_to_history() {
+async fn revoked_row_of_dify_stays_unchanged() {
     let Some(dify) = Dify::start().await else { return };
     let revoked = "01a1fb55-b230-7ecd-b5d2-75a4fe83212c";
     let before = dify.row("oauth_access_tokens", revoked).await;
@@ -78,7 +78,7 @@ async fn a_revoked_row_of_difys_is_left_to_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dify_may_rotate_our_row_in_turn() {
+async fn row_rotated_by_dify_shows_the_prefix_of_dify() {
     let Some(dify) = Dify::start().await else { return };
     let ours = Bearer::sign_in_with(&dify, &dify.browser(ALICE_ID), "laptop").await;
     let listed = |body: &Value| {
@@ -97,13 +97,13 @@ async fn dify_may_rotate_our_row_in_turn() {
         sha256_hex(theirs.as_bytes())
     );
     assert_eq!(text(&dify, &rotate).await.unwrap(), ours.token_id);
-    let theirs = Bearer::holding(&dify, &theirs, &ours.token_id);
+    let theirs = Bearer::with_token(&dify, &theirs, &ours.token_id);
     let (status, body) = theirs.get(SESSIONS).await;
     assert_eq!((status, listed(&body)), (200, json!("dfoa_")), "what we knew of the row was about our token");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_sign_ins_at_once_leave_one_live_row() {
+async fn concurrent_sign_ins_leave_one_live_row() {
     let Some(dify) = Dify::start_with(&[("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0")]).await else {
         return;
     };

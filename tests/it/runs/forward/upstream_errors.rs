@@ -18,14 +18,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    bench::{Bench, collect, settings},
-    message, message_end,
-    stand_in::{Deaf, StandIn, TASK, cut_events, events, frame, open_events, refusal, streaming},
-    workflow,
+    fake_dify::{
+        FakeDify, TASK_ID, UnacceptingListener, cut_events, error_response, events, frame, open_events, streaming,
+    },
+    fixture::{Fixture, collect, settings},
+    message, message_end, workflow,
 };
 
-async fn outcome(bench: &Bench, mode: AppMode) -> (usize, Option<&'static str>) {
-    match bench.runtime.start(bench.run(mode)).await {
+async fn outcome(fixture: &Fixture, mode: AppMode) -> (usize, Option<&'static str>) {
+    match fixture.runtime.start(fixture.run(mode)).await {
         Ok(stream) => {
             let (events, error) = collect(stream).await;
             (events.len(), error)
@@ -34,62 +35,65 @@ async fn outcome(bench: &Bench, mode: AppMode) -> (usize, Option<&'static str>) 
     }
 }
 
-async fn answering(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> (StandIn, Bench) {
-    let upstream = StandIn::start(move |_| {
+async fn upstream_with(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> (FakeDify, Fixture) {
+    let upstream = FakeDify::start(move |_| {
         let answer = answer.clone();
         async move { answer() }
     })
     .await;
-    let bench = Bench::before(&upstream).await;
-    (upstream, bench)
+    let fixture = Fixture::new(&upstream).await;
+    (upstream, fixture)
 }
 
 #[tokio::test]
-async fn a_slow_first_byte_is_an_upstream_timeout() {
-    let slow_head = StandIn::start(|_| async {
+async fn slow_first_byte_returns_upstream_timeout() {
+    let slow_head = FakeDify::start(|_| async {
         tokio::time::sleep(Duration::from_secs(30)).await;
         events([frame(&message_end())])
     })
     .await;
-    let slow_body = StandIn::start(|_| async { open_events(Vec::new()) }).await;
+    let slow_body = FakeDify::start(|_| async { open_events(Vec::new()) }).await;
     for upstream in [slow_head, slow_body] {
         let patience = Duration::from_millis(200);
-        let bench = Bench::with(dify_openapi::testing::runtime::dify::DifySettings {
+        let fixture = Fixture::with_settings(dify_openapi::testing::runtime::dify::DifySettings {
             first_byte_timeout: patience,
             ..settings(&upstream.url)
         })
         .await;
         let since = Instant::now();
-        assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_timeout")));
+        assert_eq!(outcome(&fixture, AppMode::Chat).await, (0, Some("upstream_timeout")));
         assert!(since.elapsed() >= patience && since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
         assert_eq!(upstream.runs().len(), 1, "a run is never sent again");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_an_upstream_error() {
+async fn refused_connection_returns_upstream_error() {
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
-    assert_eq!(outcome(&Bench::with(settings(&url)).await, AppMode::Chat).await, (0, Some("upstream_error")));
+    assert_eq!(
+        outcome(&Fixture::with_settings(settings(&url)).await, AppMode::Chat).await,
+        (0, Some("upstream_error"))
+    );
 }
 
 #[tokio::test]
-async fn a_connection_that_is_not_made_is_an_upstream_timeout() {
-    let deaf = Deaf::start().await;
+async fn connect_timeout_returns_upstream_timeout() {
+    let listener = UnacceptingListener::start().await;
     let (patience, since) = (Duration::from_secs(1), Instant::now());
     let settings =
-        dify_openapi::testing::runtime::dify::DifySettings { connect_timeout: patience, ..settings(&deaf.url) };
-    assert_eq!(outcome(&Bench::with(settings).await, AppMode::Chat).await, (0, Some("upstream_timeout")));
+        dify_openapi::testing::runtime::dify::DifySettings { connect_timeout: patience, ..settings(&listener.url) };
+    assert_eq!(outcome(&Fixture::with_settings(settings).await, AppMode::Chat).await, (0, Some("upstream_timeout")));
     assert!(since.elapsed() >= patience && since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
 }
 
 #[tokio::test]
-async fn a_run_ends_in_time_and_with_the_process_and_is_stopped_at_dify_too() {
+async fn run_timeout_and_shutdown_end_the_run_and_stop_it_upstream() {
     let soon = Duration::from_millis(200);
     let end = tokio_util::sync::CancellationToken::new();
     for (code, change) in [("upstream_timeout", false), ("service_unavailable", true)] {
-        let upstream = StandIn::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
+        let upstream = FakeDify::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
         let mut settings =
             dify_openapi::testing::runtime::dify::DifySettings { end: end.clone(), ..settings(&upstream.url) };
         if change {
@@ -101,43 +105,43 @@ async fn a_run_ends_in_time_and_with_the_process_and_is_stopped_at_dify_too() {
         } else {
             settings.run_timeout = soon;
         }
-        let bench = Bench::with(settings).await;
-        assert_eq!(outcome(&bench, AppMode::Chat).await, (1, Some(code)));
-        assert_eq!(upstream.stops().await.len(), 1, "{code}");
+        let fixture = Fixture::with_settings(settings).await;
+        assert_eq!(outcome(&fixture, AppMode::Chat).await, (1, Some(code)));
+        assert_eq!(upstream.wait_for_stop().await.len(), 1, "{code}");
     }
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_ends_with_an_upstream_error() {
-    let (upstream, bench) = answering(|| cut_events(vec![frame(&message("a"))])).await;
-    assert_eq!(outcome(&bench, AppMode::Chat).await, (1, Some("upstream_error")));
+async fn interrupted_stream_ends_with_upstream_error() {
+    let (upstream, fixture) = upstream_with(|| cut_events(vec![frame(&message("a"))])).await;
+    assert_eq!(outcome(&fixture, AppMode::Chat).await, (1, Some("upstream_error")));
     assert_eq!(upstream.runs().len(), 1);
     // Dify may be running it still.
-    assert_eq!(upstream.stops().await.len(), 1);
+    assert_eq!(upstream.wait_for_stop().await.len(), 1);
     // An end in good order, but not of the run.
     for mode in [AppMode::Chat, AppMode::Workflow, AppMode::AdvancedChat] {
-        let (_upstream, bench) = answering(|| events([frame(&workflow("workflow_started"))])).await;
-        assert_eq!(outcome(&bench, mode).await, (1, Some("upstream_error")), "{mode:?}");
-        let (_upstream, bench) = answering(|| events([String::new()])).await;
-        assert_eq!(outcome(&bench, mode).await, (0, Some("upstream_error")), "{mode:?}");
+        let (_upstream, fixture) = upstream_with(|| events([frame(&workflow("workflow_started"))])).await;
+        assert_eq!(outcome(&fixture, mode).await, (1, Some("upstream_error")), "{mode:?}");
+        let (_upstream, fixture) = upstream_with(|| events([String::new()])).await;
+        assert_eq!(outcome(&fixture, mode).await, (0, Some("upstream_error")), "{mode:?}");
     }
 }
 
 #[tokio::test]
-async fn a_workflow_that_failed_is_a_run_that_ended() {
-    let (upstream, bench) = answering(|| {
+async fn failed_workflow_ends_the_stream_without_error() {
+    let (upstream, fixture) = upstream_with(|| {
         events(
-            [json!({"event": "workflow_finished", "task_id": TASK, "data": {"status": "failed"}})]
+            [json!({"event": "workflow_finished", "task_id": TASK_ID, "data": {"status": "failed"}})]
                 .map(|event| frame(&event)),
         )
     })
     .await;
-    assert_eq!(outcome(&bench, AppMode::Workflow).await, (1, None));
-    assert!(upstream.stopped_nothing().await);
+    assert_eq!(outcome(&fixture, AppMode::Workflow).await, (1, None));
+    assert!(upstream.received_no_stop().await);
 }
 
 #[tokio::test]
-async fn frames_that_cannot_be_read_end_the_run_with_one_error_that_tells_nothing() {
+async fn malformed_frames_end_the_run_with_an_error_without_content() {
     let bad: [&[u8]; 9] = [
         b"data: {\"event\":\"message\",\"secret\":\n\n",
         b"data: {\"event\":\"message\"} secret\n\n",
@@ -151,32 +155,32 @@ async fn frames_that_cannot_be_read_end_the_run_with_one_error_that_tells_nothin
     ];
     for bad in bad {
         let frames = [Bytes::from(frame(&message("a"))), Bytes::from_static(bad), Bytes::from(frame(&message("b")))];
-        let (upstream, bench) = answering(move || {
+        let (upstream, fixture) = upstream_with(move || {
             streaming(stream::iter(frames.clone().map(Ok::<_, std::convert::Infallible>)).chain(stream::pending()))
         })
         .await;
-        let mut stream = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
+        let mut stream = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
         assert!(stream.next().await.unwrap().is_ok());
         let error = stream.next().await.unwrap().unwrap_err();
         let told = String::from_utf8_lossy(bad);
         assert_eq!(error.code().as_str(), "upstream_error", "{told}");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
         assert!(stream.next().await.is_none(), "{told}");
-        assert_eq!(upstream.stops().await.len(), 1, "{told}");
+        assert_eq!(upstream.wait_for_stop().await.len(), 1, "{told}");
     }
 }
 
 #[tokio::test]
-async fn a_line_without_end_is_given_up() {
-    let (_upstream, bench) = answering(|| {
+async fn endless_line_returns_upstream_error() {
+    let (_upstream, fixture) = upstream_with(|| {
         streaming(stream::repeat_with(|| Ok::<_, std::convert::Infallible>(Bytes::from(vec![b'x'; 1 << 20]))))
     })
     .await;
-    assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_error")));
+    assert_eq!(outcome(&fixture, AppMode::Chat).await, (0, Some("upstream_error")));
 }
 
 #[tokio::test]
-async fn refusals_are_answers_of_their_own() {
+async fn upstream_error_codes_are_mapped() {
     for (status, code, expected) in [
         (400, "app_unavailable", "app_unavailable"),
         (400, "provider_not_initialize", "app_unavailable"),
@@ -194,79 +198,79 @@ async fn refusals_are_answers_of_their_own() {
         (504, "unknown", "upstream_timeout"),
     ] {
         let body = json!({"code": code, "message": "Dify said so.", "status": status}).to_string();
-        let (upstream, bench) = answering(move || refusal(status, "application/json", body.clone())).await;
-        let mut run = bench.run(AppMode::Chat);
+        let (upstream, fixture) = upstream_with(move || error_response(status, "application/json", body.clone())).await;
+        let mut run = fixture.run(AppMode::Chat);
         run.conversation_id = Some(ConversationId(Uuid::new_v4()));
-        let error = bench.runtime.start(run).await.unwrap_err();
+        let error = fixture.runtime.start(run).await.unwrap_err();
         assert_eq!(error.code().as_str(), expected, "{status} {code}");
         assert_eq!(error.retry_after().is_some(), status == 429);
         assert_eq!(upstream.runs().len(), 1, "{status} {code}");
-        assert!(upstream.stopped_nothing().await);
+        assert!(upstream.received_no_stop().await);
     }
 }
 
 #[tokio::test]
-async fn what_is_no_stream_of_events_is_an_upstream_error_whatever_its_size() {
+async fn responses_that_are_not_event_streams_return_upstream_error() {
     let endless = || {
         let pieces = stream::repeat_with(|| Ok::<_, std::convert::Infallible>(Bytes::from(vec![b'x'; 1 << 16])));
-        refusal(500, "application/json", axum::body::Body::from_stream(pieces))
+        error_response(500, "application/json", axum::body::Body::from_stream(pieces))
     };
-    let (_upstream, bench) = answering(endless).await;
-    assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_error")));
+    let (_upstream, fixture) = upstream_with(endless).await;
+    assert_eq!(outcome(&fixture, AppMode::Chat).await, (0, Some("upstream_error")));
     for (status, kind) in [(200, "application/json"), (200, "text/html"), (502, "text/html"), (404, "text/html")] {
-        let (_upstream, bench) = answering(move || refusal(status, kind, "<html>secret</html>")).await;
-        let error = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap_err();
+        let (_upstream, fixture) = upstream_with(move || error_response(status, kind, "<html>secret</html>")).await;
+        let error = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap_err();
         assert_eq!(error.code().as_str(), "upstream_error", "{status} {kind}");
         assert!(!error.message().contains("secret"));
     }
 }
 
 #[tokio::test]
-async fn nobody_is_led_elsewhere() {
-    let elsewhere = StandIn::telling(&[message_end()]).await;
+async fn redirects_are_not_followed() {
+    let elsewhere = FakeDify::sending(&[message_end()]).await;
     let url = elsewhere.url.clone();
-    let (_upstream, bench) = answering(move || {
+    let (_upstream, fixture) = upstream_with(move || {
         Response::builder().status(307).header("location", format!("{url}/v1/chat-messages")).body("".into()).unwrap()
     })
     .await;
-    assert_eq!(outcome(&bench, AppMode::Chat).await, (0, Some("upstream_error")));
+    assert_eq!(outcome(&fixture, AppMode::Chat).await, (0, Some("upstream_error")));
     assert!(elsewhere.runs().is_empty());
 }
 
 #[tokio::test]
-async fn an_error_event_is_the_error_it_says() {
-    let error = |status: u16, code: &str| json!({"event": "error", "task_id": TASK, "status": status, "code": code, "message": "So."});
+async fn error_events_are_mapped_like_error_responses() {
+    let error = |status: u16, code: &str| json!({"event": "error", "task_id": TASK_ID, "status": status, "code": code, "message": "So."});
     let first = error(400, "provider_quota_exceeded");
-    let (upstream, bench) = answering(move || events([frame(&first)])).await;
-    assert_eq!(bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap_err().code().as_str(), "app_unavailable");
-    assert!(upstream.stopped_nothing().await);
+    let (upstream, fixture) = upstream_with(move || events([frame(&first)])).await;
+    assert_eq!(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap_err().code().as_str(), "app_unavailable");
+    assert!(upstream.received_no_stop().await);
     let later = error(500, "internal_server_error");
-    let (upstream, bench) = answering(move || events([frame(&message("a")), frame(&later)])).await;
-    assert_eq!(outcome(&bench, AppMode::Chat).await, (1, Some("upstream_error")));
-    assert!(upstream.stopped_nothing().await);
+    let (upstream, fixture) = upstream_with(move || events([frame(&message("a")), frame(&later)])).await;
+    assert_eq!(outcome(&fixture, AppMode::Chat).await, (1, Some("upstream_error")));
+    assert!(upstream.received_no_stop().await);
 }
 
 #[tokio::test]
-async fn over_the_limit_of_connections_a_run_is_turned_away_at_once() {
-    let upstream = StandIn::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
+async fn run_over_the_connection_limit_returns_rate_limited() {
+    let upstream = FakeDify::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
     let settings = dify_openapi::testing::runtime::dify::DifySettings { max_connections: 2, ..settings(&upstream.url) };
-    let bench = Bench::with(settings).await;
-    let first = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
-    let _second = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
-    let error = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap_err();
+    let fixture = Fixture::with_settings(settings).await;
+    let first = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
+    let _second = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
+    let error = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap_err();
     assert_eq!(error.code().as_str(), "rate_limited");
     assert!(error.retry_after().is_some());
     drop(first);
-    upstream.stops().await;
-    assert!(bench.runtime.start(bench.run(AppMode::Chat)).await.is_ok());
+    upstream.wait_for_stop().await;
+    assert!(fixture.runtime.start(fixture.run(AppMode::Chat)).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_slow_reader_holds_up_dify_and_not_memory() {
+async fn slow_reader_applies_backpressure_to_the_upstream() {
     const PIECE: usize = 1 << 20;
     let sent = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&sent);
-    let upstream = StandIn::start(move |_| {
+    let upstream = FakeDify::start(move |_| {
         let counter = Arc::clone(&counter);
         async move {
             let long = frame(&message(&"x".repeat(PIECE)));
@@ -277,8 +281,8 @@ async fn a_slow_reader_holds_up_dify_and_not_memory() {
         }
     })
     .await;
-    let bench = Bench::before(&upstream).await;
-    let mut stream = bench.runtime.start(bench.run(AppMode::Chat)).await.unwrap();
+    let fixture = Fixture::new(&upstream).await;
+    let mut stream = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
     let mut before = 0;
     // Until it stands still.
     for _ in 0..200 {
