@@ -1,5 +1,5 @@
-//! What the load table compares with: plain axum + serde handlers that answer the same bytes, without any layer.
-//! Beside them the generated JSON codec alone, without the pipeline and the edge.
+//! The baseline of the load table: plain axum and serde handlers that return the same bytes without any layer, and the
+//! generated JSON codec without the pipeline and the edge.
 //!
 //!     bare_axum PORT
 
@@ -48,7 +48,7 @@ struct Introspection {
     token_id: &'static str,
 }
 
-#[expect(clippy::struct_field_names, reason = "the wire's names")]
+#[expect(clippy::struct_field_names, reason = "the names of the JSON members")]
 #[derive(Serialize)]
 struct Account {
     subject_type: &'static str,
@@ -181,7 +181,7 @@ async fn poll(Json(request): Json<PollRequest>) -> Json<OAuthError> {
     })
 }
 
-/// The generated routes as they are, over an application that nothing else is put around.
+/// The generated routes without the layers around them.
 async fn codec_alone() -> Result<Router, Box<dyn Error>> {
     let env = |name: &str| match name {
         "DATA_DIR" => Some(std::env::temp_dir().display().to_string()),

@@ -1,9 +1,10 @@
-//! Devices that wait: the client side of the load table's rows at size.
+//! The client of the load table's polling rows.
 //!
 //!     polls URL GRANTS SECONDS
 //!
-//! Asks for so many codes, polls each every five seconds for so long, evenly spread, and prints one line of JSON: how many
-//! polls, how many were answered otherwise than `authorization_pending`, and how long they took in milliseconds.
+//! Requests GRANTS pairs of codes and polls each every five seconds for SECONDS, evenly spread. Prints one line of
+//! JSON: the number of polls, the number of responses other than `authorization_pending`, and the latency in
+//! milliseconds.
 
 use std::{
     error::Error,
@@ -18,10 +19,10 @@ use tokio::task::JoinSet;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// What RFC 8628 calls the interval.
+/// The polling interval of RFC 8628.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// What the polls of one device came to.
+/// The results of the polls of one device.
 #[derive(Default)]
 struct Polls {
     milliseconds: Vec<f64>,
@@ -36,7 +37,7 @@ async fn main() -> Outcome<()> {
     let client = dify_openapi::testing::runtime::http_client::client_builder()?.build()?;
     let codes: Vec<String> =
         stream::iter(0..grants).map(|_| code(&client, url)).buffer_unordered(16).try_collect().await?;
-    println!("{}", json!({"asked": codes.len()}));
+    println!("{}", json!({"codes": codes.len()}));
 
     let url: Arc<str> = format!("{url}/openapi/v1/oauth/device/token").into();
     let began = Instant::now();
@@ -64,7 +65,7 @@ async fn code(client: &Client, url: &str) -> Outcome<String> {
     Ok(codes["device_code"].as_str().ok_or("no code")?.to_owned())
 }
 
-/// Polls until it is time to go.
+/// Polls until the deadline.
 async fn wait(client: Client, url: Arc<str>, code: String, first: Instant, until: Instant) -> Polls {
     let body = json!({"client_id": "difyctl", "device_code": code});
     let (mut polls, mut next) = (Polls::default(), first);

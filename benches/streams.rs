@@ -2,8 +2,8 @@
 //!
 //!     streams first-byte URL TOKEN BODY CONNECTIONS SECONDS   time to the first byte of a run's stream, back to back
 //!     streams concurrent URL TOKEN BODY STREAMS PACE_MS       that many streams at once; how late events come
-//!     streams upstream PORT [faulty]                          a stand-in for Dify's service API and a model's endpoint; or
-//!                                                             one with faults
+//!     streams upstream PORT [faulty]                          a fake of Dify's service API and of a model
+//!                                                             endpoint, with faults on request
 //!
 //! Prints one line of JSON.
 
@@ -41,7 +41,7 @@ async fn main() -> Outcome<()> {
     }
 }
 
-/// A run to post, again and again.
+/// A run that is posted repeatedly.
 #[derive(Clone)]
 struct Run {
     client: Client,
@@ -66,7 +66,7 @@ impl Run {
     }
 }
 
-/// Each connection runs, reads to the end, and runs again.
+/// Each connection starts a run, reads its stream to the end, and starts the next one.
 async fn first_byte(run: Run, connections: usize, lasting: Duration) -> Outcome<()> {
     let until = Instant::now() + lasting;
     let mut tasks = JoinSet::new();
@@ -92,8 +92,8 @@ async fn first_byte(run: Run, connections: usize, lasting: Duration) -> Outcome<
         });
     }
     let (mut times, mut errors) = (Vec::new(), 0);
-    while let Some(done) = tasks.join_next().await {
-        let (some, failed) = done?;
+    while let Some(joined) = tasks.join_next().await {
+        let (some, failed) = joined?;
         times.extend(some);
         errors += failed;
     }
@@ -101,13 +101,13 @@ async fn first_byte(run: Run, connections: usize, lasting: Duration) -> Outcome<
     Ok(())
 }
 
-/// An event is late by how much longer than the pace it came after the one before it.
+/// The delay of an event is the time since the previous one minus the pace.
 async fn concurrent(run: Run, streams: usize, pace: Duration) -> Outcome<()> {
     let mut tasks = JoinSet::new();
     for index in 0..streams {
         let run = run.clone();
         tasks.spawn(async move {
-            // Not all in one instant: a thousand handshakes are not what this is about.
+            // Spreads the connections, because a thousand simultaneous handshakes are not measured here.
             tokio::time::sleep(Duration::from_millis(index as u64 * 2)).await;
             let mut late = Vec::new();
             let Ok(response) = run.request().send().await else { return (late, 1) };
@@ -123,8 +123,8 @@ async fn concurrent(run: Run, streams: usize, pace: Duration) -> Outcome<()> {
         });
     }
     let (mut times, mut errors) = (Vec::new(), 0);
-    while let Some(done) = tasks.join_next().await {
-        let (some, failed) = done?;
+    while let Some(joined) = tasks.join_next().await {
+        let (some, failed) = joined?;
         times.extend(some);
         errors += failed;
     }
@@ -139,7 +139,7 @@ fn print(times: &mut [Duration], errors: u32) {
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             clippy::cast_precision_loss,
-            reason = "a rank"
+            reason = "the rank is small"
         )]
         let rank = (times.len() as f64 * share) as usize;
         times.get(rank.min(times.len().saturating_sub(1))).map_or(0.0, |time| time.as_secs_f64() * 1e3)
@@ -153,21 +153,37 @@ fn print(times: &mut [Duration], errors: u32) {
     );
 }
 
-/// What Dify's service API answers a chat.
+/// The events of Dify's service API for a chat.
 const CHAT: [&str; 3] = [
-    r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":"Hello"}"#,
-    r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","answer":" there"}"#,
-    r#"{"event":"message_end","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","conversation_id":"c","metadata":{}}"#,
+    concat!(
+        r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","#,
+        r#""conversation_id":"c","answer":"Hello"}"#
+    ),
+    concat!(
+        r#"{"event":"message","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","#,
+        r#""conversation_id":"c","answer":" there"}"#
+    ),
+    concat!(
+        r#"{"event":"message_end","task_id":"5c9a6b8e-0000-4000-8000-000000000001","message_id":"m","#,
+        r#""conversation_id":"c","metadata":{}}"#
+    ),
 ];
 
-/// What a model's endpoint answers.
+/// The events of a model endpoint.
 const COMPLETION: [&str; 3] = [
-    r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"}}]}"#,
-    r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":" there"},"finish_reason":"stop"}]}"#,
+    concat!(
+        r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","#,
+        r#""choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"}}]}"#
+    ),
+    concat!(
+        r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","#,
+        r#""choices":[{"index":0,"delta":{"content":" there"},"finish_reason":"stop"}]}"#
+    ),
     "[DONE]",
 ];
 
-/// Answers at once, in three events. A faulty one fails each fourth, and breaks off each fourth after the first event.
+/// Returns three events at once. With `faulty`, every fourth response is an error and every fourth one breaks off after
+/// the first event.
 async fn upstream(port: u16, faulty: bool) -> Outcome<()> {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let answer = move |events: [&'static str; 3]| async move {

@@ -9,7 +9,8 @@ use crate::support::{
 
 const ACCOUNT: &str = "/openapi/v1/account";
 
-/// The first answer that is none, of bearers that ask by turns: after sixty, and one for each second that they took.
+/// Sends requests with the tokens in turn until one fails and returns that response. Sixty succeed, plus one for each
+/// second that passes.
 async fn use_up_limit(bearers: &[&Bearer], path: &str) -> Answer {
     let (began, mut answered) = (std::time::Instant::now(), 0);
     loop {
@@ -128,7 +129,7 @@ async fn inactive_account_returns_bearer_invalid_on_every_route(stores: Stores) 
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
     assert_eq!(bearer.get(ACCOUNT).await.0, 200);
     for status in ["banned", "closed", "pending", "uninitialized"] {
-        // Behind the service's back, as Dify would: the cached token must not help.
+        // Changed directly in the database, as Dify does: the cached token must not be enough.
         database::execute(&server, &format!("UPDATE accounts SET status = '{status}' WHERE email = '{MEMBER}'")).await;
         for path in [ACCOUNT, "/openapi/v1/account/sessions", "/openapi/v1/workspaces"] {
             let (code, body) = bearer.get(path).await;
@@ -142,7 +143,7 @@ async fn inactive_account_returns_bearer_invalid_on_every_route(stores: Stores) 
 async fn token_of_a_deleted_account_is_rejected_and_revoked(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-    // What ON DELETE SET NULL leaves behind.
+    // The state after ON DELETE SET NULL.
     database::execute(&server, "UPDATE oauth_access_tokens SET account_id = NULL").await;
     let (status, body) = bearer.get(ACCOUNT).await;
     assert_eq!((status, body["code"].as_str()), (401, Some("bearer_invalid")));
@@ -197,7 +198,7 @@ async fn expired_token_over_its_limit_returns_bearer_expired(stores: Stores) {
     server.advance(86_400);
     let (status, body) = bearer.get(ACCOUNT).await;
     assert_eq!((status, body["code"].as_str()), (401, Some("bearer_expired")));
-    assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_invalid", "its hash is gone now");
+    assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_invalid", "the hash was deleted");
 }
 
 async fn unknown_bearers_are_limited_by_address(stores: Stores) {
@@ -236,7 +237,7 @@ async fn last_use_is_written_in_the_background(stores: Stores) {
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let used = "SELECT CAST(last_used_at AS text) FROM oauth_access_tokens";
     assert_eq!(bearer.get(ACCOUNT).await.0, 200);
-    assert_eq!(database::text(&server, used).await, None, "not on the request's path");
+    assert_eq!(database::text(&server, used).await, None, "not within the request");
     server.running().app.jobs().flush_last_used().await.unwrap();
     assert!(database::text(&server, used).await.is_some());
     let device = Device::start(&server, "laptop").await;

@@ -1,10 +1,10 @@
-//! `app import`, `app list` and `app export`, as an operator runs them.
+//! The commands `app import`, `app list` and `app export`.
 
 use std::{path::Path, process::Output};
 
 use crate::support::command::{run_command, succeeded};
 
-/// A standalone server's data directory, which is not there before the first command, with one workspace.
+/// The data directory of a standalone server with one workspace. The first command creates it.
 struct Operator(tempfile::TempDir);
 
 impl Operator {
@@ -26,18 +26,18 @@ impl Operator {
         run_command(environment, arguments, input)
     }
 
-    /// What it prints, when it succeeds.
+    /// Runs a command that must succeed, and returns its standard output.
     fn run_successfully(&self, arguments: &[&str], input: &str) -> String {
         succeeded(self.run(arguments, input)).0
     }
 
-    /// The one sentence of its refusal, and its exit code.
+    /// Runs a command that must fail, and returns its error line and exit code.
     fn run_with_error(&self, arguments: &[&str], input: &str) -> (String, Option<i32>) {
         let output = self.run(arguments, input);
         assert!(output.stdout.is_empty(), "{output:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.starts_with("error: ") && said.trim_end().lines().count() == 1, "{said}");
-        (said, output.status.code())
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(line.starts_with("error: ") && line.trim_end().lines().count() == 1, "{line}");
+        (line, output.status.code())
     }
 }
 
@@ -79,23 +79,23 @@ fn imported_app_is_exported_unchanged() {
     operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--app", id], &exported);
     assert_eq!(operator.run_successfully(&whole, ""), exported);
 
-    // Without being asked no secret leaves the server, and nobody is left to wonder where it went.
+    // Without --include-secrets no secret is exported, and a warning names it.
     let without = operator.run(&["app", "export", "Shouter"], "");
     assert!(without.status.success(), "{without:?}");
     assert_eq!(String::from_utf8(without.stdout).unwrap(), exported.replace("value: s3cret", "value: \"\""));
-    let said = String::from_utf8(without.stderr).unwrap();
-    assert_eq!(said, "warning: the secret `TOKEN` was left empty; add --include-secrets to export it\n");
+    let line = String::from_utf8(without.stderr).unwrap();
+    assert_eq!(line, "warning: the secret `TOKEN` was left empty; add --include-secrets to export it\n");
     let back = operator.run(&["app", "import", "-", "--workspace", "Lab"], &exported.replace("s3cret", "''"));
     assert!(back.status.success(), "{back:?}");
-    let said = String::from_utf8(back.stderr).unwrap();
-    assert_eq!(said, "warning: workflow.environment_variables[0].value: the secret `TOKEN` is empty\n");
+    let line = String::from_utf8(back.stderr).unwrap();
+    assert_eq!(line, "warning: workflow.environment_variables[0].value: the secret `TOKEN` is empty\n");
 
-    // Of two with one name, only the id tells which.
+    // A name that two apps share needs an id.
     operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);
     assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], "").lines().count(), 2);
     for arguments in [&["app", "export", "Shouter"][..], &import] {
-        let said = operator.run_with_error(arguments, "").0.to_lowercase();
-        assert!(said.contains("several apps") && said.contains(" id"), "{said}");
+        let line = operator.run_with_error(arguments, "").0.to_lowercase();
+        assert!(line.contains("several apps") && line.contains(" id"), "{line}");
     }
 }
 
@@ -104,8 +104,8 @@ fn rejected_import_names_the_line_and_stores_nothing() {
     let operator = Operator::new();
     let import = ["app", "import", "-", "--workspace", "Lab"];
     let dangling = APP.replace("target: b", "target: c");
-    let (said, code) = operator.run_with_error(&import, &dangling);
-    assert_eq!(said, "error: standard input: workflow.graph.edges[0].target (line 14): there is no node `c`\n");
+    let (line, code) = operator.run_with_error(&import, &dangling);
+    assert_eq!(line, "error: standard input: workflow.graph.edges[0].target (line 14): there is no node `c`\n");
     assert_eq!(code, Some(2));
     for (arguments, input, word) in [
         (&import[..], "a: [", "line"),
@@ -114,8 +114,8 @@ fn rejected_import_names_the_line_and_stores_nothing() {
         (&["app", "export", "Shouter"], "", "`dify-openapi app list` lists them"),
         (&["app", "export", "7f000001-0000-4000-8000-000000000000"], "", "no such app"),
     ] {
-        let (said, _) = operator.run_with_error(arguments, input);
-        assert!(said.contains(word), "{arguments:?}: {said}");
+        let (line, _) = operator.run_with_error(arguments, input);
+        assert!(line.contains(word), "{arguments:?}: {line}");
     }
     assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], ""), "");
 }

@@ -1,5 +1,5 @@
-//! Every method against every credential, through both doors. A method that is not in the table fails, and so does a row
-//! for a method that does not exist.
+//! Every method with every credential, over JSON and gRPC. The matrix must have exactly the methods of the policy
+//! table.
 
 mod credentials;
 mod pages;
@@ -15,60 +15,91 @@ use self::credentials::{Credentials, Kind};
 use crate::support::{Answer, Stores, TestServer, grpc};
 
 const OK: &str = "ok";
-const MISS: &str = "bearer_missing";
-const APP: &str = "invalid_prefix";
-const PRE: &str = "unknown_token_prefix";
-const INV: &str = "bearer_invalid";
-const EXP: &str = "bearer_expired";
-const SURF: &str = "wrong_surface";
-const NOSE: &str = "no_session";
-const DEAD: &str = "invalid_session";
+const MISSING: &str = "bearer_missing";
+const INVALID: &str = "bearer_invalid";
+const EXTERNAL: &str = "wrong_surface";
+const NO_SESSION: &str = "no_session";
+const DEAD_SESSION: &str = "invalid_session";
 const CSRF: &str = "csrf_mismatch";
 const BAD: &str = "invalid_request";
-const CODE: &str = "invalid_user_code";
-const GONE: &str = "not_found";
-const SPACE: &str = "workspace_id_required";
+const USER_CODE: &str = "invalid_user_code";
+const NOT_FOUND: &str = "not_found";
+const NO_WORKSPACE: &str = "workspace_id_required";
 
-/// The outcome of each method, called with an empty message, under each credential of `Kind::ALL`. Over gRPC methods for
-/// browsers are UNIMPLEMENTED; everything else ends as here.
-#[rustfmt::skip]
+/// The outcome of each method with an empty message, for each credential of `Kind::ALL`. Over gRPC, methods for
+/// browsers are UNIMPLEMENTED; all others have the same outcome.
 const MATRIX: &[(&str, [&str; 17])] = &[
-    //                                       none  scheme app  dfp  shape unkn rev  exp  dfoa  dfoe  nocsrf foreign bad   cookie dead  wrong right
-    ("IdentityService.GetAccount",          [MISS, MISS, APP, PRE, INV, INV, INV, EXP, OK,   OK,   MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("SessionService.ListSessions",         [MISS, MISS, APP, PRE, INV, INV, INV, EXP, OK,   OK,   MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("SessionService.RevokeCurrentSession", [MISS, MISS, APP, PRE, INV, INV, INV, EXP, OK,   OK,   MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("SessionService.RevokeSession",        [MISS, MISS, APP, PRE, INV, INV, INV, EXP, GONE, GONE, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("WorkspaceService.ListWorkspaces",     [MISS, MISS, APP, PRE, INV, INV, INV, EXP, OK,   SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("WorkspaceService.GetWorkspace",       [MISS, MISS, APP, PRE, INV, INV, INV, EXP, GONE, SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("AppService.ListApps",                 [MISS, MISS, APP, PRE, INV, INV, INV, EXP, SPACE,SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("AppService.DescribeApp",              [MISS, MISS, APP, PRE, INV, INV, INV, EXP, GONE, SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("AppService.RunApp",                   [MISS, MISS, APP, PRE, INV, INV, INV, EXP, BAD,  SURF, MISS, MISS, MISS, MISS, MISS, MISS, MISS]),
-    ("SessionService.RevokeToken",          [BAD,  BAD,  BAD, BAD, BAD, BAD, BAD, BAD, BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD]),
-    ("DeviceFlowService.CreateDeviceCode",  [BAD,  BAD,  BAD, BAD, BAD, BAD, BAD, BAD, BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD]),
-    ("DeviceFlowService.PollDeviceToken",   [BAD,  BAD,  BAD, BAD, BAD, BAD, BAD, BAD, BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD,  BAD]),
-    ("DeviceFlowService.LookupUserCode",    [CODE, CODE, CODE,CODE,CODE,CODE,CODE,CODE,CODE, CODE, CODE, CODE, CODE, CODE, CODE, CODE, CODE]),
-    ("DeviceFlowService.ApproveDevice",     [NOSE, NOSE, NOSE,NOSE,NOSE,NOSE,NOSE,NOSE,NOSE, NOSE, CSRF, CSRF, CSRF, BAD,  DEAD, NOSE, NOSE]),
-    ("DeviceFlowService.DenyDevice",        [NOSE, NOSE, NOSE,NOSE,NOSE,NOSE,NOSE,NOSE,NOSE, NOSE, CSRF, CSRF, CSRF, BAD,  DEAD, NOSE, NOSE]),
-    ("ConsoleService.Login",                [BAD,  BAD,  BAD, BAD, BAD, BAD, BAD, BAD, BAD,  BAD,  BAD,  CSRF, BAD,  BAD,  BAD,  BAD,  BAD]),
-    ("ConsoleService.Logout",               [NOSE, NOSE, NOSE,NOSE,NOSE,NOSE,NOSE,NOSE,NOSE, NOSE, CSRF, CSRF, CSRF, OK,   DEAD, NOSE, NOSE]),
-    ("ConsoleService.RefreshToken",         [DEAD, DEAD, DEAD,DEAD,DEAD,DEAD,DEAD,DEAD,DEAD, DEAD, OK,   CSRF, OK,   OK,   DEAD, DEAD, DEAD]),
-    ("ConsoleService.GetProfile",           [NOSE, NOSE, NOSE,NOSE,NOSE,NOSE,NOSE,NOSE,NOSE, NOSE, OK,   OK,   OK,   OK,   DEAD, NOSE, NOSE]),
-    ("ConsoleService.ListConsoleWorkspaces",[NOSE, NOSE, NOSE,NOSE,NOSE,NOSE,NOSE,NOSE,NOSE, NOSE, OK,   OK,   OK,   OK,   DEAD, NOSE, NOSE]),
-    ("ConsoleService.SwitchWorkspace",      [NOSE, NOSE, NOSE,NOSE,NOSE,NOSE,NOSE,NOSE,NOSE, NOSE, CSRF, CSRF, CSRF, BAD,  DEAD, NOSE, NOSE]),
-    ("TokenService.IntrospectToken",        [MISS, MISS, MISS,MISS,MISS,MISS,MISS,MISS,MISS, MISS, MISS, MISS, MISS, MISS, MISS, INV,  BAD ]),
-    ("TokenService.ResolveToken",           [MISS, MISS, MISS,MISS,MISS,MISS,MISS,MISS,MISS, MISS, MISS, MISS, MISS, MISS, MISS, INV,  BAD ]),
-    ("MetaService.GetHealth",               [OK,   OK,   OK,  OK,  OK,  OK,  OK,  OK,  OK,   OK,   OK,   OK,   OK,   OK,   OK,   OK,   OK  ]),
-    ("MetaService.GetVersion",              [OK,   OK,   OK,  OK,  OK,  OK,  OK,  OK,  OK,   OK,   OK,   OK,   OK,   OK,   OK,   OK,   OK  ]),
+    ("IdentityService.GetAccount", bearer(OK, OK)),
+    ("SessionService.ListSessions", bearer(OK, OK)),
+    ("SessionService.RevokeCurrentSession", bearer(OK, OK)),
+    ("SessionService.RevokeSession", bearer(NOT_FOUND, NOT_FOUND)),
+    ("WorkspaceService.ListWorkspaces", bearer(OK, EXTERNAL)),
+    ("WorkspaceService.GetWorkspace", bearer(NOT_FOUND, EXTERNAL)),
+    ("AppService.ListApps", bearer(NO_WORKSPACE, EXTERNAL)),
+    ("AppService.DescribeApp", bearer(NOT_FOUND, EXTERNAL)),
+    ("AppService.RunApp", bearer(BAD, EXTERNAL)),
+    ("SessionService.RevokeToken", [BAD; 17]),
+    ("DeviceFlowService.CreateDeviceCode", [BAD; 17]),
+    ("DeviceFlowService.PollDeviceToken", [BAD; 17]),
+    ("DeviceFlowService.LookupUserCode", [USER_CODE; 17]),
+    ("DeviceFlowService.ApproveDevice", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("DeviceFlowService.DenyDevice", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("ConsoleService.Login", cookies([BAD, CSRF, BAD, BAD, BAD], BAD)),
+    ("ConsoleService.Logout", cookies([CSRF, CSRF, CSRF, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConsoleService.RefreshToken", cookies([OK, CSRF, OK, OK, DEAD_SESSION], DEAD_SESSION)),
+    ("ConsoleService.GetProfile", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConsoleService.ListConsoleWorkspaces", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConsoleService.SwitchWorkspace", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("TokenService.IntrospectToken", service_key(BAD)),
+    ("TokenService.ResolveToken", service_key(BAD)),
+    ("MetaService.GetHealth", [OK; 17]),
+    ("MetaService.GetVersion", [OK; 17]),
 ];
 
-/// Limits are not what this is about.
-const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0,refresh=0,login=0";
+/// A method for bearer tokens: the outcome for an account's token and for one of an external identity.
+const fn bearer(account: &'static str, external: &'static str) -> [&'static str; 17] {
+    let mut row = [MISSING; 17];
+    row[2] = "invalid_prefix";
+    row[3] = "unknown_token_prefix";
+    row[4] = INVALID;
+    row[5] = INVALID;
+    row[6] = INVALID;
+    row[7] = "bearer_expired";
+    row[8] = account;
+    row[9] = external;
+    row
+}
+
+/// A method for browsers: the outcomes for cookies without a CSRF token, from a foreign origin, with another CSRF
+/// token, complete, and of an invalid session; and the outcome for all other credentials.
+const fn cookies(with_cookies: [&'static str; 5], other: &'static str) -> [&'static str; 17] {
+    let [without_csrf, foreign_origin, other_csrf, complete, invalid] = with_cookies;
+    let mut row = [other; 17];
+    row[10] = without_csrf;
+    row[11] = foreign_origin;
+    row[12] = other_csrf;
+    row[13] = complete;
+    row[14] = invalid;
+    row
+}
+
+/// A method for internal services: the outcome for the service key.
+const fn service_key(valid: &'static str) -> [&'static str; 17] {
+    let mut row = [MISSING; 17];
+    row[15] = INVALID;
+    row[16] = valid;
+    row
+}
+
+/// Rate limits are off: they are not the subject of these tests.
+const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,\
+                         approve=0,revoke=0,refresh=0,login=0";
 
 fn policy(method: &str) -> &'static Policy {
     POLICIES.iter().find(|policy| policy.method == method).unwrap_or_else(|| panic!("there is no method {method}"))
 }
 
-/// Internal methods stand on a listener of their own.
+/// Internal methods are served on a separate listener.
 fn url(server: &TestServer, policy: &Policy, path: &str) -> String {
     let path = path.replace("{id}", "00000000-0000-0000-0000-000000000000");
     if policy.credential == Credential::Service { server.inner(&path) } else { server.at(&path) }
@@ -131,7 +162,7 @@ async fn every_method_has_the_expected_outcome_for_every_credential(stores: Stor
 #[test]
 fn matrix_has_every_method_once() {
     let table: BTreeSet<_> = MATRIX.iter().map(|(method, _)| *method).collect();
-    assert_eq!(table.len(), MATRIX.len(), "a method stands there twice");
+    assert_eq!(table.len(), MATRIX.len(), "a method has two rows");
     let policies: BTreeSet<_> = POLICIES.iter().map(|policy| policy.method).collect();
     assert_eq!(table, policies);
 }

@@ -1,4 +1,4 @@
-//! Beside Dify: on a database that Dify made, with its key, its cookies, its cache; nothing of Dify's is altered.
+//! The service beside Dify: on a database created by Dify, with Dify's key, cookies and cache. No data of Dify changes.
 
 mod apps;
 mod cache;

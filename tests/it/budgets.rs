@@ -1,4 +1,4 @@
-//! What a warm request costs: SQL statements, counted on the wire to PostgreSQL, and round trips to Redis, counted by Redis.
+//! The cost of a warm request: SQL statements and Redis round trips, counted by a proxy in front of each store.
 
 mod counting_proxy;
 
@@ -10,7 +10,7 @@ use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, apps, 
 const NO_LIMITS: &str =
     "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
 
-/// A server whose way to PostgreSQL and Redis is counted.
+/// A server that reaches PostgreSQL and Redis through counting proxies.
 async fn start_counted(limits: &str) -> Option<(TestServer, CountingProxy, CountingProxy)> {
     let Stores::Servers { database, redis, prefix } = Stores::servers().await? else { return None };
     let (sql, database) = CountingProxy::postgres(&database).await;
@@ -21,7 +21,7 @@ async fn start_counted(limits: &str) -> Option<(TestServer, CountingProxy, Count
     Some((server, sql, state))
 }
 
-/// SQL statements and Redis round trips of one request, after as many warm ones as it takes to settle.
+/// The SQL statements and Redis round trips of one request, after three requests that fill caches.
 async fn cost(
     sql: &CountingProxy,
     state: &CountingProxy,
@@ -38,7 +38,7 @@ async fn cost(
         assert_eq!(answer.status, status, "{}", answer.text);
         costs.push((sql.count() - before.0, state.count() - before.1));
     }
-    // Background jobs may add to one of them, never take away.
+    // Background jobs can add to a measurement but never reduce it.
     costs.into_iter().min().unwrap()
 }
 
@@ -82,7 +82,7 @@ async fn warm_requests_stay_within_their_budgets() {
     let found = cost(&sql, &state, poll, 400).await;
     table.push(("a pending poll".to_owned(), found, found == (0, 1)));
     assert!(table.iter().all(|(_, _, within)| *within), "(statements, round trips): {table:?}");
-    // The counters count: signing in with a password cannot go without SQL, nor without Redis.
+    // Proves that the proxies count: a password sign-in needs SQL and Redis.
     let before = (sql.count(), state.count());
     Browser::signed_in(&server, OWNER).await;
     assert!(sql.count() - before.0 >= 3 && state.count() > before.1);

@@ -1,4 +1,4 @@
-//! Clients that others wrote, or that are generated from the protos: they work as they come.
+//! Third-party clients and clients generated from the protos work without changes.
 
 mod grpc_python;
 mod oauth2_crate;

@@ -1,5 +1,5 @@
-//! The program at a terminal and in a pipe: what it says when the database is not as it should be, how it asks for
-//! passwords, and that it works on what `dev` has made.
+//! The program at a terminal and in a pipe: database errors, password prompts, and commands on the data directory of
+//! `dev`.
 
 use std::{
     ffi::OsStr,
@@ -16,10 +16,10 @@ use crate::support::{
     process::{self, Process},
 };
 
-/// How long something may take that takes no time.
+/// The time limit of operations that are immediate.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// `account list` on this database.
+/// Runs `account list` on a database.
 fn list_accounts(database: &str) -> Output {
     let environment = [
         ("DATABASE_URL", database),
@@ -46,7 +46,7 @@ fn database_errors_suggest_a_fix_and_hide_passwords() {
     ];
     for (variable, user) in [("TEST_POSTGRES_URL", "postgres@"), ("TEST_MYSQL_URL", "root@")] {
         let Ok(server) = std::env::var(variable) else {
-            eprintln!("no {variable}: run by tests/run without --quick");
+            eprintln!("no {variable}: tests/run without --quick sets it");
             continue;
         };
         let (base, _) = server.rsplit_once('/').unwrap();
@@ -56,11 +56,11 @@ fn database_errors_suggest_a_fix_and_hide_passwords() {
     }
     for (database, fix) in faults {
         let output = list_accounts(&database);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let line = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{database}: {output:?}");
-        assert!(said.starts_with("error: ") && said.trim_end().lines().count() == 1, "{database}: {said}");
-        assert!(said.contains(fix), "{database}: {said}");
-        assert!(!said.contains("hunter2"), "{said}");
+        assert!(line.starts_with("error: ") && line.trim_end().lines().count() == 1, "{database}: {line}");
+        assert!(line.contains(fix), "{database}: {line}");
+        assert!(!line.contains("hunter2"), "{line}");
     }
 }
 
@@ -73,12 +73,12 @@ async fn commands_work_on_the_data_directory_of_dev() {
         environment.extend(more.iter().map(|&(name, value)| (name, OsStr::new(value))));
         environment
     };
-    let (printed, said) = succeeded(run_command(environment(&[]), &["account", "list"], ""));
-    assert!(printed.contains("demo@example.com") && said.is_empty(), "{printed}{said}");
+    let (printed, stderr) = succeeded(run_command(environment(&[]), &["account", "list"], ""));
+    assert!(printed.contains("demo@example.com") && stderr.is_empty(), "{printed}{stderr}");
     let (printed, _) = succeeded(run_command(environment(&[]), &["app", "list"], ""));
     assert!(printed.contains("Parrot  in Demo Workspace\n"), "{printed}");
 
-    // Nothing but the key is taken for granted, and no server is started under it.
+    // Only the key is read from the data directory, and no server starts with it.
     process::terminate(&server.process.0);
     assert!(process::wait_for_exit(&mut server.process.0).is_some_and(|status| status.success()));
     let elsewhere = environment(&[("DATABASE_URL", "sqlite:///elsewhere/dify.db")]);
@@ -86,9 +86,9 @@ async fn commands_work_on_the_data_directory_of_dev() {
         [(environment(&[]), &["serve"][..]), (environment(&[]), &["check-config"]), (elsewhere, &["account", "list"])]
     {
         let output = run_command(environment, arguments, "");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let line = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        assert!(said.contains("SECRET_KEY is not set") && said.contains("CONSOLE_WEB_URL is not set"), "{said}");
+        assert!(line.contains("SECRET_KEY is not set") && line.contains("CONSOLE_WEB_URL is not set"), "{line}");
     }
 }
 
@@ -97,13 +97,13 @@ fn closed_output_pipe_is_not_an_error() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_dify-openapi"));
     let program = program.arg("openapi").env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut program = program.spawn().unwrap();
-    // A pipe holds less than the document, so that the rest is written after this.
+    // A pipe holds less than the document, so the program still writes after the pipe closes.
     drop(program.stdout.take());
     let output = program.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
-/// The program at a terminal of its own, as `script` makes one.
+/// The program at a pseudo-terminal created by `script`.
 struct Terminal {
     process: Process,
     screen: mpsc::Receiver<Vec<u8>>,
@@ -112,7 +112,7 @@ struct Terminal {
 
 impl Terminal {
     fn run(data: &Path, arguments: &str) -> Self {
-        // The shell between the two outlives ^C.
+        // The shell between `script` and the program survives ^C.
         let line = format!("trap : INT; {} {arguments}", env!("CARGO_BIN_EXE_dify-openapi"));
         let mut script = Command::new("script")
             .args(["-qefc", &line, "/dev/null"])
@@ -122,11 +122,11 @@ impl Terminal {
             .spawn()
             .unwrap();
         let mut output = script.stdout.take().unwrap();
-        let (said, screen) = mpsc::channel();
+        let (sender, screen) = mpsc::channel();
         std::thread::spawn(move || {
             let mut bytes = [0; 1_024];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
-                if said.send(bytes[..count].to_vec()).is_err() {
+                if sender.send(bytes[..count].to_vec()).is_err() {
                     break;
                 }
             }
@@ -134,7 +134,7 @@ impl Terminal {
         Self { process: Process(script), screen, shown: String::new() }
     }
 
-    /// Types a line once this has been shown.
+    /// Types a line after the question appears.
     fn answer(&mut self, question: &str, line: &str) {
         while !self.shown.contains(question) {
             let more = self.screen.recv_timeout(TIMEOUT);
@@ -143,7 +143,7 @@ impl Terminal {
         self.process.0.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
     }
 
-    /// How the command ended, and everything that was on the screen.
+    /// Waits for the end and returns the exit code and the whole output.
     fn end(mut self) -> (Option<i32>, String) {
         while let Ok(more) = self.screen.recv_timeout(TIMEOUT) {
             self.shown.push_str(&String::from_utf8_lossy(&more));
@@ -176,7 +176,7 @@ fn terminal_password_prompt_repeats_and_hides_the_password() {
     assert!(code == Some(2) && shown.contains("error: the two passwords differ"), "{shown}");
     let (code, shown) = typed(CREATE, "\n", "\n");
     assert!(code == Some(2) && shown.contains("error: no password was typed"), "{shown}");
-    // ^C ends it, and the terminal shows again what is typed.
+    // ^C ends the command and turns the echo of the terminal on again.
     let interrupted = format!("{CREATE}; stty -a");
     let mut terminal = Terminal::run(data.path(), &interrupted);
     terminal.answer("Password for ada@example.com: ", "half\u{3}");
@@ -184,7 +184,7 @@ fn terminal_password_prompt_repeats_and_hides_the_password() {
     assert!(shown.contains("error: interrupted") && shown.contains(" echo "), "{shown}");
 
     let listed = succeeded(run_command(environment_of(data.path()), &["account", "list"], "")).0;
-    assert_eq!(listed, "", "none of these made an account");
+    assert_eq!(listed, "", "no account was created");
     let (code, shown) = typed(CREATE, "an unseen password\n", "an unseen password\n");
     assert!(code == Some(0) && !shown.contains("unseen"), "{shown}");
     let (code, shown) = typed("account set-password ada@example.com", "a new unseen one\n", "a new unseen one\n");

@@ -1,4 +1,4 @@
-//! `/console/api/*`: the browser session of a standalone server.
+//! `/console/api/*`: the browser sessions of a standalone server.
 
 mod lockout;
 mod login;

@@ -1,4 +1,4 @@
-//! Cross-origin requests: an explicit list of origins, and never for routes that take a cookie.
+//! Cross-origin requests: allowed for listed origins, never on routes that accept a cookie.
 
 use reqwest::Method;
 
@@ -31,7 +31,7 @@ async fn listed_origin_may_read_bearer_and_public_routes() {
     assert!(unknown.header("vary").to_lowercase().contains("origin"));
 }
 
-/// What another site's page makes a browser send needs no answer to do harm: images and forms are enough to spend a limit.
+/// A page of another site can send images and forms without reading the response, which is enough to consume a limit.
 #[tokio::test(flavor = "multi_thread")]
 async fn cross_site_requests_do_not_consume_rate_limits() {
     let few =
@@ -57,7 +57,7 @@ async fn cross_site_requests_do_not_consume_rate_limits() {
             let evil = [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")];
             assert_eq!(outcome(request, &evil).await, forbidden);
         }
-        // Whoever may call is served, and nothing was spent.
+        // Allowed callers are served, so nothing was consumed.
         let friend = [("sec-fetch-site", "cross-site"), ("origin", LISTED_ORIGIN)];
         let limited = ["csrf_mismatch", "rate_limited", "slow_down"];
         assert!(!limited.contains(&&*outcome(request, &friend).await.1));

@@ -1,4 +1,4 @@
-//! The apps that `dev` begins with: each runs, as a new user would run it.
+//! The demo apps of `dev` run.
 
 use serde_json::json;
 

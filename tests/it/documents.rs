@@ -1,4 +1,4 @@
-//! The generated files under `docs/`. Each test compares a file with its source; `UPDATE_DOCS=1` makes it write the file.
+//! The generated files under `docs/`. Each test compares a file with its source, and writes it with `UPDATE_DOCS=1`.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -64,9 +64,9 @@ fn routes_document() -> String {
     let mut text = "# Routes\n\n\
         Generated from the policies in `proto/` and in `src/http/pages/`; \
         `UPDATE_DOCS=1 cargo test --test it documents` writes it.\n\n\
-        Limits are named as in `OPENAPI_RATE_LIMITS`. A method without a gRPC name is for browsers and is not served over \
-        gRPC; one without a route is served over gRPC only. Methods that take the service key are on the listeners of \
-        internal services.\n\n\
+        Limits are named as in `OPENAPI_RATE_LIMITS`. A method without a gRPC name is for browsers and is not served \
+        over gRPC; one without a route is served over gRPC only. Methods that take the service key are on the \
+        listeners of internal services.\n\n\
         ## Methods\n\n\
         | route | gRPC method | credential | subjects | scope | limits | edition |\n\
         |---|---|---|---|---|---|---|\n"

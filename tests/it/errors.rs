@@ -1,4 +1,4 @@
-//! Errors that no single method owns, and what every response carries.
+//! Errors outside of single methods, and headers of every response.
 
 mod headers;
 mod routing;

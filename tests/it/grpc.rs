@@ -1,4 +1,4 @@
-//! The gRPC door: the same calls, in the same words.
+//! The gRPC services.
 
 mod errors;
 mod infrastructure;

@@ -17,7 +17,7 @@ async fn introspect(server: &TestServer, token: &str) -> Value {
     answer.json()
 }
 
-/// What `account disable` does.
+/// Does the same as the command `account disable`.
 async fn disable(server: &TestServer, email: &str) {
     use dify_openapi::testing::ports::clock::Clock as _;
     let revoked = server.sql().set_account_status(email, "banned", server.clock.now()).await.unwrap();

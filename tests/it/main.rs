@@ -1,10 +1,10 @@
-//! Tests over real sockets, laid out like the routes. One binary, so that it links once.
+//! Integration tests over real sockets, organized like the routes. One binary, so that the crate links once.
 
-#![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` marks what its files share")]
+#![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` marks items that its files share")]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot go on fails; clippy knows it of test functions, not of what they share"
+    reason = "a failed step fails the test; clippy exempts test functions, not their helpers"
 )]
 
 #[macro_use]

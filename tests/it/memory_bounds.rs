@@ -1,4 +1,4 @@
-//! State in process is bounded: where there is no room, a request is turned away, and what is over makes room.
+//! State in the process has bounds: a request that needs more room receives 503 until old entries expire.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::support::{
     grpc::{Clients, reason},
 };
 
-/// A server whose addresses are told by a proxy, and the URL of another on its database with this much room.
+/// A server that trusts a local proxy, and the URL of a second one on the same database with these bounds.
 async fn start_with_bounds(grants: usize, buckets: usize) -> (TestServer, String) {
     let server = TestServer::start_with(Stores::Sqlite, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
     let state = Arc::new(Memory::with_bounds(Arc::new(server.clock.clone()), grants, buckets));
@@ -27,7 +27,7 @@ async fn request_codes(url: &str, address: &str) -> Answer {
 
 fn assert_full(answer: &Answer) {
     assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()), "{}", answer.text);
-    assert_eq!(answer.json()["error"], "temporarily_unavailable", "also in OAuth's words");
+    assert_eq!(answer.json()["error"], "temporarily_unavailable", "the OAuth error is included");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +43,7 @@ async fn full_grant_store_returns_503_until_grants_expire() {
     let status = Clients::on(channel).device_flow.create_device_code(request).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (tonic::Code::Unavailable, "service_unavailable"));
 
-    // Those that are under way go on.
+    // Pending grants continue.
     let poll = json!({"client_id": "difyctl", "device_code": first.json()["device_code"]});
     let poll = Answer::to(reqwest::Client::new().post(format!("{url}{TOKEN}")).json(&poll)).await;
     assert_eq!(poll.json()["error"], "authorization_pending");
@@ -62,8 +62,8 @@ async fn full_rate_limit_store_returns_503_until_buckets_are_empty() {
         assert_eq!(request_codes(&url, address).await.status, 200);
     }
     assert_full(&request_codes(&url, "192.0.2.3").await);
-    assert_eq!(request_codes(&url, "192.0.2.1").await.status, 200, "a bucket that is there is counted in");
-    // Sixty an hour: the one of the first address is empty after two minutes, the other after one.
+    assert_eq!(request_codes(&url, "192.0.2.1").await.status, 200, "existing buckets still count");
+    // At sixty an hour, the bucket of the first address is empty after two minutes and that of the second after one.
     server.advance(61);
     assert_eq!(request_codes(&url, "192.0.2.3").await.status, 200);
     assert_full(&request_codes(&url, "192.0.2.2").await);

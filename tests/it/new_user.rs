@@ -1,4 +1,4 @@
-//! The path of a new user: the binary itself, on a fresh machine, with a browser and `curl`.
+//! The first steps of a new user: the real binary on an empty data directory, with a browser and `curl`.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -17,24 +17,24 @@ use crate::support::{
 };
 
 impl DevServer {
-    /// Posts a form, as `curl -d` does.
+    /// Posts a form.
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
         let request = reqwest::Client::new().post(format!("{}{path}", self.url)).form(form);
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    /// The status of a call with a bearer.
+    /// The status of `GET /account` with a bearer token.
     async fn account(&self, token: &str) -> u16 {
         let request = reqwest::Client::new().get(format!("{}/openapi/v1/account", self.url)).bearer_auth(token);
         request.send().await.unwrap().status().as_u16()
     }
 }
 
-/// The commands of the README's tour, as somebody types them who has come to know these values on the way.
+/// The commands of the README's tour, with the shell variables that the tour sets.
 struct ReadmeTour<'a>(Vec<(&'a str, &'a str)>);
 
 impl ReadmeTour<'_> {
-    /// The command of the tour in which this stands.
+    /// The one command of the tour that contains `part`.
     fn command(&self, part: &str) -> Command {
         let readme = include_str!("../../README.md");
         let tour = readme.split_once("## A tour").unwrap().1.split_once("\n### ").unwrap().0;
@@ -46,14 +46,14 @@ impl ReadmeTour<'_> {
         command
     }
 
-    /// What it prints.
+    /// Runs a command and parses its output.
     fn json(&self, part: &str) -> Value {
         let output = self.command(part).output().unwrap();
         assert!(output.status.success(), "{part}: {output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The events it prints, and how long after the first word the last one came.
+    /// Runs a streaming command. Returns its events and the time between the first and the last word.
     fn events(&self, part: &str) -> (Vec<Value>, Duration) {
         let mut process = self.command(part).spawn().unwrap();
         let (mut events, mut moments) = (Vec::<Value>::new(), Vec::new());
@@ -70,7 +70,7 @@ impl ReadmeTour<'_> {
     }
 }
 
-/// Apps by the tour's own commands, down to a run that streams to the terminal.
+/// Runs the commands of the tour up to a streaming run.
 fn follow_readme_tour(url: &str, token: &str) {
     let bearer = format!("Authorization: Bearer {token}");
     let mut tour = ReadmeTour(vec![("H", url), ("A", &bearer)]);
@@ -83,32 +83,32 @@ fn follow_readme_tour(url: &str, token: &str) {
     let apps = tour.json("/apps?");
     let mut modes: Vec<_> = apps["data"].as_array().unwrap().iter().map(|app| app["mode"].as_str().unwrap()).collect();
     modes.sort_unstable();
-    assert_eq!(modes, ["advanced-chat", "agent-chat", "chat", "completion", "workflow"], "one of every mode");
+    assert_eq!(modes, ["advanced-chat", "agent-chat", "chat", "completion", "workflow"], "one app per mode");
     let parrot = tour.json("/apps/Parrot/describe");
     assert_eq!(parrot["info"]["mode"], "chat");
     assert!(parrot["parameters"]["user_input_form"].is_array() && parrot["input_schema"].is_object(), "{parrot}");
     let id = parrot["info"]["id"].clone();
     tour.0.push(("APP", id.as_str().unwrap()));
 
-    // The demo model speaks a word every 30 ms. A reader that is held up may find them all at once, and looks again; of a
-    // stream that was gathered on the way it never finds anything else.
+    // The demo model sends a word every 30 ms. A delayed reader can receive all words at once, so the check is
+    // repeated; a buffered stream would fail every time.
     let apart = (0..5).any(|_| {
         let (events, took) = tour.events("/apps/$APP/run");
         let answers: Vec<_> = events.iter().filter(|event| event["event"] == "message").collect();
         let words: Vec<_> = answers.iter().map(|event| event["answer"].as_str().unwrap()).collect();
-        assert_eq!(words, ["You", " said:", " it", " streams"]);
+        assert_eq!(words, ["You", " line:", " it", " streams"]);
         assert_eq!(events.last().unwrap()["event"], "message_end");
         took >= Duration::from_millis(60)
     });
-    assert!(apart, "the words came together");
+    assert!(apart, "the words arrived separately");
 }
 
-/// What a command says that cannot start, in one sentence.
+/// The error line of a command that cannot start.
 fn error_line(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let line = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    said
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,11 +162,11 @@ async fn data_directory_is_locked_by_one_process() {
         let mut command = dev_command(data.path(), "127.0.0.1:0");
         move || command.output().unwrap()
     });
-    let said = error_line(&second.await.unwrap());
-    assert!(said.contains(&data.path().display().to_string()), "it says where: {said}");
-    assert_eq!(server.account("dfoa_nobody").await, 401, "the first one goes on");
+    let line = error_line(&second.await.unwrap());
+    assert!(line.contains(&data.path().display().to_string()), "the error names the directory: {line}");
+    assert_eq!(server.account("dfoa_nobody").await, 401, "the first process continues");
     drop(server);
-    // What is left of the first is no obstacle, and what it made is kept.
+    // Files that the first process left do not prevent a restart.
     let mut again = DevServer::start(data.path());
     process::terminate(&again.process.0);
     assert!(process::wait_for_exit(&mut again.process.0).is_some_and(|status| status.success()));
@@ -176,8 +176,8 @@ async fn data_directory_is_locked_by_one_process() {
 fn dev_listens_on_loopback_only() {
     let data = tempfile::tempdir().unwrap();
     for listen in ["0.0.0.0:0", "192.0.2.1:5001", "[::]:5001"] {
-        let said = error_line(&dev_command(data.path(), listen).output().unwrap());
-        assert!(said.contains("loopback") && said.contains(listen), "{said}");
+        let line = error_line(&dev_command(data.path(), listen).output().unwrap());
+        assert!(line.contains("loopback") && line.contains(listen), "{line}");
     }
-    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "nothing was made");
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "no file was created");
 }

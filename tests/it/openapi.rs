@@ -1,4 +1,4 @@
-//! `GET /openapi/v1/openapi.json`: the document says what the server does.
+//! `GET /openapi/v1/openapi.json`: the document matches the server.
 
 mod error_examples;
 
@@ -16,7 +16,7 @@ async fn document() -> Value {
     document
 }
 
-/// Every `$ref` below a value.
+/// Collects every `$ref` below a value.
 fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! What an operator does to accounts and sessions from the command line, and what it means for a server that runs.
+//! Commands for accounts and sessions, and their effect on a running server.
 
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
@@ -6,10 +6,13 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-/// That the audit trail on standard error tells of one session's end, and of nothing else.
-fn assert_revocation_is_audited(said: &str, token_id: &str) {
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("oauth.session_revoked") && said.contains(token_id) && said.contains("operator"), "{said}");
+/// Checks that standard error has exactly the audit event of one revoked session.
+fn assert_revocation_is_audited(stderr: &str, token_id: &str) {
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("oauth.session_revoked") && stderr.contains(token_id) && stderr.contains("operator"),
+        "{stderr}"
+    );
 }
 
 on_both_stores!(
@@ -26,43 +29,43 @@ async fn session_revoked_by_command_ends_at_once_and_is_audited(stores: Stores) 
     for signed_in in [&bearer, &other] {
         assert_eq!(signed_in.get("/openapi/v1/account").await.0, 200);
     }
-    let (listed, said) = succeeded(server.command(&["token", "list", "--account", OWNER], ""));
-    assert!(said.is_empty(), "{said}");
+    let (listed, stderr) = succeeded(server.command(&["token", "list", "--account", OWNER], ""));
+    assert!(stderr.is_empty(), "{stderr}");
     assert_eq!(listed.lines().count(), 1, "{listed}");
     assert!(listed.contains(&bearer.token_id) && listed.contains("laptop"), "{listed}");
 
-    let (printed, said) = succeeded(server.command(&["token", "revoke", "--account", OWNER], ""));
+    let (printed, stderr) = succeeded(server.command(&["token", "revoke", "--account", OWNER], ""));
     assert_eq!(printed, "1 session(s) ended\n");
-    assert_revocation_is_audited(&said, &bearer.token_id);
+    assert_revocation_is_audited(&stderr, &bearer.token_id);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     assert_eq!(other.get("/openapi/v1/account").await.0, 200);
 
-    // The incident switch; what has ended does not end twice.
-    let (printed, said) = succeeded(server.command(&["token", "revoke", "--since", "1h"], ""));
+    // Revokes everything since a time; ended sessions are not counted again.
+    let (printed, stderr) = succeeded(server.command(&["token", "revoke", "--since", "1h"], ""));
     assert_eq!(printed, "1 session(s) ended\n");
-    assert_revocation_is_audited(&said, &other.token_id);
+    assert_revocation_is_audited(&stderr, &other.token_id);
     assert_eq!(other.get("/openapi/v1/account").await.0, 401);
 }
 
 async fn unknown_names_in_commands_are_errors(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let nobody = uuid::Uuid::nil().to_string();
+    let unknown = uuid::Uuid::nil().to_string();
     for (arguments, words) in [
         (["token", "revoke", "--account", "typo@example.com"], "no account `typo@example.com`"),
         (["token", "revoke", "--client", "difyclt"], "client `difyclt`"),
-        (["token", "revoke", "--id", &nobody], &nobody),
+        (["token", "revoke", "--id", &unknown], &unknown),
         (["token", "list", "--account", "typo@example.com"], "no account `typo@example.com`"),
         (["token", "list", "--client", "difyclt"], "client `difyclt`"),
     ] {
-        let said = usage_error(&server.command(&arguments, ""));
-        assert!(said.contains(words) && said.contains("list` "), "{arguments:?}: {said}");
+        let stderr = usage_error(&server.command(&arguments, ""));
+        assert!(stderr.contains(words) && stderr.contains("list` "), "{arguments:?}: {stderr}");
     }
     for change in ["disable", "enable", "set-password"] {
-        let said = usage_error(&server.command(&["account", change, "typo@example.com"], "a long password\n"));
-        assert!(said.contains("`dify-openapi account list` lists them"), "{change}: {said}");
+        let stderr = usage_error(&server.command(&["account", change, "typo@example.com"], "a long password\n"));
+        assert!(stderr.contains("`dify-openapi account list` lists them"), "{change}: {stderr}");
     }
 
-    // What is there, but has no session, or none any more, is no mistake.
+    // An existing name without sessions is not an error.
     for selected in [["--account", OWNER], ["--client", "difyctl"]] {
         let (printed, _) = succeeded(server.command(&["token", "revoke", selected[0], selected[1]], ""));
         assert_eq!(printed, "0 session(s) ended\n", "{selected:?}");
@@ -78,14 +81,14 @@ async fn disabled_account_is_rejected_until_it_is_enabled(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
-    let (printed, said) = succeeded(server.command(&["account", "disable", OWNER], ""));
+    let (printed, stderr) = succeeded(server.command(&["account", "disable", OWNER], ""));
     assert_eq!(printed, "1 session(s) ended\n");
-    assert_revocation_is_audited(&said, &bearer.token_id);
+    assert_revocation_is_audited(&stderr, &bearer.token_id);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     assert!(!browser.is_signed_in().await);
 
     succeeded(server.command(&["account", "enable", OWNER], ""));
-    // A session that was ended stays so.
+    // Enabling an account does not restore its sessions.
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     Bearer::sign_in(&server, OWNER, "laptop").await;
 }

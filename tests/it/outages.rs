@@ -1,5 +1,5 @@
-//! Stores that are killed, paused, or come back empty while everything goes on: what is promised holds, nothing hangs, and
-//! all of it heals by itself (contract sections 3 and 13).
+//! Stores that are killed, paused, or restarted empty: the promises hold, no request hangs, and the service recovers
+//! without help (contract sections 3 and 13).
 
 mod continuous_load;
 mod postgres;
@@ -19,15 +19,15 @@ use crate::support::{
     tcp_proxy::TcpProxy,
 };
 
-/// Longer than any answer may take, whatever happens to the stores.
+/// The time limit of every response during an outage.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(8);
-/// How soon everything works again once the stores do.
+/// The time limit of the recovery after the stores are back.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(15);
-/// Limits are not what this is about. Logins keep theirs: an outage must lock nobody out.
+/// Rate limits are off except those of logins, because an outage must not lock an account.
 const NO_LIMITS: &str =
     "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0,refresh=0";
 
-/// A server on stores that nobody else has, and somebody in the middle of everything.
+/// A server on its own PostgreSQL and Redis, with sessions and grants in every state.
 struct Deployment {
     server: TestServer,
     redis: RedisProcess,
@@ -35,15 +35,15 @@ struct Deployment {
     redis_proxy: TcpProxy,
     postgres_proxy: TcpProxy,
     browser: Browser,
-    /// Used a moment ago, so cached.
+    /// Used a moment ago, so in the cache.
     warm: Bearer,
-    /// Never used, so not.
+    /// Never used, so not in the cache.
     cold: Bearer,
-    /// Revoked before it was ever used.
+    /// Revoked before its first use.
     revoked: Bearer,
-    /// About to be revoked by its owner.
+    /// Revoked by its owner during the outage.
     revoked_by_owner: Bearer,
-    /// About to be revoked by its holder.
+    /// Revoked by its holder during the outage.
     revoked_by_holder: Bearer,
     pending: Device,
     approved: Device,
@@ -52,7 +52,7 @@ struct Deployment {
 }
 
 impl Deployment {
-    /// `None`, said aloud, where the tests have no servers.
+    /// Returns `None` with a message when the tests have no servers.
     async fn start() -> Option<Self> {
         let (redis, postgres) = (RedisProcess::start().await?, PostgresProcess::start().await?);
         let (redis_proxy, postgres_proxy) = (TcpProxy::to(redis.port).await, TcpProxy::to(postgres.port).await);
@@ -88,29 +88,29 @@ impl Deployment {
         Some(deployment)
     }
 
-    /// Does everything at once, and holds each answer to its time.
+    /// Sends all requests at once and checks the time of each response.
     async fn send_all(&self) -> Vec<Outcome> {
         let began = Instant::now();
         let outcomes = futures_util::future::join_all(self.all_requests()).await;
-        assert!(began.elapsed() < RESPONSE_LIMIT, "the last answer took {:?}", began.elapsed());
+        assert!(began.elapsed() < RESPONSE_LIMIT, "the last response took {:?}", began.elapsed());
         outcomes
     }
 
-    /// Asks until everything is as expected again.
+    /// Repeats the read requests until all succeed.
     async fn wait_until_healthy(&self) {
         let began = Instant::now();
         loop {
             let outcomes = futures_util::future::join_all(self.read_requests()).await;
-            let ill: Vec<_> = outcomes.iter().filter(|outcome| outcome.code != "200 ok").collect();
-            if ill.is_empty() {
+            let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.code != "200 ok").collect();
+            if failed.is_empty() {
                 return;
             }
-            assert!(began.elapsed() < RECOVERY_LIMIT, "still ill: {ill:?}");
+            assert!(began.elapsed() < RECOVERY_LIMIT, "not recovered: {failed:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// The rest of every story, once the stores are back: what was live lives, what was revoked is dead.
+    /// Checks that live sessions and grants still work and that revoked ones do not.
     async fn assert_recovers(&self, pending_grants_live: bool) {
         self.wait_until_healthy().await;
         assert_eq!(outcome("cold", self.cold.request(reqwest::Method::GET, requests::ACCOUNT)).await.code, "200 ok");
@@ -139,7 +139,7 @@ impl Deployment {
     }
 }
 
-/// A session that was made behind the server's back, so that no cache knows it.
+/// A session inserted directly into the database, so that no cache has it.
 async fn inserted(server: &TestServer, label: &str, revoked: bool) -> Bearer {
     let account = database::account_id(server, OWNER).await;
     let row = TokenRow {
@@ -154,9 +154,9 @@ async fn inserted(server: &TestServer, label: &str, revoked: bool) -> Bearer {
     Bearer::with_token(server, &token, &id)
 }
 
-/// Compares what happened with what was promised, all at once.
+/// Compares all outcomes with the expected ones.
 fn assert_outcomes(outcomes: &[Outcome], promised: &[(&str, &str)]) {
     let found: Vec<_> = outcomes.iter().map(|outcome| (outcome.what, outcome.code.as_str())).collect();
-    let wrong: Vec<_> = promised.iter().filter(|promise| !found.contains(promise)).collect();
-    assert!(wrong.is_empty() && found.len() == promised.len(), "promised {wrong:?} of {found:#?}");
+    let missing: Vec<_> = promised.iter().filter(|promise| !found.contains(promise)).collect();
+    assert!(missing.is_empty() && found.len() == promised.len(), "missing {missing:?} in {found:#?}");
 }

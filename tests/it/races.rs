@@ -1,4 +1,4 @@
-//! What happens when everybody acts at once, many hundred times.
+//! Concurrent requests, repeated many times.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-/// Limits are not what this is about.
+/// Rate limits are off: they are not the subject of these tests.
 const NO_LIMITS: &str =
     "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
-/// How often each race is run; each is a few hundred requests or more.
+/// The repetitions of each race.
 const ROUNDS: usize = 100;
-/// How many act at once.
+/// The number of concurrent requests.
 const AT_ONCE: usize = 64;
 
-/// Sends one request many times at the same moment.
+/// Sends requests at the same moment.
 async fn at_once(requests: Vec<reqwest::RequestBuilder>) -> Vec<Answer> {
     let barrier = Arc::new(Barrier::new(requests.len()));
     let tasks: Vec<_> = requests
@@ -68,7 +68,7 @@ async fn exactly_one_concurrent_poll_receives_the_token(stores: Stores) {
         assert_eq!(with_status(&answers, 200), 1, "round {round}");
         for answer in answers.iter().filter(|answer| answer.status != 200) {
             let error = answer.json()["error"].as_str().unwrap().to_owned();
-            // On a machine that is busy enough a store may not answer in time; that is no token either.
+            // On a busy machine a store may not respond in time; then there is no token either.
             assert!(matches!(error.as_str(), "slow_down" | "expired_token" | "temporarily_unavailable"), "{error}");
         }
     }
@@ -138,7 +138,7 @@ async fn concurrent_approvals_of_one_label_leave_one_live_row(stores: Stores) {
         for device in &devices {
             tokens += usize::from(device.poll().await.0 == 200);
         }
-        assert_eq!(tokens, 1, "only the last of them works, round {round}");
+        assert_eq!(tokens, 1, "exactly one token, round {round}");
     }
 }
 
@@ -147,7 +147,7 @@ async fn concurrent_cache_fill_does_not_restore_a_revoked_token(stores: Stores) 
     let account = database::account_id(&server, OWNER).await;
     let keeper = Bearer::sign_in(&server, OWNER, "keeper").await;
     for round in 0..ROUNDS * 3 {
-        // Inserted from outside, so the first use misses the cache.
+        // Inserted directly, so the first use misses the cache.
         let label = format!("laptop {round}");
         let row = database::TokenRow {
             subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
@@ -181,7 +181,7 @@ async fn exactly_one_concurrent_revocation_succeeds(stores: Stores) {
         let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses[0], 200, "round {round}");
-        // On a machine that is busy enough a store may not answer in time; that is no second success either.
+        // On a busy machine a store may not respond in time; then there is no second success either.
         assert!(statuses[1..].iter().all(|status| matches!(status, 404 | 503)), "round {round}: {statuses:?}");
     }
 }
@@ -217,7 +217,7 @@ async fn concurrent_requests_do_not_exceed_the_limit(stores: Stores) {
     let browser = Browser::signed_in(&server, OWNER).await;
     for label in ["a", "b", "c"] {
         let bearer = Bearer::sign_in_with(&server, &browser, label).await;
-        // The first use fills the cache and is charged like any other.
+        // The first use fills the cache and is charged like every other.
         let requests = (0..AT_ONCE).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
         let answers = at_once(requests).await;
         assert_eq!((with_status(&answers, 200), with_status(&answers, 429)), (20, AT_ONCE - 20));

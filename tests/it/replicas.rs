@@ -1,4 +1,4 @@
-//! Several replicas on one PostgreSQL and one Redis, and what remains when that Redis goes away.
+//! Several replicas on one PostgreSQL and one Redis, and the degraded mode without Redis.
 
 use reqwest::Method;
 use serde_json::json;
@@ -11,14 +11,14 @@ use crate::support::{
 
 const ACCOUNT: &str = "/openapi/v1/account";
 
-/// Two servers on the same stores; `None`, said aloud, where there are none.
+/// Two servers on the same stores; `None` with a message without test servers.
 async fn two_replicas(variables: &[(&str, &str)]) -> Option<(TestServer, TestServer)> {
     let one = TestServer::start_with(Stores::servers().await?, variables).await;
     let other = one.replica().await;
     Some((one, other))
 }
 
-/// A server on a Redis that the test can take away.
+/// A server with its own Redis process.
 async fn with_own_redis(variables: &[(&str, &str)]) -> Option<(TestServer, RedisProcess)> {
     let redis = RedisProcess::start().await?;
     let Stores::Servers { database, prefix, .. } = Stores::servers().await? else { return None };
@@ -26,7 +26,7 @@ async fn with_own_redis(variables: &[(&str, &str)]) -> Option<(TestServer, Redis
     Some((TestServer::start_with(stores, variables).await, redis))
 }
 
-/// Asks again until the answer is as expected: healing takes a moment of real time.
+/// Repeats a request until it has the expected status, because recovery takes real time.
 async fn wait_for_status(mut ask: impl AsyncFnMut() -> Answer, expected: u16) -> Answer {
     for _ in 0..200 {
         let answer = ask().await;
@@ -36,7 +36,7 @@ async fn wait_for_status(mut ask: impl AsyncFnMut() -> Answer, expected: u16) ->
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     let last = ask().await;
-    panic!("never {expected}, but {}: {}", last.status, last.text);
+    panic!("expected {expected}, found {}: {}", last.status, last.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn revocation_on_one_replica_applies_to_all_at_once() {
     let browser = Browser::signed_in(&one, OWNER).await;
     for round in 0..20 {
         let bearer = Bearer::sign_in_with(&one, &browser, "laptop").await;
-        // Cached by both.
+        // Both replicas cache the token.
         assert_eq!(bearer.get(ACCOUNT).await.0, 200);
         assert_eq!(bearer.at(&other).get(ACCOUNT).await.0, 200);
         assert_eq!(bearer.at(&other).delete("/openapi/v1/account/sessions/self").await.0, 200);
@@ -173,8 +173,8 @@ async fn without_redis_bearers_work_and_the_device_flow_returns_503() {
     )
     .await;
     assert_eq!(browser.approve(answer.json()["user_code"].as_str().unwrap()).await.0, 200);
-    assert_eq!(pending.poll_error().await, "expired_token", "what it knew is gone");
-    assert_eq!(bearer.get(ACCOUNT).await.0, 200, "what SQL knows is not");
+    assert_eq!(pending.poll_error().await, "expired_token", "Redis lost the grant");
+    assert_eq!(bearer.get(ACCOUNT).await.0, 200, "the session is in SQL");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,8 +203,8 @@ async fn revocation_without_redis_is_stored_and_completed_later() {
     assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()));
     assert!(!answer.header("retry-after").is_empty());
     let again = Answer::to(keeper.request(Method::DELETE, &path)).await;
-    assert_eq!(again.status, 503, "never a 404 for one that was just revoked: {}", again.text);
-    assert_eq!(lost.get(ACCOUNT).await.0, 401, "SQL has ended it already");
+    assert_eq!(again.status, 503, "not a 404 right after the revocation: {}", again.text);
+    assert_eq!(lost.get(ACCOUNT).await.0, 401, "the session has ended in SQL");
 
     redis.restart().await;
     wait_for_status(async || Answer::to(keeper.request(Method::GET, ACCOUNT)).await, 200).await;
@@ -216,7 +216,7 @@ async fn revocation_without_redis_is_stored_and_completed_later() {
         },
         200,
     );
-    // Whoever asks may find it settled in the background already; then it is gone like any other.
+    // The background job may complete the revocation first; then the session is not found.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), settled).await;
     assert_eq!(lost.get(ACCOUNT).await.0, 401);
     assert_eq!(keeper.get(ACCOUNT).await.0, 200);

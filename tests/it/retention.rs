@@ -1,4 +1,4 @@
-//! The job that deletes what ended long ago.
+//! The job that deletes ended sessions.
 
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,8 @@ async fn failed_or_stopped_retention_runs_again(stores: Stores) {
     jobs.run_retention(&quit).await.unwrap();
     assert_eq!(browser_sessions(&server).await, 0);
 
-    // Done, it is done for the day; and who stops without having begun takes nobody else's lease away.
+    // A completed job does not run again on the same day, and a job that stops before its start does not release the
+    // lease.
     Browser::signed_in(&server, OWNER).await;
     database::execute(&server, "UPDATE openapi_browser_sessions SET expires_at = '2020-01-01 00:00:00'").await;
     jobs.run_retention(&stopped).await.unwrap();

@@ -1,4 +1,4 @@
-//! `POST /openapi/v1/oauth/revoke` (RFC 7009): whoever holds a token may end it.
+//! `POST /openapi/v1/oauth/revoke` (RFC 7009): the holder of a token revokes it.
 
 use serde_json::json;
 

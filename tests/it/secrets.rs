@@ -1,4 +1,4 @@
-//! A whole life of a session, with everything captured: no secret that was issued stands in any line, span, metric, Redis
+//! The whole life of a session with everything captured: no issued secret appears in a log line, span, metric, Redis
 //! entry or row.
 
 use base64::Engine as _;
@@ -13,7 +13,7 @@ use crate::support::{
     server::{MEMBER, OWNER, PASSWORD, SECRET_KEY, SERVICE_KEY},
 };
 
-/// What must not be found, by name.
+/// The secrets to search for, by name.
 #[derive(Default)]
 struct Issued(Vec<(String, String)>);
 
@@ -26,7 +26,7 @@ impl Issued {
     fn add_cookies(&mut self, browser: &Browser) {
         for (name, value) in &browser.cookies {
             self.add(name, value);
-            // A JWT without its signature is not a secret; its signature is.
+            // A JWT without its signature is not a secret; the signature is.
             if let Some((_, signature)) = value.rsplit_once('.') {
                 self.add(&format!("signature of {name}"), signature);
             }
@@ -49,7 +49,7 @@ impl Issued {
             if let Some(at) = text.find(secret.as_str()) {
                 let from = text[..at].rfind('\n').map_or(0, |end| end + 1);
                 let around: String = text[from..].chars().take(200).collect();
-                panic!("{name} stands in {place}: {around}");
+                panic!("{name} appears in {place}: {around}");
             }
         }
     }
@@ -59,25 +59,25 @@ fn hash(token: &str) -> String {
     format!("{:064x}", sha2::Sha256::digest(token.as_bytes()))
 }
 
-/// Looks everywhere.
+/// Searches all outputs and stores.
 async fn check(server: &TestServer, logs: &Logs, step: &str, issued: &Issued, hashes: &[String]) {
-    let said = logs.events().join("\n");
-    assert!(said.len() > 100, "something was said after {step}");
+    let events = logs.events().join("\n");
+    assert!(events.len() > 100, "events were captured after {step}");
     let metrics = Answer::to(reqwest::Client::new().get(server.admin("/metrics"))).await.text;
     assert!(metrics.contains("# TYPE"), "{metrics:.200}");
     let redis = database::dump_redis(server).await;
     let rows = database::dump(server).await;
     let lines = logs.lines();
     for (place, text) in
-        [("events and spans", &said), ("log lines", &lines), ("metrics", &metrics), ("Redis", &redis), ("SQL", &rows)]
+        [("events and spans", &events), ("log lines", &lines), ("metrics", &metrics), ("Redis", &redis), ("SQL", &rows)]
     {
         issued.assert_absent(&format!("{place} after {step}"), text);
     }
     for hash in hashes {
-        for (place, text) in [("events and spans", &said), ("log lines", &lines), ("metrics", &metrics)] {
-            assert!(!text.contains(hash.as_str()), "a token's hash stands in {place} after {step}");
+        for (place, text) in [("events and spans", &events), ("log lines", &lines), ("metrics", &metrics)] {
+            assert!(!text.contains(hash.as_str()), "a token's hash appears in {place} after {step}");
         }
-        // The hash may name a cache entry and stand in its own column, nowhere else.
+        // The hash may be part of a cache key and of its own column, nowhere else.
         for line in rows.lines().filter(|line| line.contains(hash.as_str())) {
             assert!(
                 line.starts_with("oauth_access_tokens:") && line.matches(hash.as_str()).count() == 1,
@@ -104,7 +104,7 @@ async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     issued.add("wrong password", "a-wrong-password-1");
     let mut hashes = Vec::new();
 
-    // Signing in: wrong, then right; a refresh.
+    // Login: wrong, correct, refreshed.
     assert_eq!(Browser::anonymous(&server).login(OWNER, "a-wrong-password-1").await.status, 401);
     let mut browser = Browser::signed_in(&server, OWNER).await;
     issued.add_cookies(&browser);
@@ -113,7 +113,7 @@ async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     issued.add_cookies(&browser);
     check(&server, &logs, "signing in", &issued, &hashes).await;
 
-    // A device asks; someone looks it up by query string; guesses.
+    // Codes: requested, polled, looked up, guessed.
     let device = Device::start(&server, "laptop").await;
     issued.add_device(&device);
     assert_eq!(device.poll_error().await, "authorization_pending");
@@ -123,16 +123,16 @@ async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     issued.add("guessed code", "3333-4444");
     assert_eq!(browser.approve("3333-4444").await.0, 404);
     let page = Answer::to(browser.request(Method::GET, &format!("/device?user_code={}", device.user_code))).await;
-    assert_eq!(page.status, 303, "the code leaves the address bar");
+    assert_eq!(page.status, 303, "the code is removed from the URL");
     assert!(!page.header("location").contains(&device.user_code));
     assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
     check(&server, &logs, "asking for codes", &issued, &hashes).await;
 
-    // Approved and not yet collected: the token lies sealed.
+    // Approved and not yet collected: the token is stored encrypted.
     assert_eq!(browser.approve(&device.user_code).await.0, 200);
     check(&server, &logs, "approving", &issued, &hashes).await;
 
-    // Collected and used, through both doors.
+    // Collected and used, over JSON and gRPC.
     server.advance(30);
     let (status, body) = device.poll().await;
     assert_eq!(status, 200, "{body}");
@@ -147,7 +147,7 @@ async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     clients.identity.get_account(request).await.unwrap();
     check(&server, &logs, "using the token", &issued, &hashes).await;
 
-    // In places where a token does not belong.
+    // Secrets in places where they do not belong.
     let client = reqwest::Client::new();
     let queried = client.get(server.at(&format!("/openapi/v1/account?access_token={}", bearer.token)));
     assert_eq!(Answer::to(queried).await.status, 401);
@@ -166,7 +166,7 @@ async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     assert_eq!(Answer::to(agent).await.status, 200);
     check(&server, &logs, "misplacing secrets", &issued, &hashes).await;
 
-    // Rotated, introspected, revoked by itself, expired.
+    // Rotated, introspected, revoked, expired.
     let rotated = Bearer::sign_in_with(&server, &browser, "laptop").await;
     issued.add_token(&rotated.token);
     hashes.push(hash(&rotated.token));
@@ -183,13 +183,13 @@ async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     assert_eq!(expiring.get("/openapi/v1/account").await.1["code"], "bearer_expired");
     check(&server, &logs, "expiring", &issued, &hashes).await;
 
-    // The capture is no blank: requests have spans, the trail its events, the log its lines.
+    // Proves that the capture works: spans, audit events and log lines exist.
     assert!(!logs.matching(&["span request"]).is_empty());
     assert!(!logs.matching(&["span fields", "/openapi/v1/account"]).is_empty());
     assert!(!logs.matching(&["audit", "oauth.device_flow_approved", &bearer.token_id]).is_empty());
     assert!(logs.lines().contains("oauth.device_flow_approved"));
 
-    // A failure of ours, with its cause in the log.
+    // An internal error, with its cause in the log.
     database::execute(&server, "ALTER TABLE accounts RENAME TO hidden").await;
     assert!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status >= 500);
     check(&server, &logs, "failing", &issued, &hashes).await;

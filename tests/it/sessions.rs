@@ -152,7 +152,7 @@ async fn only_active_sessions_of_the_subject_are_listed(stores: Stores) {
     Bearer::sign_in(&server, MEMBER, "other").await;
     let (_, body) = Bearer::sign_in(&server, OWNER, "mine").await.get(SESSIONS).await;
     assert_eq!(labels(&body), ["mine", "by Dify"]);
-    assert_eq!(body["data"][1]["prefix"], "dfoa_", "a token that Dify minted shows no more");
+    assert_eq!(body["data"][1]["prefix"], "dfoa_", "the prefix that Dify stores");
 }
 
 async fn external_identity_sees_sessions_of_its_email_and_issuer(stores: Stores) {
@@ -186,7 +186,7 @@ async fn revoked_session_rejects_its_token_at_once(stores: Stores) {
     assert_eq!((status, body), (200, serde_json::json!({"status": "revoked"})));
     assert_eq!(lost.get("/openapi/v1/account").await.1["code"], "bearer_invalid");
     let (status, body) = keeper.delete(&path).await;
-    assert_eq!((status, body["code"].as_str()), (404, Some("not_found")), "the second time");
+    assert_eq!((status, body["code"].as_str()), (404, Some("not_found")), "revoked before");
     assert_eq!(labels(&keeper.get(SESSIONS).await.1), ["keeper"]);
     assert_eq!(logs.matching(&["audit", "oauth.session_revoked", &lost.token_id]).len(), 1);
 }

@@ -1,4 +1,4 @@
-//! The harness: whole servers over real sockets, a clock that moves, and one client type a credential.
+//! The test harness: whole servers over real sockets, a clock that tests move, and one client type per credential.
 
 pub mod answer;
 pub mod apps;
@@ -35,8 +35,8 @@ pub use server::TestServer;
 pub use stores::Stores;
 pub use visitor::Visitor;
 
-/// Defines two tests for each named `async fn name(stores: Stores)`: `name::on_sqlite` with the state in the process, and
-/// `name::on_postgres_and_redis`, which passes without the servers of `tests/run`.
+/// Defines two tests for each named `async fn name(stores: Stores)`: `name::on_sqlite` with the state in the process,
+/// and `name::on_postgres_and_redis`, which is skipped without the servers of `tests/run`.
 macro_rules! on_both_stores {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -57,8 +57,8 @@ macro_rules! on_both_stores {
     )+};
 }
 
-/// Defines the tests of `on_both_stores!` and `name::on_mariadb_and_redis`. For behaviour that depends on transactions and
-/// constraints, because a MariaDB database takes long to create.
+/// Defines the tests of `on_both_stores!` and `name::on_mariadb_and_redis`. For behaviour that depends on transactions
+/// and constraints, because a MariaDB database takes long to create.
 macro_rules! on_every_database {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -86,8 +86,15 @@ macro_rules! on_every_database {
     )+};
 }
 
-/// Compares text with an inline snapshot. The same test runs on several stores, so each snapshot is checked more than once.
+/// Compares text with an inline snapshot, or with the file `snapshots/NAME.snap` beside the test. The same test runs on
+/// several stores, so each snapshot is checked more than once.
 macro_rules! assert_lines {
+    ($lines:expr, $name:literal) => {{
+        let lines = $lines;
+        insta::with_settings!({prepend_module_to_snapshot => false}, {
+            insta::allow_duplicates! { insta::assert_snapshot!($name, lines) }
+        })
+    }};
     ($lines:expr, @$snapshot:literal) => {{
         let lines = $lines;
         insta::allow_duplicates! { insta::assert_snapshot!(lines, @$snapshot) }

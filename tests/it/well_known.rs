@@ -40,7 +40,7 @@ async fn metadata_lists_endpoints_that_exist(stores: Stores) {
     for member in ["device_authorization_endpoint", "token_endpoint", "revocation_endpoint"] {
         let url = answer.json()[member].as_str().unwrap().to_owned();
         let status = Answer::to(reqwest::Client::new().post(url)).await.status;
-        assert_eq!(status, 400, "{member} is there and misses its parameters");
+        assert_eq!(status, 400, "{member} requires parameters");
     }
 }
 

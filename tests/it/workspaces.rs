@@ -74,7 +74,7 @@ async fn workspace_that_was_not_joined_returns_404(stores: Stores) {
         answers.push(answer.text);
     }
     answers.dedup();
-    assert_eq!(answers.len(), 1, "they read alike: {answers:?}");
+    assert_eq!(answers.len(), 1, "the errors are equal: {answers:?}");
 }
 
 async fn membership_is_read_on_every_request(stores: Stores) {

@@ -1,5 +1,5 @@
-//! What reads bytes from outside, each with what must hold of it whatever the bytes are. The fuzz targets call these
-//! functions, and so does `tests/it/fuzz.rs`, on the compiler that everything else is built with.
+//! The parsers of untrusted bytes, each with the properties that hold for every input. The fuzz targets call these
+//! functions, and so does `tests/it/fuzz.rs` with the stable compiler.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -36,13 +36,13 @@ use serde_json::Value;
 use sha2::Sha256;
 use uuid::Uuid;
 
-/// What the fuzzed JWTs are signed under.
+/// The key that signs the fuzzed JWTs.
 const SIGNED_UNDER: &str = "a key of the fuzz targets, which is long enough to be one";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// Headers of one name, a line each; `None` when HTTP would not have let them through.
+/// Header values of one name, one per line; `None` when HTTP does not allow them.
 fn headers(name: &header::HeaderName, lines: &[u8]) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for line in lines.split(|byte| *byte == b'\n') {
@@ -51,7 +51,7 @@ fn headers(name: &header::HeaderName, lines: &[u8]) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// `Authorization`: a token of the right shape, or a fault of the caller's.
+/// `Authorization`: yields a token of the right shape or a client error.
 pub fn bearer_header(data: &[u8]) {
     let Some(headers) = headers(&header::AUTHORIZATION, data) else { return };
     match authenticate::bearer_token(&headers) {
@@ -68,7 +68,7 @@ pub fn bearer_header(data: &[u8]) {
     }
 }
 
-/// A user code: one canonical form, whatever was typed.
+/// A user code has one canonical form for every way to type it.
 pub fn user_code(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match UserCode::parse(text) {
@@ -84,7 +84,7 @@ pub fn user_code(data: &[u8]) {
     }
 }
 
-/// Lines of `Cookie`, and at last the CSRF header: it holds only where it repeats the cookie.
+/// Lines of `Cookie`, then the CSRF header: the check passes only when the header repeats the cookie.
 pub fn cookies_and_csrf(data: &[u8]) {
     let (cookies, sent) = data.rsplit_once_byte(b'\n');
     let (Some(mut headers), Ok(sent)) = (headers(&header::COOKIE, cookies), HeaderValue::from_bytes(sent)) else {
@@ -108,9 +108,9 @@ pub fn cookies_and_csrf(data: &[u8]) {
     }
 }
 
-/// The last line apart from those before it.
+/// Splits off the last line.
 trait RsplitOnce {
-    /// What stands before and after the last `separator`; all of it before, when there is none.
+    /// The text before and after the last `separator`; the whole text before it when there is none.
     fn rsplit_once_byte(&self, separator: u8) -> (&[u8], &[u8]);
 }
 
@@ -123,12 +123,12 @@ impl RsplitOnce for [u8] {
     }
 }
 
-/// A method whose bodies are read: one that takes forms.
+/// A method that accepts forms.
 const CREATE_DEVICE_CODE: &str = "/dify.openapi.v1.DeviceFlowService/CreateDeviceCode";
-/// One that takes objects and lists.
+/// A method that accepts nested objects and lists.
 const RUN_APP: &str = "/dify.openapi.v1.AppService/RunApp";
 
-/// A body read as the JSON door reads it; what is wrong with it is the caller's fault.
+/// Reads a body like the JSON codec; an error is a client error.
 fn read<M: BindMembers + DeserializeOwned + Default>(method: &str, kind: &str, data: &[u8]) -> Option<M> {
     let policy = Policy::of_grpc_path(method)?;
     let request = Request::post("/").header(header::CONTENT_TYPE, kind).body(Body::from(data.to_vec()));
@@ -143,7 +143,7 @@ fn read<M: BindMembers + DeserializeOwned + Default>(method: &str, kind: &str, d
     }
 }
 
-/// A form: what is read of it, written again, reads the same.
+/// A form that is read and serialized again reads the same.
 pub fn form_codec(data: &[u8]) {
     let Some(message) = read::<CreateDeviceCodeRequest>(CREATE_DEVICE_CODE, FORM, data) else { return };
     let mut form = form_urlencoded::Serializer::new(String::new());
@@ -152,13 +152,13 @@ pub fn form_codec(data: &[u8]) {
         form.append_pair("device_label", label);
     }
     let form = form.finish();
-    // Written again it may be longer than a body may be.
+    // The serialized form may exceed the body limit.
     if Policy::of_grpc_path(CREATE_DEVICE_CODE).is_some_and(|policy| form.len() <= policy.max_body) {
         assert_eq!(read(CREATE_DEVICE_CODE, FORM, form.as_bytes()), Some(message));
     }
 }
 
-/// A form of our pages: text, each field once, and written again it reads the same.
+/// A form of a page is text with each field once; serialized again it reads the same.
 pub fn page_form(data: &[u8]) {
     match Form::parse(data) {
         Ok(form) => {
@@ -170,7 +170,7 @@ pub fn page_form(data: &[u8]) {
             assert_eq!(error.code(), Code::InvalidRequest);
             let mut names: Vec<_> = form_urlencoded::parse(data).map(|(name, _)| name).collect();
             names.sort_unstable();
-            // What is no text has such characters in it once it is read all the same.
+            // Bytes that are not UTF-8 decode to the replacement character.
             let replaced =
                 form_urlencoded::parse(data).any(|(name, value)| format!("{name}{value}").contains('\u{fffd}'));
             assert!(replaced || names.windows(2).any(|pair| pair[0] == pair[1]), "{error:?}");
@@ -178,7 +178,7 @@ pub fn page_form(data: &[u8]) {
     }
 }
 
-/// A JSON body: an object, or nothing at all. What a run takes crosses to gRPC and back, numbers as doubles.
+/// A JSON body is an object or empty. A run request survives the conversion to gRPC and back; numbers become doubles.
 pub fn json_codec(data: &[u8]) {
     let code = read::<CreateDeviceCodeRequest>(CREATE_DEVICE_CODE, JSON, data).is_some();
     let run = read::<RunAppRequest>(RUN_APP, JSON, data);
@@ -188,14 +188,14 @@ pub fn json_codec(data: &[u8]) {
     }
     if let Some(run) = run {
         let once = RunAppRequest::decode(run.encode_to_vec().as_slice());
-        let Ok(once) = once else { panic!("what was read cannot be sent") };
+        let Ok(once) = once else { panic!("a message that was read can be encoded") };
         assert_eq!((&once.query, &once.response_mode), (&run.query, &run.response_mode));
         assert_eq!(RunAppRequest::decode(once.encode_to_vec().as_slice()).ok().as_ref(), Some(&once));
     }
 }
 
-/// A JWT whose header and claims are the two lines, well signed, and the bytes as a whole for one that is not: what opens a
-/// console session says so in every claim that counts.
+/// A correctly signed JWT with the two lines as claims and header, and the raw bytes as an unsigned one. A token that
+/// opens a console session has every required claim.
 pub fn console_jwt(data: &[u8]) {
     const NOW: i64 = 1_800_000_000;
     let keys =
@@ -205,8 +205,8 @@ pub fn console_jwt(data: &[u8]) {
     let holder = |token: &str| passports.holder(token, now);
     let anybody = AccountId(Uuid::from_u128(1));
     if let Ok(text) = std::str::from_utf8(data) {
-        assert_eq!(holder(text), None, "nobody here has signed that");
-        assert!(!passports.csrf_holds(text, anybody, now), "nor that");
+        assert_eq!(holder(text), None, "no key of the service signs raw input");
+        assert!(!passports.csrf_holds(text, anybody, now), "an unsigned CSRF token is rejected");
     }
     let (claims, header) = data.rsplit_once_byte(b'\n');
     let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -219,8 +219,11 @@ pub fn console_jwt(data: &[u8]) {
     let subject: Option<AccountId> = claimed["sub"].as_str().and_then(|id| id.parse().ok());
     if passports.csrf_holds(&token, subject.unwrap_or(anybody), now) {
         assert!(subject.is_some() && claimed["exp"].as_i64().is_some_and(|exp| exp > NOW));
-        assert!(!passports.csrf_holds(&token, anybody, now) || subject == Some(anybody), "it is somebody else's");
-        assert_eq!(holder(&token), None, "what repeats a form opens no session");
+        assert!(
+            !passports.csrf_holds(&token, anybody, now) || subject == Some(anybody),
+            "the token belongs to another account"
+        );
+        assert_eq!(holder(&token), None, "a CSRF token opens no session");
     }
     let Some(found) = holder(&token) else { return };
 
@@ -237,7 +240,8 @@ pub fn console_jwt(data: &[u8]) {
     }
 }
 
-/// Lines of `X-Forwarded-For`: nothing an untrusted peer says counts, nor anything left of the first stranger.
+/// Lines of `X-Forwarded-For`: an untrusted peer's header is ignored, and so is everything left of the first untrusted
+/// hop.
 pub fn forwarded_for(data: &[u8]) {
     let name = header::HeaderName::from_static("x-forwarded-for");
     let Some(claimed) = headers(&name, data) else { return };
@@ -255,7 +259,7 @@ pub fn forwarded_for(data: &[u8]) {
     }
 }
 
-/// A DSL file: what is read of it, written, reads the same and is written the same; a fault is one line.
+/// A DSL file that is read and written reads the same and is written the same; an error is one line.
 pub fn dsl_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match dsl::read(text) {
@@ -268,7 +272,7 @@ pub fn dsl_file(data: &[u8]) {
     }
 }
 
-/// An event stream: its frames do not depend on the pieces that it comes in, and each is a part of it on one line.
+/// The frames of an event stream do not depend on how its bytes are split, and each frame is one line of it.
 pub fn event_frames(data: &[u8]) {
     let read = |sizes: &[usize]| {
         let (mut frames, mut found, mut rest) = (Frames::with_longest_line(256), Vec::new(), data);

@@ -14,7 +14,7 @@ async fn describe(bearer: &Bearer, rest: &str) -> Answer {
     Answer::to(bearer.request(Method::GET, &format!("/openapi/v1/apps/{rest}"))).await
 }
 
-/// A graph that asks for one variable of each kind.
+/// A graph whose form has one variable of each kind.
 fn every_kind() -> Value {
     apps::form_graph(&json!([
         {"variable": "line", "label": "A line", "type": "text-input", "required": true, "max_length": 48},
@@ -50,7 +50,7 @@ async fn described_app_is_the_same_over_json_and_grpc(stores: Stores) {
     assert_eq!((answer.status, &answer.json()["info"]["id"]), (200, &json!(app)), "{}", answer.text);
     let by_name = describe(&bearer, &format!("Flow/describe?workspace_id={workspace}")).await;
     assert_eq!(by_name.text, answer.text);
-    // The same on every database, each of which is a module of its own.
+    // Every database has a test module of its own; all share one snapshot.
     insta::with_settings!({prepend_module_to_snapshot => false}, {
         insta::allow_duplicates! { insta::assert_json_snapshot!("described_app", answer.redacted()) }
     });
@@ -70,9 +70,9 @@ async fn described_app_is_the_same_over_json_and_grpc(stores: Stores) {
         let described = clients.app.describe_app(with_bearer(request, &bearer.token)).await.unwrap().into_inner();
         let described = serde_json::to_value(&described).unwrap();
         let over_json = describe(&bearer, &format!("{app}/describe?fields={}", fields.join(","))).await.json();
-        assert_eq!(described, over_json, "the doors tell different stories of {fields:?}");
+        assert_eq!(described, over_json, "JSON and gRPC differ for {fields:?}");
         if fields.is_empty() {
-            assert_eq!(described, answer.json(), "and so does the snapshot");
+            assert_eq!(described, answer.json(), "equals the snapshot");
             assert!(described["parameters"].is_object() && described["input_schema"].is_object());
         }
     }
@@ -83,7 +83,8 @@ async fn form_variables_survive_the_grpc_struct(stores: Stores) {
     let workspace = apps::shared_workspace(&server).await;
     let app = apps::insert(&server, &workspace, "Flow", "workflow", 1).await;
     let odd = json!({"variable": "odd", "label": "é 🦜", "type": "json_object", "required": null, "default": null,
-        "json_schema": {"properties": {"n": {"minimum": -2.5, "maximum": 9_007_199_254_740_991_i64, "enum": [1, "1", null, [], {}]}}}});
+        "json_schema": {"properties": {"n": {"minimum": -2.5, "maximum": 9_007_199_254_740_991_i64,
+            "enum": [1, "1", null, [], {}]}}}});
     apps::publish(&server, &app, &apps::form_graph(&json!([odd])), &json!({"file_upload": {"enabled": false}})).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let over_json = describe(&bearer, &format!("{app}/describe")).await.json();
@@ -91,7 +92,7 @@ async fn form_variables_survive_the_grpc_struct(stores: Stores) {
     let mut clients = Clients::on(channel(&server).await);
     let request = DescribeAppRequest { id: app, ..Default::default() };
     let described = clients.app.describe_app(with_bearer(request, &bearer.token)).await.unwrap().into_inner();
-    assert_eq!(serde_json::to_value(&described).unwrap(), over_json, "the doors tell different stories");
+    assert_eq!(serde_json::to_value(&described).unwrap(), over_json, "JSON and gRPC differ");
 }
 
 async fn blocks_that_fields_omits_are_null(stores: Stores) {
@@ -206,8 +207,8 @@ async fn inaccessible_apps_are_indistinguishable_from_missing_ones(stores: Store
         answers.push(answer.text);
     }
     answers.dedup();
-    assert_eq!(answers.len(), 1, "they read alike: {answers:?}");
-    // A stranger learns nothing of names: there, not there and twice there are the same.
+    assert_eq!(answers.len(), 1, "the errors are equal: {answers:?}");
+    // The response does not reveal whether a name exists in a workspace of others.
     apps::insert(&server, &foreign, "Twin", "chat", 1).await;
     apps::insert(&server, &foreign, "Twin", "chat", 1).await;
     let mut answers = Vec::new();
@@ -225,7 +226,7 @@ async fn inaccessible_apps_are_indistinguishable_from_missing_ones(stores: Store
         answers.push(answer.text);
     }
     answers.dedup();
-    assert_eq!(answers.len(), 1, "they read alike: {answers:?}");
+    assert_eq!(answers.len(), 1, "the errors are equal: {answers:?}");
     let mut clients = Clients::on(channel(&server).await);
     let request = DescribeAppRequest { id: secret, ..Default::default() };
     let refused = clients.app.describe_app(with_bearer(request, &bearer.token)).await.unwrap_err();
@@ -252,5 +253,5 @@ async fn strict_workspace_setting_requires_workspace_id(stores: Stores) {
     assert_eq!(Answer::to(run(json!({"inputs": {}, "query": "Hi"}))).await.code(), "workspace_id_required");
     assert_eq!(describe(&bearer, &format!("{app}/describe?workspace_id={workspace}")).await.status, 200);
     let named = Answer::to(run(json!({"inputs": {}, "workspace_id": workspace}))).await;
-    assert_eq!(named.code(), "query_required_for_chat", "one step further");
+    assert_eq!(named.code(), "query_required_for_chat", "the next check");
 }

@@ -88,7 +88,7 @@ async fn app_list_is_the_same_over_json_and_grpc(stores: Stores) {
         let request = ListAppsRequest { workspace_id: Some(workspace.clone()), limit, ..Default::default() };
         let page = clients.app.list_apps(with_bearer(request, &bearer.token)).await.unwrap().into_inner();
         let over_json = list(&bearer, &format!("workspace_id={workspace}{rest}")).await.json();
-        assert_eq!(serde_json::to_value(&page).unwrap(), over_json, "the doors tell different stories");
+        assert_eq!(serde_json::to_value(&page).unwrap(), over_json, "JSON and gRPC differ");
         assert_eq!((page.data[0].id.as_str(), page.has_more), (newest.as_str(), limit.is_some()));
     }
     let request = ListAppsRequest {
@@ -181,7 +181,7 @@ async fn app_list_of_a_workspace_that_was_not_joined_returns_403(stores: Stores)
         answers.push(answer.text);
     }
     answers.dedup();
-    assert_eq!(answers.len(), 1, "they read alike: {answers:?}");
+    assert_eq!(answers.len(), 1, "the errors are equal: {answers:?}");
     let mut clients = Clients::on(channel(&server).await);
     let request = ListAppsRequest { workspace_id: Some(foreign), ..Default::default() };
     let refused = clients.app.list_apps(with_bearer(request, &bearer.token)).await.unwrap_err();
@@ -212,7 +212,7 @@ async fn leaving_a_workspace_ends_access_at_once(stores: Stores) {
     );
     assert_eq!(database::execute(&server, &joined).await, 1);
     assert_eq!(names(&bearer, &query).await, ["Chat"]);
-    // And an account that is no longer active has no token any more, wherever its entry is.
+    // An inactive account is rejected although its token is cached.
     database::execute(&server, &format!("UPDATE accounts SET status = 'banned' WHERE id = '{member}'")).await;
     for workspace in [&workspace, "no-uuid"] {
         let answer = list(&bearer, &format!("workspace_id={workspace}")).await;
@@ -232,6 +232,6 @@ async fn enterprise_edition_without_access_modes_returns_503(stores: Stores) {
     }
     let run = bearer.request(Method::POST, &format!("{APPS}/{app}/run")).json(&json!({"inputs": {}, "query": "Hi"}));
     assert_eq!(Answer::to(run).await.outcome(), (503, "service_unavailable".to_owned()));
-    // Strangers are told the same as ever.
+    // Callers outside the workspace receive the same error as in the other edition.
     assert_eq!(list(&bearer, "workspace_id=no-uuid").await.status, 403);
 }

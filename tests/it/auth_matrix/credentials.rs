@@ -1,4 +1,4 @@
-//! The credentials of the matrix, fresh for every cell that uses them up.
+//! The credentials of the matrix. Those that a request uses up are created for each cell.
 
 use dify_openapi::testing::domain::subject::SubjectType;
 
@@ -30,7 +30,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// In the order of the table's columns.
+    /// In the order of the matrix columns.
     pub const ALL: [Self; 17] = [
         Self::Nothing,
         Self::AnotherScheme,
@@ -52,19 +52,19 @@ impl Kind {
     ];
 }
 
-/// Makes credentials against one server.
+/// Creates credentials on one server.
 pub struct Credentials<'a> {
     server: &'a TestServer,
     account: String,
 }
 
 impl<'a> Credentials<'a> {
-    /// Of the owner, and of an external identity.
+    /// Credentials of the owner and of an external identity.
     pub async fn new(server: &'a TestServer) -> Self {
         Self { server, account: database::account_id(server, OWNER).await }
     }
 
-    /// The headers that carry a credential.
+    /// The headers of a credential.
     pub async fn headers(&self, kind: Kind) -> Vec<(&'static str, String)> {
         let bearer = |token: &str| vec![("authorization", format!("Bearer {token}"))];
         match kind {
@@ -107,7 +107,7 @@ impl<'a> Credentials<'a> {
         database::insert_token(self.server, &row).await.0
     }
 
-    /// Cookies with a CSRF header: none when empty, the right one for `=`.
+    /// Cookies and a CSRF header: no header for an empty `csrf`, the correct token for `=`.
     async fn cookie(&self, csrf: &str, more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
         let browser = Browser::signed_in(self.server, OWNER).await;
         let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -1,4 +1,4 @@
-//! Dify's own apps: what its editor stored is listed, found and described.
+//! Apps stored by Dify's editor are listed, found and described.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::support::{
     dify::{ALICE, ALICE_ID, BOB, BOB_ID},
 };
 
-/// "Acme Inc.", where Alice is the owner and Bob is nobody.
+/// The workspace "Acme Inc.": Alice is the owner, Bob is no member.
 const ACME: &str = "f2adae0a-61c6-5c97-8b64-3778e6596247";
-/// "Beta Labs", where Bob is the owner and Alice a member.
+/// The workspace "Beta Labs": Bob is the owner, Alice is a member.
 const BETA: &str = "cdd8f333-9900-55ff-907d-fb10149a61ed";
 
 async fn get(bearer: &Bearer, rest: &str) -> Answer {
@@ -110,12 +110,12 @@ async fn membership_is_written_to_the_shared_token_cache_entry() {
         assert_eq!(list(ACME).await, 200);
         assert_eq!(list("00000000-0000-0000-0000-000000000001").await, 403);
     }
-    assert_eq!(verdicts(&mut cache).await, json!({ACME: true}), "nobody is noted for naming what they are not in");
+    assert_eq!(verdicts(&mut cache).await, json!({ACME: true}), "workspaces that were not joined are not noted");
     assert_eq!(list(BETA).await, 200);
     assert_eq!(verdicts(&mut cache).await, json!({ACME: true, BETA: true}));
     assert!(cache.ttl(&alice.token).await <= 60);
     let left = format!("DELETE FROM tenant_account_joins WHERE tenant_id = '{BETA}' AND account_id = '{ALICE_ID}'");
     assert_eq!(execute(&dify, &left).await, 1);
-    assert_eq!(list(BETA).await, 403, "whatever the entry says");
-    assert_eq!(verdicts(&mut cache).await, json!({ACME: true, BETA: false}), "and Dify learns of it");
+    assert_eq!(list(BETA).await, 403, "the entry is not trusted");
+    assert_eq!(verdicts(&mut cache).await, json!({ACME: true, BETA: false}), "the entry is updated for Dify");
 }

@@ -1,4 +1,4 @@
-//! The token cache is shared: each side honours what the other has written.
+//! The token cache that the service shares with Dify.
 
 use dify_openapi::testing::{domain::secret::sha256_hex, ports::clock::Clock as _};
 use redis::aio::MultiplexedConnection;
@@ -12,7 +12,7 @@ use crate::support::{
 const ACCOUNT: &str = "/openapi/v1/account";
 const SESSIONS: &str = "/openapi/v1/account/sessions";
 
-/// Redis as Dify sees it, and the key of a token's entry there.
+/// The cache in Redis with the key prefix of a deployment.
 pub(super) struct Cache {
     connection: MultiplexedConnection,
     prefix: String,
@@ -47,19 +47,20 @@ impl Cache {
     }
 }
 
-/// An entry as Dify writes it: Python's `json.dumps`, with spaces, and `isoformat()`.
+/// An entry in the format of Dify: Python's `json.dumps` with spaces, and `isoformat()`.
 fn entry(dify: &Dify, seconds: i64) -> String {
     let expires = (dify.clock.now() + chrono::TimeDelta::seconds(seconds)).format("%Y-%m-%dT%H:%M:%S%.6f+00:00");
     format!(
         "{{\"subject_email\": \"{ALICE}\", \"subject_issuer\": \"dify:account\", \"account_id\": \"{ALICE_ID}\", \
-         \"client_id\": \"difyctl\", \"token_id\": \"01a1fb55-b0cf-77f2-a50a-d904e3e4de53\", \"expires_at\": \"{expires}\", \
+         \"client_id\": \"difyctl\", \"token_id\": \"01a1fb55-b0cf-77f2-a50a-d904e3e4de53\", \
+         \"expires_at\": \"{expires}\", \
          \"verified_tenants\": {{\"f2adae0a-61c6-5c97-8b64-3778e6596247\": true}}}}"
     )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn token_cache_entries_have_the_format_of_dify() {
-    // Without a prefix, as Dify has it by default, an entry's key is Dify's to the letter.
+    // Without a prefix, Dify's default, the keys equal those of Dify.
     for variables in [&[][..], &[("REDIS_KEY_PREFIX", "")]] {
         let Some(dify) = Dify::start_with(variables).await else { return };
         let mut cache = Cache::of(&dify).await;
@@ -89,7 +90,7 @@ async fn token_cache_entries_have_the_format_of_dify() {
 async fn token_cache_entry_written_by_dify_is_used_unchanged() {
     let Some(dify) = Dify::start().await else { return };
     let mut cache = Cache::of(&dify).await;
-    // No row has this token: the entry alone decides.
+    // No row has this token, so the entry alone decides.
     let token = format!("dfoa_{}", "c".repeat(43));
     let bearer = Bearer::with_token(&dify, &token, "");
     let written = entry(&dify, 3_600);
@@ -97,9 +98,9 @@ async fn token_cache_entry_written_by_dify_is_used_unchanged() {
     let (status, body) = bearer.get(ACCOUNT).await;
     assert_eq!((status, &body["account"]["id"]), (200, &json!(ALICE_ID)), "{body}");
     assert_eq!(bearer.get(SESSIONS).await.0, 200);
-    assert_eq!(cache.get(&token).await.unwrap(), written, "its verdicts on workspaces too");
+    assert_eq!(cache.get(&token).await.unwrap(), written, "including its workspaces");
     cache.set(&token, &entry(&dify, -1), 60).await;
-    assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_expired", "past its own end, whatever the cache keeps");
+    assert_eq!(bearer.get(ACCOUNT).await.1["code"], "bearer_expired", "the expiry of the entry applies");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +125,7 @@ async fn revoked_and_rotated_tokens_are_marked_invalid_for_dify() {
     Bearer::sign_in_with(&dify, &dify.browser(ALICE_ID), "phone").await;
     for bearer in [&revoked, &rotated] {
         assert_eq!(cache.get(&bearer.token).await.as_deref(), Some("invalid"));
-        assert!((11..=60).contains(&cache.ttl(&bearer.token).await), "longer than a late fill of Dify's may take");
+        assert!((11..=60).contains(&cache.ttl(&bearer.token).await), "longer than a concurrent cache fill of Dify");
     }
     let unknown = Bearer::with_token(&dify, &format!("dfoa_{}", "u".repeat(43)), "");
     assert_eq!(unknown.get(ACCOUNT).await.1["code"], "bearer_invalid");

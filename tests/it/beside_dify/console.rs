@@ -1,4 +1,4 @@
-//! What is Dify's own stays Dify's: signing in, accounts, workspaces, passwords.
+//! Sign-in, accounts, workspaces and passwords belong to Dify and are not served beside it.
 
 use std::process::Output;
 
@@ -10,7 +10,7 @@ use crate::support::{
     dify::{ALICE, ALICE_ID, SECRET_KEY},
 };
 
-/// A command on Dify's database, as an operator runs it.
+/// Runs a command on Dify's database.
 pub(super) fn command(database: &str, arguments: &[&str]) -> Output {
     let environment = [
         ("DATABASE_URL", database),
@@ -23,7 +23,7 @@ pub(super) fn command(database: &str, arguments: &[&str]) -> Output {
     program::run_command(environment, arguments, "")
 }
 
-/// What a command said that was refused.
+/// The error line of a command that fails.
 pub(super) fn error_line(output: &Output) -> String {
     assert!(!output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
@@ -49,7 +49,7 @@ async fn console_routes_and_sign_in_page_do_not_exist_beside_dify() {
         let answer = Answer::to(browser.request(method.clone(), path).json(&body)).await;
         assert_eq!((answer.status, answer.cookies()), (404, vec![]), "{method} {path}");
     }
-    // No route of its own, so that it reads as a device's handle, which is only ever read.
+    // The path has no route of its own, so it matches the page of a device handle, which is read only.
     let answer = Answer::to(browser.request(Method::POST, "/device/signout")).await;
     assert_eq!((answer.status, answer.cookies()), (405, vec![]));
 }
@@ -57,14 +57,14 @@ async fn console_routes_and_sign_in_page_do_not_exist_beside_dify() {
 #[tokio::test(flavor = "multi_thread")]
 async fn device_page_without_session_redirects_to_the_sign_in_page_of_dify() {
     let Some(dify) = Dify::start().await else { return };
-    let nobody = crate::support::Browser::anonymous(&dify);
+    let anonymous = crate::support::Browser::anonymous(&dify);
     let device = Device::start(&dify, "laptop").await;
     let path = format!("/device?user_code={}", device.user_code);
-    let scrubbed = Answer::to(nobody.bare(Method::GET, &path)).await;
+    let scrubbed = Answer::to(anonymous.bare(Method::GET, &path)).await;
     let page = scrubbed.header("location").to_owned();
     assert_eq!(scrubbed.status, 303);
     assert!(page.starts_with("/device/") && !page.contains(&device.user_code), "{page}");
-    let sent = Answer::to(nobody.bare(Method::GET, &page)).await;
+    let sent = Answer::to(anonymous.bare(Method::GET, &page)).await;
     let location = url::Url::parse(sent.header("location")).unwrap();
     assert_eq!((sent.status, location.path()), (303, "/signin"));
     assert_eq!(location.origin().ascii_serialization(), dify.url);
@@ -75,12 +75,12 @@ async fn device_page_without_session_redirects_to_the_sign_in_page_of_dify() {
     let shown = Answer::to(alice.bare(Method::GET, &page)).await;
     assert_eq!(shown.status, 200);
     assert!(shown.text.contains("laptop") && shown.text.contains(ALICE), "{}", shown.text);
-    assert!(!shown.text.contains("signout"), "signing out is the console's");
-    // A session that Dify's console takes for good and we do not would be sent back at once, round and round.
-    let over = dify.browser_with("not a token", "");
-    let told = Answer::to(over.bare(Method::GET, &page)).await;
-    assert_eq!(told.status, 401);
-    assert!(told.text.contains("signin?redirect_url="), "{}", told.text);
+    assert!(!shown.text.contains("signout"), "the console signs out");
+    // A redirect would loop when Dify's console accepts a session that this service rejects.
+    let invalid = dify.browser_with("not a token", "");
+    let rejected = Answer::to(invalid.bare(Method::GET, &page)).await;
+    assert_eq!(rejected.status, 401);
+    assert!(rejected.text.contains("signin?redirect_url="), "{}", rejected.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,10 +101,10 @@ async fn account_workspace_and_app_commands_are_rejected_beside_dify() {
         &["app", "export", "Support Bot"],
     ];
     for arguments in commands {
-        let said = error_line(&command(database, arguments));
-        assert!(said.contains("Dify's"), "{arguments:?}: {said}");
+        let line = error_line(&command(database, arguments));
+        assert!(line.contains("Dify's"), "{arguments:?}: {line}");
     }
     let listed = command(database, &["token", "list"]);
     let listed = String::from_utf8_lossy(&listed.stdout);
-    assert!(listed.contains("golden-main") && listed.contains("bob-laptop"), "tokens are ours to end: {listed}");
+    assert!(listed.contains("golden-main") && listed.contains("bob-laptop"), "token commands work: {listed}");
 }

@@ -1,4 +1,4 @@
-//! Dify's accounts approve with the cookies of Dify's console, and with nothing that only looks like them.
+//! Accounts of Dify approve devices with the cookies of Dify's console; invalid cookies are rejected.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::{
 
 const NO_LIMITS: (&str, &str) = ("OPENAPI_RATE_LIMITS", "approve=0,device_code=0,user_code=0,lookup=0");
 
-/// What approving a fresh code comes to.
+/// The outcome of an approval of a new code.
 async fn approval(dify: &Dify, browser: &Browser) -> (u16, Value) {
     let device = Device::start(dify, "laptop").await;
     let (status, body) = browser.approve(&device.user_code).await;
@@ -27,8 +27,8 @@ async fn account_of_dify_approves_with_the_cookies_of_dify() {
     assert_eq!(dify.browser(BOB_ID).deny(&device.user_code).await.0, 200);
     assert_eq!(device.poll_error().await, "access_denied");
     let device = Device::start(&dify, "a third").await;
-    let (_, seen) = browser.get(&format!("/openapi/v1/oauth/device/lookup?user_code={}", device.user_code)).await;
-    assert_eq!(seen["device_label"], "a third", "told to whoever is signed in");
+    let (_, found) = browser.get(&format!("/openapi/v1/oauth/device/lookup?user_code={}", device.user_code)).await;
+    assert_eq!(found["device_label"], "a third", "shown to signed-in callers");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,13 +53,13 @@ async fn invalid_access_tokens_return_invalid_session() {
         ("another sub", with("sub", json!("Web API Passport"))),
         ("no sub", without("sub")),
         ("an aud", with("aud", json!("api.sso.state_envelope"))),
-        ("a list of no aud", with("aud", json!([]))),
+        ("an empty aud", with("aud", json!([]))),
         ("a web app's token", with("token_source", json!("webapp"))),
-        ("expired this very second", with("exp", json!(now))),
-        ("no end", without("exp")),
+        ("expired in this second", with("exp", json!(now))),
+        ("no exp", without("exp")),
         ("another key", signed(&good, "another key, which is long enough to be one of Dify's")),
         ("no signature", unsigned),
-        ("nobody", with("user_id", json!("00000000-0000-4000-8000-000000000000"))),
+        ("an unknown account", with("user_id", json!("00000000-0000-4000-8000-000000000000"))),
         ("no account", without("user_id")),
         ("a CSRF token", csrf.clone()),
         ("no JWT", "dfoa_".to_owned()),
@@ -84,8 +84,8 @@ async fn invalid_csrf_tokens_return_csrf_mismatch() {
     let mut over = good.clone();
     over["exp"] = json!(good["exp"].as_i64().unwrap() - 3_600);
     let table = [
-        ("another's", signed(&dify.csrf_claims(BOB_ID), SECRET_KEY)),
-        ("over", signed(&over, SECRET_KEY)),
+        ("another account", signed(&dify.csrf_claims(BOB_ID), SECRET_KEY)),
+        ("expired", signed(&over, SECRET_KEY)),
         ("another key", signed(&good, "another key, which is long enough to be one of Dify's")),
         ("the access token", access.clone()),
         ("none", String::new()),
@@ -98,7 +98,7 @@ async fn invalid_csrf_tokens_return_csrf_mismatch() {
     let device = Device::start(&dify, "laptop").await;
     let request = unrepeated.bare(reqwest::Method::POST, "/openapi/v1/oauth/device/approve");
     let answer = request.json(&json!({"user_code": device.user_code})).send().await.unwrap();
-    assert_eq!(answer.status(), 403, "in the cookie only");
+    assert_eq!(answer.status(), 403, "the header is missing");
     unrepeated.cookies.clear();
     assert_eq!(approval(&dify, &unrepeated).await, (401, json!("no_session")));
 }

@@ -1,4 +1,4 @@
-//! Runs of Dify's own apps, handed to Dify: from both doors of a server to the service API, and back.
+//! Runs of Dify's apps that are forwarded to Dify's service API, over JSON and gRPC.
 
 use std::time::{Duration, Instant};
 
@@ -14,20 +14,20 @@ use crate::support::{
     runs::{blocking, open_stream, over_grpc, read_first_event, request, send_over_socket},
 };
 
-/// "Plain Chat" of "Acme Inc.", which has no form.
+/// "Plain Chat" in "Acme Inc.", without a form.
 const CHAT: &str = "4184c571-f427-520d-bb7c-d353feed73b9";
-/// "LLM Workflow" there, which asks for nothing.
+/// "LLM Workflow" in "Acme Inc.", without inputs.
 const WORKFLOW: &str = "491bd89e-5939-57ba-a933-0e5ee23f43a4";
-/// How Dify knows Alice when she comes through here, now and in later versions: her conversations hang on it.
+/// The end user that Dify stores for Alice. Later versions must not change it, because her conversations refer to it.
 const ALICE_AT_DIFY: &str = "openapi-829bcc736e9a3c4b9e012faa0f1f80ce";
 
-/// A server that forwards to this address.
+/// A server that forwards runs to this address.
 async fn start_forwarding_to(url: &str) -> Option<Dify> {
     let variables = [("DIFY_API_URL", url), ("DIFY_API_CONNECT_TIMEOUT", "1"), ("OPENAPI_RATE_LIMITS", "token=0")];
     Dify::start_with(&variables).await
 }
 
-/// What is asked of each app.
+/// The request body for an app.
 fn request_body(app: &str, mode: &str) -> Value {
     if app == CHAT {
         json!({"inputs": {}, "query": "Hello", "response_mode": mode})
@@ -36,7 +36,7 @@ fn request_body(app: &str, mode: &str) -> Value {
     }
 }
 
-/// What Dify tells of a run at a path.
+/// The events that Dify sends for a run at a path.
 fn upstream_events(path: &str) -> Vec<Value> {
     if path.contains("chat-messages") {
         let common = json!({"task_id": TASK_ID, "message_id": "m", "conversation_id": "c", "created_at": 7});
@@ -53,7 +53,8 @@ fn upstream_events(path: &str) -> Vec<Value> {
     } else {
         let common = json!({"id": "r", "workflow_id": "w", "created_at": 7});
         let finished = json!({"id": "r", "workflow_id": "w", "status": "succeeded", "outputs": {"text": "Good day"},
-            "error": null, "elapsed_time": 0.5, "total_tokens": 9, "total_steps": 3, "created_at": 7, "finished_at": 8});
+            "error": null, "elapsed_time": 0.5, "total_tokens": 9, "total_steps": 3,
+            "created_at": 7, "finished_at": 8});
         vec![
             json!({"event": "workflow_started", "task_id": TASK_ID, "workflow_run_id": "r", "data": common}),
             json!({"event": "workflow_finished", "task_id": TASK_ID, "workflow_run_id": "r", "data": finished}),
@@ -61,11 +62,12 @@ fn upstream_events(path: &str) -> Vec<Value> {
     }
 }
 
-/// The final body of what was told.
+/// The body of a blocking run, collected from those events.
 fn final_body(app: &str) -> Value {
     if app == CHAT {
-        json!({"event": "message", "task_id": TASK_ID, "id": "m", "message_id": "m", "conversation_id": "c", "mode": "chat",
-            "answer": "Good day", "metadata": {"usage": {"total_tokens": 9}, "retriever_resources": []}, "created_at": 7})
+        json!({"event": "message", "task_id": TASK_ID, "id": "m", "message_id": "m", "conversation_id": "c",
+            "mode": "chat", "answer": "Good day", "metadata": {"usage": {"total_tokens": 9}, "retriever_resources": []},
+            "created_at": 7})
     } else {
         let finished = upstream_events("workflows").pop().unwrap()["data"].take();
         json!({"workflow_run_id": "r", "task_id": TASK_ID, "mode": "workflow", "data": finished})
@@ -86,7 +88,7 @@ async fn chat_and_workflow_are_forwarded_over_json_and_grpc() {
         let before = upstream.runs().len();
         let streamed = Answer::to(request(&laptop, app, &request_body(app, "streaming"))).await;
         assert_eq!((streamed.status, streamed.header("content-type")), (200, "text/event-stream"));
-        assert_eq!(streamed.text, upstream_events(path).iter().map(frame).collect::<String>(), "as Dify wrote it");
+        assert_eq!(streamed.text, upstream_events(path).iter().map(frame).collect::<String>(), "unchanged");
         let over_both = over_grpc(&dify, &laptop, app, &request_body(app, "streaming")).await.unwrap();
         assert_eq!(over_both, upstream_events(path));
 
@@ -160,7 +162,7 @@ async fn disconnect_stops_the_forwarded_run_once_as_the_same_user() {
                 _ => {
                     let body = request_body(app, "blocking");
                     tokio::select! {
-                        answer = over_grpc(&dify, &alice, app, &body) => panic!("it ended: {answer:?}"),
+                        answer = over_grpc(&dify, &alice, app, &body) => panic!("the run ended: {answer:?}"),
                         () = upstream.wait_for_runs(runs) => {}
                     }
                 }
@@ -174,7 +176,7 @@ async fn disconnect_stops_the_forwarded_run_once_as_the_same_user() {
     }
 }
 
-/// What a run is refused with through every door, which must be one and the same; and how long to wait.
+/// The status, code, message and retry delay of a rejected run. JSON and gRPC, blocking and streaming, must agree.
 async fn rejection(dify: &Dify, bearer: &Bearer, query: &str) -> (u16, String, String, Option<Duration>) {
     let mut outcomes = Vec::new();
     for mode in ["blocking", "streaming"] {
@@ -188,7 +190,7 @@ async fn rejection(dify: &Dify, bearer: &Bearer, query: &str) -> (u16, String, S
         outcomes.push((answer.status, reason(&status), status.message().to_owned(), wait));
     }
     outcomes.dedup();
-    assert_eq!(outcomes.len(), 1, "the doors tell different stories: {outcomes:?}");
+    assert_eq!(outcomes.len(), 1, "JSON and gRPC differ: {outcomes:?}");
     outcomes.remove(0)
 }
 
@@ -197,7 +199,7 @@ async fn upstream_errors_are_mapped_over_json_and_grpc_and_not_retried() {
     let upstream = FakeDify::start(|call| async move {
         let (status, code) =
             if call.body["query"] == "busy" { (429, "too_many_requests") } else { (500, "internal_server_error") };
-        let body = json!({"code": code, "message": "Words of Dify's.", "status": status});
+        let body = json!({"code": code, "message": "A message of Dify.", "status": status});
         error_response(status, "application/json", body.to_string())
     })
     .await;
@@ -222,7 +224,7 @@ async fn upstream_connect_timeout_returns_504() {
     let since = Instant::now();
     let (status, code, _, wait) = rejection(&dify, &alice, "Hello").await;
     assert_eq!((status, code.as_str(), wait), (504, "upstream_timeout", None));
-    // Four runs, a second each.
+    // Four runs with a timeout of one second each.
     assert!(
         since.elapsed() >= Duration::from_secs(4) && since.elapsed() < Duration::from_secs(20),
         "{:?}",

@@ -1,4 +1,4 @@
-//! Dify's tables before and after us: not a column, not an index, not a row of its people differs.
+//! Dify's schema and data are the same before and after this service runs.
 
 use std::{collections::HashSet, process::Command};
 
@@ -13,7 +13,7 @@ use crate::support::{
     dify::{self, ALICE, ALICE_ID},
 };
 
-/// What `pg_dump` says of everything but our own tables.
+/// The output of `pg_dump` without the tables of this service.
 fn dump(database: &str, arguments: &[&str]) -> String {
     let output = Command::new("pg_dump")
         .args(["--no-owner", "--exclude-table=openapi_*"])
@@ -22,17 +22,16 @@ fn dump(database: &str, arguments: &[&str]) -> String {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // Each dump guards itself with a word of its own.
+    // Each dump has a random token in its `\restrict` lines.
     let lines = String::from_utf8(output.stdout).unwrap();
     lines.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
 }
 
-/// Dify's schema.
 fn schema(database: &str) -> String {
     dump(database, &["--schema-only"])
 }
 
-/// Dify's rows, but for the table that both write to.
+/// Dify's rows except those of the token table, which both sides write.
 fn rows(database: &str) -> String {
     dump(database, &["--data-only", "--exclude-table=oauth_access_tokens"])
 }
@@ -41,7 +40,7 @@ fn assert_same(after: &str, before: &str, what: &str) {
     if after != before {
         let known: HashSet<_> = before.lines().collect();
         let added = after.lines().filter(|line| !known.contains(line)).collect::<Vec<_>>().join("\n");
-        panic!("{what} differs; what is new in it:\n{added}");
+        panic!("{what} differs; new lines:\n{added}");
     }
 }
 
@@ -96,7 +95,7 @@ async fn normal_use_changes_only_the_token_table_of_dify() {
     jobs.flush_last_used().await.unwrap();
     dify.advance(365 * 86_400);
     jobs.run_retention(&CancellationToken::new()).await.unwrap();
-    assert_eq!(count(&dify, "oauth_access_tokens").await, 0, "a year on, every session is over");
+    assert_eq!(count(&dify, "oauth_access_tokens").await, 0, "all sessions expired a year ago");
     assert_eq!(count(&dify, "openapi_sessions").await, 0);
     dify.0.stop().await;
     assert_same(&schema(&database), &before.0, "the schema");
@@ -111,7 +110,7 @@ async fn missing_table_of_dify_stops_the_start_and_names_the_migration() {
     let connection = sea_orm::Database::connect(database).await.unwrap();
     sea_orm::ConnectionTrait::execute_unprepared(&connection, "DROP TABLE oauth_access_tokens").await.unwrap();
     connection.close().await.unwrap();
-    let said = error_line(&command(database, &["serve"]));
-    assert!(said.contains("oauth_access_tokens") && said.contains("d4a5e1f3c9b7"), "{said}");
-    assert!(said.contains("flask db upgrade"), "and what to do: {said}");
+    let line = error_line(&command(database, &["serve"]));
+    assert!(line.contains("oauth_access_tokens") && line.contains("d4a5e1f3c9b7"), "{line}");
+    assert!(line.contains("flask db upgrade"), "the message names the command: {line}");
 }

@@ -1,4 +1,4 @@
-//! Our mints in Dify's table: rows that Dify would have written, rotated where Dify would rotate.
+//! Rows that this service writes into Dify's token table equal those of Dify and are rotated like them.
 
 use chrono::{DateTime, Utc};
 use dify_openapi::testing::{domain::secret::sha256_hex, ports::clock::Clock as _};
@@ -18,7 +18,7 @@ fn moment(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// What must hold of a row for Dify to take it for one of its own.
+/// Checks everything that Dify expects of a row.
 fn assert_matches_row_of_dify(row: &Value, token: &str, label: &str) {
     let id = uuid::Uuid::try_parse(row["id"].as_str().unwrap()).unwrap();
     assert_eq!(id.get_version_num(), 7, "{row}");
@@ -31,7 +31,7 @@ fn assert_matches_row_of_dify(row: &Value, token: &str, label: &str) {
     assert_eq!(row["token_hash"], sha256_hex(token.as_bytes()));
     assert!(row["last_used_at"].is_null() && row["revoked_at"].is_null(), "{row}");
     assert_eq!((moment(&row["expires_at"]) - moment(&row["created_at"])).num_seconds(), 14 * 86_400);
-    assert_eq!(row.as_object().unwrap().len(), 12, "a column that this test does not know");
+    assert_eq!(row.as_object().unwrap().len(), 12, "an unknown column");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,12 +41,12 @@ async fn new_token_row_matches_rows_written_by_dify() {
     let row = dify.row("oauth_access_tokens", &bearer.token_id).await;
     assert_matches_row_of_dify(&row, &bearer.token, "a new laptop");
     let age = dify.clock.now() - moment(&row["created_at"]);
-    assert!((0..60).contains(&age.num_seconds()), "in UTC, whatever the server's zone: {age}");
+    assert!((0..60).contains(&age.num_seconds()), "in UTC: {age}");
     let of_dify = dify.row("oauth_access_tokens", "01a1fb55-b0cf-77f2-a50a-d904e3e4de53").await;
     let shape = |row: &Value| -> Vec<_> {
         row.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.is_null())).collect()
     };
-    assert_eq!(shape(&row), shape(&of_dify), "null where Dify's own are null");
+    assert_eq!(shape(&row), shape(&of_dify), "the same columns are null");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,9 +60,9 @@ async fn second_sign_in_rotates_the_row_of_dify_in_place() {
     assert_eq!(new.token_id, old.token_id);
     assert_eq!(count(&dify, "oauth_access_tokens").await, before);
     assert_matches_row_of_dify(&dify.row("oauth_access_tokens", &new.token_id).await, &new.token, "laptop");
-    assert_eq!(old.get(ACCOUNT).await.1["code"], "bearer_invalid", "the old token ends at once, cached or not");
+    assert_eq!(old.get(ACCOUNT).await.1["code"], "bearer_invalid", "the cached token ends at once");
     assert_eq!(new.get(ACCOUNT).await.0, 200);
-    // A row out of the dump, whose token nobody here knows.
+    // A row of the dump whose token is unknown to this service.
     let golden = Bearer::sign_in_with(&dify, &dify.browser(ALICE_ID), "golden-main").await;
     assert_eq!(golden.token_id, "01a1fb55-b0cf-77f2-a50a-d904e3e4de53");
 }
@@ -86,20 +86,21 @@ async fn row_rotated_by_dify_shows_the_prefix_of_dify() {
         all.iter().find(|one| one["id"] == json!(ours.token_id)).map(|one| one["prefix"].clone()).unwrap()
     };
     assert_eq!(listed(&ours.get(SESSIONS).await.1), ours.token[..9]);
-    // Dify's statement, by the row's unique index: the live row is updated.
+    // Dify's own statement, which updates the live row through its unique index.
     let theirs = format!("dfoa_{}", "d".repeat(43));
     let rotate = format!(
         "INSERT INTO oauth_access_tokens (subject_email, subject_issuer, account_id, client_id, device_label, prefix, \
          token_hash, expires_at) VALUES ('{ALICE}', 'dify:account', '{ALICE_ID}', 'difyctl', 'laptop', 'dfoa_', '{}', \
          now() + interval '14 days') ON CONFLICT (subject_email, subject_issuer, client_id, device_label) WHERE \
          revoked_at IS NULL DO UPDATE SET token_hash = excluded.token_hash, prefix = excluded.prefix, account_id = \
-         excluded.account_id, expires_at = excluded.expires_at, created_at = now(), last_used_at = NULL RETURNING id::text",
+         excluded.account_id, expires_at = excluded.expires_at, created_at = now(), last_used_at = NULL \
+         RETURNING id::text",
         sha256_hex(theirs.as_bytes())
     );
     assert_eq!(text(&dify, &rotate).await.unwrap(), ours.token_id);
     let theirs = Bearer::with_token(&dify, &theirs, &ours.token_id);
     let (status, body) = theirs.get(SESSIONS).await;
-    assert_eq!((status, listed(&body)), (200, json!("dfoa_")), "what we knew of the row was about our token");
+    assert_eq!((status, listed(&body)), (200, json!("dfoa_")), "the prefix of the old token is not shown");
 }
 
 #[tokio::test(flavor = "multi_thread")]

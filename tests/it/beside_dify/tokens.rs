@@ -11,7 +11,7 @@ use crate::support::{
 const ACCOUNT: &str = "/openapi/v1/account";
 const SESSIONS: &str = "/openapi/v1/account/sessions";
 
-/// Alice's sessions in the dump that are neither revoked nor over, newest first.
+/// The labels of Alice's active sessions in the dump, newest first.
 const LIVE: [&str; 10] = [
     "bench",
     "trace6",
@@ -86,7 +86,7 @@ async fn sessions_of_dify_are_listed_and_revoked() {
     let bearer = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
     let (status, body) = bearer.get(SESSIONS).await;
     let listed = body["data"].as_array().unwrap();
-    // The row made for this test claims to be two minutes old, so where it stands depends on the day.
+    // The row of this test is two minutes old, so its place in the list depends on the date.
     let labels = listed.iter().map(|one| one["device_label"].as_str().unwrap()).filter(|label| *label != "laptop");
     assert_eq!((status, labels.collect::<Vec<_>>()), (200, LIVE.to_vec()));
     assert!(listed.iter().all(|one| one["prefix"] == "dfoa_" && one["client_id"] == "difyctl"), "{body}");
@@ -100,7 +100,7 @@ async fn sessions_of_dify_are_listed_and_revoked() {
     assert!(row["token_hash"].is_null() && row["revoked_at"].is_string(), "{row}");
     let of_bob = database::text(&dify, "SELECT id::text FROM oauth_access_tokens WHERE device_label = 'bob-laptop'");
     let of_bob = of_bob.await.unwrap();
-    assert_eq!(bearer.delete(&format!("{SESSIONS}/{of_bob}")).await.0, 404, "another account's");
+    assert_eq!(bearer.delete(&format!("{SESSIONS}/{of_bob}")).await.0, 404, "of another account");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +119,7 @@ async fn banned_and_deleted_accounts_of_dify_return_bearer_invalid() {
     let Some(dify) = Dify::start().await else { return };
     let (alice, bob) =
         (dify.issue_token(ALICE_ID, ALICE, "laptop").await, dify.issue_token(BOB_ID, BOB, "phone").await);
-    // Known to the cache as well, which Dify does not clear when it bans somebody.
+    // The tokens are cached, and Dify does not clear the cache when it bans an account.
     assert_eq!((alice.get(ACCOUNT).await.0, bob.get(ACCOUNT).await.0), (200, 200));
     execute(&dify, &format!("UPDATE accounts SET status = 'banned' WHERE id = '{ALICE_ID}'")).await;
     execute(&dify, &format!("DELETE FROM accounts WHERE id = '{BOB_ID}'")).await;

@@ -1,5 +1,5 @@
-//! A relay between the server and one of its stores that counts what passes: statements to PostgreSQL (`Execute` and `Query`
-//! messages), and batches to Redis, each of which is one round trip.
+//! A proxy between the server and a store that counts statements to PostgreSQL (`Execute` and `Query` messages) or
+//! batches to Redis, each of which is one round trip.
 
 use std::{
     net::SocketAddr,
@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What has passed so far.
+/// The count so far.
 #[derive(Clone, Default)]
 pub struct CountingProxy(Arc<AtomicUsize>);
 
@@ -25,17 +25,16 @@ enum Language {
 }
 
 impl CountingProxy {
-    /// Counts statements; the URL to use instead.
+    /// Starts a proxy that counts statements, and returns it with its URL.
     pub async fn postgres(url: &str) -> (Self, String) {
         Self::between(url, Language::Postgres).await
     }
 
-    /// Counts round trips; the URL to use instead.
+    /// Starts a proxy that counts round trips, and returns it with its URL.
     pub async fn redis(url: &str) -> (Self, String) {
         Self::between(url, Language::Redis).await
     }
 
-    /// The number so far.
     pub fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
@@ -67,7 +66,7 @@ impl CountingProxy {
         while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
             let found = match language {
                 Language::Postgres => messages.statements(&buffer[..read]),
-                // A client that waits for its answer sends one batch a round trip.
+                // A client that waits for each response sends one batch per round trip.
                 Language::Redis => 1,
             };
             self.0.fetch_add(found, Ordering::SeqCst);
@@ -79,7 +78,7 @@ impl CountingProxy {
     }
 }
 
-/// PostgreSQL's messages as they arrive, in whatever pieces.
+/// PostgreSQL's messages, split anywhere.
 #[derive(Default)]
 struct Messages {
     started: bool,
@@ -87,12 +86,13 @@ struct Messages {
 }
 
 impl Messages {
-    /// How many statements are run by what has just arrived.
+    /// The number of statements that the received bytes complete.
     fn statements(&mut self, bytes: &[u8]) -> usize {
         self.pending.extend_from_slice(bytes);
         let mut statements = 0;
         loop {
-            // The first message has no type: only a length. One of 8 bytes asks for TLS, and another first one follows.
+            // The first message has a length and no type. A first message of 8 bytes requests TLS and is followed by
+            // another one.
             let header = usize::from(self.started);
             let Some(length) = self.pending.get(header..header + 4) else { return statements };
             let length = header + u32::from_be_bytes(length.try_into().unwrap()) as usize;

@@ -10,7 +10,7 @@ use crate::support::{
     server::{OWNER, SERVICE_KEY},
 };
 
-/// `AppService.RunApp` and so on: every method that a proto file declares, as they are read by anybody.
+/// The names of all methods in the proto files, like `AppService.RunApp`.
 fn methods(directory: &Path) -> BTreeSet<String> {
     let mut methods = BTreeSet::new();
     for file in std::fs::read_dir(directory).unwrap() {
@@ -31,7 +31,7 @@ fn methods(directory: &Path) -> BTreeSet<String> {
     methods
 }
 
-/// What it read of the demo apps, Structs and a stream's messages included.
+/// Checks what the client read of the demo apps, including Structs and stream messages.
 fn assert_apps_were_used(used: Value) {
     assert_wire!(used, @r#"
     {
@@ -86,7 +86,7 @@ fn assert_apps_were_used(used: Value) {
     "#);
 }
 
-/// What was not answered is refused for one reason, and nothing is left out.
+/// Checks that the client called every method, and that each method without a successful call is UNIMPLEMENTED.
 fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) {
     let left = left.as_object().unwrap();
     let answered: BTreeSet<String> = serde_json::from_value(answered).unwrap();
@@ -95,7 +95,7 @@ fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) 
     assert_eq!(called, methods(&protos.join("dify/openapi/v1")), "every method of every service");
     let unimplemented = json!({"code": "UNIMPLEMENTED", "reason": "UNIMPLEMENTED", "domain": "openapi.dify"});
     assert!(left.values().all(|answer| *answer == unimplemented), "{left:?}");
-    // What no answer came of is the browser's.
+    // The methods that never succeeded are those for browsers.
     let browsers: Vec<_> = left.keys().filter(|name| !answered.contains(*name)).collect();
     assert_eq!(
         browsers,

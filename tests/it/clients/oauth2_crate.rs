@@ -15,7 +15,7 @@ use crate::support::{
     server::OWNER,
 };
 
-/// A client that knows where to ask and where to poll.
+/// A client with the device authorization and the token endpoint.
 type Client = BasicClient<EndpointNotSet, EndpointSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 fn client(server: &TestServer) -> Client {
@@ -24,7 +24,7 @@ fn client(server: &TestServer) -> Client {
         .set_token_uri(TokenUrl::new(server.at(TOKEN)).unwrap())
 }
 
-/// The crate leaves HTTP to its user.
+/// Sends a request of the crate, which has no HTTP client of its own.
 async fn send(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
     let response = reqwest::Client::new().execute(request.try_into()?).await?;
     let (status, headers) = (response.status(), response.headers().clone());
@@ -56,7 +56,7 @@ async fn oauth2_crate_honours_intervals_and_signs_in(stores: Stores) {
             waits.len()
         };
         async move {
-            // The first time it wakes up too early, and is told to slow down.
+            // The first poll comes too early and receives `slow_down`.
             if nth > 1 {
                 server.advance(i64::try_from(interval.as_secs()).unwrap());
             }
@@ -86,7 +86,7 @@ async fn oauth2_crate_reports_denied_and_expired_codes(stores: Stores) {
         } else {
             server.advance(901);
         }
-        let wait = async |_| panic!("there is nothing to wait for");
+        let wait = async |_| panic!("no further poll is expected");
         let ended = client.exchange_device_access_token(&codes).request_async(&send, wait, None).await;
         match ended.unwrap_err() {
             RequestTokenError::ServerResponse(error) => assert_eq!(error.error(), &expected),

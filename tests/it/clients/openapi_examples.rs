@@ -1,4 +1,4 @@
-//! The examples of the OpenAPI document, checked against its own schemas by somebody else's validator.
+//! The examples of the OpenAPI document, validated against its schemas by the Python package `jsonschema`.
 
 use crate::support::{Browser, Stores, TestServer, python::Script};
 

@@ -1,4 +1,4 @@
-//! schemathesis, with every check on: what the OpenAPI document says is what the server does, for whatever is sent.
+//! schemathesis with all checks: generated requests receive the responses that the OpenAPI document describes.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,27 +13,29 @@ use crate::support::{
     server::{OWNER, SERVICE_KEY},
 };
 
-/// What a test of its own limits would say first.
-const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0,refresh=0,login=0";
-/// What pages call.
+/// Rate limits are off, because they would end the run early.
+const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,\
+                         approve=0,revoke=0,refresh=0,login=0";
+/// The routes for browsers.
 const BROWSER_PATHS: &str = "/console/|/oauth/device/";
-/// What ends the session of a page.
+/// The routes that end the console session.
 const SESSION_ENDING_PATHS: &str = "logout|refresh-token";
-/// The check that believes a cookie was left out: they come as one header here, and that is always sent.
+/// A check that expects a request without a cookie to fail. All cookies are sent as one fixed header here, so none is
+/// ever missing.
 const NEGATIVE_DATA_CHECK: &str = "negative_data_rejection";
-/// Examples a method, unless `TEST_EXAMPLES` asks for more.
+/// The number of examples per method unless `TEST_EXAMPLES` is set.
 const EXAMPLES: &str = "40";
 
-/// One run of it.
+/// One run of schemathesis.
 struct SchemathesisRun<'s> {
     server: &'s TestServer,
-    /// Where the methods are.
+    /// The base URL of the methods.
     url: String,
-    /// Sent with everything.
+    /// Headers of every request.
     headers: Vec<String>,
-    /// Values of parameters that exist.
+    /// Values of existing path parameters.
     known: Vec<(&'static str, String)>,
-    /// Which methods, as its command line has it. Those of internal services are on a port of their own.
+    /// Command line arguments that select methods. Internal methods are served on a separate port.
     filter: Vec<&'static str>,
 }
 
@@ -58,7 +60,7 @@ impl<'s> SchemathesisRun<'s> {
         self
     }
 
-    /// The project's settings and what is known here, as a file.
+    /// Writes the project's settings and the known values to a file.
     fn settings(&self, directory: &Path) -> PathBuf {
         let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/schemathesis.toml");
         let known: Vec<_> = self.known.iter().map(|(name, value)| format!("\"{name}\" = \"{value}\"")).collect();
@@ -69,13 +71,13 @@ impl<'s> SchemathesisRun<'s> {
         file
     }
 
-    /// Runs it; what it found is the panic's message.
+    /// Runs schemathesis and panics with its report when it fails.
     fn assert_passes(&self) {
         let Some(python) = std::env::var_os("TEST_PYTHON") else {
-            eprintln!("no TEST_PYTHON: run by tests/run");
+            eprintln!("no TEST_PYTHON: tests/run sets it");
             return;
         };
-        // It keeps what it found for later, which here is nothing.
+        // schemathesis stores its results in the working directory.
         let directory = tempfile::tempdir().unwrap();
         let examples = std::env::var("TEST_EXAMPLES").unwrap_or_else(|_| EXAMPLES.to_owned());
         let mut command = Command::new(Path::new(&python).with_file_name("schemathesis"));
@@ -91,10 +93,10 @@ impl<'s> SchemathesisRun<'s> {
         for header in &self.headers {
             command.args(["--header", header]);
         }
-        let done = tokio::task::block_in_place(|| command.output()).unwrap();
-        let said = String::from_utf8_lossy(&done.stdout);
-        assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
-        assert!(said.contains("generated"), "it tried nothing: {said}");
+        let output = tokio::task::block_in_place(|| command.output()).unwrap();
+        let report = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(report.contains("generated"), "no request was generated: {report}");
     }
 }
 
@@ -129,7 +131,7 @@ async fn responses_with_a_bearer_match_the_openapi_document() {
 #[tokio::test(flavor = "multi_thread")]
 async fn responses_to_revocations_match_the_openapi_document() {
     let server = server().await;
-    // Ending one's own is the end of everything else.
+    // Revoking the own session would end the other checks, so it runs separately.
     for path in ["/account/sessions/\\{", "/account/sessions/self$"] {
         let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
         SchemathesisRun::of(&server)

@@ -1,4 +1,4 @@
-//! Wrong passwords lock an account and an address out for a while.
+//! Wrong passwords lock an account and an address.
 
 use reqwest::Method;
 
@@ -9,7 +9,7 @@ use crate::support::{
 
 const PROXY: [(&str, &str); 1] = [("TRUSTED_PROXIES", "127.0.0.1/32")];
 
-/// A sign-in that a trusted proxy forwards for an address.
+/// A login that a trusted proxy forwards for an address.
 async fn login_from(server: &TestServer, address: &str, email: &str, password: &str) -> Answer {
     use base64::Engine as _;
     let password = base64::engine::general_purpose::STANDARD.encode(password);
@@ -32,7 +32,7 @@ async fn five_wrong_passwords_lock_the_account_for_every_address(stores: Stores)
     let server =
         TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32"), ("LOGIN_LOCKOUT_DURATION", "600")]).await;
     let logs = crate::support::logs::Logs::capture();
-    // Addresses that no other test has: the log is the process's.
+    // Random addresses, because all tests of the process share one log.
     let network = format!("10.{}.{}", rand::random::<u8>(), rand::random::<u8>());
     let elsewhere = format!("{network}.77");
     for attempt in 1..=5 {
@@ -88,7 +88,11 @@ async fn successful_login_resets_the_account_count_only(stores: Stores) {
         assert_eq!(login_from(&server, "203.0.113.1", MEMBER, "wrong").await.status, 401);
     }
     assert_eq!(login_from(&server, "203.0.113.1", MEMBER, PASSWORD).await.status, 200);
-    assert_eq!(login_from(&server, "203.0.113.1", MEMBER, "wrong").await.status, 401, "the fifth from there");
+    assert_eq!(
+        login_from(&server, "203.0.113.1", MEMBER, "wrong").await.status,
+        401,
+        "the fifth failure of the address"
+    );
     assert_eq!(login_from(&server, "203.0.113.1", MEMBER, PASSWORD).await.status, 429);
 }
 
@@ -149,5 +153,5 @@ async fn approver_sees_the_address_of_the_device_behind_the_proxy() {
     let browser = Browser::signed_in(&server, OWNER).await;
     let found =
         Answer::to(browser.bare(Method::GET, &format!("/openapi/v1/oauth/device/lookup?user_code={user_code}"))).await;
-    assert_eq!(found.json()["created_ip"], "198.51.100.7", "the right-most hop that is not ours");
+    assert_eq!(found.json()["created_ip"], "198.51.100.7", "the right-most untrusted hop");
 }

@@ -10,7 +10,7 @@ use crate::support::{
 
 const LOGIN: &str = "/console/api/login";
 
-/// Cookies without their values: name and attributes.
+/// The names and attributes of cookies, without their values.
 fn attributes(answer: &Answer) -> Vec<String> {
     let strip = |cookie: &&str| {
         let (pair, rest) = cookie.split_once(';').unwrap();
@@ -112,7 +112,7 @@ async fn logout_ends_only_its_own_session(stores: Stores) {
     assert_eq!((answer.status, answer.json()), (200, json!({"result": "success"})));
     assert!(answer.cookies().iter().all(|cookie| cookie.contains("=; ") && cookie.contains("Max-Age=0")));
     assert_eq!(answer.cookies().len(), 3);
-    // The cookies themselves are still good JWTs; the session behind them is gone.
+    // The cookies are still valid JWTs, but their session has ended.
     assert!(!here.is_signed_in().await);
     assert_eq!(here.refresh().await.outcome(), (401, "invalid_session".to_owned()));
     let device = Device::start(&server, "laptop").await;
@@ -128,17 +128,18 @@ async fn disabled_account_and_new_password_end_browser_sessions(stores: Stores) 
     server.sql().set_account_status(MEMBER, "banned", now).await.unwrap();
     assert!(!member.is_signed_in().await);
     server.sql().set_account_status(MEMBER, "active", now).await.unwrap();
-    assert!(!member.is_signed_in().await, "for good");
+    assert!(!member.is_signed_in().await, "the session stays ended");
     server.sql().set_password(OWNER, &Secret::new("$argon2id$unusable"), now).await.unwrap();
     assert!(!owner.is_signed_in().await);
 }
 
 async fn password_hash_written_by_dify_is_accepted(stores: Stores) {
     let server = TestServer::start(stores).await;
-    // The row of alice@example.com in Dify's own database.
+    // The row of alice@example.com in a database of Dify.
     let password = "NGQ5YzA2OWFmMjdlNmI0NGQ4YzdiZDc1MmNhNThkZGFhNWQ2MzM0YzMwYzA2YTQzNjUwMTgzNWI0ZjQ4ZGNjNw==";
     let statement = format!(
-        "UPDATE accounts SET password = '{password}', password_salt = 'AfiG2C9kM3a5NJmmp0/FJw==' WHERE email = '{OWNER}'"
+        "UPDATE accounts SET password = '{password}', password_salt = 'AfiG2C9kM3a5NJmmp0/FJw==' \
+         WHERE email = '{OWNER}'"
     );
     database::execute(&server, &statement).await;
     let anonymous = Browser::anonymous(&server);

@@ -1,4 +1,4 @@
-//! `POST /console/api/refresh-token`: each refresh cookie works once.
+//! `POST /console/api/refresh-token`: each refresh token works once.
 
 use reqwest::Method;
 use serde_json::json;
@@ -54,9 +54,9 @@ async fn reused_refresh_token_ends_the_session(stores: Stores) {
     browser.take_cookies(&answer.headers);
     assert!(browser.is_signed_in().await);
     assert_eq!(stolen.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-    assert!(!browser.is_signed_in().await, "whoever has the newer cookies");
+    assert!(!browser.is_signed_in().await, "the newer cookies are invalid, too");
     assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-    assert!(other.is_signed_in().await, "another sign-in is another family");
+    assert!(other.is_signed_in().await, "other sessions continue");
 }
 
 async fn at_most_one_concurrent_refresh_succeeds(stores: Stores) {
@@ -72,10 +72,10 @@ async fn at_most_one_concurrent_refresh_succeeds(stores: Stores) {
     for task in tasks {
         statuses.push(task.await.unwrap());
     }
-    // Not even one, if the others were seen as a reuse before its answer was ready.
+    // None succeeds when another request counts as a reuse before the first response is ready.
     assert!(statuses.iter().filter(|status| **status == 200).count() <= 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
-    assert!(!browser.is_signed_in().await, "a cookie used sixteen times has been copied");
+    assert!(!browser.is_signed_in().await, "a reused refresh token ends the session");
 }
 
 async fn missing_or_unknown_refresh_token_returns_invalid_session(stores: Stores) {
@@ -84,7 +84,7 @@ async fn missing_or_unknown_refresh_token_returns_invalid_session(stores: Stores
     let mut browser = Browser::signed_in(&server, OWNER).await;
     browser.cookies.insert("refresh_token".to_owned(), "0".repeat(64));
     assert_eq!(browser.refresh().await.outcome(), (401, "invalid_session".to_owned()));
-    assert!(browser.is_signed_in().await, "a guess ends nobody's session");
+    assert!(browser.is_signed_in().await, "a wrong refresh token does not end the session");
 }
 
 async fn refresh_token_expires_after_thirty_days(stores: Stores) {
@@ -99,7 +99,7 @@ async fn cross_site_refresh_returns_csrf_mismatch(stores: Stores) {
     let browser = Browser::signed_in(&server, OWNER).await;
     let request = browser.bare(Method::POST, "/console/api/refresh-token").header("origin", "https://evil.example");
     assert_eq!(Answer::to(request).await.outcome(), (403, "csrf_mismatch".to_owned()));
-    assert_eq!(browser.refresh().await.status, 200, "it was not spent");
+    assert_eq!(browser.refresh().await.status, 200, "the refresh token was not used up");
 }
 
 async fn refreshing_is_limited_by_address(stores: Stores) {

@@ -1,4 +1,4 @@
-//! `POST /openapi/v1/oauth/device/approve` and `/deny`: a person decides.
+//! `POST /openapi/v1/oauth/device/approve` and `/deny`.
 
 use reqwest::Method;
 use serde_json::json;
@@ -86,7 +86,7 @@ async fn unknown_or_malformed_user_code_is_rejected(stores: Stores) {
         let (status, body) = browser.post(path, &json!({"user_code": "not a code"})).await;
         assert_eq!((status, body["code"].as_str()), (400, Some("invalid_user_code")));
         let (status, body) = browser.post(path, &json!({})).await;
-        assert_eq!((status, body["code"].as_str()), (400, Some("invalid_request")), "a body without its member");
+        assert_eq!((status, body["code"].as_str()), (400, Some("invalid_request")), "the member is missing");
     }
 }
 
@@ -115,7 +115,7 @@ async fn decisions_require_a_session_a_csrf_token_and_the_own_origin(stores: Sto
         ("an empty CSRF header", bare().header("x-csrf-token", ""), (403, "csrf_mismatch")),
         ("another CSRF header", bare().header("x-csrf-token", format!("{csrf}x")), (403, "csrf_mismatch")),
         ("another account's CSRF token", mixed.request(Method::POST, APPROVE), (403, "csrf_mismatch")),
-        ("a session that does not hold", stranger.request(Method::POST, APPROVE), (401, "invalid_session")),
+        ("an invalid session", stranger.request(Method::POST, APPROVE), (401, "invalid_session")),
         ("a foreign origin", good().header("origin", "https://evil.example"), (403, "csrf_mismatch")),
         ("another port", good().header("origin", "http://127.0.0.1:1"), (403, "csrf_mismatch")),
         ("an opaque origin", good().header("origin", "null"), (403, "csrf_mismatch")),
@@ -162,7 +162,7 @@ async fn only_valid_console_jwts_open_a_session(stores: Stores) {
     ] {
         assert_eq!(approve(token).await, 401, "{case}");
     }
-    assert_eq!(approve(signed(&claims, SECRET_KEY)).await, 200, "the very same claims");
+    assert_eq!(approve(signed(&claims, SECRET_KEY)).await, 200, "unchanged claims");
 }
 
 async fn disabled_account_cannot_approve_or_redeem(stores: Stores) {
@@ -176,7 +176,7 @@ async fn disabled_account_cannot_approve_or_redeem(stores: Stores) {
     assert_eq!(database::count(&server, "oauth_access_tokens WHERE revoked_at IS NULL").await, 0);
     set_status(&server, MEMBER, "active").await;
     server.advance(30);
-    assert_eq!(before.poll_error().await, "access_denied", "the session was revoked for good");
+    assert_eq!(before.poll_error().await, "access_denied", "the session stays revoked");
 }
 
 async fn decisions_return_503_while_bearers_are_disabled(stores: Stores) {

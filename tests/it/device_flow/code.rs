@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Browser, Device, Stores, TestServer, cli_device::form_request, server::OWNER};
 
-/// What the approver would see of a device that asked with this body.
+/// The label that the approver sees for a request with this body.
 async fn label_of(server: &TestServer, body: Value) -> String {
     let codes = Device::request_codes(server, &body).await;
     assert_eq!(codes.status, 200, "{}", codes.text);
@@ -15,7 +15,7 @@ async fn label_of(server: &TestServer, body: Value) -> String {
     found["device_label"].as_str().unwrap().to_owned()
 }
 
-/// The codes of an answer, checked for shape and taken out.
+/// Checks the codes of a response and replaces them for a snapshot.
 fn take_codes(server: &TestServer, answer: &Answer) -> Value {
     let mut body = answer.redacted();
     let user_code = body["user_code"].as_str().unwrap().to_owned();
@@ -74,7 +74,7 @@ async fn form_request_receives_the_same_response_as_json(stores: Stores) {
 
 async fn unknown_client_returns_unsupported_client(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let answer = Device::request_codes(&server, &json!({"client_id": "somebody"})).await;
+    let answer = Device::request_codes(&server, &json!({"client_id": "unknown-client"})).await;
     assert_eq!(answer.status, 400);
     assert_wire!(answer.json(), @r#"
     {
@@ -131,7 +131,7 @@ async fn client_id_is_accepted_from_http_basic(stores: Stores) {
         Answer::to(request.basic_auth(user, secret))
     };
     assert_eq!(ask("difyctl", Some("")).await.status, 200);
-    assert_eq!(ask("somebody", Some("")).await.json()["error"], "unsupported_client");
+    assert_eq!(ask("unknown-client", Some("")).await.json()["error"], "unsupported_client");
     assert_eq!(ask("difyctl", Some("a secret")).await.outcome(), (400, "invalid_request".to_owned()));
 }
 

@@ -1,4 +1,4 @@
-//! The flow's limits: by address, by account, and on guessing codes.
+//! The rate limits of the device flow: by address, by account, and on wrong user codes.
 
 use reqwest::Method;
 use serde_json::json;
@@ -12,7 +12,7 @@ async fn look_up(browser: &Browser, user_code: &str) -> Answer {
     Answer::to(browser.bare(Method::GET, &format!("/openapi/v1/oauth/device/lookup?user_code={user_code}"))).await
 }
 
-/// Seconds of `Retry-After`, which must be there and agree with the body.
+/// The seconds of `Retry-After`, which must equal `retry_after_ms` of the body, rounded up.
 fn retry_after(answer: &Answer) -> i64 {
     assert_eq!(answer.outcome(), (429, "rate_limited".to_owned()), "{}", answer.text);
     let seconds: i64 = answer.header("retry-after").parse().unwrap();
@@ -41,7 +41,7 @@ async fn device_codes_are_limited_to_sixty_per_hour_and_address(stores: Stores) 
     let wait = retry_after(&answer);
     assert!((50..=60).contains(&wait), "{wait}");
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
-    // One comes back every minute, not all of them after an hour.
+    // One request becomes available every minute, not all of them after an hour.
     server.advance(60);
     assert_eq!(Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.status, 200);
     assert_eq!(Device::request_codes(&server, &json!({"client_id": "difyctl"})).await.status, 429);
@@ -63,7 +63,7 @@ async fn ipv6_addresses_share_a_limit_per_64_bit_network(stores: Stores) {
     assert_eq!(ask("2001:db8:0:1:a:b:c:d").await.status, 200);
     retry_after(&ask("2001:db8:0:1::2").await);
     assert_eq!(ask("2001:db8:0:2::1").await.status, 200, "the next network");
-    // An IPv4 address written as one of IPv6 is itself, and no network of others.
+    // An IPv4-mapped address counts as the IPv4 address, not as its IPv6 network.
     assert_eq!(ask("192.0.2.1").await.status, 200);
     assert_eq!(ask("::ffff:192.0.2.1").await.status, 200);
     retry_after(&ask("192.0.2.1").await);
@@ -100,7 +100,7 @@ async fn ten_wrong_codes_limit_every_route_that_takes_a_code(stores: Stores) {
     let device = Device::start(&server, "laptop").await;
     let anonymous = Browser::anonymous(&server);
     for attempt in 0..10 {
-        // A malformed code is a wrong one.
+        // A malformed code counts as a wrong one.
         let (code, status) = if attempt % 2 == 0 { ("3333-3333", 200) } else { ("nonsense", 400) };
         assert_eq!(look_up(&anonymous, code).await.status, status);
     }

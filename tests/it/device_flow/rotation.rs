@@ -1,4 +1,4 @@
-//! Signing in again from the same device rotates its session in place.
+//! A sign-in from a known device rotates its session.
 
 use crate::support::{
     Bearer, Browser, Stores, TestServer, database,

@@ -1,4 +1,4 @@
-//! `POST /openapi/v1/oauth/device/token`: what a poll is told.
+//! `POST /openapi/v1/oauth/device/token`: the response to a poll.
 
 use serde_json::json;
 
@@ -102,7 +102,7 @@ async fn early_poll_returns_slow_down_with_a_longer_interval(stores: Stores) {
       "interval": 10
     }
     "#);
-    // The interval counts from the poll that was too early.
+    // The interval counts from the early poll.
     server.advance(10);
     assert_eq!(device.poll_error().await, "authorization_pending");
     for expected in [15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 60, 60] {
@@ -141,7 +141,7 @@ async fn denied_device_returns_access_denied(stores: Stores) {
     let device = Device::start(&server, "laptop").await;
     assert_eq!(Browser::signed_in(&server, OWNER).await.deny(&device.user_code).await.0, 200);
     assert_eq!(device.poll_error().await, "access_denied");
-    // An early poll is slowed down whatever has been decided.
+    // An early poll returns `slow_down` whatever the decision.
     assert_eq!(device.poll_error().await, "slow_down");
     server.advance(30);
     assert_eq!(device.poll_error().await, "access_denied");
@@ -210,6 +210,6 @@ async fn malformed_polls_return_a_protocol_error_and_are_not_counted(stores: Sto
     }
     let twice = format!("client_id=difyctl&device_code={code}&device_code={code}");
     assert_eq!(Device::poll_by_form(&server, &twice).await.outcome(), (400, "invalid_request".to_owned()));
-    // None of these was a poll.
+    // The malformed requests did not count as polls.
     assert_eq!(device.poll_error().await, "authorization_pending");
 }

@@ -1,4 +1,4 @@
-//! What every response carries: a request id of its own, and headers that keep browsers careful.
+//! Headers of every response: a unique request id and security headers.
 
 use reqwest::Method;
 
@@ -30,7 +30,7 @@ async fn every_response_has_a_unique_request_id_and_security_headers(stores: Sto
         (bearer.request(Method::GET, "/openapi/v1/openapi.json"), 200),
         (bearer.request(Method::POST, "/openapi/v1/oauth/device/code"), 400),
     ] {
-        // One that a caller sends is not taken over: it would let them write into our log.
+        // The request id of a caller is ignored, because it would allow writing into the log.
         let answer = Answer::to(request.header("x-request-id", "mine")).await;
         assert_eq!(answer.status, status, "{}", answer.text);
         let id = answer.header("x-request-id").to_owned();

@@ -1,4 +1,4 @@
-//! Unknown paths, other verbs, and bodies nobody can read.
+//! Unknown paths, unsupported verbs, and malformed bodies.
 
 use reqwest::Method;
 use serde_json::json;
@@ -137,7 +137,7 @@ async fn invalid_json_returns_400_and_is_not_echoed(stores: Stores) {
         assert!(!answer.text.contains("hunter2"), "{}", answer.text);
     }
     let ignored = post(&server, CODE, "application/json", nested_member).await;
-    assert_eq!(ignored.status, 200, "a member nobody asked for is not looked into");
+    assert_eq!(ignored.status, 200, "unknown members are skipped");
     let invalid_utf8 = post(&server, CODE, "application/json", vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}']).await;
     assert_eq!(invalid_utf8.status, 400);
 }
@@ -195,7 +195,7 @@ async fn bearer_authentication_can_be_disabled(stores: Stores) {
         |token: &str| Answer::to(Bearer::with_token(&server, token, "").request(Method::GET, "/openapi/v1/account"));
     let well_formed = format!("dfoa_{:043}", 1);
     assert_eq!(get(&well_formed).await.outcome(), (503, "bearer_auth_disabled".to_owned()));
-    // The prefix is judged first.
+    // The prefix is checked before the switch.
     assert_eq!(get("app-key").await.outcome(), (401, "invalid_prefix".to_owned()));
     assert_eq!(get("dfp_key").await.outcome(), (401, "unknown_token_prefix".to_owned()));
     assert_eq!(get("dfoa_short").await.outcome(), (401, "bearer_invalid".to_owned()));

@@ -1,4 +1,4 @@
-//! Rich errors: what `google.rpc` details carry.
+//! The `google.rpc` details of errors.
 
 use dify_openapi::testing::rpc::{
     proto::{
@@ -73,7 +73,7 @@ async fn oauth_errors_map_to_grpc_codes(stores: Stores) {
             assert_eq!(status.get_details_error_info().unwrap().metadata["interval"], "10");
         }
     }
-    let unsupported = CreateDeviceCodeRequest { client_id: "somebody".to_owned(), device_label: None };
+    let unsupported = CreateDeviceCodeRequest { client_id: "unknown-client".to_owned(), device_label: None };
     let status = clients.device_flow.create_device_code(unsupported).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "unsupported_client"));
     let malformed = LookupUserCodeRequest { user_code: "nonsense".to_owned() };

@@ -1,4 +1,4 @@
-//! Health, reflection, and what is not there.
+//! Health, reflection, and unimplemented methods.
 
 use dify_openapi::testing::rpc::proto::{GetHealthRequest, IntrospectTokenRequest, ResolveTokenRequest};
 use tokio_stream::StreamExt as _;
@@ -15,7 +15,7 @@ use crate::support::{
     server::SERVICE_KEY,
 };
 
-/// The services that reflection lists; `None` where there is none.
+/// The services that reflection lists; `None` without reflection.
 async fn reflected(channel: tonic::transport::Channel) -> Option<Vec<String>> {
     let request = ServerReflectionRequest {
         host: String::new(),

@@ -1,4 +1,4 @@
-//! Every service, and that both doors say the same.
+//! Every service over gRPC, compared with JSON.
 
 use dify_openapi::testing::rpc::proto::{
     CreateDeviceCodeRequest, GetAccountRequest, GetHealthRequest, GetVersionRequest, GetWorkspaceRequest,
@@ -27,8 +27,8 @@ on_every_database!(
 async fn device_flow_runs_over_grpc_except_the_approval(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut clients = Clients::on(channel(&server).await);
-    let asked = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("laptop".to_owned()) };
-    let codes = clients.device_flow.create_device_code(asked).await.unwrap().into_inner();
+    let request = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("laptop".to_owned()) };
+    let codes = clients.device_flow.create_device_code(request).await.unwrap().into_inner();
     assert_eq!((codes.expires_in, codes.interval), (900, 5));
     let poll =
         PollDeviceTokenRequest { device_code: codes.device_code, client_id: "difyctl".to_owned(), grant_type: None };
@@ -140,13 +140,14 @@ async fn token_service_resolves_and_introspects_on_the_internal_listener(stores:
         assert_eq!(reason(&clients.token.resolve_token(ask(token)).await.unwrap_err()), code);
     }
     let introspect = IntrospectTokenRequest { token: bearer.token.clone(), token_type_hint: None };
-    let told =
+    let introspected =
         clients.token.introspect_token(with_metadata(introspect.clone(), KEY, SERVICE_KEY)).await.unwrap().into_inner();
-    assert_eq!((told.active, told.username.as_deref()), (true, Some(MEMBER)));
+    assert_eq!((introspected.active, introspected.username.as_deref()), (true, Some(MEMBER)));
     server.advance(15 * 86_400);
     assert_eq!(reason(&clients.token.resolve_token(ask(&bearer.token)).await.unwrap_err()), "bearer_expired");
-    let told = clients.token.introspect_token(with_metadata(introspect, KEY, SERVICE_KEY)).await.unwrap().into_inner();
-    assert!(!told.active && told.username.is_none());
+    let introspected =
+        clients.token.introspect_token(with_metadata(introspect, KEY, SERVICE_KEY)).await.unwrap().into_inner();
+    assert!(!introspected.active && introspected.username.is_none());
 }
 
 async fn grpc_listener_serves_public_methods(stores: Stores) {

@@ -1,4 +1,4 @@
-//! Bodies: of every method that takes one.
+//! Bodies of every method that accepts one.
 
 use dify_openapi::testing::pipeline::policy::{Credential, POLICIES, Policy};
 use reqwest::{Method, RequestBuilder};
@@ -11,12 +11,12 @@ use crate::support::{
     server::{OWNER, SERVICE_KEY},
 };
 
-/// Methods that take a body, with their path.
+/// The methods that accept a body, with their paths.
 fn methods_with_body() -> impl Iterator<Item = (&'static Policy, &'static str)> {
     POLICIES.iter().filter_map(|policy| Some((policy, policy.http.filter(|http| http.verb == "POST")?.path)))
 }
 
-/// A request that is let in, so that its body is looked at.
+/// A request with a valid credential, so that its body is read.
 async fn authorized_request(server: &TestServer, policy: &Policy, path: &str) -> RequestBuilder {
     match policy.credential {
         Credential::Service => {
@@ -64,7 +64,7 @@ async fn bodies_that_are_not_objects_are_rejected(stores: Stores) {
         for body in &bodies {
             let answer = Answer::to(request.try_clone().unwrap().body(body.clone())).await;
             let shown = String::from_utf8_lossy(body);
-            // Where a member that nobody asked for is deep, it is not looked into.
+            // An unknown member is skipped without reading its nested value.
             let ignored = answer.status == 200 && shown.starts_with("{\"a\":{");
             assert!(ignored || (400..500).contains(&answer.status), "{path} {shown:.60}: {}", answer.status);
             assert!(!answer.text.contains(MARKER), "{path}: {}", answer.text);
@@ -111,7 +111,7 @@ async fn members_of_a_wrong_type_are_rejected(stores: Stores) {
         let body: serde_json::Map<_, _> = members.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
         for (policy, path) in methods_with_body() {
             let answer = Answer::to(authorized_request(&server, policy, path).await.json(&body)).await;
-            // Two methods have no members to be wrong about.
+            // Two methods have no members.
             let none = path.ends_with("/logout") || path.ends_with("/refresh-token");
             assert!(answer.status == 400 || (none && answer.status < 500), "{path} {value}: {}", answer.status);
             assert!(!answer.text.contains(MARKER), "{path}: {}", answer.text);
@@ -133,8 +133,9 @@ async fn large_bodies_are_rejected_before_they_are_read(stores: Stores) {
             let declared = [b"content-type: application/json".as_slice(), declared.as_bytes()];
             assert_eq!(status(&server, &line, &declared, b"{").await, 413, "{path}");
         }
-        // One that does not say how long it is, and goes on and on.
-        let mut endless = format!("{line}\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n").into_bytes();
+        // A chunked body without a declared length.
+        let headers = "host: x\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\nconnection: close";
+        let mut endless = format!("{line}\r\n{headers}\r\n\r\n").into_bytes();
         for _ in 0..640 {
             endless.extend_from_slice(b"4000\r\n");
             endless.extend_from_slice(&[b' '; 0x4000]);
@@ -161,7 +162,7 @@ async fn every_method_rejects_a_large_content_length(stores: Stores) {
 
 async fn compressed_bodies_return_415(stores: Stores) {
     let server = TestServer::start(stores).await;
-    // A gigabyte of zeros begins like this; what is packed is not read at all.
+    // The beginning of a gzip bomb of one gigabyte. Compressed bodies are never decoded.
     let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 512]].concat();
     for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip, gzip"] {
         for kind in ["application/json", "application/x-www-form-urlencoded"] {
@@ -190,7 +191,7 @@ async fn malformed_forms_are_rejected(stores: Stores) {
                 .post(server.at(path))
                 .header("content-type", "application/x-www-form-urlencoded");
             let answer = Answer::to(request.body(form.to_owned())).await;
-            // The forms of pages lead back to their page, which says what was wrong.
+            // The forms of pages return the page with an alert.
             let explained = answer.status == 200 && answer.text.contains("role=\"alert\"");
             assert!((400..500).contains(&answer.status) || explained, "{path} {form:.20}: {}", answer.status);
         }

@@ -1,4 +1,4 @@
-//! Ten thousand connections that ask for nothing, at the binary itself.
+//! Ten thousand idle connections to the real binary.
 
 use std::{fs, net::SocketAddr, process::Command, time::Duration};
 
@@ -11,14 +11,14 @@ use tokio::{
 use super::TIMEOUT;
 use crate::support::dev_server::DevServer;
 
-/// As many as a listener serves at once, and more.
+/// More than a listener serves at the same time.
 const CONNECTIONS: usize = 10_500;
-/// What one of them may cost in memory.
+/// The memory limit of one connection.
 const MAX_KIB_PER_CONNECTION: usize = 40;
-/// Files that this process needs besides, the other tests' included.
+/// Other files that this process needs, including those of other tests.
 const OTHER_FILES: usize = 4_000;
 
-/// Whether this process may open so many connections: its own limit is raised as far as that goes.
+/// Raises the limit of open files when possible, and returns whether it is high enough.
 fn can_open_files(files: usize) -> bool {
     let limit = |column| {
         let limits = fs::read_to_string("/proc/self/limits").unwrap();
@@ -34,16 +34,16 @@ fn can_open_files(files: usize) -> bool {
     soft >= files
 }
 
-/// Resident memory of a process, in KiB.
+/// The resident memory of a process in KiB.
 fn resident_kib(id: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// The status of one request on a connection of its own.
+/// The response to one request on a new connection.
 async fn health(address: SocketAddr) -> String {
-    let asked = async {
+    let request = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream
             .write_all(b"GET /openapi/v1/_health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
@@ -53,13 +53,13 @@ async fn health(address: SocketAddr) -> String {
         stream.read_to_string(&mut answer).await.unwrap();
         answer
     };
-    time::timeout(TIMEOUT, asked).await.unwrap()
+    time::timeout(TIMEOUT, request).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_idle_connections_do_not_block_requests() {
     if !can_open_files(CONNECTIONS + OTHER_FILES) {
-        eprintln!("this machine does not let a process open {} files: not run", CONNECTIONS + OTHER_FILES);
+        eprintln!("skipped: this process may not open {} files", CONNECTIONS + OTHER_FILES);
         return;
     }
     let data = tempfile::tempdir().unwrap();
@@ -72,7 +72,7 @@ async fn ten_thousand_idle_connections_do_not_block_requests() {
     let mut streams = Vec::new();
     for nth in 0..CONNECTIONS {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // Some say nothing, some begin to, some are done and stay, some say hello in HTTP/2 and no more.
+        // The connections send nothing, half a request, a whole request, or only an HTTP/2 preface.
         let beginning: &[u8] = match nth % 4 {
             0 => b"",
             1 => b"GET /openapi/v1/_health HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ",

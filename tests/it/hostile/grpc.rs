@@ -1,4 +1,4 @@
-//! Frames and messages on the gRPC door.
+//! Malformed gRPC frames and messages.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, Request};
@@ -11,10 +11,10 @@ use crate::support::{Bearer, Stores, TestServer, grpc, logs::Logs, server::OWNER
 
 const METHOD: &str = "/dify.openapi.v1.DeviceFlowService/CreateDeviceCode";
 
-/// The tag of `RunAppRequest.inputs`.
+/// The protobuf tag of `RunAppRequest.inputs`.
 const INPUTS: u8 = 0x12;
 
-/// A frame that says of itself what it likes.
+/// A gRPC frame with any flag and length.
 fn frame(flag: u8, length: u32, message: &[u8]) -> Bytes {
     let mut frame = BytesMut::new();
     frame.put_u8(flag);
@@ -23,12 +23,12 @@ fn frame(flag: u8, length: u32, message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-/// A frame that tells the truth.
+/// A correct gRPC frame.
 fn message(bytes: &[u8]) -> Bytes {
     frame(0, u32::try_from(bytes.len()).unwrap(), bytes)
 }
 
-/// The `grpc-status` of a call with this body, whether it comes in the headers or the trailers.
+/// The `grpc-status` of a call, from the headers or the trailers.
 async fn call(channel: &mut Channel, headers: &[(&str, &str)], body: Bytes) -> String {
     call_method(METHOD, channel, headers, body).await
 }
@@ -67,18 +67,21 @@ async fn malformed_frames_and_messages_return_invalid_argument(stores: Stores) {
     for (what, body) in [
         ("no frame", Bytes::new()),
         ("half a frame", Bytes::from_static(&[0, 0, 0])),
-        ("a flag that is none", frame(2, 9, difyctl)),
+        ("an unknown flag", frame(2, 9, difyctl)),
         ("every flag", frame(255, 9, difyctl)),
-        ("packed, and nobody said how", frame(1, 9, difyctl)),
-        ("less than it says", frame(0, 100, difyctl)),
-        ("a tag that never ends", message(&[0xff; 11])),
+        ("compressed without an encoding", frame(1, 9, difyctl)),
+        ("shorter than declared", frame(0, 100, difyctl)),
+        ("an endless tag", message(&[0xff; 11])),
         ("a field numbered zero", message(&[0x00, 0x01])),
         ("a text longer than the message", message(&[0x0a, 0x7f, b'x'])),
-        ("a text longer than the world", message(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])),
-        ("a number where a text is", message(&[0x08, 0x01])),
+        (
+            "a text with the largest length",
+            message(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
+        ),
+        ("a number instead of a text", message(&[0x08, 0x01])),
         ("a text that is not UTF-8", message(&[0x0a, 0x02, 0xc3, 0x28])),
-        ("groups in groups in groups", message(&groups)),
-        ("an end of no group", message(&[0x0c])),
+        ("deeply nested groups", message(&groups)),
+        ("the end of an unopened group", message(&[0x0c])),
     ] {
         assert_eq!(call(&mut channel, &[], body).await, "3", "{what}");
     }
@@ -101,7 +104,7 @@ async fn deeply_nested_structs_return_invalid_argument(stores: Stores) {
         prost::encoding::encode_varint(inner.len() as u64, &mut field);
         [field, inner].concat()
     };
-    // `inputs` is a Struct: a map from text to values, of which one is a Struct.
+    // `inputs` is a Struct: a map of values, one of which is a Struct again.
     let mut inner = Vec::new();
     for _ in 0..1_000 {
         inner = within(0x0a, [within(0x0a, b"a".to_vec()), within(0x12, within(0x2a, inner))].concat());
@@ -134,7 +137,7 @@ async fn compressed_messages_return_unimplemented(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut channel = grpc::channel(&server).await;
     for encoding in ["gzip", "deflate", "zstd", "snappy"] {
-        // What is not spoken here is UNIMPLEMENTED (the gRPC specification's own word for it).
+        // The gRPC specification requires UNIMPLEMENTED for an unsupported encoding.
         assert_eq!(
             call(&mut channel, &[("grpc-encoding", encoding)], frame(1, 9, &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 3])).await,
             "12"

@@ -1,4 +1,4 @@
-//! HTTP/2 frames, written by hand.
+//! Handwritten HTTP/2 frames.
 
 use super::{assert_serves, raw};
 use crate::support::{Stores, TestServer};
@@ -17,19 +17,19 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// `GET /openapi/v1/_health`, by HPACK's static table and literals.
+/// The header block of `GET /openapi/v1/_health`, from HPACK's static table and literals.
 fn get_health() -> Vec<u8> {
     let path = b"/openapi/v1/_health";
     [&[0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()], &path[..], &[0x01, 1, b'x']].concat()
 }
 
-/// A literal header: a name and a value of fewer than 127 bytes.
+/// A literal header; name and value must be shorter than 127 bytes.
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).unwrap();
     [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
 }
 
-/// A connection that says hello and begins a request, whose body never comes.
+/// A connection with a request whose body is never sent.
 fn post(path: &str, kind: &str) -> Vec<u8> {
     let headers = [
         &[0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()],
@@ -43,17 +43,15 @@ fn post(path: &str, kind: &str) -> Vec<u8> {
     [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(HEADERS, END_HEADERS, 1, &headers)].concat()
 }
 
-/// A gRPC call without its message.
 pub fn call_without_message(path: &str) -> Vec<u8> {
     post(path, "application/grpc")
 }
 
-/// A JSON request without its body.
 pub fn post_without_body(path: &str) -> Vec<u8> {
     post(path, "application/json")
 }
 
-/// Whether headers are among the frames of an answer.
+/// Whether a HEADERS frame is among the frames.
 pub fn has_headers(answer: &[u8]) -> bool {
     let mut rest = answer;
     while let Some((head, after)) = rest.split_at_checked(9) {
@@ -66,7 +64,7 @@ pub fn has_headers(answer: &[u8]) -> bool {
     false
 }
 
-/// A connection that says hello and then these frames; the error code of the server's GOAWAY.
+/// Sends frames after the preface and returns the error code of the server's GOAWAY.
 async fn end_of(server: &TestServer, frames: &[Vec<u8>]) -> Option<u32> {
     let sent = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frames.concat()].concat();
     let answer = raw(server, &sent).await;
@@ -104,7 +102,7 @@ async fn rapid_stream_resets_end_the_connection(stores: Stores) {
 async fn endless_continuation_frames_end_the_connection(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut frames = vec![frame(HEADERS, END_STREAM, 1, &get_health())];
-    // A literal header of two bytes, over and over.
+    // Repeats a literal header of two bytes.
     frames.extend((0..2_000).map(|_| frame(CONTINUATION, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(200))));
     assert!(end_of(&server, &frames).await.is_some_and(|code| code != 0));
     assert_serves(&server).await;
@@ -113,13 +111,13 @@ async fn endless_continuation_frames_end_the_connection(stores: Stores) {
 async fn malformed_frames_end_the_connection(stores: Stores) {
     let server = TestServer::start(stores).await;
     for (what, frames) in [
-        ("headers of no stream", frame(HEADERS, END_STREAM | END_HEADERS, 0, &get_health())),
-        ("a stream of the server's", frame(HEADERS, END_STREAM | END_HEADERS, 2, &get_health())),
+        ("headers of stream 0", frame(HEADERS, END_STREAM | END_HEADERS, 0, &get_health())),
+        ("an even stream id", frame(HEADERS, END_STREAM | END_HEADERS, 2, &get_health())),
         ("headers that do not decode", frame(HEADERS, END_STREAM | END_HEADERS, 1, &[0xff; 64])),
         ("half a setting", frame(SETTINGS, 0, 0, &[0, 1, 2])),
         ("a frame larger than allowed", frame(0, 0, 1, &vec![0; 20_000])),
-        ("a reset of a stream that never was", frame(RST_STREAM, 0, 9, &[0, 0, 0, 8])),
-        ("a continuation of nothing", frame(CONTINUATION, END_HEADERS, 1, &get_health())),
+        ("a reset of an idle stream", frame(RST_STREAM, 0, 9, &[0, 0, 0, 8])),
+        ("a continuation without headers", frame(CONTINUATION, END_HEADERS, 1, &get_health())),
     ] {
         assert!(end_of(&server, &[frames]).await.is_some_and(|code| code != 0), "{what}");
     }

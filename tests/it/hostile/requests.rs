@@ -1,4 +1,4 @@
-//! Request lines and headers, as no client library would write them.
+//! Malformed request lines and headers.
 
 use super::{NO_LIMITS, assert_serves, raw, status, status_of};
 use crate::support::{Answer, Bearer, Stores, TestServer, server::OWNER};
@@ -34,7 +34,7 @@ async fn invalid_verbs_and_targets_return_4xx(stores: Stores) {
     let long = format!("GET /openapi/v1/{} HTTP/1.1", "a".repeat(40_000));
     assert!(matches!(status(&server, &long, &[], b"").await, 414 | 431));
     let long = format!("GET /openapi/v1/account/sessions?{} HTTP/1.1", "page=1&".repeat(4_000));
-    assert_eq!(status(&server, &long, &[], b"").await, 401, "who asks is asked first");
+    assert_eq!(status(&server, &long, &[], b"").await, 401, "the credential is checked first");
     assert_serves(&server).await;
 }
 

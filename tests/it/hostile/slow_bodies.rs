@@ -1,4 +1,4 @@
-//! Bodies that never come, or come a byte at a time: an answer in bounded time, through both doors.
+//! Bodies that never end or arrive one byte per second: the server responds within a time limit.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,11 @@ use tokio::{
 use super::{assert_serves, http2, status_of};
 use crate::support::{Stores, TestServer};
 
-/// Longer than any body may take, the longest of them a gRPC message.
+/// Longer than the server's longest body timeout, which is that of gRPC messages.
 const TIMEOUT: Duration = Duration::from_secs(45);
 
-/// Sends a beginning and then a byte a second, until the server closes; what it said.
+/// Sends `beginning` and then `drip` every second until the server closes. Returns the response and the time that it
+/// took.
 async fn send_slowly(server: &TestServer, beginning: &[u8], drip: &[u8]) -> (Vec<u8>, Duration) {
     let began = Instant::now();
     let (mut from, mut to) = TcpStream::connect(server.running().bound.public).await.unwrap().into_split();
@@ -32,7 +33,7 @@ async fn send_slowly(server: &TestServer, beginning: &[u8], drip: &[u8]) -> (Vec
     let mut answer = Vec::new();
     let read = time::timeout(TIMEOUT, from.read_to_end(&mut answer)).await;
     dripping.abort();
-    assert!(read.is_ok(), "the server waits for ever");
+    assert!(read.is_ok(), "the server responds in time");
     (answer, began.elapsed())
 }
 
@@ -54,7 +55,7 @@ async fn slow_body_returns_400_after_a_timeout() {
     let answers = cases.iter().map(|(head, drip)| send_slowly(&server, head.as_bytes(), drip.as_bytes()));
     for (answer, took) in futures_util::future::join_all(answers).await {
         assert_eq!(status_of(&answer), 400);
-        assert!(took > Duration::from_secs(5), "a slow body is not cut off at once");
+        assert!(took > Duration::from_secs(5), "the timeout is longer");
     }
     assert_serves(&server).await;
 }
@@ -74,13 +75,13 @@ async fn missing_message_ends_the_call_after_a_timeout() {
             let began = Instant::now();
             let mut stream = TcpStream::connect(server.running().bound.public).await.unwrap();
             stream.write_all(&hello).await.unwrap();
-            // The answer's headers: the first frame of that kind.
+            // The first HEADERS frame of the response.
             let mut answer = Vec::new();
             while !http2::has_headers(&answer) {
-                assert!(began.elapsed() < TIMEOUT, "the server waits for ever");
+                assert!(began.elapsed() < TIMEOUT, "the server responds in time");
                 let mut some = [0; 1_024];
                 let read = time::timeout(TIMEOUT, stream.read(&mut some)).await.unwrap().unwrap();
-                assert!(read > 0, "the server hung up");
+                assert!(read > 0, "the server keeps the connection");
                 answer.extend_from_slice(&some[..read]);
             }
         }

@@ -1,4 +1,4 @@
-//! Values: ids, pages, codes and labels that are none, through both doors.
+//! Malformed ids, pages, codes and labels over JSON and gRPC.
 
 use dify_openapi::testing::rpc::{
     json::Object,
@@ -19,7 +19,7 @@ use crate::support::{
     server::{OWNER, PASSWORD},
 };
 
-/// What could mislead its reader, or cut a text short somewhere.
+/// Characters that could mislead a reader or truncate a text.
 const MISLEADING: [&str; 9] = [
     "nul\0",
     "bell\u{7}",
@@ -62,17 +62,17 @@ async fn malformed_ids_return_not_found(stores: Stores) {
         assert_eq!(workspace.outcome(), (404, "not_found".to_owned()), "{id:.40?}");
         let session = Answer::to(bearer.request(Method::DELETE, &format!("/openapi/v1/account/sessions/{path}"))).await;
         assert_eq!(session.outcome(), (404, "not_found".to_owned()), "{id:.40?}");
-        let asked = with_bearer(GetWorkspaceRequest { id: id.to_owned() }, &bearer.token);
-        assert_eq!(clients.workspace.get_workspace(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
-        let asked = with_bearer(RevokeSessionRequest { id: id.to_owned() }, &bearer.token);
-        assert_eq!(clients.session.revoke_session(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
+        let request = with_bearer(GetWorkspaceRequest { id: id.to_owned() }, &bearer.token);
+        assert_eq!(clients.workspace.get_workspace(request).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
+        let request = with_bearer(RevokeSessionRequest { id: id.to_owned() }, &bearer.token);
+        assert_eq!(clients.session.revoke_session(request).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
         let run = bearer.request(Method::POST, &format!("/openapi/v1/apps/{path}/run")).json(&json!({"inputs": {}}));
         assert_eq!(Answer::to(run).await.outcome(), (404, "not_found".to_owned()), "{id:.40?}");
-        let asked = with_bearer(
+        let request = with_bearer(
             RunAppRequest { id: id.to_owned(), inputs: Some(Object::default()), ..RunAppRequest::default() },
             &bearer.token,
         );
-        assert_eq!(clients.app.run_app(asked).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
+        assert_eq!(clients.app.run_app(request).await.unwrap_err().code(), Code::NotFound, "{id:.40?}");
     }
     let not_utf8 = Answer::to(bearer.request(Method::GET, "/openapi/v1/workspaces/%ff%fe")).await;
     assert_eq!(not_utf8.outcome(), (404, "not_found".to_owned()));
@@ -110,18 +110,18 @@ async fn extreme_pages_are_empty_or_rejected(stores: Stores) {
     let (status, last) = bearer.get("/openapi/v1/account/sessions?page=2147483647&limit=200").await;
     assert_eq!((status, &last["data"], &last["has_more"], &last["total"]), (200, &json!([]), &json!(false), &json!(1)));
     for (page, limit) in [(Some(i32::MIN), None), (Some(0), None), (None, Some(i32::MAX)), (None, Some(-1))] {
-        let asked = with_bearer(ListSessionsRequest { page, limit }, &bearer.token);
-        let refused = clients.session.list_sessions(asked).await.unwrap_err();
+        let request = with_bearer(ListSessionsRequest { page, limit }, &bearer.token);
+        let refused = clients.session.list_sessions(request).await.unwrap_err();
         assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "invalid_param"));
     }
-    let asked = with_bearer(ListSessionsRequest { page: Some(i32::MAX), limit: Some(200) }, &bearer.token);
-    assert!(clients.session.list_sessions(asked).await.unwrap().into_inner().data.is_empty());
+    let request = with_bearer(ListSessionsRequest { page: Some(i32::MAX), limit: Some(200) }, &bearer.token);
+    assert!(clients.session.list_sessions(request).await.unwrap().into_inner().data.is_empty());
 }
 
 async fn misleading_labels_are_rejected_over_form_and_grpc(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let mut clients = Clients::on(channel(&server).await);
-    // Within it, at either end, and alone.
+    // Inside of the label, at either end, and alone.
     for label in MISLEADING
         .iter()
         .flat_map(|mark| [format!("a{mark}b"), format!("{mark}a"), format!("a{mark}"), (*mark).to_owned()])
@@ -132,8 +132,8 @@ async fn misleading_labels_are_rejected_over_form_and_grpc(stores: Stores) {
             &format!("client_id=difyctl&device_label={}", percent(&label)),
         );
         assert_eq!(Answer::to(form).await.outcome(), (400, "invalid_request".to_owned()), "{label:?}");
-        let asked = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some(label.clone()) };
-        let refused = clients.device_flow.create_device_code(asked).await.unwrap_err();
+        let request = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some(label.clone()) };
+        let refused = clients.device_flow.create_device_code(request).await.unwrap_err();
         assert_eq!(
             (refused.code(), reason(&refused).as_str()),
             (Code::InvalidArgument, "invalid_request"),
@@ -171,6 +171,6 @@ async fn unusual_texts_return_4xx(stores: Stores) {
             reqwest::Client::new().post(server.at("/openapi/v1/oauth/revoke")).json(&json!({"token": text})),
         )
         .await;
-        assert_eq!(revoked.status, 200, "an unknown token is as good as revoked (RFC 7009): {text:.20?}");
+        assert_eq!(revoked.status, 200, "unknown tokens return 200 (RFC 7009): {text:.20?}");
     }
 }

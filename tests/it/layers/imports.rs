@@ -57,7 +57,7 @@ impl SourceFile {
     }
 }
 
-/// The modules that each module uses, by their paths like `store::sql`. A parent uses a child when it names it in a path.
+/// The modules that each module uses, by their paths like `store::sql`. A parent uses a child that it names in a path.
 pub fn uses(files: &[SourceFile]) -> BTreeMap<String, BTreeSet<String>> {
     let modules: BTreeSet<String> = files.iter().map(|file| file.module.join("::")).collect();
     let module_of = |path: &[String]| {
@@ -96,8 +96,8 @@ fn collect(directory: &Path, src: &Path, files: &mut Vec<SourceFile>) {
     }
 }
 
-/// Reads a path like `store::{sql::SqlStore as Sql, state::*}` and adds each path that it stands for below `path`. Returns
-/// the text after it.
+/// Reads a path like `store::{sql::SqlStore as Sql, state::*}` and adds each path that it stands for below `path`.
+/// Returns the text after it.
 fn read_path<'a>(text: &'a str, mut path: Vec<String>, found: &mut BTreeSet<Vec<String>>) -> &'a str {
     let mut rest = text.trim_start();
     loop {
@@ -138,7 +138,8 @@ fn is_word(symbol: char) -> bool {
 
 #[test]
 fn imports_and_inline_paths_are_read() {
-    let code = "use crate::{domain::{id::AppId as Id, key}, ports::*};\nuse crate::http::{pages, routes::Route};\nuse super::{sibling, text};\nuse super::super::uncle::Type;\n\
+    let code = "use crate::{domain::{id::AppId as Id, key}, ports::*};\nuse crate::http::{pages, routes::Route};\n\
+                use super::{sibling, text};\nuse super::super::uncle::Type;\n\
                 use self::child::Type;\nlet value = crate::config::read::<u8>(super::text());\nother::crate::no();";
     let module = vec!["store".to_owned(), "sql".to_owned()];
     let file = SourceFile { name: String::new(), module, code: code.to_owned() };

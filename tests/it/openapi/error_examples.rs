@@ -1,4 +1,4 @@
-//! The errors that the document shows are the server's own: every one that can be brought about is, and compared.
+//! The error examples of the document equal the server's errors. The test provokes every error that it can.
 
 use std::collections::BTreeSet;
 
@@ -26,8 +26,8 @@ const SESSIONS: &str = "/openapi/v1/account/sessions";
 const WORKSPACE: &str = "/openapi/v1/workspaces/{id}";
 const UNKNOWN_ID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
-/// What a healthy server does not say: another host is refused in development only, the only scope of accounts satisfies
-/// every other, codes do not run out, and nothing breaks.
+/// Errors that a healthy server does not return: the host check is for development only, the scope of accounts
+/// satisfies every other scope, codes do not run out, and nothing fails.
 const UNREACHABLE: [(&str, &str); 4] = [
     ("403", "insufficient_scope"),
     ("421", "misdirected_request"),
@@ -37,16 +37,16 @@ const UNREACHABLE: [(&str, &str); 4] = [
 
 struct Document {
     paths: Value,
-    seen: BTreeSet<(String, String)>,
+    covered: BTreeSet<(String, String)>,
 }
 
 impl Document {
     async fn of(server: &TestServer) -> Self {
         let (_, mut document) = Browser::anonymous(server).get("/openapi/v1/openapi.json").await;
-        Self { paths: document["paths"].take(), seen: BTreeSet::new() }
+        Self { paths: document["paths"].take(), covered: BTreeSet::new() }
     }
 
-    /// Whether a method's error is shown the way it was given.
+    /// Checks that the document shows this error for a method.
     fn assert_shown(&mut self, method: &str, path: &str, answer: &Answer) {
         let (status, code, given) = (answer.status.to_string(), answer.code(), answer.json());
         let shown = &self.paths[path][method]["responses"][&status]["content"]["application/json"]["examples"][&code];
@@ -60,10 +60,10 @@ impl Document {
                 answer.text
             );
         }
-        self.seen.insert((status, code));
+        self.covered.insert((status, code));
     }
 
-    /// Every error that is shown anywhere.
+    /// Every error of the document.
     fn all(&self) -> BTreeSet<(String, String)> {
         let methods = self.paths.as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
         let responses = methods.flat_map(|method| method["responses"].as_object().unwrap());
@@ -76,7 +76,7 @@ impl Document {
     }
 }
 
-/// A value without what is the request's own: ids and figures in a sentence.
+/// A value without ids and numbers, which differ between requests.
 fn without_figures(value: &Value) -> Value {
     let Some(text) = value.as_str() else { return value.clone() };
     let words = text.split(' ').map(|word| match word.trim_end_matches(['.', ',']) {
@@ -124,7 +124,7 @@ async fn documented_error_examples_match_the_server() {
     document.assert_shown("get", SESSIONS, &Answer::to(bearer.request(Method::GET, SESSIONS)).await);
 
     let unreachable: BTreeSet<_> = UNREACHABLE.map(|(status, code)| (status.to_owned(), code.to_owned())).into();
-    let missed: BTreeSet<_> = document.all().difference(&document.seen).cloned().collect();
+    let missed: BTreeSet<_> = document.all().difference(&document.covered).cloned().collect();
     assert_eq!(missed, unreachable);
 }
 
@@ -133,10 +133,10 @@ async fn devices(server: &TestServer, document: &mut Document) {
     let elsewhere = Client::new().post(server.at(CODE)).header("sec-fetch-site", "cross-site");
     document.assert_shown("post", CODE, &Answer::to(elsewhere.json(&json!({"client_id": "difyctl"}))).await);
     let device = Device::start(server, "phone").await;
-    let mut asked = json!({"client_id": "another", "device_code": device.device_code});
-    document.assert_shown("post", TOKEN, &Device::poll_with(server, &asked).await);
-    asked["grant_type"] = json!("password");
-    document.assert_shown("post", TOKEN, &Device::poll_with(server, &asked).await);
+    let mut poll = json!({"client_id": "another", "device_code": device.device_code});
+    document.assert_shown("post", TOKEN, &Device::poll_with(server, &poll).await);
+    poll["grant_type"] = json!("password");
+    document.assert_shown("post", TOKEN, &Device::poll_with(server, &poll).await);
     let pending = device.poll_at(server).await;
     let early = device.poll_at(server).await;
     Browser::signed_in(server, OWNER).await.deny(&device.user_code).await;
@@ -186,23 +186,23 @@ async fn bodies(server: &TestServer, document: &mut Document) {
 }
 
 async fn lookups(server: &TestServer, bearer: &Bearer, document: &mut Document) {
-    let asked = |path: &str| bearer.request(Method::GET, path);
+    let get_with_token = |path: &str| bearer.request(Method::GET, path);
     let workspace = apps::shared_workspace(server).await;
-    // Of one mode: in which order they are listed is up to their ids.
+    // Both apps have one mode, because their order in the error depends on random ids.
     for _ in 0..2 {
         apps::insert(server, &workspace, "Twins", "chat", 0).await;
     }
     let twins = format!("/openapi/v1/apps/Twins/describe?workspace_id={workspace}");
     let elsewhere = format!("{LIST}?workspace_id={UNKNOWN_ID}");
     for (path, request) in [
-        (ACCOUNT, asked("/openapi/v1/nothing")),
-        (WORKSPACE, asked(&WORKSPACE.replace("{id}", UNKNOWN_ID))),
-        (DESCRIBE, asked(&DESCRIBE.replace("{id}", UNKNOWN_ID))),
-        (DESCRIBE, asked(&DESCRIBE.replace("{id}", "Twins"))),
-        (DESCRIBE, asked(&twins)),
-        (LIST, asked(LIST)),
-        (LIST, asked(&elsewhere)),
-        (SESSIONS, asked(&format!("{SESSIONS}?page=1&page=1"))),
+        (ACCOUNT, get_with_token("/openapi/v1/nothing")),
+        (WORKSPACE, get_with_token(&WORKSPACE.replace("{id}", UNKNOWN_ID))),
+        (DESCRIBE, get_with_token(&DESCRIBE.replace("{id}", UNKNOWN_ID))),
+        (DESCRIBE, get_with_token(&DESCRIBE.replace("{id}", "Twins"))),
+        (DESCRIBE, get_with_token(&twins)),
+        (LIST, get_with_token(LIST)),
+        (LIST, get_with_token(&elsewhere)),
+        (SESSIONS, get_with_token(&format!("{SESSIONS}?page=1&page=1"))),
     ] {
         document.assert_shown("get", path, &Answer::to(request).await);
     }
@@ -245,8 +245,8 @@ async fn credentials(server: &TestServer, bearer: &Bearer, document: &mut Docume
 
     let introspect = || Client::new().post(server.inner(INTROSPECT)).json(&json!({"token": bearer.token}));
     document.assert_shown("post", INTROSPECT, &Answer::to(introspect()).await);
-    let wrong = introspect().header("enterprise-api-secret-key", "wrong");
-    document.assert_shown("post", INTROSPECT, &Answer::to(wrong).await);
+    let invalid = introspect().header("enterprise-api-secret-key", "wrong");
+    document.assert_shown("post", INTROSPECT, &Answer::to(invalid).await);
 
     server.advance(15 * 86_400);
     document.assert_shown("get", ACCOUNT, &with_token(server, &member.token).await);

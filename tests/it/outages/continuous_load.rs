@@ -1,4 +1,4 @@
-//! Everything at once, all the time, while the stores come and go: nobody is told anything wrong, however bad the moment.
+//! Continuous load while the stores stop and restart: each response is correct or a 503.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,11 +18,11 @@ use crate::support::{
     cli_device::{CODE, TOKEN},
 };
 
-/// What is shared by everybody in the storm.
+/// The state that all tasks share.
 #[derive(Default)]
 struct Load {
     stopped: AtomicBool,
-    /// Tokens whose revocation was answered with success: dead for good.
+    /// Tokens whose revocation succeeded.
     revoked: Mutex<Vec<Bearer>>,
     sign_ins: AtomicUsize,
     answers: AtomicUsize,
@@ -33,7 +33,7 @@ impl Load {
         !self.stopped.load(Ordering::Relaxed)
     }
 
-    /// One answer, which may be that it is a bad moment.
+    /// Sends a request, whose outcome must be allowed or a 503.
     async fn send(&self, what: &'static str, request: RequestBuilder, allowed: &[&str]) -> Answer {
         let outcome = outcome(what, request).await;
         let known = outcome.code == "503 service_unavailable" || allowed.contains(&outcome.code.as_str());
@@ -43,7 +43,8 @@ impl Load {
         outcome.answer
     }
 
-    /// The same until it is a good moment: `None` when the storm is over before. Whether there was a bad one.
+    /// Repeats a request until the response is not a 503. Returns it and whether a 503 came before; `None` when the
+    /// load stops.
     async fn retry(
         &self,
         what: &'static str,
@@ -62,7 +63,7 @@ impl Load {
     }
 }
 
-/// Reads with sessions that live all the time.
+/// Reads with a session that stays active.
 async fn read(deployment: &Deployment, load: &Load) {
     while load.is_running() {
         for path in [ACCOUNT, SESSIONS, WORKSPACES] {
@@ -78,7 +79,7 @@ async fn read(deployment: &Deployment, load: &Load) {
     }
 }
 
-/// Looks at sessions from the side of other services, and at those that have ended.
+/// Introspects sessions, active and revoked, and uses revoked tokens.
 async fn check_tokens(deployment: &Deployment, load: &Load) {
     while load.is_running() {
         load.send("introspect", deployment.introspection(&deployment.warm.token), &["200 active true"]).await;
@@ -92,7 +93,7 @@ async fn check_tokens(deployment: &Deployment, load: &Load) {
     }
 }
 
-/// Signs in, uses the session, ends it, and begins again.
+/// Repeats the whole life of a session.
 async fn sign_in_and_out_repeatedly(deployment: &Deployment, load: &Load, label: &str) {
     while load.is_running() {
         let _ = sign_in_and_out(deployment, load, label).await;
@@ -103,26 +104,26 @@ async fn sign_in_and_out(deployment: &Deployment, load: &Load, label: &str) -> O
     let ask = || deployment.public(CODE, &json!({"client_id": "difyctl", "device_label": label}));
     let codes = load.retry("code", ask, &["200 ok"]).await?.0.json();
     let decide = || deployment.browser.request(Method::POST, APPROVE).json(&json!({"user_code": codes["user_code"]}));
-    // A Redis that came back empty knows no code; one that was slow may have had_errors us the first time.
+    // Redis may have lost the code, or may have processed the first attempt after its timeout.
     let decided = ["200 ok", "404 not_found", "409 already_resolved", "409 approve_in_progress"];
     let (approval, retried) = load.retry("approve", decide, &decided).await?;
     assert!(matches!(approval.status, 200 | 404) || retried, "{}", approval.text);
     let body = poll(deployment, load, &codes, approval.status == 200).await?;
     let bearer = Bearer::with_token(&deployment.server, body["token"].as_str()?, body["token_id"].as_str()?);
     load.sign_ins.fetch_add(1, Ordering::Relaxed);
-    // Whoever has been given a token can use it, until it is taken away.
+    // A token that was issued works until it is revoked.
     for _ in 0..3 {
         load.retry("use", || bearer.request(Method::GET, ACCOUNT), &["200 ok"]).await?;
     }
     let leave = || bearer.request(Method::DELETE, "/openapi/v1/account/sessions/self");
     let (gone, retried) = load.retry("leave", leave, &["200 ok", "401 bearer_invalid"]).await?;
-    // What SQL has ended is no session any more, though it could not be said at the time.
+    // SQL may have ended the session in an attempt that returned 503.
     assert!(gone.status == 200 || retried, "{}", gone.text);
     load.revoked.lock().push(bearer);
     Some(())
 }
 
-/// Polls until there is a token, or there will be none.
+/// Polls until there is a token or a final error.
 async fn poll(deployment: &Deployment, load: &Load, codes: &Value, approved: bool) -> Option<Value> {
     let body = json!({"client_id": "difyctl", "device_code": codes["device_code"]});
     let outcomes = ["200 ok", "400 slow_down", "400 authorization_pending", "400 expired_token", "400 access_denied"];
@@ -132,19 +133,19 @@ async fn poll(deployment: &Deployment, load: &Load, codes: &Value, approved: boo
         had_errors |= bad;
         match answer.code().as_str() {
             "ok" => return Some(answer.json()),
-            // Emptied, or given out in an answer that never came.
+            // Redis was emptied, or the response with the token was lost.
             "expired_token" => return None,
             "slow_down" if had_errors => {
                 tokio::time::sleep(Duration::from_secs(answer.json()["interval"].as_u64().unwrap())).await;
             }
-            // The approval never arrived, or its session was taken back.
+            // The approval was lost, or its session was revoked again.
             "authorization_pending" | "access_denied" if !approved => return None,
             _ => panic!("{}", answer.text),
         }
     }
 }
 
-/// One store after the other goes and comes back, and each time everything heals.
+/// Stops and restarts each store and waits for the recovery each time.
 async fn restart_stores(deployment: &Deployment) {
     let a_while = || tokio::time::sleep(Duration::from_millis(1_500));
     a_while().await;
@@ -157,7 +158,7 @@ async fn restart_stores(deployment: &Deployment) {
     deployment.redis.restart().await;
     deployment.wait_until_healthy().await;
     deployment.postgres.pause();
-    // Longer than a call may take, so that calls end in the middle of what they were doing.
+    // Longer than the timeout of a call, so calls fail midway.
     tokio::time::sleep(Duration::from_secs(7)).await;
     deployment.postgres.resume();
     deployment.wait_until_healthy().await;
@@ -165,7 +166,7 @@ async fn restart_stores(deployment: &Deployment) {
     a_while().await;
     deployment.postgres.restart().await;
     deployment.wait_until_healthy().await;
-    // Shorter than a call may take, so that calls go on where they were.
+    // Shorter than the timeout of a call, so calls continue.
     deployment.postgres.pause();
     deployment.redis.pause();
     a_while().await;
@@ -192,7 +193,7 @@ async fn responses_stay_correct_while_stores_restart_under_load() {
     tokio::join!(readers, checkers, users, storm);
     let (answers, sign_ins) = (load.answers.into_inner(), load.sign_ins.into_inner());
     let revoked = load.revoked.into_inner();
-    // Far fewer than there are where nothing else runs.
+    // A low bound, because the machine may be busy.
     assert!(answers > 100 && sign_ins > 2 && revoked.len() > 2, "{answers} answers, {sign_ins} sign-ins");
     for bearer in revoked {
         assert_eq!(bearer.get(ACCOUNT).await.0, 401);

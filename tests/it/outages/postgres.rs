@@ -1,9 +1,9 @@
-//! PostgreSQL: 503 wherever it is needed, and whatever needs it not goes on.
+//! PostgreSQL outages: requests that need it return 503, and all others work.
 
 use super::{Deployment, assert_outcomes, requests};
 use crate::support::Answer;
 
-/// What everything comes to while PostgreSQL does not answer.
+/// The outcomes while PostgreSQL does not respond.
 const WITHOUT_SQL: [(&str, &str); 20] = [
     ("health", "200 ok"),
     ("account", "503 service_unavailable"),
@@ -27,24 +27,24 @@ const WITHOUT_SQL: [(&str, &str); 20] = [
     ("login", "503 service_unavailable"),
 ];
 
-/// Everything while it is away, and that the process does not want requests meanwhile.
+/// Checks all outcomes during the outage, and that readiness fails.
 async fn assert_degraded(deployment: &Deployment) {
     assert_outcomes(&deployment.send_all().await, &WITHOUT_SQL);
     let ready = Answer::to(reqwest::Client::new().get(deployment.server.admin("/readyz"))).await;
     assert_eq!(ready.status, 503, "{}", ready.text);
-    // Nobody is locked out for passwords that nobody could look at.
+    // Passwords that could not be checked do not count for the lockout.
     for _ in 0..5 {
         assert_eq!(requests::outcome("login", deployment.login()).await.code, "503 service_unavailable");
     }
 }
 
-/// The approved grant stayed approved, and a session that could not be revoked lives.
+/// Checks that the approved grant and the sessions that could not be revoked still exist.
 async fn assert_state_is_kept(deployment: &Deployment) {
     deployment.wait_until_healthy().await;
     for bearer in [&deployment.revoked_by_owner, &deployment.revoked_by_holder] {
         assert_eq!(bearer.get(requests::ACCOUNT).await.0, 200);
     }
-    // The interval between polls passes.
+    // Lets the polling interval pass.
     deployment.server.advance(6);
     let (status, body) = deployment.approved.poll().await;
     assert_eq!(status, 200, "{body}");

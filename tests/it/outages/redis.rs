@@ -1,9 +1,9 @@
-//! Redis: bearers go on through SQL, the device flow says when to come again.
+//! Redis outages: bearer tokens work through SQL, and the device flow returns 503.
 
 use super::{Deployment, assert_outcomes, requests};
 use crate::support::Answer;
 
-/// What everything comes to while Redis does not answer.
+/// The outcomes while Redis does not respond.
 const WITHOUT_REDIS: [(&str, &str); 20] = [
     ("health", "200 ok"),
     ("account", "200 ok"),
@@ -27,7 +27,7 @@ const WITHOUT_REDIS: [(&str, &str); 20] = [
     ("login", "503 service_unavailable"),
 ];
 
-/// What was revoked in SQL is dead here, though its entry still reads otherwise: also in the moment Redis is back.
+/// Checks that tokens revoked in SQL are rejected, also right after Redis returns with old entries.
 async fn assert_revoked_tokens_stay_rejected(deployment: &Deployment) {
     for _ in 0..40 {
         for bearer in [&deployment.revoked_by_owner, &deployment.revoked_by_holder] {
@@ -43,7 +43,7 @@ async fn killed_redis_degrades_and_recovers_empty() {
     let Some(deployment) = Deployment::start().await else { return };
     deployment.redis.kill();
     assert_outcomes(&deployment.send_all().await, &WITHOUT_REDIS);
-    // The same once everybody has noticed.
+    // Again, after the server has noticed the outage.
     assert_outcomes(&deployment.send_all().await, &WITHOUT_REDIS);
     deployment.redis.restart().await;
     assert_revoked_tokens_stay_rejected(&deployment).await;

@@ -1,4 +1,4 @@
-//! What people, devices and services do, and what became of it.
+//! The requests of people, devices and services, and their outcomes.
 
 use std::{
     pin::Pin,
@@ -26,18 +26,18 @@ pub const REVOKE: &str = "/openapi/v1/oauth/revoke";
 pub const INTROSPECT: &str = "/openapi/v1/oauth/introspect";
 pub const PROFILE: &str = "/console/api/account/profile";
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub struct Outcome {
     pub what: &'static str,
-    /// Status and code; for introspection also whether the token is active.
+    /// Status and code; for introspection, status and whether the token is active.
     pub code: String,
     pub answer: Answer,
 }
 
 type OutcomeFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// Sends a request, and checks what holds of every answer on a bad day.
+/// Sends a request and checks what holds for every response during an outage.
 pub async fn outcome(what: &'static str, request: RequestBuilder) -> Outcome {
     let began = Instant::now();
     let answer = tokio::time::timeout(RESPONSE_LIMIT, Answer::to(request)).await;
@@ -78,7 +78,7 @@ impl Deployment {
         self.public("/console/api/login", &body)
     }
 
-    /// Everything there is to do, once each.
+    /// Every kind of request, once.
     pub fn all_requests(&self) -> Vec<OutcomeFuture<'_>> {
         let poll = |device: &crate::support::Device| {
             self.public(TOKEN, &json!({"client_id": "difyctl", "device_code": device.device_code}))
@@ -115,7 +115,7 @@ impl Deployment {
         outcomes.chain([Box::pin(self.account_over_grpc()) as OutcomeFuture<'_>]).collect()
     }
 
-    /// What must work again, and can be asked any number of times.
+    /// Requests that must work after the recovery and can be repeated.
     pub fn read_requests(&self) -> Vec<OutcomeFuture<'_>> {
         let requests = [
             ("account", self.warm.request(Method::GET, ACCOUNT)),
@@ -130,13 +130,13 @@ impl Deployment {
         outcomes.chain([Box::pin(self.account_over_grpc()) as OutcomeFuture<'_>]).collect()
     }
 
-    /// The same account through the other door, which says the same.
+    /// Reads the account over gRPC.
     async fn account_over_grpc(&self) -> Outcome {
         let mut clients = Clients::on(channel(&self.server).await);
-        let asked = clients
+        let request = clients
             .identity
             .get_account(with_bearer(dify_openapi::testing::rpc::proto::GetAccountRequest {}, &self.warm.token));
-        let answer = tokio::time::timeout(RESPONSE_LIMIT, asked).await.unwrap_or_else(|_| panic!("gRPC hangs"));
+        let answer = tokio::time::timeout(RESPONSE_LIMIT, request).await.unwrap_or_else(|_| panic!("gRPC hangs"));
         let code = match answer {
             Ok(_) => "200 ok".to_owned(),
             Err(status) => {

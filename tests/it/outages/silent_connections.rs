@@ -1,12 +1,12 @@
-//! Connections that go silent while the server, or whoever has taken its place, takes new ones: a machine that lost its
-//! power, a firewall that forgot, a database that moved. No word of it ever comes.
+//! Connections that become silent without being closed while new ones work, as after a power loss, a firewall reset or
+//! a failover.
 
 use super::Deployment;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_are_replaced() {
     let Some(deployment) = Deployment::start().await else { return };
-    // Every connection there may be.
+    // Opens every connection of the pools.
     for _ in 0..3 {
         deployment.wait_until_healthy().await;
     }

@@ -1,4 +1,4 @@
-//! The final bodies of blocking runs, and conversations that go on.
+//! The bodies of blocking runs, and conversations that continue.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn conversation_continues_for_its_account_only(stores: Stores) {
     let body = json!({"inputs": {"name": "Ann"}, "query": "Reply exactly: Good morning"});
     let first = blocking(&bearer, &app, body.clone()).await;
     assert_eq!(first.status, 200, "{}", first.text);
-    assert_lines!(lines(&[first.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"chat","answer":"Good morning","metadata":{"annotation_reply":null,"retriever_resources":[],"usage":{"prompt_tokens":8,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":2,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":10,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
+    assert_lines!(lines(&[first.json()]), "conversation_continues_for_its_account_only");
 
     let again =
         |conversation: &Value| json!({"inputs": {"name": "Ann"}, "query": "and now?", "conversation_id": conversation});
@@ -49,8 +49,8 @@ async fn blocking_workflow_returns_its_result(stores: Stores) {
     let app = graph_app(&server, "workflow", &[greeting(), end()]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let body = json!({"inputs": {"name": "Ann"}, "response_mode": "blocking"});
-    let done = Answer::to(request(&bearer, &app, &body)).await;
-    assert_lines!(lines(&[done.json()]), @r#"{"workflow_run_id":"[uuid]","task_id":"[uuid]","mode":"workflow","data":{"id":"[uuid]","workflow_id":"[uuid]","status":"succeeded","outputs":{"text":"Hello Ann"},"error":null,"elapsed_time":0,"total_tokens":0,"total_steps":3,"created_at":0,"finished_at":0}}"#);
+    let response = Answer::to(request(&bearer, &app, &body)).await;
+    assert_lines!(lines(&[response.json()]), "blocking_workflow_returns_its_result");
     let over_grpc = over_grpc(&server, &bearer, &app, &body).await.unwrap();
     assert_eq!(over_grpc.len(), 1);
     assert_eq!(redact(over_grpc[0]["data"]["outputs"].clone()), json!({"text": "Hello Ann"}));
@@ -60,14 +60,15 @@ async fn blocking_advanced_chat_returns_its_answer(stores: Stores) {
     let server = TestServer::start(stores).await;
     let app = graph_app(&server, "advanced-chat", &[greeting(), answer()]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let done = blocking(&bearer, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await;
-    assert_lines!(lines(&[done.json()]), @r#"{"event":"message","task_id":"[uuid]","id":"[uuid]","message_id":"[uuid]","conversation_id":"[uuid]","mode":"advanced-chat","answer":"Hello Ann!","metadata":{"retriever_resources":[],"usage":{"prompt_tokens":0,"prompt_unit_price":"0","prompt_price_unit":"0","prompt_price":"0","completion_tokens":0,"completion_unit_price":"0","completion_price_unit":"0","completion_price":"0","total_tokens":0,"total_price":"0","currency":"USD","latency":0,"time_to_first_token":0,"time_to_generate":0}},"created_at":0}"#);
+    let response = blocking(&bearer, &app, json!({"inputs": {"name": "Ann"}, "query": "hi"})).await;
+    assert_lines!(lines(&[response.json()]), "blocking_advanced_chat_returns_its_answer");
 }
 
 async fn failed_graph_returns_502_and_logs_the_cause(stores: Stores) {
     let server = TestServer::start(stores).await;
     let logs = Logs::capture();
-    let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "{{ 1 // 0 }}", "variables": []}});
+    let broken = json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet",
+        "template": "{{ 1 // 0 }}", "variables": []}});
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let app = graph_app(&server, "advanced-chat", &[broken.clone(), answer()]).await;
     let body = json!({"inputs": {"name": "Ann"}, "query": "hi", "response_mode": "blocking"});
@@ -79,7 +80,7 @@ async fn failed_graph_returns_502_and_logs_the_cause(stores: Stores) {
     assert_eq!(why.len(), 1, "{why:?}");
     let status = over_grpc(&server, &bearer, &app, &body).await.unwrap_err();
     assert_eq!((reason(&status).as_str(), status.message()), ("upstream_error", "The app's run failed."));
-    // A workflow's body has a place for it.
+    // The body of a workflow has a member for the error.
     let workflow = graph_app(&server, "workflow", &[broken, end()]).await;
     let failed = blocking(&bearer, &workflow, json!({"inputs": {"name": "Ann"}})).await;
     assert_eq!((failed.status, &failed.json()["data"]["status"]), (200, &json!("failed")));
@@ -120,7 +121,7 @@ async fn user_member_of_the_body_is_ignored(stores: Stores) {
             }
         }
         let of_app = format!("end_users WHERE app_id = '{app}'");
-        assert_eq!(database::count(&server, &of_app).await, 1, "one caller is one end user");
+        assert_eq!(database::count(&server, &of_app).await, 1, "one end user per caller");
         let session = database::text(&server, &format!("SELECT session_id FROM {of_app}")).await;
         assert_eq!(session.as_deref(), Some(user.as_str()));
     }

@@ -1,4 +1,4 @@
-//! Who leaves a run ends it, and what became of it is stored.
+//! A disconnect cancels the run and its status is stored.
 
 use serde_json::json;
 
@@ -8,10 +8,12 @@ use crate::support::{
     server::OWNER,
 };
 
-/// A node that asks the model for many words.
+/// A node that sends the model a long prompt.
 fn model_node() -> serde_json::Value {
-    json!({"id": "greet", "data": {"type": "llm", "title": "Talk", "model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
-        "prompt_template": [{"role": "user", "text": "{{#sys.query#}}"}], "memory": null, "context": {"enabled": false, "variable_selector": []}}})
+    json!({"id": "greet", "data": {"type": "llm", "title": "Talk",
+        "model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
+        "prompt_template": [{"role": "user", "text": "{{#sys.query#}}"}], "memory": null,
+        "context": {"enabled": false, "variable_selector": []}}})
 }
 
 async fn slow_app(server: &TestServer) -> String {
@@ -88,7 +90,7 @@ async fn disconnect_over_grpc_cancels_a_blocking_run(stores: Stores) {
     let mut body = many_words();
     body["response_mode"] = json!("blocking");
     tokio::select! {
-        answer = over_grpc(&server, &bearer, &app, &body) => panic!("it ended: {answer:?}"),
+        answer = over_grpc(&server, &bearer, &app, &body) => panic!("the run ended: {answer:?}"),
         () = wait_for_running(&server, 1) => {}
     }
     wait_for_status(&server, "stopped").await;
@@ -107,7 +109,7 @@ async fn grpc_deadline_ends_the_run(stores: Stores) {
     let error = loop {
         match stream.message().await {
             Ok(Some(_)) => {}
-            Ok(None) => panic!("it ran to its end"),
+            Ok(None) => panic!("the run ended without an error"),
             Err(error) => break error,
         }
     };

@@ -1,4 +1,4 @@
-//! Inputs that do not fit the form: refused in the same words through every door, before anything runs.
+//! Inputs that do not match the form: rejected with the same message over JSON and gRPC before the run.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::support::{
     server::OWNER,
 };
 
-/// One variable of each kind that can be filled in wrongly, as a form's rows.
+/// One variable of each kind that has invalid values.
 fn variables() -> Vec<Value> {
     vec![
         json!({"variable": "line", "type": "text-input", "max_length": 3}),
@@ -27,7 +27,7 @@ fn variables() -> Vec<Value> {
     ]
 }
 
-/// A chat with the form in its configuration, and a workflow with it in its graph.
+/// A chat and a workflow with the same form.
 async fn apps_with_form(server: &TestServer) -> [(String, Value); 2] {
     let workspace = apps::shared_workspace(server).await;
     let chat = apps::insert(server, &workspace, "Chat", "chat", 0).await;
@@ -48,7 +48,7 @@ async fn apps_with_form(server: &TestServer) -> [(String, Value); 2] {
     [(chat, json!({"query": "hi"})), (workflow, json!({}))]
 }
 
-/// The message that a run is refused with, which is the same through every door, as is the place of the fault.
+/// The message of a rejected run. It must be the same over JSON and gRPC, and both must name the field.
 async fn rejection(server: &TestServer, bearer: &Bearer, app: &str, body: &Value, name: &str) -> String {
     let mut messages = Vec::new();
     for mode in ["blocking", "streaming"] {
@@ -57,9 +57,9 @@ async fn rejection(server: &TestServer, bearer: &Bearer, app: &str, body: &Value
         let answer = Answer::to(request(bearer, app, &body)).await;
         assert_eq!(answer.outcome(), (422, "invalid_param".to_owned()), "{body}: {}", answer.text);
         assert_eq!(answer.header("content-type"), "application/json", "no stream was opened");
-        let told = answer.json();
-        assert_eq!(told["details"][0]["loc"], json!(["body", "inputs", name]), "{told}");
-        messages.push(told["message"].as_str().unwrap().to_owned());
+        let error = answer.json();
+        assert_eq!(error["details"][0]["loc"], json!(["body", "inputs", name]), "{error}");
+        messages.push(error["message"].as_str().unwrap().to_owned());
         let status = over_grpc(server, bearer, app, &body).await.unwrap_err();
         assert_eq!(
             (status.code(), reason(&status).as_str()),
@@ -74,7 +74,7 @@ async fn rejection(server: &TestServer, bearer: &Bearer, app: &str, body: &Value
         messages.push(status.message().to_owned());
     }
     messages.dedup();
-    assert_eq!(messages.len(), 1, "the doors use different words: {messages:?}");
+    assert_eq!(messages.len(), 1, "JSON and gRPC differ: {messages:?}");
     messages.remove(0)
 }
 
@@ -106,14 +106,14 @@ async fn invalid_form_inputs_are_rejected_before_the_run(stores: Stores) {
         ("extra", json!("text")),
         ("extra", json!([1])),
     ] {
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         for (app, rest) in &apps {
             let mut body = rest.clone();
             body["inputs"] = json!({name: value});
-            told.push(rejection(&server, &bearer, app, &body, name).await);
+            messages.push(rejection(&server, &bearer, app, &body, name).await);
         }
-        assert_eq!(told[0], told[1], "a form is a form");
-        let _ = writeln!(table, "{value}: {}", told[0]);
+        assert_eq!(messages[0], messages[1], "chat and workflow agree");
+        let _ = writeln!(table, "{value}: {}", messages[0]);
     }
     assert_lines!(table, @r#"
     "long": line in input form must be less than 3 characters

@@ -1,4 +1,4 @@
-//! Runs forwarded to Dify's service API, against a stand-in for it that fails in every way it can.
+//! Runs that are forwarded to a fake of Dify's service API.
 
 mod disconnects;
 mod fixture;
@@ -46,7 +46,8 @@ async fn each_mode_is_forwarded_to_its_path_with_its_members() {
         run.auto_generate_name = false;
         run
     };
-    let common = json!({"inputs": {"name": "Ada"}, "files": [{"type": "image"}], "response_mode": "streaming", "user": "caller-1"});
+    let common = json!({"inputs": {"name": "Ada"}, "files": [{"type": "image"}],
+        "response_mode": "streaming", "user": "caller-1"});
     let with = |members: Value| {
         let mut body = common.clone();
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -96,15 +97,15 @@ async fn events_are_forwarded_unchanged_and_the_stream_ends_at_the_last() {
         .await;
         let fixture = Fixture::new(&upstream).await;
         let mut stream = fixture.runtime.start(fixture.run(mode)).await.unwrap();
-        let mut seen = Vec::new();
+        let mut received = Vec::new();
         let all = async {
             while let Some(event) = stream.next().await {
-                seen.push(String::from_utf8(event.unwrap().json.to_vec()).unwrap());
+                received.push(String::from_utf8(event.unwrap().json.to_vec()).unwrap());
             }
         };
-        // The upstream itself stays open for good.
+        // The upstream never closes the stream itself.
         tokio::time::timeout(Duration::from_secs(3), all).await.unwrap();
-        assert_eq!(seen, expected, "{mode:?}");
+        assert_eq!(received, expected, "{mode:?}");
         assert!(upstream.received_no_stop().await, "{mode:?}");
     }
 }
@@ -122,9 +123,9 @@ async fn ten_thousand_events_are_forwarded_in_order() {
     let events: Vec<Value> = (0..10_000).map(|n| message(&n.to_string())).chain([message_end()]).collect();
     let upstream = FakeDify::sending(&events).await;
     let fixture = Fixture::new(&upstream).await;
-    let (seen, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;
+    let (received, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;
     assert_eq!(error, None);
-    assert!(seen == events, "{} of {} events", seen.len(), events.len());
+    assert!(received == events, "{} of {} events", received.len(), events.len());
 }
 
 #[tokio::test]
@@ -132,9 +133,9 @@ async fn event_of_ten_megabytes_is_forwarded() {
     let long = message(&"x".repeat(10 << 20));
     let upstream = FakeDify::sending(&[long.clone(), message_end()]).await;
     let fixture = Fixture::new(&upstream).await;
-    let (seen, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;
+    let (received, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;
     assert_eq!(error, None);
-    assert!(seen == [long, message_end()]);
+    assert!(received == [long, message_end()]);
 }
 
 #[tokio::test]
@@ -142,8 +143,8 @@ async fn upstream_connections_are_reused() {
     let upstream = FakeDify::sending(&[message("a"), message_end()]).await;
     let fixture = Fixture::new(&upstream).await;
     for _ in 0..20 {
-        let (seen, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;
-        assert_eq!((seen.len(), error), (2, None));
+        let (received, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;
+        assert_eq!((received.len(), error), (2, None));
     }
     fixture.tasks.close();
     fixture.tasks.wait().await;

@@ -1,4 +1,4 @@
-//! Requests that apps send: nowhere near this machine, unless its network is allowed.
+//! The HTTP request node: private networks are blocked unless they are allowed.
 
 use std::sync::{
     Arc,
@@ -15,10 +15,10 @@ use crate::support::{
     server::OWNER,
 };
 
-/// A server on this machine: where it is, and how often it was asked.
+/// A server on loopback: its URL and the number of requests it received.
 async fn local_server() -> (String, Arc<AtomicUsize>) {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let request_count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&request_count);
     let answer = move || async move {
         counter.fetch_add(1, Ordering::Relaxed);
         "inside"
@@ -26,7 +26,7 @@ async fn local_server() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/secret", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, Router::new().route("/secret", get(answer))).into_future());
-    (url, asked)
+    (url, request_count)
 }
 
 async fn http_request_app(server: &TestServer, url: &str) -> String {
@@ -45,7 +45,7 @@ fn node_data<'a>(events: &'a [Value], event: &str, node: &Value) -> &'a Value {
 async fn http_request_node_cannot_reach_loopback_by_default() {
     let server = TestServer::start_with(Stores::Sqlite, &[]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let (url, asked) = local_server().await;
+    let (url, request_count) = local_server().await;
     let app = http_request_app(&server, &url).await;
     let body = json!({"inputs": {"name": "Ann"}});
     let over_json = streamed(&bearer, &app, body.clone()).await;
@@ -56,16 +56,16 @@ async fn http_request_node_cannot_reach_loopback_by_default() {
         assert!(why.contains("127.0.0.1") || why.contains("public"), "{why}");
         assert_eq!(run["error"], node["error"]);
     }
-    let done = blocking(&bearer, &app, body).await;
-    assert_eq!((done.status, &done.json()["data"]["status"]), (200, &json!("failed")), "{}", done.text);
-    assert_eq!(asked.load(Ordering::Relaxed), 0, "nothing was sent");
+    let response = blocking(&bearer, &app, body).await;
+    assert_eq!((response.status, &response.json()["data"]["status"]), (200, &json!("failed")), "{}", response.text);
+    assert_eq!(request_count.load(Ordering::Relaxed), 0, "nothing was sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn http_request_node_reaches_an_allowed_network() {
     let server = TestServer::start_with(Stores::Sqlite, &[("HTTP_REQUEST_ALLOWED_NETWORKS", "127.0.0.0/8")]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let (url, asked) = local_server().await;
+    let (url, request_count) = local_server().await;
     let app = http_request_app(&server, &url).await;
     let body = json!({"inputs": {"name": "Ann"}});
     let over_json = streamed(&bearer, &app, body.clone()).await;
@@ -73,5 +73,5 @@ async fn http_request_node_reaches_an_allowed_network() {
         assert_eq!(node_data(&events, "node_finished", &json!("ask"))["outputs"]["body"], "inside");
         assert_eq!(events.last().unwrap()["data"]["outputs"], json!({"said": "inside"}));
     }
-    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    assert_eq!(request_count.load(Ordering::Relaxed), 2);
 }

@@ -1,4 +1,4 @@
-//! What is kept of runs: whose conversations they are, and how many there may be at a time.
+//! The ownership of conversations, and the limits of concurrent runs and of their duration.
 
 use serde_json::{Value, json};
 
@@ -17,12 +17,12 @@ async fn count(server: &TestServer, rows: &str) -> String {
     database::text(server, &format!("SELECT CAST(count(*) AS text) FROM {rows}")).await.unwrap()
 }
 
-/// Many words, slowly.
+/// A long and slow run.
 fn long_run() -> Value {
     body(&format!("Reply exactly: {}", "word ".repeat(2_000)), &Value::Null)
 }
 
-/// Begins a run and reads its first event; dropping it hangs up.
+/// Starts a run and reads its first event; dropping the response disconnects.
 async fn start_run(bearer: &Bearer, app: &str) -> reqwest::Response {
     let mut body = long_run();
     body["response_mode"] = json!("streaming");
@@ -32,7 +32,7 @@ async fn start_run(bearer: &Bearer, app: &str) -> reqwest::Response {
     response
 }
 
-/// Waits until there is room for a run, and lets it go.
+/// Waits until a run is accepted, and drops it.
 async fn wait_for_free_run(bearer: &Bearer, app: &str) {
     for _ in 0..200 {
         let mut body = body("hi", &Value::Null);
@@ -44,7 +44,7 @@ async fn wait_for_free_run(bearer: &Bearer, app: &str) {
         assert_eq!(response.status(), 429);
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
-    panic!("no room comes");
+    panic!("no run was accepted");
 }
 
 async fn assert_rate_limited(bearer: &Bearer, app: &str) {
@@ -74,7 +74,7 @@ async fn conversation_continues_for_its_caller_on_every_device(stores: Stores) {
         let first = blocking(&owner, &app, body("hi", &Value::Null)).await;
         assert_eq!(first.status, 200, "{}", first.text);
         let conversation = first.json()["conversation_id"].clone();
-        // The same person on another device, streaming.
+        // The same account on another device, streaming.
         let second = streamed(&again, &app, body("hi", &conversation)).await;
         assert_eq!(second.last().unwrap()["conversation_id"], conversation);
         let foreign = blocking(&member, &app, body("hi", &conversation)).await;
@@ -98,7 +98,7 @@ async fn concurrent_runs_of_an_app_are_limited(stores: Stores) {
     apps::set(&server, &app, "max_active_requests = 1").await;
     let running = start_run(&bearer, &app).await;
     assert_rate_limited(&bearer, &app).await;
-    // Each app for itself; what the deployment allows at most holds for all.
+    // Each app has its own limit; the limit of the deployment applies to all apps.
     let (_one, _two) = (start_run(&bearer, &other).await, start_run(&bearer, &other).await);
     assert_rate_limited(&bearer, &other).await;
     drop(running);
@@ -124,7 +124,7 @@ async fn run_over_its_time_limit_is_stored_as_failed(stores: Stores) {
     assert_eq!((&events[0]["event"], &last["event"]), (&json!("message"), &json!("error")));
     assert_eq!((&last["code"], &last["status"]), (&json!("upstream_timeout"), &json!(504)), "{last}");
     assert_eq!(count(&server, "messages WHERE status = 'error' AND answer LIKE 'word word%'").await, "1");
-    // Over gRPC and blocking alike.
+    // Over gRPC and blocking the error is the same.
     let refusal = blocking(&bearer, &app, long_run()).await;
     assert_eq!((refusal.status, refusal.code().as_str()), (504, "upstream_timeout"));
     let status = over_grpc(&server, &bearer, &app, &long_run()).await.unwrap_err();

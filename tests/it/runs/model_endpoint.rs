@@ -1,4 +1,4 @@
-//! Models behind an endpoint, as the environment names it.
+//! Model endpoints that are configured by the environment.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,13 +14,13 @@ use crate::support::{
 
 const KEY: &str = "sk-of-the-endpoint-0123456789";
 
-/// An endpoint that knows one model; it keeps what it was asked.
+/// An endpoint with one model that records its requests.
 async fn endpoint() -> (String, Arc<Mutex<Vec<(HeaderMap, Value)>>>) {
-    let asked: Arc<Mutex<Vec<(HeaderMap, Value)>>> = Arc::default();
-    let kept = Arc::clone(&asked);
+    let requests: Arc<Mutex<Vec<(HeaderMap, Value)>>> = Arc::default();
+    let recorded = Arc::clone(&requests);
     let answer = move |headers: HeaderMap, Json(body): Json<Value>| async move {
         let known = body["model"] == "llama3";
-        kept.lock().unwrap().push((headers, body));
+        recorded.lock().unwrap().push((headers, body));
         if !known {
             let body = json!({"error": {"message": format!("no such model for {KEY}")}});
             return (axum::http::StatusCode::NOT_FOUND, Json(body)).into_response();
@@ -35,7 +35,7 @@ async fn endpoint() -> (String, Arc<Mutex<Vec<(HeaderMap, Value)>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, Router::new().route("/v1/chat/completions", post(answer))).into_future());
-    (url, asked)
+    (url, requests)
 }
 
 async fn with_model(server: &TestServer, provider: &str, name: &str) -> String {
@@ -57,7 +57,7 @@ fn body() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn model_endpoint_receives_the_mapped_name_and_the_key() {
-    let (url, asked) = endpoint().await;
+    let (url, requests) = endpoint().await;
     let environment = [
         ("OPENAI_BASE_URL", url.as_str()),
         ("OPENAI_API_KEY", KEY),
@@ -65,13 +65,13 @@ async fn model_endpoint_receives_the_mapped_name_and_the_key() {
     ];
     let server = TestServer::start_with(Stores::Sqlite, &environment).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    // Also as DSL files from before plugins name the provider.
+    // The second name is that of DSL files older than plugins.
     for provider in ["langgenius/openai/openai", "openai"] {
         let app = with_model(&server, provider, "gpt-4o").await;
         let events = streamed(&bearer, &app, body()).await;
         assert_eq!((&events[0]["answer"], events.len()), (&json!("Good day"), 2));
         assert_eq!(events[1]["metadata"]["usage"]["total_tokens"], 9);
-        let (headers, request) = asked.lock().unwrap().pop().unwrap();
+        let (headers, request) = requests.lock().unwrap().pop().unwrap();
         assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
         assert_eq!((&request["temperature"], &request["messages"][1]["content"]), (&json!(0.1), &json!("Hello")));
     }

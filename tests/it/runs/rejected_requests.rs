@@ -1,4 +1,4 @@
-//! What is refused before anything runs, streaming and blocking alike.
+//! Requests that are rejected before the run, streaming and blocking.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ async fn rejection(server: &TestServer, bearer: &Bearer, app: &str, body: Value)
         let answer = Answer::to(request(bearer, app, &body)).await;
         outcomes.push((answer.status, answer.code(), answer.json()["message"].as_str().unwrap_or_default().to_owned()));
         let status = over_grpc(server, bearer, app, &body).await.unwrap_err();
-        // What has no place in a message of gRPC is no fault there.
+        // Values that a gRPC message cannot hold are rejected over JSON only.
         if body["conversation_id"].is_null() || body["conversation_id"].is_string() {
             assert_eq!(reason(&status), answer.code(), "{body}");
         }
@@ -144,8 +144,10 @@ async fn unsupported_node_is_named_before_the_run(stores: Stores) {
 
 async fn unsupported_loop_is_named_instead_of_its_nodes(stores: Stores) {
     let server = TestServer::start(stores).await;
-    let loops = json!({"id": "loop", "data": {"type": "loop", "title": "Again and again", "loop_count": 3, "start_node_id": "loopstart"}});
-    let begins = json!({"id": "loopstart", "type": "custom-loop-start", "parentId": "loop", "data": {"type": "loop-start", "title": "", "isInLoop": true}});
+    let loops = json!({"id": "loop", "data": {"type": "loop", "title": "Again and again",
+        "loop_count": 3, "start_node_id": "loopstart"}});
+    let begins = json!({"id": "loopstart", "type": "custom-loop-start", "parentId": "loop",
+        "data": {"type": "loop-start", "title": "", "isInLoop": true}});
     let mut inner = greeting();
     inner["parentId"] = json!("loop");
     let app = graph_app(&server, "workflow", &[loops, begins, inner, end()]).await;

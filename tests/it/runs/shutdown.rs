@@ -1,4 +1,4 @@
-//! A process that is told to stop while runs are under way.
+//! A process that is terminated while runs are active.
 
 use std::{
     path::Path,
@@ -18,26 +18,26 @@ use crate::support::{
     runs::{events, message},
 };
 
-/// What Kubernetes waits before it kills.
+/// The default of Kubernetes.
 const TERMINATION_GRACE_PERIOD: Duration = Duration::from_secs(30);
 
-/// So many words, of which the demo model says 33 in a second.
+/// A run that answers with so many words. The demo model sends 33 words per second.
 fn body(words: usize) -> Value {
     let words = (0..words).map(|index| format!("w{index}")).collect::<Vec<_>>().join(" ");
     json!({"inputs": {}, "query": format!("Reply exactly: {words}"), "response_mode": "streaming"})
 }
 
-/// Longer than any process that was told to stop waits.
+/// Longer than the shutdown timeout.
 fn long_run() -> Value {
     body(3_000)
 }
 
-/// Some seconds, most of which are left when the process is told to stop.
+/// A few seconds, most of which remain after the termination signal.
 fn short_run() -> Value {
     body(160)
 }
 
-/// A run over JSON, of which the first event has come.
+/// Starts a run over JSON and reads its first event.
 async fn start_run(user: &DemoUser, app: &str, body: &Value) -> (reqwest::Response, String) {
     let mut response = user.request(app, body).send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -45,7 +45,7 @@ async fn start_run(user: &DemoUser, app: &str, body: &Value) -> (reqwest::Respon
     (response, String::from_utf8(first.to_vec()).unwrap())
 }
 
-/// Its events to the last.
+/// Reads the remaining events.
 async fn remaining_events((mut response, mut text): (reqwest::Response, String)) -> Vec<Value> {
     while let Some(chunk) = response.chunk().await.unwrap() {
         text += core::str::from_utf8(&chunk).unwrap();
@@ -61,7 +61,7 @@ async fn start_run_over_grpc(user: &DemoUser, app: &str, body: &Value) -> Stream
     stream
 }
 
-/// The last event, or what it broke off with.
+/// The last event, or the error that ends the stream.
 async fn last_event(mut stream: Streaming<RunAppResponse>) -> Result<String, Status> {
     let mut last = String::new();
     while let Some(response) = stream.message().await? {
@@ -90,26 +90,26 @@ async fn shutdown_finishes_short_runs_and_stops_long_ones() {
     let ending_over_grpc = start_run_over_grpc(&user, "Detective", &short_run()).await;
 
     process::terminate(&server.process.0);
-    let told = Instant::now();
+    let signalled = Instant::now();
     let short = async {
         let ends = (remaining_events(ending).await, last_event(ending_over_grpc).await);
-        (ends, told.elapsed())
+        (ends, signalled.elapsed())
     };
     let (((ended, ended_over_grpc), took), broken, broken_over_grpc) =
         tokio::join!(short, remaining_events(graph), last_event(prompt));
     assert_eq!(ended.last().unwrap()["event"], "workflow_finished", "{ended:?}");
     assert_eq!(ended.last().unwrap()["data"]["status"], "succeeded");
     assert_eq!(ended_over_grpc.unwrap(), "message_end");
-    assert!(took > Duration::from_millis(500), "they were over when the process was told to stop: {took:?}");
+    assert!(took > Duration::from_millis(500), "the short runs ended before the signal: {took:?}");
     let error = broken.last().unwrap();
     assert_eq!((&error["event"], &error["code"]), (&json!("error"), &json!("service_unavailable")), "{error}");
     let status = broken_over_grpc.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (tonic::Code::Unavailable, "service_unavailable"));
 
-    let left = TERMINATION_GRACE_PERIOD.saturating_sub(told.elapsed());
+    let left = TERMINATION_GRACE_PERIOD.saturating_sub(signalled.elapsed());
     let child = &mut server.process.0;
     let status = tokio::task::block_in_place(|| process::wait_for_exit_within(child, left));
-    assert!(status.is_some_and(|status| status.success()), "{status:?} after {:?}", told.elapsed());
+    assert!(status.is_some_and(|status| status.success()), "{status:?} after {:?}", signalled.elapsed());
 
     let statuses = rows(data.path(), "SELECT status FROM workflow_runs ORDER BY status").await;
     assert_eq!(statuses, ["stopped", "succeeded"]);

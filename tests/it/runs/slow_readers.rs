@@ -1,4 +1,4 @@
-//! A reader that stands slow holds up nobody who shares its connection, and misses nothing.
+//! A slow reader does not block other runs on its connection and loses no events.
 
 use serde_json::{Value, json};
 use tonic::transport::Endpoint;
@@ -11,13 +11,13 @@ use crate::support::{
     tcp_proxy::TcpProxy,
 };
 
-/// What one stream may be ahead of its reader: far less than the long answer.
+/// The flow control window of one stream: much smaller than the long answer.
 const STREAM_WINDOW: u32 = 65_535;
-/// What all of them together may be: more than one that stands slow can take.
+/// The window of the connection: larger than the window of one stream.
 const CONNECTION_WINDOW: u32 = 1 << 20;
-/// Events of a few hundred bytes each: megabytes.
+/// The events have a few hundred bytes each, so the answer has megabytes.
 const LONG_ANSWER_WORDS: usize = 10_000;
-/// Runs beside the one that is not read.
+/// The number of runs beside the slow one.
 const OTHER_RUNS: usize = 10;
 
 fn words(count: usize) -> String {
@@ -28,7 +28,7 @@ fn body(words: &str) -> Value {
     json!({"inputs": {"name": "Ann"}, "query": format!("Reply exactly: {words}"), "response_mode": "streaming"})
 }
 
-/// What the events of an answer say, which must have come to its end.
+/// The answer of a complete stream of events.
 fn answer_text(events: &[Value]) -> String {
     assert_eq!(events.last().unwrap()["event"], "message_end");
     events.iter().filter_map(|event| event["answer"].as_str()).collect()
@@ -62,12 +62,12 @@ async fn slow_reader_over_json_does_not_block_its_connection(stores: Stores) {
         let live = Answer::to(run(&words)).await;
         assert_eq!(answer_text(&events(&live.text)), words);
     }
-    assert_eq!(proxy.connections(), 1, "they share it");
+    assert_eq!(proxy.connections(), 1, "all runs share one connection");
     wait_for_running(&server, 1).await;
     while let Some(chunk) = slow.chunk().await.unwrap() {
         text.extend_from_slice(&chunk);
     }
-    assert!(answer_text(&events(core::str::from_utf8(&text).unwrap())) == long, "words are missing");
+    assert!(answer_text(&events(core::str::from_utf8(&text).unwrap())) == long, "the answer is complete");
     wait_for_running(&server, 0).await;
 }
 
@@ -103,11 +103,11 @@ async fn slow_reader_over_grpc_does_not_block_its_connection(stores: Stores) {
         }
         assert_eq!(answer_text(&events), words);
     }
-    assert_eq!(proxy.connections(), 1, "they share it");
+    assert_eq!(proxy.connections(), 1, "all runs share one connection");
     wait_for_running(&server, 1).await;
     while let Some(response) = slow.message().await.unwrap() {
         received.push(event(response));
     }
-    assert!(answer_text(&received) == long, "words are missing");
+    assert!(answer_text(&received) == long, "the answer is complete");
     wait_for_running(&server, 0).await;
 }

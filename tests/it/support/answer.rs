@@ -1,34 +1,32 @@
-//! A response read to its end, and JSON without what differs from run to run.
+//! A complete HTTP response, and the redaction of JSON for snapshots.
 
 use reqwest::{RequestBuilder, Response, header::HeaderMap};
 use serde_json::Value;
 
-/// What came back.
+/// A complete HTTP response.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body, as text.
+    /// The body as text.
     pub text: String,
 }
 
 impl Answer {
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads the response.
     pub async fn to(request: RequestBuilder) -> Self {
         Self::of(request.send().await.unwrap()).await
     }
 
-    /// The same for a request that is answered before its body is read. The server closes then, and a client that still writes
-    /// may miss the answer: it asks again.
+    /// Like `to`, for a request whose response comes before its body is read. The server closes then, and a client that
+    /// still writes may lose the response, so this retries.
     pub async fn to_unread(request: RequestBuilder) -> Self {
         for _ in 0..20 {
             if let Ok(response) = request.try_clone().unwrap().send().await {
                 return Self::of(response).await;
             }
         }
-        panic!("the answer never arrives");
+        panic!("no response arrived");
     }
 
     async fn of(response: Response) -> Self {
@@ -36,40 +34,40 @@ impl Answer {
         Self { status, headers, text: response.text().await.unwrap() }
     }
 
-    /// The body; null when it is not JSON.
+    /// The body as JSON; null when it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// The contract's code, else OAuth's error, else `ok` for a success.
+    /// The member `code`, or else `error`; `ok` for a success.
     pub fn code(&self) -> String {
         let body = self.json();
         let found = ["code", "error"].into_iter().find_map(|member| body[member].as_str().map(str::to_owned));
         found.unwrap_or_else(|| if self.status < 400 { "ok".to_owned() } else { format!("no code: {}", self.text) })
     }
 
-    /// Status and code, the way tables of errors state them.
+    /// The status and the code.
     pub fn outcome(&self) -> (u16, String) {
         (self.status, self.code())
     }
 
-    /// One header; empty when it is absent.
+    /// A header; empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Every `Set-Cookie` value.
+    /// The values of `Set-Cookie`.
     pub fn cookies(&self) -> Vec<&str> {
         self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect()
     }
 
-    /// The body, ready for a snapshot.
+    /// The redacted body.
     pub fn redacted(&self) -> Value {
         redact(self.json())
     }
 }
 
-/// Replaces ids, times, tokens and codes with what they are.
+/// Replaces ids, times, tokens and codes with placeholders.
 pub fn redact(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(redact_text(&text).map_or(text, str::to_owned)),

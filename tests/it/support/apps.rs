@@ -1,4 +1,4 @@
-//! Apps as Dify's editor leaves them in the database.
+//! Apps as rows in the database, like those that Dify's editor writes.
 
 use std::fmt::Write as _;
 
@@ -18,31 +18,32 @@ pub async fn workspace(server: &TestServer, name: &str) -> String {
     database::text(server, &format!("SELECT CAST(id AS text) FROM tenants WHERE name = '{name}'")).await.unwrap()
 }
 
-/// The workspace that both the owner and the member are in.
+/// The id of the workspace that the owner and the member have joined.
 pub async fn shared_workspace(server: &TestServer) -> String {
     workspace(server, "Demo Workspace").await
 }
 
-/// An app that was changed so many seconds ago, by the owner. Its id.
+/// Inserts an app of the owner that was changed `age` seconds ago. Returns its id.
 pub async fn insert(server: &TestServer, workspace: &str, name: &str, mode: &str, age: i64) -> String {
     let id = Uuid::new_v4().to_string();
     let owner = database::account_id(server, super::server::OWNER).await;
     let updated_at = (server.clock.now() - TimeDelta::seconds(age)).format("%F %T");
     let name = quoted(server, name);
     let statement = format!(
-        "INSERT INTO apps (id, tenant_id, name, mode, description, enable_site, enable_api, created_by, updated_at) VALUES \
-         ('{id}', '{workspace}', {name}, '{mode}', 'What it is for', TRUE, TRUE, '{owner}', '{updated_at}')"
+        "INSERT INTO apps (id, tenant_id, name, mode, description, enable_site, enable_api, created_by, updated_at) \
+         VALUES ('{id}', '{workspace}', {name}, '{mode}', 'What it is for', TRUE, TRUE, '{owner}', \
+         '{updated_at}')"
     );
     assert_eq!(database::execute(server, &statement).await, 1);
     id
 }
 
-/// Changes an app's row.
+/// Updates columns of an app; `what` is the list of SQL assignments.
 pub async fn set(server: &TestServer, app: &str, what: &str) {
     assert_eq!(database::execute(server, &format!("UPDATE apps SET {what} WHERE id = '{app}'")).await, 1);
 }
 
-/// Gives an app a model configuration with some columns set, JSON as text.
+/// Gives an app a model configuration with these columns.
 pub async fn configure(server: &TestServer, app: &str, columns: &[(&str, Value)]) {
     let id = Uuid::new_v4();
     let (mut names, mut values) = (String::new(), String::new());
@@ -56,7 +57,7 @@ pub async fn configure(server: &TestServer, app: &str, columns: &[(&str, Value)]
     set(server, app, &format!("app_model_config_id = '{id}'")).await;
 }
 
-/// Publishes a graph. The version's id.
+/// Publishes a graph. Returns the id of the version.
 pub async fn publish(server: &TestServer, app: &str, graph: &Value, features: &Value) -> String {
     let id = Uuid::new_v4().to_string();
     let (graph, features) = (quoted(server, &graph.to_string()), quoted(server, &features.to_string()));
@@ -70,17 +71,18 @@ pub async fn publish(server: &TestServer, app: &str, graph: &Value, features: &V
     id
 }
 
-/// A graph that does nothing but ask for these variables.
+/// A graph of one start node with these form variables.
 pub fn form_graph(variables: &Value) -> Value {
     serde_json::json!({"nodes": [{"id": "start", "data": {"type": "start", "variables": variables}}], "edges": []})
 }
 
-/// A tag of a workspace, on these apps.
+/// Creates a tag and binds it to apps.
 pub async fn tag(server: &TestServer, workspace: &str, name: &str, apps: &[&str]) {
     let id = Uuid::new_v4();
     let owner = database::account_id(server, super::server::OWNER).await;
     let tag = format!(
-        "INSERT INTO tags (id, tenant_id, type, name, created_by) VALUES ('{id}', '{workspace}', 'app', '{name}', '{owner}')"
+        "INSERT INTO tags (id, tenant_id, type, name, created_by) \
+         VALUES ('{id}', '{workspace}', 'app', '{name}', '{owner}')"
     );
     database::execute(server, &tag).await;
     for app in apps {
@@ -93,7 +95,7 @@ pub async fn tag(server: &TestServer, workspace: &str, name: &str, apps: &[&str]
     }
 }
 
-/// The apps that `dev` begins with, in the shared workspace. Its id.
+/// Imports the demo apps of `dev` into the shared workspace. Returns the id of the workspace.
 pub async fn import_demo(server: &TestServer) -> String {
     let workspace = shared_workspace(server).await;
     let id = WorkspaceId(workspace.parse().unwrap());
@@ -105,7 +107,7 @@ pub async fn import_demo(server: &TestServer) -> String {
     workspace
 }
 
-/// A text as this server's database reads it.
+/// An SQL string literal for the database of this server.
 fn quoted(server: &TestServer, text: &str) -> String {
     let text = text.replace('\'', "''");
     if server.variable("DATABASE_URL").starts_with("mysql:") {

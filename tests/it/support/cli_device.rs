@@ -1,33 +1,29 @@
-//! What a CLI does: ask for codes, poll, use the bearer.
+//! A CLI: requests codes, polls, uses a bearer token.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::{Answer, Browser, server::TestServer};
 
-/// Where devices ask.
 pub const CODE: &str = "/openapi/v1/oauth/device/code";
-/// Where devices poll.
 pub const TOKEN: &str = "/openapi/v1/oauth/device/token";
 
 /// A device with a pair of codes.
-#[expect(clippy::struct_field_names, reason = "RFC 8628's own words")]
+#[expect(clippy::struct_field_names, reason = "the names of RFC 8628")]
 pub struct Device {
     base: String,
     client: reqwest::Client,
-    /// For polling.
     pub device_code: String,
-    /// For typing.
     pub user_code: String,
 }
 
 impl Device {
-    /// Asks for codes under a label.
+    /// Requests codes with a label.
     pub async fn start(server: &TestServer, label: &str) -> Self {
         Self::start_with(server, label, |request| request).await
     }
 
-    /// The same through a proxy, for an address of its own; the server must trust the proxy.
+    /// Requests codes through a proxy for an address. The server must trust the proxy.
     pub async fn start_from(server: &TestServer, label: &str, address: &str) -> Self {
         Self::start_with(server, label, |request| request.header("x-forwarded-for", address)).await
     }
@@ -47,17 +43,17 @@ impl Device {
         }
     }
 
-    /// Asks with any body at all.
+    /// Requests codes with any JSON body.
     pub async fn request_codes(server: &TestServer, body: &Value) -> Answer {
         Answer::to(reqwest::Client::new().post(server.at(CODE)).json(body)).await
     }
 
-    /// Asks with a form.
+    /// Requests codes with a form.
     pub async fn request_codes_by_form(server: &TestServer, form: &str) -> Answer {
         Answer::to(form_request(server, CODE, form)).await
     }
 
-    /// Polls with any body at all.
+    /// Polls with any JSON body.
     pub async fn poll_with(server: &TestServer, body: &Value) -> Answer {
         Answer::to(reqwest::Client::new().post(server.at(TOKEN)).json(body)).await
     }
@@ -72,7 +68,7 @@ impl Device {
         Self::poll_with(server, &json!({"client_id": "difyctl", "device_code": self.device_code})).await
     }
 
-    /// The error of a poll, which must be one.
+    /// Polls once and returns the error, which must be one.
     pub async fn poll_error(&self) -> String {
         let (status, body) = self.poll().await;
         assert_eq!(status, 400, "{body}");
@@ -88,30 +84,29 @@ impl Device {
     }
 }
 
-/// A request with a form as its body.
+/// A request with a form body.
 pub fn form_request(server: &TestServer, path: &str, form: &str) -> RequestBuilder {
     let request = reqwest::Client::new().post(server.at(path));
     request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned())
 }
 
-/// A bearer token in use.
+/// A client with a bearer token.
 #[derive(Clone)]
 pub struct Bearer {
     base: String,
     client: reqwest::Client,
-    /// The token.
     pub token: String,
-    /// The session behind it.
+    /// The id of its session.
     pub token_id: String,
 }
 
 impl Bearer {
-    /// The whole sign-in: codes, approval by `email`, poll.
+    /// Runs the whole sign-in: codes, approval by `email`, poll.
     pub async fn sign_in(server: &TestServer, email: &str, label: &str) -> Self {
         Self::sign_in_with(server, &Browser::signed_in(server, email).await, label).await
     }
 
-    /// The same with a browser that is signed in already.
+    /// Like `sign_in`, with a browser that is already signed in.
     pub async fn sign_in_with(server: &TestServer, browser: &Browser, label: &str) -> Self {
         let device = Device::start(server, label).await;
         let (status, body) = browser.approve(&device.user_code).await;
@@ -121,7 +116,7 @@ impl Bearer {
         Self::with_token(server, body["token"].as_str().unwrap(), body["token_id"].as_str().unwrap())
     }
 
-    /// A token from elsewhere.
+    /// A client with any token.
     pub fn with_token(server: &TestServer, token: &str, token_id: &str) -> Self {
         Self {
             base: server.url.clone(),
@@ -131,23 +126,23 @@ impl Bearer {
         }
     }
 
-    /// The same bearer against another replica.
+    /// The same token at another replica.
     pub fn at(&self, server: &TestServer) -> Self {
         Self { base: server.url.clone(), ..self.clone() }
     }
 
-    /// A request with the bearer.
+    /// A request with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
     }
 
-    /// Reads JSON.
+    /// Sends GET and reads JSON.
     pub async fn get(&self, path: &str) -> (u16, Value) {
         let response = self.request(Method::GET, path).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    /// Deletes.
+    /// Sends DELETE and reads JSON.
     pub async fn delete(&self, path: &str) -> (u16, Value) {
         let response = self.request(Method::DELETE, path).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())

@@ -1,4 +1,4 @@
-//! A clock that stands still until a test moves it; Redis' clock moves with it.
+//! The clock of tests. The clock that Redis scripts use moves with it.
 
 use std::sync::{
     Arc,
@@ -8,12 +8,12 @@ use std::sync::{
 use chrono::{DateTime, TimeDelta, Utc};
 use dify_openapi::testing::ports::clock::{Clock, SystemClock};
 
-/// Real time plus whatever the test has added.
+/// The system's time plus an offset in microseconds.
 #[derive(Clone, Default)]
 pub struct TestClock(pub Arc<AtomicI64>);
 
 impl TestClock {
-    /// Moves time on.
+    /// Adds to the offset.
     pub fn advance(&self, by: TimeDelta) {
         self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::SeqCst);
     }

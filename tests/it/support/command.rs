@@ -1,4 +1,4 @@
-//! The program as an operator runs it: a command, what it prints, how it ends.
+//! The program as a command: its output and how it ends.
 
 use std::{
     ffi::OsStr,
@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// Runs a command in an environment of its own; `input` is its standard input.
+/// Runs a command with exactly this environment; `input` is its standard input.
 pub fn run_command<K: AsRef<OsStr>, V: AsRef<OsStr>>(
     environment: impl IntoIterator<Item = (K, V)>,
     arguments: &[&str],
@@ -21,21 +21,21 @@ pub fn run_command<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that refuses early does not read.
+    // A command that fails early does not read its input.
     let _ = command.stdin.take().unwrap().write_all(input.as_bytes());
     command.wait_with_output().unwrap()
 }
 
-/// What a command printed that succeeded, and what it said beside that.
+/// The standard output and standard error of a command that must succeed.
 pub fn succeeded(output: Output) -> (String, String) {
     assert!(output.status.success(), "{output:?}");
     (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// What a command said that was typed wrongly: one sentence.
+/// The error line of a command that must fail with exit code 2.
 pub fn usage_error(output: &Output) -> String {
     assert!(output.stdout.is_empty() && output.status.code() == Some(2), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
-    assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
-    said
+    let line = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+    assert!(line.starts_with("error: ") && line.lines().count() == 1, "{line}");
+    line
 }

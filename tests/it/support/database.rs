@@ -1,4 +1,4 @@
-//! The databases from outside: rows that only an operator or an identity provider would write, and everything there is.
+//! Direct access to the databases: rows that operators or identity providers would write, and dumps.
 
 use std::fmt::Write as _;
 
@@ -8,31 +8,28 @@ use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Sta
 use super::{Stores, TestServer};
 use dify_openapi::testing::ports::clock::Clock as _;
 
-/// The identity provider of external identities in tests.
+/// The issuer of external identities in tests.
 pub const ISSUER: &str = "https://idp.example";
 
-/// A token row, as tests insert it.
+/// A row of the token table.
 pub struct TokenRow<'a> {
-    /// For whom it speaks.
     pub subject_type: SubjectType,
-    /// The account, for accounts.
     pub account_id: Option<&'a str>,
-    /// Its email address.
     pub email: &'a str,
-    /// The device's label; one live row each.
+    /// The device's label; a subject has one live row per label.
     pub label: &'a str,
-    /// Seconds until it ends; negative for one that has.
+    /// Seconds until the expiry; negative for an expired token.
     pub expires_in: i64,
-    /// Revoked a minute ago.
+    /// Whether it was revoked a minute ago.
     pub revoked: bool,
 }
 
-/// A connection of the test's own.
+/// A new connection.
 pub async fn connect(server: &TestServer) -> DatabaseConnection {
     Database::connect(server.variable("DATABASE_URL")).await.unwrap()
 }
 
-/// Runs one statement.
+/// Runs one statement and returns the number of affected rows.
 pub async fn execute(server: &TestServer, statement: &str) -> u64 {
     let connection = connect(server).await;
     let changed = connection.execute_unprepared(statement).await.unwrap().rows_affected();
@@ -40,11 +37,11 @@ pub async fn execute(server: &TestServer, statement: &str) -> u64 {
     changed
 }
 
-/// The one text of the one row of a query.
+/// The text of the first column of the first row.
 pub async fn text(server: &TestServer, query: &str) -> Option<String> {
     let connection = connect(server).await;
     let backend = connection.get_database_backend();
-    // MySQL casts to `char`, which elsewhere has a length.
+    // MySQL casts to `char`; elsewhere `char` has a length.
     let query = if backend == DbBackend::MySql { query.replace(" AS text)", " AS char)") } else { query.to_owned() };
     let statement = Statement::from_string(backend, query);
     let row = connection.query_one_raw(statement).await.unwrap();
@@ -53,24 +50,24 @@ pub async fn text(server: &TestServer, query: &str) -> Option<String> {
     found
 }
 
-/// How many rows of a table meet a condition.
+/// The number of rows of `table WHERE condition`.
 pub async fn count(server: &TestServer, table_and_condition: &str) -> i64 {
     let query = format!("SELECT CAST(count(*) AS text) FROM {table_and_condition}");
     text(server, &query).await.unwrap().parse().unwrap()
 }
 
-/// The account behind an address.
+/// The id of the account with this email.
 pub async fn account_id(server: &TestServer, email: &str) -> String {
     let query = format!("SELECT CAST(id AS text) FROM accounts WHERE email = '{email}'");
     text(server, &query).await.unwrap()
 }
 
-/// Inserts a token row; the token and the row's id.
+/// Inserts a token row. Returns the token and the row's id.
 pub async fn insert_token(server: &TestServer, row: &TokenRow<'_>) -> (String, String) {
     let token = BearerToken::mint(row.subject_type, &rand::random());
     let id = uuid::Uuid::now_v7().to_string();
     let now = server.clock.now();
-    // MariaDB reads no offset.
+    // MariaDB does not read offsets.
     let format =
         if server.variable("DATABASE_URL").starts_with("mysql:") { "'%F %T'" } else { "'%Y-%m-%dT%H:%M:%S+00:00'" };
     let time = |seconds: i64| (now + chrono::TimeDelta::seconds(seconds)).format(format).to_string();
@@ -80,8 +77,9 @@ pub async fn insert_token(server: &TestServer, row: &TokenRow<'_>) -> (String, S
         SubjectType::ExternalSso => ISSUER,
     };
     let statement = format!(
-        "INSERT INTO oauth_access_tokens (id, subject_email, subject_issuer, account_id, client_id, device_label, prefix, \
-         token_hash, created_at, expires_at, revoked_at) VALUES ('{id}', '{}', '{issuer}', {account}, 'difyctl', '{}', '{}', \
+        "INSERT INTO oauth_access_tokens (id, subject_email, subject_issuer, account_id, client_id, device_label, \
+         prefix, token_hash, created_at, expires_at, revoked_at) \
+         VALUES ('{id}', '{}', '{issuer}', {account}, 'difyctl', '{}', '{}', \
          {}, {}, {}, {})",
         row.email,
         row.label,
@@ -95,7 +93,7 @@ pub async fn insert_token(server: &TestServer, row: &TokenRow<'_>) -> (String, S
     (token.expose().to_owned(), id)
 }
 
-/// A live token of an external identity.
+/// Inserts an active token of an external identity.
 pub async fn external_token(server: &TestServer, email: &str, label: &str) -> (String, String) {
     let row = TokenRow {
         subject_type: SubjectType::ExternalSso,
@@ -108,7 +106,7 @@ pub async fn external_token(server: &TestServer, email: &str, label: &str) -> (S
     insert_token(server, &row).await
 }
 
-/// Every row of every table, as text.
+/// Every row of every table as text.
 pub async fn dump(server: &TestServer) -> String {
     let connection = connect(server).await;
     let backend = connection.get_database_backend();
@@ -129,7 +127,8 @@ pub async fn dump(server: &TestServer) -> String {
             }
             DbBackend::MySql => {
                 let columns = format!(
-                    "SELECT column_name FROM information_schema.columns WHERE table_schema = database() AND table_name = '{table}'"
+                    "SELECT column_name FROM information_schema.columns WHERE table_schema = database() \
+                     AND table_name = '{table}'"
                 );
                 let columns = column(&connection, backend, &columns).await;
                 let columns: Vec<_> =
@@ -151,7 +150,7 @@ async fn column(connection: &DatabaseConnection, backend: DbBackend, query: &str
     rows.iter().filter_map(|row| row.try_get_by_index::<Option<String>>(0).unwrap()).collect()
 }
 
-/// Every key of the test's own in Redis with its value, as text; nothing without Redis.
+/// Every Redis key of this test with its value as text; empty without Redis.
 pub async fn dump_redis(server: &TestServer) -> String {
     let Stores::Servers { redis, prefix, .. } = &server.stores else { return String::new() };
     let client = redis::Client::open(redis.as_str()).unwrap();
@@ -171,7 +170,7 @@ pub async fn dump_redis(server: &TestServer) -> String {
     dump
 }
 
-/// A value as text, binary parts as they are where they are text and escaped otherwise.
+/// A value as text; invalid UTF-8 is replaced.
 fn readable(value: &redis::Value) -> String {
     match value {
         redis::Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),

@@ -1,4 +1,4 @@
-//! A new user of `dev`, who has signed in and sees the demo apps.
+//! A new user of `dev` with a token and the demo apps.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,15 @@ use super::{
     server::{OWNER, PASSWORD},
 };
 
-/// Somebody with a token, and the apps that they see.
+/// A signed-in user and the apps in the user's workspace.
 pub struct DemoUser {
-    /// Where the server is.
+    /// The server's URL.
     pub url: String,
     client: Client,
-    /// The token.
     pub token: String,
     /// The workspace of the demo apps.
     pub workspace: String,
-    /// Ids of apps by name.
+    /// App ids by name.
     pub apps: BTreeMap<String, String>,
 }
 
@@ -32,7 +31,7 @@ async fn ok(request: RequestBuilder) -> Value {
 }
 
 impl DemoUser {
-    /// The owner, signed in by the device flow.
+    /// Signs the owner in by the device flow.
     pub async fn sign_in(server: &DevServer) -> Self {
         let client = Client::builder().cookie_store(true).build().unwrap();
         let post = |path: &str, body: Value| client.post(format!("{}{path}", server.url)).json(&body);
@@ -62,12 +61,12 @@ impl DemoUser {
         user
     }
 
-    /// A blocking run: its final body.
+    /// The body of a blocking run.
     pub async fn run(&self, app: &str, body: &Value) -> Value {
         ok(self.request(app, body)).await
     }
 
-    /// A run, to be sent.
+    /// A request to run an app.
     pub fn request(&self, app: &str, body: &Value) -> RequestBuilder {
         let url = format!("{}/openapi/v1/apps/{}/run", self.url, self.apps[app]);
         self.client.post(url).bearer_auth(&self.token).json(body)

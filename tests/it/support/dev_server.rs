@@ -1,4 +1,4 @@
-//! The binary itself, as a new user runs it.
+//! The real binary with `dev`.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -8,36 +8,34 @@ use std::{
 
 use super::process::Process;
 
-/// `dev`, on a data directory, with none of this process's configuration.
+/// The command `dev` on a data directory, with an empty environment.
 pub fn dev_command(data: &Path, listen: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dify-openapi"));
     command.args(["dev", "--listen", listen, "--data"]).arg(data).env_clear().env("HOME", data);
     command
 }
 
-/// `dev`, serving.
+/// A running `dev`.
 pub struct DevServer {
-    /// The process.
     pub process: Process,
-    /// Where it serves.
     pub url: String,
-    /// What it said before it did.
+    /// The output before it was ready.
     pub output: String,
 }
 
 impl DevServer {
-    /// Starts it and reads what it says until it is ready.
+    /// Starts the process and waits until it is ready.
     pub fn start(data: &Path) -> Self {
         super::server::install_crypto();
         let mut process =
             dev_command(data, "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let said = process.stdout.take().unwrap();
+        let stdout = process.stdout.take().unwrap();
         let process = Process(process);
         let mut output = String::new();
-        let mut said = BufReader::new(said);
+        let mut stdout = BufReader::new(stdout);
         let url = loop {
             let mut line = String::new();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it ended before it was ready: {output}");
+            assert!(stdout.read_line(&mut line).unwrap() > 0, "the process ended before it was ready: {output}");
             if let Some(url) = line.strip_prefix("ready ") {
                 break url.trim().to_owned();
             }

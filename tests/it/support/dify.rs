@@ -1,4 +1,4 @@
-//! A database that Dify made, and what Dify itself would do beside this service: its cookies, its rows, its cache.
+//! A database created by Dify, and what Dify does beside this service: its cookies, its rows, its cache.
 
 use std::{ops::Deref, path::PathBuf, process::Command, sync::OnceLock};
 
@@ -14,20 +14,21 @@ use tokio::sync::OnceCell;
 
 use super::{Bearer, Browser, Stores, TestServer, database};
 
-/// The key the database was made under.
+/// The key that the database was created with.
 pub const SECRET_KEY: &str = "sk-difyref-0123456789abcdefghijklmnopqrstuvwxyz";
 /// The owner of "Acme Inc." and a member of "Beta Labs".
 pub const ALICE: &str = "alice@example.com";
-/// Her account.
+/// Alice's account.
 pub const ALICE_ID: &str = "43f8d6b6-4f80-5344-8182-b81bc18f6743";
 /// The owner of "Beta Labs".
 pub const BOB: &str = "bob@example.com";
-/// His account.
+/// Bob's account.
 pub const BOB_ID: &str = "a17e4990-eb31-5d4a-82ae-8b130f43d221";
-/// The newest moment in the dump: sessions that were live then are live in the tests, whenever those run.
+/// The newest time in the dump. Expiries are moved by the time since then, so that active sessions stay active in
+/// tests.
 const DUMP_TIME: &str = "2026-11-21 00:26:05+00";
 
-/// A server beside Dify.
+/// A server on a database of Dify.
 pub struct Dify(pub TestServer);
 
 impl Deref for Dify {
@@ -39,19 +40,19 @@ impl Deref for Dify {
 }
 
 impl Dify {
-    /// On a copy of the database of its own; `None`, said aloud, where something is missing for that.
+    /// Starts a server on a copy of the database; `None` with a message when something is missing for that.
     pub async fn start() -> Option<Self> {
         Self::start_with(&[]).await
     }
 
-    /// The same with some variables set.
+    /// Like `start`, with variables.
     pub async fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
         let stores = restored_database().await?;
         migrate(&stores).await;
         Some(Self::on(stores, variables).await)
     }
 
-    /// On a database that is migrated already.
+    /// Starts a server on a migrated database.
     pub async fn on(stores: Stores, variables: &[(&str, &str)]) -> Self {
         let variables: Vec<_> = [("SECRET_KEY", SECRET_KEY)].iter().chain(variables).copied().collect();
         Self(TestServer::start_prepared(stores, &variables).await)
@@ -68,7 +69,7 @@ impl Dify {
         json!({"exp": self.clock.now().timestamp() + 3_600, "sub": account})
     }
 
-    /// A browser in which an account has signed in to Dify's console.
+    /// A browser with the cookies of Dify's console for an account.
     pub fn browser(&self, account: &str) -> Browser {
         let (access, csrf) = (self.access_claims(account), self.csrf_claims(account));
         self.browser_with(&signed(&access, SECRET_KEY), &signed(&csrf, SECRET_KEY))
@@ -83,12 +84,12 @@ impl Dify {
         browser
     }
 
-    /// A token that Dify has issued to an account, by the row it writes.
+    /// Issues a token to an account in the way of Dify, by writing its row.
     pub async fn issue_token(&self, account: &str, email: &str, label: &str) -> Bearer {
         self.issue_token_for(account, email, label, 86_400).await
     }
 
-    /// The same with its lifetime in seconds.
+    /// Like `issue_token`, with a lifetime in seconds.
     pub async fn issue_token_for(&self, account: &str, email: &str, label: &str, expires_in: i64) -> Bearer {
         let row = database::TokenRow {
             subject_type: SubjectType::Account,
@@ -109,19 +110,19 @@ impl Dify {
     }
 }
 
-/// A JWT as Dify signs its own.
+/// A JWT signed in the way of Dify.
 pub fn signed(claims: &Value, key: &str) -> String {
     encode(&Header::default(), claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
 }
 
-/// A fresh copy of Dify's database, on which nothing of this service has been.
+/// A copy of Dify's database, not yet migrated by this service.
 pub async fn restored_database() -> Option<Stores> {
     static TEMPLATE: OnceCell<Option<String>> = OnceCell::const_new();
     let template = TEMPLATE.get_or_init(restore).await.as_deref()?;
     Stores::servers_from(template).await
 }
 
-/// What this service adds to a database of Dify's.
+/// Adds the tables of this service to a database of Dify.
 pub async fn migrate(stores: &Stores) {
     let sql = SqlStore::connect(SqlOptions { url: Secret::new(url(stores)), max_connections: 2 }).await.unwrap();
     assert!(sql.is_dify_database().await.unwrap());
@@ -129,22 +130,22 @@ pub async fn migrate(stores: &Stores) {
     sql.close().await.unwrap();
 }
 
-/// Where a copy is.
+/// The database URL of a copy.
 pub fn url(stores: &Stores) -> &str {
     match stores {
         Stores::Servers { database, .. } => database,
-        Stores::Sqlite => panic!("Dify keeps no SQLite"),
+        Stores::Sqlite => panic!("Dify does not use SQLite"),
     }
 }
 
-/// Restores the dump once, into a database that is copied for each test. Its name.
+/// Restores the dump once, into a database that each test copies. Returns its name.
 async fn restore() -> Option<String> {
     let dump = dump()?;
     let stores = Stores::servers().await?;
-    let done =
+    let output =
         Command::new("pg_restore").args(["--no-owner", "--exit-on-error", "-d", url(&stores)]).arg(dump).output();
-    let done = done.unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let connection = Database::connect(url(&stores)).await.unwrap();
     let today = format!("UPDATE oauth_access_tokens SET expires_at = expires_at + (now() - timestamptz '{DUMP_TIME}')");
     connection.execute_unprepared(&today).await.unwrap();
@@ -152,18 +153,18 @@ async fn restore() -> Option<String> {
     Some(url(&stores).rsplit_once('/').unwrap().1.to_owned())
 }
 
-/// `DIFY_DUMP`, else the one beside the checkout, and the program that restores it.
+/// The dump file: `DIFY_DUMP`, or else the one beside the checkout. `None` when it or `pg_restore` is missing.
 fn dump() -> Option<&'static PathBuf> {
     static DUMP: OnceLock<Option<PathBuf>> = OnceLock::new();
     DUMP.get_or_init(|| {
         let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/dify-database/dify_seeded.dump");
         let dump = std::env::var_os("DIFY_DUMP").map_or_else(beside, PathBuf::from);
         if !dump.is_file() {
-            eprintln!("no {}: nothing is tested beside Dify (DIFY_DUMP names another dump)", dump.display());
+            eprintln!("no {}: tests beside Dify are skipped (DIFY_DUMP sets another path)", dump.display());
             return None;
         }
         if Command::new("pg_restore").arg("--version").output().is_err() {
-            eprintln!("no pg_restore: nothing is tested beside Dify");
+            eprintln!("no pg_restore: tests beside Dify are skipped");
             return None;
         }
         Some(dump)

@@ -1,4 +1,4 @@
-//! A server in place of Dify's service API, which behaves as a test says and remembers what it was asked.
+//! A fake of Dify's service API with responses by the test and a record of its requests.
 
 use std::{
     convert::Infallible,
@@ -25,26 +25,24 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// The id its tasks have unless a test says otherwise.
+/// The default task id.
 pub const TASK_ID: &str = "6f1f7c1e-52a5-4b42-9b05-0a7f2f3b9d10";
 
-/// Something it was asked.
+/// A request that the fake received.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Path and query.
+    /// The path and the query.
     pub path: String,
-    /// What stood after `Bearer `.
+    /// The bearer token.
     pub key: String,
-    /// The body.
     pub body: Value,
 }
 
 type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 type Handler = dyn Fn(Call) -> ResponseFuture + Send + Sync;
 
-/// The server; it ends with the test.
+/// The fake; it stops when it is dropped.
 pub struct FakeDify {
-    /// Its base URL.
     pub url: String,
     calls: Arc<Mutex<Vec<Call>>>,
     connections: Arc<AtomicUsize>,
@@ -58,7 +56,7 @@ impl Drop for FakeDify {
 }
 
 impl FakeDify {
-    /// A server that answers runs in this way, and every stop with success.
+    /// A fake that responds to runs with `handler`, and to every stop with success.
     pub async fn start<F>(handler: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
@@ -66,12 +64,12 @@ impl FakeDify {
         let handler: Arc<Handler> = Arc::new(move |call| Box::pin(handler(call)));
         let calls = Arc::new(Mutex::new(Vec::new()));
         let stop = CancellationToken::new();
-        let seen = Arc::clone(&calls);
+        let received = Arc::clone(&calls);
         let app = Router::new().fallback(move |request: Request| {
-            let (handler, seen) = (Arc::clone(&handler), Arc::clone(&seen));
+            let (handler, received) = (Arc::clone(&handler), Arc::clone(&received));
             async move {
                 let call = read(request).await;
-                seen.lock().push(call.clone());
+                received.lock().push(call.clone());
                 if call.path.ends_with("/stop") {
                     return axum::Json(json!({"result": "success"})).into_response();
                 }
@@ -94,7 +92,7 @@ impl FakeDify {
         Self { url, calls, connections, stop }
     }
 
-    /// One that answers every run with these frames.
+    /// A fake that responds to every run with these frames.
     pub async fn sending(frames: &[Value]) -> Self {
         let frames: Vec<String> = frames.iter().map(frame).collect();
         Self::start(move |_| {
@@ -104,17 +102,17 @@ impl FakeDify {
         .await
     }
 
-    /// The runs it was asked for.
+    /// The received requests to run.
     pub fn runs(&self) -> Vec<Call> {
         self.calls.lock().iter().filter(|call| !call.path.ends_with("/stop")).cloned().collect()
     }
 
-    /// How many connections were made to it.
+    /// The number of accepted connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Waits until it was asked for so many runs.
+    /// Waits until so many runs were requested.
     pub async fn wait_for_runs(&self, times: usize) {
         for _ in 0..500 {
             if self.runs().len() >= times {
@@ -122,15 +120,15 @@ impl FakeDify {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("it was asked for {} runs, not {times}", self.runs().len());
+        panic!("{} runs were requested, not {times}", self.runs().len());
     }
 
-    /// The stops it was asked for, once there is one, and time enough for another to follow.
+    /// Waits for a stop request, and then long enough for a second one to arrive. Returns all of them.
     pub async fn wait_for_stop(&self) -> Vec<Call> {
         self.wait_for_stops(1).await
     }
 
-    /// The same once there are so many.
+    /// Like `wait_for_stop`, for so many stop requests.
     pub async fn wait_for_stops(&self, times: usize) -> Vec<Call> {
         let stops =
             || self.calls.lock().iter().filter(|call| call.path.ends_with("/stop")).cloned().collect::<Vec<_>>();
@@ -144,16 +142,15 @@ impl FakeDify {
         panic!("{} runs were stopped, not {times}", stops().len());
     }
 
-    /// Whether nothing was stopped, some time after a run was over.
+    /// Waits a moment and returns whether there was no stop request.
     pub async fn received_no_stop(&self) -> bool {
         tokio::time::sleep(Duration::from_millis(150)).await;
         !self.calls.lock().iter().any(|call| call.path.ends_with("/stop"))
     }
 }
 
-/// An address where connections are neither made nor refused: the queue of its listener is full.
+/// An address whose connections time out, because the queue of its listener is full.
 pub struct UnacceptingListener {
-    /// Its base URL.
     pub url: String,
     _listener: TcpListener,
     _queue: Vec<TcpStream>,
@@ -169,7 +166,7 @@ impl UnacceptingListener {
         let mut queue = Vec::new();
         while let Ok(made) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
             queue.push(made.unwrap());
-            assert!(queue.len() < 64, "a queue of one takes everybody");
+            assert!(queue.len() < 64, "the queue never fills");
         }
         Self { url: format!("http://{address}"), _listener: listener, _queue: queue }
     }
@@ -185,26 +182,26 @@ async fn read(request: Request) -> Call {
     }
 }
 
-/// A frame as Dify writes it.
+/// An event as Dify writes it.
 pub fn frame(event: &Value) -> String {
     format!("data: {event}\n\n")
 }
 
-/// An answer that streams these frames and ends.
+/// A response that streams these frames and ends.
 pub fn events(frames: impl IntoIterator<Item = String, IntoIter: Send + 'static>) -> Response {
     streaming(stream::iter(frames.into_iter().map(|frame| Ok::<_, Infallible>(Bytes::from(frame)))))
 }
 
-/// An answer that streams these frames and then stays open.
+/// A response that streams these frames and stays open.
 pub fn open_events(frames: Vec<String>) -> Response {
     let frames = stream::iter(frames.into_iter().map(|frame| Ok::<_, Infallible>(Bytes::from(frame))));
     streaming(frames.chain(stream::pending()))
 }
 
-/// An answer that streams these frames and is then cut off.
+/// A response that streams these frames and is interrupted.
 pub fn cut_events(frames: Vec<String>) -> Response {
     let frames = stream::iter(frames.into_iter().map(|frame| Ok(Bytes::from(frame))));
-    // So late that what came before has been sent.
+    // Late enough for the frames to be sent.
     let cut = stream::once(async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         Err(io::Error::other("cut"))
@@ -212,7 +209,7 @@ pub fn cut_events(frames: Vec<String>) -> Response {
     streaming(frames.chain(cut))
 }
 
-/// An answer with a stream of its own.
+/// A response with any stream.
 pub fn streaming<E>(pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static) -> Response
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
@@ -223,7 +220,7 @@ where
         .unwrap()
 }
 
-/// An answer that refuses.
+/// An error response.
 pub fn error_response(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
     Response::builder().status(status).header("content-type", content_type).body(body.into()).unwrap()
 }

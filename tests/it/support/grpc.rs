@@ -1,4 +1,4 @@
-//! The gRPC door, as an internal service uses it.
+//! A gRPC client.
 
 use dify_openapi::testing::rpc::proto::{
     app_service_client::AppServiceClient, device_flow_service_client::DeviceFlowServiceClient,
@@ -11,7 +11,7 @@ use tonic_types::StatusExt as _;
 
 use super::server::TestServer;
 
-/// A channel to the public listener, where both doors are.
+/// A channel to the public listener, which serves JSON and gRPC.
 pub async fn channel(server: &TestServer) -> Channel {
     Channel::from_shared(server.url.clone()).unwrap().connect().await.unwrap()
 }
@@ -22,26 +22,18 @@ pub async fn internal_channel(server: &TestServer) -> Channel {
     Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
-/// Every client on one channel.
+/// The clients of all services on one channel.
 pub struct Clients {
-    /// `DeviceFlowService`.
     pub device_flow: DeviceFlowServiceClient<Channel>,
-    /// `IdentityService`.
     pub identity: IdentityServiceClient<Channel>,
-    /// `AppService`.
     pub app: AppServiceClient<Channel>,
-    /// `SessionService`.
     pub session: SessionServiceClient<Channel>,
-    /// `WorkspaceService`.
     pub workspace: WorkspaceServiceClient<Channel>,
-    /// `TokenService`.
     pub token: TokenServiceClient<Channel>,
-    /// `MetaService`.
     pub meta: MetaServiceClient<Channel>,
 }
 
 impl Clients {
-    /// Clients on a channel.
     pub fn on(channel: Channel) -> Self {
         Self {
             device_flow: DeviceFlowServiceClient::new(channel.clone()),
@@ -55,7 +47,7 @@ impl Clients {
     }
 }
 
-/// A message with a bearer in its metadata.
+/// A message with a bearer token.
 pub fn with_bearer<T>(message: T, token: &str) -> Request<T> {
     with_metadata(message, "authorization", &format!("Bearer {token}"))
 }
@@ -67,12 +59,12 @@ pub fn with_metadata<T>(message: T, name: &'static str, value: &str) -> Request<
     request
 }
 
-/// The `ErrorInfo.reason` of a status, lower-cased: the JSON door's code.
+/// The `ErrorInfo.reason` of a status in lower case, which is the error code over JSON.
 pub fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason.to_lowercase()).unwrap_or_default()
 }
 
-/// Calls a unary method by its path with an empty message, whatever it answers.
+/// Calls a unary method with an empty message and ignores the response.
 pub async fn call_empty(channel: Channel, path: &str, headers: &[(&'static str, String)]) -> Result<(), Status> {
     let mut request = Request::new(());
     for (name, value) in headers {

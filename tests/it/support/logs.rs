@@ -1,6 +1,5 @@
-//! Everything the process says: the lines it writes, and the fields of every event and span beneath them, at the most
-//! talkative level anyone would run at. The process has one subscriber, so tests look for what is theirs: ids, labels,
-//! secrets.
+//! Captures the log lines and the fields of all events and spans at the level TRACE. All tests share the subscriber of
+//! the process, so a test searches for its own ids, labels and secrets.
 
 use std::{
     fmt::Write as _,
@@ -28,7 +27,7 @@ static LINES: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
 static SINK: OnceLock<Sink> = OnceLock::new();
 static CAPTURES: AtomicUsize = AtomicUsize::new(0);
 
-/// Makes this the process's subscriber, so that no server installs its own.
+/// Installs the subscriber, so that no server installs its own.
 pub fn install() {
     SINK.get_or_init(|| {
         let levels = Targets::new()
@@ -45,32 +44,32 @@ pub fn install() {
     });
 }
 
-/// What has been said since it began to listen.
+/// The output since the start of a capture.
 pub struct Logs {
     first_event: usize,
     first_byte: usize,
 }
 
 impl Logs {
-    /// Begins to listen.
+    /// Starts a capture.
     pub fn capture() -> Self {
         install();
         CAPTURES.fetch_add(1, Ordering::SeqCst);
         Self { first_event: EVENTS.lock().len(), first_byte: LINES.lock().len() }
     }
 
-    /// Events, spans and their fields so far.
+    /// The events and spans with their fields.
     pub fn events(&self) -> Vec<String> {
         EVENTS.lock()[self.first_event..].to_vec()
     }
 
-    /// The lines of the log so far, as an operator reads them.
+    /// The log lines.
     pub fn lines(&self) -> String {
         SINK.get().unwrap().flush();
         String::from_utf8_lossy(&LINES.lock()[self.first_byte..]).into_owned()
     }
 
-    /// What has been said that contains all of `parts`.
+    /// The events and spans that contain all of `parts`.
     pub fn matching(&self, parts: &[&str]) -> Vec<String> {
         self.events().into_iter().filter(|line| parts.iter().all(|part| line.contains(part))).collect()
     }
@@ -78,7 +77,7 @@ impl Logs {
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        // What was said stays: another listener may still read it.
+        // The output stays, because another capture may still need it.
         CAPTURES.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL of one test's own, to be killed, paused and brought back.
+//! A PostgreSQL process for one test, to be killed, paused and restarted.
 
 use std::{
     fs,
@@ -12,19 +12,19 @@ use parking_lot::Mutex;
 
 use super::process::signal;
 
-/// A `postgres` on a free port. Its data outlives it.
+/// A `postgres` process on a free port. Its data survives a restart.
 pub struct PostgresProcess {
-    /// Where it is, with one database, `postgres`, for the user of that name.
+    /// Its port. It has the database `postgres` and a user of that name.
     pub port: u16,
     child: Mutex<Option<Child>>,
     directory: tempfile::TempDir,
 }
 
 impl PostgresProcess {
-    /// Makes one and starts it; `None`, said aloud, where the tests have no servers.
+    /// Creates and starts a PostgreSQL; `None` with a message when the tests have no servers.
     pub async fn start() -> Option<Self> {
         if std::env::var_os("TEST_POSTGRES_URL").is_none() {
-            eprintln!("no TEST_POSTGRES_URL: run by tests/run without --quick");
+            eprintln!("no TEST_POSTGRES_URL: tests/run without --quick sets it");
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
@@ -44,31 +44,31 @@ impl PostgresProcess {
         Some(postgres)
     }
 
-    /// Kills it and everything it has started, as a machine that loses its power would.
+    /// Kills the process and its children, like a power loss.
     pub fn kill(&self) {
         let Some(mut child) = self.child.lock().take() else { return };
-        // Stopped first, so that it starts nothing meanwhile.
+        // Stopped first, so that it starts no new child.
         signal("STOP", &[child.id()]);
         signal("KILL", &backends(child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    /// Stops it in its tracks: connections stay open, and nothing is answered.
+    /// Pauses it: connections stay open, and it does not respond.
     pub fn pause(&self) {
         let id = self.child.lock().as_ref().unwrap().id();
         signal("STOP", &[id]);
         signal("STOP", &backends(id));
     }
 
-    /// Lets it go on.
+    /// Ends the pause.
     pub fn resume(&self) {
         let id = self.child.lock().as_ref().unwrap().id();
         signal("CONT", &backends(id));
         signal("CONT", &[id]);
     }
 
-    /// Starts it again on the same port, with what it had committed, and waits until it answers.
+    /// Starts it again on the same port and waits until it responds.
     pub async fn restart(&self) {
         let port = self.port.to_string();
         let log = fs::File::create(self.directory.path().join("log")).unwrap();
@@ -108,14 +108,14 @@ impl Drop for PostgresProcess {
     }
 }
 
-/// The processes that serve connections, and the rest of what a server has started.
+/// The child processes of a server.
 fn backends(postmaster: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     ids.filter(|id| parent(*id) == Some(postmaster)).collect()
 }
 
-/// The parent of a process: the second field after its name, which stands in parentheses.
+/// The parent of a process: the second field after its name, which is in parentheses.
 fn parent(id: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
@@ -125,14 +125,14 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// Where the newest installed PostgreSQL has its programs.
+/// The directory of the newest installed PostgreSQL.
 fn installation() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").unwrap().flatten();
     let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     versions.map(|version| version.path()).max_by_key(|path| number(path)).unwrap().join("bin")
 }
 
-/// One of its programs, as the user it wants to be.
+/// A program of that directory, as the user `postgres` if this process is root.
 fn program(name: &str) -> Command {
     let path = installation().join(name);
     if !is_root() {

@@ -1,31 +1,31 @@
-//! Processes that a test has started: stopped by their own id, asked first.
+//! Processes that a test has started. They are stopped by their own id, first with SIGTERM.
 
 use std::{
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-/// How long a process may take to end when it is asked to.
+/// The time limit of a process to end after SIGTERM.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// SIGTERM.
+/// Sends SIGTERM.
 pub fn terminate(child: &Child) {
     signal("TERM", &[child.id()]);
 }
 
-/// Signals processes that a test has started. One that has ended meanwhile is none any more.
+/// Sends a signal to processes; processes that have ended are ignored.
 pub fn signal(name: &str, ids: &[u32]) {
     let ids = ids.iter().map(u32::to_string);
-    let told = Command::new("kill").arg(format!("-{name}")).args(ids).stderr(Stdio::null()).status();
-    assert!(told.is_ok(), "kill is part of every system");
+    let status = Command::new("kill").arg(format!("-{name}")).args(ids).stderr(Stdio::null()).status();
+    assert!(status.is_ok(), "the program `kill` runs");
 }
 
-/// Waits for the end; `None` when it does not come.
+/// Waits for the end; `None` after ten seconds.
 pub fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
     wait_for_exit_within(child, EXIT_TIMEOUT)
 }
 
-/// The same for a process that has something to finish first.
+/// Waits for the end; `None` after the timeout.
 pub fn wait_for_exit_within(child: &mut Child, timeout: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + timeout;
     while Instant::now() < deadline {
@@ -37,7 +37,7 @@ pub fn wait_for_exit_within(child: &mut Child, timeout: Duration) -> Option<Exit
     None
 }
 
-/// A process that ends, one way or the other, when nobody holds it any more: also in the middle of a test that fails.
+/// A process that ends when it is dropped, also when a test fails.
 pub struct Process(pub Child);
 
 impl Drop for Process {

@@ -1,4 +1,4 @@
-//! A script under `tests/clients`, run by the Python that `tests/run` prepares: somebody else's client, as it comes.
+//! A script of `tests/clients`, run by the Python of `tests/run`: a third-party client without changes.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::process::Process;
 
-/// A script that stdout one JSON object a line and goes on when it is told to.
+/// A script that prints one JSON object per line and waits for input in between.
 pub struct Script {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -18,16 +18,16 @@ pub struct Script {
 }
 
 impl Script {
-    /// Starts one. `None`, said aloud, where there is no Python with the clients.
+    /// Starts a script; `None` with a message when there is no Python with the clients.
     pub fn start(name: &str, arguments: &[&str]) -> Option<Self> {
         let Some(python) = std::env::var_os("TEST_PYTHON") else {
-            eprintln!("no TEST_PYTHON: run by tests/run");
+            eprintln!("no TEST_PYTHON: tests/run sets it");
             return None;
         };
         let mut process = Command::new(python)
             .arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name))
             .args(arguments)
-            // The servers of tests speak plain HTTP on loopback, which stock clients refuse unless they are told.
+            // The test servers use HTTP on loopback, which OAuth clients reject by default.
             .env("OAUTHLIB_INSECURE_TRANSPORT", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -38,22 +38,22 @@ impl Script {
         Some(Self { stdin, stdout, _process: Process(process) })
     }
 
-    /// What it stdout next.
+    /// Reads the next object.
     pub fn next(&mut self) -> Value {
         let mut line = String::new();
-        // The server runs in this process and goes on meanwhile.
+        // The server runs in this process and must continue.
         tokio::task::block_in_place(|| self.stdout.read_line(&mut line)).unwrap();
-        assert!(!line.is_empty(), "the script has ended; what it said of it is above");
+        assert!(!line.is_empty(), "the script ended; its standard error is above");
         serde_json::from_str(&line).unwrap()
     }
 
-    /// Tells it something, and gives what it stdout next.
+    /// Sends a value and reads the next object.
     pub fn send(&mut self, value: &Value) -> Value {
         writeln!(self.stdin, "{value}").unwrap();
         self.next()
     }
 
-    /// Lets it go on, and gives what it stdout next.
+    /// Sends an empty line and reads the next object.
     pub fn resume(&mut self) -> Value {
         writeln!(self.stdin).unwrap();
         self.next()

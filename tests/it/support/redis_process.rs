@@ -1,4 +1,4 @@
-//! A Redis of one test's own, to be taken away and brought back.
+//! A Redis process for one test, to be killed, paused and restarted.
 
 use std::process::{Child, Command, Stdio};
 
@@ -6,19 +6,18 @@ use parking_lot::Mutex;
 
 use super::process::signal;
 
-/// A `redis-server` process on a free port, without persistence: it comes back empty.
+/// A `redis-server` process on a free port, without persistence: a restart loses its data.
 pub struct RedisProcess {
-    /// Where it is.
     pub port: u16,
     child: Mutex<Option<Child>>,
     directory: tempfile::TempDir,
 }
 
 impl RedisProcess {
-    /// Starts one; `None`, said aloud, where the tests have no servers.
+    /// Starts one; `None` with a message when the tests have no servers.
     pub async fn start() -> Option<Self> {
         if std::env::var_os("TEST_REDIS_URL").is_none() {
-            eprintln!("no TEST_REDIS_URL: run by tests/run without --quick");
+            eprintln!("no TEST_REDIS_URL: tests/run without --quick sets it");
             return None;
         }
         let port = super::server::free_port();
@@ -27,12 +26,10 @@ impl RedisProcess {
         Some(redis)
     }
 
-    /// Where it is.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// Kills it.
     pub fn kill(&self) {
         if let Some(mut child) = self.child.lock().take() {
             child.kill().unwrap();
@@ -40,17 +37,17 @@ impl RedisProcess {
         }
     }
 
-    /// Stops it in its tracks: connections stay open, and nothing is answered.
+    /// Pauses it: connections stay open, and it does not respond.
     pub fn pause(&self) {
         signal("STOP", &[self.child.lock().as_ref().unwrap().id()]);
     }
 
-    /// Lets it go on, with what it had.
+    /// Ends the pause, with its data.
     pub fn resume(&self) {
         signal("CONT", &[self.child.lock().as_ref().unwrap().id()]);
     }
 
-    /// Starts it again, empty, on the same port, and waits until it answers.
+    /// Starts it again, empty, on the same port, and waits until it responds.
     pub async fn restart(&self) {
         let child = Command::new("redis-server")
             .args([

@@ -1,4 +1,4 @@
-//! Runs of apps through both doors, and events without what differs from run to run.
+//! Runs of apps over JSON and gRPC, and their events for snapshots.
 
 use dify_openapi::testing::{
     domain::secret::sha256_hex,
@@ -22,18 +22,18 @@ use super::{
     grpc::{Clients, channel, with_bearer},
 };
 
-/// A run, to be sent.
+/// A request to run an app.
 pub fn request(bearer: &Bearer, app: &str, body: &Value) -> RequestBuilder {
     bearer.request(Method::POST, &format!("/openapi/v1/apps/{app}/run")).json(body)
 }
 
-/// A blocking run.
+/// The response to a blocking run.
 pub async fn blocking(bearer: &Bearer, app: &str, mut body: Value) -> Answer {
     body["response_mode"] = json!("blocking");
     Answer::to(request(bearer, app, &body)).await
 }
 
-/// A run sent over a socket of its own, to be hung up by dropping it.
+/// Sends a run over a socket of its own; dropping the socket disconnects.
 pub async fn send_over_socket(server: &TestServer, bearer: &Bearer, app: &str, body: &Value) -> TcpStream {
     let body = body.to_string();
     let head = format!(
@@ -47,17 +47,17 @@ pub async fn send_over_socket(server: &TestServer, bearer: &Bearer, app: &str, b
     socket
 }
 
-/// Reads from a socket until the first event has come.
+/// Reads from a socket until the first event.
 pub async fn read_first_event(socket: &mut TcpStream) {
-    let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
-    while !seen.windows(6).any(|window| window == b"data: ") {
+    let (mut received, mut piece) = (Vec::new(), [0; 4096]);
+    while !received.windows(6).any(|window| window == b"data: ") {
         let read = socket.read(&mut piece).await.unwrap();
-        assert!(read > 0, "it closed: {}", String::from_utf8_lossy(&seen));
-        seen.extend_from_slice(&piece[..read]);
+        assert!(read > 0, "the connection closed: {}", String::from_utf8_lossy(&received));
+        received.extend_from_slice(&piece[..read]);
     }
 }
 
-/// Waits until so many runs are under way in the process.
+/// Waits until so many runs are active in the process.
 pub async fn wait_for_running(server: &TestServer, runs: usize) {
     let tracker = &server.running().app.run_tasks().tracker;
     for _ in 0..400 {
@@ -66,17 +66,17 @@ pub async fn wait_for_running(server: &TestServer, runs: usize) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
-    panic!("{} runs are under way, not {runs}", tracker.len());
+    panic!("{} runs are active, not {runs}", tracker.len());
 }
 
-/// How Dify's tables and Dify itself know an account that came through here.
+/// The end user that the service derives from an account.
 pub fn end_user_id(account: &str) -> String {
     let id: uuid::Uuid = account.parse().unwrap();
     let known = [b"dify-openapi app user\0", &id.as_bytes()[..]].concat();
     format!("openapi-{}", &sha256_hex(&known)[..32])
 }
 
-/// A run over JSON that streams to its end: its events.
+/// The events of a streaming run over JSON, read to its end.
 pub async fn streamed(bearer: &Bearer, app: &str, mut body: Value) -> Vec<Value> {
     body["response_mode"] = json!("streaming");
     let answer = Answer::to(request(bearer, app, &body)).await;
@@ -84,14 +84,14 @@ pub async fn streamed(bearer: &Bearer, app: &str, mut body: Value) -> Vec<Value>
     events(&answer.text)
 }
 
-/// The events of a stream's text; pings are not among them.
+/// The events of a stream's text, without pings.
 pub fn events(text: &str) -> Vec<Value> {
     let frames = text.split_terminator("\n\n").filter(|frame| *frame != "event: ping");
     let data = frames.map(|frame| frame.strip_prefix("data: ").unwrap_or_else(|| panic!("no frame: {frame}")));
     data.map(|data| serde_json::from_str(data).unwrap_or_else(|_| panic!("no event: {data}"))).collect()
 }
 
-/// The same run as a message of gRPC.
+/// The run request as a gRPC message.
 pub fn message(app: &str, body: &Value) -> RunAppRequest {
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     RunAppRequest {
@@ -107,7 +107,7 @@ pub fn message(app: &str, body: &Value) -> RunAppRequest {
     }
 }
 
-/// A run over gRPC, its stream open.
+/// Starts a run over gRPC and returns its open stream.
 pub async fn open_stream(
     server: &TestServer,
     bearer: &Bearer,
@@ -118,7 +118,7 @@ pub async fn open_stream(
     Ok(client.run_app(with_bearer(message(app, body), &bearer.token)).await?.into_inner())
 }
 
-/// A run over gRPC to its end: its events.
+/// The events of a run over gRPC, read to its end.
 pub async fn over_grpc(server: &TestServer, bearer: &Bearer, app: &str, body: &Value) -> Result<Vec<Value>, Status> {
     let mut stream = open_stream(server, bearer, app, body).await?;
     let mut events = Vec::new();
@@ -130,12 +130,12 @@ pub async fn over_grpc(server: &TestServer, bearer: &Bearer, app: &str, body: &V
     Ok(events)
 }
 
-/// Events for a snapshot, one a line: ids and times are what they are, and nothing else is left out.
+/// Events for a snapshot, one per line, without ids and times.
 pub fn lines(events: &[Value]) -> String {
     events.iter().map(|event| without_times(redact(event.clone())).to_string() + "\n").collect()
 }
 
-/// Moments and durations as 0.
+/// Replaces times and durations with 0.
 fn without_times(value: Value) -> Value {
     const TIME_MEMBERS: [&str; 6] =
         ["created_at", "finished_at", "elapsed_time", "latency", "time_to_first_token", "time_to_generate"];
@@ -155,7 +155,7 @@ fn without_times(value: Value) -> Value {
     }
 }
 
-/// An app of a mode that needs no graph, with the echo model and a form of one name.
+/// Creates an app without a graph, with the echo model and a form with the variable `name`. Returns its id.
 pub async fn prompt_app(server: &TestServer, mode: &str) -> String {
     let workspace = apps::shared_workspace(server).await;
     let app = apps::insert(server, &workspace, mode, mode, 0).await;
@@ -171,7 +171,7 @@ pub async fn prompt_app(server: &TestServer, mode: &str) -> String {
     app
 }
 
-/// An app with a published graph of these nodes, one after the other, from a start node that asks for a name.
+/// Creates an app with a published chain of these nodes, after a start node with the variable `name`. Returns its id.
 pub async fn graph_app(server: &TestServer, mode: &str, nodes: &[Value]) -> String {
     let start = json!({"id": "start", "data": {"type": "start", "title": "Start", "variables": [
         {"variable": "name", "label": "Name", "type": "text-input", "required": true, "max_length": 8}]}});
@@ -190,19 +190,19 @@ pub async fn graph_app(server: &TestServer, mode: &str, nodes: &[Value]) -> Stri
     app
 }
 
-/// A node that greets by template.
+/// A node that renders a greeting.
 pub fn greeting() -> Value {
     json!({"id": "greet", "data": {"type": "template-transform", "title": "Greet", "template": "Hello {{ who }}",
         "variables": [{"variable": "who", "value_selector": ["start", "name"]}]}})
 }
 
-/// A node that ends with the greeting.
+/// An end node with the greeting.
 pub fn end() -> Value {
     json!({"id": "end", "data": {"type": "end", "title": "End",
         "outputs": [{"variable": "text", "value_selector": ["greet", "output"]}]}})
 }
 
-/// A node that answers with the greeting.
+/// An answer node with the greeting.
 pub fn answer() -> Value {
     json!({"id": "answer", "data": {"type": "answer", "title": "Answer", "answer": "{{#greet.output#}}!"}})
 }

@@ -1,4 +1,4 @@
-//! A whole server on free ports: the same composition root as the process, configured by environment variables.
+//! A whole server on free ports: the composition root of the real process, configured by environment variables.
 
 use std::{
     collections::BTreeMap,
@@ -24,53 +24,49 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Stores, clock::TestClock};
 
-/// Signed with in tests, and known to be.
+/// The signing key in tests.
 pub const SECRET_KEY: &str = "a secret of the tests, which is long enough to be one";
-/// The service credential in tests.
+/// The service key in tests.
 pub const SERVICE_KEY: &str = "the-internal-services-of-the-tests";
 /// The password of every account in tests.
 pub const PASSWORD: &str = "demo-password-1";
-/// The owner of "Demo Workspace".
+/// The owner of "Demo Workspace" and "Second Workspace".
 pub const OWNER: &str = "demo@example.com";
-/// A member of it.
+/// A member of "Demo Workspace".
 pub const MEMBER: &str = "member@example.com";
 
-/// A server under test.
 pub struct TestServer {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
-    /// Time, as it sees it.
     pub clock: TestClock,
-    /// Its stores, for a second replica.
     pub stores: Stores,
-    /// Its variables, for a second replica.
     env: BTreeMap<String, String>,
     running: Option<RunningServer>,
-    // Metrics are collected for as long as it lives.
+    // Metrics are collected as long as this exists.
     telemetry: Telemetry,
     directory: Arc<tempfile::TempDir>,
 }
 
 impl TestServer {
-    /// A server with defaults.
+    /// Starts a server with the default configuration.
     pub async fn start(stores: Stores) -> Self {
         Self::start_with(stores, &[]).await
     }
 
-    /// A server with some variables set; `OPENAPI_RATE_LIMITS` is how tests change limits.
+    /// Starts a server with variables; `OPENAPI_RATE_LIMITS` changes limits.
     pub async fn start_with(stores: Stores, variables: &[(&str, &str)]) -> Self {
         let (env, directory, clock) = Self::environment(&stores, variables);
         prepare(&config(&env), &clock).await;
         Self::run(stores, env, clock, directory).await
     }
 
-    /// A server on a database that has its schema and its people already.
+    /// Starts a server on a database that already has the schema and the accounts.
     pub async fn start_prepared(stores: Stores, variables: &[(&str, &str)]) -> Self {
         let (env, directory, clock) = Self::environment(&stores, variables);
         Self::run(stores, env, clock, directory).await
     }
 
-    /// Its variables, a directory of its own, and its clock.
+    /// The variables of a new server, its directory and its clock.
     fn environment(
         stores: &Stores,
         variables: &[(&str, &str)],
@@ -89,7 +85,7 @@ impl TestServer {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        // Origins and links come from this URL, so the port is chosen beforehand.
+        // Origins and links contain this URL, so the port is chosen before the start.
         let port = free_port();
         env.insert("CONSOLE_WEB_URL".to_owned(), format!("http://127.0.0.1:{port}"));
         env.insert("LISTEN".to_owned(), format!("127.0.0.1:{port}"));
@@ -109,7 +105,7 @@ impl TestServer {
         (env, directory, TestClock::default())
     }
 
-    /// What an operator's command does on its stores.
+    /// Runs a command on the stores of this server.
     pub fn command(&self, arguments: &[&str], input: &str) -> std::process::Output {
         super::command::run_command(&self.env, arguments, input)
     }
@@ -121,7 +117,7 @@ impl TestServer {
         Self::run(self.stores.clone(), env, self.clock.clone(), Arc::clone(&self.directory)).await
     }
 
-    /// The public listener of another process on the same database, with this state. Its URL.
+    /// Serves the public listener of another process on the same database with these state stores. Returns its URL.
     pub async fn replica_with_state(&self, state: Arc<dyn State>) -> String {
         let config = config(&self.env);
         let dependencies = dependencies(&self.clock, &self.telemetry);
@@ -149,62 +145,60 @@ impl TestServer {
         Self { url, clock, stores, env, running: Some(running), telemetry, directory }
     }
 
-    /// What runs inside.
     pub fn running(&self) -> &RunningServer {
         self.running.as_ref().unwrap()
     }
 
-    /// The SQL store, to look at rows.
+    /// The SQL store.
     pub fn sql(&self) -> &SqlStore {
         &self.running().app.foundation().sql
     }
 
-    /// A path on this server.
+    /// The URL of a path on the public listener.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
-    /// A path on the listener of internal services.
+    /// The URL of a path on the listener of internal services.
     pub fn inner(&self, path: &str) -> String {
         format!("http://{}{path}", self.running().bound.inner.unwrap())
     }
 
-    /// A path on the admin listener.
+    /// The URL of a path on the admin listener.
     pub fn admin(&self, path: &str) -> String {
         format!("http://{}{path}", self.running().bound.admin.unwrap())
     }
 
-    /// A variable it was configured with.
+    /// A variable of the server's environment.
     pub fn variable(&self, name: &str) -> &str {
         &self.env[name]
     }
 
-    /// Moves time on, for the service and for Redis.
+    /// Moves the clock of the service and of Redis.
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));
     }
 
-    /// Stops it, drained.
+    /// Stops the server after its requests end.
     pub async fn stop(mut self) {
         self.running.take().unwrap().stop().await;
     }
 }
 
-/// The HTTP clients of the tests take the process's cryptography, as those of the service do.
+/// Installs the cryptography that the HTTP clients of the tests and of the service share.
 pub fn install_crypto() {
-    // The second to come finds it installed, which is as good.
+    // A second call fails, which is fine.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A port that was free a moment ago, and that nobody is given by chance: below those that the system gives to outgoing
-/// connections, and never the same twice.
+/// A free port below the range that the system gives to outgoing connections, and never the same twice.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     const FIRST: u32 = 12_000;
     const COUNT: u32 = 20_000;
     loop {
         let turn = NEXT.fetch_add(1, Ordering::Relaxed);
-        // Test processes that run at the same time begin at different places.
+        // Concurrent test processes start at different ports.
         let port = FIRST + (std::process::id().wrapping_mul(7_919).wrapping_add(turn)) % COUNT;
         let port = u16::try_from(port).unwrap();
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
@@ -213,7 +207,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// The test clock in place of the system's.
+/// The dependencies with the test clock.
 fn dependencies(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
     Dependencies {
         clock: Arc::new(clock.clone()),
@@ -227,7 +221,7 @@ fn config(env: &BTreeMap<String, String>) -> Config {
     Config::for_serve(&|name| env.get(name).cloned()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// Requests get spans once the process exports traces, here to nobody, so that what stands in them can be looked at.
+/// Exports traces to a closed port, because requests have spans only while traces are exported.
 fn export_traces(env: &BTreeMap<String, String>) {
     static EXPORTING: OnceLock<Telemetry> = OnceLock::new();
     EXPORTING.get_or_init(|| {
@@ -238,13 +232,13 @@ fn export_traces(env: &BTreeMap<String, String>) {
     });
 }
 
-/// One hash for everybody in every test: hashing is slow on purpose.
+/// Hashing is slow on purpose, so all tests share one hash.
 async fn password_hash() -> Secret {
     static HASH: OnceCell<Secret> = OnceCell::const_new();
     HASH.get_or_init(async || Passwords::default().hash(Secret::new(PASSWORD)).await.unwrap()).await.clone()
 }
 
-/// The schema and the people of the tests: an owner and a member of one workspace, and a second workspace.
+/// Creates the schema, the owner and the member of one workspace, and a second workspace of the owner.
 async fn prepare(config: &Config, clock: &TestClock) {
     use dify_openapi::testing::ports::clock::Clock as _;
     let options = SqlOptions { url: config.database.url.clone(), max_connections: 2 };

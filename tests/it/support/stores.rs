@@ -1,42 +1,40 @@
-//! Where a server under test keeps things.
+//! The stores of a server under test.
 
 use sea_orm::{ConnectionTrait as _, Database};
 
-/// Where a server keeps things.
 #[derive(Clone)]
 pub enum Stores {
-    /// A file of its own, and in-process state.
+    /// A SQLite file, and state in the process.
     Sqlite,
-    /// A database and a key prefix of its own on the servers that `tests/run` starts.
+    /// A database and a Redis key prefix on the servers of `tests/run`.
     Servers {
         /// `postgres://…/name` or `mysql://…/name`.
         database: String,
         /// `redis://…`.
         redis: String,
-        /// Keys of this test.
         prefix: String,
     },
 }
 
 impl Stores {
-    /// A fresh PostgreSQL database, and Redis; `None`, said aloud, when there are none (`tests/run --quick`).
+    /// A new PostgreSQL database, and Redis; `None` with a message without servers (`tests/run --quick`).
     pub async fn servers() -> Option<Self> {
         Self::create("TEST_POSTGRES_URL", "").await
     }
 
-    /// The same with a copy of another database of that PostgreSQL.
+    /// A copy of another PostgreSQL database, and Redis.
     pub async fn servers_from(template: &str) -> Option<Self> {
         Self::create("TEST_POSTGRES_URL", &format!(" TEMPLATE {template}")).await
     }
 
-    /// A fresh MariaDB database, and Redis.
+    /// A new MariaDB database, and Redis.
     pub async fn mariadb() -> Option<Self> {
         Self::create("TEST_MYSQL_URL", "").await
     }
 
     async fn create(server: &str, options: &str) -> Option<Self> {
         let (Ok(admin), Ok(redis)) = (std::env::var(server), std::env::var("TEST_REDIS_URL")) else {
-            eprintln!("no {server} and TEST_REDIS_URL: run by tests/run without --quick");
+            eprintln!("no {server} and TEST_REDIS_URL: tests/run without --quick sets it");
             return None;
         };
         let name = format!("it_{}", uuid::Uuid::new_v4().simple());

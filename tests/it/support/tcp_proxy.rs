@@ -1,4 +1,4 @@
-//! A cable to a server, that can be cut without either end hearing of it.
+//! A TCP proxy that can silence its connections without closing them.
 
 use std::sync::{
     Arc,
@@ -16,14 +16,13 @@ use tokio::{
 
 /// Forwards connections from a port of its own.
 pub struct TcpProxy {
-    /// Where it begins.
     pub port: u16,
     cut: watch::Sender<()>,
     connections: Arc<AtomicUsize>,
 }
 
 impl TcpProxy {
-    /// A cable to a port of this machine.
+    /// Starts a proxy to a port of this machine.
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port_here = listener.local_addr().unwrap().port();
@@ -32,7 +31,7 @@ impl TcpProxy {
         tokio::spawn(async move {
             while let Ok((from, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::Relaxed);
-                // As of now: connections that were cut before are none of this one's.
+                // Ignores earlier cuts, which were for older connections.
                 let mut cut = cut.clone();
                 cut.mark_unchanged();
                 let Ok(to) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
@@ -44,12 +43,12 @@ impl TcpProxy {
         proxy
     }
 
-    /// How many connections were made through it.
+    /// The number of accepted connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Cuts every connection there is: they stay open, and nothing comes through any more. New ones work.
+    /// Silences all present connections: they stay open, and nothing passes any more. New connections work.
     pub fn cut(&self) {
         self.cut.send_replace(());
     }

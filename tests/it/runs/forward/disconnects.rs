@@ -1,4 +1,4 @@
-//! Listeners that go away: the run is stopped at Dify, once.
+//! A dropped stream stops the run at Dify once.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use super::{
     message, message_end,
 };
 
-/// Tells when it is dropped.
+/// Sets a flag when it is dropped.
 struct DropFlag(Arc<AtomicBool>);
 
 impl Drop for DropFlag {
@@ -38,7 +38,7 @@ async fn wait_until_set(fact: &AtomicBool) {
     panic!("the connection was not dropped");
 }
 
-/// Waits until no more is sent, as nobody takes it.
+/// Waits until the upstream cannot send more, because the events are not read.
 async fn wait_until_stalled(sent: &AtomicUsize) {
     let (mut before, mut unchanged) = (0, 0);
     for _ in 0..1_000 {
@@ -50,7 +50,7 @@ async fn wait_until_stalled(sent: &AtomicUsize) {
         before = now;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{before} events were sent, and there is no end of it");
+    panic!("{before} events were sent without backpressure");
 }
 
 #[tokio::test]
@@ -100,8 +100,11 @@ async fn run_dropped_before_its_first_event_is_stopped() {
     })
     .await;
     let fixture = Fixture::new(&upstream).await;
-    let asked = fixture.runtime.start(fixture.run(AppMode::Chat));
-    assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err(), "it began too early");
+    let start = fixture.runtime.start(fixture.run(AppMode::Chat));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(100), start).await.is_err(),
+        "the run started before its first byte"
+    );
     assert_eq!(upstream.wait_for_stop().await.len(), 1);
 }
 
@@ -111,7 +114,7 @@ async fn stalled_and_dropped_stream_stops_the_run() {
     let counter = Arc::clone(&sent);
     let upstream = FakeDify::start(move |_| {
         let (sent, piece) = (Arc::clone(&counter), Bytes::from(frame(&message(&"x".repeat(16 << 10)))));
-        // It has no end: nothing stops it but a reader who takes no more.
+        // The stream is endless; only backpressure stops it.
         let pieces = stream::repeat_with(move || {
             sent.fetch_add(1, Ordering::Relaxed);
             Ok::<_, std::convert::Infallible>(piece.clone())

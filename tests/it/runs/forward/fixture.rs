@@ -1,4 +1,4 @@
-//! A forwarding runtime over a database of its own.
+//! A forwarding runtime on a database of its own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,20 +23,18 @@ use uuid::Uuid;
 
 use super::fake_dify::FakeDify;
 
-/// The runtime and what stands behind it.
+/// A forwarding runtime, its database and its app.
 pub struct Fixture {
-    /// The runtime.
     pub runtime: Arc<DifyRuntime>,
-    /// Its runs and stops.
+    /// The tasks of runs and stops.
     pub tasks: TaskTracker,
-    /// The app that is run.
     pub app: AppId,
     workspace: WorkspaceId,
     database: DatabaseConnection,
     directory: tempfile::TempDir,
 }
 
-/// Settings that suit a test.
+/// Settings with short timeouts.
 pub fn settings(url: &str) -> DifySettings {
     DifySettings {
         url: url.parse().unwrap(),
@@ -49,12 +47,11 @@ pub fn settings(url: &str) -> DifySettings {
 }
 
 impl Fixture {
-    /// A runtime in front of a stand-in.
+    /// A runtime that forwards to a fake Dify.
     pub async fn new(upstream: &FakeDify) -> Self {
         Self::with_settings(settings(&upstream.url)).await
     }
 
-    /// A runtime with settings of its own.
     pub async fn with_settings(settings: DifySettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("runs.db").display());
@@ -63,7 +60,8 @@ impl Fixture {
         let database = Database::connect(url).await.unwrap();
         let (app, workspace) = (AppId(Uuid::new_v4()), WorkspaceId(Uuid::new_v4()));
         let insert = format!(
-            "INSERT INTO apps (id, tenant_id, name, mode, enable_site, enable_api) VALUES ('{app}', '{workspace}', 'A', 'chat', 1, 1)"
+            "INSERT INTO apps (id, tenant_id, name, mode, enable_site, enable_api) \
+             VALUES ('{app}', '{workspace}', 'A', 'chat', 1, 1)"
         );
         database.execute_unprepared(&insert).await.unwrap();
         let tasks = TaskTracker::new();
@@ -72,7 +70,7 @@ impl Fixture {
         Self { runtime: Arc::new(runtime), tasks, app, workspace, database, directory }
     }
 
-    /// A second process on the same database.
+    /// A second runtime on the same database.
     pub async fn replica(&self, settings: DifySettings) -> DifyRuntime {
         let url = format!("sqlite://{}?mode=rwc", self.directory.path().join("runs.db").display());
         let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
@@ -80,7 +78,7 @@ impl Fixture {
         DifyRuntime::new(settings, Arc::new(sql), clock, entropy, self.tasks.clone()).unwrap()
     }
 
-    /// A run of the app as if it were of this mode.
+    /// A request to run the app as an app of this mode.
     pub fn run(&self, mode: AppMode) -> RunRequest {
         RunRequest {
             app: App { id: self.app, workspace_id: self.workspace, mode, max_active_requests: None },
@@ -95,24 +93,25 @@ impl Fixture {
         }
     }
 
-    /// The keys that the app has.
+    /// The API keys of the app.
     pub async fn keys(&self) -> Vec<String> {
         let select = format!("SELECT token FROM api_tokens WHERE app_id = '{}' AND type = 'app'", self.app);
         let rows = self.database.query_all_raw(sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, select));
         rows.await.unwrap().iter().map(|row| row.try_get("", "token").unwrap()).collect()
     }
 
-    /// Gives the app another key in place of those that it has.
+    /// Replaces all API keys of the app.
     pub async fn replace_key(&self, key: &str) {
         let (app, id) = (self.app, Uuid::new_v4());
         let statements = format!(
-            "DELETE FROM api_tokens; INSERT INTO api_tokens (id, app_id, type, token) VALUES ('{id}', '{app}', 'app', '{key}')"
+            "DELETE FROM api_tokens; \
+             INSERT INTO api_tokens (id, app_id, type, token) VALUES ('{id}', '{app}', 'app', '{key}')"
         );
         self.database.execute_unprepared(&statements).await.unwrap();
     }
 }
 
-/// Everything that comes out of a stream: the events, and the code of the error that ends it.
+/// Reads a stream to its end: the events, and the code of the error that ends it.
 pub async fn collect(mut stream: RunStream) -> (Vec<Value>, Option<&'static str>) {
     let mut events = Vec::new();
     while let Some(item) = stream.next().await {

@@ -1,4 +1,4 @@
-//! The `app-` keys that runs are forwarded with.
+//! The API keys (`app-…`) of forwarded runs.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::support::logs::Logs;
 
-/// One that knows this key alone.
+/// An upstream that accepts only this key.
 async fn accepting_key(key: &'static str) -> FakeDify {
     FakeDify::start(move |call| async move {
         if call.key == key {
@@ -45,8 +45,8 @@ async fn concurrent_first_runs_create_one_api_key() {
     assert_eq!((prefix, rest.len()), ("app-", 24));
     assert!(rest.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{rest}");
     assert!(upstream.runs().iter().all(|call| call.key == keys[0]));
-    let told = logs.matching(&["INFO audit", "app.api_key_created", &fixture.app.to_string()]);
-    assert_eq!(told.len(), 1, "{told:?}");
+    let audited = logs.matching(&["INFO audit", "app.api_key_created", &fixture.app.to_string()]);
+    assert_eq!(audited.len(), 1, "{audited:?}");
     assert!(!logs.events().join("\n").contains(&keys[0]));
 }
 
@@ -60,7 +60,7 @@ async fn replaced_api_key_is_read_again_once() {
     assert_eq!(upstream.runs().len(), 1, "the same key is not tried twice");
     assert!(!format!("{error:?}").contains("app-first"));
 
-    // It is in memory now, and then out of date.
+    // The runtime has cached the first key, which is now outdated.
     assert!(fixture.runtime.start(fixture.run(AppMode::Chat)).await.is_err());
     fixture.replace_key("app-second").await;
     let (_, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;

@@ -1,4 +1,4 @@
-//! What Dify does wrong, and what becomes of it.
+//! Errors of Dify and of the connection to it.
 
 use std::{
     sync::{
@@ -116,9 +116,9 @@ async fn interrupted_stream_ends_with_upstream_error() {
     let (upstream, fixture) = upstream_with(|| cut_events(vec![frame(&message("a"))])).await;
     assert_eq!(outcome(&fixture, AppMode::Chat).await, (1, Some("upstream_error")));
     assert_eq!(upstream.runs().len(), 1);
-    // Dify may be running it still.
+    // Dify may still run it.
     assert_eq!(upstream.wait_for_stop().await.len(), 1);
-    // An end in good order, but not of the run.
+    // The stream ends correctly but without the final event.
     for mode in [AppMode::Chat, AppMode::Workflow, AppMode::AdvancedChat] {
         let (_upstream, fixture) = upstream_with(|| events([frame(&workflow("workflow_started"))])).await;
         assert_eq!(outcome(&fixture, mode).await, (1, Some("upstream_error")), "{mode:?}");
@@ -162,11 +162,11 @@ async fn malformed_frames_end_the_run_with_an_error_without_content() {
         let mut stream = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
         assert!(stream.next().await.unwrap().is_ok());
         let error = stream.next().await.unwrap().unwrap_err();
-        let told = String::from_utf8_lossy(bad);
-        assert_eq!(error.code().as_str(), "upstream_error", "{told}");
+        let shown = String::from_utf8_lossy(bad);
+        assert_eq!(error.code().as_str(), "upstream_error", "{shown}");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
-        assert!(stream.next().await.is_none(), "{told}");
-        assert_eq!(upstream.wait_for_stop().await.len(), 1, "{told}");
+        assert!(stream.next().await.is_none(), "{shown}");
+        assert_eq!(upstream.wait_for_stop().await.len(), 1, "{shown}");
     }
 }
 
@@ -197,7 +197,7 @@ async fn upstream_error_codes_are_mapped() {
         (502, "unknown", "upstream_error"),
         (504, "unknown", "upstream_timeout"),
     ] {
-        let body = json!({"code": code, "message": "Dify said so.", "status": status}).to_string();
+        let body = json!({"code": code, "message": "A message of Dify.", "status": status}).to_string();
         let (upstream, fixture) = upstream_with(move || error_response(status, "application/json", body.clone())).await;
         let mut run = fixture.run(AppMode::Chat);
         run.conversation_id = Some(ConversationId(Uuid::new_v4()));
@@ -284,7 +284,7 @@ async fn slow_reader_applies_backpressure_to_the_upstream() {
     let fixture = Fixture::new(&upstream).await;
     let mut stream = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
     let mut before = 0;
-    // Until it stands still.
+    // Waits until the upstream cannot send more.
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let now = sent.load(Ordering::Relaxed);
@@ -293,7 +293,7 @@ async fn slow_reader_applies_backpressure_to_the_upstream() {
         }
         before = now;
     }
-    // What is ahead of the reader, and what the sockets hold.
+    // The buffers of the runtime and of the sockets.
     assert!(before < 40, "{before} events of {PIECE} bytes were read ahead");
     for _ in 0..5 {
         assert!(stream.next().await.unwrap().is_ok());
