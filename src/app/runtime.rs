@@ -11,13 +11,14 @@ use crate::{
     runtime::{
         absent::Absent,
         builtin::{
-            self, BuiltinRuntime,
-            engine::RunBounds,
+            app_runtime::BuiltinRuntime,
             model::{
                 ModelRegistry,
                 echo::EchoModel,
                 openai::{OpenAiModels, OpenAiSettings},
             },
+            run_context::RuntimeDependencies,
+            run_limits::RunLimits,
             template::TemplateRenderer,
         },
         dify::{DifyRuntime, DifySettings},
@@ -88,7 +89,7 @@ fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<Buil
             idle: MODEL_IDLE,
         })
     });
-    let parts = builtin::RuntimeParts {
+    let dependencies = RuntimeDependencies {
         sql: Arc::clone(&base.sql),
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
@@ -99,8 +100,8 @@ fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<Buil
         outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone())?),
         templates: Arc::new(TemplateRenderer::new(thread::available_parallelism().map_or(TEMPLATES, NonZero::get))),
         tasks: tasks.tracker.clone(),
-        end: tasks.end.clone(),
+        shutdown: tasks.end.clone(),
     };
-    let limits = RunBounds { run: settings.max_execution_time, ..RunBounds::default() };
-    Ok(BuiltinRuntime::new(parts, limits, settings.max_runs))
+    let limits = RunLimits { run_timeout: settings.max_execution_time, ..RunLimits::default() };
+    Ok(BuiltinRuntime::new(dependencies, limits, settings.max_runs))
 }

@@ -13,10 +13,10 @@ pub(super) mod tests;
 
 use std::time::{Duration, Instant};
 
-use self::{events::Events, moderation::Moderation, prompt::Said};
+use self::{events::PromptAppEvents, moderation::Moderation, prompt::Said};
 use super::{
-    Asked,
     model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage},
+    run_input::RunInput,
 };
 use crate::{
     domain::{Error, Result, app::ModelConfig},
@@ -54,19 +54,14 @@ pub(crate) struct Answer {
     pub begun: bool,
 }
 
-/// Why an answer ended before its end.
+/// Why an answer is incomplete.
 #[derive(Debug)]
-pub(crate) enum Cause {
-    /// The model failed.
+pub(crate) enum AnswerError {
     Model(ModelError),
-    /// Nobody listens any more.
-    Left,
-    /// It took too long.
-    Late,
-    /// The server stops.
-    Stopping,
-    /// Something broke inside.
-    Broken(Error),
+    ClientDisconnected,
+    TimedOut,
+    ServerStopping,
+    Internal(Error),
 }
 
 impl PromptApp {
@@ -74,12 +69,12 @@ impl PromptApp {
     ///
     /// `introduction` is what the app said first when the conversation began; `None` begins one.
     pub(crate) fn new(
-        asked: &Asked,
+        input: &RunInput,
         config: &ModelConfig,
         introduction: Option<String>,
         history: &[PromptMessage],
     ) -> Result<Self> {
-        let Asked { mode, inputs, form, query, has_files, .. } = asked;
+        let RunInput { mode, inputs, form, query, has_files, .. } = input;
         check::check(*mode, config, *has_files)?;
         let query = query.as_deref().unwrap_or_default();
         let introduction = match introduction {
@@ -112,19 +107,19 @@ impl PromptApp {
     pub(crate) async fn run(
         &self,
         models: &dyn Models,
-        events: &Events,
+        events: &PromptAppEvents,
         out: &RunEvents,
         answer: &mut Answer,
-    ) -> Result<(), Cause> {
+    ) -> Result<(), AnswerError> {
         let begun = Instant::now();
         if let Some(preset) = &self.preset {
             answer.text.clone_from(preset);
             return send(out, answer, events.message(preset)).await;
         }
-        let mut chunks = models.stream(self.prompt.clone()).await.map_err(Cause::Model)?;
+        let mut chunks = models.stream(self.prompt.clone()).await.map_err(AnswerError::Model)?;
         answer.asked = true;
         while let Some(chunk) = chunks.next().await {
-            match chunk.map_err(Cause::Model)? {
+            match chunk.map_err(AnswerError::Model)? {
                 ModelChunk::Usage(usage) => answer.told = Some(usage),
                 // Dify's apps without a graph have no place where they would tell it.
                 ModelChunk::Finish(_) => {}
@@ -154,8 +149,8 @@ impl PromptApp {
     }
 }
 
-async fn send(out: &RunEvents, answer: &mut Answer, event: Result<RunEvent>) -> Result<(), Cause> {
-    out.send(Ok(event.map_err(Cause::Broken)?)).await.map_err(|_| Cause::Left)?;
+async fn send(out: &RunEvents, answer: &mut Answer, event: Result<RunEvent>) -> Result<(), AnswerError> {
+    out.send(Ok(event.map_err(AnswerError::Internal)?)).await.map_err(|_| AnswerError::ClientDisconnected)?;
     answer.begun = true;
     Ok(())
 }

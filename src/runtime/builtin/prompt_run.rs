@@ -1,16 +1,16 @@
-//! One run of a prompt app, from its first word to its row.
+//! One run of an app without a graph: asks the model, forwards its answer, and stores the message.
 
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    Begun, Inner,
-    prompt_app::{
-        Answer, Cause, PromptApp,
-        events::{Events, Metadata},
-    },
-    record::{kept_prompt, stopping},
+    events::message::MessageMetadata,
+    json::JsonObject,
+    prompt_app::{Answer, AnswerError, PromptApp, events::PromptAppEvents},
+    run_context::RunContext,
+    run_input::PreparedRun,
+    run_store::{server_stopping, store_and_finish, stored_prompt},
 };
 use crate::{
     domain::{
@@ -22,104 +22,117 @@ use crate::{
     ports::runtime::{RunEvent, RunEvents},
 };
 
-/// A run that can begin.
+/// A run of an app without a graph that is ready to start.
 pub(super) struct PromptRun {
-    begun: Begun,
+    prepared: PreparedRun,
     app: PromptApp,
-    events: Events,
+    events: PromptAppEvents,
     config_id: ModelConfigId,
-    began: Instant,
+    started: Instant,
     began_at: DateTime<Utc>,
 }
 
 impl PromptRun {
     /// Fails as [`PromptApp::new`] does.
-    pub(super) fn new(inner: &Inner, begun: Begun, config: &ModelConfig) -> Result<Self> {
-        let introduction = begun.conversation.as_ref().map(|conversation| conversation.introduction.clone());
-        let app = PromptApp::new(&begun.asked, config, introduction, &begun.history)?;
-        let began_at = inner.base.clock.now();
-        let ids = begun.ids;
-        let events = Events::new(begun.asked.mode, ids.conversation, ids.message, ids.task, began_at.timestamp());
-        Ok(Self { begun, app, events, config_id: config.id, began: Instant::now(), began_at })
+    pub(super) fn new(context: &RunContext, prepared: PreparedRun, config: &ModelConfig) -> Result<Self> {
+        let introduction = prepared.conversation.as_ref().map(|conversation| conversation.introduction.clone());
+        let app = PromptApp::new(&prepared.input, config, introduction, &prepared.history)?;
+        let began_at = context.dependencies.clock.now();
+        let (ids, mode) = (prepared.ids, prepared.input.mode);
+        let events = PromptAppEvents::new(mode, ids.conversation, ids.message, ids.task, began_at.timestamp());
+        Ok(Self { prepared, app, events, config_id: config.id, started: Instant::now(), began_at })
     }
 
-    /// Answers, stores, and tells the end.
-    pub(super) async fn run(self, inner: &Inner, out: RunEvents) {
+    /// Streams the answer, stores the run, and sends the last event.
+    pub(super) async fn run(self, context: &RunContext, out: RunEvents) {
+        let dependencies = &context.dependencies;
+        let run_timeout = context.limits.run_timeout;
         let mut answer = Answer::default();
-        let ended = tokio::select! {
+        let result = tokio::select! {
             biased;
-            ended = self.app.run(&*inner.base.models, &self.events, &out, &mut answer) => ended,
-            () = out.closed() => Err(Cause::Left),
-            () = inner.base.end.cancelled() => Err(Cause::Stopping),
-            () = tokio::time::sleep(inner.limits.run) => Err(Cause::Late),
+            result = self.app.run(&*dependencies.models, &self.events, &out, &mut answer) => result,
+            () = out.closed() => Err(AnswerError::ClientDisconnected),
+            () = dependencies.shutdown.cancelled() => Err(AnswerError::ServerStopping),
+            () = tokio::time::sleep(run_timeout) => Err(AnswerError::TimedOut),
         };
-        if ended.is_err() {
-            answer.latency = self.began.elapsed();
+        if result.is_err() {
+            answer.latency = self.started.elapsed();
             answer.usage = self.app.usage(&answer);
         }
-        let metadata = Metadata::from(answer.usage.block(answer.latency, answer.first_chunk));
-        let (ending, last) = self.ending(ended, answer.begun, &metadata, inner.limits.run.as_secs());
-        match self.record(inner, answer, ending, &metadata) {
-            Ok(record) => inner.end(record, vec![last], out).await,
+        let usage = answer.usage.block(answer.latency, answer.first_chunk);
+        let metadata = MessageMetadata::with_annotation_reply(usage);
+        let (ending, last) = self.ending(result, answer.begun, &metadata, run_timeout.as_secs());
+        match self.record(answer, ending, &metadata, dependencies.clock.now()) {
+            Ok(record) => store_and_finish(dependencies, record, vec![last], out).await,
             Err(error) => _ = out.send(Err(error)).await,
         }
     }
 
-    /// How it ended, and what is told last.
+    /// The stored ending, and the last item of the stream.
     fn ending(
         &self,
-        ended: Result<(), Cause>,
-        begun: bool,
-        metadata: &Metadata,
-        seconds: u64,
+        result: Result<(), AnswerError>,
+        answer_begun: bool,
+        metadata: &MessageMetadata,
+        timeout_seconds: u64,
     ) -> (Ending, Result<RunEvent>) {
-        match ended {
+        match result {
             Ok(()) => (Ending::Succeeded, self.events.message_end(metadata)),
-            Err(Cause::Model(error)) => {
-                let whole = error.to_string();
-                if begun {
-                    let last = self.events.model_failed(&whole);
-                    return (Ending::Failed(whole), last);
+            Err(AnswerError::Model(error)) => {
+                let full_message = error.to_string();
+                if answer_begun {
+                    let last = self.events.model_failed(&full_message);
+                    return (Ending::Failed(full_message), last);
                 }
-                // An answer with a status of its own: what the endpoint said is for the log.
-                let failure = Error::new(Code::UpstreamError, error.message.clone()).with_source(error);
-                (Ending::Failed(whole), Err(failure))
+                // This becomes an error response of its own. The endpoint's words are its source, for the log.
+                let upstream = Error::new(Code::UpstreamError, error.message.clone()).with_source(error);
+                (Ending::Failed(full_message), Err(upstream))
             }
-            Err(Cause::Left) => (Ending::Stopped("The client disconnected.".to_owned()), Err(stopping())),
-            Err(Cause::Stopping) => (Ending::Stopped("The server stopped.".to_owned()), Err(stopping())),
-            Err(Cause::Late) => {
-                let message = format!("The run took longer than {seconds} seconds.");
+            Err(AnswerError::ClientDisconnected) => {
+                (Ending::Stopped("The client disconnected.".to_owned()), Err(server_stopping()))
+            }
+            Err(AnswerError::ServerStopping) => {
+                (Ending::Stopped("The server stopped.".to_owned()), Err(server_stopping()))
+            }
+            Err(AnswerError::TimedOut) => {
+                let message = format!("The run took longer than {timeout_seconds} seconds.");
                 (Ending::Failed(message.clone()), Err(Error::new(Code::UpstreamTimeout, message)))
             }
-            Err(Cause::Broken(error)) => (Ending::Failed(error.message().to_owned()), Err(error)),
+            Err(AnswerError::Internal(error)) => (Ending::Failed(error.message().to_owned()), Err(error)),
         }
     }
 
-    fn record(self, inner: &Inner, answer: Answer, ending: Ending, metadata: &Metadata) -> Result<RunRecord> {
-        let (begun, prompt) = (&self.begun, self.app.prompt());
+    fn record(
+        self,
+        answer: Answer,
+        ending: Ending,
+        metadata: &MessageMetadata,
+        ended_at: DateTime<Utc>,
+    ) -> Result<RunRecord> {
+        let (prepared, prompt) = (&self.prepared, self.app.prompt());
         let message = MessageRecord {
-            id: begun.ids.message,
-            conversation_id: begun.ids.conversation,
-            begins: begun.begins(self.app.introduction(), Some(self.config_id)),
+            id: prepared.ids.message,
+            conversation_id: prepared.ids.conversation,
+            begins: prepared.new_conversation(self.app.introduction(), Some(self.config_id)),
             model: Some(ModelName { provider: prompt.provider.clone(), name: prompt.model.clone() }),
-            query: begun.asked.query.clone().unwrap_or_default(),
-            prompt: kept_prompt(&prompt.messages),
+            query: prepared.input.query.clone().unwrap_or_default(),
+            prompt: stored_prompt(&prompt.messages),
             answer: answer.text,
             prompt_tokens: answer.usage.prompt_tokens,
             completion_tokens: answer.usage.completion_tokens,
             latency: answer.latency,
             metadata: serde_json::to_value(metadata).map_err(Error::internal)?,
-            variables: serde_json::Map::new(),
+            variables: JsonObject::new(),
         };
         Ok(RunRecord {
-            mode: begun.asked.mode,
+            mode: prepared.input.mode,
             ending,
             began_at: self.began_at,
-            ended_at: inner.base.clock.now(),
+            ended_at,
             message: Some(message),
             workflow_run: None,
-            inputs: self.begun.asked.inputs,
-            end_user: self.begun.end_user,
+            inputs: self.prepared.input.inputs,
+            end_user: self.prepared.end_user,
         })
     }
 }

@@ -5,25 +5,42 @@ mod slow_readers;
 mod tokens;
 mod types;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use serde_json::json;
+use serde_json::{Map, json};
 use tempfile::TempDir;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::{
-    model::{ModelChunk, ModelError, ModelRegistry, ModelStream, Prompt, echo::EchoModel},
-    *,
+    app_runtime::{BUSY_RETRY_AFTER, BuiltinRuntime},
+    model::{ModelChunk, ModelError, ModelRegistry, ModelStream, Models, Prompt, echo::EchoModel},
+    run_context::RuntimeDependencies,
+    run_limits::RunLimits,
+    template::TemplateRenderer,
 };
 use crate::{
     domain::{
-        app::{App, ModelConfig, Workflow},
-        id::{AppId, WorkflowId, WorkspaceId},
+        Code, Result,
+        app::{App, AppMode, Definition, ModelConfig, Workflow},
+        id::{AppId, ConversationId, WorkflowId, WorkspaceId},
         secret::Secret,
     },
-    ports::{clock::SystemClock, entropy::SystemEntropy},
-    store::sql::{SqlOptions, tests::count},
+    ports::{
+        clock::SystemClock,
+        entropy::SystemEntropy,
+        runtime::{self, AppRuntime, RunRequest},
+    },
+    runtime::outbound::OutboundClient,
+    store::sql::{SqlOptions, SqlStore, tests::count},
 };
 
 /// Echoes, unless it is told to hang after a word, to fail at once, to fail after a word, or to say much: once or without end.
@@ -88,16 +105,16 @@ struct Stand {
 
 impl Stand {
     async fn new() -> Self {
-        Self::with(RunBounds::default(), 100).await
+        Self::with(RunLimits::default(), 100).await
     }
 
-    async fn with(limits: RunBounds, max_runs: usize) -> Self {
+    async fn with(limits: RunLimits, max_runs: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
         let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         let (sql, models, tasks, end) = (Arc::new(sql), Arc::default(), TaskTracker::new(), CancellationToken::new());
-        let base = RuntimeParts {
+        let dependencies = RuntimeDependencies {
             sql: Arc::clone(&sql),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -105,9 +122,16 @@ impl Stand {
             outbound: Arc::new(OutboundClient::new(Vec::new()).unwrap()),
             templates: Arc::new(TemplateRenderer::new(2)),
             tasks: tasks.clone(),
-            end: end.clone(),
+            shutdown: end.clone(),
         };
-        Self { runtime: BuiltinRuntime::new(base, limits, max_runs), models, sql, tasks, end, _directory: directory }
+        Self {
+            runtime: BuiltinRuntime::new(dependencies, limits, max_runs),
+            models,
+            sql,
+            tasks,
+            end,
+            _directory: directory,
+        }
     }
 
     /// Waits for every run to be over and stored.
@@ -323,11 +347,11 @@ async fn a_model_that_fails_is_the_first_thing_told_or_an_event() {
 
 #[tokio::test]
 async fn a_process_runs_no_more_than_it_may() {
-    let stand = Stand::with(RunBounds::default(), 2).await;
+    let stand = Stand::with(RunLimits::default(), 2).await;
     let first = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     let _second = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     let refusal = stand.runtime.start(request(AppMode::Chat, "Hi")).await.unwrap_err();
-    assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_FOR)));
+    assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_RETRY_AFTER)));
     drop(first);
     let freed = async {
         while stand.runtime.start(request(AppMode::Chat, "Hi")).await.is_err() {
@@ -339,11 +363,11 @@ async fn a_process_runs_no_more_than_it_may() {
 
 #[tokio::test]
 async fn all_runs_together_have_so_much_memory() {
-    let limits = RunBounds { all_runs: 1 << 20, ..RunBounds::default() };
+    let limits = RunLimits { process_bytes: 1 << 20, ..RunLimits::default() };
     let stand = Stand::with(limits, 100).await;
     let long = |bytes: usize| RunRequest { query: Some("x".repeat(bytes)), ..request(AppMode::Chat, "") };
     let refusal = stand.runtime.start(long(1 << 20)).await.unwrap_err();
-    assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_FOR)));
+    assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_RETRY_AFTER)));
     // What was refused holds nothing.
     stand.runtime.start(long(100 << 10)).await.unwrap();
 }

@@ -7,7 +7,7 @@ pub(crate) mod text;
 pub(crate) mod value;
 
 pub(crate) use kind::{DeclaredTypes, ValueType};
-pub(crate) use pool::{ByteBudget, ScopeId, SystemVariables, VariablePool, VariableView};
+pub(crate) use pool::{ByteBudget, ScopeId, VariablePool, VariableView};
 pub(crate) use selector::Selector;
 pub(crate) use text::{TextPart, TextTemplate};
 

@@ -1,123 +1,117 @@
-//! A level of the graph while it runs: which nodes wait for what.
+//! The state of the nodes of one level while it runs: which node waits for which edges.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::future::AbortHandle;
 
+use super::iterations::IterationId;
 use crate::runtime::builtin::{
     graph::{
         index::{EdgeIx, LevelIx, NodeIx},
         topology::{Edge, Graph},
     },
-    variables::ScopeId,
+    variables::pool::ScopeId,
 };
 
-/// A frame, never used twice in a run.
-pub(super) type FrameId = u64;
-
-/// The frame of the graph itself.
-pub(super) const ROOT: FrameId = 0;
-
-/// Where a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Edges that lead to it are undecided.
+pub(super) enum NodeProgress {
+    /// Some edges that lead to the node are undecided.
     Waiting,
-    /// It runs, or is about to.
+    /// The node runs or is queued.
     Running,
-    /// It ran.
     Done,
-    /// No edge that leads to it was taken.
+    /// No edge that leads to the node was followed.
     Skipped,
 }
 
 #[derive(Clone, Debug)]
-struct State {
-    progress: Progress,
-    /// Edges that lead to it and are undecided.
+struct NodeState {
+    progress: NodeProgress,
+    /// Number of undecided edges that lead to the node.
     undecided: usize,
-    /// The first node whose edge to it was taken.
+    /// Source of the first edge to the node that was followed.
     predecessor: Option<NodeIx>,
 }
 
-/// The round of an iteration that a frame is.
+/// The round of an iteration that a frame runs.
 #[derive(Clone, Debug)]
 pub(super) struct Round {
-    /// The iteration under way.
-    pub iteration: u64,
-    /// Its node's id, for the events of nodes inside.
-    pub iteration_id: Arc<str>,
-    /// Which round it is, from 0.
+    pub iteration: IterationId,
+    pub iteration_node_id: Arc<str>,
+    /// Number of the round, from 0.
     pub index: usize,
 }
 
 /// One run of a level.
 #[derive(Debug)]
 pub(super) struct Frame {
-    /// The level.
     pub level: LevelIx,
-    /// Where its nodes write.
+    /// Where the nodes of the frame write their outputs.
     pub scope: ScopeId,
-    /// The round it is; `None` for the graph itself.
+    /// `None` for the graph itself.
     pub round: Option<Round>,
-    /// Nodes that run or are about to.
-    pub active: usize,
-    /// Stops what runs in it.
+    /// Number of nodes that run or are queued.
+    active: usize,
+    /// Abort what runs in the frame.
     pub tasks: Vec<AbortHandle>,
-    states: Vec<State>,
+    nodes: Vec<NodeState>,
 }
 
 impl Frame {
-    /// A frame in which nothing has run.
+    /// A frame whose nodes all wait.
     pub(super) fn new(graph: &Graph, level: LevelIx, scope: ScopeId, round: Option<Round>) -> Self {
-        let states = graph.level(level).nodes.iter().map(|&ix| State {
-            progress: Progress::Waiting,
+        let nodes = graph.level(level).nodes.iter().map(|&ix| NodeState {
+            progress: NodeProgress::Waiting,
             undecided: graph.node(ix).incoming.len(),
             predecessor: None,
         });
-        Self { level, scope, round, active: 0, tasks: Vec::new(), states: states.collect() }
+        Self { level, scope, round, active: 0, tasks: Vec::new(), nodes: nodes.collect() }
     }
 
-    /// Where a node of this level is; `None` for one that can never run.
-    pub(super) fn progress(&self, graph: &Graph, node: NodeIx) -> Option<Progress> {
-        self.states.get(graph.node(node).slot).map(|state| state.progress)
+    /// The progress of a node of this level; `None` for an unreachable one.
+    pub(super) fn progress(&self, graph: &Graph, node: NodeIx) -> Option<NodeProgress> {
+        self.nodes.get(graph.node(node).slot).map(|state| state.progress)
     }
 
-    /// The node whose edge led to this one.
     pub(super) fn predecessor(&self, graph: &Graph, node: NodeIx) -> Option<NodeIx> {
-        self.states.get(graph.node(node).slot).and_then(|state| state.predecessor)
+        self.nodes.get(graph.node(node).slot).and_then(|state| state.predecessor)
     }
 
-    /// Begins with this node.
-    pub(super) fn enter(&mut self, graph: &Graph, node: NodeIx) {
+    /// Whether no node runs or is queued.
+    pub(super) fn is_finished(&self) -> bool {
+        self.active == 0
+    }
+
+    /// Marks the first node of the level as running.
+    pub(super) fn start(&mut self, graph: &Graph, node: NodeIx) {
         self.active += 1;
-        self.states[graph.node(node).slot].progress = Progress::Running;
+        self.nodes[graph.node(node).slot].progress = NodeProgress::Running;
     }
 
-    /// A node ran, and takes some of its edges. Returns the nodes that can run now. Where no edge is taken the nodes are skipped,
-    /// and those after them, until one that another edge leads to.
-    pub(super) fn leave(&mut self, graph: &Graph, node: NodeIx, takes: impl Fn(&Edge) -> bool) -> Vec<NodeIx> {
+    /// Marks a node as done and decides its edges. Returns the nodes that can start. A node that no edge leads to any more is
+    /// skipped, and so are its own edges.
+    pub(super) fn leave(&mut self, graph: &Graph, node: NodeIx, follows: impl Fn(&Edge) -> bool) -> Vec<NodeIx> {
         self.active -= 1;
-        self.states[graph.node(node).slot].progress = Progress::Done;
+        self.nodes[graph.node(node).slot].progress = NodeProgress::Done;
         let mut ready = Vec::new();
         let mut decided: VecDeque<(EdgeIx, bool)> =
-            graph.node(node).outgoing.iter().map(|&edge| (edge, takes(graph.edge(edge)))).collect();
-        while let Some((ix, taken)) = decided.pop_front() {
+            graph.node(node).outgoing.iter().map(|&edge| (edge, follows(graph.edge(edge)))).collect();
+        while let Some((ix, followed)) = decided.pop_front() {
             let edge = graph.edge(ix);
-            let state = &mut self.states[graph.node(edge.target).slot];
+            let state = &mut self.nodes[graph.node(edge.target).slot];
             state.undecided -= 1;
-            if taken {
+            if followed {
                 state.predecessor.get_or_insert(edge.source);
             }
             if state.undecided > 0 {
                 continue;
             }
             if state.predecessor.is_some() {
-                state.progress = Progress::Running;
+                state.progress = NodeProgress::Running;
                 self.active += 1;
                 ready.push(edge.target);
             } else {
-                state.progress = Progress::Skipped;
+                state.progress = NodeProgress::Skipped;
                 decided.extend(graph.node(edge.target).outgoing.iter().map(|&edge| (edge, false)));
             }
         }

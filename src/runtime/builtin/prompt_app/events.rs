@@ -1,88 +1,28 @@
-//! The events of a prompt app, as Dify's service API writes them (contract section 6).
-
-use serde::Serialize;
+//! The events of one run of a prompt app.
 
 use crate::{
     domain::{
-        Error, Result,
+        Result,
         app::AppMode,
         id::{ConversationId, MessageId, TaskId},
     },
     ports::runtime::RunEvent,
-    runtime::builtin::model::usage::UsageBlock,
+    runtime::builtin::events::{
+        envelope::EventHead,
+        message::{AgentMessage, ErrorEvent, Message, MessageEnd, MessageMetadata, MessageReplace},
+    },
 };
 
-/// What every event of a run has in common.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Events {
-    #[serde(skip)]
+/// Writes the events of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct PromptAppEvents {
     mode: AppMode,
-    /// Completion apps have none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_id: Option<String>,
     message_id: String,
-    created_at: i64,
-    task_id: String,
+    head: EventHead,
 }
 
-#[derive(Serialize)]
-struct Line<'a, T> {
-    event: &'static str,
-    #[serde(flatten)]
-    head: &'a Events,
-    #[serde(flatten)]
-    rest: T,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    id: &'a str,
-    answer: &'a str,
-    from_variable_selector: Option<()>,
-}
-
-#[derive(Serialize)]
-struct AgentMessage<'a> {
-    id: &'a str,
-    answer: &'a str,
-}
-
-#[derive(Serialize)]
-struct MessageReplace<'a> {
-    answer: &'a str,
-    reason: &'static str,
-}
-
-#[derive(Serialize)]
-struct MessageEnd<'a> {
-    id: &'a str,
-    metadata: &'a Metadata,
-    files: Option<()>,
-}
-
-/// What is told of an answer, and stored with it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Metadata {
-    annotation_reply: Option<()>,
-    retriever_resources: [(); 0],
-    usage: UsageBlock,
-}
-
-impl From<UsageBlock> for Metadata {
-    fn from(usage: UsageBlock) -> Self {
-        Self { annotation_reply: None, retriever_resources: [], usage }
-    }
-}
-
-#[derive(Serialize)]
-struct Failure<'a> {
-    status: u16,
-    code: &'static str,
-    message: &'a str,
-}
-
-impl Events {
-    /// The events of one run; `created_at` in seconds since 1970.
+impl PromptAppEvents {
+    /// `created_at` is in Unix seconds.
     pub(crate) fn new(
         mode: AppMode,
         conversation: ConversationId,
@@ -90,40 +30,37 @@ impl Events {
         task: TaskId,
         created_at: i64,
     ) -> Self {
-        Self {
-            mode,
+        let message_id = message.to_string();
+        let head = EventHead {
             conversation_id: (mode != AppMode::Completion).then(|| conversation.to_string()),
-            message_id: message.to_string(),
-            created_at,
+            message_id: Some(message_id.clone()),
+            created_at: Some(created_at),
             task_id: task.to_string(),
-        }
+        };
+        Self { mode, message_id, head }
     }
 
     /// A piece of the answer.
     pub(crate) fn message(&self, answer: &str) -> Result<RunEvent> {
+        let id = &self.message_id;
         if self.mode == AppMode::AgentChat {
-            return self.event("agent_message", AgentMessage { id: &self.message_id, answer });
+            return self.head.event("agent_message", AgentMessage { id, answer });
         }
-        self.event("message", Message { id: &self.message_id, answer, from_variable_selector: None })
+        self.head.event("message", Message { id, answer, from_variable_selector: None })
     }
 
-    /// The answer so far is taken back for another.
+    /// Replaces the answer so far.
     pub(crate) fn message_replace(&self, answer: &str) -> Result<RunEvent> {
-        self.event("message_replace", MessageReplace { answer, reason: "" })
+        self.head.event("message_replace", MessageReplace { answer, reason: "" })
     }
 
     /// The answer is complete.
-    pub(crate) fn message_end(&self, metadata: &Metadata) -> Result<RunEvent> {
-        self.event("message_end", MessageEnd { id: &self.message_id, metadata, files: None })
+    pub(crate) fn message_end(&self, metadata: &MessageMetadata) -> Result<RunEvent> {
+        self.head.event("message_end", MessageEnd { id: &self.message_id, metadata, files: None })
     }
 
-    /// The model failed after the answer had begun, in the code Dify has for it.
+    /// The model failed after the answer began. The code is Dify's.
     pub(crate) fn model_failed(&self, message: &str) -> Result<RunEvent> {
-        self.event("error", Failure { status: 400, code: "completion_request_error", message })
-    }
-
-    fn event(&self, event: &'static str, rest: impl Serialize) -> Result<RunEvent> {
-        let json = serde_json::to_vec(&Line { event, head: self, rest }).map_err(Error::internal)?;
-        Ok(RunEvent { event: event.into(), json: json.into() })
+        self.head.event("error", ErrorEvent { status: 400, code: "completion_request_error", message })
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         id::{ConversationId, MessageId, TaskId},
     },
     ports::runtime::{self, EVENTS_AHEAD},
-    runtime::builtin::model::ModelStream,
+    runtime::builtin::{events::message::MessageMetadata, model::ModelStream},
 };
 
 /// Answers with these chunks, and keeps what it was asked.
@@ -42,8 +42,8 @@ fn text(text: &str) -> Result<ModelChunk, ModelError> {
     Ok(ModelChunk::Text(text.to_owned()))
 }
 
-fn asked(mode: AppMode, query: &str) -> Asked {
-    Asked {
+fn asked(mode: AppMode, query: &str) -> RunInput {
+    RunInput {
         mode,
         inputs: Map::from_iter([("name".to_owned(), json!("Ann"))]),
         form: vec!["name".to_owned(), "age".to_owned()],
@@ -55,7 +55,7 @@ fn asked(mode: AppMode, query: &str) -> Asked {
 
 struct Ran {
     events: Vec<String>,
-    ended: Result<(), Cause>,
+    ended: Result<(), AnswerError>,
     answer: Answer,
 }
 
@@ -67,7 +67,7 @@ async fn run(
 ) -> Ran {
     let app = PromptApp::new(&asked(mode, query), config, None, &[]).unwrap();
     let (out, mut events) = runtime::events(EVENTS_AHEAD);
-    let head = Events::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
+    let head = PromptAppEvents::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
     let mut answer = Answer::default();
     let models = Arc::new(Scripted(Mutex::new(chunks)));
     let ended = app.run(&*models, &head, &out, &mut answer).await;
@@ -110,11 +110,17 @@ async fn completion_has_no_conversation_and_an_agent_has_its_own_messages() {
 
 #[test]
 fn the_last_event_and_the_error_are_as_dify_writes_them() {
-    let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
+    let head = PromptAppEvents::new(
+        AppMode::Chat,
+        ConversationId(Uuid::nil()),
+        MessageId(Uuid::nil()),
+        TaskId(Uuid::nil()),
+        7,
+    );
     let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
     let block = usage.block(Duration::from_millis(1_500), Some(Duration::from_millis(500)));
     let json = |event: Result<RunEvent>| -> Value { serde_json::from_slice(&event.unwrap().json).unwrap() };
-    insta::assert_json_snapshot!(json(head.message_end(&block.into())), @r#"
+    insta::assert_json_snapshot!(json(head.message_end(&MessageMetadata::with_annotation_reply(block))), @r#"
     {
       "event": "message_end",
       "conversation_id": "00000000-0000-0000-0000-000000000000",
@@ -162,10 +168,10 @@ fn the_last_event_and_the_error_are_as_dify_writes_them() {
 #[tokio::test]
 async fn a_model_that_fails_keeps_what_came_before() {
     let ran = run(AppMode::Chat, &config(), "Hi", None).await;
-    assert!(matches!(&ran.ended, Err(Cause::Model(error)) if error.message == "no such model"));
+    assert!(matches!(&ran.ended, Err(AnswerError::Model(error)) if error.message == "no such model"));
     assert!(ran.events.is_empty());
     let ran = run(AppMode::Chat, &config(), "Hi", Some(vec![text("a"), Err(failing("gone"))])).await;
-    assert!(matches!(ran.ended, Err(Cause::Model(_))));
+    assert!(matches!(ran.ended, Err(AnswerError::Model(_))));
     assert_eq!((ran.events.len(), ran.answer.text.as_str()), (1, "a"));
 }
 
@@ -174,11 +180,17 @@ async fn nobody_listening_ends_the_run() {
     let app = PromptApp::new(&asked(AppMode::Chat, "Hi"), &config(), None, &[]).unwrap();
     let (out, events) = runtime::events(EVENTS_AHEAD);
     drop(events);
-    let head = Events::new(AppMode::Chat, ConversationId(Uuid::nil()), MessageId(Uuid::nil()), TaskId(Uuid::nil()), 7);
+    let head = PromptAppEvents::new(
+        AppMode::Chat,
+        ConversationId(Uuid::nil()),
+        MessageId(Uuid::nil()),
+        TaskId(Uuid::nil()),
+        7,
+    );
     let models = Scripted(Mutex::new(Some(vec![text("a"), text("b")])));
     let mut answer = Answer::default();
     let ended = app.run(&models, &head, &out, &mut answer).await;
-    assert!(matches!(ended, Err(Cause::Left)));
+    assert!(matches!(ended, Err(AnswerError::ClientDisconnected)));
     assert_eq!(answer.text, "a");
 }
 
@@ -228,7 +240,7 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
     for (feature, change) in cases {
         let mut config = config();
         change(&mut config);
-        let asked = Asked { has_files: true, ..asked(AppMode::AgentChat, "Hi") };
+        let asked = RunInput { has_files: true, ..asked(AppMode::AgentChat, "Hi") };
         let refusal = PromptApp::new(&asked, &config, None, &[]).unwrap_err();
         assert_eq!(refusal.code(), Code::AppUnavailable);
         assert_eq!(refusal.message(), format!("This app uses {feature}, which this service does not support."));
@@ -238,6 +250,6 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
     config.agent_mode = json!({"enabled": false, "tools": [{"tool_name": "search", "enabled": true}]});
     config.external_data_tools = json!([{"enabled": false, "variable": "w"}]);
     config.sensitive_word_avoidance = json!({"enabled": false, "type": "api"});
-    let asked = Asked { has_files: true, ..asked(AppMode::Chat, "Hi") };
+    let asked = RunInput { has_files: true, ..asked(AppMode::Chat, "Hi") };
     PromptApp::new(&asked, &config, None, &[]).unwrap();
 }

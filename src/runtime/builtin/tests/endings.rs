@@ -54,7 +54,7 @@ async fn a_server_that_stops_tells_its_readers_and_stores_their_runs() {
 
 #[tokio::test]
 async fn runs_end_with_their_time() {
-    let limits = RunBounds { run: Duration::from_millis(200), ..RunBounds::default() };
+    let limits = RunLimits { run_timeout: Duration::from_millis(200), ..RunLimits::default() };
     let stand = Stand::with(limits, 100).await;
     let mut stream = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
     stream.next().await.unwrap().unwrap();

@@ -23,7 +23,7 @@ async fn a_model_that_breaks_off_took_what_it_was_asked_and_said() {
 
 #[tokio::test]
 async fn a_run_that_is_left_or_out_of_time_took_what_it_took_until_then() {
-    let limits = RunBounds { run: Duration::from_millis(200), ..RunBounds::default() };
+    let limits = RunLimits { run_timeout: Duration::from_millis(200), ..RunLimits::default() };
     let stand = Stand::with(limits, 100).await;
     stand.play(graph(AppMode::AdvancedChat, "hang")).await;
     stand.settle().await;

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::memory_budget::MemoryBudget, Selector, SystemVariables, TextPart, TextTemplate, VariablePool,
-    pool::VariableLimitError, value,
+    super::memory_budget::MemoryBudget,
+    Selector, TextPart, TextTemplate, VariablePool,
+    pool::{SystemVariables, VariableLimitError},
+    value,
 };
 
 const LIMITS: (usize, usize) = (1 << 20, 1 << 22);

@@ -167,7 +167,7 @@ async fn an_edge_for_failures_that_a_node_no_longer_has_leads_nowhere() {
 #[tokio::test]
 async fn a_node_that_runs_for_too_long_is_stopped() {
     let nodes = [start(), llm("a", "hangs", "x", json!({}))];
-    let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.node = Duration::from_millis(20));
+    let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.node_timeout = Duration::from_millis(20));
     let dropped = stage.models.dropped.clone();
     let played = stage.play().await;
     assert_eq!(played.line(), "( +start -start +a -a:failed ) failed");
@@ -180,7 +180,7 @@ async fn a_node_that_runs_for_too_long_is_stopped() {
 #[tokio::test]
 async fn a_run_that_runs_for_too_long_fails() {
     let nodes = [start(), llm("a", "hangs", "x", json!({}))];
-    let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.run = Duration::from_millis(20));
+    let stage = Stage::workflow(nodes, "start>a").limits(|limits| limits.run_timeout = Duration::from_millis(20));
     let played = stage.play().await;
     assert_eq!(played.line(), "( +start -start +a ) failed");
     assert!(played.outcome.error.unwrap().starts_with("The run took longer than"));
@@ -192,7 +192,7 @@ async fn a_run_takes_so_many_steps_and_no_more() {
         (0..10).map(|at| node(&format!("n{at}"), "variable-aggregator", json!({"variables": []}))).collect();
     let edges: Vec<String> = (0..9).map(|at| format!("n{at}>n{}", at + 1)).collect();
     let nodes = std::iter::once(start()).chain(chain);
-    let stage = Stage::workflow(nodes, &format!("start>n0 {}", edges.join(" "))).limits(|limits| limits.steps = 5);
+    let stage = Stage::workflow(nodes, &format!("start>n0 {}", edges.join(" "))).limits(|limits| limits.root_steps = 5);
     let played = stage.play().await;
     assert_eq!(played.outcome.status, RunStatus::Failed);
     assert_eq!(played.outcome.error.as_deref(), Some("Maximum execution steps exceeded: 5"));
@@ -202,7 +202,7 @@ async fn a_run_takes_so_many_steps_and_no_more() {
 async fn what_grows_too_large_fails_its_node() {
     let template = |text: &str| json!({"variables": [], "template": text});
     let nodes = [start(), node("t", "template-transform", template("{{ 'x' * 300 }}"))];
-    let played = Stage::workflow(nodes, "start>t").limits(|limits| limits.variable = 100 + 32).play().await;
+    let played = Stage::workflow(nodes, "start>t").limits(|limits| limits.variable_bytes = 100 + 32).play().await;
     assert_eq!(played.data("node_finished", "t")["status"], "failed");
     assert!(played.outcome.error.unwrap().contains("larger than"));
 }
@@ -210,7 +210,7 @@ async fn what_grows_too_large_fails_its_node() {
 #[tokio::test]
 async fn an_answer_grows_no_larger_than_it_may() {
     let nodes = [start(), llm("a", "many", "x", json!({})), answer("{{#a.text#}}")];
-    let played = Stage::chat(nodes, "start>a a>answer").limits(|limits| limits.answer = 1000).play().await;
+    let played = Stage::chat(nodes, "start>a a>answer").limits(|limits| limits.answer_bytes = 1000).play().await;
     assert_eq!(played.outcome.status, RunStatus::Failed);
     assert_eq!(played.outcome.answer.len(), 1000);
 }
@@ -231,7 +231,7 @@ async fn a_node_that_names_a_large_value_often_does_not_copy_it_as_often() {
         node("n", "if-else", cases),
     ] {
         let stage =
-            Stage::workflow([start(), large(), greedy], "start>t t>n").limits(|limits| limits.variable = 100_000);
+            Stage::workflow([start(), large(), greedy], "start>t t>n").limits(|limits| limits.variable_bytes = 100_000);
         let played = stage.play().await;
         assert_eq!(played.outcome.error.as_deref(), Some("the values of this node take more than 400000 bytes"));
     }
@@ -248,6 +248,6 @@ async fn what_the_rounds_of_an_iteration_put_out_is_one_variable_together() {
         super::stage::inside("it", node("t", "template-transform", template)),
     ];
     let stage = Stage::workflow(nodes, "start>it istart>t").inputs(json!({"list": vec![0; 20]}));
-    let played = stage.limits(|limits| limits.variable = 10_000).play().await;
+    let played = stage.limits(|limits| limits.variable_bytes = 10_000).play().await;
     assert_eq!(played.data("iteration_completed", "it")["status"], "failed");
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::stage::{Stage, llm, node};
-use crate::{domain::conversation::RunStatus, ports::runtime};
+use crate::{domain::conversation::RunStatus, ports::runtime, runtime::builtin::engine::run::run_graph};
 
 fn chat(model: &str) -> Stage {
     let nodes = [
@@ -30,7 +30,7 @@ async fn a_reader_that_leaves_stops_the_run() {
     let dropped = stage.models.dropped.clone();
     let execution = stage.execution();
     let (sender, mut receiver) = runtime::events(64);
-    let run = tokio::spawn(async move { execution.run(&sender).await });
+    let run = tokio::spawn(async move { run_graph(&execution, &sender).await });
     while let Some(Ok(event)) = receiver.next().await {
         if event.event == "message" {
             break;
@@ -49,7 +49,7 @@ async fn a_run_nobody_ever_read_stops_at_once() {
     let execution = stage.execution();
     let (sender, receiver) = runtime::events(64);
     drop(receiver);
-    assert_eq!(execution.run(&sender).await.status, RunStatus::Stopped);
+    assert_eq!(run_graph(&execution, &sender).await.status, RunStatus::Stopped);
     assert!(stage.models.asked.lock().is_empty());
 }
 
@@ -59,7 +59,7 @@ async fn a_slow_reader_holds_back_the_model() {
     let models = stage.models.clone();
     let execution = stage.execution();
     let (sender, mut receiver) = runtime::events(4);
-    let run = tokio::spawn(async move { execution.run(&sender).await });
+    let run = tokio::spawn(async move { run_graph(&execution, &sender).await });
     while models.said.load(Ordering::Relaxed) == 0 {
         receiver.next().await.unwrap().unwrap();
     }
@@ -85,12 +85,12 @@ async fn a_slow_reader_holds_back_the_model() {
 #[tokio::test]
 async fn a_reader_that_stands_still_does_not_outlast_the_run() {
     let stage = chat("many").limits(|limits| {
-        limits.run = Duration::from_millis(50);
-        limits.grace = Duration::from_millis(50);
+        limits.run_timeout = Duration::from_millis(50);
+        limits.last_events_timeout = Duration::from_millis(50);
     });
     let execution = stage.execution();
     let (sender, receiver) = runtime::events(4);
-    let outcome = timeout(Duration::from_secs(30), execution.run(&sender)).await.unwrap();
+    let outcome = timeout(Duration::from_secs(30), run_graph(&execution, &sender)).await.unwrap();
     assert_eq!(outcome.status, RunStatus::Failed);
     drop(receiver);
 }

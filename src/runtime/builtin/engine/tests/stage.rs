@@ -23,13 +23,19 @@ use crate::{
         runtime::{self, EVENTS_AHEAD},
     },
     runtime::builtin::{
-        engine::{Conversation, CreatedBy, Execution, Outcome, RunBounds},
+        engine::{
+            execution::{ConversationIds, Execution},
+            outcome::RunOutcome,
+            run::run_graph,
+        },
+        events::workflow::CreatedBy,
         graph::parse::parse_graph,
         memory_budget::MemoryBudget,
         model::{ModelChunk, ModelError, ModelStream, Models, Prompt, PromptMessage, Usage},
+        run_limits::RunLimits,
         secret_masks::SecretMasks,
         template::TemplateRenderer,
-        variables::{DeclaredTypes, SystemVariables},
+        variables::{kind::DeclaredTypes, pool::SystemVariables},
     },
     runtime::outbound::{OutboundClient, RunOutboundClient},
 };
@@ -174,14 +180,14 @@ pub(super) struct Stage {
     pub inputs: Value,
     pub conversation: Value,
     pub history: Vec<PromptMessage>,
-    pub limits: RunBounds,
+    pub limits: RunLimits,
     pub models: Arc<Scripted>,
 }
 
 /// A run that was played.
 pub(super) struct Played {
     pub events: Vec<Value>,
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     pub models: Arc<Scripted>,
 }
 
@@ -193,7 +199,7 @@ impl Stage {
             inputs: json!({}),
             conversation: json!({}),
             history: Vec::new(),
-            limits: RunBounds::default(),
+            limits: RunLimits::default(),
             models: Arc::default(),
         }
     }
@@ -211,7 +217,7 @@ impl Stage {
         self
     }
 
-    pub(super) fn limits(mut self, change: impl FnOnce(&mut RunBounds)) -> Self {
+    pub(super) fn limits(mut self, change: impl FnOnce(&mut RunLimits)) -> Self {
         change(&mut self.limits);
         self
     }
@@ -233,9 +239,9 @@ impl Stage {
             task_id: id::TaskId(Uuid::from_u128(1)),
             workflow_run_id: id::WorkflowRunId(Uuid::from_u128(2)),
             workflow_id: id::WorkflowId(Uuid::from_u128(3)),
-            conversation: chat.then_some(Conversation {
-                conversation_id: id::ConversationId(Uuid::from_u128(4)),
-                message_id: id::MessageId(Uuid::from_u128(5)),
+            conversation: chat.then_some(ConversationIds {
+                conversation: id::ConversationId(Uuid::from_u128(4)),
+                message: id::MessageId(Uuid::from_u128(5)),
             }),
             created_by: CreatedBy { id: "end-user".to_owned(), user: "someone".to_owned() },
             history: self.history.clone(),
@@ -247,7 +253,7 @@ impl Stage {
             clock: Arc::new(Standing),
             entropy: Arc::new(Counting::default()),
             limits: self.limits,
-            memory_budget: MemoryBudget::new(self.limits.all_runs),
+            memory_budget: MemoryBudget::new(self.limits.process_bytes),
         }
     }
 
@@ -255,7 +261,7 @@ impl Stage {
     pub(super) async fn play(self) -> Played {
         let (sender, mut receiver) = runtime::events(EVENTS_AHEAD);
         let execution = self.execution();
-        let run = tokio::spawn(async move { execution.run(&sender).await });
+        let run = tokio::spawn(async move { run_graph(&execution, &sender).await });
         let mut events = Vec::new();
         while let Some(event) = receiver.next().await {
             let event = event.unwrap();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::runtime::builtin::variables::{DeclaredTypes, SystemVariables};
+use crate::runtime::builtin::variables::{kind::DeclaredTypes, pool::SystemVariables};
 
 const OPERATIONS: [&str; 11] =
     ["over-write", "set", "clear", "append", "extend", "remove-first", "remove-last", "+=", "-=", "*=", "/="];

@@ -8,7 +8,7 @@ use super::*;
 use crate::runtime::{
     builtin::{
         nodes::outcome::NodeOutcome,
-        variables::{SystemVariables, VariablePool},
+        variables::pool::{SystemVariables, VariablePool},
     },
     outbound::OutboundClient,
 };

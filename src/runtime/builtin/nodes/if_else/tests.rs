@@ -6,7 +6,7 @@ use serde_json::Map;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::*;
-use crate::runtime::builtin::variables::{SystemVariables, VariablePool};
+use crate::runtime::builtin::variables::pool::{SystemVariables, VariablePool};
 
 fn compare(length: usize, templates: &TemplateRenderer) -> NodeRun {
     let mut pool = VariablePool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));

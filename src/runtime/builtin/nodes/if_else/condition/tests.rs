@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::runtime::builtin::variables::{SystemVariables, VariablePool};
+use crate::runtime::builtin::variables::pool::{SystemVariables, VariablePool};
 
 const NAMES: [&str; 21] = [
     "contains",

@@ -1,0 +1,113 @@
+//! Starts runs of apps: limits their number and their memory, reads the conversation that continues, and spawns the run.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
+
+use super::{
+    chat_history,
+    graph_run::GraphRun,
+    memory_budget::MemoryReservation,
+    prompt_run::PromptRun,
+    run_context::{RunContext, RuntimeDependencies},
+    run_input::{PreparedRun, RunIds, RunInput},
+    run_limits::RunLimits,
+};
+use crate::{
+    domain::{Code, Error, Result, app::Definition, conversation::EndUser},
+    ports::runtime::{self, AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
+    telemetry::request_id,
+};
+
+/// The `Retry-After` of a request that exceeds the process' limits.
+pub(super) const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+pub(crate) struct BuiltinRuntime {
+    context: Arc<RunContext>,
+    runs: Arc<Semaphore>,
+}
+
+impl BuiltinRuntime {
+    /// At most `max_runs` runs at a time, each within `limits`.
+    pub(crate) fn new(dependencies: RuntimeDependencies, limits: RunLimits, max_runs: usize) -> Self {
+        let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
+        Self { context: Arc::new(RunContext::new(dependencies, limits)), runs }
+    }
+}
+
+#[async_trait]
+impl AppRuntime for BuiltinRuntime {
+    /// Returns before the model answers. A model that fails before its first word is the first item of the stream, so that the
+    /// reader can report it differently from a later failure; a model that thinks for a long time delays nothing.
+    async fn start(&self, run: RunRequest) -> Result<RunStream> {
+        let slot = Arc::clone(&self.runs).try_acquire_owned().map_err(|_| busy())?;
+        let mode = run.app.mode;
+        let (prepared, definition) = prepare(&self.context, run).await?;
+        let mut memory = self.context.memory_budget.reservation();
+        if !memory.resize(prepared.memory_bytes()) {
+            return Err(busy());
+        }
+        let permit = RunPermit { _slot: slot, _memory: memory };
+        match (definition, mode.has_graph()) {
+            (Definition::Model(config), false) => {
+                let run = PromptRun::new(&self.context, prepared, &config)?;
+                Ok(spawn(&self.context, permit, |context, out| async move { run.run(&context, out).await }))
+            }
+            (Definition::Workflow(workflow), true) => {
+                let run = GraphRun::new(&self.context, prepared, &workflow)?;
+                Ok(spawn(&self.context, permit, |context, out| async move { run.run(&context, out).await }))
+            }
+            _ => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")),
+        }
+    }
+}
+
+/// One of the runs that the process may run at a time, with its memory.
+struct RunPermit {
+    _slot: OwnedSemaphorePermit,
+    _memory: MemoryReservation,
+}
+
+fn busy() -> Error {
+    let message = "This server is at capacity. Try again shortly.";
+    Error::new(Code::RateLimited, message).with_retry_after(BUSY_RETRY_AFTER)
+}
+
+/// Reads the conversation that continues. A conversation of another end user or app, and a deleted one, are `not_found`.
+async fn prepare(context: &RunContext, mut run: RunRequest) -> Result<(PreparedRun, Definition)> {
+    let dependencies = &context.dependencies;
+    let input = RunInput::take_from(&mut run);
+    let end_user = EndUser { workspace_id: run.app.workspace_id, app_id: run.app.id, user: run.user };
+    let continued = run.conversation_id.filter(|_| input.mode.is_chat());
+    let ids = RunIds::new(&*dependencies.entropy, continued)?;
+    let mut conversation = None;
+    if let Some(id) = continued {
+        let (exchanges, characters) = (chat_history::MAX_EXCHANGES, chat_history::MAX_CHARACTERS);
+        let found = dependencies.sql.find_conversation(id, &end_user, exchanges, characters).await?;
+        conversation = Some(found.ok_or_else(|| Error::not_found("There is no such conversation."))?);
+    }
+    let exchanges = conversation.as_mut().map(|conversation| std::mem::take(&mut conversation.exchanges));
+    let history = chat_history::prompt_messages(&exchanges.unwrap_or_default());
+    Ok((PreparedRun { input, end_user, ids, conversation, history }, run.definition))
+}
+
+/// Spawns the run as a task of the process, with the id and the span of the request.
+fn spawn<F>(
+    context: &Arc<RunContext>,
+    permit: RunPermit,
+    run: impl FnOnce(Arc<RunContext>, RunEvents) -> F,
+) -> RunStream
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (out, stream) = runtime::events(EVENTS_AHEAD);
+    let run = run(Arc::clone(context), out);
+    let run = async move {
+        run.await;
+        drop(permit);
+    };
+    context.dependencies.tasks.spawn(request_id::scope(request_id::current(), run).in_current_span());
+    stream
+}

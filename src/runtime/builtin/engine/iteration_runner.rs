@@ -1,0 +1,197 @@
+//! Runs iteration nodes: each round is a frame of its own. Rounds run one after the other or several at a time.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    error::RunError,
+    event_writer::EventWriter,
+    frame::Round,
+    frames::{FrameId, Frames, ROOT},
+    iterations::{Iteration, IterationId, Iterations, NextStep},
+    node_events,
+    task::Task,
+    work_queue::{Work, WorkQueue},
+};
+use crate::runtime::builtin::{
+    graph::{index::NodeIx, node::NodeKind, topology::Graph},
+    json::JsonObject,
+    model::Usage,
+    nodes::{
+        iteration::{IterationNodeData, OnRoundError},
+        outcome::{NodeError, NodeOutcome},
+    },
+};
+
+/// Runs the iterations of one run.
+pub(super) struct IterationRunner<'g> {
+    graph: &'g Graph,
+    events: &'g EventWriter<'g>,
+    iterations: Iterations,
+}
+
+impl<'g> IterationRunner<'g> {
+    pub(super) fn new(graph: &'g Graph, events: &'g EventWriter<'g>) -> Self {
+        Self { graph, events, iterations: Iterations::default() }
+    }
+
+    /// Starts an iteration. Its end is queued as the end of its node.
+    pub(super) async fn start(
+        &mut self,
+        task: Task,
+        data: &IterationNodeData,
+        frames: &mut Frames<'_>,
+        queue: &mut WorkQueue,
+    ) -> Result<(), RunError> {
+        let Some(view) = frames.view(task.frame) else { return Ok(()) };
+        let items = match data.items(view) {
+            Ok(items) => items,
+            Err(error) => {
+                queue.push_front(Work::NodeEnded(task, Err(error)));
+                return Ok(());
+            }
+        };
+        let node = self.graph.node(task.node);
+        let started = node_events::iteration_started(node, &items, self.events.now());
+        self.events.write("iteration_started", started).await?;
+        let id = self.iterations.insert(Iteration::new(task, items, frames.variable_limit()));
+        self.advance(id, data, frames, queue).await
+    }
+
+    /// Starts as many rounds as may run, or completes the iteration when every round has ended.
+    async fn advance(
+        &mut self,
+        id: IterationId,
+        data: &IterationNodeData,
+        frames: &mut Frames<'_>,
+        queue: &mut WorkQueue,
+    ) -> Result<(), RunError> {
+        while let Some(iteration) = self.iterations.get_mut(id) {
+            // Iterations inside others run one round at a time: otherwise the numbers of rounds would multiply.
+            let parallel = if iteration.task.frame == ROOT { data.parallel() } else { 1 };
+            let (parent, node) = (iteration.task.frame, iteration.task.node);
+            match iteration.next_step(parallel) {
+                NextStep::Round { index, items } => {
+                    let round =
+                        Round { iteration: id, iteration_node_id: Arc::clone(&self.graph.node(node).id), index };
+                    self.start_round(round, node, &items[index], parent, data, frames, queue).await?;
+                }
+                NextStep::Wait => break,
+                NextStep::Complete => {
+                    self.complete(id, data, queue);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the round, and the parts of the run that it changes")]
+    async fn start_round(
+        &self,
+        round: Round,
+        node: NodeIx,
+        item: &Value,
+        parent: FrameId,
+        data: &IterationNodeData,
+        frames: &mut Frames<'_>,
+        queue: &mut WorkQueue,
+    ) -> Result<(), RunError> {
+        let index = round.index;
+        let node = self.graph.node(node);
+        let next = node_events::iteration_next(node, index, self.events.now());
+        self.events.write("iteration_next", next).await?;
+        let Some(frame) = frames.open_round(parent, data.level, round) else { return Ok(()) };
+        let mut variables = JsonObject::new();
+        variables.insert("item".to_owned(), item.clone());
+        variables.insert("index".to_owned(), json!(index));
+        match frames.set(frame, &node.id, Arc::new(variables)) {
+            Ok(()) => {
+                if let Some(start) = frames.start(frame) {
+                    queue.push(Work::Start(frame, start));
+                }
+            }
+            Err(error) => queue.push(Work::RoundEnded(frame, Err(error.to_string()))),
+        }
+        Ok(())
+    }
+
+    /// Handles the end of a round. An error of the round ends the iteration or leaves a gap in its output.
+    pub(super) async fn end_round(
+        &mut self,
+        frame: FrameId,
+        result: Result<(), String>,
+        frames: &mut Frames<'_>,
+        queue: &mut WorkQueue,
+    ) -> Result<(), RunError> {
+        let Some(round) = frames.get(frame).and_then(|frame| frame.round.clone()) else { return Ok(()) };
+        let Some(iteration) = self.iterations.get_mut(round.iteration) else { return Ok(()) };
+        let NodeKind::Iteration(data) = &self.graph.node(iteration.task.node).kind else { return Ok(()) };
+        let output = match &result {
+            Ok(()) => {
+                let found = frames.view(frame).and_then(|view| view.get(&data.output_selector));
+                Some(found.cloned().unwrap_or_default())
+            }
+            Err(_) => None,
+        };
+        self.close(frame, frames);
+        let Some(iteration) = self.iterations.get_mut(round.iteration) else { return Ok(()) };
+        if let Err(error) = iteration.end_round(round.index, output) {
+            self.fail(round.iteration, error.to_string(), frames, queue);
+            return Ok(());
+        }
+        match result {
+            Err(message) if data.error_handle_mode == OnRoundError::Terminated => {
+                self.fail(round.iteration, message, frames, queue);
+                Ok(())
+            }
+            _ => self.advance(round.iteration, data, frames, queue).await,
+        }
+    }
+
+    fn complete(&mut self, id: IterationId, data: &IterationNodeData, queue: &mut WorkQueue) {
+        let Some(iteration) = self.iterations.remove(id) else { return };
+        let mut outputs = JsonObject::new();
+        outputs.insert("output".to_owned(), data.collect(iteration.outputs).into());
+        let usage = Some(iteration.usage);
+        let outcome = NodeOutcome { inputs: inputs(&iteration.items), outputs, usage, ..NodeOutcome::default() };
+        queue.push_front(Work::NodeEnded(iteration.task, Ok(outcome)));
+    }
+
+    /// Ends an iteration with an error and stops its other rounds.
+    fn fail(&mut self, id: IterationId, message: String, frames: &mut Frames<'_>, queue: &mut WorkQueue) {
+        let Some(iteration) = self.iterations.remove(id) else { return };
+        for round in frames.rounds_of(id) {
+            self.close(round, frames);
+        }
+        let mut error = NodeError::new("IterationNodeError", message).with_inputs(inputs(&iteration.items));
+        error.usage = Some(iteration.usage);
+        queue.push_front(Work::NodeEnded(iteration.task, Err(error)));
+    }
+
+    /// Adds tokens that a node of this frame used to the iteration around it.
+    pub(super) fn add_usage(&mut self, frame: FrameId, usage: Usage, frames: &Frames<'_>) {
+        let round = frames.get(frame).and_then(|frame| frame.round.as_ref());
+        if let Some(iteration) = round.and_then(|round| self.iterations.get_mut(round.iteration)) {
+            iteration.usage.add(usage);
+        }
+    }
+
+    /// Closes a frame, and the rounds of all iterations inside it.
+    fn close(&mut self, frame: FrameId, frames: &mut Frames<'_>) {
+        let mut closing = vec![frame];
+        while let Some(id) = closing.pop() {
+            if frames.close(id) {
+                let inside = self.iterations.remove_inside(id);
+                closing.extend(inside.into_iter().flat_map(|iteration| frames.rounds_of(iteration)));
+            }
+        }
+    }
+}
+
+fn inputs(items: &[Value]) -> JsonObject {
+    let mut inputs = JsonObject::new();
+    inputs.insert("iterator_selector".to_owned(), items.to_vec().into());
+    inputs
+}

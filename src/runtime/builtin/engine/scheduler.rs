@@ -1,0 +1,303 @@
+//! The loop of a run. It decides, one piece of work after the other, which nodes start and what follows when they end.
+//!
+//! The parts of the run have their own modules: [`WorkQueue`] has the work to do next, [`RunningWork`] the attempts that run
+//! concurrently, [`Frames`] the progress of nodes and their variables, [`IterationRunner`] the rounds of iterations,
+//! [`AnswerWriter`] the text, and [`EventWriter`] the events.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::time;
+
+use super::{
+    answer_writer::AnswerWriter,
+    attempt::{start_attempt, with_timeout},
+    error::RunError,
+    event_writer::EventWriter,
+    execution::Execution,
+    frame::Frame,
+    frames::{FrameId, Frames, ROOT},
+    iteration_runner::IterationRunner,
+    node_end::{self, FollowedEdges, NodeEnd},
+    node_events,
+    outcome::{RunOutcome, RunOutputs},
+    running::{RunningEvent, RunningWork},
+    step_counter::StepCounter,
+    task::Task,
+    work_queue::{Work, WorkQueue},
+};
+use crate::{
+    domain::conversation::RunStatus,
+    ports::runtime::RunEvents,
+    runtime::builtin::{
+        graph::{index::NodeIx, node::NodeKind, topology::Graph},
+        model::usage::UsageCounter,
+        nodes::outcome::{NodeError, NodeResult, NodeRun},
+        variables::pool::VariablePool,
+    },
+};
+
+/// One run of a graph.
+pub(super) struct Scheduler<'g> {
+    execution: &'g Execution,
+    graph: &'g Graph,
+    events: &'g EventWriter<'g>,
+    queue: WorkQueue,
+    running: RunningWork,
+    frames: Frames<'g>,
+    iterations: IterationRunner<'g>,
+    answer: AnswerWriter<'g>,
+    outputs: RunOutputs,
+    usage: UsageCounter,
+    steps: StepCounter,
+    /// Number of nodes whose failure the graph handled.
+    exceptions: usize,
+}
+
+impl<'g> Scheduler<'g> {
+    pub(super) fn new(execution: &'g Execution, events: &'g EventWriter<'g>) -> Self {
+        let (graph, limits) = (&*execution.graph, execution.limits);
+        let pool = VariablePool::new(
+            execution.system.clone(),
+            execution.environment.clone(),
+            execution.conversation_variables.clone(),
+            (limits.variable_bytes, limits.run_bytes),
+        )
+        .declaring(execution.conversation_types.clone())
+        .within(execution.memory_budget.reservation());
+        Self {
+            execution,
+            graph,
+            events,
+            queue: WorkQueue::default(),
+            running: RunningWork::new(),
+            frames: Frames::new(graph, pool),
+            iterations: IterationRunner::new(graph, events),
+            answer: AnswerWriter::new(graph, events, limits.variable_bytes, limits.answer_bytes),
+            outputs: RunOutputs::default(),
+            usage: UsageCounter::default(),
+            steps: StepCounter::default(),
+            exceptions: 0,
+        }
+    }
+
+    /// Runs the graph until it ends, `reader` is closed, or the deadline passes.
+    pub(super) async fn run(&mut self, reader: &RunEvents, deadline: time::Instant) -> Result<(), RunError> {
+        self.events.write_start().await?;
+        if let Some(start) = self.frames.start(ROOT) {
+            self.queue.push(Work::Start(ROOT, start));
+        }
+        let mut disconnected = pin!(reader.closed());
+        let mut timed_out = pin!(time::sleep_until(deadline));
+        loop {
+            while let Some(work) = self.queue.pop() {
+                // While nodes end at once, the loop does not reach the `select!` below.
+                if reader.is_closed() {
+                    return Err(RunError::ClientDisconnected);
+                }
+                if time::Instant::now() >= deadline {
+                    return Err(RunError::TimedOut);
+                }
+                self.perform(work).await?;
+            }
+            if self.running.is_empty() {
+                return Ok(());
+            }
+            let event = tokio::select! {
+                biased;
+                () = &mut disconnected => return Err(RunError::ClientDisconnected),
+                () = &mut timed_out => return Err(RunError::TimedOut),
+                event = self.running.next() => event,
+            };
+            match event {
+                RunningEvent::Text(node, text) => self.answer.receive(node, &text, &self.frames).await?,
+                RunningEvent::Ended(work) => {
+                    // Texts that a node sent before it ended come first.
+                    while let Some((node, text)) = self.running.try_next_text() {
+                        self.answer.receive(node, &text, &self.frames).await?;
+                    }
+                    if let Some(work) = work {
+                        self.queue.push(work);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn perform(&mut self, work: Work) -> Result<(), RunError> {
+        match work {
+            Work::Start(frame, node) => self.start_node(frame, node).await,
+            Work::Retry(task) => self.retry(task).await,
+            Work::NodeEnded(task, result) => self.attempt_ended(task, result).await,
+            Work::RoundEnded(frame, result) => {
+                self.iterations.end_round(frame, result, &mut self.frames, &mut self.queue).await
+            }
+        }
+    }
+
+    async fn start_node(&mut self, id: FrameId, node: NodeIx) -> Result<(), RunError> {
+        let Some(frame) = self.frames.get(id) else { return Ok(()) };
+        let index = self.steps.count(id, &self.execution.limits)?;
+        let task = Task::new(self.execution, self.graph, (id, frame), node, index)?;
+        if !matches!(self.graph.node(node).kind, NodeKind::Iteration(_)) {
+            self.events.write("node_started", node_events::node_started(self.graph, &task)).await?;
+        }
+        self.attempt(task).await
+    }
+
+    async fn retry(&mut self, task: Task) -> Result<(), RunError> {
+        if self.frames.get(task.frame).is_none() {
+            return Ok(());
+        }
+        if task.frame == ROOT {
+            self.answer.restart(task.node).await?;
+        }
+        self.attempt(task).await
+    }
+
+    async fn attempt(&mut self, task: Task) -> Result<(), RunError> {
+        let node = self.graph.node(task.node);
+        if let NodeKind::Iteration(data) = &node.kind {
+            return self.iterations.start(task, data, &mut self.frames, &mut self.queue).await;
+        }
+        let usage = self.usage.attempt();
+        let streams = task.frame == ROOT && self.answer.contains_model(task.node);
+        let texts = streams.then(|| self.running.text_sender(task.node));
+        let Some(run) = start_attempt(self.execution, node, &task, &mut self.frames, &usage, texts)? else {
+            return Ok(());
+        };
+        match run {
+            NodeRun::Ready(result) => self.queue.push_front(Work::NodeEnded(task, result)),
+            NodeRun::Pending(future) => {
+                let usage = matches!(node.kind, NodeKind::Llm(_)).then_some(usage);
+                let attempt = with_timeout(self.execution.limits.node_timeout, future, usage);
+                self.spawn(task.frame, attempt.map(|result| Work::NodeEnded(task, result)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs work concurrently with the loop, until it ends or its frame is closed.
+    fn spawn(&mut self, frame: FrameId, work: impl Future<Output = Work> + Send + 'static) {
+        let handle = self.running.spawn(work);
+        self.frames.add_task(frame, handle);
+    }
+
+    async fn attempt_ended(&mut self, mut task: Task, mut result: NodeResult) -> Result<(), RunError> {
+        if self.frames.get(task.frame).is_none() {
+            return Ok(());
+        }
+        let node = self.graph.node(task.node);
+        self.iterations.add_usage(task.frame, node_end::usage(&result).unwrap_or_default(), &self.frames);
+        node_end::mask_secrets(&mut result, &self.execution.masks);
+        let stored = result.and_then(|mut outcome| {
+            let outputs = Arc::new(std::mem::take(&mut outcome.outputs));
+            self.frames.set(task.frame, &node.id, Arc::clone(&outputs))?;
+            Ok((outcome, outputs))
+        });
+        let error = match stored {
+            Ok((outcome, outputs)) => {
+                let (end, followed) = NodeEnd::succeeded(outcome, outputs);
+                return self.leave(&task, &end, &followed).await;
+            }
+            Err(error) => error,
+        };
+        if let Some(retry) = node.retry
+            && task.failed_attempts < retry.times
+        {
+            task.failed_attempts += 1;
+            let pause = time::sleep(retry.interval);
+            if !matches!(node.kind, NodeKind::Iteration(_)) {
+                let event = node_events::node_retry(self.graph, &task, &error, self.events.now());
+                self.events.write("node_retry", event).await?;
+            }
+            self.spawn(task.frame, pause.map(|()| Work::Retry(task)));
+            return Ok(());
+        }
+        let Some(outputs) = node_end::outputs_after(&error, &node.on_error) else {
+            return self.fail(&task, NodeEnd::failed(*error)).await;
+        };
+        self.exceptions += 1;
+        let outputs = Arc::new(outputs);
+        if let Err(limit) = self.frames.set(task.frame, &node.id, Arc::clone(&outputs)) {
+            return self.fail(&task, NodeEnd::failed(*Box::<NodeError>::from(limit))).await;
+        }
+        let (end, followed) = NodeEnd::handled(*error, outputs, &node.on_error);
+        self.leave(&task, &end, &followed).await
+    }
+
+    /// Follows the edges of a node that ended: writes the text that is certain now, then the node's event, and queues the
+    /// nodes that can start.
+    async fn leave(&mut self, task: &Task, end: &NodeEnd, followed: &FollowedEdges) -> Result<(), RunError> {
+        let follows = |edge: &_| followed.contains(edge);
+        let Some(ready) = self.frames.leave(task.frame, task.node, follows) else { return Ok(()) };
+        let kind = &self.graph.node(task.node).kind;
+        if task.frame == ROOT {
+            self.answer.node_ended(task.node, followed, &self.frames).await?;
+            match kind {
+                NodeKind::End(_) => self.outputs.extend(&end.outputs),
+                NodeKind::Answer(_) => self.outputs.set_answered(),
+                _ => {}
+            }
+        } else if let NodeKind::Answer(_) = kind
+            && let Some(answer) = end.outputs.get("answer").and_then(serde_json::Value::as_str)
+        {
+            // An answer inside an iteration is not streamed: it is written as a whole when its node ends.
+            self.outputs.set_answered();
+            self.answer.write_answer(task.node, answer).await?;
+        }
+        self.write_end(task, end).await?;
+        for node in ready {
+            self.queue.push(Work::Start(task.frame, node));
+        }
+        let finished = self.frames.get(task.frame).is_some_and(Frame::is_finished);
+        if finished && task.frame != ROOT {
+            self.queue.push(Work::RoundEnded(task.frame, Ok(())));
+        }
+        Ok(())
+    }
+
+    /// Ends the run, or the round of an iteration, whose node failed.
+    async fn fail(&mut self, task: &Task, end: NodeEnd) -> Result<(), RunError> {
+        self.write_end(task, &end).await?;
+        let message = end.error.unwrap_or_default();
+        if task.frame == ROOT {
+            return Err(RunError::Failed(message));
+        }
+        self.queue.push(Work::RoundEnded(task.frame, Err(message)));
+        Ok(())
+    }
+
+    async fn write_end(&self, task: &Task, end: &NodeEnd) -> Result<(), RunError> {
+        let (node, now) = (self.graph.node(task.node), self.events.now());
+        if matches!(node.kind, NodeKind::Iteration(_)) {
+            let completed = node_events::iteration_completed(node, task, end, now);
+            return self.events.write("iteration_completed", completed).await;
+        }
+        self.events.write("node_finished", node_events::node_finished(self.graph, task, end, now)).await
+    }
+
+    /// Number of nodes whose failure the graph handled.
+    pub(super) fn exceptions(&self) -> usize {
+        self.exceptions
+    }
+
+    /// Stops nodes that still run, so that their tokens are counted, and returns what is left of the run.
+    pub(super) fn into_outcome(mut self, status: RunStatus, error: Option<String>, elapsed: Duration) -> RunOutcome {
+        self.running.stop();
+        let conversation_variables = self.frames.conversation().clone();
+        let (answer, time_to_first_text) = self.answer.into_text();
+        RunOutcome {
+            status,
+            outputs: self.outputs.into_values(&answer),
+            answer,
+            error,
+            elapsed,
+            time_to_first_text,
+            usage: self.usage.of_run(),
+            total_steps: self.steps.total(),
+            exceptions_count: self.exceptions,
+            conversation_variables,
+        }
+    }
+}

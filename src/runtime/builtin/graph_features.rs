@@ -1,0 +1,33 @@
+//! The features of an app with a graph: its opening statement, and those that are not supported here.
+
+use serde_json::Value;
+
+use super::{
+    prompt_app::{
+        check::is_enabled,
+        moderation,
+        template::{fill, inputs},
+    },
+    run_input::RunInput,
+};
+use crate::domain::{Code, Error, Result, app::Workflow};
+
+/// Returns `app_unavailable` when the run needs a feature that is not supported here.
+pub(super) fn check_features(input: &RunInput, features: &Value) -> Result<()> {
+    let moderation = &features["sensitive_word_avoidance"];
+    let unsupported = if is_enabled(moderation) {
+        let kind = moderation::lacking_kind(moderation).unwrap_or("keywords");
+        format!("moderation by `{kind}` in a graph")
+    } else if input.has_files && is_enabled(&features["file_upload"]) {
+        "files".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Code::AppUnavailable, format!("This app uses {unsupported}, which this service does not support.")))
+}
+
+/// The app's opening statement, with the inputs filled in.
+pub(super) fn opening_statement(workflow: &Workflow, input: &RunInput) -> Result<String> {
+    let template = workflow.features.get("opening_statement").and_then(Value::as_str).unwrap_or_default();
+    fill(template, inputs(&input.inputs, &input.form))
+}

@@ -1,0 +1,46 @@
+//! What every run of the process shares.
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    memory_budget::MemoryBudget, model::Models, published_graphs::PublishedGraphs, run_limits::RunLimits,
+    template::TemplateRenderer,
+};
+use crate::{
+    ports::{clock::Clock, entropy::Entropy},
+    runtime::outbound::OutboundClient,
+    store::sql::SqlStore,
+};
+
+/// What the runtime needs from the process.
+pub(crate) struct RuntimeDependencies {
+    /// Stores conversations and runs.
+    pub sql: Arc<SqlStore>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub models: Arc<dyn Models>,
+    /// Sends the requests of HTTP nodes.
+    pub outbound: Arc<OutboundClient>,
+    pub templates: Arc<TemplateRenderer>,
+    /// Tracks every run, so that the process can wait for them.
+    pub tasks: TaskTracker,
+    /// Cancelled when the process stops; ends every run.
+    pub shutdown: CancellationToken,
+}
+
+/// The dependencies, the limits and the shared state of all runs.
+pub(crate) struct RunContext {
+    pub dependencies: RuntimeDependencies,
+    pub limits: RunLimits,
+    pub memory_budget: MemoryBudget,
+    pub graphs: PublishedGraphs,
+}
+
+impl RunContext {
+    pub(super) fn new(dependencies: RuntimeDependencies, limits: RunLimits) -> Self {
+        let memory_budget = MemoryBudget::new(limits.process_bytes);
+        Self { dependencies, limits, memory_budget, graphs: PublishedGraphs::default() }
+    }
+}
