@@ -1,5 +1,5 @@
-"""The rows at size: lists beside a million rows of others, retention of a backlog while people sign in, devices that wait by
-the ten thousand, and a flood of logins. Each prints what was measured beside its target."""
+"""The rows with large tables: lists beside a million rows of other subjects, retention of a backlog during sign-ins,
+ten thousand polling devices, and a flood of logins. Each prints its result beside the target."""
 
 import base64
 import json
@@ -15,47 +15,66 @@ WORK = Path(os.environ["BENCH_WORK"])
 POLLS = "target/release/examples/polls"
 MILLION = 1_000_000
 BACKLOG = 300_000
-# A node of a plan as PostgreSQL logs it, without what it costs.
+# A plan node in the log of PostgreSQL, without its costs.
 NODE = re.compile(r"^\t *(?:-> +)?([A-Z].*?)  \(cost=")
 
 
 def sql(server, statement):
-    """Runs a statement at the server's PostgreSQL, and gives its rows as lists of text."""
-    done = subprocess.run(["psql", server.env["DATABASE_URL"], "-qAtc", statement], check=True, capture_output=True, text=True)
+    """Runs a statement on the server's PostgreSQL and returns its rows as lists of texts."""
+    done = subprocess.run(
+        ["psql", server.env["DATABASE_URL"], "-qAtc", statement], check=True, capture_output=True, text=True
+    )
     return [line.split("|") for line in done.stdout.splitlines()]
 
 
 def add_accounts(server):
-    """Other accounts, as many on either side: what is told apart is the rows of sessions."""
-    sql(server, "INSERT INTO accounts (id, name, email, status, created_at, updated_at) "
-                "SELECT gen_random_uuid(), 'Other', 'other' || n || '@example.com', 'active', now(), now() "
-                f"FROM generate_series(1, {MILLION // 2}) AS n")
+    """Adds other accounts. Both servers get the same number, so that only their sessions differ."""
+    sql(
+        server,
+        "INSERT INTO accounts (id, name, email, status, created_at, updated_at) "
+        "SELECT gen_random_uuid(), 'Other', 'other' || n || '@example.com', 'active', now(), now() "
+        f"FROM generate_series(1, {MILLION // 2}) AS n",
+    )
 
 
 def add_others(server, count, ended):
-    """Sessions of other subjects, each with one: accounts and external identities by turns."""
-    expires, revoked = ("now() - interval '60 days'", "now() - interval '60 days'") if ended else ("now() + interval '10 days'", "NULL")
-    sql(server, "WITH others AS (SELECT id, email, row_number() OVER () AS turn FROM accounts WHERE email LIKE 'other%') "
-                "INSERT INTO oauth_access_tokens (id, subject_email, subject_issuer, account_id, client_id, device_label, prefix, token_hash, created_at, expires_at, revoked_at) "
-                "SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN o.email ELSE 'guest' || n || '@idp.example' END, "
-                "CASE WHEN n % 2 = 0 THEN 'dify:account' ELSE 'https://idp.example' END, CASE WHEN n % 2 = 0 THEN o.id END, 'difyctl', "
-                f"'device ' || n || '{ended}', CASE WHEN n % 2 = 0 THEN 'dfoa_' ELSE 'dfoe_' END, "
-                f"{'NULL' if ended else chr(39) + 'x' + chr(39) + ' || md5(n::text)'}, now() - interval '70 days', {expires}, ({revoked})::timestamptz "
-                f"FROM generate_series(1, {count}) AS n JOIN others o ON o.turn = (n + 1) / 2")
-    # As it would be in time; not by a worker that runs while something is measured.
+    """Adds one session for each of `count` other subjects, alternately accounts and external identities."""
+    expires, revoked = (
+        ("now() - interval '60 days'", "now() - interval '60 days'")
+        if ended
+        else ("now() + interval '10 days'", "NULL")
+    )
+    sql(
+        server,
+        "WITH others AS (SELECT id, email, row_number() OVER () AS turn FROM accounts WHERE email LIKE 'other%') "
+        "INSERT INTO oauth_access_tokens (id, subject_email, subject_issuer, account_id, client_id, device_label, "
+        "prefix, token_hash, created_at, expires_at, revoked_at) "
+        "SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN o.email ELSE 'guest' || n || '@idp.example' END, "
+        "CASE WHEN n % 2 = 0 THEN 'dify:account' ELSE 'https://idp.example' END, "
+        "CASE WHEN n % 2 = 0 THEN o.id END, 'difyctl', "
+        f"'device ' || n || '{ended}', CASE WHEN n % 2 = 0 THEN 'dfoa_' ELSE 'dfoe_' END, "
+        f"{'NULL' if ended else chr(39) + 'x' + chr(39) + ' || md5(n::text)'}, now() - interval '70 days', {expires}, "
+        f"({revoked})::timestamptz "
+        f"FROM generate_series(1, {count}) AS n JOIN others o ON o.turn = (n + 1) / 2",
+    )
+    # Otherwise the autovacuum worker could run during a measurement.
     sql(server, "VACUUM (ANALYZE) oauth_access_tokens, accounts")
 
 
 def plans(server, paths, call):
-    """How PostgreSQL carries out the service's own statements for each path: the nodes of their plans, as it logs them. A
-    table of one page is read whole whatever its indexes, so that is forbidden on both sides."""
+    """The plan nodes of the service's statements for each path, from the log of PostgreSQL. Sequential scans are off,
+    because PostgreSQL always scans a table of one page."""
     name = server.env["DATABASE_URL"].rsplit("/", 1)[1]
-    for setting in ("session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "enable_seqscan = off"):
+    for setting in (
+        "session_preload_libraries = 'auto_explain'",
+        "auto_explain.log_min_duration = 0",
+        "enable_seqscan = off",
+    ):
         sql(server, f"ALTER DATABASE {name} SET {setting}")
     server.restart()
     log, found = WORK / "postgres" / "log", {}
     for path in paths:
-        # The first asks who it is; what the second logs is what every other does.
+        # The first request also resolves the token; the second one is typical.
         headers = {"Authorization": f"Bearer {server.token}"}
         call("GET", f"{server.url}{path}", headers=headers)
         time.sleep(1)
@@ -70,7 +89,7 @@ def plans(server, paths, call):
 
 
 def flat(few, many, seconds, wrk, lua, call):
-    """The same lists on two databases that differ in the sessions of others only."""
+    """The same lists on two databases that differ only in the sessions of other subjects."""
     for server, count in ((few, 10), (many, MILLION)):
         add_accounts(server)
         add_others(server, count, False)
@@ -95,18 +114,18 @@ def flat(few, many, seconds, wrk, lua, call):
             print("  beside 10:", *beside_few[path], sep="\n    ")
 
 
-class People:
-    """Somebody signs in and lets a device in, again and again, until told to stop."""
+class SignIns:
+    """Two threads that repeatedly sign in and approve a device until `stop` is called."""
 
     def __init__(self, server, call, email, password):
         self.server, self.call, self.over = server, call, threading.Event()
         self.body = {"email": email, "password": base64.b64encode(password.encode()).decode()}
         self.logins, self.mints, self.failures = [], [], []
-        self.threads = [threading.Thread(target=self.live, args=(n,)) for n in range(2)]
+        self.threads = [threading.Thread(target=self.repeat, args=(n,)) for n in range(2)]
         for thread in self.threads:
             thread.start()
 
-    def live(self, number):
+    def repeat(self, number):
         while not self.over.is_set():
             try:
                 self.once(number)
@@ -134,27 +153,32 @@ class People:
 
 
 def retention(server, call, email, password):
-    """A backlog of ended sessions goes while people sign in."""
+    """Retention deletes a backlog of ended sessions during sign-ins."""
     add_others(server, BACKLOG, True)
-    people = People(server, call, email, password)
+    sign_ins = SignIns(server, call, email, password)
     time.sleep(10)
-    before = people.stop()
-    # Retention runs when a server starts, unless another has the lease: this one has keys of its own.
+    before = sign_ins.stop()
+    # Retention runs at the start of a server that gets the lease; the separate key prefix makes sure of that.
     server.restart(REDIS_KEY_PREFIX="retention")
-    people, began = People(server, call, email, password), time.monotonic()
+    sign_ins, began = SignIns(server, call, email, password), time.monotonic()
     left = BACKLOG
     while left and time.monotonic() - began < 180:
         time.sleep(1)
-        left = int(sql(server, "SELECT count(*) FROM oauth_access_tokens WHERE revoked_at < now() - interval '30 days'")[0][0])
-    took, during = time.monotonic() - began, people.stop()
-    print(f"\nretention of {BACKLOG:,} ended sessions beside {MILLION:,} live ones: {BACKLOG - left:,} gone in {took:.0f} s")
+        left = int(
+            sql(server, "SELECT count(*) FROM oauth_access_tokens WHERE revoked_at < now() - interval '30 days'")[0][0]
+        )
+    took, during = time.monotonic() - began, sign_ins.stop()
+    print(
+        f"\nretention of {BACKLOG:,} ended sessions beside {MILLION:,} live ones: "
+        f"{BACKLOG - left:,} gone in {took:.0f} s"
+    )
     for what, index in (("login", 0), ("mint", 1)):
         print(f"{what} p99 before {before[index]:7.1f} ms, meanwhile {during[index]:7.1f} ms")
     print(f"mints before {before[2]}, meanwhile {during[2]}; failures {before[3] + during[3]} (target: 0)")
 
 
 def waiting(server, cpu_seconds, rss, seconds=30):
-    """Ten thousand devices poll every five seconds at one process."""
+    """Ten thousand devices poll one process every five seconds."""
     pid = server.process.pid
     driver = subprocess.Popen([POLLS, server.url, "10000", str(seconds)], stdout=subprocess.PIPE, text=True)
     driver.stdout.readline()
@@ -164,16 +188,23 @@ def waiting(server, cpu_seconds, rss, seconds=30):
     cores = (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
     grown = rss(pid) - memory
     polls = json.loads(driver.communicate()[0].splitlines()[-1])
-    print(f"\n10,000 devices wait: {cores:.2f} cores (target: 0.50), memory {grown:+.1f} MB after {memory:.1f} MB, "
-          f"{polls['polls']} polls, {polls['others']} answered otherwise, p50 {polls['p50']:.2f} ms, p99 {polls['p99']:.2f} ms")
+    print(
+        f"\n10,000 devices wait: {cores:.2f} cores (target: 0.50), memory {grown:+.1f} MB after {memory:.1f} MB, "
+        f"{polls['polls']} polls, {polls['others']} answered otherwise, "
+        f"p50 {polls['p50']:.2f} ms, p99 {polls['p99']:.2f} ms"
+    )
 
 
 def flood(server, wrk, lua, seconds=15):
-    """Wrong passwords as fast as they are taken, while devices poll."""
+    """Sends wrong passwords at full speed while devices poll."""
     driver = subprocess.Popen([POLLS, server.url, "500", str(seconds)], stdout=subprocess.PIPE, text=True)
     driver.stdout.readline()
     body = json.dumps({"email": "bench@example.com", "password": base64.b64encode(b"wrong").decode()})
-    _, requests, _, _ = wrk(f"{server.url}/console/api/login", seconds, lua("POST", {"Content-Type": "application/json"}, body))
+    _, requests, _, _ = wrk(
+        f"{server.url}/console/api/login", seconds, lua("POST", {"Content-Type": "application/json"}, body)
+    )
     polls = json.loads(driver.communicate()[0].splitlines()[-1])
-    print(f"\nlogin flood: {requests / seconds:.0f} logins a second answered; polls meanwhile p50 {polls['p50']:.2f} ms, "
-          f"p99 {polls['p99']:.2f} ms (target: 20 ms), {polls['others']} answered otherwise")
+    print(
+        f"\nlogin flood: {requests / seconds:.0f} logins a second answered; polls meanwhile p50 {polls['p50']:.2f} ms, "
+        f"p99 {polls['p99']:.2f} ms (target: 20 ms), {polls['others']} answered otherwise"
+    )

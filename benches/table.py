@@ -1,4 +1,4 @@
-"""The load table behind benches/run: starts the servers, drives them with wrk and h2load, reads CPU from /proc."""
+"""The load table of benches/run: starts the servers, sends load with wrk and h2load, reads CPU time from /proc."""
 
 import argparse
 import base64
@@ -21,8 +21,12 @@ import size
 WORK = Path(os.environ["BENCH_WORK"])
 TICK = os.sysconf("SC_CLK_TCK")
 SERVICE_KEY = "the-internal-services-of-the-benches"
-LIMITS_OFF = ",".join(f"{name}=0" for name in (
-    "device_code device_token lookup unknown_bearer user_code approve account token revoke refresh login").split())
+LIMITS_OFF = ",".join(
+    f"{name}=0"
+    for name in (
+        "device_code device_token lookup unknown_bearer user_code approve account token revoke refresh login"
+    ).split()
+)
 EMAIL, PASSWORD = "bench@example.com", "bench-password-1"
 
 
@@ -33,10 +37,12 @@ def free_port():
 
 
 def cpu_seconds(pid, children=False):
-    """User and system time of a process, and of its children that still live or were waited for."""
+    """User and system time in seconds of a process, with its running and reaped children if wanted."""
+
     def one(p):
         fields = Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()
         return sum(int(field) for field in fields[11:15]) / TICK
+
     total = one(pid)
     if children:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
@@ -58,7 +64,7 @@ def call(method, url, body=None, headers=None):
 
 
 class Server:
-    """A `serve` process over one pair of stores, with one account signed in."""
+    """A `serve` process on one pair of stores, with the token of one account."""
 
     def __init__(self, stores, name="bench"):
         self.stores = stores
@@ -67,11 +73,19 @@ class Server:
         data = WORK / f"data-{stores}-{name}"
         data.mkdir()
         self.env = {
-            "PATH": os.environ["PATH"], "HOME": str(WORK), "DEPLOY_ENV": "DEVELOPMENT",
-            "SECRET_KEY": "a secret of the benches, long enough to be one", "DATA_DIR": str(data),
-            "CONSOLE_WEB_URL": self.url, "LISTEN": f"127.0.0.1:{self.port}", "INNER_LISTEN": f"127.0.0.1:{self.inner}",
-            "GRPC_LISTEN": f"127.0.0.1:{self.grpc}", "ADMIN_LISTEN": f"127.0.0.1:{self.admin}",
-            "INNER_API_KEY": SERVICE_KEY, "OPENAPI_RATE_LIMITS": LIMITS_OFF, "LOG_OUTPUT_FORMAT": "json",
+            "PATH": os.environ["PATH"],
+            "HOME": str(WORK),
+            "DEPLOY_ENV": "DEVELOPMENT",
+            "SECRET_KEY": "a secret of the benches, long enough to be one",
+            "DATA_DIR": str(data),
+            "CONSOLE_WEB_URL": self.url,
+            "LISTEN": f"127.0.0.1:{self.port}",
+            "INNER_LISTEN": f"127.0.0.1:{self.inner}",
+            "GRPC_LISTEN": f"127.0.0.1:{self.grpc}",
+            "ADMIN_LISTEN": f"127.0.0.1:{self.admin}",
+            "INNER_API_KEY": SERVICE_KEY,
+            "OPENAPI_RATE_LIMITS": LIMITS_OFF,
+            "LOG_OUTPUT_FORMAT": "json",
         }
         if stores == "postgres+redis":
             admin = os.environ["TEST_POSTGRES_URL"]
@@ -91,7 +105,9 @@ class Server:
     def start(self, **more):
         self.started = time.monotonic()
         self.log = open(WORK / f"serve-{self.stores}.log", "ab")
-        self.process = subprocess.Popen(["target/release/dify-openapi", "serve"], env={**self.env, **more}, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(
+            ["target/release/dify-openapi", "serve"], env={**self.env, **more}, stdout=self.log, stderr=self.log
+        )
         wait_for_port(self.port)
         self.ready = time.monotonic() - self.started
         time.sleep(0.5)
@@ -101,7 +117,9 @@ class Server:
         self.start(**more)
 
     def command(self, *words, stdin=None):
-        done = subprocess.run(["target/release/dify-openapi", *words], env=self.env, input=(stdin or "").encode(), capture_output=True)
+        done = subprocess.run(
+            ["target/release/dify-openapi", *words], env=self.env, input=(stdin or "").encode(), capture_output=True
+        )
         if done.returncode:
             sys.exit(f"{' '.join(words)}: {done.stderr.decode()}")
 
@@ -115,8 +133,11 @@ class Server:
         header = {"cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "x-csrf-token": cookies["csrf_token"]}
         codes = self.device_code()
         call("POST", f"{self.url}/openapi/v1/oauth/device/approve", {"user_code": codes["user_code"]}, header)
-        polled = call("POST", f"{self.url}/openapi/v1/oauth/device/token",
-                      {"client_id": "difyctl", "device_code": codes["device_code"]})[1]
+        polled = call(
+            "POST",
+            f"{self.url}/openapi/v1/oauth/device/token",
+            {"client_id": "difyctl", "device_code": codes["device_code"]},
+        )[1]
         return polled["token"]
 
     def stop(self):
@@ -139,7 +160,7 @@ def rss(pid):
 
 
 class Row:
-    """What one load produced."""
+    """The results of one load; CPU in microseconds per request."""
 
     def __init__(self, name, seconds, requests, latencies, cpu, redis, postgres, errors):
         self.name, self.seconds, self.requests, self.errors = name, seconds, requests, errors
@@ -161,12 +182,18 @@ def measured(name, pid, drive):
 def wrk(url, seconds, lua):
     script = WORK / "load.lua"
     script.write_text(lua)
-    out = subprocess.run(["wrk", "-t1", "-c32", f"-d{seconds}s", "--latency", "-s", str(script), url],
-                         capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        ["wrk", "-t1", "-c32", f"-d{seconds}s", "--latency", "-s", str(script), url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
     def latency(percent):
         value, suffix = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", out).groups()
         return float(value) * unit[suffix]
+
     requests = int(re.search(r"(\d+) requests in", out)[1])
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     return seconds, requests, (latency(50), latency(99)), int(bad[1]) if bad else 0
@@ -184,7 +211,12 @@ def h2load_words(url, seconds, frame, headers):
 def h2load(url, seconds, frame, headers):
     log = WORK / "h2load.log"
     log.unlink(missing_ok=True)
-    subprocess.run([*h2load_words(url, seconds, frame, headers), "--log-file", str(log)], capture_output=True, text=True, check=True)
+    subprocess.run(
+        [*h2load_words(url, seconds, frame, headers), "--log-file", str(log)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     lines = [line.split("\t") for line in log.read_text().splitlines()]
     times = sorted(int(line[2]) / 1e3 for line in lines)
     errors = sum(line[1] != "200" for line in lines)
@@ -201,34 +233,74 @@ def lua(method="GET", headers=None, body=None):
 
 
 def grpc_frame(*strings):
-    """A message of string fields 1, 2, …, in gRPC's frame."""
+    """A gRPC frame of a message with the string fields 1, 2, …"""
     message = b"".join(bytes([number << 3 | 2, len(text)]) + text.encode() for number, text in enumerate(strings, 1))
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
 def loads(server, seconds):
-    """Every row of one pair of stores: name, pid's load over JSON and over gRPC, and the bare handler's path."""
+    """The rows of one pair of stores: name, JSON URL and script, gRPC URL, frame and headers, bare handler's path."""
     bearer = {"Authorization": f"Bearer {server.token}"}
     api, service = f"{server.url}/openapi/v1", {"Enterprise-Api-Secret-Key": SERVICE_KEY}
     grpc, inner = f"http://127.0.0.1:{server.grpc}/dify.openapi.v1.", f"http://127.0.0.1:{server.inner}/openapi/v1"
     json_type = {"Content-Type": "application/json"}
     codes = [server.device_code()["device_code"] for _ in range(200)]
     listed = ", ".join(f'"{code}"' for code in codes)
-    # Each code is polled in turn: the first poll of each is `authorization_pending`, later ones `slow_down`.
-    poll = (f'local codes, i = {{ {listed} }}, 0\nlocal headers = {{ ["Content-Type"] = "application/json" }}\n'
-            'request = function()\n i = i % #codes + 1\n return wrk.format("POST", nil, headers, '
-            '\'{"client_id":"difyctl","device_code":"\' .. codes[i] .. \'"}\')\nend')
+    # Polls the codes in turn: the first poll of each returns `authorization_pending`, later ones `slow_down`.
+    poll = (
+        f'local codes, i = {{ {listed} }}, 0\nlocal headers = {{ ["Content-Type"] = "application/json" }}\n'
+        'request = function()\n i = i % #codes + 1\n return wrk.format("POST", nil, headers, '
+        '\'{"client_id":"difyctl","device_code":"\' .. codes[i] .. \'"}\')\nend'
+    )
     code_body = '{"client_id":"difyctl","device_label":"bench"}'
     introspect = json.dumps({"token": server.token})
     return [
         ("_health", f"{api}/_health", lua(), f"{grpc}MetaService/GetHealth", grpc_frame(), {}, "/health"),
-        ("introspect", f"{inner}/oauth/introspect", lua("POST", {**service, **json_type}, introspect),
-         f"{grpc}TokenService/IntrospectToken", grpc_frame(server.token), service, "/introspect"),
-        ("account", f"{api}/account", lua(headers=bearer), f"{grpc}IdentityService/GetAccount", grpc_frame(), bearer, "/account"),
-        ("workspaces", f"{api}/workspaces", lua(headers=bearer), f"{grpc}WorkspaceService/ListWorkspaces", grpc_frame(), bearer, "/workspaces"),
-        ("device/code", f"{api}/oauth/device/code", lua("POST", json_type, code_body),
-         f"{grpc}DeviceFlowService/CreateDeviceCode", grpc_frame("difyctl", "bench"), {}, "/code"),
-        ("poll", f"{api}/oauth/device/token", poll, f"{grpc}DeviceFlowService/PollDeviceToken", grpc_frame(codes[0], "difyctl"), {}, "/poll"),
+        (
+            "introspect",
+            f"{inner}/oauth/introspect",
+            lua("POST", {**service, **json_type}, introspect),
+            f"{grpc}TokenService/IntrospectToken",
+            grpc_frame(server.token),
+            service,
+            "/introspect",
+        ),
+        (
+            "account",
+            f"{api}/account",
+            lua(headers=bearer),
+            f"{grpc}IdentityService/GetAccount",
+            grpc_frame(),
+            bearer,
+            "/account",
+        ),
+        (
+            "workspaces",
+            f"{api}/workspaces",
+            lua(headers=bearer),
+            f"{grpc}WorkspaceService/ListWorkspaces",
+            grpc_frame(),
+            bearer,
+            "/workspaces",
+        ),
+        (
+            "device/code",
+            f"{api}/oauth/device/code",
+            lua("POST", json_type, code_body),
+            f"{grpc}DeviceFlowService/CreateDeviceCode",
+            grpc_frame("difyctl", "bench"),
+            {},
+            "/code",
+        ),
+        (
+            "poll",
+            f"{api}/oauth/device/token",
+            poll,
+            f"{grpc}DeviceFlowService/PollDeviceToken",
+            grpc_frame(codes[0], "difyctl"),
+            {},
+            "/poll",
+        ),
     ]
 
 
@@ -238,21 +310,30 @@ def bare_body(path, server):
     if path == "/code":
         return lua("POST", {"Content-Type": "application/json"}, '{"client_id":"difyctl","device_label":"bench"}')
     if path == "/poll":
-        return lua("POST", {"Content-Type": "application/json"}, json.dumps({"client_id": "difyctl", "device_code": "dc_" + "x" * 32}))
+        return lua(
+            "POST",
+            {"Content-Type": "application/json"},
+            json.dumps({"client_id": "difyctl", "device_code": "dc_" + "x" * 32}),
+        )
     return lua()
 
 
 def show(stores, rows):
-    print(f"\n{stores}\n{'':26}{'server µs':>10}{'× bare':>8}{'redis µs':>10}{'postgres µs':>12}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}")
+    print(
+        f"\n{stores}\n{'':26}{'server µs':>10}{'× bare':>8}{'redis µs':>10}{'postgres µs':>12}"
+        f"{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}"
+    )
     for row in rows:
         ratio = f"{row.ratio:.2f}" if row.ratio else ""
-        print(f"{row.name:26}{row.cpu:10.1f}{ratio:>8}{row.redis:10.1f}{row.postgres:12.1f}"
-              f"{row.requests / row.seconds:10.0f}{row.p50:9.2f}{row.p99:9.2f}{row.errors:8}")
+        print(
+            f"{row.name:26}{row.cpu:10.1f}{ratio:>8}{row.redis:10.1f}{row.postgres:12.1f}"
+            f"{row.requests / row.seconds:10.0f}{row.p50:9.2f}{row.p99:9.2f}{row.errors:8}"
+        )
     sys.stdout.flush()
 
 
 def app_rows(server, seconds):
-    """The rows of apps; the server is started again where a row needs other settings."""
+    """The rows of apps. The server restarts when a row needs other settings."""
     bench = apps.Apps(server, call, WORK)
     apps.runs(bench, seconds, cpu_seconds)
     apps.reading(bench, seconds, measured, wrk, lua)
@@ -266,7 +347,7 @@ def app_rows(server, seconds):
 
 @contextlib.contextmanager
 def upstream(*how):
-    """A stand-in for Dify's service API and for a model's endpoint: its URL."""
+    """A fake of Dify's service API and of a model endpoint; yields its URL."""
     port = free_port()
     process = subprocess.Popen([apps.STREAMS, "upstream", str(port), *how])
     try:
@@ -277,22 +358,27 @@ def upstream(*how):
 
 
 def forward(server, url):
-    """Starts the server again beside that Dify."""
-    # What a standalone server made would be Dify's here.
+    """Restarts the server beside Dify, so that it forwards runs to the URL."""
+    # Marks the tables that a standalone server created as tables of Dify.
     size.sql(server, "DELETE FROM openapi_migrations WHERE version NOT LIKE '%openapi%'")
     server.restart(BESIDE_DIFY="true", DIFY_API_URL=url)
 
 
 def soak(seconds):
-    """Two servers on one database: one runs apps itself, one forwards them."""
+    """Two servers on one database: one runs apps itself, the other forwards runs."""
     server = Server("postgres+redis")
     bench = apps.Apps(server, call, WORK)
     other = Server("postgres+redis", "other")
-    other.env["DATABASE_URL"], other.env["REDIS_KEY_PREFIX"] = server.env["DATABASE_URL"], server.env["REDIS_KEY_PREFIX"]
+    other.env["DATABASE_URL"], other.env["REDIS_KEY_PREFIX"] = (
+        server.env["DATABASE_URL"],
+        server.env["REDIS_KEY_PREFIX"],
+    )
+
     def over_grpc(app, query):
         url = f"http://127.0.0.1:{server.grpc}/dify.openapi.v1.AppService/RunApp"
-        # No inputs: an empty Struct is as long as an empty string.
+        # The inputs are empty: an empty Struct has the encoding of an empty string.
         return h2load_words(url, 5, grpc_frame(app, "", query), bench.bearer)
+
     try:
         with upstream("faulty") as url:
             server.restart(OPENAI_BASE_URL=f"{url}/v1")
@@ -304,8 +390,12 @@ def soak(seconds):
 
 
 def size_rows(seconds):
-    """The rows at size, on servers of their own."""
-    few, many, alone = Server("postgres+redis", "few"), Server("postgres+redis", "many"), Server("sqlite+memory", "waiting")
+    """The rows with large tables, on separate servers."""
+    few, many, alone = (
+        Server("postgres+redis", "few"),
+        Server("postgres+redis", "many"),
+        Server("sqlite+memory", "waiting"),
+    )
     try:
         size.flat(few, many, seconds, wrk, lua, call)
         size.retention(many, call, EMAIL, PASSWORD)
@@ -333,8 +423,12 @@ def main():
     bare_url = f"http://127.0.0.1:{port}"
     try:
         size = Path("target/release/dify-openapi").stat().st_size / 1e6
-        rows = [measured("bare _health", bare.pid, lambda: wrk(f"{bare_url}/health", arguments.seconds, lua())),
-                measured("codec alone _health", bare.pid, lambda: wrk(f"{bare_url}/openapi/v1/_health", arguments.seconds, lua()))]
+        rows = [
+            measured("bare _health", bare.pid, lambda: wrk(f"{bare_url}/health", arguments.seconds, lua())),
+            measured(
+                "codec alone _health", bare.pid, lambda: wrk(f"{bare_url}/openapi/v1/_health", arguments.seconds, lua())
+            ),
+        ]
         rows[1].ratio = rows[1].cpu / rows[0].cpu
         show("no store", rows)
         for stores in ("sqlite+memory", "postgres+redis"):
@@ -343,9 +437,13 @@ def main():
             for name, url, script, grpc_url, frame, headers, path in loads(server, arguments.seconds):
                 if arguments.only not in name:
                     continue
-                base = measured(f"{name} bare", bare.pid, lambda: wrk(bare_url + path, arguments.seconds, bare_body(path, server)))
+                base = measured(
+                    f"{name} bare", bare.pid, lambda: wrk(bare_url + path, arguments.seconds, bare_body(path, server))
+                )
                 over_json = measured(f"{name} JSON", server.process.pid, lambda: wrk(url, arguments.seconds, script))
-                over_grpc = measured(f"{name} gRPC", server.process.pid, lambda: h2load(grpc_url, arguments.seconds, frame, headers))
+                over_grpc = measured(
+                    f"{name} gRPC", server.process.pid, lambda: h2load(grpc_url, arguments.seconds, frame, headers)
+                )
                 over_json.ratio, over_grpc.ratio = over_json.cpu / base.cpu, over_grpc.cpu / base.cpu
                 rows += [base, over_json, over_grpc]
             show(stores, rows)

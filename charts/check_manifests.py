@@ -1,4 +1,4 @@
-"""Holds rendered manifests to Kubernetes' schemas and to what this chart promises. Reads files of `helm template`."""
+"""Validates manifests of `helm template` against Kubernetes' schemas and against the rules of this chart."""
 
 import functools
 import json
@@ -9,27 +9,27 @@ import jsonschema
 import yaml
 from kubernetes_validate import utils
 
-# The oldest version the chart claims and the newest the package knows.
+# The oldest version that the chart supports and the newest that the package knows.
 VERSIONS = ["1.27.0", utils.latest_version()]
 HERE = pathlib.Path(__file__).parent
 CUSTOM = json.loads((HERE / "custom-kinds.json").read_text())
 SCHEMA = json.loads((HERE / "dify-openapi/values.schema.json").read_text())
 SECRETS = set(SCHEMA["definitions"]["secretVariable"]["enum"]) - {
-    # Not secret by themselves, but often kept beside the password.
+    # These are not secrets, but are often stored beside the password.
     "DB_USERNAME",
     "REDIS_USERNAME",
     "REDIS_SENTINEL_USERNAME",
 }
 
-# Without this the definitions, of some megabytes, are read again for each manifest.
+# Caches the definitions of several megabytes, which are otherwise read for every manifest.
 utils.schema_contents = functools.cache(utils.schema_contents)
 
-faults = []
+problems = []
 
 
-def expect(holds, where, what):
+def require(holds, where, what):
     if not holds:
-        faults.append(f"{where}: {what}")
+        problems.append(f"{where}: {what}")
 
 
 def check_schema(manifest, where):
@@ -40,9 +40,9 @@ def check_schema(manifest, where):
             return
         for version in VERSIONS:
             utils.validate(manifest, version, strict=True)
-    except (utils.SchemaNotFoundError, jsonschema.ValidationError) as fault:
-        path = ".".join(str(part) for part in getattr(fault, "absolute_path", []))
-        faults.append(f"{where}: {path} {fault.message}")
+    except (utils.SchemaNotFoundError, jsonschema.ValidationError) as error:
+        path = ".".join(str(part) for part in getattr(error, "absolute_path", []))
+        problems.append(f"{where}: {path} {error.message}")
 
 
 def pod_of(manifest):
@@ -52,39 +52,46 @@ def pod_of(manifest):
 
 
 def check_pod(pod, where):
-    expect(pod.get("automountServiceAccountToken") is False, where, "mounts a token")
-    expect(pod.get("enableServiceLinks") is False, where, "takes variables from Services")
-    expect(pod["securityContext"].get("runAsNonRoot") is True, where, "may run as root")
-    expect(pod["securityContext"].get("seccompProfile") == {"type": "RuntimeDefault"}, where, "lacks seccomp")
+    require(pod.get("automountServiceAccountToken") is False, where, "mounts a token")
+    require(pod.get("enableServiceLinks") is False, where, "takes variables from Services")
+    require(pod["securityContext"].get("runAsNonRoot") is True, where, "may run as root")
+    require(pod["securityContext"].get("seccompProfile") == {"type": "RuntimeDefault"}, where, "lacks seccomp")
     for container in pod["containers"]:
         context = container["securityContext"]
-        expect(context.get("readOnlyRootFilesystem") is True, where, "may write to its root")
-        expect(context.get("allowPrivilegeEscalation") is False, where, "may gain privileges")
-        expect(context.get("capabilities") == {"drop": ["ALL"]}, where, "keeps capabilities")
+        require(context.get("readOnlyRootFilesystem") is True, where, "may write to its root")
+        require(context.get("allowPrivilegeEscalation") is False, where, "may gain privileges")
+        require(context.get("capabilities") == {"drop": ["ALL"]}, where, "keeps capabilities")
         resources = container.get("resources", {})
-        expect(resources.get("requests") and "memory" in resources.get("limits", {}), where, "lacks resources")
+        require(resources.get("requests") and "memory" in resources.get("limits", {}), where, "lacks resources")
         names = [variable["name"] for variable in container.get("env", [])]
-        expect(len(names) == len(set(names)), where, "sets a variable twice")
+        require(len(names) == len(set(names)), where, "sets a variable twice")
         for variable in container.get("env", []):
             literal = "value" in variable and variable["name"] in SECRETS
-            expect(not literal, where, f"has {variable['name']} in clear")
+            require(not literal, where, f"has {variable['name']} in clear")
 
 
 def check_templates(manifests, where):
-    """A new version of the chart alone rolls no pods, and the Job's pods go where the server's go."""
+    """A new chart version alone does not restart pods, and the pods of the Job have the scheduling of the server."""
     pods = {m["kind"]: m["spec"]["template"] for m in manifests if m["kind"] in ("Deployment", "Job")}
     for kind, template in pods.items():
-        expect("helm.sh/chart" not in template["metadata"]["labels"], where, f"{kind}'s pods are labelled with the chart's version")
+        require(
+            "helm.sh/chart" not in template["metadata"]["labels"],
+            where,
+            f"{kind}'s pods are labelled with the chart's version",
+        )
     for member in ("priorityClassName", "nodeSelector", "affinity", "tolerations"):
         wanted = {json.dumps(template["spec"].get(member), sort_keys=True) for template in pods.values()}
-        expect(len(wanted) == 1, where, f"Deployment and Job differ in {member}")
+        require(len(wanted) == 1, where, f"Deployment and Job differ in {member}")
 
 
 def check_references(manifests, where):
-    """What a manifest points at in this release exists, for hooks among what runs before them."""
+    """ConfigMaps and Secrets that a manifest references exist; those of hooks exist before the release."""
+
     def named(kind, hooks):
         made = [m for m in manifests if m["kind"] == kind]
-        return {m["metadata"]["name"] for m in made if ("helm.sh/hook" in m["metadata"].get("annotations", {})) == hooks}
+        return {
+            m["metadata"]["name"] for m in made if ("helm.sh/hook" in m["metadata"].get("annotations", {})) == hooks
+        }
 
     full = next(m["metadata"]["name"] for m in manifests if m["kind"] == "Deployment")
     for manifest in manifests:
@@ -95,35 +102,41 @@ def check_references(manifests, where):
         for container in pod["containers"]:
             for source in container.get("envFrom", []):
                 name = source["configMapRef"]["name"]
-                expect(name in named("ConfigMap", before), where, f"{manifest['kind']} reads the missing ConfigMap {name}")
+                require(
+                    name in named("ConfigMap", before), where, f"{manifest['kind']} reads the missing ConfigMap {name}"
+                )
             for variable in container.get("env", []):
                 name = variable.get("valueFrom", {}).get("secretKeyRef", {}).get("name", "")
                 if name.startswith(full) and named("Secret", False):
-                    expect(name in named("Secret", before), where, f"{manifest['kind']} reads the missing Secret {name}")
+                    require(
+                        name in named("Secret", before), where, f"{manifest['kind']} reads the missing Secret {name}"
+                    )
 
 
 def check_routes(manifests, where):
-    """Routes lead to the public Service's ports only, on hosts that are named, and never to /inner/api."""
+    """Routes lead only to ports of the public Service, on named hosts, and never to /inner/api."""
     ports = {}
     for manifest in manifests:
         if manifest["kind"] == "Service" and manifest["metadata"]["labels"]["app.kubernetes.io/component"] == "public":
             for port in manifest["spec"]["ports"]:
                 ports[port["name"]] = ports[port["port"]] = manifest["metadata"]["name"]
-                expect(port["targetPort"] == "http", where, "the public Service leads past the public listener")
+                require(port["targetPort"] == "http", where, "the public Service leads past the public listener")
     for manifest in manifests:
         spec, kind = manifest.get("spec", {}), manifest["kind"]
         if kind == "Ingress":
             for rule in spec["rules"]:
-                expect(rule.get("host"), where, "an Ingress is for every host")
+                require(rule.get("host"), where, "an Ingress is for every host")
                 for path in rule["http"]["paths"]:
                     service = path["backend"]["service"]
-                    expect(ports.get(service["port"]["name"]) == service["name"], where, f"{path['path']} leads elsewhere")
+                    require(
+                        ports.get(service["port"]["name"]) == service["name"], where, f"{path['path']} leads elsewhere"
+                    )
         if kind in ("HTTPRoute", "GRPCRoute"):
             for backend in (backend for rule in spec["rules"] for backend in rule["backendRefs"]):
-                expect(ports.get(backend["port"]) == backend["name"], where, f"{kind} leads elsewhere")
+                require(ports.get(backend["port"]) == backend["name"], where, f"{kind} leads elsewhere")
         if kind in ("Ingress", "HTTPRoute", "GRPCRoute"):
             text = json.dumps(spec)
-            expect("/inner" not in text and "TokenService" not in text, where, f"{kind} leads to inner methods")
+            require("/inner" not in text and "TokenService" not in text, where, f"{kind} leads to inner methods")
 
 
 def main(files):
@@ -139,14 +152,14 @@ def main(files):
                 check_pod(pod, where)
             if manifest["kind"] == "ConfigMap":
                 leaked = SECRETS & set(manifest["data"])
-                expect(not leaked, where, f"holds {leaked}")
+                require(not leaked, where, f"holds {leaked}")
         check_templates(manifests, render)
         check_references(manifests, render)
         check_routes(manifests, render)
-    for fault in faults:
-        print(fault, file=sys.stderr)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     print(f"{count} manifests of {len(files)} renders, against Kubernetes {' and '.join(VERSIONS)}")
-    sys.exit(bool(faults))
+    sys.exit(bool(problems))
 
 
 main(sys.argv[1:])

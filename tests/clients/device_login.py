@@ -1,9 +1,9 @@
-"""A stock OAuth client signs in from a terminal: requests-oauthlib with oauthlib's device client, nothing overridden.
+"""Signs in with requests-oauthlib and oauthlib's device client, without changes to either.
 
     device_login.py ISSUER basic|body
 
-Prints one JSON object a line. Before each poll it waits for a line of input, so that whoever runs it is its clock.
-The second argument is how it names itself: by HTTP Basic with an empty secret, its own default, or in the body.
+Prints one JSON object per line. Before each poll it reads a line of input, so that the test controls the time. The
+second argument selects where the client id is sent: by HTTP Basic with an empty secret, the default, or in the body.
 """
 
 import json
@@ -16,7 +16,7 @@ from requests_oauthlib import OAuth2Session
 CLIENT_ID = "difyctl"
 
 
-def say(**members):
+def emit(**members):
     print(json.dumps(members), flush=True)
 
 
@@ -25,7 +25,7 @@ def main(issuer, naming):
     codes = requests.post(metadata["device_authorization_endpoint"], data={"client_id": CLIENT_ID}, timeout=10)
     codes.raise_for_status()
     codes = codes.json()
-    say(user_code=codes["user_code"], interval=codes["interval"])
+    emit(user_code=codes["user_code"], interval=codes["interval"])
 
     session = OAuth2Session(client=DeviceClient(CLIENT_ID))
     while sys.stdin.readline():
@@ -37,12 +37,12 @@ def main(issuer, naming):
                 timeout=10,
             )
         except OAuth2Error as error:
-            say(error=error.error)
+            emit(error=error.error)
             continue
         account = session.get(f"{issuer}/openapi/v1/account", timeout=10)
         revoked = requests.post(metadata["revocation_endpoint"], data={"token": token["access_token"]}, timeout=10)
         afterwards = session.get(f"{issuer}/openapi/v1/account", timeout=10)
-        say(
+        emit(
             token_type=token["token_type"],
             expires_in=token["expires_in"],
             scope=list(token.scopes),

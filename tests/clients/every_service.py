@@ -1,8 +1,8 @@
-"""A gRPC client, generated from the protos on the spot, calls every service and reads the rich errors.
+"""Generates a gRPC client from the protos, calls every service, and reads the error details.
 
     every_service.py PROTO_DIRECTORY PUBLIC_ADDRESS INTERNAL_ADDRESS SERVICE_KEY
 
-Prints one JSON object a line: the user code, then, after a line of input says that it was approved, what it found.
+Prints one JSON object per line: the user code, and after a line of input that confirms the approval, the results.
 """
 
 import importlib
@@ -22,7 +22,7 @@ DETAILS = (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_deta
 
 
 def generate(protos, out):
-    """Generates the modules and gives each service's name, its module, and its stubs' module."""
+    """Generates the modules and yields each service's name, module, and stub module."""
     well_known = importlib.resources.files("grpc_tools") / "_proto"
     files = sorted(str(path.relative_to(protos)) for path in pathlib.Path(protos, "dify").rglob("*.proto"))
     arguments = ["protoc", f"-I{protos}", f"-I{well_known}", f"--python_out={out}", f"--grpc_python_out={out}"]
@@ -37,7 +37,7 @@ def generate(protos, out):
 
 
 class Client:
-    """Every service on one address."""
+    """All services at one address."""
 
     def __init__(self, services, address):
         channel = grpc.insecure_channel(address)
@@ -52,15 +52,15 @@ class Client:
     def call(self, name, metadata=(), **members):
         service, method = name.split(".")
         messages, stub = self.services[service]
-        request = getattr(messages, messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].input_type.name)
-        answer = getattr(stub, method)(request(**members), metadata=metadata, timeout=10)
-        streams = messages.DESCRIPTOR.services_by_name[service].methods_by_name[method].server_streaming
-        answer = list(answer) if streams else answer
+        descriptor = messages.DESCRIPTOR.services_by_name[service].methods_by_name[method]
+        request = getattr(messages, descriptor.input_type.name)
+        response = getattr(stub, method)(request(**members), metadata=metadata, timeout=10)
+        response = list(response) if descriptor.server_streaming else response
         self.answered.add(name)
-        return answer
+        return response
 
     def refused(self, name, metadata=(), **members):
-        """The code of a refusal, and its details decoded."""
+        """The code and the decoded details of a call that must fail."""
         try:
             self.call(name, metadata, **members)
         except grpc.RpcError as error:
@@ -82,24 +82,24 @@ def read(status):
                     yield "retry_seconds", message.retry_delay.seconds
 
 
-def say(members):
+def emit(members):
     print(json.dumps(members), flush=True)
 
 
 def sign_in(client):
-    """The device flow; the token and what was refused on the way."""
+    """Runs the device flow. Returns the token, and the errors of two early polls."""
     asked = client.call("DeviceFlowService.CreateDeviceCode", client_id="difyctl", device_label="python")
     poll = {"client_id": "difyctl", "device_code": asked.device_code}
     pending = client.refused("DeviceFlowService.PollDeviceToken", **poll)
     slow_down = client.refused("DeviceFlowService.PollDeviceToken", **poll)
     assert client.call("DeviceFlowService.LookupUserCode", user_code=asked.user_code).valid
-    say({"user_code": asked.user_code})
+    emit({"user_code": asked.user_code})
     sys.stdin.readline()
     return client.call("DeviceFlowService.PollDeviceToken", **poll), {"pending": pending, "slow_down": slow_down}
 
 
 def use_apps(client, bearer, workspace):
-    """Lists the apps, describes one and runs it to its end."""
+    """Lists the apps, describes one, and runs it."""
     apps = client.call("AppService.ListApps", bearer, workspace_id=workspace)
     parrot = client.call("AppService.DescribeApp", bearer, id="Parrot", workspace_id=workspace)
     asked = {"id": parrot.info.id, "inputs": {"mood": "fine"}, "query": "Reply exactly: one two three"}
@@ -147,11 +147,11 @@ def main(protos, public_address, internal_address, service_key):
     public.call("SessionService.RevokeToken", token=token.access_token)
     errors["revoked"] = public.refused("IdentityService.GetAccount", bearer)
 
-    # What is left is for browsers, or for internal services, and not here.
+    # The remaining methods are for browsers or internal services and must be unimplemented.
     rest = sorted(set(public.methods()) - public.answered)
     found["left"] = {name: public.refused(name) for name in rest}
     found["answered"] = sorted(public.answered | internal.answered)
-    say({**found, "errors": errors})
+    emit({**found, "errors": errors})
 
 
 main(*sys.argv[1:])

@@ -1,4 +1,5 @@
-"""Reads the OpenAPI document from a line of standard input and says how many examples fit their schemas, and each place that lacks one."""
+"""Reads the OpenAPI document from a line of standard input. Prints the number of valid examples, and every
+invalid or missing one."""
 
 import json
 import sys
@@ -10,7 +11,7 @@ components = document["components"]
 fit, wrong = 0, []
 
 
-def look(place, content):
+def check(place, content):
     global fit
     for kind, media in content.items():
         examples = [example["value"] for example in media.get("examples", {}).values()]
@@ -28,9 +29,9 @@ def look(place, content):
 for path, operations in document["paths"].items():
     for verb, operation in operations.items():
         for status, response in operation["responses"].items():
-            look(f"{verb} {path} {status}", response["content"])
-        look(f"{verb} {path}", operation.get("requestBody", {}).get("content", {}))
+            check(f"{verb} {path} {status}", response["content"])
+        check(f"{verb} {path}", operation.get("requestBody", {}).get("content", {}))
         for parameter in operation["parameters"]:
-            look(f"{verb} {path} {parameter['name']}", {"parameter": parameter})
+            check(f"{verb} {path} {parameter['name']}", {"parameter": parameter})
 
 print(json.dumps({"fit": fit, "wrong": wrong}))

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 50 leaves room in a Service's 63 for the longest suffix, -migrate. */}}
+{{/* 50 characters leave room for the longest suffix, -migrate, within the 63 of a Service name. */}}
 {{- define "dify-openapi.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
@@ -28,7 +28,7 @@ app.kubernetes.io/name: {{ include "dify-openapi.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* The component keeps the Job's and the test's pods out of Services, policies and the disruption budget. */}}
+{{/* The component excludes the pods of the Job and of the test from Services, policies and the disruption budget. */}}
 {{- define "dify-openapi.selectorLabels" -}}
 {{ include "dify-openapi.releaseLabels" . }}
 app.kubernetes.io/component: server
@@ -54,7 +54,7 @@ app.kubernetes.io/component: server
 {{- regexReplaceAll ":[0-9]+$" (urlParse $url).host "" }}
 {{- end }}
 
-{{/* The paths that public routes lead here. Nothing under /inner/api is ever among them. */}}
+{{/* The paths of public routes. Never includes a path under /inner/api. */}}
 {{- define "dify-openapi.paths" -}}
 - {type: Prefix, path: /openapi}
 - {type: Prefix, path: /device}
@@ -65,7 +65,7 @@ app.kubernetes.io/component: server
 {{- end }}
 {{- end }}
 
-{{/* Public gRPC services. TokenService is not among them: it answers on the inner listener only. */}}
+{{/* Public gRPC services, without TokenService, which is served on the inner listener only. */}}
 {{- define "dify-openapi.grpcServices" -}}
 - dify.openapi.v1.AppService
 - dify.openapi.v1.DeviceFlowService
@@ -79,12 +79,12 @@ app.kubernetes.io/component: server
 {{- $_ := include "dify-openapi.host" . -}}
 BESIDE_DIFY: {{ not .Values.standalone | quote }}
 {{- range $name, $value := .Values.config }}
-{{- /* Helm reads numbers as floats, which would print a large one as 1e+06. */}}
+{{- /* Helm reads numbers as floats and would print a large one as 1e+06. */}}
 {{ $name }}: {{ if kindIs "float64" $value }}{{ int64 $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
 {{- end }}
 {{- end }}
 
-{{/* The secret variables, each by reference: values stand in Secrets alone. */}}
+{{/* The secret variables by reference, so that values are in Secrets only. */}}
 {{- define "dify-openapi.secretEnv" -}}
 {{- $root := .root }}
 {{- $secret := $root.Values.secret }}
