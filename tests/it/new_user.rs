@@ -96,7 +96,7 @@ fn follow_readme_tour(url: &str, token: &str) {
         let (events, took) = tour.events("/apps/$APP/run");
         let answers: Vec<_> = events.iter().filter(|event| event["event"] == "message").collect();
         let words: Vec<_> = answers.iter().map(|event| event["answer"].as_str().unwrap()).collect();
-        assert_eq!(words, ["You", " line:", " it", " streams"]);
+        assert_eq!(words, ["You", " said:", " it", " streams"]);
         assert_eq!(events.last().unwrap()["event"], "message_end");
         took >= Duration::from_millis(60)
     });

@@ -199,7 +199,7 @@ async fn upstream_errors_are_mapped_over_json_and_grpc_and_not_retried() {
     let upstream = FakeDify::start(|call| async move {
         let (status, code) =
             if call.body["query"] == "busy" { (429, "too_many_requests") } else { (500, "internal_server_error") };
-        let body = json!({"code": code, "message": "A message of Dify.", "status": status});
+        let body = json!({"code": code, "message": "Dify's own message.", "status": status});
         error_response(status, "application/json", body.to_string())
     })
     .await;

@@ -197,7 +197,7 @@ async fn upstream_error_codes_are_mapped() {
         (502, "unknown", "upstream_error"),
         (504, "unknown", "upstream_timeout"),
     ] {
-        let body = json!({"code": code, "message": "A message of Dify.", "status": status}).to_string();
+        let body = json!({"code": code, "message": "Dify's own message.", "status": status}).to_string();
         let (upstream, fixture) = upstream_with(move || error_response(status, "application/json", body.clone())).await;
         let mut run = fixture.run(AppMode::Chat);
         run.conversation_id = Some(ConversationId(Uuid::new_v4()));
