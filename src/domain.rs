@@ -16,8 +16,10 @@ pub(crate) mod page;
 pub(crate) mod scope;
 pub mod secret;
 pub(crate) mod session;
+pub(crate) mod stored;
 pub mod subject;
 pub mod user_code;
+pub(crate) mod workspace;
 
 pub use error::Code;
 pub(crate) use error::{Error, Result};

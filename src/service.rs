@@ -17,6 +17,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use crate::{
     domain::{
         Error, Result,
+        account::AccountStatus,
         id::AccountId,
         limit::{Charge, LimitName, Limits},
         secret::bearer_invalid,
@@ -60,7 +61,7 @@ impl Foundation {
     /// Lets a bearer's account through while it is active, for callers that read it in no other statement.
     pub async fn require_active(&self, account: AccountId) -> Result<()> {
         match self.sql.find_account_status(account).await? {
-            Some(status) if status == "active" => Ok(()),
+            Some(status) if status.is(AccountStatus::Active) => Ok(()),
             _ => Err(bearer_invalid()),
         }
     }

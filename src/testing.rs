@@ -14,7 +14,10 @@ pub mod config {
 
 /// Types that requests, stores and runtimes are called with.
 pub mod domain {
-    pub use crate::domain::{Code, app, caller, grant, id, key, scope::Scope, secret, subject, user_code};
+    pub use crate::domain::{
+        Code, account::AccountStatus, app, caller, grant, id, key, scope::Scope, secret, subject, user_code,
+        workspace::WorkspaceRole,
+    };
 }
 
 /// DSL files, in and out.

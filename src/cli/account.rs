@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{error::CommandError, operator::Operator, output::print_line, password};
 use crate::{
-    domain::{secret::Secret, session::RevokeSelection},
+    domain::{account::AccountStatus, secret::Secret, session::RevokeSelection, workspace::WorkspaceRole},
     service::password::{Passwords, fault},
 };
 
@@ -64,7 +64,7 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
             };
             let id = sql.create_account(&email, &name, Some(&hash), now).await?;
             if let Some(workspace) = workspace {
-                sql.add_member(workspace, &email, "normal", now).await?;
+                sql.add_member(workspace, &email, WorkspaceRole::Normal, now).await?;
             }
             print_line(out, id)
         }
@@ -78,11 +78,11 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
             Ok(())
         }
         AccountCommand::Disable { email } => {
-            let revoked = sql.set_account_status(&email, "banned", now).await?;
+            let revoked = sql.set_account_status(&email, AccountStatus::Banned, now).await?;
             operator.publish_revocations(&revoked, out).await
         }
         AccountCommand::Enable { email } => {
-            sql.set_account_status(&email, "active", now).await?;
+            sql.set_account_status(&email, AccountStatus::Active, now).await?;
             print_line(out, format_args!("{email} can sign in again"))
         }
         AccountCommand::SetPassword { email } => {

@@ -2,7 +2,7 @@
 
 use super::{error::CommandError, operator::Operator};
 use crate::{
-    domain::{app::file::ImportTarget, secret::Secret},
+    domain::{app::file::ImportTarget, secret::Secret, workspace::WorkspaceRole},
     dsl,
     service::password::Passwords,
     store::sql::SqlStore,
@@ -32,7 +32,7 @@ async fn add_accounts(sql: &SqlStore) -> Result<(), CommandError> {
     sql.create_account(MEMBER, "Member", Some(&hash), now).await?;
     let workspace = sql.create_workspace(WORKSPACE, DEMO, now).await?;
     sql.create_workspace("Second Workspace", DEMO, now + chrono::TimeDelta::seconds(1)).await?;
-    sql.add_member(workspace, MEMBER, "normal", now).await?;
+    sql.add_member(workspace, MEMBER, WorkspaceRole::Normal, now).await?;
     Ok(())
 }
 

@@ -5,7 +5,10 @@ use std::{fmt, io::Write as _, process::ExitCode};
 use crate::{
     config::Problems,
     domain::{Code, Error},
-    store::sql::error::{DatabaseTimeoutError, RedactedDbError, SqlErrorKind},
+    store::sql::{
+        error::{DatabaseTimeoutError, RedactedDbError},
+        error_kind::SqlErrorKind,
+    },
 };
 
 #[derive(Debug)]
@@ -74,15 +77,15 @@ impl From<Error> for CommandError {
 /// The kind of a database fault that an operator can fix.
 fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqlErrorKind> {
     match cause.downcast_ref::<RedactedDbError>() {
-        Some(fault) => fault.trouble(),
-        None => cause.is::<DatabaseTimeoutError>().then_some(SqlErrorKind::Away),
+        Some(error) => error.kind(),
+        None => cause.is::<DatabaseTimeoutError>().then_some(SqlErrorKind::Unreachable),
     }
 }
 
 /// What to do about it. Quotes nothing from the connection string, which contains the password.
 const fn advice(trouble: SqlErrorKind) -> &'static str {
     match trouble {
-        SqlErrorKind::Away => {
+        SqlErrorKind::Unreachable => {
             "the database is not answering; check DATABASE_URL (or DB_HOST and DB_PORT), and that the server runs"
         }
         SqlErrorKind::NoDatabase => {

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 
 use super::{error::CommandError, operator::Operator, output::print_line};
+use crate::domain::workspace::WorkspaceRole;
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum WorkspaceCommand {
@@ -27,37 +28,28 @@ pub(crate) enum WorkspaceCommand {
         /// Email address of the account.
         email: String,
         /// Its role.
-        #[arg(long, value_enum, default_value_t = AssignableRole::Normal)]
-        role: AssignableRole,
+        #[arg(long, value_enum, default_value_t = WorkspaceRole::Normal)]
+        role: WorkspaceRole,
     },
     /// List workspaces.
     #[command(after_help = "Example:\n  dify-openapi workspace list")]
     List,
 }
 
-/// Dify's roles that this command can assign; it cannot make an owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum AssignableRole {
-    /// May do everything except own it.
-    Admin,
-    /// May change apps.
-    Editor,
-    /// May use apps.
-    Normal,
-    /// May manage datasets.
-    DatasetOperator,
-}
+impl ValueEnum for WorkspaceRole {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ASSIGNABLE
+    }
 
-impl AssignableRole {
-    /// The value that Dify stores.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Editor => "editor",
-            Self::Normal => "normal",
-            Self::DatasetOperator => "dataset_operator",
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Owner => return None,
+            Self::Admin => "May do everything except own it",
+            Self::Editor => "May change apps",
+            Self::Normal => "May use apps",
+            Self::DatasetOperator => "May manage datasets",
+        };
+        Some(PossibleValue::new(self.as_str()).help(help))
     }
 }
 
@@ -69,7 +61,7 @@ pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Resul
         }
         WorkspaceCommand::AddMember { workspace, email, role } => {
             let workspace = operator.workspace(&workspace).await?;
-            operator.sql.add_member(workspace, &email, role.as_str(), Operator::now()).await?;
+            operator.sql.add_member(workspace, &email, role, Operator::now()).await?;
             print_line(out, format_args!("{email} is now a member"))
         }
         WorkspaceCommand::List => {

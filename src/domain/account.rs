@@ -1,67 +1,60 @@
-//! Accounts and the workspaces they have joined.
+//! Accounts, and what signing in reads of them.
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    id::{AccountId, WorkspaceId},
+    id::AccountId,
     secret::Secret,
+    stored::{Stored, stored_words},
+    workspace::Membership,
 };
+
+stored_words! {
+    /// The status of an account. Only an active account can sign in or use a token.
+    AccountStatus {
+        Active = "active",
+        Banned = "banned",
+        Closed = "closed",
+        Pending = "pending",
+        Uninitialized = "uninitialized",
+    }
+}
+
+impl AccountStatus {
+    /// Statuses that an operator can set.
+    pub const SETTABLE: &[Self] = &[Self::Active, Self::Banned];
+}
 
 /// A row of `accounts`, without its password.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// UUID.
     pub id: AccountId,
-    /// Email address.
     pub email: String,
-    /// Display name.
     pub name: String,
-    /// `active`, `banned`, `closed`, `pending` or `uninitialized`; only `active` counts.
-    pub status: String,
-    /// Avatar reference.
+    pub status: Stored<AccountStatus>,
+    /// A URL or an id of Dify's file store.
     pub avatar: Option<String>,
     /// BCP 47 tag of the chosen language.
     pub interface_language: Option<String>,
-    /// Time zone name.
+    /// IANA name of the time zone.
     pub timezone: Option<String>,
     /// Whether a password is set.
     pub has_password: bool,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
 }
 
 impl Account {
-    /// Whether it may do anything at all.
+    /// Whether the account may sign in and use its tokens.
     pub fn is_active(&self) -> bool {
-        self.status == "active"
+        self.status.is(AccountStatus::Active)
     }
 }
 
-/// A workspace with the account's place in it.
-#[derive(Clone, Debug)]
-pub struct Membership {
-    /// The workspace.
-    pub workspace_id: WorkspaceId,
-    /// Its name.
-    pub name: String,
-    /// The account's role in it.
-    pub role: String,
-    /// `normal` or `archive`.
-    pub status: String,
-    /// Billing plan.
-    pub plan: String,
-    /// Whether it is the account's current one.
-    pub current: bool,
-    /// When the workspace was made.
-    pub created_at: DateTime<Utc>,
-}
-
-/// An account and all its workspaces, oldest first: one SQL statement.
+/// An account with its workspaces.
 #[derive(Clone, Debug)]
 pub struct AccountView {
-    /// The account.
     pub account: Account,
-    /// Its workspaces, oldest first.
+    /// Oldest workspace first.
     pub memberships: Vec<Membership>,
 }
 
@@ -72,26 +65,13 @@ impl AccountView {
     }
 }
 
-/// An account as a password sign-in needs it.
+/// An account with what a password sign-in is checked against.
 #[derive(Clone, Debug)]
 pub struct StoredLogin {
     /// The account, whatever its status.
     pub account: Account,
     /// The stored password hash.
     pub password: Option<Secret>,
-    /// The stored salt, for hashes that do not carry their own.
+    /// The stored salt, for hashes that do not contain their own.
     pub salt: Option<Secret>,
-}
-
-/// A workspace as an operator lists it.
-#[derive(Clone, Debug)]
-pub struct Workspace {
-    /// UUID.
-    pub id: WorkspaceId,
-    /// Its name.
-    pub name: String,
-    /// `normal` or `archive`.
-    pub status: String,
-    /// How many accounts have joined it.
-    pub members: u64,
 }

@@ -2,7 +2,13 @@
 
 use std::{fmt, net::IpAddr};
 
-use super::{Error, Result, account::Account, id::BrowserSessionId, secret::TokenHash, session::TokenContext};
+use super::{
+    account::Account,
+    error::{Error, Result},
+    id::BrowserSessionId,
+    secret::TokenHash,
+    session::TokenContext,
+};
 
 /// The bearer of a live token.
 #[derive(Clone, Debug)]

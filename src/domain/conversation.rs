@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use super::{
-    app::AppMode,
+    app::mode::AppMode,
     id::{AppId, ConversationId, EndUserId, MessageId, ModelConfigId, WorkflowId, WorkflowRunId, WorkspaceId},
 };
 

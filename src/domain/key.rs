@@ -11,7 +11,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{
-    Error, Result,
+    error::{Error, Result},
     secret::{BearerToken, DeviceCode, Secret, UserCodeKey, hex},
     user_code::UserCode,
 };

@@ -1,6 +1,6 @@
 //! Pages of a list (contract section 6).
 
-use super::{Error, Result};
+use super::error::{Error, Result};
 
 /// Rows a page at most.
 pub(crate) const MAX_LIMIT: i32 = 200;

@@ -1,6 +1,9 @@
 //! What a token may do. Scopes follow from the subject type, on every request, never from a row (contract section 3).
 
-use super::{Code, Error, Result, subject::SubjectType};
+use super::{
+    error::{Code, Error, Result},
+    subject::SubjectType,
+};
 
 /// One permission, in its wire form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Code, Error, Result, subject::SubjectType};
+use super::{
+    error::{Code, Error, Result},
+    subject::SubjectType,
+};
 
 /// Whether two secrets are equal, in time that depends on their lengths only.
 pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {

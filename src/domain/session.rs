@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::{
-    id::{TokenId, WorkspaceId},
+    account::AccountStatus,
+    id::{AccountId, TokenId, WorkspaceId},
     secret::TokenHash,
+    stored::Stored,
     subject::{Subject, SubjectType},
 };
 
@@ -54,9 +56,9 @@ pub struct TokenRow {
     /// `subject_issuer`, which old rows may lack.
     pub subject_issuer: Option<String>,
     /// `account_id`; null on an account's row means that the account was deleted.
-    pub account_id: Option<super::id::AccountId>,
+    pub account_id: Option<AccountId>,
     /// The account's status, read in the same statement.
-    pub account_status: Option<String>,
+    pub account_status: Option<Stored<AccountStatus>>,
     /// `client_id`.
     pub client_id: String,
     /// `prefix` as stored.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Code, Error, Result};
+use super::error::{Code, Error, Result};
 
 /// The 30 characters a code is made of.
 pub const ALPHABET: &[u8; 30] = b"3456789ABCDEFGHJKLMNPQRSTUVWXY";

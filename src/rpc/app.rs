@@ -124,7 +124,7 @@ impl From<AppInfo> for proto::AppInfo {
         Self {
             id: info.id.to_string(),
             name: info.name,
-            mode: info.mode,
+            mode: info.mode.to_string(),
             description: info.description,
             tags: tags(info.tags),
             author: info.author,

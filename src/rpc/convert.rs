@@ -2,9 +2,10 @@
 
 use super::proto;
 use crate::domain::{
-    account::{Account, AccountView, Membership},
+    account::{Account, AccountView},
     session::Session,
     subject::SubjectType,
+    workspace::Membership,
 };
 
 impl From<SubjectType> for proto::SubjectType {
@@ -24,7 +25,11 @@ impl From<&Account> for proto::AccountSummary {
 
 impl From<&Membership> for proto::WorkspaceMembership {
     fn from(membership: &Membership) -> Self {
-        Self { id: membership.workspace_id.to_string(), name: membership.name.clone(), role: membership.role.clone() }
+        Self {
+            id: membership.workspace_id.to_string(),
+            name: membership.name.clone(),
+            role: membership.role.to_string(),
+        }
     }
 }
 
@@ -33,8 +38,8 @@ impl From<Membership> for proto::Workspace {
         Self {
             id: membership.workspace_id.to_string(),
             name: membership.name,
-            role: membership.role,
-            status: membership.status,
+            role: membership.role.to_string(),
+            status: membership.status.to_string(),
             current: membership.current,
         }
     }
@@ -45,8 +50,8 @@ impl From<Membership> for proto::GetWorkspaceResponse {
         Self {
             id: membership.workspace_id.to_string(),
             name: membership.name,
-            role: membership.role,
-            status: membership.status,
+            role: membership.role.to_string(),
+            status: membership.status.to_string(),
             current: membership.current,
             created_at: Some(membership.created_at.into()),
         }
@@ -59,7 +64,7 @@ impl From<Membership> for proto::ConsoleWorkspace {
             id: membership.workspace_id.to_string(),
             name: membership.name,
             plan: membership.plan,
-            status: membership.status,
+            status: membership.status.to_string(),
             created_at: membership.created_at.timestamp(),
             current: membership.current,
         }

@@ -17,13 +17,15 @@ use crate::domain::{
     app::{
         App, AppMode, Definition,
         description::{AppDescription, AppInfo, DescriptionFields},
-        stored::{AppDetail, StoredApp},
+        mode::AppStatus,
+        stored_app::{AppDetail, StoredApp},
         summary::{AppFilter, AppSummary},
     },
     caller::Caller,
     error::Detail,
     id::{AccountId, AppId, WorkflowId, WorkspaceId},
     page::{Page, PageRequest},
+    stored::Stored,
 };
 
 /// What differs between deployments.
@@ -100,7 +102,7 @@ impl Apps {
         let info = fields.info.then(|| info(&app));
         // What has no run takes nothing.
         let definition = app.definition.as_ref();
-        let mode = AppMode::parse(&app.mode).unwrap_or(AppMode::Workflow);
+        let mode = app.mode.known().unwrap_or(AppMode::Workflow);
         Ok(AppDescription {
             info,
             parameters: fields.parameters.then(|| parameters(definition)),
@@ -154,7 +156,9 @@ impl Apps {
         let (membership, app) = self.base.sql.find_app(account, id, workspace, wanted).await?;
         self.judge(caller, membership, workspace).await?;
         let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
-        let app = app.filter(|app| app.is_normal && app.enable_api && in_workspace(app)).ok_or_else(no_such_app)?;
+        let app = app
+            .filter(|app| app.status.is(AppStatus::Normal) && app.enable_api && in_workspace(app))
+            .ok_or_else(no_such_app)?;
         self.check_access().map(|()| app)
     }
 
@@ -199,7 +203,7 @@ fn info(app: &StoredApp) -> AppInfo {
         author: app.author_name.clone().unwrap_or_default(),
         updated_at: app.updated_at,
         service_api_enabled: app.enable_api,
-        is_agent: match AppMode::parse(&app.mode) {
+        is_agent: match app.mode.known() {
             Some(AppMode::AgentChat) => true,
             Some(AppMode::Chat) => app.agent_enabled,
             _ => false,
@@ -233,7 +237,7 @@ fn workspace_id_required() -> Error {
 }
 
 /// Several apps have the name. Each is told, so that the caller can take its id.
-fn ambiguous(apps: &[(AppId, String)]) -> Error {
+fn ambiguous(apps: &[(AppId, Stored<AppMode>)]) -> Error {
     let listed = apps.iter().map(|(id, mode)| format!("{id} ({mode})")).collect::<Vec<_>>().join(", ");
     let error = Error::new(Code::AmbiguousAppName, format!("Several apps have this name: {listed}."))
         .with_hint("Use the id of the one you mean.");

@@ -10,6 +10,7 @@ use super::{Foundation, invalidation::Invalidations, seen::Seen};
 use crate::{
     domain::{
         Code, Error, Result,
+        account::AccountStatus,
         caller::{Caller, ClientAddress},
         limit::{Charge, LimitDecision, LimitName, Quota},
         secret::{BearerToken, TokenHash, bearer_invalid},
@@ -155,7 +156,8 @@ impl Bearers {
             return Err(bearer_invalid());
         }
         // An account that is not there is not active either.
-        let inactive = row.account_id.is_some() && row.account_status.as_deref() != Some("active");
+        let inactive = row.account_id.is_some()
+            && row.account_status.as_ref().is_none_or(|status| !status.is(AccountStatus::Active));
         if subject_type == SubjectType::Account && inactive {
             return Err(bearer_invalid());
         }

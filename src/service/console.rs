@@ -16,13 +16,14 @@ use super::{
 use crate::{
     domain::{
         Code, Error, Result,
-        account::{Account, AccountView, Membership},
+        account::{Account, AccountView},
         browser_session::{NewBrowserSession, Refresh},
         caller::{ClientAddress, ConsoleCaller},
         id::{AccountId, BrowserSessionId, WorkspaceId},
         key::KeyRing,
         limit::{LimitDecision, LimitName, Quota},
         secret::{RefreshHash, Secret, hex, sha256_hex},
+        workspace::Membership,
     },
     ports::state::Judged,
     telemetry::audit::AuditEvent,

@@ -4,10 +4,11 @@
 use super::Foundation;
 use crate::domain::{
     Error, Result,
-    account::{AccountView, Membership},
+    account::AccountView,
     caller::Caller,
     id::{AccountId, WorkspaceId},
     secret::bearer_invalid,
+    workspace::Membership,
 };
 
 /// Identity and workspaces.

@@ -1,5 +1,6 @@
 //! `POST /openapi/v1/oauth/introspect` (RFC 7662), on the listener of internal services.
 
+use dify_openapi::testing::domain::AccountStatus;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -20,7 +21,7 @@ async fn introspect(server: &TestServer, token: &str) -> Value {
 /// Does the same as the command `account disable`.
 async fn disable(server: &TestServer, email: &str) {
     use dify_openapi::testing::ports::clock::Clock as _;
-    let revoked = server.sql().set_account_status(email, "banned", server.clock.now()).await.unwrap();
+    let revoked = server.sql().set_account_status(email, AccountStatus::Banned, server.clock.now()).await.unwrap();
     for session in revoked {
         server.running().app.foundation().state.invalidate_token(&session.hash).await.unwrap();
     }

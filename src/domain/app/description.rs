@@ -3,7 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use crate::domain::{Error, Result, id::AppId};
+use super::mode::AppMode;
+use crate::domain::{
+    error::{Error, Result},
+    id::AppId,
+    stored::Stored,
+};
 
 /// The blocks that were asked for; the others are not computed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,7 +29,7 @@ pub struct AppInfo {
     /// Display name.
     pub name: String,
     /// Its mode as stored: also one that has no run.
-    pub mode: String,
+    pub mode: Stored<AppMode>,
     /// Empty when there is none.
     pub description: String,
     /// Names of its tags, in order.

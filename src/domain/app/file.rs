@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{AppId, AppMode};
+use super::mode::AppMode;
+use crate::domain::{id::AppId, stored::Stored};
 
 /// An app on its way into a workspace or out of one.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +109,7 @@ pub struct ListedApp {
     /// Its name.
     pub name: String,
     /// Its mode, as stored: not all of Dify's are run here.
-    pub mode: String,
+    pub mode: Stored<AppMode>,
     /// Whether anything of it is published.
     pub published: bool,
 }

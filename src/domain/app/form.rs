@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Definition, ModelConfig, Workflow};
+use super::definition::{Definition, ModelConfig, Workflow};
 
 /// A variable of a form.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::AppMode;
+use super::mode::AppMode;
 use crate::domain::{
-    Error, Result,
+    error::{Error, Result},
     id::{AppId, WorkspaceId},
 };
 

@@ -7,10 +7,10 @@
 use super::{Apps, named, no_such_app, workspace_id_required};
 use crate::domain::{
     Code, Error, Result,
-    app::membership::MembershipStatus,
     caller::Caller,
     id::{AccountId, WorkspaceId},
     secret::bearer_invalid,
+    workspace::MembershipStatus,
 };
 
 /// Verdicts an entry is given at most: it is read on every request.

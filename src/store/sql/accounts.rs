@@ -1,4 +1,4 @@
-//! Accounts as an operator keeps them on a standalone server.
+//! Accounts, as an operator manages them on a standalone server.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -9,19 +9,26 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    DbUuid, SqlStore,
+    columns::{read_account, select_account},
+    db_uuid::DbUuid,
+    driver_error::is_unique_violation,
     entity::{account, oauth_access_token as token},
-    error::{SqlError, is_unique_violation, retried},
-    identity::{account_columns, read_account},
-    limited, naive,
+    error::SqlError,
+    retry::with_retries,
+    sql_store::SqlStore,
+    timeout::with_timeout,
+    timestamp::naive_utc,
 };
-use crate::domain::{Code, Error, Result, account::Account, id::AccountId, secret::Secret, session::RevokedSession};
-
-/// Statuses an operator may set; Dify refuses to read any it does not know.
-const SETTABLE: [&str; 2] = ["active", "banned"];
+use crate::domain::{
+    account::{Account, AccountStatus},
+    error::{Code, Error, Result},
+    id::AccountId,
+    secret::Secret,
+    session::RevokedSession,
+};
 
 impl SqlStore {
-    /// Makes an active account. An email address can be used once, whatever its case.
+    /// Creates an active account. Email addresses are unique, compared without case.
     pub async fn create_account(
         &self,
         email: &str,
@@ -30,13 +37,13 @@ impl SqlStore {
         now: DateTime<Utc>,
     ) -> Result<AccountId> {
         let id = Uuid::new_v4();
-        let at = naive(now);
+        let at = naive_utc(now);
         let row = account::ActiveModel {
             id: Set(self.id(id)),
             name: Set(name.to_owned()),
             email: Set(email.to_owned()),
             password: Set(password_hash.map(|hash| hash.expose().to_owned())),
-            status: Set("active".to_owned()),
+            status: Set(AccountStatus::Active.as_str().to_owned()),
             initialized_at: Set(Some(at)),
             created_at: Set(at),
             updated_at: Set(at),
@@ -53,50 +60,50 @@ impl SqlStore {
                 Err(error) => Err(error.into()),
             }
         };
-        limited(insert).await
+        with_timeout(insert).await
     }
 
     /// Every account, oldest first.
     pub async fn list_accounts(&self) -> Result<Vec<Account>> {
         let mut select = Query::select();
-        account_columns(&mut select);
+        select_account(&mut select);
         select
             .from(account::Entity)
             .order_by((account::Entity, account::Column::CreatedAt), Order::Asc)
             .order_by((account::Entity, account::Column::Id), Order::Asc);
-        Ok(self.rows(&select).await?.iter().map(read_account).collect::<Result<_, _>>()?)
+        Ok(self.query_all(&select).await?.iter().map(read_account).collect::<Result<_, _>>()?)
     }
 
-    /// Bans an account or lets it back in. A ban revokes its tokens and ends its browser sessions in the same
-    /// transaction; the caller drops the returned hashes from the cache.
+    /// Bans an account, or makes it active again. A ban revokes its tokens and ends its browser sessions in the same
+    /// transaction; the caller drops the returned hashes from the cache. Other statuses fail with `invalid_param`.
     pub async fn set_account_status(
         &self,
         email: &str,
-        status: &str,
+        status: AccountStatus,
         now: DateTime<Utc>,
     ) -> Result<Vec<RevokedSession>> {
-        if !SETTABLE.contains(&status) {
+        if !AccountStatus::SETTABLE.contains(&status) {
             return Err(Error::new(Code::InvalidParam, "An account's status is either active or banned."));
         }
-        limited(retried(|| self.try_set_account_status(email, status, now))).await
+        with_timeout(with_retries(|| self.try_set_account_status(email, status, now))).await
     }
 
     async fn try_set_account_status(
         &self,
         email: &str,
-        status: &str,
+        status: AccountStatus,
         now: DateTime<Utc>,
     ) -> Result<Vec<RevokedSession>, SqlError> {
         let transaction = self.begin().await?;
-        let id = self.locked_account(&transaction, email).await?;
+        let id = self.lock_account(&transaction, email).await?;
         account::Entity::update_many()
-            .col_expr(account::Column::Status, Expr::value(status))
-            .col_expr(account::Column::UpdatedAt, Expr::value(naive(now)))
+            .col_expr(account::Column::Status, Expr::value(status.as_str()))
+            .col_expr(account::Column::UpdatedAt, Expr::value(naive_utc(now)))
             .filter(account::Column::Id.eq(id))
             .exec(&transaction)
             .await?;
         let mut revoked = Vec::new();
-        if status != "active" {
+        if status != AccountStatus::Active {
             revoked = self.revoke_within(&transaction, token::Column::AccountId.eq(id), now).await?;
             self.end_browser_sessions(&transaction, id).await?;
         }
@@ -104,18 +111,18 @@ impl SqlStore {
         Ok(revoked)
     }
 
-    /// Sets a new password hash, one that carries its own salt, and ends the account's browser sessions.
+    /// Sets a password hash that contains its own salt, and ends the account's browser sessions.
     pub async fn set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<()> {
-        limited(retried(|| self.try_set_password(email, hash, now))).await
+        with_timeout(with_retries(|| self.try_set_password(email, hash, now))).await
     }
 
     async fn try_set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<(), SqlError> {
         let transaction = self.begin().await?;
-        let id = self.locked_account(&transaction, email).await?;
+        let id = self.lock_account(&transaction, email).await?;
         account::Entity::update_many()
             .col_expr(account::Column::Password, Expr::value(hash.expose()))
             .col_expr(account::Column::PasswordSalt, Expr::value(Value::String(None)))
-            .col_expr(account::Column::UpdatedAt, Expr::value(naive(now)))
+            .col_expr(account::Column::UpdatedAt, Expr::value(naive_utc(now)))
             .filter(account::Column::Id.eq(id))
             .exec(&transaction)
             .await?;
@@ -125,7 +132,7 @@ impl SqlStore {
     }
 
     /// Locks the account with this email address; `not_found` when there is none.
-    pub(super) async fn locked_account(
+    pub(super) async fn lock_account(
         &self,
         transaction: &impl ConnectionTrait,
         email: &str,

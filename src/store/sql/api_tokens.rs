@@ -1,4 +1,4 @@
-//! Keys of Dify's service API, of which an app that is run here has at least one.
+//! Keys of Dify's service API. An app whose runs are forwarded needs one.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -9,36 +9,38 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    DbUuid, SqlStore,
+    db_uuid::DbUuid,
     entity::{api_token, app},
-    error::{SqlError, retried},
-    limited, naive,
+    error::SqlError,
+    not_found::app_not_found,
+    retry::with_retries,
+    sql_store::SqlStore,
+    timeout::with_timeout,
+    timestamp::naive_utc,
 };
-use crate::domain::{Error, Result, id::AppId, secret::Secret};
+use crate::domain::{error::Result, id::AppId, secret::Secret};
 
-/// `api_tokens.type` of a key that runs an app.
-const APP: &str = "app";
+/// `api_tokens.type` of an app's key.
+const APP_KEY_TYPE: &str = "app";
 
-/// An app's key.
 #[derive(Clone, Debug)]
 pub struct AppKey {
-    /// The key.
     pub key: Secret,
-    /// The row's id when this call wrote it.
+    /// The row's id if this call created it.
     pub created_id: Option<Uuid>,
 }
 
 impl SqlStore {
-    /// The key of an app: the oldest, where it has several.
+    /// The key of an app; the oldest if it has several.
     pub async fn find_app_key(&self, app: AppId) -> Result<Option<Secret>> {
-        let row = self.row(&self.select_app_key(app)).await?;
+        let row = self.query_one(&self.select_app_key(app)).await?;
         Ok(row.as_ref().map(read_key).transpose()?)
     }
 
-    /// The key of an app, which becomes `fresh` when it has none. However many ask at once, on however many replicas, one
-    /// row comes of it. Fails with `not_found` when the app is gone.
+    /// The key of an app, or `fresh` as its first key. Concurrent calls on any number of replicas create one row. Fails with
+    /// `not_found` when the app does not exist.
     pub async fn get_or_create_app_key(&self, app: AppId, fresh: &Secret, now: DateTime<Utc>) -> Result<AppKey> {
-        limited(retried(|| self.try_get_or_create_app_key(app, fresh, now))).await
+        with_timeout(with_retries(|| self.try_get_or_create_app_key(app, fresh, now))).await
     }
 
     async fn try_get_or_create_app_key(
@@ -49,8 +51,8 @@ impl SqlStore {
     ) -> Result<AppKey, SqlError> {
         let transaction = self.begin().await?;
         let tenant = self.lock_app(&transaction, app).await?;
-        // Only now, and not locking: on MySQL the first plain read of a transaction decides what it sees, and reading for
-        // update would lock the gap where the row is missing, of neighbouring apps too.
+        // After the lock, because on MySQL the first plain read of a transaction fixes its snapshot. Without FOR UPDATE,
+        // because that would lock the gap where the row is missing, which neighbouring apps share.
         if let Some(row) = transaction.query_one(&self.select_app_key(app)).await? {
             return Ok(AppKey { key: read_key(&row)?, created_id: None });
         }
@@ -58,10 +60,10 @@ impl SqlStore {
         let row = api_token::ActiveModel {
             id: Set(self.id(id)),
             app_id: Set(Some(self.id(app.0))),
-            r#type: Set(APP.to_owned()),
+            r#type: Set(APP_KEY_TYPE.to_owned()),
             token: Set(fresh.expose().to_owned()),
             last_used_at: Set(None),
-            created_at: Set(naive(now)),
+            created_at: Set(naive_utc(now)),
             tenant_id: Set(Some(tenant)),
         };
         api_token::Entity::insert(row).exec_without_returning(&transaction).await?;
@@ -69,8 +71,8 @@ impl SqlStore {
         Ok(AppKey { key: fresh.clone(), created_id: Some(id) })
     }
 
-    /// Locks the app's row, so that keys for it are made one after the other: `api_tokens` has no index that would see to
-    /// it, and is not ours to alter.
+    /// Locks the app's row, so that its keys are created one after the other. `api_tokens` is Dify's and has no unique index
+    /// for that.
     async fn lock_app(&self, transaction: &DatabaseTransaction, app: AppId) -> Result<DbUuid, SqlError> {
         let select = Query::select()
             .column(app::Column::TenantId)
@@ -80,7 +82,7 @@ impl SqlStore {
             .take();
         match transaction.query_one(&select).await? {
             Some(row) => Ok(row.try_get_by("tenant_id")?),
-            None => Err(Error::not_found("There is no such app.").into()),
+            None => Err(app_not_found().into()),
         }
     }
 
@@ -89,7 +91,7 @@ impl SqlStore {
             .column(api_token::Column::Token)
             .from(api_token::Entity)
             .and_where(api_token::Column::AppId.eq(self.id(app.0)))
-            .and_where(api_token::Column::Type.eq(APP))
+            .and_where(api_token::Column::Type.eq(APP_KEY_TYPE))
             .order_by(api_token::Column::CreatedAt, Order::Asc)
             .order_by(api_token::Column::Id, Order::Asc)
             .limit(1)

@@ -1,18 +1,21 @@
-//! Apps as an operator finds them and takes them out on a standalone server.
+//! Apps, as an operator lists and exports them on a standalone server.
 
 use sea_orm::{ColumnTrait, DbErr, Order, QueryResult, sea_query::Query};
 use serde_json::{Map, Value};
 
 use super::{
-    DbUuid, SqlStore,
+    columns::read_word,
+    db_uuid::DbUuid,
     entity::{app, app_model_config as config, workflow},
+    not_found::app_not_found,
+    sql_store::SqlStore,
 };
 use crate::domain::{
-    Code, Error, Result,
     app::{
         AppMode,
         file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, ListedApp, MemberType},
     },
+    error::{Code, Error, Result},
     id::{AppId, WorkspaceId},
 };
 
@@ -20,28 +23,28 @@ impl SqlStore {
     /// The apps of a workspace, by name.
     pub async fn list_workspace_apps(&self, workspace: WorkspaceId) -> Result<Vec<ListedApp>> {
         let select = Query::select()
-            .columns(LISTED)
+            .columns(LISTED_COLUMNS)
             .from(app::Entity)
             .and_where(app::Column::TenantId.eq(self.id(workspace.0)))
             .order_by(app::Column::Name, Order::Asc)
             .order_by(app::Column::Id, Order::Asc)
             .take();
-        Ok(self.rows(&select).await?.iter().map(read_listed).collect::<Result<_, _>>()?)
+        Ok(self.query_all(&select).await?.iter().map(read_listed).collect::<Result<_, _>>()?)
     }
 
-    /// Apps of any workspace of exactly this name, two at most.
+    /// Apps of any workspace with exactly this name, two at most.
     pub async fn find_apps_of_name(&self, name: &str) -> Result<Vec<ListedApp>> {
         let select = Query::select()
-            .columns(LISTED)
+            .columns(LISTED_COLUMNS)
             .from(app::Entity)
             .and_where(self.is_exactly(app::Column::Name, name))
             .limit(2)
             .take();
-        Ok(self.rows(&select).await?.iter().map(read_listed).collect::<Result<_, _>>()?)
+        Ok(self.query_all(&select).await?.iter().map(read_listed).collect::<Result<_, _>>()?)
     }
 
-    /// An app with what it has published. Fails with `not_found`, and with `app_unavailable` where there is nothing to take
-    /// out: nothing published, or a mode that is not Dify's own five.
+    /// An app with its published definition. Fails with `not_found`, and with `app_unavailable` when nothing is published or
+    /// the mode is not one of [`AppMode`].
     pub async fn export_app(&self, id: AppId) -> Result<AppFile> {
         let select = Query::select()
             .columns([
@@ -58,8 +61,9 @@ impl SqlStore {
             .from(app::Entity)
             .and_where(app::Column::Id.eq(self.id(id.0)))
             .take();
-        let row = self.row(&select).await?.ok_or_else(gone)?;
-        let mode = AppMode::parse(&row.try_get_by::<String, _>("mode")?)
+        let row = self.query_one(&select).await?.ok_or_else(app_not_found)?;
+        let mode = read_word::<AppMode>(&row, "mode")?
+            .known()
             .ok_or_else(|| Error::new(Code::AppUnavailable, "Apps of this mode cannot be exported."))?;
         let body = if mode.has_graph() {
             match row.try_get_by::<Option<DbUuid>, _>("workflow_id")? {
@@ -90,7 +94,7 @@ impl SqlStore {
         for (name, _) in CONFIG_MEMBERS {
             select.column(name);
         }
-        let Some(row) = self.row(&select).await? else { return Ok(None) };
+        let Some(row) = self.query_one(&select).await? else { return Ok(None) };
         let mut members = Map::new();
         for (name, shape) in CONFIG_MEMBERS {
             let Some(text) = row.try_get_by::<Option<String>, _>(name)? else { continue };
@@ -110,7 +114,7 @@ impl SqlStore {
         ];
         let select =
             Query::select().columns(columns).from(workflow::Entity).and_where(workflow::Column::Id.eq(id)).take();
-        let Some(row) = self.row(&select).await? else { return Ok(None) };
+        let Some(row) = self.query_one(&select).await? else { return Ok(None) };
         let json = |column: &str| {
             let text: String = row.try_get_by(column)?;
             serde_json::from_str::<Value>(&text).map_err(Error::internal)
@@ -131,7 +135,7 @@ impl SqlStore {
     }
 }
 
-const LISTED: [app::Column; 5] =
+const LISTED_COLUMNS: [app::Column; 5] =
     [app::Column::Id, app::Column::Name, app::Column::Mode, app::Column::WorkflowId, app::Column::AppModelConfigId];
 
 fn read_listed(row: &QueryResult) -> Result<ListedApp, DbErr> {
@@ -140,11 +144,7 @@ fn read_listed(row: &QueryResult) -> Result<ListedApp, DbErr> {
     Ok(ListedApp {
         id: AppId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         name: row.try_get_by("name")?,
-        mode: row.try_get_by("mode")?,
+        mode: read_word(row, "mode")?,
         published: graph.is_some() || config.is_some(),
     })
-}
-
-pub(super) fn gone() -> Error {
-    Error::not_found("There is no such app.")
 }

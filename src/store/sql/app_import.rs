@@ -1,50 +1,36 @@
-//! Apps as an operator brings them in on a standalone server: they are published at once.
+//! Import of apps by an operator of a standalone server. An imported app is published at once.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryFilter,
-    sea_query::{Expr, Query},
-};
-use serde_json::{Map, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, Order, sea_query::Query};
 use uuid::Uuid;
 
 use super::{
-    DbUuid, SqlStore,
-    app_export::gone,
-    entity::{app, app_model_config as config, tenant, tenant_account_join as join, workflow},
+    app_rows::{DefinitionIds, ImportContext, insert_app, overwrite_app},
+    columns::read_word,
+    db_uuid::DbUuid,
+    entity::{app, tenant, tenant_account_join as join},
     error::SqlError,
-    limited, naive,
+    not_found::{app_not_found, workspace_not_found},
+    sql_store::SqlStore,
+    timeout::with_timeout,
 };
 use crate::domain::{
-    Code, Error, Result,
     app::{
         AppMode,
-        file::{AppBody, AppFile, GraphBody, ImportTarget, ImportedApp},
+        file::{AppBody, AppFile, ImportTarget, ImportedApp},
     },
+    error::{Code, Error, Result},
     id::{AppId, WorkspaceId},
+    stored::Stored,
+    workspace::WorkspaceRole,
 };
 
-/// An import under way: what all of its rows have in common.
-struct Import<'a> {
-    transaction: &'a DatabaseTransaction,
-    tenant: DbUuid,
-    owner: DbUuid,
-    now: DateTime<Utc>,
-}
-
-/// What an app does, as its row names it: one of the two.
-struct Published {
-    config: Option<DbUuid>,
-    graph: Option<DbUuid>,
-}
-
 impl SqlStore {
-    /// Puts an app into a workspace and publishes it, whole or not at all: one transaction, one import of a workspace at a
-    /// time. Runs under way keep the version that they began with.
+    /// Writes an app into a workspace and publishes it. One transaction, and one import of a workspace at a time. Runs in
+    /// progress keep their version.
     ///
-    /// Fails with `not_found` when the workspace or the app is not there, and with `invalid_param` when it cannot be told
-    /// which app is meant, or when that one has another mode.
+    /// Fails with `not_found` when the workspace or the app does not exist, and with `invalid_param` when several apps have
+    /// the name, or when the existing app has another mode.
     pub async fn import_app(
         &self,
         workspace: WorkspaceId,
@@ -52,7 +38,7 @@ impl SqlStore {
         target: ImportTarget,
         now: DateTime<Utc>,
     ) -> Result<ImportedApp> {
-        limited(self.try_import_app(workspace, file, target, now)).await
+        with_timeout(self.try_import_app(workspace, file, target, now)).await
     }
 
     async fn try_import_app(
@@ -65,27 +51,27 @@ impl SqlStore {
         let transaction = self.begin().await?;
         let tenant = self.id(workspace.0);
         let owner = self.lock_workspace(&transaction, tenant).await?;
-        let existing = self.app_meant(&transaction, tenant, file, target).await?;
+        let existing = self.find_import_target(&transaction, tenant, file, target).await?;
         let id = existing.unwrap_or_else(|| self.id(Uuid::new_v4()));
-        let import = Import { transaction: &transaction, tenant, owner, now };
-        let published = match &file.body {
+        let import = ImportContext { transaction: &transaction, tenant, owner, now };
+        let definition = match &file.body {
             AppBody::Model(members) => {
-                Published { config: Some(self.add_config(&import, id, members).await?), graph: None }
+                DefinitionIds { config: Some(self.insert_config(&import, id, members).await?), graph: None }
             }
             AppBody::Graph(graph) => {
-                Published { config: None, graph: Some(self.add_graph(&import, id, file.mode, graph).await?) }
+                DefinitionIds { config: None, graph: Some(self.insert_graph(&import, id, file.mode, graph).await?) }
             }
         };
         if existing.is_some() {
-            overwrite_app(&import, id, file, &published).await?;
+            overwrite_app(&import, id, file, &definition).await?;
         } else {
-            add_app(&import, id, file, &published).await?;
+            insert_app(&import, id, file, &definition).await?;
         }
         transaction.commit().await?;
         Ok(ImportedApp { id: AppId(id.uuid()), overwritten: existing.is_some() })
     }
 
-    /// Locks the workspace's row, so that two imports of one name do not make two apps, and tells its owner.
+    /// Locks the workspace's row, so that two imports of one name do not create two apps, and returns the owner's id.
     async fn lock_workspace(&self, transaction: &DatabaseTransaction, tenant: DbUuid) -> Result<DbUuid, SqlError> {
         let lock = Query::select()
             .column(tenant::Column::Id)
@@ -97,12 +83,12 @@ impl SqlStore {
             .column(join::Column::AccountId)
             .from(join::Entity)
             .and_where(join::Column::TenantId.eq(tenant))
-            .and_where(join::Column::Role.eq("owner"))
+            .and_where(join::Column::Role.eq(WorkspaceRole::Owner.as_str()))
             .order_by(join::Column::CreatedAt, Order::Asc)
             .limit(1)
             .take();
         if transaction.query_one(&lock).await?.is_none() {
-            return Err(Error::not_found("There is no such workspace.").into());
+            return Err(workspace_not_found().into());
         }
         match transaction.query_one(&owner).await? {
             Some(row) => Ok(row.try_get_by("account_id")?),
@@ -110,15 +96,15 @@ impl SqlStore {
         }
     }
 
-    /// The app that is overwritten, if any.
-    async fn app_meant(
+    /// The id of the app to overwrite, if any.
+    async fn find_import_target(
         &self,
         transaction: &DatabaseTransaction,
         tenant: DbUuid,
         file: &AppFile,
         target: ImportTarget,
     ) -> Result<Option<DbUuid>, SqlError> {
-        let is_it = match target {
+        let is_target = match target {
             ImportTarget::New => return Ok(None),
             ImportTarget::Named => self.is_exactly(app::Column::Name, &file.name),
             ImportTarget::App(id) => app::Column::Id.eq(self.id(id.0)),
@@ -127,12 +113,12 @@ impl SqlStore {
             .columns([app::Column::Id, app::Column::Mode])
             .from(app::Entity)
             .and_where(app::Column::TenantId.eq(tenant))
-            .and_where(is_it)
+            .and_where(is_target)
             .limit(2)
             .take();
         let found = transaction.query_all(&select).await?;
         let row = match (found.as_slice(), target) {
-            ([], ImportTarget::App(_)) => return Err(gone().into()),
+            ([], ImportTarget::App(_)) => return Err(app_not_found().into()),
             ([], _) => return Ok(None),
             ([row], _) => row,
             _ => {
@@ -141,8 +127,8 @@ impl SqlStore {
                     .into());
             }
         };
-        let mode: String = row.try_get_by("mode")?;
-        if mode != file.mode.as_str() {
+        let mode: Stored<AppMode> = read_word(row, "mode")?;
+        if !mode.is(file.mode) {
             let (old, new) = (mode, file.mode.as_str());
             return Err(Error::new(
                 Code::InvalidParam,
@@ -153,131 +139,4 @@ impl SqlStore {
         }
         Ok(Some(row.try_get_by("id")?))
     }
-
-    async fn add_config(
-        &self,
-        import: &Import<'_>,
-        app: DbUuid,
-        members: &Map<String, Value>,
-    ) -> Result<DbUuid, DbErr> {
-        let text = |name: &str| {
-            let value = members.get(name).filter(|value| !value.is_null())?;
-            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        };
-        let id = self.id(Uuid::new_v4());
-        let row = config::ActiveModel {
-            id: Set(id),
-            app_id: Set(app),
-            opening_statement: Set(text("opening_statement")),
-            suggested_questions: Set(text("suggested_questions")),
-            suggested_questions_after_answer: Set(text("suggested_questions_after_answer")),
-            speech_to_text: Set(text("speech_to_text")),
-            text_to_speech: Set(text("text_to_speech")),
-            retriever_resource: Set(text("retriever_resource")),
-            more_like_this: Set(text("more_like_this")),
-            sensitive_word_avoidance: Set(text("sensitive_word_avoidance")),
-            external_data_tools: Set(text("external_data_tools")),
-            model: Set(text("model")),
-            user_input_form: Set(text("user_input_form")),
-            dataset_query_variable: Set(text("dataset_query_variable")),
-            pre_prompt: Set(text("pre_prompt")),
-            agent_mode: Set(text("agent_mode")),
-            prompt_type: Set(text("prompt_type").unwrap_or_else(|| "simple".to_owned())),
-            chat_prompt_config: Set(text("chat_prompt_config")),
-            completion_prompt_config: Set(text("completion_prompt_config")),
-            dataset_configs: Set(text("dataset_configs")),
-            file_upload: Set(text("file_upload")),
-            created_by: Set(Some(import.owner)),
-            updated_by: Set(Some(import.owner)),
-            created_at: Set(naive(import.now)),
-            updated_at: Set(naive(import.now)),
-            ..Default::default()
-        };
-        config::Entity::insert(row).exec_without_returning(import.transaction).await?;
-        Ok(id)
-    }
-
-    async fn add_graph(
-        &self,
-        import: &Import<'_>,
-        app: DbUuid,
-        mode: AppMode,
-        body: &GraphBody,
-    ) -> Result<DbUuid, DbErr> {
-        let id = self.id(Uuid::new_v4());
-        let row = workflow::ActiveModel {
-            id: Set(id),
-            tenant_id: Set(import.tenant),
-            app_id: Set(app),
-            r#type: Set(if mode == AppMode::Workflow { "workflow" } else { "chat" }.to_owned()),
-            // What Dify calls a published version: the moment, as Python prints it.
-            version: Set(naive(import.now).format("%Y-%m-%d %H:%M:%S%.6f").to_string()),
-            graph: Set(body.graph.to_string()),
-            features: Set(body.features.to_string()),
-            environment_variables: Set(by_name(&body.environment_variables)),
-            conversation_variables: Set(by_name(&body.conversation_variables)),
-            rag_pipeline_variables: Set("{}".to_owned()),
-            marked_name: Set(String::new()),
-            marked_comment: Set(String::new()),
-            created_by: Set(import.owner),
-            updated_by: Set(Some(import.owner)),
-            created_at: Set(naive(import.now)),
-            updated_at: Set(naive(import.now)),
-        };
-        workflow::Entity::insert(row).exec_without_returning(import.transaction).await?;
-        Ok(id)
-    }
-}
-
-async fn overwrite_app(import: &Import<'_>, id: DbUuid, file: &AppFile, published: &Published) -> Result<(), SqlError> {
-    let done = app::Entity::update_many()
-        .col_expr(app::Column::Name, Expr::value(&file.name))
-        .col_expr(app::Column::Description, Expr::value(&file.description))
-        .col_expr(app::Column::Icon, Expr::value(file.icon.clone()))
-        .col_expr(app::Column::IconType, Expr::value(file.icon_type.clone()))
-        .col_expr(app::Column::IconBackground, Expr::value(file.icon_background.clone()))
-        .col_expr(app::Column::UseIconAsAnswerIcon, Expr::value(file.use_icon_as_answer_icon))
-        .col_expr(app::Column::AppModelConfigId, Expr::value(published.config))
-        .col_expr(app::Column::WorkflowId, Expr::value(published.graph))
-        .col_expr(app::Column::UpdatedBy, Expr::value(Some(import.owner)))
-        .col_expr(app::Column::UpdatedAt, Expr::value(naive(import.now)))
-        .filter(app::Column::Id.eq(id))
-        .exec(import.transaction)
-        .await?;
-    if done.rows_affected != 1 {
-        return Err(gone().into());
-    }
-    Ok(())
-}
-
-async fn add_app(import: &Import<'_>, id: DbUuid, file: &AppFile, published: &Published) -> Result<(), DbErr> {
-    let row = app::ActiveModel {
-        id: Set(id),
-        tenant_id: Set(import.tenant),
-        name: Set(file.name.clone()),
-        mode: Set(file.mode.as_str().to_owned()),
-        icon: Set(file.icon.clone()),
-        icon_background: Set(file.icon_background.clone()),
-        icon_type: Set(file.icon_type.clone()),
-        use_icon_as_answer_icon: Set(file.use_icon_as_answer_icon),
-        description: Set(file.description.clone()),
-        app_model_config_id: Set(published.config),
-        workflow_id: Set(published.graph),
-        status: Set("normal".to_owned()),
-        enable_site: Set(true),
-        enable_api: Set(true),
-        created_by: Set(Some(import.owner)),
-        updated_by: Set(Some(import.owner)),
-        created_at: Set(naive(import.now)),
-        updated_at: Set(naive(import.now)),
-        ..Default::default()
-    };
-    app::Entity::insert(row).exec_without_returning(import.transaction).await?;
-    Ok(())
-}
-
-/// Dify keeps variables in an object, each under its name.
-fn by_name(variables: &[Value]) -> String {
-    let named = |variable: &Value| Some((variable["name"].as_str()?.to_owned(), variable.clone()));
-    Value::Object(variables.iter().filter_map(named).collect()).to_string()
 }

@@ -1,55 +1,58 @@
-//! Browser sessions of a standalone server. Refresh tokens are single use, and using one again ends the session.
+//! Browser sessions of a standalone server. A refresh token can be used once; a second use ends the session.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 
 use super::{
-    DbUuid, SqlStore,
+    columns::{read_account, read_word},
+    db_uuid::DbUuid,
     entity::{account, browser_session as browser, spent_refresh_token as spent},
-    error::{SqlError, retried},
-    identity::read_account,
-    instant, limited,
+    error::SqlError,
+    retry::with_retries,
+    sql_store::SqlStore,
+    timeout::with_timeout,
+    timestamp::to_micros,
 };
 use crate::domain::{
-    Result,
-    account::Account,
+    account::{Account, AccountStatus},
     browser_session::{NewBrowserSession, Refresh},
+    error::Result,
     id::{AccountId, BrowserSessionId},
     secret::RefreshHash,
 };
 
 impl SqlStore {
-    /// Writes a sign-in.
     pub async fn create_browser_session(&self, new: &NewBrowserSession) -> Result<()> {
         let row = browser::ActiveModel {
             id: Set(self.id(new.id.0)),
             account_id: Set(self.id(new.account_id.0)),
             refresh_hash: Set(new.refresh_hash.expose().to_owned()),
-            created_at: Set(instant(new.created_at)),
-            expires_at: Set(instant(new.expires_at)),
+            created_at: Set(to_micros(new.created_at)),
+            expires_at: Set(to_micros(new.expires_at)),
             remember: Set(new.remember),
         };
-        limited(browser::Entity::insert(row).exec_without_returning(&self.db)).await.map(|_| ())
+        with_timeout(browser::Entity::insert(row).exec_without_returning(&self.db)).await.map(|_| ())
     }
 
-    /// The account behind a live browser session of that account, whatever its status: one statement.
+    /// The account of a live browser session, whatever the account's status. One statement.
     pub async fn find_browser_session(
         &self,
         id: BrowserSessionId,
         account: AccountId,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>> {
-        let values = [self.id(id.0).into(), self.id(account.0).into(), instant(now).into()];
-        let row = self.hot_row(self.hot(&self.hot.find_browser_session, values)).await?;
+        let values = [self.id(id.0).into(), self.id(account.0).into(), to_micros(now).into()];
+        let row = self.query_one_raw(self.statement(&self.rendered.find_browser_session, values)).await?;
         Ok(row.as_ref().map(read_account).transpose()?)
     }
 
-    /// Spends a refresh token for the next one. Of many concurrent callers with the same token one gets `Rotated`. Whether the
-    /// account is active is asked in the same transaction: a token that was spent and then not answered ends its family.
+    /// Replaces a refresh token with the next one. Of many concurrent callers with the same token exactly one gets
+    /// `Rotated`. The account's status is read in the same transaction: otherwise a client could lose its token without
+    /// getting the next one, and its second attempt would end the session.
     pub async fn rotate_refresh(
         &self,
         old: &RefreshHash,
@@ -57,7 +60,7 @@ impl SqlStore {
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
     ) -> Result<Refresh> {
-        limited(retried(|| self.try_rotate_refresh(old, new, now, new_expires))).await
+        with_timeout(with_retries(|| self.try_rotate_refresh(old, new, now, new_expires))).await
     }
 
     async fn try_rotate_refresh(
@@ -68,12 +71,12 @@ impl SqlStore {
         new_expires: DateTime<Utc>,
     ) -> Result<Refresh, SqlError> {
         let transaction = self.begin().await?;
-        // The update comes first: whoever waited for it reads the winner's spent token afterwards, on every database.
+        // The update comes first: a transaction that waited for it then reads the winner's spent token, on every database.
         let rotated = browser::Entity::update_many()
             .col_expr(browser::Column::RefreshHash, Expr::value(new.expose()))
-            .col_expr(browser::Column::ExpiresAt, Expr::value(instant(new_expires)))
+            .col_expr(browser::Column::ExpiresAt, Expr::value(to_micros(new_expires)))
             .filter(browser::Column::RefreshHash.eq(old.expose()))
-            .filter(browser::Column::ExpiresAt.gt(instant(now)))
+            .filter(browser::Column::ExpiresAt.gt(to_micros(now)))
             .exec(&transaction)
             .await?;
         if rotated.rows_affected == 0 {
@@ -101,7 +104,7 @@ impl SqlStore {
             .and_where(browser::Column::RefreshHash.eq(new.expose()))
             .take();
         let Some(row) = transaction.query_one(&select).await? else { return Ok(Refresh::Unknown) };
-        if row.try_get_by::<String, _>("status")? != "active" {
+        if !read_word(&row, "status")?.is(AccountStatus::Active) {
             return Ok(Refresh::Unknown);
         }
         let id: DbUuid = row.try_get_by("id")?;
@@ -116,18 +119,18 @@ impl SqlStore {
         Ok(refresh)
     }
 
-    /// Ends a browser session; `false` when there is none.
+    /// Ends a browser session. Returns `false` when it does not exist.
     pub async fn delete_browser_session(&self, id: BrowserSessionId) -> Result<bool> {
         let delete = browser::Entity::delete_many().filter(browser::Column::Id.eq(self.id(id.0)));
-        Ok(limited(delete.exec(&self.db)).await?.rows_affected == 1)
+        Ok(with_timeout(delete.exec(&self.db)).await?.rows_affected == 1)
     }
 
-    /// Ends every browser session of an account, within a transaction that changes the account.
+    /// Ends every browser session of an account.
     pub(super) async fn end_browser_sessions(
         &self,
         transaction: &DatabaseTransaction,
         account: DbUuid,
-    ) -> Result<(), sea_orm::DbErr> {
+    ) -> Result<(), DbErr> {
         let delete = browser::Entity::delete_many().filter(browser::Column::AccountId.eq(account));
         delete.exec(transaction).await.map(|_| ())
     }

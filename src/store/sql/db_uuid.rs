@@ -1,4 +1,4 @@
-//! A UUID as a column holds it: native on PostgreSQL, 36 characters of text on SQLite and MySQL.
+//! UUIDs in the columns: native on PostgreSQL, 36 characters of text on SQLite and MySQL.
 
 use sea_orm::{
     ColIdx, ColumnType, DbErr, QueryResult, TryGetError, TryGetable, Value,
@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// A UUID that knows which representation it is bound in.
+/// A UUID with the representation it is bound in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DbUuid {
     /// PostgreSQL's `uuid`.
@@ -16,7 +16,6 @@ pub enum DbUuid {
 }
 
 impl DbUuid {
-    /// The UUID, whatever its representation.
     pub fn uuid(self) -> Uuid {
         match self {
             Self::Native(uuid) | Self::Text(uuid) => uuid,
@@ -68,7 +67,7 @@ impl ValueType for DbUuid {
 }
 
 impl Nullable for DbUuid {
-    /// A null of type `uuid`, which SQLite and MySQL take for any column.
+    /// A null of type `uuid`. SQLite and MySQL accept it for any column.
     fn null() -> Value {
         Value::Uuid(None)
     }

@@ -1,18 +1,18 @@
-//! Callers as an app's data knows them.
+//! End users: callers as Dify's app data identifies them.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, sea_query::OnConflict};
 
-use super::{SqlStore, entity::end_user, naive};
+use super::{entity::end_user, sql_store::SqlStore, timestamp::naive_utc};
 use crate::domain::conversation::EndUser;
 
-/// Who comes through an API, in Dify's word.
-const KIND: &str = "service_api";
+/// Dify's type for callers of its service API.
+const END_USER_TYPE: &str = "service_api";
 
 impl SqlStore {
-    /// Makes sure that a caller has a row. Its id follows from who it is, so that the primary key alone keeps it the only
-    /// one, however many come first at once.
-    pub(super) async fn keep_end_user(
+    /// Inserts the end user unless the row exists. The id is derived from app and caller, so that concurrent first runs
+    /// insert one row.
+    pub(super) async fn insert_end_user(
         &self,
         connection: &impl ConnectionTrait,
         user: &EndUser,
@@ -22,15 +22,15 @@ impl SqlStore {
             id: Set(self.id(user.id().0)),
             tenant_id: Set(self.id(user.workspace_id.0)),
             app_id: Set(Some(self.id(user.app_id.0))),
-            r#type: Set(KIND.to_owned()),
+            r#type: Set(END_USER_TYPE.to_owned()),
             external_user_id: Set(Some(user.user.clone())),
             name: Set(None),
             is_anonymous: Set(false),
             session_id: Set(user.user.clone()),
-            created_at: Set(naive(now)),
-            updated_at: Set(naive(now)),
+            created_at: Set(naive_utc(now)),
+            updated_at: Set(naive_utc(now)),
         };
-        let there = OnConflict::column(end_user::Column::Id).do_nothing_on([end_user::Column::Id]).to_owned();
-        end_user::Entity::insert(row).on_conflict(there).exec_without_returning(connection).await.map(|_| ())
+        let on_conflict = OnConflict::column(end_user::Column::Id).do_nothing_on([end_user::Column::Id]).to_owned();
+        end_user::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(connection).await.map(|_| ())
     }
 }

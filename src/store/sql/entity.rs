@@ -1,6 +1,6 @@
-//! The tables, one entity each; names and types are Dify's where the table is.
+//! One entity for each table. Names and types of Dify's tables are Dify's.
 //!
-//! Entities name columns and write rows. Reads select the columns they need: no model with a hash in it is ever loaded.
+//! Entities name columns and write rows. Reads select the columns they need, so that no model with a hash is loaded.
 
 pub(super) mod account;
 pub(super) mod api_token;

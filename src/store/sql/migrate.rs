@@ -1,22 +1,22 @@
-//! Runs the schema's changes. The lists themselves are the crate `dify-openapi-migrations`.
+//! Runs the migrations of the crate `dify-openapi-migrations`.
 
 use dify_openapi_migrations::{BesideDify, MigrationStatus, MigratorTrait, Standalone};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::SqlStore;
-use crate::domain::Result;
+use super::sql_store::SqlStore;
+use crate::domain::error::Result;
 
-/// Names the lock that lets one migrator run at a time on PostgreSQL: the first eight letters of `openapi_migrations`.
-const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"openapi_");
-/// The same on MySQL, whose locks are the whole server's and have short names.
+/// The advisory lock on PostgreSQL that lets one migrator run at a time: the first eight letters of `openapi_migrations`.
+const POSTGRES_LOCK: i64 = i64::from_be_bytes(*b"openapi_");
+/// The same on MySQL, whose lock names are shared by all databases of the server and limited to 64 characters.
 const MYSQL_LOCK: &str = "CONCAT('openapi_migrations ', MD5(DATABASE()))";
-/// Seconds a migrator waits for another one there.
-const MYSQL_PATIENCE: u32 = 600;
+/// Seconds that a migrator waits for another one on MySQL.
+const MYSQL_LOCK_TIMEOUT: u32 = 600;
 
 impl SqlStore {
-    /// Applies what is pending. Beside Dify that concerns tables named `openapi_…` only.
+    /// Applies pending migrations. Beside Dify only those of tables named `openapi_…`.
     pub async fn migrate_up(&self, beside_dify: bool) -> Result<()> {
-        // Looked up before anything is locked: a start with nothing to do costs two reads.
+        // Checked before anything is locked: without pending migrations a start costs two reads.
         if !self.has_pending_migrations(beside_dify).await? {
             return Ok(());
         }
@@ -24,31 +24,31 @@ impl SqlStore {
         Ok(done?)
     }
 
-    /// Takes back the last `steps` changes, or all.
+    /// Reverts the last `steps` migrations, or all.
     pub async fn migrate_down(&self, beside_dify: bool, steps: Option<u32>) -> Result<()> {
         let done =
             if beside_dify { self.down::<BesideDify>(steps).await } else { self.down::<Standalone>(steps).await };
         Ok(done?)
     }
 
-    /// Every change with whether it is applied, in order.
+    /// Every migration, in order, and whether it is applied.
     pub async fn migration_status(&self, beside_dify: bool) -> Result<Vec<(String, bool)>> {
         Ok(if beside_dify { self.status::<BesideDify>().await? } else { self.status::<Standalone>().await? })
     }
 
-    /// The changes that are not applied yet, in order.
+    /// The migrations that are not applied, in order.
     pub async fn pending_migrations(&self, beside_dify: bool) -> Result<Vec<String>> {
         let status = self.migration_status(beside_dify).await?;
         Ok(status.into_iter().filter(|(_, applied)| !applied).map(|(name, _)| name).collect())
     }
 
-    /// Whether any change is not applied yet. Reads only: two small statements.
+    /// Whether any migration is not applied. Two statements, neither of which writes.
     pub async fn has_pending_migrations(&self, beside_dify: bool) -> Result<bool> {
         Ok(self.migration_status(beside_dify).await?.iter().any(|(_, applied)| !applied))
     }
 
-    /// All or nothing where the database can change schemas in a transaction; MySQL cannot, and a change that failed
-    /// half-way is finished by the next attempt.
+    /// Atomic where the database supports schema changes in a transaction. MySQL does not; there the next attempt completes a
+    /// migration that failed halfway.
     async fn up<M: MigratorTrait>(&self) -> Result<(), DbErr> {
         let transaction = self.begin().await?;
         self.lock_schema(&transaction).await?;
@@ -67,16 +67,16 @@ impl SqlStore {
         transaction.commit().await
     }
 
-    /// Keeps a second migrator waiting. On SQLite the transaction has the write lock already.
+    /// Makes a second migrator wait. On SQLite the transaction holds the write lock already.
     async fn lock_schema(&self, transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
         match self.backend {
             DbBackend::Postgres => {
-                // A change may take longer than a request's statement, and so may the wait for another migrator.
+                // A migration, and the wait for another migrator, may take longer than a request's statement.
                 transaction.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
-                transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+                transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})")).await?;
             }
             DbBackend::MySql => {
-                let lock = format!("SELECT GET_LOCK({MYSQL_LOCK}, {MYSQL_PATIENCE}) = 1 AS locked");
+                let lock = format!("SELECT GET_LOCK({MYSQL_LOCK}, {MYSQL_LOCK_TIMEOUT}) = 1 AS locked");
                 let row = transaction.query_one_raw(Statement::from_string(self.backend, lock)).await?;
                 let locked: Option<bool> = row.map(|row| row.try_get_by("locked")).transpose()?.flatten();
                 if locked != Some(true) {
@@ -90,7 +90,7 @@ impl SqlStore {
         Ok(())
     }
 
-    /// MySQL's lock is the connection's, which goes back to the pool; the others' end with the transaction.
+    /// MySQL's lock belongs to the connection, which returns to the pool; the others end with the transaction.
     async fn unlock_schema(&self, transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
         if self.backend == DbBackend::MySql {
             let unlock = format!("SELECT RELEASE_LOCK({MYSQL_LOCK})");

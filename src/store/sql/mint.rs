@@ -1,4 +1,4 @@
-//! The mint: one live row for each device of a subject (contract sections 3 and 6).
+//! Minting of tokens: one live row for each device of a subject (contract sections 3 and 6).
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -9,25 +9,30 @@ use sea_orm::{
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{
-    DbUuid, SqlStore,
+    columns::read_word,
+    db_uuid::DbUuid,
     entity::{account, oauth_access_token as token, session},
-    error::{SqlError, retried},
-    instant, limited,
+    error::SqlError,
+    retry::with_retries,
+    sql_store::SqlStore,
+    timeout::with_timeout,
+    timestamp::to_micros,
 };
 use crate::domain::{
-    Code, Error, Result,
+    account::AccountStatus,
+    error::{Code, Error, Result},
     id::{AccountId, TokenId},
     secret::TokenHash,
     session::{MintedSession, NewSession},
 };
 
 impl SqlStore {
-    /// Writes a new token: rotates the live row of the same device in place, or inserts one.
+    /// Writes a new token: rotates the live row of the same device, or inserts one.
     ///
-    /// One transaction, tried again when another mint for the same device came first. Fails with `access_denied` when the
-    /// account is no longer active.
+    /// One transaction, repeated when a concurrent mint for the same device wins. Fails with `access_denied` unless the
+    /// account is active.
     pub async fn mint(&self, new: &NewSession) -> Result<MintedSession> {
-        limited(retried(|| self.try_mint(new))).await
+        with_timeout(with_retries(|| self.try_mint(new))).await
     }
 
     async fn try_mint(&self, new: &NewSession) -> Result<MintedSession, SqlError> {
@@ -42,13 +47,13 @@ impl SqlStore {
             }
             None => (self.insert(&transaction, new).await?, None),
         };
-        self.describe(&transaction, id, new).await?;
+        self.write_session_details(&transaction, id, new).await?;
         transaction.commit().await?;
         Ok(MintedSession { token_id: TokenId(id.uuid()), rotated })
     }
 
-    /// Locks the account's row, so that mints for it, and whoever disables it, come one after the other. This is also
-    /// what keeps the live row unique on MySQL, which has no index for that.
+    /// Locks the account's row, so that mints for the account and a ban run one after the other. On MySQL, which has no
+    /// partial unique index, this lock also keeps the live row unique.
     async fn lock_active_account(&self, transaction: &DatabaseTransaction, id: AccountId) -> Result<(), SqlError> {
         let select = Query::select()
             .column(account::Column::Status)
@@ -57,7 +62,7 @@ impl SqlStore {
             .lock(self.row_lock())
             .take();
         match transaction.query_one(&select).await? {
-            Some(row) if row.try_get_by::<String, _>("status")? == "active" => Ok(()),
+            Some(row) if read_word(&row, "status")?.is(AccountStatus::Active) => Ok(()),
             _ => Err(Error::new(Code::AccessDenied, "This account is not active.").into()),
         }
     }
@@ -90,8 +95,8 @@ impl SqlStore {
             .col_expr(token::Column::TokenHash, Expr::value(new.hash.expose()))
             .col_expr(token::Column::AccountId, Expr::value(account_id))
             .col_expr(token::Column::Prefix, Expr::value(new.subject.subject_type().token_prefix()))
-            .col_expr(token::Column::CreatedAt, Expr::value(instant(new.created_at)))
-            .col_expr(token::Column::ExpiresAt, Expr::value(instant(new.expires_at)))
+            .col_expr(token::Column::CreatedAt, Expr::value(to_micros(new.created_at)))
+            .col_expr(token::Column::ExpiresAt, Expr::value(to_micros(new.expires_at)))
             .col_expr(token::Column::LastUsedAt, Expr::value(Value::ChronoDateTimeUtc(None)))
             .filter(token::Column::Id.eq(id))
             .filter(token::Column::RevokedAt.is_null())
@@ -111,20 +116,25 @@ impl SqlStore {
             device_label: Set(new.device_label.clone()),
             prefix: Set(new.subject.subject_type().token_prefix().to_owned()),
             token_hash: Set(Some(new.hash.expose().to_owned())),
-            created_at: Set(instant(new.created_at)),
+            created_at: Set(to_micros(new.created_at)),
             last_used_at: Set(None),
-            expires_at: Set(instant(new.expires_at)),
+            expires_at: Set(to_micros(new.expires_at)),
             revoked_at: Set(None),
         };
         token::Entity::insert(row).exec_without_returning(transaction).await?;
         Ok(id)
     }
 
-    /// Writes what the session is listed with. The time of issue is copied from the row itself, so that the two are
-    /// equal however coarse the columns are.
-    async fn describe(&self, transaction: &DatabaseTransaction, id: DbUuid, new: &NewSession) -> Result<(), SqlError> {
+    /// Writes what the session is listed with. `created_at` is copied from the token's row, so that both are equal whatever
+    /// the precision of the columns.
+    async fn write_session_details(
+        &self,
+        transaction: &DatabaseTransaction,
+        id: DbUuid,
+        new: &NewSession,
+    ) -> Result<(), SqlError> {
         session::Entity::delete_many().filter(session::Column::TokenId.eq(id)).exec(transaction).await?;
-        let facts = Query::select()
+        let details = Query::select()
             .column(token::Column::Id)
             .expr(Expr::value(new.display_prefix.as_str()))
             .expr(Expr::value(new.created_ip.as_str()))
@@ -142,7 +152,7 @@ impl SqlStore {
                 session::Column::UserAgent,
                 session::Column::CreatedAt,
             ])
-            .select_from(facts)
+            .select_from(details)
             .map_err(Error::internal)?
             .take();
         transaction.execute(&insert).await?;
@@ -150,7 +160,7 @@ impl SqlStore {
     }
 }
 
-/// A version 7 UUID of this moment, as Dify gives its tokens; the rest of it is random, and no secret.
+/// A version 7 UUID of this time, as Dify gives its tokens. Its random part is no secret.
 fn time_ordered_id(at: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))

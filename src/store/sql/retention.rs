@@ -1,7 +1,7 @@
-//! What the daily retention job deletes. Every step can be run again.
+//! Deletions of the daily retention job. Every step can be repeated.
 //!
-//! Tables are walked once, in the order of their keys, a window of rows at a time: no index tells when a session ended, and a
-//! search for the next ones to delete would read all that live, and all that were deleted before, again for each batch.
+//! A table is walked once, in the order of its keys, one window of rows at a time. No index covers the end of a session, so
+//! a search for the next rows to delete would read all live rows again for each batch.
 
 use std::time::Duration;
 
@@ -13,21 +13,24 @@ use sea_orm::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    DbUuid, SqlStore,
+    db_uuid::DbUuid,
     entity::{browser_session, oauth_access_token as token, session},
-    instant, limited,
+    sql_store::SqlStore,
+    timeout::with_timeout,
+    timestamp::to_micros,
 };
-use crate::domain::Result;
+use crate::domain::error::Result;
 
-/// The longest pause between two windows. It is as long as the window took, so that half the time is everybody else's.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Limit of the pause between two windows. The pause is as long as the window took, so that the job uses the database at
+/// most half of the time.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 impl SqlStore {
-    /// Deletes sessions that were revoked or expired before a moment, looking at `window` rows at a time, and says how many.
+    /// Deletes sessions that were revoked or expired before `before`, `window` rows at a time. Returns their number.
     pub async fn delete_ended_sessions(&self, before: DateTime<Utc>, window: u64) -> Result<u64> {
-        let ended = token::Column::RevokedAt.lt(instant(before)).or(token::Column::ExpiresAt.lt(instant(before)));
+        let ended = token::Column::RevokedAt.lt(to_micros(before)).or(token::Column::ExpiresAt.lt(to_micros(before)));
         let deleted = self.walk::<token::Entity>(token::Column::Id, &ended, window).await?;
-        // Rows of ours whose token is gone: deleted above, or by Dify's own job.
+        // Rows of `openapi_sessions` whose token was deleted, above or by Dify's own job.
         let token = Query::select()
             .expr(Expr::val(1))
             .from(token::Entity)
@@ -39,7 +42,7 @@ impl SqlStore {
         Ok(deleted)
     }
 
-    /// Deletes the rows of a table that meet a condition, from its first key to its last.
+    /// Deletes the rows of a table that meet a condition, in the order of their keys.
     async fn walk<E: EntityTrait>(&self, key: E::Column, condition: &SimpleExpr, window: u64) -> Result<u64> {
         let (mut deleted, mut after) = (0, None::<DbUuid>);
         loop {
@@ -51,22 +54,22 @@ impl SqlStore {
                 next.and_where(key.gt(after));
                 delete = delete.filter(key.gt(after));
             }
-            let last = self.row(&next).await?.map(|row| row.try_get_by::<DbUuid, _>("id")).transpose()?;
+            let last = self.query_one(&next).await?.map(|row| row.try_get_by::<DbUuid, _>("id")).transpose()?;
             if let Some(last) = last {
                 delete = delete.filter(key.lte(last));
             }
-            deleted += limited(delete.exec(&self.db)).await?.rows_affected;
+            deleted += with_timeout(delete.exec(&self.db)).await?.rows_affected;
             if last.is_none() {
                 return Ok(deleted);
             }
             after = last;
-            sleep(began.elapsed().min(LONGEST_PAUSE)).await;
+            sleep(began.elapsed().min(MAX_PAUSE)).await;
         }
     }
 
-    /// Deletes browser sessions that ended before a moment, looking at `window` rows at a time, and says how many.
+    /// Deletes browser sessions that expired before `before`, `window` rows at a time. Returns their number.
     pub async fn delete_ended_browser_sessions(&self, before: DateTime<Utc>, window: u64) -> Result<u64> {
-        let ended = browser_session::Column::ExpiresAt.lt(instant(before));
+        let ended = browser_session::Column::ExpiresAt.lt(to_micros(before));
         self.walk::<browser_session::Entity>(browser_session::Column::Id, &ended, window).await
     }
 }

@@ -1,4 +1,4 @@
-//! Revocation of sessions: who gets the old hash is who revoked.
+//! Revocation of sessions. Of concurrent callers, the one that gets the old hash has revoked the session.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -7,13 +7,16 @@ use sea_orm::{
 };
 
 use super::{
-    CHUNK, DbUuid, SqlStore,
+    db_uuid::DbUuid,
     entity::{account, oauth_access_token as token},
-    error::{SqlError, retried},
-    instant, limited,
+    error::SqlError,
+    retry::with_retries,
+    sql_store::{MAX_ROWS_PER_STATEMENT, SqlStore},
+    timeout::with_timeout,
+    timestamp::to_micros,
 };
 use crate::domain::{
-    Result,
+    error::Result,
     id::TokenId,
     secret::TokenHash,
     session::{RevokeSelection, RevokedSession},
@@ -21,8 +24,8 @@ use crate::domain::{
 };
 
 impl SqlStore {
-    /// Revokes one of the subject's sessions; `None` when it is not the subject's, or over. Of many concurrent callers
-    /// exactly one gets the hash.
+    /// Revokes one of the subject's sessions; `None` when it belongs to another subject or is revoked already. Of many
+    /// concurrent callers exactly one gets the hash.
     pub async fn revoke_session(
         &self,
         subject: &Subject,
@@ -33,7 +36,7 @@ impl SqlStore {
         Ok(self.revoke_where(condition, now).await?.pop())
     }
 
-    /// Revokes all of the subject's sessions but one.
+    /// Revokes the subject's sessions, `except` one.
     pub async fn revoke_all_sessions(
         &self,
         subject: &Subject,
@@ -47,12 +50,12 @@ impl SqlStore {
         self.revoke_where(condition, now).await
     }
 
-    /// Revokes the session of a token that presents itself (RFC 7009).
+    /// Revokes the session of the token with this hash (RFC 7009).
     pub async fn revoke_by_hash(&self, hash: &TokenHash, now: DateTime<Utc>) -> Result<Option<RevokedSession>> {
         Ok(self.revoke_where(token::Column::TokenHash.eq(hash.expose()), now).await?.pop())
     }
 
-    /// Revokes what an operator selected.
+    /// Revokes the sessions that an operator selected.
     pub async fn revoke_selected(
         &self,
         selection: &RevokeSelection,
@@ -62,13 +65,13 @@ impl SqlStore {
             RevokeSelection::Id(id) => token::Column::Id.eq(self.id(id.0)),
             RevokeSelection::Account(email) => self.of_account_with_email(email),
             RevokeSelection::Client(client) => self.is_exactly(token::Column::ClientId, client),
-            RevokeSelection::Since(since) => token::Column::CreatedAt.gte(instant(*since)),
+            RevokeSelection::Since(since) => token::Column::CreatedAt.gte(to_micros(*since)),
         };
         self.revoke_where(condition, now).await
     }
 
-    /// Whether there is, or was, what an operator selected: an account, also one without sessions; a session, also one that
-    /// has ended. A moment is always known.
+    /// Whether the selected account, session or client exists. An account counts without sessions, a session also after its
+    /// end. `Since` always exists.
     pub async fn selection_exists(&self, selection: &RevokeSelection) -> Result<bool> {
         let sessions =
             |condition| Query::select().column(token::Column::Id).from(token::Entity).and_where(condition).take();
@@ -82,11 +85,11 @@ impl SqlStore {
                 .take(),
             RevokeSelection::Since(_) => return Ok(true),
         };
-        Ok(self.row(select.limit(1)).await?.is_some())
+        Ok(self.query_one(select.limit(1)).await?.is_some())
     }
 
     async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<RevokedSession>> {
-        limited(retried(|| self.try_revoke_where(condition.clone(), now))).await
+        with_timeout(with_retries(|| self.try_revoke_where(condition.clone(), now))).await
     }
 
     async fn try_revoke_where(
@@ -100,16 +103,16 @@ impl SqlStore {
         Ok(ended)
     }
 
-    /// Revokes live rows within a transaction: locks them in one order, then ends them and checks that it did.
+    /// Revokes tokens within a transaction: locks them in one order, then updates them and checks the number of rows.
     ///
-    /// The hash is read before it is erased, because no database hands out the old value of an update.
+    /// The hash is read before it is erased, because no database returns the old value of an update.
     pub(super) async fn revoke_within(
         &self,
         transaction: &DatabaseTransaction,
         condition: SimpleExpr,
         now: DateTime<Utc>,
     ) -> Result<Vec<RevokedSession>, DbErr> {
-        let live = Query::select()
+        let live_tokens = Query::select()
             .columns([token::Column::Id, token::Column::TokenHash])
             .from(token::Entity)
             .and_where(condition)
@@ -119,10 +122,10 @@ impl SqlStore {
             .lock(self.row_lock())
             .take();
         let ended: Vec<RevokedSession> =
-            transaction.query_all(&live).await?.iter().map(read_revoked).collect::<Result<_, _>>()?;
-        for chunk in ended.chunks(CHUNK) {
+            transaction.query_all(&live_tokens).await?.iter().map(read_revoked).collect::<Result<_, _>>()?;
+        for chunk in ended.chunks(MAX_ROWS_PER_STATEMENT) {
             let done = token::Entity::update_many()
-                .col_expr(token::Column::RevokedAt, Expr::value(instant(now)))
+                .col_expr(token::Column::RevokedAt, Expr::value(to_micros(now)))
                 .col_expr(token::Column::TokenHash, Expr::value(Value::String(None)))
                 .filter(token::Column::Id.is_in(chunk.iter().map(|revoked| self.id(revoked.token_id.0))))
                 .filter(token::Column::RevokedAt.is_null())

@@ -1,4 +1,4 @@
-//! Lists of sessions: the subject's own, and every one for an operator.
+//! Lists of sessions: those of one subject, and all of them for an operator.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -7,12 +7,15 @@ use sea_orm::{
 };
 
 use super::{
-    DbUuid, SqlStore,
+    columns::read_word,
+    db_uuid::DbUuid,
     entity::{account, oauth_access_token as token, session},
-    instant,
+    sql_store::SqlStore,
+    timestamp::to_micros,
 };
 use crate::domain::{
-    Result,
+    account::AccountStatus,
+    error::Result,
     id::TokenId,
     page::{Page, PageRequest},
     session::Session,
@@ -20,15 +23,15 @@ use crate::domain::{
 };
 
 impl SqlStore {
-    /// A page of the subject's live sessions, newest first, and whether its account is active (an external subject has
-    /// none, so `true`). Two statements at most.
+    /// A page of the subject's live sessions, newest first, and whether its account is active (`true` for an external
+    /// subject, which has no account). Two statements at most.
     pub async fn list_sessions(
         &self,
         subject: &Subject,
         page: PageRequest,
         now: DateTime<Utc>,
     ) -> Result<(bool, Page<Session>)> {
-        let listed = self.owned_by(subject).and(listed(now));
+        let listed = self.owned_by(subject).and(is_live(now));
         let count = Query::select()
             .expr(Expr::col((token::Entity, token::Column::Id)).count())
             .from(token::Entity)
@@ -43,8 +46,8 @@ impl SqlStore {
                 .and_where(account::Column::Id.eq(self.id(id.0)));
         }
         let empty = |active| (active, Page { request: page, total: 0, data: Vec::new() });
-        let Some(row) = self.row(&summary).await? else { return Ok(empty(false)) };
-        let active = subject.account_id().is_none() || row.try_get_by::<String, _>("status")? == "active";
+        let Some(row) = self.query_one(&summary).await? else { return Ok(empty(false)) };
+        let active = subject.account_id().is_none() || read_word(&row, "status")?.is(AccountStatus::Active);
         let total = u64::try_from(row.try_get_by::<i64, _>("total")?).unwrap_or(0);
         if !active || total == 0 {
             return Ok(empty(active));
@@ -53,7 +56,7 @@ impl SqlStore {
         if page.offset() < total {
             let mut select = select_sessions();
             select.and_where(listed).limit(u64::from(page.limit)).offset(page.offset());
-            data = self.rows(&select).await?.iter().map(read_session).collect::<Result<_, _>>()?;
+            data = self.query_all(&select).await?.iter().map(read_session).collect::<Result<_, _>>()?;
         }
         Ok((active, Page { request: page, total, data }))
     }
@@ -62,11 +65,11 @@ impl SqlStore {
     pub async fn find_session(&self, subject: &Subject, id: TokenId, now: DateTime<Utc>) -> Result<Option<Session>> {
         let mut select = select_sessions();
         select.and_where(Expr::col((token::Entity, token::Column::Id)).eq(self.id(id.0)));
-        select.and_where(self.owned_by(subject).and(listed(now)));
-        Ok(self.row(&select).await?.as_ref().map(read_session).transpose()?)
+        select.and_where(self.owned_by(subject).and(is_live(now)));
+        Ok(self.query_one(&select).await?.as_ref().map(read_session).transpose()?)
     }
 
-    /// Live sessions with their subjects' email addresses, newest first, of one account or client when named.
+    /// Live sessions with the email addresses of their subjects, newest first; of one account or client when given.
     pub async fn list_all_sessions(
         &self,
         account_email: Option<&str>,
@@ -75,29 +78,30 @@ impl SqlStore {
         now: DateTime<Utc>,
     ) -> Result<Vec<(String, Session)>> {
         let mut select = select_sessions();
-        select.column((token::Entity, token::Column::SubjectEmail)).and_where(listed(now)).limit(limit);
+        select.column((token::Entity, token::Column::SubjectEmail)).and_where(is_live(now)).limit(limit);
         if let Some(email) = account_email {
             select.and_where(self.of_account_with_email(email));
         }
         if let Some(client) = client {
             select.and_where(self.is_exactly(token::Column::ClientId, client));
         }
-        let rows = self.rows(&select).await?;
+        let rows = self.query_all(&select).await?;
         let read = |row: &QueryResult| Ok((row.try_get_by("subject_email")?, read_session(row)?));
         Ok(rows.iter().map(read).collect::<Result<_, DbErr>>()?)
     }
 
-    /// Whether a session is, or was, the subject's.
+    /// Whether a session belongs to the subject. Ended sessions count.
     pub async fn owns_session(&self, subject: &Subject, id: TokenId) -> Result<bool> {
         let select = Query::select()
             .column((token::Entity, token::Column::Id))
             .from(token::Entity)
             .and_where(token::Column::Id.eq(self.id(id.0)).and(self.owned_by(subject)))
             .take();
-        Ok(self.row(&select).await?.is_some())
+        Ok(self.query_one(&select).await?.is_some())
     }
 
-    /// That a row belongs to a subject (contract section 6): the same account, or no account, email and issuer the same.
+    /// The condition that a token belongs to a subject (contract section 6): the same account, or no account and the same
+    /// email address and issuer.
     pub(super) fn owned_by(&self, subject: &Subject) -> SimpleExpr {
         match subject {
             Subject::Account { id, .. } => token::Column::AccountId.eq(self.id(id.0)),
@@ -108,7 +112,7 @@ impl SqlStore {
         }
     }
 
-    /// That a row belongs to the account with this email address.
+    /// The condition that a token belongs to the account with this email address.
     pub(super) fn of_account_with_email(&self, email: &str) -> SimpleExpr {
         let accounts = Query::select()
             .column((account::Entity, account::Column::Id))
@@ -119,17 +123,17 @@ impl SqlStore {
     }
 }
 
-/// That a row is a session at all: not revoked, not over.
-fn listed(now: DateTime<Utc>) -> SimpleExpr {
+/// The condition that a token is neither revoked nor expired.
+fn is_live(now: DateTime<Utc>) -> SimpleExpr {
     token::Column::RevokedAt
         .is_null()
-        .and(token::Column::ExpiresAt.gt(instant(now)))
+        .and(token::Column::ExpiresAt.gt(to_micros(now)))
         .and(token::Column::TokenHash.is_not_null())
 }
 
 fn select_sessions() -> SelectStatement {
     let column = |column| (token::Entity, column);
-    // A row that Dify has rotated since we wrote ours has another time of issue, and our prefix is no longer its.
+    // When Dify rotates a token it changes `created_at`, and the prefix in `openapi_sessions` is no longer the token's.
     let same_token = Expr::col((session::Entity, session::Column::TokenId))
         .equals(column(token::Column::Id))
         .and(Expr::col((session::Entity, session::Column::CreatedAt)).equals(column(token::Column::CreatedAt)));

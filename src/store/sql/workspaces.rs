@@ -1,4 +1,4 @@
-//! Workspaces as an operator keeps them on a standalone server.
+//! Workspaces, as an operator manages them on a standalone server.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -9,21 +9,29 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    DbUuid, SqlStore,
+    columns::{joins_tenant, read_word},
+    db_uuid::DbUuid,
+    driver_error::is_unique_violation,
     entity::{tenant, tenant_account_join as join},
-    error::{SqlError, is_unique_violation},
-    identity::joins_tenant,
-    limited, naive,
+    error::SqlError,
+    not_found::workspace_not_found,
+    sql_store::SqlStore,
+    timeout::with_timeout,
+    timestamp::naive_utc,
 };
-use crate::domain::{Code, Error, Result, account::Workspace, id::WorkspaceId};
+use crate::domain::{
+    error::{Code, Error, Result},
+    id::WorkspaceId,
+    workspace::{Workspace, WorkspaceRole, WorkspaceStatus},
+};
 
-/// Roles a member may be given; the owner is who the workspace was made for. Dify reads no others.
-const ROLES: [&str; 4] = ["admin", "editor", "normal", "dataset_operator"];
+/// `tenants.plan` of a workspace without billing.
+const PLAN: &str = "basic";
 
 impl SqlStore {
-    /// Makes a workspace with its owner, whose current one it becomes if they have none.
+    /// Creates a workspace. It becomes the current workspace of an owner who has none.
     pub async fn create_workspace(&self, name: &str, owner_email: &str, now: DateTime<Utc>) -> Result<WorkspaceId> {
-        limited(self.try_create_workspace(name, owner_email, now)).await
+        with_timeout(self.try_create_workspace(name, owner_email, now)).await
     }
 
     async fn try_create_workspace(
@@ -33,46 +41,53 @@ impl SqlStore {
         now: DateTime<Utc>,
     ) -> Result<WorkspaceId, SqlError> {
         let transaction = self.begin().await?;
-        let owner = self.locked_account(&transaction, owner_email).await?;
+        let owner = self.lock_account(&transaction, owner_email).await?;
         let id = Uuid::new_v4();
         let row = tenant::ActiveModel {
             id: Set(self.id(id)),
             name: Set(name.to_owned()),
-            plan: Set("basic".to_owned()),
-            status: Set("normal".to_owned()),
-            created_at: Set(naive(now)),
-            updated_at: Set(naive(now)),
+            plan: Set(PLAN.to_owned()),
+            status: Set(WorkspaceStatus::Normal.as_str().to_owned()),
+            created_at: Set(naive_utc(now)),
+            updated_at: Set(naive_utc(now)),
             ..Default::default()
         };
         tenant::Entity::insert(row).exec_without_returning(&transaction).await?;
-        self.join(&transaction, self.id(id), owner, "owner", now).await?;
+        self.join(&transaction, self.id(id), owner, WorkspaceRole::Owner, now).await?;
         transaction.commit().await?;
         Ok(WorkspaceId(id))
     }
 
-    /// Adds an account to a workspace.
-    pub async fn add_member(&self, workspace: WorkspaceId, email: &str, role: &str, now: DateTime<Utc>) -> Result<()> {
-        if !ROLES.contains(&role) {
+    /// Adds an account to a workspace. Fails with `invalid_param` for the owner's role and for an account that is a member
+    /// already.
+    pub async fn add_member(
+        &self,
+        workspace: WorkspaceId,
+        email: &str,
+        role: WorkspaceRole,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        if !WorkspaceRole::ASSIGNABLE.contains(&role) {
             return Err(Error::new(Code::InvalidParam, "This role cannot be given to a member.")
                 .with_hint("Use admin, editor, normal or dataset_operator."));
         }
-        limited(self.try_add_member(workspace, email, role, now)).await
+        with_timeout(self.try_add_member(workspace, email, role, now)).await
     }
 
     async fn try_add_member(
         &self,
         workspace: WorkspaceId,
         email: &str,
-        role: &str,
+        role: WorkspaceRole,
         now: DateTime<Utc>,
     ) -> Result<(), SqlError> {
         let transaction = self.begin().await?;
-        let account = self.locked_account(&transaction, email).await?;
+        let account = self.lock_account(&transaction, email).await?;
         let id = self.id(workspace.0);
         let exists =
             Query::select().column(tenant::Column::Id).from(tenant::Entity).and_where(tenant::Column::Id.eq(id)).take();
         if transaction.query_one(&exists).await?.is_none() {
-            return Err(Error::not_found("There is no such workspace.").into());
+            return Err(workspace_not_found().into());
         }
         match self.join(&transaction, id, account, role, now).await {
             Err(error) if is_unique_violation(&error) => {
@@ -89,7 +104,7 @@ impl SqlStore {
         transaction: &DatabaseTransaction,
         workspace: DbUuid,
         account: DbUuid,
-        role: &str,
+        role: WorkspaceRole,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
         let current = Query::select()
@@ -104,10 +119,10 @@ impl SqlStore {
             id: Set(self.id(Uuid::new_v4())),
             tenant_id: Set(workspace),
             account_id: Set(account),
-            role: Set(role.to_owned()),
+            role: Set(role.as_str().to_owned()),
             invited_by: Set(None),
-            created_at: Set(naive(now)),
-            updated_at: Set(naive(now)),
+            created_at: Set(naive_utc(now)),
+            updated_at: Set(naive_utc(now)),
             current: Set(first),
         };
         join::Entity::insert(row).exec_without_returning(transaction).await.map(|_| ())
@@ -125,7 +140,7 @@ impl SqlStore {
             .order_by(column(tenant::Column::CreatedAt), Order::Asc)
             .order_by(column(tenant::Column::Id), Order::Asc)
             .take();
-        Ok(self.rows(&select).await?.iter().map(read_workspace).collect::<Result<_, _>>()?)
+        Ok(self.query_all(&select).await?.iter().map(read_workspace).collect::<Result<_, _>>()?)
     }
 }
 
@@ -133,7 +148,7 @@ fn read_workspace(row: &QueryResult) -> Result<Workspace, DbErr> {
     Ok(Workspace {
         id: WorkspaceId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         name: row.try_get_by("name")?,
-        status: row.try_get_by("status")?,
+        status: read_word(row, "status")?,
         members: u64::try_from(row.try_get_by::<i64, _>("members")?).unwrap_or(0),
     })
 }

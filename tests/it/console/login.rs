@@ -1,5 +1,6 @@
 //! `POST /console/api/login` and `/logout`.
 
+use dify_openapi::testing::domain::AccountStatus;
 use reqwest::Method;
 use serde_json::json;
 
@@ -125,9 +126,9 @@ async fn disabled_account_and_new_password_end_browser_sessions(stores: Stores) 
     use dify_openapi::testing::{domain::secret::Secret, ports::clock::Clock as _};
     let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
     let now = server.clock.now();
-    server.sql().set_account_status(MEMBER, "banned", now).await.unwrap();
+    server.sql().set_account_status(MEMBER, AccountStatus::Banned, now).await.unwrap();
     assert!(!member.is_signed_in().await);
-    server.sql().set_account_status(MEMBER, "active", now).await.unwrap();
+    server.sql().set_account_status(MEMBER, AccountStatus::Active, now).await.unwrap();
     assert!(!member.is_signed_in().await, "the session stays ended");
     server.sql().set_password(OWNER, &Secret::new("$argon2id$unusable"), now).await.unwrap();
     assert!(!owner.is_signed_in().await);

@@ -1,5 +1,6 @@
 //! `POST /openapi/v1/oauth/device/approve` and `/deny`.
 
+use dify_openapi::testing::domain::AccountStatus;
 use reqwest::Method;
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use crate::support::{
 const APPROVE: &str = "/openapi/v1/oauth/device/approve";
 const DENY: &str = "/openapi/v1/oauth/device/deny";
 
-async fn set_status(server: &TestServer, email: &str, status: &str) {
+async fn set_status(server: &TestServer, email: &str, status: AccountStatus) {
     use dify_openapi::testing::ports::clock::Clock as _;
     server.sql().set_account_status(email, status, server.clock.now()).await.unwrap();
 }
@@ -170,11 +171,11 @@ async fn disabled_account_cannot_approve_or_redeem(stores: Stores) {
     let (before, after) = (Device::start(&server, "a").await, Device::start(&server, "b").await);
     let browser = Browser::signed_in(&server, MEMBER).await;
     assert_eq!(browser.approve(&before.user_code).await.0, 200);
-    set_status(&server, MEMBER, "banned").await;
+    set_status(&server, MEMBER, AccountStatus::Banned).await;
     assert_eq!(browser.approve(&after.user_code).await.0, 401);
     assert_eq!(before.poll_error().await, "access_denied");
     assert_eq!(database::count(&server, "oauth_access_tokens WHERE revoked_at IS NULL").await, 0);
-    set_status(&server, MEMBER, "active").await;
+    set_status(&server, MEMBER, AccountStatus::Active).await;
     server.advance(30);
     assert_eq!(before.poll_error().await, "access_denied", "the session stays revoked");
 }

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use dify_openapi::testing::{
     app::{self, Application, Dependencies, ListenerKind, RunningServer},
     config::Config,
-    domain::secret::Secret,
+    domain::{WorkspaceRole, secret::Secret},
     http::listen::{self, ListenOptions},
     ports::{entropy::SystemEntropy, state::State},
     service::password::Passwords,
@@ -250,6 +250,6 @@ async fn prepare(config: &Config, clock: &TestClock) {
     sql.create_account(MEMBER, "Member", Some(&hash), now).await.unwrap();
     let demo = sql.create_workspace("Demo Workspace", OWNER, now).await.unwrap();
     sql.create_workspace("Second Workspace", OWNER, now + TimeDelta::seconds(1)).await.unwrap();
-    sql.add_member(demo, MEMBER, "normal", now).await.unwrap();
+    sql.add_member(demo, MEMBER, WorkspaceRole::Normal, now).await.unwrap();
     sql.close().await.unwrap();
 }

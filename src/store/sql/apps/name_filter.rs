@@ -1,24 +1,23 @@
-//! A text anywhere in an app's name, in any case and without wildcards: three databases, three ways to say it.
+//! The condition that an app's name contains a text, without case and without wildcards. Each database needs its own.
 
 use sea_orm::{
     DbBackend,
     sea_query::{Expr, SimpleExpr},
 };
 
-/// Escapes wildcards in LIKE patterns. A backslash would mean something else in the texts of each database.
+/// The escape character of LIKE patterns. A backslash would have another meaning in the string literals of each database.
 const ESCAPE: char = '!';
 
-/// That the name contains the text.
 pub(super) fn name_contains(backend: DbBackend, text: &str) -> SimpleExpr {
     match backend {
         DbBackend::Postgres => Expr::cust_with_values("apps.name ILIKE $1 ESCAPE '!'", [like(text)]),
-        // Most collations there take `jose` for `José`, which is more than another case.
+        // In most of its collations `jose` equals `José`, which differs by more than case.
         DbBackend::MySql => Expr::cust_with_values(
             "LOWER(CONVERT(apps.name USING utf8mb4)) COLLATE utf8mb4_bin \
              LIKE LOWER(CONVERT(? USING utf8mb4)) COLLATE utf8mb4_bin ESCAPE '!'",
             [like(text)],
         ),
-        // SQLite's LIKE knows no case but ASCII's.
+        // SQLite's LIKE ignores the case of ASCII letters only.
         _ => Expr::cust_with_values("apps.name GLOB ?", [glob(text)]),
     }
 }
@@ -36,12 +35,12 @@ fn like(text: &str) -> String {
     pattern
 }
 
-/// Each character as the set of its cases; in a set, no character is a wildcard.
+/// A GLOB pattern with each character as the set of its cases. Within a set, no character is a wildcard.
 fn glob(text: &str) -> String {
     let mut pattern = "*".to_owned();
     for char in text.chars() {
         if char == '^' {
-            // First in a set it would turn the set into its opposite.
+            // As the first character of a set it would negate the set.
             pattern.push(char);
             continue;
         }
@@ -55,7 +54,7 @@ fn glob(text: &str) -> String {
     pattern
 }
 
-/// The one character that another case of this one is; none where it is the same, or several.
+/// The character in another case; `None` when it is the same or becomes several characters.
 fn other_case(mut case: impl Iterator<Item = char>, of: char) -> Option<char> {
     match (case.next(), case.next()) {
         (Some(char), None) if char != of => Some(char),

@@ -4,7 +4,6 @@ use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[expect(clippy::struct_excessive_bools, reason = "the columns are Dify's")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "apps")]
@@ -37,7 +36,6 @@ pub(crate) struct Model {
     pub use_icon_as_answer_icon: bool,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,10 +1,9 @@
-//! `app_model_configs`: what apps without a graph do. JSON is text; times are UTC without a zone.
+//! `app_model_configs`: the definitions of apps without a graph. JSON is text; times are UTC without a zone.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[expect(clippy::struct_field_names, reason = "the columns are Dify's")]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "app_model_configs")]
@@ -40,7 +39,6 @@ pub(crate) struct Model {
     pub updated_by: Option<DbUuid>,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,10 +1,9 @@
-//! `openapi_browser_sessions`: who is signed in to a standalone server's pages.
+//! `openapi_browser_sessions`: sign-ins to the pages of a standalone server.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "openapi_browser_sessions")]
 pub(crate) struct Model {
@@ -17,7 +16,6 @@ pub(crate) struct Model {
     pub remember: bool,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,10 +1,9 @@
-//! `openapi_conversation_variables`: one row a conversation, its variables as one JSON object.
+//! `openapi_conversation_variables`: one row for each conversation, with its variables as one JSON object.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "openapi_conversation_variables")]
 pub(crate) struct Model {
@@ -14,7 +13,6 @@ pub(crate) struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,10 +1,9 @@
-//! `end_users`: callers as an app's data knows them. Times are UTC without a zone.
+//! `end_users`: callers, as Dify's app data identifies them. Times are UTC without a zone.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "end_users")]
 pub(crate) struct Model {
@@ -21,7 +20,6 @@ pub(crate) struct Model {
     pub updated_at: DateTime,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,12 +1,11 @@
 //! `messages`: one query and its answer. Times are UTC without a zone.
 //!
-//! Prices are `numeric`: written from a float, and not to be read as one on PostgreSQL.
+//! Prices are `numeric`. They are written from a float, and PostgreSQL does not return them as one.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[expect(clippy::struct_field_names, reason = "the columns are Dify's")]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "messages")]
@@ -46,7 +45,6 @@ pub(crate) struct Model {
     pub app_mode: Option<String>,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

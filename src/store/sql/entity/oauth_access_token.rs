@@ -1,10 +1,9 @@
-//! `oauth_access_tokens`: issued tokens. The one table of Dify's whose times carry a zone.
+//! `oauth_access_tokens`: issued tokens. Dify's only table whose times have a zone.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "oauth_access_tokens")]
 pub(crate) struct Model {
@@ -23,7 +22,6 @@ pub(crate) struct Model {
     pub revoked_at: Option<DateTimeUtc>,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,12 +1,11 @@
-//! `openapi_sessions`: what a session is listed with beyond its row in `oauth_access_tokens`.
+//! `openapi_sessions`: details of sessions that `oauth_access_tokens` has no columns for.
 //!
-//! It describes the token issued at `created_at`; a row that Dify has rotated since has another `created_at`.
+//! A row describes the token that was issued at `created_at`. When Dify rotates a token, its `created_at` changes.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "openapi_sessions")]
 pub(crate) struct Model {
@@ -18,7 +17,6 @@ pub(crate) struct Model {
     pub created_at: DateTimeUtc,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

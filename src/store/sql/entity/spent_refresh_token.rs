@@ -1,10 +1,9 @@
-//! `openapi_spent_refresh_tokens`: hashes of refresh tokens that were used.
+//! `openapi_spent_refresh_tokens`: hashes of used refresh tokens.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "openapi_spent_refresh_tokens")]
 pub(crate) struct Model {
@@ -13,7 +12,6 @@ pub(crate) struct Model {
     pub session_id: DbUuid,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,10 +1,9 @@
-//! `tags`: words a workspace sorts its apps by.
+//! `tags`: labels of a workspace for its apps.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tags")]
 pub(crate) struct Model {
@@ -17,7 +16,6 @@ pub(crate) struct Model {
     pub created_at: DateTime,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

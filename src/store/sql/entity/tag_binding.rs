@@ -1,10 +1,9 @@
-//! `tag_bindings`: which app has which tag.
+//! `tag_bindings`: tags of apps.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tag_bindings")]
 pub(crate) struct Model {
@@ -17,7 +16,6 @@ pub(crate) struct Model {
     pub created_at: DateTime,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -1,10 +1,9 @@
-//! `tenant_account_joins`: who is in which workspace. Times are UTC without a zone.
+//! `tenant_account_joins`: members of workspaces and their roles. Times are UTC without a zone.
 
 use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tenant_account_joins")]
 pub(crate) struct Model {
@@ -19,7 +18,6 @@ pub(crate) struct Model {
     pub current: bool,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

@@ -4,7 +4,6 @@ use sea_orm::entity::prelude::*;
 
 use crate::store::sql::db_uuid::DbUuid;
 
-/// A row.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "workflow_runs")]
 pub(crate) struct Model {
@@ -31,7 +30,6 @@ pub(crate) struct Model {
     pub exceptions_count: Option<i32>,
 }
 
-/// Joins are written out where they are made.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 

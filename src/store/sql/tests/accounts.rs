@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::*;
-use crate::domain::{Code, id::WorkspaceId};
+use crate::domain::{account::AccountStatus, error::Code, id::WorkspaceId, workspace::WorkspaceRole};
 
 conformance!(
     a_view_holds_the_workspaces_oldest_first,
@@ -91,10 +91,10 @@ async fn members_are_added_once_and_with_a_known_role(sql: SqlStore) {
     let bob = account_id(&account(&sql, "bob@example.com").await);
     let id = sql.create_workspace("Shared", "alice@example.com", start()).await.unwrap();
     let add = async |id, role| sql.add_member(id, "bob@example.com", role, start()).await.map_err(|error| error.code());
-    assert_eq!(add(id, "king").await, Err(Code::InvalidParam));
-    assert_eq!(add(WorkspaceId(Uuid::new_v4()), "editor").await, Err(Code::NotFound));
-    assert_eq!(add(id, "editor").await, Ok(()));
-    assert_eq!(add(id, "normal").await, Err(Code::InvalidParam));
+    assert_eq!(add(id, WorkspaceRole::Owner).await, Err(Code::InvalidParam));
+    assert_eq!(add(WorkspaceId(Uuid::new_v4()), WorkspaceRole::Editor).await, Err(Code::NotFound));
+    assert_eq!(add(id, WorkspaceRole::Editor).await, Ok(()));
+    assert_eq!(add(id, WorkspaceRole::Normal).await, Err(Code::InvalidParam));
     let view = sql.find_account_view(bob).await.unwrap().unwrap();
     assert_eq!((view.memberships[0].role.as_str(), view.memberships[0].current), ("editor", true));
     let listed = sql.list_workspaces().await.unwrap();
@@ -106,17 +106,17 @@ async fn a_ban_ends_tokens_and_browser_sessions(sql: SqlStore) {
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
     let browser = super::browser_sessions::sign_in(&sql, account_id(&alice)).await;
-    let revoked = sql.set_account_status("Alice@example.com", "banned", later(1)).await.unwrap();
+    let revoked = sql.set_account_status("Alice@example.com", AccountStatus::Banned, later(1)).await.unwrap();
     assert!(revoked.len() == 1 && revoked[0].hash == new.hash);
     assert!(sql.find_browser_session(browser.id, browser.account_id, later(1)).await.unwrap().is_none());
     assert!(!sql.find_account_view(account_id(&alice)).await.unwrap().unwrap().account.is_active());
-    assert!(sql.set_account_status("alice@example.com", "active", later(2)).await.unwrap().is_empty());
-    assert!(sql.set_account_status("alice@example.com", "sleepy", later(2)).await.is_err());
+    assert!(sql.set_account_status("alice@example.com", AccountStatus::Active, later(2)).await.unwrap().is_empty());
+    assert!(sql.set_account_status("alice@example.com", AccountStatus::Closed, later(2)).await.is_err());
 }
 
 async fn unknown_email_addresses_are_told(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let status = sql.set_account_status("nobody@example.com", "banned", start()).await.unwrap_err();
+    let status = sql.set_account_status("nobody@example.com", AccountStatus::Banned, start()).await.unwrap_err();
     let password = sql.set_password("nobody@example.com", &Secret::new("x"), start()).await.unwrap_err();
     let owner = sql.create_workspace("W", "nobody@example.com", start()).await.unwrap_err();
     assert!([status, password, owner].iter().all(|error| error.code() == Code::NotFound));

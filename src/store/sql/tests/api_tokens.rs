@@ -4,7 +4,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait as _};
 use super::*;
 use crate::{
     domain::id::AppId,
-    store::sql::{entity::app, naive},
+    store::sql::{entity::app, timestamp::naive_utc},
 };
 
 conformance!(
@@ -24,8 +24,8 @@ async fn add_app(sql: &SqlStore) -> AppId {
         enable_site: Set(false),
         enable_api: Set(true),
         description: Set(String::new()),
-        created_at: Set(naive(start())),
-        updated_at: Set(naive(start())),
+        created_at: Set(naive_utc(start())),
+        updated_at: Set(naive_utc(start())),
         ..Default::default()
     };
     app::Entity::insert(row).exec_without_returning(&sql.db).await.unwrap();
@@ -77,5 +77,5 @@ async fn a_key_that_is_there_is_kept(sql: SqlStore) {
 async fn no_key_for_an_app_that_is_gone(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let error = sql.get_or_create_app_key(AppId(Uuid::new_v4()), &key(1), start()).await.unwrap_err();
-    assert_eq!(error.code(), crate::domain::Code::NotFound);
+    assert_eq!(error.code(), crate::domain::error::Code::NotFound);
 }

@@ -2,11 +2,11 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{
-    Code,
     app::{
         AppMode,
         file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, ImportTarget, MemberType},
     },
+    error::Code,
     id::{AppId, WorkspaceId},
 };
 

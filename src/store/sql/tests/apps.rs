@@ -4,14 +4,17 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{
+    account::AccountStatus,
     app::{
-        Definition,
-        membership::MembershipStatus,
-        stored::AppDetail,
+        AppMode, Definition,
+        mode::AppStatus,
+        stored_app::AppDetail,
         summary::{AppFilter, AppSummary},
     },
     id::{AppId, WorkflowId, WorkspaceId},
     page::{Page, PageRequest},
+    stored::Stored,
+    workspace::{MembershipStatus, WorkspaceRole},
 };
 
 conformance!(
@@ -83,8 +86,8 @@ impl Stand {
 
     async fn list(&self, mode: Option<&str>, name: Option<&str>, tag: Option<&str>) -> Page<AppSummary> {
         let filter = AppFilter::parse(mode, name, tag).unwrap();
-        let (standing, page) = self.sql.list_apps(self.alice, self.workspace, &filter, FIRST).await.unwrap();
-        assert_eq!(standing, MembershipStatus::Member(self.workspace));
+        let (membership, page) = self.sql.list_apps(self.alice, self.workspace, &filter, FIRST).await.unwrap();
+        assert_eq!(membership, MembershipStatus::Member(self.workspace));
         assert_eq!(page.total, page.data.len() as u64);
         page
     }
@@ -230,8 +233,8 @@ async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: SqlStore) {
     let app = stand.app("Secret", "chat", 1).await;
     let bob = account_id(&account(&stand.sql, "bob@example.com").await);
     let list = async |who, workspace| {
-        let (standing, page) = stand.sql.list_apps(who, workspace, &AppFilter::default(), FIRST).await.unwrap();
-        (standing, page.total, page.data.len())
+        let (membership, page) = stand.sql.list_apps(who, workspace, &AppFilter::default(), FIRST).await.unwrap();
+        (membership, page.total, page.data.len())
     };
     let other = WorkspaceId(Uuid::new_v4());
     assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::NotMember, 0, 0));
@@ -244,7 +247,7 @@ async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: SqlStore) {
             .sql
             .find_app(who, id, workspace, AppDetail::Outline)
             .await
-            .map(|(standing, app)| (standing, app.is_some()))
+            .map(|(membership, app)| (membership, app.is_some()))
     };
     let (unknown, ours) = (AppId(Uuid::new_v4()), Some(stand.workspace));
     assert_eq!(find(bob, app, None).await.unwrap().0, MembershipStatus::NotMember);
@@ -255,9 +258,9 @@ async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: SqlStore) {
     assert_eq!(find(stand.alice, app, Some(other)).await.unwrap().0, MembershipStatus::NotMember);
     assert_eq!(find(stand.alice, app, None).await.unwrap(), (MembershipStatus::Member(stand.workspace), true));
     assert_eq!(stand.sql.find_membership_status(bob, stand.workspace).await.unwrap(), MembershipStatus::NotMember);
-    stand.sql.add_member(stand.workspace, "bob@example.com", "normal", start()).await.unwrap();
+    stand.sql.add_member(stand.workspace, "bob@example.com", WorkspaceRole::Normal, start()).await.unwrap();
     assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::Member(stand.workspace), 1, 1));
-    stand.sql.set_account_status("bob@example.com", "banned", start()).await.unwrap();
+    stand.sql.set_account_status("bob@example.com", AccountStatus::Banned, start()).await.unwrap();
     assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::Inactive, 0, 0));
     assert_eq!(find(bob, app, None).await.unwrap().0, MembershipStatus::Inactive);
     assert_eq!(stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap().0, MembershipStatus::Inactive);
@@ -318,7 +321,7 @@ async fn an_app_comes_with_what_it_does(sql: SqlStore) {
     assert!(find(chat, AppDetail::Published).await.definition.is_none(), "nothing is published yet");
     stand.set(chat, &format!("app_model_config_id = '{config}', max_active_requests = 3")).await;
     let app = find(chat, AppDetail::Published).await;
-    assert!(app.agent_enabled && app.is_normal && app.enable_api);
+    assert!(app.agent_enabled && app.status.is(AppStatus::Normal) && app.enable_api);
     assert_eq!(
         (app.author_name.as_deref(), app.description.as_str(), app.updated_at),
         (Some("Somebody"), "About it", later(-1))
@@ -382,8 +385,8 @@ async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: SqlStore) {
 async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: SqlStore) {
     let stand = Stand::new(sql).await;
     let named = async |name: &str| {
-        let (standing, apps) = stand.sql.find_apps_named(stand.alice, stand.workspace, name).await.unwrap();
-        assert_eq!(standing, MembershipStatus::Member(stand.workspace));
+        let (membership, apps) = stand.sql.find_apps_named(stand.alice, stand.workspace, name).await.unwrap();
+        assert_eq!(membership, MembershipStatus::Member(stand.workspace));
         apps
     };
     let newer = stand.app("Twin", "chat", 1).await;
@@ -392,7 +395,10 @@ async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: SqlStore) {
     stand.set(hidden, "enable_api = FALSE").await;
     let archived = stand.app("Gone", "chat", 3).await;
     stand.set(archived, "status = 'archived'").await;
-    assert_eq!(named("Twin").await, [(newer, "chat".to_owned()), (older, "completion".to_owned())]);
+    assert_eq!(
+        named("Twin").await,
+        [(newer, Stored::Known(AppMode::Chat)), (older, Stored::Known(AppMode::Completion))]
+    );
     for name in ["twin", "Twin ", "Twi", "Twín", "%", "", "Gone", "Tw\0in", "\0"] {
         assert!(named(name).await.is_empty(), "{name}");
     }
@@ -406,8 +412,9 @@ async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: SqlStore) {
 async fn reads_of_apps_use_indexes() {
     let sql = open("sqlite::memory:".to_owned()).await;
     with_account(&sql).await;
-    let apps = &sql.hot.apps;
-    let statements = [&apps.standing, &apps.counted, &apps.page].into_iter().chain(apps.find.iter().flatten());
+    let apps = &sql.rendered.apps;
+    let statements =
+        [&apps.membership, &apps.membership_and_total, &apps.page].into_iter().chain(apps.find.iter().flatten());
     for statement in statements {
         let explained =
             Statement::from_string(sql.backend, format!("EXPLAIN QUERY PLAN {}", statement.replace('?', "'1'")));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 
 use super::*;
-use crate::domain::{Code, id::TokenId};
+use crate::domain::{account::AccountStatus, error::Code, id::TokenId};
 
 conformance!(
     a_mint_inserts_a_row_that_is_found_by_its_hash,
@@ -73,7 +73,7 @@ async fn other_devices_clients_and_issuers_have_rows_of_their_own(sql: SqlStore)
 
 async fn a_disabled_or_unknown_account_mints_nothing(sql: SqlStore) {
     let alice = with_account(&sql).await;
-    sql.set_account_status("alice@example.com", "banned", start()).await.unwrap();
+    sql.set_account_status("alice@example.com", AccountStatus::Banned, start()).await.unwrap();
     let refused = sql.mint(&new_session(&alice, "laptop", start())).await.unwrap_err();
     assert_eq!(refused.code(), Code::AccessDenied);
     let nobody = Subject::Account { id: AccountId(Uuid::new_v4()), email: "nobody@example.com".to_owned() };
@@ -111,10 +111,12 @@ async fn of_many_concurrent_external_mints_one_live_row_is_left(sql: SqlStore) {
 async fn a_ban_racing_a_mint_leaves_no_live_token(sql: SqlStore) {
     let alice = with_account(&sql).await;
     for round in 0..100 {
-        sql.set_account_status("alice@example.com", "active", later(round)).await.unwrap();
+        sql.set_account_status("alice@example.com", AccountStatus::Active, later(round)).await.unwrap();
         let session = new_session(&alice, "laptop", later(round));
-        let (minted, revoked) =
-            tokio::join!(sql.mint(&session), sql.set_account_status("alice@example.com", "banned", later(round)));
+        let (minted, revoked) = tokio::join!(
+            sql.mint(&session),
+            sql.set_account_status("alice@example.com", AccountStatus::Banned, later(round))
+        );
         assert_eq!(minted.is_ok(), revoked.unwrap().len() == 1);
         assert_eq!(count(&sql, "oauth_access_tokens WHERE revoked_at IS NULL").await, 0);
     }

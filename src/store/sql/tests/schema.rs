@@ -3,7 +3,7 @@
 use sea_orm::DbBackend;
 
 use super::*;
-use crate::domain::Code;
+use crate::domain::{account::AccountStatus, error::Code};
 
 conformance!(
     a_standalone_schema_goes_up_down_and_up_again,
@@ -125,10 +125,10 @@ async fn look_ups_of_the_hot_path_use_indexes() {
         .take();
     let statements = [
         Statement::from_string(sql.backend, login.to_string(sea_orm::sea_query::SqliteQueryBuilder)),
-        sql.hot(&sql.hot.find_token, ["x".into()]),
-        sql.hot(&sql.hot.find_account_view, ["x".into()]),
-        sql.hot(&sql.hot.confirm_minted, ["x".into(), "x".into(), start().into()]),
-        sql.hot(&sql.hot.find_browser_session, ["x".into(), "x".into(), start().into()]),
+        sql.statement(&sql.rendered.find_token, ["x".into()]),
+        sql.statement(&sql.rendered.find_account_view, ["x".into()]),
+        sql.statement(&sql.rendered.confirm_minted, ["x".into(), "x".into(), start().into()]),
+        sql.statement(&sql.rendered.find_browser_session, ["x".into(), "x".into(), start().into()]),
     ];
     for mut statement in statements {
         statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
@@ -174,7 +174,7 @@ async fn calls_can_move_between_threads() {
         sql.list_sessions(&alice, crate::domain::page::PageRequest { page: 1, limit: 1 }, start()).await.unwrap();
         sql.revoke_by_hash(&new.hash, start()).await.unwrap();
         sql.delete_ended_sessions(later(1), 10).await.unwrap();
-        sql.set_account_status("alice@example.com", "banned", start()).await.unwrap();
+        sql.set_account_status("alice@example.com", AccountStatus::Banned, start()).await.unwrap();
         sql.migrate_down(false, None).await.unwrap();
     });
     task.await.unwrap();

@@ -7,29 +7,32 @@ use sea_orm::{
 };
 
 use super::{
+    membership::read_membership_status,
     name_filter::name_contains,
-    read_standing, read_tags,
-    statements::{has_tag, is_me, page, standing},
+    queries::{is_me, membership, page},
+    tags::{has_tag, read_tags},
 };
 use crate::{
     domain::{
-        Result,
         app::{
             AppMode,
-            membership::MembershipStatus,
             summary::{AppFilter, AppSummary, ModeFilter, NameFilter},
         },
+        error::Result,
         id::{AccountId, AppId, WorkspaceId},
         page::{Page, PageRequest},
+        workspace::MembershipStatus,
     },
     store::sql::{
-        DbUuid, SqlStore,
+        columns::read_word,
+        db_uuid::DbUuid,
         entity::{app, tag},
+        sql_store::SqlStore,
     },
 };
 
 impl SqlStore {
-    /// A page of the apps that a workspace lists, newest first, if the account is a member of it. Two statements at most.
+    /// A page of the listed apps of a workspace, newest first; empty unless the account is a member. Two statements at most.
     pub async fn list_apps(
         &self,
         account: AccountId,
@@ -38,26 +41,26 @@ impl SqlStore {
         request: PageRequest,
     ) -> Result<(MembershipStatus, Page<AppSummary>)> {
         let mut found = Page { request, total: 0, data: Vec::new() };
-        // Narrowed by kind at most, a total may be remembered, and then the account's standing is all that is left to ask.
+        // Totals are cached by workspace and mode. With a cached total, the first statement reads the membership only.
         let mode = filter.mode.and_then(ModeFilter::only);
         let is_plain = filter.name.is_none() && filter.tag.is_none() && !filter.matches_nothing();
-        let known = if is_plain { self.totals.get((workspace, mode)) } else { None };
+        let cached = if is_plain { self.app_totals.get((workspace, mode)) } else { None };
         let filters = self.filters(workspace, filter);
-        let row = match known {
-            None if !filter.matches_nothing() => self.counted_standing(account, workspace, &filters).await?,
-            _ => self.standing_row(account, workspace).await?,
+        let row = match cached {
+            None if !filter.matches_nothing() => self.membership_and_total(account, workspace, &filters).await?,
+            _ => self.membership_row(account, workspace).await?,
         };
         let Some(row) = row else { return Ok((MembershipStatus::Inactive, found)) };
-        let standing = read_standing(&row)?;
-        if !matches!(standing, MembershipStatus::Member(_)) || filter.matches_nothing() {
-            return Ok((standing, found));
+        let membership = read_membership_status(&row)?;
+        if !matches!(membership, MembershipStatus::Member(_)) || filter.matches_nothing() {
+            return Ok((membership, found));
         }
-        found.total = match known {
+        found.total = match cached {
             Some(total) => total,
             None => u64::try_from(row.try_get_by::<i64, _>("total")?).unwrap_or(0),
         };
-        if is_plain && known.is_none() {
-            self.totals.put((workspace, mode), found.total);
+        if is_plain && cached.is_none() {
+            self.app_totals.put((workspace, mode), found.total);
         }
         if request.offset() < found.total {
             let workspace_name: String = row.try_get_by("workspace_name")?;
@@ -65,10 +68,10 @@ impl SqlStore {
             let read = rows.iter().map(|row| read_summary(row, workspace, &workspace_name));
             found.data = read.collect::<Result<_, _>>()?;
         }
-        Ok((standing, found))
+        Ok((membership, found))
     }
 
-    async fn counted_standing(
+    async fn membership_and_total(
         &self,
         account: AccountId,
         workspace: WorkspaceId,
@@ -76,10 +79,11 @@ impl SqlStore {
     ) -> Result<Option<QueryResult>> {
         let (account, workspace) = (self.id(account.0), self.id(workspace.0));
         if filters.is_empty() {
-            return self.hot_row(self.hot(&self.hot.apps.counted, [workspace.into(), account.into()])).await;
+            let values = [workspace.into(), account.into()];
+            return self.query_one_raw(self.statement(&self.rendered.apps.membership_and_total, values)).await;
         }
-        let mut select = standing(Expr::val(workspace), Some(filters));
-        self.row(select.and_where(is_me(Expr::val(account)))).await
+        let mut select = membership(Expr::val(workspace), Some(filters));
+        self.query_one(select.and_where(is_me(Expr::val(account)))).await
     }
 
     async fn page_rows(
@@ -91,13 +95,13 @@ impl SqlStore {
         let workspace = self.id(workspace.0);
         if filters.is_empty() {
             let values = [workspace.into(), u64::from(request.limit).into(), request.offset().into()];
-            return self.hot_rows(self.hot(&self.hot.apps.page, values)).await;
+            return self.query_all_raw(self.statement(&self.rendered.apps.page, values)).await;
         }
         let mut select = page(self.backend, Expr::val(workspace), filters);
-        self.rows(select.limit(u64::from(request.limit)).offset(request.offset())).await
+        self.query_all(select.limit(u64::from(request.limit)).offset(request.offset())).await
     }
 
-    /// What a filter adds to the conditions of every list.
+    /// The conditions of a filter, beside those of every list.
     fn filters(&self, workspace: WorkspaceId, filter: &AppFilter) -> Vec<SimpleExpr> {
         let mut filters = Vec::new();
         if let Some(mode) = filter.mode.and_then(ModeFilter::only) {
@@ -117,12 +121,12 @@ impl SqlStore {
 }
 
 fn read_summary(row: &QueryResult, workspace_id: WorkspaceId, workspace_name: &str) -> Result<AppSummary, DbErr> {
-    let mode: String = row.try_get_by("mode")?;
     Ok(AppSummary {
         id: AppId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         name: row.try_get_by("name")?,
         description: row.try_get_by::<Option<String>, _>("description")?.unwrap_or_default(),
-        mode: AppMode::parse(&mode)
+        mode: read_word::<AppMode>(row, "mode")?
+            .known()
             .ok_or_else(|| DbErr::Type("a listed app has a mode that is never listed".to_owned()))?,
         tags: read_tags(row)?,
         updated_at: row.try_get_by::<NaiveDateTime, _>("updated_at")?.and_utc(),

@@ -1,18 +1,19 @@
-//! The statements of the hot path, rendered once at start, so that a request only binds values.
+//! The statements of authentication and sign-in, rendered once at start.
 
 use sea_orm::{
-    DbBackend, StatementBuilder, Value,
-    sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement, SimpleExpr},
+    DbBackend,
+    sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement},
 };
 
 use super::{
-    apps::AppStatements,
+    apps::rendered::AppStatements,
+    columns::{join_workspaces, select_account},
     entity::{account, browser_session, oauth_access_token as token},
-    identity::{account_columns, join_workspaces},
+    render::{placeholder, render},
 };
 
-/// Rendered statements; each says which values it takes, in order.
-pub(super) struct Hot {
+/// SQL texts. Each field lists the values that its statement takes, in order.
+pub(super) struct RenderedStatements {
     /// Account id.
     pub(super) find_account_view: String,
     /// Account id.
@@ -23,42 +24,35 @@ pub(super) struct Hot {
     pub(super) confirm_minted: String,
     /// Browser session id, account id, now.
     pub(super) find_browser_session: String,
-    /// Those on apps.
     pub(super) apps: AppStatements,
 }
 
-impl Hot {
+impl RenderedStatements {
     pub(super) fn for_backend(backend: DbBackend) -> Self {
-        let render = |select: &SelectStatement| StatementBuilder::build(select, &backend).sql;
         Self {
-            find_account_view: render(&find_account_view()),
-            find_account_status: render(&find_account_status()),
-            find_token: render(&find_token()),
-            confirm_minted: render(&confirm_minted()),
-            find_browser_session: render(&find_browser_session()),
+            find_account_view: render(&find_account_view(), backend),
+            find_account_status: render(&find_account_status(), backend),
+            find_token: render(&find_token(), backend),
+            confirm_minted: render(&confirm_minted(), backend),
+            find_browser_session: render(&find_browser_session(), backend),
             apps: AppStatements::for_backend(backend),
         }
     }
 }
 
-/// A place for a value; what stands there is never sent.
-pub(super) fn place() -> SimpleExpr {
-    Expr::val(Value::String(None))
-}
-
 fn find_account_view() -> SelectStatement {
     let mut select = Query::select();
-    account_columns(&mut select);
+    select_account(&mut select);
     select.from(account::Entity);
     join_workspaces(&mut select);
-    select.and_where(Expr::col((account::Entity, account::Column::Id)).eq(place())).take()
+    select.and_where(Expr::col((account::Entity, account::Column::Id)).eq(placeholder())).take()
 }
 
 fn find_account_status() -> SelectStatement {
     Query::select()
         .column(account::Column::Status)
         .from(account::Entity)
-        .and_where(Expr::col(account::Column::Id).eq(place()))
+        .and_where(Expr::col(account::Column::Id).eq(placeholder()))
         .take()
 }
 
@@ -81,14 +75,14 @@ fn find_token() -> SelectStatement {
             account::Entity,
             Expr::col((account::Entity, account::Column::Id)).equals((token::Entity, token::Column::AccountId)),
         )
-        .and_where(Expr::col((token::Entity, token::Column::TokenHash)).eq(place()))
+        .and_where(Expr::col((token::Entity, token::Column::TokenHash)).eq(placeholder()))
         .and_where(Expr::col((token::Entity, token::Column::RevokedAt)).is_null())
         .take()
 }
 
 fn confirm_minted() -> SelectStatement {
     let mut select = Query::select();
-    account_columns(&mut select);
+    select_account(&mut select);
     select.expr_as(Expr::col((token::Entity, token::Column::ExpiresAt)), "token_expires_at").from(token::Entity).join(
         JoinType::InnerJoin,
         account::Entity,
@@ -96,16 +90,16 @@ fn confirm_minted() -> SelectStatement {
     );
     join_workspaces(&mut select);
     select
-        .and_where(Expr::col((token::Entity, token::Column::Id)).eq(place()))
-        .and_where(Expr::col((token::Entity, token::Column::TokenHash)).eq(place()))
+        .and_where(Expr::col((token::Entity, token::Column::Id)).eq(placeholder()))
+        .and_where(Expr::col((token::Entity, token::Column::TokenHash)).eq(placeholder()))
         .and_where(Expr::col((token::Entity, token::Column::RevokedAt)).is_null())
-        .and_where(Expr::col((token::Entity, token::Column::ExpiresAt)).gt(place()))
+        .and_where(Expr::col((token::Entity, token::Column::ExpiresAt)).gt(placeholder()))
         .take()
 }
 
 fn find_browser_session() -> SelectStatement {
     let mut select = Query::select();
-    account_columns(&mut select);
+    select_account(&mut select);
     select
         .from(browser_session::Entity)
         .join(
@@ -114,8 +108,8 @@ fn find_browser_session() -> SelectStatement {
             Expr::col((account::Entity, account::Column::Id))
                 .equals((browser_session::Entity, browser_session::Column::AccountId)),
         )
-        .and_where(Expr::col((browser_session::Entity, browser_session::Column::Id)).eq(place()))
-        .and_where(Expr::col((browser_session::Entity, browser_session::Column::AccountId)).eq(place()))
-        .and_where(Expr::col((browser_session::Entity, browser_session::Column::ExpiresAt)).gt(place()))
+        .and_where(Expr::col((browser_session::Entity, browser_session::Column::Id)).eq(placeholder()))
+        .and_where(Expr::col((browser_session::Entity, browser_session::Column::AccountId)).eq(placeholder()))
+        .and_where(Expr::col((browser_session::Entity, browser_session::Column::ExpiresAt)).gt(placeholder()))
         .take()
 }

@@ -1,70 +1,45 @@
-//! The statements on apps, as queries; those that never change are rendered once at start.
+//! Queries on apps. Each also selects the requesting account's status and its membership, which
+//! `membership::read_membership_status` reads.
 
 use sea_orm::{
-    DbBackend, Order, StatementBuilder,
+    DbBackend, Order,
     sea_query::{Alias, Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement, SimpleExpr},
 };
 
-use super::found::Load;
+use super::{
+    definition::{CONFIG_COLUMNS, DetailKind, WORKFLOW_COLUMNS},
+    tags::tag_names,
+};
 use crate::store::sql::{
-    entity::{
-        account, app, app_model_config as config, tag, tag_binding, tenant, tenant_account_join as join, workflow,
-    },
-    hot::place,
+    entity::{account, app, app_model_config as config, tenant, tenant_account_join as join, workflow},
+    render::placeholder,
 };
 
-/// What the account that asks is called in a statement.
+/// Alias of the requesting account.
 const ME: &str = "me";
-/// What the account that made an app is called.
+/// Alias of the account that created an app.
 const AUTHOR: &str = "author";
-/// Apps of one name that are looked for: enough to tell that it is ambiguous, and which ones there are.
-pub(super) const NAMESAKES: u64 = 20;
+/// Limit of apps with one name. The error for an ambiguous name lists them.
+const MAX_APPS_WITH_NAME: u64 = 20;
 
-/// That an app is one that lists hold. Constants, so that a plan is made for them.
+/// The condition that an app is listed. Literals rather than parameters, so that the planner knows their values.
 const LISTED: &str = "apps.status = 'normal' AND apps.is_universal = FALSE AND apps.enable_api = TRUE \
     AND apps.mode IN ('chat', 'agent-chat', 'advanced-chat', 'completion', 'workflow')";
-/// That an app may be called at all.
+/// The condition that an app may be called.
 const CALLABLE: &str = "apps.status = 'normal' AND apps.enable_api = TRUE";
-
-/// Rendered statements; each says which values it takes, in order.
-pub(in crate::store::sql) struct AppStatements {
-    /// Workspace, account.
-    pub(in crate::store::sql) standing: String,
-    /// Workspace, account.
-    pub(in crate::store::sql) counted: String,
-    /// Workspace, limit, offset.
-    pub(in crate::store::sql) page: String,
-    /// App, workspace if it was named, version if one was, account.
-    pub(in crate::store::sql) find: [[String; 4]; 2],
-}
-
-impl AppStatements {
-    pub(in crate::store::sql) fn for_backend(backend: DbBackend) -> Self {
-        let render = |select: &SelectStatement| StatementBuilder::build(select, &backend).sql;
-        let find = |named| {
-            [Load::Outline, Load::Published, Load::Run, Load::Version].map(|load| render(&find(backend, named, load)))
-        };
-        Self {
-            standing: render(&standing(place(), None).and_where(is_me(place())).take()),
-            counted: render(&standing(place(), Some(&[])).and_where(is_me(place())).take()),
-            page: render(page(backend, place(), &[]).limit(1).offset(1)),
-            find: [find(false), find(true)],
-        }
-    }
-}
 
 fn of_app(column: app::Column) -> SimpleExpr {
     Expr::col((app::Entity, column))
 }
 
-/// That the account that asks is this one.
+/// The condition that the requesting account is this one.
 pub(super) fn is_me(id: impl Into<SimpleExpr>) -> SimpleExpr {
     Expr::col((Alias::new(ME), account::Column::Id)).eq(id)
 }
 
-/// The account that asks and its place in a workspace, with the workspace's name; with filters, also how many apps of the
-/// workspace pass them. For a stranger there is no workspace, and nothing is counted.
-pub(super) fn standing(workspace: SimpleExpr, counted: Option<&[SimpleExpr]>) -> SelectStatement {
+/// The requesting account and its membership in a workspace, with the workspace's name. With filters it also counts the
+/// apps of the workspace that match all of them, as `total`; for an account that is not a member the count is 0.
+pub(super) fn membership(workspace: SimpleExpr, counted: Option<&[SimpleExpr]>) -> SelectStatement {
     let mut select = Query::select();
     select.expr_as(Expr::col((tenant::Entity, tenant::Column::Name)), "workspace_name");
     if let Some(filters) = counted {
@@ -74,7 +49,7 @@ pub(super) fn standing(workspace: SimpleExpr, counted: Option<&[SimpleExpr]>) ->
         narrow(&mut count, filters);
         select.expr_as(SimpleExpr::SubQuery(None, Box::new(count.into())), "total");
     }
-    from_me(&mut select);
+    select_from_me(&mut select);
     join_workspace(&mut select, Expr::col((join::Entity, join::Column::TenantId)).eq(workspace));
     select
         .join(
@@ -85,7 +60,7 @@ pub(super) fn standing(workspace: SimpleExpr, counted: Option<&[SimpleExpr]>) ->
         .take()
 }
 
-/// Apps of a workspace, newest first, with their tags and their authors' names.
+/// Listed apps of a workspace, newest first, with tags and author names.
 pub(super) fn page(backend: DbBackend, workspace: SimpleExpr, filters: &[SimpleExpr]) -> SelectStatement {
     let mut select = Query::select();
     select.expr_as(tag_names(backend), "tags");
@@ -111,54 +86,11 @@ fn narrow(select: &mut SelectStatement, filters: &[SimpleExpr]) {
     }
 }
 
-/// That an app has a tag of the workspace.
-pub(super) fn has_tag(workspace: SimpleExpr, is_tag: SimpleExpr) -> SimpleExpr {
-    let bound = Query::select()
-        .expr(Expr::val(1))
-        .from(tag_binding::Entity)
-        .join(JoinType::InnerJoin, tag::Entity, joins_tag())
-        .and_where(
-            Expr::col((tag_binding::Entity, tag_binding::Column::TargetId)).equals((app::Entity, app::Column::Id)),
-        )
-        .and_where(Expr::col((tag::Entity, tag::Column::TenantId)).eq(workspace))
-        .and_where(is_app_tag())
-        .and_where(is_tag)
-        .take();
-    Expr::exists(bound)
-}
-
-/// Names of an app's tags, as the text of a JSON list; null or an empty list where there are none.
-fn tag_names(backend: DbBackend) -> SimpleExpr {
-    let names = match backend {
-        DbBackend::Postgres => "CAST(json_agg(tags.name) AS text)",
-        DbBackend::MySql => "CAST(JSON_ARRAYAGG(tags.name) AS CHAR)",
-        _ => "json_group_array(tags.name)",
-    };
-    let of_app = Query::select()
-        .expr(Expr::cust(names))
-        .from(tag_binding::Entity)
-        .join(JoinType::InnerJoin, tag::Entity, joins_tag())
-        .and_where(
-            Expr::col((tag_binding::Entity, tag_binding::Column::TargetId)).equals((app::Entity, app::Column::Id)),
-        )
-        .and_where(Expr::col((tag::Entity, tag::Column::TenantId)).equals((app::Entity, app::Column::TenantId)))
-        .and_where(is_app_tag())
-        .take();
-    SimpleExpr::SubQuery(None, Box::new(of_app.into()))
-}
-
-fn joins_tag() -> SimpleExpr {
-    Expr::col((tag::Entity, tag::Column::Id)).equals((tag_binding::Entity, tag_binding::Column::TagId))
-}
-
-fn is_app_tag() -> SimpleExpr {
-    Expr::cust("tags.type = 'app'")
-}
-
-/// One app whatever its state, with the standing of the account that asks in its workspace or in the one it named.
-fn find(backend: DbBackend, named: bool, load: Load) -> SelectStatement {
+/// One app in any state, and the requesting account's membership: in the workspace given as a parameter if `named`, else
+/// in the app's own.
+pub(super) fn find(backend: DbBackend, named: bool, kind: DetailKind) -> SelectStatement {
     let mut select = Query::select();
-    if load.is_told() {
+    if kind.has_author_and_tags() {
         select.expr_as(tag_names(backend), "tags");
     }
     for column in [
@@ -174,12 +106,12 @@ fn find(backend: DbBackend, named: bool, load: Load) -> SelectStatement {
         select.column((app::Entity, column));
     }
     select.expr_as(of_app(app::Column::Id), "app_id");
-    from_me(&mut select);
-    select.join(JoinType::LeftJoin, app::Entity, of_app(app::Column::Id).eq(place()));
+    select_from_me(&mut select);
+    select.join(JoinType::LeftJoin, app::Entity, of_app(app::Column::Id).eq(placeholder()));
     let joined = Expr::col((join::Entity, join::Column::TenantId));
-    let workspace = if named { joined.eq(place()) } else { joined.equals((app::Entity, app::Column::TenantId)) };
+    let workspace = if named { joined.eq(placeholder()) } else { joined.equals((app::Entity, app::Column::TenantId)) };
     join_workspace(&mut select, workspace);
-    if load.is_told() {
+    if kind.has_author_and_tags() {
         join_author(&mut select);
     }
     select.join(
@@ -188,36 +120,36 @@ fn find(backend: DbBackend, named: bool, load: Load) -> SelectStatement {
         Expr::col((config::Entity, config::Column::Id)).equals((app::Entity, app::Column::AppModelConfigId)),
     );
     select.column((config::Entity, config::Column::AgentMode));
-    if load != Load::Outline {
-        join_definition(&mut select, load);
+    if kind != DetailKind::Outline {
+        join_definition(&mut select, kind);
     }
-    select.and_where(is_me(place())).take()
+    select.and_where(is_me(placeholder())).take()
 }
 
-fn join_definition(select: &mut SelectStatement, load: Load) {
-    for column in super::found::CONFIG_COLUMNS {
+fn join_definition(select: &mut SelectStatement, kind: DetailKind) {
+    for column in CONFIG_COLUMNS {
         select.column((config::Entity, column));
     }
     select.expr_as(Expr::col((config::Entity, config::Column::Id)), "config_id");
-    for column in super::found::WORKFLOW_COLUMNS {
+    for column in WORKFLOW_COLUMNS {
         select.column((workflow::Entity, column));
     }
     select.expr_as(Expr::col((workflow::Entity, workflow::Column::Id)), "graph_id");
     let id = Expr::col((workflow::Entity, workflow::Column::Id));
-    let is_version = if load == Load::Version {
+    let is_version = if kind == DetailKind::Version {
         let of_app = Expr::col((workflow::Entity, workflow::Column::AppId)).equals((app::Entity, app::Column::Id));
-        id.eq(place()).and(of_app).and(Expr::cust("workflows.version <> 'draft'"))
+        id.eq(placeholder()).and(of_app).and(Expr::cust("workflows.version <> 'draft'"))
     } else {
         id.equals((app::Entity, app::Column::WorkflowId))
     };
     select.join(JoinType::LeftJoin, workflow::Entity, is_version);
 }
 
-/// Apps of exactly one name in a workspace that may be called, and the standing of the account that asks.
-pub(super) fn namesakes(workspace: SimpleExpr, is_name: SimpleExpr, me: SimpleExpr) -> SelectStatement {
+/// The apps of a workspace that may be called and whose name matches `is_name`, newest first.
+pub(super) fn apps_with_name(workspace: SimpleExpr, is_name: SimpleExpr, me: SimpleExpr) -> SelectStatement {
     let mut select = Query::select();
     select.expr_as(of_app(app::Column::Id), "app_id").column((app::Entity, app::Column::Mode));
-    from_me(&mut select);
+    select_from_me(&mut select);
     join_workspace(&mut select, Expr::col((join::Entity, join::Column::TenantId)).eq(workspace));
     let in_workspace = of_app(app::Column::TenantId).equals((join::Entity, join::Column::TenantId));
     select
@@ -225,11 +157,11 @@ pub(super) fn namesakes(workspace: SimpleExpr, is_name: SimpleExpr, me: SimpleEx
         .and_where(is_me(me))
         .order_by((app::Entity, app::Column::UpdatedAt), Order::Desc)
         .order_by((app::Entity, app::Column::Id), Order::Asc)
-        .limit(NAMESAKES)
+        .limit(MAX_APPS_WITH_NAME)
         .take()
 }
 
-fn from_me(select: &mut SelectStatement) {
+fn select_from_me(select: &mut SelectStatement) {
     select
         .expr_as(Expr::col((Alias::new(ME), account::Column::Status)), "account_status")
         .expr_as(Expr::col((join::Entity, join::Column::TenantId)), "joined_tenant_id")

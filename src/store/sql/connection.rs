@@ -1,0 +1,108 @@
+//! Opening, checking and closing the connection pool.
+
+use std::{num::NonZero, sync::Arc, thread, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::Semaphore;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
+use zeroize::Zeroizing;
+
+use super::{pool::set_server_timeouts, rendered::RenderedStatements, sql_store::SqlStore, timeout::with_timeout};
+use crate::domain::{error::Result, secret::Secret};
+
+/// How long a call waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long SQLite waits for another writer. Less than the time limit of a call, so that the wait ends with SQLite's own
+/// error.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// A connection that was idle for longer is pinged before it is used: firewalls drop idle connections silently.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
+/// One in this many connections may write the end of a run at a time.
+const CONNECTIONS_PER_RUN_WRITER: u32 = 8;
+/// Limit of connections to SQLite, for each core.
+const SQLITE_CONNECTIONS_PER_CORE: u32 = 2;
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub struct SqlOptions {
+    /// `sqlite:///path?mode=rwc`, `sqlite::memory:`, `postgres://…`, `postgresql://…` or `mysql://…`.
+    pub url: Secret,
+    /// Limit of connections. SQLite uses a few for each core at most.
+    pub max_connections: u32,
+}
+
+impl SqlStore {
+    /// Opens the pool with one connection, to check that the database answers.
+    pub async fn connect(options: SqlOptions) -> Result<Self> {
+        let url = options.url.expose();
+        // Both spellings are common; SeaORM accepts the short one.
+        let postgres = url.strip_prefix("postgresql://").map(|rest| Zeroizing::new(format!("postgres://{rest}")));
+        let url = postgres.as_ref().map_or(url, |url| url.as_str());
+        let is_sqlite = url.starts_with("sqlite:");
+        let in_memory = is_sqlite && url.contains(":memory:");
+        let cores = thread::available_parallelism().map_or(1, NonZero::get).try_into().unwrap_or(u32::MAX);
+        let connections = match options.max_connections.max(1) {
+            // A database in memory lives as long as its one connection.
+            _ if in_memory => 1,
+            // Each connection is a thread that computes; more threads than cores would wait for each other.
+            max if is_sqlite => max.min(SQLITE_CONNECTIONS_PER_CORE.saturating_mul(cores)),
+            max => max,
+        };
+        // SQLite has one writer. The semaphore is fair and wakes the next writer at once; SQLite sleeps and tries again.
+        let run_writers = if is_sqlite { 1 } else { connections.div_ceil(CONNECTIONS_PER_RUN_WRITER) as usize };
+        let mut connect = ConnectOptions::new(url);
+        connect
+            .max_connections(connections)
+            .min_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_timeout(ACQUIRE_TIMEOUT)
+            // Statements contain hashes and addresses, so none is logged.
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false);
+        if is_sqlite {
+            connect.test_before_acquire(false).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+            connect.map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Normal)
+                    .foreign_keys(true)
+                    .busy_timeout(SQLITE_BUSY_TIMEOUT)
+            });
+        } else {
+            connect.test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
+        }
+        set_server_timeouts(&mut connect);
+        if is_sqlite && !in_memory {
+            // Switching a file to WAL needs an exclusive lock, for which SQLite does not wait. One connection does it
+            // before the pool opens others.
+            let mut first = connect.clone();
+            first.max_connections(1);
+            let first = Box::pin(Database::connect(first).with_subscriber(NoSubscriber::default()));
+            with_timeout(with_timeout(first).await?.close()).await?;
+        }
+        // At trace level, SeaORM's spans would contain the options with the password.
+        let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
+        let db = with_timeout(connecting).await?;
+        let backend = db.get_database_backend();
+        Ok(Self {
+            db,
+            backend,
+            rendered: Arc::new(RenderedStatements::for_backend(backend)),
+            app_totals: Arc::default(),
+            run_write_permits: Arc::new(Semaphore::new(run_writers)),
+        })
+    }
+
+    /// Checks that the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        with_timeout(self.db.ping()).await
+    }
+
+    /// Closes the pool: waits for calls in progress and lets SQLite write its log into the file.
+    pub async fn close(self) -> Result<()> {
+        with_timeout(self.db.close()).await
+    }
+}
