@@ -16,6 +16,7 @@ mod error;
 mod event_writer;
 mod frame;
 mod frames;
+mod ids;
 mod iteration_runner;
 mod iterations;
 mod node_end;

@@ -6,7 +6,8 @@ use super::{
     answer_stream::{AnswerStream, TextSource},
     error::RunError,
     event_writer::EventWriter,
-    frames::{Frames, ROOT},
+    frames::Frames,
+    ids::ROOT_FRAME,
     node_end::FollowedEdges,
 };
 use crate::runtime::builtin::graph::{index::NodeIx, topology::Graph};
@@ -73,7 +74,7 @@ impl<'g> AnswerWriter<'g> {
 
     /// Writes the text that is certain by now.
     async fn flush(&mut self, frames: &Frames<'_>) -> Result<(), RunError> {
-        let (Some(root), Some(view)) = (frames.get(ROOT), frames.view(ROOT)) else { return Ok(()) };
+        let (Some(root), Some(view)) = (frames.get(ROOT_FRAME), frames.view(ROOT_FRAME)) else { return Ok(()) };
         let chunks = self.stream.flush(root, view).map_err(|error| RunError::Failed(error.to_string()))?;
         for chunk in chunks {
             match chunk.source {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::future::AbortHandle;
 
-use super::iterations::IterationId;
+use super::ids::IterationId;
 use crate::runtime::builtin::{
     graph::{
         index::{EdgeIx, LevelIx, NodeIx},

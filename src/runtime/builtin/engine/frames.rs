@@ -6,7 +6,7 @@ use futures_util::future::AbortHandle;
 
 use super::{
     frame::{Frame, Round},
-    iterations::IterationId,
+    ids::{FrameId, IterationId, ROOT_FRAME},
 };
 use crate::runtime::builtin::{
     graph::{
@@ -16,12 +16,6 @@ use crate::runtime::builtin::{
     json::JsonObject,
     variables::pool::{ScopeId, VariableLimitError, VariablePool, VariableView},
 };
-
-/// Id of a frame; used once in a run.
-pub(super) type FrameId = u64;
-
-/// The frame of the graph itself.
-pub(super) const ROOT: FrameId = 0;
 
 /// The open frames, and the pool in which each has a scope.
 pub(super) struct Frames<'g> {
@@ -35,7 +29,7 @@ impl<'g> Frames<'g> {
     /// Opens the frame of the graph itself.
     pub(super) fn new(graph: &'g Graph, pool: VariablePool) -> Self {
         let root = Frame::new(graph, Graph::ROOT, VariablePool::ROOT, None);
-        Self { graph, pool, open: HashMap::from([(ROOT, root)]), next_id: ROOT + 1 }
+        Self { graph, pool, open: HashMap::from([(ROOT_FRAME, root)]), next_id: ROOT_FRAME + 1 }
     }
 
     /// `None` for a closed frame.

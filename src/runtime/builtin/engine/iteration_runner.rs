@@ -8,14 +8,15 @@ use super::{
     error::RunError,
     event_writer::EventWriter,
     frame::Round,
-    frames::{FrameId, Frames, ROOT},
-    iterations::{Iteration, IterationId, Iterations, NextStep},
+    frames::Frames,
+    ids::{FrameId, IterationId, ROOT_FRAME},
+    iterations::{Iteration, Iterations, NextStep},
     node_events,
     task::Task,
     work_queue::{Work, WorkQueue},
 };
 use crate::runtime::builtin::{
-    graph::{index::NodeIx, node::NodeKind, topology::Graph},
+    graph::{node::NodeKind, topology::Graph},
     json::JsonObject,
     model::Usage,
     nodes::{
@@ -69,14 +70,9 @@ impl<'g> IterationRunner<'g> {
     ) -> Result<(), RunError> {
         while let Some(iteration) = self.iterations.get_mut(id) {
             // Iterations inside others run one round at a time: otherwise the numbers of rounds would multiply.
-            let parallel = if iteration.task.frame == ROOT { data.parallel() } else { 1 };
-            let (parent, node) = (iteration.task.frame, iteration.task.node);
+            let parallel = if iteration.task.frame == ROOT_FRAME { data.parallel() } else { 1 };
             match iteration.next_step(parallel) {
-                NextStep::Round { index, items } => {
-                    let round =
-                        Round { iteration: id, iteration_node_id: Arc::clone(&self.graph.node(node).id), index };
-                    self.start_round(round, node, &items[index], parent, data, frames, queue).await?;
-                }
+                NextStep::Round { index, items } => self.start_round(id, index, &items[index], frames, queue).await?,
                 NextStep::Wait => break,
                 NextStep::Complete => {
                     self.complete(id, data, queue);
@@ -87,22 +83,21 @@ impl<'g> IterationRunner<'g> {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the round, and the parts of the run that it changes")]
     async fn start_round(
         &self,
-        round: Round,
-        node: NodeIx,
+        id: IterationId,
+        index: usize,
         item: &Value,
-        parent: FrameId,
-        data: &IterationNodeData,
         frames: &mut Frames<'_>,
         queue: &mut WorkQueue,
     ) -> Result<(), RunError> {
-        let index = round.index;
-        let node = self.graph.node(node);
+        let Some(task) = self.iterations.get(id).map(|iteration| &iteration.task) else { return Ok(()) };
+        let node = self.graph.node(task.node);
+        let NodeKind::Iteration(data) = &node.kind else { return Ok(()) };
         let next = node_events::iteration_next(node, index, self.events.now());
         self.events.write("iteration_next", next).await?;
-        let Some(frame) = frames.open_round(parent, data.level, round) else { return Ok(()) };
+        let round = Round { iteration: id, iteration_node_id: Arc::clone(&node.id), index };
+        let Some(frame) = frames.open_round(task.frame, data.level, round) else { return Ok(()) };
         let mut variables = JsonObject::new();
         variables.insert("item".to_owned(), item.clone());
         variables.insert("index".to_owned(), json!(index));

@@ -4,14 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::{frames::FrameId, task::Task};
+use super::{
+    ids::{FrameId, IterationId},
+    task::Task,
+};
 use crate::runtime::builtin::{
     model::Usage,
     variables::pool::{ByteBudget, VariableLimitError},
 };
-
-/// Id of an iteration that runs; used once in a run.
-pub(super) type IterationId = u64;
 
 /// An iteration that runs.
 #[derive(Debug)]
@@ -96,6 +96,10 @@ impl Iterations {
         self.next_id += 1;
         self.running.insert(id, iteration);
         id
+    }
+
+    pub(super) fn get(&self, id: IterationId) -> Option<&Iteration> {
+        self.running.get(&id)
     }
 
     pub(super) fn get_mut(&mut self, id: IterationId) -> Option<&mut Iteration> {

@@ -11,6 +11,8 @@ use crate::runtime::builtin::{
         node::{EmptyObject, ExecutionMetadata, NodeFinished, NodeStarted, TokenTotals},
     },
     graph::{node::Node, topology::Graph},
+    json::JsonObject,
+    model::Usage,
     nodes::outcome::NodeError,
 };
 
@@ -42,21 +44,12 @@ pub(super) fn node_finished<'a>(
     end: &'a NodeEnd,
     finished_at: i64,
 ) -> NodeFinished<'a> {
-    let mut node = node_started(graph, task);
-    node.inputs = Some(&end.inputs);
-    let tokens = end.usage.map(|usage| TokenTotals::new(usage.total_tokens()));
-    let metadata = ExecutionMetadata { tokens, iteration_id: node.iteration_id };
     NodeFinished {
-        node,
         process_data: Some(&end.process_data),
         outputs: Some(&end.outputs),
         status: end.status,
         error: end.error.as_deref(),
-        elapsed_time: seconds(task.started.elapsed()),
-        execution_metadata: (metadata.tokens.is_some() || metadata.iteration_id.is_some()).then_some(metadata),
-        finished_at,
-        files: [],
-        retry_index: None,
+        ..attempt_ended(graph, task, &end.inputs, end.usage, finished_at)
     }
 }
 
@@ -67,21 +60,39 @@ pub(super) fn node_retry<'a>(
     error: &'a NodeError,
     finished_at: i64,
 ) -> NodeFinished<'a> {
-    let mut node = node_started(graph, task);
-    node.inputs = Some(&error.inputs);
-    let tokens = error.usage.map(|usage| TokenTotals::new(usage.total_tokens()));
-    let metadata = ExecutionMetadata { tokens, iteration_id: node.iteration_id };
     NodeFinished {
-        node,
         process_data: Some(&error.process_data),
         outputs: Some(&error.outputs),
         status: "retry",
         error: Some(&error.message),
+        retry_index: Some(task.failed_attempts),
+        ..attempt_ended(graph, task, &error.inputs, error.usage, finished_at)
+    }
+}
+
+/// The members that [`node_finished`] and [`node_retry`] have in common.
+fn attempt_ended<'a>(
+    graph: &'a Graph,
+    task: &'a Task,
+    inputs: &'a JsonObject,
+    usage: Option<Usage>,
+    finished_at: i64,
+) -> NodeFinished<'a> {
+    let mut node = node_started(graph, task);
+    node.inputs = Some(inputs);
+    let tokens = usage.map(|usage| TokenTotals::new(usage.total_tokens()));
+    let metadata = ExecutionMetadata { tokens, iteration_id: node.iteration_id };
+    NodeFinished {
+        node,
+        process_data: None,
+        outputs: None,
+        status: "",
+        error: None,
         elapsed_time: seconds(task.started.elapsed()),
         execution_metadata: (metadata.tokens.is_some() || metadata.iteration_id.is_some()).then_some(metadata),
         finished_at,
         files: [],
-        retry_index: Some(task.failed_attempts),
+        retry_index: None,
     }
 }
 

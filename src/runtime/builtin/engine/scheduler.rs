@@ -16,7 +16,8 @@ use super::{
     event_writer::EventWriter,
     execution::Execution,
     frame::Frame,
-    frames::{FrameId, Frames, ROOT},
+    frames::Frames,
+    ids::{FrameId, ROOT_FRAME},
     iteration_runner::IterationRunner,
     node_end::{self, FollowedEdges, NodeEnd},
     node_events,
@@ -84,8 +85,8 @@ impl<'g> Scheduler<'g> {
     /// Runs the graph until it ends, `reader` is closed, or the deadline passes.
     pub(super) async fn run(&mut self, reader: &RunEvents, deadline: time::Instant) -> Result<(), RunError> {
         self.events.write_start().await?;
-        if let Some(start) = self.frames.start(ROOT) {
-            self.queue.push(Work::Start(ROOT, start));
+        if let Some(start) = self.frames.start(ROOT_FRAME) {
+            self.queue.push(Work::Start(ROOT_FRAME, start));
         }
         let mut disconnected = pin!(reader.closed());
         let mut timed_out = pin!(time::sleep_until(deadline));
@@ -149,7 +150,7 @@ impl<'g> Scheduler<'g> {
         if self.frames.get(task.frame).is_none() {
             return Ok(());
         }
-        if task.frame == ROOT {
+        if task.frame == ROOT_FRAME {
             self.answer.restart(task.node).await?;
         }
         self.attempt(task).await
@@ -161,7 +162,7 @@ impl<'g> Scheduler<'g> {
             return self.iterations.start(task, data, &mut self.frames, &mut self.queue).await;
         }
         let usage = self.usage.attempt();
-        let streams = task.frame == ROOT && self.answer.contains_model(task.node);
+        let streams = task.frame == ROOT_FRAME && self.answer.contains_model(task.node);
         let texts = streams.then(|| self.running.text_sender(task.node));
         let Some(run) = start_attempt(self.execution, node, &task, &mut self.frames, &usage, texts)? else {
             return Ok(());
@@ -232,7 +233,7 @@ impl<'g> Scheduler<'g> {
         let follows = |edge: &_| followed.contains(edge);
         let Some(ready) = self.frames.leave(task.frame, task.node, follows) else { return Ok(()) };
         let kind = &self.graph.node(task.node).kind;
-        if task.frame == ROOT {
+        if task.frame == ROOT_FRAME {
             self.answer.node_ended(task.node, followed, &self.frames).await?;
             match kind {
                 NodeKind::End(_) => self.outputs.extend(&end.outputs),
@@ -251,7 +252,7 @@ impl<'g> Scheduler<'g> {
             self.queue.push(Work::Start(task.frame, node));
         }
         let finished = self.frames.get(task.frame).is_some_and(Frame::is_finished);
-        if finished && task.frame != ROOT {
+        if finished && task.frame != ROOT_FRAME {
             self.queue.push(Work::RoundEnded(task.frame, Ok(())));
         }
         Ok(())
@@ -261,7 +262,7 @@ impl<'g> Scheduler<'g> {
     async fn fail(&mut self, task: &Task, end: NodeEnd) -> Result<(), RunError> {
         self.write_end(task, &end).await?;
         let message = end.error.unwrap_or_default();
-        if task.frame == ROOT {
+        if task.frame == ROOT_FRAME {
             return Err(RunError::Failed(message));
         }
         self.queue.push(Work::RoundEnded(task.frame, Err(message)));

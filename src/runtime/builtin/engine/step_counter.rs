@@ -2,7 +2,7 @@
 
 use super::{
     error::RunError,
-    frames::{FrameId, ROOT},
+    ids::{FrameId, ROOT_FRAME},
 };
 use crate::runtime::builtin::run_limits::RunLimits;
 
@@ -18,7 +18,7 @@ impl StepCounter {
     /// Counts an execution in this frame. Returns its number in the run, from 1.
     pub(super) fn count(&mut self, frame: FrameId, limits: &RunLimits) -> Result<usize, RunError> {
         self.total += 1;
-        self.root += usize::from(frame == ROOT);
+        self.root += usize::from(frame == ROOT_FRAME);
         if self.root > limits.root_steps || self.total > limits.total_steps {
             return Err(RunError::Failed(format!("Maximum execution steps exceeded: {}", limits.root_steps)));
         }

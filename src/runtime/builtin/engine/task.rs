@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{error::RunError, execution::Execution, frame::Frame, frames::FrameId};
+use super::{error::RunError, execution::Execution, frame::Frame, ids::FrameId};
 use crate::runtime::builtin::graph::{index::NodeIx, topology::Graph};
 
 /// One execution of a node, from its first attempt to its last.

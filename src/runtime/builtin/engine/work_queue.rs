@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{frames::FrameId, task::Task};
+use super::{ids::FrameId, task::Task};
 use crate::runtime::builtin::{graph::index::NodeIx, nodes::outcome::NodeResult};
 
 /// One piece of work.
