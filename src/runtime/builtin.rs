@@ -1,7 +1,7 @@
 //! The built-in runtime: runs apps as Dify's DSL describes them, in this process.
 //!
-//! A run is a task of the process. It ends with its last event, when its reader disconnects, at its timeout, or when the server
-//! stops, and is stored in each case. Nothing is written before the first event.
+//! A run is a task of the process. It ends with its last event, when its reader disconnects, at its timeout, or when
+//! the server stops, and is stored in each case. Nothing is written before the first event.
 
 pub(crate) mod app_runtime;
 pub(crate) mod engine;

@@ -1,4 +1,5 @@
-//! Starts runs of apps: limits their number and their memory, reads the conversation that continues, and spawns the run.
+//! Starts runs of apps: limits their number and their memory, reads the conversation that continues, and spawns the
+//! run.
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,8 +40,9 @@ impl BuiltinRuntime {
 
 #[async_trait]
 impl AppRuntime for BuiltinRuntime {
-    /// Returns before the model answers. A model that fails before its first word is the first item of the stream, so that the
-    /// reader can report it differently from a later failure; a model that thinks for a long time delays nothing.
+    /// Returns before the model answers. A model that fails before its first word is the first item of the stream, so
+    /// that the reader can report it differently from a later failure; a model that thinks for a long time delays
+    /// nothing.
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
         let slot = Arc::clone(&self.runs).try_acquire_owned().map_err(|_| busy())?;
         let mode = run.app.mode;
@@ -75,7 +77,8 @@ fn busy() -> Error {
     Error::new(Code::RateLimited, message).with_retry_after(BUSY_RETRY_AFTER)
 }
 
-/// Reads the conversation that continues. A conversation of another end user or app, and a deleted one, are `not_found`.
+/// Reads the conversation that continues. A conversation of another end user or app, and a deleted one, are
+/// `not_found`.
 async fn prepare(context: &RunContext, mut run: RunRequest) -> Result<(PreparedRun, Definition)> {
     let dependencies = &context.dependencies;
     let input = RunInput::take_from(&mut run);

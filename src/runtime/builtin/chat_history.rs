@@ -8,14 +8,14 @@ use crate::domain::conversation::Exchange;
 
 /// Largest number of exchanges in a prompt, and so of exchanges that are read.
 pub(super) const MAX_EXCHANGES: u16 = 50;
-/// Largest number of tokens in a prompt's history. The context length of an endpoint's models is unknown here; this leaves
-/// room for a prompt and an answer in the smallest models in use.
+/// Largest number of tokens in a prompt's history. The context length of an endpoint's models is unknown here; this
+/// leaves room for a prompt and an answer in the smallest models in use.
 const MAX_TOKENS: u64 = 4_000;
 /// Number of characters that are read of each text: one more than can fit, so that a text that was cut never fits.
 pub(super) const MAX_CHARACTERS: i32 = 16_001;
 
-/// The exchanges as prompt messages, oldest first: as many of the newest as fit. An exchange is kept whole or not at all, so
-/// that each answer follows its query.
+/// The exchanges as prompt messages, oldest first: as many of the newest as fit. An exchange is kept whole or not at
+/// all, so that each answer follows its query.
 pub(super) fn prompt_messages(exchanges: &[Exchange]) -> Vec<PromptMessage> {
     let mut left = MAX_TOKENS;
     let fitting = exchanges.iter().rev().take(usize::from(MAX_EXCHANGES)).take_while(|exchange| {

@@ -1,8 +1,8 @@
-//! Runs a graph: starts each node when all edges that lead to it are decided, streams the text of answers while models still
-//! generate it, and writes an event for every step.
+//! Runs a graph: starts each node when all edges that lead to it are decided, streams the text of answers while
+//! models still generate it, and writes an event for every step.
 //!
-//! One run is one future. The nodes run concurrently inside it, so that dropping it stops them all and a slow reader slows down
-//! its own run only. The engine knows neither databases nor HTTP.
+//! One run is one future. The nodes run concurrently inside it, so that dropping it stops them all and a slow reader
+//! slows down its own run only. The engine knows neither databases nor HTTP.
 
 pub(crate) mod execution;
 pub(crate) mod outcome;

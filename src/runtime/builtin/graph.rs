@@ -1,5 +1,5 @@
-//! A published graph, checked before it runs: every node has a known type and readable data, every edge connects nodes of the
-//! same level, there is one start and no cycle. The DSL import runs the same checks.
+//! A published graph, checked before it runs: every node has a known type and readable data, every edge connects
+//! nodes of the same level, there is one start and no cycle. The DSL import runs the same checks.
 //!
 //! This is the static half of a run; `engine` is the other.
 

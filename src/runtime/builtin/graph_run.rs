@@ -198,8 +198,8 @@ fn ending(outcome: &RunOutcome, stopped: Option<StopReason>) -> Ending {
     }
 }
 
-/// Forwards events until the stream ends. Returns the last events, which are sent after the run is stored. Drops the stream when
-/// the reader disconnects or the server stops; that stops the engine.
+/// Forwards events until the stream ends. Returns the last events, which are sent after the run is stored. Drops the
+/// stream when the reader disconnects or the server stops; that stops the engine.
 async fn forward(
     context: &RunContext,
     mut stream: RunStream,

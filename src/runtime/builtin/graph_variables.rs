@@ -69,7 +69,8 @@ fn system_variables(prepared: &PreparedRun, workflow: &Workflow) -> JsonObject {
     system
 }
 
-/// Values by name. Dify stores variables as an object of `{"name", "value_type", "value"}`; DSL files have a list of them.
+/// Values by name. Dify stores variables as an object of `{"name", "value_type", "value"}`; DSL files have a list of
+/// them.
 fn values(variables: &Value) -> JsonObject {
     let value =
         |row: &Value| Some((row.get("name")?.as_str()?.to_owned(), row.get("value").cloned().unwrap_or_default()));

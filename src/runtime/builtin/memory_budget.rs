@@ -1,5 +1,5 @@
-//! The memory that all runs of the process share. Each run has limits of its own, but many large runs at once would exceed
-//! the memory of the machine.
+//! The memory that all runs of the process share. Each run has limits of its own, but many large runs at once would
+//! exceed the memory of the machine.
 
 use std::sync::Arc;
 

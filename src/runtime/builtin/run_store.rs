@@ -1,7 +1,7 @@
 //! Stores a run when it ends.
 //!
-//! A run is stored once, before its last event is sent: a caller who receives the end finds the conversation stored, and a run
-//! that cannot be stored ends with an error.
+//! A run is stored once, before its last event is sent: a caller who receives the end finds the conversation stored,
+//! and a run that cannot be stored ends with an error.
 
 use std::{fmt, time::Duration};
 

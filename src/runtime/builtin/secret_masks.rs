@@ -1,7 +1,7 @@
 //! Masks the secrets of an app in the events that describe its nodes.
 //!
-//! An app's author decides what its outputs contain. Requests, prompts and errors, however, reach everybody who may run the
-//! app, and no reader of them needs a secret.
+//! An app's author decides what its outputs contain. Requests, prompts and errors, however, reach everybody who may
+//! run the app, and no reader of them needs a secret.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use super::json::JsonObject;
 
 /// Replaces a secret.
 pub(crate) const MASK: &str = "****";
-/// Length in bytes of the shortest value that is masked: shorter ones are no secrets, and masking them would make events
-/// unreadable.
+/// Length in bytes of the shortest value that is masked: shorter ones are no secrets, and masking them would make
+/// events unreadable.
 const MIN_LENGTH: usize = 4;
 
 /// The secrets of an app, in every encoding in which a request may carry them; longest first.

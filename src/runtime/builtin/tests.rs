@@ -1,4 +1,4 @@
-//! Runs from the request to the row: what is told, what is kept, and how they end.
+//! Runs from the request to the stored rows.
 
 mod endings;
 mod slow_readers;
@@ -43,67 +43,67 @@ use crate::{
     store::sql::{SqlOptions, SqlStore, tests::count},
 };
 
-/// Echoes, unless it is told to hang after a word, to fail at once, to fail after a word, or to say much: once or without end.
-/// Keeps what it was asked.
+/// Models whose behaviour the prompt selects: `hang` hangs after one word, `refuse` fails at once, `break` fails
+/// after one word, `pour` sends one long chunk, and `flood` sends long chunks forever. Any other prompt is echoed.
 #[derive(Default)]
-struct Directed {
-    asked: parking_lot::Mutex<Vec<Prompt>>,
-    /// Streams that were begun and are not over.
-    open: Arc<AtomicUsize>,
-    /// Long pieces that were said.
-    poured: Arc<AtomicUsize>,
+struct PromptDrivenModels {
+    prompts: parking_lot::Mutex<Vec<Prompt>>,
+    /// Number of hanging streams that are open.
+    open_streams: Arc<AtomicUsize>,
+    /// Number of long chunks that were sent.
+    long_chunks: Arc<AtomicUsize>,
 }
 
-/// A piece of an answer that is as long as a run may be ahead of its reader.
+/// Length of a long chunk: as many bytes as a run may be ahead of its reader.
 const LONG: usize = runtime::BYTES_AHEAD as usize;
 
-struct Open(Arc<AtomicUsize>);
+struct StreamGuard(Arc<AtomicUsize>);
 
-impl Drop for Open {
+impl Drop for StreamGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[async_trait]
-impl Models for Directed {
+impl Models for PromptDrivenModels {
     async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
-        self.asked.lock().push(prompt.clone());
-        let failure = || ModelError { said: Some("at line 1".to_owned()), ..ModelError::new("The model broke.") };
+        self.prompts.lock().push(prompt.clone());
+        let error = || ModelError { said: Some("at line 1".to_owned()), ..ModelError::new("The model broke.") };
         let word = stream::iter([Ok(ModelChunk::Text("word ".to_owned()))]);
-        let said = prompt.messages.last().map(|message| message.text.clone()).unwrap_or_default();
-        if said.starts_with("hang") {
-            self.open.fetch_add(1, Ordering::Relaxed);
-            let open = Open(Arc::clone(&self.open));
+        let text = prompt.messages.last().map(|message| message.text.clone()).unwrap_or_default();
+        if text.starts_with("hang") {
+            self.open_streams.fetch_add(1, Ordering::Relaxed);
+            let open = StreamGuard(Arc::clone(&self.open_streams));
             let forever = stream::pending().inspect(move |_: &Result<_, _>| _ = &open);
             return Ok(word.chain(forever).boxed());
         }
-        match said.as_str() {
+        match text.as_str() {
             "flood" | "pour" => {
-                let poured = Arc::clone(&self.poured);
+                let sent = Arc::clone(&self.long_chunks);
                 let long = stream::repeat_with(move || {
-                    poured.fetch_add(1, Ordering::Relaxed);
+                    sent.fetch_add(1, Ordering::Relaxed);
                     Ok(ModelChunk::Text("x".repeat(LONG)))
                 });
-                Ok(if said == "pour" { long.take(1).boxed() } else { long.boxed() })
+                Ok(if text == "pour" { long.take(1).boxed() } else { long.boxed() })
             }
-            "refuse" => Err(failure()),
-            "break" => Ok(word.chain(stream::iter([Err(failure())])).boxed()),
+            "refuse" => Err(error()),
+            "break" => Ok(word.chain(stream::iter([Err(error())])).boxed()),
             _ => ModelRegistry { echo: EchoModel::default(), endpoint: None }.stream(prompt).await,
         }
     }
 }
 
-struct Stand {
+struct TestRuntime {
     runtime: BuiltinRuntime,
-    models: Arc<Directed>,
+    models: Arc<PromptDrivenModels>,
     sql: Arc<SqlStore>,
     tasks: TaskTracker,
-    end: CancellationToken,
+    shutdown: CancellationToken,
     _directory: TempDir,
 }
 
-impl Stand {
+impl TestRuntime {
     async fn new() -> Self {
         Self::with(RunLimits::default(), 100).await
     }
@@ -113,7 +113,8 @@ impl Stand {
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
         let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
         sql.migrate_up(false).await.unwrap();
-        let (sql, models, tasks, end) = (Arc::new(sql), Arc::default(), TaskTracker::new(), CancellationToken::new());
+        let (sql, models, tasks, shutdown) =
+            (Arc::new(sql), Arc::default(), TaskTracker::new(), CancellationToken::new());
         let dependencies = RuntimeDependencies {
             sql: Arc::clone(&sql),
             clock: Arc::new(SystemClock),
@@ -122,20 +123,20 @@ impl Stand {
             outbound: Arc::new(OutboundClient::new(Vec::new()).unwrap()),
             templates: Arc::new(TemplateRenderer::new(2)),
             tasks: tasks.clone(),
-            shutdown: end.clone(),
+            shutdown: shutdown.clone(),
         };
         Self {
             runtime: BuiltinRuntime::new(dependencies, limits, max_runs),
             models,
             sql,
             tasks,
-            end,
+            shutdown,
             _directory: directory,
         }
     }
 
-    /// Waits for every run to be over and stored.
-    async fn settle(&self) {
+    /// Waits until every run has ended and is stored.
+    async fn wait_for_all_runs(&self) {
         self.tasks.close();
         tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.expect("every run ends");
     }
@@ -144,7 +145,7 @@ impl Stand {
         count(&self.sql, rows).await
     }
 
-    async fn play(&self, run: RunRequest) -> Vec<serde_json::Value> {
+    async fn run(&self, run: RunRequest) -> Vec<serde_json::Value> {
         let mut stream = self.runtime.start(run).await.unwrap();
         let mut events = Vec::new();
         while let Some(event) = stream.next().await {
@@ -159,7 +160,7 @@ fn config() -> ModelConfig {
     super::prompt_app::tests::config()
 }
 
-fn request(mode: AppMode, query: &str) -> RunRequest {
+fn prompt_request(mode: AppMode, query: &str) -> RunRequest {
     let app = App {
         id: AppId(Uuid::from_u128(2)),
         workspace_id: WorkspaceId(Uuid::from_u128(1)),
@@ -179,29 +180,38 @@ fn request(mode: AppMode, query: &str) -> RunRequest {
     }
 }
 
-/// A graph that asks the model with the query, counts its runs in a conversation variable, and answers.
-fn graph(mode: AppMode, query: &str) -> RunRequest {
+/// A run of a graph that sends the query to the model and answers with its text.
+fn graph_request(mode: AppMode, query: &str) -> RunRequest {
     let node = |id: &str, data: serde_json::Value| json!({"id": id, "type": "custom", "data": data});
-    let llm = json!({"type": "llm", "title": "LLM", "model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
-        "prompt_template": [{"role": "user", "text": if mode == AppMode::Workflow { "{{#start.name#}}" } else { "{{#sys.query#}}" }}],
-        "context": {"enabled": false}});
+    let prompt = if mode == AppMode::Workflow { "{{#start.name#}}" } else { "{{#sys.query#}}" };
+    let llm = json!({
+        "type": "llm",
+        "title": "LLM",
+        "model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
+        "prompt_template": [{"role": "user", "text": prompt}],
+        "context": {"enabled": false},
+    });
     let last = if mode == AppMode::Workflow {
         json!({"type": "end", "title": "End", "outputs": [{"variable": "said", "value_selector": ["llm", "text"]}]})
     } else {
-        json!({"type": "answer", "title": "Answer", "answer": "{{#sys.dialogue_count#}} {{#conversation.mood#}} {{#llm.text#}}"})
+        let text = "{{#sys.dialogue_count#}} {{#conversation.mood#}} {{#llm.text#}}";
+        json!({"type": "answer", "title": "Answer", "answer": text})
     };
     let start = json!({"type": "start", "title": "Start", "variables": [{"variable": "name", "type": "text-input"}]});
     let edge = |source: &str, target: &str| json!({"source": source, "target": target, "sourceHandle": "source", "targetHandle": "target"});
     let workflow = Workflow {
         id: WorkflowId(Uuid::from_u128(6)),
         version: "2026-01-01 00:00:00".to_owned(),
-        graph: json!({"nodes": [node("start", start), node("llm", llm), node("last", last)], "edges": [edge("start", "llm"), edge("llm", "last")]}),
+        graph: json!({
+            "nodes": [node("start", start), node("llm", llm), node("last", last)],
+            "edges": [edge("start", "llm"), edge("llm", "last")],
+        }),
         features: json!({"opening_statement": "Hi {{name}}"}),
         environment_variables: json!({}),
         conversation_variables: json!({"mood": {"name": "mood", "value_type": "string", "value": "calm"}}),
     };
     let definition = Definition::Workflow(Box::new(workflow));
-    let mut run = RunRequest { definition, ..request(mode, query) };
+    let mut run = RunRequest { definition, ..prompt_request(mode, query) };
     if mode == AppMode::Workflow {
         run.inputs = Map::from_iter([("name".to_owned(), json!(query))]);
         run.query = None;
@@ -209,58 +219,56 @@ fn graph(mode: AppMode, query: &str) -> RunRequest {
     run
 }
 
-fn names(events: &[serde_json::Value]) -> Vec<&str> {
+fn event_names(events: &[serde_json::Value]) -> Vec<&str> {
     events.iter().map(|event| event["event"].as_str().unwrap()).collect()
 }
 
-fn said(events: &[serde_json::Value]) -> String {
+fn answer_text(events: &[serde_json::Value]) -> String {
     events.iter().filter_map(|event| event["answer"].as_str()).collect()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as a request names it")]
-fn conversation_of(events: &[serde_json::Value]) -> Option<ConversationId> {
+fn conversation_id_of(events: &[serde_json::Value]) -> Option<ConversationId> {
     Some(events[0]["conversation_id"].as_str().unwrap().parse().unwrap())
 }
 
 #[tokio::test]
-async fn a_chat_is_stored_before_its_end_is_told_and_goes_on() {
-    let stand = Stand::new().await;
-    let mut stream = stand.runtime.start(request(AppMode::Chat, "Reply exactly: one two")).await.unwrap();
+async fn chat_is_stored_before_message_end_and_can_continue() {
+    let test = TestRuntime::new().await;
+    let mut stream = test.runtime.start(prompt_request(AppMode::Chat, "Reply exactly: one two")).await.unwrap();
     let mut events: Vec<serde_json::Value> = Vec::new();
     while let Some(event) = stream.next().await {
         let event: serde_json::Value = serde_json::from_slice(&event.unwrap().json).unwrap();
-        let stored = stand.count("messages WHERE answer = 'one two' AND status = 'normal'").await;
-        assert!(event["event"] != "message_end" || stored == 1, "the end is told before it is true");
+        let stored = test.count("messages WHERE answer = 'one two' AND status = 'normal'").await;
+        assert!(event["event"] != "message_end" || stored == 1, "message_end is sent before the message is stored");
         events.push(event);
     }
-    assert_eq!(names(&events), ["message", "message", "message_end"]);
+    assert_eq!(event_names(&events), ["message", "message", "message_end"]);
     let usage = &events[2]["metadata"]["usage"];
-    // Eleven words of the prompt: instructions, the opening statement, the query.
+    // The prompt consists of instructions, the opening statement and the query.
     assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(10), &json!(2)));
 
-    let second = RunRequest { conversation_id: conversation_of(&events), ..request(AppMode::Chat, "And now?") };
-    let more = stand.play(second).await;
-    assert_eq!(conversation_of(&more), conversation_of(&events));
-    let asked = stand.models.asked.lock().last().unwrap().messages.clone();
+    let second =
+        RunRequest { conversation_id: conversation_id_of(&events), ..prompt_request(AppMode::Chat, "And now?") };
+    let more = test.run(second).await;
+    assert_eq!(conversation_id_of(&more), conversation_id_of(&events));
+    let asked = test.models.prompts.lock().last().unwrap().messages.clone();
     let lines: Vec<&str> = asked.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(lines, ["You help Ann, .\n", "Hi Ann!", "Reply exactly: one two", "one two", "And now?"]);
-    assert_eq!(stand.count("conversations WHERE dialogue_count = 2 AND name = 'Reply exactly: one two'").await, 1);
-    assert_eq!(
-        stand.count("conversations WHERE introduction = 'Hi Ann!' AND app_model_config_id IS NOT NULL").await,
-        1
-    );
-    assert_eq!(stand.count("messages WHERE invoke_from = 'service-api' AND model_id = 'echo'").await, 2);
-    assert_eq!((stand.count("end_users").await, stand.count("workflow_runs").await), (1, 0));
+    assert_eq!(test.count("conversations WHERE dialogue_count = 2 AND name = 'Reply exactly: one two'").await, 1);
+    assert_eq!(test.count("conversations WHERE introduction = 'Hi Ann!' AND app_model_config_id IS NOT NULL").await, 1);
+    assert_eq!(test.count("messages WHERE invoke_from = 'service-api' AND model_id = 'echo'").await, 2);
+    assert_eq!((test.count("end_users").await, test.count("workflow_runs").await), (1, 0));
 }
 
 #[tokio::test]
-async fn a_conversation_is_its_callers_and_its_apps_alone() {
-    let stand = Stand::new().await;
+async fn conversation_of_another_user_or_app_is_not_found() {
+    let test = TestRuntime::new().await;
     for (first, again) in [
-        (request(AppMode::Chat, "Hi"), request(AppMode::Chat, "Hi") as RunRequest),
-        (graph(AppMode::AdvancedChat, "Hi"), graph(AppMode::AdvancedChat, "Hi")),
+        (prompt_request(AppMode::Chat, "Hi"), prompt_request(AppMode::Chat, "Hi") as RunRequest),
+        (graph_request(AppMode::AdvancedChat, "Hi"), graph_request(AppMode::AdvancedChat, "Hi")),
     ] {
-        let conversation_id = conversation_of(&stand.play(first).await);
+        let conversation_id = conversation_id_of(&test.run(first).await);
         let again = || RunRequest { conversation_id, ..again.clone() };
         let mut other_app = again();
         other_app.app.id = AppId(Uuid::from_u128(3));
@@ -274,131 +282,130 @@ async fn a_conversation_is_its_callers_and_its_apps_alone() {
             other_workspace,
         ];
         for run in foreign {
-            assert_eq!(stand.runtime.start(run).await.unwrap_err().code(), Code::NotFound);
+            assert_eq!(test.runtime.start(run).await.unwrap_err().code(), Code::NotFound);
         }
-        stand.play(again()).await;
+        test.run(again()).await;
     }
-    stand.settle().await;
-    assert_eq!(stand.count("messages").await, 4);
+    test.wait_for_all_runs().await;
+    assert_eq!(test.count("messages").await, 4);
 }
 
 #[tokio::test]
-async fn completion_and_agent_chat_are_stored_in_their_ways() {
-    let stand = Stand::new().await;
-    let completed = stand.play(request(AppMode::Completion, "")).await;
-    assert_eq!(names(&completed).last(), Some(&"message_end"));
+async fn completion_and_agent_chat_are_stored_with_their_mode() {
+    let test = TestRuntime::new().await;
+    let completed = test.run(prompt_request(AppMode::Completion, "")).await;
+    assert_eq!(event_names(&completed).last(), Some(&"message_end"));
     assert!(completed.iter().all(|event| event.get("conversation_id").is_none()));
-    let agent = stand.play(request(AppMode::AgentChat, "Reply exactly: yes")).await;
-    assert_eq!(names(&agent), ["agent_message", "message_end"]);
-    assert_eq!(stand.count("conversations WHERE mode = 'completion' AND name = 'New conversation'").await, 1);
-    assert_eq!(
-        stand.count("messages WHERE app_mode = 'agent-chat' AND agent_based = true AND answer = 'yes'").await,
-        1
-    );
-    assert_eq!(stand.count("messages WHERE app_mode = 'completion' AND query = ''").await, 1);
+    let agent = test.run(prompt_request(AppMode::AgentChat, "Reply exactly: yes")).await;
+    assert_eq!(event_names(&agent), ["agent_message", "message_end"]);
+    assert_eq!(test.count("conversations WHERE mode = 'completion' AND name = 'New conversation'").await, 1);
+    assert_eq!(test.count("messages WHERE app_mode = 'agent-chat' AND agent_based = true AND answer = 'yes'").await, 1);
+    assert_eq!(test.count("messages WHERE app_mode = 'completion' AND query = ''").await, 1);
 }
 
 #[tokio::test]
-async fn an_advanced_chat_runs_its_graph_and_remembers() {
-    let stand = Stand::new().await;
-    let first = stand.play(graph(AppMode::AdvancedChat, "Reply exactly: a b")).await;
-    let told = names(&first);
-    assert_eq!((told[0], &told[told.len() - 2..]), ("workflow_started", &["message_end", "workflow_finished"][..]));
-    assert_eq!(said(&first), "1 calm a b");
-    let second = RunRequest { conversation_id: conversation_of(&first), ..graph(AppMode::AdvancedChat, "Hi") };
-    assert_eq!(said(&stand.play(second).await), "2 calm You said: Hi");
-    assert_eq!(stand.count("workflow_runs WHERE type = 'chat' AND status = 'succeeded' AND total_steps = 3").await, 2);
-    assert_eq!(stand.count("messages JOIN workflow_runs ON workflow_runs.id = messages.workflow_run_id").await, 2);
-    assert_eq!(stand.count("conversations WHERE introduction = 'Hi Ann' AND dialogue_count = 2").await, 1);
-    assert_eq!(stand.count("openapi_conversation_variables WHERE variables = '{\"mood\":\"calm\"}'").await, 1);
+async fn advanced_chat_keeps_conversation_variables_and_dialogue_count() {
+    let test = TestRuntime::new().await;
+    let first = test.run(graph_request(AppMode::AdvancedChat, "Reply exactly: a b")).await;
+    let names = event_names(&first);
+    assert_eq!((names[0], &names[names.len() - 2..]), ("workflow_started", &["message_end", "workflow_finished"][..]));
+    assert_eq!(answer_text(&first), "1 calm a b");
+    let second =
+        RunRequest { conversation_id: conversation_id_of(&first), ..graph_request(AppMode::AdvancedChat, "Hi") };
+    assert_eq!(answer_text(&test.run(second).await), "2 calm You said: Hi");
+    assert_eq!(test.count("workflow_runs WHERE type = 'chat' AND status = 'succeeded' AND total_steps = 3").await, 2);
+    assert_eq!(test.count("messages JOIN workflow_runs ON workflow_runs.id = messages.workflow_run_id").await, 2);
+    assert_eq!(test.count("conversations WHERE introduction = 'Hi Ann' AND dialogue_count = 2").await, 1);
+    assert_eq!(test.count("openapi_conversation_variables WHERE variables = '{\"mood\":\"calm\"}'").await, 1);
     assert_eq!(
-        stand.count("workflow_runs WHERE inputs LIKE '%\"sys.query\":\"Hi\"%' AND graph LIKE '%nodes%'").await,
+        test.count("workflow_runs WHERE inputs LIKE '%\"sys.query\":\"Hi\"%' AND graph LIKE '%nodes%'").await,
         1
     );
 }
 
 #[tokio::test]
-async fn a_workflow_is_stored_with_its_outcome() {
-    let stand = Stand::new().await;
-    let events = stand.play(graph(AppMode::Workflow, "Reply exactly: done")).await;
+async fn workflow_run_is_stored_with_outputs_or_error() {
+    let test = TestRuntime::new().await;
+    let events = test.run(graph_request(AppMode::Workflow, "Reply exactly: done")).await;
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["data"]["outputs"]), (&json!("workflow_finished"), &json!({"said": "done"})));
-    stand.play(graph(AppMode::Workflow, "refuse")).await;
-    assert_eq!(stand.count("workflow_runs WHERE status = 'succeeded' AND outputs = '{\"said\":\"done\"}'").await, 1);
-    assert_eq!(stand.count("workflow_runs WHERE status = 'failed' AND error = 'The model broke: at line 1'").await, 1);
-    assert_eq!((stand.count("conversations").await, stand.count("messages").await), (0, 0));
+    test.run(graph_request(AppMode::Workflow, "refuse")).await;
+    assert_eq!(test.count("workflow_runs WHERE status = 'succeeded' AND outputs = '{\"said\":\"done\"}'").await, 1);
+    assert_eq!(test.count("workflow_runs WHERE status = 'failed' AND error = 'The model broke: at line 1'").await, 1);
+    assert_eq!((test.count("conversations").await, test.count("messages").await), (0, 0));
 }
 
 #[tokio::test]
-async fn a_model_that_fails_is_the_first_thing_told_or_an_event() {
-    let stand = Stand::new().await;
-    let mut stream = stand.runtime.start(request(AppMode::Chat, "refuse")).await.unwrap();
+async fn model_error_before_the_first_text_is_an_error_and_later_an_event() {
+    let test = TestRuntime::new().await;
+    let mut stream = test.runtime.start(prompt_request(AppMode::Chat, "refuse")).await.unwrap();
     let refusal = stream.next().await.unwrap().unwrap_err();
     assert_eq!((refusal.code(), refusal.message()), (Code::UpstreamError, "The model broke."));
     assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "The model broke: at line 1");
     assert!(stream.next().await.is_none());
-    let events = stand.play(request(AppMode::Chat, "break")).await;
-    assert_eq!(names(&events), ["message", "error"]);
+    let events = test.run(prompt_request(AppMode::Chat, "break")).await;
+    assert_eq!(event_names(&events), ["message", "error"]);
     assert_eq!(events[1]["code"], "completion_request_error");
     assert_eq!(events[1]["message"], "The model broke: at line 1");
-    assert_eq!(stand.count("messages WHERE status = 'error' AND error = 'The model broke: at line 1'").await, 2);
-    assert_eq!(stand.count("messages WHERE status = 'error' AND answer = 'word '").await, 1);
+    assert_eq!(test.count("messages WHERE status = 'error' AND error = 'The model broke: at line 1'").await, 2);
+    assert_eq!(test.count("messages WHERE status = 'error' AND answer = 'word '").await, 1);
 }
 
 #[tokio::test]
-async fn a_process_runs_no_more_than_it_may() {
-    let stand = Stand::with(RunLimits::default(), 2).await;
-    let first = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
-    let _second = stand.runtime.start(request(AppMode::Chat, "hang")).await.unwrap();
-    let refusal = stand.runtime.start(request(AppMode::Chat, "Hi")).await.unwrap_err();
+async fn number_of_concurrent_runs_is_limited() {
+    let test = TestRuntime::with(RunLimits::default(), 2).await;
+    let first = test.runtime.start(prompt_request(AppMode::Chat, "hang")).await.unwrap();
+    let _second = test.runtime.start(prompt_request(AppMode::Chat, "hang")).await.unwrap();
+    let refusal = test.runtime.start(prompt_request(AppMode::Chat, "Hi")).await.unwrap_err();
     assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_RETRY_AFTER)));
     drop(first);
     let freed = async {
-        while stand.runtime.start(request(AppMode::Chat, "Hi")).await.is_err() {
+        while test.runtime.start(prompt_request(AppMode::Chat, "Hi")).await.is_err() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("a place is free again");
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("a run can start again");
 }
 
 #[tokio::test]
-async fn all_runs_together_have_so_much_memory() {
+async fn memory_of_all_runs_is_limited() {
     let limits = RunLimits { process_bytes: 1 << 20, ..RunLimits::default() };
-    let stand = Stand::with(limits, 100).await;
-    let long = |bytes: usize| RunRequest { query: Some("x".repeat(bytes)), ..request(AppMode::Chat, "") };
-    let refusal = stand.runtime.start(long(1 << 20)).await.unwrap_err();
+    let test = TestRuntime::with(limits, 100).await;
+    let long = |bytes: usize| RunRequest { query: Some("x".repeat(bytes)), ..prompt_request(AppMode::Chat, "") };
+    let refusal = test.runtime.start(long(1 << 20)).await.unwrap_err();
     assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_RETRY_AFTER)));
-    // What was refused holds nothing.
-    stand.runtime.start(long(100 << 10)).await.unwrap();
+    // The rejected run does not keep its memory.
+    test.runtime.start(long(100 << 10)).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_app_of_another_mode_than_its_definition_is_unavailable() {
-    let stand = Stand::new().await;
-    let mut run = graph(AppMode::AdvancedChat, "Hi");
+async fn mode_that_does_not_match_the_definition_is_app_unavailable() {
+    let test = TestRuntime::new().await;
+    let mut run = graph_request(AppMode::AdvancedChat, "Hi");
     run.app.mode = AppMode::Chat;
-    assert_eq!(stand.runtime.start(run).await.unwrap_err().code(), Code::AppUnavailable);
-    let mut run = request(AppMode::Chat, "Hi");
+    assert_eq!(test.runtime.start(run).await.unwrap_err().code(), Code::AppUnavailable);
+    let mut run = prompt_request(AppMode::Chat, "Hi");
     run.app.mode = AppMode::Workflow;
-    assert_eq!(stand.runtime.start(run).await.unwrap_err().code(), Code::AppUnavailable);
-    let mut moderated = graph(AppMode::AdvancedChat, "Hi");
+    assert_eq!(test.runtime.start(run).await.unwrap_err().code(), Code::AppUnavailable);
+    let mut moderated = graph_request(AppMode::AdvancedChat, "Hi");
     let Definition::Workflow(workflow) = &mut moderated.definition else { unreachable!() };
     workflow.features = json!({"sensitive_word_avoidance": {"enabled": true, "type": "keywords"}});
-    assert_eq!(stand.runtime.start(moderated).await.unwrap_err().code(), Code::AppUnavailable);
-    stand.settle().await;
-    assert_eq!(stand.count("end_users").await, 0);
+    assert_eq!(test.runtime.start(moderated).await.unwrap_err().code(), Code::AppUnavailable);
+    test.wait_for_all_runs().await;
+    assert_eq!(test.count("end_users").await, 0);
 }
 
 #[tokio::test]
-async fn many_first_runs_of_one_caller_at_once_make_one_end_user() {
-    let stand = Arc::new(Stand::new().await);
+async fn concurrent_first_runs_of_one_caller_create_one_end_user() {
+    let test = Arc::new(TestRuntime::new().await);
     let runs = (0..40).map(|n| {
-        let stand = Arc::clone(&stand);
-        let run = if n % 2 == 0 { request(AppMode::Chat, "Hi") } else { graph(AppMode::AdvancedChat, "Hi") };
-        tokio::spawn(async move { stand.play(run).await })
+        let test = Arc::clone(&test);
+        let run =
+            if n % 2 == 0 { prompt_request(AppMode::Chat, "Hi") } else { graph_request(AppMode::AdvancedChat, "Hi") };
+        tokio::spawn(async move { test.run(run).await })
     });
     for run in runs.collect::<Vec<_>>() {
         run.await.unwrap();
     }
-    assert_eq!((stand.count("end_users").await, stand.count("conversations").await), (1, 40));
+    assert_eq!((test.count("end_users").await, test.count("conversations").await), (1, 40));
 }

@@ -1,8 +1,8 @@
 //! Decides which text of a graph can be written while the graph still runs.
 //!
-//! Every `answer` and `end` node of the graph itself has a text with references. As soon as it is certain that such a node will
-//! run, its text is written up to the first reference whose node has not ended; where that node is a model, what the model has
-//! generated is written, too. When several such nodes are certain, their texts follow each other.
+//! Every `answer` and `end` node of the graph itself has a text with references. As soon as it is certain that such a
+//! node will run, its text is written up to the first reference whose node has not ended; where that node is a model,
+//! what the model has generated is written, too. When several such nodes are certain, their texts follow each other.
 
 use std::{
     borrow::Cow,

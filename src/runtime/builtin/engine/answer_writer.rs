@@ -49,8 +49,8 @@ impl<'g> AnswerWriter<'g> {
         self.flush(frames).await
     }
 
-    /// A model starts again. Text of its failed attempt is removed when it is the end of the text; when a round of an iteration
-    /// has written since, it stays.
+    /// A model starts again. Text of its failed attempt is removed when it is the end of the text; when a round of an
+    /// iteration has written since, it stays.
     pub(super) async fn restart(&mut self, node: NodeIx) -> Result<(), RunError> {
         if let Some(written) = self.stream.restart(node)
             && self.text.ends_with(&written)

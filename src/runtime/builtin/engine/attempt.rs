@@ -22,8 +22,8 @@ use crate::runtime::builtin::{
     },
 };
 
-/// Starts an attempt of a node that is not an iteration. `usage` counts the tokens of the attempt; `texts` receives the text of
-/// a model while it is generated. Returns `None` when the frame of the task is closed.
+/// Starts an attempt of a node that is not an iteration. `usage` counts the tokens of the attempt; `texts` receives
+/// the text of a model while it is generated. Returns `None` when the frame of the task is closed.
 pub(super) fn start_attempt(
     execution: &Execution,
     node: &Node,
@@ -73,7 +73,8 @@ pub(super) fn start_attempt(
     Ok(Some(run))
 }
 
-/// The result of an attempt that runs, or an error when it exceeds its timeout. The error has the tokens used until then.
+/// The result of an attempt that runs, or an error when it exceeds its timeout. The error has the tokens used until
+/// then.
 pub(super) async fn with_timeout(
     timeout: Duration,
     attempt: BoxFuture<'static, NodeResult>,

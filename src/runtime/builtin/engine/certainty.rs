@@ -1,8 +1,8 @@
 //! Which nodes of the graph itself are certain to run.
 //!
-//! A node is certain when a path of followed edges leads to it on which nothing is undecided any more: no branch, no iteration,
-//! and, for texts that refer to conversation variables, no node that writes them. Certainty spreads along edges, and each edge
-//! carries each kind of it once, so that the cost is linear in the size of the graph.
+//! A node is certain when a path of followed edges leads to it on which nothing is undecided any more: no branch, no
+//! iteration, and, for texts that refer to conversation variables, no node that writes them. Certainty spreads along
+//! edges, and each edge carries each kind of it once, so that the cost is linear in the size of the graph.
 
 use std::collections::VecDeque;
 
@@ -34,8 +34,8 @@ impl<'g> Certainty<'g> {
         self.bits[node] & (if conversation_final { CONVERSATION_FINAL } else { WILL_RUN }) != 0
     }
 
-    /// Spreads certainty from a node that ended along the edges that are followed. Returns the nodes that became more certain, in
-    /// the graph's order.
+    /// Spreads certainty from a node that ended along the edges that are followed. Returns the nodes that became more
+    /// certain, in the graph's order.
     pub(super) fn node_ended(&mut self, node: NodeIx, follows: impl Fn(&Edge) -> bool) -> Vec<NodeIx> {
         let graph = self.graph;
         // Certainty begins at the start. Other nodes passed on what they do not hold back before they ended.

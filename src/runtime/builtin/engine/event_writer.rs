@@ -102,8 +102,9 @@ impl<'a> EventWriter<'a> {
         self.write("workflow_started", started).await
     }
 
-    /// `message_end` in a conversation, and `workflow_finished`. A stopped run has no reader and writes neither. Each waits for
-    /// the reader until `deadline`; an event that cannot be sent is dropped, because the outcome is stored in any case.
+    /// `message_end` in a conversation, and `workflow_finished`. A stopped run has no reader and writes neither. Each
+    /// waits for the reader until `deadline`; an event that cannot be sent is dropped, because the outcome is stored
+    /// in any case.
     pub(super) async fn write_end(mut self, outcome: &RunOutcome, deadline: Instant) {
         if outcome.status == RunStatus::Stopped {
             return;

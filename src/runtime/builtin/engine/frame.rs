@@ -88,8 +88,8 @@ impl Frame {
         self.nodes[graph.node(node).slot].progress = NodeProgress::Running;
     }
 
-    /// Marks a node as done and decides its edges. Returns the nodes that can start. A node that no edge leads to any more is
-    /// skipped, and so are its own edges.
+    /// Marks a node as done and decides its edges. Returns the nodes that can start. A node that no edge leads to any
+    /// more is skipped, and so are its own edges.
     pub(super) fn leave(&mut self, graph: &Graph, node: NodeIx, follows: impl Fn(&Edge) -> bool) -> Vec<NodeIx> {
         self.active -= 1;
         self.nodes[graph.node(node).slot].progress = NodeProgress::Done;

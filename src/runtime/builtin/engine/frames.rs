@@ -1,4 +1,5 @@
-//! The frames of a run with their variables: one for the graph itself, and one for each round of an iteration that runs.
+//! The frames of a run with their variables: one for the graph itself, and one for each round of an iteration that
+//! runs.
 
 use std::{collections::HashMap, sync::Arc};
 

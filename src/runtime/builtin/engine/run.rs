@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{domain::conversation::RunStatus, ports::runtime::RunEvents};
 
-/// Runs a graph and sends its events to `reader`. The run stops when `reader` is closed. There is always an outcome, so that the
-/// run can be stored.
+/// Runs a graph and sends its events to `reader`. The run stops when `reader` is closed. There is always an outcome,
+/// so that the run can be stored.
 pub(crate) async fn run_graph(execution: &Execution, reader: &RunEvents) -> RunOutcome {
     let started = Instant::now();
     let limits = execution.limits;

@@ -1,8 +1,8 @@
 //! The loop of a run. It decides, one piece of work after the other, which nodes start and what follows when they end.
 //!
-//! The parts of the run have their own modules: [`WorkQueue`] has the work to do next, [`RunningWork`] the attempts that run
-//! concurrently, [`Frames`] the progress of nodes and their variables, [`IterationRunner`] the rounds of iterations,
-//! [`AnswerWriter`] the text, and [`EventWriter`] the events.
+//! The parts of the run have their own modules: [`WorkQueue`] has the work to do next, [`RunningWork`] the attempts
+//! that run concurrently, [`Frames`] the progress of nodes and their variables, [`IterationRunner`] the rounds of
+//! iterations, [`AnswerWriter`] the text, and [`EventWriter`] the events.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -227,8 +227,8 @@ impl<'g> Scheduler<'g> {
         self.leave(&task, &end, &followed).await
     }
 
-    /// Follows the edges of a node that ended: writes the text that is certain now, then the node's event, and queues the
-    /// nodes that can start.
+    /// Follows the edges of a node that ended: writes the text that is certain now, then the node's event, and queues
+    /// the nodes that can start.
     async fn leave(&mut self, task: &Task, end: &NodeEnd, followed: &FollowedEdges) -> Result<(), RunError> {
         let follows = |edge: &_| followed.contains(edge);
         let Some(ready) = self.frames.leave(task.frame, task.node, follows) else { return Ok(()) };

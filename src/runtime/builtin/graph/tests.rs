@@ -12,7 +12,8 @@ fn node(id: &str, kind: &str) -> Value {
         "iteration" => json!({"iterator_selector": ["s", "l"], "output_selector": ["i", "o"]}),
         "assigner" => json!({"items": []}),
         "http-request" => {
-            json!({"method": "get", "url": "http://x", "authorization": {"type": "no-auth"}, "headers": "", "params": ""})
+            let authorization = json!({"type": "no-auth"});
+            json!({"method": "get", "url": "http://x", "authorization": authorization, "headers": "", "params": ""})
         }
         _ => json!({}),
     };
@@ -214,6 +215,41 @@ fn retries_and_their_interval_are_limited() {
     assert_eq!((retry.times, retry.interval.as_secs()), (10, 60));
 }
 
+const KINDS: &[&str] = &[
+    "start",
+    "llm",
+    "answer",
+    "end",
+    "template-transform",
+    "if-else",
+    "variable-aggregator",
+    "assigner",
+    "http-request",
+    "iteration",
+    "iteration-start",
+    "code",
+];
+
+/// Members of node data that the graph or a node type reads.
+const MEMBERS: &[&str] = &[
+    "model",
+    "answer",
+    "outputs",
+    "cases",
+    "conditions",
+    "variables",
+    "template",
+    "items",
+    "retry_config",
+    "default_value",
+    "body",
+    "url",
+    "prompt_template",
+    "memory",
+    "title",
+    "type",
+];
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -233,8 +269,8 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn arbitrary_node_data_never_panics(
-        kind in prop::sample::select(vec!["start", "llm", "answer", "end", "template-transform", "if-else", "variable-aggregator", "assigner", "http-request", "iteration", "iteration-start", "code"]),
-        member in prop::sample::select(vec!["model", "answer", "outputs", "cases", "conditions", "variables", "template", "items", "retry_config", "default_value", "body", "url", "prompt_template", "memory", "title", "type"]),
+        kind in prop::sample::select(KINDS),
+        member in prop::sample::select(MEMBERS),
         value in any_json(),
     ) {
         let mut odd = node("o", kind);

@@ -1,36 +1,36 @@
-//! Readers that do not read hold up their run, and not memory.
+//! Unread events of a run take a limited amount of memory.
 
 use super::*;
 
-/// How many long pieces were said when nothing moves any more.
-async fn standing_still(stand: &Stand) -> usize {
+/// Waits until the run is blocked, and returns the number of long chunks that the model has sent.
+async fn chunks_when_blocked(test: &TestRuntime) -> usize {
     let mut before = 0;
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let now = stand.models.poured.load(Ordering::Relaxed);
+        let now = test.models.long_chunks.load(Ordering::Relaxed);
         if now == before && now > 0 {
             return now;
         }
         before = now;
     }
-    panic!("it never stands still");
+    panic!("the run is never blocked");
 }
 
 #[tokio::test]
-async fn a_slow_reader_holds_up_a_prompt_app_and_not_memory() {
-    let stand = Stand::new().await;
-    let mut stream = stand.runtime.start(request(AppMode::Chat, "flood")).await.unwrap();
-    // One waits for the reader, one for room.
-    let said = standing_still(&stand).await;
-    assert!(said <= 3, "{said} events of {LONG} bytes are ahead of the reader");
+async fn unread_events_of_a_prompt_app_are_limited_in_bytes() {
+    let test = TestRuntime::new().await;
+    let mut stream = test.runtime.start(prompt_request(AppMode::Chat, "flood")).await.unwrap();
+    // One event is in the channel, and one waits for the channel.
+    let sent = chunks_when_blocked(&test).await;
+    assert!(sent <= 3, "{sent} events of {LONG} bytes are ahead of the reader");
     for _ in 0..5 {
         assert!(stream.next().await.unwrap().unwrap().json.len() > LONG);
     }
 }
 
 #[tokio::test]
-async fn a_slow_reader_holds_up_a_graph_and_not_memory() {
-    let stand = Stand::new().await;
+async fn unread_events_of_a_graph_are_limited_in_bytes() {
+    let test = TestRuntime::new().await;
     let node = |id: &str, data: serde_json::Value| json!({"id": id, "type": "custom", "data": data});
     let inside = |mut node: serde_json::Value| {
         node["parentId"] = json!("each");
@@ -42,17 +42,17 @@ async fn a_slow_reader_holds_up_a_graph_and_not_memory() {
     let llm = json!({"type": "llm", "title": "LLM", "model": {"provider": "echo", "name": "echo", "mode": "chat"},
         "prompt_template": [{"role": "user", "text": "pour"}], "context": {"enabled": false}});
     let first = json!({"type": "iteration-start", "title": ""});
-    let mut run = graph(AppMode::Workflow, "");
+    let mut run = graph_request(AppMode::Workflow, "");
     run.inputs = Map::from_iter([("list".to_owned(), json!(vec![0; 60]))]);
     let Definition::Workflow(workflow) = &mut run.definition else { unreachable!() };
     workflow.graph = json!({
         "nodes": [node("start", start), node("each", each), inside(node("first", first)), inside(node("llm", llm))],
         "edges": [{"source": "start", "target": "each"}, {"source": "first", "target": "llm"}],
     });
-    let mut stream = stand.runtime.start(run).await.unwrap();
-    // One waits for the reader and one for whoever hands events on; those two hold one each.
-    let said = standing_still(&stand).await;
-    assert!(said <= 5, "{said} events of {LONG} bytes are ahead of the reader");
+    let mut stream = test.runtime.start(run).await.unwrap();
+    // One event is in each of the two channels, and one waits for each.
+    let sent = chunks_when_blocked(&test).await;
+    assert!(sent <= 5, "{sent} events of {LONG} bytes are ahead of the reader");
     let mut long = 0;
     while long < 20 {
         let event = stream.next().await.unwrap().unwrap();

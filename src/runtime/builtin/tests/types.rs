@@ -1,14 +1,19 @@
-//! The variables of a conversation keep the types that the app declares.
+//! Conversation variables keep the types that the app declares.
 
 use super::*;
 
-/// Appends this to the conversation's `list`, which is declared to be of this type, and answers with it.
-fn appending(declared: &str, value: &serde_json::Value) -> RunRequest {
+/// A run that appends `value` to the conversation variable `list` of the type `declared`, and answers with the list.
+fn append_request(declared: &str, value: &serde_json::Value) -> RunRequest {
     let node = |id: &str, data: serde_json::Value| json!({"id": id, "type": "custom", "data": data});
-    let item = json!({"variable_selector": ["conversation", "list"], "input_type": "constant", "operation": "append", "value": value});
-    let mut run = graph(AppMode::AdvancedChat, "Hi");
+    let item = json!({
+        "variable_selector": ["conversation", "list"],
+        "input_type": "constant",
+        "operation": "append",
+        "value": value,
+    });
+    let mut run = graph_request(AppMode::AdvancedChat, "Hi");
     let Definition::Workflow(workflow) = &mut run.definition else { unreachable!() };
-    // Graphs are remembered by their version.
+    // Graphs are cached by id and version.
     workflow.id = WorkflowId(Uuid::new_v4());
     workflow.graph = json!({
         "nodes": [
@@ -23,22 +28,22 @@ fn appending(declared: &str, value: &serde_json::Value) -> RunRequest {
 }
 
 #[tokio::test]
-async fn a_list_of_texts_takes_no_number() {
-    let stand = Stand::new().await;
-    let first = stand.play(appending("array[string]", &json!("a"))).await;
-    assert_eq!(said(&first), r#"["a"]"#);
+async fn value_of_another_type_is_not_appended_to_a_typed_list() {
+    let test = TestRuntime::new().await;
+    let first = test.run(append_request("array[string]", &json!("a"))).await;
+    assert_eq!(answer_text(&first), r#"["a"]"#);
     let again = |declared: &str, value: &serde_json::Value| RunRequest {
-        conversation_id: conversation_of(&first),
-        ..appending(declared, value)
+        conversation_id: conversation_id_of(&first),
+        ..append_request(declared, value)
     };
-    let refused = stand.play(again("array[string]", &json!(1))).await;
+    let refused = test.run(again("array[string]", &json!(1))).await;
     let finished = &refused.last().unwrap()["data"];
     assert_eq!(
         (&finished["status"], &finished["error"]),
         (&json!("failed"), &json!("Invalid input value for type array[string]: number"))
     );
-    // What did not happen is not kept.
-    assert_eq!(said(&stand.play(again("array[string]", &json!("b"))).await), r#"["a", "b"]"#);
-    // A version with another type begins anew.
-    assert_eq!(said(&stand.play(again("array[number]", &json!(1))).await), "[1]");
+    // The failed run did not change the variable.
+    assert_eq!(answer_text(&test.run(again("array[string]", &json!("b"))).await), r#"["a", "b"]"#);
+    // A version with another type starts with the default.
+    assert_eq!(answer_text(&test.run(again("array[number]", &json!(1))).await), "[1]");
 }

@@ -1,16 +1,18 @@
-//! Iterations: one round after the other, several at a time, inside each other, and rounds that fail.
+//! Iterations: sequential, parallel and nested rounds, and rounds that fail.
 
 use serde_json::{Value, json};
 
-use super::stage::{Played, Stage, inside, llm, node};
+use super::run_setup::{FinishedRun, RunSetup, inside, llm, node};
 use crate::domain::conversation::RunStatus;
 
-/// An iteration over the start's `list` whose rounds are a template and what comes after it, with its result at `end`.
-fn iterating(more: Value, inner: Vec<Value>, output: &str, edges: &str) -> Stage {
+/// A workflow that iterates over the input `list` with these nodes inside and outputs the result as `all`.
+fn iterating(more: Value, inner: Vec<Value>, output: &str, edges: &str) -> RunSetup {
     let mut data = json!({
-        "iterator_selector": ["start", "list"], "output_selector": output.split('.').collect::<Vec<_>>(), "start_node_id": "istart",
+        "iterator_selector": ["start", "list"],
+        "output_selector": output.split('.').collect::<Vec<_>>(),
+        "start_node_id": "istart",
     });
-    data.as_object_mut().unwrap().extend(super::stage::map(more));
+    data.as_object_mut().unwrap().extend(super::run_setup::map(more));
     let mut nodes = vec![
         node("start", "start", json!({})),
         node("it", "iteration", data),
@@ -18,7 +20,7 @@ fn iterating(more: Value, inner: Vec<Value>, output: &str, edges: &str) -> Stage
         node("end", "end", json!({"outputs": [{"variable": "all", "value_selector": ["it", "output"]}]})),
     ];
     nodes.extend(inner.into_iter().map(|node| inside("it", node)));
-    Stage::workflow(nodes, &format!("start>it it>end {edges}"))
+    RunSetup::workflow(nodes, &format!("start>it it>end {edges}"))
 }
 
 fn template(text: &str) -> Value {
@@ -26,26 +28,26 @@ fn template(text: &str) -> Value {
     node("t", "template-transform", json!({"variables": [variable("item"), variable("index")], "template": text}))
 }
 
-fn all(played: &Played) -> Value {
-    played.outcome.outputs["all"].clone()
+fn all(run: &FinishedRun) -> Value {
+    run.outcome.outputs["all"].clone()
 }
 
 #[tokio::test]
-async fn rounds_run_one_after_the_other() {
-    let stage = iterating(json!({}), vec![template("{{ index }}:{{ item }}")], "t.output", "istart>t");
-    let played = stage.inputs(json!({"list": ["a", "b"]})).play().await;
-    insta::assert_snapshot!(played.wire());
-    assert_eq!(all(&played), json!(["0:a", "1:b"]));
+async fn rounds_run_sequentially_by_default() {
+    let setup = iterating(json!({}), vec![template("{{ index }}:{{ item }}")], "t.output", "istart>t");
+    let run = setup.inputs(json!({"list": ["a", "b"]})).execute().await;
+    insta::assert_snapshot!(run.wire_events());
+    assert_eq!(all(&run), json!(["0:a", "1:b"]));
 }
 
 #[tokio::test]
-async fn rounds_run_side_by_side_and_stay_in_order() {
+async fn parallel_rounds_keep_their_order_in_the_output() {
     let model = llm("m", "slow", "{{#it.item#}}", json!({}));
-    let stage = iterating(json!({"is_parallel": true, "parallel_nums": 2}), vec![model], "m.text", "istart>m");
-    let played = stage.inputs(json!({"list": ["a b c", "d", "e f"]})).play().await;
-    assert_eq!(all(&played), json!(["a b c", "d", "e f"]));
+    let setup = iterating(json!({"is_parallel": true, "parallel_nums": 2}), vec![model], "m.text", "istart>m");
+    let run = setup.inputs(json!({"list": ["a b c", "d", "e f"]})).execute().await;
+    assert_eq!(all(&run), json!(["a b c", "d", "e f"]));
     assert_eq!(
-        played.line(),
+        run.summary(),
         "( +start -start [it #0 #1 +istart -istart +istart -istart +m +m -m #2 +istart -istart +m -m -m it] \
          \"[\\\"a b c\\\", \\\"d\\\", \\\"e f\\\"]\" +end -end ) succeeded"
             .replace(
@@ -56,22 +58,22 @@ async fn rounds_run_side_by_side_and_stay_in_order() {
 }
 
 #[tokio::test]
-async fn nothing_to_iterate_over_is_an_empty_list() {
-    let stage = || iterating(json!({}), vec![template("x")], "t.output", "istart>t");
+async fn empty_or_null_input_gives_an_empty_list() {
+    let setup = || iterating(json!({}), vec![template("x")], "t.output", "istart>t");
     for list in [json!([]), json!(null)] {
-        let played = stage().inputs(json!({"list": list})).play().await;
-        assert_eq!(all(&played), json!([]));
-        assert_eq!(played.outcome.status, RunStatus::Succeeded);
+        let run = setup().inputs(json!({"list": list})).execute().await;
+        assert_eq!(all(&run), json!([]));
+        assert_eq!(run.outcome.status, RunStatus::Succeeded);
     }
     for inputs in [json!({"list": "text"}), json!({})] {
-        let played = stage().inputs(inputs).play().await;
-        assert_eq!(played.line(), "( +start -start it:failed] ) failed");
+        let run = setup().inputs(inputs).execute().await;
+        assert_eq!(run.summary(), "( +start -start it:failed] ) failed");
     }
 }
 
 #[tokio::test]
-async fn a_round_that_fails_ends_the_iteration_or_leaves_a_hole() {
-    // TemplateRenderer that divide by their item fail for 0.
+async fn failed_round_ends_the_iteration_or_is_skipped_by_error_mode() {
+    // The template divides by its item and fails for 0.
     for (mode, parallel, expected) in [
         ("terminated", false, None),
         ("continue-on-error", false, Some(json!(["1.0", null, "0.5"]))),
@@ -81,20 +83,20 @@ async fn a_round_that_fails_ends_the_iteration_or_leaves_a_hole() {
         ("remove-abnormal-output", true, Some(json!(["1.0", "0.5"]))),
     ] {
         let data = json!({"error_handle_mode": mode, "is_parallel": parallel});
-        let stage =
+        let setup =
             iterating(data, vec![template("{{ 1 / item if item else item.missing.more }}")], "t.output", "istart>t");
-        let played = stage.inputs(json!({"list": [1, 0, 2]})).play().await;
+        let run = setup.inputs(json!({"list": [1, 0, 2]})).execute().await;
         if let Some(expected) = expected {
-            assert_eq!((all(&played), played.outcome.status), (expected, RunStatus::Succeeded));
+            assert_eq!((all(&run), run.outcome.status), (expected, RunStatus::Succeeded));
         } else {
-            assert_eq!(played.outcome.status, RunStatus::Failed);
-            assert_eq!(played.data("iteration_completed", "it")["status"], "failed");
+            assert_eq!(run.outcome.status, RunStatus::Failed);
+            assert_eq!(run.event_data("iteration_completed", "it")["status"], "failed");
         }
     }
 }
 
 #[tokio::test]
-async fn what_runs_in_other_rounds_is_stopped_when_the_iteration_fails() {
+async fn failed_iteration_stops_its_other_rounds() {
     let model = |id, name| llm(id, name, "x", json!({}));
     let fork = node(
         "fork",
@@ -105,75 +107,76 @@ async fn what_runs_in_other_rounds_is_stopped_when_the_iteration_fails() {
     );
     let inner = vec![fork, model("bad", "refuses"), model("good", "hangs")];
     let data = json!({"is_parallel": true, "parallel_nums": 3});
-    let stage = iterating(data, inner, "good.text", "istart>fork fork:first>bad fork:false>good");
-    let dropped = stage.models.dropped.clone();
-    let played = stage.inputs(json!({"list": [1, 2, 3]})).play().await;
-    assert_eq!(played.outcome.status, RunStatus::Failed);
-    assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 2, "both models that hung were hung up on");
+    let setup = iterating(data, inner, "good.text", "istart>fork fork:first>bad fork:false>good");
+    let dropped = setup.models.dropped_streams.clone();
+    let run = setup.inputs(json!({"list": [1, 2, 3]})).execute().await;
+    assert_eq!(run.outcome.status, RunStatus::Failed);
+    assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 2, "the calls of both other models are dropped");
 }
 
 #[tokio::test]
-async fn lists_of_lists_become_one_unless_that_is_switched_off() {
+async fn nested_lists_are_flattened_unless_disabled() {
     let pick = |id: &str| node(id, "variable-aggregator", json!({"variables": [["it", "item"]]}));
     for (data, expected) in
         [(json!({}), json!([1, 2, 3])), (json!({"flatten_output": false}), json!([[1, 2], [], [3]]))]
     {
-        let stage = iterating(data, vec![pick("p")], "p.output", "istart>p");
-        assert_eq!(all(&stage.inputs(json!({"list": [[1, 2], [], [3]]})).play().await), expected);
+        let setup = iterating(data, vec![pick("p")], "p.output", "istart>p");
+        assert_eq!(all(&setup.inputs(json!({"list": [[1, 2], [], [3]]})).execute().await), expected);
     }
-    let stage = iterating(json!({}), vec![pick("p")], "p.output", "istart>p");
-    assert_eq!(all(&stage.inputs(json!({"list": [[1], 2]})).play().await), json!([[1], 2]));
+    let setup = iterating(json!({}), vec![pick("p")], "p.output", "istart>p");
+    assert_eq!(all(&setup.inputs(json!({"list": [[1], 2]})).execute().await), json!([[1], 2]));
 }
 
 #[tokio::test]
-async fn iterations_run_inside_iterations() {
+async fn iteration_inside_an_iteration_runs() {
     let inner_data = json!({"iterator_selector": ["it", "item"], "output_selector": ["deep", "output"]});
     let deep_template = json!({"template": "{{ a }}{{ b }}", "variables": [
         {"variable": "a", "value_selector": ["it", "index"]}, {"variable": "b", "value_selector": ["inner", "item"]},
     ]});
-    let mut stage = iterating(
+    let mut setup = iterating(
         json!({"is_parallel": true}),
         vec![node("inner", "iteration", inner_data)],
         "inner.output",
         "istart>inner dstart>deep",
     );
-    let nodes = stage.graph["nodes"].as_array_mut().unwrap();
+    let nodes = setup.graph["nodes"].as_array_mut().unwrap();
     nodes.push(inside("inner", node("dstart", "iteration-start", json!({}))));
     nodes.push(inside("inner", node("deep", "template-transform", deep_template)));
-    let played = stage.inputs(json!({"list": [["x", "y"], ["z"]]})).play().await;
-    assert_eq!(all(&played), json!(["0x", "0y", "1z"]));
-    assert_eq!(played.data("node_started", "deep")["iteration_id"], "inner");
-    assert_eq!(played.data("iteration_started", "inner")["metadata"], json!({"iterator_length": 2}));
+    let run = setup.inputs(json!({"list": [["x", "y"], ["z"]]})).execute().await;
+    assert_eq!(all(&run), json!(["0x", "0y", "1z"]));
+    assert_eq!(run.event_data("node_started", "deep")["iteration_id"], "inner");
+    assert_eq!(run.event_data("iteration_started", "inner")["metadata"], json!({"iterator_length": 2}));
 }
 
 #[tokio::test]
-async fn an_iteration_may_fail_without_failing_the_run() {
-    let data = json!({"error_strategy": "default-value", "default_value": [{"key": "output", "type": "array[string]", "value": "[\"none\"]"}]});
-    let stage = iterating(data, vec![llm("m", "refuses", "x", json!({}))], "m.text", "istart>m");
-    let played = stage.inputs(json!({"list": [1]})).play().await;
-    assert_eq!((all(&played), played.outcome.status), (json!(["none"]), RunStatus::PartlySucceeded));
+async fn failed_iteration_with_default_output_does_not_fail_the_run() {
+    let default = json!({"key": "output", "type": "array[string]", "value": "[\"none\"]"});
+    let data = json!({"error_strategy": "default-value", "default_value": [default]});
+    let setup = iterating(data, vec![llm("m", "refuses", "x", json!({}))], "m.text", "istart>m");
+    let run = setup.inputs(json!({"list": [1]})).execute().await;
+    assert_eq!((all(&run), run.outcome.status), (json!(["none"]), RunStatus::PartlySucceeded));
 }
 
 #[tokio::test]
-async fn answers_inside_an_iteration_are_said_round_by_round() {
-    let mut stage = iterating(
+async fn answers_inside_an_iteration_are_written_in_each_round() {
+    let mut setup = iterating(
         json!({}),
         vec![node("say", "answer", json!({"answer": "{{#it.item#}};"}))],
         "say.answer",
         "istart>say",
     );
-    stage.mode = crate::domain::app::AppMode::AdvancedChat;
-    let played = stage.inputs(json!({"list": ["a", "b"]})).play().await;
-    assert!(played.outcome.answer.starts_with("a;b;"), "{}", played.outcome.answer);
-    assert_eq!(played.said(), played.outcome.answer);
+    setup.mode = crate::domain::app::AppMode::AdvancedChat;
+    let run = setup.inputs(json!({"list": ["a", "b"]})).execute().await;
+    assert!(run.outcome.answer.starts_with("a;b;"), "{}", run.outcome.answer);
+    assert_eq!(run.streamed_text(), run.outcome.answer);
 }
 
 #[tokio::test]
-async fn an_iteration_took_what_its_rounds_took() {
+async fn iteration_reports_the_tokens_of_its_rounds() {
     let inner = vec![llm("l", "words", "{{#it.item#}}", json!({}))];
-    let played = iterating(json!({}), inner, "l.text", "istart>l").inputs(json!({"list": ["a", "b c"]})).play().await;
-    let completed = played.data("iteration_completed", "it");
-    // Three of each prompt, and one and two of the answers.
+    let run = iterating(json!({}), inner, "l.text", "istart>l").inputs(json!({"list": ["a", "b c"]})).execute().await;
+    let completed = run.event_data("iteration_completed", "it");
+    // 3 tokens for each prompt, 1 and 2 for the answers.
     assert_eq!((&completed["total_tokens"], &completed["execution_metadata"]["total_tokens"]), (&json!(9), &json!(9)));
-    assert_eq!(played.outcome.total_tokens(), 9);
+    assert_eq!(run.outcome.total_tokens(), 9);
 }

@@ -1,4 +1,4 @@
-//! What runs are played on: graphs in few words, a clock that stands, ids that count up, and models that say what they are told.
+//! Sets up runs for tests: short notations for graphs, a fixed clock, ids that count up, and scripted models.
 
 use std::{
     sync::{
@@ -43,19 +43,19 @@ use crate::{
 /// The value of `env.KEY`.
 pub(super) const SECRET: &str = "s3cret key";
 
-struct Standing;
+struct FixedClock;
 
-impl Clock for Standing {
+impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
         DateTime::from_timestamp(1_700_000_000, 0).unwrap()
     }
 }
 
-/// Gives 1, 2, 3, …
+/// Returns 1, 2, 3, … as big-endian bytes.
 #[derive(Default)]
-struct Counting(AtomicU64);
+struct CountingEntropy(AtomicU64);
 
-impl Entropy for Counting {
+impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<()> {
         let next = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         bytes.fill(0);
@@ -64,88 +64,90 @@ impl Entropy for Counting {
     }
 }
 
-/// A model whose name says what it does: `words` echoes the last line word by word, `fails` says one word and fails, `flaky` fails
-/// the first time only, `hangs` never ends, `cut` is out of words and tells nothing else, `many` says `x` ten thousand times.
+/// Models whose names select their behaviour. `words` streams the last message word by word and reports its usage,
+/// `slow` does so with pauses and without usage, `cut` reports a finish reason instead of usage, `refuses` fails at
+/// once, `fails` fails after one word, `flaky` does so on its first call only, `hangs` never ends, and `many` streams
+/// `x` 10,000 times.
 #[derive(Default)]
-pub(super) struct Scripted {
-    pub asked: Mutex<Vec<Prompt>>,
-    pub dropped: Arc<AtomicU64>,
-    /// Pieces that `many` has said.
-    pub said: Arc<AtomicU64>,
+pub(super) struct ScriptedModels {
+    pub prompts: Mutex<Vec<Prompt>>,
+    /// Number of streams of `hangs` that were dropped.
+    pub dropped_streams: Arc<AtomicU64>,
+    /// Number of chunks that `many` sent.
+    pub sent_chunks: Arc<AtomicU64>,
 }
 
-struct Dropped(Arc<AtomicU64>);
+struct CountOnDrop(Arc<AtomicU64>);
 
-impl Drop for Dropped {
+impl Drop for CountOnDrop {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-fn fault(message: &str) -> ModelError {
+fn error(message: &str) -> ModelError {
     ModelError::new(message)
 }
 
 #[async_trait]
-impl Models for Scripted {
+impl Models for ScriptedModels {
     async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         let last = prompt.messages.last().map(|line| line.text.clone()).unwrap_or_default();
         let times = {
-            let mut asked = self.asked.lock();
-            asked.push(prompt.clone());
-            asked.iter().filter(|earlier| earlier.model == prompt.model).count()
+            let mut prompts = self.prompts.lock();
+            prompts.push(prompt.clone());
+            prompts.iter().filter(|earlier| earlier.model == prompt.model).count()
         };
         let words: Vec<String> = last.split_inclusive(' ').map(str::to_owned).collect();
         let usage = Usage { prompt_tokens: 3, completion_tokens: words.len() as u64 };
-        let said = stream::iter(words).map(|word| Ok(ModelChunk::Text(word)));
-        let guard = Dropped(self.dropped.clone());
+        let text = stream::iter(words).map(|word| Ok(ModelChunk::Text(word)));
+        let guard = CountOnDrop(self.dropped_streams.clone());
         let chunks: ModelStream = match prompt.model.as_str() {
-            "refuses" => return Err(fault("no such model")),
-            "fails" => stream::iter([Ok(ModelChunk::Text("half ".into())), Err(fault("the line broke"))]).boxed(),
+            "refuses" => return Err(error("no such model")),
+            "fails" => stream::iter([Ok(ModelChunk::Text("half ".into())), Err(error("the line broke"))]).boxed(),
             "flaky" if times == 1 => {
-                stream::iter([Ok(ModelChunk::Text("half ".into())), Err(fault("the line broke"))]).boxed()
+                stream::iter([Ok(ModelChunk::Text("half ".into())), Err(error("the line broke"))]).boxed()
             }
-            "cut" => said.chain(stream::iter([Ok(ModelChunk::Finish("length".into()))])).boxed(),
+            "cut" => text.chain(stream::iter([Ok(ModelChunk::Finish("length".into()))])).boxed(),
             "hangs" => {
                 let held = move |_: &_| {
                     let _ = &guard;
                 };
-                said.chain(stream::pending()).inspect(held).boxed()
+                text.chain(stream::pending()).inspect(held).boxed()
             }
             "many" => {
-                let count = self.said.clone();
-                let say = move |_| {
+                let count = self.sent_chunks.clone();
+                let send = move |_| {
                     count.fetch_add(1, Ordering::Relaxed);
                     Ok(ModelChunk::Text("x".into()))
                 };
-                stream::iter(0..10_000).map(say).boxed()
+                stream::iter(0..10_000).map(send).boxed()
             }
-            "slow" => said
+            "slow" => text
                 .then(|word| async {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                     word
                 })
                 .boxed(),
-            _ => said.chain(stream::iter([Ok(ModelChunk::Usage(usage))])).boxed(),
+            _ => text.chain(stream::iter([Ok(ModelChunk::Usage(usage))])).boxed(),
         };
         Ok(chunks)
     }
 }
 
-/// A node of a graph.
 pub(super) fn node(id: &str, kind: &str, data: Value) -> Value {
     let mut whole = json!({"type": kind, "title": format!("The {id}")});
     whole.as_object_mut().unwrap().extend(map(data));
     json!({"id": id, "type": "custom", "data": whole})
 }
 
-/// A node that stands in an iteration.
+/// Moves a node into an iteration.
 pub(super) fn inside(parent: &str, mut node: Value) -> Value {
     node["parentId"] = parent.into();
     node
 }
 
-/// An `llm` node that asks this model.
+/// An `llm` node with this model and this user message.
 pub(super) fn llm(id: &str, model: &str, prompt: &str, more: Value) -> Value {
     let mut data = json!({
         "model": {"provider": "scripted", "name": model, "mode": "chat", "completion_params": {}},
@@ -156,7 +158,7 @@ pub(super) fn llm(id: &str, model: &str, prompt: &str, more: Value) -> Value {
     node(id, "llm", data)
 }
 
-/// Edges written as `from>to` or `from:handle>to`, with blanks between.
+/// A graph. Edges are written as `from>to` or `from:handle>to`, separated by spaces.
 pub(super) fn graph(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Value {
     let edges = edges.split_whitespace().map(|edge| {
         let (source, target) = edge.split_once('>').unwrap();
@@ -169,29 +171,29 @@ pub(super) fn graph(nodes: impl IntoIterator<Item = Value>, edges: &str) -> Valu
 pub(super) fn map(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
-/// A run that can be played.
-pub(super) struct Stage {
+/// The input of a run.
+pub(super) struct RunSetup {
     pub graph: Value,
     pub mode: AppMode,
     pub inputs: Value,
     pub conversation: Value,
     pub history: Vec<PromptMessage>,
     pub limits: RunLimits,
-    pub models: Arc<Scripted>,
+    pub models: Arc<ScriptedModels>,
 }
 
-/// A run that was played.
-pub(super) struct Played {
+/// The events and the outcome of a run.
+pub(super) struct FinishedRun {
     pub events: Vec<Value>,
     pub outcome: RunOutcome,
-    pub models: Arc<Scripted>,
+    pub models: Arc<ScriptedModels>,
 }
 
-impl Stage {
+impl RunSetup {
     pub(super) fn new(mode: AppMode, graph: Value) -> Self {
         Self {
             graph,
@@ -250,33 +252,34 @@ impl Stage {
             outbound: RunOutboundClient::of(&Arc::new(
                 OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap(),
             )),
-            clock: Arc::new(Standing),
-            entropy: Arc::new(Counting::default()),
+            clock: Arc::new(FixedClock),
+            entropy: Arc::new(CountingEntropy::default()),
             limits: self.limits,
             memory_budget: MemoryBudget::new(self.limits.process_bytes),
         }
     }
 
-    /// Plays it to an attentive reader.
-    pub(super) async fn play(self) -> Played {
+    /// Runs the graph and reads every event.
+    pub(super) async fn execute(self) -> FinishedRun {
         let (sender, mut receiver) = runtime::events(EVENTS_AHEAD);
         let execution = self.execution();
-        let run = tokio::spawn(async move { run_graph(&execution, &sender).await });
+        let outcome = tokio::spawn(async move { run_graph(&execution, &sender).await });
         let mut events = Vec::new();
         while let Some(event) = receiver.next().await {
             let event = event.unwrap();
-            let told: Value = serde_json::from_slice(&event.json).unwrap();
-            assert_eq!(told["event"], *event.event);
+            let json: Value = serde_json::from_slice(&event.json).unwrap();
+            assert_eq!(json["event"], *event.event);
             assert!(!event.json.contains(&b'\n'));
-            events.push(told);
+            events.push(json);
         }
-        Played { events, outcome: run.await.unwrap(), models: self.models }
+        FinishedRun { events, outcome: outcome.await.unwrap(), models: self.models }
     }
 }
 
-impl Played {
-    /// The run in short: the name of each event and what tells it from others of its name.
-    pub(super) fn line(&self) -> String {
+impl FinishedRun {
+    /// One word for each event: `(` and `)` for the run, `+` and `-` for the start and the end of a node, `~` for a
+    /// retry, `[`, `#` and `]` for an iteration and its rounds, and texts in quotes.
+    pub(super) fn summary(&self) -> String {
         let short = |event: &Value| {
             let name = event["event"].as_str().unwrap();
             let data = &event["data"];
@@ -304,9 +307,9 @@ impl Played {
         self.events.iter().map(short).collect::<Vec<_>>().join(" ")
     }
 
-    /// Every event as it stands on the wire, a line each, with times taken out.
-    pub(super) fn wire(&self) -> String {
-        fn still(value: &mut Value) {
+    /// Every event as JSON, one on each line, with measured times set to 0.
+    pub(super) fn wire_events(&self) -> String {
+        fn clear_times(value: &mut Value) {
             match value {
                 Value::Object(members) => {
                     for (name, value) in members {
@@ -316,37 +319,37 @@ impl Played {
                         {
                             *value = 0.into();
                         }
-                        still(value);
+                        clear_times(value);
                     }
                 }
-                Value::Array(items) => items.iter_mut().for_each(still),
+                Value::Array(items) => items.iter_mut().for_each(clear_times),
                 _ => {}
             }
         }
-        let still = |event: &Value| {
+        let clear = |event: &Value| {
             let mut event = event.clone();
-            still(&mut event);
+            clear_times(&mut event);
             event.to_string()
         };
-        self.events.iter().map(still).collect::<Vec<_>>().join("\n")
+        self.events.iter().map(clear).collect::<Vec<_>>().join("\n")
     }
 
-    /// The words of all `message` or `text_chunk` events together.
-    pub(super) fn said(&self) -> String {
-        let words = |event: &Value| {
-            let words = if event["event"] == "message" { &event["answer"] } else { &event["data"]["text"] };
-            words.as_str().map(str::to_owned)
+    /// The text of all `message` or `text_chunk` events.
+    pub(super) fn streamed_text(&self) -> String {
+        let text = |event: &Value| {
+            let text = if event["event"] == "message" { &event["answer"] } else { &event["data"]["text"] };
+            text.as_str().map(str::to_owned)
         };
         self.events
             .iter()
             .filter(|event| event["event"] == "message" || event["event"] == "text_chunk")
-            .filter_map(words)
+            .filter_map(text)
             .collect()
     }
 
-    /// The data of the first event of this name about this node.
-    pub(super) fn data(&self, event: &str, node: &str) -> &Value {
-        let found = self.events.iter().find(|told| told["event"] == event && told["data"]["node_id"] == node);
+    /// The `data` of the first event with this name and node.
+    pub(super) fn event_data(&self, event: &str, node: &str) -> &Value {
+        let found = self.events.iter().find(|json| json["event"] == event && json["data"]["node_id"] == node);
         &found.unwrap_or_else(|| panic!("no {event} of {node}"))["data"]
     }
 }
