@@ -27,16 +27,16 @@ pub(super) struct PublishedGraph {
 }
 
 /// The id and the version of the workflow. The mode is part of the key: a graph may be valid in one mode only.
-type Key = (WorkflowId, String, AppMode);
+type GraphKey = (WorkflowId, String, AppMode);
 
 #[derive(Default)]
 pub(crate) struct PublishedGraphs(Mutex<GraphCache>);
 
 #[derive(Default)]
 struct GraphCache {
-    graphs: HashMap<Key, Arc<PublishedGraph>>,
+    graphs: HashMap<GraphKey, Arc<PublishedGraph>>,
     /// Oldest first.
-    order: VecDeque<Key>,
+    order: VecDeque<GraphKey>,
     bytes: usize,
 }
 
@@ -55,7 +55,7 @@ impl PublishedGraphs {
 }
 
 impl GraphCache {
-    fn insert(&mut self, key: Key, graph: &Arc<PublishedGraph>) {
+    fn insert(&mut self, key: GraphKey, graph: &Arc<PublishedGraph>) {
         if graph.json.len() > MAX_BYTES || self.graphs.contains_key(&key) {
             return;
         }

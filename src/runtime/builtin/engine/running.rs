@@ -18,6 +18,7 @@ const TEXTS_AHEAD: usize = 16;
 type RunningFutures = FuturesUnordered<BoxFuture<'static, Option<Work>>>;
 
 /// What happens while work runs.
+#[expect(clippy::large_enum_variant, reason = "an event is moved once, into the queue")]
 pub(super) enum RunningEvent {
     /// A node streams a text.
     Text(NodeIx, String),

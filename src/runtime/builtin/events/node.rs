@@ -65,7 +65,6 @@ pub(crate) struct ExecutionMetadata<'a> {
 
 /// A number of tokens, and their price, which is always 0: prices are unknown here.
 #[derive(Clone, Copy, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub(crate) struct TokenTotals {
     total_tokens: u64,
     total_price: &'static str,
