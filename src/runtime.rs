@@ -1,4 +1,4 @@
-//! What runs apps, behind `ports::runtime`: the runtime built in here, and Dify's own service API.
+//! The implementations of `ports::runtime`: the built-in runtime, and Dify's service API.
 
 pub(crate) mod absent;
 pub(crate) mod builtin;
