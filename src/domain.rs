@@ -1,5 +1,5 @@
-//! The words of the product: ids, secrets, subjects, scopes, the grant's state machine, and the one error type.
-//! Pure: no async, no HTTP, no SQL.
+//! The domain: ids, secrets, subjects, scopes, apps, the state machine of grants, and the error type. No async, no HTTP,
+//! no SQL.
 
 pub(crate) mod account;
 pub mod app;
@@ -21,5 +21,6 @@ pub mod subject;
 pub mod user_code;
 pub(crate) mod workspace;
 
+// Shorter paths for other parts of the crate. Files of this folder use `error` itself.
 pub use error::Code;
 pub(crate) use error::{Error, Result};

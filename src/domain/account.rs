@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{
     id::AccountId,
     secret::Secret,
-    stored::{Stored, stored_words},
+    stored::{StoredValue, stored_words},
     workspace::Membership,
 };
 
@@ -31,7 +31,7 @@ pub struct Account {
     pub id: AccountId,
     pub email: String,
     pub name: String,
-    pub status: Stored<AccountStatus>,
+    pub status: StoredValue<AccountStatus>,
     /// A URL or an id of Dify's file store.
     pub avatar: Option<String>,
     /// BCP 47 tag of the chosen language.

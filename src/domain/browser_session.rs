@@ -1,4 +1,4 @@
-//! Browser sessions of a standalone server: who is signed in to its pages (contract section 6, approval).
+//! Browser sessions of a standalone server's pages (contract section 6, approval).
 
 use chrono::{DateTime, Utc};
 
@@ -7,37 +7,32 @@ use super::{
     secret::RefreshHash,
 };
 
-/// A sign-in.
 #[derive(Clone, Debug)]
 pub struct NewBrowserSession {
-    /// The `jti` of its cookies.
+    /// The `jti` of the session's cookies.
     pub id: BrowserSessionId,
-    /// Who signed in.
     pub account_id: AccountId,
-    /// Hash of its first refresh token.
+    /// Hash of the first refresh token.
     pub refresh_hash: RefreshHash,
-    /// Whether it outlives the browser.
+    /// Whether the cookies outlive the browser.
     pub remember: bool,
-    /// When it began.
     pub created_at: DateTime<Utc>,
-    /// When it ends unless it is refreshed.
+    /// The end of the session unless it is refreshed.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What became of a refresh token.
+/// The result of using a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
-    /// It was good, and is spent now.
+    /// The token was valid and is replaced by the next one.
     Rotated {
-        /// The session, which keeps its id.
         session_id: BrowserSessionId,
-        /// Whose it is.
         account_id: AccountId,
-        /// Whether it outlives the browser.
+        /// Whether the cookies outlive the browser.
         remember: bool,
     },
-    /// It had been spent before: somebody has a copy, so the session has been ended.
+    /// The token was used before, so a second party has a copy. The session has been ended.
     Reused,
-    /// No live session of an active account has or had it.
+    /// No live session of an active account has this token.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! Who is behind a request, once the pipeline has let it in. Handlers read these from the request's extensions.
+//! The authenticated party of a request. Handlers read these types from the request's extensions.
 
 use std::{fmt, net::IpAddr};
 
@@ -13,22 +13,20 @@ use super::{
 /// The bearer of a live token.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// What the token stands for.
     pub token: TokenContext,
-    /// The token's hash, to end it.
     pub hash: TokenHash,
 }
 
-/// A person signed in with a browser.
+/// A person who is signed in with a browser.
 #[derive(Clone, Debug)]
 pub struct ConsoleCaller {
-    /// Their account, active when the request came in.
+    /// Active when the request was authenticated.
     pub account: Account,
-    /// The browser session; none beside Dify, which keeps no record of them.
+    /// `None` beside Dify, which has no records of browser sessions.
     pub session: Option<BrowserSessionId>,
 }
 
-/// The address a request came from, behind trusted proxies.
+/// The client's address, behind trusted proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
@@ -39,12 +37,12 @@ impl fmt::Display for ClientAddress {
 }
 
 impl ClientAddress {
-    /// What the edge has left in a request's extensions, where it stands for every request.
+    /// The address from a request's extensions, where the HTTP edge writes it for every request.
     pub fn required(resolved: Option<&Self>) -> Result<Self> {
         resolved.copied().ok_or_else(|| Error::internal("a request without an address"))
     }
 
-    /// What limits by address are keyed with: IPv6 counts by /64.
+    /// The key of limits by address. IPv6 addresses count by /64.
     pub fn bucket(self) -> String {
         match self.0 {
             IpAddr::V4(address) => address.to_string(),

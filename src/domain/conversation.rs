@@ -1,6 +1,6 @@
-//! Conversations, and what is kept of runs: who ran what, what was said, and how it ended.
+//! Conversations, and the records of runs.
 //!
-//! Words and values are those of Dify's tables; `openapi` is never among them, for Dify refuses to read what it does not know.
+//! Names and values are those of Dify's tables. Dify fails to read values that it does not know, so none is added here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,26 +14,26 @@ use super::{
     id::{AppId, ConversationId, EndUserId, MessageId, ModelConfigId, WorkflowId, WorkflowRunId, WorkspaceId},
 };
 
-/// What Dify calls a conversation that has no name yet.
-const UNNAMED: &str = "New conversation";
-/// Characters of a query that fit into a name, and as many as are kept of one that does not.
-const NAME_FITS: usize = 50;
-const NAME_KEPT: usize = 47;
+/// Dify's name for a conversation without a first query.
+const DEFAULT_NAME: &str = "New conversation";
+/// Limit of characters in a name.
+const MAX_NAME_LENGTH: usize = 50;
+/// Characters kept of a longer query; an ellipsis follows.
+const TRUNCATED_NAME_LENGTH: usize = 47;
 
-/// A caller as an app's data knows them: a row of `end_users`.
+/// A caller of an app: a row of `end_users`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndUser {
-    /// Whose app it is.
+    /// The app's workspace.
     pub workspace_id: WorkspaceId,
-    /// The app.
     pub app_id: AppId,
-    /// The caller, stable and opaque.
+    /// A stable, opaque name of the caller.
     pub user: String,
 }
 
 impl EndUser {
-    /// The row's id, which follows from who it is: any number of first runs at once make one row, and a conversation's
-    /// owner is known without reading it. A UUID of version 8 (RFC 9562 section 5.8).
+    /// The row's id, derived from the fields, so that concurrent first runs write one row and a conversation's owner is
+    /// known without a query. A UUID of version 8 (RFC 9562 section 5.8).
     pub fn id(&self) -> EndUserId {
         let digest = Sha256::new()
             .chain_update(self.workspace_id.0)
@@ -46,43 +46,42 @@ impl EndUser {
     }
 }
 
-/// A query and what it was answered.
+/// A query and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    /// What was said.
     pub query: String,
-    /// What was answered; never empty.
+    /// Never empty.
     pub answer: String,
 }
 
-/// A conversation that goes on.
+/// A conversation that is continued.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conversation {
-    /// What the app said first.
+    /// The app's opening statement.
     pub introduction: String,
-    /// Runs there were.
+    /// Number of completed runs.
     pub dialogue_count: u32,
-    /// Variables it keeps, by name.
+    /// The conversation's variables, by name.
     pub variables: Map<String, Value>,
     /// The last exchanges, oldest first.
     pub exchanges: Vec<Exchange>,
 }
 
-/// What a run has come to, without its reason.
+/// The result of a run, without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
     /// Every node that ran succeeded.
     Succeeded,
-    /// Nodes failed, and the graph provides for that.
+    /// The run completed, and the graph handled failures of nodes.
     PartlySucceeded,
-    /// A node failed, and with it the run.
+    /// A node or the model failed.
     Failed,
-    /// Nobody listened any more, or the server stopped.
+    /// The client disconnected, or the server stopped.
     Stopped,
 }
 
 impl RunStatus {
-    /// Its word on the wire and in `workflow_runs.status`.
+    /// The value on the wire and in `workflow_runs.status`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -96,18 +95,16 @@ impl RunStatus {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It came to its end.
     Succeeded,
-    /// It came to its end past failures that the graph provides for.
+    /// The graph handled failures of nodes.
     PartlySucceeded,
-    /// It failed, for this reason.
+    /// The reason.
     Failed(String),
-    /// It was cancelled, for this reason: the client left, or the server stopped.
+    /// The reason: the client disconnected, or the server stopped.
     Stopped(String),
 }
 
 impl Ending {
-    /// What the run has come to.
     pub const fn status(&self) -> RunStatus {
         match self {
             Self::Succeeded => RunStatus::Succeeded,
@@ -117,7 +114,7 @@ impl Ending {
         }
     }
 
-    /// Its word in `messages.status`. Dify knows no stopped message: it keeps what was said, as here.
+    /// The value in `messages.status`. Dify has no value for stopped messages; it keeps their partial answer.
     pub fn message_status(&self) -> &'static str {
         match self {
             Self::Failed(_) => "error",
@@ -125,7 +122,7 @@ impl Ending {
         }
     }
 
-    /// What is told of it.
+    /// The reason, as stored in the `error` columns.
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::Succeeded | Self::PartlySucceeded => None,
@@ -134,113 +131,95 @@ impl Ending {
     }
 }
 
-/// A run that is over, with everything that is kept of it.
+/// Everything that is stored of a completed run.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
-    /// Who ran it.
     pub end_user: EndUser,
-    /// The app's mode.
     pub mode: AppMode,
-    /// Values of the form's variables.
+    /// Values of the form's variables, by name.
     pub inputs: Map<String, Value>,
-    /// How it ended.
     pub ending: Ending,
-    /// When it began.
     pub began_at: DateTime<Utc>,
-    /// When it ended.
     pub ended_at: DateTime<Utc>,
-    /// What was said in it, unless it is a workflow.
+    /// `None` for a workflow.
     pub message: Option<MessageRecord>,
-    /// The run of its graph, when it has one.
+    /// `None` for an app without a graph.
     pub workflow_run: Option<WorkflowRunRecord>,
 }
 
-/// A query and its answer: a row of `messages`, and of `conversations` when it is the first.
+/// A row of `messages`, and of `conversations` for the first message.
 #[derive(Clone, Debug)]
 pub struct MessageRecord {
-    /// Its id.
     pub id: MessageId,
-    /// The conversation's.
     pub conversation_id: ConversationId,
-    /// What a conversation is begun with; `None` goes on with one.
+    /// The conversation to insert; `None` continues an existing one.
     pub begins: Option<NewConversation>,
-    /// The model, unless a graph decides.
+    /// `None` for a graph, whose nodes name their models.
     pub model: Option<ModelName>,
-    /// What was said.
     pub query: String,
-    /// What the model was asked, as Dify keeps it: `[{"role", "text", "files"}]`.
+    /// The model's prompt in Dify's form: `[{"role", "text", "files"}]`.
     pub prompt: Value,
-    /// What was answered.
     pub answer: String,
-    /// Tokens of the prompt.
     pub prompt_tokens: u64,
-    /// Tokens of the answer.
     pub completion_tokens: u64,
-    /// What the model took.
+    /// The time the model took.
     pub latency: Duration,
-    /// The `metadata` of the last event.
+    /// `metadata` of the last event.
     pub metadata: Value,
-    /// The conversation's variables that the run changed; all of them where it begins the conversation.
+    /// The conversation's variables that the run has changed; all of them for a new conversation.
     pub variables: Map<String, Value>,
 }
 
-/// The provider and name of a model, as the app says them.
+/// A model, as the app's definition names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName {
-    /// The DSL's provider.
     pub provider: String,
-    /// The DSL's name.
     pub name: String,
 }
 
-/// What is kept of a conversation from its beginning.
+/// A conversation to insert.
 #[derive(Clone, Debug)]
 pub struct NewConversation {
-    /// Its name.
     pub name: String,
-    /// What the app says first.
+    /// The app's opening statement.
     pub introduction: String,
-    /// The configuration it is held with, unless a graph decides.
+    /// `None` for an app with a graph.
     pub model_config_id: Option<ModelConfigId>,
 }
 
 impl NewConversation {
-    /// A name from the first query, as Dify makes one without a model's help.
-    pub fn name_of(query: Option<&str>) -> String {
+    /// A name from the first query, by the rule of Dify's fallback.
+    pub fn name_from_query(query: Option<&str>) -> String {
         match query.map(str::trim).filter(|query| !query.is_empty()) {
-            None => UNNAMED.to_owned(),
-            Some(query) if query.chars().count() <= NAME_FITS => query.to_owned(),
-            Some(query) => query.chars().take(NAME_KEPT).chain("...".chars()).collect(),
+            None => DEFAULT_NAME.to_owned(),
+            Some(query) if query.chars().count() <= MAX_NAME_LENGTH => query.to_owned(),
+            Some(query) => query.chars().take(TRUNCATED_NAME_LENGTH).chain("...".chars()).collect(),
         }
     }
 }
 
-/// The run of a graph: a row of `workflow_runs`.
+/// A row of `workflow_runs`.
 #[derive(Clone, Debug)]
 pub struct WorkflowRunRecord {
-    /// Its id.
     pub id: WorkflowRunId,
-    /// The version that ran.
     pub workflow_id: WorkflowId,
-    /// That version's name: a date, as Dify writes it.
+    /// The version's name: a date in Dify's format.
     pub version: String,
-    /// The graph, as it ran: JSON, shared by all runs of the version.
+    /// The graph as JSON, shared by all runs of the version.
     pub graph: Arc<str>,
-    /// Inputs with the system's variables, as Dify keeps them.
+    /// Inputs and system variables, in Dify's form.
     pub inputs: Value,
-    /// What it came to.
     pub outputs: Value,
-    /// How long it took.
     pub elapsed: Duration,
-    /// Tokens of all its models.
+    /// Tokens of all models.
     pub total_tokens: u64,
-    /// Nodes that ran.
+    /// Number of nodes that ran.
     pub total_steps: u32,
-    /// Failures that the graph provides for.
+    /// Number of node failures that the graph handled.
     pub exceptions_count: u32,
 }
 
-/// The parent of every message of the service API, in Dify's words: none in particular.
+/// The parent that Dify gives every message of the service API.
 pub(crate) const NO_PARENT: Uuid = Uuid::nil();
 
 #[cfg(test)]
@@ -248,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_user_is_one_row_for_each_app_and_caller() {
+    fn end_user_id_depends_on_app_and_caller() {
         let user = |app: u128, user: &str| EndUser {
             workspace_id: WorkspaceId(Uuid::from_u128(1)),
             app_id: AppId(Uuid::from_u128(app)),
@@ -261,11 +240,11 @@ mod tests {
     }
 
     #[test]
-    fn a_conversation_is_named_after_its_first_query() {
-        assert_eq!(NewConversation::name_of(None), "New conversation");
-        assert_eq!(NewConversation::name_of(Some("  ")), "New conversation");
-        assert_eq!(NewConversation::name_of(Some(" Hi ")), "Hi");
-        assert_eq!(NewConversation::name_of(Some(&"ü".repeat(50))), "ü".repeat(50));
-        assert_eq!(NewConversation::name_of(Some(&"ü".repeat(51))), format!("{}...", "ü".repeat(47)));
+    fn conversation_name_is_the_first_query_cut_to_fifty_characters() {
+        assert_eq!(NewConversation::name_from_query(None), "New conversation");
+        assert_eq!(NewConversation::name_from_query(Some("  ")), "New conversation");
+        assert_eq!(NewConversation::name_from_query(Some(" Hi ")), "Hi");
+        assert_eq!(NewConversation::name_from_query(Some(&"ü".repeat(50))), "ü".repeat(50));
+        assert_eq!(NewConversation::name_from_query(Some(&"ü".repeat(51))), format!("{}...", "ü".repeat(47)));
     }
 }

@@ -1,6 +1,7 @@
-//! Cookies as browsers send them.
+//! Reading of `Cookie` headers.
 
-/// A cookie's value in a `Cookie` header. Of several with one name the first counts, as browsers send the most specific first.
+/// The value of a cookie in a `Cookie` header. Of several with one name the first counts: browsers send the most specific
+/// one first.
 pub(crate) fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     header
         .split(';')

@@ -1,6 +1,6 @@
-//! The one error of the product: a code from the contract, a public message and hint, and the cause for the log.
+//! The product's error: a code of the contract, a public message and hint, and the cause for the log.
 //!
-//! HTTP statuses are assigned in `http::status`, gRPC codes in `rpc::status`; neither is known here.
+//! `http::status` assigns HTTP statuses, `rpc::status` gRPC codes.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
@@ -9,15 +9,13 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $wire:literal,)*) => {
-        /// Reason codes, as they stand on the wire (contract section 5).
+        /// Reason codes on the wire (contract section 5).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code { $($(#[$doc])* $name,)* }
 
         impl Code {
-            /// Every code there is, for tables that must be complete.
             pub const ALL: &[Code] = &[$(Code::$name,)*];
 
-            /// The code's wire form.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $wire,)* }
             }
@@ -26,23 +24,23 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The body is not what the method takes.
+    /// The body does not have the method's form.
     InvalidRequest = "invalid_request",
     /// A user code with a character outside the alphabet or of the wrong length.
     InvalidUserCode = "invalid_user_code",
-    /// A scope or subject this deployment never mints.
+    /// A scope or subject that this deployment does not mint.
     MintPolicyViolation = "mint_policy_violation",
-    /// The app has nothing published, or needs a node type that is not run here.
+    /// The app has no published definition, or a node type that cannot be run.
     AppUnavailable = "app_unavailable",
     /// A bearer route without a usable `Authorization`.
     BearerMissing = "bearer_missing",
-    /// Unknown, revoked, malformed, or of an account that is no longer active.
+    /// An unknown, revoked or malformed bearer, or one of an inactive account.
     BearerInvalid = "bearer_invalid",
-    /// A session past its end.
+    /// An expired session.
     BearerExpired = "bearer_expired",
-    /// A bearer with a prefix that is not ours.
+    /// A bearer with an unknown prefix.
     UnknownTokenPrefix = "unknown_token_prefix",
-    /// An app key, which belongs to another API.
+    /// An app key, which is for Dify's service API.
     InvalidPrefix = "invalid_prefix",
     /// A browser route without a session.
     NoSession = "no_session",
@@ -54,91 +52,90 @@ codes! {
     WrongSurface = "wrong_surface",
     /// The token lacks the method's scope.
     InsufficientScope = "insufficient_scope",
-    /// The enterprise license is absent or over.
+    /// The enterprise license is missing or has expired.
     LicenseRequired = "license_required",
-    /// The caller named a workspace they are not in.
+    /// The caller named a workspace and is not a member of it.
     WorkspaceMembershipRevoked = "workspace_membership_revoked",
-    /// The app's access mode does not let this account in.
+    /// The app's access mode excludes this account.
     AppAccessDenied = "app_access_denied",
-    /// A browser request that did not prove it came from our pages.
+    /// A browser request without proof that it comes from the service's own pages.
     CsrfMismatch = "csrf_mismatch",
-    /// No such thing, or none that the caller may know of.
+    /// The object does not exist, or the caller may not know of it.
     NotFound = "not_found",
-    /// A known path with another verb.
+    /// A known path with another HTTP method.
     MethodNotAllowed = "method_not_allowed",
-    /// The grant is decided.
+    /// The grant is approved or denied already.
     AlreadyResolved = "already_resolved",
-    /// Another approval of the grant is under way.
+    /// Another approval of the grant is in progress.
     ApproveInProgress = "approve_in_progress",
-    /// Several apps of the workspace have the name that was asked for.
+    /// Several apps of the workspace have the requested name.
     AmbiguousAppName = "ambiguous_app_name",
     /// A body over the limit.
     RequestEntityTooLarge = "request_entity_too_large",
-    /// A body of a type the method does not read.
+    /// A body of a media type that the method does not accept.
     UnsupportedMediaType = "unsupported_media_type",
-    /// Understood, but out of range.
+    /// A parameter that is out of range.
     InvalidParam = "invalid_param",
-    /// The workspace has to be named here.
+    /// The request has to name a workspace.
     WorkspaceIdRequired = "workspace_id_required",
-    /// A chat app was run without a query.
+    /// A run of a chat app without a query.
     QueryRequiredForChat = "query_required_for_chat",
-    /// A workflow was run with a query.
+    /// A run of a workflow with a query.
     QueryNotSupportedForWorkflow = "query_not_supported_for_workflow",
-    /// An app of a mode that has no run.
+    /// An app whose mode cannot be run.
     ModeNotRunnable = "mode_not_runnable",
     /// An input that the app requires is missing.
     InputRequired = "input_required",
-    /// A host name this server does not answer to.
+    /// A host name that this server does not serve.
     MisdirectedRequest = "misdirected_request",
-    /// Too often.
+    /// A rate limit is exceeded.
     RateLimited = "rate_limited",
-    /// Something broke; the log knows.
+    /// An internal error; the log has the cause.
     InternalServerError = "internal_server_error",
-    /// A stored state that cannot be.
+    /// A stored state that breaks an invariant.
     InternalStateInvariant = "internal_state_invariant",
-    /// The server behind this one failed, or said what cannot be understood.
+    /// An upstream server failed or sent an invalid response.
     UpstreamError = "upstream_error",
-    /// The server behind this one took too long.
+    /// An upstream server exceeded the time limit.
     UpstreamTimeout = "upstream_timeout",
-    /// Bearers are switched off.
+    /// Bearer authentication is switched off.
     BearerAuthDisabled = "bearer_auth_disabled",
     /// No free user code was found.
     UserCodeExhausted = "user_code_exhausted",
-    /// A store is down.
+    /// A store does not answer.
     ServiceUnavailable = "service_unavailable",
-    /// The caller's deadline passed, or ours for a call that never ends.
+    /// The caller's deadline, or the server's limit for a call, has passed.
     DeadlineExceeded = "deadline_exceeded",
-    /// The method exists on the other door only.
+    /// The method exists over JSON only, or over gRPC only.
     Unimplemented = "unimplemented",
     /// RFC 8628: not decided yet.
     AuthorizationPending = "authorization_pending",
     /// RFC 8628: polled too early.
     SlowDown = "slow_down",
-    /// RFC 8628: unknown, over or already redeemed.
+    /// RFC 8628: unknown, expired or redeemed.
     ExpiredToken = "expired_token",
     /// RFC 8628: denied.
     AccessDenied = "access_denied",
-    /// RFC 6749: another client's code.
+    /// RFC 6749: the code belongs to another client.
     InvalidGrant = "invalid_grant",
-    /// RFC 6749: a grant type this endpoint does not serve.
+    /// RFC 6749: a grant type that the endpoint does not support.
     UnsupportedGrantType = "unsupported_grant_type",
-    /// Dify's word for RFC 6749's `invalid_client`.
+    /// Dify's name for RFC 6749's `invalid_client`.
     UnsupportedClient = "unsupported_client",
 }
 
-/// One thing wrong with a request, in the shape of the wire's `details`.
+/// One problem of a request, in the form of `details` on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail {
-    /// Kind of fault, such as `missing` or `int_parsing`.
+    /// A kind such as `missing` or `int_parsing`.
     pub kind: &'static str,
-    /// Where: `query` or `body`, then the member.
+    /// `query`, `body` or `path`, then the member.
     pub loc: Vec<String>,
-    /// What is wrong, in words.
     pub msg: String,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct ErrorFields {
     code: Code,
     message: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
@@ -149,13 +146,12 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// A failure with everything either door needs to tell its caller, and the cause for the log.
-pub struct Error(Box<Inner>);
+/// An error with everything that its response and its log line need.
+pub struct Error(Box<ErrorFields>);
 
 impl Error {
-    /// A failure with its public message.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorFields {
             code,
             message: message.into(),
             hint: None,
@@ -167,24 +163,24 @@ impl Error {
         }))
     }
 
-    /// Something broke inside; the caller learns nothing, the log gets `cause`.
+    /// An internal error. The response has no details; the log has `cause`.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::InternalServerError, "Something went wrong on our side.").with_source(cause)
     }
 
-    /// A store does not answer; the caller may try again soon.
+    /// A store does not answer. The caller may retry in a few seconds.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::ServiceUnavailable, "The service is temporarily unavailable. Try again shortly.")
             .with_retry_after(Duration::from_secs(5))
             .with_source(cause)
     }
 
-    /// No such thing, or none the caller may know of.
+    /// The object does not exist, or the caller may not know of it.
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, what)
     }
 
-    /// A member that is understood but out of range (422).
+    /// A parameter that is out of range (422).
     pub fn invalid_param(loc: &str, member: &str, msg: impl Into<String>) -> Self {
         let msg = msg.into();
         Self::new(Code::InvalidParam, format!("{member}: {msg}")).with_detail(Detail {
@@ -194,7 +190,7 @@ impl Error {
         })
     }
 
-    /// A required body member that is absent or empty (400).
+    /// A required body member that is missing or empty (400).
     pub fn missing(member: &'static str) -> Self {
         Self::new(Code::InvalidRequest, format!("{member} is required.")).with_detail(Detail {
             kind: "missing",
@@ -203,84 +199,77 @@ impl Error {
         })
     }
 
-    /// Too often; `retry_after` says when again.
+    /// A rate limit is exceeded.
     pub fn rate_limited(retry_after: Duration) -> Self {
         Self::new(Code::RateLimited, "Too many requests. Wait a moment and try again.").with_retry_after(retry_after)
     }
 
-    /// Adds what a person can do next.
+    /// Adds the step that resolves the error.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Adds when to try again.
+    /// Adds the time after which the caller may retry.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
     }
 
-    /// Adds the polling interval now in force, in seconds (RFC 8628 section 3.5).
+    /// Adds the current polling interval, in seconds (RFC 8628 section 3.5).
     #[must_use]
     pub fn with_interval(mut self, seconds: u32) -> Self {
         self.0.interval = Some(seconds);
         self
     }
 
-    /// Adds the scope that was missing.
+    /// Adds the missing scope.
     #[must_use]
     pub fn with_required_scope(mut self, scope: &'static str) -> Self {
         self.0.required_scope = Some(scope);
         self
     }
 
-    /// Adds one thing that is wrong with the request.
     #[must_use]
     pub fn with_detail(mut self, detail: Detail) -> Self {
         self.0.details.push(detail);
         self
     }
 
-    /// Adds the cause, for the log only.
+    /// Adds the cause. It is logged and not sent.
     #[must_use]
     pub fn with_source(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(cause.into());
         self
     }
 
-    /// The reason code.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// The public message.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What a person can do next.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// When to try again.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The polling interval now in force, in seconds.
+    /// The current polling interval, in seconds.
     pub fn interval(&self) -> Option<u32> {
         self.0.interval
     }
 
-    /// The scope that was missing.
     pub fn required_scope(&self) -> Option<&'static str> {
         self.0.required_scope
     }
 
-    /// What is wrong with the request, thing by thing.
     pub fn details(&self) -> &[Detail] {
         &self.0.details
     }

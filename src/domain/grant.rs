@@ -1,146 +1,128 @@
 //! The device authorization grant (RFC 8628): a state machine whose transitions consume it.
 //!
-//! `pending → (claimed) → approved → redeemed`, `pending → denied`; every state ends at its expiry.
-//! The in-process store runs exactly this; the Redis scripts are its translation, and one conformance suite holds both to it.
+//! `pending → (claimed) → approved → redeemed`, `pending → denied`; a grant in any state ends at its expiry. The store in
+//! memory runs this code, the Redis scripts translate it, and one conformance suite tests both.
 
 use std::net::IpAddr;
 
 use super::id::{ClaimId, TokenId};
 
-/// Seconds a new pair of codes lives.
+/// Lifetime of a new grant, in seconds.
 pub const LIFETIME: u32 = 900;
-/// Least seconds between two polls, to begin with.
+/// Minimum interval between two polls of a new grant, in seconds.
 pub const INTERVAL: u32 = 5;
-/// What each early poll adds to the interval, in seconds (RFC 8628 section 3.5).
+/// Seconds that each early poll adds to the interval (RFC 8628 section 3.5).
 pub const SLOW_DOWN_STEP: u32 = 5;
-/// The longest the interval gets, in seconds.
+/// Limit of the interval, in seconds.
 pub const MAX_INTERVAL: u32 = 60;
-/// How much earlier than the interval a poll may come, in milliseconds.
+/// Milliseconds that a poll may come before the interval has passed.
 pub const POLL_TOLERANCE_MS: u64 = 1_000;
-/// Seconds an approval holds its claim.
+/// Lifetime of an approval's claim, in seconds.
 pub const CLAIM_LIFETIME: u32 = 10;
-/// Seconds a grant lives at least once somebody has begun to approve it.
+/// Minimum remaining lifetime of a grant once it is claimed, approved or denied, in seconds.
 pub const DECIDED_LIFETIME: u32 = 60;
 
-/// What a device asked for; fixed when the codes are made.
+/// A device's request. It does not change after the codes are issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantRequest {
-    /// The client.
     pub client_id: String,
-    /// What it calls its device.
     pub device_label: String,
-    /// The address it asked from.
+    /// The address that requested the codes.
     pub created_ip: IpAddr,
-    /// The user agent it asked with.
     pub user_agent: Option<String>,
-    /// Public half of the key derived from the device code: approvals are sealed to it.
+    /// The public key derived from the device code. The approval's token is sealed to it.
     pub seal_key: [u8; 32],
 }
 
-/// What an approval leaves for the poll. The token inside is sealed: only the device's code opens it.
+/// The result of an approval, for the next poll. Only the holder of the device code can open the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
-    /// The session that was minted.
+    /// The minted session.
     pub token_id: TokenId,
-    /// The token, sealed to the grant's `seal_key`.
+    /// The token, sealed to the request's `seal_key`.
     pub sealed_token: Vec<u8>,
 }
 
-/// Where a grant stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrantState {
-    /// Nobody has decided. A live claim means somebody is about to.
+    /// Not decided.
     Pending {
-        /// The approval under way and when its claim ends, in milliseconds since the epoch.
+        /// The approval in progress and the end of its claim, in milliseconds since the epoch.
         claim: Option<(ClaimId, u64)>,
     },
-    /// Let in; the token waits.
     Approved(Approval),
-    /// Turned away.
     Denied,
 }
 
-/// A grant as a store keeps it. Times are milliseconds since the epoch by the store's clock.
+/// A stored grant. Times are milliseconds since the epoch by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// What was asked.
     pub request: GrantRequest,
-    /// Where it stands.
     pub state: GrantState,
-    /// When the codes were made.
     pub created_at_ms: u64,
-    /// When it ends, whatever its state.
     pub expires_at_ms: u64,
-    /// Least seconds between two polls, now.
+    /// Current minimum interval between two polls, in seconds.
     pub interval: u32,
-    /// The last poll.
     pub last_poll_ms: Option<u64>,
 }
 
-/// What a poll found. A poll is recorded whatever it finds, except `ClientMismatch`.
+/// The result of a poll. Every result except `ClientMismatch` counts as a poll for the interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollOutcome {
-    /// Another client's code; not a poll.
+    /// The code belongs to another client.
     ClientMismatch,
-    /// Too early; the interval is now this many seconds.
+    /// The poll came too early. The interval is now this many seconds.
     SlowDown(u32),
-    /// Unknown, over or redeemed.
+    /// The grant does not exist, has expired or was redeemed.
     Unknown,
-    /// Not decided.
     Pending {
-        /// The address the code was asked from.
+        /// The address that requested the codes.
         created_ip: IpAddr,
     },
-    /// Turned away.
     Denied,
-    /// Let in; redeem to take the token.
+    /// The next step is to redeem the grant.
     Approved {
-        /// The address the code was asked from.
+        /// The address that requested the codes.
         created_ip: IpAddr,
-        /// What waits.
         approval: Approval,
     },
 }
 
-/// What became of a claim on a pending grant.
+/// The result of claiming a pending grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// Taken: finish or release it.
+    /// Claimed. The caller has to finish or release the claim.
     Taken(GrantRequest),
-    /// Another approval is under way.
+    /// Another approval is in progress.
     InProgress,
     /// Already approved or denied.
     Resolved,
-    /// No such grant.
+    /// The grant does not exist or has expired.
     Unknown,
 }
 
-/// What became of a denial.
+/// The result of a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DenyOutcome {
-    /// Turned away just now.
     Denied(GrantRequest),
-    /// An approval is under way.
+    /// An approval is in progress.
     InProgress,
     /// Already approved or denied.
     Resolved,
-    /// No such grant.
+    /// The grant does not exist or has expired.
     Unknown,
 }
 
-/// A pending grant, as its approver sees it.
+/// A pending grant, as it is shown to its approver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingGrant {
-    /// What was asked.
     pub request: GrantRequest,
-    /// When, in milliseconds since the epoch.
     pub created_at_ms: u64,
-    /// Seconds until it ends.
+    /// Seconds until the grant expires, rounded up.
     pub expires_in: u32,
 }
 
 impl Grant {
-    /// A grant that was asked for just now.
     pub fn new(request: GrantRequest, now_ms: u64) -> Self {
         Self {
             request,
@@ -152,15 +134,14 @@ impl Grant {
         }
     }
 
-    /// Whether it has ended.
-    pub fn is_over(&self, now_ms: u64) -> bool {
+    pub fn is_expired(&self, now_ms: u64) -> bool {
         now_ms >= self.expires_at_ms
     }
 
     /// A poll by `client_id`, in the order of contract section 6.
     #[must_use]
     pub fn poll(mut self, client_id: &str, now_ms: u64) -> (Self, PollOutcome) {
-        if self.is_over(now_ms) {
+        if self.is_expired(now_ms) {
             return (self, PollOutcome::Unknown);
         }
         if self.request.client_id != client_id {
@@ -184,10 +165,10 @@ impl Grant {
         (self, found)
     }
 
-    /// Takes the right to approve, for `CLAIM_LIFETIME`, and makes sure the grant outlives the approval.
+    /// Reserves the approval for `CLAIM_LIFETIME` seconds, and extends the grant so that it outlives the approval.
     #[must_use]
     pub fn claim(mut self, claim: ClaimId, now_ms: u64) -> (Self, ClaimOutcome) {
-        if self.is_over(now_ms) {
+        if self.is_expired(now_ms) {
             return (self, ClaimOutcome::Unknown);
         }
         match &self.state {
@@ -195,25 +176,25 @@ impl Grant {
             GrantState::Pending { claim: Some((_, until)) } if now_ms < *until => (self, ClaimOutcome::InProgress),
             GrantState::Pending { .. } => {
                 self.state = GrantState::Pending { claim: Some((claim, now_ms + u64::from(CLAIM_LIFETIME) * 1_000)) };
-                self.outlive(now_ms);
+                self.extend(now_ms);
                 let request = self.request.clone();
                 (self, ClaimOutcome::Taken(request))
             }
         }
     }
 
-    /// Ends an approval: `true` when the claim was still held.
+    /// Completes an approval. Returns `false` when the claim has expired or was released.
     #[must_use]
     pub fn finish(mut self, claim: ClaimId, approval: Approval, now_ms: u64) -> (Self, bool) {
-        if self.is_over(now_ms) || !self.holds(claim, now_ms) {
+        if self.is_expired(now_ms) || !self.holds(claim, now_ms) {
             return (self, false);
         }
         self.state = GrantState::Approved(approval);
-        self.outlive(now_ms);
+        self.extend(now_ms);
         (self, true)
     }
 
-    /// Gives a claim back; the code can be approved again.
+    /// Releases a claim, so that the grant can be claimed again.
     #[must_use]
     pub fn release(mut self, claim: ClaimId, now_ms: u64) -> Self {
         if self.holds(claim, now_ms) {
@@ -222,10 +203,9 @@ impl Grant {
         self
     }
 
-    /// Turns the device away.
     #[must_use]
     pub fn deny(mut self, now_ms: u64) -> (Self, DenyOutcome) {
-        if self.is_over(now_ms) {
+        if self.is_expired(now_ms) {
             return (self, DenyOutcome::Unknown);
         }
         match &self.state {
@@ -233,19 +213,20 @@ impl Grant {
             GrantState::Pending { claim: Some((_, until)) } if now_ms < *until => (self, DenyOutcome::InProgress),
             GrantState::Pending { .. } => {
                 self.state = GrantState::Denied;
-                self.outlive(now_ms);
+                self.extend(now_ms);
                 let request = self.request.clone();
                 (self, DenyOutcome::Denied(request))
             }
         }
     }
 
-    /// Whether the poll that saw `token_id` may take the token; the store deletes the grant in the same step.
+    /// Whether the approval with `token_id` can be redeemed. The store deletes the grant in the same step.
     pub fn redeems(&self, token_id: TokenId, now_ms: u64) -> bool {
-        !self.is_over(now_ms) && matches!(&self.state, GrantState::Approved(approval) if approval.token_id == token_id)
+        !self.is_expired(now_ms)
+            && matches!(&self.state, GrantState::Approved(approval) if approval.token_id == token_id)
     }
 
-    /// The grant as its approver sees it, while nobody has decided.
+    /// The grant for its approver; `None` once it is decided or expired.
     pub fn pending(&self, now_ms: u64) -> Option<PendingGrant> {
         let left_ms = self.expires_at_ms.checked_sub(now_ms).filter(|left| *left > 0)?;
         matches!(self.state, GrantState::Pending { .. }).then(|| PendingGrant {
@@ -259,7 +240,7 @@ impl Grant {
         matches!(&self.state, GrantState::Pending { claim: Some((held, until)) } if *held == claim && now_ms < *until)
     }
 
-    fn outlive(&mut self, now_ms: u64) {
+    fn extend(&mut self, now_ms: u64) {
         self.expires_at_ms = self.expires_at_ms.max(now_ms + u64::from(DECIDED_LIFETIME) * 1_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Identifiers as types, so that one is never taken for another.
+//! One type for each kind of identifier, so that the compiler tells them apart.
 
 use std::{fmt, str::FromStr};
 
@@ -19,7 +19,7 @@ macro_rules! ids {
         impl FromStr for $name {
             type Err = uuid::Error;
 
-            /// Only the hyphenated form of 36 characters is an id; the UUID grammar's other spellings are not.
+            /// Accepts the hyphenated form of 36 characters only, and none of the other forms of a UUID.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 if text.len() == 36 {
                     Uuid::try_parse(text).map(Self)
@@ -34,13 +34,13 @@ macro_rules! ids {
 ids! {
     /// A row of `accounts`.
     AccountId,
-    /// A row of `tenants`, called workspace everywhere else.
+    /// A row of `tenants`, which are called workspaces everywhere else.
     WorkspaceId,
     /// A row of `oauth_access_tokens`: the session's id.
     TokenId,
     /// A browser session of a standalone server; the `jti` of its cookie.
     BrowserSessionId,
-    /// One approval under way; whoever holds it may finish it.
+    /// One approval in progress. Its holder may finish it.
     ClaimId,
     /// A row of `apps`.
     AppId,
@@ -48,7 +48,7 @@ ids! {
     ModelConfigId,
     /// A row of `workflows`: one version of an app's graph.
     WorkflowId,
-    /// A row of `end_users`: the caller as an app's data knows them.
+    /// A row of `end_users`.
     EndUserId,
     /// A row of `conversations`.
     ConversationId,
@@ -56,6 +56,6 @@ ids! {
     MessageId,
     /// A row of `workflow_runs`.
     WorkflowRunId,
-    /// One run, as events and the stop call name it.
+    /// One run, in events and in the call that stops it.
     TaskId,
 }

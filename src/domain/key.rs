@@ -1,4 +1,5 @@
-//! Keys derived from `SECRET_KEY`, one a purpose, and what they protect at rest (contract section 6, "At rest").
+//! Keys derived from `SECRET_KEY`, one for each purpose, and the encryption of grants at rest (contract section 6, "At
+//! rest").
 
 use crypto_box::{PublicKey, SecretKey, aead::OsRng};
 use crypto_secretbox::{
@@ -16,7 +17,7 @@ use super::{
     user_code::UserCode,
 };
 
-/// What a derived key is for; the text is HKDF's `info`, so it never changes.
+/// The purpose of a derived key. `info` is HKDF's input and must not change.
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
     UserCode,
@@ -32,18 +33,18 @@ impl Purpose {
     }
 }
 
-/// One generation of `SECRET_KEY`.
-struct Generation {
+/// One value of `SECRET_KEY` with the keys derived from it.
+struct KeyGeneration {
     secret: Secret,
     user_code: Zeroizing<[u8; 32]>,
     handle: Zeroizing<[u8; 32]>,
 }
 
-impl Generation {
+impl KeyGeneration {
     fn new(secret: Secret) -> Self {
         let derive = |purpose: Purpose| {
             let mut key = Zeroizing::new([0; 32]);
-            // HKDF refuses outputs over 8,160 bytes and nothing else.
+            // HKDF fails only for outputs over 8,160 bytes.
             let _ = Hkdf::<Sha256>::new(None, secret.expose().as_bytes()).expand(purpose.info(), key.as_mut());
             key
         };
@@ -52,10 +53,10 @@ impl Generation {
     }
 }
 
-/// The current `SECRET_KEY` and the previous ones: new values use the current one, look-ups try each.
+/// The current `SECRET_KEY` and the previous ones. New values use the current one; look-ups try each.
 pub struct KeyRing {
-    current: Generation,
-    previous: Vec<Generation>,
+    current: KeyGeneration,
+    previous: Vec<KeyGeneration>,
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -65,36 +66,36 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// A ring of the current secret and the previous ones, newest first.
+    /// `previous` is sorted newest first.
     pub fn new(current: Secret, previous: Vec<Secret>) -> Self {
-        Self { current: Generation::new(current), previous: previous.into_iter().map(Generation::new).collect() }
+        Self { current: KeyGeneration::new(current), previous: previous.into_iter().map(KeyGeneration::new).collect() }
     }
 
-    fn generations(&self) -> impl Iterator<Item = &Generation> {
+    fn generations(&self) -> impl Iterator<Item = &KeyGeneration> {
         std::iter::once(&self.current).chain(&self.previous)
     }
 
-    /// The raw secret that new JWTs are signed under, as Dify signs them.
+    /// The secret that new JWTs are signed with. Like Dify, it is used without derivation.
     pub fn signing_secret(&self) -> &Secret {
         &self.current.secret
     }
 
-    /// The raw secrets that JWTs are accepted under.
+    /// The secrets that JWT signatures are checked with.
     pub fn verifying_secrets(&self) -> impl Iterator<Item = &Secret> {
         self.generations().map(|generation| &generation.secret)
     }
 
-    /// What a new grant's user code is indexed under.
+    /// The index key of a new grant's user code.
     pub fn user_code_key(&self, code: &UserCode) -> UserCodeKey {
         index_key(&self.current, code)
     }
 
-    /// Every key under which a grant with this user code may be indexed, the current one first.
+    /// Every index key that a grant with this user code may have, the current one first.
     pub fn user_code_keys(&self, code: &UserCode) -> Vec<UserCodeKey> {
         self.generations().map(|generation| index_key(generation, code)).collect()
     }
 
-    /// Seals a user code into the opaque handle of a page's URL.
+    /// Encrypts a user code as the opaque handle in a page's URL.
     pub fn seal_handle(&self, code: &UserCode) -> Result<String> {
         let cipher = XSalsa20Poly1305::new((&*self.current.handle).into());
         let nonce = XSalsa20Poly1305::generate_nonce(&mut OsRng);
@@ -104,7 +105,7 @@ impl KeyRing {
         Ok(encode_url(&[nonce.as_slice(), &sealed].concat()))
     }
 
-    /// Opens a handle; `None` for anything we did not seal.
+    /// Decrypts a handle; `None` for anything that `seal_handle` has not returned.
     pub fn open_handle(&self, handle: &str) -> Option<UserCode> {
         let bytes = decode_url(handle)?;
         let (nonce, sealed) = bytes.split_at_checked(24)?;
@@ -116,8 +117,8 @@ impl KeyRing {
     }
 }
 
-fn index_key(generation: &Generation, code: &UserCode) -> UserCodeKey {
-    // HMAC takes keys of any length; the error is the trait's, for other algorithms.
+fn index_key(generation: &KeyGeneration, code: &UserCode) -> UserCodeKey {
+    // HMAC takes keys of any length. The trait's error is for other algorithms.
     let digest = <Hmac<Sha256> as Mac>::new_from_slice(generation.user_code.as_ref())
         .map(|mac| mac.chain_update(code.canonical()).finalize().into_bytes())
         .unwrap_or_default();
@@ -135,7 +136,6 @@ fn decode_url(text: &str) -> Option<Vec<u8>> {
 }
 
 impl DeviceCode {
-    /// The key pair that only the holder of this code can derive.
     fn key_pair(&self) -> SecretKey {
         let mut seed = Zeroizing::new([0; 32]);
         let _ =
@@ -143,12 +143,12 @@ impl DeviceCode {
         SecretKey::from(*seed)
     }
 
-    /// The public half, which is all that is kept: tokens are sealed to it.
+    /// The public key that the token is sealed to. The grant stores it, and not the code.
     pub fn seal_key(&self) -> [u8; 32] {
         *self.key_pair().public_key().as_bytes()
     }
 
-    /// Opens a token sealed to this code.
+    /// Decrypts a token that was sealed to this code's `seal_key`.
     pub fn open(&self, sealed: &[u8]) -> Result<BearerToken> {
         let opened = self
             .key_pair()
@@ -159,7 +159,7 @@ impl DeviceCode {
     }
 }
 
-/// Seals a token so that only the device code behind `seal_key` opens it.
+/// Encrypts a token so that only the holder of the device code of `seal_key` can decrypt it.
 pub fn seal(token: &BearerToken, seal_key: &[u8; 32]) -> Result<Vec<u8>> {
     PublicKey::from(*seal_key)
         .seal(&mut OsRng, token.expose().as_bytes())

@@ -1,28 +1,25 @@
-//! Rate limits: their names and figures (contract section 8), and GCRA, the algorithm behind all of them.
+//! Rate limits: their names and quotas (contract section 8), and their algorithm, GCRA.
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
-/// So many in so long, all at once if need be, then one back every `period / count`.
+/// `count` requests in `period`. They may come all at once; then one more is allowed every `period / count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How many; 0 switches the limit off.
+    /// 0 switches the limit off.
     pub count: u32,
-    /// In how long.
     pub period: Duration,
 }
 
 impl Quota {
-    /// So many in so many seconds.
     pub const fn new(count: u32, seconds: u64) -> Self {
         Self { count, period: Duration::from_secs(seconds) }
     }
 
-    /// Whether the limit is switched off.
     pub const fn is_off(self) -> bool {
         self.count == 0
     }
 
-    /// Microseconds until one is back. Not 0, so that GCRA always moves.
+    /// Microseconds until one more request is allowed. At least 1, so that every request advances GCRA's clock.
     pub fn emission_us(self) -> u64 {
         let period = u64::try_from(self.period.as_micros()).unwrap_or(u64::MAX);
         (period / u64::from(self.count.max(1))).max(1)
@@ -32,15 +29,15 @@ impl Quota {
 impl FromStr for Quota {
     type Err = String;
 
-    /// `600/1h`, `10/15m`, `5/30s`, or `0` for off.
+    /// Accepts `600/1h`, `10/15m`, `5/30s`, or `0` for off.
     fn from_str(text: &str) -> Result<Self, String> {
         if text.trim() == "0" {
             return Ok(Self::new(0, 1));
         }
-        let fault = || format!("`{text}` is not a limit; write one like 60/1h or 10/15m, or 0 to switch it off");
-        let (count, period) = text.trim().split_once('/').ok_or_else(fault)?;
-        let unit = period.chars().last().ok_or_else(fault)?;
-        let number: u64 = period[..period.len() - unit.len_utf8()].parse().map_err(|_| fault())?;
+        let malformed = || format!("`{text}` is not a limit; write one like 60/1h or 10/15m, or 0 to switch it off");
+        let (count, period) = text.trim().split_once('/').ok_or_else(malformed)?;
+        let unit = period.chars().last().ok_or_else(malformed)?;
+        let number: u64 = period[..period.len() - unit.len_utf8()].parse().map_err(|_| malformed())?;
         let seconds = match unit {
             's' => Some(number),
             'm' => number.checked_mul(60),
@@ -49,27 +46,25 @@ impl FromStr for Quota {
         };
         match (count.parse(), seconds) {
             (Ok(count), Some(seconds @ 1..=31_536_000)) => Ok(Self::new(count, seconds)),
-            _ => Err(fault()),
+            _ => Err(malformed()),
         }
     }
 }
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $wire:literal, $count:literal / $seconds:literal;)*) => {
-        /// The limits there are.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum LimitName { $($(#[$doc])* $name,)* }
 
         impl LimitName {
-            /// Every limit there is.
             pub const ALL: &[LimitName] = &[$(LimitName::$name,)*];
 
-            /// Its name in `OPENAPI_RATE_LIMITS` and in the protos.
+            /// The name in `OPENAPI_RATE_LIMITS` and in the protos.
             pub const fn as_str(self) -> &'static str {
                 match self { $(LimitName::$name => $wire,)* }
             }
 
-            /// Its figure unless configured.
+            /// The quota unless another is configured.
             pub const fn default_quota(self) -> Quota {
                 match self { $(LimitName::$name => Quota::new($count, $seconds),)* }
             }
@@ -117,44 +112,40 @@ impl FromStr for LimitName {
     }
 }
 
-/// The figures in force.
+/// The configured quotas.
 #[derive(Clone, Debug, Default)]
 pub struct Limits(BTreeMap<LimitName, Quota>);
 
 impl Limits {
-    /// Sets one figure.
     pub fn set(&mut self, name: LimitName, quota: Quota) {
         self.0.insert(name, quota);
     }
 
-    /// The figure in force.
+    /// The configured quota, or the default.
     pub fn quota(&self, name: LimitName) -> Quota {
         self.0.get(&name).copied().unwrap_or_else(|| name.default_quota())
     }
 }
 
-/// One bucket to charge: a limit for a key (an address, an account, a token's hash).
+/// One request, counted against a limit for a key: an address, an account or a token's hash.
 #[derive(Clone, Debug)]
 pub struct Charge {
-    /// Which limit.
     pub name: LimitName,
-    /// Whose bucket. It may be derived from a secret's hash and is never printed.
+    /// The bucket's key. It may be derived from a secret's hash and must not be printed.
     pub key: String,
-    /// The figure.
     pub quota: Quota,
 }
 
-/// What a charge decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitDecision {
-    /// Within the limit; it is counted.
+    /// Within the limit. The request is counted.
     Allowed,
-    /// Over it; nothing is counted. Try again after this long.
+    /// Over the limit. The request is not counted and may be repeated after this time.
     Limited(Duration),
 }
 
-/// GCRA with burst = limit. `tat_us` is the bucket's theoretical arrival time, `now_us` the present, both in microseconds;
-/// returns the new arrival time when allowed, else how long to wait.
+/// GCRA whose burst is the whole quota. `tat_us` is the bucket's theoretical arrival time, both times are in microseconds.
+/// Returns the new arrival time, or the time to wait when the request is over the limit.
 pub(crate) fn gcra(quota: Quota, tat_us: Option<u64>, now_us: u64) -> Result<u64, Duration> {
     let emission = quota.emission_us();
     let tolerance = emission * u64::from(quota.count);

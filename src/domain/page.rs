@@ -2,20 +2,20 @@
 
 use super::error::{Error, Result};
 
-/// Rows a page at most.
+/// Limit of rows in a page.
 pub(crate) const MAX_LIMIT: i32 = 200;
 
-/// Which page of a list is asked for, within range.
+/// A requested page, within range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// From 1.
+    /// Counted from 1.
     pub page: u32,
-    /// Rows a page, 1 to 200.
+    /// Rows in a page, 1 to [`MAX_LIMIT`].
     pub limit: u32,
 }
 
 impl PageRequest {
-    /// Checks what a caller asked for; out of range is `invalid_param`.
+    /// Checks the caller's values. Fails with `invalid_param` for one that is out of range.
     pub fn new(page: Option<i32>, limit: Option<i32>, default_limit: u32) -> Result<Self> {
         let page = match page {
             None => 1,
@@ -34,7 +34,7 @@ impl PageRequest {
         Ok(Self { page, limit })
     }
 
-    /// Rows before this page.
+    /// Number of rows before this page.
     pub fn offset(self) -> u64 {
         u64::from(self.page - 1) * u64::from(self.limit)
     }
@@ -43,11 +43,9 @@ impl PageRequest {
 /// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// What was asked for.
     pub request: PageRequest,
-    /// Rows in all.
+    /// Number of rows of all pages.
     pub total: u64,
-    /// The rows.
     pub data: Vec<T>,
 }
 

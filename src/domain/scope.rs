@@ -1,11 +1,10 @@
-//! What a token may do. Scopes follow from the subject type, on every request, never from a row (contract section 3).
+//! Scopes of tokens. They follow from the subject type on every request and are not stored (contract section 3).
 
 use super::{
     error::{Code, Error, Result},
     subject::SubjectType,
 };
 
-/// One permission, in its wire form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Everything within the account surface.
@@ -19,7 +18,6 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The wire form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -30,7 +28,7 @@ impl Scope {
     }
 }
 
-/// What tokens of a subject type hold.
+/// The scopes of tokens of a subject type.
 pub(crate) const fn scopes_of(subject_type: SubjectType) -> &'static [Scope] {
     match subject_type {
         SubjectType::Account => &[Scope::Full],
@@ -38,7 +36,7 @@ pub(crate) const fn scopes_of(subject_type: SubjectType) -> &'static [Scope] {
     }
 }
 
-/// What tokens of a subject type hold, separated by spaces (RFC 6749 section 3.3).
+/// The same scopes, separated by spaces (RFC 6749 section 3.3).
 pub(crate) const fn scope_string(subject_type: SubjectType) -> &'static str {
     match subject_type {
         SubjectType::Account => "full",
@@ -51,8 +49,8 @@ pub(crate) fn satisfies(subject_type: SubjectType, required: Scope) -> bool {
     scopes_of(subject_type).iter().any(|held| *held == Scope::Full || *held == required)
 }
 
-/// The mint policy: which scopes a token of this type may be issued with, and whether this edition issues it at all.
-/// Refused with `mint_policy_violation` before anything is written.
+/// Checks that a token of this type may be issued with these scopes, and that this edition issues such tokens. Fails with
+/// `mint_policy_violation`.
 pub(crate) fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool) -> Result<()> {
     let allowed = match subject_type {
         SubjectType::Account => {

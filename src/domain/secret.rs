@@ -1,4 +1,4 @@
-//! Secrets as types: no `Display`, a redacted `Debug`, zeroed on drop, compared in constant time in one place.
+//! Types for secrets: no `Display`, a redacted `Debug`, zeroed on drop, compared in constant time.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use super::{
     subject::SubjectType,
 };
 
-/// Whether two secrets are equal, in time that depends on their lengths only.
+/// Compares two secrets in time that depends only on their lengths.
 pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-/// Bytes in lower hex.
+/// Bytes as lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hex = String::with_capacity(bytes.len() * 2);
@@ -28,7 +28,7 @@ pub fn hex(bytes: &[u8]) -> String {
     hex
 }
 
-/// `sha256(bytes)` in lower hex.
+/// `sha256(bytes)` as lower-case hex digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -49,17 +49,16 @@ pub struct Secret(Zeroizing<String>);
 redacted!(Secret);
 
 impl Secret {
-    /// Takes the text over.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text, where it is really needed.
+    /// The text. It must not be printed.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether `other` is this secret, in constant time.
+    /// Compares with a text in constant time.
     pub fn matches(&self, other: &str) -> bool {
         constant_time_eq(self.0.as_bytes(), other.as_bytes())
     }
@@ -72,12 +71,12 @@ redacted!(BearerToken);
 impl BearerToken {
     const BODY: usize = 43;
 
-    /// A new token of the subject type from 32 random bytes.
+    /// A token from 32 random bytes.
     pub fn mint(subject_type: SubjectType, entropy: &[u8; 32]) -> Self {
         Self(Zeroizing::new(format!("{}{}", subject_type.token_prefix(), URL_SAFE_NO_PAD.encode(entropy))))
     }
 
-    /// Reads a token as presented. App keys and unknown prefixes have errors of their own (contract section 4, step 3).
+    /// Reads a token from a request. App keys and unknown prefixes have their own errors (contract section 4, step 3).
     pub fn parse(text: &str) -> Result<Self> {
         let Some(subject_type) = SubjectType::of_token(text) else {
             return Err(if text.starts_with("app-") {
@@ -94,122 +93,117 @@ impl BearerToken {
         if shape { Ok(Self(Zeroizing::new(text.to_owned()))) } else { Err(bearer_invalid()) }
     }
 
-    /// For whom it speaks, by its prefix.
+    /// The subject type that the prefix states.
     pub fn subject_type(&self) -> SubjectType {
         if self.0.starts_with("dfoe_") { SubjectType::ExternalSso } else { SubjectType::Account }
     }
 
-    /// What is stored of it.
     pub fn hash(&self) -> TokenHash {
         TokenHash(sha256_hex(self.0.as_bytes()))
     }
 
-    /// The first nine characters, which sessions are listed with.
+    /// The first nine characters, which lists of sessions show.
     pub fn display_prefix(&self) -> &str {
         &self.0[..9]
     }
 
-    /// The token itself, for its owner.
+    /// The token, for the response to its owner.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// The bearer is unknown, revoked, malformed, or its account is no longer active.
+/// The error for a bearer that is unknown, revoked, malformed or of an inactive account.
 pub fn bearer_invalid() -> Error {
     Error::new(Code::BearerInvalid, "This token is not valid.").with_hint("Sign in again with `difyctl auth login`.")
 }
 
-/// `sha256(token)` in lower hex: what SQL and the cache key hold. Not printable either: it is as good as a name for the token.
+/// `sha256(token)` in lower-case hex, as SQL and the cache hold it. It identifies the token, so it is not printed either.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TokenHash(String);
 redacted!(TokenHash);
 
 impl TokenHash {
-    /// Takes a hash as SQL holds it.
     pub fn from_stored(hex: impl Into<String>) -> Self {
         Self(hex.into())
     }
 
-    /// 64 lower hex digits.
+    /// 64 lower-case hex digits.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// The device's secret, `dc_` and 32 base64url characters; it is never stored, only its hash and a key derived from it.
+/// The device's secret: `dc_` and 32 base64url characters. Only its hash and a public key derived from it are stored.
 pub struct DeviceCode(Zeroizing<String>);
 redacted!(DeviceCode);
 
 impl DeviceCode {
-    /// A new code from 24 random bytes.
+    /// A code from 24 random bytes.
     pub fn mint(entropy: &[u8; 24]) -> Self {
         Self(Zeroizing::new(format!("dc_{}", URL_SAFE_NO_PAD.encode(entropy))))
     }
 
-    /// Takes a code as presented; one of another shape is simply unknown later.
+    /// Reads a code from a request. A malformed code is accepted here and later not found.
     pub fn presented(text: &str) -> Result<Self> {
         if text.is_empty() { Err(Error::missing("device_code")) } else { Ok(Self(Zeroizing::new(text.to_owned()))) }
     }
 
-    /// What the grant is stored under.
+    /// The key of the stored grant.
     pub fn hash(&self) -> DeviceCodeHash {
         DeviceCodeHash(sha256_hex(self.0.as_bytes()))
     }
 
-    /// The code itself, for the device.
+    /// The code, for the response to the device.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// `sha256(device_code)` in lower hex.
+/// `sha256(device_code)` in lower-case hex.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DeviceCodeHash(String);
 redacted!(DeviceCodeHash);
 
 impl DeviceCodeHash {
-    /// Takes a hash as a store holds it.
     #[cfg(test)]
     pub fn from_stored(hex: impl Into<String>) -> Self {
         Self(hex.into())
     }
 
-    /// 64 lower hex digits.
+    /// 64 lower-case hex digits.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// A user code's HMAC under a key of `SECRET_KEY`, in lower hex: what its index is stored under.
+/// The HMAC of a user code under a key derived from `SECRET_KEY`, in lower-case hex: the key of the user code's index.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserCodeKey(String);
 redacted!(UserCodeKey);
 
 impl UserCodeKey {
-    /// Wraps the hex digits.
     pub fn new(hex: String) -> Self {
         Self(hex)
     }
 
-    /// 64 lower hex digits.
+    /// 64 lower-case hex digits.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// `sha256(refresh token)` of a browser session, in lower hex: all that is stored of it.
+/// `sha256(refresh token)` of a browser session, in lower-case hex. The token itself is not stored.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RefreshHash(String);
 redacted!(RefreshHash);
 
 impl RefreshHash {
-    /// The hash of a refresh token as presented.
     pub fn of_token(token: &str) -> Self {
         Self(sha256_hex(token.as_bytes()))
     }
 
-    /// 64 lower hex digits.
+    /// 64 lower-case hex digits.
     pub fn expose(&self) -> &str {
         &self.0
     }

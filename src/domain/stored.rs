@@ -18,14 +18,14 @@ pub trait StoredWord: Copy + Eq + 'static {
 
 /// The content of such a column. Dify may write words that this version does not know; they are kept as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stored<T> {
+pub enum StoredValue<T> {
     /// A value of the enum.
     Known(T),
     /// Any other text.
     Unknown(String),
 }
 
-impl<T: StoredWord> Stored<T> {
+impl<T: StoredWord> StoredValue<T> {
     /// The value, unless the text is unknown.
     pub fn known(&self) -> Option<T> {
         match self {
@@ -48,13 +48,13 @@ impl<T: StoredWord> Stored<T> {
     }
 }
 
-impl<T: StoredWord> From<String> for Stored<T> {
+impl<T: StoredWord> From<String> for StoredValue<T> {
     fn from(text: String) -> Self {
         T::parse(&text).map_or(Self::Unknown(text), Self::Known)
     }
 }
 
-impl<T: StoredWord> fmt::Display for Stored<T> {
+impl<T: StoredWord> fmt::Display for StoredValue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -92,13 +92,13 @@ mod tests {
 
     #[test]
     fn unknown_words_are_kept_and_equal_no_value() {
-        let banned = Stored::from("banned".to_owned());
+        let banned = StoredValue::from("banned".to_owned());
         assert!(banned.is(AccountStatus::Banned) && !banned.is(AccountStatus::Active));
-        let unknown = Stored::<AccountStatus>::from("sleepy".to_owned());
-        assert_eq!(unknown, Stored::Unknown("sleepy".to_owned()));
+        let unknown = StoredValue::<AccountStatus>::from("sleepy".to_owned());
+        assert_eq!(unknown, StoredValue::Unknown("sleepy".to_owned()));
         assert_eq!((unknown.known(), format!("{unknown:<8}|")), (None, "sleepy  |".to_owned()));
         for status in AccountStatus::ALL {
-            assert_eq!(Stored::from(status.as_str().to_owned()), Stored::Known(*status));
+            assert_eq!(StoredValue::from(status.as_str().to_owned()), StoredValue::Known(*status));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Whom a token speaks for.
+//! Subjects: the accounts and external identities that tokens speak for.
 
 use super::id::AccountId;
 
-/// The issuer Dify writes for its own accounts; on the wire it is null.
+/// The issuer that Dify stores for its own accounts. On the wire it is null.
 pub const ACCOUNT_ISSUER: &str = "dify:account";
 
-/// For whom a token speaks, by its prefix.
+/// The kind of a token's subject, which the token's prefix states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubjectType {
     /// A Dify account, `dfoa_`.
@@ -15,7 +15,6 @@ pub enum SubjectType {
 }
 
 impl SubjectType {
-    /// The token prefix that carries it.
     pub const fn token_prefix(self) -> &'static str {
         match self {
             Self::Account => "dfoa_",
@@ -23,12 +22,12 @@ impl SubjectType {
         }
     }
 
-    /// Reads it off a token.
+    /// The kind for a token's prefix; `None` for another prefix.
     pub fn of_token(token: &str) -> Option<Self> {
         [Self::Account, Self::ExternalSso].into_iter().find(|kind| token.starts_with(kind.token_prefix()))
     }
 
-    /// Its wire name.
+    /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -37,27 +36,24 @@ impl SubjectType {
     }
 }
 
-/// Whom a session belongs to. Ownership of sessions is equality of subjects.
+/// The owner of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A Dify account.
     Account {
-        /// Its row in `accounts`.
         id: AccountId,
-        /// Its email address when the token was minted.
+        /// The email address when the token was minted.
         email: String,
     },
-    /// An external identity, known by email and issuer.
+    /// An external identity, identified by email address and issuer.
     ExternalSso {
-        /// The email address the provider asserted.
+        /// The email address that the provider asserted.
         email: String,
-        /// The provider.
         issuer: String,
     },
 }
 
 impl Subject {
-    /// Which kind it is.
     pub fn subject_type(&self) -> SubjectType {
         match self {
             Self::Account { .. } => SubjectType::Account,
@@ -65,14 +61,13 @@ impl Subject {
         }
     }
 
-    /// Its email address.
     pub fn email(&self) -> &str {
         match self {
             Self::Account { email, .. } | Self::ExternalSso { email, .. } => email,
         }
     }
 
-    /// Its issuer as SQL stores it: never null.
+    /// The issuer as it is stored; never null.
     pub fn stored_issuer(&self) -> &str {
         match self {
             Self::Account { .. } => ACCOUNT_ISSUER,
@@ -80,7 +75,7 @@ impl Subject {
         }
     }
 
-    /// Its issuer on the wire: null for accounts.
+    /// The issuer on the wire: null for accounts.
     pub fn wire_issuer(&self) -> Option<&str> {
         match self {
             Self::Account { .. } => None,
@@ -88,7 +83,6 @@ impl Subject {
         }
     }
 
-    /// Its account, if it is one.
     pub fn account_id(&self) -> Option<AccountId> {
         match self {
             Self::Account { id, .. } => Some(*id),

@@ -1,16 +1,17 @@
-//! The code a person types: `XXXX-XXXX` over an alphabet without look-alikes (contract section 6).
+//! User codes: `XXXX-XXXX` over an alphabet without look-alikes (contract section 6).
 
 use std::fmt;
 
 use super::error::{Code, Error, Result};
 
-/// The 30 characters a code is made of.
+/// The 30 characters of codes.
 pub const ALPHABET: &[u8; 30] = b"3456789ABCDEFGHJKLMNPQRSTUVWXY";
 
-/// Significant characters in a code.
+/// Characters in a code, without the hyphen.
 pub const LENGTH: usize = 8;
 
-/// A user code in canonical form. It admits whoever approves it, so it prints nowhere but on the page and in the answer to the device.
+/// A user code in canonical form. An approval of it signs a device in, so it is shown on the page and sent to the device,
+/// and printed nowhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserCode([u8; LENGTH]);
 
@@ -21,7 +22,7 @@ impl fmt::Debug for UserCode {
 }
 
 impl UserCode {
-    /// Makes a code from random bytes; `None` when too few of them fall inside the unbiased range.
+    /// Makes a code from random bytes; `None` when too few of them are in the unbiased range.
     pub fn mint(entropy: &[u8]) -> Option<Self> {
         let unbiased = 240; // the largest multiple of 30 in a byte
         let mut symbols = entropy.iter().filter(|byte| **byte < unbiased).map(|byte| ALPHABET[usize::from(byte % 30)]);
@@ -32,7 +33,7 @@ impl UserCode {
         Some(Self(code))
     }
 
-    /// Reads what a person typed: trimmed, upper-cased, hyphens and spaces dropped. Anything else is `invalid_user_code`.
+    /// Reads a typed code in either case, with any hyphens and spaces. Fails with `invalid_user_code`.
     pub fn parse(text: &str) -> Result<Self> {
         let malformed = || {
             Error::new(Code::InvalidUserCode, "That is not a valid code. Codes look like ABCD-EFGH.")
@@ -51,7 +52,7 @@ impl UserCode {
         if length == LENGTH { Ok(Self(code)) } else { Err(malformed()) }
     }
 
-    /// The canonical eight characters.
+    /// The eight characters without hyphen, in upper case.
     pub fn canonical(&self) -> &[u8; LENGTH] {
         &self.0
     }
@@ -69,19 +70,19 @@ mod tests {
 
     use super::*;
 
-    /// The same in words: what is left of it without white space around, hyphens and spaces, in capitals.
+    /// A second implementation of `parse`, with string functions.
     fn reference(text: &str) -> Option<String> {
-        let left: String = text.trim().replace(['-', ' '], "");
-        // Only the letters of ASCII have capitals here: `ı` and `ſ` are none of ours.
-        let left: String = left.chars().map(|symbol| symbol.to_ascii_uppercase()).collect();
+        let text: String = text.trim().replace(['-', ' '], "");
+        // Upper-casing is limited to ASCII: `ı` and `ſ` must not become `I` and `S`.
+        let text: String = text.chars().map(|symbol| symbol.to_ascii_uppercase()).collect();
         let known = |symbol: char| "3456789ABCDEFGHJKLMNPQRSTUVWXY".contains(symbol);
-        (left.chars().count() == 8 && left.chars().all(known)).then_some(left)
+        (text.chars().count() == 8 && text.chars().all(known)).then_some(text)
     }
 
     proptest! {
         #[test]
-        fn what_is_typed_is_read_as_it_was_meant(code in "[3-9A-HJ-NP-Y]{8}", seed in any::<[u8; 32]>()) {
-            // Each symbol in either case, with anything that may be typed around it.
+        fn typed_codes_are_read_in_any_case_with_any_separators(code in "[3-9A-HJ-NP-Y]{8}", seed in any::<[u8; 32]>()) {
+            // Each symbol in either case, with separators around it.
             let typed: String = code.char_indices().flat_map(|(at, symbol)| {
                 let around = ["", " ", "-", " - "][usize::from(seed[at] % 4)];
                 let symbol = if seed[at + 8] & 1 == 0 { symbol } else { symbol.to_ascii_lowercase() };
@@ -93,13 +94,13 @@ mod tests {
         }
 
         #[test]
-        fn anything_is_read_as_the_words_say(text in "[3-9A-Za-z0-2 \\-\t\u{131}\u{17f}\u{a0}]{0,14}") {
+        fn parse_agrees_with_the_reference_on_any_text(text in "[3-9A-Za-z0-2 \\-\t\u{131}\u{17f}\u{a0}]{0,14}") {
             let read = UserCode::parse(&text).ok().map(|code| String::from_utf8(code.canonical().to_vec()).unwrap());
             prop_assert_eq!(read, reference(&text));
         }
 
         #[test]
-        fn what_is_minted_is_read_again(entropy in any::<[u8; 32]>()) {
+        fn minted_codes_are_read_again(entropy in any::<[u8; 32]>()) {
             if let Some(code) = UserCode::mint(&entropy) {
                 prop_assert_eq!(UserCode::parse(&code.expose()).unwrap(), code);
             }

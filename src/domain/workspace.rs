@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     id::WorkspaceId,
-    stored::{Stored, stored_words},
+    stored::{StoredValue, stored_words},
 };
 
 stored_words! {
@@ -37,8 +37,8 @@ pub struct Membership {
     pub workspace_id: WorkspaceId,
     pub name: String,
     /// The account's role in the workspace.
-    pub role: Stored<WorkspaceRole>,
-    pub status: Stored<WorkspaceStatus>,
+    pub role: StoredValue<WorkspaceRole>,
+    pub status: StoredValue<WorkspaceStatus>,
     /// Dify's billing plan.
     pub plan: String,
     /// Whether this is the account's current workspace.
@@ -52,7 +52,7 @@ pub struct Membership {
 pub struct Workspace {
     pub id: WorkspaceId,
     pub name: String,
-    pub status: Stored<WorkspaceStatus>,
+    pub status: StoredValue<WorkspaceStatus>,
     /// Number of accounts that have joined it.
     pub members: u64,
 }

@@ -25,7 +25,7 @@ use crate::domain::{
     error::Detail,
     id::{AccountId, AppId, WorkflowId, WorkspaceId},
     page::{Page, PageRequest},
-    stored::Stored,
+    stored::StoredValue,
 };
 
 /// What differs between deployments.
@@ -237,7 +237,7 @@ fn workspace_id_required() -> Error {
 }
 
 /// Several apps have the name. Each is told, so that the caller can take its id.
-fn ambiguous(apps: &[(AppId, Stored<AppMode>)]) -> Error {
+fn ambiguous(apps: &[(AppId, StoredValue<AppMode>)]) -> Error {
     let listed = apps.iter().map(|(id, mode)| format!("{id} ({mode})")).collect::<Vec<_>>().join(", ");
     let error = Error::new(Code::AmbiguousAppName, format!("Several apps have this name: {listed}."))
         .with_hint("Use the id of the one you mean.");

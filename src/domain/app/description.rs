@@ -1,4 +1,4 @@
-//! What an app is and what it takes (contract section 6, `GET /apps/{id}/describe`).
+//! Descriptions of apps (contract section 6, `GET /apps/{id}/describe`).
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -7,76 +7,66 @@ use super::mode::AppMode;
 use crate::domain::{
     error::{Error, Result},
     id::AppId,
-    stored::Stored,
+    stored::StoredValue,
 };
 
-/// The blocks that were asked for; the others are not computed.
+/// The requested members of a description. The others are not computed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppDescription {
-    /// What it is.
     pub info: Option<AppInfo>,
-    /// What Dify's own clients build a page from.
+    /// The settings that Dify's own clients build their page from.
     pub parameters: Option<Map<String, Value>>,
-    /// What a run takes, as JSON Schema 2020-12.
+    /// JSON Schema 2020-12 of the inputs of a run.
     pub input_schema: Option<Map<String, Value>>,
 }
 
-/// What an app is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppInfo {
-    /// Its id.
     pub id: AppId,
-    /// Display name.
     pub name: String,
-    /// Its mode as stored: also one that has no run.
-    pub mode: Stored<AppMode>,
-    /// Empty when there is none.
+    /// Dify stores modes that cannot be run, too.
+    pub mode: StoredValue<AppMode>,
     pub description: String,
-    /// Names of its tags, in order.
+    /// Names of the app's tags, sorted.
     pub tags: Vec<String>,
-    /// The name of the account that made it; empty when that is not known.
+    /// The name of the account that created the app; empty when unknown.
     pub author: String,
-    /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// Whether it may be called at all.
+    /// Whether the app may be called over an API.
     pub service_api_enabled: bool,
-    /// Whether it is an agent: agent-chat, or a chat app with agent mode enabled.
+    /// Whether the app is an agent: agent-chat, or chat with agent mode enabled.
     pub is_agent: bool,
 }
 
-/// Which blocks are asked for.
+/// The members of a description that a caller requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DescriptionFields {
-    /// `info`.
     pub info: bool,
-    /// `parameters`.
     pub parameters: bool,
-    /// `input_schema`.
     pub input_schema: bool,
 }
 
 impl DescriptionFields {
-    /// Every block.
     pub const ALL: Self = Self { info: true, parameters: true, input_schema: true };
 
-    /// Reads a comma list; without a member it is all of them. `invalid_param` for an unknown one.
+    /// Reads a comma-separated list; an empty list requests all members. Fails with `invalid_param` for an unknown member.
     pub fn parse(list: Option<&str>) -> Result<Self> {
-        let mut blocks = Self { info: false, parameters: false, input_schema: false };
+        let mut fields = Self { info: false, parameters: false, input_schema: false };
         for member in list.unwrap_or_default().split(',').map(str::trim).filter(|member| !member.is_empty()) {
             match member {
-                "info" => blocks.info = true,
-                "parameters" => blocks.parameters = true,
-                "input_schema" => blocks.input_schema = true,
+                "info" => fields.info = true,
+                "parameters" => fields.parameters = true,
+                "input_schema" => fields.input_schema = true,
                 _ => {
                     let known = "must be a comma-separated list of info, parameters and input_schema";
                     return Err(Error::invalid_param("query", "fields", known));
                 }
             }
         }
-        Ok(if blocks.info || blocks.needs_definition() { blocks } else { Self::ALL })
+        Ok(if fields.info || fields.needs_definition() { fields } else { Self::ALL })
     }
 
-    /// Whether a block is read off what the app does.
+    /// Whether a requested member is computed from the app's definition.
     pub const fn needs_definition(self) -> bool {
         self.parameters || self.input_schema
     }

@@ -1,32 +1,27 @@
-//! An app as a file of Dify's DSL holds it: everything about it that is not its place in a workspace.
+//! Apps in the form of Dify's DSL files, and their import.
 
 use serde_json::{Map, Value};
 
 use super::mode::AppMode;
-use crate::domain::{id::AppId, stored::Stored};
+use crate::domain::{id::AppId, stored::StoredValue};
 
-/// An app on its way into a workspace or out of one.
+/// An app without its workspace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AppFile {
-    /// Display name.
     pub name: String,
-    /// What kind it is.
     pub mode: AppMode,
-    /// What it says of itself.
     pub description: String,
-    /// An emoji, or what `icon_type` says.
+    /// An emoji, a file id or a URL, depending on `icon_type`.
     pub icon: Option<String>,
     /// `emoji`, `image` or `link`.
     pub icon_type: Option<String>,
     /// A colour such as `#FFEAD5`.
     pub icon_background: Option<String>,
-    /// Whether its answers carry its icon.
     pub use_icon_as_answer_icon: bool,
-    /// What it does.
     pub body: AppBody,
 }
 
-/// What an app does, as its file says it.
+/// What an app does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AppBody {
     /// Chat, agent-chat and completion: the members of [`CONFIG_MEMBERS`] that are not null.
@@ -35,21 +30,20 @@ pub enum AppBody {
     Graph(GraphBody),
 }
 
-/// What an app with a graph does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GraphBody {
     /// `{"nodes": […], "edges": […]}`.
     pub graph: Value,
     /// Opening statement, file upload and the like.
     pub features: Value,
-    /// `[{"name", "value_type", "value", …}]`. Secrets among them are kept as they are.
+    /// `[{"name", "value_type", "value", …}]`, with the values of secrets.
     pub environment_variables: Vec<Value>,
-    /// The same, of the variables a conversation keeps.
+    /// The same for the variables that a conversation keeps.
     pub conversation_variables: Vec<Value>,
 }
 
 impl AppFile {
-    /// Empties the secrets among its environment variables, and gives the names of those that were not empty.
+    /// Empties the secret environment variables. Returns the names of those that were not empty.
     pub fn clear_secrets(&mut self) -> Vec<String> {
         let AppBody::Graph(body) = &mut self.body else { return Vec::new() };
         let secrets = body.environment_variables.iter_mut().filter(|variable| is_secret(variable));
@@ -67,18 +61,15 @@ pub fn is_secret(variable: &Value) -> bool {
     variable["value_type"] == "secret"
 }
 
-/// What a member of a model configuration holds.
+/// The type of a member of a model configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberType {
-    /// Text.
     Text,
-    /// An object.
     Object,
-    /// A list.
     List,
 }
 
-/// The members of a model configuration that are kept, in Dify's order. Each has a column of its name.
+/// The members of a model configuration that are stored, in Dify's order. Each has a column of the same name.
 pub const CONFIG_MEMBERS: [(&str, MemberType); 19] = [
     ("opening_statement", MemberType::Text),
     ("suggested_questions", MemberType::List),
@@ -101,35 +92,32 @@ pub const CONFIG_MEMBERS: [(&str, MemberType); 19] = [
     ("file_upload", MemberType::Object),
 ];
 
-/// An app of a workspace, as an operator sees it.
+/// An app as an operator lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedApp {
-    /// Its id.
     pub id: AppId,
-    /// Its name.
     pub name: String,
-    /// Its mode, as stored: not all of Dify's are run here.
-    pub mode: Stored<AppMode>,
-    /// Whether anything of it is published.
+    /// Dify stores modes that cannot be run, too.
+    pub mode: StoredValue<AppMode>,
+    /// Whether the app has a published definition.
     pub published: bool,
 }
 
-/// Where an imported app goes.
+/// Where an imported app is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportTarget {
-    /// Over the app of this name, where there is one; a new app otherwise.
+    /// Overwrites the app of the same name, or creates an app.
     Named,
-    /// A new app.
+    /// Creates an app.
     New,
-    /// Over this app.
+    /// Overwrites this app.
     App(AppId),
 }
 
-/// What became of an import.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportedApp {
-    /// The app.
     pub id: AppId,
-    /// Whether it was there before.
+    /// Whether an existing app was overwritten.
     pub overwritten: bool,
 }

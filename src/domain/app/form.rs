@@ -1,22 +1,20 @@
-//! The form of an app: the variables a run fills in. Rows are single-key maps such as `{"text-input": {"variable", …}}`,
-//! stored by people and by Dify over years: a row that is not one is passed over, never an error.
+//! The form of an app: the variables of a run's inputs. Rows are single-key maps such as
+//! `{"text-input": {"variable", …}}`. A stored row of another form is skipped and is no error.
 
 use serde_json::{Map, Value};
 
 use super::definition::{Definition, ModelConfig, Workflow};
 
-/// A variable of a form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FormVariable<'a> {
-    /// Its name in `inputs`.
+    /// The name in `inputs`.
     pub name: &'a str,
-    /// What it takes.
     pub kind: VariableKind,
-    /// Its row without the type, as it is stored.
+    /// The stored row, without its type.
     pub row: &'a Map<String, Value>,
 }
 
-/// What a variable takes.
+/// The type of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VariableKind {
     /// One line of text.
@@ -38,7 +36,6 @@ pub enum VariableKind {
 }
 
 impl VariableKind {
-    /// All of them.
     pub const ALL: [Self; 8] = [
         Self::TextInput,
         Self::Paragraph,
@@ -50,7 +47,7 @@ impl VariableKind {
         Self::JsonObject,
     ];
 
-    /// Its name in a form.
+    /// The key of a form row.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TextInput => "text-input",
@@ -70,38 +67,37 @@ impl VariableKind {
 }
 
 impl<'a> FormVariable<'a> {
-    /// What a person is asked for.
+    /// The label, or the name without one.
     pub fn label(&self) -> &'a str {
         self.row.get("label").and_then(Value::as_str).filter(|label| !label.is_empty()).unwrap_or(self.name)
     }
 
-    /// Whether a run must fill it in.
     pub fn is_required(&self) -> bool {
         self.row.get("required").is_some_and(is_truthy)
     }
 
-    /// The most characters, or files; 0 and anything but a number mean no limit.
+    /// Limit of characters, or of files. 0 and anything but a number mean no limit.
     pub fn max_length(&self) -> Option<u64> {
         let stored = self.row.get("max_length")?;
-        // Forms that were written by hand hold it as text.
+        // Forms that were written by hand have it as text.
         let length = stored.as_u64().or_else(|| stored.as_str()?.trim().parse().ok())?;
         (length > 0).then_some(length)
     }
 
-    /// What a select offers.
+    /// The choices of a select.
     pub fn options(&self) -> Vec<&'a str> {
         let options = self.row.get("options").and_then(Value::as_array);
         options.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// What it is when a run leaves it out.
+    /// The value when a run omits the variable.
     pub fn default(&self) -> Option<&'a Value> {
         self.row.get("default").filter(|default| !default.is_null())
     }
 }
 
 impl Definition {
-    /// The form's rows as clients see them.
+    /// The form's rows in the form that clients receive.
     pub fn form_rows(&self) -> Vec<Value> {
         match self {
             Self::Model(config) => config.user_input_form.as_array().cloned().unwrap_or_default(),
@@ -115,7 +111,7 @@ impl Definition {
         }
     }
 
-    /// The variables a run may fill in. Not among them: what an external tool fills in, and types unknown here.
+    /// The variables of a run's inputs, without those that an external tool fills and those of unknown types.
     pub fn variables(&self) -> Vec<FormVariable<'_>> {
         match self {
             Self::Model(config) => config.variables(),
@@ -137,7 +133,7 @@ impl ModelConfig {
 }
 
 impl Workflow {
-    /// The variables of the start node, as the graph holds them.
+    /// The stored variables of the start node.
     fn start_variables(&self) -> &[Value] {
         let nodes = self.graph.get("nodes").and_then(Value::as_array);
         let start = |data: &&Value| data.get("type").and_then(Value::as_str) == Some("start");
@@ -152,7 +148,7 @@ fn variable<'a>(kind: &str, stored: &'a Value) -> Option<FormVariable<'a>> {
     Some(FormVariable { name, kind: VariableKind::parse(kind)?, row })
 }
 
-/// Whether Python takes a value for true, which is how Dify reads a flag.
+/// Whether a value is true in Python, which is how Dify reads flags.
 pub fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     id::{AppId, WorkflowId, WorkspaceId},
-    stored::Stored,
+    stored::StoredValue,
 };
 
 /// How much of an app is read.
@@ -31,14 +31,14 @@ pub struct StoredApp {
     pub workspace_id: WorkspaceId,
     pub name: String,
     /// Dify stores modes that cannot be run, too.
-    pub mode: Stored<AppMode>,
+    pub mode: StoredValue<AppMode>,
     pub description: String,
     /// The name of the account that created the app, if it still exists. Not read for a run.
     pub author_name: Option<String>,
     /// Names of the app's tags, sorted. Not read for a run.
     pub tags: Vec<String>,
     pub updated_at: DateTime<Utc>,
-    pub status: Stored<AppStatus>,
+    pub status: StoredValue<AppStatus>,
     /// Whether the app may be called over an API.
     pub enable_api: bool,
     /// Limit of concurrent runs; `None` and 0 mean no limit.

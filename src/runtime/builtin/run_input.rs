@@ -94,7 +94,7 @@ impl PreparedRun {
         let input = &self.input;
         let named_after = input.query.as_deref().filter(|_| input.auto_generate_name && input.mode.is_chat());
         self.conversation.is_none().then(|| NewConversation {
-            name: NewConversation::name_of(named_after),
+            name: NewConversation::name_from_query(named_after),
             introduction: introduction.to_owned(),
             model_config_id,
         })

@@ -21,7 +21,7 @@ use crate::domain::{
     },
     error::{Code, Error, Result},
     id::{AppId, WorkspaceId},
-    stored::Stored,
+    stored::StoredValue,
     workspace::WorkspaceRole,
 };
 
@@ -127,7 +127,7 @@ impl SqlStore {
                     .into());
             }
         };
-        let mode: Stored<AppMode> = read_word(row, "mode")?;
+        let mode: StoredValue<AppMode> = read_word(row, "mode")?;
         if !mode.is(file.mode) {
             let (old, new) = (mode, file.mode.as_str());
             return Err(Error::new(

@@ -13,13 +13,13 @@ use super::{
 use crate::domain::{
     account::{Account, AccountView},
     id::{AccountId, WorkspaceId},
-    stored::{Stored, StoredWord},
+    stored::{StoredValue, StoredWord},
     workspace::Membership,
 };
 
 /// Reads a column that holds a word of Dify's.
-pub(super) fn read_word<T: StoredWord>(row: &QueryResult, column: &str) -> Result<Stored<T>, DbErr> {
-    row.try_get_by::<String, _>(column).map(Stored::from)
+pub(super) fn read_word<T: StoredWord>(row: &QueryResult, column: &str) -> Result<StoredValue<T>, DbErr> {
+    row.try_get_by::<String, _>(column).map(StoredValue::from)
 }
 
 /// The condition that joins a tenant to its row in `tenant_account_joins`.

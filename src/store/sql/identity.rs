@@ -21,7 +21,7 @@ use crate::domain::{
     error::Result,
     id::{AccountId, WorkspaceId},
     secret::Secret,
-    stored::Stored,
+    stored::StoredValue,
     workspace::WorkspaceStatus,
 };
 
@@ -33,7 +33,7 @@ impl SqlStore {
     }
 
     /// The status of an account.
-    pub async fn find_account_status(&self, id: AccountId) -> Result<Option<Stored<AccountStatus>>> {
+    pub async fn find_account_status(&self, id: AccountId) -> Result<Option<StoredValue<AccountStatus>>> {
         let statement = self.statement(&self.rendered.find_account_status, [self.id(id.0).into()]);
         let Some(row) = self.query_one_raw(statement).await? else { return Ok(None) };
         Ok(Some(read_word(&row, "status")?))
@@ -92,7 +92,7 @@ impl SqlStore {
             .take();
         let mut member = false;
         for row in transaction.query_all(&all).await? {
-            let status = row.try_get_by::<Option<String>, _>("status")?.map(Stored::from);
+            let status = row.try_get_by::<Option<String>, _>("status")?.map(StoredValue::from);
             let open = status.is_some_and(|status| status.is(WorkspaceStatus::Normal));
             member |= open && row.try_get_by::<DbUuid, _>("tenant_id")?.uuid() == workspace.uuid();
         }

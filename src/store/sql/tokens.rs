@@ -20,7 +20,7 @@ use crate::domain::{
     id::{AccountId, TokenId},
     secret::TokenHash,
     session::TokenRow,
-    stored::Stored,
+    stored::StoredValue,
 };
 
 impl SqlStore {
@@ -33,7 +33,7 @@ impl SqlStore {
             subject_email: row.try_get_by("subject_email")?,
             subject_issuer: row.try_get_by("subject_issuer")?,
             account_id: row.try_get_by::<Option<DbUuid>, _>("account_id")?.map(|id| AccountId(id.uuid())),
-            account_status: row.try_get_by::<Option<String>, _>("account_status")?.map(Stored::from),
+            account_status: row.try_get_by::<Option<String>, _>("account_status")?.map(StoredValue::from),
             client_id: row.try_get_by("client_id")?,
             prefix: row.try_get_by("prefix")?,
             expires_at: row.try_get_by("expires_at")?,

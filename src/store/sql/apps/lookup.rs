@@ -18,7 +18,7 @@ use crate::{
         },
         error::Result,
         id::{AccountId, AppId, WorkspaceId},
-        stored::Stored,
+        stored::StoredValue,
         workspace::MembershipStatus,
     },
     store::sql::{columns::read_word, db_uuid::DbUuid, entity::app, sql_store::SqlStore},
@@ -55,7 +55,7 @@ impl SqlStore {
         account: AccountId,
         workspace: WorkspaceId,
         name: &str,
-    ) -> Result<(MembershipStatus, Vec<(AppId, Stored<AppMode>)>)> {
+    ) -> Result<(MembershipStatus, Vec<(AppId, StoredValue<AppMode>)>)> {
         // No database stores NUL in text, and some reject it in a parameter.
         let is_name = if name.contains('\0') {
             Expr::cust("1 = 0")
@@ -77,7 +77,7 @@ impl SqlStore {
 
 fn read_app(row: &QueryResult, kind: DetailKind) -> Result<Option<StoredApp>, DbErr> {
     let Some(id) = row.try_get_by::<Option<DbUuid>, _>("app_id")? else { return Ok(None) };
-    let mode: Stored<AppMode> = read_word(row, "mode")?;
+    let mode: StoredValue<AppMode> = read_word(row, "mode")?;
     let max_active_requests: Option<i32> = row.try_get_by("max_active_requests")?;
     Ok(Some(StoredApp {
         id: AppId(id.uuid()),

@@ -10,10 +10,10 @@ use super::{
     definition::{CONFIG_COLUMNS, DetailKind, WORKFLOW_COLUMNS},
     tags::tag_names,
 };
-use crate::store::sql::{
-    entity::{account, app, app_model_config as config, tenant, tenant_account_join as join, workflow},
-    render::placeholder,
+use crate::store::sql::entity::{
+    account, app, app_model_config as config, tenant, tenant_account_join as join, workflow,
 };
+use crate::store::sql::render::placeholder;
 
 /// Alias of the requesting account.
 const ME: &str = "me";

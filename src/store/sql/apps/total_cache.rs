@@ -20,20 +20,20 @@ const LIFETIME: Duration = Duration::from_secs(1);
 const MAX_ENTRIES: usize = 4_096;
 
 /// The workspace, and the mode that the list is narrowed to.
-type Key = (WorkspaceId, Option<AppMode>);
+type TotalKey = (WorkspaceId, Option<AppMode>);
 
 #[derive(Default)]
-pub(crate) struct TotalCache(Mutex<HashMap<Key, (u64, Instant)>>);
+pub(crate) struct TotalCache(Mutex<HashMap<TotalKey, (u64, Instant)>>);
 
 impl TotalCache {
     /// The total, if it was counted within the last second.
-    pub(super) fn get(&self, key: Key) -> Option<u64> {
+    pub(super) fn get(&self, key: TotalKey) -> Option<u64> {
         let totals = self.0.lock();
         totals.get(&key).filter(|(_, at)| at.elapsed() < LIFETIME).map(|(total, _)| *total)
     }
 
     /// Caches a total if it is large, and drops the previous one if it is not.
-    pub(super) fn put(&self, key: Key, total: u64) {
+    pub(super) fn put(&self, key: TotalKey, total: u64) {
         let mut totals = self.0.lock();
         if total < MIN_CACHED_TOTAL {
             totals.remove(&key);

@@ -13,7 +13,7 @@ use crate::domain::{
     },
     id::{AppId, WorkflowId, WorkspaceId},
     page::{Page, PageRequest},
-    stored::Stored,
+    stored::StoredValue,
     workspace::{MembershipStatus, WorkspaceRole},
 };
 
@@ -32,13 +32,13 @@ conformance!(
 const FIRST: PageRequest = PageRequest { page: 1, limit: 20 };
 
 /// Alice, in a workspace of hers.
-struct Stand {
+struct AppFixture {
     sql: SqlStore,
     alice: AccountId,
     workspace: WorkspaceId,
 }
 
-impl Stand {
+impl AppFixture {
     async fn new(sql: SqlStore) -> Self {
         let alice = account_id(&with_account(&sql).await);
         let workspace = sql.create_workspace("Acme", "alice@example.com", start()).await.unwrap();
@@ -98,11 +98,11 @@ impl Stand {
 }
 
 async fn a_list_holds_what_can_be_called_newest_first(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
-    assert!(stand.names(None, None, None).await.is_empty());
-    stand.app("Oldest", "workflow", 30).await;
-    stand.app("Newest", "chat", 10).await;
-    stand.app("Middle", "agent-chat", 20).await;
+    let fixture = AppFixture::new(sql).await;
+    assert!(fixture.names(None, None, None).await.is_empty());
+    fixture.app("Oldest", "workflow", 30).await;
+    fixture.app("Newest", "chat", 10).await;
+    fixture.app("Middle", "agent-chat", 20).await;
     for (name, mode, what) in [
         ("Archived", "chat", "status = 'archived'"),
         ("Switched off", "chat", "enable_api = FALSE"),
@@ -112,36 +112,36 @@ async fn a_list_holds_what_can_be_called_newest_first(sql: SqlStore) {
         ("Pipeline", "rag-pipeline", "name = 'Pipeline'"),
         ("Agent", "agent", "name = 'Agent'"),
     ] {
-        let id = stand.app(name, mode, 0).await;
-        stand.set(id, what).await;
+        let id = fixture.app(name, mode, 0).await;
+        fixture.set(id, what).await;
     }
-    assert_eq!(stand.names(None, None, None).await, ["Newest", "Middle", "Oldest"]);
+    assert_eq!(fixture.names(None, None, None).await, ["Newest", "Middle", "Oldest"]);
     // Of the same age, the order of ids decides.
     let mut twins = Vec::new();
     for _ in 0..8 {
-        twins.push(stand.app("Twin", "completion", 5).await);
+        twins.push(fixture.app("Twin", "completion", 5).await);
     }
     twins.sort_unstable();
-    let listed: Vec<_> = stand.list(None, Some("twin"), None).await.data.iter().map(|app| app.id).collect();
+    let listed: Vec<_> = fixture.list(None, Some("twin"), None).await.data.iter().map(|app| app.id).collect();
     assert_eq!(listed, twins);
 }
 
 async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
+    let fixture = AppFixture::new(sql).await;
     let mut ids = Vec::new();
     for age in 0..45 {
-        ids.push(stand.app(&format!("App {age:02}"), "chat", age).await);
+        ids.push(fixture.app(&format!("App {age:02}"), "chat", age).await);
     }
-    stand.set(ids[1], "created_by = NULL").await;
-    stand.set(ids[2], "created_by = '00000000-0000-0000-0000-000000000001'").await;
+    fixture.set(ids[1], "created_by = NULL").await;
+    fixture.set(ids[2], "created_by = '00000000-0000-0000-0000-000000000001'").await;
     let elsewhere = WorkspaceId(Uuid::new_v4());
-    stand.tag("beta", "app", stand.workspace, &[ids[0], ids[3], ids[0]]).await;
-    stand.tag("alpha", "app", stand.workspace, &[ids[0]]).await;
-    stand.tag("knowledge", "knowledge", stand.workspace, &[ids[0]]).await;
-    stand.tag("foreign", "app", elsewhere, &[ids[0]]).await;
+    fixture.tag("beta", "app", fixture.workspace, &[ids[0], ids[3], ids[0]]).await;
+    fixture.tag("alpha", "app", fixture.workspace, &[ids[0]]).await;
+    fixture.tag("knowledge", "knowledge", fixture.workspace, &[ids[0]]).await;
+    fixture.tag("foreign", "app", elsewhere, &[ids[0]]).await;
     let page = async |page, limit| {
         let request = PageRequest { page, limit };
-        stand.sql.list_apps(stand.alice, stand.workspace, &AppFilter::default(), request).await.unwrap().1
+        fixture.sql.list_apps(fixture.alice, fixture.workspace, &AppFilter::default(), request).await.unwrap().1
     };
     let first = page(1, 20).await;
     assert_eq!((first.total, first.data.len(), first.has_more()), (45, 20, true));
@@ -157,15 +157,15 @@ async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: SqlStore) {
     assert_eq!((beyond.total, beyond.data.len(), beyond.has_more()), (45, 0, false));
     let tags: Vec<_> = first.data.iter().take(4).map(|app| app.tags.join(" ")).collect();
     assert_eq!(tags, ["alpha beta", "", "", "beta"]);
-    let found = stand.sql.find_app(stand.alice, ids[0], None, AppDetail::Outline).await.unwrap().1.unwrap();
+    let found = fixture.sql.find_app(fixture.alice, ids[0], None, AppDetail::Outline).await.unwrap().1.unwrap();
     assert_eq!(found.tags, ["alpha", "beta"]);
 }
 
 async fn a_name_is_found_in_any_case_and_literally(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
+    let fixture = AppFixture::new(sql).await;
     let names = ["100%_real app", r"back\slash", "[a-z]*? ^!", "José Ünal", "it's", "plain"];
     for (age, name) in (0..).zip(names) {
-        stand.app(name, "chat", age).await;
+        fixture.app(name, "chat", age).await;
     }
     for (text, expected) in [
         ("%", &names[..1]),
@@ -187,29 +187,29 @@ async fn a_name_is_found_in_any_case_and_literally(sql: SqlStore) {
         ("plain ", &[]),
         ("100%_real app!", &[]),
     ] {
-        assert_eq!(stand.names(None, Some(text), None).await, expected, "{text}");
+        assert_eq!(fixture.names(None, Some(text), None).await, expected, "{text}");
     }
     for text in ["%%", "'", "\"", "''", "\u{1F980}", "\0", "a\0"] {
-        let found = stand.names(None, Some(text), None).await;
+        let found = fixture.names(None, Some(text), None).await;
         assert!(found.iter().all(|name| text == "'" && name == "it's"), "{text}: {found:?}");
     }
 }
 
 async fn modes_tags_and_ids_narrow_a_list(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
-    let chat = stand.app("Chat", "chat", 1).await;
-    let flow = stand.app("Flow", "workflow", 2).await;
-    let hidden = stand.app("Hidden", "chat", 3).await;
-    stand.set(hidden, "enable_api = FALSE").await;
-    stand.tag("prod", "app", stand.workspace, &[chat, flow, hidden]).await;
-    stand.tag("empty", "app", stand.workspace, &[]).await;
-    stand.tag("notes", "knowledge", stand.workspace, &[chat]).await;
-    stand.tag("theirs", "app", WorkspaceId(Uuid::new_v4()), &[chat]).await;
-    assert_eq!(stand.names(Some("workflow"), None, None).await, ["Flow"]);
-    assert_eq!(stand.names(None, None, Some("prod")).await, ["Chat", "Flow"]);
-    assert_eq!(stand.names(Some("chat"), Some("c"), Some("prod")).await, ["Chat"]);
-    assert_eq!(stand.names(None, Some(&flow.to_string()), None).await, ["Flow"]);
-    assert_eq!(stand.names(None, Some(&flow.to_string().to_uppercase()), None).await, ["Flow"]);
+    let fixture = AppFixture::new(sql).await;
+    let chat = fixture.app("Chat", "chat", 1).await;
+    let flow = fixture.app("Flow", "workflow", 2).await;
+    let hidden = fixture.app("Hidden", "chat", 3).await;
+    fixture.set(hidden, "enable_api = FALSE").await;
+    fixture.tag("prod", "app", fixture.workspace, &[chat, flow, hidden]).await;
+    fixture.tag("empty", "app", fixture.workspace, &[]).await;
+    fixture.tag("notes", "knowledge", fixture.workspace, &[chat]).await;
+    fixture.tag("theirs", "app", WorkspaceId(Uuid::new_v4()), &[chat]).await;
+    assert_eq!(fixture.names(Some("workflow"), None, None).await, ["Flow"]);
+    assert_eq!(fixture.names(None, None, Some("prod")).await, ["Chat", "Flow"]);
+    assert_eq!(fixture.names(Some("chat"), Some("c"), Some("prod")).await, ["Chat"]);
+    assert_eq!(fixture.names(None, Some(&flow.to_string()), None).await, ["Flow"]);
+    assert_eq!(fixture.names(None, Some(&flow.to_string().to_uppercase()), None).await, ["Flow"]);
     for (mode, name, tag) in [
         (Some("completion"), None, None),
         (Some("channel"), None, None),
@@ -224,62 +224,65 @@ async fn modes_tags_and_ids_narrow_a_list(sql: SqlStore) {
         (None, None, Some("%")),
         (None, None, Some("pr\0od")),
     ] {
-        assert!(stand.names(mode, name.as_deref(), tag).await.is_empty(), "{mode:?} {name:?} {tag:?}");
+        assert!(fixture.names(mode, name.as_deref(), tag).await.is_empty(), "{mode:?} {name:?} {tag:?}");
     }
 }
 
 async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
-    let app = stand.app("Secret", "chat", 1).await;
-    let bob = account_id(&account(&stand.sql, "bob@example.com").await);
+    let fixture = AppFixture::new(sql).await;
+    let app = fixture.app("Secret", "chat", 1).await;
+    let bob = account_id(&account(&fixture.sql, "bob@example.com").await);
     let list = async |who, workspace| {
-        let (membership, page) = stand.sql.list_apps(who, workspace, &AppFilter::default(), FIRST).await.unwrap();
+        let (membership, page) = fixture.sql.list_apps(who, workspace, &AppFilter::default(), FIRST).await.unwrap();
         (membership, page.total, page.data.len())
     };
     let other = WorkspaceId(Uuid::new_v4());
-    assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::NotMember, 0, 0));
-    assert_eq!(list(stand.alice, other).await, (MembershipStatus::NotMember, 0, 0));
-    assert_eq!(list(AccountId(Uuid::new_v4()), stand.workspace).await, (MembershipStatus::Inactive, 0, 0));
-    let named = stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap();
+    assert_eq!(list(bob, fixture.workspace).await, (MembershipStatus::NotMember, 0, 0));
+    assert_eq!(list(fixture.alice, other).await, (MembershipStatus::NotMember, 0, 0));
+    assert_eq!(list(AccountId(Uuid::new_v4()), fixture.workspace).await, (MembershipStatus::Inactive, 0, 0));
+    let named = fixture.sql.find_apps_named(bob, fixture.workspace, "Secret").await.unwrap();
     assert_eq!(named, (MembershipStatus::NotMember, Vec::new()));
     let find = async |who, id, workspace| {
-        stand
+        fixture
             .sql
             .find_app(who, id, workspace, AppDetail::Outline)
             .await
             .map(|(membership, app)| (membership, app.is_some()))
     };
-    let (unknown, ours) = (AppId(Uuid::new_v4()), Some(stand.workspace));
+    let (unknown, ours) = (AppId(Uuid::new_v4()), Some(fixture.workspace));
     assert_eq!(find(bob, app, None).await.unwrap().0, MembershipStatus::NotMember);
     assert_eq!(find(bob, app, ours).await.unwrap().0, MembershipStatus::NotMember);
     assert_eq!(find(bob, unknown, None).await.unwrap(), (MembershipStatus::NotMember, false));
-    assert_eq!(find(stand.alice, unknown, None).await.unwrap(), (MembershipStatus::NotMember, false));
-    assert_eq!(find(stand.alice, unknown, ours).await.unwrap(), (MembershipStatus::Member(stand.workspace), false));
-    assert_eq!(find(stand.alice, app, Some(other)).await.unwrap().0, MembershipStatus::NotMember);
-    assert_eq!(find(stand.alice, app, None).await.unwrap(), (MembershipStatus::Member(stand.workspace), true));
-    assert_eq!(stand.sql.find_membership_status(bob, stand.workspace).await.unwrap(), MembershipStatus::NotMember);
-    stand.sql.add_member(stand.workspace, "bob@example.com", WorkspaceRole::Normal, start()).await.unwrap();
-    assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::Member(stand.workspace), 1, 1));
-    stand.sql.set_account_status("bob@example.com", AccountStatus::Banned, start()).await.unwrap();
-    assert_eq!(list(bob, stand.workspace).await, (MembershipStatus::Inactive, 0, 0));
+    assert_eq!(find(fixture.alice, unknown, None).await.unwrap(), (MembershipStatus::NotMember, false));
+    assert_eq!(find(fixture.alice, unknown, ours).await.unwrap(), (MembershipStatus::Member(fixture.workspace), false));
+    assert_eq!(find(fixture.alice, app, Some(other)).await.unwrap().0, MembershipStatus::NotMember);
+    assert_eq!(find(fixture.alice, app, None).await.unwrap(), (MembershipStatus::Member(fixture.workspace), true));
+    assert_eq!(fixture.sql.find_membership_status(bob, fixture.workspace).await.unwrap(), MembershipStatus::NotMember);
+    fixture.sql.add_member(fixture.workspace, "bob@example.com", WorkspaceRole::Normal, start()).await.unwrap();
+    assert_eq!(list(bob, fixture.workspace).await, (MembershipStatus::Member(fixture.workspace), 1, 1));
+    fixture.sql.set_account_status("bob@example.com", AccountStatus::Banned, start()).await.unwrap();
+    assert_eq!(list(bob, fixture.workspace).await, (MembershipStatus::Inactive, 0, 0));
     assert_eq!(find(bob, app, None).await.unwrap().0, MembershipStatus::Inactive);
-    assert_eq!(stand.sql.find_apps_named(bob, stand.workspace, "Secret").await.unwrap().0, MembershipStatus::Inactive);
-    assert_eq!(stand.sql.find_membership_status(bob, stand.workspace).await.unwrap(), MembershipStatus::Inactive);
+    assert_eq!(
+        fixture.sql.find_apps_named(bob, fixture.workspace, "Secret").await.unwrap().0,
+        MembershipStatus::Inactive
+    );
+    assert_eq!(fixture.sql.find_membership_status(bob, fixture.workspace).await.unwrap(), MembershipStatus::Inactive);
 }
 
 async fn a_big_workspace_is_counted_once_a_second(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
+    let fixture = AppFixture::new(sql).await;
     let total = async |mode| {
         let filter = AppFilter::parse(mode, None, None).unwrap();
         let request = PageRequest { page: 1, limit: 1 };
-        stand.sql.list_apps(stand.alice, stand.workspace, &filter, request).await.unwrap().1.total
+        fixture.sql.list_apps(fixture.alice, fixture.workspace, &filter, request).await.unwrap().1.total
     };
     let add = async |count: usize| {
-        let workspace = stand.workspace;
+        let workspace = fixture.workspace;
         let rows: Vec<_> =
             (0..count).map(|_| format!("('{}', '{workspace}', 'Bulk', 'chat', TRUE, TRUE)", Uuid::new_v4())).collect();
         let insert = "INSERT INTO apps (id, tenant_id, name, mode, enable_site, enable_api) VALUES ";
-        execute(&stand.sql, &format!("{insert}{}", rows.join(", "))).await;
+        execute(&fixture.sql, &format!("{insert}{}", rows.join(", "))).await;
     };
     add(998).await;
     assert_eq!(total(None).await, 998);
@@ -293,7 +296,7 @@ async fn a_big_workspace_is_counted_once_a_second(sql: SqlStore) {
     assert!(again == 1_000 || counted.elapsed() > std::time::Duration::from_secs(1), "a big one is not");
     assert_eq!((total(Some("chat")).await, total(Some("workflow")).await), (1_001, 0));
     let by_name = AppFilter::parse(None, Some("bulk"), None).unwrap();
-    let found = stand.sql.list_apps(stand.alice, stand.workspace, &by_name, FIRST).await.unwrap().1;
+    let found = fixture.sql.list_apps(fixture.alice, fixture.workspace, &by_name, FIRST).await.unwrap().1;
     assert_eq!(found.total, 1_001);
     tokio::time::timeout(std::time::Duration::from_secs(10), async {
         while total(None).await != 1_001 {
@@ -305,21 +308,21 @@ async fn a_big_workspace_is_counted_once_a_second(sql: SqlStore) {
 }
 
 async fn an_app_comes_with_what_it_does(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
-    let chat = stand.app("Chat", "chat", 1).await;
+    let fixture = AppFixture::new(sql).await;
+    let chat = fixture.app("Chat", "chat", 1).await;
     let (config, graph) = (Uuid::new_v4(), Uuid::new_v4());
     let model = json!({"provider": "echo", "name": "echo"});
     execute(
-        &stand.sql,
+        &fixture.sql,
         &format!(
             "INSERT INTO app_model_configs (id, app_id, model, user_input_form, pre_prompt, agent_mode, opening_statement, file_upload) \
              VALUES ('{config}', '{chat}', '{model}', 'not JSON', 'Be kind.', '{{\"enabled\": true}}', 'Hello', '')"
         ),
     )
     .await;
-    let find = async |id, wanted| stand.sql.find_app(stand.alice, id, None, wanted).await.unwrap().1.unwrap();
+    let find = async |id, wanted| fixture.sql.find_app(fixture.alice, id, None, wanted).await.unwrap().1.unwrap();
     assert!(find(chat, AppDetail::Published).await.definition.is_none(), "nothing is published yet");
-    stand.set(chat, &format!("app_model_config_id = '{config}', max_active_requests = 3")).await;
+    fixture.set(chat, &format!("app_model_config_id = '{config}', max_active_requests = 3")).await;
     let app = find(chat, AppDetail::Published).await;
     assert!(app.agent_enabled && app.status.is(AppStatus::Normal) && app.enable_api);
     assert_eq!(
@@ -327,7 +330,7 @@ async fn an_app_comes_with_what_it_does(sql: SqlStore) {
         (Some("Somebody"), "About it", later(-1))
     );
     let runnable = app.runnable().unwrap();
-    assert_eq!((runnable.id, runnable.workspace_id, runnable.max_active_requests), (chat, stand.workspace, Some(3)));
+    assert_eq!((runnable.id, runnable.workspace_id, runnable.max_active_requests), (chat, fixture.workspace, Some(3)));
     let Some(Definition::Model(found)) = app.definition else { panic!("a chat has a model") };
     assert_eq!((found.id.0, &found.model, found.prompt_type.as_str()), (config, &model, "simple"));
     assert_eq!((found.pre_prompt.as_str(), found.opening_statement.as_str()), ("Be kind.", "Hello"));
@@ -335,41 +338,41 @@ async fn an_app_comes_with_what_it_does(sql: SqlStore) {
     let outline = find(chat, AppDetail::Outline).await;
     assert!(outline.agent_enabled && outline.definition.is_none());
 
-    let flow = stand.app("Flow", "workflow", 1).await;
+    let flow = fixture.app("Flow", "workflow", 1).await;
     let nodes = json!({"nodes": [], "edges": []});
-    insert_workflow(&stand, graph, flow, "2026-04-01 08:00:00", &nodes.to_string()).await;
-    stand.set(flow, &format!("workflow_id = '{graph}', max_active_requests = -1")).await;
+    insert_workflow(&fixture, graph, flow, "2026-04-01 08:00:00", &nodes.to_string()).await;
+    fixture.set(flow, &format!("workflow_id = '{graph}', max_active_requests = -1")).await;
     let app = find(flow, AppDetail::Published).await;
     assert_eq!(app.max_active_requests, None);
     let Some(Definition::Workflow(found)) = app.definition else { panic!("a workflow has a graph") };
     assert_eq!((found.id.0, found.graph, found.version.as_str()), (graph, nodes, "2026-04-01 08:00:00"));
     assert_eq!((found.features, found.environment_variables), (json!({}), json!({})));
-    let channel = stand.app("Channel", "channel", 1).await;
-    stand.set(channel, &format!("app_model_config_id = '{config}'")).await;
+    let channel = fixture.app("Channel", "channel", 1).await;
+    fixture.set(channel, &format!("app_model_config_id = '{config}'")).await;
     let app = find(channel, AppDetail::Published).await;
     assert!(app.runnable().is_none() && app.definition.is_none());
 }
 
-async fn insert_workflow(stand: &Stand, id: Uuid, app: AppId, version: &str, graph: &str) {
-    let (workspace, alice) = (stand.workspace, stand.alice);
+async fn insert_workflow(fixture: &AppFixture, id: Uuid, app: AppId, version: &str, graph: &str) {
+    let (workspace, alice) = (fixture.workspace, fixture.alice);
     let insert = format!(
         "INSERT INTO workflows (id, tenant_id, app_id, type, version, graph, features, created_by, updated_at) \
          VALUES ('{id}', '{workspace}', '{app}', 'workflow', '{version}', '{graph}', '{{}}', '{alice}', CURRENT_TIMESTAMP)"
     );
-    execute(&stand.sql, &insert).await;
+    execute(&fixture.sql, &insert).await;
 }
 
 async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
-    let (one, other) = (stand.app("One", "workflow", 1).await, stand.app("Other", "workflow", 1).await);
+    let fixture = AppFixture::new(sql).await;
+    let (one, other) = (fixture.app("One", "workflow", 1).await, fixture.app("Other", "workflow", 1).await);
     let [published, older, draft, others] = [0; 4].map(|_| Uuid::new_v4());
     for (id, app, version) in [(published, one, "2"), (older, one, "1"), (draft, one, "draft"), (others, other, "1")] {
-        insert_workflow(&stand, id, app, version, "{}").await;
+        insert_workflow(&fixture, id, app, version, "{}").await;
     }
-    stand.set(one, &format!("workflow_id = '{published}'")).await;
+    fixture.set(one, &format!("workflow_id = '{published}'")).await;
     let version = async |id| {
         let wanted = AppDetail::Version(WorkflowId(id));
-        let (_, app) = stand.sql.find_app(stand.alice, one, Some(stand.workspace), wanted).await.unwrap();
+        let (_, app) = fixture.sql.find_app(fixture.alice, one, Some(fixture.workspace), wanted).await.unwrap();
         app.unwrap().definition.map(|definition| match definition {
             Definition::Workflow(workflow) => workflow.version,
             Definition::Model(_) => panic!("a workflow has a graph"),
@@ -383,27 +386,27 @@ async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: SqlStore) {
 }
 
 async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: SqlStore) {
-    let stand = Stand::new(sql).await;
+    let fixture = AppFixture::new(sql).await;
     let named = async |name: &str| {
-        let (membership, apps) = stand.sql.find_apps_named(stand.alice, stand.workspace, name).await.unwrap();
-        assert_eq!(membership, MembershipStatus::Member(stand.workspace));
+        let (membership, apps) = fixture.sql.find_apps_named(fixture.alice, fixture.workspace, name).await.unwrap();
+        assert_eq!(membership, MembershipStatus::Member(fixture.workspace));
         apps
     };
-    let newer = stand.app("Twin", "chat", 1).await;
-    let older = stand.app("Twin", "completion", 2).await;
-    let hidden = stand.app("Twin", "chat", 3).await;
-    stand.set(hidden, "enable_api = FALSE").await;
-    let archived = stand.app("Gone", "chat", 3).await;
-    stand.set(archived, "status = 'archived'").await;
+    let newer = fixture.app("Twin", "chat", 1).await;
+    let older = fixture.app("Twin", "completion", 2).await;
+    let hidden = fixture.app("Twin", "chat", 3).await;
+    fixture.set(hidden, "enable_api = FALSE").await;
+    let archived = fixture.app("Gone", "chat", 3).await;
+    fixture.set(archived, "status = 'archived'").await;
     assert_eq!(
         named("Twin").await,
-        [(newer, Stored::Known(AppMode::Chat)), (older, Stored::Known(AppMode::Completion))]
+        [(newer, StoredValue::Known(AppMode::Chat)), (older, StoredValue::Known(AppMode::Completion))]
     );
     for name in ["twin", "Twin ", "Twi", "Twín", "%", "", "Gone", "Tw\0in", "\0"] {
         assert!(named(name).await.is_empty(), "{name}");
     }
     for _ in 0..25 {
-        stand.app("Many", "chat", 1).await;
+        fixture.app("Many", "chat", 1).await;
     }
     assert_eq!(named("Many").await.len(), 20);
 }

@@ -35,7 +35,7 @@ fn conversation(id: u128) -> ConversationId {
 
 fn chat(owner: &EndUser, id: ConversationId, begins: bool, said: (&str, &str), at: i64) -> RunRecord {
     let new = NewConversation {
-        name: NewConversation::name_of(Some(said.0)),
+        name: NewConversation::name_from_query(Some(said.0)),
         introduction: "Hi\0!".to_owned(),
         model_config_id: Some(ModelConfigId(Uuid::from_u128(4))),
     };

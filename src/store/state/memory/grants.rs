@@ -22,7 +22,7 @@ struct Pointer {
 
 impl Ends for Grant {
     fn is_over(&self, now_us: u64) -> bool {
-        Grant::is_over(self, now_us / 1_000)
+        Grant::is_expired(self, now_us / 1_000)
     }
 }
 
