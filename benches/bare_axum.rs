@@ -16,8 +16,8 @@ use axum::{
 use dify_openapi::testing::{
     app::{self, Application, Dependencies},
     config::Config,
-    http::routes::routes,
-    ports::{clock::SystemClock, entropy::SystemEntropy},
+    http::routes,
+    ports::{SystemClock, SystemEntropy},
     telemetry::{Output, Telemetry},
 };
 use serde::{Deserialize, Serialize};

@@ -17,7 +17,7 @@ pub(crate) mod reader;
 pub(crate) mod redis;
 pub(crate) mod runtime;
 pub(crate) mod secrets;
-pub mod telemetry;
+pub(crate) mod telemetry;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;

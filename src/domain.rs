@@ -2,23 +2,23 @@
 //! no SQL.
 
 pub(crate) mod account;
-pub mod app;
+pub(crate) mod app;
 pub(crate) mod browser_session;
-pub mod caller;
+pub(crate) mod caller;
 pub(crate) mod conversation;
 pub(crate) mod cookie;
 pub(crate) mod error;
-pub mod grant;
-pub mod id;
-pub mod key;
+pub(crate) mod grant;
+pub(crate) mod id;
+pub(crate) mod key;
 pub(crate) mod limit;
 pub(crate) mod page;
 pub(crate) mod scope;
-pub mod secret;
+pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod stored;
-pub mod subject;
-pub mod user_code;
+pub(crate) mod subject;
+pub(crate) mod user_code;
 pub(crate) mod workspace;
 
 // Shorter paths for other parts of the crate. Files of this folder use `error` itself.

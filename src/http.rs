@@ -2,7 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod answer;
-pub mod client_address;
+pub(crate) mod client_address;
 pub(crate) mod codec;
 pub(crate) mod cors;
 pub(crate) mod edge;
@@ -12,6 +12,6 @@ pub(crate) mod grpc_door;
 pub(crate) mod json_door;
 pub(crate) mod listen;
 pub(crate) mod pages;
-pub mod routes;
+pub(crate) mod routes;
 pub(crate) mod status;
 pub(crate) mod well_known;

@@ -9,7 +9,7 @@ pub mod browser;
 pub mod cookie;
 pub(crate) mod fetch_site;
 pub(crate) mod layer;
-pub mod policy;
+pub(crate) mod policy;
 
 mod limit;
 

@@ -6,7 +6,7 @@ pub(crate) mod console;
 pub(crate) mod device_flow;
 pub(crate) mod identity;
 pub(crate) mod invalidation;
-pub mod password;
+pub(crate) mod password;
 pub(crate) mod run;
 pub(crate) mod seen;
 pub(crate) mod session;

@@ -3,12 +3,12 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod failure;
-pub mod line;
+pub(crate) mod line;
 pub(crate) mod metrics;
 mod otlp;
 pub(crate) mod redact;
 pub(crate) mod request_id;
-pub mod sink;
+pub(crate) mod sink;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;

@@ -1,115 +1,107 @@
-//! What integration tests, benches and fuzz targets use of this crate. Everything else is private.
+//! The items of this crate that integration tests, benches and fuzz targets use. Everything else is private.
 //!
-//! Not a stable API: the modules mirror the crate's own and grow and shrink with the tests.
+//! This is not a stable API: it has one module per part of the crate, and changes with the tests.
 
-/// The composition root.
+/// Starts whole servers, or the application without listeners.
 pub mod app {
     pub use crate::app::{Application, Dependencies, ListenerKind, RunningServer, connect_sql, connect_state, start};
 }
 
-/// The configuration as the process reads it.
+/// Reads the configuration from variables.
 pub mod config {
-    pub use crate::config::{Config, telemetry};
+    pub use crate::config::{Config, telemetry::LogFormat};
 }
 
-/// Types that requests, stores and runtimes are called with.
+/// Ids, secrets, apps and error codes.
 pub mod domain {
     pub use crate::domain::{
-        Code, account::AccountStatus, app, caller, grant, id, key, scope::Scope, secret, subject, user_code,
+        Code,
+        account::AccountStatus,
+        app::{App, AppMode, Definition, ModelConfig, file::ImportTarget},
+        caller::ClientAddress,
+        grant::ClaimOutcome,
+        key::KeyRing,
+        scope::Scope,
+        secret::{BearerToken, Secret, sha256_hex},
+        subject::SubjectType,
+        user_code::{ALPHABET, UserCode},
         workspace::WorkspaceRole,
     };
+    // One macro defines all ids with the same visibility.
+    pub use crate::domain::id::*;
 }
 
-/// DSL files, in and out.
+/// Reads and writes DSL files; `demo` has the files of the demo apps.
 pub mod dsl {
     pub use crate::dsl::{demo, read, write};
 }
 
-/// The JSON door: listeners, codec, forms.
+/// Serves routers, and parses requests over JSON and forms.
 pub mod http {
-    pub use crate::http::{client_address, routes};
+    pub use crate::http::{
+        client_address::TrustedProxies,
+        codec::{bind::BindMembers, body},
+        listen::{ListenOptions, serve},
+        routes::routes,
+    };
 
-    /// Reading of bodies and members.
-    pub mod codec {
-        pub use crate::http::codec::{bind, body};
-    }
-
-    /// The listener.
-    pub mod listen {
-        pub use crate::http::listen::{ListenOptions, serve};
-    }
-
-    /// The pages.
+    /// The pages for browsers.
     pub mod pages {
-        pub use crate::http::pages::{PageSettings, Pages, form, policies, routes};
+        pub use crate::http::pages::{PageSettings, Pages, form::Form, policies, routes};
     }
 }
 
-/// The policy table and what reads credentials.
+/// The policy table, and the parsers of credentials.
 pub mod pipeline {
-    pub use crate::pipeline::{Pipeline, PipelineSettings, authenticate, browser, cookie, policy};
+    pub use crate::pipeline::{
+        Pipeline, PipelineSettings, authenticate, browser, cookie,
+        policy::{Credential, ErrorShape, POLICIES, Policy, Presence},
+    };
 }
 
-/// The ports whose implementations tests replace.
+/// The ports that tests implement or use directly.
 pub mod ports {
-    pub use crate::ports::{clock, entropy, runtime, state};
+    pub use crate::ports::{
+        clock::{Clock, SystemClock},
+        entropy::SystemEntropy,
+        runtime::{AppRuntime, RunRequest, RunStream},
+        state::State,
+    };
 }
 
-/// The generated messages and clients.
+/// The messages and gRPC clients; `DOMAIN` is the domain of `ErrorInfo`.
 pub mod rpc {
-    pub use crate::rpc::proto;
-
-    /// `google.protobuf.Struct`.
-    pub mod json {
-        pub use crate::rpc::json::Object;
-    }
-
-    /// Errors over gRPC.
-    pub mod status {
-        pub use crate::rpc::status::DOMAIN;
-    }
+    pub use crate::rpc::{json::Object, proto, status::DOMAIN};
 }
 
-/// The forwarding runtime and its parser.
+/// Forwards runs to Dify; `client_builder` builds the HTTP client of the benches.
 pub mod runtime {
-    /// The HTTP client that the benches use, too.
-    pub mod http_client {
-        pub use crate::runtime::http_client::client_builder;
-    }
-
-    /// Runs forwarded to Dify.
-    pub mod dify {
-        pub use crate::runtime::dify::{DifyRuntime, DifySettings, frames};
-    }
+    pub use crate::runtime::{
+        dify::{
+            DifyRuntime, DifySettings,
+            frames::{Frame, Frames},
+        },
+        http_client::client_builder,
+    };
 }
 
-/// Passwords and console passports.
+/// Hashes passwords, and checks the JWTs of the console.
 pub mod service {
-    pub use crate::service::password;
-
-    /// Console passports.
-    pub mod console {
-        pub use crate::service::console::passport;
-    }
+    pub use crate::service::{
+        console::passport::{PASSPORT, Passports},
+        password::Passwords,
+    };
 }
 
-/// Both stores.
+/// The SQL store, and the state store in the process.
 pub mod store {
-    /// The SQL store.
-    pub mod sql {
-        pub use crate::store::sql::{SqlOptions, SqlStore};
-    }
-
-    /// Short-lived state.
-    pub mod state {
-        /// In the process.
-        pub mod memory {
-            pub use crate::store::state::memory::Memory;
-        }
-    }
+    pub use crate::store::{
+        sql::{SqlOptions, SqlStore},
+        state::memory::Memory,
+    };
 }
 
 /// Logs and metrics.
 pub mod telemetry {
-    pub use crate::telemetry::{Output, Telemetry, line, sink};
+    pub use crate::telemetry::{Output, Telemetry, line::LineLayer, sink::Sink};
 }

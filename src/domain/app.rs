@@ -1,13 +1,14 @@
 //! Apps: what can be listed, described and run.
 
-pub mod definition;
-pub mod description;
-pub mod file;
-pub mod form;
-pub mod mode;
-pub mod stored_app;
-pub mod summary;
+pub(crate) mod definition;
+pub(crate) mod description;
+pub(crate) mod file;
+pub(crate) mod form;
+pub(crate) mod mode;
+pub(crate) mod stored_app;
+pub(crate) mod summary;
 
-pub use definition::{Definition, ModelConfig, Workflow, full_provider};
+pub use definition::{Definition, ModelConfig};
+pub(crate) use definition::{Workflow, full_provider};
 pub use mode::AppMode;
 pub use stored_app::App;

@@ -8,19 +8,19 @@ use std::net::IpAddr;
 use super::id::{ClaimId, TokenId};
 
 /// Lifetime of a new grant, in seconds.
-pub const LIFETIME: u32 = 900;
+pub(crate) const LIFETIME: u32 = 900;
 /// Minimum interval between two polls of a new grant, in seconds.
-pub const INTERVAL: u32 = 5;
+pub(crate) const INTERVAL: u32 = 5;
 /// Seconds that each early poll adds to the interval (RFC 8628 section 3.5).
-pub const SLOW_DOWN_STEP: u32 = 5;
+pub(crate) const SLOW_DOWN_STEP: u32 = 5;
 /// Limit of the interval, in seconds.
-pub const MAX_INTERVAL: u32 = 60;
+pub(crate) const MAX_INTERVAL: u32 = 60;
 /// Milliseconds that a poll may come before the interval has passed.
-pub const POLL_TOLERANCE_MS: u64 = 1_000;
+pub(crate) const POLL_TOLERANCE_MS: u64 = 1_000;
 /// Lifetime of an approval's claim, in seconds.
-pub const CLAIM_LIFETIME: u32 = 10;
+pub(crate) const CLAIM_LIFETIME: u32 = 10;
 /// Minimum remaining lifetime of a grant once it is claimed, approved or denied, in seconds.
-pub const DECIDED_LIFETIME: u32 = 60;
+pub(crate) const DECIDED_LIFETIME: u32 = 60;
 
 /// A device's request. It does not change after the codes are issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Approval {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GrantState {
+pub(crate) enum GrantState {
     /// Not decided.
     Pending {
         /// The approval in progress and the end of its claim, in milliseconds since the epoch.
@@ -56,7 +56,7 @@ pub enum GrantState {
 
 /// A stored grant. Times are milliseconds since the epoch by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub(crate) struct Grant {
     pub request: GrantRequest,
     pub state: GrantState,
     pub created_at_ms: u64,
@@ -123,7 +123,7 @@ pub struct PendingGrant {
 }
 
 impl Grant {
-    pub fn new(request: GrantRequest, now_ms: u64) -> Self {
+    pub(crate) fn new(request: GrantRequest, now_ms: u64) -> Self {
         Self {
             request,
             state: GrantState::Pending { claim: None },
@@ -134,13 +134,13 @@ impl Grant {
         }
     }
 
-    pub fn is_expired(&self, now_ms: u64) -> bool {
+    pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
         now_ms >= self.expires_at_ms
     }
 
     /// A poll by `client_id`, in the order of contract section 6.
     #[must_use]
-    pub fn poll(mut self, client_id: &str, now_ms: u64) -> (Self, PollOutcome) {
+    pub(crate) fn poll(mut self, client_id: &str, now_ms: u64) -> (Self, PollOutcome) {
         if self.is_expired(now_ms) {
             return (self, PollOutcome::Unknown);
         }
@@ -167,7 +167,7 @@ impl Grant {
 
     /// Reserves the approval for `CLAIM_LIFETIME` seconds, and extends the grant so that it outlives the approval.
     #[must_use]
-    pub fn claim(mut self, claim: ClaimId, now_ms: u64) -> (Self, ClaimOutcome) {
+    pub(crate) fn claim(mut self, claim: ClaimId, now_ms: u64) -> (Self, ClaimOutcome) {
         if self.is_expired(now_ms) {
             return (self, ClaimOutcome::Unknown);
         }
@@ -185,7 +185,7 @@ impl Grant {
 
     /// Completes an approval. Returns `false` when the claim has expired or was released.
     #[must_use]
-    pub fn finish(mut self, claim: ClaimId, approval: Approval, now_ms: u64) -> (Self, bool) {
+    pub(crate) fn finish(mut self, claim: ClaimId, approval: Approval, now_ms: u64) -> (Self, bool) {
         if self.is_expired(now_ms) || !self.holds(claim, now_ms) {
             return (self, false);
         }
@@ -196,7 +196,7 @@ impl Grant {
 
     /// Releases a claim, so that the grant can be claimed again.
     #[must_use]
-    pub fn release(mut self, claim: ClaimId, now_ms: u64) -> Self {
+    pub(crate) fn release(mut self, claim: ClaimId, now_ms: u64) -> Self {
         if self.holds(claim, now_ms) {
             self.state = GrantState::Pending { claim: None };
         }
@@ -204,7 +204,7 @@ impl Grant {
     }
 
     #[must_use]
-    pub fn deny(mut self, now_ms: u64) -> (Self, DenyOutcome) {
+    pub(crate) fn deny(mut self, now_ms: u64) -> (Self, DenyOutcome) {
         if self.is_expired(now_ms) {
             return (self, DenyOutcome::Unknown);
         }
@@ -221,13 +221,13 @@ impl Grant {
     }
 
     /// Whether the approval with `token_id` can be redeemed. The store deletes the grant in the same step.
-    pub fn redeems(&self, token_id: TokenId, now_ms: u64) -> bool {
+    pub(crate) fn redeems(&self, token_id: TokenId, now_ms: u64) -> bool {
         !self.is_expired(now_ms)
             && matches!(&self.state, GrantState::Approved(approval) if approval.token_id == token_id)
     }
 
     /// The grant for its approver; `None` once it is decided or expired.
-    pub fn pending(&self, now_ms: u64) -> Option<PendingGrant> {
+    pub(crate) fn pending(&self, now_ms: u64) -> Option<PendingGrant> {
         let left_ms = self.expires_at_ms.checked_sub(now_ms).filter(|left| *left > 0)?;
         matches!(self.state, GrantState::Pending { .. }).then(|| PendingGrant {
             request: self.request.clone(),

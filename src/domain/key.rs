@@ -160,7 +160,7 @@ impl DeviceCode {
 }
 
 /// Encrypts a token so that only the holder of the device code of `seal_key` can decrypt it.
-pub fn seal(token: &BearerToken, seal_key: &[u8; 32]) -> Result<Vec<u8>> {
+pub(crate) fn seal(token: &BearerToken, seal_key: &[u8; 32]) -> Result<Vec<u8>> {
     PublicKey::from(*seal_key)
         .seal(&mut OsRng, token.expose().as_bytes())
         .map_err(|_| Error::internal("sealing a token failed"))

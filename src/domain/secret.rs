@@ -13,12 +13,12 @@ use super::{
 };
 
 /// Compares two secrets in time that depends only on their lengths.
-pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
+pub(crate) fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
 /// Bytes as lower-case hex digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hex = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -114,7 +114,7 @@ impl BearerToken {
 }
 
 /// The error for a bearer that is unknown, revoked, malformed or of an inactive account.
-pub fn bearer_invalid() -> Error {
+pub(crate) fn bearer_invalid() -> Error {
     Error::new(Code::BearerInvalid, "This token is not valid.").with_hint("Sign in again with `difyctl auth login`.")
 }
 

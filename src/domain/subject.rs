@@ -3,7 +3,7 @@
 use super::id::AccountId;
 
 /// The issuer that Dify stores for its own accounts. On the wire it is null.
-pub const ACCOUNT_ISSUER: &str = "dify:account";
+pub(crate) const ACCOUNT_ISSUER: &str = "dify:account";
 
 /// The kind of a token's subject, which the token's prefix states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

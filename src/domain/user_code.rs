@@ -8,7 +8,7 @@ use super::error::{Code, Error, Result};
 pub const ALPHABET: &[u8; 30] = b"3456789ABCDEFGHJKLMNPQRSTUVWXY";
 
 /// Characters in a code, without the hyphen.
-pub const LENGTH: usize = 8;
+pub(crate) const LENGTH: usize = 8;
 
 /// A user code in canonical form. An approval of it signs a device in, so it is shown on the page and sent to the device,
 /// and printed nowhere else.

@@ -2,7 +2,7 @@
 //!
 //! The routes and the bindings themselves are generated (`http::routes`); this is what they call.
 
-pub mod bind;
+pub(crate) mod bind;
 pub mod body;
 pub(crate) mod enumeration;
 mod events;

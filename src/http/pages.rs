@@ -7,7 +7,7 @@ mod approval;
 mod assets;
 mod enter_code;
 mod failed;
-pub mod form;
+pub(crate) mod form;
 mod handle;
 mod language;
 mod look;

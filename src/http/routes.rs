@@ -13,4 +13,4 @@ use crate::{
 include!(concat!(env!("OUT_DIR"), "/doors.rs"));
 
 /// The OpenAPI 3.1 document, from the same protos.
-pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+pub(crate) const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));

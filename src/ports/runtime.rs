@@ -17,9 +17,9 @@ use crate::domain::{
 };
 
 /// Events a run may be ahead of its reader.
-pub const EVENTS_AHEAD: usize = 64;
+pub(crate) const EVENTS_AHEAD: usize = 64;
 /// Bytes that a run may be ahead of its reader, or one event that is longer.
-pub const BYTES_AHEAD: u32 = 1 << 20;
+pub(crate) const BYTES_AHEAD: u32 = 1 << 20;
 
 /// A run that has been checked: the caller may run this app, and the inputs are what its form asks for.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ struct Waiting {
 }
 
 /// A stream of events and where they are put, with room for so many of them, and for [`BYTES_AHEAD`].
-pub fn events(most: usize) -> (RunEvents, RunStream) {
+pub(crate) fn events(most: usize) -> (RunEvents, RunStream) {
     let (sender, receiver) = mpsc::channel(most);
     (RunEvents { sender, bytes: Arc::new(Semaphore::new(BYTES_AHEAD as usize)) }, RunStream(receiver))
 }
@@ -79,7 +79,7 @@ impl RunStream {
 
 /// Where a runtime puts the events of one run. It is closed when nobody listens any more: the run is cancelled.
 #[derive(Debug)]
-pub struct RunEvents {
+pub(crate) struct RunEvents {
     sender: mpsc::Sender<Waiting>,
     bytes: Arc<Semaphore>,
 }
@@ -87,18 +87,18 @@ pub struct RunEvents {
 /// Nobody listens any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("nobody listens to the run")]
-pub struct Deserted;
+pub(crate) struct Deserted;
 
 impl RunEvents {
     /// Hands an event on as soon as there is room for it.
-    pub async fn send(&self, event: Result<RunEvent>) -> Result<(), Deserted> {
+    pub(crate) async fn send(&self, event: Result<RunEvent>) -> Result<(), Deserted> {
         // A stream that is dropped drops what waits in it, so that there is room; then there is nobody to send to.
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(share(&event)).await.map_err(|_| Deserted)?;
         self.sender.send(Waiting { event, _bytes: bytes }).await.map_err(|_| Deserted)
     }
 
     /// Hands an event on if there is room for it now.
-    pub fn try_send(&self, event: Result<RunEvent>) -> Result<(), TrySendError<Result<RunEvent>>> {
+    pub(crate) fn try_send(&self, event: Result<RunEvent>) -> Result<(), TrySendError<Result<RunEvent>>> {
         if self.is_closed() {
             return Err(TrySendError::Closed(event));
         }
@@ -112,12 +112,12 @@ impl RunEvents {
     }
 
     /// Waits until nobody listens any more.
-    pub async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.sender.closed().await;
     }
 
     /// Whether nobody listens any more.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 }

@@ -28,7 +28,7 @@ pub enum Cached {
 }
 
 /// How long a password attempt stays open at most when nobody tells what became of it.
-pub const ATTEMPT: Duration = Duration::from_secs(30);
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// What became of a password attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

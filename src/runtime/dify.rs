@@ -6,7 +6,7 @@
 
 mod app_keys;
 mod call;
-pub mod frames;
+pub(crate) mod frames;
 mod refusal;
 mod relay;
 

@@ -1,7 +1,7 @@
 //! Browser sessions. Standalone: its own accounts, passwords and cookies. Beside Dify: Dify's cookies are verified and
 //! nothing is ever issued (contract sections 1 and 6).
 
-pub mod passport;
+pub(crate) mod passport;
 
 use std::{sync::Arc, time::Duration};
 

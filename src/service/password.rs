@@ -70,7 +70,7 @@ impl Passwords {
 }
 
 /// What a new password must be, in words for its owner; `None` when it will do.
-pub fn fault(password: &str) -> Option<&'static str> {
+pub(crate) fn fault(password: &str) -> Option<&'static str> {
     if password.chars().count() < 8 {
         Some("A password needs at least 8 characters.")
     } else if password.len() > 1024 {

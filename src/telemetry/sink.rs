@@ -137,12 +137,12 @@ impl Shared {
 /// A writer that keeps what is written.
 #[cfg(test)]
 #[derive(Clone, Default)]
-pub struct Capture(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Capture(Arc<Mutex<Vec<u8>>>);
 
 #[cfg(test)]
 impl Capture {
     /// Everything so far.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 }

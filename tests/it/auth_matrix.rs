@@ -6,7 +6,7 @@ mod pages;
 
 use std::collections::BTreeSet;
 
-use dify_openapi::testing::pipeline::policy::{Credential, POLICIES, Policy};
+use dify_openapi::testing::pipeline::{Credential, POLICIES, Policy};
 use reqwest::Method;
 use serde_json::json;
 use tonic::transport::Channel;

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use dify_openapi::testing::{
     http::pages,
-    pipeline::policy::{Credential, POLICIES, Policy, Presence},
+    pipeline::{Credential, POLICIES, Policy, Presence},
 };
 
 use crate::support::{
@@ -104,6 +104,6 @@ async fn openapi_document_is_current() {
     let (printed, _) = succeeded(run_command::<&str, &str>([], &["openapi"], ""));
     assert_current("openapi.json", &printed);
     let server = TestServer::start(Stores::Sqlite).await;
-    let served = Answer::to(reqwest::Client::new().get(server.at("/openapi/v1/openapi.json"))).await;
-    assert_eq!(served.json(), serde_json::from_str::<serde_json::Value>(&printed).unwrap(), "served and printed");
+    let response = Answer::to(reqwest::Client::new().get(server.at("/openapi/v1/openapi.json"))).await;
+    assert_eq!(response.json(), serde_json::from_str::<serde_json::Value>(&printed).unwrap(), "served and printed");
 }

@@ -1,6 +1,7 @@
 //! `POST /openapi/v1/oauth/introspect` (RFC 7662), on the listener of internal services.
 
 use dify_openapi::testing::domain::AccountStatus;
+use dify_openapi::testing::ports::Clock as _;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -20,7 +21,6 @@ async fn introspect(server: &TestServer, token: &str) -> Value {
 
 /// Does the same as the command `account disable`.
 async fn disable(server: &TestServer, email: &str) {
-    use dify_openapi::testing::ports::clock::Clock as _;
     let revoked = server.sql().set_account_status(email, AccountStatus::Banned, server.clock.now()).await.unwrap();
     for session in revoked {
         server.running().app.foundation().state.invalidate_token(&session.hash).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dify_openapi::testing::{rpc::proto::CreateDeviceCodeRequest, store::state::memory::Memory};
+use dify_openapi::testing::{rpc::proto::CreateDeviceCodeRequest, store::Memory};
 use serde_json::json;
 use tonic::transport::Channel;
 

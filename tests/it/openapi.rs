@@ -4,7 +4,7 @@ mod error_examples;
 
 use std::collections::BTreeSet;
 
-use dify_openapi::testing::pipeline::policy::{Credential, ErrorShape, POLICIES};
+use dify_openapi::testing::pipeline::{Credential, ErrorShape, POLICIES};
 use serde_json::Value;
 
 use crate::support::{Browser, Stores, TestServer};

@@ -143,7 +143,7 @@ impl Deployment {
 async fn inserted(server: &TestServer, label: &str, revoked: bool) -> Bearer {
     let account = database::account_id(server, OWNER).await;
     let row = TokenRow {
-        subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
+        subject_type: dify_openapi::testing::domain::SubjectType::Account,
         account_id: Some(&account),
         email: OWNER,
         label,

@@ -150,7 +150,7 @@ async fn concurrent_cache_fill_does_not_restore_a_revoked_token(stores: Stores) 
         // Inserted directly, so the first use misses the cache.
         let label = format!("laptop {round}");
         let row = database::TokenRow {
-            subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
+            subject_type: dify_openapi::testing::domain::SubjectType::Account,
             account_id: Some(&account),
             email: OWNER,
             label: &label,
@@ -193,7 +193,7 @@ async fn concurrent_uses_of_an_expired_token_are_audited_once(stores: Stores) {
     for round in 0..ROUNDS {
         let label = format!("laptop {round}");
         let row = database::TokenRow {
-            subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
+            subject_type: dify_openapi::testing::domain::SubjectType::Account,
             account_id: Some(&account),
             email: OWNER,
             label: &label,

@@ -138,7 +138,7 @@ async fn only_active_sessions_of_the_subject_are_listed(stores: Stores) {
     let server = TestServer::start(stores).await;
     let account = database::account_id(&server, OWNER).await;
     let row = |label, expires_in, revoked| database::TokenRow {
-        subject_type: dify_openapi::testing::domain::subject::SubjectType::Account,
+        subject_type: dify_openapi::testing::domain::SubjectType::Account,
         account_id: Some(&account),
         email: OWNER,
         label,

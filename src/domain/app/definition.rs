@@ -73,6 +73,6 @@ pub struct Workflow {
 
 /// A model provider's full name. DSL files from before Dify's plugins write `openai` for
 /// `langgenius/openai/openai`.
-pub fn full_provider(provider: &str) -> String {
+pub(crate) fn full_provider(provider: &str) -> String {
     if provider.contains('/') { provider.to_owned() } else { format!("langgenius/{provider}/{provider}") }
 }

@@ -57,20 +57,20 @@ impl AppFile {
 }
 
 /// Whether a variable, `{"name", "value_type", "value", …}`, is a secret.
-pub fn is_secret(variable: &Value) -> bool {
+pub(crate) fn is_secret(variable: &Value) -> bool {
     variable["value_type"] == "secret"
 }
 
 /// The type of a member of a model configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberType {
+pub(crate) enum MemberType {
     Text,
     Object,
     List,
 }
 
 /// The members of a model configuration that are stored, in Dify's order. Each has a column of the same name.
-pub const CONFIG_MEMBERS: [(&str, MemberType); 19] = [
+pub(crate) const CONFIG_MEMBERS: [(&str, MemberType); 19] = [
     ("opening_statement", MemberType::Text),
     ("suggested_questions", MemberType::List),
     ("suggested_questions_after_answer", MemberType::Object),

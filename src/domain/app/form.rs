@@ -149,7 +149,7 @@ fn variable<'a>(kind: &str, stored: &'a Value) -> Option<FormVariable<'a>> {
 }
 
 /// Whether a value is true in Python, which is how Dify reads flags.
-pub fn is_truthy(value: &Value) -> bool {
+pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(flag) => *flag,

@@ -20,12 +20,12 @@ pub trait BindMembers {
 }
 
 /// An integer member.
-pub fn integer<T: FromStr>(value: &str) -> Result<T, String> {
+pub(crate) fn integer<T: FromStr>(value: &str) -> Result<T, String> {
     value.parse().map_err(|_| "must be a whole number within range".to_owned())
 }
 
 /// A boolean member.
-pub fn boolean(value: &str) -> Result<bool, String> {
+pub(crate) fn boolean(value: &str) -> Result<bool, String> {
     match value {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -34,13 +34,13 @@ pub fn boolean(value: &str) -> Result<bool, String> {
 }
 
 /// A member that lists words, separated by commas.
-pub fn list(value: &str, words: &mut Vec<String>) {
+pub(crate) fn list(value: &str, words: &mut Vec<String>) {
     words.extend(value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned));
 }
 
 /// Where members came from; it decides how a fault reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// The query: understood but out of range, 422.
     Query,
     /// A form: a body of the wrong shape, 400.
@@ -48,7 +48,7 @@ pub enum Source {
 }
 
 /// Binds URL-encoded members. A parameter given twice is refused (RFC 6749 section 3.1).
-pub fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) -> Result<()> {
+pub(crate) fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) -> Result<()> {
     let mut seen = HashSet::new();
     for (name, value) in pairs(encoded).map_err(|_| not_text(source))? {
         match message.set(&name, &value) {
@@ -64,7 +64,7 @@ pub fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) 
 }
 
 /// Names and values of URL-encoded members, decoded. The crate alone would put a replacement for what is not UTF-8.
-pub fn pairs(encoded: &[u8]) -> Result<form_urlencoded::Parse<'_>, Utf8Error> {
+pub(crate) fn pairs(encoded: &[u8]) -> Result<form_urlencoded::Parse<'_>, Utf8Error> {
     // What separates members is ASCII, so the whole is text where each of them is.
     percent_decode(encoded).decode_utf8()?;
     Ok(form_urlencoded::parse(encoded))
@@ -88,7 +88,7 @@ fn fault(source: Source, name: &str, msg: &str, kind: &'static str) -> Error {
 }
 
 /// A message from the query and the path.
-pub async fn query<M: BindMembers + Default>(parts: &mut Parts) -> Result<M> {
+pub(crate) async fn query<M: BindMembers + Default>(parts: &mut Parts) -> Result<M> {
     let mut message = M::default();
     if let Some(encoded) = parts.uri.query() {
         // Only what the path does not bind; a member of both is the path's.
@@ -98,7 +98,7 @@ pub async fn query<M: BindMembers + Default>(parts: &mut Parts) -> Result<M> {
 }
 
 /// Binds what the path carries into a message.
-pub async fn path<M: BindMembers>(parts: &mut Parts, mut message: M) -> Result<M> {
+pub(crate) async fn path<M: BindMembers>(parts: &mut Parts, mut message: M) -> Result<M> {
     // A path that does not decode names nothing.
     let nothing = || Error::not_found("Not found.");
     let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| nothing())?;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The largest form.
-pub const MAX_FORM: usize = 16 * 1024;
+pub(crate) const MAX_FORM: usize = 16 * 1024;
 
 /// A form's fields. Some are secrets, so it does not print.
 #[derive(Default)]

@@ -13,7 +13,7 @@ pub(crate) use known::ModelRegistry;
 
 /// Who says a line of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromptRole {
+pub(crate) enum PromptRole {
     /// Instructions.
     System,
     /// The person.
@@ -24,7 +24,7 @@ pub enum PromptRole {
 
 /// One line of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromptMessage {
+pub(crate) struct PromptMessage {
     /// Who says it.
     pub role: PromptRole,
     /// What is said.
@@ -46,7 +46,7 @@ pub(crate) struct Prompt {
 
 /// Tokens that a call took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Of the prompt.
     pub prompt_tokens: u64,
     /// Of the answer.

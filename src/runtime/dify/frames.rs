@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 
 /// The longest line: an answer of 10 MB in one frame passes, escapes included.
-pub const LONGEST_LINE: usize = 16 << 20;
+pub(crate) const LONGEST_LINE: usize = 16 << 20;
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,23 +10,13 @@ use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::DateTime;
 use dify_openapi::testing::{
-    domain::{
-        Code,
-        id::AccountId,
-        key::KeyRing,
-        secret::{BearerToken, Secret},
-        user_code::{ALPHABET, UserCode},
-    },
+    domain::{ALPHABET, AccountId, BearerToken, Code, KeyRing, Secret, UserCode},
     dsl,
-    http::{
-        client_address::TrustedProxies,
-        codec::{bind::BindMembers, body},
-        pages::form::Form,
-    },
-    pipeline::{authenticate, browser, cookie, policy::Policy},
+    http::{BindMembers, TrustedProxies, body, pages::Form},
+    pipeline::{Policy, authenticate, browser, cookie},
     rpc::proto::{CreateDeviceCodeRequest, RunAppRequest},
-    runtime::dify::frames::{Frame, Frames},
-    service::console::passport::{PASSPORT, Passports},
+    runtime::{Frame, Frames},
+    service::{PASSPORT, Passports},
 };
 use hmac::{Hmac, Mac as _};
 use http::{HeaderMap, HeaderValue, Request, header};

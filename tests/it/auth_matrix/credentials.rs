@@ -1,6 +1,6 @@
 //! The credentials of the matrix. Those that a request uses up are created for each cell.
 
-use dify_openapi::testing::domain::subject::SubjectType;
+use dify_openapi::testing::domain::SubjectType;
 
 use crate::support::{
     Browser, TestServer, database,

@@ -2,7 +2,7 @@
 
 use dify_openapi::testing::{
     http::pages,
-    pipeline::policy::{Credential, Policy},
+    pipeline::{Credential, Policy},
 };
 use reqwest::{Method, RequestBuilder};
 

@@ -1,6 +1,6 @@
 //! The token cache that the service shares with Dify.
 
-use dify_openapi::testing::{domain::secret::sha256_hex, ports::clock::Clock as _};
+use dify_openapi::testing::{domain::sha256_hex, ports::Clock as _};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Rows that this service writes into Dify's token table equal those of Dify and are rotated like them.
 
 use chrono::{DateTime, Utc};
-use dify_openapi::testing::{domain::secret::sha256_hex, ports::clock::Clock as _};
+use dify_openapi::testing::{domain::sha256_hex, ports::Clock as _};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

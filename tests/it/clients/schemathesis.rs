@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use dify_openapi::testing::ports::clock::Clock as _;
+use dify_openapi::testing::ports::Clock as _;
 
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
@@ -116,7 +116,7 @@ async fn responses_with_a_bearer_match_the_openapi_document() {
     let workspace = shared_workspace(&server).await;
     let demo = dify_openapi::testing::dsl::demo::FILES[0];
     let file = dify_openapi::testing::dsl::read(demo).unwrap().app;
-    let target = dify_openapi::testing::domain::app::file::ImportTarget::New;
+    let target = dify_openapi::testing::domain::ImportTarget::New;
     let app = server.sql().import_app(workspace.parse().unwrap(), &file, target, server.clock.now()).await.unwrap();
     let mut run = SchemathesisRun::of(&server).header("Authorization", &format!("Bearer {}", bearer.token)).only(&[
         "--exclude-tag",

@@ -1,5 +1,6 @@
 //! Wrong passwords lock an account and an address.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 
 use crate::support::{
@@ -11,8 +12,7 @@ const PROXY: [(&str, &str); 1] = [("TRUSTED_PROXIES", "127.0.0.1/32")];
 
 /// A login that a trusted proxy forwards for an address.
 async fn login_from(server: &TestServer, address: &str, email: &str, password: &str) -> Answer {
-    use base64::Engine as _;
-    let password = base64::engine::general_purpose::STANDARD.encode(password);
+    let password = STANDARD.encode(password);
     let body = serde_json::json!({"email": email, "password": password});
     let request = reqwest::Client::new().post(server.at("/console/api/login")).header("x-forwarded-for", address);
     Answer::to(request.json(&body)).await

@@ -1,6 +1,7 @@
 //! `POST /console/api/login` and `/logout`.
 
 use dify_openapi::testing::domain::AccountStatus;
+use dify_openapi::testing::{domain::Secret, ports::Clock as _};
 use reqwest::Method;
 use serde_json::json;
 
@@ -123,7 +124,6 @@ async fn logout_ends_only_its_own_session(stores: Stores) {
 
 async fn disabled_account_and_new_password_end_browser_sessions(stores: Stores) {
     let server = TestServer::start(stores).await;
-    use dify_openapi::testing::{domain::secret::Secret, ports::clock::Clock as _};
     let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
     let now = server.clock.now();
     server.sql().set_account_status(MEMBER, AccountStatus::Banned, now).await.unwrap();

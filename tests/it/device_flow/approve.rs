@@ -1,6 +1,7 @@
 //! `POST /openapi/v1/oauth/device/approve` and `/deny`.
 
 use dify_openapi::testing::domain::AccountStatus;
+use dify_openapi::testing::ports::Clock as _;
 use reqwest::Method;
 use serde_json::json;
 
@@ -13,7 +14,6 @@ const APPROVE: &str = "/openapi/v1/oauth/device/approve";
 const DENY: &str = "/openapi/v1/oauth/device/deny";
 
 async fn set_status(server: &TestServer, email: &str, status: AccountStatus) {
-    use dify_openapi::testing::ports::clock::Clock as _;
     server.sql().set_account_status(email, status, server.clock.now()).await.unwrap();
 }
 
@@ -134,7 +134,6 @@ async fn decisions_require_a_session_a_csrf_token_and_the_own_origin(stores: Sto
 
 async fn only_valid_console_jwts_open_a_session(stores: Stores) {
     let server = TestServer::start(stores).await;
-    use dify_openapi::testing::ports::clock::Clock as _;
     let device = Device::start(&server, "laptop").await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let payload = browser.cookies["access_token"].split('.').nth(1).unwrap().to_owned();

@@ -1,10 +1,10 @@
 //! The `google.rpc` details of errors.
 
 use dify_openapi::testing::rpc::{
+    DOMAIN,
     proto::{
         CreateDeviceCodeRequest, GetAccountRequest, ListSessionsRequest, LookupUserCodeRequest, PollDeviceTokenRequest,
     },
-    status::DOMAIN,
 };
 use tonic::Code;
 use tonic_types::StatusExt as _;

@@ -1,6 +1,6 @@
 //! Bodies of every method that accepts one.
 
-use dify_openapi::testing::pipeline::policy::{Credential, POLICIES, Policy};
+use dify_openapi::testing::pipeline::{Credential, POLICIES, Policy};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 

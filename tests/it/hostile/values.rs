@@ -1,7 +1,7 @@
 //! Malformed ids, pages, codes and labels over JSON and gRPC.
 
 use dify_openapi::testing::rpc::{
-    json::Object,
+    Object,
     proto::{
         CreateDeviceCodeRequest, GetWorkspaceRequest, ListSessionsRequest, LookupUserCodeRequest,
         PollDeviceTokenRequest, RevokeSessionRequest, RunAppRequest,

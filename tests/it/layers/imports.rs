@@ -66,11 +66,11 @@ pub fn uses(files: &[SourceFile]) -> BTreeMap<String, BTreeSet<String>> {
     let mut uses = BTreeMap::new();
     for file in files {
         let module = file.module.join("::");
-        let mut used: BTreeSet<String> = file.paths().iter().filter_map(|path| module_of(path)).collect();
+        let mut targets: BTreeSet<String> = file.paths().iter().filter_map(|path| module_of(path)).collect();
         let children = file.first_names().map(|name| format!("{module}::{name}"));
-        used.extend(children.filter(|child| modules.contains(child)));
-        used.remove(&module);
-        uses.insert(module, used);
+        targets.extend(children.filter(|child| modules.contains(child)));
+        targets.remove(&module);
+        uses.insert(module, targets);
     }
     uses
 }

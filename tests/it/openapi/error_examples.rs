@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dify_openapi::testing::domain::{id::ClaimId, key::KeyRing, secret::Secret, user_code::UserCode};
+use dify_openapi::testing::domain::{ClaimId, KeyRing, Secret, UserCode};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 

@@ -5,8 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
+use tonic_types::StatusExt as _;
 
 use super::{Deployment, RESPONSE_LIMIT};
 use crate::support::{
@@ -73,7 +75,6 @@ impl Deployment {
     }
 
     pub fn login(&self) -> RequestBuilder {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
         let body = json!({"email": OWNER, "password": STANDARD.encode(PASSWORD), "remember_me": true});
         self.public("/console/api/login", &body)
     }
@@ -140,7 +141,6 @@ impl Deployment {
         let code = match answer {
             Ok(_) => "200 ok".to_owned(),
             Err(status) => {
-                use tonic_types::StatusExt as _;
                 assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
                 let again = status.get_details_retry_info().and_then(|info| info.retry_delay);
                 assert!(again.is_some_and(|delay| delay >= Duration::from_secs(1)), "{status:?}");

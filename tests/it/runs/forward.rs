@@ -8,11 +8,8 @@ mod upstream_errors;
 use std::time::Duration;
 
 use dify_openapi::testing::{
-    domain::{
-        app::AppMode,
-        id::{ConversationId, WorkflowId},
-    },
-    ports::runtime::AppRuntime as _,
+    domain::{AppMode, ConversationId, WorkflowId},
+    ports::AppRuntime as _,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use dify_openapi::testing::{
-    domain::{app::file::ImportTarget, id::WorkspaceId},
+    domain::{ImportTarget, WorkspaceId},
     dsl,
-    ports::clock::Clock as _,
+    ports::Clock as _,
 };
 use serde_json::Value;
 use uuid::Uuid;

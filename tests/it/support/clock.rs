@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use dify_openapi::testing::ports::clock::{Clock, SystemClock};
+use dify_openapi::testing::ports::{Clock, SystemClock};
 
 /// The system's time plus an offset in microseconds.
 #[derive(Clone, Default)]

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use dify_openapi::testing::domain::{secret::BearerToken, subject::SubjectType};
+use dify_openapi::testing::domain::{BearerToken, SubjectType};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 
 use super::{Stores, TestServer};
-use dify_openapi::testing::ports::clock::Clock as _;
+use dify_openapi::testing::ports::Clock as _;
 
 /// The issuer of external identities in tests.
 pub const ISSUER: &str = "https://idp.example";

@@ -3,9 +3,9 @@
 use std::{ops::Deref, path::PathBuf, process::Command, sync::OnceLock};
 
 use dify_openapi::testing::{
-    domain::{secret::Secret, subject::SubjectType},
-    ports::clock::Clock as _,
-    store::sql::{SqlOptions, SqlStore},
+    domain::{Secret, SubjectType},
+    ports::Clock as _,
+    store::{SqlOptions, SqlStore},
 };
 use jsonwebtoken::{EncodingKey, Header, encode};
 use sea_orm::{ConnectionTrait as _, Database};

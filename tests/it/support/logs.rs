@@ -11,8 +11,8 @@ use std::{
 };
 
 use dify_openapi::testing::{
-    config::telemetry::LogFormat,
-    telemetry::{line::LineLayer, sink::Sink},
+    config::LogFormat,
+    telemetry::{LineLayer, Sink},
 };
 use parking_lot::Mutex;
 use tracing::{

@@ -1,9 +1,9 @@
 //! Runs of apps over JSON and gRPC, and their events for snapshots.
 
 use dify_openapi::testing::{
-    domain::secret::sha256_hex,
+    domain::sha256_hex,
     rpc::{
-        json::Object,
+        Object,
         proto::{RunAppRequest, RunAppResponse},
     },
 };

@@ -12,11 +12,11 @@ use chrono::TimeDelta;
 use dify_openapi::testing::{
     app::{self, Application, Dependencies, ListenerKind, RunningServer},
     config::Config,
-    domain::{WorkspaceRole, secret::Secret},
-    http::listen::{self, ListenOptions},
-    ports::{entropy::SystemEntropy, state::State},
-    service::password::Passwords,
-    store::sql::{SqlOptions, SqlStore},
+    domain::{Secret, WorkspaceRole},
+    http::{ListenOptions, serve},
+    ports::{Clock as _, State, SystemEntropy},
+    service::Passwords,
+    store::{SqlOptions, SqlStore},
     telemetry::{Output, Telemetry},
 };
 use tokio::sync::OnceCell;
@@ -126,7 +126,7 @@ impl TestServer {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (router, never) = (app.router(ListenerKind::Public).unwrap(), CancellationToken::new());
-        tokio::spawn(listen::serve(listener, router, ListenOptions::default(), never.clone(), never));
+        tokio::spawn(serve(listener, router, ListenOptions::default(), never.clone(), never));
         url
     }
 
@@ -240,7 +240,6 @@ async fn password_hash() -> Secret {
 
 /// Creates the schema, the owner and the member of one workspace, and a second workspace of the owner.
 async fn prepare(config: &Config, clock: &TestClock) {
-    use dify_openapi::testing::ports::clock::Clock as _;
     let options = SqlOptions { url: config.database.url.clone(), max_connections: 2 };
     let sql = SqlStore::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();

@@ -43,7 +43,7 @@ impl UsageCounter {
 
 /// Dify's block of usage. Nothing is known of prices here, so that they are nought.
 #[derive(Clone, Debug, Serialize)]
-pub struct UsageBlock {
+pub(crate) struct UsageBlock {
     prompt_tokens: u64,
     prompt_unit_price: &'static str,
     prompt_price_unit: &'static str,
@@ -62,7 +62,7 @@ pub struct UsageBlock {
 
 impl Usage {
     /// About what a call takes whose model does not tell, or whose answer ended early.
-    pub fn estimated(prompt: &[PromptMessage], answer: &str) -> Self {
+    pub(crate) fn estimated(prompt: &[PromptMessage], answer: &str) -> Self {
         Self {
             prompt_tokens: prompt.iter().map(|message| estimate_tokens(&message.text)).sum(),
             completion_tokens: estimate_tokens(answer),
@@ -70,18 +70,18 @@ impl Usage {
     }
 
     /// Adds what another call took.
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
     }
 
     /// Of the prompt and the answer together.
-    pub fn total_tokens(self) -> u64 {
+    pub(crate) fn total_tokens(self) -> u64 {
         self.prompt_tokens.saturating_add(self.completion_tokens)
     }
 
     /// The block, with what the call took in all and until its first chunk.
-    pub fn block(self, latency: Duration, first_chunk: Option<Duration>) -> UsageBlock {
+    pub(crate) fn block(self, latency: Duration, first_chunk: Option<Duration>) -> UsageBlock {
         let seconds = |duration: Duration| (duration.as_secs_f64() * 1_000.0).round() / 1_000.0;
         UsageBlock {
             prompt_tokens: self.prompt_tokens,

@@ -4,12 +4,10 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use dify_openapi::testing::{
-    domain::{
-        caller::ClientAddress, grant::ClaimOutcome, id::ClaimId, key::KeyRing, secret::Secret, user_code::UserCode,
-    },
+    domain::{ClaimId, ClaimOutcome, ClientAddress, KeyRing, Secret, UserCode},
     http::pages::{self, PageSettings, Pages},
     pipeline::{Pipeline, PipelineSettings},
-    ports::entropy::SystemEntropy,
+    ports::SystemEntropy,
 };
 use serde_json::json;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::body::Bytes;
-use dify_openapi::testing::{domain::app::AppMode, ports::runtime::AppRuntime as _};
+use dify_openapi::testing::{domain::AppMode, ports::AppRuntime as _};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 

@@ -3,18 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use dify_openapi::testing::{
-    domain::{
-        app::{App, AppMode, Definition, ModelConfig},
-        id::{AppId, ModelConfigId, WorkspaceId},
-        secret::Secret,
-    },
-    ports::{
-        clock::SystemClock,
-        entropy::SystemEntropy,
-        runtime::{RunRequest, RunStream},
-    },
-    runtime::dify::{DifyRuntime, DifySettings},
-    store::sql::{SqlOptions, SqlStore},
+    domain::{App, AppId, AppMode, Definition, ModelConfig, ModelConfigId, Secret, WorkspaceId},
+    ports::{RunRequest, RunStream, SystemClock, SystemEntropy},
+    runtime::{DifyRuntime, DifySettings},
+    store::{SqlOptions, SqlStore},
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dify_openapi::testing::{domain::app::AppMode, ports::runtime::AppRuntime as _};
+use dify_openapi::testing::{domain::AppMode, ports::AppRuntime as _};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -75,7 +75,7 @@ async fn deleted_app_returns_not_found_without_an_upstream_request() {
     let upstream = FakeDify::sending(&[message_end()]).await;
     let fixture = Fixture::new(&upstream).await;
     let mut run = fixture.run(AppMode::Chat);
-    run.app.id = dify_openapi::testing::domain::id::AppId(uuid::Uuid::new_v4());
+    run.app.id = dify_openapi::testing::domain::AppId(uuid::Uuid::new_v4());
     assert_eq!(fixture.runtime.start(run).await.unwrap_err().code().as_str(), "not_found");
     assert!(upstream.runs().is_empty());
     assert!(fixture.keys().await.is_empty());

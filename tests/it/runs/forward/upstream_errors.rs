@@ -10,8 +10,8 @@ use std::{
 
 use axum::{body::Bytes, response::Response};
 use dify_openapi::testing::{
-    domain::{app::AppMode, id::ConversationId},
-    ports::runtime::AppRuntime as _,
+    domain::{AppMode, ConversationId},
+    ports::AppRuntime as _,
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
@@ -55,7 +55,7 @@ async fn slow_first_byte_returns_upstream_timeout() {
     let slow_body = FakeDify::start(|_| async { open_events(Vec::new()) }).await;
     for upstream in [slow_head, slow_body] {
         let patience = Duration::from_millis(200);
-        let fixture = Fixture::with_settings(dify_openapi::testing::runtime::dify::DifySettings {
+        let fixture = Fixture::with_settings(dify_openapi::testing::runtime::DifySettings {
             first_byte_timeout: patience,
             ..settings(&upstream.url)
         })
@@ -83,7 +83,7 @@ async fn connect_timeout_returns_upstream_timeout() {
     let listener = UnacceptingListener::start().await;
     let (patience, since) = (Duration::from_secs(1), Instant::now());
     let settings =
-        dify_openapi::testing::runtime::dify::DifySettings { connect_timeout: patience, ..settings(&listener.url) };
+        dify_openapi::testing::runtime::DifySettings { connect_timeout: patience, ..settings(&listener.url) };
     assert_eq!(outcome(&Fixture::with_settings(settings).await, AppMode::Chat).await, (0, Some("upstream_timeout")));
     assert!(since.elapsed() >= patience && since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
 }
@@ -94,8 +94,7 @@ async fn run_timeout_and_shutdown_end_the_run_and_stop_it_upstream() {
     let end = tokio_util::sync::CancellationToken::new();
     for (code, change) in [("upstream_timeout", false), ("service_unavailable", true)] {
         let upstream = FakeDify::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
-        let mut settings =
-            dify_openapi::testing::runtime::dify::DifySettings { end: end.clone(), ..settings(&upstream.url) };
+        let mut settings = dify_openapi::testing::runtime::DifySettings { end: end.clone(), ..settings(&upstream.url) };
         if change {
             let end = end.clone();
             tokio::spawn(async move {
@@ -253,7 +252,7 @@ async fn error_events_are_mapped_like_error_responses() {
 #[tokio::test]
 async fn run_over_the_connection_limit_returns_rate_limited() {
     let upstream = FakeDify::start(|_| async { open_events(vec![frame(&message("a"))]) }).await;
-    let settings = dify_openapi::testing::runtime::dify::DifySettings { max_connections: 2, ..settings(&upstream.url) };
+    let settings = dify_openapi::testing::runtime::DifySettings { max_connections: 2, ..settings(&upstream.url) };
     let fixture = Fixture::with_settings(settings).await;
     let first = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
     let _second = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
