@@ -1,5 +1,5 @@
-//! The domain: ids, secrets, subjects, scopes, apps, the state machine of grants, and the error type. No async, no HTTP,
-//! no SQL.
+//! The domain: ids, secrets, subjects, scopes, apps, the state machine of grants, and the error type. No async, no
+//! HTTP, no SQL.
 
 pub(crate) mod account;
 pub(crate) mod app;

@@ -1,11 +1,11 @@
-//! Column types as Dify lays them out on each database.
+//! Column types, as Dify declares them on each database.
 
 use sea_orm_migration::{
     prelude::*,
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
-/// Makes columns for one database.
+/// Column definitions for one database.
 pub(crate) struct Columns(DbBackend);
 
 impl Columns {
@@ -13,12 +13,12 @@ impl Columns {
         Self(manager.get_connection().get_database_backend())
     }
 
-    /// Whether this is MySQL or MariaDB, which know no partial or (MariaDB) expression indexes.
+    /// Whether this is MySQL or MariaDB. Neither has partial indexes, and MariaDB has no expression indexes.
     pub(crate) fn is_mysql(&self) -> bool {
         self.0 == DbBackend::MySql
     }
 
-    /// A UUID: native on PostgreSQL, 36 characters of text elsewhere, as Dify has it on MySQL.
+    /// A UUID: native on PostgreSQL, elsewhere 36 characters of text, as Dify declares it on MySQL.
     pub(crate) fn uuid(&self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         match self.0 {
@@ -28,7 +28,7 @@ impl Columns {
         column
     }
 
-    /// The column `id`; PostgreSQL fills it in by itself, as under Dify.
+    /// The column `id`, with Dify's default on PostgreSQL.
     pub(crate) fn id(&self) -> ColumnDef {
         let mut column = self.uuid("id");
         column.not_null();
@@ -45,7 +45,7 @@ impl Columns {
         column
     }
 
-    /// Text that an index covers, which MySQL can only do within a length.
+    /// Text in an index. MySQL needs a limit of its length.
     pub(crate) fn indexed_text(&self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         if self.is_mysql() {
@@ -56,7 +56,7 @@ impl Columns {
         column
     }
 
-    /// Text of any length: graphs, answers, JSON as Dify keeps most of it. MySQL's own `text` ends at 64 KB.
+    /// Text of any length: graphs, answers, and most of Dify's JSON. MySQL's `text` is limited to 64 KB.
     pub(crate) fn long_text(&self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         if self.is_mysql() {
@@ -67,7 +67,7 @@ impl Columns {
         column
     }
 
-    /// A text that is filled in on insert; MySQL takes such a default as an expression only.
+    /// Text with a default. MySQL accepts a default of text as an expression only.
     pub(crate) fn long_text_or(&self, name: &'static str, default: &'static str) -> ColumnDef {
         let mut column = self.long_text(name);
         column.not_null().default(Expr::cust(format!("('{default}')")));
@@ -88,7 +88,7 @@ impl Columns {
         column
     }
 
-    /// `timestamp without time zone` holding UTC: every time of Dify's but those of `oauth_access_tokens`.
+    /// `timestamp without time zone` in UTC, the type of Dify's times except those of `oauth_access_tokens`.
     pub(crate) fn timestamp(&self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         if self.is_mysql() {
@@ -99,7 +99,7 @@ impl Columns {
         column
     }
 
-    /// A timestamp that is filled in on insert, in whole seconds as Dify's default has it.
+    /// A timestamp that defaults to the time of the insert. PostgreSQL's default has whole seconds, like Dify's.
     pub(crate) fn timestamp_now(&self, name: &'static str) -> ColumnDef {
         let mut column = self.timestamp(name);
         column.not_null().default(Expr::cust(match self.0 {
@@ -121,13 +121,13 @@ impl Columns {
         column
     }
 
-    /// A timestamp with time zone that is filled in on insert.
+    /// A timestamp with time zone that defaults to the time of the insert.
     pub(crate) fn timestamptz_now(&self, name: &'static str) -> ColumnDef {
         let mut column = self.timestamptz(name);
         column.not_null().default(Expr::cust(match self.0 {
             DbBackend::Postgres => "now()",
             DbBackend::MySql => "CURRENT_TIMESTAMP(6)",
-            // The text form that every other value of the column has, so that texts compare as times.
+            // The text form of the values that are written, so that comparing texts compares times.
             _ => "(strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))",
         }));
         column

@@ -1,7 +1,7 @@
-//! The schema, as two lists of add-only changes.
+//! The schema, as two lists of migrations that only add.
 //!
-//! A standalone server makes what is missing of Dify's own tables and then its own; beside Dify only the tables
-//! prefixed `openapi_` are made, and Dify's are never touched (contract section 1).
+//! A standalone server creates those of Dify's tables that are missing, and its own. Beside Dify only tables named
+//! `openapi_…` are created, and Dify's tables are not changed (contract section 1).
 
 use sea_orm_migration::prelude::*;
 
@@ -24,16 +24,15 @@ mod m20261121_000015_conversations;
 mod m20261121_000016_messages;
 mod m20261121_000017_workflow_runs;
 mod m20261121_000018_openapi_conversation_variables;
+mod table;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait, SchemaManager};
+pub use table::DIFY_VERSION_TABLE;
 
-/// The table that remembers what was applied.
-const APPLIED: &str = "openapi_migrations";
+/// The table of applied migrations.
+const MIGRATION_TABLE: &str = "openapi_migrations";
 
-/// The table Dify keeps its own schema version in; where it stands, Dify's tables are not ours to drop.
-pub const DIFY_VERSION_TABLE: &str = "alembic_version";
-
-/// Changes to tables that Dify has too.
+/// Migrations of tables that Dify has, too.
 fn shared() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m20261121_000001_accounts::Migration),
@@ -53,7 +52,7 @@ fn shared() -> Vec<Box<dyn MigrationTrait>> {
     ]
 }
 
-/// Changes to tables of this service alone.
+/// Migrations of tables that only this service uses.
 fn own() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m20261121_000005_openapi_sessions::Migration),
@@ -71,17 +70,17 @@ pub struct Standalone;
 impl MigratorTrait for Standalone {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let mut all: Vec<_> = shared().into_iter().chain(own()).collect();
-        // In the order they were written, so that the last one to come is the first one to be taken back.
+        // By date, so that the newest migration is reverted first.
         all.sort_by(|one, other| one.name().cmp(other.name()));
         all
     }
 
     fn migration_table_name() -> DynIden {
-        APPLIED.into_iden()
+        MIGRATION_TABLE.into_iden()
     }
 }
 
-/// What is added to a database that Dify made.
+/// The tables that are added to Dify's database.
 #[derive(Clone, Copy, Debug)]
 pub struct BesideDify;
 
@@ -92,24 +91,6 @@ impl MigratorTrait for BesideDify {
     }
 
     fn migration_table_name() -> DynIden {
-        APPLIED.into_iden()
+        MIGRATION_TABLE.into_iden()
     }
-}
-
-/// Whether a table of Dify's has to be made: one that is there already is left exactly as it is.
-async fn lacks(manager: &SchemaManager<'_>, table: &str) -> Result<bool, DbErr> {
-    Ok(!manager.has_table(table).await?)
-}
-
-/// Drops a table that Dify has too, unless this is Dify's database: then it is not ours.
-async fn drop_shared(manager: &SchemaManager<'_>, table: &'static str) -> Result<(), DbErr> {
-    if manager.has_table(DIFY_VERSION_TABLE).await? {
-        return Ok(());
-    }
-    drop_own(manager, table).await
-}
-
-/// Drops a table of this service.
-async fn drop_own(manager: &SchemaManager<'_>, table: &'static str) -> Result<(), DbErr> {
-    manager.drop_table(Table::drop().table(table).if_exists().take()).await
 }

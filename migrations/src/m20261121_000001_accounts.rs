@@ -1,8 +1,11 @@
-//! `accounts`, as Dify has it, and one address per account whatever its case.
+//! `accounts`, as Dify creates it, with a unique index on email addresses, compared without case.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_shared, lacks};
+use crate::{
+    column::Columns,
+    table::{drop_shared, is_missing},
+};
 
 const TABLE: &str = "accounts";
 
@@ -12,7 +15,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !lacks(manager, TABLE).await? {
+        if !is_missing(manager, TABLE).await? {
             return Ok(());
         }
         let columns = Columns::of(manager);
@@ -39,7 +42,7 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().name("account_pkey").col("id"));
         manager.create_table(table).await?;
         manager.create_index(Index::create().name("account_email_idx").table(TABLE).col("email").take()).await?;
-        // MySQL's default collations compare without case already.
+        // MySQL's default collations compare without case.
         let key = if columns.is_mysql() { "email" } else { "lower(email)" };
         let unique = format!("CREATE UNIQUE INDEX accounts_email_lower_key ON accounts ({key})");
         manager.get_connection().execute_unprepared(&unique).await?;

@@ -1,8 +1,11 @@
-//! `tenants`, as Dify has it: the workspaces.
+//! `tenants`, as Dify creates it: the workspaces.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_shared, lacks};
+use crate::{
+    column::Columns,
+    table::{drop_shared, is_missing},
+};
 
 const TABLE: &str = "tenants";
 
@@ -12,7 +15,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !lacks(manager, TABLE).await? {
+        if !is_missing(manager, TABLE).await? {
             return Ok(());
         }
         let columns = Columns::of(manager);

@@ -1,8 +1,11 @@
-//! `oauth_access_tokens`, as Dify's migration `d4a5e1f3c9b7` makes it: the sessions.
+//! `oauth_access_tokens`, as Dify's migration `d4a5e1f3c9b7` creates it: the sessions.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_shared, lacks};
+use crate::{
+    column::Columns,
+    table::{drop_shared, is_missing},
+};
 
 const TABLE: &str = "oauth_access_tokens";
 
@@ -12,7 +15,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !lacks(manager, TABLE).await? {
+        if !is_missing(manager, TABLE).await? {
             return Ok(());
         }
         let columns = Columns::of(manager);
@@ -62,8 +65,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Indexes over live rows. MySQL has no partial indexes: there they cover all rows, and the one that must be unique
-/// among live rows is left to the mint's transaction.
+/// Indexes of live rows. MySQL has no partial indexes: there the indexes cover all rows, and the mint's transaction
+/// ensures that live rows are unique.
 fn live_row_indexes(columns: &Columns) -> Vec<IndexCreateStatement> {
     let mut account = Index::create().name("idx_oauth_account").col("account_id").take();
     let mut others = vec![

@@ -1,10 +1,10 @@
-//! `openapi_sessions`: what a session is listed with beyond Dify's own row.
+//! `openapi_sessions`: details of sessions that Dify's table has no columns for.
 //!
-//! No foreign key: it would put triggers on Dify's table. Rows left behind go with the retention job.
+//! There is no foreign key, because it would add triggers to Dify's table. The retention job deletes orphaned rows.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_own};
+use crate::{column::Columns, table::drop_own};
 
 const TABLE: &str = "openapi_sessions";
 

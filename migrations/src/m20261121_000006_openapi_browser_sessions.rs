@@ -1,8 +1,8 @@
-//! `openapi_browser_sessions`: who is signed in to a standalone server's pages.
+//! `openapi_browser_sessions`: sign-ins to the pages of a standalone server.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_own};
+use crate::{column::Columns, table::drop_own};
 
 const TABLE: &str = "openapi_browser_sessions";
 

@@ -1,9 +1,9 @@
-//! `openapi_spent_refresh_tokens`: hashes of refresh tokens that were used, so that using one again is recognised,
-//! however many rotations later.
+//! `openapi_spent_refresh_tokens`: hashes of used refresh tokens, so that a second use is recognised after any number
+//! of rotations.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_own};
+use crate::{column::Columns, table::drop_own};
 
 const TABLE: &str = "openapi_spent_refresh_tokens";
 

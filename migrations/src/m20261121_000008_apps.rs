@@ -1,8 +1,11 @@
-//! `apps`, as Dify has it, and two indexes of our own that lists and names are read from.
+//! `apps`, as Dify creates it, with two more indexes for lists and for look-ups by name.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_shared, lacks};
+use crate::{
+    column::Columns,
+    table::{drop_shared, is_missing},
+};
 
 const TABLE: &str = "apps";
 
@@ -12,7 +15,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !lacks(manager, TABLE).await? {
+        if !is_missing(manager, TABLE).await? {
             return Ok(());
         }
         let columns = Columns::of(manager);
@@ -49,8 +52,8 @@ impl MigrationTrait for Migration {
         manager.create_table(table).await?;
         let indexes = [
             Index::create().name("app_tenant_id_idx").col("tenant_id").take(),
-            // Dify has nothing like these: a page, newest first, without sorting every app of the workspace, and an app
-            // by its name without looking at every one.
+            // Not among Dify's indexes. They answer a look-up by name and a page, newest first, without reading every
+            // app of the workspace.
             Index::create().name("app_tenant_id_name_idx").col("tenant_id").col("name").take(),
             Index::create()
                 .name("app_tenant_id_updated_at_idx")

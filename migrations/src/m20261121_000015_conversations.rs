@@ -1,8 +1,11 @@
-//! `conversations`, as Dify has it.
+//! `conversations`, as Dify creates it.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_shared, lacks};
+use crate::{
+    column::Columns,
+    table::{drop_shared, is_missing},
+};
 
 const TABLE: &str = "conversations";
 
@@ -12,7 +15,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !lacks(manager, TABLE).await? {
+        if !is_missing(manager, TABLE).await? {
             return Ok(());
         }
         let columns = Columns::of(manager);
@@ -81,7 +84,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Leaves deleted rows out of an index, where the database can do that.
+/// Excludes deleted rows from an index, where the database has partial indexes.
 fn live(mut index: IndexCreateStatement, columns: &Columns) -> IndexCreateStatement {
     if !columns.is_mysql() {
         index.and_where(Expr::col("is_deleted").is(false));

@@ -1,9 +1,9 @@
-//! `openapi_conversation_variables`: what conversations of graphs remember besides what was said. Dify has a table of
-//! its own for that, which came late and is not among those this service shares.
+//! `openapi_conversation_variables`: variables of conversations with a graph. Dify added its own table for
+//! them late; this service does not share it.
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, drop_own};
+use crate::{column::Columns, table::drop_own};
 
 const TABLE: &str = "openapi_conversation_variables";
 

@@ -1,7 +1,7 @@
 //! Reading of `Cookie` headers.
 
-/// The value of a cookie in a `Cookie` header. Of several with one name the first counts: browsers send the most specific
-/// one first.
+/// The value of a cookie in a `Cookie` header. Of several with one name the first counts: browsers send the most
+/// specific one first.
 pub(crate) fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     header
         .split(';')

@@ -1,7 +1,7 @@
 //! The device authorization grant (RFC 8628): a state machine whose transitions consume it.
 //!
-//! `pending → (claimed) → approved → redeemed`, `pending → denied`; a grant in any state ends at its expiry. The store in
-//! memory runs this code, the Redis scripts translate it, and one conformance suite tests both.
+//! `pending → (claimed) → approved → redeemed`, `pending → denied`; a grant in any state ends at its expiry. The store
+//! in memory runs this code, the Redis scripts translate it, and one conformance suite tests both.
 
 use std::net::IpAddr;
 

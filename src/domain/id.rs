@@ -1,4 +1,4 @@
-//! One type for each kind of identifier, so that the compiler tells them apart.
+//! One type for each kind of identifier, so that the compiler rejects one in place of another.
 
 use std::{fmt, str::FromStr};
 

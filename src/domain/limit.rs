@@ -144,8 +144,8 @@ pub enum LimitDecision {
     Limited(Duration),
 }
 
-/// GCRA whose burst is the whole quota. `tat_us` is the bucket's theoretical arrival time, both times are in microseconds.
-/// Returns the new arrival time, or the time to wait when the request is over the limit.
+/// GCRA whose burst is the whole quota. `tat_us` is the bucket's theoretical arrival time, both times are in
+/// microseconds. Returns the new arrival time, or the time to wait when the request is over the limit.
 pub(crate) fn gcra(quota: Quota, tat_us: Option<u64>, now_us: u64) -> Result<u64, Duration> {
     let emission = quota.emission_us();
     let tolerance = emission * u64::from(quota.count);

@@ -49,8 +49,8 @@ pub(crate) fn satisfies(subject_type: SubjectType, required: Scope) -> bool {
     scopes_of(subject_type).iter().any(|held| *held == Scope::Full || *held == required)
 }
 
-/// Checks that a token of this type may be issued with these scopes, and that this edition issues such tokens. Fails with
-/// `mint_policy_violation`.
+/// Checks that a token of this type may be issued with these scopes, and that this edition issues such tokens. Fails
+/// with `mint_policy_violation`.
 pub(crate) fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool) -> Result<()> {
     let allowed = match subject_type {
         SubjectType::Account => {

@@ -118,7 +118,8 @@ pub(crate) fn bearer_invalid() -> Error {
     Error::new(Code::BearerInvalid, "This token is not valid.").with_hint("Sign in again with `difyctl auth login`.")
 }
 
-/// `sha256(token)` in lower-case hex, as SQL and the cache hold it. It identifies the token, so it is not printed either.
+/// `sha256(token)` in lower-case hex, as SQL and the cache hold it. It identifies the token, so it is not printed
+/// either.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TokenHash(String);
 redacted!(TokenHash);

@@ -10,8 +10,8 @@ pub const ALPHABET: &[u8; 30] = b"3456789ABCDEFGHJKLMNPQRSTUVWXY";
 /// Characters in a code, without the hyphen.
 pub(crate) const LENGTH: usize = 8;
 
-/// A user code in canonical form. An approval of it signs a device in, so it is shown on the page and sent to the device,
-/// and printed nowhere else.
+/// A user code in canonical form. An approval of it signs a device in, so it is shown on the page and sent to the
+/// device, and printed nowhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserCode([u8; LENGTH]);
 
@@ -81,7 +81,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn typed_codes_are_read_in_any_case_with_any_separators(code in "[3-9A-HJ-NP-Y]{8}", seed in any::<[u8; 32]>()) {
+        fn typed_codes_are_read_with_any_case_and_spacing(code in "[3-9A-HJ-NP-Y]{8}", seed in any::<[u8; 32]>()) {
             // Each symbol in either case, with separators around it.
             let typed: String = code.char_indices().flat_map(|(at, symbol)| {
                 let around = ["", " ", "-", " - "][usize::from(seed[at] % 4)];

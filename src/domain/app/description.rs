@@ -49,7 +49,8 @@ pub struct DescriptionFields {
 impl DescriptionFields {
     pub const ALL: Self = Self { info: true, parameters: true, input_schema: true };
 
-    /// Reads a comma-separated list; an empty list requests all members. Fails with `invalid_param` for an unknown member.
+    /// Reads a comma-separated list; an empty list requests all members. Fails with `invalid_param` for an unknown
+    /// member.
     pub fn parse(list: Option<&str>) -> Result<Self> {
         let mut fields = Self { info: false, parameters: false, input_schema: false };
         for member in list.unwrap_or_default().split(',').map(str::trim).filter(|member| !member.is_empty()) {

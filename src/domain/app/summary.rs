@@ -53,8 +53,8 @@ pub enum NameFilter {
 }
 
 impl AppFilter {
-    /// Reads the caller's parameters; an empty name or tag is no filter. Fails with `invalid_param` for an unknown mode or a
-    /// name that is too long.
+    /// Reads the caller's parameters; an empty name or tag is no filter. Fails with `invalid_param` for an unknown mode
+    /// or a name that is too long.
     pub fn parse(mode: Option<&str>, name: Option<&str>, tag: Option<&str>) -> Result<Self> {
         let name = name.filter(|name| !name.is_empty());
         if name.is_some_and(|name| name.chars().nth(MAX_NAME_LENGTH).is_some()) {

@@ -37,8 +37,8 @@ impl SqlStore {
         Ok(row.as_ref().map(read_key).transpose()?)
     }
 
-    /// The key of an app, or `fresh` as its first key. Concurrent calls on any number of replicas create one row. Fails with
-    /// `not_found` when the app does not exist.
+    /// The key of an app, or `fresh` as its first key. Concurrent calls on any number of replicas create one row. Fails
+    /// with `not_found` when the app does not exist.
     pub async fn get_or_create_app_key(&self, app: AppId, fresh: &Secret, now: DateTime<Utc>) -> Result<AppKey> {
         with_timeout(with_retries(|| self.try_get_or_create_app_key(app, fresh, now))).await
     }
@@ -51,8 +51,8 @@ impl SqlStore {
     ) -> Result<AppKey, SqlError> {
         let transaction = self.begin().await?;
         let tenant = self.lock_app(&transaction, app).await?;
-        // After the lock, because on MySQL the first plain read of a transaction fixes its snapshot. Without FOR UPDATE,
-        // because that would lock the gap where the row is missing, which neighbouring apps share.
+        // After the lock, because on MySQL the first plain read of a transaction fixes its snapshot. Without FOR
+        // UPDATE, because that would lock the gap where the row is missing, which neighbouring apps share.
         if let Some(row) = transaction.query_one(&self.select_app_key(app)).await? {
             return Ok(AppKey { key: read_key(&row)?, created_id: None });
         }
@@ -71,8 +71,8 @@ impl SqlStore {
         Ok(AppKey { key: fresh.clone(), created_id: Some(id) })
     }
 
-    /// Locks the app's row, so that its keys are created one after the other. `api_tokens` is Dify's and has no unique index
-    /// for that.
+    /// Locks the app's row, so that its keys are created one after the other. `api_tokens` is Dify's and has no unique
+    /// index for that.
     async fn lock_app(&self, transaction: &DatabaseTransaction, app: AppId) -> Result<DbUuid, SqlError> {
         let select = Query::select()
             .column(app::Column::TenantId)

@@ -43,8 +43,8 @@ impl SqlStore {
         Ok(self.query_all(&select).await?.iter().map(read_listed).collect::<Result<_, _>>()?)
     }
 
-    /// An app with its published definition. Fails with `not_found`, and with `app_unavailable` when nothing is published or
-    /// the mode is not one of [`AppMode`].
+    /// An app with its published definition. Fails with `not_found`, and with `app_unavailable` when nothing is
+    /// published or the mode is not one of [`AppMode`].
     pub async fn export_app(&self, id: AppId) -> Result<AppFile> {
         let select = Query::select()
             .columns([

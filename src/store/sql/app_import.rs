@@ -26,11 +26,11 @@ use crate::domain::{
 };
 
 impl SqlStore {
-    /// Writes an app into a workspace and publishes it. One transaction, and one import of a workspace at a time. Runs in
-    /// progress keep their version.
+    /// Writes an app into a workspace and publishes it. One transaction, and one import of a workspace at a time. Runs
+    /// in progress keep their version.
     ///
-    /// Fails with `not_found` when the workspace or the app does not exist, and with `invalid_param` when several apps have
-    /// the name, or when the existing app has another mode.
+    /// Fails with `not_found` when the workspace or the app does not exist, and with `invalid_param` when several apps
+    /// have the name, or when the existing app has another mode.
     pub async fn import_app(
         &self,
         workspace: WorkspaceId,

@@ -1,5 +1,5 @@
-//! Apps, as listing, describing and running them read them. Every statement also reads whether the account is a member of
-//! the workspace, so that no app is returned without that check.
+//! Apps, as listing, describing and running them read them. Every statement also reads whether the account is a member
+//! of the workspace, so that no app is returned without that check.
 
 mod definition;
 mod list;

@@ -71,7 +71,8 @@ impl SqlStore {
         new_expires: DateTime<Utc>,
     ) -> Result<Refresh, SqlError> {
         let transaction = self.begin().await?;
-        // The update comes first: a transaction that waited for it then reads the winner's spent token, on every database.
+        // The update comes first: a transaction that waited for it then reads the winner's spent token, on every
+        // database.
         let rotated = browser::Entity::update_many()
             .col_expr(browser::Column::RefreshHash, Expr::value(new.expose()))
             .col_expr(browser::Column::ExpiresAt, Expr::value(to_micros(new_expires)))

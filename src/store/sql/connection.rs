@@ -15,8 +15,8 @@ use crate::domain::{error::Result, secret::Secret};
 
 /// How long a call waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long SQLite waits for another writer. Less than the time limit of a call, so that the wait ends with SQLite's own
-/// error.
+/// How long SQLite waits for another writer. Less than the time limit of a call, so that the wait ends with SQLite's
+/// own error.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 /// A connection that was idle for longer is pinged before it is used: firewalls drop idle connections silently.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
@@ -51,7 +51,8 @@ impl SqlStore {
             max if is_sqlite => max.min(SQLITE_CONNECTIONS_PER_CORE.saturating_mul(cores)),
             max => max,
         };
-        // SQLite has one writer. The semaphore is fair and wakes the next writer at once; SQLite sleeps and tries again.
+        // SQLite has one writer. The semaphore is fair and wakes the next writer at once; SQLite sleeps and tries
+        // again.
         let run_writers = if is_sqlite { 1 } else { connections.div_ceil(CONNECTIONS_PER_RUN_WRITER) as usize };
         let mut connect = ConnectOptions::new(url);
         connect

@@ -28,8 +28,8 @@ const INVOKE_FROM: &str = "service-api";
 const NORMAL: &str = "normal";
 
 impl SqlStore {
-    /// A conversation of this caller with this app, with its last `exchanges`, whose texts are cut to `characters` each.
-    /// `None` for a conversation of another caller or app, and for a deleted one. Two statements.
+    /// A conversation of this caller with this app, with its last `exchanges`, whose texts are cut to `characters`
+    /// each. `None` for a conversation of another caller or app, and for a deleted one. Two statements.
     pub async fn find_conversation(
         &self,
         id: ConversationId,

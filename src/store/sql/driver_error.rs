@@ -58,8 +58,8 @@ pub(super) fn is_unusable_url(error: &DbErr) -> bool {
     matches!(error, DbErr::Conn(RuntimeErr::Internal(_)))
 }
 
-/// Whether the transaction met a deadlock or a serialization failure. The SQLSTATEs are PostgreSQL's and MySQL's; 1020 is
-/// MariaDB's number for a row that changed between being read and being locked.
+/// Whether the transaction met a deadlock or a serialization failure. The SQLSTATEs are PostgreSQL's and MySQL's; 1020
+/// is MariaDB's number for a row that changed between being read and being locked.
 pub(super) fn is_deadlock(error: &DbErr) -> bool {
     let Some(sqlx::Error::Database(error)) = driver_error(error) else { return false };
     matches!(error.code().as_deref(), Some("40P01" | "40001")) || mysql_number(error.as_ref()) == Some(1020)

@@ -12,8 +12,8 @@ use crate::domain::error::Error;
 
 /// A database error as it is logged.
 ///
-/// The driver's texts quote values, and some of these are secret (`Duplicate entry '…' for key 'token_hash'`). Of a failed
-/// statement only the code and the constraint are shown.
+/// The driver's texts quote values, and some of these are secret (`Duplicate entry '…' for key 'token_hash'`). Of a
+/// failed statement only the code and the constraint are shown.
 pub(crate) struct RedactedDbError(DbErr);
 
 impl fmt::Display for RedactedDbError {

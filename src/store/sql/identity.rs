@@ -68,8 +68,8 @@ impl SqlStore {
         with_timeout(update.exec(&self.db)).await.map(|_| ())
     }
 
-    /// Makes a workspace the account's current one. Returns `false` when the account is not a member or the workspace is not
-    /// in normal state.
+    /// Makes a workspace the account's current one. Returns `false` when the account is not a member or the workspace
+    /// is not in normal state.
     pub async fn switch_workspace(&self, id: AccountId, workspace: WorkspaceId, now: DateTime<Utc>) -> Result<bool> {
         with_timeout(with_retries(|| self.try_switch_workspace(self.id(id.0), self.id(workspace.0), now))).await
     }

@@ -6,7 +6,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use super::sql_store::SqlStore;
 use crate::domain::error::Result;
 
-/// The advisory lock on PostgreSQL that lets one migrator run at a time: the first eight letters of `openapi_migrations`.
+/// The advisory lock on PostgreSQL that lets one migrator run at a time: the first eight letters of
+/// `openapi_migrations`.
 const POSTGRES_LOCK: i64 = i64::from_be_bytes(*b"openapi_");
 /// The same on MySQL, whose lock names are shared by all databases of the server and limited to 64 characters.
 const MYSQL_LOCK: &str = "CONCAT('openapi_migrations ', MD5(DATABASE()))";
@@ -47,8 +48,8 @@ impl SqlStore {
         Ok(self.migration_status(beside_dify).await?.iter().any(|(_, applied)| !applied))
     }
 
-    /// Atomic where the database supports schema changes in a transaction. MySQL does not; there the next attempt completes a
-    /// migration that failed halfway.
+    /// Atomic where the database supports schema changes in a transaction. MySQL does not; there the next attempt
+    /// completes a migration that failed halfway.
     async fn up<M: MigratorTrait>(&self) -> Result<(), DbErr> {
         let transaction = self.begin().await?;
         self.lock_schema(&transaction).await?;

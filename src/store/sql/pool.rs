@@ -12,8 +12,8 @@ use sea_orm::{
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Makes the server give up before the call does. A call that is dropped leaves its connection busy until the server
-/// answers; a few such connections would exhaust the pool. A server that has vanished never answers: its connections are
-/// closed, so that new ones reach the server that has replaced it.
+/// answers; a few such connections would exhaust the pool. A server that has vanished never answers: its connections
+/// are closed, so that new ones reach the server that has replaced it.
 pub(super) fn set_server_timeouts(connect: &mut ConnectOptions) {
     connect.map_sqlx_postgres_pool_opts(|pool| {
         pool.after_connect(|connection, _| {

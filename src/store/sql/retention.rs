@@ -1,7 +1,7 @@
 //! Deletions of the daily retention job. Every step can be repeated.
 //!
-//! A table is walked once, in the order of its keys, one window of rows at a time. No index covers the end of a session, so
-//! a search for the next rows to delete would read all live rows again for each batch.
+//! A table is walked once, in the order of its keys, one window of rows at a time. No index covers the end of a
+//! session, so a search for the next rows to delete would read all live rows again for each batch.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use super::{
 };
 use crate::domain::error::Result;
 
-/// Limit of the pause between two windows. The pause is as long as the window took, so that the job uses the database at
-/// most half of the time.
+/// Limit of the pause between two windows. The pause is as long as the window took, so that the job uses the database
+/// at most half of the time.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 impl SqlStore {

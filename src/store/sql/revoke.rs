@@ -70,8 +70,8 @@ impl SqlStore {
         self.revoke_where(condition, now).await
     }
 
-    /// Whether the selected account, session or client exists. An account counts without sessions, a session also after its
-    /// end. `Since` always exists.
+    /// Whether the selected account, session or client exists. An account counts without sessions, a session also after
+    /// its end. `Since` always exists.
     pub async fn selection_exists(&self, selection: &RevokeSelection) -> Result<bool> {
         let sessions =
             |condition| Query::select().column(token::Column::Id).from(token::Entity).and_where(condition).take();

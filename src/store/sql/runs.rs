@@ -1,8 +1,8 @@
 //! Completed runs.
 //!
-//! A run is written once, when it has ended and before its last event is sent: a caller who has received that event finds
-//! the conversation in the database. Nothing is written earlier, so that the first event does not wait for the database. A
-//! crash loses the runs in progress, whose streams it breaks off as well.
+//! A run is written once, when it has ended and before its last event is sent: a caller who has received that event
+//! finds the conversation in the database. Nothing is written earlier, so that the first event does not wait for the
+//! database. A crash loses the runs in progress, whose streams it breaks off as well.
 
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait};
 

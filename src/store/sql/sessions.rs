@@ -100,8 +100,8 @@ impl SqlStore {
         Ok(self.query_one(&select).await?.is_some())
     }
 
-    /// The condition that a token belongs to a subject (contract section 6): the same account, or no account and the same
-    /// email address and issuer.
+    /// The condition that a token belongs to a subject (contract section 6): the same account, or no account and the
+    /// same email address and issuer.
     pub(super) fn owned_by(&self, subject: &Subject) -> SimpleExpr {
         match subject {
             Subject::Account { id, .. } => token::Column::AccountId.eq(self.id(id.0)),

@@ -1,5 +1,5 @@
-//! One conformance suite, run on SQLite always, and on PostgreSQL and MySQL or MariaDB when `TEST_POSTGRES_URL` and
-//! `TEST_MYSQL_URL` name servers on which databases may be made.
+//! One conformance suite for all databases. It always runs on SQLite, and on PostgreSQL and MySQL or MariaDB when
+//! `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` name servers on which it may create databases.
 
 use std::future::Future;
 
@@ -25,31 +25,31 @@ mod runs;
 mod schema;
 mod sessions;
 
-/// Makes each behaviour a test on every database.
+/// Declares each function as one test for each database.
 macro_rules! conformance {
-    ($($behaviour:ident),* $(,)?) => {
+    ($($name:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $behaviour() { crate::store::sql::tests::on_sqlite(super::$behaviour).await; })*
+            async fn $name() { crate::store::sql::tests::on_sqlite(super::$name).await; })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $behaviour() { crate::store::sql::tests::on_postgres(super::$behaviour).await; })*
+            async fn $name() { crate::store::sql::tests::on_postgres(super::$name).await; })*
         }
         mod mysql {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $behaviour() { crate::store::sql::tests::on_mysql(super::$behaviour).await; })*
+            async fn $name() { crate::store::sql::tests::on_mysql(super::$name).await; })*
         }
     };
 }
 use conformance;
 
 async fn open(url: String) -> SqlStore {
-    SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 12 }).await.expect("the database opens")
+    SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 12 }).await.expect("open the database")
 }
 
 async fn on_sqlite<F: Future<Output = ()>>(test: fn(SqlStore) -> F) {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("create a directory");
     let sql = open(format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display())).await;
     test(sql).await;
 }
@@ -62,34 +62,34 @@ async fn on_mysql<F: Future<Output = ()>>(test: fn(SqlStore) -> F) {
     on_server("TEST_MYSQL_URL", "", test).await;
 }
 
-/// A database of the test's own on a server that a variable names, dropped afterwards whoever still looks at it.
-async fn on_server<F: Future<Output = ()>>(variable: &str, force: &str, test: fn(SqlStore) -> F) {
+/// Runs a test in a new database on the server of an environment variable, and drops the database afterwards.
+async fn on_server<F: Future<Output = ()>>(variable: &str, drop_options: &str, test: fn(SqlStore) -> F) {
     let Ok(maintenance) = std::env::var(variable) else { return };
-    let (server, _) = maintenance.rsplit_once('/').expect("a URL that ends with a database");
+    let (server, _) = maintenance.rsplit_once('/').expect("the URL ends with a database name");
     let name = format!("t_{}", Uuid::new_v4().simple());
-    let admin = Database::connect(&maintenance).await.expect("the server answers");
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database is made");
+    let admin = Database::connect(&maintenance).await.expect("connect to the server");
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("create the database");
     test(open(format!("{server}/{name}")).await).await;
-    admin.execute_unprepared(&format!("DROP DATABASE {name}{force}")).await.expect("it is dropped");
+    admin.execute_unprepared(&format!("DROP DATABASE {name}{drop_options}")).await.expect("drop the database");
 }
 
-/// A moment all tests start from.
+/// The time at which all tests start.
 fn start() -> DateTime<Utc> {
-    Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).single().expect("a moment") + TimeDelta::microseconds(123_456)
+    Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).single().expect("a valid date") + TimeDelta::microseconds(123_456)
 }
 
 fn later(seconds: i64) -> DateTime<Utc> {
     start() + TimeDelta::seconds(seconds)
 }
 
-/// A migrated database with one account.
-async fn with_account(sql: &SqlStore) -> Subject {
-    sql.migrate_up(false).await.expect("it migrates");
-    account(sql, "alice@example.com").await
+/// Migrates the database and creates Alice's account.
+async fn migrate_with_account(sql: &SqlStore) -> Subject {
+    sql.migrate_up(false).await.expect("migrate");
+    create_account(sql, "alice@example.com").await
 }
 
-async fn account(sql: &SqlStore, email: &str) -> Subject {
-    let id = sql.create_account(email, "Somebody", None, start()).await.expect("an account");
+async fn create_account(sql: &SqlStore, email: &str) -> Subject {
+    let id = sql.create_account(email, "Somebody", None, start()).await.expect("create the account");
     Subject::Account { id, email: email.to_owned() }
 }
 
@@ -105,7 +105,7 @@ fn token(subject_type: SubjectType) -> BearerToken {
     BearerToken::mint(subject_type, &rand::random())
 }
 
-/// A new token of the subject for a device, issued at a moment, good for a day.
+/// A new token of the subject for a device, valid for one day.
 fn new_session(subject: &Subject, device: &str, at: DateTime<Utc>) -> NewSession {
     let token = token(subject.subject_type());
     NewSession {
@@ -121,12 +121,12 @@ fn new_session(subject: &Subject, device: &str, at: DateTime<Utc>) -> NewSession
     }
 }
 
-/// How many rows there are, also for the tests of whoever writes them.
+/// Counts rows. `table_and_condition` follows FROM.
 pub(crate) async fn count(sql: &SqlStore, table_and_condition: &str) -> i64 {
     let statement = Statement::from_string(sql.backend, format!("SELECT count(*) AS n FROM {table_and_condition}"));
-    sql.db.query_one_raw(statement).await.expect("it counts").expect("a row").try_get_by("n").expect("a number")
+    sql.db.query_one_raw(statement).await.expect("count").expect("a row").try_get_by("n").expect("a number")
 }
 
 async fn execute(sql: &SqlStore, statement: &str) {
-    sql.db.execute_unprepared(statement).await.expect("it runs");
+    sql.db.execute_unprepared(statement).await.expect("execute the statement");
 }

@@ -30,8 +30,8 @@ impl SqlStore {
     }
 }
 
-/// A text with each NUL replaced by U+FFFD. PostgreSQL stores no NUL, neither in text nor in JSON, and a row must not be
-/// lost to one.
+/// A text with each NUL replaced by U+FFFD. PostgreSQL stores no NUL, neither in text nor in JSON, and a row must not
+/// be lost to one.
 pub(super) fn without_nul(text: &str) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
 }

@@ -52,8 +52,8 @@ impl SqlStore {
         Ok(with_timeout(update.exec(&self.db)).await?.rows_affected == 1)
     }
 
-    /// Expiry and account of a token that an approval has minted, if it is live and still has this hash. One statement. The
-    /// caller checks whether the account is active.
+    /// Expiry and account of a token that an approval has minted, if it is live and still has this hash. One statement.
+    /// The caller checks whether the account is active.
     pub async fn confirm_minted(
         &self,
         id: TokenId,

@@ -58,8 +58,8 @@ impl SqlStore {
         Ok(WorkspaceId(id))
     }
 
-    /// Adds an account to a workspace. Fails with `invalid_param` for the owner's role and for an account that is a member
-    /// already.
+    /// Adds an account to a workspace. Fails with `invalid_param` for the owner's role and for an account that is a
+    /// member already.
     pub async fn add_member(
         &self,
         workspace: WorkspaceId,

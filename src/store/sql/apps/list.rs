@@ -32,7 +32,8 @@ use crate::{
 };
 
 impl SqlStore {
-    /// A page of the listed apps of a workspace, newest first; empty unless the account is a member. Two statements at most.
+    /// A page of the listed apps of a workspace, newest first; empty unless the account is a member. Two statements at
+    /// most.
     pub async fn list_apps(
         &self,
         account: AccountId,

@@ -48,8 +48,8 @@ impl SqlStore {
         Ok((read_membership_status(&row)?, read_app(&row, kind)?))
     }
 
-    /// Id and mode of the apps with exactly this name that may be called in a workspace, newest first, 20 at most. Empty
-    /// unless the account is a member. One statement.
+    /// Id and mode of the apps with exactly this name that may be called in a workspace, newest first, 20 at most.
+    /// Empty unless the account is a member. One statement.
     pub async fn find_apps_named(
         &self,
         account: AccountId,

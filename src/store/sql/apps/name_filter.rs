@@ -5,7 +5,8 @@ use sea_orm::{
     sea_query::{Expr, SimpleExpr},
 };
 
-/// The escape character of LIKE patterns. A backslash would have another meaning in the string literals of each database.
+/// The escape character of LIKE patterns. A backslash would have another meaning in the string literals of each
+/// database.
 const ESCAPE: char = '!';
 
 pub(super) fn name_contains(backend: DbBackend, text: &str) -> SimpleExpr {

@@ -86,8 +86,8 @@ fn narrow(select: &mut SelectStatement, filters: &[SimpleExpr]) {
     }
 }
 
-/// One app in any state, and the requesting account's membership: in the workspace given as a parameter if `named`, else
-/// in the app's own.
+/// One app in any state, and the requesting account's membership: in the workspace given as a parameter if `named`,
+/// else in the app's own.
 pub(super) fn find(backend: DbBackend, named: bool, kind: DetailKind) -> SelectStatement {
     let mut select = Query::select();
     if kind.has_author_and_tags() {

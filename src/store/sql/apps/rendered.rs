@@ -16,8 +16,8 @@ pub(crate) struct AppStatements {
     pub(crate) membership_and_total: String,
     /// Workspace, limit, offset.
     pub(crate) page: String,
-    /// App, workspace for the second list, version for `DetailKind::Version`, account. The second list is for calls that
-    /// name a workspace; its entries are in the order of `DetailKind`.
+    /// App, workspace for the second list, version for `DetailKind::Version`, account. The second list is for calls
+    /// that name a workspace; its entries are in the order of `DetailKind`.
     pub(crate) find: [[String; 4]; 2],
 }
 

@@ -1,7 +1,7 @@
 //! A cache for the number of apps of large workspaces.
 //!
-//! Counting takes time in proportion to the number of apps, a page does not: with ten thousand apps, counting would be most
-//! of the cost of a list. A large total is counted once a second at most; small totals are counted each time.
+//! Counting takes time in proportion to the number of apps, a page does not: with ten thousand apps, counting would be
+//! most of the cost of a list. A large total is counted once a second at most; small totals are counted each time.
 
 use std::{
     collections::HashMap,

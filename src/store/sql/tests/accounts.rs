@@ -1,4 +1,4 @@
-//! Identity, and what an operator does to accounts and workspaces.
+//! Accounts and workspaces.
 
 use futures_util::future::join_all;
 
@@ -6,18 +6,18 @@ use super::*;
 use crate::domain::{account::AccountStatus, error::Code, id::WorkspaceId, workspace::WorkspaceRole};
 
 conformance!(
-    a_view_holds_the_workspaces_oldest_first,
-    a_login_is_found_in_any_case_of_its_email_address,
-    a_second_account_with_the_same_email_address_is_refused,
-    switching_leaves_exactly_one_current_workspace,
-    a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to,
-    members_are_added_once_and_with_a_known_role,
-    a_ban_ends_tokens_and_browser_sessions,
-    unknown_email_addresses_are_told,
+    account_view_lists_workspaces_oldest_first,
+    find_login_ignores_the_case_of_the_email_address,
+    second_account_with_the_same_email_address_is_rejected,
+    switch_workspace_leaves_exactly_one_current_workspace,
+    foreign_and_archived_workspaces_do_not_become_current,
+    members_are_added_once_and_never_as_owner,
+    ban_ends_tokens_and_browser_sessions,
+    unknown_email_addresses_are_not_found,
 );
 
-async fn a_view_holds_the_workspaces_oldest_first(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
+async fn account_view_lists_workspaces_oldest_first(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
     let alone = sql.find_account_view(alice).await.unwrap().unwrap();
     assert!(alone.memberships.is_empty() && alone.default_workspace().is_none());
     assert!(alone.account.is_active() && !alone.account.has_password);
@@ -33,7 +33,7 @@ async fn a_view_holds_the_workspaces_oldest_first(sql: SqlStore) {
     assert!(sql.find_account_view(AccountId(Uuid::new_v4())).await.unwrap().is_none());
 }
 
-async fn a_login_is_found_in_any_case_of_its_email_address(sql: SqlStore) {
+async fn find_login_ignores_the_case_of_the_email_address(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let hash = Secret::new("$argon2id$…");
     let id = sql.create_account("Alice@Example.com", "Alice", Some(&hash), start()).await.unwrap();
@@ -48,16 +48,16 @@ async fn a_login_is_found_in_any_case_of_its_email_address(sql: SqlStore) {
     assert_eq!(count(&sql, "accounts WHERE last_login_ip = '192.0.2.9'").await, 1);
 }
 
-async fn a_second_account_with_the_same_email_address_is_refused(sql: SqlStore) {
-    with_account(&sql).await;
+async fn second_account_with_the_same_email_address_is_rejected(sql: SqlStore) {
+    migrate_with_account(&sql).await;
     let refused = sql.create_account("ALICE@example.com", "Other", None, start()).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidParam);
     assert_eq!(refused.message(), "An account with this email address already exists.");
     assert_eq!(sql.list_accounts().await.unwrap().len(), 1);
 }
 
-async fn switching_leaves_exactly_one_current_workspace(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
+async fn switch_workspace_leaves_exactly_one_current_workspace(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
     let mut workspaces = Vec::new();
     for number in 0..3 {
         let name = format!("Workspace {number}");
@@ -74,9 +74,9 @@ async fn switching_leaves_exactly_one_current_workspace(sql: SqlStore) {
     assert_eq!(view.default_workspace().unwrap().workspace_id, workspaces[1]);
 }
 
-async fn a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
-    account(&sql, "bob@example.com").await;
+async fn foreign_and_archived_workspaces_do_not_become_current(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
+    create_account(&sql, "bob@example.com").await;
     let own = sql.create_workspace("Own", "alice@example.com", start()).await.unwrap();
     let of_bob = sql.create_workspace("Bob's", "bob@example.com", start()).await.unwrap();
     for id in [of_bob, WorkspaceId(Uuid::new_v4())] {
@@ -86,9 +86,9 @@ async fn a_workspace_one_is_not_in_or_that_is_archived_is_not_switched_to(sql: S
     assert!(!sql.switch_workspace(alice, own, later(1)).await.unwrap());
 }
 
-async fn members_are_added_once_and_with_a_known_role(sql: SqlStore) {
-    with_account(&sql).await;
-    let bob = account_id(&account(&sql, "bob@example.com").await);
+async fn members_are_added_once_and_never_as_owner(sql: SqlStore) {
+    migrate_with_account(&sql).await;
+    let bob = account_id(&create_account(&sql, "bob@example.com").await);
     let id = sql.create_workspace("Shared", "alice@example.com", start()).await.unwrap();
     let add = async |id, role| sql.add_member(id, "bob@example.com", role, start()).await.map_err(|error| error.code());
     assert_eq!(add(id, WorkspaceRole::Owner).await, Err(Code::InvalidParam));
@@ -101,8 +101,8 @@ async fn members_are_added_once_and_with_a_known_role(sql: SqlStore) {
     assert_eq!((listed.len(), listed[0].id, listed[0].members), (1, id, 2));
 }
 
-async fn a_ban_ends_tokens_and_browser_sessions(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn ban_ends_tokens_and_browser_sessions(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
     let browser = super::browser_sessions::sign_in(&sql, account_id(&alice)).await;
@@ -114,7 +114,7 @@ async fn a_ban_ends_tokens_and_browser_sessions(sql: SqlStore) {
     assert!(sql.set_account_status("alice@example.com", AccountStatus::Closed, later(2)).await.is_err());
 }
 
-async fn unknown_email_addresses_are_told(sql: SqlStore) {
+async fn unknown_email_addresses_are_not_found(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let status = sql.set_account_status("nobody@example.com", AccountStatus::Banned, start()).await.unwrap_err();
     let password = sql.set_password("nobody@example.com", &Secret::new("x"), start()).await.unwrap_err();

@@ -1,3 +1,5 @@
+//! Keys of Dify's service API.
+
 use futures_util::future::join_all;
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
 
@@ -8,10 +10,10 @@ use crate::{
 };
 
 conformance!(
-    an_app_gets_one_key_under_races,
-    apps_side_by_side_get_a_key_each,
-    a_key_that_is_there_is_kept,
-    no_key_for_an_app_that_is_gone,
+    concurrent_calls_create_one_key_for_an_app,
+    concurrent_calls_create_one_key_for_each_app,
+    existing_key_is_returned,
+    missing_app_gets_no_key,
 );
 
 async fn add_app(sql: &SqlStore) -> AppId {
@@ -36,36 +38,36 @@ fn key(n: usize) -> Secret {
     Secret::new(format!("app-{n:024}"))
 }
 
-async fn an_app_gets_one_key_under_races(sql: SqlStore) {
+async fn concurrent_calls_create_one_key_for_an_app(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let app = add_app(&sql).await;
-    let asked = (0..64).map(|n| {
+    let calls = (0..64).map(|n| {
         let sql = sql.clone();
         tokio::spawn(async move { sql.get_or_create_app_key(app, &key(n), start()).await.unwrap() })
     });
-    let kept: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(kept.iter().filter(|kept| kept.created_id.is_some()).count(), 1);
-    assert!(kept.iter().all(|other| other.key.matches(kept[0].key.expose())));
-    assert!(sql.find_app_key(app).await.unwrap().unwrap().matches(kept[0].key.expose()));
+    let keys: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(keys.iter().filter(|keys| keys.created_id.is_some()).count(), 1);
+    assert!(keys.iter().all(|other| other.key.matches(keys[0].key.expose())));
+    assert!(sql.find_app_key(app).await.unwrap().unwrap().matches(keys[0].key.expose()));
 }
 
-async fn apps_side_by_side_get_a_key_each(sql: SqlStore) {
+async fn concurrent_calls_create_one_key_for_each_app(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let mut apps = Vec::new();
     for _ in 0..16 {
         apps.push(add_app(&sql).await);
     }
-    let asked = (0..64).map(|n| {
+    let calls = (0..64).map(|n| {
         let (sql, app) = (sql.clone(), apps[n % apps.len()]);
         tokio::spawn(
             async move { sql.get_or_create_app_key(app, &key(n), start()).await.unwrap().created_id.is_some() },
         )
     });
-    let made = join_all(asked).await.into_iter().filter(|made| *made.as_ref().unwrap()).count();
+    let made = join_all(calls).await.into_iter().filter(|made| *made.as_ref().unwrap()).count();
     assert_eq!(made, apps.len());
 }
 
-async fn a_key_that_is_there_is_kept(sql: SqlStore) {
+async fn existing_key_is_returned(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let app = add_app(&sql).await;
     assert!(sql.find_app_key(app).await.unwrap().is_none());
@@ -74,7 +76,7 @@ async fn a_key_that_is_there_is_kept(sql: SqlStore) {
     assert!(again.created_id.is_none() && again.key.matches(key(1).expose()));
 }
 
-async fn no_key_for_an_app_that_is_gone(sql: SqlStore) {
+async fn missing_app_gets_no_key(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let error = sql.get_or_create_app_key(AppId(Uuid::new_v4()), &key(1), start()).await.unwrap_err();
     assert_eq!(error.code(), crate::domain::error::Code::NotFound);

@@ -1,3 +1,5 @@
+//! Import and export of apps.
+
 use serde_json::json;
 
 use super::*;
@@ -11,11 +13,11 @@ use crate::domain::{
 };
 
 conformance!(
-    what_goes_in_comes_out,
-    an_app_of_the_same_name_is_overwritten_and_published_anew,
-    imports_at_once_make_one_app,
-    what_cannot_be_meant_is_refused_and_changes_nothing,
-    a_file_of_many_megabytes_is_kept,
+    exported_app_equals_the_imported_one,
+    import_overwrites_and_publishes_the_app_of_the_same_name,
+    concurrent_imports_create_one_app,
+    ambiguous_or_missing_targets_are_rejected_without_changes,
+    app_of_several_megabytes_is_stored,
 );
 
 async fn workspace(sql: &SqlStore) -> WorkspaceId {
@@ -24,11 +26,14 @@ async fn workspace(sql: &SqlStore) -> WorkspaceId {
     sql.create_workspace("W", "ada@example.com", start()).await.unwrap()
 }
 
-/// An app with something in every member.
+/// An app with a value in every member.
 fn file(mode: AppMode) -> AppFile {
     let body = if mode.has_graph() {
         AppBody::Graph(GraphBody {
-            graph: json!({"nodes": [{"id": "a", "data": {"type": "start", "z": 1, "a": [1.5, null, "ä🦜"]}}], "edges": []}),
+            graph: json!({
+                "nodes": [{"id": "a", "data": {"type": "start", "z": 1, "a": [1.5, null, "ä🦜"]}}],
+                "edges": [],
+            }),
             features: json!({"opening_statement": "Hi", "file_upload": {"enabled": false}}),
             environment_variables: vec![
                 json!({"name": "z", "value_type": "secret", "value": "s"}),
@@ -56,7 +61,7 @@ fn file(mode: AppMode) -> AppFile {
     }
 }
 
-async fn what_goes_in_comes_out(sql: SqlStore) {
+async fn exported_app_equals_the_imported_one(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     for (mode, n) in AppMode::ALL.iter().zip(0..) {
         let full = file(*mode);
@@ -83,7 +88,7 @@ async fn what_goes_in_comes_out(sql: SqlStore) {
     assert!(listed.iter().all(|app| app.published));
 }
 
-async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: SqlStore) {
+async fn import_overwrites_and_publishes_the_app_of_the_same_name(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     for mode in [AppMode::Chat, AppMode::Workflow] {
         let mut app = file(mode);
@@ -101,7 +106,7 @@ async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: SqlStore
         assert_eq!(sql.export_app(first.id).await.unwrap(), app);
         let third = sql.import_app(workspace, &app, ImportTarget::New, later(2)).await.unwrap();
         assert_ne!(third.id, first.id);
-        // Now the name alone says nothing.
+        // Two apps have the name now.
         let error = sql.import_app(workspace, &app, ImportTarget::Named, later(3)).await.unwrap_err();
         assert!(error.hint().unwrap().contains("--app"), "{error:?}");
         assert!(sql.import_app(workspace, &app, ImportTarget::App(third.id), later(4)).await.unwrap().overwritten);
@@ -109,7 +114,7 @@ async fn an_app_of_the_same_name_is_overwritten_and_published_anew(sql: SqlStore
     }
 }
 
-async fn imports_at_once_make_one_app(sql: SqlStore) {
+async fn concurrent_imports_create_one_app(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     let imports = (0..12).map(|n| {
         let sql = sql.clone();
@@ -122,7 +127,7 @@ async fn imports_at_once_make_one_app(sql: SqlStore) {
     assert_eq!(sql.list_workspace_apps(workspace).await.unwrap().len(), 1);
 }
 
-async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: SqlStore) {
+async fn ambiguous_or_missing_targets_are_rejected_without_changes(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     let elsewhere = sql.create_workspace("V", "ada@example.com", start()).await.unwrap();
     let id = sql.import_app(workspace, &file(AppMode::Chat), ImportTarget::Named, start()).await.unwrap().id;
@@ -144,10 +149,10 @@ async fn what_cannot_be_meant_is_refused_and_changes_nothing(sql: SqlStore) {
     assert_eq!(sql.export_app(nowhere).await.unwrap_err().code(), Code::NotFound);
 }
 
-async fn a_file_of_many_megabytes_is_kept(sql: SqlStore) {
+async fn app_of_several_megabytes_is_stored(sql: SqlStore) {
     let workspace = workspace(&sql).await;
     let mut app = file(AppMode::Workflow);
-    let AppBody::Graph(GraphBody { features, .. }) = &mut app.body else { panic!("a graph") };
+    let AppBody::Graph(GraphBody { features, .. }) = &mut app.body else { panic!("a workflow has a graph") };
     *features = json!({"long": "ä".repeat(3 << 20)});
     let id = sql.import_app(workspace, &app, ImportTarget::Named, start()).await.unwrap().id;
     assert!(sql.export_app(id).await.unwrap() == app);

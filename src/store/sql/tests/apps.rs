@@ -1,4 +1,4 @@
-//! Apps on every database: who sees which, filters, pages, definitions.
+//! Apps: visibility, filters, pages, definitions.
 
 use serde_json::json;
 
@@ -18,20 +18,20 @@ use crate::domain::{
 };
 
 conformance!(
-    a_list_holds_what_can_be_called_newest_first,
-    a_page_has_its_tags_authors_and_the_total_of_all_pages,
-    a_name_is_found_in_any_case_and_literally,
-    modes_tags_and_ids_narrow_a_list,
-    whoever_is_not_a_member_or_not_active_is_told_nothing,
-    a_big_workspace_is_counted_once_a_second,
-    an_app_comes_with_what_it_does,
-    a_version_of_a_graph_is_the_apps_own_and_no_draft,
-    names_are_exact_and_only_of_apps_that_can_be_called,
+    list_has_callable_apps_newest_first,
+    page_has_tags_authors_and_the_total_of_all_pages,
+    name_filter_ignores_case_and_has_no_wildcards,
+    mode_tag_and_id_filter_a_list,
+    strangers_and_inactive_accounts_find_no_apps,
+    large_workspace_is_counted_once_a_second,
+    find_app_reads_the_definition,
+    find_app_reads_versions_of_the_app_but_no_drafts,
+    find_apps_named_matches_exact_names_of_callable_apps,
 );
 
 const FIRST: PageRequest = PageRequest { page: 1, limit: 20 };
 
-/// Alice, in a workspace of hers.
+/// Alice's workspace.
 struct AppFixture {
     sql: SqlStore,
     alice: AccountId,
@@ -40,26 +40,27 @@ struct AppFixture {
 
 impl AppFixture {
     async fn new(sql: SqlStore) -> Self {
-        let alice = account_id(&with_account(&sql).await);
+        let alice = account_id(&migrate_with_account(&sql).await);
         let workspace = sql.create_workspace("Acme", "alice@example.com", start()).await.unwrap();
         Self { sql, alice, workspace }
     }
 
-    /// An app that lists hold; each later one is newer.
+    /// Creates a listed app that was updated `age` seconds before the start.
     async fn app(&self, name: &str, mode: &str, age: i64) -> AppId {
         let id = AppId(Uuid::new_v4());
         let updated_at = later(-age).naive_utc();
         let (workspace, alice, name) =
             (self.workspace, self.alice, name.replace('\'', "''").replace('\\', self.backslash()));
         let insert = format!(
-            "INSERT INTO apps (id, tenant_id, name, mode, description, enable_site, enable_api, created_by, updated_at) \
+            "INSERT INTO apps \
+             (id, tenant_id, name, mode, description, enable_site, enable_api, created_by, updated_at) \
              VALUES ('{id}', '{workspace}', '{name}', '{mode}', 'About it', TRUE, TRUE, '{alice}', '{updated_at}')"
         );
         execute(&self.sql, &insert).await;
         id
     }
 
-    /// A backslash within a text of this database.
+    /// A backslash in a string literal of this database.
     fn backslash(&self) -> &'static str {
         if self.sql.backend == sea_orm::DbBackend::MySql { r"\\" } else { r"\" }
     }
@@ -71,7 +72,8 @@ impl AppFixture {
     async fn tag(&self, name: &str, kind: &str, workspace: WorkspaceId, apps: &[AppId]) {
         let (id, alice) = (Uuid::new_v4(), self.alice);
         let tag = format!(
-            "INSERT INTO tags (id, tenant_id, type, name, created_by) VALUES ('{id}', '{workspace}', '{kind}', '{name}', '{alice}')"
+            "INSERT INTO tags (id, tenant_id, type, name, created_by) \
+             VALUES ('{id}', '{workspace}', '{kind}', '{name}', '{alice}')"
         );
         execute(&self.sql, &tag).await;
         for app in apps {
@@ -97,7 +99,7 @@ impl AppFixture {
     }
 }
 
-async fn a_list_holds_what_can_be_called_newest_first(sql: SqlStore) {
+async fn list_has_callable_apps_newest_first(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     assert!(fixture.names(None, None, None).await.is_empty());
     fixture.app("Oldest", "workflow", 30).await;
@@ -116,7 +118,7 @@ async fn a_list_holds_what_can_be_called_newest_first(sql: SqlStore) {
         fixture.set(id, what).await;
     }
     assert_eq!(fixture.names(None, None, None).await, ["Newest", "Middle", "Oldest"]);
-    // Of the same age, the order of ids decides.
+    // Apps of the same age are sorted by id.
     let mut twins = Vec::new();
     for _ in 0..8 {
         twins.push(fixture.app("Twin", "completion", 5).await);
@@ -126,7 +128,7 @@ async fn a_list_holds_what_can_be_called_newest_first(sql: SqlStore) {
     assert_eq!(listed, twins);
 }
 
-async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: SqlStore) {
+async fn page_has_tags_authors_and_the_total_of_all_pages(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let mut ids = Vec::new();
     for age in 0..45 {
@@ -161,7 +163,7 @@ async fn a_page_has_its_tags_authors_and_the_total_of_all_pages(sql: SqlStore) {
     assert_eq!(found.tags, ["alpha", "beta"]);
 }
 
-async fn a_name_is_found_in_any_case_and_literally(sql: SqlStore) {
+async fn name_filter_ignores_case_and_has_no_wildcards(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let names = ["100%_real app", r"back\slash", "[a-z]*? ^!", "José Ünal", "it's", "plain"];
     for (age, name) in (0..).zip(names) {
@@ -195,7 +197,7 @@ async fn a_name_is_found_in_any_case_and_literally(sql: SqlStore) {
     }
 }
 
-async fn modes_tags_and_ids_narrow_a_list(sql: SqlStore) {
+async fn mode_tag_and_id_filter_a_list(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let chat = fixture.app("Chat", "chat", 1).await;
     let flow = fixture.app("Flow", "workflow", 2).await;
@@ -228,10 +230,10 @@ async fn modes_tags_and_ids_narrow_a_list(sql: SqlStore) {
     }
 }
 
-async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: SqlStore) {
+async fn strangers_and_inactive_accounts_find_no_apps(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let app = fixture.app("Secret", "chat", 1).await;
-    let bob = account_id(&account(&fixture.sql, "bob@example.com").await);
+    let bob = account_id(&create_account(&fixture.sql, "bob@example.com").await);
     let list = async |who, workspace| {
         let (membership, page) = fixture.sql.list_apps(who, workspace, &AppFilter::default(), FIRST).await.unwrap();
         (membership, page.total, page.data.len())
@@ -270,7 +272,7 @@ async fn whoever_is_not_a_member_or_not_active_is_told_nothing(sql: SqlStore) {
     assert_eq!(fixture.sql.find_membership_status(bob, fixture.workspace).await.unwrap(), MembershipStatus::Inactive);
 }
 
-async fn a_big_workspace_is_counted_once_a_second(sql: SqlStore) {
+async fn large_workspace_is_counted_once_a_second(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let total = async |mode| {
         let filter = AppFilter::parse(mode, None, None).unwrap();
@@ -287,13 +289,13 @@ async fn a_big_workspace_is_counted_once_a_second(sql: SqlStore) {
     add(998).await;
     assert_eq!(total(None).await, 998);
     add(1).await;
-    assert_eq!(total(None).await, 999, "a small one is counted each time");
+    assert_eq!(total(None).await, 999, "a small total is counted each time");
     add(1).await;
     let counted = std::time::Instant::now();
     assert_eq!(total(None).await, 1_000);
     add(1).await;
     let again = total(None).await;
-    assert!(again == 1_000 || counted.elapsed() > std::time::Duration::from_secs(1), "a big one is not");
+    assert!(again == 1_000 || counted.elapsed() > std::time::Duration::from_secs(1), "a large total is cached");
     assert_eq!((total(Some("chat")).await, total(Some("workflow")).await), (1_001, 0));
     let by_name = AppFilter::parse(None, Some("bulk"), None).unwrap();
     let found = fixture.sql.list_apps(fixture.alice, fixture.workspace, &by_name, FIRST).await.unwrap().1;
@@ -304,10 +306,10 @@ async fn a_big_workspace_is_counted_once_a_second(sql: SqlStore) {
         }
     })
     .await
-    .expect("it is counted again");
+    .expect("the total is counted again");
 }
 
-async fn an_app_comes_with_what_it_does(sql: SqlStore) {
+async fn find_app_reads_the_definition(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let chat = fixture.app("Chat", "chat", 1).await;
     let (config, graph) = (Uuid::new_v4(), Uuid::new_v4());
@@ -315,13 +317,14 @@ async fn an_app_comes_with_what_it_does(sql: SqlStore) {
     execute(
         &fixture.sql,
         &format!(
-            "INSERT INTO app_model_configs (id, app_id, model, user_input_form, pre_prompt, agent_mode, opening_statement, file_upload) \
+            "INSERT INTO app_model_configs \
+             (id, app_id, model, user_input_form, pre_prompt, agent_mode, opening_statement, file_upload) \
              VALUES ('{config}', '{chat}', '{model}', 'not JSON', 'Be kind.', '{{\"enabled\": true}}', 'Hello', '')"
         ),
     )
     .await;
     let find = async |id, wanted| fixture.sql.find_app(fixture.alice, id, None, wanted).await.unwrap().1.unwrap();
-    assert!(find(chat, AppDetail::Published).await.definition.is_none(), "nothing is published yet");
+    assert!(find(chat, AppDetail::Published).await.definition.is_none(), "nothing is published");
     fixture.set(chat, &format!("app_model_config_id = '{config}', max_active_requests = 3")).await;
     let app = find(chat, AppDetail::Published).await;
     assert!(app.agent_enabled && app.status.is(AppStatus::Normal) && app.enable_api);
@@ -357,12 +360,13 @@ async fn insert_workflow(fixture: &AppFixture, id: Uuid, app: AppId, version: &s
     let (workspace, alice) = (fixture.workspace, fixture.alice);
     let insert = format!(
         "INSERT INTO workflows (id, tenant_id, app_id, type, version, graph, features, created_by, updated_at) \
-         VALUES ('{id}', '{workspace}', '{app}', 'workflow', '{version}', '{graph}', '{{}}', '{alice}', CURRENT_TIMESTAMP)"
+         VALUES \
+         ('{id}', '{workspace}', '{app}', 'workflow', '{version}', '{graph}', '{{}}', '{alice}', CURRENT_TIMESTAMP)"
     );
     execute(&fixture.sql, &insert).await;
 }
 
-async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: SqlStore) {
+async fn find_app_reads_versions_of_the_app_but_no_drafts(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let (one, other) = (fixture.app("One", "workflow", 1).await, fixture.app("Other", "workflow", 1).await);
     let [published, older, draft, others] = [0; 4].map(|_| Uuid::new_v4());
@@ -385,7 +389,7 @@ async fn a_version_of_a_graph_is_the_apps_own_and_no_draft(sql: SqlStore) {
     }
 }
 
-async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: SqlStore) {
+async fn find_apps_named_matches_exact_names_of_callable_apps(sql: SqlStore) {
     let fixture = AppFixture::new(sql).await;
     let named = async |name: &str| {
         let (membership, apps) = fixture.sql.find_apps_named(fixture.alice, fixture.workspace, name).await.unwrap();
@@ -412,9 +416,9 @@ async fn names_are_exact_and_only_of_apps_that_can_be_called(sql: SqlStore) {
 }
 
 #[tokio::test]
-async fn reads_of_apps_use_indexes() {
+async fn app_statements_use_indexes() {
     let sql = open("sqlite::memory:".to_owned()).await;
-    with_account(&sql).await;
+    migrate_with_account(&sql).await;
     let apps = &sql.rendered.apps;
     let statements =
         [&apps.membership, &apps.membership_and_total, &apps.page].into_iter().chain(apps.find.iter().flatten());

@@ -1,4 +1,4 @@
-//! Browser sessions and their single-use refresh tokens.
+//! Browser sessions and their refresh tokens.
 
 use futures_util::future::join_all;
 
@@ -10,11 +10,11 @@ use crate::domain::{
 };
 
 conformance!(
-    a_browser_session_is_found_while_it_lasts,
-    a_refresh_token_works_once,
-    using_any_spent_refresh_token_ends_the_session,
-    of_many_concurrent_refreshes_one_wins_and_the_family_ends,
-    a_new_password_and_logout_end_browser_sessions,
+    browser_session_is_found_until_it_expires,
+    refresh_token_works_once,
+    reuse_of_any_spent_refresh_token_ends_the_session,
+    concurrent_refreshes_with_one_token_end_the_session,
+    new_password_and_logout_end_browser_sessions,
 );
 
 fn hash() -> RefreshHash {
@@ -34,9 +34,9 @@ pub(super) async fn sign_in(sql: &SqlStore, account_id: AccountId) -> NewBrowser
     new
 }
 
-async fn a_browser_session_is_found_while_it_lasts(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
-    let bob = account_id(&account(&sql, "bob@example.com").await);
+async fn browser_session_is_found_until_it_expires(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
+    let bob = account_id(&create_account(&sql, "bob@example.com").await);
     let session = sign_in(&sql, alice).await;
     let found = sql.find_browser_session(session.id, alice, later(99)).await.unwrap().unwrap();
     assert_eq!(found.email, "alice@example.com");
@@ -49,8 +49,8 @@ async fn a_browser_session_is_found_while_it_lasts(sql: SqlStore) {
     assert_eq!(sql.delete_ended_browser_sessions(later(101), 1).await.unwrap(), 1);
 }
 
-async fn a_refresh_token_works_once(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
+async fn refresh_token_works_once(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
     let session = sign_in(&sql, alice).await;
     let next = hash();
     let refreshed = sql.rotate_refresh(&session.refresh_hash, &next, later(1), later(200)).await.unwrap();
@@ -60,8 +60,8 @@ async fn a_refresh_token_works_once(sql: SqlStore) {
     assert!(matches!(sql.rotate_refresh(&next, &hash(), later(2), later(200)).await.unwrap(), Refresh::Rotated { .. }));
 }
 
-async fn using_any_spent_refresh_token_ends_the_session(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
+async fn reuse_of_any_spent_refresh_token_ends_the_session(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
     for age in 1..4 {
         let session = sign_in(&sql, alice).await;
         let mut latest = session.refresh_hash.clone();
@@ -78,8 +78,8 @@ async fn using_any_spent_refresh_token_ends_the_session(sql: SqlStore) {
     assert_eq!(count(&sql, "openapi_spent_refresh_tokens").await, 0);
 }
 
-async fn of_many_concurrent_refreshes_one_wins_and_the_family_ends(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
+async fn concurrent_refreshes_with_one_token_end_the_session(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
     for _ in 0..200 {
         let session = sign_in(&sql, alice).await;
         let nexts: Vec<_> = (0..4).map(|_| hash()).collect();
@@ -91,8 +91,8 @@ async fn of_many_concurrent_refreshes_one_wins_and_the_family_ends(sql: SqlStore
     }
 }
 
-async fn a_new_password_and_logout_end_browser_sessions(sql: SqlStore) {
-    let alice = account_id(&with_account(&sql).await);
+async fn new_password_and_logout_end_browser_sessions(sql: SqlStore) {
+    let alice = account_id(&migrate_with_account(&sql).await);
     let (one, two) = (sign_in(&sql, alice).await, sign_in(&sql, alice).await);
     assert!(sql.delete_browser_session(one.id).await.unwrap());
     assert!(!sql.delete_browser_session(one.id).await.unwrap());

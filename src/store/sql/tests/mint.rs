@@ -1,4 +1,4 @@
-//! The mint and what undoes or confirms it.
+//! Minting, confirming and undoing a mint.
 
 use std::collections::HashSet;
 
@@ -8,20 +8,20 @@ use super::*;
 use crate::domain::{account::AccountStatus, error::Code, id::TokenId};
 
 conformance!(
-    a_mint_inserts_a_row_that_is_found_by_its_hash,
-    signing_in_again_from_the_same_device_rotates_in_place,
-    other_devices_clients_and_issuers_have_rows_of_their_own,
-    a_disabled_or_unknown_account_mints_nothing,
-    of_many_concurrent_mints_one_live_row_is_left,
-    of_many_concurrent_external_mints_one_live_row_is_left,
-    a_ban_racing_a_mint_leaves_no_live_token,
-    a_confirmed_mint_tells_its_end_and_its_account,
-    a_mint_is_taken_back_only_while_it_has_our_hash,
-    a_row_ends_once,
+    minted_token_is_found_by_its_hash,
+    second_mint_for_the_same_device_rotates_the_row,
+    other_devices_clients_and_issuers_have_their_own_rows,
+    banned_or_unknown_account_mints_nothing,
+    concurrent_mints_leave_one_live_row,
+    concurrent_external_mints_leave_one_live_row,
+    ban_concurrent_with_mint_leaves_no_live_token,
+    confirm_minted_returns_expiry_and_account,
+    revoke_if_hash_spares_a_rotated_row,
+    concurrent_revoke_if_hash_succeeds_once,
 );
 
-async fn a_mint_inserts_a_row_that_is_found_by_its_hash(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn minted_token_is_found_by_its_hash(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     let minted = sql.mint(&new).await.unwrap();
     assert_eq!(minted.rotated, None);
@@ -35,8 +35,8 @@ async fn a_mint_inserts_a_row_that_is_found_by_its_hash(sql: SqlStore) {
     assert!(sql.find_token(&token(SubjectType::Account).hash()).await.unwrap().is_none());
 }
 
-async fn signing_in_again_from_the_same_device_rotates_in_place(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn second_mint_for_the_same_device_rotates_the_row(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let (first, second) = (new_session(&alice, "laptop", start()), new_session(&alice, "laptop", later(60)));
     let before = sql.mint(&first).await.unwrap();
     sql.touch_sessions(&[(before.token_id, later(30))]).await.unwrap();
@@ -51,8 +51,8 @@ async fn signing_in_again_from_the_same_device_rotates_in_place(sql: SqlStore) {
     assert_eq!(count(&sql, "openapi_sessions").await, 1);
 }
 
-async fn other_devices_clients_and_issuers_have_rows_of_their_own(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn other_devices_clients_and_issuers_have_their_own_rows(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let mut other_client = new_session(&alice, "laptop", start());
     "other".clone_into(&mut other_client.client_id);
     let sessions = [
@@ -71,17 +71,17 @@ async fn other_devices_clients_and_issuers_have_rows_of_their_own(sql: SqlStore)
     assert_eq!((external.prefix.as_str(), external.account_id), ("dfoe_", None));
 }
 
-async fn a_disabled_or_unknown_account_mints_nothing(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn banned_or_unknown_account_mints_nothing(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     sql.set_account_status("alice@example.com", AccountStatus::Banned, start()).await.unwrap();
     let refused = sql.mint(&new_session(&alice, "laptop", start())).await.unwrap_err();
     assert_eq!(refused.code(), Code::AccessDenied);
-    let nobody = Subject::Account { id: AccountId(Uuid::new_v4()), email: "nobody@example.com".to_owned() };
-    assert_eq!(sql.mint(&new_session(&nobody, "laptop", start())).await.unwrap_err().code(), Code::AccessDenied);
+    let unknown = Subject::Account { id: AccountId(Uuid::new_v4()), email: "nobody@example.com".to_owned() };
+    assert_eq!(sql.mint(&new_session(&unknown, "laptop", start())).await.unwrap_err().code(), Code::AccessDenied);
     assert_eq!(count(&sql, "oauth_access_tokens").await, 0);
 }
 
-async fn one_live_row_is_left_of(sql: &SqlStore, subject: &Subject) {
+async fn check_concurrent_mints(sql: &SqlStore, subject: &Subject) {
     for round in 0..8 {
         let device = format!("device {round}");
         let sessions: Vec<_> = (0..64).map(|_| new_session(subject, &device, later(round))).collect();
@@ -98,18 +98,18 @@ async fn one_live_row_is_left_of(sql: &SqlStore, subject: &Subject) {
     }
 }
 
-async fn of_many_concurrent_mints_one_live_row_is_left(sql: SqlStore) {
-    let alice = with_account(&sql).await;
-    one_live_row_is_left_of(&sql, &alice).await;
+async fn concurrent_mints_leave_one_live_row(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    check_concurrent_mints(&sql, &alice).await;
 }
 
-async fn of_many_concurrent_external_mints_one_live_row_is_left(sql: SqlStore) {
-    with_account(&sql).await;
-    one_live_row_is_left_of(&sql, &external("eve@idp.example", "https://idp.example")).await;
+async fn concurrent_external_mints_leave_one_live_row(sql: SqlStore) {
+    migrate_with_account(&sql).await;
+    check_concurrent_mints(&sql, &external("eve@idp.example", "https://idp.example")).await;
 }
 
-async fn a_ban_racing_a_mint_leaves_no_live_token(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn ban_concurrent_with_mint_leaves_no_live_token(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     for round in 0..100 {
         sql.set_account_status("alice@example.com", AccountStatus::Active, later(round)).await.unwrap();
         let session = new_session(&alice, "laptop", later(round));
@@ -122,8 +122,8 @@ async fn a_ban_racing_a_mint_leaves_no_live_token(sql: SqlStore) {
     }
 }
 
-async fn a_confirmed_mint_tells_its_end_and_its_account(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn confirm_minted_returns_expiry_and_account(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     sql.create_workspace("One", "alice@example.com", start()).await.unwrap();
     let new = new_session(&alice, "laptop", start());
     let id = sql.mint(&new).await.unwrap().token_id;
@@ -137,8 +137,8 @@ async fn a_confirmed_mint_tells_its_end_and_its_account(sql: SqlStore) {
     assert!(sql.confirm_minted(id, &new.hash, later(3)).await.unwrap().is_none());
 }
 
-async fn a_mint_is_taken_back_only_while_it_has_our_hash(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn revoke_if_hash_spares_a_rotated_row(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let (lost, next) = (new_session(&alice, "laptop", start()), new_session(&alice, "laptop", later(1)));
     let id = sql.mint(&lost).await.unwrap().token_id;
     sql.mint(&next).await.unwrap();
@@ -148,8 +148,8 @@ async fn a_mint_is_taken_back_only_while_it_has_our_hash(sql: SqlStore) {
     assert!(sql.find_token(&next.hash).await.unwrap().is_none());
 }
 
-async fn a_row_ends_once(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn concurrent_revoke_if_hash_succeeds_once(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     for round in 0..100 {
         let new = new_session(&alice, "laptop", later(round));
         let id = sql.mint(&new).await.unwrap().token_id;

@@ -1,4 +1,4 @@
-//! Runs that are over: what is kept of them, and whose conversations they are.
+//! Completed runs and their conversations.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,27 +15,27 @@ use crate::domain::{
 };
 
 conformance!(
-    a_conversation_goes_on_for_its_caller_and_app_alone,
-    every_row_is_as_dify_writes_it,
-    failures_and_cancelled_runs_are_kept_too,
-    first_runs_at_once_make_one_end_user,
-    exchanges_are_the_last_ones_cut_off_and_in_order,
-    runs_of_one_conversation_at_once_are_all_kept,
-    a_conversation_that_was_deleted_meanwhile_stays_so,
+    conversation_is_found_by_its_caller_and_app_only,
+    rows_have_the_values_that_dify_writes,
+    failed_and_stopped_runs_are_stored,
+    concurrent_first_runs_create_one_end_user,
+    conversation_has_its_last_exchanges_cut_and_in_order,
+    concurrent_runs_of_one_conversation_are_all_stored,
+    run_adds_nothing_to_a_deleted_conversation,
 );
 
-fn user(app: u128, user: &str) -> EndUser {
+fn end_user(app: u128, user: &str) -> EndUser {
     let workspace_id = WorkspaceId(Uuid::from_u128(1));
     EndUser { workspace_id, app_id: AppId(Uuid::from_u128(app)), user: user.to_owned() }
 }
 
-fn conversation(id: u128) -> ConversationId {
+fn conversation_id(id: u128) -> ConversationId {
     ConversationId(Uuid::from_u128(id))
 }
 
-fn chat(owner: &EndUser, id: ConversationId, begins: bool, said: (&str, &str), at: i64) -> RunRecord {
+fn chat_run(owner: &EndUser, id: ConversationId, begins: bool, exchange: (&str, &str), at: i64) -> RunRecord {
     let new = NewConversation {
-        name: NewConversation::name_from_query(Some(said.0)),
+        name: NewConversation::name_from_query(Some(exchange.0)),
         introduction: "Hi\0!".to_owned(),
         model_config_id: Some(ModelConfigId(Uuid::from_u128(4))),
     };
@@ -51,9 +51,9 @@ fn chat(owner: &EndUser, id: ConversationId, begins: bool, said: (&str, &str), a
             conversation_id: id,
             begins: begins.then_some(new),
             model: Some(ModelName { provider: "echo".to_owned(), name: "demo".to_owned() }),
-            query: said.0.to_owned(),
-            prompt: json!([{"role": "user", "text": said.0, "files": []}]),
-            answer: said.1.to_owned(),
+            query: exchange.0.to_owned(),
+            prompt: json!([{"role": "user", "text": exchange.0, "files": []}]),
+            answer: exchange.1.to_owned(),
             prompt_tokens: 3,
             completion_tokens: u64::MAX,
             latency: Duration::from_millis(1_500),
@@ -64,11 +64,11 @@ fn chat(owner: &EndUser, id: ConversationId, begins: bool, said: (&str, &str), a
     }
 }
 
-async fn found(sql: &SqlStore, id: ConversationId, owner: &EndUser) -> Option<Conversation> {
+async fn find(sql: &SqlStore, id: ConversationId, owner: &EndUser) -> Option<Conversation> {
     sql.find_conversation(id, owner, 3, 10).await.unwrap()
 }
 
-/// One row as JSON, whatever the database; times and floats left out where they differ.
+/// Some columns of one row as JSON, on any database.
 async fn row(sql: &SqlStore, query: &str, columns: &[&str]) -> Value {
     let row = sql.db.query_one_raw(Statement::from_string(sql.backend, query)).await.unwrap().expect("a row");
     let value = |column: &str| {
@@ -82,12 +82,12 @@ async fn row(sql: &SqlStore, query: &str, columns: &[&str]) -> Value {
     columns.iter().map(|column| (String::from(*column), value(column))).collect::<Map<_, _>>().into()
 }
 
-async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: SqlStore) {
+async fn conversation_is_found_by_its_caller_and_app_only(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let (ann, id) = (user(2, "ann"), conversation(9));
-    assert_eq!(found(&sql, id, &ann).await, None);
-    sql.record_run(&chat(&ann, id, true, ("one", "1"), 0)).await.unwrap();
-    let mut second = chat(&ann, id, false, ("two\0", "2"), 10);
+    let (ann, id) = (end_user(2, "ann"), conversation_id(9));
+    assert_eq!(find(&sql, id, &ann).await, None);
+    sql.record_run(&chat_run(&ann, id, true, ("one", "1"), 0)).await.unwrap();
+    let mut second = chat_run(&ann, id, false, ("two\0", "2"), 10);
     let kept = Map::from_iter([("count".to_owned(), json!(2)), ("log".to_owned(), json!(["\0é"]))]);
     second.message.as_mut().unwrap().variables = kept.clone();
     sql.record_run(&second).await.unwrap();
@@ -98,27 +98,27 @@ async fn a_conversation_goes_on_for_its_caller_and_app_alone(sql: SqlStore) {
         variables: kept,
         exchanges: vec![exchange("one", "1"), exchange("two\u{fffd}", "2")],
     };
-    assert_eq!(found(&sql, id, &ann).await.unwrap(), expected);
-    // Variables that are not named stay.
-    let mut third = chat(&ann, id, false, ("three", "3"), 20);
+    assert_eq!(find(&sql, id, &ann).await.unwrap(), expected);
+    // The run changes one variable and keeps the other.
+    let mut third = chat_run(&ann, id, false, ("three", "3"), 20);
     third.message.as_mut().unwrap().variables = Map::from_iter([("count".to_owned(), json!(3))]);
     sql.record_run(&third).await.unwrap();
-    let variables = found(&sql, id, &ann).await.unwrap().variables;
+    let variables = find(&sql, id, &ann).await.unwrap().variables;
     assert_eq!(Value::Object(variables), json!({"count": 3, "log": ["\0é"]}));
 
-    assert_eq!(found(&sql, id, &user(2, "bob")).await, None);
-    assert_eq!(found(&sql, id, &user(3, "ann")).await, None);
+    assert_eq!(find(&sql, id, &end_user(2, "bob")).await, None);
+    assert_eq!(find(&sql, id, &end_user(3, "ann")).await, None);
     let elsewhere = EndUser { workspace_id: WorkspaceId(Uuid::from_u128(7)), ..ann.clone() };
-    assert_eq!(found(&sql, id, &elsewhere).await, None);
-    assert_eq!(found(&sql, conversation(8), &ann).await, None);
+    assert_eq!(find(&sql, id, &elsewhere).await, None);
+    assert_eq!(find(&sql, conversation_id(8), &ann).await, None);
     execute(&sql, "UPDATE conversations SET is_deleted = true").await;
-    assert_eq!(found(&sql, id, &ann).await, None);
+    assert_eq!(find(&sql, id, &ann).await, None);
 }
 
-async fn every_row_is_as_dify_writes_it(sql: SqlStore) {
+async fn rows_have_the_values_that_dify_writes(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let ann = user(2, "ann");
-    let mut run = chat(&ann, conversation(9), true, ("Hello there", "General"), 0);
+    let ann = end_user(2, "ann");
+    let mut run = chat_run(&ann, conversation_id(9), true, ("Hello there", "General"), 0);
     run.mode = AppMode::AdvancedChat;
     run.ending = Ending::PartlySucceeded;
     run.workflow_run = Some(WorkflowRunRecord {
@@ -177,36 +177,85 @@ async fn every_row_is_as_dify_writes_it(sql: SqlStore) {
     ];
     let workflow_run = row(&sql, "SELECT * FROM workflow_runs", &columns).await;
     insta::allow_duplicates! {
-        insta::assert_snapshot!(end_user.to_string(), @r#"{"type":"service_api","external_user_id":"ann","session_id":"ann"}"#);
-        insta::assert_snapshot!(conversation.to_string(), @r#"{"mode":"advanced-chat","name":"Hello there","introduction":"Hi�!","system_instruction":"","status":"normal","from_source":"api","invoke_from":"service-api","model_provider":"echo","model_id":"demo","dialogue_count":1}"#);
-        insta::assert_snapshot!(message.to_string(), @r#"{"query":"Hello there","answer":"General","message_tokens":3,"answer_tokens":2147483647,"currency":"USD","from_source":"api","status":"normal","error":null,"message_metadata":"{\"usage\":{}}","invoke_from":"service-api","app_mode":"advanced-chat"}"#);
-        insta::assert_snapshot!(workflow_run.to_string(), @r#"{"type":"chat","triggered_from":"app-run","version":"2026-01-01 00:00:00","graph":"{\"nodes\":[]}","inputs":"{\"sys.query\":\"Hello\\u0000\"}","status":"partial-succeeded","outputs":"{\"answer\":\"General\"}","error":null,"total_steps":3,"created_by_role":"end_user","exceptions_count":1}"#);
+        insta::assert_json_snapshot!(end_user, @r#"
+        {
+          "type": "service_api",
+          "external_user_id": "ann",
+          "session_id": "ann"
+        }
+        "#);
+        insta::assert_json_snapshot!(conversation, @r#"
+        {
+          "mode": "advanced-chat",
+          "name": "Hello there",
+          "introduction": "Hi�!",
+          "system_instruction": "",
+          "status": "normal",
+          "from_source": "api",
+          "invoke_from": "service-api",
+          "model_provider": "echo",
+          "model_id": "demo",
+          "dialogue_count": 1
+        }
+        "#);
+        insta::assert_json_snapshot!(message, @r#"
+        {
+          "query": "Hello there",
+          "answer": "General",
+          "message_tokens": 3,
+          "answer_tokens": 2147483647,
+          "currency": "USD",
+          "from_source": "api",
+          "status": "normal",
+          "error": null,
+          "message_metadata": "{\"usage\":{}}",
+          "invoke_from": "service-api",
+          "app_mode": "advanced-chat"
+        }
+        "#);
+        insta::assert_json_snapshot!(workflow_run, @r#"
+        {
+          "type": "chat",
+          "triggered_from": "app-run",
+          "version": "2026-01-01 00:00:00",
+          "graph": "{\"nodes\":[]}",
+          "inputs": "{\"sys.query\":\"Hello\\u0000\"}",
+          "status": "partial-succeeded",
+          "outputs": "{\"answer\":\"General\"}",
+          "error": null,
+          "total_steps": 3,
+          "created_by_role": "end_user",
+          "exceptions_count": 1
+        }
+        "#);
     }
     for foreign in [
         "conversations WHERE from_end_user_id = (SELECT id FROM end_users) AND from_account_id IS NULL",
-        "messages WHERE from_end_user_id = (SELECT id FROM end_users) AND workflow_run_id = (SELECT id FROM workflow_runs)",
+        "messages WHERE from_end_user_id = (SELECT id FROM end_users) \
+         AND workflow_run_id = (SELECT id FROM workflow_runs)",
         "messages WHERE conversation_id = (SELECT id FROM conversations) AND parent_message_id IS NOT NULL",
-        "workflow_runs WHERE created_by = (SELECT id FROM end_users) AND finished_at > created_at AND elapsed_time = 0.25",
+        "workflow_runs WHERE created_by = (SELECT id FROM end_users) \
+         AND finished_at > created_at AND elapsed_time = 0.25",
         "workflow_runs WHERE total_tokens = 12",
     ] {
         assert_eq!(count(&sql, foreign).await, 1, "{foreign}");
     }
 }
 
-async fn failures_and_cancelled_runs_are_kept_too(sql: SqlStore) {
+async fn failed_and_stopped_runs_are_stored(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let ann = user(2, "ann");
-    let mut failed = chat(&ann, conversation(1), true, ("q", ""), 0);
+    let ann = end_user(2, "ann");
+    let mut failed = chat_run(&ann, conversation_id(1), true, ("q", ""), 0);
     failed.ending = Ending::Failed("It broke\0.".to_owned());
     sql.record_run(&failed).await.unwrap();
-    let mut stopped = chat(&ann, conversation(2), true, ("q", "half an ans"), 0);
+    let mut stopped = chat_run(&ann, conversation_id(2), true, ("q", "half an ans"), 0);
     stopped.ending = Ending::Stopped("The client disconnected.".to_owned());
     sql.record_run(&stopped).await.unwrap();
     assert_eq!(count(&sql, "messages WHERE status = 'error' AND error = 'It broke\u{fffd}.'").await, 1);
     assert_eq!(count(&sql, "messages WHERE status = 'normal' AND error = 'The client disconnected.'").await, 1);
-    // An answer that never came is not remembered.
-    assert_eq!(found(&sql, conversation(1), &ann).await.unwrap().exchanges, []);
-    assert_eq!(found(&sql, conversation(2), &ann).await.unwrap().exchanges.len(), 1);
+    // A message without answer is no exchange.
+    assert_eq!(find(&sql, conversation_id(1), &ann).await.unwrap().exchanges, []);
+    assert_eq!(find(&sql, conversation_id(2), &ann).await.unwrap().exchanges.len(), 1);
     let workflow = |ending: Ending| RunRecord {
         mode: AppMode::Workflow,
         ending,
@@ -223,7 +272,7 @@ async fn failures_and_cancelled_runs_are_kept_too(sql: SqlStore) {
             total_steps: 0,
             exceptions_count: 0,
         }),
-        ..chat(&ann, conversation(3), true, ("", ""), 0)
+        ..chat_run(&ann, conversation_id(3), true, ("", ""), 0)
     };
     sql.record_run(&workflow(Ending::Stopped("The server stopped.".to_owned()))).await.unwrap();
     sql.record_run(&workflow(Ending::Failed("no".to_owned()))).await.unwrap();
@@ -232,12 +281,12 @@ async fn failures_and_cancelled_runs_are_kept_too(sql: SqlStore) {
     assert_eq!(count(&sql, "conversations").await, 2);
 }
 
-async fn first_runs_at_once_make_one_end_user(sql: SqlStore) {
+async fn concurrent_first_runs_create_one_end_user(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     for round in 0..10 {
-        let owner = user(2, &format!("u{round}"));
+        let owner = end_user(2, &format!("u{round}"));
         let runs = (0..8).map(|n| {
-            let (sql, run) = (sql.clone(), chat(&owner, conversation(round * 100 + n), true, ("q", "a"), 0));
+            let (sql, run) = (sql.clone(), chat_run(&owner, conversation_id(round * 100 + n), true, ("q", "a"), 0));
             tokio::spawn(async move { sql.record_run(&run).await })
         });
         for run in runs.collect::<Vec<_>>() {
@@ -248,26 +297,26 @@ async fn first_runs_at_once_make_one_end_user(sql: SqlStore) {
     assert_eq!(count(&sql, "conversations").await, 80);
 }
 
-async fn exchanges_are_the_last_ones_cut_off_and_in_order(sql: SqlStore) {
+async fn conversation_has_its_last_exchanges_cut_and_in_order(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let (ann, id) = (user(2, "ann"), conversation(9));
+    let (ann, id) = (end_user(2, "ann"), conversation_id(9));
     for n in 0..5 {
-        let said = (format!("q{n}"), "é".repeat(20));
-        sql.record_run(&chat(&ann, id, n == 0, (&said.0, &said.1), n * 10)).await.unwrap();
+        let exchange = (format!("q{n}"), "é".repeat(20));
+        sql.record_run(&chat_run(&ann, id, n == 0, (&exchange.0, &exchange.1), n * 10)).await.unwrap();
     }
-    let conversation = found(&sql, id, &ann).await.unwrap();
+    let conversation = find(&sql, id, &ann).await.unwrap();
     let queries: Vec<&str> = conversation.exchanges.iter().map(|exchange| exchange.query.as_str()).collect();
     assert_eq!(queries, ["q2", "q3", "q4"]);
     assert!(conversation.exchanges.iter().all(|exchange| exchange.answer == "é".repeat(10)));
     assert_eq!(conversation.dialogue_count, 5);
 }
 
-async fn runs_of_one_conversation_at_once_are_all_kept(sql: SqlStore) {
+async fn concurrent_runs_of_one_conversation_are_all_stored(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let (ann, id) = (user(2, "ann"), conversation(9));
-    sql.record_run(&chat(&ann, id, true, ("q", "a"), 0)).await.unwrap();
+    let (ann, id) = (end_user(2, "ann"), conversation_id(9));
+    sql.record_run(&chat_run(&ann, id, true, ("q", "a"), 0)).await.unwrap();
     let runs = (1..=8).map(|n| {
-        let mut run = chat(&ann, id, false, ("q", "a"), n);
+        let mut run = chat_run(&ann, id, false, ("q", "a"), n);
         run.message.as_mut().unwrap().variables =
             Map::from_iter([(format!("n{n}"), json!(n)), ("all".to_owned(), json!(n))]);
         let sql = sql.clone();
@@ -276,20 +325,20 @@ async fn runs_of_one_conversation_at_once_are_all_kept(sql: SqlStore) {
     for run in runs.collect::<Vec<_>>() {
         run.await.unwrap().unwrap();
     }
-    let conversation = found(&sql, id, &ann).await.unwrap();
+    let conversation = find(&sql, id, &ann).await.unwrap();
     assert_eq!(conversation.dialogue_count, 9);
     assert_eq!(count(&sql, "messages").await, 9);
-    // Each changed one of its own and one of all: none is lost.
+    // Each run changed its own variable and a shared one. No change is lost.
     assert!((1..=8).all(|n| conversation.variables[&format!("n{n}")] == json!(n)));
     assert!(conversation.variables.contains_key("all"));
 }
 
-async fn a_conversation_that_was_deleted_meanwhile_stays_so(sql: SqlStore) {
+async fn run_adds_nothing_to_a_deleted_conversation(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    let (ann, id) = (user(2, "ann"), conversation(9));
-    sql.record_run(&chat(&ann, id, true, ("q", "a"), 0)).await.unwrap();
+    let (ann, id) = (end_user(2, "ann"), conversation_id(9));
+    sql.record_run(&chat_run(&ann, id, true, ("q", "a"), 0)).await.unwrap();
     execute(&sql, "UPDATE conversations SET is_deleted = true").await;
-    let mut run = chat(&ann, id, false, ("q", "a"), 10);
+    let mut run = chat_run(&ann, id, false, ("q", "a"), 10);
     run.message.as_mut().unwrap().variables = Map::from_iter([("n".to_owned(), json!(1))]);
     sql.record_run(&run).await.unwrap();
     assert_eq!(count(&sql, "messages").await, 1);

@@ -1,4 +1,4 @@
-//! Migrations: up and down, alone and beside Dify.
+//! Migrations, connections and errors.
 
 use sea_orm::DbBackend;
 
@@ -6,11 +6,11 @@ use super::*;
 use crate::domain::{account::AccountStatus, error::Code};
 
 conformance!(
-    a_standalone_schema_goes_up_down_and_up_again,
-    beside_dify_only_our_own_tables_come_and_go,
-    two_migrators_at_once_are_one_after_the_other,
-    a_missing_table_of_difys_names_its_migration,
-    an_outage_and_a_conflict_are_told_without_values,
+    standalone_schema_migrates_up_down_and_up_again,
+    beside_dify_only_own_tables_are_created_and_dropped,
+    concurrent_migrators_both_succeed,
+    missing_dify_table_names_its_migration,
+    errors_contain_no_values,
 );
 
 async fn tables(sql: &SqlStore) -> Vec<String> {
@@ -26,9 +26,9 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
     rows.iter().map(|row| row.try_get_by("name").unwrap()).collect()
 }
 
-async fn a_standalone_schema_goes_up_down_and_up_again(sql: SqlStore) {
+async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
     assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 18);
-    assert!(tables(&sql).await.is_empty(), "looking makes nothing");
+    assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
     assert_eq!(
@@ -63,11 +63,11 @@ async fn a_standalone_schema_goes_up_down_and_up_again(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     assert_eq!(tables(&sql).await, made);
     assert!(!sql.has_pending_migrations(false).await.unwrap());
-    let alice = account(&sql, "alice@example.com").await;
+    let alice = create_account(&sql, "alice@example.com").await;
     sql.mint(&new_session(&alice, "laptop", start())).await.unwrap();
 }
 
-async fn beside_dify_only_our_own_tables_come_and_go(sql: SqlStore) {
+async fn beside_dify_only_own_tables_are_created_and_dropped(sql: SqlStore) {
     assert!(!sql.is_dify_database().await.unwrap());
     execute(&sql, "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)").await;
     assert!(sql.is_dify_database().await.unwrap());
@@ -76,20 +76,20 @@ async fn beside_dify_only_our_own_tables_come_and_go(sql: SqlStore) {
     assert!(made.iter().all(|name| name == "alembic_version" || name.starts_with("openapi_")), "{made:?}");
     sql.migrate_down(true, None).await.unwrap();
     assert_eq!(tables(&sql).await, ["alembic_version", "openapi_migrations"]);
-    // Even told that it stands alone, it leaves Dify's tables where Dify keeps its own version.
+    // In Dify's database, migrating down as a standalone server does not drop Dify's tables either.
     sql.migrate_up(false).await.unwrap();
     sql.migrate_down(false, None).await.unwrap();
     assert!(tables(&sql).await.contains(&"accounts".to_owned()));
 }
 
-async fn two_migrators_at_once_are_one_after_the_other(sql: SqlStore) {
+async fn concurrent_migrators_both_succeed(sql: SqlStore) {
     let (one, two) = tokio::join!(sql.migrate_up(false), sql.migrate_up(false));
     one.unwrap();
     two.unwrap();
     assert!(!sql.has_pending_migrations(false).await.unwrap());
 }
 
-async fn a_missing_table_of_difys_names_its_migration(sql: SqlStore) {
+async fn missing_dify_table_names_its_migration(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     sql.check_dify_tables().await.unwrap();
     for (table, migration) in [("workflows", "b289e2408ee2"), ("oauth_access_tokens", "d4a5e1f3c9b7")] {
@@ -99,25 +99,25 @@ async fn a_missing_table_of_difys_names_its_migration(sql: SqlStore) {
     }
 }
 
-async fn an_outage_and_a_conflict_are_told_without_values(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn errors_contain_no_values(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
     let mut same_hash = new_session(&alice, "desktop", start());
     same_hash.hash = new.hash.clone();
     let conflict = sql.mint(&same_hash).await.unwrap_err();
     assert_eq!(conflict.code(), Code::InternalServerError);
-    let told = format!("{conflict:?}");
-    assert!(!told.contains(new.hash.expose()) && !told.contains("example.com"), "{told}");
+    let printed = format!("{conflict:?}");
+    assert!(!printed.contains(new.hash.expose()) && !printed.contains("example.com"), "{printed}");
     sql.clone().close().await.unwrap();
     assert_eq!(sql.ping().await.unwrap_err().code(), Code::ServiceUnavailable);
     assert_eq!(sql.find_token(&new.hash).await.unwrap_err().code(), Code::ServiceUnavailable);
 }
 
 #[tokio::test]
-async fn look_ups_of_the_hot_path_use_indexes() {
+async fn rendered_statements_use_indexes() {
     let sql = open("sqlite::memory:".to_owned()).await;
-    with_account(&sql).await;
+    migrate_with_account(&sql).await;
     let login = sea_orm::sea_query::Query::select()
         .column(super::super::entity::account::Column::Name)
         .from(super::super::entity::account::Entity)
@@ -140,7 +140,7 @@ async fn look_ups_of_the_hot_path_use_indexes() {
 }
 
 #[tokio::test]
-async fn a_connection_string_of_no_known_database_is_not_quoted() {
+async fn unsupported_connection_string_is_not_quoted() {
     let options = SqlOptions { url: Secret::new("oracle://u:hidden@db/x"), max_connections: 1 };
     let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::InternalServerError);
@@ -148,25 +148,25 @@ async fn a_connection_string_of_no_known_database_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_database_in_memory_works_too() {
+async fn database_in_memory_works() {
     let sql = open("sqlite::memory:".to_owned()).await;
-    let alice = with_account(&sql).await;
+    let alice = migrate_with_account(&sql).await;
     assert!(sql.find_account_view(account_id(&alice)).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_an_outage() {
+async fn unreachable_server_is_service_unavailable() {
     let options = SqlOptions { url: Secret::new("postgres://u:hidden@127.0.0.1:1/x"), max_connections: 1 };
     let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::ServiceUnavailable);
     assert!(!format!("{error:?}").contains("hidden"));
 }
 
-/// Handlers run on any thread, so every call's future must be able to move between them.
+/// Handlers run on any thread, so the future of every call has to be `Send`.
 #[tokio::test]
-async fn calls_can_move_between_threads() {
+async fn futures_of_calls_are_send() {
     let sql = open("sqlite::memory:".to_owned()).await;
-    let alice = with_account(&sql).await;
+    let alice = migrate_with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     let task = tokio::spawn(async move {
         sql.mint(&new).await.unwrap();

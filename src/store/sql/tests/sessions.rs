@@ -10,17 +10,17 @@ use crate::domain::{
 
 conformance!(
     sessions_are_listed_newest_first_in_pages,
-    a_page_of_a_banned_or_unknown_account_says_so,
-    only_live_sessions_of_the_subject_are_listed,
-    a_row_dify_minted_or_rotated_shows_the_bare_prefix,
-    nobody_revokes_sessions_of_others,
-    nobody_is_taken_for_somebody_with_nearly_the_same_name,
-    of_many_concurrent_revocations_one_gets_the_hash,
-    revoking_all_spares_the_one_excepted,
-    a_token_revokes_itself_by_its_hash,
-    an_operator_revokes_by_selection,
+    list_sessions_reports_a_banned_or_unknown_account,
+    list_has_only_live_sessions_of_the_subject,
+    session_that_dify_rotated_shows_the_bare_prefix,
+    sessions_of_other_subjects_are_not_revoked,
+    subjects_with_similar_names_are_different,
+    concurrent_revocations_return_the_hash_once,
+    revoke_all_spares_the_excepted_session,
+    revoke_by_hash_ends_the_token,
+    revoke_selected_ends_the_selected_sessions,
     last_use_is_written_in_batches,
-    retention_deletes_what_ended_and_nothing_else,
+    retention_deletes_ended_sessions_only,
 );
 
 fn page(page: i32, limit: i32) -> PageRequest {
@@ -32,7 +32,7 @@ async fn listed(sql: &SqlStore, subject: &Subject, at: DateTime<Utc>) -> Vec<Ses
 }
 
 async fn sessions_are_listed_newest_first_in_pages(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+    let alice = migrate_with_account(&sql).await;
     for number in 0..5 {
         sql.mint(&new_session(&alice, &format!("device {number}"), later(number / 2))).await.unwrap();
     }
@@ -47,19 +47,19 @@ async fn sessions_are_listed_newest_first_in_pages(sql: SqlStore) {
     assert_eq!((beyond.total, beyond.data.len()), (5, 0));
 }
 
-async fn a_page_of_a_banned_or_unknown_account_says_so(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn list_sessions_reports_a_banned_or_unknown_account(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     execute(&sql, "UPDATE accounts SET status = 'banned'").await;
     assert!(!sql.list_sessions(&alice, page(1, 2), start()).await.unwrap().0);
-    let nobody = Subject::Account { id: AccountId(Uuid::new_v4()), email: String::new() };
-    assert!(!sql.list_sessions(&nobody, page(1, 2), start()).await.unwrap().0);
+    let unknown = Subject::Account { id: AccountId(Uuid::new_v4()), email: String::new() };
+    assert!(!sql.list_sessions(&unknown, page(1, 2), start()).await.unwrap().0);
     let eve = external("eve@idp.example", "https://idp.example");
     assert!(sql.list_sessions(&eve, page(1, 2), start()).await.unwrap().0);
 }
 
-async fn only_live_sessions_of_the_subject_are_listed(sql: SqlStore) {
-    let alice = with_account(&sql).await;
-    let bob = account(&sql, "bob@example.com").await;
+async fn list_has_only_live_sessions_of_the_subject(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let bob = create_account(&sql, "bob@example.com").await;
     let eve = external("alice@example.com", "https://idp.example");
     let mut over = new_session(&alice, "over", start());
     over.expires_at = later(5);
@@ -80,8 +80,8 @@ async fn only_live_sessions_of_the_subject_are_listed(sql: SqlStore) {
     assert!(sql.list_all_sessions(None, Some("other"), 9, later(5)).await.unwrap().is_empty());
 }
 
-async fn a_row_dify_minted_or_rotated_shows_the_bare_prefix(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn session_that_dify_rotated_shows_the_bare_prefix(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     sql.mint(&new).await.unwrap();
     assert_eq!(listed(&sql, &alice, start()).await[0].prefix, new.display_prefix);
@@ -94,9 +94,9 @@ async fn a_row_dify_minted_or_rotated_shows_the_bare_prefix(sql: SqlStore) {
     assert_eq!(listed(&sql, &alice, later(10)).await[0].prefix, "dfoa_");
 }
 
-async fn nobody_revokes_sessions_of_others(sql: SqlStore) {
-    let alice = with_account(&sql).await;
-    let bob = account(&sql, "bob@example.com").await;
+async fn sessions_of_other_subjects_are_not_revoked(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let bob = create_account(&sql, "bob@example.com").await;
     let eve = external("alice@example.com", "https://idp.example");
     let of_alice = sql.mint(&new_session(&alice, "laptop", start())).await.unwrap().token_id;
     let of_eve = sql.mint(&new_session(&eve, "laptop", start())).await.unwrap().token_id;
@@ -112,8 +112,8 @@ async fn nobody_revokes_sessions_of_others(sql: SqlStore) {
     assert!(sql.revoke_session(&eve, of_eve, later(1)).await.unwrap().is_some());
 }
 
-async fn nobody_is_taken_for_somebody_with_nearly_the_same_name(sql: SqlStore) {
-    with_account(&sql).await;
+async fn subjects_with_similar_names_are_different(sql: SqlStore) {
+    migrate_with_account(&sql).await;
     let jose = external("jose@idp.example", "https://idp.example");
     let id = sql.mint(&new_session(&jose, "laptop", start())).await.unwrap().token_id;
     for (email, issuer) in [
@@ -133,8 +133,8 @@ async fn nobody_is_taken_for_somebody_with_nearly_the_same_name(sql: SqlStore) {
     assert_eq!(listed(&sql, &jose, later(1)).await.len(), 5);
 }
 
-async fn of_many_concurrent_revocations_one_gets_the_hash(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn concurrent_revocations_return_the_hash_once(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     for round in 0..300 {
         let new = new_session(&alice, "laptop", later(round));
         let id = sql.mint(&new).await.unwrap().token_id;
@@ -144,9 +144,9 @@ async fn of_many_concurrent_revocations_one_gets_the_hash(sql: SqlStore) {
     }
 }
 
-async fn revoking_all_spares_the_one_excepted(sql: SqlStore) {
-    let alice = with_account(&sql).await;
-    let bob = account(&sql, "bob@example.com").await;
+async fn revoke_all_spares_the_excepted_session(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let bob = create_account(&sql, "bob@example.com").await;
     let mut ids = Vec::new();
     for device in ["one", "two", "three"] {
         ids.push(sql.mint(&new_session(&alice, device, start())).await.unwrap().token_id);
@@ -158,8 +158,8 @@ async fn revoking_all_spares_the_one_excepted(sql: SqlStore) {
     assert_eq!(listed(&sql, &bob, later(1)).await.len(), 3);
 }
 
-async fn a_token_revokes_itself_by_its_hash(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn revoke_by_hash_ends_the_token(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     let new = new_session(&alice, "laptop", start());
     let id = sql.mint(&new).await.unwrap().token_id;
     let revoked = sql.revoke_by_hash(&new.hash, later(1)).await.unwrap().unwrap();
@@ -167,9 +167,9 @@ async fn a_token_revokes_itself_by_its_hash(sql: SqlStore) {
     assert!(sql.revoke_by_hash(&new.hash, later(1)).await.unwrap().is_none());
 }
 
-async fn an_operator_revokes_by_selection(sql: SqlStore) {
-    let alice = with_account(&sql).await;
-    let bob = account(&sql, "bob@example.com").await;
+async fn revoke_selected_ends_the_selected_sessions(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let bob = create_account(&sql, "bob@example.com").await;
     let one = sql.mint(&new_session(&alice, "one", start())).await.unwrap().token_id;
     sql.mint(&new_session(&alice, "two", later(10))).await.unwrap();
     sql.mint(&new_session(&bob, "one", later(20))).await.unwrap();
@@ -183,26 +183,26 @@ async fn an_operator_revokes_by_selection(sql: SqlStore) {
     assert_eq!(revoke(RevokeSelection::Client("other".to_owned())).await, 1);
     assert_eq!(revoke(RevokeSelection::Since(start())).await, 0);
 
-    // What has ended is known all the same; what never was is not.
-    let known = async |selection| sql.selection_exists(&selection).await.unwrap();
-    assert!(known(RevokeSelection::Id(one)).await && known(RevokeSelection::Since(later(40))).await);
-    assert!(!known(RevokeSelection::Id(crate::domain::id::TokenId(Uuid::new_v4()))).await);
+    // Ended sessions exist, too.
+    let exists = async |selection| sql.selection_exists(&selection).await.unwrap();
+    assert!(exists(RevokeSelection::Id(one)).await && exists(RevokeSelection::Since(later(40))).await);
+    assert!(!exists(RevokeSelection::Id(crate::domain::id::TokenId(Uuid::new_v4()))).await);
     for (email, is_known) in [("Alice@Example.com", true), ("alicia@example.com", false)] {
-        assert_eq!(known(RevokeSelection::Account(email.to_owned())).await, is_known, "{email}");
+        assert_eq!(exists(RevokeSelection::Account(email.to_owned())).await, is_known, "{email}");
     }
     for (client, is_known) in [("other", true), ("Other", false), ("difyclt", false)] {
-        assert_eq!(known(RevokeSelection::Client(client.to_owned())).await, is_known, "{client}");
+        assert_eq!(exists(RevokeSelection::Client(client.to_owned())).await, is_known, "{client}");
     }
 }
 
 async fn last_use_is_written_in_batches(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+    let alice = migrate_with_account(&sql).await;
     let mut seen = Vec::new();
     for number in 0..40 {
         let id = sql.mint(&new_session(&alice, &format!("device {number}"), start())).await.unwrap().token_id;
         seen.push((id, later(number)));
     }
-    // More than one batch, most of it unknown.
+    // More than one batch, mostly of unknown sessions.
     seen.extend((0..1000).map(|_| (crate::domain::id::TokenId(Uuid::new_v4()), start())));
     sql.touch_sessions(&seen).await.unwrap();
     for session in listed(&sql, &alice, later(50)).await {
@@ -211,8 +211,8 @@ async fn last_use_is_written_in_batches(sql: SqlStore) {
     sql.touch_sessions(&[]).await.unwrap();
 }
 
-async fn retention_deletes_what_ended_and_nothing_else(sql: SqlStore) {
-    let alice = with_account(&sql).await;
+async fn retention_deletes_ended_sessions_only(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
     for number in 0..7 {
         let mut over = new_session(&alice, &format!("over {number}"), start());
         over.expires_at = later(10);
