@@ -17,6 +17,7 @@ use crate::domain::{
 conformance!(
     conversation_is_found_by_its_caller_and_app_only,
     rows_have_the_values_that_dify_writes,
+    rows_of_a_run_refer_to_each_other,
     failed_and_stopped_runs_are_stored,
     concurrent_first_runs_create_one_end_user,
     conversation_has_its_last_exchanges_cut_and_in_order,
@@ -62,6 +63,26 @@ fn chat_run(owner: &EndUser, id: ConversationId, begins: bool, exchange: (&str, 
         }),
         workflow_run: None,
     }
+}
+
+/// A run of an app with a graph, which handled a failure.
+fn graph_run(owner: &EndUser) -> RunRecord {
+    let mut run = chat_run(owner, conversation_id(9), true, ("Hello there", "General"), 0);
+    run.mode = AppMode::AdvancedChat;
+    run.ending = Ending::PartlySucceeded;
+    run.workflow_run = Some(WorkflowRunRecord {
+        id: WorkflowRunId(Uuid::from_u128(5)),
+        workflow_id: WorkflowId(Uuid::from_u128(6)),
+        version: "2026-01-01 00:00:00".to_owned(),
+        graph: Arc::from("{\"nodes\":[]}"),
+        inputs: json!({"sys.query": "Hello\0"}),
+        outputs: json!({"answer": "General"}),
+        elapsed: Duration::from_millis(250),
+        total_tokens: 12,
+        total_steps: 3,
+        exceptions_count: 1,
+    });
+    run
 }
 
 async fn find(sql: &SqlStore, id: ConversationId, owner: &EndUser) -> Option<Conversation> {
@@ -118,22 +139,7 @@ async fn conversation_is_found_by_its_caller_and_app_only(sql: SqlStore) {
 async fn rows_have_the_values_that_dify_writes(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let ann = end_user(2, "ann");
-    let mut run = chat_run(&ann, conversation_id(9), true, ("Hello there", "General"), 0);
-    run.mode = AppMode::AdvancedChat;
-    run.ending = Ending::PartlySucceeded;
-    run.workflow_run = Some(WorkflowRunRecord {
-        id: WorkflowRunId(Uuid::from_u128(5)),
-        workflow_id: WorkflowId(Uuid::from_u128(6)),
-        version: "2026-01-01 00:00:00".to_owned(),
-        graph: Arc::from("{\"nodes\":[]}"),
-        inputs: json!({"sys.query": "Hello\0"}),
-        outputs: json!({"answer": "General"}),
-        elapsed: Duration::from_millis(250),
-        total_tokens: 12,
-        total_steps: 3,
-        exceptions_count: 1,
-    });
-    sql.record_run(&run).await.unwrap();
+    sql.record_run(&graph_run(&ann)).await.unwrap();
     let end_user = row(&sql, "SELECT * FROM end_users", &["type", "external_user_id", "session_id"]).await;
     let columns = [
         "mode",
@@ -229,7 +235,12 @@ async fn rows_have_the_values_that_dify_writes(sql: SqlStore) {
         }
         "#);
     }
-    for foreign in [
+}
+
+async fn rows_of_a_run_refer_to_each_other(sql: SqlStore) {
+    sql.migrate_up(false).await.unwrap();
+    sql.record_run(&graph_run(&end_user(2, "ann"))).await.unwrap();
+    for reference in [
         "conversations WHERE from_end_user_id = (SELECT id FROM end_users) AND from_account_id IS NULL",
         "messages WHERE from_end_user_id = (SELECT id FROM end_users) \
          AND workflow_run_id = (SELECT id FROM workflow_runs)",
@@ -238,7 +249,7 @@ async fn rows_have_the_values_that_dify_writes(sql: SqlStore) {
          AND finished_at > created_at AND elapsed_time = 0.25",
         "workflow_runs WHERE total_tokens = 12",
     ] {
-        assert_eq!(count(&sql, foreign).await, 1, "{foreign}");
+        assert_eq!(count(&sql, reference).await, 1, "{reference}");
     }
 }
 
