@@ -238,7 +238,12 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn error_events_are_mapped_like_error_responses() {
-    let error = |status: u16, code: &str| json!({"event": "error", "task_id": TASK_ID, "status": status, "code": code, "message": "So."});
+    let error = |status: u16, code: &str| {
+        let mut event = json!({"event": "error", "task_id": TASK_ID, "message": "So."});
+        event["status"] = json!(status);
+        event["code"] = json!(code);
+        event
+    };
     let first = error(400, "provider_quota_exceeded");
     let (upstream, fixture) = upstream_with(move || events([frame(&first)])).await;
     assert_eq!(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap_err().code().as_str(), "app_unavailable");
