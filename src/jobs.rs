@@ -7,7 +7,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     domain::{Error, Result},
-    service::{Foundation, invalidation::Invalidations, seen::Seen},
+    ports::lease_store::LeaseStore,
+    service::{context::ServiceContext, invalidation::Invalidations, last_used::LastUsedTracker},
 };
 
 /// How often `last_used_at` is written; so also how exact it is.
@@ -26,11 +27,12 @@ const RETENTION_WINDOW: u64 = 2_000;
 /// What the jobs work on.
 pub struct Jobs {
     /// Stores and clock.
-    pub base: Foundation,
+    pub context: ServiceContext,
+    pub leases: Arc<dyn LeaseStore>,
     /// Cache entries still to be marked dead.
     pub invalidations: Arc<Invalidations>,
     /// Uses of tokens still to be written.
-    pub seen: Arc<Seen>,
+    pub last_used: Arc<LastUsedTracker>,
     /// Age at which ended sessions are deleted; `None` leaves them.
     pub retention: Option<TimeDelta>,
 }
@@ -82,19 +84,19 @@ impl Jobs {
 
     /// Writes the uses noted since the last time.
     pub async fn flush_last_used(&self) -> Result<()> {
-        self.seen.flush(&self.base.sql).await
+        self.last_used.flush(&self.context.sql).await
     }
 
     /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease. It stops with
     /// `quit`, and what it did not come to is done at the next look, here or at another replica.
     pub async fn run_retention(&self, quit: &CancellationToken) -> Result<()> {
         let Some(age) = self.retention else { return Ok(()) };
-        if !self.base.state.take_lease(RETENTION, RETENTION_LEASE).await? {
+        if !self.leases.acquire_lease(RETENTION, RETENTION_LEASE).await? {
             return Ok(());
         }
         let done = quit.run_until_cancelled(self.delete_ended(age)).await;
         if !matches!(done, Some(Ok(())))
-            && let Err(error) = self.base.state.return_lease(RETENTION).await
+            && let Err(error) = self.leases.release_lease(RETENTION).await
         {
             // It ends by itself. Why the job failed is the error to tell.
             log(RETENTION, &error);
@@ -103,10 +105,10 @@ impl Jobs {
     }
 
     async fn delete_ended(&self, age: TimeDelta) -> Result<()> {
-        let now = self.base.clock.now();
-        self.base.sql.delete_ended_sessions(now - age, RETENTION_WINDOW).await?;
+        let now = self.context.clock.now();
+        self.context.sql.delete_ended_sessions(now - age, RETENTION_WINDOW).await?;
         // A browser session that has ended opens nothing; what it spent goes with it.
-        self.base.sql.delete_ended_browser_sessions(now, RETENTION_WINDOW).await?;
+        self.context.sql.delete_ended_browser_sessions(now, RETENTION_WINDOW).await?;
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ use crate::{
         scope,
         secret::Secret,
     },
-    service::{Foundation, bearer::Bearers, console::Console},
+    service::{bearer::Bearers, console::Console, rate_limiter::RateLimiter},
     telemetry::audit::AuditEvent,
 };
 
@@ -56,7 +56,7 @@ pub struct Pipeline(Arc<Inner>);
 
 /// What a pipeline stands on.
 pub struct Inner {
-    base: Foundation,
+    rate_limiter: RateLimiter,
     bearers: Bearers,
     console: Console,
     settings: PipelineSettings,
@@ -72,8 +72,8 @@ impl std::ops::Deref for Pipeline {
 
 impl Pipeline {
     /// Admits by these use cases.
-    pub fn new(base: Foundation, bearers: Bearers, console: Console, settings: PipelineSettings) -> Self {
-        Self(Arc::new(Inner { base, bearers, console, settings }))
+    pub fn new(rate_limiter: RateLimiter, bearers: Bearers, console: Console, settings: PipelineSettings) -> Self {
+        Self(Arc::new(Inner { rate_limiter, bearers, console, settings }))
     }
 
     /// Whether there is a credential for internal services.

@@ -1,6 +1,13 @@
-//! What is really swapped, as small traits in the domain's words. SQL is not among them: it has one implementation.
+//! Small traits for the parts of the service that have several implementations, in the words of the domain.
+//!
+//! SQL has no port: it has one implementation.
 
 pub(crate) mod clock;
 pub(crate) mod entropy;
+pub(crate) mod grant_store;
+pub(crate) mod lease_store;
+pub(crate) mod login_attempt_store;
+pub(crate) mod rate_limit_store;
 pub(crate) mod runtime;
-pub(crate) mod state;
+pub(crate) mod state_stores;
+pub(crate) mod token_cache;

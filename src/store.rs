@@ -1,4 +1,4 @@
-//! Where the service keeps what it knows: SQL for what lasts, a state store for what does not.
+//! Storage: SQL for what outlives the process, the state stores for what expires.
 
 pub(crate) mod sql;
 pub(crate) mod state;

@@ -65,7 +65,7 @@ pub mod ports {
         clock::{Clock, SystemClock},
         entropy::SystemEntropy,
         runtime::{AppRuntime, RunRequest, RunStream},
-        state::State,
+        state_stores::StateStores,
     };
 }
 
@@ -97,7 +97,7 @@ pub mod service {
 pub mod store {
     pub use crate::store::{
         sql::{SqlOptions, SqlStore},
-        state::memory::Memory,
+        state::bounded_in_process_stores,
     };
 }
 

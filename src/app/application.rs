@@ -25,13 +25,14 @@ use crate::{
         Pipeline,
         policy::{Credential, Policy},
     },
-    ports::state::State,
+    ports::state_stores::StateStores,
     rpc::{Rpc, UseCases},
     service::{
-        Foundation, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity,
-        invalidation::Invalidations, password::Passwords, seen::Seen, session::Sessions,
+        bearer::Bearers, console::Console, context::ServiceContext, device_flow::DeviceFlow, identity::Identity,
+        invalidation::Invalidations, last_used::LastUsedTracker, password::Passwords, rate_limiter::RateLimiter,
+        session::Sessions,
     },
-    store::{sql::SqlStore, state::memory::Memory},
+    store::{sql::SqlStore, state::in_process_stores},
     telemetry::request_id::RequestIds,
 };
 
@@ -53,7 +54,9 @@ pub struct Application {
     edge: EdgeLayer,
     pages: pages::Routes,
     jobs: Arc<Jobs>,
-    base: Foundation,
+    context: ServiceContext,
+    stores: StateStores,
+    rate_limiter: RateLimiter,
     issuer: String,
     cors_origins: AllowOrigins,
     internal_on_public: bool,
@@ -66,28 +69,58 @@ impl Application {
     pub fn new(
         config: &Config,
         sql: Arc<SqlStore>,
-        state: Arc<dyn State>,
+        stores: StateStores,
         standalone: bool,
         dependencies: Dependencies,
     ) -> Result<Self> {
-        let base = foundation(config, sql, state, &dependencies);
+        let Dependencies { clock, entropy, metrics, .. } = dependencies;
+        let limits = Arc::new(config.limits.clone());
+        // Limits and slots of this process, for as long as the shared stores are unavailable.
+        let local = in_process_stores(&clock);
+        let rate_limiter = RateLimiter::new(
+            Arc::clone(&stores.rate_limits),
+            local.rate_limits,
+            Arc::clone(&limits),
+            Arc::clone(&metrics),
+        );
+        let context = ServiceContext { sql, clock, entropy, limits, metrics };
         let keys: Arc<KeyRing> = Arc::new(config.secrets.key_ring());
-        let invalidations = Arc::new(Invalidations::new(Arc::clone(&base.state)));
-        let seen = Arc::new(Seen::default());
-        let bearers = Bearers::new(base.clone(), Arc::clone(&invalidations), Arc::clone(&seen), standalone);
+        let invalidations = Arc::new(Invalidations::new(Arc::clone(&stores.token_cache)));
+        let last_used = Arc::new(LastUsedTracker::default());
+        let bearers = Bearers::new(
+            context.clone(),
+            Arc::clone(&stores.token_cache),
+            rate_limiter.clone(),
+            Arc::clone(&invalidations),
+            Arc::clone(&last_used),
+            standalone,
+        );
         let settings = settings::console(config, standalone);
-        let console = Console::new(base.clone(), Arc::clone(&keys), Passwords::default(), settings);
+        let console = Console::new(
+            context.clone(),
+            Arc::clone(&stores.login_attempts),
+            Arc::clone(&keys),
+            Passwords::default(),
+            settings,
+        );
         let settings = Arc::new(settings::device_flow(config));
-        let device_flow = DeviceFlow::new(base.clone(), Arc::clone(&keys), Arc::clone(&invalidations), settings);
+        let device_flow = DeviceFlow::new(
+            context.clone(),
+            Arc::clone(&stores.grants),
+            rate_limiter.clone(),
+            Arc::clone(&keys),
+            Arc::clone(&invalidations),
+            settings,
+        );
         let cookies = settings::cookies(config, standalone);
         let settings = settings::pipeline(config, standalone, &cookies);
-        let pipeline = Pipeline::new(base.clone(), bearers.clone(), console.clone(), settings);
+        let pipeline = Pipeline::new(rate_limiter.clone(), bearers.clone(), console.clone(), settings);
         let run_tasks = RunTasks::default();
-        let (apps, runs) = runtime::apps(config, &base, standalone, &run_tasks)?;
+        let (apps, runs) = runtime::apps(config, &context, &stores, local.leases, standalone, &run_tasks)?;
         let rpc = Rpc(Arc::new(UseCases {
             device_flow,
-            sessions: Sessions::new(base.clone(), Arc::clone(&invalidations)),
-            identity: Identity::new(base.clone()),
+            sessions: Sessions::new(context.clone(), Arc::clone(&stores.health), Arc::clone(&invalidations)),
+            identity: Identity::new(context.clone()),
             apps,
             runs,
             bearers,
@@ -99,17 +132,23 @@ impl Application {
             rpc: rpc.clone(),
             pipeline: pipeline.clone(),
             keys,
-            entropy: Arc::clone(&base.entropy),
-            clock: Arc::clone(&base.clock),
+            entropy: Arc::clone(&context.entropy),
+            clock: Arc::clone(&context.clock),
             settings: settings::pages(config, standalone),
         })?;
-        let jobs = Arc::new(Jobs { base: base.clone(), invalidations, seen, retention: settings::retention(config) });
+        let jobs = Arc::new(Jobs {
+            context: context.clone(),
+            leases: Arc::clone(&stores.leases),
+            invalidations,
+            last_used,
+            retention: settings::retention(config),
+        });
         let development = config.deployment.mode == Mode::Dev;
         let edge = EdgeLayer(Arc::new(EdgeSettings {
             trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
             loopback_hosts_only: development,
-            metrics: dependencies.metrics,
-            request_ids: RequestIds::new(&*base.entropy)?,
+            metrics: Arc::clone(&context.metrics),
+            request_ids: RequestIds::new(&*context.entropy)?,
         }));
         Ok(Self {
             rpc,
@@ -117,7 +156,9 @@ impl Application {
             edge,
             pages,
             jobs,
-            base,
+            context,
+            stores,
+            rate_limiter,
             issuer: config.urls.issuer().to_owned(),
             cors_origins: config.cors.clone(),
             internal_on_public: development,
@@ -176,20 +217,15 @@ impl Application {
         &self.jobs
     }
 
-    pub fn foundation(&self) -> &Foundation {
-        &self.base
+    pub fn context(&self) -> &ServiceContext {
+        &self.context
     }
-}
 
-fn foundation(config: &Config, sql: Arc<SqlStore>, state: Arc<dyn State>, dependencies: &Dependencies) -> Foundation {
-    let Dependencies { clock, entropy, metrics, .. } = dependencies;
-    Foundation {
-        sql,
-        state,
-        fallback: Arc::new(Memory::new(Arc::clone(clock))),
-        clock: Arc::clone(clock),
-        entropy: Arc::clone(entropy),
-        limits: Arc::new(config.limits.clone()),
-        metrics: Arc::clone(metrics),
+    pub fn rate_limiter(&self) -> &RateLimiter {
+        &self.rate_limiter
+    }
+
+    pub fn stores(&self) -> &StateStores {
+        &self.stores
     }
 }

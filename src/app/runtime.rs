@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::Config,
     domain::Result,
-    ports::runtime::AppRuntime,
+    ports::{lease_store::LeaseStore, runtime::AppRuntime, state_stores::StateStores},
     runtime::{
         absent::Absent,
         builtin::{
@@ -25,8 +25,8 @@ use crate::{
         outbound::OutboundClient,
     },
     service::{
-        Foundation,
-        app::{AppSettings, Apps, slots::Slots},
+        app::{AppSettings, Apps, run_slots::RunSlots},
+        context::ServiceContext,
         run::Runs,
     },
 };
@@ -45,25 +45,43 @@ pub struct RunTasks {
 const MODEL_FIRST_BYTE: Duration = Duration::from_mins(5);
 /// How long it may pause within one.
 const MODEL_IDLE: Duration = Duration::from_mins(2);
-/// TemplateRenderer that hold a blocking thread at the same time, where the number of processors is not known.
+/// Renderings that hold a blocking thread at the same time, where the number of processors is not known.
 const TEMPLATES: usize = 2;
 
 /// The use cases of apps, over the runtime of this deployment.
-pub(super) fn apps(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<(Apps, Runs)> {
+/// `local_leases` holds the slots of runs while the shared store is unavailable.
+pub(super) fn apps(
+    config: &Config,
+    context: &ServiceContext,
+    stores: &StateStores,
+    local_leases: Arc<dyn LeaseStore>,
+    standalone: bool,
+    tasks: &RunTasks,
+) -> Result<(Apps, Runs)> {
     let settings = AppSettings {
         enterprise: config.enterprise.enabled,
         strict_workspace_id: config.deployment.strict_workspace_id,
     };
-    let apps = Apps::new(base.clone(), settings);
-    let slots = Slots::new(base.clone(), config.runtime.max_active_requests);
-    let runs = Runs::new(apps.clone(), slots, runtime(config, base, standalone, tasks)?);
+    let apps = Apps::new(context.clone(), Arc::clone(&stores.token_cache), settings);
+    let slots = RunSlots::new(
+        Arc::clone(&stores.leases),
+        local_leases,
+        Arc::clone(&context.entropy),
+        config.runtime.max_active_requests,
+    );
+    let runs = Runs::new(apps.clone(), slots, runtime(config, context, standalone, tasks)?);
     Ok((apps, runs))
 }
 
 /// The runtime: Dify's service API beside Dify, where its address is known; this process' own standalone.
-fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTasks) -> Result<Arc<dyn AppRuntime>> {
+fn runtime(
+    config: &Config,
+    context: &ServiceContext,
+    standalone: bool,
+    tasks: &RunTasks,
+) -> Result<Arc<dyn AppRuntime>> {
     if standalone {
-        return Ok(Arc::new(built_in(config, base, tasks)?));
+        return Ok(Arc::new(built_in(config, context, tasks)?));
     }
     let Some(url) = config.deployment.dify_api_url.clone() else { return Ok(Arc::new(Absent)) };
     let settings = DifySettings {
@@ -74,11 +92,11 @@ fn runtime(config: &Config, base: &Foundation, standalone: bool, tasks: &RunTask
         end: tasks.end.clone(),
         max_connections: config.dify_api.max_connections,
     };
-    let (clock, entropy) = (Arc::clone(&base.clock), Arc::clone(&base.entropy));
-    Ok(Arc::new(DifyRuntime::new(settings, Arc::clone(&base.sql), clock, entropy, tasks.tracker.clone())?))
+    let (clock, entropy) = (Arc::clone(&context.clock), Arc::clone(&context.entropy));
+    Ok(Arc::new(DifyRuntime::new(settings, Arc::clone(&context.sql), clock, entropy, tasks.tracker.clone())?))
 }
 
-fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<BuiltinRuntime> {
+fn built_in(config: &Config, context: &ServiceContext, tasks: &RunTasks) -> Result<BuiltinRuntime> {
     let settings = &config.runtime;
     let endpoint = settings.openai.as_ref().map(|endpoint| {
         OpenAiModels::new(OpenAiSettings {
@@ -90,9 +108,9 @@ fn built_in(config: &Config, base: &Foundation, tasks: &RunTasks) -> Result<Buil
         })
     });
     let dependencies = RuntimeDependencies {
-        sql: Arc::clone(&base.sql),
-        clock: Arc::clone(&base.clock),
-        entropy: Arc::clone(&base.entropy),
+        sql: Arc::clone(&context.sql),
+        clock: Arc::clone(&context.clock),
+        entropy: Arc::clone(&context.entropy),
         models: Arc::new(ModelRegistry {
             echo: EchoModel { pace: settings.echo_pace },
             endpoint: endpoint.transpose()?,

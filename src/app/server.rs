@@ -157,10 +157,10 @@ fn local(listener: &TcpListener) -> Result<SocketAddr> {
 fn readiness(app: &Arc<Application>) -> Readiness {
     let app = Arc::clone(app);
     Readiness::new(move || {
-        let base = app.foundation().clone();
+        let (sql, state) = (Arc::clone(&app.context().sql), Arc::clone(&app.stores().health));
         async move {
-            let sql = if base.sql.ping().await.is_ok() { Health::Ok } else { Health::Failed };
-            let state = if base.state.ping().await.is_ok() { Health::Ok } else { Health::Degraded };
+            let sql = if sql.ping().await.is_ok() { Health::Ok } else { Health::Failed };
+            let state = if state.ping().await.is_ok() { Health::Ok } else { Health::Degraded };
             vec![Check { name: "sql", health: sql }, Check { name: "state", health: state }]
         }
     })

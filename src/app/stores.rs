@@ -5,12 +5,13 @@ use std::sync::{Arc, atomic::AtomicI64};
 use crate::{
     config::{self, Config},
     domain::Result,
-    ports::{clock::Clock, state::State},
+    ports::{clock::Clock, state_stores::StateStores},
     store::{
         sql::{SqlOptions, SqlStore},
         state::{
-            memory::Memory,
-            redis::{Redis, RedisOptions, Topology},
+            in_process_stores,
+            redis::options::{RedisOptions, RedisTopology},
+            redis_stores,
         },
     },
 };
@@ -31,22 +32,20 @@ pub fn connect_state(
     config: &Config,
     clock: Arc<dyn Clock>,
     redis_clock_offset: &Arc<AtomicI64>,
-) -> Result<Arc<dyn State>> {
+) -> Result<StateStores> {
     Ok(match &config.redis {
-        Some(redis) => {
-            Arc::new(Redis::connect(redis_options(redis))?.with_clock_offset(Arc::clone(redis_clock_offset)))
-        }
-        None => Arc::new(Memory::new(clock)),
+        Some(redis) => redis_stores(redis_options(redis).with_clock_offset(Arc::clone(redis_clock_offset)))?,
+        None => in_process_stores(&clock),
     })
 }
 
 fn redis_options(redis: &config::redis::Redis) -> RedisOptions {
     let topology = match redis.topology.clone() {
-        config::redis::Topology::Standalone(url) => Topology::Single { url },
+        config::redis::Topology::Standalone(url) => RedisTopology::Single { url },
         config::redis::Topology::Sentinel { sentinels, service_name, username, password, db, tls } => {
-            Topology::Sentinel { urls: sentinels, service_name, username, password, db: db.into(), tls }
+            RedisTopology::Sentinel { urls: sentinels, service_name, username, password, db: db.into(), tls }
         }
-        config::redis::Topology::Cluster(urls) => Topology::Cluster { urls },
+        config::redis::Topology::Cluster(urls) => RedisTopology::Cluster { urls },
     };
-    RedisOptions::new(topology).key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
+    RedisOptions::new(topology).with_key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
 }

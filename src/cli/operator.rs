@@ -15,10 +15,7 @@ use crate::{
         id::WorkspaceId,
         session::{RevokeSelection, RevokedSession},
     },
-    ports::{
-        clock::{Clock as _, SystemClock},
-        state::State,
-    },
+    ports::clock::{Clock as _, SystemClock},
     service::invalidation::Invalidations,
     store::sql::SqlStore,
     telemetry::{Output, Telemetry, audit::AuditEvent},
@@ -69,9 +66,8 @@ impl Operator {
         for session in revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
         }
-        let state: Arc<dyn State> =
-            app::connect_state(&self.config, Arc::new(SystemClock), &Arc::new(AtomicI64::new(0)))?;
-        let marked = Invalidations::new(state).revoked(revoked).await;
+        let stores = app::connect_state(&self.config, Arc::new(SystemClock), &Arc::new(AtomicI64::new(0)))?;
+        let marked = Invalidations::new(stores.token_cache).revoked(revoked).await;
         print_line(out, format_args!("{} session(s) ended", revoked.len()))?;
         marked.map_err(|_| {
             CommandError::other("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")

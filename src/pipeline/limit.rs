@@ -29,17 +29,17 @@ impl Pipeline {
         let charges: Vec<_> = policy
             .limits
             .iter()
-            .map(|name| key(*name).map(|key| self.base.bucket(*name, key)))
+            .map(|name| key(*name).map(|key| self.rate_limiter.bucket(*name, key)))
             .collect::<Option<_>>()
             .ok_or_else(|| Error::internal("a limit without a key"))?;
-        let verdict = match self.base.state.charge(&charges).await {
-            // Bearer requests go on while the shared store is down, limited by each process for itself.
-            Err(_) if caller.is_some() => self.base.fallback.charge(&charges).await?,
-            decided => decided?,
+        // Bearer requests are served while the shared store is unavailable, limited by each process for itself.
+        let verdict = match caller {
+            Some(_) => self.rate_limiter.charge_with_fallback(&charges).await?.0,
+            None => self.rate_limiter.charge(&charges).await?,
         };
         match verdict {
             LimitDecision::Allowed => Ok(()),
-            LimitDecision::Limited(retry_after) => Err(self.base.refuse(policy.limits[0], retry_after)),
+            LimitDecision::Limited(retry_after) => Err(self.rate_limiter.limited(policy.limits[0], retry_after)),
         }
     }
 }

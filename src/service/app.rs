@@ -6,26 +6,31 @@ mod input_schema;
 pub(crate) mod inputs;
 mod membership;
 mod parameters;
-pub(crate) mod slots;
+pub(crate) mod run_slots;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use self::{input_schema::input_schema, parameters::parameters};
-use super::Foundation;
-use crate::domain::{
-    Code, Error, Result,
-    app::{
-        App, AppMode, Definition,
-        description::{AppDescription, AppInfo, DescriptionFields},
-        mode::AppStatus,
-        stored_app::{AppDetail, StoredApp},
-        summary::{AppFilter, AppSummary},
+use super::context::ServiceContext;
+use crate::{
+    domain::{
+        Code, Error, Result,
+        app::{
+            App, AppMode, Definition,
+            description::{AppDescription, AppInfo, DescriptionFields},
+            mode::AppStatus,
+            stored_app::{AppDetail, StoredApp},
+            summary::{AppFilter, AppSummary},
+        },
+        caller::Caller,
+        error::Detail,
+        id::{AccountId, AppId, WorkflowId, WorkspaceId},
+        page::{Page, PageRequest},
+        stored::StoredValue,
     },
-    caller::Caller,
-    error::Detail,
-    id::{AccountId, AppId, WorkflowId, WorkspaceId},
-    page::{Page, PageRequest},
-    stored::StoredValue,
+    ports::token_cache::TokenCache,
 };
 
 /// What differs between deployments.
@@ -55,14 +60,15 @@ pub struct ListApps<'a> {
 /// The apps of workspaces.
 #[derive(Clone)]
 pub struct Apps {
-    base: Foundation,
+    context: ServiceContext,
+    token_cache: Arc<dyn TokenCache>,
     settings: AppSettings,
 }
 
 impl Apps {
     /// Reads from these stores.
-    pub fn new(base: Foundation, settings: AppSettings) -> Self {
-        Self { base, settings }
+    pub fn new(context: ServiceContext, token_cache: Arc<dyn TokenCache>, settings: AppSettings) -> Self {
+        Self { context, token_cache, settings }
     }
 
     /// A page of the apps that a workspace lists, newest first.
@@ -73,7 +79,7 @@ impl Apps {
         let filter = AppFilter::parse(query.mode, query.name, query.tag)?;
         let account = account_of(caller)?;
         let workspace = self.workspace(account, workspace).await?;
-        let (membership, page) = self.base.sql.list_apps(account, workspace, &filter, query.page).await?;
+        let (membership, page) = self.context.sql.list_apps(account, workspace, &filter, query.page).await?;
         self.judge(caller, membership, Some(workspace)).await?;
         self.check_access()?;
         Ok(page)
@@ -153,7 +159,7 @@ impl Apps {
         workspace: Option<WorkspaceId>,
         wanted: AppDetail,
     ) -> Result<StoredApp> {
-        let (membership, app) = self.base.sql.find_app(account, id, workspace, wanted).await?;
+        let (membership, app) = self.context.sql.find_app(account, id, workspace, wanted).await?;
         self.judge(caller, membership, workspace).await?;
         let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
         let app = app
@@ -170,7 +176,7 @@ impl Apps {
         workspace: WorkspaceId,
         name: &str,
     ) -> Result<AppId> {
-        let (membership, found) = self.base.sql.find_apps_named(account, workspace, name).await?;
+        let (membership, found) = self.context.sql.find_apps_named(account, workspace, name).await?;
         self.judge(caller, membership, Some(workspace)).await?;
         self.check_access()?;
         match found.as_slice() {

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Foundation, invalidation::Invalidations, seen::Seen};
+use super::{
+    context::ServiceContext, invalidation::Invalidations, last_used::LastUsedTracker, rate_limiter::RateLimiter,
+};
 use crate::{
     domain::{
         Code, Error, Result,
@@ -17,7 +19,7 @@ use crate::{
         session::{TokenContext, TokenRow},
         subject::{Subject, SubjectType},
     },
-    ports::state::Cached,
+    ports::token_cache::{CachedToken, TokenCache},
     telemetry::{audit::AuditEvent, metrics::CacheOutcome},
 };
 
@@ -27,16 +29,25 @@ const FILL_WINDOW: Duration = Duration::from_secs(5);
 /// Resolves bearer tokens.
 #[derive(Clone)]
 pub struct Bearers {
-    base: Foundation,
+    context: ServiceContext,
+    token_cache: Arc<dyn TokenCache>,
+    rate_limiter: RateLimiter,
     invalidations: Arc<Invalidations>,
-    seen: Arc<Seen>,
+    last_used: Arc<LastUsedTracker>,
     standalone: bool,
 }
 
 impl Bearers {
     /// Resolves tokens against these stores. Standalone, nobody but this service changes accounts.
-    pub fn new(base: Foundation, invalidations: Arc<Invalidations>, seen: Arc<Seen>, standalone: bool) -> Self {
-        Self { base, invalidations, seen, standalone }
+    pub fn new(
+        context: ServiceContext,
+        token_cache: Arc<dyn TokenCache>,
+        rate_limiter: RateLimiter,
+        invalidations: Arc<Invalidations>,
+        last_used: Arc<LastUsedTracker>,
+        standalone: bool,
+    ) -> Self {
+        Self { context, token_cache, rate_limiter, invalidations, last_used, standalone }
     }
 
     /// The caller behind a token, its per-token limit charged.
@@ -46,32 +57,32 @@ impl Bearers {
         if self.invalidations.knows_dead(&hash) {
             return Err(bearer_invalid());
         }
-        let limit = self.base.bucket(LimitName::Token, hash.expose());
-        let (context, verdict) = match self.base.state.cached_token(&hash, &limit).await {
-            Ok(Cached::Live(context, verdict)) => {
-                self.base.metrics.cache(CacheOutcome::Hit);
+        let limit = self.rate_limiter.bucket(LimitName::Token, hash.expose());
+        let (context, verdict) = match self.token_cache.get_and_charge(&hash, &limit).await {
+            Ok(CachedToken::Live(context, verdict)) => {
+                self.context.metrics.cache(CacheOutcome::Hit);
                 self.check_live(token, &hash, &context).await?;
                 (context, verdict)
             }
-            Ok(Cached::Invalid) => {
-                self.base.metrics.cache(CacheOutcome::Negative);
+            Ok(CachedToken::Invalid) => {
+                self.context.metrics.cache(CacheOutcome::Negative);
                 return Err(bearer_invalid());
             }
-            Ok(Cached::Unknown) => {
-                self.base.metrics.cache(CacheOutcome::Miss);
+            Ok(CachedToken::Unknown) => {
+                self.context.metrics.cache(CacheOutcome::Miss);
                 let context = self.load_within_limit(token, &hash, address).await?;
-                (context, self.charge_bearer(&[limit]).await?)
+                (context, self.rate_limiter.charge_with_fallback(&[limit]).await?.0)
             }
             // The shared store is down: SQL decides, and each process limits for itself.
             Err(_) => {
                 let context = self.load_within_limit(token, &hash, address).await?;
-                (context, self.base.fallback.charge(&[limit]).await?)
+                (context, self.rate_limiter.local.charge(&[limit]).await?)
             }
         };
         if let LimitDecision::Limited(retry_after) = verdict {
-            return Err(self.base.refuse(LimitName::Token, retry_after));
+            return Err(self.rate_limiter.limited(LimitName::Token, retry_after));
         }
-        self.seen.note(context.token_id, self.base.clock.now());
+        self.last_used.record(context.token_id, self.context.clock.now());
         Ok(Caller { token: context, hash })
     }
 
@@ -82,18 +93,18 @@ impl Bearers {
         if self.invalidations.knows_dead(&hash) {
             return Err(bearer_invalid());
         }
-        let limit = Charge { quota: Quota::new(0, 1), ..self.base.bucket(LimitName::Token, hash.expose()) };
-        match self.base.state.cached_token(&hash, &limit).await {
-            Ok(Cached::Live(context, _)) => {
+        let limit = Charge { quota: Quota::new(0, 1), ..self.rate_limiter.bucket(LimitName::Token, hash.expose()) };
+        match self.token_cache.get_and_charge(&hash, &limit).await {
+            Ok(CachedToken::Live(context, _)) => {
                 self.check_live(token, &hash, &context).await?;
                 match &context.subject {
-                    Subject::Account { id, .. } if !self.standalone => self.base.require_active(*id).await?,
+                    Subject::Account { id, .. } if !self.standalone => self.context.require_active(*id).await?,
                     Subject::Account { .. } | Subject::ExternalSso { .. } => {}
                 }
                 Ok(context)
             }
-            Ok(Cached::Invalid) => Err(bearer_invalid()),
-            Ok(Cached::Unknown) | Err(_) => self.load(token, &hash).await,
+            Ok(CachedToken::Invalid) => Err(bearer_invalid()),
+            Ok(CachedToken::Unknown) | Err(_) => self.load(token, &hash).await,
         }
     }
 
@@ -105,42 +116,31 @@ impl Bearers {
         hash: &TokenHash,
         address: ClientAddress,
     ) -> Result<TokenContext> {
-        let unknown = [self.base.bucket(LimitName::UnknownBearer, address.bucket())];
-        let (verdict, counted_by) = match self.base.state.charge(&unknown).await {
-            Err(_) => (self.base.fallback.charge(&unknown).await?, &self.base.fallback),
-            decided => (decided?, &self.base.state),
-        };
+        let unknown = [self.rate_limiter.bucket(LimitName::UnknownBearer, address.bucket())];
+        let (verdict, charged) = self.rate_limiter.charge_with_fallback(&unknown).await?;
         if let LimitDecision::Limited(retry_after) = verdict {
-            return Err(self.base.refuse(LimitName::UnknownBearer, retry_after));
+            return Err(self.rate_limiter.limited(LimitName::UnknownBearer, retry_after));
         }
         let loaded = self.load(token, hash).await;
         if !loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
             // Failing to take it back costs the address one of its guesses for a while, nothing else.
-            let _ = counted_by.refund(&unknown).await;
+            let _ = charged.refund(&unknown).await;
         }
         loaded
-    }
-
-    /// Charges the shared buckets, or this process's own while the shared store is down: bearer requests go on.
-    async fn charge_bearer(&self, charges: &[Charge]) -> Result<LimitDecision> {
-        match self.base.state.charge(charges).await {
-            Err(_) => self.base.fallback.charge(charges).await,
-            decided => decided,
-        }
     }
 
     /// Reads SQL and fills the cache.
     async fn load(&self, token: &BearerToken, hash: &TokenHash) -> Result<TokenContext> {
         // Elapsed time, whatever becomes of the wall clock meanwhile: a step back must not let a late fill through.
         let began = Instant::now();
-        let Some(row) = self.base.sql.find_token(hash).await? else {
+        let Some(row) = self.context.sql.find_token(hash).await? else {
             // Failing to remember that a token is unknown costs a statement next time, nothing else.
-            let _ = self.base.state.cache_unknown(hash).await;
+            let _ = self.token_cache.put_unknown(hash).await;
             return Err(bearer_invalid());
         };
         let context = self.judge(token, hash, row).await?;
-        if self.base.state.caches_tokens() && began.elapsed() < FILL_WINDOW {
-            let _ = self.base.state.cache_token(hash, &context).await;
+        if began.elapsed() < FILL_WINDOW {
+            let _ = self.token_cache.put(hash, &context).await;
         }
         Ok(context)
     }
@@ -151,7 +151,7 @@ impl Bearers {
         let deleted_account = subject_type == SubjectType::Account && row.account_id.is_none() && row.prefix == "dfoa_";
         if deleted_account {
             // Dify's key is ON DELETE SET NULL: the account is gone, so is its token.
-            self.base.sql.revoke_if_hash(row.token_id, hash, self.base.clock.now()).await?;
+            self.context.sql.revoke_if_hash(row.token_id, hash, self.context.clock.now()).await?;
             self.invalidations.invalidate(hash).await?;
             return Err(bearer_invalid());
         }
@@ -186,13 +186,13 @@ impl Bearers {
             .record();
             return Err(Error::new(Code::InternalStateInvariant, "Something went wrong on our side."));
         }
-        let now = self.base.clock.now();
+        let now = self.context.clock.now();
         if now < context.expires_at {
             return Ok(());
         }
         // Only while the row still has this hash: the same device may have signed in again meanwhile, in the same row.
-        if self.base.sql.revoke_if_hash(context.token_id, hash, now).await? {
-            self.base.metrics.expired();
+        if self.context.sql.revoke_if_hash(context.token_id, hash, now).await? {
+            self.context.metrics.expired();
             AuditEvent::TokenExpired { token_id: context.token_id, subject_email: context.subject.email() }.record();
         }
         // An entry that cannot be dropped is still expired: whoever reads it next comes here too.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use self::passport::{Holder, Passports};
 use super::{
-    Foundation,
+    context::ServiceContext,
     password::{Passwords, Stored},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
         secret::{RefreshHash, Secret, hex, sha256_hex},
         workspace::Membership,
     },
-    ports::state::Judged,
+    ports::login_attempt_store::{AttemptOutcome, LoginAttemptStore},
     telemetry::audit::AuditEvent,
 };
 
@@ -43,7 +43,8 @@ pub struct ConsoleSettings {
 /// The use cases of browser sessions.
 #[derive(Clone)]
 pub struct Console {
-    base: Foundation,
+    context: ServiceContext,
+    login_attempts: Arc<dyn LoginAttemptStore>,
     passports: Passports,
     passwords: Passwords,
     settings: ConsoleSettings,
@@ -69,18 +70,24 @@ struct Attempt {
 }
 
 impl Attempt {
-    async fn end(self, base: &Foundation, judged: Judged) -> Result<()> {
+    async fn end(self, store: &dyn LoginAttemptStore, outcome: AttemptOutcome) -> Result<()> {
         if self.quota.is_off() {
             return Ok(());
         }
-        base.state.end_login(&self.keys, self.id, judged, self.quota).await
+        store.end(&self.keys, self.id, outcome, self.quota).await
     }
 }
 
 impl Console {
     /// Works on these stores.
-    pub fn new(base: Foundation, keys: Arc<KeyRing>, passwords: Passwords, settings: ConsoleSettings) -> Self {
-        Self { base, passports: Passports::new(keys), passwords, settings }
+    pub fn new(
+        context: ServiceContext,
+        login_attempts: Arc<dyn LoginAttemptStore>,
+        keys: Arc<KeyRing>,
+        passwords: Passwords,
+        settings: ConsoleSettings,
+    ) -> Self {
+        Self { context, login_attempts, passports: Passports::new(keys), passwords, settings }
     }
 
     /// Signs in with email and password. Wrong and unknown cost the same and read the same.
@@ -91,35 +98,35 @@ impl Console {
             Ok(judged) => judged,
             Err(error) => {
                 // Best effort: one that stays open is forgotten soon.
-                let _ = attempt.end(&self.base, Judged::Not).await;
+                let _ = attempt.end(&*self.login_attempts, AttemptOutcome::Unchecked).await;
                 return Err(error);
             }
         };
         let account_id = account.as_ref().map(|account| account.id);
         let Some(account) = account.filter(|account| right && account.is_active()) else {
             // Told only once it is counted.
-            attempt.end(&self.base, Judged::Wrong).await?;
-            self.base.metrics.login_failed(false);
+            attempt.end(&*self.login_attempts, AttemptOutcome::Wrong).await?;
+            self.context.metrics.login_failed(false);
             AuditEvent::LoginFailed { account_id, client: address }.record();
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };
-        attempt.end(&self.base, Judged::Right).await?;
-        let now = self.base.clock.now();
-        self.base.sql.record_login(account.id, &address.0.to_string(), now).await?;
+        attempt.end(&*self.login_attempts, AttemptOutcome::Correct).await?;
+        let now = self.context.clock.now();
+        self.context.sql.record_login(account.id, &address.0.to_string(), now).await?;
         self.start(account.id, remember, now).await
     }
 
     /// Opens an attempt of this account from this address, or says how long both are locked out.
     async fn begin(&self, email: &str, address: ClientAddress) -> Result<Attempt> {
-        let quota = self.base.limits.quota(LimitName::Login);
+        let quota = self.context.limits.quota(LimitName::Login);
         // The account's key comes first: a success forgets its failures.
         let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
-        let attempt = Attempt { id: self.base.entropy.uuid_v4()?, keys, quota };
+        let attempt = Attempt { id: self.context.entropy.uuid_v4()?, keys, quota };
         if !quota.is_off()
             && let LimitDecision::Limited(retry_after) =
-                self.base.state.begin_login(&attempt.keys, attempt.id, quota).await?
+                self.login_attempts.begin(&attempt.keys, attempt.id, quota).await?
         {
-            self.base.metrics.login_failed(true);
+            self.context.metrics.login_failed(true);
             AuditEvent::LoginLocked { client: address }.record();
             return Err(locked(retry_after));
         }
@@ -129,7 +136,7 @@ impl Console {
     /// The account with this address, and whether the password is its; the work is the same without one.
     async fn judge(&self, email: &str, password: Secret) -> Result<(Option<Account>, bool)> {
         // PostgreSQL takes no NUL in a text, and no account has one in its address: nobody's, at the usual cost.
-        let found = if email.contains('\0') { None } else { self.base.sql.find_login(email).await? };
+        let found = if email.contains('\0') { None } else { self.context.sql.find_login(email).await? };
         let (account, stored) = match found {
             Some(login) => {
                 let salt = login.salt;
@@ -141,7 +148,7 @@ impl Console {
     }
 
     async fn start(&self, account: AccountId, remember: bool, now: DateTime<Utc>) -> Result<Issued> {
-        let session = BrowserSessionId(self.base.entropy.uuid_v4()?);
+        let session = BrowserSessionId(self.context.entropy.uuid_v4()?);
         let refresh_token = self.new_refresh_token()?;
         let new = NewBrowserSession {
             id: session,
@@ -151,12 +158,12 @@ impl Console {
             created_at: now,
             expires_at: now + self.settings.refresh_lifetime,
         };
-        self.base.sql.create_browser_session(&new).await?;
+        self.context.sql.create_browser_session(&new).await?;
         self.issue(session, account, refresh_token, remember, now)
     }
 
     fn new_refresh_token(&self) -> Result<Secret> {
-        Ok(Secret::new(hex(&self.base.entropy.array::<32>()?)))
+        Ok(Secret::new(hex(&self.context.entropy.array::<32>()?)))
     }
 
     fn issue(
@@ -178,11 +185,11 @@ impl Console {
 
     /// Exchanges a refresh token, once. Using one twice ends the session it came from.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued> {
-        let now = self.base.clock.now();
+        let now = self.context.clock.now();
         let next = self.new_refresh_token()?;
         let (old_hash, new_hash) = (RefreshHash::of_token(refresh_token), RefreshHash::of_token(next.expose()));
         let expires_at = now + self.settings.refresh_lifetime;
-        match self.base.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at).await? {
+        match self.context.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at).await? {
             Refresh::Rotated { session_id: session, account_id: account, remember } => {
                 self.issue(session, account, next, remember, now)
             }
@@ -193,13 +200,13 @@ impl Console {
     /// The person behind an access cookie: signature, claims, expiry without leeway, then the account and, standalone, the
     /// session, read each time.
     pub async fn authenticate(&self, access_token: &str) -> Result<ConsoleCaller> {
-        let now = self.base.clock.now();
+        let now = self.context.clock.now();
         let Holder { account: id, session } = self.passports.holder(access_token, now).ok_or_else(invalid_session)?;
         let (account, session) = if self.settings.standalone {
             let session = session.ok_or_else(invalid_session)?;
-            (self.base.sql.find_browser_session(session, id, now).await?, Some(session))
+            (self.context.sql.find_browser_session(session, id, now).await?, Some(session))
         } else {
-            (self.base.sql.find_account_view(id).await?.map(|view| view.account), None)
+            (self.context.sql.find_account_view(id).await?.map(|view| view.account), None)
         };
         let account = account.filter(Account::is_active).ok_or_else(invalid_session)?;
         Ok(ConsoleCaller { account, session })
@@ -207,13 +214,13 @@ impl Console {
 
     /// Whether a CSRF token is this account's and still good.
     pub fn csrf_holds(&self, csrf_token: &str, account: AccountId) -> bool {
-        self.passports.csrf_holds(csrf_token, account, self.base.clock.now())
+        self.passports.csrf_holds(csrf_token, account, self.context.clock.now())
     }
 
     /// Ends a browser session at once.
     pub async fn logout(&self, caller: &ConsoleCaller) -> Result<()> {
         match caller.session {
-            Some(session) => self.base.sql.delete_browser_session(session).await.map(|_| ()),
+            Some(session) => self.context.sql.delete_browser_session(session).await.map(|_| ()),
             None => Ok(()),
         }
     }
@@ -227,14 +234,14 @@ impl Console {
     pub async fn switch(&self, caller: &ConsoleCaller, workspace: &str) -> Result<Membership> {
         let unknown = || Error::not_found("There is no such workspace.");
         let workspace: WorkspaceId = workspace.parse().map_err(|_| unknown())?;
-        if !self.base.sql.switch_workspace(caller.account.id, workspace, self.base.clock.now()).await? {
+        if !self.context.sql.switch_workspace(caller.account.id, workspace, self.context.clock.now()).await? {
             return Err(unknown());
         }
         self.workspaces(caller).await?.into_iter().find(|m| m.workspace_id == workspace).ok_or_else(unknown)
     }
 
     async fn view(&self, caller: &ConsoleCaller) -> Result<AccountView> {
-        self.base.sql.find_account_view(caller.account.id).await?.ok_or_else(invalid_session)
+        self.context.sql.find_account_view(caller.account.id).await?.ok_or_else(invalid_session)
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Foundation, invalidation::Invalidations, wrong_code::Attempt};
+use super::{
+    context::ServiceContext, invalidation::Invalidations, rate_limiter::RateLimiter, user_code_attempt::UserCodeAttempt,
+};
 use crate::{
     domain::{
         Code, Error, Result,
@@ -19,6 +21,7 @@ use crate::{
         secret::{BearerToken, DeviceCode, UserCodeKey},
         user_code::UserCode,
     },
+    ports::grant_store::GrantStore,
     telemetry::audit::AuditEvent,
 };
 
@@ -43,7 +46,9 @@ pub struct DeviceFlowSettings {
 /// The grant's use cases.
 #[derive(Clone)]
 pub struct DeviceFlow {
-    base: Foundation,
+    context: ServiceContext,
+    grants: Arc<dyn GrantStore>,
+    rate_limiter: RateLimiter,
     keys: Arc<KeyRing>,
     invalidations: Arc<Invalidations>,
     settings: Arc<DeviceFlowSettings>,
@@ -74,12 +79,14 @@ pub struct Redeemed {
 impl DeviceFlow {
     /// Works on these stores.
     pub fn new(
-        base: Foundation,
+        context: ServiceContext,
+        grants: Arc<dyn GrantStore>,
+        rate_limiter: RateLimiter,
         keys: Arc<KeyRing>,
         invalidations: Arc<Invalidations>,
         settings: Arc<DeviceFlowSettings>,
     ) -> Self {
-        Self { base, keys, invalidations, settings }
+        Self { context, grants, rate_limiter, keys, invalidations, settings }
     }
 
     /// A device asks for its codes.
@@ -99,7 +106,7 @@ impl DeviceFlow {
             return Err(Error::new(Code::UnsupportedClient, "invalid_client"));
         }
         let device_label = self.label(client_id, device_label)?;
-        let device_code = DeviceCode::mint(&self.base.entropy.array()?);
+        let device_code = DeviceCode::mint(&self.context.entropy.array()?);
         let request = GrantRequest {
             client_id: client_id.to_owned(),
             device_label,
@@ -108,9 +115,9 @@ impl DeviceFlow {
             seal_key: device_code.seal_key(),
         };
         for _ in 0..USER_CODE_TRIES {
-            let Some(user_code) = UserCode::mint(&self.base.entropy.array::<32>()?) else { continue };
+            let Some(user_code) = UserCode::mint(&self.context.entropy.array::<32>()?) else { continue };
             let index = self.keys.user_code_key(&user_code);
-            if self.base.state.create_grant(&device_code.hash(), &index, &request).await? {
+            if self.grants.create(&device_code.hash(), &index, &request).await? {
                 return Ok(Codes { device_code, user_code });
             }
         }
@@ -125,7 +132,7 @@ impl DeviceFlow {
         }
         let device_code = DeviceCode::presented(device_code)?;
         let hash = device_code.hash();
-        match self.base.state.poll_grant(&hash, client_id).await? {
+        match self.grants.poll(&hash, client_id).await? {
             PollOutcome::ClientMismatch => {
                 Err(Error::new(Code::InvalidGrant, "This code was issued to another client."))
             }
@@ -149,12 +156,12 @@ impl DeviceFlow {
     /// The token is handed out by whoever deletes the grant; until then a failure leaves it for the next poll.
     async fn redeem(&self, device_code: &DeviceCode, approval: Approval) -> Result<Redeemed> {
         let token = device_code.open(&approval.sealed_token)?;
-        let now = self.base.clock.now();
-        let confirmed = self.base.sql.confirm_minted(approval.token_id, &token.hash(), now).await?;
+        let now = self.context.clock.now();
+        let confirmed = self.context.sql.confirm_minted(approval.token_id, &token.hash(), now).await?;
         let Some((expires_at, view)) = confirmed.filter(|(_, view)| view.account.is_active()) else {
             return Err(access_denied("The sign-in was approved but has since been withdrawn."));
         };
-        if !self.base.state.redeem_grant(&device_code.hash(), approval.token_id).await? {
+        if !self.grants.redeem(&device_code.hash(), approval.token_id).await? {
             return Err(expired_token());
         }
         let expires_in = expires_at.signed_duration_since(now).num_seconds();
@@ -162,8 +169,8 @@ impl DeviceFlow {
     }
 
     async fn unknown_code(&self, address: ClientAddress) -> Result<Error> {
-        let bucket = self.base.bucket(LimitName::DeviceToken, address.bucket());
-        Ok(match self.base.state.charge(&[bucket]).await? {
+        let bucket = self.rate_limiter.bucket(LimitName::DeviceToken, address.bucket());
+        Ok(match self.rate_limiter.charge(&[bucket]).await? {
             LimitDecision::Allowed => expired_token(),
             // A CLI that meets anything else here gives up.
             LimitDecision::Limited(_) => slow_down(grant::INTERVAL + grant::SLOW_DOWN_STEP),
@@ -177,11 +184,11 @@ impl DeviceFlow {
         address: ClientAddress,
         account: Option<AccountId>,
     ) -> Result<Option<PendingGrant>> {
-        let attempt = Attempt::begin(&self.base, address, account).await?;
+        let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, account).await?;
         let keys = self.index_keys(user_code)?;
-        let found = self.base.state.find_pending_grant(&keys).await?;
+        let found = self.grants.find_pending(&keys).await?;
         if found.is_some() {
-            attempt.was_right().await?;
+            attempt.succeed().await?;
         }
         Ok(found)
     }
@@ -201,7 +208,7 @@ impl DeviceFlow {
             return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
         }
         let Some(label) = label.map(str::trim).filter(|label| !label.is_empty()) else {
-            let code = UserCode::mint(&self.base.entropy.array::<32>()?);
+            let code = UserCode::mint(&self.context.entropy.array::<32>()?);
             let suffix = code.map(|code| code.expose()[..4].to_lowercase()).unwrap_or_default();
             return Ok(format!("{client_id} #{suffix}"));
         };

@@ -1,7 +1,7 @@
 //! Who a caller is, and their workspaces. An account is read with all its workspaces in one statement, and that statement
 //! decides whether it is still active.
 
-use super::Foundation;
+use super::context::ServiceContext;
 use crate::domain::{
     Error, Result,
     account::AccountView,
@@ -14,13 +14,13 @@ use crate::domain::{
 /// Identity and workspaces.
 #[derive(Clone)]
 pub struct Identity {
-    base: Foundation,
+    context: ServiceContext,
 }
 
 impl Identity {
     /// Reads from these stores.
-    pub fn new(base: Foundation) -> Self {
-        Self { base }
+    pub fn new(context: ServiceContext) -> Self {
+        Self { context }
     }
 
     /// The caller's account with its workspaces; `None` for an external identity. `bearer_invalid` once it is not active.
@@ -47,6 +47,6 @@ impl Identity {
     }
 
     async fn active_account(&self, id: AccountId) -> Result<AccountView> {
-        self.base.sql.find_account_view(id).await?.filter(|view| view.account.is_active()).ok_or_else(bearer_invalid)
+        self.context.sql.find_account_view(id).await?.filter(|view| view.account.is_active()).ok_or_else(bearer_invalid)
     }
 }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::{
     domain::{Error, Result, id::TokenId, secret::TokenHash, session::RevokedSession},
-    ports::state::State,
+    ports::token_cache::TokenCache,
 };
 
 /// Entries remembered at most; those beyond are for whoever revoked them to ask for again.
@@ -21,7 +21,7 @@ const CAPACITY: usize = 100_000;
 
 /// Marks entries dead, and remembers those it could not mark.
 pub struct Invalidations {
-    state: Arc<dyn State>,
+    token_cache: Arc<dyn TokenCache>,
     pending: Mutex<HashMap<TokenHash, Option<TokenId>>>,
     /// Whether anything is pending, so that a request need not take the lock to learn that nothing is.
     any: AtomicBool,
@@ -29,8 +29,8 @@ pub struct Invalidations {
 
 impl Invalidations {
     /// Invalidates through this store.
-    pub fn new(state: Arc<dyn State>) -> Self {
-        Self { state, pending: Mutex::default(), any: AtomicBool::new(false) }
+    pub fn new(token_cache: Arc<dyn TokenCache>) -> Self {
+        Self { token_cache, pending: Mutex::default(), any: AtomicBool::new(false) }
     }
 
     /// Marks one entry dead; when the store is down it is queued and the error is `service_unavailable`.
@@ -81,7 +81,7 @@ impl Invalidations {
     }
 
     async fn mark(&self, hash: &TokenHash, id: Option<TokenId>) -> Result<()> {
-        match self.state.invalidate_token(hash).await {
+        match self.token_cache.invalidate(hash).await {
             Ok(()) => {
                 let mut pending = self.pending.lock();
                 pending.remove(hash);

@@ -13,7 +13,7 @@ use self::collect::Collector;
 use super::app::{
     Apps,
     inputs::checked_inputs,
-    slots::{Slot, Slots},
+    run_slots::{RunSlot, RunSlots},
 };
 use crate::{
     domain::{
@@ -58,13 +58,13 @@ pub struct Run {
 #[derive(Clone)]
 pub struct Runs {
     apps: Apps,
-    slots: Slots,
+    slots: RunSlots,
     runtime: Arc<dyn AppRuntime>,
 }
 
 impl Runs {
     /// Runs apps of these workspaces with this runtime.
-    pub fn new(apps: Apps, slots: Slots, runtime: Arc<dyn AppRuntime>) -> Self {
+    pub fn new(apps: Apps, slots: RunSlots, runtime: Arc<dyn AppRuntime>) -> Self {
         Self { apps, slots, runtime }
     }
 
@@ -84,7 +84,7 @@ impl Runs {
             .await?;
         check_query(app.mode, run.query.as_deref())?;
         let inputs = checked_inputs(&definition, given)?;
-        let slot = self.slots.take(&app).await?;
+        let slot = self.slots.acquire(&app).await?;
         AuditEvent::AppRun {
             app_id: &app.id.to_string(),
             tenant_id: app.workspace_id,
@@ -122,7 +122,7 @@ pub struct Running {
     mode: AppMode,
     first: Option<RunEvent>,
     stream: RunStream,
-    _slot: Slot,
+    _slot: RunSlot,
 }
 
 impl Running {

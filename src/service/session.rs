@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Foundation, invalidation::Invalidations, to_the_end};
+use super::{context::ServiceContext, invalidation::Invalidations, uncancelled::run_uncancelled};
 use crate::{
     domain::{
         Error, Result,
@@ -13,55 +13,57 @@ use crate::{
         session::Session,
         subject::Subject,
     },
+    ports::state_stores::StateHealth,
     telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
 /// The sessions of subjects.
 #[derive(Clone)]
 pub struct Sessions {
-    base: Foundation,
+    context: ServiceContext,
+    health: Arc<dyn StateHealth>,
     invalidations: Arc<Invalidations>,
 }
 
 impl Sessions {
     /// Works on these stores.
-    pub fn new(base: Foundation, invalidations: Arc<Invalidations>) -> Self {
-        Self { base, invalidations }
+    pub fn new(context: ServiceContext, health: Arc<dyn StateHealth>, invalidations: Arc<Invalidations>) -> Self {
+        Self { context, health, invalidations }
     }
 
     /// A page of live sessions, newest first; `bearer_invalid` once the account is not active.
     pub async fn list(&self, subject: &Subject, page: PageRequest) -> Result<Page<Session>> {
-        let (active, page) = self.base.sql.list_sessions(subject, page, self.base.clock.now()).await?;
+        let (active, page) = self.context.sql.list_sessions(subject, page, self.context.clock.now()).await?;
         if active { Ok(page) } else { Err(bearer_invalid()) }
     }
 
     /// One live session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
     pub async fn find(&self, subject: &Subject, id: &str) -> Result<Session> {
         let id: TokenId = id.parse().map_err(|_| unknown())?;
-        self.base.sql.find_session(subject, id, self.base.clock.now()).await?.ok_or_else(unknown)
+        self.context.sql.find_session(subject, id, self.context.clock.now()).await?.ok_or_else(unknown)
     }
 
     /// Ends one session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
     pub async fn revoke(&self, subject: &Subject, id: &str) -> Result<()> {
         let id: TokenId = id.parse().map_err(|_| unknown())?;
         let (sessions, subject) = (self.clone(), subject.clone());
-        to_the_end(async move { sessions.end(&subject, id).await }).await
+        run_uncancelled(async move { sessions.end(&subject, id).await }).await
     }
 
     async fn end(&self, subject: &Subject, id: TokenId) -> Result<()> {
         if let Some(account) = subject.account_id() {
-            self.base.require_active(account).await?;
+            self.context.require_active(account).await?;
         }
-        if self.invalidations.is_pending(id) && self.base.sql.owns_session(subject, id).await? {
+        if self.invalidations.is_pending(id) && self.context.sql.owns_session(subject, id).await? {
             return self.invalidations.settle(id).await;
         }
-        let Some(revoked) = self.base.sql.revoke_session(subject, id, self.base.clock.now()).await? else {
+        let Some(revoked) = self.context.sql.revoke_session(subject, id, self.context.clock.now()).await? else {
             // Another replica may have revoked it without reaching the cache; while the cache is away nobody can tell.
-            self.base.state.ping().await?;
+            self.health.ping().await?;
             return Err(unknown());
         };
         AuditEvent::SessionRevoked { token_id: id, by: subject.email() }.record();
-        self.base.metrics.revoked(RevokeReason::Owner, 1);
+        self.context.metrics.revoked(RevokeReason::Owner, 1);
         self.invalidations.revoked(&[revoked]).await
     }
 
@@ -73,15 +75,15 @@ impl Sessions {
     /// Ends every session of the subject but one; how many ended.
     pub async fn revoke_all(&self, subject: &Subject, except: Option<TokenId>) -> Result<usize> {
         let (sessions, subject) = (self.clone(), subject.clone());
-        to_the_end(async move { sessions.end_all(&subject, except).await }).await
+        run_uncancelled(async move { sessions.end_all(&subject, except).await }).await
     }
 
     async fn end_all(&self, subject: &Subject, except: Option<TokenId>) -> Result<usize> {
-        let revoked = self.base.sql.revoke_all_sessions(subject, except, self.base.clock.now()).await?;
+        let revoked = self.context.sql.revoke_all_sessions(subject, except, self.context.clock.now()).await?;
         for session in &revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: subject.email() }.record();
         }
-        self.base.metrics.revoked(RevokeReason::Owner, revoked.len() as u64);
+        self.context.metrics.revoked(RevokeReason::Owner, revoked.len() as u64);
         self.invalidations.revoked(&revoked).await?;
         Ok(revoked.len())
     }
@@ -90,10 +92,10 @@ impl Sessions {
     pub async fn revoke_token(&self, token: &str) -> Result<()> {
         let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
         let (sessions, hash) = (self.clone(), token.hash());
-        to_the_end(async move {
-            if let Some(revoked) = sessions.base.sql.revoke_by_hash(&hash, sessions.base.clock.now()).await? {
+        run_uncancelled(async move {
+            if let Some(revoked) = sessions.context.sql.revoke_by_hash(&hash, sessions.context.clock.now()).await? {
                 AuditEvent::SessionRevoked { token_id: revoked.token_id, by: "the token's holder" }.record();
-                sessions.base.metrics.revoked(RevokeReason::Owner, 1);
+                sessions.context.metrics.revoked(RevokeReason::Owner, 1);
             }
             sessions.invalidations.invalidate(&hash).await
         })

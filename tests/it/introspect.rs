@@ -23,7 +23,7 @@ async fn introspect(server: &TestServer, token: &str) -> Value {
 async fn disable(server: &TestServer, email: &str) {
     let revoked = server.sql().set_account_status(email, AccountStatus::Banned, server.clock.now()).await.unwrap();
     for session in revoked {
-        server.running().app.foundation().state.invalidate_token(&session.hash).await.unwrap();
+        server.running().app.stores().token_cache.invalidate(&session.hash).await.unwrap();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dify_openapi::testing::{rpc::proto::CreateDeviceCodeRequest, store::Memory};
+use dify_openapi::testing::{ports::Clock, rpc::proto::CreateDeviceCodeRequest, store::bounded_in_process_stores};
 use serde_json::json;
 use tonic::transport::Channel;
 
@@ -15,8 +15,8 @@ use crate::support::{
 /// A server that trusts a local proxy, and the URL of a second one on the same database with these bounds.
 async fn start_with_bounds(grants: usize, buckets: usize) -> (TestServer, String) {
     let server = TestServer::start_with(Stores::Sqlite, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
-    let state = Arc::new(Memory::with_bounds(Arc::new(server.clock.clone()), grants, buckets));
-    let url = server.replica_with_state(state).await;
+    let clock: Arc<dyn Clock> = Arc::new(server.clock.clone());
+    let url = server.replica_with_state(bounded_in_process_stores(&clock, grants, buckets)).await;
     (server, url)
 }
 

@@ -48,7 +48,7 @@ impl Apps {
         let is_new = known.is_none() && member && verdicts.len() < MOST_VERDICTS;
         if is_new || known.is_some_and(|known| known != member) {
             // Dify's verdict ends with its entry in any case, within a minute.
-            let _ = self.base.state.note_membership(&caller.hash, caller.token.token_id, workspace, member).await;
+            let _ = self.token_cache.set_membership(&caller.hash, caller.token.token_id, workspace, member).await;
         }
     }
 
@@ -68,7 +68,7 @@ impl Apps {
     /// Reads the id of a workspace. Nobody is a member of something that is not an id.
     pub(super) async fn workspace(&self, account: AccountId, text: &str) -> Result<WorkspaceId> {
         let Ok(id) = text.parse() else {
-            self.base.require_active(account).await?;
+            self.context.require_active(account).await?;
             return Err(not_a_member());
         };
         Ok(id)
@@ -82,8 +82,10 @@ impl Apps {
         workspace: Option<WorkspaceId>,
     ) -> Result<Error> {
         match workspace {
-            Some(id) => self.judge(caller, self.base.sql.find_membership_status(account, id).await?, workspace).await?,
-            None => self.base.require_active(account).await?,
+            Some(id) => {
+                self.judge(caller, self.context.sql.find_membership_status(account, id).await?, workspace).await?
+            }
+            None => self.context.require_active(account).await?,
         }
         Ok(no_such_app())
     }

@@ -16,7 +16,7 @@ use crate::{
         session::NewSession,
         subject::{Subject, SubjectType},
     },
-    service::{to_the_end, wrong_code::Attempt},
+    service::{uncancelled::run_uncancelled, user_code_attempt::UserCodeAttempt},
     telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
@@ -24,34 +24,34 @@ impl DeviceFlow {
     /// A signed-in person lets the device in.
     pub async fn approve(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
         self.require_bearers()?;
-        let attempt = Attempt::begin(&self.base, address, Some(account.id)).await?;
+        let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, Some(account.id)).await?;
         let keys = self.index_keys(user_code)?;
         let scopes = scope::scopes_of(SubjectType::Account);
         scope::check_mint(SubjectType::Account, scopes, self.settings.enterprise)?;
 
         let claim = self.new_claim()?;
-        let request = match self.base.state.claim_grant(&keys, claim).await? {
+        let request = match self.grants.claim(&keys, claim).await? {
             ClaimOutcome::Unknown => return Err(unknown_user_code()),
             ClaimOutcome::Taken(request) => request,
             known @ (ClaimOutcome::InProgress | ClaimOutcome::Resolved) => {
-                attempt.was_right().await?;
+                attempt.succeed().await?;
                 return Err(if known == ClaimOutcome::InProgress { in_progress() } else { already_resolved() });
             }
         };
         let (flow, account) = (self.clone(), account.clone());
-        to_the_end(async move { flow.decide(attempt, &account, &keys, claim, &request).await }).await
+        run_uncancelled(async move { flow.decide(attempt, &account, &keys, claim, &request).await }).await
     }
 
     /// What follows once the claim is taken.
     async fn decide(
         &self,
-        attempt: Attempt,
+        attempt: UserCodeAttempt,
         account: &Account,
         keys: &[UserCodeKey],
         claim: ClaimId,
         request: &GrantRequest,
     ) -> Result<()> {
-        let outcome = match attempt.was_right().await {
+        let outcome = match attempt.succeed().await {
             Ok(()) => self.mint_and_finish(account, keys, claim, request).await,
             Err(error) => Err(error),
         };
@@ -59,7 +59,7 @@ impl DeviceFlow {
             AuditEvent::DeviceFlowRejected { reason: error.code().as_str(), subject_email: Some(&account.email) }
                 .record();
             // Best effort: an unreleased claim ends by itself.
-            let _ = self.base.state.release_grant(keys, claim).await;
+            let _ = self.grants.release(keys, claim).await;
         }
         outcome
     }
@@ -71,9 +71,9 @@ impl DeviceFlow {
         claim: ClaimId,
         request: &GrantRequest,
     ) -> Result<()> {
-        let token = BearerToken::mint(SubjectType::Account, &self.base.entropy.array()?);
+        let token = BearerToken::mint(SubjectType::Account, &self.context.entropy.array()?);
         let sealed_token = key::seal(&token, &request.seal_key)?;
-        let now = self.base.clock.now();
+        let now = self.context.clock.now();
         let session = NewSession {
             subject: Subject::Account { id: account.id, email: account.email.clone() },
             client_id: request.client_id.clone(),
@@ -85,7 +85,7 @@ impl DeviceFlow {
             created_ip: request.created_ip.to_string(),
             user_agent: request.user_agent.clone(),
         };
-        let minted = self.base.sql.mint(&session).await?;
+        let minted = self.context.sql.mint(&session).await?;
         let finished = match &minted.rotated {
             // The token that the rotation ended must be dead everywhere before anyone hears of the new one.
             Some(old) => self.invalidations.invalidate(old).await,
@@ -93,15 +93,15 @@ impl DeviceFlow {
         };
         let approval = Approval { token_id: minted.token_id, sealed_token };
         let finished = match finished {
-            Ok(()) => self.base.state.finish_grant(keys, claim, &approval).await,
+            Ok(()) => self.grants.finish(keys, claim, &approval).await,
             Err(error) => Err(error),
         };
         if !matches!(finished, Ok(true)) {
-            self.base.sql.revoke_if_hash(minted.token_id, &session.hash, self.base.clock.now()).await?;
+            self.context.sql.revoke_if_hash(minted.token_id, &session.hash, self.context.clock.now()).await?;
             return Err(finished.err().unwrap_or_else(in_progress));
         }
-        self.base.metrics.minted(SubjectType::Account);
-        self.base.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated.is_some()));
+        self.context.metrics.minted(SubjectType::Account);
+        self.context.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated.is_some()));
         AuditEvent::DeviceFlowApproved {
             subject: &session.subject,
             client_id: &session.client_id,
@@ -117,11 +117,11 @@ impl DeviceFlow {
     /// A signed-in person turns the device away.
     pub async fn deny(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
         self.require_bearers()?;
-        let attempt = Attempt::begin(&self.base, address, Some(account.id)).await?;
+        let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, Some(account.id)).await?;
         let keys = self.index_keys(user_code)?;
-        let outcome = self.base.state.deny_grant(&keys).await?;
+        let outcome = self.grants.deny(&keys).await?;
         if outcome != DenyOutcome::Unknown {
-            attempt.was_right().await?;
+            attempt.succeed().await?;
         }
         match outcome {
             DenyOutcome::Denied(request) => {
@@ -140,7 +140,7 @@ impl DeviceFlow {
     }
 
     fn new_claim(&self) -> Result<ClaimId> {
-        Ok(ClaimId(self.base.entropy.uuid_v4()?))
+        Ok(ClaimId(self.context.entropy.uuid_v4()?))
     }
 }
 

@@ -160,10 +160,10 @@ async fn decisions(server: &TestServer, document: &mut Document) {
     let keys = KeyRing::new(Secret::new(SECRET_KEY), Vec::new());
     let keys = keys.user_code_keys(&UserCode::parse(&device.user_code).unwrap());
     let claim = ClaimId(uuid::Uuid::new_v4());
-    let state = &server.running().app.foundation().state;
-    state.claim_grant(&keys, claim).await.unwrap();
+    let grants = &server.running().app.stores().grants;
+    grants.claim(&keys, claim).await.unwrap();
     document.assert_shown("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
-    state.release_grant(&keys, claim).await.unwrap();
+    grants.release(&keys, claim).await.unwrap();
     assert_eq!(Answer::to(approve(&device.user_code)).await.status, 200);
     document.assert_shown("post", APPROVE, &Answer::to(approve(&device.user_code)).await);
 

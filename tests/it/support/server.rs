@@ -14,7 +14,7 @@ use dify_openapi::testing::{
     config::Config,
     domain::{Secret, WorkspaceRole},
     http::{ListenOptions, serve},
-    ports::{Clock as _, State, SystemEntropy},
+    ports::{Clock as _, StateStores, SystemEntropy},
     service::Passwords,
     store::{SqlOptions, SqlStore},
     telemetry::{Output, Telemetry},
@@ -118,7 +118,7 @@ impl TestServer {
     }
 
     /// Serves the public listener of another process on the same database with these state stores. Returns its URL.
-    pub async fn replica_with_state(&self, state: Arc<dyn State>) -> String {
+    pub async fn replica_with_state(&self, state: StateStores) -> String {
         let config = config(&self.env);
         let dependencies = dependencies(&self.clock, &self.telemetry);
         let (sql, standalone) = app::connect_sql(&config).await.unwrap();
@@ -151,7 +151,7 @@ impl TestServer {
 
     /// The SQL store.
     pub fn sql(&self) -> &SqlStore {
-        &self.running().app.foundation().sql
+        &self.running().app.context().sql
     }
 
     /// The URL of a path on the public listener.

@@ -35,8 +35,8 @@ in_both_languages! {
         let device = visitor.device("laptop").await;
         visitor.enter_code(&device.user_code).await;
         let codes = keys().user_code_keys(&UserCode::parse(&device.user_code).unwrap());
-        let state = &visitor.server.running().app.foundation().state;
-        let claim = state.claim_grant(&codes, ClaimId(uuid::Uuid::new_v4())).await.unwrap();
+        let grants = &visitor.server.running().app.stores().grants;
+        let claim = grants.claim(&codes, ClaimId(uuid::Uuid::new_v4())).await.unwrap();
         assert!(matches!(claim, ClaimOutcome::Taken(_)));
         visitor.click("#mine").await;
         visitor.follow(AUTHORIZE).await;
@@ -118,7 +118,7 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let app = &server.running().app;
-    let (base, rpc) = (app.foundation().clone(), app.rpc().clone());
+    let rpc = app.rpc().clone();
     let settings = PipelineSettings {
         bearers_enabled: true,
         enterprise: false,
@@ -129,10 +129,10 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         access_cookie: "access_token".to_owned(),
         csrf_cookie: "csrf_token".to_owned(),
     };
-    let pipeline = Pipeline::new(base, rpc.bearers.clone(), rpc.console.clone(), settings);
+    let pipeline = Pipeline::new(app.rate_limiter().clone(), rpc.bearers.clone(), rpc.console.clone(), settings);
     let settings =
         PageSettings { standalone: false, issuer: issuer.clone(), console_sign_in_url: Some(console.to_owned()) };
-    let clock = Arc::clone(&app.foundation().clock);
+    let clock = Arc::clone(&app.context().clock);
     let pages = Pages { rpc, pipeline, keys: Arc::new(keys()), entropy: Arc::new(SystemEntropy), clock, settings };
     let address = axum::Extension(ClientAddress(Ipv4Addr::LOCALHOST.into()));
     let router = pages::routes(pages).unwrap().router.layer(address);

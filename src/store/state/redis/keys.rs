@@ -1,0 +1,82 @@
+//! The names of all keys in Redis. The keys of one script have the same hash tag, and so are in the same slot of a cluster.
+
+use crate::domain::{
+    limit::{Charge, LimitName},
+    secret::{DeviceCodeHash, TokenHash, UserCodeKey},
+};
+
+/// Builds keys with the configured prefix.
+#[derive(Clone, Debug)]
+pub(in crate::store::state) struct Keys {
+    /// `prefix:`, or empty.
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: Option<&str>) -> Self {
+        Self {
+            prefix: prefix.filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}:")).unwrap_or_default(),
+        }
+    }
+
+    fn join(&self, parts: &[&str]) -> String {
+        let mut key = String::with_capacity(self.prefix.len() + parts.iter().map(|part| part.len()).sum::<usize>());
+        key.push_str(&self.prefix);
+        for part in parts {
+            key.push_str(part);
+        }
+        key
+    }
+
+    pub(in crate::store::state) fn grant(&self, device_code: &DeviceCodeHash) -> String {
+        self.grant_of_hash(device_code.expose())
+    }
+
+    pub(in crate::store::state) fn grant_of_hash(&self, device_code_hash: &str) -> String {
+        self.join(&["openapi:grant:{", device_code_hash, "}"])
+    }
+
+    pub(in crate::store::state) fn user_code(&self, user_code: &UserCodeKey) -> String {
+        self.join(&["openapi:user_code:", user_code.expose()])
+    }
+
+    /// The bucket of a limit. The per-token limit has the bucket that reading the token's cache entry charges.
+    pub(in crate::store::state) fn bucket(&self, charge: &Charge) -> String {
+        if charge.name == LimitName::Token {
+            return Self::token_bucket(&self.join(&["auth:token:", &charge.key]));
+        }
+        self.join(&["openapi:rl:{", charge.name.as_str(), ":", &charge.key, "}"])
+    }
+
+    /// The cache entry of a token, under Dify's name for it.
+    pub(in crate::store::state) fn token(&self, hash: &TokenHash) -> String {
+        self.join(&["auth:token:", hash.expose()])
+    }
+
+    /// The bucket beside a token's cache entry. Its hash tag is the whole name of the entry, so that both share a slot.
+    pub(in crate::store::state) fn token_bucket(entry: &str) -> String {
+        let mut key = String::with_capacity(entry.len() + 5);
+        key.push_str("rl:{");
+        key.push_str(entry);
+        key.push('}');
+        key
+    }
+
+    /// The counter of a login key. All counters share one slot, because one attempt is counted at several of them.
+    pub(in crate::store::state) fn login(&self, key: &str) -> String {
+        self.join(&["openapi:{logins}:", key])
+    }
+
+    pub(in crate::store::state) fn lease(&self, job: &str) -> String {
+        self.join(&["openapi:lease:", job])
+    }
+
+    pub(in crate::store::state) fn slots(&self, key: &str) -> String {
+        self.join(&["openapi:slots:", key])
+    }
+
+    /// A key that is never written, for checking whether Redis replies.
+    pub(super) fn probe(&self) -> String {
+        self.join(&["openapi:probe"])
+    }
+}
