@@ -1,8 +1,8 @@
-//! Who may call what, how often: decided here, once, for both doors and the pages, before any body is decoded. Only the form
-//! of a page is read first, within its own bounds: it carries the CSRF token.
+//! Decides who may call what, and how often: once, for both doors and the pages, before a body is decoded. Only the form of
+//! a page is read first, within its own bound, because it carries the CSRF token.
 //!
-//! `Pipeline::admit` is the order of contract section 4, top to bottom. (The edition gate comes before it: a method that is
-//! absent here is not mounted at all.)
+//! `Pipeline::admit` has the order of contract section 4, top to bottom. The edition gate comes before it: a method that is
+//! absent in this deployment is not mounted.
 
 pub mod authenticate;
 pub mod browser;
@@ -12,111 +12,88 @@ pub(crate) mod layer;
 pub(crate) mod policy;
 
 mod limit;
+mod settings;
 
 use std::sync::Arc;
 
 use http::request::Parts;
 
-use self::policy::{Credential, Policy};
+pub use self::settings::PipelineSettings;
+use self::{
+    browser::BrowserGate,
+    limit::PolicyLimits,
+    policy::{Credential, Policy},
+};
 use crate::{
     domain::{
         Code, Error, Result,
         caller::{Caller, ClientAddress, ConsoleCaller},
         scope,
-        secret::Secret,
     },
     service::{bearer::Bearers, console::Console, rate_limiter::RateLimiter},
     telemetry::audit::AuditEvent,
 };
 
-/// What the pipeline needs to know of the deployment.
-#[derive(Clone, Debug)]
-pub struct PipelineSettings {
-    /// Whether bearers are accepted at all.
-    pub bearers_enabled: bool,
-    /// Enterprise edition.
-    pub enterprise: bool,
-    /// Whether this service has browser sessions of its own.
-    pub standalone: bool,
-    /// The key of internal services; without one their methods are absent.
-    pub service_key: Option<Secret>,
-    /// Origins of our own pages, as browsers write them.
-    pub origins: Vec<String>,
-    /// Origins of other sites that may call from a browser; `None` when every one may.
-    pub cross_origins: Option<Vec<String>>,
-    /// Full name of the access cookie.
-    pub access_cookie: String,
-    /// Full name of the CSRF cookie.
-    pub csrf_cookie: String,
-}
-
 /// Admits requests. Clones share everything: one is made for each request.
 #[derive(Clone)]
-pub struct Pipeline(Arc<Inner>);
+pub struct Pipeline(Arc<Gates>);
 
-/// What a pipeline stands on.
-pub struct Inner {
-    rate_limiter: RateLimiter,
+/// The gates of the pipeline.
+struct Gates {
     bearers: Bearers,
-    console: Console,
-    settings: PipelineSettings,
-}
-
-impl std::ops::Deref for Pipeline {
-    type Target = Inner;
-
-    fn deref(&self) -> &Inner {
-        &self.0
-    }
+    browser: BrowserGate,
+    limits: PolicyLimits,
+    settings: Arc<PipelineSettings>,
 }
 
 impl Pipeline {
-    /// Admits by these use cases.
     pub fn new(rate_limiter: RateLimiter, bearers: Bearers, console: Console, settings: PipelineSettings) -> Self {
-        Self(Arc::new(Inner { rate_limiter, bearers, console, settings }))
+        let settings = Arc::new(settings);
+        let browser = BrowserGate::new(console, Arc::clone(&settings));
+        Self(Arc::new(Gates { bearers, browser, limits: PolicyLimits::new(rate_limiter), settings }))
     }
 
-    /// Whether there is a credential for internal services.
+    /// Whether internal services have a credential.
     pub fn has_service_key(&self) -> bool {
-        self.settings.service_key.is_some()
+        self.0.settings.service_key.is_some()
     }
 
-    /// Whether a method exists in this deployment.
+    /// Whether a method is present in this deployment.
     pub fn has(&self, policy: &Policy) -> bool {
         let present = match policy.presence {
             policy::Presence::Everywhere => true,
-            policy::Presence::Enterprise => self.settings.enterprise,
-            policy::Presence::Standalone => self.settings.standalone,
+            policy::Presence::Enterprise => self.0.settings.enterprise,
+            policy::Presence::Standalone => self.0.settings.standalone,
         };
-        present && (policy.credential != Credential::Service || self.settings.service_key.is_some())
+        present && (policy.credential != Credential::Service || self.0.settings.service_key.is_some())
     }
 
-    /// Lets a request in, leaving its caller in the extensions, or says why not.
+    /// Admits a request and puts its caller into the extensions, or returns the reason for rejecting it.
     pub async fn admit(&self, policy: &'static Policy, parts: &mut Parts) -> Result<()> {
         let address = address(parts)?;
         match policy.credential {
             Credential::Public => self.admit_anyone(policy, parts).await?,
             Credential::Bearer => {
                 let token = authenticate::bearer_token(&parts.headers)?;
-                if !self.settings.bearers_enabled {
+                if !self.0.settings.bearers_enabled {
                     return Err(crate::service::device_flow::bearer_auth_disabled());
                 }
-                let caller = self.bearers.authenticate(&token, address).await?;
+                let caller = self.0.bearers.authenticate(&token, address).await?;
                 surface_gate(policy, &caller)?;
                 if policy.license {
                     return Err(Error::new(Code::LicenseRequired, "A valid enterprise license is required."));
                 }
                 scope_gate(policy, &caller)?;
-                self.charge(policy, address, Some(&caller), None).await?;
+                self.0.limits.charge(policy, address, Some(&caller), None).await?;
                 parts.extensions.insert(caller);
             }
             Credential::ConsoleSession => {
-                let caller = self.browser(parts).await?;
-                self.charge(policy, address, None, Some(&caller)).await?;
+                let caller = self.0.browser.authenticate(parts).await?;
+                self.0.limits.charge(policy, address, None, Some(&caller)).await?;
                 parts.extensions.insert(caller);
             }
-            Credential::Service => authenticate::service_key(&parts.headers, self.settings.service_key.as_ref())?,
-            // Issued by the single-sign-on branch only, which this edition does not have.
+            Credential::Service => authenticate::service_key(&parts.headers, self.0.settings.service_key.as_ref())?,
+            // Only the SSO branch issues this credential.
             Credential::ApprovalGrant => return Err(browser::no_session()),
         }
         Ok(())
@@ -124,15 +101,15 @@ impl Pipeline {
 
     async fn admit_anyone(&self, policy: &'static Policy, parts: &mut Parts) -> Result<()> {
         if policy.json_only && !parts.method.is_safe() {
-            // Signing in and refreshing set cookies: another site must not be able to make a browser do it.
-            self.check_origin(&parts.headers)?;
+            // Signing in and refreshing set cookies: another site must not make a browser do it.
+            self.0.browser.check_origin(&parts.headers)?;
         }
         if !policy.is_page() && (!policy.limits.is_empty() || !parts.method.is_safe()) {
-            // What counts by address must not be spent by whatever site its people happen to visit. Links to pages are followed
-            // from anywhere, so the pages look at that themselves.
-            self.check_site(&parts.headers)?;
+            // A site must not spend the limits of its visitors' address. Links to pages are followed from anywhere, so the
+            // pages check this themselves.
+            self.0.browser.check_site(&parts.headers)?;
         }
-        self.charge(policy, address(parts)?, None, None).await?;
+        self.0.limits.charge(policy, address(parts)?, None, None).await?;
         if policy.session
             && let Some(caller) = self.find_console_caller(&parts.headers).await?
         {
@@ -141,23 +118,18 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The person signed in at the browser, if there is one; a cookie that does not hold is nobody.
+    /// The caller of the browser session, if there is a valid one.
     pub async fn find_console_caller(&self, headers: &http::HeaderMap) -> Result<Option<ConsoleCaller>> {
-        let Some(token) = cookie::find_in(headers, &self.settings.access_cookie) else { return Ok(None) };
-        match self.console.authenticate(token).await {
-            Ok(caller) => Ok(Some(caller)),
-            Err(error) if error.code() == Code::InvalidSession => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.0.browser.find_caller(headers).await
     }
 }
 
-/// The address that the edge resolved.
+/// The client address that the edge resolved.
 fn address(parts: &Parts) -> Result<ClientAddress> {
     ClientAddress::required(parts.extensions.get())
 }
 
-/// The subject must belong on this surface; `full` does not help here.
+/// The subject type must belong to the surface of the method. Scopes do not matter here, not even `full`.
 fn surface_gate(policy: &'static Policy, caller: &Caller) -> Result<()> {
     let subject_type = caller.token.subject.subject_type();
     if policy.subjects.contains(&subject_type) {

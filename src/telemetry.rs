@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+mod error;
 pub(crate) mod failure;
 pub(crate) mod line;
 pub(crate) mod metrics;
@@ -28,6 +29,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+pub(crate) use self::error::TelemetryError;
 use self::{line::LineLayer, metrics::Metrics, sink::Sink};
 use crate::config::telemetry::TelemetryConfig;
 
@@ -55,19 +57,6 @@ const QUIET: &[&str] = &[
     "opentelemetry",
     "log",
 ];
-
-/// Why telemetry cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    /// An exporter does not take its settings.
-    #[error(
-        "telemetry cannot be exported ({0}); correct OTLP_BASE_ENDPOINT or the OTEL_* variables, or set ENABLE_OTEL=false"
-    )]
-    Exporter(String),
-    /// The log's thread cannot be started.
-    #[error("the log cannot be started ({0}); free some memory or allow more processes")]
-    Log(#[from] io::Error),
-}
 
 /// The telemetry of one server. Metrics are its own; the log is the process's, as `tracing` has one.
 pub struct Telemetry {

@@ -15,7 +15,7 @@ use crate::{
     http::{
         client_address::TrustedProxies,
         cors,
-        edge::{EdgeLayer, EdgeSettings},
+        edge::{self, EdgeSettings},
         fallback, grpc_door, json_door,
         pages::{self, Pages},
         well_known,
@@ -51,7 +51,7 @@ pub enum ListenerKind {
 pub struct Application {
     rpc: Rpc,
     pipeline: Pipeline,
-    edge: EdgeLayer,
+    edge: Arc<EdgeSettings>,
     pages: pages::Routes,
     jobs: Arc<Jobs>,
     context: ServiceContext,
@@ -144,12 +144,12 @@ impl Application {
             retention: settings::retention(config),
         });
         let development = config.deployment.mode == Mode::Dev;
-        let edge = EdgeLayer(Arc::new(EdgeSettings {
+        let edge = Arc::new(EdgeSettings {
             trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
             loopback_hosts_only: development,
             metrics: Arc::clone(&context.metrics),
-            request_ids: RequestIds::new(&*context.entropy)?,
-        }));
+            request_ids: Arc::new(RequestIds::new(&*context.entropy)?),
+        });
         Ok(Self {
             rpc,
             pipeline,
@@ -197,7 +197,7 @@ impl Application {
             ListenerKind::Grpc | ListenerKind::Inner => router.fallback(fallback::not_found),
         };
         let router = router.method_not_allowed_fallback(fallback::method_not_allowed);
-        Ok(router.layer(self.edge.clone()))
+        Ok(edge::wrap(router, &self.edge))
     }
 
     /// The public base URL.

@@ -6,34 +6,24 @@ pub(crate) mod bind;
 pub mod body;
 pub(crate) mod enumeration;
 mod events;
+mod route;
 
 use std::future::Future;
 
-use axum::{
-    extract::Request,
-    response::Response,
-    routing::{MethodFilter, MethodRouter, on},
-};
+use axum::{extract::Request, response::Response};
 use http::{StatusCode, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use tonic::{Status, metadata::MetadataMap};
 
 use self::bind::BindMembers;
-pub(crate) use self::events::events;
+use self::route::{failure, route};
+pub(crate) use self::{events::events, route::JsonRoute};
 use super::{answer, error_body};
 use crate::{
     domain::{Error, Result},
     pipeline::policy::Policy,
-    rpc::{Rpc, reply::SetCookies, status::domain_error},
+    rpc::{Rpc, reply::SetCookies},
 };
-
-/// A method's handler beside its policy, waiting for the pipeline.
-pub struct JsonRoute {
-    /// The policy.
-    pub policy: &'static Policy,
-    /// The handler.
-    pub handler: MethodRouter,
-}
 
 /// A method whose message comes from the query and the path.
 pub(crate) fn query<M, R, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
@@ -73,21 +63,6 @@ where
     })
 }
 
-fn route<H, Fut>(policy: &'static Policy, handler: H) -> JsonRoute
-where
-    H: Fn(Request) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Response> + Send,
-{
-    let filter = match policy.http.map(|http| http.verb) {
-        Some("POST") => MethodFilter::POST,
-        Some("PUT") => MethodFilter::PUT,
-        Some("DELETE") => MethodFilter::DELETE,
-        Some("PATCH") => MethodFilter::PATCH,
-        _ => MethodFilter::GET,
-    };
-    JsonRoute { policy, handler: on(filter, handler) }
-}
-
 async fn call_with<M, R, F, Fut>(
     policy: &'static Policy,
     rpc: Rpc,
@@ -122,12 +97,4 @@ fn success<R: Serialize>(reply: tonic::Response<R>) -> Response {
         answer::set_cookies(&mut response, &cookies);
     }
     response
-}
-
-fn failure(policy: &'static Policy, status: &Status) -> Response {
-    match domain_error(status) {
-        Some(error) => error_body::respond(error, Some(policy)),
-        // Every service answers with domain errors; a bare status is a fault of ours.
-        None => error_body::respond(&Error::internal("a bare status"), Some(policy)),
-    }
 }

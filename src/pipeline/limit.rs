@@ -1,13 +1,25 @@
-//! The limits a policy names, charged before the body is read.
+//! Charges the limits of a policy, before the body is read.
 
-use super::{Pipeline, policy::Policy};
-use crate::domain::{
-    Error, Result,
-    caller::{Caller, ClientAddress, ConsoleCaller},
-    limit::{LimitDecision, LimitName},
+use super::policy::Policy;
+use crate::{
+    domain::{
+        Error, Result,
+        caller::{Caller, ClientAddress, ConsoleCaller},
+        limit::{LimitDecision, LimitName},
+    },
+    service::rate_limiter::RateLimiter,
 };
 
-impl Pipeline {
+/// The limits that policies name.
+pub(super) struct PolicyLimits {
+    rate_limiter: RateLimiter,
+}
+
+impl PolicyLimits {
+    pub(super) fn new(rate_limiter: RateLimiter) -> Self {
+        Self { rate_limiter }
+    }
+
     pub(super) async fn charge(
         &self,
         policy: &Policy,

@@ -15,7 +15,7 @@ use opentelemetry::{
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
-use super::{TelemetryError, access::Door, otlp};
+use super::{access::Door, error::TelemetryError, otlp};
 use crate::{
     config::telemetry::Otlp,
     domain::{limit::LimitName, subject::SubjectType},

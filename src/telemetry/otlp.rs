@@ -6,7 +6,7 @@ use opentelemetry_sdk::{
     trace::{Sampler, SdkTracerProvider},
 };
 
-use super::TelemetryError;
+use super::error::TelemetryError;
 use crate::config::telemetry::Otlp;
 
 /// Who exports: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over our name.

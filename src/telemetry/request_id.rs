@@ -1,4 +1,4 @@
-//! The id of the request at hand: in every response, and beside every log line about it.
+//! Ids of requests: in every response, and in every log line about the request.
 
 use std::{
     future::Future,
@@ -7,6 +7,8 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
+
+use http::{HeaderValue, header::InvalidHeaderValue};
 
 use crate::{
     domain::{Result, secret::hex},
@@ -17,7 +19,7 @@ tokio::task_local! {
     static CURRENT: Arc<str>;
 }
 
-/// Makes ids: a random half for the process and a counting half, so that one costs no random bytes of its own.
+/// Generates request ids: a random half for the process and a counter, so that an id needs no random bytes of its own.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     process: [u8; 8],
@@ -25,26 +27,26 @@ pub(crate) struct RequestIds {
 }
 
 impl RequestIds {
-    /// Ids that no other process makes.
+    /// A generator whose ids differ from those of every other process.
     pub(crate) fn new(entropy: &dyn Entropy) -> Result<Self> {
         Ok(Self { process: entropy.array()?, next: AtomicU64::new(1) })
     }
 
-    /// The next id: 32 hex digits, shared rather than copied.
-    pub(crate) fn next(&self) -> Arc<str> {
+    /// The next id, 32 hex digits, as a header value.
+    pub(crate) fn next_header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.process);
         id[8..].copy_from_slice(&self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        hex(&id).into()
+        HeaderValue::try_from(hex(&id))
     }
 }
 
-/// Runs a request under its id.
+/// Runs a request with its id as the current one.
 pub(crate) fn scope<F: Future>(id: Arc<str>, request: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(id, request)
 }
 
-/// The id of the request at hand; empty outside one.
+/// The id of the current request; empty outside one.
 pub(crate) fn current() -> Arc<str> {
     CURRENT.try_with(Clone::clone).unwrap_or_else(|_| Arc::from(""))
 }

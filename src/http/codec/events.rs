@@ -14,7 +14,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tonic::{Status, metadata::MetadataMap};
 
-use super::{JsonRoute, bind::BindMembers, body, failure, route};
+use super::{
+    bind::BindMembers,
+    body,
+    route::{JsonRoute, failure, route},
+};
 use crate::{
     domain::Error,
     http::{answer, error_body, status::http_status},

@@ -120,7 +120,7 @@ impl GraphRun {
             history: std::mem::take(&mut prepared.history),
             models: Arc::clone(&dependencies.models),
             templates: Arc::clone(&dependencies.templates),
-            outbound: RunOutboundClient::of(&dependencies.outbound),
+            outbound: RunOutboundClient::new(&dependencies.outbound),
             clock: Arc::clone(&dependencies.clock),
             entropy: Arc::clone(&dependencies.entropy),
             limits: context.limits,

@@ -5,7 +5,7 @@ use http::{
     header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, LOCATION, USER_AGENT},
 };
 
-use super::{OutboundError, OutboundRequest};
+use super::{error::OutboundError, message::OutboundRequest};
 
 /// The next request, or `None` when this answer is the last.
 pub(super) fn follow(

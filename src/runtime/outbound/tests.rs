@@ -23,8 +23,11 @@ use http::{HeaderMap, Method, StatusCode};
 use tokio::net::TcpListener;
 
 use super::{
-    AT_ONCE, AddressResolver, OutboundClient, OutboundError, OutboundRequest, OutboundResponse, RunOutboundClient,
-    share::OF_A_RUN,
+    client::{MAX_CONCURRENT, OutboundClient},
+    error::OutboundError,
+    message::{OutboundRequest, OutboundResponse},
+    resolve::AddressResolver,
+    run_client::{MAX_CONCURRENT_OF_RUN, RunOutboundClient},
 };
 
 /// Names and what they resolve to: each look-up takes the next answer, the last one stays.
@@ -113,7 +116,7 @@ async fn addresses_that_are_not_public_are_refused_however_they_are_written() {
         "http://[64:ff9b::7f00:1]/",
         "http://①②⑦.⓪.⓪.①/",
     ] {
-        assert!(matches!(send(&outbound, get(url)).await, Err(OutboundError::Refused(_))), "{url}");
+        assert!(matches!(send(&outbound, get(url)).await, Err(OutboundError::Forbidden(_))), "{url}");
     }
 }
 
@@ -138,7 +141,7 @@ async fn a_name_is_refused_for_where_it_leads() {
         ("nothing.example", vec![vec![]]),
     ]);
     let outbound = allowing(&[], Names { names, ..Names::default() });
-    assert!(matches!(send(&outbound, get("http://inside.example/")).await, Err(OutboundError::Refused(_))));
+    assert!(matches!(send(&outbound, get("http://inside.example/")).await, Err(OutboundError::Forbidden(_))));
     assert!(matches!(send(&outbound, get("http://nothing.example/")).await, Err(OutboundError::Failed(_))));
     assert!(matches!(send(&outbound, get("http://unknown.example/")).await, Err(OutboundError::Failed(_))));
 }
@@ -155,7 +158,7 @@ async fn a_name_that_changes_its_mind_is_asked_once_and_connected_to_where_it_wa
     assert!(send(&outbound, get(&url)).await.is_ok());
     assert_eq!(names.asked.load(Ordering::Relaxed), 1);
     // The next request asks anew, and is judged anew.
-    assert!(matches!(send(&outbound, get(&url)).await, Err(OutboundError::Refused(_))));
+    assert!(matches!(send(&outbound, get(&url)).await, Err(OutboundError::Forbidden(_))));
 }
 
 #[tokio::test]
@@ -181,11 +184,11 @@ async fn redirects_are_followed_and_checked_again() {
     let address = server(router).await;
     let outbound = local();
     let at = |path: &str| get(format!("http://{address}{path}"));
-    assert!(matches!(send(&outbound, at("/in")).await, Err(OutboundError::Refused(_))));
-    assert!(matches!(send(&outbound, at("/meta")).await, Err(OutboundError::Refused(_))));
+    assert!(matches!(send(&outbound, at("/in")).await, Err(OutboundError::Forbidden(_))));
+    assert!(matches!(send(&outbound, at("/meta")).await, Err(OutboundError::Forbidden(_))));
     assert!(matches!(send(&outbound, at("/user")).await, Err(OutboundError::Url(_))));
     assert!(matches!(send(&outbound, at("/file")).await, Err(OutboundError::Url(_))));
-    assert!(matches!(send(&outbound, at("/loop")).await, Err(OutboundError::Redirects)));
+    assert!(matches!(send(&outbound, at("/loop")).await, Err(OutboundError::TooManyRedirects)));
     let post = |path: &str| OutboundRequest { method: Method::POST, body: Some("b".into()), ..at(path) };
     let body = send(&outbound, post("/once")).await.unwrap().body;
     assert_eq!(&body[..], b"GET /echo [accept=*/*] ");
@@ -266,7 +269,7 @@ async fn a_server_that_stalls_is_given_up() {
     for path in ["body", "head"] {
         let mut request = get(format!("http://{address}/{path}"));
         request.read_timeout = Duration::from_millis(50);
-        assert!(matches!(send(&local(), request).await, Err(OutboundError::Late)), "{path}");
+        assert!(matches!(send(&local(), request).await, Err(OutboundError::TimedOut)), "{path}");
     }
 }
 
@@ -290,20 +293,20 @@ async fn a_run_towards_a_server_that_never_answers_leaves_room_for_others() {
     };
     let address = server(Router::new().route("/tar", any(tar_pit)).route("/swift", any(|| async { "here" }))).await;
     let outbound = Arc::new(local());
-    let wide = RunOutboundClient::of(&outbound);
-    let requests: Vec<_> = (0..2 * AT_ONCE)
+    let wide = RunOutboundClient::new(&outbound);
+    let requests: Vec<_> = (0..2 * MAX_CONCURRENT)
         .map(|_| {
             let (wide, request) = (wide.clone(), get(format!("http://{address}/tar")));
             tokio::spawn(async move { wide.send(request, |_| 1000).await })
         })
         .collect();
-    while waiting.load(Ordering::Relaxed) < OF_A_RUN {
+    while waiting.load(Ordering::Relaxed) < MAX_CONCURRENT_OF_RUN {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let swift = RunOutboundClient::of(&outbound);
+    let swift = RunOutboundClient::new(&outbound);
     let answer = swift.send(get(format!("http://{address}/swift")), |_| 1000);
     let answer = tokio::time::timeout(Duration::from_secs(4), answer).await.expect("another run has room").unwrap();
-    assert_eq!((&answer.body[..], waiting.load(Ordering::Relaxed)), (&b"here"[..], OF_A_RUN));
+    assert_eq!((&answer.body[..], waiting.load(Ordering::Relaxed)), (&b"here"[..], MAX_CONCURRENT_OF_RUN));
     for request in requests {
         request.abort();
     }

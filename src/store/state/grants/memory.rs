@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Grants in this process.
-pub(in crate::store::state) struct MemoryGrantStore {
+pub(crate) struct MemoryGrantStore {
     clock: Arc<dyn Clock>,
     grants: Mutex<GrantMaps>,
 }
@@ -55,7 +55,7 @@ impl IndexEntry {
 }
 
 impl MemoryGrantStore {
-    pub(in crate::store::state) fn new(clock: Arc<dyn Clock>, max_grants: usize) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, max_grants: usize) -> Self {
         let maps = GrantMaps { by_device_code: BoundedMap::new(max_grants), by_user_code: BoundedMap::new(max_grants) };
         Self { clock, grants: Mutex::new(maps) }
     }

@@ -19,7 +19,7 @@ use crate::{
 const MAX_LEASES: usize = 1_000;
 
 /// Leases and slots in this process.
-pub(in crate::store::state) struct MemoryLeaseStore {
+pub(crate) struct MemoryLeaseStore {
     clock: Arc<dyn Clock>,
     leases: Mutex<BoundedMap<String, ExpiresAt>>,
     slots: Mutex<BoundedMap<String, SlotHolders>>,
@@ -36,7 +36,7 @@ impl Expires for SlotHolders {
 }
 
 impl MemoryLeaseStore {
-    pub(in crate::store::state) fn new(clock: Arc<dyn Clock>, max_slot_keys: usize) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, max_slot_keys: usize) -> Self {
         let (leases, slots) = (BoundedMap::new(MAX_LEASES), BoundedMap::new(max_slot_keys));
         Self { clock, leases: Mutex::new(leases), slots: Mutex::new(slots) }
     }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Password attempts in this process.
-pub(in crate::store::state) struct MemoryLoginAttemptStore {
+pub(crate) struct MemoryLoginAttemptStore {
     clock: Arc<dyn Clock>,
     attempts: Mutex<BoundedMap<String, KeyAttempts>>,
 }
@@ -64,7 +64,7 @@ impl KeyAttempts {
 }
 
 impl MemoryLoginAttemptStore {
-    pub(in crate::store::state) fn new(clock: Arc<dyn Clock>, max_keys: usize) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, max_keys: usize) -> Self {
         Self { clock, attempts: Mutex::new(BoundedMap::new(max_keys)) }
     }
 }

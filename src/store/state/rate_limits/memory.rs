@@ -18,14 +18,14 @@ use crate::{
 };
 
 /// Buckets in this process.
-pub(in crate::store::state) struct MemoryRateLimitStore {
+pub(crate) struct MemoryRateLimitStore {
     clock: Arc<dyn Clock>,
     /// The theoretical arrival time of each bucket, after which the bucket is empty.
     buckets: Mutex<BoundedMap<(LimitName, String), ExpiresAt>>,
 }
 
 impl MemoryRateLimitStore {
-    pub(in crate::store::state) fn new(clock: Arc<dyn Clock>, max_buckets: usize) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, max_buckets: usize) -> Self {
         Self { clock, buckets: Mutex::new(BoundedMap::new(max_buckets)) }
     }
 }

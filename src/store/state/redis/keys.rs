@@ -7,7 +7,7 @@ use crate::domain::{
 
 /// Builds keys with the configured prefix.
 #[derive(Clone, Debug)]
-pub(in crate::store::state) struct Keys {
+pub(crate) struct Keys {
     /// `prefix:`, or empty.
     prefix: String,
 }
@@ -28,20 +28,20 @@ impl Keys {
         key
     }
 
-    pub(in crate::store::state) fn grant(&self, device_code: &DeviceCodeHash) -> String {
+    pub(crate) fn grant(&self, device_code: &DeviceCodeHash) -> String {
         self.grant_of_hash(device_code.expose())
     }
 
-    pub(in crate::store::state) fn grant_of_hash(&self, device_code_hash: &str) -> String {
+    pub(crate) fn grant_of_hash(&self, device_code_hash: &str) -> String {
         self.join(&["openapi:grant:{", device_code_hash, "}"])
     }
 
-    pub(in crate::store::state) fn user_code(&self, user_code: &UserCodeKey) -> String {
+    pub(crate) fn user_code(&self, user_code: &UserCodeKey) -> String {
         self.join(&["openapi:user_code:", user_code.expose()])
     }
 
     /// The bucket of a limit. The per-token limit has the bucket that reading the token's cache entry charges.
-    pub(in crate::store::state) fn bucket(&self, charge: &Charge) -> String {
+    pub(crate) fn bucket(&self, charge: &Charge) -> String {
         if charge.name == LimitName::Token {
             return Self::token_bucket(&self.join(&["auth:token:", &charge.key]));
         }
@@ -49,12 +49,12 @@ impl Keys {
     }
 
     /// The cache entry of a token, under Dify's name for it.
-    pub(in crate::store::state) fn token(&self, hash: &TokenHash) -> String {
+    pub(crate) fn token(&self, hash: &TokenHash) -> String {
         self.join(&["auth:token:", hash.expose()])
     }
 
     /// The bucket beside a token's cache entry. Its hash tag is the whole name of the entry, so that both share a slot.
-    pub(in crate::store::state) fn token_bucket(entry: &str) -> String {
+    pub(crate) fn token_bucket(entry: &str) -> String {
         let mut key = String::with_capacity(entry.len() + 5);
         key.push_str("rl:{");
         key.push_str(entry);
@@ -63,15 +63,15 @@ impl Keys {
     }
 
     /// The counter of a login key. All counters share one slot, because one attempt is counted at several of them.
-    pub(in crate::store::state) fn login(&self, key: &str) -> String {
+    pub(crate) fn login(&self, key: &str) -> String {
         self.join(&["openapi:{logins}:", key])
     }
 
-    pub(in crate::store::state) fn lease(&self, job: &str) -> String {
+    pub(crate) fn lease(&self, job: &str) -> String {
         self.join(&["openapi:lease:", job])
     }
 
-    pub(in crate::store::state) fn slots(&self, key: &str) -> String {
+    pub(crate) fn slots(&self, key: &str) -> String {
         self.join(&["openapi:slots:", key])
     }
 

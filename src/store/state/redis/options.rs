@@ -10,7 +10,7 @@ use crate::domain::secret::Secret;
 /// The limit on making one connection.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// The limit on one command, including the wait for a connection and the loading of its script.
-pub(in crate::store::state) const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The servers of a Redis.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 use redis::Cmd;
 
 /// Put before every script that uses the time.
-pub(in crate::store::state) const CLOCK: &str = include_str!("clock.lua");
+pub(crate) const CLOCK: &str = include_str!("clock.lua");
 /// Put before every script that charges a bucket. Needs [`CLOCK`].
-pub(in crate::store::state) const GCRA: &str = include_str!("gcra.lua");
+pub(crate) const GCRA: &str = include_str!("gcra.lua");
 
 /// A script, and the name by which Redis knows it once it was loaded.
-pub(in crate::store::state) struct Script {
+pub(crate) struct Script {
     /// SHA-1 of the code, in hexadecimal.
     sha: String,
     code: String,
@@ -16,7 +16,7 @@ pub(in crate::store::state) struct Script {
 
 impl Script {
     /// A script that consists of these parts, in this order.
-    pub(in crate::store::state) fn new(parts: &[&str]) -> Self {
+    pub(crate) fn new(parts: &[&str]) -> Self {
         let code = parts.concat();
         Self { sha: redis::Script::new(&code).get_hash().to_owned(), code }
     }

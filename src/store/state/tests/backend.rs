@@ -38,22 +38,22 @@ impl Clock for ManualClock {
 }
 
 /// The stores under test, and their clock.
-pub(in crate::store::state) struct TestBackend {
-    pub(in crate::store::state) stores: StateStores,
+pub(crate) struct TestBackend {
+    pub(crate) stores: StateStores,
     /// Put before every key in Redis.
-    pub(in crate::store::state) key_prefix: String,
+    pub(crate) key_prefix: String,
     clock_offset: Arc<AtomicI64>,
 }
 
 impl TestBackend {
-    pub(in crate::store::state) fn in_process() -> Self {
+    pub(crate) fn in_process() -> Self {
         let clock_offset = Arc::new(AtomicI64::new(0));
         let clock: Arc<dyn Clock> = Arc::new(ManualClock(Arc::clone(&clock_offset)));
         Self { stores: in_process_stores(&clock), key_prefix: String::new(), clock_offset }
     }
 
     /// Returns `None` when no Redis is configured.
-    pub(in crate::store::state) fn redis() -> Option<Self> {
+    pub(crate) fn redis() -> Option<Self> {
         let clock_offset = Arc::new(AtomicI64::new(0));
         let key_prefix = format!("test-{}", Uuid::new_v4().simple());
         let options = RedisOptions::new(topology()?)
@@ -63,11 +63,11 @@ impl TestBackend {
     }
 
     /// Moves the stores' clock.
-    pub(in crate::store::state) fn advance(&self, duration: Duration) {
+    pub(crate) fn advance(&self, duration: Duration) {
         self.clock_offset.fetch_add(i64::try_from(duration.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
-    pub(in crate::store::state) fn advance_secs(&self, seconds: u64) {
+    pub(crate) fn advance_secs(&self, seconds: u64) {
         self.advance(Duration::from_secs(seconds));
     }
 }
@@ -92,12 +92,12 @@ fn topology() -> Option<RedisTopology> {
 }
 
 /// A connection of the test's own. Returns `None` when the server under test is not a single one.
-pub(in crate::store::state) async fn direct_connection() -> Option<redis::aio::MultiplexedConnection> {
+pub(crate) async fn direct_connection() -> Option<redis::aio::MultiplexedConnection> {
     let Some(RedisTopology::Single { url }) = topology() else { return None };
     Some(redis::Client::open(url.expose()).unwrap().get_multiplexed_async_connection().await.unwrap())
 }
 
-pub(in crate::store::state) fn charge(name: LimitName, key: &str, quota: Quota) -> Charge {
+pub(crate) fn charge(name: LimitName, key: &str, quota: Quota) -> Charge {
     Charge { name, key: key.to_owned(), quota }
 }
 
@@ -105,7 +105,7 @@ pub(in crate::store::state) fn charge(name: LimitName, key: &str, quota: Quota) 
 const CONCURRENT_TASKS: usize = 64;
 
 /// Runs the same task many times at once and returns how many of them return `true`.
-pub(in crate::store::state) async fn count_concurrent<F>(task: impl Fn() -> F) -> usize
+pub(crate) async fn count_concurrent<F>(task: impl Fn() -> F) -> usize
 where
     F: Future<Output = bool> + Send + 'static,
 {
@@ -142,4 +142,4 @@ macro_rules! on_both_backends {
     };
 }
 
-pub(in crate::store::state) use on_both_backends;
+pub(crate) use on_both_backends;

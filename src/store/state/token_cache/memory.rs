@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A cache that is always empty.
-pub(in crate::store::state) struct MemoryTokenCache;
+pub(crate) struct MemoryTokenCache;
 
 #[async_trait]
 impl TokenCache for MemoryTokenCache {

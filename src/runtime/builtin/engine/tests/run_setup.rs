@@ -249,7 +249,7 @@ impl RunSetup {
             history: self.history.clone(),
             models: self.models.clone(),
             templates: Arc::new(TemplateRenderer::new(2)),
-            outbound: RunOutboundClient::of(&Arc::new(
+            outbound: RunOutboundClient::new(&Arc::new(
                 OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap(),
             )),
             clock: Arc::new(FixedClock),

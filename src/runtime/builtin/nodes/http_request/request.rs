@@ -20,7 +20,7 @@ use crate::runtime::{
         secret_masks::{MASK, SecretMasks},
         variables::TextTemplate,
     },
-    outbound::{OutboundRequest, READ_MAX},
+    outbound::{MAX_READ_TIMEOUT, OutboundRequest},
 };
 
 /// The methods there are.
@@ -86,8 +86,8 @@ pub(super) fn build(
         }
     }
     let read_timeout = match data.timeout.read {
-        0 => READ_MAX,
-        seconds => Duration::from_secs(seconds).min(READ_MAX),
+        0 => MAX_READ_TIMEOUT,
+        seconds => Duration::from_secs(seconds).min(MAX_READ_TIMEOUT),
     };
     // Servers want to hear that there is nothing where they expect something.
     let expects = [Method::POST, Method::PUT, Method::PATCH].contains(&method);

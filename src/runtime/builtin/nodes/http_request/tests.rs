@@ -51,7 +51,8 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
     let mut pool = VariablePool::new(SystemVariables::default(), environment, Map::new(), (1 << 21, 1 << 22));
     let values = json!({"text": "a b&c", "lines": "one\ntwo", "inject": "v\r\nx-evil: 1", "quote": "say \"hi\"\n"});
     pool.set(VariablePool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
-    let outbound = RunOutboundClient::of(&Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()));
+    let outbound =
+        RunOutboundClient::new(&Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()));
     let data: HttpRequestNodeData = serde_json::from_value(data).unwrap();
     let around = HttpRequestContext {
         view: pool.view(VariablePool::ROOT),

@@ -1,0 +1,23 @@
+//! What the pipeline depends on of the deployment.
+
+use crate::domain::secret::Secret;
+
+#[derive(Clone, Debug)]
+pub struct PipelineSettings {
+    /// Whether bearer tokens are accepted at all.
+    pub bearers_enabled: bool,
+    /// Whether this is the Enterprise edition.
+    pub enterprise: bool,
+    /// Whether this service has browser sessions of its own.
+    pub standalone: bool,
+    /// The key of internal services. Without one their methods are absent.
+    pub service_key: Option<Secret>,
+    /// Origins of this service's own pages, as browsers write them.
+    pub origins: Vec<String>,
+    /// Origins of other sites that may call from a browser; `None` allows every origin.
+    pub cross_origins: Option<Vec<String>>,
+    /// Full name of the access cookie.
+    pub access_cookie: String,
+    /// Full name of the CSRF cookie.
+    pub csrf_cookie: String,
+}

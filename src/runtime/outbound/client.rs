@@ -1,0 +1,160 @@
+//! The client that sends the requests of apps.
+
+use std::{error::Error as _, net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use http::HeaderMap;
+use ipnet::IpNet;
+use reqwest::Client;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
+use url::{Host, Url};
+
+use super::{
+    address::{ForbiddenAddressError, permitted},
+    error::{MAX_REDIRECTS, OutboundError},
+    message::{OutboundRequest, OutboundResponse},
+    redirect::follow,
+    resolve::{AddressResolver, CheckedResolver, SystemResolver},
+};
+use crate::{
+    domain::{Error, Result},
+    runtime::http_client,
+};
+
+/// Longest wait for the next part of a response.
+pub(crate) const MAX_READ_TIMEOUT: Duration = Duration::from_mins(1);
+/// Requests at the same time in this process. Each may hold a response of several megabytes.
+pub(super) const MAX_CONCURRENT: usize = 64;
+/// Longest time for a request with all of its redirects.
+const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Sends the requests of apps.
+#[derive(Debug)]
+pub(crate) struct OutboundClient {
+    client: Client,
+    allowed: Arc<[IpNet]>,
+    permits: Semaphore,
+}
+
+impl OutboundClient {
+    /// A client for public addresses and the `allowed` networks.
+    pub(crate) fn new(allowed: Vec<IpNet>) -> Result<Self> {
+        Self::with_resolver(allowed, Arc::new(SystemResolver))
+    }
+
+    /// A client that resolves names with `resolver`.
+    pub(crate) fn with_resolver(allowed: Vec<IpNet>, resolver: Arc<dyn AddressResolver>) -> Result<Self> {
+        let allowed: Arc<[IpNet]> = allowed.into();
+        let client = http_client::client_builder()?
+            .dns_resolver(CheckedResolver { resolver, allowed: allowed.clone() })
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self { client, allowed, permits: Semaphore::new(MAX_CONCURRENT) })
+    }
+
+    /// Sends a request, follows redirects, and reads the response. `limit` returns the maximum of bytes for its headers.
+    pub(crate) async fn send(
+        &self,
+        request: OutboundRequest,
+        limit: impl Fn(&HeaderMap) -> usize,
+    ) -> Result<OutboundResponse, OutboundError> {
+        // An error would mean that the semaphore is closed, which never happens.
+        let _permit = self.permits.acquire().await;
+        let deadline = Instant::now() + TOTAL_TIMEOUT;
+        timeout_at(deadline, self.send_all(request, limit)).await.unwrap_or(Err(OutboundError::TimedOut))
+    }
+
+    async fn send_all(
+        &self,
+        mut request: OutboundRequest,
+        limit: impl Fn(&HeaderMap) -> usize,
+    ) -> Result<OutboundResponse, OutboundError> {
+        for _ in 0..=MAX_REDIRECTS {
+            let wait = request.read_timeout.min(MAX_READ_TIMEOUT);
+            let response = self.send_once(&request, wait).await?;
+            let Some(next) = follow(&request, response.status(), response.headers())? else {
+                let limit = limit(response.headers());
+                return read(response, limit, wait).await;
+            };
+            request = next;
+        }
+        Err(OutboundError::TooManyRedirects)
+    }
+
+    async fn send_once(&self, request: &OutboundRequest, wait: Duration) -> Result<reqwest::Response, OutboundError> {
+        self.check(&request.url)?;
+        let mut sending =
+            self.client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
+        if let Some(body) = &request.body {
+            sending = sending.body(body.clone());
+        }
+        match timeout(wait, sending.send()).await {
+            Ok(sent) => sent.map_err(|error| outbound_error(&error)),
+            Err(_) => Err(OutboundError::TimedOut),
+        }
+    }
+
+    /// Checks the URL. Names are checked when they are resolved; a literal address is not resolved and is checked here.
+    fn check(&self, url: &Url) -> Result<(), OutboundError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(OutboundError::Url("url should start with http:// or https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OutboundError::Url("the url must not contain a user name or a password"));
+        }
+        match url.host() {
+            None => Err(OutboundError::Url("the url has no host")),
+            Some(Host::Domain(_)) => Ok(()),
+            Some(Host::Ipv4(v4)) => Ok(permitted(IpAddr::V4(v4), &self.allowed)?),
+            Some(Host::Ipv6(v6)) => Ok(permitted(IpAddr::V6(v6), &self.allowed)?),
+        }
+    }
+}
+
+async fn read(
+    mut response: reqwest::Response,
+    limit: usize,
+    wait: Duration,
+) -> Result<OutboundResponse, OutboundError> {
+    // A declared length is rejected before reading; an undeclared one is counted.
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(OutboundError::TooLarge { limit });
+    }
+    let mut body = BytesMut::new();
+    loop {
+        let chunk = timeout(wait, response.chunk()).await.map_err(|_| OutboundError::TimedOut)?;
+        let Some(chunk) = chunk.map_err(|error| outbound_error(&error))? else { break };
+        if body.len() + chunk.len() > limit {
+            return Err(OutboundError::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(OutboundResponse {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: body.freeze(),
+    })
+}
+
+/// Uses the innermost source only: the outer ones repeat the URL, which may hold secrets.
+fn outbound_error(error: &reqwest::Error) -> OutboundError {
+    if error.is_timeout() {
+        return OutboundError::TimedOut;
+    }
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+        if let Some(forbidden) = cause.downcast_ref::<ForbiddenAddressError>() {
+            return OutboundError::Forbidden(*forbidden);
+        }
+    }
+    if error.source().is_none() {
+        OutboundError::Failed("the connection was lost".to_owned())
+    } else {
+        OutboundError::Failed(cause.to_string())
+    }
+}

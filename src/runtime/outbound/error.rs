@@ -1,0 +1,25 @@
+//! Why an outbound request has no response, in words for the author of the app.
+
+use super::address::ForbiddenAddressError;
+
+/// Redirects that are followed.
+pub(super) const MAX_REDIRECTS: usize = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutboundError {
+    /// No request can be sent to this URL.
+    #[error("{0}")]
+    Url(&'static str),
+    #[error(transparent)]
+    Forbidden(#[from] ForbiddenAddressError),
+    #[error("more than {MAX_REDIRECTS} redirects")]
+    TooManyRedirects,
+    /// The body exceeds `limit` bytes.
+    #[error("the response is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("no response in time")]
+    TimedOut,
+    /// The server cannot be reached, or closed the connection early.
+    #[error("the request failed: {0}")]
+    Failed(String),
+}
