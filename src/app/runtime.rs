@@ -15,7 +15,7 @@ use crate::{
             model::{
                 ModelRegistry,
                 echo::EchoModel,
-                openai::{OpenAiModels, OpenAiSettings},
+                openai::{OpenAiModels, settings::OpenAiSettings},
             },
             run_context::RuntimeDependencies,
             run_limits::RunLimits,
@@ -103,8 +103,8 @@ fn built_in(config: &Config, context: &ServiceContext, tasks: &RunTasks) -> Resu
             base_url: endpoint.base_url.clone(),
             api_key: endpoint.api_key.clone(),
             names: endpoint.names.clone(),
-            first_byte: MODEL_FIRST_BYTE,
-            idle: MODEL_IDLE,
+            first_byte_timeout: MODEL_FIRST_BYTE,
+            idle_timeout: MODEL_IDLE,
         })
     });
     let dependencies = RuntimeDependencies {

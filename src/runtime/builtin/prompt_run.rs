@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use super::{
     events::message::MessageMetadata,
     json::JsonObject,
+    model::prompt::messages_json,
     prompt_app::{Answer, AnswerError, PromptApp, events::PromptAppEvents},
     run_context::RunContext,
     run_input::PreparedRun,
-    run_store::{server_stopping, store_and_finish, stored_prompt},
+    run_store::{server_stopping, store_and_finish},
 };
 use crate::{
     domain::{
@@ -116,7 +117,7 @@ impl PromptRun {
             begins: prepared.new_conversation(self.app.introduction(), Some(self.config_id)),
             model: Some(ModelName { provider: prompt.provider.clone(), name: prompt.model.clone() }),
             query: prepared.input.query.clone().unwrap_or_default(),
-            prompt: stored_prompt(&prompt.messages),
+            prompt: messages_json(&prompt.messages),
             answer: answer.text,
             prompt_tokens: answer.usage.prompt_tokens,
             completion_tokens: answer.usage.completion_tokens,

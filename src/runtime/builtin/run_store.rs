@@ -5,13 +5,9 @@
 
 use std::{fmt, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{
-    json::JsonObject,
-    model::{PromptMessage, PromptRole},
-    run_context::RuntimeDependencies,
-};
+use super::{json::JsonObject, run_context::RuntimeDependencies};
 use crate::{
     domain::{Code, Error, Result, conversation::RunRecord},
     ports::runtime::{RunEvent, RunEvents},
@@ -66,19 +62,6 @@ impl fmt::Display for WithSource<'_> {
 /// The last item of a stream whose run ends because the server stops.
 pub(super) fn server_stopping() -> Error {
     Error::new(Code::ServiceUnavailable, "The server is stopping.").with_retry_after(Duration::from_secs(5))
-}
-
-/// A prompt as Dify stores it.
-pub(super) fn stored_prompt(messages: &[PromptMessage]) -> Value {
-    let stored = |message: &PromptMessage| {
-        let role = match message.role {
-            PromptRole::System => "system",
-            PromptRole::User => "user",
-            PromptRole::Assistant => "assistant",
-        };
-        json!({"role": role, "text": message.text, "files": []})
-    };
-    messages.iter().map(stored).collect()
 }
 
 /// The inputs and the system variables, as Dify stores them with a run.

@@ -1,28 +1,32 @@
-//! The keyless demo model: deterministic, and word by word.
+//! The demo model, which needs no key: deterministic, and streamed word by word.
 //!
-//! A prompt that says `Reply exactly: X` is answered with X; any other with a short echo of what was said last. A token is
-//! a word, in the prompt and in the answer: that is what the answer is streamed by.
+//! The answer to a prompt that contains `Reply exactly: X` is X. All other prompts get a short echo of the last message.
+//! A word is a token, in prompts and in answers.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-use super::{ModelChunk, ModelError, ModelStream, Prompt, PromptMessage, PromptRole, Usage};
+use super::{
+    error::ModelError,
+    prompt::{Prompt, PromptMessage, PromptRole},
+    stream::{ModelChunk, ModelStream},
+    usage::Usage,
+};
 
-/// What asks for an exact reply, in any case.
+/// Requests an exact reply, in any case.
 const REPLY_EXACTLY: &str = "reply exactly:";
-/// Characters of the last line that are echoed at most.
-const ECHOED: usize = 200;
+/// Longest echo of a message, in characters.
+const MAX_ECHO: usize = 200;
 
-/// The model.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EchoModel {
-    /// The wait before each word; zero is no wait at all.
+    /// The delay before each word; zero: no delay.
     pub pace: Duration,
 }
 
 impl EchoModel {
-    /// Answers. Nothing is spawned, and without a pace nothing waits: the words are ready whenever they are asked for.
+    /// Answers without a task of its own. With a zero pace every chunk is ready when it is polled.
     pub(crate) fn stream(self, prompt: &Prompt) -> ModelStream {
         let answer = answer_to(&prompt.messages);
         let usage = Usage {
@@ -30,51 +34,50 @@ impl EchoModel {
             completion_tokens: words(&answer),
         };
         let end = stream::iter([Ok(ModelChunk::Usage(usage))]);
-        let mut told = 0;
-        let pieces = stream::iter(std::iter::from_fn(move || {
-            let rest = answer.get(told..).filter(|rest| !rest.is_empty())?;
-            let piece = &rest[..first_piece(rest)];
-            told += piece.len();
-            Some(Ok::<_, ModelError>(ModelChunk::Text(piece.to_owned())))
+        let mut sent = 0;
+        let words = stream::iter(std::iter::from_fn(move || {
+            let rest = answer.get(sent..).filter(|rest| !rest.is_empty())?;
+            let word = &rest[..first_word(rest)];
+            sent += word.len();
+            Some(Ok::<_, ModelError>(ModelChunk::Text(word.to_owned())))
         }));
         if self.pace.is_zero() {
-            return pieces.chain(end).boxed();
+            return words.chain(end).boxed();
         }
         let pace = self.pace;
-        let paced = pieces.then(move |piece| async move {
+        let paced = words.then(move |word| async move {
             tokio::time::sleep(pace).await;
-            piece
+            word
         });
         paced.chain(end).boxed()
     }
 }
 
-/// What is answered to a prompt.
 fn answer_to(messages: &[PromptMessage]) -> String {
     let last_user = messages.iter().rev().find(|message| message.role == PromptRole::User);
-    let exactly = last_user.into_iter().chain(messages.iter().rev()).find_map(|message| exact_reply(&message.text));
-    if let Some(reply) = exactly {
+    let exact = last_user.into_iter().chain(messages.iter().rev()).find_map(|message| exact_reply(&message.text));
+    if let Some(reply) = exact {
         return reply.to_owned();
     }
-    let said = last_user.or(messages.last()).map_or("", |message| message.text.as_str());
-    match said.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
-        Some(line) if line.chars().count() > ECHOED => {
-            format!("You said: {}…", line.chars().take(ECHOED).collect::<String>())
+    let echoed = last_user.or(messages.last()).map_or("", |message| message.text.as_str());
+    match echoed.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) if line.chars().count() > MAX_ECHO => {
+            format!("You said: {}…", line.chars().take(MAX_ECHO).collect::<String>())
         }
         Some(line) => format!("You said: {line}"),
         None => "You said nothing.".to_owned(),
     }
 }
 
-/// The X of `Reply exactly: X`: the rest of the message, trimmed, if there is any.
+/// The X of `Reply exactly: X`: the rest of the message, trimmed. `None` when it is empty.
 fn exact_reply(text: &str) -> Option<&str> {
-    // ASCII lower case changes no byte positions.
+    // ASCII lower case keeps byte positions.
     let place = text.to_ascii_lowercase().find(REPLY_EXACTLY)?;
     text.get(place + REPLY_EXACTLY.len()..).map(str::trim).filter(|reply| !reply.is_empty())
 }
 
-/// Bytes up to the end of the first word, with the white space before it; all of a text that ends in white space only.
-fn first_piece(text: &str) -> usize {
+/// Length of the first word with the white space before it, in bytes. White space after the last word belongs to it.
+fn first_word(text: &str) -> usize {
     let start = text.len() - text.trim_start().len();
     let end = text[start..].find(char::is_whitespace).map_or(text.len(), |length| start + length);
     if text[end..].trim().is_empty() { text.len() } else { end }

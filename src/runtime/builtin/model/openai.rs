@@ -1,51 +1,36 @@
-//! Models behind any endpoint that speaks `OpenAI`'s chat completions.
+//! Models behind an endpoint with `OpenAI`'s chat completions API.
 //!
-//! The client crate writes the request and reads the event stream; what it does besides is put right here, in the one
-//! service that its requests go through: it would try refused requests again, keep the key in a type of its own, log the
-//! bodies of failures and read ahead of a slow reader without a bound.
+//! The client crate writes the request and parses the event stream. On its own it would also retry rejected requests,
+//! keep the key in a type of its own, log the bodies of errors, and read ahead of a slow reader without a limit. A custom
+//! HTTP service, through which all of its requests go, prevents that.
 
-mod body;
-mod fault;
-mod reading;
+mod answer;
+mod error;
+mod paced_body;
 mod request;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::Body;
 use tokio::time::timeout;
-use url::Url;
 
 use self::{
-    body::{Flow, Watched},
-    fault::EndpointError,
-    reading::{Pieces, Reading},
+    answer::{AnswerReader, EventStream},
+    error::EndpointError,
+    paced_body::{PacedBody, ReadControl},
+    settings::OpenAiSettings,
 };
-use super::{ModelError, ModelStream, Prompt};
+use super::{error::ModelError, prompt::Prompt, stream::ModelStream};
 use crate::{
-    domain::{Error, Result, app::full_provider, secret::Secret},
+    domain::{Error, Result, app::full_provider},
     runtime::http_client::client_builder,
 };
 
-/// How the endpoint is reached.
-#[derive(Clone, Debug)]
-pub(crate) struct OpenAiSettings {
-    /// What `/chat/completions` is appended to, such as `https://api.openai.com/v1`.
-    pub base_url: Url,
-    /// The bearer; endpoints on the own machine often take none.
-    pub api_key: Option<Secret>,
-    /// The endpoint's names of models, by the DSL's provider and name; others keep theirs.
-    pub names: HashMap<(String, String), String>,
-    /// How long the endpoint may take to begin its answer.
-    pub first_byte: Duration,
-    /// How long it may pause within one.
-    pub idle: Duration,
-}
-
-/// The endpoint.
 #[derive(Clone)]
 pub(crate) struct OpenAiModels {
     http: reqwest::Client,
@@ -55,7 +40,7 @@ pub(crate) struct OpenAiModels {
 }
 
 impl OpenAiModels {
-    /// A client of the endpoint; nothing is asked of it yet.
+    /// Creates a client without connecting.
     pub(crate) fn new(settings: OpenAiSettings) -> Result<Self> {
         let authorization = settings.api_key.as_ref().map(|key| {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))?;
@@ -64,7 +49,7 @@ impl OpenAiModels {
         });
         let config = OpenAIConfig::new()
             .with_api_base(settings.base_url.as_str().trim_end_matches('/'))
-            // What the crate finds in the environment by itself is not configuration of this service.
+            // Otherwise the crate reads these from the environment.
             .with_api_key("")
             .with_org_id("")
             .with_project_id("");
@@ -76,51 +61,59 @@ impl OpenAiModels {
         })
     }
 
-    /// Asks the endpoint. The error is its refusal; what goes wrong later comes out of the stream.
+    /// Starts a call. Failures after the answer has begun are items of the stream.
     pub(crate) async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         let settings = &self.settings;
         let name =
             settings.names.get(&(full_provider(&prompt.provider), prompt.model.clone())).unwrap_or(&prompt.model);
         let body = request::body(&prompt, name);
-        let flow = Arc::new(Flow::default());
+        let control = Arc::new(ReadControl::default());
         let service = {
-            let (this, flow) = (self.clone(), Arc::clone(&flow));
+            let (this, control) = (self.clone(), Arc::clone(&control));
             tower::service_fn(move |request: HttpRequestFactory| {
-                let (this, flow) = (this.clone(), Arc::clone(&flow));
-                async move { this.send(request, flow).await.map_err(|fault| OpenAIError::Boxed(Box::new(fault))) }
+                let (this, control) = (this.clone(), Arc::clone(&control));
+                async move { this.send(request, control).await.map_err(|error| OpenAIError::Boxed(Box::new(error))) }
             })
         };
         let client = Client::build(self.http.clone(), self.config.clone()).with_http_service(service);
-        let asked: Result<Pieces, _> = client.chat().create_stream_byot(body).await;
-        let key = settings.api_key.clone();
-        match asked {
-            Ok(pieces) => Ok(Reading::new(pieces, flow, settings.first_byte, settings.idle, key).chunks()),
-            Err(error) => Err(EndpointError::of(error, &flow).told(key.as_ref())),
+        let response: Result<EventStream, _> = client.chat().create_stream_byot(body).await;
+        match response {
+            Ok(events) => Ok(AnswerReader::new(events, control, settings).chunks()),
+            Err(error) => {
+                let error = EndpointError::from_client(error, control.take_error());
+                Err(error.into_model_error(settings.api_key.as_ref()))
+            }
         }
     }
 
-    /// Sends the request once, and lets nothing but an event stream through.
-    async fn send(&self, request: HttpRequestFactory, flow: Arc<Flow>) -> Result<reqwest::Response, EndpointError> {
+    /// Sends the request once. Every response but a successful event stream is an error.
+    async fn send(
+        &self,
+        request: HttpRequestFactory,
+        control: Arc<ReadControl>,
+    ) -> Result<reqwest::Response, EndpointError> {
         let mut request = request.build().await.map_err(|error| EndpointError::Unsendable(error.to_string()))?;
         let headers = request.headers_mut();
         headers.remove(header::AUTHORIZATION);
         headers.extend(self.authorization.clone().map(|value| (header::AUTHORIZATION, value)));
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let response = timeout(self.settings.first_byte, self.http.execute(request)).await;
-        let response = response.map_err(|_| EndpointError::Slow)?.map_err(EndpointError::Unreachable)?;
+        let response = timeout(self.settings.first_byte_timeout, self.http.execute(request)).await;
+        let response = response.map_err(|_| EndpointError::TimedOut)?.map_err(EndpointError::Unreachable)?;
         let status = response.status();
         if !status.is_success() {
-            let text = timeout(self.settings.idle, body::beginning(response)).await.unwrap_or_default();
-            return Err(EndpointError::Refused { status, message: fault::message_of(&text) });
+            let body = timeout(self.settings.idle_timeout, paced_body::error_body(response)).await;
+            let message = error::message_of_body(&body.unwrap_or_default());
+            return Err(EndpointError::Rejected { status, message });
         }
         if is_json(response.headers()) {
             return Err(EndpointError::NotAStream);
         }
-        Ok(http::Response::new(Body::wrap_stream(Watched::new(response, flow))).into())
+        Ok(http::Response::new(Body::wrap_stream(PacedBody::new(response, control))).into())
     }
 }
 
-/// Endpoints that ignore `stream` answer in one JSON object; not all that stream name the type of what they send.
+/// Endpoints that ignore `stream` answer with one JSON object. The content type is not required to be that of an event
+/// stream, because some endpoints stream without it.
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     value.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json"))

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    model::{ModelChunk, Models, Prompt, PromptMessage, PromptRole, Usage, usage::UsageCounter},
+    model::{ModelChunk, Models, Prompt, PromptMessage, Usage, prompt::messages_json, usage::UsageCounter},
     template::TemplateRenderer,
     variables::{Selector, TextTemplate, VariableView},
 };
@@ -160,7 +160,7 @@ pub(crate) fn start(data: &LlmNodeData, around: &LlmContext<'_>, listener: Optio
         };
         let mut process_data = JsonObject::new();
         process_data.insert("model_mode".to_owned(), json!(if mode == Mode::Chat { "chat" } else { "completion" }));
-        process_data.insert("prompts".to_owned(), prompt::told(&messages));
+        process_data.insert("prompts".to_owned(), messages_json(&messages));
         process_data.insert("model_provider".to_owned(), Value::String(provider.clone()));
         process_data.insert("model_name".to_owned(), Value::String(model.clone()));
         let prompt = Prompt { provider, model, parameters, messages };
@@ -225,13 +225,4 @@ async fn ask(
     outputs.insert("usage".to_owned(), told);
     outputs.insert("finish_reason".to_owned(), Value::String(reason));
     Ok(NodeOutcome { inputs, process_data, outputs, usage: Some(usage), branch: None })
-}
-
-/// The role of a line of the prompt.
-fn role(name: &str) -> PromptRole {
-    match name {
-        "system" => PromptRole::System,
-        "assistant" => PromptRole::Assistant,
-        _ => PromptRole::User,
-    }
 }

@@ -129,11 +129,7 @@ impl Writer<'_> {
         let lines = lines.filter(|lines| !lines.is_empty()).ok_or_else(|| unavailable("This app has no prompt."))?;
         let mut messages = Vec::new();
         for given in lines {
-            let role = match given.get("role").and_then(Value::as_str) {
-                Some("system") => PromptRole::System,
-                Some("assistant") => PromptRole::Assistant,
-                _ => PromptRole::User,
-            };
+            let role = PromptRole::from_name(given.get("role").and_then(Value::as_str).unwrap_or_default());
             let text = self.fill(given.get("text").and_then(Value::as_str).unwrap_or_default(), "")?;
             if role != PromptRole::System || !text.is_empty() {
                 messages.push(line(role, &text));

@@ -17,7 +17,7 @@ use crate::{
         id::{ConversationId, MessageId, TaskId},
     },
     ports::runtime::{self, EVENTS_AHEAD},
-    runtime::builtin::{events::message::MessageMetadata, model::ModelStream},
+    runtime::builtin::{events::message::MessageMetadata, model::stream::ModelStream},
 };
 
 /// Answers with these chunks, and keeps what it was asked.

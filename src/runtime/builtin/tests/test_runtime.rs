@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::super::{
     app_runtime::BuiltinRuntime,
-    model::{ModelChunk, ModelError, ModelRegistry, ModelStream, Models, Prompt, echo::EchoModel},
+    model::{ModelChunk, ModelError, ModelRegistry, Models, Prompt, echo::EchoModel, stream::ModelStream},
     run_context::RuntimeDependencies,
     run_limits::RunLimits,
     template::TemplateRenderer,
@@ -64,7 +64,8 @@ impl Drop for StreamGuard {
 impl Models for PromptDrivenModels {
     async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         self.prompts.lock().push(prompt.clone());
-        let error = || ModelError { said: Some("at line 1".to_owned()), ..ModelError::new("The model broke.") };
+        let error =
+            || ModelError { endpoint_message: Some("at line 1".to_owned()), ..ModelError::new("The model broke.") };
         let word = stream::iter([Ok(ModelChunk::Text("word ".to_owned()))]);
         let text = prompt.messages.last().map(|message| message.text.clone()).unwrap_or_default();
         if text.starts_with("hang") {

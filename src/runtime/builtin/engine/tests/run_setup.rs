@@ -31,7 +31,7 @@ use crate::{
         events::workflow::CreatedBy,
         graph::parse::parse_graph,
         memory_budget::MemoryBudget,
-        model::{ModelChunk, ModelError, ModelStream, Models, Prompt, PromptMessage, Usage},
+        model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage, stream::ModelStream},
         run_limits::RunLimits,
         secret_masks::SecretMasks,
         template::TemplateRenderer,

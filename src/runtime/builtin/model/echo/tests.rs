@@ -1,4 +1,4 @@
-//! What the demo model answers, in which pieces and at what pace.
+//! The demo model: its answers, their chunks and their pace.
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ async fn chunks(echo: EchoModel, messages: &[(PromptRole, &str)]) -> Vec<ModelCh
 }
 
 #[tokio::test]
-async fn an_exact_reply_comes_word_by_word_and_then_the_usage() {
+async fn exact_reply_streams_word_by_word_and_ends_with_usage() {
     let messages = [(PromptRole::System, "Be kind."), (PromptRole::User, "Please REPLY exactly:  a  b\nc ")];
     let chunks = chunks(EchoModel::default(), &messages).await;
     let text = |text: &str| ModelChunk::Text(text.to_owned());
@@ -30,14 +30,14 @@ async fn an_exact_reply_comes_word_by_word_and_then_the_usage() {
 }
 
 #[test]
-fn the_last_user_message_wins_then_the_newest_other_one_and_else_it_is_an_echo() {
+fn last_user_message_precedes_newer_messages_and_the_echo() {
     let answer = |messages: &[(PromptRole, &str)]| answer_to(&prompt(messages).messages);
-    let asked = [
+    let messages = [
         (PromptRole::System, "Reply exactly: s"),
         (PromptRole::User, "Reply exactly: u"),
         (PromptRole::Assistant, "Reply exactly: a"),
     ];
-    assert_eq!(answer(&asked), "u");
+    assert_eq!(answer(&messages), "u");
     assert_eq!(answer(&[(PromptRole::System, "Reply exactly: s"), (PromptRole::User, "hello")]), "s");
     assert_eq!(answer(&[(PromptRole::User, "Reply exactly: old"), (PromptRole::User, "hello\n  there \n\n")]), "old");
     assert_eq!(answer(&[(PromptRole::User, "hello\n  there \n\n")]), "You said: there");
@@ -48,30 +48,29 @@ fn the_last_user_message_wins_then_the_newest_other_one_and_else_it_is_an_echo()
 }
 
 #[tokio::test]
-async fn the_pace_is_waited_before_each_word() {
-    let begun = Instant::now();
+async fn pace_delays_each_word() {
+    let started = Instant::now();
     let echo = EchoModel { pace: Duration::from_millis(30) };
     assert_eq!(chunks(echo, &[(PromptRole::User, "Reply exactly: one two three")]).await.len(), 4);
-    assert!(begun.elapsed() >= Duration::from_millis(90), "{:?}", begun.elapsed());
+    assert!(started.elapsed() >= Duration::from_millis(90), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn without_a_pace_every_word_is_ready_at_once() {
+async fn zero_pace_makes_every_chunk_ready() {
     let answer = "word ".repeat(20_000);
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut stream = EchoModel::default().stream(&prompt(&[(PromptRole::User, &format!("Reply exactly: {answer}"))]));
     let mut count = 0;
-    // Never pending: each poll yields.
     while let Some(chunk) = futures_util::FutureExt::now_or_never(stream.next()).expect("a chunk is ready") {
         count += usize::from(matches!(chunk, Ok(ModelChunk::Text(_))));
     }
     assert_eq!(count, 20_000);
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 proptest! {
     #[test]
-    fn pieces_put_together_are_the_answer(text in "\\PC*|[ \\n\\tab\u{2003}é]*") {
+    fn joined_chunks_are_the_answer(text in "\\PC*|[ \\n\\tab\u{2003}é]*") {
         let reply = format!("Reply exactly: {text}");
         let messages = [PromptMessage { role: PromptRole::User, text: reply }];
         let expected = answer_to(&messages);

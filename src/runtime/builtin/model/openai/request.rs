@@ -1,12 +1,12 @@
-//! The request, written from a prompt.
+//! Writes the request body of a prompt.
 
 use serde_json::{Map, Value, json};
 
-use crate::runtime::builtin::model::{Prompt, PromptMessage, PromptRole};
+use crate::runtime::builtin::model::prompt::{Prompt, PromptMessage};
 
-/// `completion_params` that are passed on as they are. Anything else is meant for Dify, or would change the form of the
-/// answer (`n`, `stream`, `tools`, `logprobs`).
-const PASSED: [&str; 12] = [
+/// The `completion_params` that the request takes over unchanged. The others are meant for Dify or would change the format
+/// of the answer (`n`, `stream`, `tools`, `logprobs`).
+const FORWARDED_PARAMETERS: [&str; 12] = [
     "temperature",
     "top_p",
     "top_k",
@@ -21,14 +21,14 @@ const PASSED: [&str; 12] = [
     "user",
 ];
 
-/// The body of a request for a model by the endpoint's name.
+/// `model` is the endpoint's name of the model.
 pub(super) fn body(prompt: &Prompt, model: &str) -> Value {
     let mut body = Map::new();
     body.insert("model".to_owned(), model.into());
     body.insert("messages".to_owned(), prompt.messages.iter().map(message).collect());
     body.insert("stream".to_owned(), true.into());
     body.insert("stream_options".to_owned(), json!({"include_usage": true}));
-    for name in PASSED {
+    for name in FORWARDED_PARAMETERS {
         if let Some(value) = prompt.parameters.get(name).filter(|value| !is_empty(value)) {
             body.insert(name.to_owned(), value.clone());
         }
@@ -40,15 +40,10 @@ pub(super) fn body(prompt: &Prompt, model: &str) -> Value {
 }
 
 fn message(message: &PromptMessage) -> Value {
-    let role = match message.role {
-        PromptRole::System => "system",
-        PromptRole::User => "user",
-        PromptRole::Assistant => "assistant",
-    };
-    json!({"role": role, "content": message.text})
+    json!({"role": message.role.as_str(), "content": message.text})
 }
 
-/// Empty lists and texts are how Dify's forms write that nothing was chosen.
+/// Dify's forms write an empty list or text for a parameter that is not set.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -58,7 +53,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Dify writes the format as its name, and the schema, as text, beside it.
+/// Dify writes the name of the format, and next to it the schema as text.
 fn response_format(parameters: &Map<String, Value>) -> Option<Value> {
     match parameters.get("response_format")? {
         Value::String(name) if name == "json_schema" => {

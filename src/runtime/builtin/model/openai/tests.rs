@@ -1,6 +1,10 @@
-//! The client against a stand-in endpoint: what it sends, what it makes of answers, and how it fails.
+//! The client against a test endpoint: its requests, its answers and its errors.
 
-use std::{convert::Infallible, net::SocketAddr, time::Instant};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -16,34 +20,37 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::runtime::builtin::model::{ModelChunk, PromptMessage, PromptRole, Usage};
+use crate::{
+    domain::secret::Secret,
+    runtime::builtin::model::{ModelChunk, PromptMessage, PromptRole, Usage},
+};
 
 const KEY: &str = "sk-very-secret-0123456789";
 
-type Answering = Arc<dyn Fn() -> Response + Send + Sync>;
+type Respond = Arc<dyn Fn() -> Response + Send + Sync>;
 
-/// An endpoint that answers in one way and keeps what it was asked.
-struct StandIn {
+/// Answers every request in the same way and records the requests.
+struct TestEndpoint {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
+    requests: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
 }
 
-impl StandIn {
-    async fn answering(answer: impl Fn() -> Response + Send + Sync + 'static) -> Self {
-        let asked: Arc<Mutex<Vec<(HeaderMap, Value)>>> = Arc::default();
-        let answer: Answering = Arc::new(answer);
-        let handler = |State((asked, answer)): State<(Arc<Mutex<Vec<_>>>, Answering)>,
+impl TestEndpoint {
+    async fn responding(answer: impl Fn() -> Response + Send + Sync + 'static) -> Self {
+        let requests: Arc<Mutex<Vec<(HeaderMap, Value)>>> = Arc::default();
+        let answer: Respond = Arc::new(answer);
+        let handler = |State((requests, answer)): State<(Arc<Mutex<Vec<_>>>, Respond)>,
                        headers: HeaderMap,
                        Json(body): Json<Value>| async move {
-            asked.lock().push((headers, body));
+            requests.lock().push((headers, body));
             answer()
         };
         let router =
-            Router::new().route("/v1/chat/completions", post(handler)).with_state((Arc::clone(&asked), answer));
+            Router::new().route("/v1/chat/completions", post(handler)).with_state((Arc::clone(&requests), answer));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(axum::serve(listener, router).into_future());
-        Self { address, asked }
+        Self { address, requests }
     }
 
     fn client(&self) -> OpenAiModels {
@@ -56,17 +63,17 @@ impl StandIn {
 }
 
 fn client_of(url: &str, key: Option<&str>) -> OpenAiModels {
-    patient_client_of(url, key, Duration::from_secs(30))
+    client_with_timeout(url, key, Duration::from_secs(30))
 }
 
-fn patient_client_of(url: &str, key: Option<&str>, patience: Duration) -> OpenAiModels {
+fn client_with_timeout(url: &str, key: Option<&str>, timeout_limit: Duration) -> OpenAiModels {
     let names = [((full_provider("openai"), "gpt-4o".to_owned()), "llama3:8b".to_owned())];
     OpenAiModels::new(OpenAiSettings {
         base_url: url.parse().unwrap(),
         api_key: key.map(Secret::new),
         names: names.into(),
-        first_byte: patience,
-        idle: patience,
+        first_byte_timeout: timeout_limit,
+        idle_timeout: timeout_limit,
     })
     .unwrap()
 }
@@ -117,8 +124,8 @@ fn text(text: &str) -> ModelChunk {
 }
 
 #[tokio::test]
-async fn an_answer_streams_and_ends_with_its_usage() {
-    let endpoint = StandIn::answering(|| {
+async fn answer_streams_and_ends_with_its_usage() {
+    let endpoint = TestEndpoint::responding(|| {
         let usage =
             "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":2,\"total_tokens\":13}}\n\n";
         events([
@@ -141,7 +148,7 @@ async fn an_answer_streams_and_ends_with_its_usage() {
         [text("Good "), text("däy"), text("!"), ModelChunk::Finish("stop".to_owned()), ModelChunk::Usage(usage)]
     );
 
-    let (headers, body) = endpoint.asked.lock().pop().unwrap();
+    let (headers, body) = endpoint.requests.lock().pop().unwrap();
     assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
     assert!(!headers.contains_key("openai-organization"));
     insta::assert_json_snapshot!(body, @r#"
@@ -181,19 +188,19 @@ async fn an_answer_streams_and_ends_with_its_usage() {
 }
 
 #[tokio::test]
-async fn an_endpoint_without_a_key_gets_none_and_one_that_omits_the_end_is_believed() {
-    let endpoint = StandIn::answering(|| events([delta("a"), "data: [DONE]\n\n".to_owned()])).await;
+async fn request_without_key_has_no_authorization_and_done_ends_an_answer() {
+    let endpoint = TestEndpoint::responding(|| events([delta("a"), "data: [DONE]\n\n".to_owned()])).await;
     let client = client_of(&format!("http://{}/v1", endpoint.address), None);
     assert_eq!(collect(&client).await.unwrap(), [text("a")]);
-    assert!(!endpoint.asked.lock()[0].0.contains_key("authorization"));
-    // Why it ended is told as the endpoint tells it; tokens that nobody counted are not.
+    assert!(!endpoint.requests.lock()[0].0.contains_key("authorization"));
+    // The finish reason is forwarded; empty usage is not.
     let endpoint =
-        StandIn::answering(|| events([delta("a"), end().replace("stop", "length").replace("null", "{}")])).await;
+        TestEndpoint::responding(|| events([delta("a"), end().replace("stop", "length").replace("null", "{}")])).await;
     assert_eq!(endpoint.ask().await.unwrap(), [text("a"), ModelChunk::Finish("length".to_owned())]);
 }
 
 #[tokio::test]
-async fn refusals_are_told_once_in_short_sentences_without_the_key() {
+async fn error_responses_become_one_short_sentence_without_the_key() {
     let long = format!("no \u{7}\n such {KEY} sk-other thing {}", "x".repeat(5_000));
     let cases = [
         (401, json!({"error": {"message": format!("Incorrect API key {KEY}")}}), "refused the key (401)"),
@@ -207,22 +214,22 @@ async fn refusals_are_told_once_in_short_sentences_without_the_key() {
     ];
     for (status, body, expected) in cases {
         let status = StatusCode::from_u16(status).unwrap();
-        let endpoint = StandIn::answering(move || {
+        let endpoint = TestEndpoint::responding(move || {
             (status, [("location", "http://127.0.0.1:1/")], Json(body.clone())).into_response()
         })
         .await;
-        let told = endpoint.ask().await.unwrap_err();
-        assert!(told.contains(expected), "{status}: {told}");
-        assert!(!told.contains("sk-") && told.len() < 500 && !told.contains('\n'), "{told}");
-        assert_eq!(endpoint.asked.lock().len(), 1, "{status} was tried again");
+        let error = endpoint.ask().await.unwrap_err();
+        assert!(error.contains(expected), "{status}: {error}");
+        assert!(!error.contains("sk-") && error.len() < 500 && !error.contains('\n'), "{error}");
+        assert_eq!(endpoint.requests.lock().len(), 1, "{status} was tried again");
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_or_is_garbage_is_an_error_after_what_came() {
+async fn truncated_or_invalid_answer_fails_after_its_valid_chunks() {
     let cut = || {
         let frames = [Ok(Bytes::from(delta("a"))), Err(std::io::Error::other("gone"))];
-        // The first frame is on its way before the connection goes.
+        // The pause lets the first frame arrive before the connection closes.
         let body = Body::from_stream(stream::iter(frames).then(|frame| async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             frame
@@ -230,59 +237,59 @@ async fn an_answer_that_breaks_off_or_is_garbage_is_an_error_after_what_came() {
         Response::builder().header("content-type", "text/event-stream").body(body).unwrap()
     };
     assert_eq!(
-        StandIn::answering(cut).await.ask().await.unwrap_err(),
+        TestEndpoint::responding(cut).await.ask().await.unwrap_err(),
         "after 1: The model endpoint's answer ended early."
     );
     let early = || events([delta("a")]);
     assert_eq!(
-        StandIn::answering(early).await.ask().await.unwrap_err(),
+        TestEndpoint::responding(early).await.ask().await.unwrap_err(),
         "after 1: The model endpoint's answer ended early."
     );
     let garbage = || events([delta("a"), "data: {nonsense\n\n".to_owned(), end()]);
-    let told = StandIn::answering(garbage).await.ask().await.unwrap_err();
-    assert_eq!(told, "after 1: The model endpoint's answer could not be understood.");
+    let error = TestEndpoint::responding(garbage).await.ask().await.unwrap_err();
+    assert_eq!(error, "after 1: The model endpoint's answer could not be understood.");
     let reported = || events([delta("a"), "data: {\"error\":{\"message\":\"out of memory\"}}\n\n".to_owned()]);
-    let told = StandIn::answering(reported).await.ask().await.unwrap_err();
-    assert_eq!(told, "after 1: The model endpoint failed in the middle of its answer: out of memory");
+    let error = TestEndpoint::responding(reported).await.ask().await.unwrap_err();
+    assert_eq!(error, "after 1: The model endpoint failed in the middle of its answer: out of memory");
     let whole = || Json(json!({"choices": [{"message": {"content": "a"}}]})).into_response();
     assert_eq!(
-        StandIn::answering(whole).await.ask().await.unwrap_err(),
+        TestEndpoint::responding(whole).await.ask().await.unwrap_err(),
         "The model endpoint does not stream its answers."
     );
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_away_or_silent_is_given_up() {
-    let told = collect(&client_of("http://127.0.0.1:1/v1", None)).await.unwrap_err();
-    assert_eq!(told, "The model endpoint cannot be reached. Check OPENAI_BASE_URL.");
+async fn unreachable_or_silent_endpoint_times_out() {
+    let error = collect(&client_of("http://127.0.0.1:1/v1", None)).await.unwrap_err();
+    assert_eq!(error, "The model endpoint cannot be reached. Check OPENAI_BASE_URL.");
     let silent = || {
         let body = stream::iter([Ok::<_, Infallible>(Bytes::from(delta("a")))]).chain(stream::pending());
         Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(body)).unwrap()
     };
-    let endpoint = StandIn::answering(silent).await;
-    let client = patient_client_of(&format!("http://{}/v1", endpoint.address), None, Duration::from_millis(300));
+    let endpoint = TestEndpoint::responding(silent).await;
+    let client = client_with_timeout(&format!("http://{}/v1", endpoint.address), None, Duration::from_millis(300));
     let begun = Instant::now();
-    let told = collect(&client).await.unwrap_err();
-    // On a busy machine the first word may be late already.
-    assert!(told.ends_with("The model endpoint did not answer in time."), "{told}");
+    let error = collect(&client).await.unwrap_err();
+    // On a busy machine even the first chunk may be late.
+    assert!(error.ends_with("The model endpoint did not answer in time."), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
-async fn answers_and_events_without_an_end_are_cut() {
+async fn endless_answers_and_events_are_rejected() {
     let endless = || events(std::iter::repeat_with(|| delta(&"x".repeat(10_000))));
-    let told = StandIn::answering(endless).await.ask().await.unwrap_err();
-    assert!(told.ends_with("The model endpoint's answer is too long."), "{told}");
+    let error = TestEndpoint::responding(endless).await.ask().await.unwrap_err();
+    assert!(error.ends_with("The model endpoint's answer is too long."), "{error}");
     let one_event = || events(std::iter::repeat_with(|| format!("data: {}\n", "x".repeat(10_000))));
-    let told = StandIn::answering(one_event).await.ask().await.unwrap_err();
-    assert_eq!(told, "after 0: The model endpoint's answer is too long.");
+    let error = TestEndpoint::responding(one_event).await.ask().await.unwrap_err();
+    assert_eq!(error, "after 0: The model endpoint's answer is too long.");
 }
 
 #[tokio::test]
-async fn a_slow_reader_holds_the_endpoint_back() {
+async fn slow_reader_pauses_the_endpoint() {
     let sent = Arc::new(Mutex::new(0_usize));
     let counted = Arc::clone(&sent);
-    let endpoint = StandIn::answering(move || {
+    let endpoint = TestEndpoint::responding(move || {
         let counted = Arc::clone(&counted);
         events(std::iter::repeat_with(move || {
             *counted.lock() += 1;
@@ -292,7 +299,7 @@ async fn a_slow_reader_holds_the_endpoint_back() {
     .await;
     let mut chunks = endpoint.client().stream(prompt()).await.unwrap();
     chunks.next().await.unwrap().unwrap();
-    // Whatever is under way settles in the socket's buffers, and then nothing more is asked for.
+    // The endpoint stops when the buffers of the socket are full.
     let settled = async {
         let mut before = 0;
         loop {
@@ -304,12 +311,12 @@ async fn a_slow_reader_holds_the_endpoint_back() {
             before = now;
         }
     };
-    let settled = timeout(Duration::from_secs(30), settled).await.expect("the endpoint is held back");
+    let settled = timeout(Duration::from_secs(30), settled).await.expect("the endpoint pauses");
     assert!(settled < 20_000, "{settled} events of a kilobyte were read ahead");
 }
 
 #[test]
-fn parameters_that_would_change_the_form_of_an_answer_are_left_out() {
+fn parameters_that_change_the_answer_format_are_omitted() {
     let parameters = |value: Value| match value {
         Value::Object(parameters) => parameters,
         _ => Map::new(),

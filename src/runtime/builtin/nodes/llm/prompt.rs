@@ -2,9 +2,9 @@
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{LlmContext, LlmNodeData, Memory, Mode, role};
+use super::{LlmContext, LlmNodeData, Memory, Mode};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     model::{PromptMessage, PromptRole},
@@ -62,7 +62,7 @@ pub(super) fn lines(data: &LlmNodeData, around: &LlmContext<'_>) -> Result<(Json
         Template::Chat(template) => {
             for line in template {
                 let text = text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?;
-                lines.push(Pending { role: role(&line.role), text });
+                lines.push(Pending { role: PromptRole::from_name(&line.role), text });
             }
         }
         Template::Completion(line) => {
@@ -106,16 +106,6 @@ pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<Prom
         ));
     }
     Ok(messages)
-}
-
-/// The lines as the event tells them.
-pub(super) fn told(messages: &[PromptMessage]) -> Value {
-    let name = |role| match role {
-        PromptRole::System => "system",
-        PromptRole::User => "user",
-        PromptRole::Assistant => "assistant",
-    };
-    messages.iter().map(|line| json!({"role": name(line.role), "text": line.text, "files": []})).collect()
 }
 
 fn text(

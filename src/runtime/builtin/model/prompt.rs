@@ -1,0 +1,55 @@
+//! The request to a model, independent of the endpoint that answers it.
+
+use serde_json::{Map, Value, json};
+
+/// The author of a message of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PromptRole {
+    /// Instructions of the app.
+    System,
+    User,
+    /// An earlier answer of the model.
+    Assistant,
+}
+
+impl PromptRole {
+    /// Reads the name in a prompt template; unknown names are the user's.
+    pub(crate) fn from_name(name: &str) -> Self {
+        match name {
+            "system" => Self::System,
+            "assistant" => Self::Assistant,
+            _ => Self::User,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PromptMessage {
+    pub role: PromptRole,
+    pub text: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Prompt {
+    /// The DSL's provider, such as `langgenius/openai/openai` or `echo`.
+    pub provider: String,
+    /// The DSL's model name.
+    pub model: String,
+    /// The DSL's `completion_params`: `temperature`, `max_tokens` and the like.
+    pub parameters: Map<String, Value>,
+    /// Oldest first.
+    pub messages: Vec<PromptMessage>,
+}
+
+/// The messages as Dify writes them into events and stores them with a message.
+pub(crate) fn messages_json(messages: &[PromptMessage]) -> Value {
+    messages.iter().map(|message| json!({"role": message.role.as_str(), "text": message.text, "files": []})).collect()
+}
