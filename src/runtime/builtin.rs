@@ -19,6 +19,7 @@ pub(crate) mod secret_masks;
 pub(crate) mod template;
 pub(crate) mod variables;
 
+mod bounded_buffer;
 mod chat_history;
 mod graph_features;
 mod graph_run;

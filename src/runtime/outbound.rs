@@ -8,7 +8,7 @@ mod client;
 mod error;
 mod message;
 mod redirect;
-mod resolve;
+mod resolver;
 mod run_client;
 #[cfg(test)]
 mod tests;

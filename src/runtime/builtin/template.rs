@@ -1,42 +1,41 @@
-//! Jinja templates, through minijinja: with fuel, a bound on what they put out, and nothing to load.
+//! Renders Jinja templates with minijinja, limited in instructions, in memory and in output, and without loading files.
 //!
-//! TemplateRenderer are hostile. Most are a line long, though, and a hop to another thread and back costs more than rendering one. So a
-//! small template with small values runs right where it is, on fuel that lasts for a fraction of a millisecond; when that runs
-//! out, and with everything larger, rendering moves to the blocking threads, of which templates hold a few at most. What else
-//! graphs reckon keeps to the same rule and to the same few threads: [`TemplateRenderer::elsewhere`].
+//! Templates are not trusted. Most are one line long, so that moving them to another thread and back costs more than
+//! rendering them. A small template with small values is therefore rendered inline, with fuel for a fraction of a
+//! millisecond. Where that does not suffice, and for everything larger, rendering moves to the blocking threads, of which
+//! templates hold only a few. Other computations of graphs share these threads: [`TemplateRenderer::run_blocking`].
 
+pub(crate) mod error;
 mod filters;
-mod guard;
+mod instrument;
 mod methods;
 mod value;
+mod weight_guard;
 
-use std::{fmt, io, sync::Arc, sync::LazyLock};
+use std::sync::{Arc, LazyLock};
 
 use futures_util::future::BoxFuture;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::variables::value::weight;
-use crate::runtime::builtin::json::JsonObject;
+use self::error::{MAX_OUTPUT, MAX_SOURCE, TemplateError};
+use super::{bounded_buffer::BoundedBuffer, json::JsonObject, variables::value::weight};
 
-/// Longest template, in bytes.
-const SOURCE_MAX: usize = 256 << 10;
-/// Longest result, in bytes: Dify's bound, 400,000 characters, for text of one byte each.
-const OUTPUT_MAX: usize = 400_000;
-/// Instructions that a rendering on the blocking threads may take: some tens of milliseconds.
-const FUEL: u64 = 200_000;
-/// Instructions that a rendering where it is may take: about a tenth of a millisecond.
-const FUEL_HERE: u64 = 1_000;
-/// What everything that a rendering names, says and repeats may weigh, in bytes; on the blocking threads, and where it is.
-const WEIGHT: usize = 256 << 20;
-const WEIGHT_HERE: usize = 1 << 20;
-/// Longest template that runs where it is, in bytes.
-const SOURCE_HERE: usize = 4 << 10;
-/// Heaviest values that a template runs with where it is, in bytes.
-const VALUES_HERE: usize = 16 << 10;
-/// Nesting of blocks and macro calls.
-const DEPTH_MAX: usize = 100;
+/// Instructions of a rendering on a blocking thread: some tens of milliseconds.
+const BLOCKING_FUEL: u64 = 200_000;
+/// Instructions of an inline rendering: about a tenth of a millisecond.
+const INLINE_FUEL: u64 = 1_000;
+/// Total weight of the values that a rendering on a blocking thread names, writes and repeats, in bytes.
+const BLOCKING_WEIGHT: usize = 256 << 20;
+/// The same of an inline rendering, in bytes.
+const INLINE_WEIGHT: usize = 1 << 20;
+/// Longest template that is rendered inline, in bytes.
+const MAX_INLINE_SOURCE: usize = 4 << 10;
+/// Largest weight of the input values of an inline rendering, in bytes.
+const MAX_INLINE_VALUES: usize = 16 << 10;
+/// Deepest nesting of blocks and macro calls.
+const MAX_DEPTH: usize = 100;
 
 /// The source of a template.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,146 +48,92 @@ impl From<String> for TemplateSource {
     }
 }
 
-/// Why a template gave nothing.
-#[derive(Debug)]
-pub(crate) enum TemplateError {
-    /// It is longer than templates may be.
-    Source,
-    /// What it puts out is longer than that may be.
-    Output,
-    /// It ran for too long.
-    Fuel,
-    /// It is not a valid template, or it failed: what minijinja says, with the line.
-    Template(String),
-    /// The thread it ran on is gone.
-    Lost,
-}
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source => write!(f, "the template is longer than {SOURCE_MAX} bytes"),
-            Self::Output => write!(f, "Output length exceeds {OUTPUT_MAX} characters"),
-            Self::Fuel => f.write_str("the template takes too long to run"),
-            Self::Template(fault) => f.write_str(fault),
-            Self::Lost => f.write_str("the template was not rendered"),
-        }
-    }
-}
-
-/// A rendering that has begun.
+/// A rendering that has been started.
 pub(crate) enum Rendering {
-    /// It is over already.
     Ready(Result<String, TemplateError>),
-    /// It goes on elsewhere.
+    /// Rendered on a blocking thread.
     Pending(BoxFuture<'static, Result<String, TemplateError>>),
 }
 
-/// Renders the templates of a process, and has the places for whatever its graphs reckon on the blocking threads.
+/// Renders the templates of a process, and limits the blocking threads that graphs occupy.
 #[derive(Debug)]
 pub(crate) struct TemplateRenderer {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl TemplateRenderer {
-    /// At most `places` blocking threads are held at the same time.
-    pub(crate) fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)) }
+    /// A renderer that occupies at most `max_threads` blocking threads.
+    pub(crate) fn new(max_threads: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(max_threads)) }
     }
 
-    /// Renders a template.
     pub(crate) fn render(&self, source: &TemplateSource, values: &JsonObject) -> Rendering {
-        if source.0.len() > SOURCE_MAX {
-            return Rendering::Ready(Err(TemplateError::Source));
+        if source.0.len() > MAX_SOURCE {
+            return Rendering::Ready(Err(TemplateError::SourceTooLong));
         }
         let weight: usize = values.values().map(weight).sum();
-        // A star repeats: the one operator that makes much of little at once.
-        if source.0.len() <= SOURCE_HERE && weight <= VALUES_HERE && !source.0.contains('*') {
-            // Whatever it failed of, there it may not.
-            if let Ok(rendered) = render(&HERE, WEIGHT_HERE, &source.0, values) {
+        // `*` is excluded: it is the only operator with which one instruction makes a large value of small ones.
+        if source.0.len() <= MAX_INLINE_SOURCE && weight <= MAX_INLINE_VALUES && !source.0.contains('*') {
+            // A failure may be due to the inline limits, so that the template is rendered again on a blocking thread.
+            if let Ok(rendered) = render(&INLINE, INLINE_WEIGHT, &source.0, values) {
                 return Rendering::Ready(Ok(rendered));
             }
         }
         let (source, values) = (source.clone(), values.clone());
-        let rendering = self.elsewhere(move || render(&ELSEWHERE, WEIGHT, &source.0, &values));
+        let rendering = self.run_blocking(move || render(&BLOCKING, BLOCKING_WEIGHT, &source.0, &values));
         Rendering::Pending(Box::pin(async { rendering.await.unwrap_or(Err(TemplateError::Lost)) }))
     }
 
-    /// Does bounded work on a blocking thread as soon as one of the places is free; `None` when its thread is gone.
-    pub(crate) fn elsewhere<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + Send + use<T, W>
+    /// Runs bounded work on a blocking thread as soon as a permit is free. Returns `None` when the work panics.
+    pub(crate) fn run_blocking<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + Send + use<T, W>
     where
         W: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let places = self.places.clone();
+        let permits = self.permits.clone();
         async move {
-            let place = places.acquire_owned().await.ok()?;
-            // It cannot be stopped from outside: it keeps its place until it is done, also when nobody waits.
-            let working = tokio::task::spawn_blocking(move || {
-                let _place = place;
+            let permit = permits.acquire_owned().await.ok()?;
+            // Blocking work cannot be cancelled, so that it keeps its permit to its end even when this future is dropped.
+            let task = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
                 work()
             });
-            working.await.ok()
+            task.await.ok()
         }
     }
 }
 
-static HERE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(FUEL_HERE));
-static ELSEWHERE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(FUEL));
+static INLINE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(INLINE_FUEL));
+static BLOCKING: LazyLock<Environment<'static>> = LazyLock::new(|| environment(BLOCKING_FUEL));
 
 fn environment(fuel: u64) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(fuel));
-    environment.set_recursion_limit(DEPTH_MAX);
+    environment.set_recursion_limit(MAX_DEPTH);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_formatter(value::write);
     environment.set_unknown_method_callback(methods::call);
-    filters::bind(&mut environment);
-    environment.add_filter(guard::FILTER, guard::weigh);
+    filters::limit(&mut environment);
+    environment.add_filter(instrument::WEIGH_FILTER, weight_guard::weigh_filter);
     environment
 }
 
 fn render(
     environment: &Environment<'_>,
-    weight: usize,
+    max_weight: usize,
     source: &str,
     values: &JsonObject,
 ) -> Result<String, TemplateError> {
-    let source = guard::prepare(source)?;
-    let template = environment.template_from_str(&source).map_err(|fault| told(&fault))?;
-    guard::begin(source.len(), weight);
-    let mut out = Bounded(Vec::new());
+    let source = instrument::instrument(source)?;
+    let template = environment.template_from_str(&source).map_err(|error| TemplateError::from_engine(&error))?;
+    weight_guard::start(source.len(), max_weight);
+    let mut out = BoundedBuffer::new(MAX_OUTPUT);
     match template.render_captured_to(value::from_members(values), &mut out) {
-        Ok(_) => String::from_utf8(out.0).map_err(|_| TemplateError::Lost),
-        Err(fault) if fault.kind() == ErrorKind::OutOfFuel => Err(TemplateError::Fuel),
-        Err(fault) if fault.kind() == ErrorKind::WriteFailure => Err(TemplateError::Output),
-        Err(fault) => Err(told(&fault)),
-    }
-}
-
-fn told(fault: &minijinja::Error) -> TemplateError {
-    TemplateError::Template(match (fault.detail(), fault.line()) {
-        (Some(detail), Some(line)) => format!("{}: {detail} (line {line})", fault.kind()),
-        (Some(detail), None) => format!("{}: {detail}", fault.kind()),
-        (None, Some(line)) => format!("{} (line {line})", fault.kind()),
-        (None, None) => fault.kind().to_string(),
-    })
-}
-
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
-        if self.0.len() + chunk.len() > OUTPUT_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(chunk);
-        Ok(chunk.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        Ok(_) => String::from_utf8(out.into_bytes()).map_err(|_| TemplateError::Lost),
+        Err(error) if error.kind() == ErrorKind::OutOfFuel => Err(TemplateError::OutOfFuel),
+        Err(error) if error.kind() == ErrorKind::WriteFailure => Err(TemplateError::OutputTooLong),
+        Err(error) => Err(TemplateError::from_engine(&error)),
     }
 }
 

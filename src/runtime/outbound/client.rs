@@ -13,11 +13,11 @@ use tokio::{
 use url::{Host, Url};
 
 use super::{
-    address::{ForbiddenAddressError, permitted},
+    address::{ForbiddenAddressError, check_address},
     error::{MAX_REDIRECTS, OutboundError},
     message::{OutboundRequest, OutboundResponse},
-    redirect::follow,
-    resolve::{AddressResolver, CheckedResolver, SystemResolver},
+    redirect::redirected,
+    resolver::{AddressResolver, CheckedResolver, SystemResolver},
 };
 use crate::{
     domain::{Error, Result},
@@ -76,7 +76,7 @@ impl OutboundClient {
         for _ in 0..=MAX_REDIRECTS {
             let wait = request.read_timeout.min(MAX_READ_TIMEOUT);
             let response = self.send_once(&request, wait).await?;
-            let Some(next) = follow(&request, response.status(), response.headers())? else {
+            let Some(next) = redirected(&request, response.status(), response.headers())? else {
                 let limit = limit(response.headers());
                 return read(response, limit, wait).await;
             };
@@ -109,8 +109,8 @@ impl OutboundClient {
         match url.host() {
             None => Err(OutboundError::Url("the url has no host")),
             Some(Host::Domain(_)) => Ok(()),
-            Some(Host::Ipv4(v4)) => Ok(permitted(IpAddr::V4(v4), &self.allowed)?),
-            Some(Host::Ipv6(v6)) => Ok(permitted(IpAddr::V6(v6), &self.allowed)?),
+            Some(Host::Ipv4(v4)) => Ok(check_address(IpAddr::V4(v4), &self.allowed)?),
+            Some(Host::Ipv6(v6)) => Ok(check_address(IpAddr::V6(v6), &self.allowed)?),
         }
     }
 }

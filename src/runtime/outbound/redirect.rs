@@ -1,4 +1,4 @@
-//! Where an answer sends a request on to.
+//! Follows redirects.
 
 use http::{
     HeaderMap, Method, StatusCode,
@@ -7,8 +7,8 @@ use http::{
 
 use super::{error::OutboundError, message::OutboundRequest};
 
-/// The next request, or `None` when this answer is the last.
-pub(super) fn follow(
+/// The request that a response redirects to; `None` when it does not redirect.
+pub(super) fn redirected(
     request: &OutboundRequest,
     status: StatusCode,
     headers: &HeaderMap,
@@ -40,13 +40,13 @@ pub(super) fn follow(
         next.headers.remove(CONTENT_TYPE);
     }
     if next.url.origin() != request.url.origin() {
-        next.headers = harmless(&next.headers);
+        next.headers = without_credentials(&next.headers);
     }
     Ok(Some(next))
 }
 
-/// Any header may hold a key, so another origin gets only those that cannot.
-fn harmless(headers: &HeaderMap) -> HeaderMap {
+/// Keeps the headers that cannot hold a key, for a request to another origin: any other header may hold one.
+fn without_credentials(headers: &HeaderMap) -> HeaderMap {
     let kept = [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT];
     kept.into_iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone()))).collect()
 }

@@ -1,4 +1,4 @@
-//! Against servers on this machine, which are allowed here and nowhere else.
+//! Requests to servers on this machine, which the tests allow.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::Request as Asked,
+    extract::Request as ReceivedRequest,
     response::{IntoResponse, Redirect},
     routing::any,
 };
@@ -26,20 +26,20 @@ use super::{
     client::{MAX_CONCURRENT, OutboundClient},
     error::OutboundError,
     message::{OutboundRequest, OutboundResponse},
-    resolve::AddressResolver,
+    resolver::AddressResolver,
     run_client::{MAX_CONCURRENT_OF_RUN, RunOutboundClient},
 };
 
-/// Names and what they resolve to: each look-up takes the next answer, the last one stays.
+/// Resolves names to addresses: each look-up returns the next list, and the last list repeats.
 #[derive(Debug, Default)]
 struct Names {
     names: HashMap<&'static str, Vec<Vec<IpAddr>>>,
-    asked: AtomicUsize,
+    lookups: AtomicUsize,
 }
 
 impl AddressResolver for Names {
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        let turn = self.asked.fetch_add(1, Ordering::Relaxed);
+        let turn = self.lookups.fetch_add(1, Ordering::Relaxed);
         let found = self.names.get(name.as_str()).map(|answers| answers[turn.min(answers.len() - 1)].clone());
         Box::pin(async move { found.ok_or_else(|| io::ErrorKind::NotFound.into()) })
     }
@@ -75,8 +75,8 @@ async fn send(outbound: &OutboundClient, request: OutboundRequest) -> Result<Out
     outbound.send(request, |_| 1000).await
 }
 
-/// Tells what it was asked.
-async fn echo(request: Asked) -> String {
+/// Responds with the request that it received.
+async fn echo(request: ReceivedRequest) -> String {
     let (parts, body) = request.into_parts();
     let mut headers: Vec<_> =
         parts.headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
@@ -87,7 +87,7 @@ async fn echo(request: Asked) -> String {
 }
 
 #[tokio::test]
-async fn a_request_goes_out_and_comes_back() {
+async fn request_is_sent_and_its_response_returned() {
     let address = server(Router::new().fallback(echo)).await;
     let mut request = get(format!("http://{address}/a?b=c"));
     request.method = Method::PUT;
@@ -99,7 +99,7 @@ async fn a_request_goes_out_and_comes_back() {
 }
 
 #[tokio::test]
-async fn addresses_that_are_not_public_are_refused_however_they_are_written() {
+async fn non_public_addresses_are_rejected_in_every_notation() {
     let outbound = allowing(&[], Names::default());
     for url in [
         "http://127.0.0.1/",
@@ -121,7 +121,7 @@ async fn addresses_that_are_not_public_are_refused_however_they_are_written() {
 }
 
 #[tokio::test]
-async fn urls_with_a_user_or_another_scheme_are_refused() {
+async fn urls_with_credentials_or_another_scheme_are_rejected() {
     for url in [
         "http://user@127.0.0.1/",
         "http://user:secret@127.0.0.1/",
@@ -135,7 +135,7 @@ async fn urls_with_a_user_or_another_scheme_are_refused() {
 }
 
 #[tokio::test]
-async fn a_name_is_refused_for_where_it_leads() {
+async fn names_of_non_public_addresses_are_rejected() {
     let names = HashMap::from([
         ("inside.example", vec![vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()]]),
         ("nothing.example", vec![vec![]]),
@@ -147,22 +147,22 @@ async fn a_name_is_refused_for_where_it_leads() {
 }
 
 #[tokio::test]
-async fn a_name_that_changes_its_mind_is_asked_once_and_connected_to_where_it_was_checked() {
+async fn request_connects_to_the_address_that_was_checked() {
     let address = server(Router::new().fallback(echo)).await;
-    // The first answer is allowed here; had the name been asked again to connect, the second would be another host.
+    // The first list is allowed. A second look-up for the connection would return another host.
     let answers = vec![vec!["127.0.0.1".parse().unwrap()], vec!["127.0.0.2".parse().unwrap()]];
     let names = Names { names: HashMap::from([("twice.example", answers)]), ..Names::default() };
     let names = Arc::new(names);
     let outbound = OutboundClient::with_resolver(vec!["127.0.0.1/32".parse().unwrap()], names.clone()).unwrap();
     let url = format!("http://twice.example:{}/", address.port());
     assert!(send(&outbound, get(&url)).await.is_ok());
-    assert_eq!(names.asked.load(Ordering::Relaxed), 1);
-    // The next request asks anew, and is judged anew.
+    assert_eq!(names.lookups.load(Ordering::Relaxed), 1);
+    // The next request resolves and checks again.
     assert!(matches!(send(&outbound, get(&url)).await, Err(OutboundError::Forbidden(_))));
 }
 
 #[tokio::test]
-async fn an_address_beside_a_private_one_is_the_one_connected_to() {
+async fn request_connects_to_the_allowed_address_of_several() {
     let address = server(Router::new().fallback(echo)).await;
     let both = vec![vec!["10.255.255.1".parse().unwrap(), "127.0.0.1".parse().unwrap()]];
     let outbound =
@@ -171,7 +171,7 @@ async fn an_address_beside_a_private_one_is_the_one_connected_to() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_and_checked_again() {
+async fn redirects_are_followed_and_checked() {
     let router = Router::new()
         .route("/in", any(|| async { Redirect::temporary("http://10.0.0.1/") }))
         .route("/meta", any(|| async { Redirect::to("//169.254.169.254/latest") }))
@@ -197,7 +197,7 @@ async fn redirects_are_followed_and_checked_again() {
 }
 
 #[tokio::test]
-async fn another_origin_gets_no_header_that_may_be_a_key() {
+async fn redirect_to_another_origin_drops_headers_that_may_hold_a_key() {
     let other = server(Router::new().fallback(echo)).await;
     let there = format!("http://{other}/echo");
     let first = server(
@@ -230,7 +230,7 @@ async fn another_origin_gets_no_header_that_may_be_a_key() {
 }
 
 #[tokio::test]
-async fn a_body_is_read_to_its_limit_and_no_further() {
+async fn larger_body_than_the_limit_is_an_error() {
     let sent = Arc::new(AtomicUsize::new(0));
     let counter = sent.clone();
     let endless = move || {
@@ -253,11 +253,11 @@ async fn a_body_is_read_to_its_limit_and_no_further() {
         assert!(matches!(result, Err(OutboundError::TooLarge { limit: 1000 })), "{path}: {result:?}");
     }
     assert_eq!(send(&local(), get(format!("http://{address}/fits"))).await.unwrap().body.len(), 1000);
-    assert!(sent.load(Ordering::Relaxed) < 10_000, "the rest was not waited for");
+    assert!(sent.load(Ordering::Relaxed) < 10_000, "the rest of the body is not read");
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_is_given_up() {
+async fn stalled_server_times_out() {
     let stalls = || async {
         let body = stream::iter([Ok::<_, io::Error>("one")]).chain(stream::pending());
         Body::from_stream(body).into_response()
@@ -274,39 +274,39 @@ async fn a_server_that_stalls_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_host_that_refuses_is_told_without_its_url() {
+async fn connection_error_omits_the_url() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let fault = send(&local(), get(format!("http://{address}/?key=secret"))).await.unwrap_err();
-    assert!(matches!(&fault, OutboundError::Failed(_)), "{fault:?}");
-    assert!(!fault.to_string().contains("secret"));
+    let error = send(&local(), get(format!("http://{address}/?key=secret"))).await.unwrap_err();
+    assert!(matches!(&error, OutboundError::Failed(_)), "{error:?}");
+    assert!(!error.to_string().contains("secret"));
 }
 
 #[tokio::test]
-async fn a_run_towards_a_server_that_never_answers_leaves_room_for_others() {
-    let waiting = Arc::new(AtomicUsize::new(0));
-    let counter = waiting.clone();
-    let tar_pit = move || {
+async fn run_with_pending_requests_leaves_permits_for_other_runs() {
+    let pending_requests = Arc::new(AtomicUsize::new(0));
+    let counter = pending_requests.clone();
+    let never = move || {
         counter.fetch_add(1, Ordering::Relaxed);
         std::future::pending::<()>()
     };
-    let address = server(Router::new().route("/tar", any(tar_pit)).route("/swift", any(|| async { "here" }))).await;
+    let address = server(Router::new().route("/never", any(never)).route("/quick", any(|| async { "here" }))).await;
     let outbound = Arc::new(local());
     let wide = RunOutboundClient::new(&outbound);
     let requests: Vec<_> = (0..2 * MAX_CONCURRENT)
         .map(|_| {
-            let (wide, request) = (wide.clone(), get(format!("http://{address}/tar")));
+            let (wide, request) = (wide.clone(), get(format!("http://{address}/never")));
             tokio::spawn(async move { wide.send(request, |_| 1000).await })
         })
         .collect();
-    while waiting.load(Ordering::Relaxed) < MAX_CONCURRENT_OF_RUN {
+    while pending_requests.load(Ordering::Relaxed) < MAX_CONCURRENT_OF_RUN {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let swift = RunOutboundClient::new(&outbound);
-    let answer = swift.send(get(format!("http://{address}/swift")), |_| 1000);
-    let answer = tokio::time::timeout(Duration::from_secs(4), answer).await.expect("another run has room").unwrap();
-    assert_eq!((&answer.body[..], waiting.load(Ordering::Relaxed)), (&b"here"[..], MAX_CONCURRENT_OF_RUN));
+    let quick = RunOutboundClient::new(&outbound);
+    let answer = quick.send(get(format!("http://{address}/quick")), |_| 1000);
+    let answer = tokio::time::timeout(Duration::from_secs(4), answer).await.expect("another run has a permit").unwrap();
+    assert_eq!((&answer.body[..], pending_requests.load(Ordering::Relaxed)), (&b"here"[..], MAX_CONCURRENT_OF_RUN));
     for request in requests {
         request.abort();
     }

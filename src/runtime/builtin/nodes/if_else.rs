@@ -99,7 +99,7 @@ pub(crate) fn start(
     if weight <= WEIGHT_HERE {
         return NodeRun::Ready(decide(&prepared));
     }
-    let decision = templates.elsewhere(move || decide(&prepared));
+    let decision = templates.run_blocking(move || decide(&prepared));
     NodeRun::Pending(Box::pin(async {
         decision.await.unwrap_or_else(|| Err(NodeError::new("ConditionError", "the conditions were not compared")))
     }))

@@ -60,7 +60,10 @@ pub(crate) fn start(
     }
 }
 
-fn ended(result: Result<String, crate::runtime::builtin::template::TemplateError>, inputs: JsonObject) -> NodeResult {
+fn ended(
+    result: Result<String, crate::runtime::builtin::template::error::TemplateError>,
+    inputs: JsonObject,
+) -> NodeResult {
     match result {
         Ok(output) => {
             let mut outputs = JsonObject::new();

@@ -1,15 +1,15 @@
-//! The engine's filters that could make much of little, each with a bound.
+//! Limits the filters of minijinja that can make a large value of a small one.
 
-use minijinja::{Environment, Error, ErrorKind, State, Value, filters, value::Rest};
+use minijinja::{Environment, Error, State, Value, filters, value::Rest};
 
-use super::guard;
+use super::weight_guard::{charge, charged, too_large};
 
-/// The most a filter may make of what it is given, in bytes.
-const MADE_MAX: usize = 4 << 20;
+/// Largest result of a filter, in bytes.
+const MAX_RESULT: usize = 4 << 20;
 
-/// Puts bounds around filters, and takes away those that nothing can be put around.
-pub(super) fn bind(environment: &mut Environment<'_>) {
-    // Each keeps its work under another name, and what it made is weighed.
+/// Wraps filters in limits, and removes the filters that cannot be limited.
+pub(super) fn limit(environment: &mut Environment<'_>) {
+    // The wrappers call the original filters under these names.
     environment.add_filter("__replace", filters::replace);
     environment.add_filter("__join", filters::join);
     environment.add_filter("__tojson", filters::tojson);
@@ -22,41 +22,41 @@ pub(super) fn bind(environment: &mut Environment<'_>) {
     {
         environment.add_filter(name, move |state: &mut State<'_, '_>, all: Rest<Value>| {
             if let Some(value) = all.first() {
-                guard::bounded(value.clone())?;
+                charged(value.clone())?;
             }
-            guard::bounded(state.apply_filter(inner, &all)?)
+            charged(state.apply_filter(inner, &all)?)
         });
     }
     environment.add_filter("replace", |state: &mut State<'_, '_>, all: Rest<Value>| {
         let text = |at: usize| all.get(at).and_then(Value::as_str).unwrap_or_default();
         let (whole, from, to) = (text(0), text(1), text(2));
         let places = if from.is_empty() { whole.chars().count() + 1 } else { whole.matches(from).count() };
-        fits(places.saturating_mul(to.len()).saturating_add(whole.len()))?;
+        charge_result(places.saturating_mul(to.len()).saturating_add(whole.len()))?;
         state.apply_filter("__replace", &all)
     });
     environment.add_filter("join", |state: &mut State<'_, '_>, all: Rest<Value>| {
         let mut length = 0_usize;
         if let Some(items) = all.first() {
-            guard::bounded(items.clone())?;
+            charged(items.clone())?;
             let between = all.get(1).and_then(Value::as_str).map_or(0, str::len);
             length = items.len().unwrap_or_default().saturating_mul(between);
         }
-        fits(length)?;
-        guard::bounded(state.apply_filter("__join", &all)?)
+        charge_result(length)?;
+        charged(state.apply_filter("__join", &all)?)
     });
     environment.add_filter("batch", |state: &mut State<'_, '_>, all: Rest<Value>| {
-        fits(all.get(1).and_then(Value::as_usize).unwrap_or(1).saturating_mul(32))?;
-        guard::bounded(state.apply_filter("__batch", &all)?)
+        charge_result(all.get(1).and_then(Value::as_usize).unwrap_or(1).saturating_mul(32))?;
+        charged(state.apply_filter("__batch", &all)?)
     });
-    // A width or a precision makes any text of nothing.
+    // Their width and precision can make a large text of an empty value.
     for name in ["format", "indent", "slice", "pprint"] {
         environment.remove_filter(name);
     }
 }
 
-fn fits(length: usize) -> Result<(), Error> {
-    if length > MADE_MAX {
-        return Err(Error::new(ErrorKind::InvalidOperation, "the template creates a value that is too large"));
+fn charge_result(length: usize) -> Result<(), Error> {
+    if length > MAX_RESULT {
+        return Err(too_large());
     }
-    guard::charge(length)
+    charge(length)
 }

@@ -1,10 +1,10 @@
-//! The methods of Python's texts and dictionaries that templates call.
+//! The methods of Python's strings, dictionaries and lists.
 
 use minijinja::{Error, ErrorKind, State, Value, value::ValueKind};
 
-use super::guard;
+use super::weight_guard::charged;
 
-/// Calls a method that the engine does not know.
+/// Calls a method that minijinja does not know.
 pub(super) fn call(
     state: &mut State<'_, '_>,
     value: &Value,
@@ -18,7 +18,7 @@ pub(super) fn call(
         _ => None,
     };
     match found {
-        Some(found) => guard::bounded(found),
+        Some(found) => charged(found),
         None => Err(Error::new(ErrorKind::UnknownMethod, format!("{} has no method named {method}", value.kind()))),
     }
 }

@@ -9,7 +9,7 @@ use crate::runtime::builtin::json::JsonObject;
 fn values(values: Value) -> JsonObject {
     match values {
         Value::Object(map) => map,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
@@ -19,11 +19,11 @@ async fn rendered(source: &str, with: Value) -> Result<String, String> {
         Rendering::Ready(result) => result,
         Rendering::Pending(rendering) => rendering.await,
     };
-    result.map_err(|fault| fault.to_string())
+    result.map_err(|error| error.to_string())
 }
 
 #[tokio::test]
-async fn templates_write_values_as_jinja_does_in_python() {
+async fn values_are_written_as_in_python() {
     let with = json!({
         "text": "a", "yes": true, "none": null, "int": 3, "float": 2.0, "list": ["a", 1, null, true, "it's"],
         "object": {"z": 1, "a": [1.5]}, "quote": ["\n\\"],
@@ -62,7 +62,7 @@ async fn templates_write_values_as_jinja_does_in_python() {
 }
 
 #[tokio::test]
-async fn faults_say_what_and_where() {
+async fn errors_name_the_reason_and_the_line() {
     for (source, expected) in [
         ("{{ x", "a tag is not closed"),
         ("a\n{% if %}", "line 2"),
@@ -71,14 +71,14 @@ async fn faults_say_what_and_where() {
         ("{% include 'x' %}", "template not found"),
         ("{{ 'x'.encode() }}", "no method named encode"),
     ] {
-        let fault = rendered(source, json!({})).await.unwrap_err();
-        assert!(fault.contains(expected), "{source}: {fault}");
+        let error = rendered(source, json!({})).await.unwrap_err();
+        assert!(error.contains(expected), "{source}: {error}");
     }
 }
 
-/// TemplateRenderer that would take all memory or all time, were they let.
+/// Without the limits, these templates would take all memory or run without end.
 #[tokio::test]
-async fn no_template_takes_more_than_its_share() {
+async fn costly_templates_fail() {
     let doubling =
         |times: usize, step: &str| format!("{{% set a = 'xxxxxxxx' %}}{}{{{{ a|length }}}}", step.repeat(times));
     let sources = [
@@ -122,16 +122,16 @@ async fn no_template_takes_more_than_its_share() {
         "{% for i in range(99999) %}".to_owned() + &"x".repeat(1000) + "{% endfor %}",
     ];
     for source in sources {
-        let begun = Instant::now();
+        let started = Instant::now();
         let result = rendered(&source, json!({})).await;
         let short: String = source.chars().take(90).collect();
         assert!(result.is_err(), "{short}");
-        assert!(begun.elapsed() < Duration::from_secs(20), "{short} took {:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{short} took {:?}", started.elapsed());
     }
 }
 
 #[tokio::test]
-async fn where_a_tag_ends_is_never_in_doubt() {
+async fn templates_with_an_ambiguous_tag_end_fail() {
     for source in [
         "{{ '{% set a = 1 %}' }}",
         "{# {% set a = 1 %} #}",
@@ -149,14 +149,14 @@ async fn where_a_tag_ends_is_never_in_doubt() {
 }
 
 #[tokio::test]
-async fn small_templates_run_where_they_are_and_others_do_not() {
-    let templates = TemplateRenderer::new(1);
-    let render = |source: &str, with: Value| templates.render(&TemplateSource::from(source.to_owned()), &values(with));
+async fn small_templates_render_inline() {
+    let renderer = TemplateRenderer::new(1);
+    let render = |source: &str, with: Value| renderer.render(&TemplateSource::from(source.to_owned()), &values(with));
     assert!(matches!(render("{{ a }}", json!({"a": 1})), Rendering::Ready(Ok(_))));
     assert!(matches!(render("{{ a }}", json!({"a": "x".repeat(100_000)})), Rendering::Pending(_)));
     assert!(matches!(render("{% for i in range(5000) %}{% endfor %}", json!({})), Rendering::Pending(_)));
     assert!(matches!(render(&"x".repeat(10_000), json!({})), Rendering::Pending(_)));
-    assert!(matches!(render(&"x".repeat(1 << 20), json!({})), Rendering::Ready(Err(TemplateError::Source))));
+    assert!(matches!(render(&"x".repeat(1 << 20), json!({})), Rendering::Ready(Err(TemplateError::SourceTooLong))));
     let long = rendered(&"x".repeat(10_000), json!({})).await;
     assert_eq!(long.unwrap().len(), 10_000);
 }
@@ -165,13 +165,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_template_ends(source in "(\\{\\{|\\}\\}|\\{%|%\\}|\\{#|#\\}| set | for | in | if | endif | endfor | raw | endraw |a|b|=|~|\\+|\\*|\\||'|\"|1|\\(|\\)|,|-| ){0,24}") {
+    fn every_template_ends(source in "(\\{\\{|\\}\\}|\\{%|%\\}|\\{#|#\\}| set | for | in | if | endif | endfor | raw | endraw |a|b|=|~|\\+|\\*|\\||'|\"|1|\\(|\\)|,|-| ){0,24}") {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let _ = runtime.block_on(rendered(&source, json!({"a": "text", "b": [1, 2]})));
     }
 
     #[test]
-    fn text_without_tags_stays_as_it_is(source in "[^{}#%\\r\\n]{0,40}") {
+    fn text_without_tags_is_unchanged(source in "[^{}#%\\r\\n]{0,40}") {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         prop_assert_eq!(runtime.block_on(rendered(&source, json!({}))), Ok(source));
     }

@@ -1,4 +1,4 @@
-//! Values between JSON and templates, and how templates write them: as Jinja does in Python.
+//! Converts JSON to template values, and writes values as Jinja does in Python.
 
 use std::{collections::HashMap, fmt::Write, sync::Arc};
 
@@ -8,12 +8,12 @@ use minijinja::{
 };
 use serde_json::{Map, Value as Json};
 
-use super::guard;
+use super::weight_guard::charge;
 
-/// How deep values are written.
-const DEPTH_MAX: usize = 64;
+/// Deepest nesting of a value that is written.
+const MAX_DEPTH: usize = 64;
 
-/// A JSON object; unlike a map of the engine it keeps its order.
+/// A JSON object that keeps the order of its members, unlike minijinja's map.
 #[derive(Debug)]
 struct OrderedObject {
     keys: Vec<Value>,
@@ -30,7 +30,6 @@ impl Object for OrderedObject {
     }
 }
 
-/// The members of an object, for a template.
 pub(super) fn from_members(members: &Map<String, Json>) -> Value {
     let keys = members.keys().map(|key| Value::from(key.as_str())).collect();
     let values = members.iter().map(|(key, value)| (key.clone(), from_json(value))).collect();
@@ -52,11 +51,11 @@ fn from_json(json: &Json) -> Value {
     }
 }
 
-/// Writes what `{{ … }}` gives.
+/// Writes the value of `{{ … }}`.
 pub(super) fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str() {
         Some(text) => {
-            guard::charge(text.len())?;
+            charge(text.len())?;
             out.write_str(text).map_err(Error::from)
         }
         None if value.is_undefined() => Ok(()),
@@ -64,18 +63,18 @@ pub(super) fn write(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) 
     }
 }
 
-/// As Python's `repr`.
+/// Writes a value like Python's `repr`.
 fn represent(out: &mut Output<'_>, value: &Value, depth: usize) -> Result<(), Error> {
-    if depth > DEPTH_MAX {
+    if depth > MAX_DEPTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "the value is nested too deeply"));
     }
-    guard::charge(8)?;
+    charge(8)?;
     match value.kind() {
         ValueKind::None => out.write_str("None")?,
         ValueKind::Bool => out.write_str(if value.is_true() { "True" } else { "False" })?,
         ValueKind::String => {
             let text = value.as_str().unwrap_or_default();
-            guard::charge(text.len())?;
+            charge(text.len())?;
             let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
             out.write_char(quote)?;
             for character in text.chars() {

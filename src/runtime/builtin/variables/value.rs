@@ -7,6 +7,8 @@ use std::{borrow::Cow, fmt::Write as _, io};
 use serde::Serialize;
 use serde_json::{Map, Value, ser::Formatter};
 
+use crate::runtime::builtin::bounded_buffer::BoundedBuffer;
+
 /// A text that would be longer than allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is longer than {limit} bytes")]
@@ -107,35 +109,16 @@ fn python_float(float: f64) -> String {
 
 /// JSON as Python's `json.dumps(…, ensure_ascii=False)` writes it.
 fn json(value: &Value, limit: usize) -> Result<String, TextTooLongError> {
-    let mut out = Bounded { bytes: Vec::new(), limit };
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Python);
+    let mut out = BoundedBuffer::new(limit);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonFormatter);
     // A value in memory always serializes: what fails is the bound.
     value.serialize(&mut serializer).map_err(|_| TextTooLongError { limit })?;
-    String::from_utf8(out.bytes).map_err(|_| TextTooLongError { limit })
+    String::from_utf8(out.into_bytes()).map_err(|_| TextTooLongError { limit })
 }
 
-struct Bounded {
-    bytes: Vec<u8>,
-    limit: usize,
-}
+struct PythonFormatter;
 
-impl io::Write for Bounded {
-    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + chunk.len() > self.limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.extend_from_slice(chunk);
-        Ok(chunk.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct Python;
-
-impl Formatter for Python {
+impl Formatter for PythonFormatter {
     fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
         if first { Ok(()) } else { out.write_all(b", ") }
     }

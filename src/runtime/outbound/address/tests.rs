@@ -2,15 +2,15 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 
-use super::permitted;
+use super::check_address;
 
-fn is_permitted(address: &str, allowed: &[&str]) -> bool {
+fn is_accepted(address: &str, allowed: &[&str]) -> bool {
     let allowed: Vec<_> = allowed.iter().map(|network| network.parse().unwrap()).collect();
-    permitted(address.parse().unwrap(), &allowed).is_ok()
+    check_address(address.parse().unwrap(), &allowed).is_ok()
 }
 
 #[test]
-fn public_addresses_are_permitted() {
+fn public_addresses_are_accepted() {
     for address in [
         "1.1.1.1",
         "8.8.8.8",
@@ -25,12 +25,12 @@ fn public_addresses_are_permitted() {
         "::ffff:8.8.8.8",
         "2002:808:808::1",
     ] {
-        assert!(is_permitted(address, &[]), "{address}");
+        assert!(is_accepted(address, &[]), "{address}");
     }
 }
 
 #[test]
-fn everything_else_is_refused() {
+fn special_purpose_addresses_are_rejected() {
     for address in [
         "0.0.0.0",
         "0.1.2.3",
@@ -87,34 +87,34 @@ fn everything_else_is_refused() {
         "2a00:1450::5efe:10.0.0.1",
         "2a00:1450:0:0:200:5efe:127.0.0.1",
     ] {
-        assert!(!is_permitted(address, &[]), "{address}");
+        assert!(!is_accepted(address, &[]), "{address}");
     }
 }
 
 #[test]
-fn networks_that_are_allowed_are_permitted_however_they_are_written() {
-    assert!(is_permitted("127.0.0.1", &["127.0.0.0/8"]));
-    assert!(is_permitted("::ffff:127.0.0.1", &["127.0.0.0/8"]));
-    assert!(is_permitted("fd00::1", &["fd00::/8"]));
-    assert!(!is_permitted("10.0.0.1", &["127.0.0.0/8", "fd00::/8"]));
-    assert!(!is_permitted("::1", &["127.0.0.0/8"]));
+fn allowed_networks_are_accepted_in_every_notation() {
+    assert!(is_accepted("127.0.0.1", &["127.0.0.0/8"]));
+    assert!(is_accepted("::ffff:127.0.0.1", &["127.0.0.0/8"]));
+    assert!(is_accepted("fd00::1", &["fd00::/8"]));
+    assert!(!is_accepted("10.0.0.1", &["127.0.0.0/8", "fd00::/8"]));
+    assert!(!is_accepted("::1", &["127.0.0.0/8"]));
 }
 
 proptest! {
     #[test]
-    fn no_spelling_of_a_refused_address_gets_through(bits in any::<u32>()) {
+    fn every_notation_of_an_address_has_the_same_result(bits in any::<u32>()) {
         let v4 = Ipv4Addr::from(bits);
-        let direct = permitted(IpAddr::V4(v4), &[]).is_ok();
+        let direct = check_address(IpAddr::V4(v4), &[]).is_ok();
         let [a, b, c, d] = v4.octets();
         let (high, low) = ((u16::from(a) << 8) | u16::from(b), (u16::from(c) << 8) | u16::from(d));
-        for spelling in [
+        for notation in [
             format!("::ffff:{v4}"), format!("64:ff9b::{high:x}:{low:x}"), format!("2002:{high:x}:{low:x}::1"),
         ] {
-            prop_assert_eq!(is_permitted(&spelling, &[]), direct, "{}", spelling);
+            prop_assert_eq!(is_accepted(&notation, &[]), direct, "{}", notation);
         }
         if !direct {
             let compatible = format!("::{v4}");
-            prop_assert!(!is_permitted(&compatible, &[]));
+            prop_assert!(!is_accepted(&compatible, &[]));
         }
     }
 }

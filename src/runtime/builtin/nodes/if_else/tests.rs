@@ -22,7 +22,7 @@ async fn large_values_wait_for_a_place_of_templates_and_small_ones_need_none() {
     let templates = TemplateRenderer::new(1);
     let (began, begins) = oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
-    let holding = tokio::spawn(templates.elsewhere(move || {
+    let holding = tokio::spawn(templates.run_blocking(move || {
         began.send(()).unwrap();
         released.recv()
     }));

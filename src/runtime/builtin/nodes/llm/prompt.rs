@@ -9,7 +9,7 @@ use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     model::{PromptMessage, PromptRole},
     nodes::{outcome::NodeError, template_transform},
-    template::{Rendering, TemplateError, TemplateSource},
+    template::{Rendering, TemplateSource, error::TemplateError},
     variables::{ByteBudget, Selector, TextPart, TextTemplate, value},
 };
 

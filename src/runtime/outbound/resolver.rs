@@ -1,4 +1,4 @@
-//! Names to addresses, and none that requests may not go to.
+//! Resolves names to the addresses that requests may reach.
 
 use std::{
     fmt, io,
@@ -10,15 +10,13 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolving};
 
-use super::address::permitted;
+use super::address::check_address;
 
-/// Looks up names.
 pub(crate) trait AddressResolver: fmt::Debug + Send + Sync + 'static {
-    /// The addresses of a name.
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// Asks the machine.
+/// Uses the resolver of the operating system.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemResolver;
 
@@ -31,8 +29,8 @@ impl AddressResolver for SystemResolver {
     }
 }
 
-/// The resolver of the client: the client connects to what it gives and to nothing else, so an address that was not checked is
-/// never connected to, whatever the name resolves to a moment later.
+/// The resolver of the HTTP client. The client connects only to the addresses that it returns, and all of them are checked,
+/// so a name that resolves differently a moment later cannot bypass the check.
 #[derive(Debug)]
 pub(super) struct CheckedResolver {
     pub resolver: Arc<dyn AddressResolver>,
@@ -45,16 +43,16 @@ impl reqwest::dns::Resolve for CheckedResolver {
         let allowed = self.allowed.clone();
         Box::pin(async move {
             let mut kept = Vec::new();
-            let mut refused = None;
+            let mut forbidden = None;
             for address in found.await? {
-                match permitted(address, &allowed) {
-                    // The port is the URL's.
+                match check_address(address, &allowed) {
+                    // Port 0: the client uses the port of the URL.
                     Ok(()) => kept.push(SocketAddr::new(address, 0)),
-                    Err(refusal) => refused = Some(refusal),
+                    Err(error) => forbidden = Some(error),
                 }
             }
-            match refused {
-                Some(refusal) if kept.is_empty() => Err(refusal.into()),
+            match forbidden {
+                Some(error) if kept.is_empty() => Err(error.into()),
                 _ if kept.is_empty() => Err(io::Error::from(io::ErrorKind::NotFound).into()),
                 _ => Ok(Box::new(kept.into_iter()) as Addrs),
             }
