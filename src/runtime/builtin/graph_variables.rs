@@ -6,7 +6,7 @@ use super::{
     json::JsonObject,
     run_input::PreparedRun,
     secret_masks::SecretMasks,
-    variables::kind::{DeclaredTypes, ValueType},
+    variables::value_type::{DeclaredTypes, ValueType},
 };
 use crate::domain::app::{AppMode, Workflow, file::is_secret};
 
@@ -28,7 +28,7 @@ impl GraphVariables {
         let types = declared_types(&workflow.conversation_variables);
         for (name, value) in prepared.conversation.iter().flat_map(|conversation| &conversation.variables) {
             // A stored value is dropped when the published version has no such variable, or one of another type.
-            let fits = value.is_null() || types.get(name).is_none_or(|declared| declared.holds(value));
+            let fits = value.is_null() || types.get(name).is_none_or(|declared| declared.accepts(value));
             if let Some(current) = conversation.get_mut(name).filter(|_| fits) {
                 current.clone_from(value);
             }
@@ -79,7 +79,7 @@ fn values(variables: &Value) -> JsonObject {
 
 fn declared_types(variables: &Value) -> DeclaredTypes {
     let declared = |row: &Value| {
-        let declared = ValueType::named(row.get("value_type")?.as_str()?)?;
+        let declared = ValueType::from_name(row.get("value_type")?.as_str()?)?;
         Some((row.get("name")?.as_str()?.to_owned(), declared))
     };
     rows(variables).filter_map(declared).collect()

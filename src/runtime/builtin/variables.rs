@@ -1,15 +1,10 @@
-//! What the nodes of a graph read and write: selectors, texts with references in them, and the pool they resolve against.
+//! The variables of a run: their values and types, the selectors that address them, and texts that refer to them.
 
-pub(crate) mod kind;
+pub(crate) mod budget;
 pub(crate) mod pool;
 pub(crate) mod selector;
-pub(crate) mod text;
-pub(crate) mod value;
-
-pub(crate) use kind::{DeclaredTypes, ValueType};
-pub(crate) use pool::{ByteBudget, ScopeId, VariablePool, VariableView};
-pub(crate) use selector::Selector;
-pub(crate) use text::{TextPart, TextTemplate};
-
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
+pub(crate) mod value;
+pub(crate) mod value_type;

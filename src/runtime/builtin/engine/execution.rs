@@ -15,7 +15,7 @@ use crate::{
             run_limits::RunLimits,
             secret_masks::SecretMasks,
             template::TemplateRenderer,
-            variables::{kind::DeclaredTypes, pool::SystemVariables},
+            variables::{pool::SystemVariables, value_type::DeclaredTypes},
         },
         outbound::RunOutboundClient,
     },

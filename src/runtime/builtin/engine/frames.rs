@@ -15,7 +15,10 @@ use crate::runtime::builtin::{
         topology::{Edge, Graph},
     },
     json::JsonObject,
-    variables::pool::{ScopeId, VariableLimitError, VariablePool, VariableView},
+    variables::{
+        budget::VariableLimitError,
+        pool::{ScopeId, VariablePool, VariableView},
+    },
 };
 
 /// The open frames, and the pool in which each has a scope.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::runtime::builtin::{
     model::Usage,
-    variables::pool::{ByteBudget, VariableLimitError},
+    variables::budget::{ByteBudget, VariableLimitError},
 };
 
 /// An iteration that runs.

@@ -64,8 +64,8 @@ impl<'g> Scheduler<'g> {
             execution.conversation_variables.clone(),
             (limits.variable_bytes, limits.run_bytes),
         )
-        .declaring(execution.conversation_types.clone())
-        .within(execution.memory_budget.reservation());
+        .with_types(execution.conversation_types.clone())
+        .with_reservation(execution.memory_budget.reservation());
         Self {
             execution,
             graph,

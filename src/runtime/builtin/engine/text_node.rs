@@ -46,7 +46,7 @@ impl<'g> TextNode<'g> {
                     TextPart::Literal(text) => Segment::Literal(text),
                     TextPart::Reference(selector) => Segment::Reference(selector),
                 };
-                data.answer.pieces().iter().map(segment).collect()
+                data.answer.parts().iter().map(segment).collect()
             }
             NodeKind::End(data) => {
                 let outputs = data.outputs.iter().filter(|output| !output.value_selector.is_empty()).enumerate();

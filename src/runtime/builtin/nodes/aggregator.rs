@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::outcome::{NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    variables::{Selector, VariableView, pool::VariableLimitError},
+    variables::{budget::VariableLimitError, pool::VariableView, selector::Selector},
 };
 
 /// Its data.

@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use super::outcome::{NodeError, NodeOutcome};
 use crate::runtime::builtin::{
     json::JsonObject,
-    variables::{TextPart, TextTemplate, VariableView, value},
+    variables::{
+        pool::VariableView,
+        text::{TextPart, TextTemplate},
+        value,
+    },
 };
 
 /// Its data.
@@ -19,7 +23,7 @@ pub(crate) struct AnswerNodeData {
 /// The text with everything in place.
 pub(crate) fn run(data: &AnswerNodeData, view: VariableView<'_>, limit: usize) -> Result<NodeOutcome, Box<NodeError>> {
     let mut answer = String::new();
-    for piece in data.answer.pieces() {
+    for piece in data.answer.parts() {
         match piece {
             TextPart::Literal(text) => answer.push_str(text),
             TextPart::Reference(selector) => {

@@ -6,7 +6,12 @@ use serde_json::{Number, Value, json};
 use super::outcome::{NodeError, NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    variables::{ScopeId, Selector, ValueType, VariablePool, VariableView, selector::CONVERSATION, value},
+    variables::{
+        pool::{ScopeId, VariablePool, VariableView},
+        selector::{CONVERSATION, Selector},
+        value,
+        value_type::ValueType,
+    },
 };
 
 /// Its data: a list of items, or the one assignment of files from before there were lists.
@@ -114,7 +119,7 @@ pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: Scope
     let Changes { view, new, .. } = changes;
     let types: Vec<ValueType> = new
         .iter()
-        .map(|(name, value)| match view.declared(name) {
+        .map(|(name, value)| match view.declared_type(name) {
             ValueType::Any => ValueType::of(value),
             declared => declared,
         })
@@ -149,13 +154,13 @@ impl Changes<'_> {
         } else {
             item.value.clone()
         };
-        let declared = self.view.declared(&name);
+        let declared = self.view.declared_type(&name);
         self.keep(name, apply(item.operation, declared, old, value)?)
     }
 
     fn one(&mut self, target: &Selector, operation: Operation, input: &Selector) -> Result<Value, String> {
         let (name, old) = self.target(target)?;
-        let declared = self.view.declared(&name);
+        let declared = self.view.declared_type(&name);
         if operation == Operation::Clear {
             let empty = apply(operation, declared, old, Value::Null)?;
             self.new.insert(name, empty.clone());
@@ -208,7 +213,7 @@ fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) ->
                 }
                 _ => value,
             };
-            if kind.holds(&value) { Ok(value) } else { Err(invalid(kind, &value)) }
+            if kind.accepts(&value) { Ok(value) } else { Err(invalid(kind, &value)) }
         }
         Operation::Append | Operation::Extend | Operation::RemoveFirst | Operation::RemoveLast => {
             let mut items = match old {
@@ -217,8 +222,10 @@ fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) ->
                 other => return Err(invalid(kind, &other)),
             };
             match (operation, value) {
-                (Operation::Append, value) if kind.items().is_some_and(|item| item.holds(&value)) => items.push(value),
-                (Operation::Extend, value) if kind.holds(&value) => {
+                (Operation::Append, value) if kind.item_type().is_some_and(|item| item.accepts(&value)) => {
+                    items.push(value)
+                }
+                (Operation::Extend, value) if kind.accepts(&value) => {
                     if let Value::Array(more) = value {
                         items.extend(more);
                     }
@@ -246,9 +253,9 @@ fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) ->
 fn supports(kind: ValueType, operation: Operation) -> bool {
     match operation {
         Operation::OverWrite | Operation::Clear => true,
-        Operation::Set => kind.items().is_none(),
+        Operation::Set => kind.item_type().is_none(),
         Operation::Append | Operation::Extend | Operation::RemoveFirst | Operation::RemoveLast => {
-            kind.items().is_some()
+            kind.item_type().is_some()
         }
         Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => kind == ValueType::Number,
     }
@@ -286,7 +293,7 @@ fn invalid(kind: ValueType, value: &Value) -> String {
 fn described(value: &Value) -> ValueType {
     const LISTS: [ValueType; 4] =
         [ValueType::ArrayString, ValueType::ArrayNumber, ValueType::ArrayBoolean, ValueType::ArrayObject];
-    let list = LISTS.into_iter().find(|list| list.holds(value));
+    let list = LISTS.into_iter().find(|list| list.accepts(value));
     list.filter(|_| value.as_array().is_some_and(|items| !items.is_empty())).unwrap_or_else(|| ValueType::of(value))
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::outcome::{NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    variables::{Selector, VariableView},
+    variables::{pool::VariableView, selector::Selector},
 };
 
 /// Its data.

@@ -12,7 +12,7 @@ use crate::runtime::{
     builtin::{
         json::{JsonObject, or_default},
         secret_masks::SecretMasks,
-        variables::{TextTemplate, VariableView},
+        variables::{pool::VariableView, text::TextTemplate},
     },
     outbound::RunOutboundClient,
 };

@@ -13,7 +13,7 @@ use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     template::TemplateRenderer,
-    variables::VariableView,
+    variables::pool::VariableView,
 };
 
 /// The branch taken when no case holds.

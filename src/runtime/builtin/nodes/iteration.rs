@@ -7,7 +7,7 @@ use super::outcome::NodeError;
 use crate::runtime::builtin::{
     graph::index::LevelIx,
     json::or_default,
-    variables::{Selector, VariableView},
+    variables::{pool::VariableView, selector::Selector},
 };
 
 /// Most rounds at the same time, whatever the file says.

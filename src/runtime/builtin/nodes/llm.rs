@@ -18,7 +18,7 @@ use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     model::{ModelChunk, Models, Prompt, PromptMessage, Usage, prompt::messages_json, usage::UsageCounter},
     template::TemplateRenderer,
-    variables::{Selector, TextTemplate, VariableView},
+    variables::{pool::VariableView, selector::Selector, text::TextTemplate},
 };
 
 /// Why an answer ended whose model does not tell.

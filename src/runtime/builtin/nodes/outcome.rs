@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use crate::runtime::builtin::{
     json::JsonObject,
     model::Usage,
-    variables::{pool::VariableLimitError, value::TextTooLongError},
+    variables::{budget::VariableLimitError, value::TextTooLongError},
 };
 
 /// What a successful run of a node gives.

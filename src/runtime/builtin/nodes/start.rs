@@ -1,7 +1,7 @@
 //! `start`: puts out the inputs of the run, and `sys.*` beside them.
 
 use super::outcome::NodeOutcome;
-use crate::runtime::builtin::{json::JsonObject, variables::VariableView};
+use crate::runtime::builtin::{json::JsonObject, variables::pool::VariableView};
 
 /// The inputs, as variables of the start node.
 pub(crate) fn run(inputs: &JsonObject, view: VariableView<'_>) -> NodeOutcome {

@@ -9,7 +9,11 @@ use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
     template::{Rendering, TemplateRenderer, TemplateSource},
-    variables::{ByteBudget, Selector, VariableView, pool::VariableLimitError},
+    variables::{
+        budget::{ByteBudget, VariableLimitError},
+        pool::VariableView,
+        selector::Selector,
+    },
 };
 
 /// Its data.

@@ -1,83 +1,28 @@
 //! The values of one run.
 //!
-//! Every frame of a graph — the graph itself, and each round of an iteration — writes into a scope of its own and reads through
-//! to those around it. Everything kept is weighed against one budget, so a run cannot outgrow its share of memory.
+//! Each frame of a graph (the graph itself, or one round of an iteration) writes into its own scope and also reads the scopes
+//! around it. All values count against one limit, so that a run cannot exceed its share of memory.
 
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
 use super::{
-    super::memory_budget::MemoryReservation,
-    DeclaredTypes, ValueType,
+    budget::{ByteBudget, VariableLimitError},
     selector::{CONVERSATION, ENVIRONMENT, SYSTEM, Selector},
     value,
+    value_type::{DeclaredTypes, ValueType},
 };
+use crate::runtime::builtin::memory_budget::MemoryReservation;
 
-/// How many variables of the largest size one node may read at a time.
-const NODE_SHARE: usize = 4;
+/// The byte budget of one node, in variables of the largest size.
+const NODE_BUDGET: usize = 4;
 
-/// What a run knows of itself: `sys.*`.
+/// The `sys.*` variables of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SystemVariables(pub Map<String, Value>);
 
-/// What was to be kept is larger than what is left.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VariableLimitError {
-    /// One variable alone.
-    #[error("the variable {name} is larger than {limit} bytes")]
-    Variable {
-        /// Which one.
-        name: String,
-        /// The most one variable may take, in bytes.
-        limit: usize,
-    },
-    /// All that one node reads.
-    #[error("the values of this node take more than {limit} bytes")]
-    Node {
-        /// The most they may take, in bytes.
-        limit: usize,
-    },
-    /// All of them together.
-    #[error("the variables of this run take more than {limit} bytes")]
-    Run {
-        /// The most they may take, in bytes.
-        limit: usize,
-    },
-    /// Those of all runs of the process.
-    #[error("the variables of all runs together use all the memory they may; try again shortly")]
-    Process,
-}
-
-/// What a node may still take out of the pool: one small node can name a large value a thousand times.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ByteBudget {
-    left: usize,
-    limit: usize,
-}
-
-impl ByteBudget {
-    /// So many bytes.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { left: limit, limit }
-    }
-
-    /// A copy of a value; null of nothing.
-    pub(crate) fn copy(&mut self, value: Option<&Value>) -> Result<Value, VariableLimitError> {
-        let Some(value) = value else { return Ok(Value::Null) };
-        self.spend(value)?;
-        Ok(value.clone())
-    }
-
-    /// Counts a value that was made of others.
-    pub(crate) fn spend(&mut self, value: &Value) -> Result<(), VariableLimitError> {
-        self.left =
-            self.left.checked_sub(value::weight(value)).ok_or(VariableLimitError::Node { limit: self.limit })?;
-        Ok(())
-    }
-}
-
-/// A scope of a pool.
+/// Identifies a scope of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ScopeId(usize);
 
@@ -88,22 +33,21 @@ struct VariableScope {
     weight: usize,
 }
 
-/// All values of a run.
 #[derive(Debug)]
 pub(crate) struct VariablePool {
     system: Map<String, Value>,
     environment: Map<String, Value>,
     conversation: Map<String, Value>,
     types: DeclaredTypes,
-    /// Freed scopes are reused.
+    /// Closed scopes are reused.
     scopes: Vec<VariableScope>,
     free: Vec<ScopeId>,
     weight: usize,
-    /// The most one variable may take, in bytes.
+    /// Limit of one variable, in bytes.
     variable_limit: usize,
-    /// The most all of them may take, in bytes.
+    /// Limit of all variables together, in bytes.
     limit: usize,
-    /// What they take of the memory of all runs.
+    /// The share of the memory of all runs; `None`: unlimited.
     reservation: Option<MemoryReservation>,
 }
 
@@ -111,7 +55,7 @@ impl VariablePool {
     /// The scope of the graph itself.
     pub(crate) const ROOT: ScopeId = ScopeId(0);
 
-    /// A pool with nothing in it but what the run brings along.
+    /// Creates a pool without node outputs. The limits, of one variable and of all, are in bytes.
     pub(crate) fn new(
         system: SystemVariables,
         environment: Map<String, Value>,
@@ -132,22 +76,22 @@ impl VariablePool {
         }
     }
 
-    /// The same, with the types that the app declares for what the conversation keeps.
+    /// Sets the types that the app declares for its conversation variables.
     #[must_use]
-    pub(crate) fn declaring(mut self, types: DeclaredTypes) -> Self {
+    pub(crate) fn with_types(mut self, types: DeclaredTypes) -> Self {
         self.types = types;
         self
     }
 
-    /// The same, within the memory of all runs.
+    /// Counts the variables against the memory of all runs.
     #[must_use]
-    pub(crate) fn within(mut self, reservation: MemoryReservation) -> Self {
+    pub(crate) fn with_reservation(mut self, reservation: MemoryReservation) -> Self {
         self.reservation = Some(reservation);
         self
     }
 
-    /// Weighs everything anew.
-    fn weigh(&mut self, total: usize) -> Result<(), VariableLimitError> {
+    /// Changes the total weight, if the limits allow it.
+    fn set_weight(&mut self, total: usize) -> Result<(), VariableLimitError> {
         if total > self.limit {
             return Err(VariableLimitError::Run { limit: self.limit });
         }
@@ -170,16 +114,16 @@ impl VariablePool {
         }
     }
 
-    /// Forgets a scope with everything in it.
+    /// Closes a scope and drops its values.
     pub(crate) fn close(&mut self, id: ScopeId) {
         self.weight -= self.scopes[id.0].weight;
-        // Fewer always fit.
+        // Shrinking always succeeds.
         let _ = self.reservation.as_mut().is_none_or(|reservation| reservation.resize(self.weight));
         self.scopes[id.0] = VariableScope::default();
         self.free.push(id);
     }
 
-    /// Keeps what a node put out. What it put out before is gone.
+    /// Sets the outputs of a node in place of its previous ones.
     pub(crate) fn set(
         &mut self,
         scope: ScopeId,
@@ -195,49 +139,49 @@ impl VariablePool {
             }
             new += weight + name.len();
         }
-        self.weigh(self.weight - old + new)?;
+        self.set_weight(self.weight - old + new)?;
         let scope = &mut self.scopes[scope.0];
         scope.weight = scope.weight - old + new;
         scope.nodes.insert(node.clone(), outputs);
         Ok(())
     }
 
-    /// Writes a variable of the conversation. It has to exist; returns whether it does.
+    /// Writes a conversation variable. Returns `false` when the conversation has no such variable.
     pub(crate) fn assign(&mut self, name: &str, value: Value) -> Result<bool, VariableLimitError> {
         let Some(slot) = self.conversation.get(name) else { return Ok(false) };
         let (old, new) = (value::weight(slot), value::weight(&value));
         if new > self.variable_limit {
             return Err(VariableLimitError::Variable { name: name.to_owned(), limit: self.variable_limit });
         }
-        // What the conversation brought along was not weighed, so the old value may weigh more than everything kept since.
-        self.weigh((self.weight + new).saturating_sub(old))?;
+        // The initial conversation variables are not counted, so the old value may weigh more than the total.
+        self.set_weight((self.weight + new).saturating_sub(old))?;
         self.conversation.insert(name.to_owned(), value);
         Ok(true)
     }
 
-    /// What can be seen from a scope.
+    /// The variables that are visible in a scope.
     pub(crate) fn view(&self, scope: ScopeId) -> VariableView<'_> {
         VariableView { pool: self, scope }
     }
 
-    /// What everything kept takes, in bytes.
+    /// The weight of all variables, in bytes.
     #[cfg(test)]
     pub(crate) fn weight(&self) -> usize {
         self.weight
     }
 
-    /// The most one variable may take, in bytes.
+    /// Limit of one variable, in bytes.
     pub(crate) fn variable_limit(&self) -> usize {
         self.variable_limit
     }
 
-    /// What the conversation keeps.
+    /// The conversation variables, by name.
     pub(crate) fn conversation(&self) -> &Map<String, Value> {
         &self.conversation
     }
 }
 
-/// A pool as one scope sees it.
+/// The variables that are visible in one scope.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VariableView<'a> {
     pool: &'a VariablePool,
@@ -245,7 +189,6 @@ pub(crate) struct VariableView<'a> {
 }
 
 impl<'a> VariableView<'a> {
-    /// The value at a place, or `None` when there is nothing.
     pub(crate) fn get(self, selector: &Selector) -> Option<&'a Value> {
         let (node, variable, members) = selector.split()?;
         let value = match node {
@@ -257,7 +200,7 @@ impl<'a> VariableView<'a> {
         members.iter().try_fold(value?, |value, member| value.get(member))
     }
 
-    /// What the nearest node of this id put out.
+    /// The outputs of the node in the innermost scope that has any.
     fn outputs(self, node: &str) -> Option<&'a Map<String, Value>> {
         let mut at = Some(self.scope);
         while let Some(id) = at {
@@ -270,17 +213,17 @@ impl<'a> VariableView<'a> {
         None
     }
 
-    /// What one node may take out.
+    /// The budget of one node.
     pub(crate) fn budget(self) -> ByteBudget {
-        ByteBudget::new(self.pool.variable_limit.saturating_mul(NODE_SHARE))
+        ByteBudget::new(self.pool.variable_limit.saturating_mul(NODE_BUDGET))
     }
 
-    /// The type that a variable of the conversation is declared with.
-    pub(crate) fn declared(self, name: &str) -> ValueType {
+    /// The declared type of a conversation variable; `Any` without a declaration.
+    pub(crate) fn declared_type(self, name: &str) -> ValueType {
         self.pool.types.get(name).copied().unwrap_or(ValueType::Any)
     }
 
-    /// `sys.*`.
+    /// The `sys.*` variables, by name.
     pub(crate) fn system(self) -> &'a Map<String, Value> {
         &self.pool.system
     }

@@ -1,40 +1,37 @@
-//! Where a value lives.
+//! Addresses of values.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The pseudo node of the run's own values.
+/// Node id of the system variables of a run.
 pub(crate) const SYSTEM: &str = "sys";
-/// The pseudo node of what the conversation keeps.
+/// Node id of the conversation variables.
 pub(crate) const CONVERSATION: &str = "conversation";
-/// The pseudo node of the app's settings.
+/// Node id of the environment variables of the app.
 pub(crate) const ENVIRONMENT: &str = "env";
 
-/// A node's id (or `sys`, `conversation`, `env`), then one of its variables, then members of that.
+/// The id of a node (or `sys`, `conversation`, `env`), the name of one of its variables, then names of nested members.
 ///
-/// A form that was left empty gives a selector of no parts; nothing is ever found there.
+/// An empty form field gives a selector without parts, which addresses no value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Selector(Vec<String>);
 
 impl Selector {
-    /// From its parts.
     pub(crate) fn new(parts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self(parts.into_iter().map(Into::into).collect())
     }
 
-    /// Its parts.
     pub(crate) fn parts(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether it names nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The node, the variable, and the members of that; `None` when there is no variable.
+    /// The node, the variable and the member names; `None` without a variable.
     pub(crate) fn split(&self) -> Option<(&str, &str, &[String])> {
         match self.0.as_slice() {
             [node, variable, members @ ..] => Some((node, variable, members)),
@@ -42,12 +39,11 @@ impl Selector {
         }
     }
 
-    /// The node it points at.
     pub(crate) fn node(&self) -> Option<&str> {
         self.0.first().map(String::as_str)
     }
 
-    /// Whether it names exactly this variable of this node.
+    /// Whether the selector is exactly this variable, without members.
     pub(crate) fn is(&self, node: &str, variable: &str) -> bool {
         matches!(self.0.as_slice(), [a, b] if a == node && b == variable)
     }

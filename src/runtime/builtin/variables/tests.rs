@@ -4,11 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::memory_budget::MemoryBudget,
-    Selector, TextPart, TextTemplate, VariablePool,
-    pool::{SystemVariables, VariableLimitError},
+    budget::VariableLimitError,
+    pool::{SystemVariables, VariablePool},
+    selector::Selector,
+    text::{TextPart, TextTemplate},
     value,
 };
+use crate::runtime::builtin::memory_budget::MemoryBudget;
 
 const LIMITS: (usize, usize) = (1 << 20, 1 << 22);
 
@@ -31,7 +33,7 @@ fn rendered(template: &str, outputs: Value) -> String {
 }
 
 #[test]
-fn values_read_as_dify_writes_them() {
+fn values_are_written_as_in_dify() {
     let outputs = json!({
         "text": "a", "yes": true, "no": false, "int": 7, "float": 1.0, "big": 1e16, "small": 1e-5, "none": null,
         "list": [1, "ü", {"k": 1.5}], "empty": [], "object": {"a": {"b": [true]}},
@@ -60,7 +62,7 @@ fn values_read_as_dify_writes_them() {
 }
 
 #[test]
-fn answers_show_files_as_links() {
+fn markdown_shows_files_as_links() {
     let image = json!({"type": "image", "transfer_method": "remote_url", "url": "http://x/y.png", "filename": "y"});
     let document = json!({"type": "document", "transfer_method": "local_file", "url": "http://x/z"});
     assert_eq!(value::markdown(&image, 100).unwrap(), "![y](http://x/y.png)");
@@ -69,12 +71,12 @@ fn answers_show_files_as_links() {
 }
 
 #[test]
-fn the_pseudo_nodes_are_found() {
+fn sys_env_and_conversation_variables_are_found() {
     assert_eq!(rendered("{{#sys.query#}} {{#env.KEY#}} {{#conversation.mood#}}", json!({})), "hi s3 calm");
 }
 
 #[test]
-fn what_only_looks_like_a_reference_stays() {
+fn invalid_references_are_literal_text() {
     for text in [
         "{{#node#}}",
         "{{node.text}}",
@@ -88,14 +90,14 @@ fn what_only_looks_like_a_reference_stays() {
         "{{#",
         "{{#a.b",
     ] {
-        assert_eq!(TextTemplate::parse(text).pieces(), [TextPart::Literal(text.to_owned())], "{text}");
+        assert_eq!(TextTemplate::parse(text).parts(), [TextPart::Literal(text.to_owned())], "{text}");
     }
     assert_eq!(rendered("{{{{#node.a#}}}}", json!({"a": 1})), "{{1}}");
     assert_eq!(rendered("{{#{{#node.a#}}", json!({"a": 1})), "{{#1");
 }
 
 #[test]
-fn a_round_sees_its_own_values_first_and_leaves_nothing_behind() {
+fn inner_scope_shadows_outer_values_until_it_is_closed() {
     let mut pool = pool(json!({"a": "outer"}));
     let round = pool.open(VariablePool::ROOT);
     let selector = Selector::new(["node", "a"]);
@@ -106,12 +108,12 @@ fn a_round_sees_its_own_values_first_and_leaves_nothing_behind() {
     let weight = pool.weight();
     pool.close(round);
     assert!(pool.weight() < weight);
-    assert_eq!(pool.open(VariablePool::ROOT), round, "freed scopes are used again");
+    assert_eq!(pool.open(VariablePool::ROOT), round, "closed scopes are reused");
     assert_eq!(pool.view(round).get(&selector), Some(&json!("outer")));
 }
 
 #[test]
-fn neither_one_variable_nor_all_of_them_outgrow_their_share() {
+fn variable_and_run_limits_are_enforced() {
     let mut pool = pool(json!({}));
     let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
     assert!(matches!(
@@ -124,14 +126,16 @@ fn neither_one_variable_nor_all_of_them_outgrow_their_share() {
     }
     assert!(matches!(pool.set(VariablePool::ROOT, &"n5".into(), large(1000)), Err(VariableLimitError::Run { .. })));
     pool.set(VariablePool::ROOT, &"n1".into(), large(0)).unwrap();
-    assert_eq!(pool.set(VariablePool::ROOT, &"n5".into(), large(1000)), Ok(()), "what is replaced no longer counts");
+    assert_eq!(pool.set(VariablePool::ROOT, &"n5".into(), large(1000)), Ok(()), "replaced outputs do not count");
 }
 
 #[test]
-fn the_pools_of_all_runs_share_one_room() {
+fn runs_share_one_memory_budget() {
     let memory = MemoryBudget::new(100 << 10);
-    let (mut one, mut other) =
-        (pool(json!({})).within(memory.reservation()), pool(json!({})).within(memory.reservation()));
+    let (mut one, mut other) = (
+        pool(json!({})).with_reservation(memory.reservation()),
+        pool(json!({})).with_reservation(memory.reservation()),
+    );
     let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
     one.set(VariablePool::ROOT, &"n".into(), large(60 << 10)).unwrap();
     let round = other.open(VariablePool::ROOT);
@@ -144,7 +148,7 @@ fn the_pools_of_all_runs_share_one_room() {
 }
 
 #[test]
-fn only_variables_that_the_conversation_has_are_assigned() {
+fn only_existing_conversation_variables_are_assigned() {
     let mut pool = pool(json!({}));
     assert_eq!(pool.assign("mood", json!("glad")), Ok(true));
     assert_eq!(pool.assign("other", json!(1)), Ok(false));
@@ -153,7 +157,7 @@ fn only_variables_that_the_conversation_has_are_assigned() {
 }
 
 #[test]
-fn texts_end_at_their_limit() {
+fn texts_over_their_limit_fail() {
     let pool = pool(json!({"a": "x".repeat(100), "list": vec!["y"; 100]}));
     for (template, limit) in [("{{#node.a#}}", 99), ("{{#node.a#}}z", 100), ("{{#node.list#}}", 300), ("abc", 2)] {
         assert!(TextTemplate::parse(template).render(pool.view(VariablePool::ROOT), limit).is_err(), "{template}");
@@ -180,12 +184,12 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_text_parses_and_reads_back(source in "(\\{\\{#|#\\}\\}|node|sys|\\.|[a-z#{}. ü]){0,24}") {
+    fn every_text_is_displayed_as_its_source(source in "(\\{\\{#|#\\}\\}|node|sys|\\.|[a-z#{}. ü]){0,24}") {
         prop_assert_eq!(TextTemplate::parse(&source).to_string(), source);
     }
 
     #[test]
-    fn a_reference_is_found_wherever_it_stands(
+    fn references_are_found_at_every_position(
         before in "[^{]{0,8}", after in "\\PC{0,8}", node in "[a-zA-Z0-9_]{1,50}", names in prop::collection::vec("[a-zA-Z_][a-zA-Z0-9_]{0,29}", 1..=10)
     ) {
         let selector = Selector::new(std::iter::once(node).chain(names));
@@ -194,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn values_of_any_shape_become_text_within_the_limit(value in any_json(), limit in 0..200usize) {
+    fn value_text_keeps_the_limit_and_is_valid_json(value in any_json(), limit in 0..200usize) {
         if let Ok(text) = value::text(&value, limit) {
             prop_assert!(text.len() <= limit);
         }
@@ -206,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn rendering_never_fails_below_the_limit(template in "(\\{\\{#|#\\}\\}|node\\.a|node\\.b\\.c|[a-z]){0,12}", value in any_json()) {
+    fn rendering_within_the_limit_succeeds(template in "(\\{\\{#|#\\}\\}|node\\.a|node\\.b\\.c|[a-z]){0,12}", value in any_json()) {
         let pool = pool(json!({"a": value.clone(), "b": {"c": value}}));
         prop_assert!(TextTemplate::parse(&template).render(pool.view(VariablePool::ROOT), usize::MAX / 2).is_ok());
     }

@@ -1,4 +1,4 @@
-//! How values read as text, and how large they are.
+//! Values as text, and their size in memory.
 //!
 //! Dify writes values the way Python does: `True`, `1.0`, and JSON with a blank after commas and colons.
 
@@ -9,15 +9,15 @@ use serde_json::{Map, Value, ser::Formatter};
 
 use crate::runtime::builtin::bounded_buffer::BoundedBuffer;
 
-/// A text that would be longer than allowed.
+/// A text would exceed its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is longer than {limit} bytes")]
-pub struct TextTooLongError {
-    /// The most that is allowed, in bytes.
+pub(crate) struct TextTooLongError {
+    /// In bytes.
     pub limit: usize,
 }
 
-/// The value as text: empty for null, for an empty list and for files, JSON for objects and lists. At most `limit` bytes.
+/// The value as text of at most `limit` bytes: empty for null, empty lists and files, JSON for objects and lists.
 pub(crate) fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TextTooLongError> {
     let text: Cow<'_, str> = match value {
         Value::Null => "".into(),
@@ -35,7 +35,7 @@ pub(crate) fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TextTooL
     if text.len() > limit { Err(TextTooLongError { limit }) } else { Ok(text) }
 }
 
-/// The value as an answer shows it: as text, files as Markdown links.
+/// The value as text for an answer, where files are Markdown links.
 pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TextTooLongError> {
     let files: Vec<&Map<String, Value>> = match value {
         Value::Object(file) if is_file(value) => vec![file],
@@ -60,14 +60,14 @@ pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, Text
     Ok(out.into())
 }
 
-/// Whether this is a file, as clients and Dify write one.
+/// Whether the value is a file in the form of Dify and its clients.
 pub(crate) fn is_file(value: &Value) -> bool {
     value.as_object().is_some_and(|object| {
         object.get("transfer_method").is_some_and(Value::is_string) && object.get("type").is_some_and(Value::is_string)
     })
 }
 
-/// Whether Python would take it for false.
+/// Whether the value is false in Python.
 pub(crate) fn is_falsy(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -79,7 +79,7 @@ pub(crate) fn is_falsy(value: &Value) -> bool {
     }
 }
 
-/// About how much memory it takes, in bytes.
+/// The approximate memory of a value, in bytes.
 pub(crate) fn weight(value: &Value) -> usize {
     const SLOT: usize = size_of::<Value>();
     match value {
@@ -92,7 +92,7 @@ pub(crate) fn weight(value: &Value) -> usize {
     }
 }
 
-/// As Python's `repr` writes a float: shortest digits, an exponent from `1e16` up and below `1e-4`.
+/// A float like Python's `repr`: shortest digits, with an exponent from `1e16` up and below `1e-4`.
 fn python_float(float: f64) -> String {
     if float == 0.0 || (1e-4..1e16).contains(&float.abs()) {
         return format!("{float:?}");
@@ -107,11 +107,11 @@ fn python_float(float: f64) -> String {
     }
 }
 
-/// JSON as Python's `json.dumps(…, ensure_ascii=False)` writes it.
+/// JSON like Python's `json.dumps(…, ensure_ascii=False)`.
 fn json(value: &Value, limit: usize) -> Result<String, TextTooLongError> {
     let mut out = BoundedBuffer::new(limit);
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonFormatter);
-    // A value in memory always serializes: what fails is the bound.
+    // A JSON value always serializes; only the limit can fail.
     value.serialize(&mut serializer).map_err(|_| TextTooLongError { limit })?;
     String::from_utf8(out.into_bytes()).map_err(|_| TextTooLongError { limit })
 }

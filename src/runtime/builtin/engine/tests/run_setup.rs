@@ -22,22 +22,24 @@ use crate::{
         entropy::Entropy,
         runtime::{self, EVENTS_AHEAD},
     },
-    runtime::builtin::{
-        engine::{
-            execution::{ConversationIds, Execution},
-            outcome::RunOutcome,
-            run::run_graph,
+    runtime::{
+        builtin::{
+            engine::{
+                execution::{ConversationIds, Execution},
+                outcome::RunOutcome,
+                run::run_graph,
+            },
+            events::workflow::CreatedBy,
+            graph::parse::parse_graph,
+            memory_budget::MemoryBudget,
+            model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage, stream::ModelStream},
+            run_limits::RunLimits,
+            secret_masks::SecretMasks,
+            template::TemplateRenderer,
+            variables::{pool::SystemVariables, value_type::DeclaredTypes},
         },
-        events::workflow::CreatedBy,
-        graph::parse::parse_graph,
-        memory_budget::MemoryBudget,
-        model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage, stream::ModelStream},
-        run_limits::RunLimits,
-        secret_masks::SecretMasks,
-        template::TemplateRenderer,
-        variables::{kind::DeclaredTypes, pool::SystemVariables},
+        outbound::{OutboundClient, RunOutboundClient},
     },
-    runtime::outbound::{OutboundClient, RunOutboundClient},
 };
 
 /// The value of `env.KEY`.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::runtime::builtin::variables::{kind::DeclaredTypes, pool::SystemVariables};
+use crate::runtime::builtin::variables::{pool::SystemVariables, value_type::DeclaredTypes};
 
 const OPERATIONS: [&str; 11] =
     ["over-write", "set", "clear", "append", "extend", "remove-first", "remove-last", "+=", "-=", "*=", "/="];
@@ -128,8 +128,8 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// What becomes of `v`, or why nothing does.
 fn becomes(declared: &str, old: &Value, data: &Value) -> Result<Value, String> {
-    let types = DeclaredTypes::from([("v".to_owned(), ValueType::named(declared).unwrap())]);
-    let mut pool = pool(json!({"v": old})).declaring(types);
+    let types = DeclaredTypes::from([("v".to_owned(), ValueType::from_name(declared).unwrap())]);
+    let mut pool = pool(json!({"v": old})).with_types(types);
     let data: AssignerNodeData = serde_json::from_value(data.clone()).unwrap();
     run(&data, &mut pool, VariablePool::ROOT).map_err(|failure| failure.message)?;
     Ok(pool.conversation()["v"].clone())
@@ -214,7 +214,7 @@ fn a_variable_takes_what_its_type_takes_and_nothing_else() {
 #[test]
 fn the_event_tells_the_declared_type() {
     let types = DeclaredTypes::from([("v".to_owned(), ValueType::ArrayString)]);
-    let mut pool = pool(json!({"v": []})).declaring(types);
+    let mut pool = pool(json!({"v": []})).with_types(types);
     let data: AssignerNodeData = serde_json::from_value(variable("append", "n.text")).unwrap();
     let NodeOutcome { process_data, .. } = run(&data, &mut pool, VariablePool::ROOT).unwrap();
     let told =
@@ -233,12 +233,12 @@ proptest! {
         let operation: Operation = serde_json::from_value(json!(operation)).unwrap();
         prop_assert_eq!(json!(operation), json!(operation.name()));
         if let Ok(new) = apply(operation, ValueType::Any, old.clone(), value.clone()) {
-            prop_assert!(ValueType::of(&old).holds(&new), "{} became {}", old, new);
+            prop_assert!(ValueType::of(&old).accepts(&new), "{} became {}", old, new);
         }
-        let declared = ValueType::named(declared).unwrap();
-        let old = if declared.holds(&old) { old } else { Value::Null };
+        let declared = ValueType::from_name(declared).unwrap();
+        let old = if declared.accepts(&old) { old } else { Value::Null };
         if let Ok(new) = apply(operation, declared, old, value) {
-            prop_assert!(declared.holds(&new), "{} of the type {}", new, declared);
+            prop_assert!(declared.accepts(&new), "{} of the type {}", new, declared);
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{HttpRequestContext, Lines};
-use crate::runtime::builtin::{json::or_default, nodes::outcome::NodeError, variables::TextTemplate};
+use crate::runtime::builtin::{json::or_default, nodes::outcome::NodeError, variables::text::TextTemplate};
 
 /// The body, as the graph holds it.
 #[derive(Debug, Default, Deserialize)]

@@ -18,7 +18,7 @@ use crate::runtime::{
     builtin::{
         nodes::outcome::NodeError,
         secret_masks::{MASK, SecretMasks},
-        variables::TextTemplate,
+        variables::text::TextTemplate,
     },
     outbound::{MAX_READ_TIMEOUT, OutboundRequest},
 };

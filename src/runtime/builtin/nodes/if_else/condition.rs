@@ -10,7 +10,7 @@ use super::Logic;
 use crate::runtime::builtin::{
     json::or_default,
     nodes::outcome::NodeError,
-    variables::{ByteBudget, Selector, TextTemplate, VariableView, value},
+    variables::{budget::ByteBudget, pool::VariableView, selector::Selector, text::TextTemplate, value},
 };
 
 /// Dify's comparisons.

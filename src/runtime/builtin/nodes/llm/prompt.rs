@@ -10,7 +10,12 @@ use crate::runtime::builtin::{
     model::{PromptMessage, PromptRole},
     nodes::{outcome::NodeError, template_transform},
     template::{Rendering, TemplateSource, error::TemplateError},
-    variables::{ByteBudget, Selector, TextPart, TextTemplate, value},
+    variables::{
+        budget::ByteBudget,
+        selector::Selector,
+        text::{TextPart, TextTemplate},
+        value,
+    },
 };
 
 /// Stands in a prompt for what a knowledge base found.
@@ -130,7 +135,7 @@ fn text(
         }
     }
     let mut text = String::new();
-    for piece in template.pieces() {
+    for piece in template.parts() {
         let part = match piece {
             TextPart::Literal(literal) => filled(literal, CONTEXT, context.unwrap_or_default(), around.limit)?.into(),
             TextPart::Reference(selector) => match around.view.get(selector) {

@@ -1,13 +1,12 @@
-//! The types that an app declares the variables of its conversations with.
+//! The types of conversation variables.
 
 use std::{collections::HashMap, fmt};
 
 use serde_json::{Map, Value};
 
-/// Declared types, by the names of their variables.
+/// Declared types by variable name.
 pub(crate) type DeclaredTypes = HashMap<String, ValueType>;
 
-/// A type, as Dify's variables have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValueType {
     String,
@@ -19,13 +18,13 @@ pub(crate) enum ValueType {
     ArrayNumber,
     ArrayBoolean,
     ArrayObject,
-    /// Not declared.
+    /// Any type: the variable has no declaration.
     Any,
 }
 
 impl ValueType {
-    /// The type of this name; `None` of one that conversations do not have.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// Reads Dify's name of a type; `None` for a type that conversation variables cannot have.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "string" | "secret" => Self::String,
             "number" | "integer" | "float" => Self::Number,
@@ -40,7 +39,7 @@ impl ValueType {
         })
     }
 
-    /// The type of a value that is not declared; null may become anything.
+    /// The type of a value without a declaration; `Any` for null.
     pub(crate) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Any,
@@ -52,8 +51,8 @@ impl ValueType {
         }
     }
 
-    /// What the items of a list are; `None` for anything but a list.
-    pub(crate) fn items(self) -> Option<Self> {
+    /// The type of the items of a list; `None` for types other than lists.
+    pub(crate) fn item_type(self) -> Option<Self> {
         match self {
             Self::ArrayAny => Some(Self::Any),
             Self::ArrayString => Some(Self::String),
@@ -64,16 +63,16 @@ impl ValueType {
         }
     }
 
-    /// Whether a variable of this type can have this value.
-    pub(crate) fn holds(self, value: &Value) -> bool {
-        match (self.items(), value) {
-            (Some(item), Value::Array(items)) => items.iter().all(|value| item.holds(value)),
+    /// Whether a variable of this type may have the value.
+    pub(crate) fn accepts(self, value: &Value) -> bool {
+        match (self.item_type(), value) {
+            (Some(item), Value::Array(items)) => items.iter().all(|value| item.accepts(value)),
             (Some(_), _) => false,
             (None, value) => self == Self::Any || self == Self::of(value),
         }
     }
 
-    /// What a variable of this type is when it is cleared.
+    /// The value of a cleared variable.
     pub(crate) fn empty(self) -> Value {
         match self {
             Self::Any => Value::Null,
