@@ -18,6 +18,7 @@ pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod stored;
 pub(crate) mod subject;
+pub(crate) mod text;
 pub(crate) mod user_code;
 pub(crate) mod workspace;
 

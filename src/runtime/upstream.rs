@@ -1,12 +1,14 @@
 //! What other servers say, before anything of it is shown to anybody.
 
+use crate::domain::text::is_unprintable;
+
 /// The longest sentence that is passed on, in characters.
 const LONGEST_SENTENCE: usize = 500;
 
-/// One line of plain text: control and direction characters become blanks, blanks are folded, the rest is cut off. `None`
+/// One line of plain text: unprintable characters become blanks, blanks are folded, the rest is cut off. `None`
 /// when nothing is left.
 pub(crate) fn sentence(text: &str) -> Option<String> {
-    let plain = |c: char| if c.is_control() || is_direction(c) { ' ' } else { c };
+    let plain = |c: char| if is_unprintable(c) { ' ' } else { c };
     let mut line = String::new();
     let mut length = 0;
     for word in text.chars().take(LONGEST_SENTENCE * 4).map(plain).collect::<String>().split_whitespace() {
@@ -23,11 +25,6 @@ pub(crate) fn sentence(text: &str) -> Option<String> {
         length += line[before..].chars().count();
     }
     (!line.is_empty()).then_some(line)
-}
-
-/// Characters that turn the text around them.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]

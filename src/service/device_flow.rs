@@ -19,6 +19,7 @@ use crate::{
         key::KeyRing,
         limit::{LimitDecision, LimitName},
         secret::{BearerToken, DeviceCode, UserCodeKey},
+        text::is_unprintable,
         user_code::UserCode,
     },
     ports::grant_store::GrantStore,
@@ -204,7 +205,7 @@ impl DeviceFlow {
     /// The label to list the session under. Without one each device gets its own, so that they do not rotate each other out.
     fn label(&self, client_id: &str, label: Option<&str>) -> Result<String> {
         // Before it is trimmed: a line break at its end is one too.
-        if label.is_some_and(|label| label.chars().any(unprintable)) {
+        if label.is_some_and(|label| label.contains(is_unprintable)) {
             return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
         }
         let Some(label) = label.map(str::trim).filter(|label| !label.is_empty()) else {
@@ -217,12 +218,6 @@ impl DeviceFlow {
         }
         Ok(label.to_owned())
     }
-}
-
-/// Control characters, and the marks that make text read in another order than it is stored.
-fn unprintable(symbol: char) -> bool {
-    symbol.is_control()
-        || matches!(symbol, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
 fn bad_label(message: String) -> Error {
