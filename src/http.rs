@@ -12,6 +12,7 @@ pub(crate) mod grpc_door;
 pub(crate) mod json_door;
 pub(crate) mod listen;
 pub(crate) mod pages;
+mod quality;
 pub(crate) mod routes;
 pub(crate) mod status;
 pub(crate) mod well_known;

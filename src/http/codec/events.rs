@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     domain::Error,
-    http::{answer, error_body, status::http_status},
+    http::{answer, error_body, quality::weighted_members, status::http_status},
     pipeline::policy::Policy,
     rpc::{Rpc, proto, reply::Streamed, request::Prefers, status::domain_error},
 };
@@ -192,13 +192,8 @@ fn error_event(status: &Status) -> Vec<u8> {
 /// higher; where it does not tell them apart, JSON.
 fn prefers(headers: &HeaderMap) -> Prefers {
     let (mut events, mut json) = (0.0, 0.0);
-    for range in
-        headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
-    {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
-        match kind.as_str() {
+    for (kind, weight) in weighted_members(headers, &ACCEPT) {
+        match kind.to_ascii_lowercase().as_str() {
             "text/event-stream" => events = weight,
             "application/json" => json = weight,
             _ => {}

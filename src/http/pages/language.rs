@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 use minijinja::{Value, value::Serde};
 
-use crate::domain::{Error, Result};
+use crate::{
+    domain::{Error, Result},
+    http::quality::weighted_members,
+};
 
 /// The query parameter of the switch, and the base name of the cookie that remembers it.
 pub(super) const NAME: &str = "lang";
@@ -56,12 +59,8 @@ impl Language {
     /// The one of ours that a browser likes best (RFC 9110 section 12.5.4); of equals the first.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
-        for range in
-            headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','))
-        {
-            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
-            let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).unwrap_or(0.0);
-            if let Some(language) = Self::of_tag(tag.trim())
+        for (tag, weight) in weighted_members(headers, &ACCEPT_LANGUAGE) {
+            if let Some(language) = Self::of_tag(tag)
                 && weight > best.map_or(0.0, |(known, _)| known)
             {
                 best = Some((weight, language));
