@@ -47,7 +47,7 @@ pub mod http {
 
     /// The pages for browsers.
     pub mod pages {
-        pub use crate::http::pages::{PageSettings, Pages, form::Form, policies, routes};
+        pub use crate::http::pages::{PageDependencies, PageSettings, form::Form, policies, routes};
     }
 }
 

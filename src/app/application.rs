@@ -17,7 +17,7 @@ use crate::{
         cors,
         edge::{self, EdgeSettings},
         fallback, grpc_door, json_door,
-        pages::{self, Pages},
+        pages::{self, PageDependencies, PageRoutes},
         well_known,
     },
     jobs::Jobs,
@@ -52,7 +52,7 @@ pub struct Application {
     rpc: Rpc,
     pipeline: Pipeline,
     edge: Arc<EdgeSettings>,
-    pages: pages::Routes,
+    pages: PageRoutes,
     jobs: Arc<Jobs>,
     context: ServiceContext,
     stores: StateStores,
@@ -128,7 +128,7 @@ impl Application {
             cookies,
             about: settings::about(config),
         }));
-        let pages = pages::routes(Pages {
+        let pages = pages::routes(PageDependencies {
             rpc: rpc.clone(),
             pipeline: pipeline.clone(),
             keys,
@@ -193,7 +193,7 @@ impl Application {
             }
         };
         let router = match listener {
-            ListenerKind::Public => router.fallback_service(self.pages.missing.clone()),
+            ListenerKind::Public => router.fallback_service(self.pages.not_found.clone()),
             ListenerKind::Grpc | ListenerKind::Inner => router.fallback(fallback::not_found),
         };
         let router = router.method_not_allowed_fallback(fallback::method_not_allowed);

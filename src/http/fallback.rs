@@ -1,5 +1,5 @@
 //! Where nothing is: unknown paths and known paths with another verb, in the door's own words. Where people look, among the
-//! pages, they get a page instead: see `pages::Routes::missing`.
+//! pages, they get a page instead: see `pages::PageRoutes::not_found`.
 
 use axum::{extract::Request, response::Response};
 

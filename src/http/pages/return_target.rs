@@ -1,24 +1,23 @@
-//! Where to go after signing in. Only two kinds of page can be named, so that no link can send a person anywhere else.
+//! The page to show after signing in. Only two kinds of page can be named, so that no link can lead to another site.
 
 use crate::domain::id::TokenId;
 
 /// Characters of a handle: 24 bytes of nonce, 16 of tag and 8 of code, in base64url.
 const HANDLE_LENGTH: usize = 64;
 
-/// A place to return to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum ReturnTarget {
-    /// The page of the device whose handle this is.
+    /// The page of a device, by its handle.
     Device(String),
-    /// The sessions, and which of them the person came from, where that is known.
+    /// The sessions list, and the id of the current session if it is known.
     Sessions(Option<TokenId>),
-    /// Code entry: where everything else ends up.
+    /// The form for a code; also stands for every other page.
     #[default]
     EnterCode,
 }
 
 impl ReturnTarget {
-    /// Reads a target as a link or a form names it; anything but the two paths, to the letter, is code entry.
+    /// Parses the path in a link or a form. Anything but the exact paths of the two kinds is `EnterCode`.
     pub(super) fn parse(text: &str) -> Self {
         if let Some(id) = text.strip_prefix("/device/sessions?current=") {
             return id.parse().map_or(Self::EnterCode, |id| Self::Sessions(Some(id)));
@@ -30,8 +29,8 @@ impl ReturnTarget {
         }
     }
 
-    /// The target that belongs to a page: itself, or the page it hangs on.
-    pub(super) fn of_path(path: &str) -> Self {
+    /// The target that a path belongs to: the page itself, or the page whose form or subpage it is.
+    pub(super) fn containing(path: &str) -> Self {
         let mut segments = path.strip_prefix("/device/").unwrap_or_default().split('/');
         match segments.next() {
             Some("sessions") => Self::Sessions(None),
@@ -40,7 +39,6 @@ impl ReturnTarget {
         }
     }
 
-    /// Its path.
     pub(super) fn path(&self) -> String {
         match self {
             Self::Device(handle) => format!("/device/{handle}"),
@@ -50,7 +48,7 @@ impl ReturnTarget {
         }
     }
 
-    /// Adds itself to a path of ours; code entry goes without saying.
+    /// Appends the target to a path as its `return` parameter; `EnterCode` is the default and left out.
     pub(super) fn append_to(&self, path: &str) -> String {
         match self {
             Self::EnterCode => path.to_owned(),
@@ -59,7 +57,7 @@ impl ReturnTarget {
     }
 }
 
-/// Whether an address is among the pages, whether or not anything is there.
+/// Whether a path is below the paths of the pages, whether or not a page exists there.
 pub(super) fn is_page(path: &str) -> bool {
     ["/device", "/signin"]
         .iter()
@@ -79,21 +77,21 @@ mod tests {
     use crate::domain::{key::KeyRing, secret::Secret, user_code::UserCode};
 
     #[test]
-    fn the_two_pages_are_returned_to() {
+    fn device_pages_and_the_sessions_list_are_targets() {
         let keys = KeyRing::new(Secret::new("a secret of some length"), Vec::new());
         let handle = keys.seal_handle(&UserCode::parse("ABCD-EFGH").expect("a code")).expect("a handle");
         let path = format!("/device/{handle}");
         assert_eq!(ReturnTarget::parse(&path), ReturnTarget::Device(handle));
         assert_eq!(ReturnTarget::parse(&path).path(), path);
-        assert_eq!(ReturnTarget::of_path(&format!("{path}/approve")).path(), path);
+        assert_eq!(ReturnTarget::containing(&format!("{path}/approve")).path(), path);
         assert_eq!(ReturnTarget::parse("/device/sessions"), ReturnTarget::Sessions(None));
-        assert_eq!(ReturnTarget::of_path("/device/sessions/x/revoke"), ReturnTarget::Sessions(None));
+        assert_eq!(ReturnTarget::containing("/device/sessions/x/revoke"), ReturnTarget::Sessions(None));
         let marked = "/device/sessions?current=0199f2c0-0000-7000-8000-000000000001";
         assert_eq!(ReturnTarget::parse(marked).path(), marked);
     }
 
     #[test]
-    fn an_address_among_the_pages_is_told_from_others() {
+    fn paths_below_device_and_signin_are_pages() {
         for path in ["/device", "/device/", "/device/x/y", "/device/sessions/", "/signin/x"] {
             assert!(is_page(path), "{path}");
         }
@@ -103,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn any_other_text_is_code_entry() {
         let handle = "A".repeat(HANDLE_LENGTH);
         for text in [
             String::new(),
@@ -137,10 +135,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_named_the_path_is_ours(text in "(/device/)?.{0,80}") {
-            for target in [ReturnTarget::parse(&text), ReturnTarget::of_path(&text)] {
+        fn every_text_yields_a_path_of_this_service(text in "(/device/)?.{0,80}") {
+            for target in [ReturnTarget::parse(&text), ReturnTarget::containing(&text)] {
                 let path = target.path();
-                let names_a_session = || path.strip_prefix("/device/sessions?current=").is_some_and(|id| id.parse::<TokenId>().is_ok());
+                let names_a_session = || {
+                    path.strip_prefix("/device/sessions?current=").is_some_and(|id| id.parse::<TokenId>().is_ok())
+                };
                 let names_a_device = || path.strip_prefix("/device/").is_some_and(is_handle);
                 prop_assert!(path == "/device" || path == "/device/sessions" || names_a_session() || names_a_device());
             }

@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use dify_openapi::testing::{
     domain::{ClaimId, ClaimOutcome, ClientAddress, KeyRing, Secret, UserCode},
-    http::pages::{self, PageSettings, Pages},
+    http::pages::{self, PageDependencies, PageSettings},
     pipeline::{Pipeline, PipelineSettings},
     ports::SystemEntropy,
 };
@@ -133,7 +133,8 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
     let settings =
         PageSettings { standalone: false, issuer: issuer.clone(), console_sign_in_url: Some(console.to_owned()) };
     let clock = Arc::clone(&app.context().clock);
-    let pages = Pages { rpc, pipeline, keys: Arc::new(keys()), entropy: Arc::new(SystemEntropy), clock, settings };
+    let pages =
+        PageDependencies { rpc, pipeline, keys: Arc::new(keys()), entropy: Arc::new(SystemEntropy), clock, settings };
     let address = axum::Extension(ClientAddress(Ipv4Addr::LOCALHOST.into()));
     let router = pages::routes(pages).unwrap().router.layer(address);
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -1,37 +1,39 @@
-//! Every state of every page, in both languages, with hostile values in each place that a stranger can fill.
+//! Renders every state of every page in both languages, with hostile values wherever strangers choose the value.
 
 use serde::Serialize;
 
 use super::*;
 use crate::http::pages::{
-    approval::ApprovePage,
-    enter_code::EnterCodePage,
-    moment::Moment,
-    notice::Notice,
-    revocation::ConfirmPage,
-    sessions::{SessionCard, SessionsPage},
-    sign_in::SignInPage,
+    display_time::DisplayTime,
+    handlers::{
+        approval::ApprovePage,
+        enter_code::EnterCodePage,
+        revocation::ConfirmPage,
+        sessions::{SessionCard, SessionsPage},
+        sign_in::SignInPage,
+    },
+    message_page::MessagePage,
 };
 
-fn of(page: impl Serialize) -> Value {
+fn value_of(page: impl Serialize) -> Value {
     Value::from(Serde(page))
 }
 
 const HOSTILE: &str = "\"'><script>alert(1)</script>{{ t }}";
 
-fn draw_as(look: &Look, template: Template, language: Language, page: &impl Serialize) -> String {
-    let person = Some(Person { email: HOSTILE, can_sign_out: true });
-    let frame = Frame { language, here: "/device", back_to: "/device", person, csrf: "the-csrf-token" };
-    let html = look.draw(template, &frame, page).expect("a page");
+fn render_in(renderer: &Renderer, template: PageTemplate, language: Language, page: &impl Serialize) -> String {
+    let user = Some(SignedInUser { email: HOSTILE, can_sign_out: true });
+    let layout = Layout { language, page_url: "/device", return_to: "/device", user, csrf_token: "the-csrf-token" };
+    let html = renderer.render(template, &layout, page).expect("a page");
     save(template, language, &html);
-    // The escaper writes slashes as references, too.
+    // The escaper writes slashes as character references.
     let html = html.replace("&#x2f;", "/");
-    // And the words of a command are held together one by one.
+    // Each word of a command is in an element of its own.
     html.replace("</span> <span>", " ")
 }
 
-/// For looking at: `PAGES_OUT=dir cargo test pages::look` leaves each state there.
-fn save(template: Template, language: Language, html: &str) {
+/// `PAGES_OUT=dir cargo test --lib pages::renderer` writes each state to a file in that folder.
+fn save(template: PageTemplate, language: Language, html: &str) {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     if let Ok(folder) = std::env::var("PAGES_OUT") {
@@ -42,32 +44,32 @@ fn save(template: Template, language: Language, html: &str) {
     }
 }
 
-/// Draws in both languages and checks what must hold of every page.
-fn draw(template: Template, page: impl Fn(&Texts) -> Value) -> [String; 2] {
-    let look = Look::new().expect("a look");
+/// Renders a page in both languages and checks what holds for every page.
+fn render(template: PageTemplate, page: impl Fn(&Texts) -> Value) -> [String; 2] {
+    let renderer = Renderer::new().expect("a renderer");
     Language::ALL.map(|language| {
-        let html = draw_as(&look, template, language, &page(look.texts(language)));
+        let html = render_in(&renderer, template, language, &page(renderer.texts(language)));
         assert!(html.contains(&format!("<html lang=\"{}\">", language.tag())));
-        assert_eq!(html.matches("<h1").count(), 1, "one heading of the first rank");
+        assert_eq!(html.matches("<h1").count(), 1, "one h1");
         assert_eq!(html.matches("<main").count(), 1);
-        assert_eq!(html.matches("<script").count(), 1, "the one of our own");
+        assert_eq!(html.matches("<script").count(), 1, "only the script of the pages");
         assert!(!html.contains("alert(1)</script>"), "escaped");
-        assert!(!html.contains(" style=") && !html.contains(" onclick="), "nothing inline");
-        assert!(!html.contains("{}") || html.contains("data-text"), "filled in");
+        assert!(!html.contains(" style=") && !html.contains(" onclick="), "no inline style or script");
+        assert!(!html.contains("{}") || html.contains("data-text"), "no placeholder is left");
         html
     })
 }
 
 fn approve(error: Option<&str>, browser_address: Option<&str>, workspace: Option<&str>) -> [String; 2] {
-    draw(Template::Approve, |_| {
-        of(ApprovePage {
+    render(PageTemplate::Approve, |_| {
+        value_of(ApprovePage {
             path: "/device/handle".to_owned(),
             code: "ABCD-EFGH".to_owned(),
             client: "difyctl".to_owned(),
             label: HOSTILE.to_owned(),
-            address: "203.0.113.7".to_owned(),
+            device_address: "203.0.113.7".to_owned(),
             browser_address: browser_address.map(str::to_owned),
-            started: Moment::of_millis(1_764_000_000_000),
+            started: DisplayTime::from_unix_millis(1_764_000_000_000),
             expires_in: 871,
             expires_minutes: "15".to_owned(),
             account_name: "Demo Person".to_owned(),
@@ -80,7 +82,7 @@ fn approve(error: Option<&str>, browser_address: Option<&str>, workspace: Option
 }
 
 #[test]
-fn the_approval_page_shows_the_device_and_asks() {
+fn approval_page_shows_the_device_and_both_choices() {
     for html in approve(None, None, Some("Demo Workspace")) {
         for shown in
             ["ABCD-EFGH", "difyctl", "203.0.113.7", "demo@example.com", "Demo Workspace", "2025-11-24T16:00:00Z"]
@@ -91,13 +93,13 @@ fn the_approval_page_shows_the_device_and_asks() {
             html.contains("action=\"/device/handle/approve\"") && html.contains("formaction=\"/device/handle/deny\"")
         );
         assert!(html.contains("name=\"mine\"") && html.contains("value=\"the-csrf-token\""));
-        assert!(html.contains("&lt;script&gt;alert(1)"), "the label is text");
+        assert!(html.contains("&lt;script&gt;alert(1)"), "the label is escaped");
         assert!(!html.contains("role=\"note\""));
     }
 }
 
 #[test]
-fn the_approval_page_warns_of_another_address_and_of_a_missing_tick() {
+fn approval_page_warns_of_another_address_and_of_a_missing_confirmation() {
     for html in approve(Some("Tick the box."), Some("198.51.100.2"), None) {
         assert!(html.contains("role=\"note\"") && html.contains("198.51.100.2"));
         assert!(html.contains("Tick the box.") && html.contains("aria-invalid=\"true\""));
@@ -105,20 +107,20 @@ fn the_approval_page_warns_of_another_address_and_of_a_missing_tick() {
 }
 
 #[test]
-fn the_sign_in_page_says_what_was_wrong() {
+fn sign_in_page_shows_the_error() {
     for error in [None, Some("Wrong.".to_owned())] {
         let page = |_: &Texts| {
-            of(SignInPage {
+            value_of(SignInPage {
                 token: "pre".to_owned(),
                 action: "/signin?return=/device/sessions".to_owned(),
                 return_to: "/device/sessions".to_owned(),
                 for_device: true,
                 notice: Some("Signed out.".to_owned()),
                 error: error.clone(),
-                wrong: error.is_some(),
+                invalid_credentials: error.is_some(),
             })
         };
-        for html in draw(Template::SignIn, page) {
+        for html in render(PageTemplate::SignIn, page) {
             assert!(html.contains("autocomplete=\"username\"") && html.contains("autocomplete=\"current-password\""));
             assert!(html.contains("name=\"signin_token\" value=\"pre\""));
             assert_eq!(html.contains("role=\"alert\""), error.is_some());
@@ -127,10 +129,10 @@ fn the_sign_in_page_says_what_was_wrong() {
 }
 
 #[test]
-fn the_code_page_says_what_was_wrong() {
+fn code_page_shows_the_error() {
     for error in [None, Some("Not a code.".to_owned())] {
-        let page = |_: &Texts| of(EnterCodePage { error: error.clone() });
-        for html in draw(Template::EnterCode, page) {
+        let page = |_: &Texts| value_of(EnterCodePage { error: error.clone() });
+        for html in render(PageTemplate::EnterCode, page) {
             assert!(html.contains("autocomplete=\"off\""));
             assert_eq!(html.contains("role=\"alert\""), error.is_some());
         }
@@ -143,17 +145,17 @@ fn card(last_used: bool) -> SessionCard {
         label: HOSTILE.to_owned(),
         client: "difyctl".to_owned(),
         prefix: "dfoa_ab2f".to_owned(),
-        created: Moment::of_millis(1_764_000_000_000),
-        last_used: last_used.then(|| Moment::of_millis(1_764_000_600_000)),
-        expires: Moment::of_millis(1_765_209_600_000),
+        created: DisplayTime::from_unix_millis(1_764_000_000_000),
+        last_used: last_used.then(|| DisplayTime::from_unix_millis(1_764_000_600_000)),
+        expires: DisplayTime::from_unix_millis(1_765_209_600_000),
         current: last_used,
     }
 }
 
 #[test]
-fn the_sessions_page_lists_pages_and_empties() {
+fn sessions_page_shows_cards_paging_and_the_empty_list() {
     let page = |_: &Texts| {
-        of(SessionsPage {
+        value_of(SessionsPage {
             done: Some("Revoked.".to_owned()),
             sessions: vec![card(true), card(false)],
             current: Some("0199f2c0-0000-7000-8000-000000000001".to_owned()),
@@ -166,14 +168,16 @@ fn the_sessions_page_lists_pages_and_empties() {
             next: Some(3),
         })
     };
-    for html in draw(Template::Sessions, page) {
-        assert!(html.contains("href=\"/device/sessions/0199f2c0-0000-7000-8000-000000000001/revoke?current=0199f2c0-0000-7000-8000-000000000001&amp;page=2\""));
-        assert_eq!(html.matches("class=\"tag here\"").count(), 1, "the current one is marked");
+    for html in render(PageTemplate::Sessions, page) {
+        let revoke = "/device/sessions/0199f2c0-0000-7000-8000-000000000001/revoke";
+        let query = "?current=0199f2c0-0000-7000-8000-000000000001&amp;page=2";
+        assert!(html.contains(&format!("href=\"{revoke}{query}\"")));
+        assert_eq!(html.matches("class=\"tag here\"").count(), 1, "only the current session is marked");
         assert!(html.contains("?page=1&amp;current=") && html.contains("?page=3") && html.contains("role=\"status\""));
         assert!(html.contains("dfoa_ab2f…") && html.contains("/device/sessions/revoke-all"));
     }
     let empty = |_: &Texts| {
-        let nothing = SessionsPage {
+        let page = SessionsPage {
             done: None,
             sessions: Vec::new(),
             current: None,
@@ -185,18 +189,18 @@ fn the_sessions_page_lists_pages_and_empties() {
             previous: None,
             next: None,
         };
-        of(nothing)
+        value_of(page)
     };
-    for html in draw(Template::Sessions, empty) {
+    for html in render(PageTemplate::Sessions, empty) {
         assert!(html.contains("difyctl auth login --host https://dify.example") && !html.contains("revoke-all"));
     }
 }
 
 #[test]
-fn confirmations_say_what_they_are_about() {
+fn confirmation_page_names_the_session() {
     for session in [true, false] {
         let page = |texts: &Texts| {
-            of(ConfirmPage {
+            value_of(ConfirmPage {
                 title: texts.get("revoke_title").to_owned(),
                 text: texts.get("revoke_text").to_owned(),
                 session: session.then(|| card(true)),
@@ -206,7 +210,7 @@ fn confirmations_say_what_they_are_about() {
                 button: texts.get("revoke").to_owned(),
             })
         };
-        for html in draw(Template::Confirm, page) {
+        for html in render(PageTemplate::Confirm, page) {
             assert_eq!(html.contains("difyctl"), session);
             assert_eq!(html.contains("role=\"note\"") && html.contains("class=\"tag here\""), session);
             assert!(
@@ -218,31 +222,31 @@ fn confirmations_say_what_they_are_about() {
 }
 
 #[test]
-fn outcomes_say_what_to_do_next() {
-    for (notice, shown) in [
-        (Notice::approved as fn(&Texts) -> Notice, "/device/sessions"),
-        (Notice::denied, "/device/sessions"),
-        (|texts| Notice::expired(texts, "difyctl auth login"), "difyctl auth login"),
-        (|texts| Notice::session_gone(texts, "/device/sessions?page=3"), "/device/sessions?page=3"),
-        (Notice::missing, "/device"),
+fn message_pages_show_the_next_step() {
+    for (message, shown) in [
+        (MessagePage::approved as fn(&Texts) -> MessagePage, "/device/sessions"),
+        (MessagePage::denied, "/device/sessions"),
+        (|texts| MessagePage::code_expired(texts, "difyctl auth login"), "difyctl auth login"),
+        (|texts| MessagePage::session_ended(texts, "/device/sessions?page=3"), "/device/sessions?page=3"),
+        (MessagePage::not_found, "/device"),
     ] {
-        for html in draw(Template::Notice, |texts| of(notice(texts))) {
+        for html in render(PageTemplate::Message, |texts| value_of(message(texts))) {
             assert!(html.contains(shown));
         }
     }
 }
 
 #[test]
-fn the_language_switch_keeps_the_page() {
-    let look = Look::new().expect("a look");
-    let frame = Frame {
+fn language_switch_links_to_the_same_page() {
+    let renderer = Renderer::new().expect("a renderer");
+    let layout = Layout {
         language: Language::English,
-        here: "/device/sessions?page=2",
-        back_to: "/device",
-        person: None,
-        csrf: "",
+        page_url: "/device/sessions?page=2",
+        return_to: "/device",
+        user: None,
+        csrf_token: "",
     };
-    let html = look.draw(Template::EnterCode, &frame, &EnterCodePage::default()).expect("a page");
+    let html = renderer.render(PageTemplate::EnterCode, &layout, &EnterCodePage::default()).expect("a page");
     assert!(html.contains("&amp;lang=zh") && !html.contains("lang=en\""), "only the other language is a link");
-    assert!(!html.contains("/device/signout"), "nobody is signed in");
+    assert!(!html.contains("/device/signout"), "no user is signed in");
 }

@@ -1,0 +1,196 @@
+//! The context of one request for a page: its parameters, form, language and caller.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts as _, RawPathParams},
+    response::Response,
+};
+use http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE, request::Parts};
+use serde::Serialize;
+
+use super::{
+    form::Form,
+    language::{self, Language},
+    location::{SESSIONS, with_list_position, with_parameter},
+    renderer::{Layout, PageTemplate, SignedInUser},
+    return_target::ReturnTarget,
+    site::Site,
+    texts::Texts,
+};
+use crate::{
+    domain::{
+        Result,
+        caller::{ClientAddress, ConsoleCaller},
+        id::TokenId,
+        subject::Subject,
+    },
+    http::answer::whole_seconds,
+    pipeline::{browser::no_session, cookie},
+    rpc::reply::CSRF_TOKEN,
+};
+
+/// Query parameter: when a rate limit or lock ends, in seconds since the epoch.
+const UNTIL: &str = "until";
+
+/// A request for a page.
+pub(super) struct PageContext {
+    pub site: Arc<Site>,
+    /// The request without its body. The pipeline puts the caller into the extensions.
+    pub parts: Parts,
+    /// The posted form; empty for other methods.
+    pub form: Form,
+    language: Language,
+    path_params: Vec<(String, String)>,
+}
+
+impl PageContext {
+    pub(super) async fn new(site: Arc<Site>, mut parts: Parts) -> Self {
+        let path_params = match RawPathParams::from_request_parts(&mut parts, &()).await {
+            Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            // The path is not UTF-8, so it names nothing.
+            Err(_) => Vec::new(),
+        };
+        let mut context = Self { site, parts, form: Form::default(), language: Language::default(), path_params };
+        let remembered = || Language::of_tag(context.cookie(language::NAME)?);
+        context.language = context
+            .switched_language()
+            .or_else(remembered)
+            .or_else(|| Language::accepted(&context.parts.headers))
+            .unwrap_or_default();
+        context
+    }
+
+    /// Whether the request carries a form.
+    pub(super) fn is_post(&self) -> bool {
+        self.parts.method == Method::POST
+    }
+
+    /// The signed-in caller, if there is one.
+    pub(super) fn find_caller(&self) -> Option<&ConsoleCaller> {
+        self.parts.extensions.get()
+    }
+
+    /// The signed-in caller; `no_session` without one.
+    pub(super) fn caller(&self) -> Result<&ConsoleCaller> {
+        self.find_caller().ok_or_else(no_session)
+    }
+
+    /// The caller's account as a subject; `no_session` without a caller.
+    pub(super) fn subject(&self) -> Result<Subject> {
+        let account = &self.caller()?.account;
+        Ok(Subject::Account { id: account.id, email: account.email.clone() })
+    }
+
+    pub(super) fn client_address(&self) -> Result<ClientAddress> {
+        ClientAddress::required(self.parts.extensions.get())
+    }
+
+    /// A parameter of the path; empty when the route has none of that name.
+    pub(super) fn path_param(&self, name: &str) -> &str {
+        self.path_params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
+    /// A parameter of the query; the first of that name.
+    pub(super) fn query_param(&self, name: &str) -> Option<String> {
+        let query = self.parts.uri.query()?;
+        form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// A cookie of this service by its base name.
+    pub(super) fn cookie(&self, base: &str) -> Option<&str> {
+        cookie::find_in(&self.parts.headers, &self.site.rpc.cookies.name(base))
+    }
+
+    /// The page to show after signing in or out, as the form or the query names it.
+    pub(super) fn return_target(&self) -> ReturnTarget {
+        let named = if self.is_post() { Some(self.form.text("return").to_owned()) } else { self.query_param("return") };
+        named.map_or(ReturnTarget::EnterCode, |text| ReturnTarget::parse(&text))
+    }
+
+    /// The page that this request belongs to: the requested page itself, or the page whose form was posted.
+    pub(super) fn base_page(&self) -> ReturnTarget {
+        match ReturnTarget::containing(self.parts.uri.path()) {
+            ReturnTarget::Sessions(_) => ReturnTarget::Sessions(self.current_session_id()),
+            target => target,
+        }
+    }
+
+    /// The address of that page. For the sessions list it includes the page of the list.
+    pub(super) fn base_page_url(&self) -> String {
+        match self.base_page() {
+            ReturnTarget::Sessions(current) => with_list_position(SESSIONS, current, self.list_page()),
+            target => target.path(),
+        }
+    }
+
+    /// The page of the sessions list, from 1; 1 when the query has none or an invalid one.
+    pub(super) fn list_page(&self) -> u32 {
+        self.query_param("page").and_then(|page| page.parse().ok()).unwrap_or(1)
+    }
+
+    /// The id of the session that the query calls the current one. Anyone can write a link, so the id is only used to
+    /// mark an entry of the account's own list.
+    pub(super) fn current_session_id(&self) -> Option<TokenId> {
+        self.query_param("current")?.parse().ok()
+    }
+
+    /// The language that this request chose with the language switch.
+    pub(super) fn switched_language(&self) -> Option<Language> {
+        Language::of_tag(&self.query_param(language::NAME)?)
+    }
+
+    /// The texts in the language of the request.
+    pub(super) fn texts(&self) -> &Texts {
+        self.site.renderer.texts(self.language)
+    }
+
+    /// Renders a page as a response.
+    pub(super) fn render(&self, status: StatusCode, template: PageTemplate, page: &impl Serialize) -> Result<Response> {
+        let caller = self.find_caller();
+        let layout = Layout {
+            language: self.language,
+            page_url: &self.canonical_url(),
+            return_to: &self.base_page().path(),
+            user: caller
+                .map(|caller| SignedInUser { email: &caller.account.email, can_sign_out: self.site.standalone }),
+            csrf_token: self.cookie(CSRF_TOKEN).filter(|_| caller.is_some()).unwrap_or_default(),
+        };
+        let html = self.site.renderer.render(template, &layout, page)?;
+        let mut response = Response::new(Body::from(html));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        Ok(response)
+    }
+
+    /// The address of this page without parameters that report a one-time event; for a POST, that of its base page.
+    fn canonical_url(&self) -> String {
+        let path = self.parts.uri.path();
+        if matches!(path, "/signin" | "/signin/refresh") {
+            return self.return_target().append_to("/signin");
+        }
+        if self.is_post() {
+            return self.base_page().path();
+        }
+        let page = self.query_param("page").and_then(|page| page.parse::<u32>().ok());
+        let kept =
+            [page.map(|page| format!("page={page}")), self.current_session_id().map(|id| format!("current={id}"))];
+        let kept: Vec<_> = kept.into_iter().flatten().collect();
+        if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+    }
+
+    /// Appends the end of a waiting time to an address, if there is a waiting time.
+    pub(super) fn with_wait(&self, address: &str, wait: Option<Duration>) -> String {
+        let Some(wait) = wait else { return address.to_owned() };
+        let end = self.site.clock.now().timestamp().saturating_add_unsigned(whole_seconds(wait));
+        with_parameter(address, &format!("{UNTIL}={end}"))
+    }
+
+    /// What is left of the waiting time in this page's address: zero after its end, `None` when the address has none.
+    pub(super) fn remaining_wait(&self) -> Option<Duration> {
+        let end: u32 = self.query_param(UNTIL)?.parse().ok()?;
+        let seconds = i64::from(end) - self.site.clock.now().timestamp();
+        Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    }
+}

@@ -1,0 +1,157 @@
+//! Domain errors as pages: a message for people, with what to do next, under the status that the JSON door would use.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{
+    context::PageContext,
+    error_redirect,
+    location::{SESSIONS, see_other},
+    message_page::{MessageKind, MessagePage},
+    renderer::PageTemplate,
+    return_target::ReturnTarget,
+    sign_in_provider::SignInNavigation,
+    texts::Texts,
+};
+use crate::{
+    domain::{Code, Error, Result},
+    http::{answer::retry_after, error_body, status::http_status},
+    telemetry::{failure, request_id},
+};
+
+/// The response to a request that failed: a redirect to the sign-in page when a sign-in is all that is missing, a redirect
+/// to the page of a submitted form, or a message.
+pub(super) fn respond(context: &PageContext, error: &Error) -> Response {
+    failure::log(error);
+    if let Some(redirect) = context.is_post().then(|| error_redirect::redirect(context, error)).flatten() {
+        return redirect;
+    }
+    if let Some(SignInNavigation::Redirect(location)) = sign_in_navigation(context, error)
+        && may_redirect_to_sign_in(context, error)
+    {
+        return see_other(&location);
+    }
+    let mut response = render(context, http_status(error.code()), error).unwrap_or_else(|render_error| {
+        failure::log(&render_error);
+        error_body::respond(error, None)
+    });
+    if let Some(after) = error.retry_after() {
+        retry_after(&mut response, after);
+    }
+    response
+}
+
+/// Renders an error as a page with a message.
+pub(super) fn render(context: &PageContext, status: StatusCode, error: &Error) -> Result<Response> {
+    let navigation = sign_in_navigation(context, error);
+    let message = message(
+        context.texts(),
+        &context.site.login_command,
+        error,
+        &context.base_page(),
+        &context.base_page_url(),
+        navigation.as_ref(),
+    );
+    context.render(status, PageTemplate::Message, &message)
+}
+
+/// How to get to the sign-in page; `None` when the error is not about a missing sign-in.
+fn sign_in_navigation(context: &PageContext, error: &Error) -> Option<SignInNavigation> {
+    (http_status(error.code()) == StatusCode::UNAUTHORIZED)
+        .then(|| context.site.sign_in_provider.navigation(&context.base_page()))
+}
+
+fn may_redirect_to_sign_in(context: &PageContext, error: &Error) -> bool {
+    // Dify's console may still accept a session that this service rejects, and would redirect back in a loop.
+    let cannot_loop = context.site.standalone || error.code() == Code::NoSession;
+    // After a submitted form, a message first says that the form had no effect.
+    let after_form = error_redirect::error_in_query(context).is_some_and(|error| error.code() == Code::NoSession);
+    cannot_loop && context.parts.method.is_safe() && !after_form
+}
+
+/// The message for an error on the page `base_page`, whose address is `base_page_url`.
+fn message(
+    texts: &Texts,
+    command: &str,
+    error: &Error,
+    base_page: &ReturnTarget,
+    base_page_url: &str,
+    navigation: Option<&SignInNavigation>,
+) -> MessagePage {
+    if let Some(navigation) = navigation {
+        return signed_out(texts, base_page, navigation);
+    }
+    let temporary = |title, text| {
+        MessagePage::new(texts, MessageKind::Temporary, title, text).with_link(base_page_url, texts.get("look_again"))
+    };
+    let wait = error.retry_after().map(|after| texts.retry_after(after));
+    match error.code() {
+        Code::NotFound if matches!(base_page, ReturnTarget::Sessions(_)) => {
+            MessagePage::session_ended(texts, base_page_url)
+        }
+        Code::NotFound if matches!(base_page, ReturnTarget::Device(_)) => MessagePage::code_expired(texts, command),
+        Code::NotFound | Code::MethodNotAllowed | Code::Unimplemented => MessagePage::not_found(texts),
+        Code::AlreadyResolved => MessagePage::new(texts, MessageKind::Final, "resolved_title", "resolved_text")
+            .with_command(command)
+            .with_link(SESSIONS, texts.get("nav_sessions")),
+        Code::ApproveInProgress => temporary("busy_title", "busy_text"),
+        Code::RateLimited => temporary("limited_title", "limited_text").with_wait(wait),
+        Code::CsrfMismatch => temporary("csrf_title", "csrf_text"),
+        Code::BearerAuthDisabled => MessagePage::new(texts, MessageKind::Final, "disabled_title", "disabled_text"),
+        Code::ServiceUnavailable | Code::UserCodeExhausted => temporary("unavailable_title", "unavailable_text")
+            .with_wait(wait)
+            .with_reference(request_id::current().to_string()),
+        Code::InternalServerError | Code::InternalStateInvariant => {
+            temporary("fault_title", "fault_text").with_reference(request_id::current().to_string())
+        }
+        _ => temporary("bad_title", "bad_text"),
+    }
+}
+
+/// The message when a sign-in is missing and no redirect is possible.
+fn signed_out(texts: &Texts, base_page: &ReturnTarget, navigation: &SignInNavigation) -> MessagePage {
+    let message = |text| MessagePage::new(texts, MessageKind::Temporary, "session_title", text);
+    match navigation {
+        SignInNavigation::Redirect(href) => message("session_text").with_link(href, texts.get("sign_in")),
+        SignInNavigation::Link(href) => {
+            let message = match href {
+                Some(href) => message("elsewhere_text").with_link(href, texts.get("sign_in_at_dify")),
+                None => message("elsewhere_text"),
+            };
+            message.with_link(base_page.path(), texts.get("come_back"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::pages::{
+        language::Language,
+        renderer::{Layout, Renderer},
+    };
+
+    #[test]
+    fn every_code_has_texts_in_both_languages() {
+        let renderer = Renderer::new().expect("a renderer");
+        for language in Language::ALL {
+            for code in Code::ALL {
+                for target in
+                    [ReturnTarget::EnterCode, ReturnTarget::Sessions(None), ReturnTarget::Device("h".to_owned())]
+                {
+                    let error = Error::new(*code, "internal words").with_retry_after(Duration::from_secs(100));
+                    let message = message(renderer.texts(language), "difyctl", &error, &target, &target.path(), None);
+                    let layout =
+                        Layout { language, page_url: "/device", return_to: "/device", user: None, csrf_token: "" };
+                    let html = renderer.render(PageTemplate::Message, &layout, &message).expect("a page");
+                    assert!(
+                        !html.contains("internal words") && !html.contains("_title") && !html.contains("_text<"),
+                        "{code:?}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The handlers of the pages, one file per page or group of pages.
+
+pub(super) mod approval;
+pub(super) mod assets;
+pub(super) mod enter_code;
+pub(super) mod revocation;
+pub(super) mod sessions;
+pub(super) mod sign_in;

@@ -1,0 +1,159 @@
+//! The page on which a person approves or denies a device. The handle in its path stands for the code, so that two tabs
+//! with two codes cannot be mixed up.
+
+use std::net::IpAddr;
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        Code, Error, Result, account::AccountView, caller::ClientAddress, grant::PendingGrant, user_code::UserCode,
+    },
+    http::pages::{
+        context::PageContext, display_time::DisplayTime, form_error::FormError, location::see_other,
+        message_page::MessagePage, renderer::PageTemplate,
+    },
+};
+
+/// The values of the page.
+#[derive(Serialize)]
+pub(crate) struct ApprovePage {
+    /// The path of this page.
+    pub path: String,
+    /// The user code.
+    pub code: String,
+    /// The client id.
+    pub client: String,
+    /// The label that the device gave itself; not verified.
+    pub label: String,
+    /// The address from which the device requested the code.
+    pub device_address: String,
+    /// The address of the browser, when the difference is worth a warning.
+    pub browser_address: Option<String>,
+    /// When the device requested the code.
+    pub started: DisplayTime,
+    /// Seconds until the code expires.
+    pub expires_in: u32,
+    /// The same in minutes, rounded up.
+    pub expires_minutes: String,
+    pub account_name: String,
+    pub account_email: String,
+    /// The name of the default workspace.
+    pub workspace: Option<String>,
+    /// Why the submitted form was not accepted.
+    pub error: Option<String>,
+    /// The command that gets a new code.
+    pub command: String,
+}
+
+/// Shows the device.
+pub(crate) async fn show(context: &PageContext) -> Result<Response> {
+    let code = user_code(context)?;
+    let is_unconfirmed = FormError::in_query(context) == Some(FormError::Unconfirmed);
+    review(context, &code, is_unconfirmed.then(|| context.texts().get("mine_required").to_owned())).await
+}
+
+/// Approves the device if the person confirmed that it is their own.
+pub(crate) async fn approve(context: &PageContext) -> Result<Response> {
+    let code = user_code(context)?;
+    if !context.form.is_checked("mine") {
+        return Ok(see_other(&FormError::Unconfirmed.append_to(&page_path(context))));
+    }
+    let (account, address) = (&context.caller()?.account, context.client_address()?);
+    context.site.rpc.device_flow.approve(account, &code.expose(), address).await?;
+    Ok(see_other("/device/done/approved"))
+}
+
+/// Denies the device.
+pub(crate) async fn deny(context: &PageContext) -> Result<Response> {
+    let code = user_code(context)?;
+    let (account, address) = (&context.caller()?.account, context.client_address()?);
+    context.site.rpc.device_flow.deny(account, &code.expose(), address).await?;
+    Ok(see_other("/device/done/denied"))
+}
+
+/// Shows the outcome. The page names no device, so that it can be reloaded and shared without harm.
+pub(crate) fn decided(context: &PageContext) -> Result<Response> {
+    let message = match context.path_param("outcome") {
+        "approved" => MessagePage::approved(context.texts()),
+        "denied" => MessagePage::denied(context.texts()),
+        _ => return Err(Error::not_found("There is no such page.")),
+    };
+    context.render(StatusCode::OK, PageTemplate::Message, &message)
+}
+
+async fn review(context: &PageContext, code: &UserCode, error: Option<String>) -> Result<Response> {
+    let (caller, address) = (context.caller()?, context.client_address()?);
+    let found = context.site.rpc.device_flow.lookup(&code.expose(), address, Some(caller.account.id)).await?;
+    let Some(grant) = found else {
+        let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
+        return context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &message);
+    };
+    let memberships = context.site.rpc.console.workspaces(caller).await?;
+    let view = AccountView { account: caller.account.clone(), memberships };
+    let (path, command) = (page_path(context), context.site.login_command.clone());
+    let page = ApprovePage { path, error, command, ..page_of_grant(grant, code, &view, address) };
+    context.render(StatusCode::OK, PageTemplate::Approve, &page)
+}
+
+fn page_of_grant(grant: PendingGrant, code: &UserCode, view: &AccountView, browser: ClientAddress) -> ApprovePage {
+    let device = grant.request.created_ip;
+    ApprovePage {
+        path: String::new(),
+        code: code.expose(),
+        client: grant.request.client_id,
+        label: grant.request.device_label,
+        device_address: device.to_canonical().to_string(),
+        browser_address: differs(device, browser.0).then(|| browser.0.to_canonical().to_string()),
+        started: DisplayTime::from_unix_millis(grant.created_at_ms),
+        expires_in: grant.expires_in,
+        expires_minutes: grant.expires_in.div_ceil(60).max(1).to_string(),
+        account_name: view.account.name.clone(),
+        account_email: view.account.email.clone(),
+        workspace: view.default_workspace().map(|membership| membership.name.clone()),
+        error: None,
+        command: String::new(),
+    }
+}
+
+/// Whether two addresses differ in a way worth a warning. IPv6 addresses of one /64 count as equal, since hosts change
+/// theirs within it. A host that uses both address families differs from itself; nothing in the addresses shows that.
+fn differs(device: IpAddr, browser: IpAddr) -> bool {
+    let (device, browser) = (device.to_canonical(), browser.to_canonical());
+    let both_loopback = device.is_loopback() && browser.is_loopback();
+    !both_loopback && ClientAddress(device).bucket() != ClientAddress(browser).bucket()
+}
+
+/// The path of the device's page.
+fn page_path(context: &PageContext) -> String {
+    format!("/device/{}", context.path_param("handle"))
+}
+
+/// The user code in the handle of the path. A handle that cannot be opened reads like an expired code.
+fn user_code(context: &PageContext) -> Result<UserCode> {
+    let code = context.site.open_handle(context.path_param("handle"));
+    code.ok_or_else(|| Error::new(Code::NotFound, "This code is no longer valid."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_differ_unless_equal_loopback_or_in_one_ipv6_network() {
+        for (device, browser, expected) in [
+            ("203.0.113.7", "203.0.113.7", false),
+            ("203.0.113.7", "203.0.113.8", true),
+            ("203.0.113.7", "::ffff:203.0.113.7", false),
+            ("127.0.0.1", "::1", false),
+            ("2001:db8:1:2::a", "2001:db8:1:2::b", false),
+            ("2001:db8:1:2::a", "2001:db8:1:3::a", true),
+            ("203.0.113.7", "2001:db8:1:2::a", true),
+        ] {
+            let (device, browser) = (device.parse().expect("an address"), browser.parse().expect("an address"));
+            assert_eq!(differs(device, browser), expected, "{device} {browser}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The list of the signed-in account's sessions.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    domain::{Code, Error, Result, id::TokenId, page::PageRequest, session::Session},
+    http::pages::{
+        context::PageContext,
+        display_time::DisplayTime,
+        location::{see_other, with_list_position, with_parameter},
+        renderer::PageTemplate,
+        return_target::ReturnTarget,
+    },
+};
+
+const SESSIONS_PER_PAGE: u32 = 20;
+
+/// Values of the query parameter `done`, with the keys of their texts.
+const DONE: [(&str, &str); 3] = [("revoked", "done_revoked"), ("others", "done_others"), ("all", "done_all")];
+
+/// A session in the list.
+#[derive(Serialize)]
+pub(crate) struct SessionCard {
+    pub id: String,
+    /// The label that the device gave itself.
+    pub label: String,
+    /// The client id.
+    pub client: String,
+    /// The first characters of the token.
+    pub prefix: String,
+    pub created: DisplayTime,
+    pub last_used: Option<DisplayTime>,
+    pub expires: DisplayTime,
+    /// Whether this is the session from which the person opened the list.
+    pub current: bool,
+}
+
+impl SessionCard {
+    pub(super) fn new(session: Session, current: Option<TokenId>) -> Self {
+        Self {
+            current: Some(session.id) == current,
+            id: session.id.to_string(),
+            label: session.device_label,
+            client: session.client_id,
+            prefix: session.prefix,
+            created: session.created_at.into(),
+            last_used: session.last_used_at.map(Into::into),
+            expires: session.expires_at.into(),
+        }
+    }
+}
+
+/// The values of one page of the list.
+#[derive(Serialize)]
+pub(crate) struct SessionsPage {
+    /// The text about what was just done.
+    pub done: Option<String>,
+    /// Newest first.
+    pub sessions: Vec<SessionCard>,
+    /// The id of the current session.
+    pub current: Option<String>,
+    /// The query of the links, with which they lead back to this page of the list.
+    pub query: String,
+    /// The command with which a device signs in.
+    pub command: String,
+    /// The number of sessions on all pages.
+    pub total: u64,
+    /// The number of this page, from 1.
+    pub number: u64,
+    /// The number of pages.
+    pub pages: u64,
+    /// The number of the previous page.
+    pub previous: Option<u64>,
+    /// The number of the next page.
+    pub next: Option<u64>,
+}
+
+/// Shows a page of the list. `?current=ID` marks a session: a client that opens this page in a browser knows the id of its
+/// own session, the `token_id` that it received with its token.
+pub(crate) async fn show(context: &PageContext) -> Result<Response> {
+    let number = match context.query_param("page") {
+        Some(text) => Some(text.parse().map_err(|_| Error::invalid_param("query", "page", "must be a whole number"))?),
+        None => None,
+    };
+    let done = context.query_param("done").and_then(|done| DONE.into_iter().find(|(word, _)| *word == done));
+    let request = PageRequest::new(number, None, SESSIONS_PER_PAGE)?;
+    let found = context.site.rpc.sessions.list(&context.subject()?, request).await?;
+    let current = own_current_session(context).await?;
+    let (number, pages) = (u64::from(request.page), found.total.div_ceil(u64::from(SESSIONS_PER_PAGE)).max(1));
+    if number > pages {
+        // The last sessions of the last page were revoked.
+        let last = with_parameter(&ReturnTarget::Sessions(current).path(), &format!("page={pages}"));
+        let location = match done {
+            Some((word, _)) => with_parameter(&last, &format!("done={word}")),
+            None => last,
+        };
+        return Ok(see_other(&location));
+    }
+    let page = SessionsPage {
+        done: done.map(|(_, key)| context.texts().get(key).to_owned()),
+        sessions: found.data.into_iter().map(|session| SessionCard::new(session, current)).collect(),
+        current: current.map(|id| id.to_string()),
+        query: with_list_position("", current, request.page),
+        command: context.site.login_command.clone(),
+        total: found.total,
+        number,
+        pages,
+        previous: (number > 1).then(|| number - 1),
+        next: (number < pages).then_some(number + 1),
+    };
+    context.render(StatusCode::OK, PageTemplate::Sessions, &page)
+}
+
+/// The current session that the query names, if it is one of the account's own live sessions.
+pub(super) async fn own_current_session(context: &PageContext) -> Result<Option<TokenId>> {
+    let Some(id) = context.current_session_id() else { return Ok(None) };
+    match context.site.rpc.sessions.find(&context.subject()?, &id.to_string()).await {
+        Ok(session) => Ok(Some(session.id)),
+        Err(error) if error.code() == Code::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,103 @@
+//! Pages with a message: what happened, and what to do next.
+
+use serde::Serialize;
+
+use super::{location::SESSIONS, texts::Texts};
+
+/// The kind of a message, which decides its icon and colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum MessageKind {
+    #[serde(rename = "good")]
+    Success,
+    /// Trying again does not help.
+    #[serde(rename = "stop")]
+    Final,
+    /// Trying again, perhaps later, can help.
+    #[serde(rename = "wait")]
+    Temporary,
+}
+
+/// A link to the next step. Never a form, which must not end on another origin.
+#[derive(Clone, Debug, Serialize)]
+struct MessageLink {
+    href: String,
+    label: String,
+}
+
+/// A page with a message.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct MessagePage {
+    kind: MessageKind,
+    title: String,
+    text: String,
+    command: Option<String>,
+    wait: Option<String>,
+    links: Vec<MessageLink>,
+    reference: Option<String>,
+}
+
+impl MessagePage {
+    /// `title` and `text` are keys of the texts.
+    pub(super) fn new(texts: &Texts, kind: MessageKind, title: &'static str, text: &'static str) -> Self {
+        let (title, text) = (texts.get(title).to_owned(), texts.get(text).to_owned());
+        Self { kind, title, text, command: None, wait: None, links: Vec::new(), reference: None }
+    }
+
+    /// Shows the command that gets a new code.
+    #[must_use]
+    pub(super) fn with_command(mut self, command: &str) -> Self {
+        self.command = Some(command.to_owned());
+        self
+    }
+
+    /// Shows the sentence that says when to try again.
+    #[must_use]
+    pub(super) fn with_wait(mut self, wait: Option<String>) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Adds a link.
+    #[must_use]
+    pub(super) fn with_link(mut self, href: impl Into<String>, label: &str) -> Self {
+        self.links.push(MessageLink { href: href.into(), label: label.to_owned() });
+        self
+    }
+
+    /// Shows the request id, by which the request is found in the log; nothing for an empty one.
+    #[must_use]
+    pub(super) fn with_reference(mut self, request_id: String) -> Self {
+        self.reference = Some(request_id).filter(|id| !id.is_empty());
+        self
+    }
+
+    /// The code has expired, was used, or never existed.
+    pub(super) fn code_expired(texts: &Texts, command: &str) -> Self {
+        Self::new(texts, MessageKind::Final, "expired_title", "expired_text")
+            .with_command(command)
+            .with_link("/device", texts.get("enter_another"))
+    }
+
+    /// The session has ended already; `list` is the address of the sessions list.
+    pub(super) fn session_ended(texts: &Texts, list: &str) -> Self {
+        Self::new(texts, MessageKind::Final, "gone_title", "gone_text").with_link(list, texts.get("back_to_sessions"))
+    }
+
+    /// No page has this address.
+    pub(super) fn not_found(texts: &Texts) -> Self {
+        Self::new(texts, MessageKind::Final, "missing_title", "missing_text")
+            .with_link("/device", texts.get("enter_another"))
+    }
+
+    /// The device was approved.
+    pub(super) fn approved(texts: &Texts) -> Self {
+        Self::new(texts, MessageKind::Success, "approved_title", "approved_text")
+            .with_link(SESSIONS, texts.get("nav_sessions"))
+    }
+
+    /// The device was denied.
+    pub(super) fn denied(texts: &Texts) -> Self {
+        Self::new(texts, MessageKind::Final, "denied_title", "denied_text")
+            .with_link(SESSIONS, texts.get("nav_sessions"))
+    }
+}

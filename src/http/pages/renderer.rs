@@ -1,0 +1,153 @@
+//! Renders pages as HTML. Templates and texts are compiled into the binary and loaded once; all values are escaped.
+
+use minijinja::{Environment, UndefinedBehavior, Value, value::Serde};
+use serde::Serialize;
+
+use super::{
+    assets::AssetPaths,
+    language::{self, Language},
+    location::with_parameter,
+    texts::{Texts, fill},
+};
+use crate::domain::{Error, Result};
+
+/// The template of a page's main part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageTemplate {
+    SignIn,
+    EnterCode,
+    Approve,
+    Message,
+    Sessions,
+    Confirm,
+}
+
+impl PageTemplate {
+    const ALL: [Self; 6] = [Self::SignIn, Self::EnterCode, Self::Approve, Self::Message, Self::Sessions, Self::Confirm];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in.html",
+            Self::EnterCode => "enter_code.html",
+            Self::Approve => "approve.html",
+            Self::Message => "message.html",
+            Self::Sessions => "sessions.html",
+            Self::Confirm => "confirm.html",
+        }
+    }
+
+    const fn source(self) -> &'static str {
+        match self {
+            Self::SignIn => include_str!("templates/sign_in.html"),
+            Self::EnterCode => include_str!("templates/enter_code.html"),
+            Self::Approve => include_str!("templates/approve.html"),
+            Self::Message => include_str!("templates/message.html"),
+            Self::Sessions => include_str!("templates/sessions.html"),
+            Self::Confirm => include_str!("templates/confirm.html"),
+        }
+    }
+}
+
+/// The signed-in user in the header of a page.
+#[derive(Debug, Serialize)]
+pub(super) struct SignedInUser<'a> {
+    pub email: &'a str,
+    /// Whether the header has a sign-out button; beside Dify people sign out in its console.
+    pub can_sign_out: bool,
+}
+
+/// The values of the layout around every page: header, footer and the CSRF token of forms.
+pub(super) struct Layout<'a> {
+    pub language: Language,
+    /// The address that the language switch reloads.
+    pub page_url: &'a str,
+    /// The path to show after signing out and in again.
+    pub return_to: &'a str,
+    pub user: Option<SignedInUser<'a>>,
+    /// Empty when no user is signed in.
+    pub csrf_token: &'a str,
+}
+
+/// A language in the language switch.
+#[derive(Serialize)]
+struct LanguageLink {
+    tag: &'static str,
+    name: &'static str,
+    href: String,
+}
+
+/// The variables of all templates.
+#[derive(Serialize)]
+struct TemplateVariables<'a, P> {
+    lang: &'static str,
+    t: Value,
+    languages: Vec<LanguageLink>,
+    assets: &'a AssetPaths,
+    page_url: &'a str,
+    return_to: &'a str,
+    user: &'a Option<SignedInUser<'a>>,
+    csrf_token: &'a str,
+    page: &'a P,
+}
+
+/// Templates, texts and asset paths.
+pub(super) struct Renderer {
+    environment: Environment<'static>,
+    english: Texts,
+    chinese: Texts,
+    assets: AssetPaths,
+}
+
+impl Renderer {
+    /// Fails only when a template or a text file is invalid.
+    pub(super) fn new() -> Result<Self> {
+        let mut environment = Environment::new();
+        // An undefined variable is a bug; it must fail a test and not render as an empty string.
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_filter("fill", |text: String, value: String| fill(&text, value));
+        environment.add_template("base.html", include_str!("templates/base.html")).map_err(Error::internal)?;
+        environment.add_template("command.html", include_str!("templates/command.html")).map_err(Error::internal)?;
+        for template in PageTemplate::ALL {
+            environment.add_template(template.name(), template.source()).map_err(Error::internal)?;
+        }
+        let (english, chinese) = (Texts::load(Language::English)?, Texts::load(Language::Chinese)?);
+        Ok(Self { environment, english, chinese, assets: AssetPaths::new() })
+    }
+
+    pub(super) fn texts(&self, language: Language) -> &Texts {
+        match language {
+            Language::English => &self.english,
+            Language::Chinese => &self.chinese,
+        }
+    }
+
+    pub(super) fn assets(&self) -> &AssetPaths {
+        &self.assets
+    }
+
+    /// The HTML of a page. `page` becomes the template variable of that name.
+    pub(super) fn render(&self, template: PageTemplate, layout: &Layout<'_>, page: &impl Serialize) -> Result<String> {
+        let link = |language: Language| LanguageLink {
+            tag: language.tag(),
+            name: language.name(),
+            href: with_parameter(layout.page_url, &format!("{}={}", language::NAME, language.tag())),
+        };
+        let variables = TemplateVariables {
+            lang: layout.language.tag(),
+            t: self.texts(layout.language).value(),
+            languages: Language::ALL.map(link).into(),
+            assets: &self.assets,
+            page_url: layout.page_url,
+            return_to: layout.return_to,
+            user: &layout.user,
+            csrf_token: layout.csrf_token,
+            page,
+        };
+        let template = self.environment.get_template(template.name()).map_err(Error::internal)?;
+        template.render(Value::from(Serde(&variables))).map_err(Error::internal)
+    }
+}
+
+#[cfg(test)]
+#[path = "renderer/tests.rs"]
+mod tests;

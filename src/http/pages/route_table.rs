@@ -1,0 +1,235 @@
+//! The table of all pages: method, path, credential, rate limits and handler.
+
+use std::{pin::Pin, sync::Arc};
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{
+    context::PageContext,
+    form::MAX_FORM_BYTES,
+    handlers::{approval, assets, enter_code, revocation, sessions, sign_in},
+    location::see_other,
+    message_page::MessagePage,
+    renderer::PageTemplate,
+};
+use crate::{
+    domain::{Result, limit::LimitName},
+    pipeline::policy::{Credential, ErrorShape, HttpRoute, Policy, Presence},
+};
+
+/// The future of a handler.
+pub(super) type PageFuture = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+/// A page or the target of a form.
+pub(super) struct PageRoute {
+    pub policy: Policy,
+    /// Runs after the pipeline has admitted the request.
+    pub handler: fn(Arc<PageContext>) -> PageFuture,
+}
+
+use Credential::{ConsoleSession, Public};
+use Presence::Standalone;
+
+/// The routes of all pages.
+pub(super) static ROUTES: &[PageRoute] = &[
+    // Sign-in and sign-out, standalone only.
+    PageRoute {
+        policy: Policy { presence: Standalone, ..get("Pages.ShowSignIn", "/signin", Public) },
+        handler: |context| Box::pin(async move { sign_in::show(&context) }),
+    },
+    PageRoute {
+        policy: Policy { presence: Standalone, ..post("Pages.SignIn", "/signin", Public) },
+        handler: |context| Box::pin(async move { sign_in::submit(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            limits: &[LimitName::Refresh],
+            presence: Standalone,
+            ..get("Pages.RefreshSignIn", "/signin/refresh", Public)
+        },
+        handler: |context| Box::pin(async move { sign_in::refresh(&context).await }),
+    },
+    PageRoute {
+        policy: Policy { presence: Standalone, ..post("Pages.SignOut", "/device/signout", ConsoleSession) },
+        handler: |context| Box::pin(async move { sign_in::sign_out(&context).await }),
+    },
+    PageRoute {
+        policy: Policy { presence: Standalone, ..redirect("Pages.ReopenSignOut", "/device/signout") },
+        handler: |context| Box::pin(async move { Ok(see_other(&context.base_page().path())) }),
+    },
+    // A person who opens only the host usually has a code to enter.
+    PageRoute {
+        policy: Policy { session: false, presence: Standalone, ..get("Pages.Front", "/", Public) },
+        handler: |_| Box::pin(async { Ok(see_other("/device")) }),
+    },
+    // Devices. Entering a code changes nothing, so it needs no sign-in.
+    PageRoute {
+        policy: get("Pages.EnterCode", "/device", Public),
+        handler: |context| Box::pin(async move { enter_code::show(&context) }),
+    },
+    PageRoute {
+        policy: post("Pages.SubmitCode", "/device", Public),
+        handler: |context| Box::pin(async move { enter_code::submit(&context) }),
+    },
+    PageRoute {
+        policy: redirect("Pages.EnterCodeWithSlash", "/device/"),
+        handler: |context| Box::pin(async move { enter_code::show_without_slash(&context) }),
+    },
+    PageRoute {
+        policy: Policy {
+            limits: &[LimitName::Lookup],
+            ..get("Pages.ReviewDevice", "/device/{handle}", ConsoleSession)
+        },
+        handler: |context| Box::pin(async move { approval::show(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            limits: &[LimitName::Approve],
+            ..post("Pages.ApproveDevice", "/device/{handle}/approve", ConsoleSession)
+        },
+        handler: |context| Box::pin(async move { approval::approve(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            limits: &[LimitName::Approve],
+            ..post("Pages.DenyDevice", "/device/{handle}/deny", ConsoleSession)
+        },
+        handler: |context| Box::pin(async move { approval::deny(&context).await }),
+    },
+    // After a decision that failed, the browser may still show the address of the form.
+    PageRoute {
+        policy: redirect("Pages.ReopenApproval", "/device/{handle}/approve"),
+        handler: |context| Box::pin(async move { Ok(see_other(&context.base_page().path())) }),
+    },
+    PageRoute {
+        policy: redirect("Pages.ReopenDenial", "/device/{handle}/deny"),
+        handler: |context| Box::pin(async move { Ok(see_other(&context.base_page().path())) }),
+    },
+    PageRoute {
+        policy: get("Pages.DeviceDecided", "/device/done/{outcome}", Public),
+        handler: |context| Box::pin(async move { approval::decided(&context) }),
+    },
+    // Sessions.
+    PageRoute {
+        policy: get("Pages.ListSessions", "/device/sessions", ConsoleSession),
+        handler: |context| Box::pin(async move { sessions::show(&context).await }),
+    },
+    PageRoute {
+        policy: get("Pages.ConfirmRevoke", "/device/sessions/{id}/revoke", ConsoleSession),
+        handler: |context| Box::pin(async move { revocation::confirm_one(&context).await }),
+    },
+    PageRoute {
+        policy: post("Pages.RevokeSession", "/device/sessions/{id}/revoke", ConsoleSession),
+        handler: |context| Box::pin(async move { revocation::revoke_one(&context).await }),
+    },
+    PageRoute {
+        policy: get("Pages.ConfirmRevokeOthers", "/device/sessions/{id}/revoke-others", ConsoleSession),
+        handler: |context| Box::pin(async move { revocation::confirm_others(&context).await }),
+    },
+    PageRoute {
+        policy: post("Pages.RevokeOtherSessions", "/device/sessions/{id}/revoke-others", ConsoleSession),
+        handler: |context| Box::pin(async move { revocation::revoke_others(&context).await }),
+    },
+    PageRoute {
+        policy: get("Pages.ConfirmRevokeAll", "/device/sessions/revoke-all", ConsoleSession),
+        handler: |context| Box::pin(async move { revocation::confirm_all(&context).await }),
+    },
+    PageRoute {
+        policy: post("Pages.RevokeAllSessions", "/device/sessions/revoke-all", ConsoleSession),
+        handler: |context| Box::pin(async move { revocation::revoke_all(&context).await }),
+    },
+    // Assets are public and use no store.
+    PageRoute {
+        policy: Policy { session: false, ..get("Pages.Asset", "/device/assets/{file}", Public) },
+        handler: |context| Box::pin(async move { assets::show(&context) }),
+    },
+];
+
+/// Every other path below the paths of the pages.
+pub(super) static NOT_FOUND: PageRoute = PageRoute {
+    policy: Policy { http: None, ..get("Pages.Missing", "", Public) },
+    handler: |context| {
+        Box::pin(async move {
+            context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &MessagePage::not_found(context.texts()))
+        })
+    },
+};
+
+/// A page that only redirects: it reads nothing and needs no sign-in.
+const fn redirect(method: &'static str, path: &'static str) -> Policy {
+    Policy { session: false, ..get(method, path, Public) }
+}
+
+const fn get(method: &'static str, path: &'static str, credential: Credential) -> Policy {
+    page(method, "GET", path, credential)
+}
+
+const fn post(method: &'static str, path: &'static str, credential: Credential) -> Policy {
+    page(method, "POST", path, credential)
+}
+
+/// `json_only` keeps a page off the gRPC door and makes the pipeline check the origin of public posts.
+const fn page(method: &'static str, verb: &'static str, path: &'static str, credential: Credential) -> Policy {
+    Policy {
+        method,
+        grpc_path: "",
+        http: Some(HttpRoute { verb, path }),
+        credential,
+        subjects: &[],
+        scope: None,
+        presence: Presence::Everywhere,
+        license: false,
+        limits: &[],
+        session: matches!(credential, Credential::Public),
+        json_only: true,
+        form: true,
+        streams: false,
+        max_body: MAX_FORM_BYTES,
+        errors: ErrorShape::Envelope,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn method_names_and_routes_are_unique() {
+        let mut methods = HashSet::new();
+        let mut routes = HashSet::new();
+        for route in ROUTES {
+            let http = route.policy.http.expect("a route");
+            assert!(methods.insert(route.policy.method), "{}", route.policy.method);
+            assert!(routes.insert((http.verb, http.path)), "{}", http.path);
+        }
+    }
+
+    #[test]
+    fn routes_do_not_conflict() {
+        let mut router = axum::Router::<()>::new();
+        for route in ROUTES {
+            let http = route.policy.http.expect("a route");
+            let filter =
+                if http.verb == "POST" { axum::routing::MethodFilter::POST } else { axum::routing::MethodFilter::GET };
+            // The router panics on a conflict.
+            router = router.route(http.path, axum::routing::on(filter, async || ()));
+        }
+    }
+
+    #[test]
+    fn only_harmless_posts_are_public() {
+        let public_posts: Vec<_> = ROUTES
+            .iter()
+            .filter(|route| {
+                route.policy.http.is_some_and(|http| http.verb == "POST") && route.policy.credential == Public
+            })
+            .map(|route| route.policy.method)
+            .collect();
+        // The first is protected by the pre-session token, the second changes nothing.
+        assert_eq!(public_posts, ["Pages.SignIn", "Pages.SubmitCode"]);
+        assert!(ROUTES.iter().all(|route| route.policy.json_only));
+    }
+}

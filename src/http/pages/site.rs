@@ -1,0 +1,100 @@
+//! What all pages of a deployment share.
+
+use std::sync::Arc;
+
+use super::{renderer::Renderer, sign_in_provider::SignInProvider};
+use crate::{
+    domain::{Result, key::KeyRing, user_code::UserCode},
+    pipeline::Pipeline,
+    ports::{clock::Clock, entropy::Entropy},
+    rpc::Rpc,
+};
+
+/// The settings of the pages.
+#[derive(Clone, Debug)]
+pub struct PageSettings {
+    /// Whether this service has its own sign-in page; beside Dify people sign in and out in its console.
+    pub standalone: bool,
+    /// This service's own URL, without a slash at the end.
+    pub issuer: String,
+    /// Beside Dify: its console's sign-in page, such as `https://console.example.com/signin`.
+    pub console_sign_in_url: Option<String>,
+}
+
+/// The services and settings that the pages are built from.
+pub struct PageDependencies {
+    pub rpc: Rpc,
+    pub pipeline: Pipeline,
+    /// Seals user codes into the handles of device pages.
+    pub keys: Arc<KeyRing>,
+    /// Source of pre-session tokens.
+    pub entropy: Arc<dyn Entropy>,
+    /// Dates the end of rate limits and locks.
+    pub clock: Arc<dyn Clock>,
+    pub settings: PageSettings,
+}
+
+/// The shared state of all pages.
+pub(super) struct Site {
+    pub rpc: Rpc,
+    pub pipeline: Pipeline,
+    pub entropy: Arc<dyn Entropy>,
+    pub clock: Arc<dyn Clock>,
+    /// Whether this service has its own sign-in page.
+    pub standalone: bool,
+    pub sign_in_provider: SignInProvider,
+    pub renderer: Renderer,
+    /// The command with which a device signs in to this server.
+    pub login_command: String,
+    keys: Arc<KeyRing>,
+}
+
+impl Site {
+    /// Fails only when a template or a text file is invalid.
+    pub(super) fn new(dependencies: PageDependencies) -> Result<Self> {
+        let PageDependencies { rpc, pipeline, keys, entropy, clock, settings } = dependencies;
+        let PageSettings { standalone, issuer, console_sign_in_url } = settings;
+        Ok(Self {
+            rpc,
+            pipeline,
+            entropy,
+            clock,
+            standalone,
+            sign_in_provider: SignInProvider::new(standalone, &issuer, console_sign_in_url.as_deref()),
+            renderer: Renderer::new()?,
+            login_command: login_command(&issuer),
+            keys,
+        })
+    }
+
+    /// The path of a device's page. It holds the user code only in sealed form, as a handle, so that no history, log or
+    /// referrer contains the code.
+    pub(super) fn device_path(&self, code: &UserCode) -> Result<String> {
+        Ok(format!("/device/{}", self.keys.seal_handle(code)?))
+    }
+
+    /// The user code in a handle; `None` when the handle was not made with this server's keys.
+    pub(super) fn open_handle(&self, handle: &str) -> Option<UserCode> {
+        self.keys.open_handle(handle)
+    }
+}
+
+/// The command with which a device signs in to the server at this URL.
+pub(crate) fn login_command(url: &str) -> String {
+    let unencrypted = if url.starts_with("http://") { " --insecure" } else { "" };
+    format!("difyctl auth login --host {url}{unencrypted}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn login_command_names_the_server_and_marks_unencrypted_urls() {
+        assert_eq!(login_command("https://dify.example"), "difyctl auth login --host https://dify.example");
+        assert_eq!(
+            login_command("http://127.0.0.1:5001"),
+            "difyctl auth login --host http://127.0.0.1:5001 --insecure"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! The texts of the pages, from one JSON file per language.
+
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
+
+use minijinja::{Value, value::Serde};
+
+use super::language::Language;
+use crate::{
+    domain::{Error, Result},
+    http::answer::whole_seconds,
+};
+
+/// The texts of one language by key.
+pub(super) struct Texts {
+    by_key: BTreeMap<String, String>,
+    value: Value,
+}
+
+impl Texts {
+    pub(super) fn load(language: Language) -> Result<Self> {
+        let json = match language {
+            Language::English => include_str!("texts/en.json"),
+            Language::Chinese => include_str!("texts/zh.json"),
+        };
+        let by_key: BTreeMap<String, String> = serde_json::from_str(json).map_err(Error::internal)?;
+        let value = Value::from(Serde(&by_key));
+        Ok(Self { by_key, value })
+    }
+
+    /// The text of a key; the key itself when it has no text.
+    pub(super) fn get(&self, key: &'static str) -> &str {
+        self.by_key.get(key).map_or(key, String::as_str)
+    }
+
+    /// All texts, for templates.
+    pub(super) fn value(&self) -> Value {
+        self.value.clone()
+    }
+
+    /// The sentence that says when to try again; rounded up to seconds, minutes or hours.
+    pub(super) fn retry_after(&self, wait: Duration) -> String {
+        match whole_seconds(wait) {
+            seconds @ ..=90 => fill(self.get("wait_seconds"), seconds),
+            seconds @ ..=5_400 => fill(self.get("wait_minutes"), seconds.div_ceil(60)),
+            seconds => fill(self.get("wait_hours"), seconds.div_ceil(3_600)),
+        }
+    }
+}
+
+/// Replaces the placeholder `{}` of a text.
+pub(super) fn fill(text: &str, value: impl Display) -> String {
+    text.replace("{}", &value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_have_the_same_keys_and_placeholders() {
+        let [english, chinese] = Language::ALL.map(|language| Texts::load(language).expect("texts").by_key);
+        assert_eq!(english.keys().collect::<Vec<_>>(), chinese.keys().collect::<Vec<_>>());
+        for (key, text) in &english {
+            let placeholders = |text: &str| text.matches("{}").count();
+            assert!(!text.is_empty() && !chinese[key].is_empty(), "{key}");
+            assert_eq!(placeholders(text), placeholders(&chinese[key]), "{key}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up() {
+        let texts = Texts::load(Language::English).expect("texts");
+        assert_eq!(texts.retry_after(Duration::from_millis(200)), "Try again in 1 s.");
+        assert_eq!(texts.retry_after(Duration::from_millis(89_001)), "Try again in 90 s.");
+        assert_eq!(texts.retry_after(Duration::from_secs(121)), "Try again in about 3 min.");
+        assert_eq!(texts.retry_after(Duration::from_secs(86_000)), "Try again in about 24 h.");
+    }
+}
