@@ -45,12 +45,27 @@ fn dependencies_point_inward() {
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
+/// Circles that are still to be cut, by one of their modules. The list may only become shorter.
+const KNOWN_CIRCLES: &[&str] = &[
+    "config",
+    "config::data_dir",
+    "dsl",
+    "rpc",
+    "rpc::json",
+    "runtime::builtin::nodes::http_request",
+    "runtime::builtin::nodes::if_else",
+    "runtime::builtin::nodes::llm",
+];
+
 #[test]
-#[ignore = "some circles remain"]
-fn no_files_use_each_other_in_a_circle() {
+fn no_files_use_each_other_in_a_new_circle() {
     let circles = circles(&uses(&SourceFile::all()));
-    let lines: Vec<_> = circles.iter().map(|circle| circle.iter().cloned().collect::<Vec<_>>().join(", ")).collect();
-    assert!(circles.is_empty(), "{} circles of modules:\n{}", circles.len(), lines.join("\n"));
+    let known = |circle: &BTreeSet<String>| KNOWN_CIRCLES.iter().any(|module| circle.contains(*module));
+    let new: Vec<_> = circles.iter().filter(|circle| !known(circle)).collect();
+    assert!(new.is_empty(), "new circles of modules: {new:#?}");
+    let cut = |module: &&&str| !circles.iter().any(|circle| circle.contains(**module));
+    let cut: Vec<_> = KNOWN_CIRCLES.iter().filter(cut).collect();
+    assert!(cut.is_empty(), "these circles are cut; remove them from KNOWN_CIRCLES: {cut:?}");
 }
 
 /// The sets of modules of which each uses every other one, directly or through others of the set.
