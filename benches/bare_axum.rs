@@ -192,15 +192,14 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
     };
     let config = Config::for_serve(&env)?;
     let (sql, standalone) = app::connect_sql(&config).await?;
-    let clock = Arc::new(SystemClock);
     let telemetry = Telemetry::install(&config.telemetry, Output::Stdout)?;
     let dependencies = Dependencies {
-        clock: Arc::<SystemClock>::clone(&clock),
+        clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         metrics: Arc::clone(&telemetry.metrics),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     };
-    let state = app::connect_state(&config, clock, &dependencies.redis_clock_offset)?;
+    let state = app::connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset)?;
     let app = Application::new(&config, sql, state, standalone, dependencies)?;
     Ok(routes(app.rpc()).into_iter().fold(Router::new(), |router, route| match &route.policy.http {
         Some(http) => router.route(http.path, route.handler),

@@ -59,7 +59,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     if !standalone {
         sql.check_dify_tables().await?;
     }
-    let state = connect_state(&config, Arc::clone(&dependencies.clock), &dependencies.redis_clock_offset)?;
+    let state = connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset)?;
 
     let public = bind(config.listeners.public).await?;
     config.bound_to(local(&public)?);

@@ -30,12 +30,12 @@ pub async fn connect_sql(config: &Config) -> Result<(Arc<SqlStore>, bool)> {
 /// The state store: Redis where it is configured, this process's memory otherwise. Does not wait for Redis to answer.
 pub fn connect_state(
     config: &Config,
-    clock: Arc<dyn Clock>,
+    clock: &Arc<dyn Clock>,
     redis_clock_offset: &Arc<AtomicI64>,
 ) -> Result<StateStores> {
     Ok(match &config.redis {
         Some(redis) => redis_stores(redis_options(redis).with_clock_offset(Arc::clone(redis_clock_offset)))?,
-        None => in_process_stores(&clock),
+        None => in_process_stores(clock),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
         id::WorkspaceId,
         session::{RevokeSelection, RevokedSession},
     },
-    ports::clock::{Clock as _, SystemClock},
+    ports::clock::{Clock, SystemClock},
     service::invalidation::Invalidations,
     store::sql::SqlStore,
     telemetry::{Output, Telemetry, audit::AuditEvent},
@@ -66,7 +66,8 @@ impl Operator {
         for session in revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
         }
-        let stores = app::connect_state(&self.config, Arc::new(SystemClock), &Arc::new(AtomicI64::new(0)))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let stores = app::connect_state(&self.config, &clock, &Arc::new(AtomicI64::new(0)))?;
         let marked = Invalidations::new(stores.token_cache).revoked(revoked).await;
         print_line(out, format_args!("{} session(s) ended", revoked.len()))?;
         marked.map_err(|_| {

@@ -16,7 +16,6 @@ pub(super) fn scope<F: Future>(is_grpc: bool, request: F) -> impl Future<Output 
 }
 
 /// Logs the panic and answers with an internal error. The payload of the panic may hold anything and is not logged.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of tower-http's handler")]
 pub(super) fn answer(_payload: Box<dyn Any + Send>) -> Response {
     tracing::error!(request_id = &*request_id::current(), "a handler panicked");
     if IS_GRPC.try_with(|is_grpc| *is_grpc).unwrap_or_default() {

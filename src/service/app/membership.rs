@@ -83,7 +83,7 @@ impl Apps {
     ) -> Result<Error> {
         match workspace {
             Some(id) => {
-                self.judge(caller, self.context.sql.find_membership_status(account, id).await?, workspace).await?
+                self.judge(caller, self.context.sql.find_membership_status(account, id).await?, workspace).await?;
             }
             None => self.context.require_active(account).await?,
         }

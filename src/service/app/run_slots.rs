@@ -51,12 +51,11 @@ impl RunSlots {
         let (shared, local) = (Arc::clone(&self.shared), Arc::clone(&self.local));
         // A request that is cancelled between the acquisition and the renewals would leave its slot taken.
         run_uncancelled(async move {
-            let (store, is_acquired) = match lease.acquire(&*shared).await {
-                Ok(is_acquired) => (shared, is_acquired),
-                Err(_) => {
-                    let is_acquired = lease.acquire(&*local).await?;
-                    (local, is_acquired)
-                }
+            let (store, is_acquired) = if let Ok(is_acquired) = lease.acquire(&*shared).await {
+                (shared, is_acquired)
+            } else {
+                let is_acquired = lease.acquire(&*local).await?;
+                (local, is_acquired)
             };
             if !is_acquired {
                 return Err(Error::new(

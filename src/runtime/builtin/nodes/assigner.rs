@@ -223,7 +223,7 @@ fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) ->
             };
             match (operation, value) {
                 (Operation::Append, value) if kind.item_type().is_some_and(|item| item.accepts(&value)) => {
-                    items.push(value)
+                    items.push(value);
                 }
                 (Operation::Extend, value) if kind.accepts(&value) => {
                     if let Value::Array(more) = value {
