@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pipeline", &["domain", "service", "telemetry"]),
     ("rpc", &["domain", "service", "telemetry"]),
     ("http", &["domain", "ports", "config", "service", "pipeline", "rpc", "telemetry"]),
-    ("jobs", &["domain", "service"]),
+    ("jobs", &["domain", "ports", "service"]),
 ];
 /// Parts that only the program's entry point uses.
 const TOP: [&str; 2] = ["app", "cli"];
