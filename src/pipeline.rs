@@ -1,8 +1,8 @@
-//! Decides who may call what, and how often: once, for both doors and the pages, before a body is decoded. Only the form of
-//! a page is read first, within its own bound, because it carries the CSRF token.
+//! Authenticates, authorizes and limits the requests of both doors and the pages, before their bodies are read. Only
+//! the form of a page is read first, within a limit of its own, because it contains the CSRF token.
 //!
-//! `Pipeline::admit` has the order of contract section 4, top to bottom. The edition gate comes before it: a method that is
-//! absent in this deployment is not mounted.
+//! `Pipeline::admit` has the order of contract section 4. The edition gate precedes it: a method that is absent in this
+//! deployment is not mounted.
 
 pub mod authenticate;
 pub mod browser;
@@ -72,7 +72,7 @@ impl Pipeline {
     pub async fn admit(&self, policy: &'static Policy, parts: &mut Parts) -> Result<()> {
         let address = address(parts)?;
         match policy.credential {
-            Credential::Public => self.admit_anyone(policy, parts).await?,
+            Credential::Public => self.admit_public(policy, parts).await?,
             Credential::Bearer => {
                 let token = authenticate::bearer_token(&parts.headers)?;
                 if !self.0.settings.bearers_enabled {
@@ -99,13 +99,13 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn admit_anyone(&self, policy: &'static Policy, parts: &mut Parts) -> Result<()> {
+    async fn admit_public(&self, policy: &'static Policy, parts: &mut Parts) -> Result<()> {
         if policy.json_only && !parts.method.is_safe() {
-            // Signing in and refreshing set cookies: another site must not make a browser do it.
+            // Sign-in and refresh set cookies. Another site must not cause them.
             self.0.browser.check_origin(&parts.headers)?;
         }
         if !policy.is_page() && (!policy.limits.is_empty() || !parts.method.is_safe()) {
-            // A site must not spend the limits of its visitors' address. Links to pages are followed from anywhere, so the
+            // Another site must not use up the limits of its visitors' addresses. Other sites may link to pages, so the
             // pages check this themselves.
             self.0.browser.check_site(&parts.headers)?;
         }

@@ -1,4 +1,4 @@
-//! Small traits for the parts of the service that have several implementations, in the words of the domain.
+//! Small traits for the parts of the service that have several implementations.
 //!
 //! SQL has no port: it has one implementation.
 

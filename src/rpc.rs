@@ -1,4 +1,4 @@
-//! Protos to domain and back, and nothing else: one implementation of every service, called by both doors.
+//! Converts between protos and the domain: one implementation of every service, called by both doors.
 
 pub(crate) mod app;
 pub(crate) mod console;
@@ -27,46 +27,36 @@ use crate::service::{
 pub mod proto {
     tonic::include_proto!("dify.openapi.v1");
 
-    /// The protos themselves, for reflection.
+    /// The encoded file descriptors, for reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 }
 
-/// Facts about this server that answers mention.
+/// Facts about this server that responses contain.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// The Dify version whose API this is.
+    /// The Dify version that the API is compatible with.
     pub version: String,
     /// `SELF_HOSTED` or `ENTERPRISE`.
     pub edition: &'static str,
-    /// This service's issuer URL, without a slash at the end.
+    /// The issuer URL of this service, without a trailing slash.
     pub issuer: String,
-    /// Whether `verification_uri_complete` is given.
+    /// Whether responses contain `verification_uri_complete`.
     pub verification_uri_complete: bool,
 }
 
-/// The use cases behind the services.
 pub struct UseCases {
-    /// The grant.
     pub device_flow: DeviceFlow,
-    /// Sessions.
     pub sessions: Sessions,
-    /// Accounts and workspaces.
     pub identity: Identity,
-    /// Apps.
     pub apps: Apps,
-    /// Runs of apps.
     pub runs: Runs,
-    /// Token resolution.
     pub bearers: Bearers,
-    /// Browser sessions.
     pub console: Console,
-    /// How browser cookies are written.
     pub cookies: reply::CookieSettings,
-    /// Facts.
     pub about: About,
 }
 
-/// The services, over both doors.
+/// The services of both doors.
 #[derive(Clone)]
 pub struct Rpc(pub Arc<UseCases>);
 

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::{error::CommandError, operator::Operator, output::print_line, password};
 use crate::{
     domain::{account::AccountStatus, secret::Secret, session::RevokeSelection, workspace::WorkspaceRole},
-    service::password::{Passwords, fault},
+    service::password::{Passwords, unacceptable},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -97,8 +97,8 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
 
 /// The hash of a password that follows the rules.
 async fn checked_hash(password: Secret) -> Result<Secret, CommandError> {
-    match fault(password.expose()) {
-        Some(fault) => Err(CommandError::usage(fault)),
+    match unacceptable(password.expose()) {
+        Some(reason) => Err(CommandError::usage(reason)),
         None => Ok(Passwords::default().hash(password).await?),
     }
 }

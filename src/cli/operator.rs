@@ -68,7 +68,7 @@ impl Operator {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = app::connect_state(&self.config, &clock, &Arc::new(AtomicI64::new(0)))?;
-        let marked = Invalidations::new(stores.token_cache).revoked(revoked).await;
+        let marked = Invalidations::new(stores.token_cache).invalidate_sessions(revoked).await;
         print_line(out, format_args!("{} session(s) ended", revoked.len()))?;
         marked.map_err(|_| {
             CommandError::other("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")

@@ -1,8 +1,8 @@
 //! Characters that text from outside must not bring along.
 
 /// Whether a character is a control character or one of Unicode's invisible and bidirectional marks, which hide text or
-/// make it read in another order than it is stored: zero-width characters, embeddings, overrides, isolates, and the line
-/// and paragraph separators.
+/// make it read in another order than it is stored: zero-width characters, embeddings, overrides, isolates, and the
+/// line and paragraph separators.
 pub(crate) fn is_unprintable(symbol: char) -> bool {
     let is_mark = matches!(
         symbol,

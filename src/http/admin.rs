@@ -1,4 +1,5 @@
-//! The admin listener's routes: liveness, readiness, metrics (contract section 13). Never on the public port.
+//! The routes of the admin listener: liveness, readiness and metrics (contract section 13). The public listener does
+//! not serve them.
 
 #[cfg(test)]
 mod tests;
@@ -23,31 +24,29 @@ use serde::Serialize;
 
 use crate::telemetry::metrics::Metrics;
 
-/// How one thing this server depends on is doing.
+/// The state of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Health {
-    /// As it should be.
     Ok,
-    /// Away, but requests are still served: taking every replica out of service for it would help nobody.
+    /// Unavailable, but requests are served without it. Readiness stays on, since all replicas share the dependency.
     Degraded,
-    /// Away, and without it there is nothing to serve.
+    /// Unavailable and required.
     Failed,
 }
 
-/// One thing looked at.
+/// The result of a health check.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Check {
-    /// Its name: `sql`, `state`.
+    /// `sql` or `state`.
     pub name: &'static str,
-    /// How it is doing.
     pub health: Health,
 }
 
-/// Looks at everything this server depends on.
+/// Checks every dependency of the server.
 pub(crate) type Checks = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<Check>> + Send>> + Send + Sync>;
 
-/// Whether this server wants requests. Clones share it.
+/// Whether the server accepts requests. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Readiness {
     draining: Arc<AtomicBool>,
@@ -55,7 +54,7 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Ready as long as no check fails.
+    /// Ready while no check fails.
     pub(crate) fn new<F, R>(checks: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
@@ -64,7 +63,7 @@ impl Readiness {
         Self { draining: Arc::default(), checks: Arc::new(move || Box::pin(checks())) }
     }
 
-    /// Not ready any more, so that balancers stop sending requests before the listener closes.
+    /// Turns readiness off for good, so that load balancers stop sending requests before the listener closes.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -85,7 +84,6 @@ struct Report {
     checks: Vec<Check>,
 }
 
-/// The admin routes.
 pub(crate) fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))

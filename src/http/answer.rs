@@ -1,4 +1,4 @@
-//! What answers of every door are put together from: a JSON body, cookies, and when to come again.
+//! Parts of responses: JSON bodies, cookies and `Retry-After`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use http::{
 
 use crate::rpc::reply::{SetCookie, SetCookies};
 
-/// A body that is JSON already.
+/// A response whose body is JSON text.
 pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -18,26 +18,24 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
-/// Says when to try again, where the status leaves room for it.
+/// Sets `Retry-After`, if the status is 429 or 503.
 pub(crate) fn retry_after(response: &mut Response, after: Duration) {
     if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         response.headers_mut().insert(RETRY_AFTER, whole_seconds(after).into());
     }
 }
 
-/// Whole seconds, rounded up, and at least one.
+/// Rounds up to whole seconds, at least one.
 pub(crate) fn whole_seconds(after: Duration) -> u64 {
     (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
 }
 
-/// Adds a cookie to an answer.
 pub(crate) fn set_cookie(response: &mut Response, cookie: &SetCookie) {
     if let Ok(value) = HeaderValue::from_str(cookie.expose()) {
         response.headers_mut().append(SET_COOKIE, value);
     }
 }
 
-/// Adds several.
 pub(crate) fn set_cookies(response: &mut Response, cookies: &SetCookies) {
     for cookie in &cookies.0 {
         set_cookie(response, cookie);

@@ -1,4 +1,4 @@
-//! Who is calling: the peer, or what the proxies we trust say of it (contract section 8).
+//! The client's address: the peer, or the address that trusted proxies report (contract section 8).
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -12,12 +12,11 @@ mod tests;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The networks whose `X-Forwarded-For` is believed.
+/// Networks of proxies whose `X-Forwarded-For` is trusted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Believes these networks.
     pub fn new(nets: Vec<IpNet>) -> Self {
         Self(nets)
     }
@@ -26,14 +25,14 @@ impl TrustedProxies {
         self.0.iter().any(|net| net.contains(&address))
     }
 
-    /// The client behind `peer`: the peer itself unless it is trusted; else the right-most hop that is not, walking from
-    /// right to left. What is not an address ends the walk at the last good hop: left of it, anything may be made up.
+    /// The right-most address of peer and hops that is not trusted. A hop that is not an address ends the search at the
+    /// hop to its right, since a client can forge everything to its left.
     pub fn resolve(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let mut client = peer.to_canonical();
         if self.0.is_empty() || !self.trusts(client) {
             return ClientAddress(client);
         }
-        // Several headers are one list, in their order (RFC 9110 section 5.3).
+        // Repeated headers form one list (RFC 9110 section 5.3).
         for value in headers.get_all(FORWARDED_FOR).iter().rev() {
             let Ok(text) = value.to_str() else { return ClientAddress(client) };
             for hop in text.rsplit(',') {
@@ -48,7 +47,7 @@ impl TrustedProxies {
     }
 }
 
-/// One hop: an address, with a port where some proxies add one, an IPv6 address in brackets or not.
+/// Reads an address. Some proxies add a port, or brackets around an IPv6 address.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
     let address = hop

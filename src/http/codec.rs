@@ -1,6 +1,5 @@
-//! The JSON codec: query, form, path or JSON body into a prost message, the service call, and its answer as JSON.
-//!
-//! The routes and the bindings themselves are generated (`http::routes`); this is what they call.
+//! The JSON codec: reads a prost message from query, form, path or JSON body, calls the service and writes its response
+//! as JSON. The generated routes and bindings (`http::routes`) call it.
 
 pub(crate) mod bind;
 pub mod body;
@@ -25,7 +24,7 @@ use crate::{
     rpc::{Rpc, reply::SetCookies},
 };
 
-/// A method whose message comes from the query and the path.
+/// The route of a method whose message is in the query and the path.
 pub(crate) fn query<M, R, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
 where
     M: BindMembers + Default + Send + 'static,
@@ -44,7 +43,7 @@ where
     })
 }
 
-/// A method whose message comes from the body, JSON or, where the policy says so, a form; and the path.
+/// The route of a method whose message is in the path and in the body: JSON, or a form if the policy allows it.
 pub fn body<M, R, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
 where
     M: BindMembers + DeserializeOwned + Default + Send + 'static,

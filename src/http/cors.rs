@@ -1,4 +1,4 @@
-//! CORS (contract section 9): an explicit list of origins, never credentials, and never for cookie routes.
+//! CORS (contract section 9): listed origins only, without credentials, and not for cookie routes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::config::cors::AllowOrigins;
 
-/// Allows origins to read a router of bearer and public routes. With no origins nothing is allowed.
+/// Allows origins to call a router of bearer and public routes. An empty list allows none.
 pub(crate) fn allow(router: Router, origins: &AllowOrigins) -> Router {
     let allowed = match origins {
         AllowOrigins::Any => AllowOrigin::any(),
@@ -38,11 +38,11 @@ mod tests {
     use super::*;
     use crate::http::fallback;
 
-    async fn ask(method: Method, origin: &str) -> (StatusCode, Option<String>) {
+    async fn send(method: Method, origin: &str) -> (StatusCode, Option<String>) {
         let inner =
             Router::new().route("/", get(async || "")).method_not_allowed_fallback(fallback::method_not_allowed);
         let origins = AllowOrigins::Listed(vec!["https://app.example".to_owned()]);
-        // As the app does it: the same fallback once more around everything.
+        // The application sets the same fallback on the outer router.
         let router = allow(inner, &origins).method_not_allowed_fallback(fallback::method_not_allowed);
         let request = Request::builder()
             .method(method)
@@ -58,11 +58,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_preflight_of_a_listed_origin_is_answered() {
+    async fn preflight_of_a_listed_origin_is_allowed() {
         let listed = Some("https://app.example".to_owned());
-        assert_eq!(ask(Method::OPTIONS, "https://app.example").await, (StatusCode::OK, listed.clone()));
-        assert_eq!(ask(Method::OPTIONS, "https://evil.example").await, (StatusCode::OK, None));
-        assert_eq!(ask(Method::GET, "https://app.example").await, (StatusCode::OK, listed.clone()));
-        assert_eq!(ask(Method::PUT, "https://app.example").await, (StatusCode::METHOD_NOT_ALLOWED, listed));
+        assert_eq!(send(Method::OPTIONS, "https://app.example").await, (StatusCode::OK, listed.clone()));
+        assert_eq!(send(Method::OPTIONS, "https://evil.example").await, (StatusCode::OK, None));
+        assert_eq!(send(Method::GET, "https://app.example").await, (StatusCode::OK, listed.clone()));
+        assert_eq!(send(Method::PUT, "https://app.example").await, (StatusCode::METHOD_NOT_ALLOWED, listed));
     }
 }

@@ -1,4 +1,4 @@
-//! Errors on the JSON door: the envelope, and OAuth's shape for the RFC 8628 endpoints (contract section 5).
+//! Error bodies of the JSON door: the envelope, and OAuth's format for the RFC 8628 endpoints (contract section 5).
 
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
@@ -44,7 +44,7 @@ struct ErrorBody<'a> {
     details: Vec<DetailBody<'a>>,
 }
 
-/// An error as a response, in the method's shape.
+/// The response to an error, in the format of the method.
 pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
     let status = http_status(error.code());
     let shape = policy.map_or(ErrorShape::Envelope, |policy| policy.errors);
@@ -89,7 +89,7 @@ fn detail(detail: &Detail) -> DetailBody<'_> {
     DetailBody { r#type: detail.kind, loc: &detail.loc, msg: &detail.msg }
 }
 
-/// The codes that are OAuth's own; everything else travels in the envelope.
+/// The code, if OAuth defines it. All other errors use the envelope.
 fn protocol_error(code: Code) -> Option<&'static str> {
     matches!(
         code,
@@ -104,7 +104,7 @@ fn protocol_error(code: Code) -> Option<&'static str> {
     .then(|| code.as_str())
 }
 
-/// What stands in `error` beside the envelope, for clients that know OAuth only.
+/// The value of `error` beside the envelope, for OAuth clients.
 fn oauth_equivalent(status: StatusCode) -> &'static str {
     match status.as_u16() {
         429 | 503 => "temporarily_unavailable",
@@ -114,7 +114,7 @@ fn oauth_equivalent(status: StatusCode) -> &'static str {
     }
 }
 
-/// RFC 6750 section 3.1: the challenge names the error where there was a token to find fault with.
+/// The challenge (RFC 6750 section 3.1). It names an error only if the request has a token.
 fn challenge(error: &Error) -> Option<HeaderValue> {
     Some(match error.code() {
         Code::BearerMissing => HeaderValue::from_static("Bearer"),

@@ -1,12 +1,12 @@
-//! Where nothing is: unknown paths and known paths with another verb, in the door's own words. Where people look, among the
-//! pages, they get a page instead: see `pages::PageRoutes::not_found`.
+//! Responses to unknown paths, and to other methods of known paths. `pages::PageRoutes::not_found` responds to unknown
+//! paths of pages.
 
 use axum::{extract::Request, response::Response};
 
 use super::{error_body, grpc_door};
 use crate::domain::{Code, Error};
 
-/// An unknown path. It reads the same whether a method is absent here or was never written.
+/// The response to an unknown path. It is the same for a method that is absent in this deployment.
 pub(crate) async fn not_found(request: Request) -> Response {
     if grpc_door::speaks_grpc(request.headers()) {
         return grpc_door::unimplemented();
@@ -14,7 +14,7 @@ pub(crate) async fn not_found(request: Request) -> Response {
     error_body::respond(&Error::not_found("There is nothing at this address."), None)
 }
 
-/// A known path with another verb; the router adds `Allow`.
+/// The response to a known path with another method. The router adds `Allow`.
 pub(crate) async fn method_not_allowed() -> Response {
     error_body::respond(&Error::new(Code::MethodNotAllowed, "This address does not support this method."), None)
 }

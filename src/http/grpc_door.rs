@@ -1,4 +1,4 @@
-//! The gRPC door: tonic's services behind the pipeline, with health and reflection.
+//! The gRPC door: tonic's services behind the pipeline, and the health and reflection services.
 
 mod bounds;
 
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Policies are found by path. Methods for browsers, and those mounted elsewhere, are not implemented here.
+/// Finds policies by path. Methods that are JSON only or not mounted on this listener are unimplemented.
 #[derive(Clone)]
 struct GrpcDoor<F>(F);
 
@@ -37,12 +37,12 @@ impl<F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static> Door<Body> for Grpc
             .filter(|policy| !policy.json_only && (self.0)(policy) && pipeline.has(policy))
     }
 
-    fn refuse(&self, _: Option<&'static Policy>, error: Error) -> Response {
+    fn reject(&self, _: Option<&'static Policy>, error: Error) -> Response {
         Status::from(error).into_http()
     }
 }
 
-/// The services of one listener.
+/// The services of one listener. `mounted` selects the methods that it serves.
 pub(crate) fn router<F>(rpc: &Rpc, pipeline: &Pipeline, reflection: bool, mounted: F) -> Result<Router>
 where
     F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static,
@@ -51,7 +51,9 @@ where
     let mut router = Router::new();
     macro_rules! mount {
         ($($server:ident),*) => {$(
-            let service = $server::new(rpc.clone()).max_decoding_message_size(largest::<$server<Rpc>>()).map_request(tonic_body);
+            let service = $server::new(rpc.clone())
+                .max_decoding_message_size(largest::<$server<Rpc>>())
+                .map_request(tonic_body);
             router = router.route_service(&path::<$server<Rpc>>(), layer.layer(service.map_response(axum_body)));
         )*};
     }
@@ -64,11 +66,11 @@ where
         TokenServiceServer,
         MetaServiceServer
     );
-    let router = router.layer(middleware::from_fn(bounds::bounded));
-    Ok(router.merge(standard_services(reflection)?.layer(middleware::from_fn(bounds::in_time))))
+    let router = router.layer(middleware::from_fn(bounds::enforce_deadline));
+    Ok(router.merge(standard_services(reflection)?.layer(middleware::from_fn(bounds::enforce_standard_deadline))))
 }
 
-/// What every gRPC client knows: health, for anyone, and reflection, where it is on.
+/// The health service, and the reflection service if it is enabled.
 fn standard_services(reflection: bool) -> Result<Router> {
     let health = tonic_health::server::HealthService::from_health_reporter(reporter());
     let health = tonic_health::pb::health_server::HealthServer::new(health);
@@ -86,7 +88,7 @@ fn standard_services(reflection: bool) -> Result<Router> {
     Ok(router)
 }
 
-/// The process serves for as long as it lives; what it stands on is `/readyz`'s to tell.
+/// Reports the process as serving. `/readyz` reports the state of its dependencies.
 fn reporter() -> tonic_health::server::HealthReporter {
     tonic_health::server::HealthReporter::new()
 }
@@ -95,7 +97,7 @@ fn path<S: NamedService>() -> String {
     format!("/{}/{{*method}}", S::NAME)
 }
 
-/// The largest message that any method of a service takes.
+/// The largest message that a method of the service accepts.
 fn largest<S: NamedService>() -> usize {
     let of_service = |policy: &&Policy| policy.grpc_path.split('/').nth(1) == Some(S::NAME);
     POLICIES.iter().filter(of_service).map(|policy| policy.max_body).max().unwrap_or_default()
@@ -109,12 +111,12 @@ fn axum_body(response: http::Response<tonic::body::Body>) -> Response {
     response.map(Body::new)
 }
 
-/// Whether a request, whatever its path, or an answer speaks gRPC.
+/// Whether the headers are those of a gRPC request or response.
 pub(crate) fn speaks_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// The answer to a gRPC call of something that is not here.
+/// The response to a call of a method that does not exist.
 pub(crate) fn unimplemented() -> Response {
     Status::from(Error::new(Code::Unimplemented, "There is no such method.")).into_http()
 }

@@ -1,4 +1,4 @@
-//! The JSON door: the generated routes, each behind the pipeline with its policy.
+//! The JSON door: the generated routes behind the pipeline.
 
 use axum::{Router, body::Body, response::Response};
 use http::Request;
@@ -14,7 +14,7 @@ use crate::{
     rpc::Rpc,
 };
 
-/// A route's policy is fixed when it is mounted.
+/// The door of one route, with the policy of its method.
 #[derive(Clone)]
 struct JsonDoor(&'static Policy);
 
@@ -25,13 +25,13 @@ impl Door<Body> for JsonDoor {
         Some(self.0)
     }
 
-    fn refuse(&self, policy: Option<&'static Policy>, error: Error) -> Response {
+    fn reject(&self, policy: Option<&'static Policy>, error: Error) -> Response {
         crate::telemetry::failure::log(&error);
         error_body::respond(&error, policy)
     }
 }
 
-/// Every route that exists in this deployment and on this listener.
+/// The routes that exist in this deployment. `mounted` selects those of this listener.
 pub(crate) fn router(rpc: &Rpc, pipeline: &Pipeline, mounted: impl Fn(&Policy) -> bool) -> Router {
     let mut router = Router::new();
     for JsonRoute { policy, handler } in routes::routes(rpc) {

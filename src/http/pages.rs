@@ -1,7 +1,7 @@
 //! The pages in which people sign in, decide about a device and manage their sessions.
 //!
-//! The server renders them; they work without scripts. They use the same pipeline and the same services as the two doors.
-//! They are not an API: programs use `/openapi/v1` and `/console/api`.
+//! The server renders them; they work without scripts. They use the same pipeline and the same services as the two
+//! doors. They are not an API: programs use `/openapi/v1` and `/console/api`.
 
 mod assets;
 mod context;

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 
-/// The members of a list header in the order sent, each with its weight: 1 without a `q` parameter, 0 when the parameter
+/// The members of a list header in the order sent, with their weights: 1 without a `q` parameter, 0 when the parameter
 /// is not a number. Other parameters are dropped.
 pub(super) fn weighted_members<'a>(
     headers: &'a HeaderMap,
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_of_all_lines_keep_their_order_and_weights() {
+    fn members_of_repeated_headers_keep_their_order_and_weights() {
         let mut headers = HeaderMap::new();
         headers.append(ACCEPT, HeaderValue::from_static("a/b, c/d;q=0.5;v=1,e/f;v=1; q=0.25"));
         headers.append(ACCEPT, HeaderValue::from_static("g/h;q=x,;q="));

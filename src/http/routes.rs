@@ -12,5 +12,5 @@ use crate::{
 
 include!(concat!(env!("OUT_DIR"), "/doors.rs"));
 
-/// The OpenAPI 3.1 document, from the same protos.
+/// The OpenAPI 3.1 document, generated from the protos.
 pub(crate) const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));

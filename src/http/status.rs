@@ -4,7 +4,6 @@ use http::StatusCode;
 
 use crate::domain::Code;
 
-/// The status of a reason.
 pub(crate) const fn http_status(code: Code) -> StatusCode {
     match code {
         Code::InvalidRequest

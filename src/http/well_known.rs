@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{answer, routes::OPENAPI};
 
-/// The documents' routes. The introspection endpoint is named only where it is served.
+/// `introspection`: whether this listener serves the introspection endpoint.
 pub(crate) fn router(issuer: &str, introspection: bool) -> Router {
     let mut metadata = json!({
         "issuer": issuer,

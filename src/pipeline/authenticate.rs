@@ -10,7 +10,7 @@ use crate::domain::{
 /// The header of internal services.
 pub const SERVICE_KEY: &str = "enterprise-api-secret-key";
 
-/// The token of `Authorization: Bearer …`. Missing or malformed is `bearer_missing`; the token itself is judged next.
+/// The token of `Authorization: Bearer …`. Fails with `bearer_missing` for a missing or malformed header.
 pub fn bearer_token(headers: &HeaderMap) -> Result<BearerToken> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(bearer_missing()) };
@@ -27,7 +27,8 @@ fn bearer_missing() -> Error {
         .with_hint("Send `Authorization: Bearer dfoa_…`; get a token with `difyctl auth login`.")
 }
 
-/// Checks the shared key. Unset means the method is absent, which the routes see to; here it is refused all the same.
+/// Checks the key of internal services. Without an expected key every request is rejected, although the routes are
+/// absent.
 pub fn service_key(headers: &HeaderMap, expected: Option<&Secret>) -> Result<()> {
     let presented = headers
         .get(SERVICE_KEY)

@@ -1,17 +1,17 @@
-//! Where a browser says a request comes from (W3C Fetch Metadata). Clients that are no browsers do not say.
+//! The origin of a browser's request (W3C Fetch Metadata). Other clients do not send the header.
 
 use http::HeaderMap;
 
-/// Whether a page of another site made the browser send this. Pages cannot write this header themselves.
+/// Whether a page of another site caused the request. Pages cannot set this header.
 pub(crate) fn is_cross_site(headers: &HeaderMap) -> bool {
-    says(headers, b"cross-site")
+    has_site(headers, b"cross-site")
 }
 
-/// Whether one of our own pages did.
+/// Whether a page of this service caused the request.
 pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
-    says(headers, b"same-origin")
+    has_site(headers, b"same-origin")
 }
 
-fn says(headers: &HeaderMap, site: &[u8]) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|said| said.as_bytes() == site)
+fn has_site(headers: &HeaderMap, site: &[u8]) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|value| value.as_bytes() == site)
 }

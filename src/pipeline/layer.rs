@@ -1,4 +1,4 @@
-//! The pipeline as a tower layer. The door it stands in says how a refusal looks.
+//! The pipeline as a tower layer. A door provides the policy and writes errors in its format.
 
 use std::{
     convert::Infallible,
@@ -13,17 +13,15 @@ use tower::{Layer, Service};
 use super::{Pipeline, policy::Policy};
 use crate::domain::{Code, Error};
 
-/// How a door finds a request's policy and writes a refusal.
 pub(crate) trait Door<B>: Clone + Send + Sync + 'static {
-    /// The response body of refusals.
+    /// The body type of responses.
     type Body;
-    /// The method asked for; `None` when there is none.
+    /// The policy of the requested method; `None` when the method does not exist.
     fn policy(&self, pipeline: &Pipeline, request: &Request<B>) -> Option<&'static Policy>;
-    /// A refusal in this door's words.
-    fn refuse(&self, policy: Option<&'static Policy>, error: Error) -> Response<Self::Body>;
+    /// Writes an error as a response.
+    fn reject(&self, policy: Option<&'static Policy>, error: Error) -> Response<Self::Body>;
 }
 
-/// Puts the pipeline before a service.
 #[derive(Clone)]
 pub(crate) struct PipelineLayer<D> {
     pipeline: Pipeline,
@@ -31,7 +29,6 @@ pub(crate) struct PipelineLayer<D> {
 }
 
 impl<D> PipelineLayer<D> {
-    /// The pipeline in a door.
     pub(crate) fn new(pipeline: Pipeline, door: D) -> Self {
         Self { pipeline, door }
     }
@@ -75,14 +72,14 @@ where
         let (pipeline, door) = (self.pipeline.clone(), self.door.clone());
         Box::pin(async move {
             let Some(policy) = door.policy(&pipeline, &request) else {
-                return Ok(door.refuse(None, Error::new(Code::Unimplemented, "There is no such method.")));
+                return Ok(door.reject(None, Error::new(Code::Unimplemented, "There is no such method.")));
             };
             let (mut parts, body) = request.into_parts();
             let mut response = match pipeline.admit(policy, &mut parts).await {
                 Ok(()) => inner.call(Request::from_parts(parts, body)).await?,
-                Err(error) => door.refuse(Some(policy), error),
+                Err(error) => door.reject(Some(policy), error),
             };
-            // The edge names requests by it.
+            // The edge reads the labels of the request from it.
             response.extensions_mut().insert(policy);
             Ok(response)
         })

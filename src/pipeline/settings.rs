@@ -1,4 +1,4 @@
-//! What the pipeline depends on of the deployment.
+//! The pipeline's settings.
 
 use crate::domain::secret::Secret;
 

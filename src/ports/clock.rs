@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time. Tests hold one they can move.
+/// Returns the current time. Tests set it.
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The machine's clock: the only place that asks it.
+/// The clock of the machine. No other code reads it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

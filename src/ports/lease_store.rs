@@ -17,8 +17,8 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// Releases a job's lease before it expires, because the job was not completed.
     async fn release_lease(&self, job: &str) -> Result<()>;
 
-    /// Acquires one of `max_slots` slots of a key, or renews the slot that the holder has. Returns `false` when all slots are
-    /// taken. A slot expires after `lifetime`.
+    /// Acquires one of `max_slots` slots of a key, or renews the slot that the holder has. Returns `false` when all
+    /// slots are taken. A slot expires after `lifetime`.
     async fn acquire_slot(&self, key: &str, holder: Uuid, max_slots: u32, lifetime: Duration) -> Result<bool>;
 
     async fn release_slot(&self, key: &str, holder: Uuid) -> Result<()>;

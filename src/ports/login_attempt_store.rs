@@ -28,14 +28,15 @@ pub enum AttemptOutcome {
 /// Every method is one atomic step at the store, by the store's clock; it fails with `service_unavailable`.
 #[async_trait]
 pub trait LoginAttemptStore: Send + Sync + 'static {
-    /// Opens an attempt at each key, before the password is checked. Returns `Limited`, and opens nothing, when the wrong and
-    /// the open attempts of any key reach the quota.
+    /// Opens an attempt at each key, before the password is checked. Returns `Limited`, and opens nothing, when the
+    /// wrong and the open attempts of any key reach the quota.
     ///
-    /// An attempt that is not ended expires after [`OPEN_ATTEMPT_LIFETIME`]. That includes an attempt that the store opened
-    /// although its reply was lost, so that an outage does not lock accounts.
+    /// An attempt that is not ended expires after [`OPEN_ATTEMPT_LIFETIME`]. That includes an attempt that the store
+    /// opened although its reply was lost, so that an outage does not lock accounts.
     async fn begin(&self, keys: &[String], attempt: Uuid, quota: Quota) -> Result<LimitDecision>;
 
-    /// Ends an attempt. A wrong one counts for the quota's period, which starts with the first wrong attempt and starts anew
-    /// with the one that reaches the quota. A correct one clears the wrong attempts of the first key (the account's).
+    /// Ends an attempt. A wrong one counts for the quota's period, which starts with the first wrong attempt and starts
+    /// anew with the one that reaches the quota. A correct one clears the wrong attempts of the first key (the
+    /// account's).
     async fn end(&self, keys: &[String], attempt: Uuid, outcome: AttemptOutcome, quota: Quota) -> Result<()>;
 }

@@ -9,8 +9,8 @@ use crate::domain::{
 
 /// Counts requests in buckets.
 ///
-/// Every method goes by the store's clock and fails with `service_unavailable`. A limit that is off is always allowed and
-/// stores nothing.
+/// Every method goes by the store's clock and fails with `service_unavailable`. A limit that is off is always allowed
+/// and stores nothing.
 #[async_trait]
 pub trait RateLimitStore: Send + Sync + 'static {
     /// Charges the buckets in order and stops at the first that is full. Buckets before that one stay charged.

@@ -1,7 +1,7 @@
-//! What runs apps: Dify's own service API beside Dify, the built-in runtime elsewhere.
+//! Runs apps: through Dify's service API beside Dify, and with the built-in runtime standalone.
 //!
-//! A run is a stream of events, bounded in their number and in their bytes. Whoever holds the stream holds the run: dropping
-//! it cancels the run, and a reader that is slow slows down its own run and nothing else.
+//! A run is a stream of events. The buffer between the run and its reader is limited in events and bytes, so a slow
+//! reader slows its own run down. Dropping the stream cancels the run.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -16,88 +16,86 @@ use crate::domain::{
     id::{ConversationId, WorkflowId},
 };
 
-/// Events a run may be ahead of its reader.
+/// Limit of buffered events of a run.
 pub(crate) const EVENTS_AHEAD: usize = 64;
-/// Bytes that a run may be ahead of its reader, or one event that is longer.
+/// Limit of buffered bytes of a run. One event may be longer.
 pub(crate) const BYTES_AHEAD: u32 = 1 << 20;
 
-/// A run that has been checked: the caller may run this app, and the inputs are what its form asks for.
+/// A run whose caller and inputs have been checked.
 #[derive(Clone, Debug)]
 pub struct RunRequest {
-    /// What is run.
     pub app: App,
-    /// What it does, as it was when the inputs were checked.
+    /// The definition that the inputs were checked against.
     pub definition: Definition,
-    /// The caller, as the app's data knows them: stable, opaque, the same for every run of the same subject.
+    /// The stable, opaque name of the subject in the app's data.
     pub user: String,
-    /// Values of the form's variables.
+    /// Values of the form's variables, by name.
     pub inputs: Map<String, Value>,
-    /// What was said, in the chat modes; completion apps may have one too.
+    /// Set in the chat modes; optional in completion apps.
     pub query: Option<String>,
-    /// Files as the client named them.
+    /// Files in Dify's format.
     pub files: Vec<Value>,
-    /// The conversation to go on with; `None` starts one.
+    /// `None` starts a conversation.
     pub conversation_id: Option<ConversationId>,
     /// Whether a new conversation is named after its first query.
     pub auto_generate_name: bool,
-    /// A version other than the published one.
+    /// `None` is the published version.
     pub workflow_id: Option<WorkflowId>,
 }
 
-/// One event of a run, exactly as it goes out on the wire.
+/// One event of a run, as it is written to the client.
 #[derive(Clone, Debug)]
 pub struct RunEvent {
-    /// Its `event` member.
+    /// The `event` member.
     pub event: Cow<'static, str>,
-    /// The whole event: one JSON object on one line, `event` included.
+    /// The event as a JSON object on one line, including `event`.
     pub json: Bytes,
 }
 
-/// An event that waits for the reader, with its share of the bytes that may.
+/// A buffered event with its share of the buffered bytes.
 #[derive(Debug)]
 struct Waiting {
     event: Result<RunEvent>,
     _bytes: OwnedSemaphorePermit,
 }
 
-/// A stream of events and where they are put, with room for so many of them, and for [`BYTES_AHEAD`].
-pub(crate) fn events(most: usize) -> (RunEvents, RunStream) {
-    let (sender, receiver) = mpsc::channel(most);
+/// Creates the two ends of a run, which buffer `max_events` and [`BYTES_AHEAD`].
+pub(crate) fn events(max_events: usize) -> (RunEvents, RunStream) {
+    let (sender, receiver) = mpsc::channel(max_events);
     (RunEvents { sender, bytes: Arc::new(Semaphore::new(BYTES_AHEAD as usize)) }, RunStream(receiver))
 }
 
-/// A run under way. A failure is the last thing it yields.
+/// A run in progress. An error is its last item.
 #[derive(Debug)]
 pub struct RunStream(mpsc::Receiver<Waiting>);
 
 impl RunStream {
-    /// The next event; `None` when the run is over.
+    /// The next event; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<RunEvent>> {
         self.0.recv().await.map(|waiting| waiting.event)
     }
 }
 
-/// Where a runtime puts the events of one run. It is closed when nobody listens any more: the run is cancelled.
+/// The sending end of a run. It is closed when the stream is dropped, which cancels the run.
 #[derive(Debug)]
 pub(crate) struct RunEvents {
     sender: mpsc::Sender<Waiting>,
     bytes: Arc<Semaphore>,
 }
 
-/// Nobody listens any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody listens to the run")]
-pub(crate) struct Deserted;
+#[error("the stream of the run was dropped")]
+pub(crate) struct StreamClosedError;
 
 impl RunEvents {
-    /// Hands an event on as soon as there is room for it.
-    pub(crate) async fn send(&self, event: Result<RunEvent>) -> Result<(), Deserted> {
-        // A stream that is dropped drops what waits in it, so that there is room; then there is nobody to send to.
-        let bytes = Arc::clone(&self.bytes).acquire_many_owned(share(&event)).await.map_err(|_| Deserted)?;
-        self.sender.send(Waiting { event, _bytes: bytes }).await.map_err(|_| Deserted)
+    /// Sends an event as soon as the buffer has room for it.
+    pub(crate) async fn send(&self, event: Result<RunEvent>) -> Result<(), StreamClosedError> {
+        // Dropping the stream drops the buffered events. Their bytes become available, and the send below fails.
+        let bytes = Arc::clone(&self.bytes).acquire_many_owned(share(&event)).await.map_err(|_| StreamClosedError)?;
+        self.sender.send(Waiting { event, _bytes: bytes }).await.map_err(|_| StreamClosedError)
     }
 
-    /// Hands an event on if there is room for it now.
+    /// Sends an event if the buffer has room for it.
     pub(crate) fn try_send(&self, event: Result<RunEvent>) -> Result<(), TrySendError<Result<RunEvent>>> {
         if self.is_closed() {
             return Err(TrySendError::Closed(event));
@@ -105,34 +103,33 @@ impl RunEvents {
         let Ok(bytes) = Arc::clone(&self.bytes).try_acquire_many_owned(share(&event)) else {
             return Err(TrySendError::Full(event));
         };
-        self.sender.try_send(Waiting { event, _bytes: bytes }).map_err(|fault| match fault {
+        self.sender.try_send(Waiting { event, _bytes: bytes }).map_err(|error| match error {
             TrySendError::Full(waiting) => TrySendError::Full(waiting.event),
             TrySendError::Closed(waiting) => TrySendError::Closed(waiting.event),
         })
     }
 
-    /// Waits until nobody listens any more.
+    /// Waits until the stream is dropped.
     pub(crate) async fn closed(&self) {
         self.sender.closed().await;
     }
 
-    /// Whether nobody listens any more.
+    /// Whether the stream was dropped.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 }
 
-/// What an event takes of the bytes: its length, and all of them if it is longer. So it passes alone.
+/// The bytes that an event occupies: its length, but at most all of them, so that a longer event can be sent alone.
 fn share(event: &Result<RunEvent>) -> u32 {
     let length = event.as_ref().map_or(0, |event| event.json.len());
     u32::try_from(length).unwrap_or(u32::MAX).min(BYTES_AHEAD)
 }
 
-/// A runtime.
 #[async_trait]
 pub trait AppRuntime: Send + Sync + 'static {
-    /// Starts a run. What is wrong before it begins is the error; what goes wrong later comes out of the stream.
-    /// `app_unavailable`, `not_found` for a conversation that is not the caller's, `rate_limited`, `upstream_error`, `upstream_timeout`.
+    /// Starts a run. Errors after the start are items of the stream. Fails with `app_unavailable`, `rate_limited`,
+    /// `upstream_error`, `upstream_timeout`, or `not_found` for a conversation that is not the caller's.
     async fn start(&self, run: RunRequest) -> Result<RunStream>;
 }
 
@@ -150,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_holds_so_many_events_and_so_many_bytes() {
+    async fn buffer_is_limited_in_events_and_bytes() {
         let (sender, mut stream) = events(3);
         for _ in 0..3 {
             sender.try_send(event(1)).unwrap();
@@ -166,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_longer_than_everything_passes_alone() {
+    async fn event_longer_than_the_buffer_is_sent_alone() {
         let (sender, mut stream) = events(3);
         let long = 3 * BYTES_AHEAD as usize;
         sender.try_send(event(1)).unwrap();
@@ -174,14 +171,14 @@ mod tests {
         stream.next().await.unwrap().unwrap();
         sender.try_send(event(long)).unwrap();
         assert!(is_full(&sender.try_send(event(1))));
-        // How a run ends is told whatever waits before it.
+        // The error that ends a run needs no bytes.
         sender.try_send(Err(crate::domain::Error::internal("broken"))).unwrap();
         assert_eq!(stream.next().await.unwrap().unwrap().json.len(), long);
         assert!(stream.next().await.unwrap().is_err());
     }
 
     #[tokio::test]
-    async fn who_waits_for_room_learns_that_nobody_listens() {
+    async fn waiting_send_fails_when_the_stream_is_dropped() {
         let (sender, stream) = events(3);
         sender.try_send(event(BYTES_AHEAD as usize)).unwrap();
         let waiting = tokio::spawn(async move {
@@ -190,6 +187,6 @@ mod tests {
         });
         tokio::task::yield_now().await;
         drop(stream);
-        assert_eq!(waiting.await.unwrap(), (Err(Deserted), true));
+        assert_eq!(waiting.await.unwrap(), (Err(StreamClosedError), true));
     }
 }

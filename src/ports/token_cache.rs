@@ -33,8 +33,8 @@ pub trait TokenCache: Send + Sync + 'static {
     /// Caches for 10 s that no session has this hash. An entry that exists stays.
     async fn put_unknown(&self, hash: &TokenHash) -> Result<()>;
 
-    /// Records in the live entry of this token whether its account is a member of a workspace. The entry expires no later
-    /// than before. Does nothing when there is no such entry.
+    /// Records in the live entry of this token whether its account is a member of a workspace. The entry expires no
+    /// later than before. Does nothing when there is no such entry.
     async fn set_membership(
         &self,
         hash: &TokenHash,

@@ -28,7 +28,7 @@ use crate::{
     telemetry::request_id,
 };
 
-/// Apps a page unless asked otherwise.
+/// Apps of a page by default.
 const DEFAULT_LIMIT: u32 = 20;
 
 type Responses = Pin<Box<dyn Stream<Item = Result<proto::RunAppResponse, Status>> + Send>>;
@@ -66,7 +66,7 @@ impl proto::app_service_server::AppService for Rpc {
     ) -> Result<Response<proto::DescribeAppResponse>, Status> {
         let asked = request.get_ref();
         if asked.id.is_empty() {
-            // Only over gRPC: a path always has one.
+            // Only over gRPC: a path always has an id.
             return Err(Error::not_found("There is no such app.").into());
         }
         let fields = DescriptionFields::parse(Some(&asked.fields.join(",")))?;
@@ -135,7 +135,7 @@ impl From<AppInfo> for proto::AppInfo {
     }
 }
 
-/// `response_mode` as asked for; absent, as the door prefers.
+/// Whether the response is a stream: by `response_mode` or, without it, by the preference of the door.
 fn is_streamed(request: &Request<proto::RunAppRequest>) -> DomainResult<bool> {
     match request.get_ref().response_mode.as_deref() {
         Some("streaming") => Ok(true),
@@ -158,7 +158,7 @@ fn run_of(request: proto::RunAppRequest) -> Run {
     }
 }
 
-/// The events of a run, until it is over or its caller's deadline passes. Whoever drops the stream cancels the run.
+/// The events of a run, until its end or the caller's deadline. Dropping the stream cancels the run.
 fn responses(running: Running, deadline: Option<Deadline>) -> Responses {
     let id = request_id::current();
     Box::pin(stream::unfold(Some((running, id)), move |open| async move {
@@ -174,7 +174,7 @@ fn responses(running: Running, deadline: Option<Deadline>) -> Responses {
                 let data = Some(Object::from(event.json));
                 Some((Ok(proto::RunAppResponse { event: event.event.into_owned(), data }), Some((running, id))))
             }
-            // Under its request's id, so that the log tells them together.
+            // Logged under the request's id.
             Err(error) => Some((Err(request_id::scope(id, async { Status::from(error) }).await), None)),
         }
     }))

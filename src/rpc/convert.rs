@@ -1,4 +1,4 @@
-//! Domain values as proto messages.
+//! Converts domain values to proto messages.
 
 use super::proto;
 use crate::domain::{

@@ -116,12 +116,12 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
     }
 }
 
-/// A member that must be there, whatever it says.
+/// Requires a user code of any content.
 fn user_code(in_body: &str) -> Result<&str, Error> {
     if in_body.is_empty() { Err(Error::missing("user_code")) } else { Ok(in_body) }
 }
 
-/// The client: from the body, else from HTTP Basic.
+/// The client id of the body or, without one, of HTTP Basic.
 fn client_id<T>(request: &Request<T>, in_body: &str) -> String {
     if in_body.is_empty() { basic_client_id(request).unwrap_or_default() } else { in_body.to_owned() }
 }

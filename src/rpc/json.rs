@@ -1,5 +1,5 @@
-//! `google.protobuf.Struct`, wire-compatible with the original, over JSON that keeps its order and its integers on the
-//! JSON door. Over gRPC it is what a Struct is: unordered, every number a double.
+//! A wire-compatible `google.protobuf.Struct` that keeps member order and integers on the JSON door. Over gRPC members
+//! are unordered and every number is a double.
 
 mod reader;
 
@@ -14,24 +14,24 @@ use prost_types::{ListValue, Struct, Value as Proto, value::Kind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value, value::RawValue};
 
-/// Whole numbers beyond this are not exact as doubles.
+/// Integers above this are not exact as doubles.
 const EXACT: f64 = 9_007_199_254_740_992.0;
-/// Objects and lists that lie within each other over gRPC. Readers of protobuf give up at 100 messages within each other, and
-/// an object of a Struct takes three. What lies deeper is told as its JSON text.
+/// Limit of nested objects and lists over gRPC. Protobuf readers reject more than 100 nested messages, and each object
+/// of a Struct is three. Deeper values are sent as their JSON text.
 const DEPTH_MAX: usize = 30;
 
 /// A JSON object.
 #[derive(Clone, Default)]
 pub struct Object {
     json: Json,
-    /// It as a Struct, encoded: its length is asked for before its bytes.
+    /// The encoded Struct, cached because prost requests the length before the bytes.
     wire: OnceLock<Bytes>,
 }
 
 #[derive(Clone, PartialEq)]
 enum Json {
     Members(Map<String, Value>),
-    /// Objects that only pass through: read where they have to be, over gRPC.
+    /// JSON text that is parsed only over gRPC.
     Text(Bytes),
 }
 
@@ -48,14 +48,14 @@ impl From<Map<String, Value>> for Object {
 }
 
 impl From<Bytes> for Object {
-    /// The text of an object, which is not looked at.
+    /// Does not parse the text.
     fn from(text: Bytes) -> Self {
         Self { json: Json::Text(text), wire: OnceLock::new() }
     }
 }
 
 impl Object {
-    /// Its members; a text that is not an object has none.
+    /// The members. Text that is not an object has none.
     pub fn into_members(self) -> Map<String, Value> {
         match self.json {
             Json::Members(members) => members,
@@ -63,7 +63,6 @@ impl Object {
         }
     }
 
-    /// Its text.
     pub fn into_text(self) -> Bytes {
         match self.json {
             Json::Members(members) => Value::Object(members).to_string().into(),
@@ -89,7 +88,7 @@ impl PartialEq for Object {
 }
 
 impl fmt::Debug for Object {
-    /// It carries what people write: only its kind is printed.
+    /// Prints no content, which may be personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Object")
     }
@@ -146,7 +145,7 @@ fn proto_struct(members: &Map<String, Value>, depth: usize) -> Struct {
     Struct { fields: members.iter().map(|(name, value)| (name.clone(), proto(value, depth - 1))).collect() }
 }
 
-/// A value with at most so many objects and lists within each other.
+/// Converts a value with at most `depth` nested objects and lists.
 fn proto(value: &Value, depth: usize) -> Proto {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
@@ -175,7 +174,7 @@ fn json(value: Proto) -> Value {
     }
 }
 
-/// Whole doubles are integers again, as JavaScript writes them. What is not a number in JSON is null.
+/// Converts integral doubles to integers, as JavaScript does. Infinities and NaN become null.
 fn number_of(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < EXACT {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]

@@ -1,5 +1,4 @@
-//! What a handler says besides its message, as typed replies in the response's extensions: cookies, and whether a stream
-//! is one.
+//! The parts of a handler's response besides its message, as extensions: cookies, and whether it is a stream.
 
 use std::fmt::Write as _;
 
@@ -7,15 +6,15 @@ use chrono::TimeDelta;
 
 use crate::service::console::Issued;
 
-/// Marks a stream that is to be written as Server-Sent Events; without it its one message is the body.
+/// Marks a response that is written as Server-Sent Events. Without it the first message is the body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Streamed;
 
-/// `Set-Cookie` values that the JSON door and the pages write out.
+/// `Set-Cookie` values for the JSON door and the pages.
 #[derive(Clone, Debug, Default)]
 pub struct SetCookies(pub Vec<SetCookie>);
 
-/// One `Set-Cookie` value. It carries a secret, so it does not print.
+/// A `Set-Cookie` value. It contains a secret and has no `Display`.
 #[derive(Clone)]
 pub struct SetCookie(String);
 
@@ -26,20 +25,19 @@ impl std::fmt::Debug for SetCookie {
 }
 
 impl SetCookie {
-    /// The header's value.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// How cookies are named and scoped (contract section 6).
+/// Names and scopes of cookies (contract section 6).
 #[derive(Clone, Debug)]
 pub struct CookieSettings {
-    /// Only over https.
+    /// Whether cookies are sent over https only.
     pub secure: bool,
-    /// `COOKIE_DOMAIN`; with it the `__Host-` prefix is not allowed.
+    /// `COOKIE_DOMAIN`. It excludes the `__Host-` prefix.
     pub domain: Option<String>,
-    /// Whether names carry the `__Host-` prefix.
+    /// Whether names have the `__Host-` prefix.
     pub host_prefix: bool,
     /// Lifetime of the access and CSRF cookies.
     pub access_lifetime: TimeDelta,
@@ -47,20 +45,16 @@ pub struct CookieSettings {
     pub refresh_lifetime: TimeDelta,
 }
 
-/// The access cookie's base name.
 pub(crate) const ACCESS_TOKEN: &str = "access_token";
-/// The CSRF cookie's base name.
 pub(crate) const CSRF_TOKEN: &str = "csrf_token";
-/// The refresh cookie's base name.
 pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
 
 impl CookieSettings {
-    /// A cookie's full name.
     pub fn name(&self, base: &str) -> String {
         if self.host_prefix { format!("__Host-{base}") } else { base.to_owned() }
     }
 
-    /// One cookie; `max_age` `None` lets it end with the browser.
+    /// Without `max_age` the cookie ends with the browser session.
     pub fn cookie(&self, base: &str, value: &str, max_age: Option<TimeDelta>, http_only: bool) -> SetCookie {
         let mut text = format!("{}={value}; Path=/; SameSite=Lax", self.name(base));
         if let Some(age) = max_age {
@@ -79,7 +73,7 @@ impl CookieSettings {
         SetCookie(text)
     }
 
-    /// The cookies of a session just issued. The CSRF cookie is readable by scripts, as the header repeats it.
+    /// The cookies of an issued session. Scripts may read the CSRF cookie, because they repeat it in a header.
     pub fn issued(&self, issued: &Issued) -> SetCookies {
         let age = |lifetime: TimeDelta| issued.remember.then_some(lifetime);
         SetCookies(vec![
@@ -89,7 +83,7 @@ impl CookieSettings {
         ])
     }
 
-    /// The same cookies, gone.
+    /// Cookies that delete those of a session.
     pub fn cleared(&self) -> SetCookies {
         let gone = Some(TimeDelta::zero());
         SetCookies(vec![

@@ -1,4 +1,4 @@
-//! What a handler reads off a request besides its message: the caller, the address, the user agent.
+//! The parts of a request besides its message: caller, client address, user agent.
 
 use tonic::Request;
 
@@ -7,7 +7,7 @@ use crate::domain::{
     caller::{Caller, ClientAddress, ConsoleCaller},
 };
 
-/// What a caller of the JSON door would rather read. Over gRPC nobody says: a stream is what it is.
+/// The preferred format of a stream on the JSON door. gRPC requests have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prefers {
     /// One JSON body.
@@ -16,31 +16,28 @@ pub(crate) enum Prefers {
     Events,
 }
 
-/// When the caller stops waiting; a stream ends by then.
+/// The deadline of the caller. A stream ends at it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(pub std::time::Instant);
 
-/// The bearer's caller. The pipeline has put it there; without it the method was mounted without its policy.
+/// The caller of a bearer request. Fails if the method is mounted without its policy.
 pub(crate) fn caller<T>(request: &Request<T>) -> Result<&Caller> {
     request.extensions().get().ok_or_else(|| Error::internal("a bearer method without a caller"))
 }
 
-/// The person at the browser.
 pub(crate) fn console_caller<T>(request: &Request<T>) -> Result<&ConsoleCaller> {
     request.extensions().get().ok_or_else(|| Error::internal("a console method without a caller"))
 }
 
-/// Where the request came from.
 pub(crate) fn address<T>(request: &Request<T>) -> Result<ClientAddress> {
     ClientAddress::required(request.extensions().get())
 }
 
-/// What the client calls itself.
 pub(crate) fn user_agent<T>(request: &Request<T>) -> Option<String> {
     request.metadata().get("user-agent")?.to_str().ok().map(str::to_owned)
 }
 
-/// The `client_id` of HTTP Basic with an empty secret, as RFC 6749 section 2.3.1 lets public clients send it.
+/// The `client_id` of HTTP Basic with an empty secret (RFC 6749 section 2.3.1).
 pub(crate) fn basic_client_id<T>(request: &Request<T>) -> Option<String> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let (scheme, encoded) = request.metadata().get("authorization")?.to_str().ok()?.split_once(' ')?;

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{Rpc, proto, request::caller};
 use crate::domain::{Error, page::PageRequest};
 
-/// Sessions a page unless asked otherwise.
+/// Sessions of a page by default.
 const DEFAULT_LIMIT: u32 = 100;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Domain error → `tonic::Status` with `ErrorInfo` (contract section 12). The only place that knows gRPC codes.
+//! Domain error → `tonic::Status` with `ErrorInfo` (contract section 12). The only place that assigns gRPC codes.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,7 +13,6 @@ use crate::{
 /// The `ErrorInfo` domain of every error.
 pub const DOMAIN: &str = "openapi.dify";
 
-/// The canonical code of a reason.
 pub(crate) const fn grpc_code(code: Code) -> Grpc {
     match code {
         Code::InvalidRequest
@@ -60,7 +59,7 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
 }
 
 impl From<Error> for Status {
-    /// Keeps the domain error as the source, so that the JSON door can tell it in its own words.
+    /// Keeps the domain error as the source, for the JSON door.
     fn from(error: Error) -> Self {
         failure::log(&error);
         let mut metadata = HashMap::new();
@@ -91,7 +90,7 @@ impl From<Error> for Status {
     }
 }
 
-/// The domain error inside a status, if it was one.
+/// The domain error that a status was made from.
 pub(crate) fn domain_error(status: &Status) -> Option<&Error> {
     std::error::Error::source(status)?.downcast_ref()
 }

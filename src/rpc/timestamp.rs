@@ -1,15 +1,14 @@
-//! `google.protobuf.Timestamp`, wire-compatible with the original, as RFC 3339 in UTC with whole seconds on the JSON door.
+//! A wire-compatible `google.protobuf.Timestamp`. On the JSON door it is RFC 3339 in UTC with whole seconds.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
-/// A moment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
 pub struct Timestamp {
     /// Seconds since the epoch.
     #[prost(int64, tag = "1")]
     pub seconds: i64,
-    /// Nanoseconds within the second; always 0 here, as the contract speaks in whole seconds.
+    /// Always 0, because the contract has whole seconds.
     #[prost(int32, tag = "2")]
     pub nanos: i32,
 }

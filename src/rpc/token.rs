@@ -1,4 +1,4 @@
-//! `TokenService`: resolution for internal services, by the same steps as a bearer request's.
+//! `TokenService`: introspection for internal services, with the steps of a bearer request.
 
 use tonic::{Request, Response, Status, async_trait};
 
@@ -17,7 +17,7 @@ impl proto::token_service_server::TokenService for Rpc {
         }
         match self.resolve(token).await {
             Ok(context) => Ok(Response::new(self.introspection(context))),
-            // Whatever is wrong with a token, it is not active; a store that is down says nothing about the token.
+            // An error of the token means inactive. An error of a store is returned.
             Err(error) if is_dead(error.code()) => Ok(Response::new(proto::IntrospectTokenResponse::default())),
             Err(error) => Err(error.into()),
         }

@@ -1,6 +1,7 @@
-//! Apps: who may know of which, what they are, and what a run of one takes (contract section 4, step 10, and section 6).
+//! Apps: which a caller may see, their descriptions, and the inputs of their runs (contract section 4, step 10, and
+//! section 6).
 //!
-//! What the account is to the workspace is judged before anything is said of an app.
+//! The caller's membership of the workspace is checked before anything about an app is returned.
 
 mod input_schema;
 pub(crate) mod inputs;
@@ -33,31 +34,26 @@ use crate::{
     ports::token_cache::TokenCache,
 };
 
-/// What differs between deployments.
 #[derive(Clone, Copy, Debug)]
 pub struct AppSettings {
-    /// Whether this is the enterprise edition, where every app has an access mode.
+    /// Whether this is the enterprise edition, in which every app has an access mode.
     pub enterprise: bool,
-    /// Whether a workspace has to be named wherever the specification says so (`OPENAPI_STRICT_WORKSPACE_ID`).
+    /// `OPENAPI_STRICT_WORKSPACE_ID`: whether `workspace_id` is required wherever the specification requires it.
     pub strict_workspace_id: bool,
 }
 
-/// A page of a workspace's apps, as it was asked for.
+/// A query of a workspace's apps, as the caller sent it.
 #[derive(Clone, Copy, Debug)]
 pub struct ListApps<'a> {
-    /// The workspace.
     pub workspace_id: Option<&'a str>,
-    /// Of this kind.
     pub mode: Option<&'a str>,
-    /// With this in the name, or with this id.
+    /// A substring of the name, or an id.
     pub name: Option<&'a str>,
-    /// With this tag.
+    /// The exact name of a tag.
     pub tag: Option<&'a str>,
-    /// Which page.
     pub page: PageRequest,
 }
 
-/// The apps of workspaces.
 #[derive(Clone)]
 pub struct Apps {
     context: ServiceContext,
@@ -66,28 +62,28 @@ pub struct Apps {
 }
 
 impl Apps {
-    /// Reads from these stores.
     pub fn new(context: ServiceContext, token_cache: Arc<dyn TokenCache>, settings: AppSettings) -> Self {
         Self { context, token_cache, settings }
     }
 
     /// A page of the apps that a workspace lists, newest first.
     ///
-    /// `workspace_id_required`, `invalid_param`, `workspace_membership_revoked`.
+    /// Fails with `workspace_id_required`, `invalid_param`, `workspace_membership_revoked`.
     pub async fn list(&self, caller: &Caller, query: ListApps<'_>) -> Result<Page<AppSummary>> {
         let workspace = named(query.workspace_id).ok_or_else(workspace_id_required)?;
         let filter = AppFilter::parse(query.mode, query.name, query.tag)?;
         let account = account_of(caller)?;
         let workspace = self.workspace(account, workspace).await?;
         let (membership, page) = self.context.sql.list_apps(account, workspace, &filter, query.page).await?;
-        self.judge(caller, membership, Some(workspace)).await?;
+        self.check_membership(caller, membership, Some(workspace)).await?;
         self.check_access()?;
         Ok(page)
     }
 
-    /// What an app is and what it takes: `target` is its id, or its exact name in the workspace.
+    /// The description of an app. `target` is its id, or its exact name in the workspace.
     ///
-    /// `workspace_id_required` for a name alone, `workspace_membership_revoked`, `not_found`, `ambiguous_app_name`.
+    /// Fails with `workspace_id_required` for a name alone, `workspace_membership_revoked`, `not_found`,
+    /// `ambiguous_app_name`.
     pub async fn describe(
         &self,
         caller: &Caller,
@@ -106,7 +102,7 @@ impl Apps {
         let wanted = if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline };
         let app = self.visible(caller, account, id, workspace, wanted).await?;
         let info = fields.info.then(|| info(&app));
-        // What has no run takes nothing.
+        // Without a definition both blocks are empty.
         let definition = app.definition.as_ref();
         let mode = app.mode.known().unwrap_or(AppMode::Workflow);
         Ok(AppDescription {
@@ -116,10 +112,10 @@ impl Apps {
         })
     }
 
-    /// An app that the caller may run, with what it does: what is published, or the version of its graph that is named.
+    /// An app that the caller may run, with its published definition, or with the requested version of its graph.
     ///
-    /// `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`, `invalid_param` for a
-    /// version that is no UUID, `mode_not_runnable`, `app_unavailable` when nothing is published.
+    /// Fails with `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`,
+    /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is published.
     pub async fn find_runnable(
         &self,
         caller: &Caller,
@@ -133,8 +129,8 @@ impl Apps {
             Some(Err(_)) => return Err(Error::invalid_param("body", "workflow_id", "must be a UUID")),
             version => version.transpose().unwrap_or_default(),
         };
-        // A name is no id: whoever runs an app has looked it up.
-        let Ok(id) = app_id.parse() else { return Err(self.unknown_to(caller, account, workspace).await?) };
+        // A run requires the id. Names are not looked up.
+        let Ok(id) = app_id.parse() else { return Err(self.not_found_error(caller, account, workspace).await?) };
         let wanted = version.map_or(AppDetail::Run, AppDetail::Version);
         let app = self.visible(caller, account, id, workspace, wanted).await?;
         let Some(runnable) = app.runnable() else {
@@ -150,7 +146,7 @@ impl Apps {
         }
     }
 
-    /// The app, if the caller may know of it, judged in the contract's order.
+    /// The app, if the caller may see it. The checks are in the order of the contract.
     async fn visible(
         &self,
         caller: &Caller,
@@ -160,7 +156,7 @@ impl Apps {
         wanted: AppDetail,
     ) -> Result<StoredApp> {
         let (membership, app) = self.context.sql.find_app(account, id, workspace, wanted).await?;
-        self.judge(caller, membership, workspace).await?;
+        self.check_membership(caller, membership, workspace).await?;
         let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
         let app = app
             .filter(|app| app.status.is(AppStatus::Normal) && app.enable_api && in_workspace(app))
@@ -168,7 +164,7 @@ impl Apps {
         self.check_access().map(|()| app)
     }
 
-    /// The one app of this name; the membership is judged before anything is said of names.
+    /// The id of the only app with this name. The membership is checked first.
     async fn id_of_name(
         &self,
         caller: &Caller,
@@ -177,7 +173,7 @@ impl Apps {
         name: &str,
     ) -> Result<AppId> {
         let (membership, found) = self.context.sql.find_apps_named(account, workspace, name).await?;
-        self.judge(caller, membership, Some(workspace)).await?;
+        self.check_membership(caller, membership, Some(workspace)).await?;
         self.check_access()?;
         match found.as_slice() {
             [] => Err(no_such_app()),
@@ -186,8 +182,8 @@ impl Apps {
         }
     }
 
-    /// Whether access modes let the account in (contract section 11). In the community edition there are none. Where there
-    /// are, and nothing here to read them from, the door is closed.
+    /// Checks the app's access mode (contract section 11). The community edition has none. In the enterprise edition
+    /// access is denied, because no source of access modes is configured.
     fn check_access(&self) -> Result<()> {
         if self.settings.enterprise {
             return Err(Error::new(
@@ -217,12 +213,12 @@ fn info(app: &StoredApp) -> AppInfo {
     }
 }
 
-/// A text that names something: an empty one does not.
+/// Reads an empty text as a missing one.
 fn named(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }
 
-/// The account behind a token. External identities have routes of their own, and the pipeline keeps them off these.
+/// The account of a token. The pipeline rejects external identities on these routes.
 fn account_of(caller: &Caller) -> Result<AccountId> {
     caller.token.subject.account_id().ok_or_else(no_such_app)
 }
@@ -242,7 +238,7 @@ fn workspace_id_required() -> Error {
         })
 }
 
-/// Several apps have the name. Each is told, so that the caller can take its id.
+/// Lists the apps of the same name, so that the caller can choose an id.
 fn ambiguous(apps: &[(AppId, StoredValue<AppMode>)]) -> Error {
     let listed = apps.iter().map(|(id, mode)| format!("{id} ({mode})")).collect::<Vec<_>>().join(", ");
     let error = Error::new(Code::AmbiguousAppName, format!("Several apps have this name: {listed}."))

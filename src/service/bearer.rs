@@ -1,5 +1,5 @@
-//! What a bearer token stands for: cache, then SQL, then hard expiry (contract sections 3 and 4, steps 5 and 6).
-//! Bearer requests and introspection resolve tokens here and nowhere else.
+//! Resolves bearer tokens for requests and introspection: cache, then SQL, then hard expiry (contract sections 3 and 4,
+//! steps 5 and 6).
 
 use std::{
     sync::Arc,
@@ -23,10 +23,9 @@ use crate::{
     telemetry::{audit::AuditEvent, metrics::CacheOutcome},
 };
 
-/// A fill later than this after its SELECT began is dropped: an invalidation marker lives longer.
+/// A fill is dropped when it comes later than this after its SELECT began. Invalidations last longer.
 const FILL_WINDOW: Duration = Duration::from_secs(5);
 
-/// Resolves bearer tokens.
 #[derive(Clone)]
 pub struct Bearers {
     context: ServiceContext,
@@ -38,7 +37,7 @@ pub struct Bearers {
 }
 
 impl Bearers {
-    /// Resolves tokens against these stores. Standalone, nobody but this service changes accounts.
+    /// `standalone`: only this service changes accounts.
     pub fn new(
         context: ServiceContext,
         token_cache: Arc<dyn TokenCache>,
@@ -50,11 +49,11 @@ impl Bearers {
         Self { context, token_cache, rate_limiter, invalidations, last_used, standalone }
     }
 
-    /// The caller behind a token, its per-token limit charged.
+    /// The caller of a token. Charges the per-token limit. Fails with
     /// `bearer_invalid`, `bearer_expired`, `rate_limited`, or `service_unavailable` when SQL is needed and down.
     pub async fn authenticate(&self, token: &BearerToken, address: ClientAddress) -> Result<Caller> {
         let hash = token.hash();
-        if self.invalidations.knows_dead(&hash) {
+        if self.invalidations.is_queued(&hash) {
             return Err(bearer_invalid());
         }
         let limit = self.rate_limiter.bucket(LimitName::Token, hash.expose());
@@ -73,7 +72,7 @@ impl Bearers {
                 let context = self.load_within_limit(token, &hash, address).await?;
                 (context, self.rate_limiter.charge_with_fallback(&[limit]).await?.0)
             }
-            // The shared store is down: SQL decides, and each process limits for itself.
+            // The shared store is unavailable: SQL decides, and each process has limits of its own.
             Err(_) => {
                 let context = self.load_within_limit(token, &hash, address).await?;
                 (context, self.rate_limiter.local.charge(&[limit]).await?)
@@ -86,11 +85,12 @@ impl Bearers {
         Ok(Caller { token: context, hash })
     }
 
-    /// What a token stands for, charging nobody: introspection. No handler will read the account's status, so it is read
-    /// here, except where a cached entry proves it: standalone, an account is only ever disabled together with its tokens.
+    /// The context of a token, for introspection. Charges no limit. No handler reads the account's status afterwards,
+    /// so it is read here, except for a cached entry standalone, where an account is disabled only together with its
+    /// tokens.
     pub async fn resolve(&self, token: &BearerToken) -> Result<TokenContext> {
         let hash = token.hash();
-        if self.invalidations.knows_dead(&hash) {
+        if self.invalidations.is_queued(&hash) {
             return Err(bearer_invalid());
         }
         let limit = Charge { quota: Quota::new(0, 1), ..self.rate_limiter.bucket(LimitName::Token, hash.expose()) };
@@ -108,8 +108,8 @@ impl Bearers {
         }
     }
 
-    /// Unknown tokens are limited by address before they reach SQL. Each counts as unknown from the start, so that any number
-    /// at once cannot pass the limit together; one that is known, or that nobody could look at, is taken back.
+    /// Limits unknown tokens by address before they reach SQL. Each token is charged first, so that concurrent requests
+    /// cannot exceed the limit, and refunded if it is known or SQL failed.
     async fn load_within_limit(
         &self,
         token: &BearerToken,
@@ -123,7 +123,7 @@ impl Bearers {
         }
         let loaded = self.load(token, hash).await;
         if !loaded.as_ref().is_err_and(|error| error.code() == Code::BearerInvalid) {
-            // Failing to take it back costs the address one of its guesses for a while, nothing else.
+            // Best effort: without the refund the address has one request less until the bucket refills.
             let _ = charged.refund(&unknown).await;
         }
         loaded
@@ -131,31 +131,31 @@ impl Bearers {
 
     /// Reads SQL and fills the cache.
     async fn load(&self, token: &BearerToken, hash: &TokenHash) -> Result<TokenContext> {
-        // Elapsed time, whatever becomes of the wall clock meanwhile: a step back must not let a late fill through.
+        // Monotonic time, so that a change of the wall clock does not permit a late fill.
         let began = Instant::now();
         let Some(row) = self.context.sql.find_token(hash).await? else {
-            // Failing to remember that a token is unknown costs a statement next time, nothing else.
+            // Best effort: without the entry the next request reads SQL again.
             let _ = self.token_cache.put_unknown(hash).await;
             return Err(bearer_invalid());
         };
-        let context = self.judge(token, hash, row).await?;
+        let context = self.check_row(token, hash, row).await?;
         if began.elapsed() < FILL_WINDOW {
             let _ = self.token_cache.put(hash, &context).await;
         }
         Ok(context)
     }
 
-    /// What a row stands for, if it is live and agrees with the token's prefix.
-    async fn judge(&self, token: &BearerToken, hash: &TokenHash, row: TokenRow) -> Result<TokenContext> {
+    /// The context of a row that is live and agrees with the token's prefix.
+    async fn check_row(&self, token: &BearerToken, hash: &TokenHash, row: TokenRow) -> Result<TokenContext> {
         let subject_type = token.subject_type();
         let deleted_account = subject_type == SubjectType::Account && row.account_id.is_none() && row.prefix == "dfoa_";
         if deleted_account {
-            // Dify's key is ON DELETE SET NULL: the account is gone, so is its token.
+            // The account was deleted: Dify's foreign key is ON DELETE SET NULL.
             self.context.sql.revoke_if_hash(row.token_id, hash, self.context.clock.now()).await?;
             self.invalidations.invalidate(hash).await?;
             return Err(bearer_invalid());
         }
-        // An account that is not there is not active either.
+        // A missing account is not active.
         let inactive = row.account_id.is_some()
             && row.account_status.as_ref().is_none_or(|status| !status.is(AccountStatus::Active));
         if subject_type == SubjectType::Account && inactive {
@@ -176,7 +176,7 @@ impl Bearers {
         Ok(context)
     }
 
-    /// Refuses what has expired, ending the row by compare-and-set: whoever wins audits it.
+    /// Rejects an expired token and revokes its row by compare-and-set. The winner records the audit event.
     async fn check_live(&self, token: &BearerToken, hash: &TokenHash, context: &TokenContext) -> Result<()> {
         if context.subject.subject_type() != token.subject_type() {
             AuditEvent::InvariantBroken {
@@ -190,12 +190,12 @@ impl Bearers {
         if now < context.expires_at {
             return Ok(());
         }
-        // Only while the row still has this hash: the same device may have signed in again meanwhile, in the same row.
+        // The condition on the hash keeps a row that was rotated by a new sign-in of the same device.
         if self.context.sql.revoke_if_hash(context.token_id, hash, now).await? {
             self.context.metrics.expired();
             AuditEvent::TokenExpired { token_id: context.token_id, subject_email: context.subject.email() }.record();
         }
-        // An entry that cannot be dropped is still expired: whoever reads it next comes here too.
+        // Best effort: the next reader of the entry finds it expired, too.
         let _ = self.invalidations.invalidate(hash).await;
         Err(Error::new(Code::BearerExpired, "This session has expired.")
             .with_hint("Sign in again with `difyctl auth login`."))

@@ -1,5 +1,5 @@
-//! Browser sessions. Standalone: its own accounts, passwords and cookies. Beside Dify: Dify's cookies are verified and
-//! nothing is ever issued (contract sections 1 and 6).
+//! Browser sessions (contract sections 1 and 6). Standalone, this service issues its own cookies. Beside Dify, it
+//! verifies Dify's cookies and issues none.
 
 pub(crate) mod passport;
 
@@ -29,18 +29,17 @@ use crate::{
     telemetry::audit::AuditEvent,
 };
 
-/// What the deployment decides about browser sessions.
 #[derive(Clone, Debug)]
 pub struct ConsoleSettings {
     /// Lifetime of the access and CSRF tokens.
     pub access_lifetime: TimeDelta,
     /// Lifetime of the refresh token.
     pub refresh_lifetime: TimeDelta,
-    /// Whether this service keeps its own browser sessions; beside Dify it does not.
+    /// Whether this service has browser sessions of its own; beside Dify it has none.
     pub standalone: bool,
 }
 
-/// The use cases of browser sessions.
+/// Signs people in and authenticates their browser sessions.
 #[derive(Clone)]
 pub struct Console {
     context: ServiceContext,
@@ -50,19 +49,19 @@ pub struct Console {
     settings: ConsoleSettings,
 }
 
-/// What a browser is given when it signs in or refreshes.
+/// The tokens of a new or refreshed browser session.
 pub struct Issued {
-    /// JWT for the `access_token` cookie.
+    /// A JWT for the `access_token` cookie.
     pub access_token: Secret,
-    /// JWT for the `csrf_token` cookie and header.
+    /// A JWT for the `csrf_token` cookie and header.
     pub csrf_token: Secret,
-    /// Opaque, for the `refresh_token` cookie.
+    /// An opaque token for the `refresh_token` cookie.
     pub refresh_token: Secret,
-    /// Whether the cookies outlive the browser.
+    /// Whether the cookies persist after the browser is closed.
     pub remember: bool,
 }
 
-/// A password attempt that is open.
+/// An open password attempt.
 struct Attempt {
     id: Uuid,
     keys: [String; 2],
@@ -79,7 +78,6 @@ impl Attempt {
 }
 
 impl Console {
-    /// Works on these stores.
     pub fn new(
         context: ServiceContext,
         login_attempts: Arc<dyn LoginAttemptStore>,
@@ -90,21 +88,22 @@ impl Console {
         Self { context, login_attempts, passports: Passports::new(keys), passwords, settings }
     }
 
-    /// Signs in with email and password. Wrong and unknown cost the same and read the same.
+    /// Signs in with email and password. An unknown account costs the same time as a wrong password and gives the same
+    /// error.
     pub async fn login(&self, email: &str, password: Secret, remember: bool, address: ClientAddress) -> Result<Issued> {
         let email = email.trim().to_lowercase();
         let attempt = self.begin(&email, address).await?;
-        let (account, right) = match self.judge(&email, password).await {
-            Ok(judged) => judged,
+        let (account, is_correct) = match self.check_password(&email, password).await {
+            Ok(result) => result,
             Err(error) => {
-                // Best effort: one that stays open is forgotten soon.
+                // Best effort: an attempt that stays open expires.
                 let _ = attempt.end(&*self.login_attempts, AttemptOutcome::Unchecked).await;
                 return Err(error);
             }
         };
         let account_id = account.as_ref().map(|account| account.id);
-        let Some(account) = account.filter(|account| right && account.is_active()) else {
-            // Told only once it is counted.
+        let Some(account) = account.filter(|account| is_correct && account.is_active()) else {
+            // Counted before the response, so that no response exceeds the limit.
             attempt.end(&*self.login_attempts, AttemptOutcome::Wrong).await?;
             self.context.metrics.login_failed(false);
             AuditEvent::LoginFailed { account_id, client: address }.record();
@@ -116,10 +115,10 @@ impl Console {
         self.start(account.id, remember, now).await
     }
 
-    /// Opens an attempt of this account from this address, or says how long both are locked out.
+    /// Opens an attempt by account and address. Fails with `rate_limited` while one of them is locked out.
     async fn begin(&self, email: &str, address: ClientAddress) -> Result<Attempt> {
         let quota = self.context.limits.quota(LimitName::Login);
-        // The account's key comes first: a success forgets its failures.
+        // The account's key is the first: a success clears its failures.
         let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
         let attempt = Attempt { id: self.context.entropy.uuid_v4()?, keys, quota };
         if !quota.is_off()
@@ -133,9 +132,9 @@ impl Console {
         Ok(attempt)
     }
 
-    /// The account with this address, and whether the password is its; the work is the same without one.
-    async fn judge(&self, email: &str, password: Secret) -> Result<(Option<Account>, bool)> {
-        // PostgreSQL takes no NUL in a text, and no account has one in its address: nobody's, at the usual cost.
+    /// The account with this email, and whether the password is correct. Takes the same time without an account.
+    async fn check_password(&self, email: &str, password: Secret) -> Result<(Option<Account>, bool)> {
+        // PostgreSQL rejects NUL in text. No account has one in its email.
         let found = if email.contains('\0') { None } else { self.context.sql.find_login(email).await? };
         let (account, stored) = match found {
             Some(login) => {
@@ -183,7 +182,7 @@ impl Console {
         })
     }
 
-    /// Exchanges a refresh token, once. Using one twice ends the session it came from.
+    /// Exchanges a refresh token for new tokens. Reuse of a spent refresh token ends its session.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued> {
         let now = self.context.clock.now();
         let next = self.new_refresh_token()?;
@@ -197,8 +196,8 @@ impl Console {
         }
     }
 
-    /// The person behind an access cookie: signature, claims, expiry without leeway, then the account and, standalone, the
-    /// session, read each time.
+    /// The account of an access cookie. Checks signature, claims and expiry without leeway, and reads the account and,
+    /// standalone, the session from SQL.
     pub async fn authenticate(&self, access_token: &str) -> Result<ConsoleCaller> {
         let now = self.context.clock.now();
         let Holder { account: id, session } = self.passports.holder(access_token, now).ok_or_else(invalid_session)?;
@@ -212,12 +211,12 @@ impl Console {
         Ok(ConsoleCaller { account, session })
     }
 
-    /// Whether a CSRF token is this account's and still good.
+    /// Whether a CSRF token belongs to this account and has not expired.
     pub fn csrf_holds(&self, csrf_token: &str, account: AccountId) -> bool {
         self.passports.csrf_holds(csrf_token, account, self.context.clock.now())
     }
 
-    /// Ends a browser session at once.
+    /// Ends the browser session.
     pub async fn logout(&self, caller: &ConsoleCaller) -> Result<()> {
         match caller.session {
             Some(session) => self.context.sql.delete_browser_session(session).await.map(|_| ()),
@@ -230,7 +229,7 @@ impl Console {
         Ok(self.view(caller).await?.memberships)
     }
 
-    /// Makes a workspace the account's current one; one it has not joined is `not_found`.
+    /// Makes a workspace the account's current one. Fails with `not_found` for one that it has not joined.
     pub async fn switch(&self, caller: &ConsoleCaller, workspace: &str) -> Result<Membership> {
         let unknown = || Error::not_found("There is no such workspace.");
         let workspace: WorkspaceId = workspace.parse().map_err(|_| unknown())?;
@@ -250,7 +249,6 @@ fn locked(retry_after: Duration) -> Error {
         .with_retry_after(retry_after)
 }
 
-/// The browser's session is not one.
 pub(crate) fn invalid_session() -> Error {
     Error::new(Code::InvalidSession, "Your session has ended.").with_hint("Sign in again.")
 }

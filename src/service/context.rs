@@ -1,4 +1,4 @@
-//! What most use cases need.
+//! The dependencies that most use cases share.
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ pub struct ServiceContext {
 }
 
 impl ServiceContext {
-    /// Fails with `bearer_invalid` unless the account is active. For use cases whose own statement does not read the account.
+    /// Fails with `bearer_invalid` unless the account is active. For use cases whose own statement does not read the
+    /// account.
     pub(super) async fn require_active(&self, account: AccountId) -> Result<()> {
         match self.sql.find_account_status(account).await? {
             Some(status) if status.is(AccountStatus::Active) => Ok(()),

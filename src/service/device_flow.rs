@@ -1,4 +1,4 @@
-//! The device authorization grant (RFC 8628, contract section 6): a device asks, a person decides, the device takes its token.
+//! The device authorization grant (RFC 8628, contract section 6). `decision` has the part of the approver.
 
 mod decision;
 
@@ -26,25 +26,22 @@ use crate::{
     telemetry::audit::AuditEvent,
 };
 
-/// Tries for a free user code before giving up.
+/// Number of attempts to find a user code that is not in use.
 const USER_CODE_TRIES: usize = 5;
-/// Characters in a device label at most.
-const LABEL_LENGTH: usize = 255;
+/// Limit of characters in a device label.
+const MAX_LABEL_LENGTH: usize = 255;
 
-/// What the deployment decides about the flow.
 #[derive(Clone, Debug)]
 pub struct DeviceFlowSettings {
-    /// Clients that may ask for codes.
+    /// Ids of the clients that may request codes.
     pub known_clients: Vec<String>,
-    /// Lifetime of a minted token.
     pub token_lifetime: TimeDelta,
-    /// Whether bearers are accepted, and so issued, at all.
+    /// Whether bearer tokens are accepted. Without them none are issued.
     pub bearers_enabled: bool,
-    /// Enterprise edition.
     pub enterprise: bool,
 }
 
-/// The grant's use cases.
+/// Issues codes and answers polls.
 #[derive(Clone)]
 pub struct DeviceFlow {
     context: ServiceContext,
@@ -55,30 +52,24 @@ pub struct DeviceFlow {
     settings: Arc<DeviceFlowSettings>,
 }
 
-/// A pair of codes, given out once.
+/// The codes of a new grant. They are stored only as hashes.
 pub struct Codes {
-    /// For polling.
     pub device_code: DeviceCode,
-    /// For typing.
     pub user_code: UserCode,
 }
 
-/// A redeemed grant.
+/// The token of a redeemed grant.
 pub struct Redeemed {
-    /// The token.
     pub token: BearerToken,
-    /// The session behind it.
     pub token_id: TokenId,
-    /// When it ends.
     pub expires_at: DateTime<Utc>,
-    /// Seconds until then.
+    /// Seconds until `expires_at`.
     pub expires_in: i64,
-    /// The account it speaks for, with its workspaces.
+    /// The token's account with its workspaces.
     pub view: AccountView,
 }
 
 impl DeviceFlow {
-    /// Works on these stores.
     pub fn new(
         context: ServiceContext,
         grants: Arc<dyn GrantStore>,
@@ -90,7 +81,7 @@ impl DeviceFlow {
         Self { context, grants, rate_limiter, keys, invalidations, settings }
     }
 
-    /// A device asks for its codes.
+    /// Issues the codes of a new grant.
     pub async fn create(
         &self,
         client_id: &str,
@@ -126,7 +117,7 @@ impl DeviceFlow {
             .with_retry_after(std::time::Duration::from_secs(1)))
     }
 
-    /// The device polls. Every protocol answer but the token is an error in RFC 8628's words.
+    /// Polls the grant of a device. Returns its token, or an error of RFC 8628 section 3.5.
     pub async fn poll(&self, client_id: &str, device_code: &str, address: ClientAddress) -> Result<Redeemed> {
         if client_id.is_empty() {
             return Err(Error::missing("client_id"));
@@ -154,7 +145,8 @@ impl DeviceFlow {
         }
     }
 
-    /// The token is handed out by whoever deletes the grant; until then a failure leaves it for the next poll.
+    /// Only the poll that deletes the grant returns the token. A failure before the deletion leaves it for the next
+    /// poll.
     async fn redeem(&self, device_code: &DeviceCode, approval: Approval) -> Result<Redeemed> {
         let token = device_code.open(&approval.sealed_token)?;
         let now = self.context.clock.now();
@@ -173,12 +165,12 @@ impl DeviceFlow {
         let bucket = self.rate_limiter.bucket(LimitName::DeviceToken, address.bucket());
         Ok(match self.rate_limiter.charge(&[bucket]).await? {
             LimitDecision::Allowed => expired_token(),
-            // A CLI that meets anything else here gives up.
+            // Clients stop polling on any other error.
             LimitDecision::Limited(_) => slow_down(grant::INTERVAL + grant::SLOW_DOWN_STEP),
         })
     }
 
-    /// The pending grant behind a code, or none. A malformed code is `invalid_user_code` and counts as a wrong one.
+    /// The pending grant of a code. A malformed code is `invalid_user_code` and counts as a wrong one.
     pub async fn lookup(
         &self,
         user_code: &str,
@@ -202,9 +194,10 @@ impl DeviceFlow {
         Ok(self.keys.user_code_keys(&UserCode::parse(user_code)?))
     }
 
-    /// The label to list the session under. Without one each device gets its own, so that they do not rotate each other out.
+    /// The label of the session. Without one, each device gets a label of its own, so that devices do not rotate each
+    /// other's sessions.
     fn label(&self, client_id: &str, label: Option<&str>) -> Result<String> {
-        // Before it is trimmed: a line break at its end is one too.
+        // Checked before trimming: a line break at the end is rejected, too.
         if label.is_some_and(|label| label.contains(is_unprintable)) {
             return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
         }
@@ -213,8 +206,8 @@ impl DeviceFlow {
             let suffix = code.map(|code| code.expose()[..4].to_lowercase()).unwrap_or_default();
             return Ok(format!("{client_id} #{suffix}"));
         };
-        if label.chars().count() > LABEL_LENGTH {
-            return Err(bad_label(format!("device_label may be at most {LABEL_LENGTH} characters long.")));
+        if label.chars().count() > MAX_LABEL_LENGTH {
+            return Err(bad_label(format!("device_label may be at most {MAX_LABEL_LENGTH} characters long.")));
         }
         Ok(label.to_owned())
     }
@@ -244,7 +237,6 @@ fn access_denied(message: &'static str) -> Error {
     Error::new(Code::AccessDenied, message)
 }
 
-/// Bearers are switched off here, and none are issued.
 pub(crate) fn bearer_auth_disabled() -> Error {
     Error::new(Code::BearerAuthDisabled, "Signing in with bearer tokens is switched off on this server.")
         .with_hint("Ask the administrator to set ENABLE_OAUTH_BEARER=true.")

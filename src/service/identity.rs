@@ -1,5 +1,4 @@
-//! Who a caller is, and their workspaces. An account is read with all its workspaces in one statement, and that statement
-//! decides whether it is still active.
+//! The caller's account and workspaces. One statement reads both, and whether the account is active.
 
 use super::context::ServiceContext;
 use crate::domain::{
@@ -11,19 +10,18 @@ use crate::domain::{
     workspace::Membership,
 };
 
-/// Identity and workspaces.
 #[derive(Clone)]
 pub struct Identity {
     context: ServiceContext,
 }
 
 impl Identity {
-    /// Reads from these stores.
     pub fn new(context: ServiceContext) -> Self {
         Self { context }
     }
 
-    /// The caller's account with its workspaces; `None` for an external identity. `bearer_invalid` once it is not active.
+    /// The caller's account with its workspaces; `None` for an external identity. Fails with `bearer_invalid` unless
+    /// the account is active.
     pub async fn account(&self, caller: &Caller) -> Result<Option<AccountView>> {
         match caller.token.subject.account_id() {
             Some(id) => self.active_account(id).await.map(Some),
@@ -36,7 +34,7 @@ impl Identity {
         Ok(self.account(caller).await?.map(|view| view.memberships).unwrap_or_default())
     }
 
-    /// One of the caller's workspaces. Not joined, not a UUID and unknown are the same `not_found`.
+    /// One of the caller's workspaces. Fails with `not_found` for all others, and for text that is not a UUID.
     pub async fn workspace(&self, caller: &Caller, id: &str) -> Result<Membership> {
         let memberships = self.workspaces(caller).await?;
         let id: Option<WorkspaceId> = id.parse().ok();

@@ -1,5 +1,6 @@
-//! Cache entries that must go. Revocation is in force everywhere once its entry reads `invalid`; an entry that could not be
-//! marked is retried until it is (contract section 3), and this process needs no entry to know it dead meanwhile.
+//! Invalidates the cache entries of revoked tokens (contract section 3). A revocation is in force on every replica once
+//! the entry is `invalid`. An entry that could not be invalidated is retried, and meanwhile this process rejects its
+//! token.
 
 use std::{
     collections::HashMap,
@@ -16,30 +17,29 @@ use crate::{
     ports::token_cache::TokenCache,
 };
 
-/// Entries remembered at most; those beyond are for whoever revoked them to ask for again.
+/// Limit of queued entries. Beyond it, the caller has to repeat the revocation.
 const CAPACITY: usize = 100_000;
 
-/// Marks entries dead, and remembers those it could not mark.
+/// Invalidates entries, and queues those for which the store was unavailable.
 pub struct Invalidations {
     token_cache: Arc<dyn TokenCache>,
     pending: Mutex<HashMap<TokenHash, Option<TokenId>>>,
-    /// Whether anything is pending, so that a request need not take the lock to learn that nothing is.
+    /// Whether the queue has entries. Requests read it without taking the lock.
     any: AtomicBool,
 }
 
 impl Invalidations {
-    /// Invalidates through this store.
     pub fn new(token_cache: Arc<dyn TokenCache>) -> Self {
         Self { token_cache, pending: Mutex::default(), any: AtomicBool::new(false) }
     }
 
-    /// Marks one entry dead; when the store is down it is queued and the error is `service_unavailable`.
+    /// Invalidates an entry. While the store is unavailable, queues it and fails with `service_unavailable`.
     pub async fn invalidate(&self, hash: &TokenHash) -> Result<()> {
         self.mark(hash, None).await
     }
 
-    /// Marks the entries of revoked sessions dead. All are tried; one failure makes the answer `service_unavailable`.
-    pub async fn revoked(&self, sessions: &[RevokedSession]) -> Result<()> {
+    /// Invalidates the entries of all sessions. Fails with `service_unavailable` if one of them was queued.
+    pub async fn invalidate_sessions(&self, sessions: &[RevokedSession]) -> Result<()> {
         let mut outcome = Ok(());
         for session in sessions {
             if let Err(error) = self.mark(&session.hash, Some(session.token_id)).await {
@@ -49,27 +49,27 @@ impl Invalidations {
         outcome
     }
 
-    /// Whether a token was ended here while its entry could not be marked: the entry may still read otherwise.
-    pub fn knows_dead(&self, hash: &TokenHash) -> bool {
+    /// Whether the token's entry is queued: the token is revoked, although its entry may be live.
+    pub fn is_queued(&self, hash: &TokenHash) -> bool {
         self.any.load(Ordering::Acquire) && self.pending.lock().contains_key(hash)
     }
 
-    /// Whether a session was revoked here while its entry could not be marked.
-    pub fn is_pending(&self, id: TokenId) -> bool {
+    /// Whether the session's entry is queued.
+    pub fn is_session_queued(&self, id: TokenId) -> bool {
         self.pending.lock().values().any(|pending| *pending == Some(id))
     }
 
-    /// Tries to mark the entry of such a session again; `service_unavailable` while that is not possible.
-    pub async fn settle(&self, id: TokenId) -> Result<()> {
+    /// Invalidates the queued entry of a session. Fails with `service_unavailable`.
+    pub async fn invalidate_queued(&self, id: TokenId) -> Result<()> {
         let hash = self.pending.lock().iter().find(|(_, pending)| **pending == Some(id)).map(|(hash, _)| hash.clone());
         match hash {
             Some(hash) => self.mark(&hash, Some(id)).await,
-            // The background was faster.
+            // The background job has invalidated it.
             None => Ok(()),
         }
     }
 
-    /// Tries every queued entry again; the number that is still queued.
+    /// Retries every queued entry. Returns the number of entries that stay queued.
     pub async fn retry(&self) -> usize {
         let queued: Vec<_> = self.pending.lock().iter().map(|(hash, id)| (hash.clone(), *id)).collect();
         for (hash, id) in queued {

@@ -1,4 +1,5 @@
-//! When tokens were last used: recorded in memory by requests, and written to SQL in batches by a job (contract section 3).
+//! The last use of each token: requests record it in memory, and a job writes it to SQL in batches (contract section
+//! 3).
 
 use std::collections::HashMap;
 
@@ -10,7 +11,8 @@ use crate::{
     store::sql::SqlStore,
 };
 
-/// Tokens recorded at most between two flushes. Uses of further tokens are not recorded: `last_used_at` is informative.
+/// Limit of tokens that are recorded between two flushes. Further tokens are not recorded: `last_used_at` is
+/// informative.
 const MAX_TOKENS: usize = 100_000;
 
 /// The last use of each token since the last flush.

@@ -1,5 +1,5 @@
-//! Passwords: Argon2id for ours, Dify's PBKDF2 rows still verify. Hashing is slow on purpose, so it runs off the async
-//! threads and few at a time: a flood of logins must not slow a poll.
+//! Passwords: new ones are hashed with Argon2id, and Dify's PBKDF2 hashes are verified. Hashing runs on blocking
+//! threads with limited concurrency, so that logins do not delay other requests.
 
 use std::sync::Arc;
 
@@ -12,26 +12,24 @@ use crate::domain::{
     secret::{Secret, constant_time_eq, hex},
 };
 
-/// OWASP's second Argon2id setting: 19 MiB, two passes, one lane.
+/// OWASP's second recommendation for Argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
-/// Dify's PBKDF2-HMAC-SHA256 rounds.
+/// Rounds of Dify's PBKDF2-HMAC-SHA256.
 const DIFY_ROUNDS: u32 = 10_000;
-/// The most hashes computed at the same time; each holds 19 MiB and a core. On a small machine half its cores, so that the other half is
-/// everybody else's.
+/// Limit of concurrent hashes, each of which uses 19 MiB and a core. On small machines half of the cores is the limit.
 const CONCURRENCY: usize = 8;
-/// Logins that may wait for their turn; past it the answer is 503.
+/// Limit of waiting logins. Beyond it, the response is 503.
 const QUEUE: usize = 64;
 
-/// A stored password: ours is one PHC string, Dify's a hex digest and a salt, both in base64.
+/// A stored password: a PHC string of this service, or Dify's hex digest and salt, both in base64.
 pub struct Stored {
     /// `accounts.password`.
     pub hash: Secret,
-    /// `accounts.password_salt`; null for ours.
+    /// `accounts.password_salt`; null for a PHC string.
     pub salt: Option<Secret>,
 }
 
-/// Hashes and verifies, bounded.
 #[derive(Clone)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
@@ -47,12 +45,12 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Verifies a password. With nothing stored the work is done all the same, so that time tells nothing.
+    /// Verifies a password. Takes the same time without a stored password, so that the time does not reveal accounts.
     pub async fn verify(&self, password: Secret, stored: Option<Stored>) -> Result<bool> {
         self.off_thread(move || Ok(verify(&password, stored.as_ref()))).await
     }
 
-    /// The PHC string of a new password.
+    /// Returns the PHC string of a new password.
     pub async fn hash(&self, password: Secret) -> Result<Secret> {
         self.off_thread(move || hash(&password)).await
     }
@@ -69,8 +67,8 @@ impl Passwords {
     }
 }
 
-/// What a new password must be, in words for its owner; `None` when it will do.
-pub(crate) fn fault(password: &str) -> Option<&'static str> {
+/// The reason why a new password is not acceptable, for its owner.
+pub(crate) fn unacceptable(password: &str) -> Option<&'static str> {
     if password.chars().count() < 8 {
         Some("A password needs at least 8 characters.")
     } else if password.len() > 1024 {
@@ -91,7 +89,7 @@ fn hash(password: &Secret) -> Result<Secret> {
     Ok(Secret::new(hash.to_string()))
 }
 
-/// Does the work of both kinds whatever is stored, so that the time tells neither the kind nor whether there is any.
+/// Computes hashes of both kinds, so that the time reveals neither the kind nor whether a password is stored.
 fn verify(password: &Secret, stored: Option<&Stored>) -> bool {
     let ours = match stored {
         Some(Stored { hash, salt: None }) => PasswordHash::new(hash.expose()).ok(),
@@ -112,7 +110,7 @@ fn verify(password: &Secret, stored: Option<&Stored>) -> bool {
     ours || difys
 }
 
-/// The cost of a verification without anything to verify against.
+/// Takes the time of a verification.
 fn hash_only(password: &Secret) -> Result<()> {
     let mut out = [0; 32];
     argon2()?
@@ -135,7 +133,7 @@ fn dify_digest(password: &Secret, salt: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    // What Dify 1.13.3 wrote for the password `Passw0rd1`.
+    // Dify 1.13.3 stored this for the password `Passw0rd1`.
     const DIFY_HASH: &str = "NGQ5YzA2OWFmMjdlNmI0NGQ4YzdiZDc1MmNhNThkZGFhNWQ2MzM0YzMwYzA2YTQzNjUwMTgzNWI0ZjQ4ZGNjNw==";
     const DIFY_SALT: &str = "AfiG2C9kM3a5NJmmp0/FJw==";
 

@@ -42,8 +42,8 @@ impl RateLimiter {
         self.shared.charge(charges).await
     }
 
-    /// Charges the shared buckets or, while they are unavailable, the local ones. Also returns the store that was charged, for
-    /// a refund.
+    /// Charges the shared buckets or, while they are unavailable, the local ones. Also returns the store that was
+    /// charged, for a refund.
     pub(crate) async fn charge_with_fallback(
         &self,
         charges: &[Charge],

@@ -1,6 +1,4 @@
-//! Running an app: what is checked before anything runs, in order, and the run itself.
-//!
-//! The runtime behind the port decides how; here is who, what and how many.
+//! Starts runs of apps: checks the caller, the app, the inputs and the number of runs, then calls the runtime.
 
 mod collect;
 
@@ -29,32 +27,28 @@ use crate::{
     telemetry::audit::AuditEvent,
 };
 
-/// How long a run's first event is waited for before its stream is opened without one. A failure within it is an answer of
-/// its own; a later one is the stream's last event.
-const FIRST_EVENT: Duration = Duration::from_secs(9);
+/// Time to wait for the first event before the stream begins without one. An error within this time is the response; a
+/// later one is the last event of the stream.
+const FIRST_EVENT_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// What a caller asks to run, as it came.
+/// The request of a run, as the caller sent it.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// The app's id.
     pub app_id: String,
-    /// The workspace, where the caller names it.
     pub workspace_id: Option<String>,
-    /// Values of the form's variables.
+    /// Values of the form's variables, by name.
     pub inputs: Option<Map<String, Value>>,
-    /// What is said.
     pub query: Option<String>,
-    /// Files, as Dify names them.
+    /// Files in Dify's format.
     pub files: Vec<Map<String, Value>>,
-    /// The conversation to go on with; empty is none.
+    /// The conversation to continue. Empty means a new one.
     pub conversation_id: Option<String>,
     /// Whether a new conversation is named after its first query.
     pub auto_generate_name: bool,
-    /// A version of the graph, if not the published one; empty is none.
+    /// A version of the graph. Empty means the published one.
     pub workflow_id: Option<String>,
 }
 
-/// Runs apps.
 #[derive(Clone)]
 pub struct Runs {
     apps: Apps,
@@ -63,21 +57,20 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Runs apps of these workspaces with this runtime.
     pub fn new(apps: Apps, slots: RunSlots, runtime: Arc<dyn AppRuntime>) -> Self {
         Self { apps, slots, runtime }
     }
 
     /// Starts a run for a caller.
     ///
-    /// Membership and the app come first (contract section 4, step 10), then what the mode asks of the query, then the inputs,
-    /// all before anything runs. `not_found`, `workspace_membership_revoked`, `app_access_denied`, `app_unavailable`,
-    /// `query_required_for_chat`, `query_not_supported_for_workflow`, `input_required`, `invalid_param`, `rate_limited`, and
-    /// whatever the runtime says before the first event.
+    /// Checks membership and app (contract section 4, step 10), then the query, then the inputs. Fails with `not_found`,
+    /// `workspace_membership_revoked`, `app_access_denied`, `app_unavailable`, `query_required_for_chat`,
+    /// `query_not_supported_for_workflow`, `input_required`, `invalid_param`, `rate_limited`, or an error of the runtime
+    /// before the first event.
     pub async fn start(&self, caller: &Caller, run: Run) -> Result<Running> {
         let given = run.inputs.ok_or_else(|| Error::missing("inputs"))?;
-        let conversation_id = parsed::<ConversationId>("conversation_id", run.conversation_id.as_deref())?;
-        let workflow_id = parsed::<WorkflowId>("workflow_id", run.workflow_id.as_deref())?;
+        let conversation_id = parse_id::<ConversationId>("conversation_id", run.conversation_id.as_deref())?;
+        let workflow_id = parse_id::<WorkflowId>("workflow_id", run.workflow_id.as_deref())?;
         let (app, definition) = self
             .apps
             .find_runnable(caller, &run.app_id, run.workspace_id.as_deref(), run.workflow_id.as_deref())
@@ -99,7 +92,7 @@ impl Runs {
             .start(RunRequest {
                 app,
                 definition,
-                user: user(&caller.token.subject),
+                user: user_name(&caller.token.subject),
                 inputs,
                 query: run.query,
                 files: run.files.into_iter().map(Value::Object).collect(),
@@ -108,7 +101,7 @@ impl Runs {
                 workflow_id,
             })
             .await?;
-        let first = match tokio::time::timeout(FIRST_EVENT, stream.next()).await {
+        let first = match tokio::time::timeout(FIRST_EVENT_TIMEOUT, stream.next()).await {
             Ok(Some(first)) => Some(first?),
             Ok(None) => return Err(Error::new(Code::UpstreamError, "The run ended before it started.")),
             Err(_) => None,
@@ -117,7 +110,7 @@ impl Runs {
     }
 }
 
-/// A run under way. Dropping it cancels the run.
+/// A run in progress. Dropping it cancels the run.
 pub struct Running {
     mode: AppMode,
     first: Option<RunEvent>,
@@ -126,7 +119,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The next event; `None` when the run is over. A failure is the last thing.
+    /// The next event; `None` at the end. An error is the last item.
     pub async fn next(&mut self) -> Option<Result<RunEvent>> {
         match self.first.take() {
             Some(first) => Some(Ok(first)),
@@ -134,15 +127,15 @@ impl Running {
         }
     }
 
-    /// Waits for the end and gives the final body of a blocking run.
+    /// Waits for the end and returns the body of a blocking run.
     pub async fn collect(mut self) -> Result<Value> {
         let mut collector = Collector::new(self.mode);
         while let Some(event) = self.next().await {
-            if let Some(body) = collector.take(&event?)? {
+            if let Some(body) = collector.add(&event?)? {
                 return Ok(body);
             }
         }
-        collector.rest().ok_or_else(|| Error::new(Code::UpstreamError, "The run ended unexpectedly."))
+        collector.finish().ok_or_else(|| Error::new(Code::UpstreamError, "The run ended unexpectedly."))
     }
 }
 
@@ -164,16 +157,16 @@ fn check_query(mode: AppMode, query: Option<&str>) -> Result<()> {
     }
 }
 
-/// An optional id; empty is none, anything else that is not a UUID is refused.
-fn parsed<T: std::str::FromStr>(member: &'static str, text: Option<&str>) -> Result<Option<T>> {
+/// Reads an optional id; empty text is `None`.
+fn parse_id<T: std::str::FromStr>(member: &'static str, text: Option<&str>) -> Result<Option<T>> {
     match text.filter(|text| !text.is_empty()) {
         None => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, "must be a UUID")),
     }
 }
 
-/// How an app's data knows a subject: stable under a new `SECRET_KEY`, and not something to look the subject up by.
-fn user(subject: &Subject) -> String {
+/// The subject's name in the app's data. It does not depend on `SECRET_KEY` and does not reveal the subject.
+fn user_name(subject: &Subject) -> String {
     let mut hash = Sha256::new();
     hash.update(b"dify-openapi app user\0");
     match subject {

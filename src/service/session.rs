@@ -1,4 +1,4 @@
-//! Sessions of a subject: listing them and ending them. A revocation is in force on every replica before it is answered.
+//! Lists and revokes the sessions of a subject. A revocation is in force on every replica before its response.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use crate::{
     telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
-/// The sessions of subjects.
 #[derive(Clone)]
 pub struct Sessions {
     context: ServiceContext,
@@ -26,24 +25,23 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Works on these stores.
     pub fn new(context: ServiceContext, health: Arc<dyn StateHealth>, invalidations: Arc<Invalidations>) -> Self {
         Self { context, health, invalidations }
     }
 
-    /// A page of live sessions, newest first; `bearer_invalid` once the account is not active.
+    /// A page of live sessions, newest first. Fails with `bearer_invalid` unless the account is active.
     pub async fn list(&self, subject: &Subject, page: PageRequest) -> Result<Page<Session>> {
         let (active, page) = self.context.sql.list_sessions(subject, page, self.context.clock.now()).await?;
         if active { Ok(page) } else { Err(bearer_invalid()) }
     }
 
-    /// One live session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
+    /// One live session of the subject. Fails with `not_found` for all others.
     pub async fn find(&self, subject: &Subject, id: &str) -> Result<Session> {
         let id: TokenId = id.parse().map_err(|_| unknown())?;
         self.context.sql.find_session(subject, id, self.context.clock.now()).await?.ok_or_else(unknown)
     }
 
-    /// Ends one session of the subject. Anyone else's, unknown, and already ended are the same `not_found`.
+    /// Revokes one live session of the subject. Fails with `not_found` for all others.
     pub async fn revoke(&self, subject: &Subject, id: &str) -> Result<()> {
         let id: TokenId = id.parse().map_err(|_| unknown())?;
         let (sessions, subject) = (self.clone(), subject.clone());
@@ -54,25 +52,25 @@ impl Sessions {
         if let Some(account) = subject.account_id() {
             self.context.require_active(account).await?;
         }
-        if self.invalidations.is_pending(id) && self.context.sql.owns_session(subject, id).await? {
-            return self.invalidations.settle(id).await;
+        if self.invalidations.is_session_queued(id) && self.context.sql.owns_session(subject, id).await? {
+            return self.invalidations.invalidate_queued(id).await;
         }
         let Some(revoked) = self.context.sql.revoke_session(subject, id, self.context.clock.now()).await? else {
-            // Another replica may have revoked it without reaching the cache; while the cache is away nobody can tell.
+            // Another replica may have revoked it and queued the invalidation. Without the cache this is unknown.
             self.health.ping().await?;
             return Err(unknown());
         };
         AuditEvent::SessionRevoked { token_id: id, by: subject.email() }.record();
         self.context.metrics.revoked(RevokeReason::Owner, 1);
-        self.invalidations.revoked(&[revoked]).await
+        self.invalidations.invalidate_sessions(&[revoked]).await
     }
 
-    /// Ends the session behind a request.
+    /// Revokes the session of the request's token.
     pub async fn revoke_current(&self, caller: &Caller) -> Result<()> {
         self.revoke(&caller.token.subject, &caller.token.token_id.to_string()).await
     }
 
-    /// Ends every session of the subject but one; how many ended.
+    /// Revokes every session of the subject except one. Returns the number of revoked sessions.
     pub async fn revoke_all(&self, subject: &Subject, except: Option<TokenId>) -> Result<usize> {
         let (sessions, subject) = (self.clone(), subject.clone());
         run_uncancelled(async move { sessions.end_all(&subject, except).await }).await
@@ -84,11 +82,11 @@ impl Sessions {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: subject.email() }.record();
         }
         self.context.metrics.revoked(RevokeReason::Owner, revoked.len() as u64);
-        self.invalidations.revoked(&revoked).await?;
+        self.invalidations.invalidate_sessions(&revoked).await?;
         Ok(revoked.len())
     }
 
-    /// RFC 7009: ends the session of a token. A token that is unknown or ended, or not a token at all, is not a failure.
+    /// Revokes the session of a token (RFC 7009). Succeeds for a token that is unknown, malformed or already revoked.
     pub async fn revoke_token(&self, token: &str) -> Result<()> {
         let Ok(token) = BearerToken::parse(token) else { return Ok(()) };
         let (sessions, hash) = (self.clone(), token.hash());

@@ -5,8 +5,8 @@ use crate::{
     telemetry::request_id,
 };
 
-/// Runs `work` to its end, also when the returned future is dropped because the client has disconnected. For steps that must
-/// not stop halfway, such as a revocation between its commit and its invalidation.
+/// Runs `work` to its end, also when the returned future is dropped because the client has disconnected. For steps that
+/// must not stop halfway, such as a revocation between its commit and its invalidation.
 pub(super) async fn run_uncancelled<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {

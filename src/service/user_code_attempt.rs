@@ -11,8 +11,8 @@ use super::rate_limiter::RateLimiter;
 
 /// An attempt at a user code.
 ///
-/// It counts as wrong from its start, so that concurrent attempts cannot exceed the limit. A correct one is refunded; earlier
-/// wrong ones stay counted.
+/// It counts as wrong from its start, so that concurrent attempts cannot exceed the limit. A correct attempt is
+/// refunded; earlier wrong ones stay counted.
 pub(super) struct UserCodeAttempt {
     rate_limiter: RateLimiter,
     charges: Vec<Charge>,

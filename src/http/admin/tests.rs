@@ -15,14 +15,14 @@ async fn get(router: &Router, path: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn readiness_follows_the_checks_and_ends_with_draining() {
+async fn readiness_follows_the_checks_until_draining() {
     let telemetry =
         Telemetry::install(&TelemetryConfig::default(), Output::Writer(Box::new(Capture::default()))).unwrap();
     for (health, status) in [(Health::Ok, 200), (Health::Degraded, 200), (Health::Failed, 503)] {
         let readiness = Readiness::new(move || async move { vec![Check { name: "state", health }] });
         let router = router(readiness.clone(), Arc::clone(&telemetry.metrics));
-        let (found, body) = get(&router, "/readyz").await;
-        assert_eq!(found, status, "{body}");
+        let (actual, body) = get(&router, "/readyz").await;
+        assert_eq!(actual, status, "{body}");
         readiness.drain();
         assert_eq!(get(&router, "/readyz").await.0, 503);
         assert_eq!(get(&router, "/livez").await, (200, "ok\n".to_owned()));

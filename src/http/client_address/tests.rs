@@ -12,10 +12,10 @@ fn resolve(trusted: &str, peer: &str, forwarded: &[&str]) -> String {
 }
 
 #[test]
-fn the_client_is_the_right_most_hop_nobody_vouches_for() {
+fn client_is_the_right_most_untrusted_hop() {
     const NETS: &str = "10.0.0.0/8,fd00::/8";
     let table: &[(&str, &str, &[&str], &str)] = &[
-        // Nobody is trusted, or the peer is not: the header is anyone's claim.
+        // The peer is not trusted.
         ("", "10.0.0.1", &["1.2.3.4"], "10.0.0.1"),
         (NETS, "9.9.9.9", &["1.2.3.4"], "9.9.9.9"),
         // The peer is trusted.
@@ -25,23 +25,23 @@ fn the_client_is_the_right_most_hop_nobody_vouches_for() {
         (NETS, "10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"], "1.2.3.4"),
         (NETS, "10.0.0.1", &["6.6.6.6,1.2.3.4,10.0.0.3,10.0.0.2"], "1.2.3.4"),
         (NETS, "10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
-        // Several headers are one list.
+        // Repeated headers form one list.
         (NETS, "10.0.0.1", &["6.6.6.6, 1.2.3.4", "10.0.0.2"], "1.2.3.4"),
         (NETS, "10.0.0.1", &["1.2.3.4", "10.0.0.3, 10.0.0.2"], "1.2.3.4"),
-        // Garbage ends the walk at the last good hop.
+        // A hop that is not an address ends the search.
         (NETS, "10.0.0.1", &["1.2.3.4, garbage"], "10.0.0.1"),
         (NETS, "10.0.0.1", &["1.2.3.4, garbage, 10.0.0.2"], "10.0.0.2"),
         (NETS, "10.0.0.1", &["1.2.3.4, , 10.0.0.2"], "10.0.0.2"),
         (NETS, "10.0.0.1", &[""], "10.0.0.1"),
         (NETS, "10.0.0.1", &["unknown"], "10.0.0.1"),
         (NETS, "10.0.0.1", &["1.2.3.4", "caf\u{e9}"], "10.0.0.1"),
-        // Spellings.
+        // Ports and brackets.
         (NETS, "10.0.0.1", &["1.2.3.4:5678"], "1.2.3.4"),
         (NETS, "10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
         (NETS, "10.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
         (NETS, "10.0.0.1", &["[2001:db8::1]:443"], "2001:db8::1"),
         (NETS, "fd00::1", &["2001:db8::1, fd00::2"], "2001:db8::1"),
-        // IPv4 in IPv6 clothes is IPv4, as a peer of a dual-stack socket and as a hop.
+        // IPv4-mapped IPv6 addresses are IPv4, as a peer of a dual-stack socket and as a hop.
         (NETS, "::ffff:10.0.0.1", &["1.2.3.4"], "1.2.3.4"),
         (NETS, "10.0.0.1", &["::ffff:1.2.3.4, ::ffff:10.0.0.2"], "1.2.3.4"),
         ("", "::ffff:9.9.9.9", &[], "9.9.9.9"),
@@ -52,7 +52,7 @@ fn the_client_is_the_right_most_hop_nobody_vouches_for() {
 }
 
 #[test]
-fn ipv6_shares_a_bucket_by_its_64_bit_network() {
+fn ipv6_addresses_of_one_64_network_share_a_bucket() {
     let bucket = |text: &str| ClientAddress(text.parse().unwrap()).bucket().clone();
     assert_eq!(bucket("1.2.3.4"), "1.2.3.4");
     assert_eq!(bucket("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");

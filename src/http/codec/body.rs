@@ -1,4 +1,4 @@
-//! Reading a body, bounded in size and time, into a message.
+//! Reads a message from a body, within limits of size and time.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::{
     pipeline::policy::Policy,
 };
 
-/// How long a body may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(10);
+/// Limit of the time that a body takes to arrive.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The message of a body and of the path.
+/// Reads a message from the body and the path.
 pub async fn bound<M>(parts: &mut Parts, body: Body, policy: &Policy) -> Result<M>
 where
     M: BindMembers + DeserializeOwned + Default,
@@ -29,7 +29,7 @@ where
     bind::path(parts, message).await
 }
 
-/// The message of a body. A method without members also takes no body at all.
+/// Reads a message from the body. An empty body is a message without members.
 pub async fn message<M>(parts: &Parts, body: Body, policy: &Policy) -> Result<M>
 where
     M: BindMembers + DeserializeOwned + Default,
@@ -53,7 +53,7 @@ where
             match serde_json::from_slice(&bytes) {
                 Ok(message) if object => Ok(message),
                 Err(error) if object || !error.is_data() => Err(malformed(&error)),
-                // serde also fills a message from an array, member by member.
+                // serde also accepts an array of the members' values.
                 _ => Err(not_an_object()),
             }
         }
@@ -92,7 +92,7 @@ fn not_an_object() -> Error {
 }
 
 fn malformed(error: &serde_json::Error) -> Error {
-    // Only the place is told: serde's text may quote the value, which may be a secret.
+    // Only the position is reported: serde's message may quote the value, which may be a secret.
     let message = match error.classify() {
         serde_json::error::Category::Data => {
             format!("A member of the body has the wrong type or appears twice (column {}).", error.column())
@@ -102,19 +102,19 @@ fn malformed(error: &serde_json::Error) -> Error {
     Error::new(Code::InvalidRequest, message)
 }
 
-/// A list that is null lists nothing.
+/// Reads null as an empty list.
 pub fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) -> Result<Vec<T>, D::Error> {
     Option::deserialize(source).map(Option::unwrap_or_default)
 }
 
-/// The body's bytes, at most `max` of them, arriving in time.
+/// Reads at most `max` bytes.
 pub async fn read(parts: &Parts, body: Body, max: usize) -> Result<Bytes> {
     let too_large = || Error::new(Code::RequestEntityTooLarge, format!("The body may be at most {} KiB.", max / 1024));
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > max) {
         return Err(too_large());
     }
-    match tokio::time::timeout(ARRIVAL, Limited::new(body, max).collect()).await {
+    match tokio::time::timeout(READ_TIMEOUT, Limited::new(body, max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Error::new(Code::InvalidRequest, "The request body ended unexpectedly.")),

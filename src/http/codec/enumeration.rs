@@ -1,20 +1,17 @@
-//! Enum fields as the strings of the contract.
+//! Serializes enum fields as the strings of the contract.
 
 use serde::{Serialize, Serializer};
 
-/// An enum with JSON names; generated.
+/// An enum with JSON names. Implementations are generated.
 pub(crate) trait JsonEnum: TryFrom<i32> {
-    /// The value's string.
     fn json_name(self) -> &'static str;
 }
 
-/// A field that is always there.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `serialize_with` passes a reference")]
 pub(crate) fn required<E: JsonEnum, S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     name::<E>(*value).serialize(serializer)
 }
 
-/// A field that may be null.
 #[expect(
     clippy::ref_option,
     clippy::trivially_copy_pass_by_ref,

@@ -1,5 +1,5 @@
-//! Methods that answer with a stream: Server-Sent Events on the JSON door, or one JSON body where the caller does not
-//! want a stream. Nothing is held back between the service and the socket: what is ready is written.
+//! Methods that respond with a stream: Server-Sent Events, or one JSON body if the caller prefers it. Events are
+//! written as soon as they are ready.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -26,16 +26,16 @@ use crate::{
     rpc::{Rpc, proto, reply::Streamed, request::Prefers, status::domain_error},
 };
 
-/// How often a stream says that it is alive.
-const PING_EVERY: Duration = Duration::from_secs(10);
-/// As much as is written at once when more is ready.
-const WRITE: usize = 16 * 1024;
-/// Proxies that buffer are told not to.
+/// Time without an event after which a ping is written.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Ready events are collected into one write until it has this many bytes.
+const WRITE_SIZE: usize = 16 * 1024;
+/// Turns off buffering in nginx and compatible proxies.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// A message of a stream that is one event.
+/// A message that carries one event.
 pub(crate) trait StreamedEvent {
-    /// The event: a JSON object.
+    /// Returns the event as a JSON object.
     fn into_json(self) -> Bytes;
 }
 
@@ -45,7 +45,7 @@ impl StreamedEvent for proto::RunAppResponse {
     }
 }
 
-/// A method whose message comes from the body and the path, and that answers with a stream.
+/// The route of a method whose message is in the body and the path, and that responds with a stream.
 pub(crate) fn events<M, R, S, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
 where
     M: BindMembers + DeserializeOwned + Default + Send + 'static,
@@ -63,18 +63,17 @@ where
                 Ok(message) => message,
                 Err(error) => return error_body::respond(&error, Some(policy)),
             };
-            let prefers = prefers(&parts.headers);
-            parts.extensions.insert(prefers);
+            parts.extensions.insert(preferred_format(&parts.headers));
             let metadata = MetadataMap::from_headers(parts.headers);
             match call(rpc, tonic::Request::from_parts(metadata, parts.extensions, message)).await {
-                Ok(reply) => told(policy, reply).await,
+                Ok(reply) => respond(policy, reply).await,
                 Err(status) => failure(policy, &status),
             }
         }
     })
 }
 
-async fn told<R, S>(policy: &'static Policy, reply: tonic::Response<S>) -> Response
+async fn respond<R, S>(policy: &'static Policy, reply: tonic::Response<S>) -> Response
 where
     R: StreamedEvent + Send + 'static,
     S: Stream<Item = Result<R, Status>> + Unpin + Send + 'static,
@@ -95,7 +94,7 @@ where
     R: StreamedEvent + Send + 'static,
     S: Stream<Item = Result<R, Status>> + Unpin + Send + 'static,
 {
-    let mut response = Response::new(Body::from_stream(written(messages, PING_EVERY)));
+    let mut response = Response::new(Body::from_stream(write_events(messages, PING_INTERVAL)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -103,18 +102,18 @@ where
     response
 }
 
-/// A stream's bytes: an event a message, a ping now and then, an `error` event for a failure, then the end.
-fn written<R, S>(messages: S, ping_every: Duration) -> impl Stream<Item = Result<Bytes, Infallible>> + Send
+/// Writes each message as an event, a ping after each `ping_interval` without one, and an error as the last event.
+fn write_events<R, S>(messages: S, ping_interval: Duration) -> impl Stream<Item = Result<Bytes, Infallible>> + Send
 where
     R: StreamedEvent + Send + 'static,
     S: Stream<Item = Result<R, Status>> + Unpin + Send,
 {
-    let mut pings = interval_at(Instant::now() + ping_every, ping_every);
+    let mut pings = interval_at(Instant::now() + ping_interval, ping_interval);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     stream::unfold(Some((messages, pings)), |open| async {
         let (mut messages, mut pings) = open?;
         let mut buffer = BytesMut::new();
-        let mut over = tokio::select! {
+        let mut ended = tokio::select! {
             biased;
             message = messages.next() => put(&mut buffer, message),
             () = tick(&mut pings) => {
@@ -122,12 +121,11 @@ where
                 false
             }
         };
-        // More that is ready goes out in the same write.
-        while !over && buffer.len() < WRITE {
+        while !ended && buffer.len() < WRITE_SIZE {
             let Some(message) = messages.next().now_or_never() else { break };
-            over = put(&mut buffer, message);
+            ended = put(&mut buffer, message);
         }
-        (!buffer.is_empty()).then(|| (Ok(buffer.freeze()), (!over).then_some((messages, pings))))
+        (!buffer.is_empty()).then(|| (Ok(buffer.freeze()), (!ended).then_some((messages, pings))))
     })
 }
 
@@ -135,7 +133,7 @@ async fn tick(pings: &mut Interval) {
     pin!(pings.tick()).await;
 }
 
-/// Writes an event, or what ended the stream; whether it is over.
+/// Writes an event. Returns whether it is the last one.
 fn put<R: StreamedEvent>(buffer: &mut BytesMut, message: Option<Result<R, Status>>) -> bool {
     match message {
         Some(Ok(message)) => {
@@ -150,7 +148,7 @@ fn put<R: StreamedEvent>(buffer: &mut BytesMut, message: Option<Result<R, Status
     }
 }
 
-/// A line break between members would end the frame; inside a JSON object it is only a blank.
+/// Replaces line breaks by spaces: in JSON they are insignificant, in an event stream they would end the event.
 fn put_event(buffer: &mut BytesMut, json: &[u8]) {
     buffer.reserve(json.len() + 8);
     buffer.put_slice(b"data: ");
@@ -164,7 +162,7 @@ fn put_event(buffer: &mut BytesMut, json: &[u8]) {
     buffer.put_slice(b"\n\n");
 }
 
-/// A failure after the first event, in Dify's words.
+/// An error after the first event, in Dify's format.
 #[derive(Serialize)]
 struct ErrorEvent<'a> {
     event: &'a str,
@@ -188,9 +186,8 @@ fn error_event(status: &Status) -> Vec<u8> {
     serde_json::to_vec(&event).unwrap_or_default()
 }
 
-/// What the caller would rather read, by its Accept header (RFC 9110 section 12.5.1): of the two types, the one it weighs
-/// higher; where it does not tell them apart, JSON.
-fn prefers(headers: &HeaderMap) -> Prefers {
+/// The response format with the higher weight in `Accept` (RFC 9110 section 12.5.1); JSON when both are equal.
+fn preferred_format(headers: &HeaderMap) -> Prefers {
     let (mut events, mut json) = (0.0, 0.0);
     for (kind, weight) in weighted_members(headers, &ACCEPT) {
         match kind.to_ascii_lowercase().as_str() {

@@ -50,7 +50,7 @@ pub(super) async fn record(State(edge): State<Arc<EdgeSettings>>, request: Reque
     response
 }
 
-/// What log and metrics call a request. Paths carry ids and handles, patterns do not.
+/// The labels of a request in log and metrics. Unlike paths, patterns contain no ids and handles.
 struct RouteLabels {
     pattern: &'static str,
     door: Door,

@@ -1,4 +1,4 @@
-//! Rejects host names that this server does not serve.
+//! Checks the host name of requests.
 
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::http::grpc_door::speaks_grpc;
 
-/// Sets a header that the handler has not set. gRPC responses have none of these headers; the response decides, so that a
-/// request header cannot remove them.
+/// Sets a header that the handler has not set. gRPC responses have none of these headers; they are recognized by the
+/// response, so that a request header cannot remove the headers of another response.
 pub(super) fn unless_set(
     name: HeaderName,
     value: &'static str,

@@ -1,4 +1,4 @@
-//! What the edge depends on.
+//! Settings and dependencies of the edge.
 
 use std::sync::Arc;
 
@@ -8,10 +8,9 @@ use crate::{
 };
 
 pub(crate) struct EdgeSettings {
-    /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
-    /// Whether other host names than loopback ones are rejected, as in `dev`: a page of another site may resolve to
-    /// loopback (DNS rebinding), but its requests carry its own host name.
+    /// Rejects host names other than those of loopback, as in `dev`. Another site may resolve to loopback (DNS
+    /// rebinding), but its requests name its own host.
     pub loopback_hosts_only: bool,
     pub metrics: Arc<Metrics>,
     pub request_ids: Arc<RequestIds>,

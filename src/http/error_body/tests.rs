@@ -6,12 +6,12 @@ use crate::{
     pipeline::policy::{POLICIES, Policy},
 };
 
-fn told(error: &Error) -> Option<String> {
+fn challenge_text(error: &Error) -> Option<String> {
     challenge(error).map(|value| value.to_str().unwrap().to_owned())
 }
 
 #[test]
-fn a_challenge_names_what_is_wrong_with_a_token_and_with_nothing_else() {
+fn challenge_names_only_errors_of_the_token() {
     let invalid = Some("Bearer error=\"invalid_token\"");
     for code in Code::ALL {
         let expected = match code {
@@ -22,20 +22,20 @@ fn a_challenge_names_what_is_wrong_with_a_token_and_with_nothing_else() {
             _ => None,
         };
         let error = Error::new(*code, "Refused.").with_required_scope("apps:run");
-        assert_eq!(told(&error).as_deref(), expected, "{code:?}");
+        assert_eq!(challenge_text(&error).as_deref(), expected, "{code:?}");
     }
 }
 
 #[test]
-fn a_scope_that_is_missing_stands_in_the_challenge_and_in_the_body() {
-    // No token that is issued lacks a scope on the surface it belongs to, so no request comes to this.
+fn missing_scope_is_in_the_challenge_and_in_the_body() {
+    // Every issued token has all scopes of its surface, so no request over a socket gets this error.
     let policy = policy(Policy::challenges);
     let error = Error::new(Code::InsufficientScope, "Refused.").with_required_scope("apps:read");
     let response = respond(&error, Some(policy));
     assert_eq!(response.status(), 403);
     assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer error=\"insufficient_scope\", scope=\"apps:read\"");
     let response = respond(&error, None);
-    assert!(!response.headers().contains_key(WWW_AUTHENTICATE), "where no bearer is asked for, none is challenged");
+    assert!(!response.headers().contains_key(WWW_AUTHENTICATE), "only bearer routes have a challenge");
 }
 
 fn policy(which: impl Fn(&Policy) -> bool) -> &'static Policy {

@@ -1,5 +1,4 @@
-//! What bounds a unary call and explains tonic's own refusals: the caller's deadline, a deadline of ours, so that a body
-//! that never comes holds no stream for ever, and faults of framing in the words of contract section 12.
+//! Deadlines of gRPC calls, and details for tonic's own errors (contract section 12).
 
 use std::time::{Duration, Instant};
 
@@ -14,70 +13,70 @@ use crate::{
     rpc::request::Deadline,
 };
 
-/// How long a call may take at most, its message's arrival included.
-const LONGEST: Duration = Duration::from_secs(30);
+/// Limit of the duration of a unary call, and of the arrival of a message.
+const MAX_CALL_DURATION: Duration = Duration::from_secs(30);
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// Holds a call to its deadline.
-pub(super) async fn bounded(request: Request, next: Next) -> Response {
+/// Ends a call of this service at its deadline.
+pub(super) async fn enforce_deadline(request: Request, next: Next) -> Response {
     let policy = Policy::of_grpc_path(request.uri().path());
-    let asked = deadline(request.headers());
+    let requested = deadline(request.headers());
     if policy.is_some_and(|policy| policy.streams) {
-        return stream_bounded(request, next, asked).await;
+        return enforce_stream_deadline(request, next, requested).await;
     }
-    let limit = asked.map_or(LONGEST, |asked| asked.min(LONGEST));
+    let limit = requested.map_or(MAX_CALL_DURATION, |requested| requested.min(MAX_CALL_DURATION));
     match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => explained(response),
-        Err(_) => refused(policy, too_late()),
+        Ok(response) => with_details(response),
+        Err(_) => reject(policy, deadline_exceeded()),
     }
 }
 
-/// The same for a service that is not ours: it explains itself. Where it answers with a stream, this is how long the answer
-/// may take to begin.
-pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    let limit = deadline(request.headers()).map_or(LONGEST, |asked| asked.min(LONGEST));
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| refused(None, too_late()))
+/// Ends a call of a standard service at its deadline. For a stream, the deadline applies to the beginning of the
+/// response.
+pub(super) async fn enforce_standard_deadline(request: Request, next: Next) -> Response {
+    let limit = deadline(request.headers()).map_or(MAX_CALL_DURATION, |requested| requested.min(MAX_CALL_DURATION));
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| reject(None, deadline_exceeded()))
 }
 
-fn too_late() -> Error {
+fn deadline_exceeded() -> Error {
     Error::new(Code::DeadlineExceeded, "The call did not finish before its deadline.")
 }
 
-/// A stream lasts as long as what it tells of, or its caller's deadline. Only its message has to arrive in time; it is read
-/// once the call has been let in, not before.
-async fn stream_bounded(request: Request, next: Next, asked: Option<Duration>) -> Response {
+/// Only the caller's deadline limits the duration of a stream. The arrival of its message is limited as for a unary
+/// call.
+async fn enforce_stream_deadline(request: Request, next: Next, requested: Option<Duration>) -> Response {
     let policy = Policy::of_grpc_path(request.uri().path());
     let (mut parts, body) = request.into_parts();
-    if let Some(asked) = asked {
-        parts.extensions.insert(Deadline(Instant::now() + asked));
+    if let Some(requested) = requested {
+        parts.extensions.insert(Deadline(Instant::now() + requested));
     }
-    let answer = next.run(Request::from_parts(parts, arriving(body)));
-    match asked {
-        None => explained(answer.await),
-        Some(asked) => match tokio::time::timeout(asked, answer).await {
-            Ok(response) => explained(response),
-            Err(_) => refused(policy, too_late()),
+    let response = next.run(Request::from_parts(parts, with_read_timeout(body)));
+    match requested {
+        None => with_details(response.await),
+        Some(requested) => match tokio::time::timeout(requested, response).await {
+            Ok(response) => with_details(response),
+            Err(_) => reject(policy, deadline_exceeded()),
         },
     }
 }
 
-/// A body that breaks off when it has not arrived in time.
-fn arriving(body: Body) -> Body {
-    let by = tokio::time::Instant::now() + LONGEST;
-    let pieces = stream::unfold(Some(body.into_data_stream()), move |open| async move {
+/// A body that fails when it has not arrived within `MAX_CALL_DURATION`.
+fn with_read_timeout(body: Body) -> Body {
+    let deadline = tokio::time::Instant::now() + MAX_CALL_DURATION;
+    let chunks = stream::unfold(Some(body.into_data_stream()), move |open| async move {
         let mut body = open?;
-        match tokio::time::timeout_at(by, body.next()).await {
-            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
-            Ok(Some(Err(cause))) => Some((Err(cause), None)),
+        match tokio::time::timeout_at(deadline, body.next()).await {
+            Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some(body))),
+            Ok(Some(Err(error))) => Some((Err(error), None)),
             Ok(None) => None,
-            Err(late) => Some((Err(axum::Error::new(late)), None)),
+            Err(elapsed) => Some((Err(axum::Error::new(elapsed)), None)),
         }
     });
-    Body::from_stream(pieces)
+    Body::from_stream(chunks)
 }
 
-fn refused(policy: Option<&'static Policy>, error: Error) -> Response {
+fn reject(policy: Option<&'static Policy>, error: Error) -> Response {
     let mut response: Response = Status::from(error).into_http();
     if let Some(policy) = policy {
         response.extensions_mut().insert(policy);
@@ -85,7 +84,7 @@ fn refused(policy: Option<&'static Policy>, error: Error) -> Response {
     response
 }
 
-/// `grpc-timeout`: at most eight digits and a unit. One that cannot be read counts as none.
+/// Reads `grpc-timeout`: at most eight digits and a unit. A value that is not valid is ignored.
 fn deadline(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -104,26 +103,27 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// A status without details is tonic's own: it could not read the message, which is the caller's fault and not ours.
-fn explained(response: Response) -> Response {
+/// Maps a status without details, which tonic itself returned because it could not read the message, to an error of the
+/// caller.
+fn with_details(response: Response) -> Response {
     let headers = response.headers();
     if headers.contains_key("grpc-status-details-bin") {
         return response;
     }
-    let fault = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
+    let error = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
         Some(b"2") => Error::new(Code::InvalidRequest, "The message ended unexpectedly or took too long to arrive."),
         Some(b"11") => Error::new(Code::RequestEntityTooLarge, "The message is too large."),
         Some(b"12") => Error::new(Code::Unimplemented, "Compressed messages are not supported."),
         Some(b"13") => Error::new(Code::InvalidRequest, "The message could not be decoded."),
         _ => return response,
     };
-    let mut explained: Response = Status::from(fault).into_http();
-    // What is spoken instead, where tonic says so.
+    let mut detailed: Response = Status::from(error).into_http();
+    // Lists the encodings that are supported.
     if let Some(encodings) = headers.get(ACCEPT_ENCODING) {
-        explained.headers_mut().insert(ACCEPT_ENCODING, encodings.clone());
+        detailed.headers_mut().insert(ACCEPT_ENCODING, encodings.clone());
     }
-    *explained.extensions_mut() = response.extensions().clone();
-    explained
+    *detailed.extensions_mut() = response.extensions().clone();
+    detailed
 }
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_is_digits_and_a_unit() {
+    fn deadline_is_digits_and_a_unit() {
         for (text, expected) in [
             ("1H", Some(Duration::from_hours(1))),
             ("2M", Some(Duration::from_mins(2))),
@@ -155,18 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_the_callers_fault() {
+    fn message_that_tonic_cannot_read_is_an_error_of_the_caller() {
         for (status, expected) in [
             (Status::internal("invalid varint"), "3"),
             (Status::out_of_range("too large"), "8"),
             (Status::unimplemented("gzip"), "12"),
         ] {
-            let response = explained(status.into_http());
+            let response = with_details(status.into_http());
             assert_eq!(response.headers()["grpc-status"], expected);
             assert!(response.headers().contains_key("grpc-status-details-bin"));
         }
-        assert_eq!(explained(Status::ok("").into_http()).headers()["grpc-status"], "0");
-        let ours = explained(Status::from(Error::internal("a fault")).into_http());
-        assert_eq!(ours.headers()["grpc-status"], "13", "our own faults stay ours");
+        assert_eq!(with_details(Status::ok("").into_http()).headers()["grpc-status"], "0");
+        let internal = with_details(Status::from(Error::internal("a fault")).into_http());
+        assert_eq!(internal.headers()["grpc-status"], "13", "an internal error is kept");
     }
 }

@@ -1,9 +1,11 @@
-use std::{fs, net::SocketAddr, path::Path, time::Instant};
+use std::{fs, path::Path, time::Instant};
 
 use axum::{Extension, routing::get};
 use bytes::Bytes;
+use http::Request;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -21,24 +23,23 @@ use tokio_rustls::{
 use super::*;
 use crate::config::tls::TlsFiles;
 
-/// A listener under test.
-struct Running {
+struct RunningListener {
     address: SocketAddr,
     soft: CancellationToken,
     hard: CancellationToken,
     /// A request to `/slow` has arrived.
     arrived: Arc<Notify>,
-    /// Lets it go on.
+    /// Ends the request to `/slow`.
     release: Arc<Notify>,
     ended: JoinHandle<()>,
 }
 
-async fn start(options: ListenOptions) -> Running {
+async fn start(options: ListenOptions) -> RunningListener {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
     let (arrived, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (told, wait) = (Arc::clone(&arrived), Arc::clone(&release));
+    let (arrived_sender, release_receiver) = (Arc::clone(&arrived), Arc::clone(&release));
     let router = Router::new()
         .route("/peer", get(|Extension(PeerAddr(peer)): Extension<PeerAddr>| async move { peer.to_string() }))
         .route("/page", get(async || "x".repeat(5_000)))
@@ -46,21 +47,21 @@ async fn start(options: ListenOptions) -> Running {
         .route(
             "/slow",
             get(move || async move {
-                told.notify_one();
-                wait.notified().await;
+                arrived_sender.notify_one();
+                release_receiver.notified().await;
                 "done"
             }),
         );
     let ended = tokio::spawn(serve(listener, router, options, soft.clone(), hard.clone()));
-    Running { address, soft, hard, arrived, release, ended }
+    RunningListener { address, soft, hard, arrived, release, ended }
 }
 
 async fn send(stream: &mut TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).await.unwrap();
 }
 
-/// Everything until the server closes.
-async fn rest(stream: &mut TcpStream) -> String {
+/// Reads until the server closes.
+async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
     String::from_utf8(bytes).unwrap()
@@ -77,13 +78,13 @@ fn request(address: SocketAddr, path: &str) -> Request<Empty<Bytes>> {
 }
 
 #[tokio::test]
-async fn one_port_speaks_http1_and_http2_by_prior_knowledge() {
+async fn one_port_serves_http1_and_http2_by_prior_knowledge() {
     let server = start(ListenOptions::default()).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let own = stream.local_addr().unwrap().to_string();
     send(&mut stream, "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello").await;
     send(&mut stream, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-    let answer = rest(&mut stream).await;
+    let answer = read_to_end(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello") && answer.ends_with(&own), "{answer}");
 
     let (mut sender, _) = h2(server.address).await;
@@ -97,31 +98,31 @@ async fn one_port_speaks_http1_and_http2_by_prior_knowledge() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_finish_a_header_is_cut_off() {
+async fn connection_without_a_complete_header_is_closed_after_the_timeout() {
     let server = start(ListenOptions { header_timeout: Duration::from_millis(50), ..ListenOptions::default() }).await;
     for beginning in ["", "P", "PRI * HTTP/2.0\r\n\r\nSM", "GET /peer HTTP/1.1\r\nhost:"] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         let started = Instant::now();
         send(&mut stream, beginning).await;
-        rest(&mut stream).await;
+        read_to_end(&mut stream).await;
         assert!(started.elapsed() >= Duration::from_millis(40), "{beginning:?} was cut off at once");
     }
 }
 
 #[tokio::test]
-async fn a_slow_answer_outlives_the_header_timeout() {
+async fn slow_response_outlives_the_header_timeout() {
     let server = start(ListenOptions { header_timeout: Duration::from_millis(30), ..ListenOptions::default() }).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     send(&mut stream, "GET /slow HTTP/1.1\r\n\r\n").await;
     server.arrived.notified().await;
-    // Another connection's whole timeout passes while the answer waits.
-    rest(&mut TcpStream::connect(server.address).await.unwrap()).await;
+    // Another connection's whole timeout passes while the response waits.
+    read_to_end(&mut TcpStream::connect(server.address).await.unwrap()).await;
     server.release.notify_one();
-    assert!(rest(&mut stream).await.ends_with("done"));
+    assert!(read_to_end(&mut stream).await.ends_with("done"));
 }
 
 #[tokio::test]
-async fn draining_finishes_requests_and_refuses_connections() {
+async fn soft_shutdown_finishes_requests_and_refuses_connections() {
     let server = start(ListenOptions::default()).await;
     let mut busy = TcpStream::connect(server.address).await.unwrap();
     send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -136,14 +137,14 @@ async fn draining_finishes_requests_and_refuses_connections() {
 
     server.soft.cancel();
     // The idle connection ends while the busy ones go on.
-    rest(&mut idle).await;
+    read_to_end(&mut idle).await;
     assert!(!server.ended.is_finished());
     while TcpStream::connect(server.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
     server.release.notify_one();
     server.release.notify_one();
-    let text = rest(&mut busy).await;
+    let text = read_to_end(&mut busy).await;
     assert!(text.contains("connection: close") && text.ends_with("done"), "{text}");
     assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     connection.await.unwrap().unwrap();
@@ -151,7 +152,7 @@ async fn draining_finishes_requests_and_refuses_connections() {
 }
 
 #[tokio::test]
-async fn the_hard_end_cuts_what_is_left() {
+async fn hard_shutdown_closes_open_connections() {
     let server = start(ListenOptions::default()).await;
     let mut busy = TcpStream::connect(server.address).await.unwrap();
     send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -159,25 +160,25 @@ async fn the_hard_end_cuts_what_is_left() {
     server.soft.cancel();
     server.hard.cancel();
     server.ended.await.unwrap();
-    assert_eq!(rest(&mut busy).await, "");
+    assert_eq!(read_to_end(&mut busy).await, "");
 }
 
 #[tokio::test]
-async fn connections_over_the_cap_wait_their_turn() {
+async fn connection_over_the_limit_waits() {
     let server = start(ListenOptions { max_connections: 1, ..ListenOptions::default() }).await;
     let mut first = TcpStream::connect(server.address).await.unwrap();
     send(&mut first, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     server.arrived.notified().await;
     let mut second = TcpStream::connect(server.address).await.unwrap();
     send(&mut second, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-    let second = tokio::spawn(async move { rest(&mut second).await });
+    let second = tokio::spawn(async move { read_to_end(&mut second).await });
     server.release.notify_one();
-    assert!(rest(&mut first).await.ends_with("done"));
+    assert!(read_to_end(&mut first).await.ends_with("done"));
     assert!(second.await.unwrap().starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
-async fn whoever_asks_for_nothing_makes_room() {
+async fn idle_connections_are_closed_when_the_limit_is_reached() {
     let server = start(ListenOptions { max_connections: 5, ..ListenOptions::default() }).await;
     let mut busy = TcpStream::connect(server.address).await.unwrap();
     send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
@@ -193,17 +194,17 @@ async fn whoever_asks_for_nothing_makes_room() {
 
     let mut last = TcpStream::connect(server.address).await.unwrap();
     send(&mut last, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-    assert!(rest(&mut last).await.starts_with("HTTP/1.1 200"));
+    assert!(read_to_end(&mut last).await.starts_with("HTTP/1.1 200"));
     for mut stream in others {
-        rest(&mut stream).await;
+        read_to_end(&mut stream).await;
     }
     connection.await.unwrap().unwrap();
     server.release.notify_one();
-    assert!(rest(&mut busy).await.ends_with("done"), "whoever waits for an answer gets it");
+    assert!(read_to_end(&mut busy).await.ends_with("done"), "a request in flight is answered");
 }
 
 #[tokio::test]
-async fn a_connection_ends_when_it_is_old_and_its_requests_are_answered() {
+async fn connection_over_max_age_closes_after_its_requests() {
     let server = start(ListenOptions {
         header_timeout: Duration::from_millis(20),
         max_age: Duration::from_millis(200),
@@ -213,28 +214,31 @@ async fn a_connection_ends_when_it_is_old_and_its_requests_are_answered() {
     let (mut sender, connection) = h2(server.address).await;
     let answer = tokio::spawn(sender.send_request(request(server.address, "/slow")));
     server.arrived.notified().await;
-    let asked = Instant::now();
-    // Until the server has said goodbye.
+    let started = Instant::now();
+    // Until the server has sent `GOAWAY`.
     while sender.send_request(request(server.address, "/peer")).await.is_ok() {
-        assert!(asked.elapsed() < Duration::from_secs(8), "it never gets old");
+        assert!(started.elapsed() < Duration::from_secs(8), "the connection does not expire");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(asked.elapsed() > Duration::from_millis(100), "it got old at once");
+    assert!(started.elapsed() > Duration::from_millis(100), "the connection expired at once");
     server.release.notify_one();
     assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     connection.await.unwrap().unwrap();
 }
 
-/// A connection whose peer has room for so many bytes of an answer and never makes more, though it says that it is there.
-async fn unread(server: &Running, room: u32) -> (http2::SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>) {
+/// A connection whose peer accepts `window` bytes of a response and never opens the window, although it answers pings.
+async fn unread(
+    server: &RunningListener,
+    window: u32,
+) -> (http2::SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>) {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.initial_stream_window_size(room);
+    builder.initial_stream_window_size(window);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);
     let answer = sender.send_request(request(server.address, "/page")).await.unwrap();
     assert_eq!(answer.status(), 200);
-    // Kept, or the stream would be reset.
+    // Dropping the response would reset the stream.
     tokio::spawn(async move {
         let _answer = answer;
         std::future::pending::<()>().await;
@@ -243,30 +247,30 @@ async fn unread(server: &Running, room: u32) -> (http2::SendRequest<Empty<Bytes>
 }
 
 #[tokio::test]
-async fn whoever_leaves_answers_unread_makes_room() {
-    for room in [0, 1] {
-        let still = Duration::from_millis(50);
-        let server = start(ListenOptions { max_connections: 2, still, ..ListenOptions::default() }).await;
+async fn connections_with_unread_responses_are_closed_when_the_limit_is_reached() {
+    for window in [0, 1] {
+        let stall_timeout = Duration::from_millis(50);
+        let server = start(ListenOptions { max_connections: 2, stall_timeout, ..ListenOptions::default() }).await;
         let mut busy = TcpStream::connect(server.address).await.unwrap();
         send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         server.arrived.notified().await;
-        let (_sender, connection) = unread(&server, room).await;
+        let (_sender, connection) = unread(&server, window).await;
 
         let mut last = TcpStream::connect(server.address).await.unwrap();
         send(&mut last, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
-        assert!(rest(&mut last).await.starts_with("HTTP/1.1 200"), "room for {room}");
+        assert!(read_to_end(&mut last).await.starts_with("HTTP/1.1 200"), "window {window}");
         let _ = connection.await.unwrap();
         server.release.notify_one();
-        assert!(rest(&mut busy).await.ends_with("done"), "whoever waits for an answer gets it");
+        assert!(read_to_end(&mut busy).await.ends_with("done"), "a request in flight is answered");
     }
 }
 
 #[tokio::test]
-async fn an_old_connection_with_answers_unread_is_cut() {
+async fn connection_over_max_age_with_unread_responses_is_cut() {
     let server = start(ListenOptions {
         header_timeout: Duration::from_millis(20),
         max_age: Duration::from_millis(50),
-        still: Duration::from_millis(20),
+        stall_timeout: Duration::from_millis(20),
         ..ListenOptions::default()
     })
     .await;
@@ -275,7 +279,7 @@ async fn an_old_connection_with_answers_unread_is_cut() {
 }
 
 #[tokio::test]
-async fn a_header_over_the_limit_is_refused() {
+async fn header_over_the_limit_is_rejected() {
     let server = start(ListenOptions::default()).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let long = "x".repeat(40 * 1024);
@@ -285,7 +289,7 @@ async fn a_header_over_the_limit_is_refused() {
     assert_eq!(&answer, b"HTTP/1.1 431");
 }
 
-/// An authority, and what it signed, as PEM files and as rustls takes them.
+/// A certificate authority. It writes PEM files and configures TLS clients.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -310,7 +314,7 @@ impl Authority {
         TlsFiles { cert: dir.join("cert.pem"), key: dir.join("key.pem"), client_ca }
     }
 
-    /// A client that trusts this authority, with a certificate of `client`'s.
+    /// A client that trusts this authority, with a certificate that `client` signed.
     fn connector(&self, client: Option<&Self>, alpn: &[u8]) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
@@ -331,8 +335,8 @@ impl Authority {
     }
 }
 
-/// One request over TLS: the answer, or nothing when the server did not want to talk.
-async fn over_tls(connector: TlsConnector, address: SocketAddr) -> String {
+/// The response to one request over TLS; empty when the handshake fails.
+async fn get_over_tls(connector: TlsConnector, address: SocketAddr) -> String {
     let stream = TcpStream::connect(address).await.unwrap();
     let Ok(mut stream) = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await else {
         return String::new();
@@ -344,14 +348,14 @@ async fn over_tls(connector: TlsConnector, address: SocketAddr) -> String {
 }
 
 #[tokio::test]
-async fn tls_ends_here_and_may_ask_for_the_clients_certificate() {
+async fn tls_terminates_here_and_may_require_a_client_certificate() {
     let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
     let tls = |mutual| ListenOptions {
         tls: Some(authority.files(dir.path(), mutual).load().unwrap()),
         ..ListenOptions::default()
     };
     let server = start(tls(false)).await;
-    assert!(over_tls(authority.connector(None, b"http/1.1"), server.address).await.starts_with("HTTP/1.1 200"));
+    assert!(get_over_tls(authority.connector(None, b"http/1.1"), server.address).await.starts_with("HTTP/1.1 200"));
     let stream = TcpStream::connect(server.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let stream = authority.connector(None, b"h2").connect(name, stream).await.unwrap();
@@ -362,22 +366,24 @@ async fn tls_ends_here_and_may_ask_for_the_clients_certificate() {
 
     let server = start(tls(true)).await;
     assert!(
-        over_tls(authority.connector(Some(&authority), b"http/1.1"), server.address).await.starts_with("HTTP/1.1 200")
+        get_over_tls(authority.connector(Some(&authority), b"http/1.1"), server.address)
+            .await
+            .starts_with("HTTP/1.1 200")
     );
-    assert_eq!(over_tls(authority.connector(None, b"http/1.1"), server.address).await, "");
+    assert_eq!(get_over_tls(authority.connector(None, b"http/1.1"), server.address).await, "");
     let stranger = Authority::new();
-    assert_eq!(over_tls(authority.connector(Some(&stranger), b"http/1.1"), server.address).await, "");
+    assert_eq!(get_over_tls(authority.connector(Some(&stranger), b"http/1.1"), server.address).await, "");
 }
 
 #[test]
-fn unusable_tls_files_are_named() {
+fn unusable_tls_files_are_named_in_the_error() {
     let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
     let files = authority.files(dir.path(), true);
     assert!(files.load().is_ok());
     fs::write(&files.key, authority.sign().1.serialize_pem()).unwrap();
-    // A key that is another certificate's.
+    // The key of another certificate.
     assert!(files.load().unwrap_err().to_string().contains("belong together"));
     fs::write(files.client_ca.as_ref().unwrap(), "").unwrap();
-    let fault = files.load().unwrap_err().to_string();
-    assert!(fault.contains("ca.pem"), "{fault}");
+    let error = files.load().unwrap_err().to_string();
+    assert!(error.contains("ca.pem"), "{error}");
 }

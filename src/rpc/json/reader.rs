@@ -1,4 +1,4 @@
-//! From JSON text to a Struct, without a value in between.
+//! Reads JSON text into a Struct without an intermediate value.
 
 use std::{borrow::Cow, fmt};
 
@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// The object that the text is, with at most so many objects and lists within each other; `None` of anything else.
+/// Reads an object with at most `depth` nested objects and lists; `None` for other text.
 pub(super) fn read(text: &[u8], depth: usize) -> Option<Struct> {
     match Within(depth).deserialize(&mut serde_json::Deserializer::from_slice(text)).ok()?.kind? {
         Kind::StructValue(read) => Some(read),
@@ -17,7 +17,7 @@ pub(super) fn read(text: &[u8], depth: usize) -> Option<Struct> {
     }
 }
 
-/// Reads JSON text as a value with at most so many objects and lists within each other.
+/// Reads a value with at most this many nested objects and lists.
 struct Within(usize);
 
 impl<'de> DeserializeSeed<'de> for Within {

@@ -1,4 +1,4 @@
-//! The `input_schema` block: what a run takes, as JSON Schema 2020-12 (contract section 6).
+//! The `input_schema` block: the JSON Schema 2020-12 of a run's body (contract section 6).
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::domain::app::{
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The schema of a run's body; of an app that is misconfigured, the empty one.
+/// The schema of a run's body. Without a definition it has no properties.
 pub(super) fn input_schema(mode: AppMode, definition: Option<&Definition>) -> Map<String, Value> {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     if let Some(definition) = definition {
@@ -51,13 +51,13 @@ fn schema(variable: &FormVariable<'_>) -> Value {
         VariableKind::JsonObject => json!({"type": "object"}),
     };
     schema["title"] = variable.label().into();
-    if let (VariableKind::TextInput | VariableKind::Paragraph, Some(most)) = (variable.kind, variable.max_length()) {
-        schema["maxLength"] = most.into();
+    if let (VariableKind::TextInput | VariableKind::Paragraph, Some(max)) = (variable.kind, variable.max_length()) {
+        schema["maxLength"] = max.into();
     }
     schema
 }
 
-/// A file by its address, or by the id of its upload.
+/// The schema of a file: by URL, or by the id of an upload.
 fn file() -> Value {
     json!({
         "type": "object",

@@ -1,4 +1,4 @@
-//! A run's inputs, checked against the app's form before anything runs, with Dify's rules and Dify's words.
+//! Checks the inputs of a run against the app's form, with Dify's rules and messages.
 
 use std::fmt::Write as _;
 
@@ -13,10 +13,11 @@ use crate::domain::{
     error::Detail,
 };
 
-/// The inputs an app takes, out of those that were given: what the form does not know is left out, defaults are filled in,
-/// texts that are numbers or flags become such, NUL characters go.
+/// The values of the form's variables: other inputs are dropped, defaults are added, text is converted to the type of
+/// its variable, and NUL characters are removed.
 ///
-/// `input_required` naming every required variable that is missing; `invalid_param` for the first value that does not fit.
+/// Fails with `input_required`, which names every missing variable, or `invalid_param` for the first value that is not
+/// valid.
 pub(crate) fn checked_inputs(definition: &Definition, mut given: Map<String, Value>) -> Result<Map<String, Value>> {
     let variables = definition.variables();
     let is_missing =
@@ -39,12 +40,12 @@ pub(crate) fn checked_inputs(definition: &Definition, mut given: Map<String, Val
     Ok(inputs)
 }
 
-/// What a variable is that was left out. A form keeps an empty text where there is no default.
+/// The value of a variable without an input. Forms store an empty text in place of a missing default.
 fn default(variable: &FormVariable<'_>) -> Value {
     match (variable.kind, variable.default()) {
         (VariableKind::TextInput | VariableKind::Paragraph, Some(default)) => default.clone(),
         (_, Some(Value::String(text))) if text.is_empty() => Value::Null,
-        // The editor of forms keeps the default of an object as text.
+        // The editor stores the default of an object as text.
         (VariableKind::JsonObject, Some(Value::String(text))) => serde_json::from_str(text).unwrap_or_default(),
         (_, default) => default.cloned().unwrap_or_default(),
     }
@@ -68,8 +69,8 @@ fn checked(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
 fn text(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     let Value::String(text) = &value else { return Err(not_a_string(variable)) };
     match variable.max_length() {
-        Some(most) if text.chars().count() as u64 > most => {
-            Err(invalid(variable, format_args!("must be less than {most} characters")))
+        Some(max) if text.chars().count() as u64 > max => {
+            Err(invalid(variable, format_args!("must be less than {max} characters")))
         }
         _ => Ok(value),
     }
@@ -97,10 +98,10 @@ fn number(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     }
 }
 
-/// A whole number, or one with a point in it. Exponents alone, infinities and the like are none.
+/// Reads an integer, or a number with a decimal point. Integers with exponents, infinities and NaN are rejected.
 fn read_number(text: &str) -> Option<Number> {
     if text.contains('.') {
-        // JSON holds no infinity, which is what a number that is too big becomes.
+        // A number that is too large parses as infinity, for which `from_f64` returns `None`.
         return text.parse().ok().and_then(Number::from_f64);
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -143,7 +144,7 @@ fn files(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
         _ => return Err(invalid(variable, "must be a list of files")),
     };
     match variable.max_length() {
-        Some(most) if files > most => Err(invalid(variable, format_args!("must be less than {most} files"))),
+        Some(max) if files > max => Err(invalid(variable, format_args!("must be less than {max} files"))),
         _ => Ok(value),
     }
 }
@@ -151,13 +152,13 @@ fn files(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
 fn object(variable: &FormVariable<'_>, value: Value) -> Result<Value> {
     match value {
         Value::Object(_) => Ok(value),
-        // Forms send an empty text, or nothing at all of another type, for an object that was not filled in.
+        // Forms send an empty value of any type for an object without input.
         empty if !is_truthy(&empty) && !variable.is_required() => Ok(Value::Null),
         _ => Err(invalid(variable, "must be a dict")),
     }
 }
 
-/// No database holds a NUL in a text.
+/// Removes NUL characters, which PostgreSQL cannot store.
 fn without_nul(value: Value) -> Value {
     match value {
         Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "")),
@@ -165,7 +166,7 @@ fn without_nul(value: Value) -> Value {
     }
 }
 
-/// A text as Python prints it in a list: Dify's messages are made so.
+/// Formats text as Python does inside a list, because Dify's messages contain such lists.
 fn as_python_writes(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut written = String::with_capacity(text.len() + 2);
@@ -178,7 +179,7 @@ fn as_python_writes(text: &str) -> String {
             '\t' => written.push_str("\\t"),
             _ if char == quote => written.extend(['\\', char]),
             _ if char.is_control() => {
-                // Writing to a text cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(written, "\\x{:02x}", u32::from(char));
             }
             _ => written.push(char),

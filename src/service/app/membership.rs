@@ -1,8 +1,7 @@
-//! What an account is to a workspace, and what it is told when it is nothing to it.
+//! An account's membership of a workspace, and the error without one.
 //!
-//! SQL says so in the very statement that reads what was asked for, and so nothing would be saved by believing the token
-//! cache instead: somebody who has left a workspace is out at once. The cache's verdicts are kept right all the same, for
-//! Dify, which does believe them.
+//! The statement that reads the requested rows also reads the membership, so the verdicts in the token cache would save
+//! nothing and are not used. They are corrected for Dify, which uses them.
 
 use super::{Apps, named, no_such_app, workspace_id_required};
 use crate::domain::{
@@ -13,12 +12,13 @@ use crate::domain::{
     workspace::MembershipStatus,
 };
 
-/// Verdicts an entry is given at most: it is read on every request.
-const MOST_VERDICTS: usize = 32;
+/// Limit of verdicts in a cache entry, which is read on every request.
+const MAX_VERDICTS: usize = 32;
 
 impl Apps {
-    /// Lets members through. What others learn depends on who named the workspace: the caller, or the app's row.
-    pub(super) async fn judge(
+    /// Fails for an account that is not a member. The error depends on the origin of the workspace: `named` by the
+    /// caller, or read from the app's row (contract section 4, step 10).
+    pub(super) async fn check_membership(
         &self,
         caller: &Caller,
         membership: MembershipStatus,
@@ -27,12 +27,12 @@ impl Apps {
         match membership {
             MembershipStatus::Inactive => Err(bearer_invalid()),
             MembershipStatus::Member(workspace) => {
-                self.note(caller, workspace, true).await;
+                self.record_membership(caller, workspace, true).await;
                 Ok(())
             }
             MembershipStatus::NotMember => match named {
                 Some(workspace) => {
-                    self.note(caller, workspace, false).await;
+                    self.record_membership(caller, workspace, false).await;
                     Err(not_a_member())
                 }
                 None => Err(no_such_app()),
@@ -40,19 +40,19 @@ impl Apps {
         }
     }
 
-    /// Corrects what the token cache has of a membership. That somebody is no member is only worth noting where the
-    /// opposite stands: anybody can name workspaces they are not in.
-    async fn note(&self, caller: &Caller, workspace: WorkspaceId, member: bool) {
+    /// Corrects the cached verdict. A negative one only replaces a positive one, because a caller may name any number
+    /// of workspaces.
+    async fn record_membership(&self, caller: &Caller, workspace: WorkspaceId, member: bool) {
         let Some(verdicts) = &caller.token.verdicts else { return };
         let known = verdicts.get(&workspace).copied();
-        let is_new = known.is_none() && member && verdicts.len() < MOST_VERDICTS;
+        let is_new = known.is_none() && member && verdicts.len() < MAX_VERDICTS;
         if is_new || known.is_some_and(|known| known != member) {
-            // Dify's verdict ends with its entry in any case, within a minute.
+            // Best effort: the entry expires within a minute.
             let _ = self.token_cache.set_membership(&caller.hash, caller.token.token_id, workspace, member).await;
         }
     }
 
-    /// The workspace that was named, if one was: some deployments require that.
+    /// The workspace that the caller named. Strict deployments require one.
     pub(super) async fn optional_workspace(
         &self,
         account: AccountId,
@@ -65,7 +65,7 @@ impl Apps {
         }
     }
 
-    /// Reads the id of a workspace. Nobody is a member of something that is not an id.
+    /// Reads the id of a workspace. Text that is not an id gives the error of a workspace without the membership.
     pub(super) async fn workspace(&self, account: AccountId, text: &str) -> Result<WorkspaceId> {
         let Ok(id) = text.parse() else {
             self.context.require_active(account).await?;
@@ -74,8 +74,8 @@ impl Apps {
         Ok(id)
     }
 
-    /// The answer to somebody who asks for an app by something that is not an id.
-    pub(super) async fn unknown_to(
+    /// The error for text that is not the id of an app. Fails with an earlier error in the contract's order.
+    pub(super) async fn not_found_error(
         &self,
         caller: &Caller,
         account: AccountId,
@@ -83,7 +83,8 @@ impl Apps {
     ) -> Result<Error> {
         match workspace {
             Some(id) => {
-                self.judge(caller, self.context.sql.find_membership_status(account, id).await?, workspace).await?;
+                self.check_membership(caller, self.context.sql.find_membership_status(account, id).await?, workspace)
+                    .await?;
             }
             None => self.context.require_active(account).await?,
         }

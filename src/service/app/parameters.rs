@@ -1,17 +1,17 @@
-//! The `parameters` block: what Dify's own clients build a page from, feature by feature (contract section 6).
+//! The `parameters` block: the settings from which Dify's clients build their page (contract section 6).
 
 use serde_json::{Map, Value, json};
 
 use crate::domain::app::{Definition, form::is_truthy};
 
-/// Files a run takes at most unless an app says otherwise.
-const FILES: u64 = 3;
+/// Default limit of files of a run.
+const MAX_FILES: u64 = 3;
 
-/// The block of an app; of one that is misconfigured, the empty one.
+/// The block of an app. Without a definition it has Dify's defaults.
 pub(super) fn parameters(definition: Option<&Definition>) -> Map<String, Value> {
     let Some(definition) = definition else { return empty() };
     let feature = |name, default: fn() -> Value| feature(definition, name).unwrap_or_else(default);
-    // Without a graph, sources are shown unless that was switched off.
+    // In apps without a graph, sources are shown by default.
     let retriever: fn() -> Value = match definition {
         Definition::Model(_) => || json!({"enabled": true}),
         Definition::Workflow(_) => disabled,
@@ -32,7 +32,7 @@ pub(super) fn parameters(definition: Option<&Definition>) -> Map<String, Value> 
     ])
 }
 
-/// A feature as the app has it; none where it was never set.
+/// The stored value of a feature; `None` if it was never set.
 fn feature(definition: &Definition, name: &str) -> Option<Value> {
     let stored = match definition {
         Definition::Workflow(workflow) => workflow.features.get(name)?,
@@ -53,14 +53,14 @@ fn feature(definition: &Definition, name: &str) -> Option<Value> {
     (!stored.is_null()).then(|| stored.clone())
 }
 
-/// A graph's settings of uploads that were written when there were images only are shown as they are written today.
+/// Converts the upload settings of graphs from the time when only images could be uploaded to the current format.
 fn upload(definition: &Definition, mut stored: Value) -> Value {
     let image_enabled = stored.pointer("/image/enabled").is_some_and(is_truthy);
     let (Definition::Workflow(_), true, Some(members)) = (definition, image_enabled, stored.as_object_mut()) else {
         return stored;
     };
     let image = members.shift_remove("image").unwrap_or_default();
-    let limit = image.get("number_limits").and_then(Value::as_u64).unwrap_or(FILES);
+    let limit = image.get("number_limits").and_then(Value::as_u64).unwrap_or(MAX_FILES);
     let methods = image.get("transfer_methods").cloned().unwrap_or_else(|| json!(["remote_url", "local_file"]));
     members.insert("enabled".to_owned(), true.into());
     members.insert("number_limits".to_owned(), limit.into());
@@ -81,13 +81,13 @@ fn no_moderation() -> Value {
 fn no_upload() -> Value {
     json!({"image": {
         "enabled": false,
-        "number_limits": FILES,
+        "number_limits": MAX_FILES,
         "detail": "high",
         "transfer_methods": ["remote_url", "local_file"],
     }})
 }
 
-/// Dify's own limits: megabytes, and files.
+/// Dify's default limits, in megabytes and numbers of files.
 fn system_parameters() -> Value {
     json!({
         "image_file_size_limit": 10,
@@ -98,7 +98,7 @@ fn system_parameters() -> Value {
     })
 }
 
-/// What Dify says of an app that has nothing published.
+/// The block that Dify returns for an app without a published definition.
 fn empty() -> Map<String, Value> {
     object([
         ("opening_statement", Value::Null),

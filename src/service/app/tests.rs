@@ -1,4 +1,4 @@
-//! What clients are shown of an app, for every type of input.
+//! Descriptions of apps with every type of input.
 
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::domain::{
     id::{ModelConfigId, WorkflowId},
 };
 
-/// A model configuration in which nothing is set.
+/// A model configuration without settings.
 pub(super) fn model_config() -> ModelConfig {
     ModelConfig {
         id: ModelConfigId(Uuid::nil()),
@@ -50,10 +50,11 @@ fn workflow(graph: Value, features: Value) -> Definition {
     }))
 }
 
-/// A variable of each type there is, as the editor of graphs stores them.
+/// One variable of each type, in the format of the graph editor.
 fn every_variable() -> Value {
     json!([
-        {"variable": "line", "label": "A line", "type": "text-input", "required": true, "max_length": 48, "options": []},
+        {"variable": "line", "label": "A line", "type": "text-input", "required": true, "max_length": 48,
+         "options": []},
         {"variable": "text", "label": "", "type": "paragraph", "required": false, "max_length": 0},
         {"variable": "choice", "label": "A choice", "type": "select", "required": true, "options": ["red", "green"]},
         {"variable": "number", "label": "A number", "type": "number", "required": false, "default": 3},
@@ -71,7 +72,7 @@ fn start(variables: &Value) -> Value {
 }
 
 #[test]
-fn every_type_of_input_has_its_schema() {
+fn every_type_of_input_has_a_schema() {
     let graph = workflow(start(&every_variable()), json!({}));
     assert_json_snapshot!("schema_of_every_type", input_schema(AppMode::Workflow, Some(&graph)));
     let rows: Vec<_> =
@@ -86,7 +87,7 @@ fn every_type_of_input_has_its_schema() {
 }
 
 #[test]
-fn a_chat_takes_a_query() {
+fn schema_of_a_chat_requires_a_query() {
     let graph = workflow(start(&json!([])), json!({}));
     assert_json_snapshot!("schema_of_a_chat", input_schema(AppMode::AdvancedChat, Some(&graph)));
     for (mode, has_query) in [(AppMode::Chat, true), (AppMode::AgentChat, true), (AppMode::Completion, false)] {
@@ -96,13 +97,13 @@ fn a_chat_takes_a_query() {
 }
 
 #[test]
-fn an_app_without_anything_published_has_an_empty_block_of_each() {
+fn app_without_a_definition_has_empty_blocks() {
     assert_json_snapshot!("schema_of_nothing", input_schema(AppMode::Chat, None));
     assert_json_snapshot!("parameters_of_nothing", parameters(None));
 }
 
 #[test]
-fn features_that_were_never_set_have_difys_defaults() {
+fn unset_features_have_difys_defaults() {
     assert_json_snapshot!("parameters_of_a_bare_model", parameters(Some(&Definition::Model(Box::new(model_config())))));
     for (graph, features) in
         [(json!(null), json!(null)), (json!({}), json!([])), (json!({"nodes": [1, {"data": 1}]}), json!({}))]
@@ -116,7 +117,7 @@ fn features_that_were_never_set_have_difys_defaults() {
 }
 
 #[test]
-fn features_that_are_set_are_shown_as_they_are() {
+fn set_features_are_returned_unchanged() {
     let features = json!({
         "opening_statement": "Welcome!",
         "suggested_questions": ["What?"],
@@ -142,7 +143,7 @@ fn features_that_are_set_are_shown_as_they_are() {
 }
 
 #[test]
-fn blocks_are_a_comma_list() {
+fn requested_blocks_are_a_comma_separated_list() {
     let none = DescriptionFields { info: false, parameters: false, input_schema: false };
     for (list, expected) in [
         (None, DescriptionFields::ALL),
@@ -158,7 +159,7 @@ fn blocks_are_a_comma_list() {
 }
 
 #[test]
-fn a_filter_is_read_off_what_was_asked_for() {
+fn filter_is_parsed_from_the_query() {
     let parse = |mode, name, tag| AppFilter::parse(mode, name, tag);
     assert_eq!(parse(None, Some(""), Some("")).unwrap(), AppFilter::default());
     let id = "0166ad56-f937-57d6-873f-1f700d7a7b49";

@@ -1,7 +1,7 @@
-//! The console's cookies: JWTs under `SECRET_KEY`, as Dify makes them and reads them (contract section 6, approval).
+//! The console's cookies: JWTs signed with `SECRET_KEY`, in Dify's format (contract section 6, approval).
 //!
-//! Signature, claims and time are judged here and nothing else; that the account, and standalone the session, still are is
-//! for whoever asks to read each time.
+//! This module checks signature, claims and expiry. The caller checks that the account and, standalone, the session
+//! exist.
 
 use std::sync::Arc;
 
@@ -16,21 +16,20 @@ use crate::domain::{
     secret::Secret,
 };
 
-/// The `sub` of every access token, in Dify and here.
+/// The `sub` of every access token. Dify uses the same.
 pub const PASSPORT: &str = "Console API Passport";
 
-/// Signs and reads the cookies.
+/// Signs and verifies cookies.
 #[derive(Clone)]
 pub struct Passports {
     keys: Arc<KeyRing>,
 }
 
-/// For whom an access token speaks.
+/// The account and session of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The account.
     pub account: AccountId,
-    /// The session, in tokens of ours; Dify's have none.
+    /// `None` in Dify's tokens.
     pub session: Option<BrowserSessionId>,
 }
 
@@ -43,7 +42,7 @@ struct AccessClaims {
     sub: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
-    // Dify signs its web-app tokens under the same key; these claims are how they differ.
+    // Dify signs its web-app tokens with the same key. Only these claims distinguish them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_source: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,12 +56,11 @@ struct CsrfClaims {
 }
 
 impl Passports {
-    /// Signs with the current key and accepts every one.
+    /// Signs with the current key and verifies with every key.
     pub fn new(keys: Arc<KeyRing>) -> Self {
         Self { keys }
     }
 
-    /// The value of the access cookie.
     pub fn access_token(&self, account: AccountId, session: BrowserSessionId, until: DateTime<Utc>) -> Result<Secret> {
         self.sign(&AccessClaims {
             user_id: account.to_string(),
@@ -75,12 +73,11 @@ impl Passports {
         })
     }
 
-    /// The value of the CSRF cookie.
     pub fn csrf_token(&self, account: AccountId, until: DateTime<Utc>) -> Result<Secret> {
         self.sign(&CsrfClaims { exp: until.timestamp(), sub: account.to_string() })
     }
 
-    /// For whom an access token speaks, if it is one and not over; no leeway.
+    /// The holder of a valid access token. The expiry has no leeway.
     pub fn holder(&self, access_token: &str, now: DateTime<Utc>) -> Option<Holder> {
         let claims: AccessClaims = self.verify(access_token)?;
         let theirs = claims.aud.is_some() || claims.token_source.is_some();
@@ -91,7 +88,7 @@ impl Passports {
         Some(Holder { account, session: claims.jti.and_then(|jti| jti.parse().ok()) })
     }
 
-    /// Whether a CSRF token is this account's and still good.
+    /// Whether a CSRF token belongs to this account and has not expired.
     pub fn csrf_holds(&self, csrf_token: &str, account: AccountId, now: DateTime<Utc>) -> bool {
         self.verify::<CsrfClaims>(csrf_token)
             .is_some_and(|claims| claims.sub == account.to_string() && now.timestamp() < claims.exp)
@@ -102,7 +99,7 @@ impl Passports {
         encode(&Header::new(Algorithm::HS256), claims, &key).map(Secret::new).map_err(Error::internal)
     }
 
-    /// Signature and shape only; times are judged by the clock that is given.
+    /// Checks signature and claims. The caller checks the expiry with its own clock.
     fn verify<C: DeserializeOwned>(&self, token: &str) -> Option<C> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.required_spec_claims.clear();

@@ -1,7 +1,7 @@
-//! A person decides about a device.
+//! The approver's decision about a grant.
 //!
-//! Approval leaves no window: claim the grant, mint in one SQL transaction, finish only while the claim holds. The token is
-//! sealed to the device's code on the way, so neither store ever holds anything usable.
+//! An approval claims the grant, mints in one SQL transaction, and finishes only while the claim is held. The token is
+//! sealed to the device code, so neither store holds a usable token.
 
 use super::DeviceFlow;
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl DeviceFlow {
-    /// A signed-in person lets the device in.
+    /// Approves the pending grant of a user code.
     pub async fn approve(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
         self.require_bearers()?;
         let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, Some(account.id)).await?;
@@ -42,7 +42,7 @@ impl DeviceFlow {
         run_uncancelled(async move { flow.decide(attempt, &account, &keys, claim, &request).await }).await
     }
 
-    /// What follows once the claim is taken.
+    /// Mints and finishes a claimed grant. Revokes the minted token if the claim was lost.
     async fn decide(
         &self,
         attempt: UserCodeAttempt,
@@ -58,7 +58,7 @@ impl DeviceFlow {
         if let Err(error) = &outcome {
             AuditEvent::DeviceFlowRejected { reason: error.code().as_str(), subject_email: Some(&account.email) }
                 .record();
-            // Best effort: an unreleased claim ends by itself.
+            // Best effort: a claim that is not released expires.
             let _ = self.grants.release(keys, claim).await;
         }
         outcome
@@ -87,7 +87,7 @@ impl DeviceFlow {
         };
         let minted = self.context.sql.mint(&session).await?;
         let finished = match &minted.rotated {
-            // The token that the rotation ended must be dead everywhere before anyone hears of the new one.
+            // The rotated token is invalidated on every replica before the new one can be redeemed.
             Some(old) => self.invalidations.invalidate(old).await,
             None => Ok(()),
         };
@@ -114,7 +114,7 @@ impl DeviceFlow {
         Ok(())
     }
 
-    /// A signed-in person turns the device away.
+    /// Denies the pending grant of a user code.
     pub async fn deny(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
         self.require_bearers()?;
         let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, Some(account.id)).await?;

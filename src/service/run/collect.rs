@@ -1,4 +1,4 @@
-//! The final body of a blocking run, gathered from its events (contract section 6).
+//! Collects the events of a blocking run into its body (contract section 6).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -8,10 +8,10 @@ use crate::{
     ports::runtime::RunEvent,
 };
 
-/// The longest answer that is gathered, in bytes; whoever expects more reads the stream.
+/// Limit of a blocking answer, in bytes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
-/// What the body of a workflow tells of its end, in this order.
-const FINISHED: [&str; 10] = [
+/// The members of a workflow's `data`, in the order of the body.
+const WORKFLOW_MEMBERS: [&str; 10] = [
     "id",
     "workflow_id",
     "status",
@@ -24,10 +24,10 @@ const FINISHED: [&str; 10] = [
     "finished_at",
 ];
 
-/// What events tell that matters here; the rest of them is not read.
+/// The members of events that a body needs.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Told {
+struct EventFields {
     task_id: Option<String>,
     message_id: Option<String>,
     conversation_id: Option<String>,
@@ -40,35 +40,34 @@ struct Told {
     message: Option<String>,
 }
 
-impl Told {
-    fn read(json: &[u8]) -> Result<Self> {
-        let strange = || Error::new(Code::UpstreamError, "The runtime's answer could not be understood.");
-        // serde also fills a struct from an array.
+impl EventFields {
+    fn parse(json: &[u8]) -> Result<Self> {
+        let malformed = || Error::new(Code::UpstreamError, "The runtime's answer could not be understood.");
+        // serde also accepts an array of the members' values.
         if json.first() != Some(&b'{') {
-            return Err(strange());
+            return Err(malformed());
         }
-        serde_json::from_slice(json).map_err(|error| strange().with_source(error))
+        serde_json::from_slice(json).map_err(|error| malformed().with_source(error))
     }
 }
 
-/// Gathers events into a body.
 pub(super) struct Collector {
     mode: AppMode,
     answer: String,
     created_at: Option<i64>,
-    /// The body of a graph whose run is not known to have finished well.
-    held: Option<Value>,
-    /// Whether the graph's run has finished well.
-    finished: bool,
+    /// The body of a graph, until `workflow_finished` confirms its success.
+    unconfirmed: Option<Value>,
+    /// Whether the graph has succeeded.
+    has_succeeded: bool,
 }
 
 impl Collector {
     pub(super) fn new(mode: AppMode) -> Self {
-        Self { mode, answer: String::new(), created_at: None, held: None, finished: false }
+        Self { mode, answer: String::new(), created_at: None, unconfirmed: None, has_succeeded: false }
     }
 
-    /// Takes an event: the body, if it was the last that matters.
-    pub(super) fn take(&mut self, event: &RunEvent) -> Result<Option<Value>> {
+    /// Adds an event. Returns the body once it is complete.
+    pub(super) fn add(&mut self, event: &RunEvent) -> Result<Option<Value>> {
         let relevant = match (self.mode, &*event.event) {
             (_, "error") | (AppMode::Workflow, "workflow_finished") => true,
             (AppMode::Workflow, _) => false,
@@ -79,29 +78,29 @@ impl Collector {
         if !relevant {
             return Ok(None);
         }
-        let told = Told::read(&event.json)?;
+        let fields = EventFields::parse(&event.json)?;
         match (self.mode, &*event.event) {
-            (_, "error") => Err(failed(&told)),
-            (AppMode::Workflow, _) => Ok(Some(workflow(told))),
+            (_, "error") => Err(event_error(&fields)),
+            (AppMode::Workflow, _) => Ok(Some(workflow(fields))),
             (_, "workflow_finished") => {
-                if let Some(error) = broken(&told) {
+                if let Some(error) = graph_error(&fields) {
                     return Err(error);
                 }
-                self.finished = true;
-                Ok(self.held.take())
+                self.has_succeeded = true;
+                Ok(self.unconfirmed.take())
             }
             (_, "message_replace") => {
-                self.answer = told.answer.unwrap_or_default();
+                self.answer = fields.answer.unwrap_or_default();
                 Ok(None)
             }
-            (AppMode::AdvancedChat, "message_end") if !self.finished => {
-                self.held = Some(self.message(told));
+            (AppMode::AdvancedChat, "message_end") if !self.has_succeeded => {
+                self.unconfirmed = Some(self.message(fields));
                 Ok(None)
             }
-            (_, "message_end") => Ok(Some(self.message(told))),
+            (_, "message_end") => Ok(Some(self.message(fields))),
             _ => {
-                self.created_at = self.created_at.or(told.created_at);
-                self.answer.push_str(told.answer.as_deref().unwrap_or_default());
+                self.created_at = self.created_at.or(fields.created_at);
+                self.answer.push_str(fields.answer.as_deref().unwrap_or_default());
                 if self.answer.len() > MAX_ANSWER {
                     return Err(Error::new(Code::UpstreamError, "The answer is too long for a blocking response.")
                         .with_hint("Use `response_mode: streaming`."));
@@ -111,24 +110,24 @@ impl Collector {
         }
     }
 
-    /// The body when the stream is over: what an answer had that nothing more was said of.
-    pub(super) fn rest(self) -> Option<Value> {
-        self.held
+    /// The body at the end of the stream: that of a graph without `workflow_finished`.
+    pub(super) fn finish(self) -> Option<Value> {
+        self.unconfirmed
     }
 
-    fn message(&mut self, told: Told) -> Value {
-        let mut metadata = told.metadata.unwrap_or_default();
+    fn message(&mut self, fields: EventFields) -> Value {
+        let mut metadata = fields.metadata.unwrap_or_default();
         metadata.entry("retriever_resources").or_insert_with(|| json!([]));
         let mut body = json!({
             "event": "message",
-            "task_id": told.task_id,
-            "id": told.message_id,
-            "message_id": told.message_id,
-            "conversation_id": told.conversation_id,
+            "task_id": fields.task_id,
+            "id": fields.message_id,
+            "message_id": fields.message_id,
+            "conversation_id": fields.conversation_id,
             "mode": self.mode.as_str(),
             "answer": std::mem::take(&mut self.answer),
             "metadata": metadata,
-            "created_at": told.created_at.or(self.created_at),
+            "created_at": fields.created_at.or(self.created_at),
         });
         if let (AppMode::Completion, Some(body)) = (self.mode, body.as_object_mut()) {
             body.shift_remove("conversation_id");
@@ -137,43 +136,42 @@ impl Collector {
     }
 }
 
-fn workflow(told: Told) -> Value {
-    let mut finished = told.data.unwrap_or_default();
-    let run = told.workflow_run_id.map(Value::String).or_else(|| finished.get("id").cloned()).unwrap_or_default();
+fn workflow(fields: EventFields) -> Value {
+    let mut finished = fields.data.unwrap_or_default();
+    let run = fields.workflow_run_id.map(Value::String).or_else(|| finished.get("id").cloned()).unwrap_or_default();
     let mut data = Map::new();
-    for name in FINISHED {
+    for name in WORKFLOW_MEMBERS {
         data.insert(name.to_owned(), finished.shift_remove(name).unwrap_or_default());
     }
     if data["outputs"].is_null() {
         data["outputs"] = json!({});
     }
-    json!({"workflow_run_id": run, "task_id": told.task_id, "mode": AppMode::Workflow.as_str(), "data": data})
+    json!({"workflow_run_id": run, "task_id": fields.task_id, "mode": AppMode::Workflow.as_str(), "data": data})
 }
 
-/// A graph that failed has no answer to give: the chat body has no place for an error, as a workflow's has.
-fn broken(told: &Told) -> Option<Error> {
-    let data = told.data.as_ref()?;
+/// The error of a chat graph that failed. Unlike a workflow's body, a chat's has no member for it.
+fn graph_error(fields: &EventFields) -> Option<Error> {
+    let data = fields.data.as_ref()?;
     let status = data.get("status").and_then(Value::as_str)?;
     if !matches!(status, "failed" | "stopped") {
         return None;
     }
-    Some(unexplained(data.get("error").and_then(Value::as_str)))
+    Some(run_failed(data.get("error").and_then(Value::as_str)))
 }
 
-/// An `error` event: one of our own codes stays what it is; any other is the runtime's.
-fn failed(told: &Told) -> Error {
-    let code = told.code.as_deref().and_then(|code| Code::ALL.iter().copied().find(|known| known.as_str() == code));
-    match (code, &told.message) {
+/// The error of an `error` event. Codes that this service does not define become `upstream_error`.
+fn event_error(fields: &EventFields) -> Error {
+    let code = fields.code.as_deref().and_then(|code| Code::ALL.iter().copied().find(|known| known.as_str() == code));
+    match (code, &fields.message) {
         (Some(code), Some(message)) => Error::new(code, message.clone()),
-        (_, message) => unexplained(message.as_deref()),
+        (_, message) => run_failed(message.as_deref()),
     }
 }
 
-/// A run that failed, for reasons that nodes and models give: those are told to who reads the run step by step, and a 502 says
-/// no more than that it is one. The reason goes to the log.
-fn unexplained(why: Option<&str>) -> Error {
-    let why = why.filter(|why| !why.is_empty()).unwrap_or("it was stopped");
+/// The error of a failed run. The reason may contain data of nodes and models, so it is only logged and streamed.
+fn run_failed(reason: Option<&str>) -> Error {
+    let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("it was stopped");
     Error::new(Code::UpstreamError, "The app's run failed.")
         .with_hint("Use `response_mode: streaming` to see which step failed and why.")
-        .with_source(why.to_owned())
+        .with_source(reason.to_owned())
 }

@@ -6,7 +6,8 @@ use crate::domain::{Error, Result};
 
 /// A map with fewer entries than this is not swept.
 const MIN_SWEEP_SIZE: usize = 1_024;
-/// A full map is swept at most once per this many microseconds: otherwise each insert during a flood would walk the map.
+/// A full map is swept at most once per this many microseconds: otherwise each insert during a flood would walk the
+/// map.
 const MIN_SWEEP_INTERVAL_US: u64 = 1_000_000;
 
 /// A value that expires at some time, in microseconds since the epoch.

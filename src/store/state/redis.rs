@@ -1,8 +1,8 @@
 //! State in Redis: the connections, the names of keys and the loading of scripts. The implementations of the ports are
 //! beside their in-process counterparts.
 //!
-//! Every decision is one script that runs by Redis' own clock, every command has a bounded latency, and a broken connection is
-//! replaced in the background.
+//! Every decision is one script that runs by Redis' own clock, every command has a bounded latency, and a broken
+//! connection is replaced in the background.
 
 mod connections;
 pub(crate) mod keys;
@@ -68,7 +68,8 @@ impl RedisState {
         self.connections.run(command).await
     }
 
-    /// Runs a script that uses the clock. Its first argument is the offset of the clock; `add_arguments` adds the others.
+    /// Runs a script that uses the clock. Its first argument is the offset of the clock; `add_arguments` adds the
+    /// others.
     pub(super) async fn eval<T: FromRedisValue>(
         &self,
         script: &Script,

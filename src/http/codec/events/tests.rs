@@ -14,13 +14,13 @@ impl StreamedEvent for Event {
 
 fn open() -> (mpsc::Sender<Result<Event, Status>>, BoxStream<'static, String>) {
     let (sender, receiver) = mpsc::channel(8);
-    let bytes = written(ReceiverStream::new(receiver), PING_EVERY);
+    let bytes = write_events(ReceiverStream::new(receiver), PING_INTERVAL);
     let text = bytes.map(|chunk| chunk.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()).unwrap_or_default());
     (sender, text.boxed())
 }
 
 #[tokio::test]
-async fn an_event_is_a_frame_and_what_is_ready_goes_out_together() {
+async fn ready_events_are_written_together() {
     let (sender, mut stream) = open();
     sender.send(Ok(Event(r#"{"event":"message"}"#))).await.unwrap();
     assert_eq!(stream.next().await.unwrap(), "data: {\"event\":\"message\"}\n\n");
@@ -32,7 +32,7 @@ async fn an_event_is_a_frame_and_what_is_ready_goes_out_together() {
 }
 
 #[tokio::test]
-async fn a_failure_is_one_error_event_and_the_end() {
+async fn error_is_written_as_the_last_event() {
     let (sender, mut stream) = open();
     let error = Error::new(crate::domain::Code::UpstreamTimeout, "It took too long.");
     sender.send(Err(error.into())).await.unwrap();
@@ -45,9 +45,9 @@ async fn a_failure_is_one_error_event_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_pings() {
+async fn stream_without_events_writes_pings() {
     let (sender, receiver) = mpsc::channel::<Result<Event, Status>>(1);
-    let mut stream = Box::pin(written(ReceiverStream::new(receiver), Duration::from_millis(1)));
+    let mut stream = Box::pin(write_events(ReceiverStream::new(receiver), Duration::from_millis(1)));
     for _ in 0..3 {
         assert_eq!(stream.next().await.unwrap().unwrap(), "event: ping\n\n");
     }
@@ -58,7 +58,7 @@ async fn a_silent_stream_pings() {
 }
 
 #[test]
-fn accept_decides_by_weight_and_json_wins_a_tie() {
+fn accept_header_selects_the_format_with_the_higher_weight() {
     for (accept, expected) in [
         ("", Prefers::Json),
         ("*/*", Prefers::Json),
@@ -71,6 +71,6 @@ fn accept_decides_by_weight_and_json_wins_a_tie() {
     ] {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        assert_eq!(prefers(&headers), expected, "{accept}");
+        assert_eq!(preferred_format(&headers), expected, "{accept}");
     }
 }

@@ -32,7 +32,7 @@ fn check(definition: &Definition, given: &Value) -> Result<Value, Error> {
     checked_inputs(definition, given.as_object().unwrap().clone()).map(Value::Object)
 }
 
-/// The outcome for one variable of a graph's form, whose other members are given.
+/// Checks one input against a variable with these members.
 fn one(mut variable: Value, given: &Value) -> Result<Value, String> {
     variable["variable"] = "v".into();
     let definition = graph(&json!([variable]));
@@ -48,7 +48,7 @@ fn one(mut variable: Value, given: &Value) -> Result<Value, String> {
 }
 
 #[test]
-fn every_required_variable_that_is_missing_is_named() {
+fn error_names_every_missing_variable() {
     let definition = graph(&json!([
         {"variable": "city", "type": "text-input", "required": true, "default": "Paris"},
         {"variable": "n", "type": "number", "required": true},
@@ -66,7 +66,7 @@ fn every_required_variable_that_is_missing_is_named() {
 }
 
 #[test]
-fn what_the_form_does_not_know_is_left_out_and_defaults_are_filled_in() {
+fn unknown_inputs_are_dropped_and_defaults_are_added() {
     let definition = model(json!([
         {"text-input": {"variable": "city", "default": "Paris", "max_length": 48}},
         {"paragraph": {"variable": "note", "default": ""}},
@@ -84,12 +84,12 @@ fn what_the_form_does_not_know_is_left_out_and_defaults_are_filled_in() {
     let inputs = check(&definition, &json!({"ext": "x", "unknown": 1, "two": 2})).unwrap();
     let expected = json!({"city": "Paris", "note": "", "lang": null, "n": 3, "ok": true, "o": {"a": 1}});
     assert_eq!(inputs, expected);
-    // The order is the form's, whatever the caller's was.
+    // The inputs are in the order of the form.
     assert_eq!(inputs.as_object().unwrap().keys().collect::<Vec<_>>(), ["city", "note", "lang", "n", "ok", "o"]);
 }
 
 #[test]
-fn a_name_that_stands_twice_in_a_form_is_one_variable() {
+fn variables_of_the_same_name_are_one_variable() {
     let definition = graph(&json!([
         {"variable": "v", "type": "text-input", "required": true},
         {"variable": "v", "type": "text-input", "required": true},
@@ -98,7 +98,7 @@ fn a_name_that_stands_twice_in_a_form_is_one_variable() {
 }
 
 #[test]
-fn a_form_that_is_none_takes_nothing() {
+fn malformed_form_has_no_variables() {
     for form in [json!(null), json!({}), json!("text"), json!([[]])] {
         assert_eq!(check(&model(form.clone()), &json!({"a": 1})).unwrap(), json!({}));
         assert_eq!(check(&graph(&form), &json!({"a": 1})).unwrap(), json!({}));
@@ -106,7 +106,7 @@ fn a_form_that_is_none_takes_nothing() {
 }
 
 #[test]
-fn texts_are_texts_of_a_length() {
+fn text_longer_than_its_limit_is_rejected() {
     let text = |given: Value| one(json!({"type": "text-input", "max_length": 3}), &given);
     assert_eq!(text(json!("äöü")), Ok(json!("äöü")), "characters count, not bytes");
     assert_eq!(text(json!("four")), Err("v in input form must be less than 3 characters".to_owned()));
@@ -114,16 +114,16 @@ fn texts_are_texts_of_a_length() {
     for given in [json!(1), json!(true), json!(["a"]), json!({"a": 1})] {
         assert_eq!(text(given), Err("(type 'text-input') v in input form must be a string".to_owned()));
     }
-    for most in [json!(0), json!(null), json!(-1), json!("x"), json!({})] {
+    for max in [json!(0), json!(null), json!(-1), json!("x"), json!({})] {
         let long = "x".repeat(5_000);
-        assert_eq!(one(json!({"type": "paragraph", "max_length": most}), &json!(long)), Ok(json!(long)));
+        assert_eq!(one(json!({"type": "paragraph", "max_length": max}), &json!(long)), Ok(json!(long)));
     }
     let written = one(json!({"type": "paragraph", "max_length": "2"}), &json!("abc"));
     assert_eq!(written, Err("v in input form must be less than 2 characters".to_owned()));
 }
 
 #[test]
-fn a_selection_is_one_of_the_options() {
+fn selection_that_is_not_an_option_is_rejected() {
     let select = |given: Value| one(json!({"type": "select", "options": ["A", "B", "it's"]}), &given);
     assert_eq!(select(json!("B")), Ok(json!("B")));
     for given in ["C", "", "a"] {
@@ -136,7 +136,7 @@ fn a_selection_is_one_of_the_options() {
 }
 
 #[test]
-fn numbers_are_read_off_texts() {
+fn text_is_converted_to_numbers() {
     let number = |given: Value| one(json!({"type": "number"}), &given);
     for (given, expected) in [
         (json!(3), json!(3)),
@@ -172,7 +172,7 @@ fn numbers_are_read_off_texts() {
 }
 
 #[test]
-fn flags_are_read_off_words_and_numbers() {
+fn words_and_numbers_are_converted_to_booleans() {
     let flag = |given: Value| one(json!({"type": "checkbox"}), &given);
     for given in [json!(true), json!(1), json!(1.0), json!(" Yes "), json!("on"), json!("TRUE")] {
         assert_eq!(flag(given.clone()), Ok(json!(true)), "{given}");
@@ -187,7 +187,7 @@ fn flags_are_read_off_words_and_numbers() {
 }
 
 #[test]
-fn files_are_objects_and_no_more_than_the_form_takes() {
+fn files_over_the_limit_are_rejected() {
     let file = json!({"type": "image", "transfer_method": "remote_url", "url": "https://example.com/a.png"});
     assert_eq!(one(json!({"type": "file"}), &file), Ok(file.clone()));
     assert_eq!(one(json!({"type": "file"}), &json!("")), Ok(json!(null)));
@@ -205,7 +205,7 @@ fn files_are_objects_and_no_more_than_the_form_takes() {
 }
 
 #[test]
-fn objects_are_objects() {
+fn object_inputs_must_be_objects() {
     let object = |given: Value| one(json!({"type": "json_object"}), &given);
     assert_eq!(object(json!({"a": [1]})), Ok(json!({"a": [1]})));
     assert_eq!(object(json!("")), Ok(json!(null)));
@@ -217,7 +217,7 @@ fn objects_are_objects() {
 }
 
 #[test]
-fn texts_are_written_as_python_writes_them() {
+fn text_is_formatted_as_python_does() {
     for (text, written) in [
         ("A", "'A'"),
         ("it's", r#""it's""#),
@@ -261,15 +261,18 @@ fn any_variable() -> impl Strategy<Value = Value> {
         Just("external_data_tool"),
     ];
     (kind, "[abv]{0,2}", any_json(), any_json(), any_json(), any_json()).prop_map(
-        |(kind, name, required, most, options, default)| {
-            json!({"type": kind, "variable": name, "required": required, "max_length": most, "options": options, "default": default})
+        |(kind, name, required, max_length, options, default)| {
+            json!({
+                "type": kind, "variable": name, "required": required, "max_length": max_length,
+                "options": options, "default": default,
+            })
         },
     )
 }
 
 proptest! {
     #[test]
-    fn whatever_the_form_and_the_inputs_are_the_outcome_is_inputs_or_a_refusal(
+    fn any_form_and_inputs_give_inputs_or_an_error(
         variables in proptest::collection::vec(any_variable(), 0..4),
         junk in any_json(),
         given in proptest::collection::vec(("[abv]{0,2}", any_json()), 0..4),
@@ -279,11 +282,13 @@ proptest! {
         for definition in [graph(&json!(variables)), model(json!(rows)), graph(&junk), model(junk)] {
             match checked_inputs(&definition, given.clone()) {
                 Ok(inputs) => {
-                    let names: Vec<_> = definition.variables().iter().map(|variable| variable.name.to_owned()).collect();
+                    let variables = definition.variables();
+                    let names: Vec<_> = variables.iter().map(|variable| variable.name.to_owned()).collect();
                     prop_assert!(inputs.keys().all(|name| names.contains(name)));
-                    // What was accepted once is accepted again, unchanged; only what was given as empty has its default then.
-                    let emptied = |variable: &FormVariable<'_>| variable.default().is_some() && inputs[variable.name].is_null();
-                    if !definition.variables().iter().any(emptied) {
+                    // Accepted inputs are accepted again unchanged, except that empty ones then have their defaults.
+                    let is_emptied =
+                        |variable: &FormVariable<'_>| variable.default().is_some() && inputs[variable.name].is_null();
+                    if !definition.variables().iter().any(is_emptied) {
                         prop_assert_eq!(checked_inputs(&definition, inputs.clone()).unwrap(), inputs);
                     }
                 }

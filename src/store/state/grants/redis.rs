@@ -1,7 +1,7 @@
 //! Grants in Redis: a hash per device code, and an index by user code.
 //!
-//! A grant and its index entry are in different slots of a cluster, so each has commands of its own. An index entry that
-//! outlives its grant is harmless: the grant's script decides.
+//! A grant and its index entry are in different slots of a cluster, so each has commands of its own. An index entry
+//! that outlives its grant is harmless: the grant's script decides.
 
 use std::{net::IpAddr, sync::LazyLock};
 
@@ -70,8 +70,8 @@ impl RedisState {
         read_request(fields)
     }
 
-    /// Extends the index entry to the grant's new lifetime. A failure does not undo the decision: the code is then merely found
-    /// for a shorter time.
+    /// Extends the index entry to the grant's new lifetime. A failure does not undo the decision: the code is then
+    /// merely found for a shorter time.
     async fn extend_index(&self, found: &IndexedGrant, lifetime_ms: u64) {
         if lifetime_ms == 0 {
             return;

@@ -1,4 +1,5 @@
-//! Password attempts in Redis: a hash per key, with the wrong attempts in one field and each open attempt in a field of its own.
+//! Password attempts in Redis: a hash per key, with the wrong attempts in one field and each open attempt in a field of
+//! its own.
 
 use std::sync::LazyLock;
 

@@ -68,8 +68,8 @@ impl Connections {
         matches!(*self.pool, ConnectionPool::Cluster(_))
     }
 
-    /// Runs a script by its hash, and by its code when the server does not know the hash. `fill` adds the number of keys, the
-    /// keys and the arguments.
+    /// Runs a script by its hash, and by its code when the server does not know the hash. `fill` adds the number of
+    /// keys, the keys and the arguments.
     pub(super) async fn eval<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -98,8 +98,8 @@ impl Connections {
         self.run::<i64>(&probe_command(&self.probe_key)).await.map(|_| ())
     }
 
-    /// Runs a command that has to end by the deadline. The outer error reports that no reply came in time, the inner one is
-    /// the driver's.
+    /// Runs a command that has to end by the deadline. The outer error reports that no reply came in time, the inner
+    /// one is the driver's.
     async fn run_until<T: FromRedisValue>(&self, deadline: Instant, command: &Cmd) -> Result<Result<T, RedisError>> {
         let run = async { Ok(self.handle().await?.run(command).await) };
         let outcome = timeout_at(deadline, run).await.unwrap_or_else(|elapsed| {

@@ -1,4 +1,5 @@
-//! The names of all keys in Redis. The keys of one script have the same hash tag, and so are in the same slot of a cluster.
+//! The names of all keys in Redis. The keys of one script have the same hash tag, and so are in the same slot of a
+//! cluster.
 
 use crate::domain::{
     limit::{Charge, LimitName},

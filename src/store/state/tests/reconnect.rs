@@ -1,4 +1,5 @@
-//! Redis stops and starts again: commands fail within their timeout, and later succeed without a restart of the process.
+//! Redis stops and starts again: commands fail within their timeout, and later succeed without a restart of the
+//! process.
 //!
 //! These tests start servers of their own. They are skipped when there is no `redis-server`.
 

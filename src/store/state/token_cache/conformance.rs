@@ -152,7 +152,10 @@ async fn membership_is_set_only_in_the_live_entry_of_the_token() {
     note(1, ours, true).await;
     assert_eq!(found().await, CachedToken::Invalid, "an invalidation is not changed");
     // `null` for the account and members that only Dify knows are kept.
-    let sso = r#"{"account_id": null, "token_id": "00000000-0000-0000-0000-000000000007", "later": "é\/", "verified_tenants": null}"#;
+    let sso = concat!(
+        r#"{"account_id": null, "token_id": "00000000-0000-0000-0000-000000000007", "later": "é\/","#,
+        r#" "verified_tenants": null}"#
+    );
     for garbage in [sso, "{", "[1]", "{}", ""] {
         let () = redis::cmd("SET").arg(&key).arg(garbage).arg("EX").arg(60).query_async(&mut connection).await.unwrap();
         note(1, ours, true).await;
@@ -177,11 +180,19 @@ async fn entry_of_dify_is_read_and_invalid_entry_counts_as_absent() {
     let (Some(backend), Some(mut connection)) = (TestBackend::redis(), direct_connection().await) else { return };
     let hash = hash();
     let key = format!("{}:auth:token:{}", backend.key_prefix, hash.expose());
-    let dify = r#"{"subject_email": "a@example.com", "subject_issuer": "dify:account", "account_id": "00000000-0000-0000-0000-000000000009", "client_id": "difyctl", "token_id": "00000000-0000-0000-0000-000000000007", "expires_at": "2027-01-15T08:00:00Z", "verified_tenants": {"00000000-0000-0000-0000-000000000001": true}}"#;
+    let dify = concat!(
+        r#"{"subject_email": "a@example.com", "subject_issuer": "dify:account", "#,
+        r#""account_id": "00000000-0000-0000-0000-000000000009", "client_id": "difyctl", "#,
+        r#""token_id": "00000000-0000-0000-0000-000000000007", "expires_at": "2027-01-15T08:00:00Z", "#,
+        r#""verified_tenants": {"00000000-0000-0000-0000-000000000001": true}}"#
+    );
     let verdicts = r#"{"00000000-0000-0000-0000-000000000001": true}"#;
     let wrong_verdicts = dify.replace(
         verdicts,
-        r#"{"00000000-0000-0000-0000-000000000001": "yes", "all": true, "00000000-0000-0000-0000-000000000002": false}"#,
+        concat!(
+            r#"{"00000000-0000-0000-0000-000000000001": "yes", "all": true, "#,
+            r#""00000000-0000-0000-0000-000000000002": false}"#
+        ),
     );
     let no_verdicts = dify.replace(verdicts, "[7]");
     let deleted = dify.replace(r#""00000000-0000-0000-0000-000000000009""#, "null");

@@ -1,5 +1,5 @@
-//! A second implementation of a grant, for comparison. It records events with their times and computes every answer from
-//! them. It differs from the domain's state machine on purpose, so that the two do not have the same errors.
+//! A second implementation of a grant, for comparison. It records events with their times and computes every answer
+//! from them. It differs from the domain's state machine on purpose, so that the two do not have the same errors.
 
 use std::net::IpAddr;
 

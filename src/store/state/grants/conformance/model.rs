@@ -17,7 +17,8 @@ use crate::{
     },
 };
 
-/// A step of a flow. Time advances by whole seconds, so that the real time that passes on Redis does not reach a boundary.
+/// A step of a flow. Time advances by whole seconds, so that the real time that passes on Redis does not reach a
+/// boundary.
 #[derive(Clone, Debug)]
 enum GrantStep {
     Poll { is_other: bool },

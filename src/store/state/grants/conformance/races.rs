@@ -39,7 +39,10 @@ async fn concurrent_approvals_get_one_claim(backend: &TestBackend) {
         let (_, user) = new_grant(backend).await;
         let claimed = count_concurrent(|| {
             let (grants, user) = (Arc::clone(&backend.stores.grants), user.clone());
-            async move { matches!(grants.claim(from_ref(&user), new_claim_id()).await.unwrap(), ClaimOutcome::Taken(_)) }
+            async move {
+                let outcome = grants.claim(from_ref(&user), new_claim_id()).await.unwrap();
+                matches!(outcome, ClaimOutcome::Taken(_))
+            }
         });
         assert_eq!(claimed.await, 1);
     }

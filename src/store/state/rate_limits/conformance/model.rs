@@ -1,5 +1,5 @@
-//! Random sequences of charges, compared with a leaky bucket: each charge adds to its level, the level falls with time, and a
-//! charge that would overflow it is limited.
+//! Random sequences of charges, compared with a leaky bucket: each charge adds to its level, the level falls with time,
+//! and a charge that would overflow it is limited.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::{
     store::state::tests::backend::TestBackend,
 };
 
-/// Seconds in which one charge leaks. Time advances by halves of it, so that the real time that passes on Redis does not
-/// reach a boundary.
+/// Seconds in which one charge leaks. Time advances by halves of it, so that the real time that passes on Redis does
+/// not reach a boundary.
 const EMISSION: u64 = 20;
 
 #[derive(Clone, Debug)]
@@ -61,7 +61,8 @@ impl LeakyBucket {
     }
 }
 
-/// Whether the verdicts agree. Redis' clock runs during the test, so a wait may be shorter than expected, but not longer.
+/// Whether the verdicts agree. Redis' clock runs during the test, so a wait may be shorter than expected, but not
+/// longer.
 fn agree(found: LimitDecision, expected: LimitDecision) -> bool {
     match (found, expected) {
         (LimitDecision::Limited(found), LimitDecision::Limited(expected)) => {

@@ -1,0 +1,176 @@
+//! One connection: TLS, HTTP, and the timers that close it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{Router, body::Body};
+use http::Request;
+use http_body::Body as _;
+use hyper::{body::Incoming, rt, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{net::TcpStream, sync::watch, time};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use super::{
+    activity::{ConnectionActivity, ObservedBody},
+    io::VersionDetector,
+    options::ListenOptions,
+};
+
+/// Time without a new request after which a connection is closed while another one waits to be accepted.
+const MIN_IDLE_TO_CLOSE: Duration = Duration::from_secs(1);
+/// Limit of the time between `max_age` and the end of the connection's last request.
+const DRAIN_TIMEOUT: Duration = Duration::from_hours(1);
+/// Limit of a request's header, in bytes, in both versions.
+const MAX_HEADER: u32 = 32 * 1024;
+/// Limit of concurrent streams of an HTTP/2 connection: the minimum that RFC 9113 section 6.5.2 recommends, since each
+/// may hold an unread response.
+const MAX_STREAMS: u32 = 100;
+/// Interval of HTTP/2 pings, and the time that the peer has to acknowledge one.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The peer of the connection, as a request extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PeerAddr(pub SocketAddr);
+
+/// Serves the connections of one listener.
+pub(super) struct ConnectionServer {
+    builder: Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    header_timeout: Duration,
+    max_age: Duration,
+    stall_timeout: Duration,
+    /// Changes while a connection waits for a permit.
+    full: watch::Receiver<()>,
+    soft_shutdown: CancellationToken,
+}
+
+impl ConnectionServer {
+    pub(super) fn new(
+        router: Router,
+        options: ListenOptions,
+        full: watch::Receiver<()>,
+        soft_shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            builder: http_builder(options.header_timeout),
+            tls: options.tls.map(TlsAcceptor::from),
+            // Builds the routes once instead of for each request.
+            router: router.with_state(()),
+            header_timeout: options.header_timeout,
+            max_age: options.max_age,
+            stall_timeout: options.stall_timeout,
+            full,
+            soft_shutdown,
+        }
+    }
+
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+        // Without this, small frames of gRPC and event streams wait for delayed acknowledgements.
+        let _ = stream.set_nodelay(true);
+        match &self.tls {
+            None => self.serve_http(TokioIo::new(stream), peer).await,
+            Some(acceptor) => match time::timeout(self.header_timeout, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => self.serve_http(TokioIo::new(stream), peer).await,
+                Ok(Err(error)) => tracing::debug!(cause = %error, %peer, "a TLS handshake failed"),
+                Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            },
+        }
+    }
+
+    async fn serve_http<I>(&self, io: I, peer: SocketAddr)
+    where
+        I: rt::Read + rt::Write + Unpin + Send + 'static,
+    {
+        let activity = ConnectionActivity::new();
+        let (router, request_activity) = (self.router.clone(), activity.clone());
+        let service = service_fn(move |request| {
+            let (guard, activity) = (request_activity.begin_request(), request_activity.clone());
+            // A router is always ready.
+            let response = router.clone().call(router_request(request, peer));
+            async move {
+                let _guard = guard;
+                response.await.map(|response| response.map(|body| ObservedBody::new(body, activity)))
+            }
+        });
+        let connection = self.builder.serve_connection(VersionDetector::new(io, activity.clone()), service);
+        tokio::pin!(connection);
+        // hyper's header timeout starts once hyper knows the version. This timer closes a client that sends nothing.
+        let timer = time::sleep(self.header_timeout);
+        tokio::pin!(timer);
+        let expires_at = time::Instant::now() + with_jitter(self.max_age, peer);
+        let mut full = self.full.clone();
+        let (mut is_draining, mut is_expired) = (false, false);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(cause = %error, %peer, "a connection ended early");
+                    }
+                    return;
+                }
+                () = self.soft_shutdown.cancelled(), if !is_draining => {
+                    is_draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                Ok(()) = full.changed() => {
+                    if activity.idle_for() >= MIN_IDLE_TO_CLOSE {
+                        if !activity.has_requests() || activity.stalled_for() >= self.stall_timeout {
+                            return;
+                        }
+                        // Requests in flight end normally, as long as the client reads their responses.
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
+                () = timer.as_mut() => {
+                    let now = time::Instant::now();
+                    let is_stalled = || activity.stalled_for() >= self.stall_timeout;
+                    if !activity.is_version_known() || now >= expires_at + DRAIN_TIMEOUT || is_expired && is_stalled() {
+                        return;
+                    }
+                    // The timer first ends the wait for the version, then the connection's age, then its drain.
+                    if now < expires_at {
+                        timer.as_mut().reset(expires_at);
+                    } else {
+                        is_expired = true;
+                        connection.as_mut().graceful_shutdown();
+                        timer.as_mut().reset(now + self.stall_timeout);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn http_builder(header_timeout: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEADER as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER)
+        .adaptive_window(false);
+    builder
+}
+
+/// Varies an age by up to a tenth, so that connections that were opened together do not expire together. The peer's
+/// port differs between connections and serves as the source of variation.
+fn with_jitter(age: Duration, peer: SocketAddr) -> Duration {
+    age.mul_f64(0.9 + f64::from(peer.port() % 200) / 1_000.0)
+}
+
+fn router_request(request: Request<Incoming>, peer: SocketAddr) -> Request<Body> {
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(PeerAddr(peer));
+    // Most requests have no body. The empty body needs no allocation.
+    let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+    Request::from_parts(parts, body)
+}

@@ -1,0 +1,42 @@
+//! The options of a listener and their defaults.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_rustls::rustls::ServerConfig;
+
+/// Default limit of open connections of a listener. While the limit is reached, idle connections are closed, and new
+/// ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 10_000;
+/// Default of `header_timeout`.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Default of `max_age`. HTTP/2 clients keep connections open, so without a limit new replicas would get no load, and
+/// replicas that shut down would keep theirs.
+const MAX_AGE: Duration = Duration::from_mins(30);
+/// Default of `stall_timeout`. Event streams send a ping every ten seconds.
+const STALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// `None` serves plain text.
+    pub tls: Option<Arc<ServerConfig>>,
+    pub max_connections: usize,
+    /// Limit of a TLS handshake, of the wait for the first request, and of reading a request's header; the idle time
+    /// between HTTP/1.1 requests counts towards the last.
+    pub header_timeout: Duration,
+    /// Age at which a connection is asked to close, with a variation of one tenth.
+    pub max_age: Duration,
+    /// Time without progress after which a connection that has to close is cut, although responses are unread.
+    pub stall_timeout: Duration,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            max_connections: MAX_CONNECTIONS,
+            header_timeout: HEADER_TIMEOUT,
+            max_age: MAX_AGE,
+            stall_timeout: STALL_TIMEOUT,
+        }
+    }
+}
