@@ -9,9 +9,11 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{database::SQLITE_FILE, reader::Reader};
+use super::reader::Reader;
 use crate::{domain::secret::Secret, ports::entropy::Entropy};
 
+/// The file name of the embedded database.
+pub(super) const SQLITE_FILE: &str = "dify-openapi.db";
 const LOCK_FILE: &str = "lock";
 const KEY_FILE: &str = "secret_key";
 

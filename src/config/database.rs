@@ -4,11 +4,11 @@ use std::{fmt, path::Path};
 
 use url::Url;
 
-use super::{data_dir, reader::Reader};
+use super::{
+    data_dir::{self, SQLITE_FILE},
+    reader::Reader,
+};
 use crate::domain::secret::Secret;
-
-/// The file name of the embedded database in the data directory.
-pub(crate) const SQLITE_FILE: &str = "dify-openapi.db";
 
 /// The kinds of database there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

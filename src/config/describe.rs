@@ -2,22 +2,25 @@
 
 use std::{fmt::Display, time::Duration};
 
-use super::{Config, cors::AllowOrigins, telemetry::LogFormat};
+use super::{cors::AllowOrigins, environment::Config, redis::Redis, telemetry::LogFormat, tls::TlsFiles};
 use crate::domain::limit::{LimitName, Quota};
 
-pub(super) fn describe(config: &Config) -> Vec<(&'static str, String)> {
-    let mut rows = deployment(config);
-    rows.extend(stores(config));
-    rows.extend(tokens(config));
-    rows.extend(runs(config));
-    rows.extend(surroundings(config));
-    rows
+impl Config {
+    /// The effective configuration, a variable and its value each, secrets redacted.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let mut rows = deployment(self);
+        rows.extend(stores(self));
+        rows.extend(tokens(self));
+        rows.extend(runs(self));
+        rows.extend(surroundings(self));
+        rows
+    }
 }
 
 fn deployment(config: &Config) -> Vec<(&'static str, String)> {
     let (deployment, listeners, urls) = (&config.deployment, &config.listeners, &config.urls);
     let proxies = listeners.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let tls = |files: Option<&super::tls::TlsFiles>| or_off(files.map(|files| files.cert.display()));
+    let tls = |files: Option<&TlsFiles>| or_off(files.map(|files| files.cert.display()));
     vec![
         ("DEPLOY_ENV", if deployment.mode.is_development() { "DEVELOPMENT" } else { "PRODUCTION" }.to_owned()),
         ("CONSOLE_WEB_URL", urls.issuer().to_owned()),
@@ -50,7 +53,7 @@ fn stores(config: &Config) -> Vec<(&'static str, String)> {
         ("DATA_DIR", config.data_dir.display().to_string()),
         ("DATABASE_URL", config.database.redacted()),
         ("SQLALCHEMY_POOL_SIZE", config.database.pool_size.to_string()),
-        ("REDIS_URL", config.redis.as_ref().map_or_else(|| "in-process".to_owned(), super::redis::Redis::redacted)),
+        ("REDIS_URL", config.redis.as_ref().map_or_else(|| "in-process".to_owned(), Redis::redacted)),
         (
             "REDIS_KEY_PREFIX",
             or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty())),

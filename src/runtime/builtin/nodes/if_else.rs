@@ -4,11 +4,15 @@
 //! microseconds. Larger ones are compared on the blocking threads, in one of the places that templates have.
 
 pub(crate) mod condition;
+mod logic;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::condition::{Condition, Question};
+use self::{
+    condition::{Condition, Question},
+    logic::Logic,
+};
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
@@ -43,36 +47,6 @@ struct Case {
     logical_operator: Logic,
     #[serde(default, deserialize_with = "or_default")]
     conditions: Vec<Condition>,
-}
-
-/// How several conditions make one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Logic {
-    /// All of them.
-    #[default]
-    And,
-    /// Any of them.
-    Or,
-}
-
-impl Logic {
-    /// Asks one after the other, for as long as it matters. The answers, and what they come to: without any questions,
-    /// `and` holds and `or` does not.
-    pub(crate) fn decide(
-        self,
-        questions: impl IntoIterator<Item = Result<bool, String>>,
-    ) -> Result<(Vec<bool>, bool), String> {
-        let mut answers = Vec::new();
-        for answer in questions {
-            let answer = answer?;
-            answers.push(answer);
-            if answer == (self == Self::Or) {
-                return Ok((answers, answer));
-            }
-        }
-        Ok((answers, self == Self::And))
-    }
 }
 
 /// A case with its values in place.

@@ -1,114 +1,28 @@
 //! `llm`: asks a model.
 
+mod context;
+mod data;
 mod prompt;
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use futures_util::StreamExt;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::prompt::Template;
+use self::data::LlmMode;
 use super::{
     outcome::{NodeError, NodeOutcome, NodeResult, NodeRun},
-    template_transform::Variable,
     text_sender::TextSender,
 };
 use crate::runtime::builtin::{
-    json::{JsonObject, or_default},
-    model::{ModelChunk, Models, Prompt, PromptMessage, Usage, prompt::messages_json, usage::UsageCounter},
-    template::TemplateRenderer,
-    variables::{pool::VariableView, selector::Selector, text::TextTemplate},
+    json::JsonObject,
+    model::{ModelChunk, Models, Prompt, Usage, prompt::messages_json, usage::UsageCounter},
 };
+
+pub(crate) use self::{context::LlmContext, data::LlmNodeData};
 
 /// Why an answer ended whose model does not tell.
 const FINISHED: &str = "stop";
-
-/// Its data.
-#[derive(Debug, Deserialize)]
-pub(crate) struct LlmNodeData {
-    model: Model,
-    prompt_template: Template,
-    #[serde(default, deserialize_with = "or_default")]
-    prompt_config: PromptConfig,
-    #[serde(default)]
-    memory: Option<Memory>,
-    #[serde(default, deserialize_with = "or_default")]
-    context: Context,
-}
-
-#[derive(Debug, Deserialize)]
-struct Model {
-    provider: String,
-    name: String,
-    #[serde(default, deserialize_with = "or_default")]
-    mode: Mode,
-    #[serde(default, deserialize_with = "or_default")]
-    completion_params: JsonObject,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    #[default]
-    Chat,
-    Completion,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct PromptConfig {
-    #[serde(default, deserialize_with = "or_default")]
-    jinja2_variables: Vec<Variable>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Memory {
-    #[serde(default)]
-    role_prefix: Option<RolePrefix>,
-    #[serde(default, deserialize_with = "or_default")]
-    window: Window,
-    #[serde(default)]
-    query_prompt_template: Option<TextTemplate>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RolePrefix {
-    user: String,
-    assistant: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Window {
-    #[serde(default, deserialize_with = "or_default")]
-    enabled: bool,
-    /// Exchanges, each a question and its answer.
-    #[serde(default)]
-    size: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Context {
-    #[serde(default, deserialize_with = "or_default")]
-    enabled: bool,
-    #[serde(default, deserialize_with = "or_default")]
-    variable_selector: Selector,
-}
-
-/// What a run of the node needs from around it.
-pub(crate) struct LlmContext<'a> {
-    /// What it reads.
-    pub view: VariableView<'a>,
-    /// What was said before, oldest first.
-    pub history: &'a [PromptMessage],
-    /// The models.
-    pub models: &'a Arc<dyn Models>,
-    /// The templates.
-    pub templates: &'a TemplateRenderer,
-    /// Counts what the calls take.
-    pub taken: &'a UsageCounter,
-    /// Longest prompt, and longest answer, in bytes.
-    pub limit: usize,
-}
 
 /// A call of a model. What it took is counted however it ends, also when the engine drops it in the midst of an answer.
 struct Call {
@@ -159,7 +73,7 @@ pub(crate) fn start(data: &LlmNodeData, around: &LlmContext<'_>, listener: Optio
             Err(failure) => return Err(failure.with_inputs(inputs)),
         };
         let mut process_data = JsonObject::new();
-        process_data.insert("model_mode".to_owned(), json!(if mode == Mode::Chat { "chat" } else { "completion" }));
+        process_data.insert("model_mode".to_owned(), json!(if mode == LlmMode::Chat { "chat" } else { "completion" }));
         process_data.insert("prompts".to_owned(), messages_json(&messages));
         process_data.insert("model_provider".to_owned(), Value::String(provider.clone()));
         process_data.insert("model_name".to_owned(), Value::String(model.clone()));

@@ -6,21 +6,21 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{HttpRequestContext, Lines};
+use super::{context::HttpRequestContext, lines::KeyValueLines};
 use crate::runtime::builtin::{json::or_default, nodes::outcome::NodeError, variables::text::TextTemplate};
 
 /// The body, as the graph holds it.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Body {
+pub(super) struct RequestBody {
     #[serde(default, rename = "type", deserialize_with = "or_default")]
-    kind: Kind,
+    kind: BodyKind,
     #[serde(default, deserialize_with = "or_default")]
-    data: Content,
+    data: BodyContent,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum BodyKind {
     #[default]
     None,
     Json,
@@ -33,19 +33,19 @@ enum Kind {
 /// A list of items, or one text as in older files.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Content {
-    Items(Vec<Item>),
+enum BodyContent {
+    Items(Vec<BodyItem>),
     Source(String),
 }
 
-impl Default for Content {
+impl Default for BodyContent {
     fn default() -> Self {
         Self::Items(Vec::new())
     }
 }
 
 #[derive(Debug, Deserialize)]
-struct Item {
+struct BodyItem {
     #[serde(default, deserialize_with = "or_default")]
     key: TextTemplate,
     #[serde(default, rename = "type", deserialize_with = "or_default")]
@@ -63,7 +63,7 @@ pub(super) struct Filled {
     pub is_form: bool,
 }
 
-impl Body {
+impl RequestBody {
     /// The body with its values in place.
     pub(super) fn fill(&self, around: &HttpRequestContext<'_>) -> Result<Filled, Box<NodeError>> {
         let filled = |text: String, kind: &str| Filled {
@@ -72,17 +72,17 @@ impl Body {
             is_form: false,
         };
         match self.kind {
-            Kind::None => Ok(Filled::default()),
-            Kind::RawText => Ok(filled(self.text(around)?, "text/plain; charset=utf-8")),
-            Kind::Json => Ok(filled(json(&self.text(around)?)?, "application/json")),
-            Kind::XWwwFormUrlencoded => {
+            BodyKind::None => Ok(Filled::default()),
+            BodyKind::RawText => Ok(filled(self.text(around)?, "text/plain; charset=utf-8")),
+            BodyKind::Json => Ok(filled(json(&self.text(around)?)?, "application/json")),
+            BodyKind::XWwwFormUrlencoded => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
                 for (name, value) in self.pairs(around)? {
                     form.append_pair(&name, &value);
                 }
                 Ok(filled(form.finish(), "application/x-www-form-urlencoded"))
             }
-            Kind::FormData => {
+            BodyKind::FormData => {
                 let boundary = &around.boundary;
                 let mut form = String::new();
                 for (name, value) in self.pairs(around)? {
@@ -107,19 +107,19 @@ impl Body {
                 }
                 Ok(Filled { is_form: true, ..filled(form, &format!("multipart/form-data; boundary={boundary}")) })
             }
-            Kind::Binary => Err(body_error("sending files is not supported")),
+            BodyKind::Binary => Err(body_error("sending files is not supported")),
         }
     }
 
     fn text(&self, around: &HttpRequestContext<'_>) -> Result<String, Box<NodeError>> {
         let source;
         let text = match &self.data {
-            Content::Items(items) => match items.as_slice() {
+            BodyContent::Items(items) => match items.as_slice() {
                 [] => return Ok(String::new()),
                 [item] => &item.value,
                 _ => return Err(body_error("this type of body must have exactly one item")),
             },
-            Content::Source(text) => {
+            BodyContent::Source(text) => {
                 source = TextTemplate::parse(text);
                 &source
             }
@@ -132,14 +132,14 @@ impl Body {
         let (mut pairs, mut length) = (Vec::new(), 0);
         let lines;
         let texts: Vec<(&TextTemplate, &TextTemplate)> = match &self.data {
-            Content::Items(items) => {
+            BodyContent::Items(items) => {
                 if items.iter().any(|item| item.kind == "file") {
                     return Err(body_error("sending files is not supported"));
                 }
                 items.iter().map(|item| (&item.key, &item.value)).collect()
             }
-            Content::Source(source) => {
-                lines = Lines::parse(source);
+            BodyContent::Source(source) => {
+                lines = KeyValueLines::parse(source);
                 lines.0.iter().map(|(name, value)| (name, value)).collect()
             }
         };

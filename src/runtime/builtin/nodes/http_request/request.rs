@@ -13,7 +13,10 @@ use http::{
 };
 use url::Url;
 
-use super::{AuthorizationKind, HttpRequestContext, HttpRequestNodeData, Key, KeyKind};
+use super::{
+    context::HttpRequestContext,
+    data::{ApiKey, ApiKeyKind, AuthorizationKind, HttpRequestNodeData},
+};
 use crate::runtime::{
     builtin::{
         nodes::outcome::NodeError,
@@ -127,13 +130,13 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<Node
     Ok((name, value))
 }
 
-fn authorization(key: &Key, secret: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
+fn authorization(key: &ApiKey, secret: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
     let name = if key.header.trim().is_empty() { AUTHORIZATION.as_str() } else { key.header.trim() };
     let value = match key.kind {
-        KeyKind::Bearer => format!("Bearer {secret}"),
-        KeyKind::Basic if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
-        KeyKind::Basic => format!("Basic {secret}"),
-        KeyKind::Custom => secret.to_owned(),
+        ApiKeyKind::Bearer => format!("Bearer {secret}"),
+        ApiKeyKind::Basic if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
+        ApiKeyKind::Basic => format!("Basic {secret}"),
+        ApiKeyKind::Custom => secret.to_owned(),
     };
     let (name, mut value) = header(name, &value)?;
     value.set_sensitive(true);
@@ -161,6 +164,6 @@ fn told(request: &OutboundRequest, secret: &[HeaderName], masks: &SecretMasks) -
     told
 }
 
-pub(super) fn wrong(message: impl Into<String>) -> Box<NodeError> {
+fn wrong(message: impl Into<String>) -> Box<NodeError> {
     NodeError::new("HttpRequestNodeError", message)
 }

@@ -18,7 +18,7 @@ const FILE_MAX: usize = 10 << 20;
 
 /// What an answer is, as far as its headers tell.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Content {
+enum ContentKind {
     Text,
     File,
     Either,
@@ -26,15 +26,17 @@ enum Content {
 
 /// The most an answer with these headers may hold.
 pub(super) fn limit(headers: &HeaderMap) -> usize {
-    if content(headers) == Content::Text { TEXT_MAX } else { FILE_MAX }
+    if content(headers) == ContentKind::Text { TEXT_MAX } else { FILE_MAX }
 }
 
 /// `status_code`, `body`, `headers` and `files`. A file's contents are not kept: there is nowhere for other nodes to read it.
 pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<NodeError>> {
     let text = match content(&response.headers) {
-        Content::Text => Some(String::from_utf8_lossy(&response.body)),
-        Content::Either => std::str::from_utf8(&response.body).ok().filter(|text| !text.contains('\0')).map(Into::into),
-        Content::File => None,
+        ContentKind::Text => Some(String::from_utf8_lossy(&response.body)),
+        ContentKind::Either => {
+            std::str::from_utf8(&response.body).ok().filter(|text| !text.contains('\0')).map(Into::into)
+        }
+        ContentKind::File => None,
     };
     let body = text.unwrap_or_default();
     if body.len() > TEXT_MAX {
@@ -54,20 +56,20 @@ pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<Nod
     Ok(outputs)
 }
 
-fn content(headers: &HeaderMap) -> Content {
+fn content(headers: &HeaderMap) -> ContentKind {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     let disposition = text(CONTENT_DISPOSITION);
     if disposition.starts_with("attachment") || disposition.contains("filename") {
-        return Content::File;
+        return ContentKind::File;
     }
     let kind = text(CONTENT_TYPE);
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let texts = ["json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql", "csv"];
     match kind.split_once('/') {
-        Some(("text", _)) => Content::Text,
-        Some(("image", sub)) if sub != "svg+xml" => Content::File,
-        Some(("audio" | "video" | "font", _)) => Content::File,
-        Some((_, sub)) if texts.iter().any(|text| sub.contains(text)) => Content::Text,
-        _ => Content::Either,
+        Some(("text", _)) => ContentKind::Text,
+        Some(("image", sub)) if sub != "svg+xml" => ContentKind::File,
+        Some(("audio" | "video" | "font", _)) => ContentKind::File,
+        Some((_, sub)) if texts.iter().any(|text| sub.contains(text)) => ContentKind::Text,
+        _ => ContentKind::Either,
     }
 }

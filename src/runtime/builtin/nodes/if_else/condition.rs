@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
-use super::Logic;
+use super::logic::Logic;
 use crate::runtime::builtin::{
     json::or_default,
     nodes::outcome::NodeError,

@@ -1,15 +1,17 @@
 //! From the node's templates, the conversation so far and the question to the lines a model is asked with.
 
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::{LlmContext, LlmNodeData, Memory, Mode};
+use super::{
+    context::LlmContext,
+    data::{LlmMode, LlmNodeData, MemoryConfig, PromptLine, PromptTemplate},
+};
 use crate::runtime::builtin::{
-    json::{JsonObject, or_default},
+    json::JsonObject,
     model::{PromptMessage, PromptRole},
     nodes::{outcome::NodeError, template_transform},
-    template::{Rendering, TemplateSource, error::TemplateError},
+    template::{Rendering, error::TemplateError},
     variables::{
         budget::ByteBudget,
         selector::Selector,
@@ -24,26 +26,6 @@ const CONTEXT: &str = "{{#context#}}";
 const HISTORIES: &str = "{{#histories#}}";
 /// Stands in a prompt for the question.
 const QUERY: [&str; 2] = ["sys", "query"];
-
-/// The node's prompt: lines for a chat model, one text for a completion model.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Template {
-    Chat(Vec<Line>),
-    Completion(Line),
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Line {
-    #[serde(default, deserialize_with = "or_default")]
-    role: String,
-    #[serde(default)]
-    text: Option<TextTemplate>,
-    #[serde(default, deserialize_with = "or_default")]
-    edition_type: String,
-    #[serde(default)]
-    jinja2_text: Option<TemplateSource>,
-}
 
 /// A line whose text may still be under way.
 pub(super) struct Pending {
@@ -64,13 +46,13 @@ pub(super) fn lines(data: &LlmNodeData, around: &LlmContext<'_>) -> Result<(Json
     let context = context(data, around)?;
     let mut lines = Vec::new();
     match &data.prompt_template {
-        Template::Chat(template) => {
+        PromptTemplate::Chat(template) => {
             for line in template {
                 let text = text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?;
                 lines.push(Pending { role: PromptRole::from_name(&line.role), text });
             }
         }
-        Template::Completion(line) => {
+        PromptTemplate::Completion(line) => {
             lines.push(Pending {
                 role: PromptRole::User,
                 text: text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?,
@@ -114,7 +96,7 @@ pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<Prom
 }
 
 fn text(
-    line: &Line,
+    line: &PromptLine,
     context: Option<&str>,
     jinja: &JsonObject,
     around: &LlmContext<'_>,
@@ -174,8 +156,8 @@ fn context(data: &LlmNodeData, around: &LlmContext<'_>) -> Result<Option<String>
 
 /// Adds the conversation so far, and the question after it.
 fn remember(
-    memory: &Memory,
-    mode: Mode,
+    memory: &MemoryConfig,
+    mode: LlmMode,
     around: &LlmContext<'_>,
     lines: &mut Vec<Pending>,
 ) -> Result<(), Box<NodeError>> {
@@ -191,7 +173,7 @@ fn remember(
             None => String::new(),
         },
     };
-    if mode == Mode::Chat {
+    if mode == LlmMode::Chat {
         let said = history.iter().map(|line| (line.role, line.text.clone()));
         let ready = |(role, text)| Pending { role, text: PendingText::Ready(text) };
         lines.extend(said.chain(std::iter::once((PromptRole::User, query))).map(ready));

@@ -1,0 +1,64 @@
+//! The node's data.
+
+use serde::Deserialize;
+
+use super::{body::RequestBody, lines::KeyValueLines};
+use crate::runtime::builtin::{json::or_default, variables::text::TextTemplate};
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct HttpRequestNodeData {
+    pub(super) method: String,
+    pub(super) url: TextTemplate,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) authorization: Authorization,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) headers: KeyValueLines,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) params: KeyValueLines,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) body: RequestBody,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) timeout: RequestTimeout,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Authorization {
+    #[serde(default, rename = "type")]
+    pub(super) kind: AuthorizationKind,
+    #[serde(default)]
+    pub(super) config: Option<ApiKey>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AuthorizationKind {
+    #[default]
+    NoAuth,
+    ApiKey,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ApiKey {
+    #[serde(default, rename = "type", deserialize_with = "or_default")]
+    pub(super) kind: ApiKeyKind,
+    #[serde(default, rename = "api_key", deserialize_with = "or_default")]
+    pub(super) secret: TextTemplate,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) header: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ApiKeyKind {
+    Basic,
+    Bearer,
+    #[default]
+    Custom,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RequestTimeout {
+    /// Seconds.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) read: u64,
+}
