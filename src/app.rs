@@ -2,6 +2,7 @@
 //! this same code.
 
 mod application;
+mod components;
 mod dependencies;
 mod runtime;
 mod server;

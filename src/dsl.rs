@@ -4,23 +4,18 @@
 //! known. Nothing here touches a store.
 
 pub mod demo;
-mod fault;
+mod error;
 mod graph;
+mod lines;
 mod model_config;
 mod outline;
 mod write;
 mod yaml;
 
-use crate::domain::app::{
-    AppMode,
-    file::{AppBody, AppFile, GraphBody},
-};
+use crate::domain::app::file::AppFile;
 
 pub use self::write::write;
 pub(crate) use self::{fault::Fault, yaml::LONGEST};
-
-/// The version of the files that are written.
-const VERSION: &str = "0.6.0";
 
 /// A file that was read.
 #[derive(Clone, Debug)]

@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use super::{
-    dependencies::Dependencies,
-    runtime::{self, RunTasks},
-    settings,
-};
+use super::{components::Components, dependencies::Dependencies, runtime::RunTasks, settings};
 use crate::{
     config::{Config, cors::AllowOrigins, mode::Mode},
-    domain::{Result, key::KeyRing},
+    domain::Result,
     http::{
         client_address::TrustedProxies,
         cors,
@@ -26,13 +22,9 @@ use crate::{
         policy::{Credential, Policy},
     },
     ports::state_stores::StateStores,
-    rpc::{Rpc, UseCases},
-    service::{
-        bearer::Bearers, console::Console, context::ServiceContext, device_flow::DeviceFlow, identity::Identity,
-        invalidation::Invalidations, last_used::LastUsedTracker, password::Passwords, rate_limiter::RateLimiter,
-        session::Sessions,
-    },
-    store::{sql::SqlStore, state::in_process_stores},
+    rpc::{Rpc, Services},
+    service::{context::ServiceContext, rate_limiter::RateLimiter},
+    store::sql::SqlStore,
     telemetry::request_id::RequestIds,
 };
 
@@ -49,19 +41,17 @@ pub enum ListenerKind {
 
 /// Services, pages and jobs over connected stores.
 pub struct Application {
+    components: Components,
+    services: Arc<Services>,
     rpc: Rpc,
     pipeline: Pipeline,
     edge: Arc<EdgeSettings>,
     pages: PageRoutes,
     jobs: Arc<Jobs>,
-    context: ServiceContext,
-    stores: StateStores,
-    rate_limiter: RateLimiter,
     issuer: String,
     cors_origins: AllowOrigins,
     internal_on_public: bool,
     reflection: bool,
-    run_tasks: RunTasks,
 }
 
 impl Application {
@@ -73,97 +63,22 @@ impl Application {
         standalone: bool,
         dependencies: Dependencies,
     ) -> Result<Self> {
-        let Dependencies { clock, entropy, metrics, .. } = dependencies;
-        let limits = Arc::new(config.limits.clone());
-        // Limits and slots of this process, for as long as the shared stores are unavailable.
-        let local = in_process_stores(&clock);
-        let rate_limiter = RateLimiter::new(
-            Arc::clone(&stores.rate_limits),
-            local.rate_limits,
-            Arc::clone(&limits),
-            Arc::clone(&metrics),
-        );
-        let context = ServiceContext { sql, clock, entropy, limits, metrics };
-        let keys: Arc<KeyRing> = Arc::new(config.secrets.key_ring());
-        let invalidations = Arc::new(Invalidations::new(Arc::clone(&stores.token_cache)));
-        let last_used = Arc::new(LastUsedTracker::default());
-        let bearers = Bearers::new(
-            context.clone(),
-            Arc::clone(&stores.token_cache),
-            rate_limiter.clone(),
-            Arc::clone(&invalidations),
-            Arc::clone(&last_used),
-            standalone,
-        );
-        let settings = settings::console(config, standalone);
-        let console = Console::new(
-            context.clone(),
-            Arc::clone(&stores.login_attempts),
-            Arc::clone(&keys),
-            Passwords::default(),
-            settings,
-        );
-        let settings = Arc::new(settings::device_flow(config));
-        let device_flow = DeviceFlow::new(
-            context.clone(),
-            Arc::clone(&stores.grants),
-            rate_limiter.clone(),
-            Arc::clone(&keys),
-            Arc::clone(&invalidations),
-            settings,
-        );
-        let cookies = settings::cookies(config, standalone);
-        let settings = settings::pipeline(config, standalone, &cookies);
-        let pipeline = Pipeline::new(rate_limiter.clone(), bearers.clone(), console.clone(), settings);
-        let run_tasks = RunTasks::default();
-        let (apps, runs) = runtime::apps(config, &context, &stores, local.leases, standalone, &run_tasks)?;
-        let rpc = Rpc(Arc::new(UseCases {
-            device_flow,
-            sessions: Sessions::new(context.clone(), Arc::clone(&stores.health), Arc::clone(&invalidations)),
-            identity: Identity::new(context.clone()),
-            apps,
-            runs,
-            bearers,
-            console,
-            cookies,
-            about: settings::about(config),
-        }));
-        let pages = pages::routes(PageDependencies {
-            rpc: rpc.clone(),
-            pipeline: pipeline.clone(),
-            keys,
-            entropy: Arc::clone(&context.entropy),
-            clock: Arc::clone(&context.clock),
-            settings: settings::pages(config, standalone),
-        })?;
-        let jobs = Arc::new(Jobs {
-            context: context.clone(),
-            leases: Arc::clone(&stores.leases),
-            invalidations,
-            last_used,
-            retention: settings::retention(config),
-        });
+        let components = Components::new(config, sql, stores, standalone, dependencies);
+        let services = Arc::new(components.services(config)?);
+        let pipeline = pipeline(config, &components, &services);
         let development = config.deployment.mode == Mode::Dev;
-        let edge = Arc::new(EdgeSettings {
-            trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
-            loopback_hosts_only: development,
-            metrics: Arc::clone(&context.metrics),
-            request_ids: Arc::new(RequestIds::new(&*context.entropy)?),
-        });
         Ok(Self {
-            rpc,
-            pipeline,
-            edge,
-            pages,
-            jobs,
-            context,
-            stores,
-            rate_limiter,
+            rpc: Rpc::new(Arc::clone(&services)),
+            edge: Arc::new(edge_settings(config, &components)?),
+            pages: page_routes(config, &components, &services, &pipeline)?,
+            jobs: Arc::new(jobs(config, &components)),
             issuer: config.urls.issuer().to_owned(),
             cors_origins: config.cors.clone(),
             internal_on_public: development,
             reflection: development || config.deployment.grpc_reflection,
-            run_tasks,
+            components,
+            services,
+            pipeline,
         })
     }
 
@@ -209,8 +124,12 @@ impl Application {
         &self.rpc
     }
 
+    pub fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
     pub fn run_tasks(&self) -> &RunTasks {
-        &self.run_tasks
+        &self.components.run_tasks
     }
 
     pub fn jobs(&self) -> &Arc<Jobs> {
@@ -218,14 +137,54 @@ impl Application {
     }
 
     pub fn context(&self) -> &ServiceContext {
-        &self.context
+        &self.components.context
     }
 
     pub fn rate_limiter(&self) -> &RateLimiter {
-        &self.rate_limiter
+        &self.components.rate_limiter
     }
 
     pub fn stores(&self) -> &StateStores {
-        &self.stores
+        &self.components.stores
     }
+}
+
+fn pipeline(config: &Config, components: &Components, services: &Services) -> Pipeline {
+    let settings = settings::pipeline(config, components.standalone, &services.cookies);
+    Pipeline::new(components.rate_limiter.clone(), services.bearers.clone(), services.console.clone(), settings)
+}
+
+fn page_routes(
+    config: &Config,
+    components: &Components,
+    services: &Arc<Services>,
+    pipeline: &Pipeline,
+) -> Result<PageRoutes> {
+    pages::routes(PageDependencies {
+        services: Arc::clone(services),
+        pipeline: pipeline.clone(),
+        keys: Arc::clone(&components.keys),
+        entropy: Arc::clone(&components.context.entropy),
+        clock: Arc::clone(&components.context.clock),
+        settings: settings::pages(config, components.standalone),
+    })
+}
+
+fn jobs(config: &Config, components: &Components) -> Jobs {
+    Jobs {
+        context: components.context.clone(),
+        leases: Arc::clone(&components.stores.leases),
+        invalidations: Arc::clone(&components.invalidations),
+        last_used: Arc::clone(&components.last_used),
+        retention: settings::retention(config),
+    }
+}
+
+fn edge_settings(config: &Config, components: &Components) -> Result<EdgeSettings> {
+    Ok(EdgeSettings {
+        trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
+        loopback_hosts_only: config.deployment.mode == Mode::Dev,
+        metrics: Arc::clone(&components.context.metrics),
+        request_ids: Arc::new(RequestIds::new(&*components.context.entropy)?),
+    })
 }

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{AppBody, AppMode, Fault, GraphBody};
+use super::error::DslError;
 use crate::{
-    domain::app::file::is_secret,
+    domain::app::{
+        AppMode,
+        file::{AppBody, GraphBody, is_secret},
+    },
     runtime::builtin::graph::{
         limits::{MAX_EDGES, MAX_NODES},
         node_data::is_supported,
@@ -17,15 +20,15 @@ use crate::{
 const GRAPH: &str = "workflow.graph";
 
 /// Reads `workflow`.
-pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) -> Result<AppBody, Fault> {
+pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) -> Result<AppBody, DslError> {
     let workflow = &document["workflow"];
     if !workflow.is_object() {
         let mode = mode.as_str();
-        return Err(Fault::at("workflow", format_args!("must be a mapping in an app of mode {mode}")));
+        return Err(DslError::at("workflow", format_args!("must be a mapping in an app of mode {mode}")));
     }
     let graph = &workflow["graph"];
     if !graph.is_object() {
-        return Err(Fault::at(GRAPH, "must be a mapping with `nodes` and `edges`"));
+        return Err(DslError::at(GRAPH, "must be a mapping with `nodes` and `edges`"));
     }
     let nodes = nodes(list(graph, "nodes", MAX_NODES)?)?;
     let edges = edges(list(graph, "edges", MAX_EDGES)?, &nodes)?;
@@ -37,23 +40,23 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
             "the node type `{}` of \"{}\" is not supported here; every run will be refused",
             node.kind, node.title
         );
-        warnings.push(Fault::at(place, what).to_string());
+        warnings.push(DslError::at(place, what).to_string());
     }
     // The engine stops at the first type that it does not know.
     if unknown.is_empty() {
-        parse_graph(graph, mode).map_err(|error| Fault::at(GRAPH, error.message()))?;
+        parse_graph(graph, mode).map_err(|error| DslError::at(GRAPH, error.message()))?;
     }
     let features = match &workflow["features"] {
         Value::Null => Value::Object(Map::new()),
         features @ Value::Object(_) => features.clone(),
-        _ => return Err(Fault::at("workflow.features", "must be a mapping")),
+        _ => return Err(DslError::at("workflow.features", "must be a mapping")),
     };
     let environment_variables = variables(workflow, "environment_variables")?;
     for (at, variable) in environment_variables.iter().enumerate().filter(|(_, variable)| is_secret(variable)) {
         if variable["value"].as_str().is_none_or(str::is_empty) {
             let name = variable["name"].as_str().unwrap_or_default();
             let place = format!("workflow.environment_variables[{at}].value");
-            warnings.push(Fault::at(place, format_args!("the secret `{name}` is empty")).to_string());
+            warnings.push(DslError::at(place, format_args!("the secret `{name}` is empty")).to_string());
         }
     }
     Ok(AppBody::Graph(GraphBody {
@@ -71,16 +74,16 @@ struct Node<'a> {
     kind: &'a str,
 }
 
-fn list<'a>(graph: &'a Value, name: &str, most: usize) -> Result<&'a Vec<Value>, Fault> {
+fn list<'a>(graph: &'a Value, name: &str, most: usize) -> Result<&'a Vec<Value>, DslError> {
     let place = || format!("{GRAPH}.{name}");
-    let items = graph[name].as_array().ok_or_else(|| Fault::at(place(), "must be a list"))?;
+    let items = graph[name].as_array().ok_or_else(|| DslError::at(place(), "must be a list"))?;
     if items.len() > most {
-        return Err(Fault::at(place(), format_args!("there are {}; at most {most} are allowed", items.len())));
+        return Err(DslError::at(place(), format_args!("there are {}; at most {most} are allowed", items.len())));
     }
     Ok(items)
 }
 
-fn nodes(items: &[Value]) -> Result<Vec<Node<'_>>, Fault> {
+fn nodes(items: &[Value]) -> Result<Vec<Node<'_>>, DslError> {
     let mut nodes: Vec<Node<'_>> = Vec::with_capacity(items.len());
     let mut seen = HashMap::new();
     for (at, item) in items.iter().enumerate() {
@@ -90,16 +93,16 @@ fn nodes(items: &[Value]) -> Result<Vec<Node<'_>>, Fault> {
         }
         let data = &item["data"];
         if !data.is_object() {
-            return Err(Fault::at(place(".data"), "must be a mapping"));
+            return Err(DslError::at(place(".data"), "must be a mapping"));
         }
         let Some(id) = item["id"].as_str().filter(|id| !id.is_empty()) else {
-            return Err(Fault::at(place(".id"), "must be text; put numbers in quotation marks"));
+            return Err(DslError::at(place(".id"), "must be text; put numbers in quotation marks"));
         };
         let Some(kind) = data["type"].as_str().filter(|kind| !kind.is_empty()) else {
-            return Err(Fault::at(place(".data.type"), "the node has no type"));
+            return Err(DslError::at(place(".data.type"), "the node has no type"));
         };
         if let Some(first) = seen.insert(id, at) {
-            return Err(Fault::at(place(".id"), format_args!("`{id}` is already the id of nodes[{first}]")));
+            return Err(DslError::at(place(".id"), format_args!("`{id}` is already the id of nodes[{first}]")));
         }
         nodes.push(Node { at, id, kind, title: data["title"].as_str().unwrap_or_default() });
     }
@@ -114,20 +117,20 @@ fn is_note(item: &Value) -> bool {
 }
 
 /// Where each edge leads, by the places of nodes in the list of those that count.
-fn edges(items: &[Value], nodes: &[Node<'_>]) -> Result<Vec<(usize, usize)>, Fault> {
+fn edges(items: &[Value], nodes: &[Node<'_>]) -> Result<Vec<(usize, usize)>, DslError> {
     let by_id: HashMap<&str, usize> = nodes.iter().enumerate().map(|(ix, node)| (node.id, ix)).collect();
     let end = |at: usize, item: &Value, member: &str| {
         let place = || format!("{GRAPH}.edges[{at}].{member}");
-        let id = item[member].as_str().ok_or_else(|| Fault::at(place(), "must be the id of a node"))?;
+        let id = item[member].as_str().ok_or_else(|| DslError::at(place(), "must be the id of a node"))?;
         let found = by_id.get(id).copied();
-        found.ok_or_else(|| Fault::at(place(), format_args!("there is no node `{id}`")))
+        found.ok_or_else(|| DslError::at(place(), format_args!("there is no node `{id}`")))
     };
     let both = |(at, item)| Ok((end(at, item, "source")?, end(at, item, "target")?));
     items.iter().enumerate().map(both).collect()
 }
 
 /// Takes away nodes that nothing leads to until none is left; a node on a cycle stays.
-fn acyclic(nodes: &[Node<'_>], edges: &[(usize, usize)]) -> Result<(), Fault> {
+fn acyclic(nodes: &[Node<'_>], edges: &[(usize, usize)]) -> Result<(), DslError> {
     let mut waiting = vec![0_usize; nodes.len()];
     let mut leaving = vec![Vec::new(); nodes.len()];
     for &(source, target) in edges {
@@ -150,26 +153,29 @@ fn acyclic(nodes: &[Node<'_>], edges: &[(usize, usize)]) -> Result<(), Fault> {
         ix = before.map_or(ix, |(source, _)| *source);
     }
     let node = &nodes[ix];
-    Err(Fault::at(format!("{GRAPH}.nodes[{}]", node.at), format_args!("\"{}\" is part of a cycle", node.title)))
+    Err(DslError::at(format!("{GRAPH}.nodes[{}]", node.at), format_args!("\"{}\" is part of a cycle", node.title)))
 }
 
-fn variables(workflow: &Value, member: &str) -> Result<Vec<Value>, Fault> {
+fn variables(workflow: &Value, member: &str) -> Result<Vec<Value>, DslError> {
     let items = match &workflow[member] {
         Value::Null => return Ok(Vec::new()),
         Value::Array(items) => items,
-        _ => return Err(Fault::at(format!("workflow.{member}"), "must be a list")),
+        _ => return Err(DslError::at(format!("workflow.{member}"), "must be a list")),
     };
     let mut names = HashMap::new();
     for (at, item) in items.iter().enumerate() {
         let place = |rest: &str| format!("workflow.{member}[{at}]{rest}");
         let Some(name) = item["name"].as_str().filter(|name| !name.is_empty()) else {
-            return Err(Fault::at(place(".name"), "the variable has no name"));
+            return Err(DslError::at(place(".name"), "the variable has no name"));
         };
         if item["value_type"].as_str().is_none_or(str::is_empty) {
-            return Err(Fault::at(place(".value_type"), "the variable has no type"));
+            return Err(DslError::at(place(".value_type"), "the variable has no type"));
         }
         if let Some(first) = names.insert(name, at) {
-            return Err(Fault::at(place(".name"), format_args!("`{name}` is already the name of {member}[{first}]")));
+            return Err(DslError::at(
+                place(".name"),
+                format_args!("`{name}` is already the name of {member}[{first}]"),
+            ));
         }
     }
     Ok(items.clone())

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{AppBody, AppMode, Fault};
+use super::error::DslError;
 use crate::domain::app::{
-    file::{CONFIG_MEMBERS, MemberType},
+    AppMode,
+    file::{AppBody, CONFIG_MEMBERS, MemberType},
     form::VariableKind,
 };
 
@@ -15,10 +16,10 @@ fn kinds() -> impl Iterator<Item = &'static str> {
 }
 
 /// Reads `model_config`.
-pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
+pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, DslError> {
     let Value::Object(config) = &document["model_config"] else {
         let mode = mode.as_str();
-        return Err(Fault::at("model_config", format_args!("must be a mapping in an app of mode {mode}")));
+        return Err(DslError::at("model_config", format_args!("must be a mapping in an app of mode {mode}")));
     };
     let mut kept = Map::new();
     for (name, shape) in CONFIG_MEMBERS {
@@ -29,7 +30,7 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
             MemberType::List => (value.is_array(), "a list"),
         };
         if !fits {
-            return Err(Fault::at(format!("model_config.{name}"), format_args!("must be {wanted}")));
+            return Err(DslError::at(format!("model_config.{name}"), format_args!("must be {wanted}")));
         }
         kept.insert(name.to_owned(), value.clone());
     }
@@ -37,13 +38,13 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
     for member in ["provider", "name"] {
         let given = model.and_then(|model| model[member].as_str()).is_some_and(|text| !text.is_empty());
         if !given {
-            return Err(Fault::at(format!("model_config.model.{member}"), "is missing; name the model to use"));
+            return Err(DslError::at(format!("model_config.model.{member}"), "is missing; name the model to use"));
         }
     }
     if let Some(other) =
         kept.get("prompt_type").filter(|kind| !["simple", "advanced"].iter().any(|known| *kind == known))
     {
-        return Err(Fault::at("model_config.prompt_type", format_args!("is {other}; write simple or advanced")));
+        return Err(DslError::at("model_config.prompt_type", format_args!("is {other}; write simple or advanced")));
     }
     for (at, row) in kept.get("user_input_form").and_then(Value::as_array).into_iter().flatten().enumerate() {
         field(&format!("model_config.user_input_form[{at}]"), row)?;
@@ -52,17 +53,17 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, Fault> {
 }
 
 /// A single-key mapping such as `{"text-input": {"variable", …}}`.
-fn field(place: &str, row: &Value) -> Result<(), Fault> {
+fn field(place: &str, row: &Value) -> Result<(), DslError> {
     let single = row.as_object().filter(|row| row.len() == 1).and_then(|row| row.iter().next());
     let Some((kind, field)) = single else {
-        return Err(Fault::at(place, "must be a mapping with a single kind of field"));
+        return Err(DslError::at(place, "must be a mapping with a single kind of field"));
     };
     if !kinds().any(|known| known == kind) {
         let known = kinds().collect::<Vec<_>>().join(", ");
-        return Err(Fault::at(place, format_args!("`{kind}` is not a kind of field; the kinds are {known}")));
+        return Err(DslError::at(place, format_args!("`{kind}` is not a kind of field; the kinds are {known}")));
     }
     if field["variable"].as_str().is_none_or(str::is_empty) {
-        return Err(Fault::at(format!("{place}.{kind}.variable"), "the field has no variable"));
+        return Err(DslError::at(format!("{place}.{kind}.variable"), "the field has no variable"));
     }
     Ok(())
 }

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{AppBody, AppFile, AppMode, Fault};
+use super::error::DslError;
+use crate::domain::app::{
+    AppMode,
+    file::{AppBody, AppFile},
+};
 
 /// What columns of names hold, in characters.
 const LONGEST_NAME: usize = 255;
@@ -22,19 +26,22 @@ impl Outline {
 }
 
 /// Reads `version`, `kind` and `app`.
-pub(super) fn read(document: &Value) -> Result<Outline, Fault> {
+pub(super) fn read(document: &Value) -> Result<Outline, DslError> {
     if !document.is_object() {
-        return Err(Fault::at("", "the file is not a mapping; a DSL file begins with `app:`, `kind:` and `version:`"));
+        return Err(DslError::at(
+            "",
+            "the file is not a mapping; a DSL file begins with `app:`, `kind:` and `version:`",
+        ));
     }
     version(&document["version"])?;
     match &document["kind"] {
         Value::String(kind) if kind == "app" => {}
-        Value::Null => return Err(Fault::at("kind", "is missing; write `kind: app`")),
-        other => return Err(Fault::at("kind", format_args!("is {other}, but only `app` can be imported"))),
+        Value::Null => return Err(DslError::at("kind", "is missing; write `kind: app`")),
+        other => return Err(DslError::at("kind", format_args!("is {other}, but only `app` can be imported"))),
     }
     let app = &document["app"];
     if !app.is_object() {
-        return Err(Fault::at("app", "must be a mapping with `name` and `mode`"));
+        return Err(DslError::at("app", "must be a mapping with `name` and `mode`"));
     }
     let mode = match &app["mode"] {
         Value::String(mode) => AppMode::parse(mode),
@@ -43,27 +50,27 @@ pub(super) fn read(document: &Value) -> Result<Outline, Fault> {
     let Some(mode) = mode else {
         let known: Vec<_> = AppMode::ALL.iter().map(|mode| mode.as_str()).collect();
         let (given, known) = (shown(&app["mode"]), known.join(", "));
-        return Err(Fault::at("app.mode", format_args!("is {given}; the modes are {known}")));
+        return Err(DslError::at("app.mode", format_args!("is {given}; the modes are {known}")));
     };
     let Some(name) = short_text(app, "name")?.filter(|name| !name.trim().is_empty()) else {
-        return Err(Fault::at("app.name", "the app has no name"));
+        return Err(DslError::at("app.name", "the app has no name"));
     };
     if name.contains(char::is_control) {
-        return Err(Fault::at("app.name", "contains a control character"));
+        return Err(DslError::at("app.name", "contains a control character"));
     }
     let icon_type = short_text(app, "icon_type")?.filter(|kind| !kind.is_empty());
     if let Some(other) = icon_type.as_deref().filter(|kind| !ICON_TYPES.contains(kind)) {
-        return Err(Fault::at("app.icon_type", format_args!("is `{other}`; write emoji, image or link")));
+        return Err(DslError::at("app.icon_type", format_args!("is `{other}`; write emoji, image or link")));
     }
     let description = match &app["description"] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        _ => return Err(Fault::at("app.description", "must be text")),
+        _ => return Err(DslError::at("app.description", "must be text")),
     };
     let use_icon_as_answer_icon = match &app["use_icon_as_answer_icon"] {
         Value::Null => false,
         Value::Bool(wish) => *wish,
-        _ => return Err(Fault::at("app.use_icon_as_answer_icon", "must be true or false")),
+        _ => return Err(DslError::at("app.use_icon_as_answer_icon", "must be true or false")),
     };
     let file = AppFile {
         name,
@@ -79,27 +86,27 @@ pub(super) fn read(document: &Value) -> Result<Outline, Fault> {
 }
 
 /// `0.1` to `0.6`, whatever follows.
-fn version(version: &Value) -> Result<(), Fault> {
+fn version(version: &Value) -> Result<(), DslError> {
     let text = match version {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        Value::Null => return Err(Fault::at("version", "is missing; write a version like 0.6.0")),
-        _ => return Err(Fault::at("version", "is not a version; write one like 0.6.0")),
+        Value::Null => return Err(DslError::at("version", "is missing; write a version like 0.6.0")),
+        _ => return Err(DslError::at("version", "is not a version; write one like 0.6.0")),
     };
     let mut parts = text.split('.').map(str::parse::<u32>);
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some(Ok(0)), Some(Ok(1..=6)), None | Some(Ok(_)), None) => Ok(()),
-        _ => Err(Fault::at("version", format_args!("is {}; versions 0.1 to 0.6 are supported", shown(version)))),
+        _ => Err(DslError::at("version", format_args!("is {}; versions 0.1 to 0.6 are supported", shown(version)))),
     }
 }
 
-fn short_text(app: &Value, member: &str) -> Result<Option<String>, Fault> {
+fn short_text(app: &Value, member: &str) -> Result<Option<String>, DslError> {
     let place = || format!("app.{member}");
     match &app[member] {
         Value::Null => Ok(None),
         Value::String(text) if text.chars().count() <= LONGEST_NAME => Ok(Some(text.clone())),
-        Value::String(_) => Err(Fault::at(place(), format_args!("is longer than {LONGEST_NAME} characters"))),
-        _ => Err(Fault::at(place(), "must be text")),
+        Value::String(_) => Err(DslError::at(place(), format_args!("is longer than {LONGEST_NAME} characters"))),
+        _ => Err(DslError::at(place(), "must be text")),
     }
 }
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::app::AppMode;
 
 /// A small graph app, to be spoilt.
 const SOUND: &str = r"version: 0.6.0

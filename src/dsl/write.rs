@@ -2,8 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{AppBody, AppFile, GraphBody, VERSION};
-use crate::domain::{Error, Result};
+use crate::domain::{
+    Error, Result,
+    app::file::{AppBody, AppFile, GraphBody},
+};
+
+/// The version of the files that are written.
+const VERSION: &str = "0.6.0";
 
 /// Writes an app.
 pub fn write(app: &AppFile) -> Result<String> {

@@ -6,11 +6,11 @@ use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    Rpc,
     json::Object,
     proto,
     reply::Streamed,
     request::{Deadline, Prefers, caller},
+    services::Rpc,
 };
 use crate::{
     domain::{
@@ -50,7 +50,7 @@ impl proto::app_service_server::AppService for Rpc {
             tag: asked.tag.as_deref(),
             page,
         };
-        let found = self.apps.list(caller(&request)?, query).await?;
+        let found = self.services.apps.list(caller(&request)?, query).await?;
         Ok(Response::new(proto::ListAppsResponse {
             page: i32::try_from(page.page).unwrap_or(i32::MAX),
             limit: i32::try_from(page.limit).unwrap_or(i32::MAX),
@@ -70,7 +70,8 @@ impl proto::app_service_server::AppService for Rpc {
             return Err(Error::not_found("There is no such app.").into());
         }
         let fields = DescriptionFields::parse(Some(&asked.fields.join(",")))?;
-        let found = self.apps.describe(caller(&request)?, &asked.id, asked.workspace_id.as_deref(), fields).await?;
+        let found =
+            self.services.apps.describe(caller(&request)?, &asked.id, asked.workspace_id.as_deref(), fields).await?;
         Ok(Response::new(proto::DescribeAppResponse {
             info: found.info.map(Into::into),
             parameters: found.parameters.map(Object::from),
@@ -83,7 +84,7 @@ impl proto::app_service_server::AppService for Rpc {
         let deadline = request.extensions().get::<Deadline>().copied();
         let caller = caller(&request)?.clone();
         let run = run_of(request.into_inner());
-        let running = self.runs.start(&caller, run).await?;
+        let running = self.services.runs.start(&caller, run).await?;
         if streamed {
             let mut response = Response::new(responses(running, deadline));
             response.extensions_mut().insert(Streamed);

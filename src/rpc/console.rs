@@ -4,9 +4,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    Rpc, proto,
+    proto,
     reply::{REFRESH_TOKEN, SetCookies},
     request::{address, console_caller},
+    services::Rpc,
 };
 use crate::{
     domain::{Code, Error, cookie, secret::Secret},
@@ -39,13 +40,13 @@ impl proto::console_service_server::ConsoleService for Rpc {
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| Error::new(Code::InvalidRequest, "password must be UTF-8 text encoded as base64."))?;
-        let issued = self.console.login(&body.email, Secret::new(password), body.remember_me, address).await?;
-        Ok(with_cookies(proto::LoginResponse { result: success() }, self.cookies.issued(&issued)))
+        let issued = self.services.console.login(&body.email, Secret::new(password), body.remember_me, address).await?;
+        Ok(with_cookies(proto::LoginResponse { result: success() }, self.services.cookies.issued(&issued)))
     }
 
     async fn logout(&self, request: Request<proto::LogoutRequest>) -> Result<Response<proto::LogoutResponse>, Status> {
-        self.console.logout(console_caller(&request)?).await?;
-        Ok(with_cookies(proto::LogoutResponse { result: success() }, self.cookies.cleared()))
+        self.services.console.logout(console_caller(&request)?).await?;
+        Ok(with_cookies(proto::LogoutResponse { result: success() }, self.services.cookies.cleared()))
     }
 
     async fn refresh_token(
@@ -53,15 +54,15 @@ impl proto::console_service_server::ConsoleService for Rpc {
         request: Request<proto::RefreshTokenRequest>,
     ) -> Result<Response<proto::RefreshTokenResponse>, Status> {
         // HTTP/2 may send a header for each cookie.
-        let name = self.cookies.name(REFRESH_TOKEN);
+        let name = self.services.cookies.name(REFRESH_TOKEN);
         let headers = request.metadata().get_all("cookie");
         let refresh_token = headers
             .iter()
             .filter_map(|value| value.to_str().ok())
             .find_map(|header| cookie::find(header, &name))
             .ok_or_else(invalid_session)?;
-        let issued = self.console.refresh(refresh_token).await?;
-        Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, self.cookies.issued(&issued)))
+        let issued = self.services.console.refresh(refresh_token).await?;
+        Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, self.services.cookies.issued(&issued)))
     }
 
     async fn get_profile(
@@ -85,7 +86,7 @@ impl proto::console_service_server::ConsoleService for Rpc {
         &self,
         request: Request<proto::ListConsoleWorkspacesRequest>,
     ) -> Result<Response<proto::ListConsoleWorkspacesResponse>, Status> {
-        let workspaces = self.console.workspaces(console_caller(&request)?).await?;
+        let workspaces = self.services.console.workspaces(console_caller(&request)?).await?;
         let workspaces = workspaces.into_iter().map(Into::into).collect();
         Ok(Response::new(proto::ListConsoleWorkspacesResponse { workspaces }))
     }
@@ -97,7 +98,7 @@ impl proto::console_service_server::ConsoleService for Rpc {
         if request.get_ref().tenant_id.is_empty() {
             return Err(Error::missing("tenant_id").into());
         }
-        let switched = self.console.switch(console_caller(&request)?, &request.get_ref().tenant_id).await?;
+        let switched = self.services.console.switch(console_caller(&request)?, &request.get_ref().tenant_id).await?;
         Ok(Response::new(proto::SwitchWorkspaceResponse { result: success(), new_tenant: Some(switched.into()) }))
     }
 }

@@ -3,10 +3,11 @@
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    Rpc,
     convert::default_workspace_id,
     proto,
     request::{address, basic_client_id, console_caller, user_agent},
+    services::Rpc,
+    timestamp::Timestamp,
 };
 use crate::domain::{
     Code, Error,
@@ -28,11 +29,11 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         let (address, user_agent) = (address(&request)?, user_agent(&request));
         let client_id = client_id(&request, &request.get_ref().client_id);
         let label = request.get_ref().device_label.as_deref();
-        let codes = self.device_flow.create(&client_id, label, address, user_agent).await?;
-        let verification_uri = format!("{}/device", self.about.issuer);
+        let codes = self.services.device_flow.create(&client_id, label, address, user_agent).await?;
+        let verification_uri = format!("{}/device", self.services.about.issuer);
         let user_code = codes.user_code.expose();
         let complete =
-            self.about.verification_uri_complete.then(|| format!("{verification_uri}?user_code={user_code}"));
+            self.services.about.verification_uri_complete.then(|| format!("{verification_uri}?user_code={user_code}"));
         Ok(Response::new(proto::CreateDeviceCodeResponse {
             device_code: codes.device_code.expose().to_owned(),
             user_code,
@@ -55,7 +56,8 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
             )
             .into());
         }
-        let redeemed = self.device_flow.poll(&client_id, &request.get_ref().device_code, address(&request)?).await?;
+        let redeemed =
+            self.services.device_flow.poll(&client_id, &request.get_ref().device_code, address(&request)?).await?;
         let view = &redeemed.view;
         Ok(Response::new(proto::PollDeviceTokenResponse {
             token: redeemed.token.expose().to_owned(),
@@ -79,7 +81,8 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         request: Request<proto::LookupUserCodeRequest>,
     ) -> Result<Response<proto::LookupUserCodeResponse>, Status> {
         let signed_in = request.extensions().get::<ConsoleCaller>().map(|caller| caller.account.id);
-        let found = self.device_flow.lookup(&request.get_ref().user_code, address(&request)?, signed_in).await?;
+        let found =
+            self.services.device_flow.lookup(&request.get_ref().user_code, address(&request)?, signed_in).await?;
         let Some(grant) = found else { return Ok(Response::new(proto::LookupUserCodeResponse::default())) };
         let mut response = proto::LookupUserCodeResponse {
             valid: true,
@@ -90,9 +93,8 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         if signed_in.is_some() {
             response.device_label = Some(grant.request.device_label);
             response.created_ip = Some(grant.request.created_ip.to_string());
-            response.created_at = i64::try_from(grant.created_at_ms / 1_000)
-                .ok()
-                .map(|seconds| super::timestamp::Timestamp { seconds, nanos: 0 });
+            response.created_at =
+                i64::try_from(grant.created_at_ms / 1_000).ok().map(|seconds| Timestamp { seconds, nanos: 0 });
         }
         Ok(Response::new(response))
     }
@@ -102,7 +104,10 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         request: Request<proto::ApproveDeviceRequest>,
     ) -> Result<Response<proto::ApproveDeviceResponse>, Status> {
         let caller = console_caller(&request)?;
-        self.device_flow.approve(&caller.account, user_code(&request.get_ref().user_code)?, address(&request)?).await?;
+        self.services
+            .device_flow
+            .approve(&caller.account, user_code(&request.get_ref().user_code)?, address(&request)?)
+            .await?;
         Ok(Response::new(proto::ApproveDeviceResponse { status: "approved".to_owned() }))
     }
 
@@ -111,7 +116,10 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         request: Request<proto::DenyDeviceRequest>,
     ) -> Result<Response<proto::DenyDeviceResponse>, Status> {
         let caller = console_caller(&request)?;
-        self.device_flow.deny(&caller.account, user_code(&request.get_ref().user_code)?, address(&request)?).await?;
+        self.services
+            .device_flow
+            .deny(&caller.account, user_code(&request.get_ref().user_code)?, address(&request)?)
+            .await?;
         Ok(Response::new(proto::DenyDeviceResponse { status: "denied".to_owned() }))
     }
 }

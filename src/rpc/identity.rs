@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Rpc, convert::default_workspace_id, proto, request::caller};
+use super::{convert::default_workspace_id, proto, request::caller, services::Rpc};
 
 #[async_trait]
 impl proto::identity_service_server::IdentityService for Rpc {
@@ -12,7 +12,7 @@ impl proto::identity_service_server::IdentityService for Rpc {
     ) -> Result<Response<proto::GetAccountResponse>, Status> {
         let caller = caller(&request)?;
         let subject = &caller.token.subject;
-        let view = self.identity.account(caller).await?;
+        let view = self.services.identity.account(caller).await?;
         Ok(Response::new(proto::GetAccountResponse {
             subject_type: proto::SubjectType::from(subject.subject_type()).into(),
             subject_email: view.as_ref().map_or_else(|| subject.email().to_owned(), |view| view.account.email.clone()),

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Rpc, proto};
+use super::{proto, services::Rpc};
 
 #[async_trait]
 impl proto::meta_service_server::MetaService for Rpc {
@@ -17,7 +17,7 @@ impl proto::meta_service_server::MetaService for Rpc {
         &self,
         _: Request<proto::GetVersionRequest>,
     ) -> Result<Response<proto::GetVersionResponse>, Status> {
-        let (version, edition) = (self.about.version.clone(), self.about.edition.to_owned());
+        let (version, edition) = (self.services.about.version.clone(), self.services.about.edition.to_owned());
         Ok(Response::new(proto::GetVersionResponse { version, edition }))
     }
 }

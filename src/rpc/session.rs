@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Rpc, proto, request::caller};
+use super::{proto, request::caller, services::Rpc};
 use crate::domain::{Error, page::PageRequest};
 
 /// Sessions of a page by default.
@@ -15,7 +15,7 @@ impl proto::session_service_server::SessionService for Rpc {
         request: Request<proto::ListSessionsRequest>,
     ) -> Result<Response<proto::ListSessionsResponse>, Status> {
         let page = PageRequest::new(request.get_ref().page, request.get_ref().limit, DEFAULT_LIMIT)?;
-        let found = self.sessions.list(&caller(&request)?.token.subject, page).await?;
+        let found = self.services.sessions.list(&caller(&request)?.token.subject, page).await?;
         Ok(Response::new(proto::ListSessionsResponse {
             page: i32::try_from(page.page).unwrap_or(i32::MAX),
             limit: i32::try_from(page.limit).unwrap_or(i32::MAX),
@@ -29,7 +29,7 @@ impl proto::session_service_server::SessionService for Rpc {
         &self,
         request: Request<proto::RevokeCurrentSessionRequest>,
     ) -> Result<Response<proto::RevokeCurrentSessionResponse>, Status> {
-        self.sessions.revoke_current(caller(&request)?).await?;
+        self.services.sessions.revoke_current(caller(&request)?).await?;
         Ok(Response::new(proto::RevokeCurrentSessionResponse { status: "revoked".to_owned() }))
     }
 
@@ -37,7 +37,7 @@ impl proto::session_service_server::SessionService for Rpc {
         &self,
         request: Request<proto::RevokeSessionRequest>,
     ) -> Result<Response<proto::RevokeSessionResponse>, Status> {
-        self.sessions.revoke(&caller(&request)?.token.subject, &request.get_ref().id).await?;
+        self.services.sessions.revoke(&caller(&request)?.token.subject, &request.get_ref().id).await?;
         Ok(Response::new(proto::RevokeSessionResponse { status: "revoked".to_owned() }))
     }
 
@@ -49,7 +49,7 @@ impl proto::session_service_server::SessionService for Rpc {
         if token.is_empty() {
             return Err(Error::missing("token").into());
         }
-        self.sessions.revoke_token(token).await?;
+        self.services.sessions.revoke_token(token).await?;
         Ok(Response::new(proto::RevokeTokenResponse {}))
     }
 }

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Rpc, proto};
+use super::{proto, services::Rpc};
 use crate::domain::{Code, Error, scope, secret::BearerToken, session::TokenContext};
 
 #[async_trait]
@@ -52,7 +52,7 @@ fn is_dead(code: Code) -> bool {
 
 impl Rpc {
     async fn resolve(&self, token: &str) -> Result<TokenContext, Error> {
-        self.bearers.resolve(&BearerToken::parse(token)?).await
+        self.services.bearers.resolve(&BearerToken::parse(token)?).await
     }
 
     fn introspection(&self, context: TokenContext) -> proto::IntrospectTokenResponse {
@@ -65,7 +65,7 @@ impl Rpc {
             token_type: Some("Bearer".to_owned()),
             exp: Some(context.expires_at.timestamp()),
             sub: Some(account_id.clone().unwrap_or_else(|| subject.email().to_owned())),
-            iss: Some(self.about.issuer.clone()),
+            iss: Some(self.services.about.issuer.clone()),
             subject_type: Some(proto::SubjectType::from(subject.subject_type()).into()),
             account_id,
             subject_email: Some(subject.email().to_owned()),

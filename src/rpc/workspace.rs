@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Rpc, proto, request::caller};
+use super::{proto, request::caller, services::Rpc};
 
 #[async_trait]
 impl proto::workspace_service_server::WorkspaceService for Rpc {
@@ -10,7 +10,7 @@ impl proto::workspace_service_server::WorkspaceService for Rpc {
         &self,
         request: Request<proto::ListWorkspacesRequest>,
     ) -> Result<Response<proto::ListWorkspacesResponse>, Status> {
-        let workspaces = self.identity.workspaces(caller(&request)?).await?;
+        let workspaces = self.services.identity.workspaces(caller(&request)?).await?;
         let workspaces = workspaces.into_iter().map(Into::into).collect();
         Ok(Response::new(proto::ListWorkspacesResponse { workspaces }))
     }
@@ -19,7 +19,7 @@ impl proto::workspace_service_server::WorkspaceService for Rpc {
         &self,
         request: Request<proto::GetWorkspaceRequest>,
     ) -> Result<Response<proto::GetWorkspaceResponse>, Status> {
-        let workspace = self.identity.workspace(caller(&request)?, &request.get_ref().id).await?;
+        let workspace = self.services.identity.workspace(caller(&request)?, &request.get_ref().id).await?;
         Ok(Response::new(workspace.into()))
     }
 }

@@ -100,7 +100,7 @@ impl PageContext {
 
     /// A cookie of this service by its base name.
     pub(super) fn cookie(&self, base: &str) -> Option<&str> {
-        cookie::find_in(&self.parts.headers, &self.site.rpc.cookies.name(base))
+        cookie::find_in(&self.parts.headers, &self.site.services.cookies.name(base))
     }
 
     /// The page to show after signing in or out, as the form or the query names it.

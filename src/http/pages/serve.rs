@@ -91,7 +91,8 @@ fn is_embedded_by_other_site(headers: &HeaderMap) -> bool {
 
 fn set_common_headers(context: &PageContext, response: &mut Response) {
     if let Some(language) = context.switched_language() {
-        let cookie = context.site.rpc.cookies.cookie(language::NAME, language.tag(), Some(LANGUAGE_LIFETIME), true);
+        let cookie =
+            context.site.services.cookies.cookie(language::NAME, language.tag(), Some(LANGUAGE_LIFETIME), true);
         set_cookie(response, &cookie);
     }
     let headers = response.headers_mut();

@@ -7,7 +7,7 @@ use crate::{
     domain::{Result, key::KeyRing, user_code::UserCode},
     pipeline::Pipeline,
     ports::{clock::Clock, entropy::Entropy},
-    rpc::Rpc,
+    rpc::Services,
 };
 
 /// The settings of the pages.
@@ -23,7 +23,7 @@ pub struct PageSettings {
 
 /// The services and settings that the pages are built from.
 pub struct PageDependencies {
-    pub rpc: Rpc,
+    pub services: Arc<Services>,
     pub pipeline: Pipeline,
     /// Seals user codes into the handles of device pages.
     pub keys: Arc<KeyRing>,
@@ -36,7 +36,7 @@ pub struct PageDependencies {
 
 /// The shared state of all pages.
 pub(super) struct Site {
-    pub rpc: Rpc,
+    pub services: Arc<Services>,
     pub pipeline: Pipeline,
     pub entropy: Arc<dyn Entropy>,
     pub clock: Arc<dyn Clock>,
@@ -52,10 +52,10 @@ pub(super) struct Site {
 impl Site {
     /// Fails only when a template or a text file is invalid.
     pub(super) fn new(dependencies: PageDependencies) -> Result<Self> {
-        let PageDependencies { rpc, pipeline, keys, entropy, clock, settings } = dependencies;
+        let PageDependencies { services, pipeline, keys, entropy, clock, settings } = dependencies;
         let PageSettings { standalone, issuer, console_sign_in_url } = settings;
         Ok(Self {
-            rpc,
+            services,
             pipeline,
             entropy,
             clock,

@@ -9,6 +9,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::value::proto;
+
 /// Reads an object with at most `depth` nested objects and lists; `None` for other text.
 pub(super) fn read(text: &[u8], depth: usize) -> Option<Struct> {
     match Within(depth).deserialize(&mut serde_json::Deserializer::from_slice(text)).ok()?.kind? {
@@ -31,7 +33,7 @@ impl<'de> DeserializeSeed<'de> for Within {
         if text.starts_with(['{', '[']) {
             return Ok(Proto { kind: Some(Kind::StringValue(text.to_owned())) });
         }
-        serde_json::from_str(text).map(|value| super::proto(&value, 0)).map_err(serde::de::Error::custom)
+        serde_json::from_str(text).map(|value| proto(&value, 0)).map_err(serde::de::Error::custom)
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn approve(context: &PageContext) -> Result<Response> {
         return Ok(see_other(&FormError::Unconfirmed.append_to(&page_path(context))));
     }
     let (account, address) = (&context.caller()?.account, context.client_address()?);
-    context.site.rpc.device_flow.approve(account, &code.expose(), address).await?;
+    context.site.services.device_flow.approve(account, &code.expose(), address).await?;
     Ok(see_other("/device/done/approved"))
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn approve(context: &PageContext) -> Result<Response> {
 pub(crate) async fn deny(context: &PageContext) -> Result<Response> {
     let code = user_code(context)?;
     let (account, address) = (&context.caller()?.account, context.client_address()?);
-    context.site.rpc.device_flow.deny(account, &code.expose(), address).await?;
+    context.site.services.device_flow.deny(account, &code.expose(), address).await?;
     Ok(see_other("/device/done/denied"))
 }
 
@@ -86,12 +86,12 @@ pub(crate) fn decided(context: &PageContext) -> Result<Response> {
 
 async fn review(context: &PageContext, code: &UserCode, error: Option<String>) -> Result<Response> {
     let (caller, address) = (context.caller()?, context.client_address()?);
-    let found = context.site.rpc.device_flow.lookup(&code.expose(), address, Some(caller.account.id)).await?;
+    let found = context.site.services.device_flow.lookup(&code.expose(), address, Some(caller.account.id)).await?;
     let Some(grant) = found else {
         let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
         return context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &message);
     };
-    let memberships = context.site.rpc.console.workspaces(caller).await?;
+    let memberships = context.site.services.console.workspaces(caller).await?;
     let view = AccountView { account: caller.account.clone(), memberships };
     let (path, command) = (page_path(context), context.site.login_command.clone());
     let page = ApprovePage { path, error, command, ..page_of_grant(grant, code, &view, address) };

@@ -60,7 +60,7 @@ pub(crate) async fn confirm_one(context: &PageContext) -> Result<Response> {
 
 /// Revokes one session, and returns to the same page of the list.
 pub(crate) async fn revoke_one(context: &PageContext) -> Result<Response> {
-    context.site.rpc.sessions.revoke(&context.subject()?, context.path_param("id")).await?;
+    context.site.services.sessions.revoke(&context.subject()?, context.path_param("id")).await?;
     Ok(redirect_to_list(&context.base_page_url(), "revoked"))
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn confirm_others(context: &PageContext) -> Result<Response> {
 /// Revokes every session but one. That one must be live; otherwise this would revoke all sessions.
 pub(crate) async fn revoke_others(context: &PageContext) -> Result<Response> {
     let kept = session_in_path(context).await?;
-    context.site.rpc.sessions.revoke_all(&context.subject()?, Some(kept.id)).await?;
+    context.site.services.sessions.revoke_all(&context.subject()?, Some(kept.id)).await?;
     Ok(redirect_to_list(&context.base_page().path(), "others"))
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn confirm_all(context: &PageContext) -> Result<Response> {
 
 /// Revokes every session.
 pub(crate) async fn revoke_all(context: &PageContext) -> Result<Response> {
-    context.site.rpc.sessions.revoke_all(&context.subject()?, None).await?;
+    context.site.services.sessions.revoke_all(&context.subject()?, None).await?;
     Ok(redirect_to_list(&context.base_page().path(), "all"))
 }
 
@@ -127,5 +127,5 @@ fn render(context: &PageContext, confirmation: Confirmation, current: Option<Tok
 
 /// The session in the path, if it is one of the account's own; otherwise `not_found`.
 async fn session_in_path(context: &PageContext) -> Result<Session> {
-    context.site.rpc.sessions.find(&context.subject()?, context.path_param("id")).await
+    context.site.services.sessions.find(&context.subject()?, context.path_param("id")).await
 }

@@ -86,7 +86,7 @@ pub(crate) async fn show(context: &PageContext) -> Result<Response> {
     };
     let done = context.query_param("done").and_then(|done| DONE.into_iter().find(|(word, _)| *word == done));
     let request = PageRequest::new(number, None, SESSIONS_PER_PAGE)?;
-    let found = context.site.rpc.sessions.list(&context.subject()?, request).await?;
+    let found = context.site.services.sessions.list(&context.subject()?, request).await?;
     let current = own_current_session(context).await?;
     let (number, pages) = (u64::from(request.page), found.total.div_ceil(u64::from(SESSIONS_PER_PAGE)).max(1));
     if number > pages {
@@ -116,7 +116,7 @@ pub(crate) async fn show(context: &PageContext) -> Result<Response> {
 /// The current session that the query names, if it is one of the account's own live sessions.
 pub(super) async fn own_current_session(context: &PageContext) -> Result<Option<TokenId>> {
     let Some(id) = context.current_session_id() else { return Ok(None) };
-    match context.site.rpc.sessions.find(&context.subject()?, &id.to_string()).await {
+    match context.site.services.sessions.find(&context.subject()?, &id.to_string()).await {
         Ok(session) => Ok(Some(session.id)),
         Err(error) if error.code() == Code::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -94,15 +94,15 @@ pub(crate) async fn refresh(context: &PageContext) -> Result<Response> {
     let target = context.return_target();
     let token = context.cookie(REFRESH_TOKEN).filter(|_| context.find_caller().is_none());
     let Some(token) = token else { return Ok(see_other(&target.append_to("/signin"))) };
-    match context.site.rpc.console.refresh(token).await {
+    match context.site.services.console.refresh(token).await {
         Ok(issued) => {
             let mut response = see_other(&target.path());
-            set_cookies(&mut response, &context.site.rpc.cookies.issued(&issued));
+            set_cookies(&mut response, &context.site.services.cookies.issued(&issued));
             Ok(response)
         }
         Err(error) if error.code() == Code::InvalidSession => {
             let mut response = see_other(&with_parameter(&target.append_to("/signin"), "ended=yes"));
-            set_cookies(&mut response, &context.site.rpc.cookies.cleared());
+            set_cookies(&mut response, &context.site.services.cookies.cleared());
             Ok(response)
         }
         Err(error) => Err(error),
@@ -127,9 +127,9 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
         return Ok(redirect_to_form(context, FormError::MissingCredentials, None));
     };
     let (remember, address) = (context.form.is_checked("remember"), context.client_address()?);
-    match context.site.rpc.console.login(email, password.clone(), remember, address).await {
+    match context.site.services.console.login(email, password.clone(), remember, address).await {
         Ok(issued) => {
-            let cookies = &context.site.rpc.cookies;
+            let cookies = &context.site.services.cookies;
             let mut response = see_other(&context.return_target().path());
             set_cookies(&mut response, &cookies.issued(&issued));
             set_cookie(&mut response, &cookies.cookie(presession_token::NAME, "", Some(TimeDelta::zero()), true));
@@ -165,14 +165,17 @@ fn render(context: &PageContext, page: SignInPage) -> Result<Response> {
         ..page
     };
     let mut response = context.render(StatusCode::OK, PageTemplate::SignIn, &page)?;
-    set_cookie(&mut response, &context.site.rpc.cookies.cookie(presession_token::NAME, token.expose(), None, true));
+    set_cookie(
+        &mut response,
+        &context.site.services.cookies.cookie(presession_token::NAME, token.expose(), None, true),
+    );
     Ok(response)
 }
 
 /// Ends the browser session.
 pub(crate) async fn sign_out(context: &PageContext) -> Result<Response> {
-    context.site.rpc.console.logout(context.caller()?).await?;
+    context.site.services.console.logout(context.caller()?).await?;
     let mut response = see_other(&with_parameter(&context.return_target().append_to("/signin"), "done=yes"));
-    set_cookies(&mut response, &context.site.rpc.cookies.cleared());
+    set_cookies(&mut response, &context.site.services.cookies.cleared());
     Ok(response)
 }

@@ -118,7 +118,7 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let app = &server.running().app;
-    let rpc = app.rpc().clone();
+    let services = Arc::clone(app.services());
     let settings = PipelineSettings {
         bearers_enabled: true,
         enterprise: false,
@@ -129,12 +129,19 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         access_cookie: "access_token".to_owned(),
         csrf_cookie: "csrf_token".to_owned(),
     };
-    let pipeline = Pipeline::new(app.rate_limiter().clone(), rpc.bearers.clone(), rpc.console.clone(), settings);
+    let pipeline =
+        Pipeline::new(app.rate_limiter().clone(), services.bearers.clone(), services.console.clone(), settings);
     let settings =
         PageSettings { standalone: false, issuer: issuer.clone(), console_sign_in_url: Some(console.to_owned()) };
     let clock = Arc::clone(&app.context().clock);
-    let pages =
-        PageDependencies { rpc, pipeline, keys: Arc::new(keys()), entropy: Arc::new(SystemEntropy), clock, settings };
+    let pages = PageDependencies {
+        services,
+        pipeline,
+        keys: Arc::new(keys()),
+        entropy: Arc::new(SystemEntropy),
+        clock,
+        settings,
+    };
     let address = axum::Extension(ClientAddress(Ipv4Addr::LOCALHOST.into()));
     let router = pages::routes(pages).unwrap().router.layer(address);
     tokio::spawn(async move { axum::serve(listener, router).await });

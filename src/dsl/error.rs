@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use super::yaml;
 use crate::runtime::upstream::sentence;
 
 /// Why a file is refused: one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Fault {
+pub struct DslError {
     /// Where, such as `workflow.graph.nodes[3].data.type`; empty: the file as a whole.
     pub place: String,
     /// The line, counted from one.
@@ -16,8 +15,8 @@ pub struct Fault {
     pub reason: String,
 }
 
-impl Fault {
-    /// A fault at a place. Both may quote the file, which must neither flood nor steer a terminal.
+impl DslError {
+    /// An error at a place. Both may quote the file, which must neither flood nor steer a terminal.
     pub(super) fn at(place: impl AsRef<str>, reason: impl fmt::Display) -> Self {
         Self {
             place: sentence(place.as_ref()).unwrap_or_default(),
@@ -26,21 +25,21 @@ impl Fault {
         }
     }
 
-    /// A fault at a line.
+    /// An error at a line.
     pub(super) fn at_line(line: Option<u64>, reason: impl fmt::Display) -> Self {
         Self { line, ..Self::at("", reason) }
     }
 
-    /// Looks the place up in the file's text.
-    pub(super) fn with_line(mut self, text: &str) -> Self {
+    /// Adds the line, when there is none yet, that `line_of` has for the place.
+    pub(super) fn or_line(mut self, line_of: impl FnOnce(&str) -> Option<u64>) -> Self {
         if self.line.is_none() && !self.place.is_empty() {
-            self.line = yaml::line_of(text, &self.place);
+            self.line = line_of(&self.place);
         }
         self
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DslError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.place.as_str(), self.line) {
             ("", None) => {}

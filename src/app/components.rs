@@ -1,0 +1,121 @@
+//! The parts that several services, the pages and the jobs share, and the services built from them.
+
+use std::sync::Arc;
+
+use super::{
+    dependencies::Dependencies,
+    runtime::{self, RunTasks},
+    settings,
+};
+use crate::{
+    config::Config,
+    domain::{Result, key::KeyRing},
+    ports::{lease_store::LeaseStore, state_stores::StateStores},
+    rpc::Services,
+    service::{
+        bearer::Bearers, console::Console, context::ServiceContext, device_flow::DeviceFlow, identity::Identity,
+        invalidation::Invalidations, last_used::LastUsedTracker, password::Passwords, rate_limiter::RateLimiter,
+        session::Sessions,
+    },
+    store::{sql::SqlStore, state::in_process_stores},
+};
+
+/// The shared parts of one application.
+pub(super) struct Components {
+    /// `false` beside Dify.
+    pub(super) standalone: bool,
+    pub(super) context: ServiceContext,
+    pub(super) stores: StateStores,
+    pub(super) rate_limiter: RateLimiter,
+    pub(super) keys: Arc<KeyRing>,
+    pub(super) invalidations: Arc<Invalidations>,
+    pub(super) last_used: Arc<LastUsedTracker>,
+    pub(super) run_tasks: RunTasks,
+    /// Holds the slots of runs while the shared store is unavailable.
+    local_leases: Arc<dyn LeaseStore>,
+}
+
+impl Components {
+    pub(super) fn new(
+        config: &Config,
+        sql: Arc<SqlStore>,
+        stores: StateStores,
+        standalone: bool,
+        dependencies: Dependencies,
+    ) -> Self {
+        let Dependencies { clock, entropy, metrics, .. } = dependencies;
+        let limits = Arc::new(config.limits.clone());
+        // Limits and slots of this process, for as long as the shared stores are unavailable.
+        let local = in_process_stores(&clock);
+        Self {
+            standalone,
+            rate_limiter: RateLimiter::new(
+                Arc::clone(&stores.rate_limits),
+                local.rate_limits,
+                Arc::clone(&limits),
+                Arc::clone(&metrics),
+            ),
+            context: ServiceContext { sql, clock, entropy, limits, metrics },
+            keys: Arc::new(config.secrets.key_ring()),
+            invalidations: Arc::new(Invalidations::new(Arc::clone(&stores.token_cache))),
+            last_used: Arc::new(LastUsedTracker::default()),
+            run_tasks: RunTasks::default(),
+            local_leases: local.leases,
+            stores,
+        }
+    }
+
+    /// The services that the RPCs and the pages call.
+    pub(super) fn services(&self, config: &Config) -> Result<Services> {
+        let local_leases = Arc::clone(&self.local_leases);
+        let (apps, runs) =
+            runtime::apps(config, &self.context, &self.stores, local_leases, self.standalone, &self.run_tasks)?;
+        Ok(Services {
+            device_flow: self.device_flow(config),
+            sessions: Sessions::new(
+                self.context.clone(),
+                Arc::clone(&self.stores.health),
+                Arc::clone(&self.invalidations),
+            ),
+            identity: Identity::new(self.context.clone()),
+            apps,
+            runs,
+            bearers: self.bearers(),
+            console: self.console(config),
+            cookies: settings::cookies(config, self.standalone),
+            about: settings::about(config),
+        })
+    }
+
+    fn bearers(&self) -> Bearers {
+        Bearers::new(
+            self.context.clone(),
+            Arc::clone(&self.stores.token_cache),
+            self.rate_limiter.clone(),
+            Arc::clone(&self.invalidations),
+            Arc::clone(&self.last_used),
+            self.standalone,
+        )
+    }
+
+    fn console(&self, config: &Config) -> Console {
+        Console::new(
+            self.context.clone(),
+            Arc::clone(&self.stores.login_attempts),
+            Arc::clone(&self.keys),
+            Passwords::default(),
+            settings::console(config, self.standalone),
+        )
+    }
+
+    fn device_flow(&self, config: &Config) -> DeviceFlow {
+        DeviceFlow::new(
+            self.context.clone(),
+            Arc::clone(&self.stores.grants),
+            self.rate_limiter.clone(),
+            Arc::clone(&self.keys),
+            Arc::clone(&self.invalidations),
+            Arc::new(settings::device_flow(config)),
+        )
+    }
+}

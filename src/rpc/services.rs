@@ -1,0 +1,34 @@
+//! The services behind the RPCs.
+
+use std::sync::Arc;
+
+use super::{about::About, reply::CookieSettings};
+use crate::service::{
+    app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, run::Runs,
+    session::Sessions,
+};
+
+/// The services that the RPCs and the pages call.
+pub struct Services {
+    pub device_flow: DeviceFlow,
+    pub sessions: Sessions,
+    pub identity: Identity,
+    pub apps: Apps,
+    pub runs: Runs,
+    pub bearers: Bearers,
+    pub console: Console,
+    pub cookies: CookieSettings,
+    pub about: About,
+}
+
+/// Implements every service of the protos, for both doors.
+#[derive(Clone)]
+pub struct Rpc {
+    pub(super) services: Arc<Services>,
+}
+
+impl Rpc {
+    pub fn new(services: Arc<Services>) -> Self {
+        Self { services }
+    }
+}
