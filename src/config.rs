@@ -24,10 +24,9 @@ mod tests;
 pub(crate) mod tls;
 pub(crate) mod urls;
 
+pub use self::environment::Config;
 pub(crate) use self::{
     data_dir::DataDirLock,
-    environment::{Config, DevOptions},
-    mode::Mode,
+    environment::DevOptions,
     reader::{Env, Problems, process_env},
-    telemetry::TelemetryConfig,
 };

@@ -12,10 +12,11 @@ mod outline;
 mod write;
 mod yaml;
 
+use self::error::DslError;
 use crate::domain::app::file::AppFile;
 
 pub use self::write::write;
-pub(crate) use self::{fault::Fault, yaml::LONGEST};
+pub(crate) use self::yaml::LONGEST;
 
 /// A file that was read.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct Read {
 }
 
 /// Reads a file of the versions 0.1 to 0.6.
-pub fn read(text: &str) -> Result<Read, Fault> {
+pub fn read(text: &str) -> Result<Read, DslError> {
     let document = yaml::read(text)?;
     let read = || {
         yaml::without_nul(&document)?;
@@ -40,7 +41,7 @@ pub fn read(text: &str) -> Result<Read, Fault> {
         };
         Ok(Read { app: outline.with(body), warnings })
     };
-    read().map_err(|fault: Fault| fault.with_line(text))
+    read().map_err(|error: DslError| error.or_line(|place| lines::line_of(text, place)))
 }
 
 #[cfg(test)]

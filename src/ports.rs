@@ -8,6 +8,7 @@ pub(crate) mod grant_store;
 pub(crate) mod lease_store;
 pub(crate) mod login_attempt_store;
 pub(crate) mod rate_limit_store;
+pub(crate) mod redis_topology;
 pub(crate) mod runtime;
 pub(crate) mod state_stores;
 pub(crate) mod token_cache;

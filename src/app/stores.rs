@@ -3,16 +3,12 @@
 use std::sync::{Arc, atomic::AtomicI64};
 
 use crate::{
-    config::{self, Config},
+    config::{Config, redis::Redis},
     domain::Result,
     ports::{clock::Clock, state_stores::StateStores},
     store::{
         sql::{SqlOptions, SqlStore},
-        state::{
-            in_process_stores,
-            redis::options::{RedisOptions, RedisTopology},
-            redis_stores,
-        },
+        state::{in_process_stores, redis::options::RedisOptions, redis_stores},
     },
 };
 
@@ -39,13 +35,7 @@ pub fn connect_state(
     })
 }
 
-fn redis_options(redis: &config::redis::Redis) -> RedisOptions {
-    let topology = match redis.topology.clone() {
-        config::redis::Topology::Standalone(url) => RedisTopology::Single { url },
-        config::redis::Topology::Sentinel { sentinels, service_name, username, password, db, tls } => {
-            RedisTopology::Sentinel { urls: sentinels, service_name, username, password, db: db.into(), tls }
-        }
-        config::redis::Topology::Cluster(urls) => RedisTopology::Cluster { urls },
-    };
-    RedisOptions::new(topology).with_key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
+fn redis_options(redis: &Redis) -> RedisOptions {
+    RedisOptions::new(redis.topology.clone())
+        .with_key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    console::Console,
+    console::ConsoleConfig,
     cors::AllowOrigins,
     data_dir,
     database::Database,
@@ -50,7 +50,7 @@ pub struct Config {
     /// Tokens and the device flow.
     pub oauth: OAuth,
     /// The browser session.
-    pub console: Console,
+    pub console: ConsoleConfig,
     /// Cross-origin callers.
     pub cors: AllowOrigins,
     /// Calls to Dify's service API.
@@ -173,7 +173,7 @@ impl Config {
             database,
             redis,
             limits: limits::read(reader),
-            console: Console::read(reader),
+            console: ConsoleConfig::read(reader),
             cors: AllowOrigins::read(reader, oauth.bearer_enabled),
             dify_api: DifyApi::read(reader),
             enterprise: Enterprise::read(reader),

@@ -5,37 +5,13 @@ use std::fmt;
 use url::Url;
 
 use super::{database::redact_url, reader::Reader};
-use crate::domain::secret::Secret;
-
-/// How Redis is reached. Every URL has its scheme, credentials and database in it.
-#[derive(Clone)]
-pub enum Topology {
-    /// One server.
-    Standalone(Secret),
-    /// The current master behind sentinels.
-    Sentinel {
-        /// The sentinels.
-        sentinels: Vec<Secret>,
-        /// The master's name.
-        service_name: String,
-        /// User name at the master.
-        username: Option<String>,
-        /// Password at the master.
-        password: Option<Secret>,
-        /// Database at the master.
-        db: u32,
-        /// Whether the master speaks TLS.
-        tls: bool,
-    },
-    /// A cluster, by some of its nodes.
-    Cluster(Vec<Secret>),
-}
+use crate::{domain::secret::Secret, ports::redis_topology::RedisTopology};
 
 /// The Redis section.
 #[derive(Clone)]
 pub struct Redis {
     /// How it is reached.
-    pub topology: Topology,
+    pub topology: RedisTopology,
     /// `REDIS_KEY_PREFIX`, trimmed; joined to keys by `:` when not empty.
     pub key_prefix: String,
 }
@@ -59,7 +35,7 @@ impl Redis {
                     "takes precedence over REDIS_USE_SENTINEL and REDIS_USE_CLUSTERS; remove it to use those",
                 );
             }
-            Topology::Standalone(url)
+            RedisTopology::Single { url }
         } else {
             match (sentinel, cluster) {
                 (true, true) => {
@@ -81,9 +57,9 @@ impl Redis {
     pub fn redacted(&self) -> String {
         let list = |urls: &[Secret]| urls.iter().map(|url| redact_url(url.expose())).collect::<Vec<_>>().join(",");
         match &self.topology {
-            Topology::Standalone(url) => redact_url(url.expose()),
-            Topology::Sentinel { sentinels, service_name, .. } => format!("{service_name} behind {}", list(sentinels)),
-            Topology::Cluster(nodes) => format!("cluster {}", list(nodes)),
+            RedisTopology::Single { url } => redact_url(url.expose()),
+            RedisTopology::Sentinel { urls, service_name, .. } => format!("{service_name} behind {}", list(urls)),
+            RedisTopology::Cluster { urls } => format!("cluster {}", list(urls)),
         }
     }
 }
@@ -97,14 +73,14 @@ fn check_url(reader: &mut Reader<'_>, url: &Secret) {
 }
 
 /// What `redis://user:password@host:port/db` is put together from.
-struct Access {
+struct RedisCredentials {
     username: Option<String>,
     password: Option<Secret>,
     db: u32,
     tls: bool,
 }
 
-impl Access {
+impl RedisCredentials {
     fn read(reader: &mut Reader<'_>, username: &str, password: &str) -> Self {
         Self {
             username: reader.text(username),
@@ -139,7 +115,7 @@ impl Access {
     }
 }
 
-fn read_standalone(reader: &mut Reader<'_>) -> Option<Topology> {
+fn read_standalone(reader: &mut Reader<'_>) -> Option<RedisTopology> {
     let host = reader.text("REDIS_HOST")?;
     let port = reader.number("REDIS_PORT", 6379, 1..=65_535);
     let node = if host.contains(':') && !host.starts_with('[') {
@@ -147,30 +123,30 @@ fn read_standalone(reader: &mut Reader<'_>) -> Option<Topology> {
     } else {
         format!("{host}:{port}")
     };
-    let url = Access::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD").url(&node);
+    let url = RedisCredentials::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD").url(&node);
     if url.is_none() {
         reader.problem("REDIS_HOST", "is not a host name or an IP address; use REDIS_URL for a whole URL");
     }
-    url.map(Topology::Standalone)
+    url.map(|url| RedisTopology::Single { url })
 }
 
-fn read_sentinel(reader: &mut Reader<'_>) -> Option<Topology> {
-    let master = Access::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD");
-    let mut access = Access::read(reader, "REDIS_SENTINEL_USERNAME", "REDIS_SENTINEL_PASSWORD");
-    access.db = 0;
-    let sentinels = access.urls(reader, "REDIS_SENTINELS");
+fn read_sentinel(reader: &mut Reader<'_>) -> Option<RedisTopology> {
+    let master = RedisCredentials::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD");
+    let mut credentials = RedisCredentials::read(reader, "REDIS_SENTINEL_USERNAME", "REDIS_SENTINEL_PASSWORD");
+    credentials.db = 0;
+    let urls = credentials.urls(reader, "REDIS_SENTINELS");
     let Some(service_name) = reader.text("REDIS_SENTINEL_SERVICE_NAME") else {
         reader.problem("REDIS_SENTINEL_SERVICE_NAME", "is not set; set it to the master's name, often mymaster");
         return None;
     };
-    let Access { username, password, db, tls } = master;
-    Some(Topology::Sentinel { sentinels: sentinels?, service_name, username, password, db, tls })
+    let RedisCredentials { username, password, db, tls } = master;
+    Some(RedisTopology::Sentinel { urls: urls?, service_name, username, password, db: db.into(), tls })
 }
 
-fn read_cluster(reader: &mut Reader<'_>) -> Option<Topology> {
-    let mut access = Access::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD");
+fn read_cluster(reader: &mut Reader<'_>) -> Option<RedisTopology> {
+    let mut credentials = RedisCredentials::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD");
     // Dify has a password of its own for clusters; a cluster has one database.
-    access.password = reader.secret("REDIS_CLUSTERS_PASSWORD").or(access.password);
-    access.db = 0;
-    access.urls(reader, "REDIS_CLUSTERS").map(Topology::Cluster)
+    credentials.password = reader.secret("REDIS_CLUSTERS_PASSWORD").or(credentials.password);
+    credentials.db = 0;
+    credentials.urls(reader, "REDIS_CLUSTERS").map(|urls| RedisTopology::Cluster { urls })
 }

@@ -1,7 +1,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{cors::AllowOrigins, redis::Topology, *};
-use crate::domain::limit::{LimitName, Quota};
+use super::{cors::AllowOrigins, *};
+use crate::{
+    domain::limit::{LimitName, Quota},
+    ports::redis_topology::RedisTopology,
+};
 
 mod data_dir;
 
@@ -217,7 +220,7 @@ fn redis_comes_from_its_url_or_from_difys_parts() {
     };
     let one = parts(&[("REDIS_HOST", "r"), ("REDIS_PASSWORD", "a/b@c"), ("REDIS_DB", "2"), ("REDIS_USE_SSL", "true")])
         .unwrap();
-    let Topology::Standalone(url) = &one.topology else { panic!("{one:?}") };
+    let RedisTopology::Single { url } = &one.topology else { panic!("{one:?}") };
     assert_eq!(url.expose(), "rediss://:a%2Fb%40c@r:6379/2");
 
     let sentinel = [
@@ -230,15 +233,15 @@ fn redis_comes_from_its_url_or_from_difys_parts() {
     ];
     let redis = parts(&sentinel).unwrap();
     assert_eq!(redis.key_prefix, "dify");
-    let Topology::Sentinel { sentinels, service_name, password, db, .. } = &redis.topology else { panic!("{redis:?}") };
-    assert_eq!((sentinels.len(), service_name.as_str(), *db), (2, "mymaster", 4));
-    assert_eq!((sentinels[0].expose(), password.as_ref().unwrap().expose()), ("redis://s1:26379/0", "pw"));
+    let RedisTopology::Sentinel { urls, service_name, password, db, .. } = &redis.topology else { panic!("{redis:?}") };
+    assert_eq!((urls.len(), service_name.as_str(), *db), (2, "mymaster", 4));
+    assert_eq!((urls[0].expose(), password.as_ref().unwrap().expose()), ("redis://s1:26379/0", "pw"));
 
     let cluster = [("REDIS_USE_CLUSTERS", "true"), ("REDIS_CLUSTERS", "c1:1,c2:2"), ("REDIS_CLUSTERS_PASSWORD", "pw")];
     let redis = parts(&cluster).unwrap();
-    let Topology::Cluster(nodes) = &redis.topology else { panic!("{redis:?}") };
+    let RedisTopology::Cluster { urls } = &redis.topology else { panic!("{redis:?}") };
     assert_eq!(
-        nodes.iter().map(crate::domain::secret::Secret::expose).collect::<Vec<_>>(),
+        urls.iter().map(crate::domain::secret::Secret::expose).collect::<Vec<_>>(),
         ["redis://:pw@c1:1/0", "redis://:pw@c2:2/0"]
     );
 

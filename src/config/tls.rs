@@ -49,46 +49,47 @@ impl TlsFiles {
             }
             (Some(cert), Some(key)) => Self { cert: cert.into(), key: key.into(), client_ca: ca },
         };
-        if let Err(fault) = files.load() {
-            let name = match fault.part {
-                Part::Certificate => cert,
-                Part::Key => key,
-                Part::ClientCa => client_ca.unwrap_or(cert),
+        if let Err(error) = files.load() {
+            let name = match error.part {
+                TlsFileKind::Certificate => cert,
+                TlsFileKind::Key => key,
+                TlsFileKind::ClientCa => client_ca.unwrap_or(cert),
             };
-            reader.problem(name, fault);
+            reader.problem(name, error);
         }
         Some(files)
     }
 
     /// Loads the files into a server's TLS configuration that offers HTTP/2 and HTTP/1.1.
-    pub fn load(&self) -> Result<Arc<ServerConfig>, TlsFault> {
+    pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let certs = read_certs(&self.cert, Part::Certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|cause| self.fault(Part::Key, &cause))?;
+        let certs = read_certs(&self.cert, TlsFileKind::Certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|cause| self.error(TlsFileKind::Key, &cause))?;
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|cause| self.fault(Part::Certificate, &cause))?;
+            .map_err(|cause| self.error(TlsFileKind::Certificate, &cause))?;
         let builder = match &self.client_ca {
             Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_single_cert(certs, key).map_err(|cause| self.fault(Part::Certificate, &cause))?;
+        let mut config =
+            builder.with_single_cert(certs, key).map_err(|cause| self.error(TlsFileKind::Certificate, &cause))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
 
-    fn fault(&self, part: Part, cause: &dyn std::fmt::Display) -> TlsFault {
+    fn error(&self, part: TlsFileKind, cause: &dyn std::fmt::Display) -> TlsError {
         let path = match part {
-            Part::Key => &self.key,
-            Part::Certificate | Part::ClientCa => &self.cert,
+            TlsFileKind::Key => &self.key,
+            TlsFileKind::Certificate | TlsFileKind::ClientCa => &self.cert,
         };
-        TlsFault { part, path: path.clone(), cause: cause.to_string() }
+        TlsError { part, path: path.clone(), cause: cause.to_string() }
     }
 }
 
-/// Which of the files is at fault.
+/// The file that an error concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum TlsFileKind {
     Certificate,
     Key,
     ClientCa,
@@ -97,27 +98,27 @@ enum Part {
 /// A file that cannot be used for TLS.
 #[derive(Debug, thiserror::Error)]
 #[error("is {}, which cannot be used ({cause}); name a readable PEM file whose certificate and key belong together", path.display())]
-pub struct TlsFault {
-    part: Part,
+pub struct TlsError {
+    part: TlsFileKind,
     path: PathBuf,
     cause: String,
 }
 
-fn read_certs(path: &PathBuf, part: Part) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
-    let fault = |cause: String| TlsFault { part, path: path.clone(), cause };
+fn read_certs(path: &PathBuf, part: TlsFileKind) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let error = |cause: String| TlsError { part, path: path.clone(), cause };
     let certs = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|cause| fault(cause.to_string()))?;
-    if certs.is_empty() { Err(fault("it contains no certificate".to_owned())) } else { Ok(certs) }
+        .map_err(|cause| error(cause.to_string()))?;
+    if certs.is_empty() { Err(error("it contains no certificate".to_owned())) } else { Ok(certs) }
 }
 
-fn client_verifier(path: &PathBuf, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsFault> {
-    let fault = |cause: String| TlsFault { part: Part::ClientCa, path: path.clone(), cause };
+fn client_verifier(path: &PathBuf, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let error = |cause: String| TlsError { part: TlsFileKind::ClientCa, path: path.clone(), cause };
     let mut roots = RootCertStore::empty();
-    for cert in read_certs(path, Part::ClientCa)? {
-        roots.add(cert).map_err(|cause| fault(cause.to_string()))?;
+    for cert in read_certs(path, TlsFileKind::ClientCa)? {
+        roots.add(cert).map_err(|cause| error(cause.to_string()))?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|cause| fault(cause.to_string()))
+        .map_err(|cause| error(cause.to_string()))
 }

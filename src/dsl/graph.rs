@@ -33,7 +33,7 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     let nodes = nodes(list(graph, "nodes", MAX_NODES)?)?;
     let edges = edges(list(graph, "edges", MAX_EDGES)?, &nodes)?;
     acyclic(&nodes, &edges)?;
-    let unknown: Vec<&Node<'_>> = nodes.iter().filter(|node| !is_supported(node.kind)).collect();
+    let unknown: Vec<&NodeOutline<'_>> = nodes.iter().filter(|node| !is_supported(node.kind)).collect();
     for node in &unknown {
         let place = format!("{GRAPH}.nodes[{}]", node.at);
         let what = format!(
@@ -67,7 +67,7 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     }))
 }
 
-struct Node<'a> {
+struct NodeOutline<'a> {
     at: usize,
     id: &'a str,
     title: &'a str,
@@ -83,8 +83,8 @@ fn list<'a>(graph: &'a Value, name: &str, most: usize) -> Result<&'a Vec<Value>,
     Ok(items)
 }
 
-fn nodes(items: &[Value]) -> Result<Vec<Node<'_>>, DslError> {
-    let mut nodes: Vec<Node<'_>> = Vec::with_capacity(items.len());
+fn nodes(items: &[Value]) -> Result<Vec<NodeOutline<'_>>, DslError> {
+    let mut nodes: Vec<NodeOutline<'_>> = Vec::with_capacity(items.len());
     let mut seen = HashMap::new();
     for (at, item) in items.iter().enumerate() {
         let place = |member: &str| format!("{GRAPH}.nodes[{at}]{member}");
@@ -104,7 +104,7 @@ fn nodes(items: &[Value]) -> Result<Vec<Node<'_>>, DslError> {
         if let Some(first) = seen.insert(id, at) {
             return Err(DslError::at(place(".id"), format_args!("`{id}` is already the id of nodes[{first}]")));
         }
-        nodes.push(Node { at, id, kind, title: data["title"].as_str().unwrap_or_default() });
+        nodes.push(NodeOutline { at, id, kind, title: data["title"].as_str().unwrap_or_default() });
     }
     Ok(nodes)
 }
@@ -117,7 +117,7 @@ fn is_note(item: &Value) -> bool {
 }
 
 /// Where each edge leads, by the places of nodes in the list of those that count.
-fn edges(items: &[Value], nodes: &[Node<'_>]) -> Result<Vec<(usize, usize)>, DslError> {
+fn edges(items: &[Value], nodes: &[NodeOutline<'_>]) -> Result<Vec<(usize, usize)>, DslError> {
     let by_id: HashMap<&str, usize> = nodes.iter().enumerate().map(|(ix, node)| (node.id, ix)).collect();
     let end = |at: usize, item: &Value, member: &str| {
         let place = || format!("{GRAPH}.edges[{at}].{member}");
@@ -130,7 +130,7 @@ fn edges(items: &[Value], nodes: &[Node<'_>]) -> Result<Vec<(usize, usize)>, Dsl
 }
 
 /// Takes away nodes that nothing leads to until none is left; a node on a cycle stays.
-fn acyclic(nodes: &[Node<'_>], edges: &[(usize, usize)]) -> Result<(), DslError> {
+fn acyclic(nodes: &[NodeOutline<'_>], edges: &[(usize, usize)]) -> Result<(), DslError> {
     let mut waiting = vec![0_usize; nodes.len()];
     let mut leaving = vec![Vec::new(); nodes.len()];
     for &(source, target) in edges {

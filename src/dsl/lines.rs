@@ -5,39 +5,44 @@ use serde_saphyr::Spanned;
 
 use super::yaml::options;
 
+type Part = Spanned<IgnoredAny>;
+
+#[derive(Deserialize)]
+struct FileLines {
+    version: Option<Part>,
+    kind: Option<Part>,
+    app: Option<AppLines>,
+    model_config: Option<Part>,
+    workflow: Option<WorkflowLines>,
+}
+
+#[derive(Deserialize)]
+struct AppLines {
+    name: Option<Part>,
+    mode: Option<Part>,
+    icon_type: Option<Part>,
+}
+
+#[derive(Deserialize)]
+struct WorkflowLines {
+    graph: Option<GraphLines>,
+    features: Option<Part>,
+    #[serde(default)]
+    environment_variables: Vec<Part>,
+    #[serde(default)]
+    conversation_variables: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct GraphLines {
+    #[serde(default)]
+    nodes: Vec<Part>,
+    #[serde(default)]
+    edges: Vec<Part>,
+}
+
 /// The line of the outermost part of a place that lines are kept for.
 pub(super) fn line_of(text: &str, place: &str) -> Option<u64> {
-    type Part = Spanned<IgnoredAny>;
-    #[derive(Deserialize)]
-    struct FileLines {
-        version: Option<Part>,
-        kind: Option<Part>,
-        app: Option<AppLines>,
-        model_config: Option<Part>,
-        workflow: Option<WorkflowLines>,
-    }
-    #[derive(Deserialize)]
-    struct AppLines {
-        name: Option<Part>,
-        mode: Option<Part>,
-        icon_type: Option<Part>,
-    }
-    #[derive(Deserialize)]
-    struct WorkflowLines {
-        graph: Option<GraphLines>,
-        features: Option<Part>,
-        #[serde(default)]
-        environment_variables: Vec<Part>,
-        #[serde(default)]
-        conversation_variables: Vec<Part>,
-    }
-    #[derive(Deserialize)]
-    struct GraphLines {
-        #[serde(default)]
-        nodes: Vec<Part>,
-        #[serde(default)]
-        edges: Vec<Part>,
-    }
     // A file that is not shaped like this at all has no lines to tell.
     let lines: FileLines = serde_saphyr::from_str_with_options(text, options()).ok()?;
     let graph = || lines.workflow.as_ref().and_then(|workflow| workflow.graph.as_ref());

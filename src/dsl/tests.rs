@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::app::AppMode;
+use crate::domain::app::{
+    AppMode,
+    file::{AppBody, GraphBody},
+};
 
 /// A small graph app, to be spoilt.
 const SOUND: &str = r"version: 0.6.0

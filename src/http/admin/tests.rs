@@ -3,7 +3,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    config::TelemetryConfig,
+    config::telemetry::TelemetryConfig,
     telemetry::{Output, Telemetry, sink::Capture},
 };
 

@@ -21,16 +21,10 @@ use std::{
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, ToRedisArgs};
 
-use self::{
-    connections::Connections,
-    keys::Keys,
-    options::{RedisOptions, RedisTopology},
-    pool::ConnectionPool,
-    script::Script,
-};
+use self::{connections::Connections, keys::Keys, options::RedisOptions, pool::ConnectionPool, script::Script};
 use crate::{
     domain::{Error, Result, limit::LimitDecision},
-    ports::state_stores::StateHealth,
+    ports::{redis_topology::RedisTopology, state_stores::StateHealth},
 };
 
 /// The state in one Redis. Each port is implemented for it in the folder of the port.

@@ -6,8 +6,11 @@ use redis::{
     cluster_async::ClusterConnection,
 };
 
-use super::options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT, RedisTopology};
-use crate::domain::{Error, Result, secret::Secret};
+use super::options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT};
+use crate::{
+    domain::{Error, Result, secret::Secret},
+    ports::redis_topology::RedisTopology,
+};
 
 /// Multiplexed connections that a process keeps. Redis runs one command at a time, so more would not be faster.
 pub(super) const MAX_CONNECTIONS: usize = 4;

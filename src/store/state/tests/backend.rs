@@ -19,12 +19,8 @@ use crate::{
         limit::{Charge, LimitName, Quota},
         secret::Secret,
     },
-    ports::{clock::Clock, state_stores::StateStores},
-    store::state::{
-        in_process_stores,
-        redis::options::{RedisOptions, RedisTopology},
-        redis_stores,
-    },
+    ports::{clock::Clock, redis_topology::RedisTopology, state_stores::StateStores},
+    store::state::{in_process_stores, redis::options::RedisOptions, redis_stores},
 };
 
 /// A clock that stands still until its offset, in microseconds, is changed.

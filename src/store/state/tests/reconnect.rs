@@ -20,9 +20,9 @@ use crate::{
         limit::{LimitName, Quota},
         secret::Secret,
     },
-    ports::state_stores::StateStores,
+    ports::{redis_topology::RedisTopology, state_stores::StateStores},
     store::state::{
-        redis::options::{COMMAND_TIMEOUT, RedisOptions, RedisTopology},
+        redis::options::{COMMAND_TIMEOUT, RedisOptions},
         redis_stores,
     },
 };

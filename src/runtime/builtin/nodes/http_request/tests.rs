@@ -7,10 +7,10 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::runtime::{
     builtin::{
-        nodes::outcome::NodeOutcome,
+        secret_masks::SecretMasks,
         variables::pool::{SystemVariables, VariablePool},
     },
-    outbound::OutboundClient,
+    outbound::{OutboundClient, RunOutboundClient},
 };
 
 /// Tells what it was asked.

@@ -12,12 +12,7 @@ use crate::runtime::builtin::{
     model::{PromptMessage, PromptRole},
     nodes::{outcome::NodeError, template_transform},
     template::{Rendering, error::TemplateError},
-    variables::{
-        budget::ByteBudget,
-        selector::Selector,
-        text::{TextPart, TextTemplate},
-        value,
-    },
+    variables::{budget::ByteBudget, selector::Selector, text::TextPart, value},
 };
 
 /// Stands in a prompt for what a knowledge base found.
