@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::runtime::builtin::variables::text::TextTemplate;
 
-/// KeyValueLines of `key:value`. They are lines before their references are filled in: a value never makes another line.
+/// Lines of `key:value`. They are lines before their references are filled in: a value never makes another line.
 #[derive(Debug, Default)]
 pub(super) struct KeyValueLines(pub(super) Vec<(TextTemplate, TextTemplate)>);
 
