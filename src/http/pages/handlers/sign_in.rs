@@ -31,8 +31,8 @@ const OTHER_ACCOUNT: &str = "another";
 pub(crate) struct SignInPage {
     /// The pre-session token.
     pub token: String,
-    /// The address of the form. It contains the return target, because the browser shows it when the response to the form
-    /// is an error, and reloads it.
+    /// The address of the form. It contains the return target, because the browser shows and reloads it when the
+    /// response to the form is an error.
     pub action: String,
     /// The path to show after signing in.
     pub return_to: String,
@@ -114,8 +114,8 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     let email = context.form.text("email").trim();
     let token = context.form.text(presession_token::NAME);
     if !PreSessionToken::matches(context.cookie(presession_token::NAME), token) {
-        // A sign-in in another tab has used up the token of this form. With the same address nothing is left to do; with
-        // another address the person wants to change the account.
+        // A sign-in in another tab has used up the token of this form. With the same email nothing is left to do; with
+        // another email the person wants to change the account.
         if context.find_caller().is_some_and(|caller| caller.account.email.eq_ignore_ascii_case(email)) {
             return Ok(see_other(&context.return_target().path()));
         }
