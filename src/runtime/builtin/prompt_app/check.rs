@@ -6,6 +6,7 @@ use super::moderation;
 use crate::domain::{
     Code, Error, Result,
     app::{AppMode, ModelConfig},
+    text::is_unprintable,
 };
 
 /// `app_unavailable`, naming the feature, when the app needs one that is not here.
@@ -69,5 +70,5 @@ fn lacking_variable(config: &ModelConfig) -> Option<String> {
 
 /// Names come out of DSL files.
 fn shortened(feature: &str) -> String {
-    feature.chars().filter(|symbol| !symbol.is_control()).take(120).collect()
+    feature.chars().filter(|symbol| !is_unprintable(*symbol)).take(120).collect()
 }
