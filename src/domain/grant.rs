@@ -63,7 +63,8 @@ pub(crate) struct Grant {
     pub expires_at_ms: u64,
     /// The interval that the last `slow_down` named, in seconds; `INTERVAL` after a poll in time.
     pub interval: u32,
-    /// The last poll that was in time. An early poll does not change it, so that a client with a fixed cadence recovers.
+    /// The last poll that was in time. An early poll does not change it, so that a client with a fixed cadence
+    /// recovers.
     pub last_poll_ms: Option<u64>,
 }
 

@@ -1,4 +1,5 @@
-//! Characters in text from outside that hide text, reorder it, or leave nothing to see. One definition for the whole service.
+//! Characters in text from outside that hide text, reorder it, or leave nothing to see. One definition for the whole
+//! service.
 
 use icu_properties::{
     CodePointMapData, CodePointSetData,
@@ -19,8 +20,8 @@ pub(crate) enum TextError {
     Invisible,
 }
 
-/// Whether a character hides text or changes its order: control and format characters (zero-width characters, embeddings,
-/// overrides, isolates), line and paragraph separators, and everything that Unicode ignores by default.
+/// Whether a character hides text or changes its order: control and format characters (zero-width characters,
+/// embeddings, overrides, isolates), line and paragraph separators, and everything that Unicode ignores by default.
 pub(crate) fn is_unprintable(symbol: char) -> bool {
     if symbol.is_ascii() {
         return symbol.is_ascii_control();
@@ -35,8 +36,8 @@ pub(crate) fn is_unprintable(symbol: char) -> bool {
     is_separator_or_format || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(symbol)
 }
 
-/// A text that is shown as a name, on one line. Blanks around it and variation selectors, which only choose a glyph, are
-/// removed; anything else that cannot be seen is an error, also at its ends. An empty text stays empty.
+/// A text that is shown as a name, on one line. Blanks around it and variation selectors, which only choose a glyph,
+/// are removed; anything else that cannot be seen is an error, also at its ends. An empty text stays empty.
 pub(crate) fn visible_name(text: &str) -> Result<String, TextError> {
     let text: String = text.chars().filter(|symbol| !is_variation_selector(*symbol)).collect();
     if text.contains(is_unprintable) {

@@ -117,7 +117,8 @@ impl Apps {
     /// An app that the caller may run, with its published definition, or with the requested version of its graph.
     ///
     /// Fails with `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`,
-    /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is published.
+    /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is
+    /// published.
     pub async fn find_runnable(
         &self,
         caller: &Caller,

@@ -179,9 +179,9 @@ async fn rejected_form_redirects_to_an_address_without_typed_text(stores: Stores
     assert!(status == 303 && until.bytes().all(|byte| byte.is_ascii_digit()), "{location}");
     for _ in 0..6 {
         let shown = get(&anonymous, location).await;
-        assert!(shown.status == 200 && shown.text.contains("Try again in about 24 h."), "{}", shown.text);
+        assert!(shown.status == 200 && shown.text.contains("Try again in "), "{}", shown.text);
     }
-    server.advance(86_401);
+    server.advance(61);
     assert!(!get(&anonymous, location).await.text.contains("role=\"alert\""), "the lock has ended");
     assert_eq!(redirect_of(&sign_in(PASSWORD).await), (303, page.as_str()));
 

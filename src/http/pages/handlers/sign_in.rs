@@ -20,7 +20,7 @@ use crate::{
             return_target::ReturnTarget,
         },
     },
-    rpc::reply::REFRESH_TOKEN,
+    rpc::reply::{KNOWN_BROWSER, REFRESH_TOKEN},
 };
 
 /// Query parameter: the form is for another account than the one that is signed in.
@@ -97,7 +97,10 @@ pub(crate) async fn refresh(context: &PageContext) -> Result<Response> {
     match context.site.services.console.refresh(token).await {
         Ok(issued) => {
             let mut response = see_other(&target.path());
-            set_cookies(&mut response, &context.site.services.cookies.issued(&issued));
+            // Without new tokens another tab has refreshed the session; the browser has the tokens of that response.
+            if let Some(issued) = issued {
+                set_cookies(&mut response, &context.site.services.cookies.issued(&issued));
+            }
             Ok(response)
         }
         Err(error) if error.code() == Code::InvalidSession => {
@@ -127,7 +130,8 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
         return Ok(redirect_to_form(context, FormError::MissingCredentials, None));
     };
     let (remember, address) = (context.form.is_checked("remember"), context.client_address()?);
-    match context.site.services.console.login(email, password.clone(), remember, address).await {
+    let known_browser = context.cookie(KNOWN_BROWSER);
+    match context.site.services.console.login(email, password.clone(), remember, address, known_browser).await {
         Ok(issued) => {
             let cookies = &context.site.services.cookies;
             let mut response = see_other(&context.return_target().path());

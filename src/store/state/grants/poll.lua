@@ -1,4 +1,4 @@
--- Grant::poll. KEYS: grant. ARGV: offset, client id, tolerance in ms, and the interval, its step and its maximum in seconds.
+-- Grant::poll. KEYS: grant. ARGV: offset, client id, tolerance in ms; the interval, its step and its maximum in seconds.
 -- Returns a word, and what belongs to it: the interval, or the address that created the grant and the approval.
 local found =
   redis.call('HMGET', KEYS[1], 'client_id', 'expires_ms', 'last_poll_ms', 'interval', 'state', 'created_ip')

@@ -65,8 +65,8 @@ impl History {
         if client != "difyctl" {
             return PollOutcome::ClientMismatch;
         }
-        // Polls may come every four seconds. The interval is five seconds, plus five for every early poll since the last
-        // one in time, at most sixty.
+        // Polls may come every four seconds. The interval is five seconds, plus five for every early poll since the
+        // last one in time, at most sixty.
         let interval = |events: &[(u64, Event)]| {
             let polls = events.iter().rev().filter(|(_, event)| matches!(event, Event::Polled { .. }));
             let early = polls.take_while(|(_, event)| *event == Event::Polled { early: true }).count();
