@@ -21,7 +21,6 @@ pub mod domain {
         caller::ClientAddress,
         grant::ClaimOutcome,
         key::KeyRing,
-        scope::Scope,
         secret::{BearerToken, Secret, sha256_hex},
         subject::SubjectType,
         user_code::{ALPHABET, UserCode},

@@ -11,7 +11,7 @@ use crate::{
     domain::{Code, Error, Result},
     pipeline::{
         Pipeline,
-        layer::{Door, PipelineLayer},
+        layer::{PipelineDoor, PipelineLayer},
         policy::{POLICIES, Policy},
     },
     rpc::{
@@ -29,7 +29,7 @@ use crate::{
 #[derive(Clone)]
 struct GrpcDoor<F>(F);
 
-impl<F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static> Door<Body> for GrpcDoor<F> {
+impl<F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static> PipelineDoor<Body> for GrpcDoor<F> {
     type Body = Body;
 
     fn policy(&self, pipeline: &Pipeline, request: &Request<Body>) -> Option<&'static Policy> {

@@ -8,7 +8,7 @@ use crate::{
     domain::Error,
     pipeline::{
         Pipeline,
-        layer::{Door, PipelineLayer},
+        layer::{PipelineDoor, PipelineLayer},
         policy::Policy,
     },
     rpc::Rpc,
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone)]
 struct JsonDoor(&'static Policy);
 
-impl Door<Body> for JsonDoor {
+impl PipelineDoor<Body> for JsonDoor {
     type Body = Body;
 
     fn policy(&self, _: &Pipeline, _: &Request<Body>) -> Option<&'static Policy> {

@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use super::{Pipeline, policy::Policy};
 use crate::domain::{Code, Error};
 
-pub(crate) trait Door<B>: Clone + Send + Sync + 'static {
+pub(crate) trait PipelineDoor<B>: Clone + Send + Sync + 'static {
     /// The body type of responses.
     type Body;
     /// The policy of the requested method; `None` when the method does not exist.
@@ -54,7 +54,7 @@ impl<S, D, B> Service<Request<B>> for Admitted<S, D>
 where
     S: Service<Request<B>, Response = Response<D::Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    D: Door<B>,
+    D: PipelineDoor<B>,
     D::Body: Send,
     B: Send + 'static,
 {

@@ -164,7 +164,7 @@ fn put_event(buffer: &mut BytesMut, json: &[u8]) {
 
 /// An error after the first event, in Dify's format.
 #[derive(Serialize)]
-struct ErrorEvent<'a> {
+struct SseErrorEvent<'a> {
     event: &'a str,
     status: u16,
     code: &'a str,
@@ -176,7 +176,7 @@ struct ErrorEvent<'a> {
 fn error_event(status: &Status) -> Vec<u8> {
     let unknown = Error::internal("a bare status");
     let error = domain_error(status).unwrap_or(&unknown);
-    let event = ErrorEvent {
+    let event = SseErrorEvent {
         event: "error",
         status: http_status(error.code()).as_u16(),
         code: error.code().as_str(),

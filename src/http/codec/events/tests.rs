@@ -4,15 +4,15 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::*;
 
-struct Event(&'static str);
+struct TextEvent(&'static str);
 
-impl StreamedEvent for Event {
+impl StreamedEvent for TextEvent {
     fn into_json(self) -> Bytes {
         Bytes::from_static(self.0.as_bytes())
     }
 }
 
-fn open() -> (mpsc::Sender<Result<Event, Status>>, BoxStream<'static, String>) {
+fn open() -> (mpsc::Sender<Result<TextEvent, Status>>, BoxStream<'static, String>) {
     let (sender, receiver) = mpsc::channel(8);
     let bytes = write_events(ReceiverStream::new(receiver), PING_INTERVAL);
     let text = bytes.map(|chunk| chunk.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()).unwrap_or_default());
@@ -22,10 +22,10 @@ fn open() -> (mpsc::Sender<Result<Event, Status>>, BoxStream<'static, String>) {
 #[tokio::test]
 async fn ready_events_are_written_together() {
     let (sender, mut stream) = open();
-    sender.send(Ok(Event(r#"{"event":"message"}"#))).await.unwrap();
+    sender.send(Ok(TextEvent(r#"{"event":"message"}"#))).await.unwrap();
     assert_eq!(stream.next().await.unwrap(), "data: {\"event\":\"message\"}\n\n");
-    sender.send(Ok(Event("{}"))).await.unwrap();
-    sender.send(Ok(Event("{\n\"a\":1}"))).await.unwrap();
+    sender.send(Ok(TextEvent("{}"))).await.unwrap();
+    sender.send(Ok(TextEvent("{\n\"a\":1}"))).await.unwrap();
     drop(sender);
     assert_eq!(stream.next().await.unwrap(), "data: {}\n\ndata: { \"a\":1}\n\n");
     assert_eq!(stream.next().await, None);
@@ -36,7 +36,7 @@ async fn error_is_written_as_the_last_event() {
     let (sender, mut stream) = open();
     let error = Error::new(crate::domain::Code::UpstreamTimeout, "It took too long.");
     sender.send(Err(error.into())).await.unwrap();
-    sender.send(Ok(Event("{}"))).await.unwrap();
+    sender.send(Ok(TextEvent("{}"))).await.unwrap();
     assert_eq!(
         stream.next().await.unwrap(),
         "data: {\"event\":\"error\",\"status\":504,\"code\":\"upstream_timeout\",\"message\":\"It took too long.\"}\n\n"
@@ -46,7 +46,7 @@ async fn error_is_written_as_the_last_event() {
 
 #[tokio::test]
 async fn stream_without_events_writes_pings() {
-    let (sender, receiver) = mpsc::channel::<Result<Event, Status>>(1);
+    let (sender, receiver) = mpsc::channel::<Result<TextEvent, Status>>(1);
     let mut stream = Box::pin(write_events(ReceiverStream::new(receiver), Duration::from_millis(1)));
     for _ in 0..3 {
         assert_eq!(stream.next().await.unwrap().unwrap(), "event: ping\n\n");
