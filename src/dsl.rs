@@ -5,14 +5,16 @@
 
 pub mod demo;
 mod error;
+mod findings;
 mod graph;
-mod lines;
 mod model_config;
 mod outline;
 mod write;
 mod yaml;
 
-use self::error::DslError;
+use serde_json::Value;
+
+use self::{error::DslError, findings::Findings};
 use crate::domain::app::file::AppFile;
 
 pub use self::write::write;
@@ -29,19 +31,45 @@ pub struct Read {
 
 /// Reads a file of the versions 0.1 to 0.6.
 pub fn read(text: &str) -> Result<Read, DslError> {
-    let document = yaml::read(text)?;
-    let read = || {
-        yaml::without_nul(&document)?;
-        let outline = outline::read(&document)?;
-        let mut warnings = Vec::new();
-        let body = if outline.mode.has_graph() {
-            graph::read(&document, outline.mode, &mut warnings)?
-        } else {
-            model_config::read(&document, outline.mode)?
-        };
-        Ok(Read { app: outline.with(body), warnings })
+    let document = yaml::Document::read(text)?;
+    let mut findings = Findings::default();
+    match read_app(&document.value, &mut findings) {
+        Ok(app) => {
+            let mut warnings = findings.unsupported;
+            warnings.append(&mut findings.warnings);
+            document.set_lines(&mut warnings);
+            Ok(Read { app, warnings: warnings.iter().map(DslError::to_string).collect() })
+        }
+        Err(mut fault) => {
+            document.set_lines(std::slice::from_mut(&mut fault));
+            Err(fault)
+        }
+    }
+}
+
+/// Everything that keeps an app from being imported or from running here; nothing for an app that runs.
+pub(crate) fn check(text: &str) -> Vec<DslError> {
+    let document = match yaml::Document::read(text) {
+        Ok(document) => document,
+        Err(fault) => return vec![fault],
     };
-    read().map_err(|error: DslError| error.or_line(|place| lines::line_of(text, place)))
+    let mut findings = Findings::default();
+    let result = read_app(&document.value, &mut findings);
+    let mut faults = findings.unsupported;
+    faults.extend(result.err().filter(|fault| !faults.contains(fault)));
+    document.set_lines(&mut faults);
+    faults
+}
+
+fn read_app(document: &Value, findings: &mut Findings) -> Result<AppFile, DslError> {
+    yaml::without_nul(document)?;
+    let outline = outline::read(document)?;
+    let body = if outline.mode.has_graph() {
+        graph::read(document, outline.mode, findings)?
+    } else {
+        model_config::read(document, outline.mode, findings)?
+    };
+    Ok(outline.with(body))
 }
 
 #[cfg(test)]

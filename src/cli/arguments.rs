@@ -59,8 +59,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: WorkspaceCommand,
     },
-    /// Import, export and list apps (standalone only).
+    /// Check DSL files; import, export and list apps (standalone only).
     #[command(after_help = "Examples:
+  dify-openapi app check greeting.yml
   dify-openapi app import greeting.yml --workspace 'Demo Workspace'
   dify-openapi app list
   dify-openapi app export Greeting > greeting.yml")]

@@ -29,14 +29,6 @@ impl DslError {
     pub(super) fn at_line(line: Option<u64>, reason: impl fmt::Display) -> Self {
         Self { line, ..Self::at("", reason) }
     }
-
-    /// Adds the line, when there is none yet, that `line_of` has for the place.
-    pub(super) fn or_line(mut self, line_of: impl FnOnce(&str) -> Option<u64>) -> Self {
-        if self.line.is_none() && !self.place.is_empty() {
-            self.line = line_of(&self.place);
-        }
-        self
-    }
 }
 
 impl fmt::Display for DslError {

@@ -4,23 +4,31 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::error::DslError;
+use super::{
+    error::DslError,
+    findings::{EVERY_RUN, Findings},
+};
 use crate::{
     domain::app::{
         AppMode,
         file::{AppBody, GraphBody, is_secret},
     },
-    runtime::builtin::graph::{
-        limits::{MAX_EDGES, MAX_NODES},
-        node_data::is_supported,
-        parse::parse_graph,
+    runtime::builtin::{
+        graph::{
+            limits::{MAX_EDGES, MAX_NODES},
+            node_data::data_error,
+            parse::parse_graph,
+            unsupported::{is_reported, tools},
+        },
+        graph_features::unsupported_feature,
+        name_list::name_list,
     },
 };
 
 const GRAPH: &str = "workflow.graph";
 
 /// Reads `workflow`.
-pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) -> Result<AppBody, DslError> {
+pub(super) fn read(document: &Value, mode: AppMode, findings: &mut Findings) -> Result<AppBody, DslError> {
     let workflow = &document["workflow"];
     if !workflow.is_object() {
         let mode = mode.as_str();
@@ -33,17 +41,17 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
     let nodes = nodes(list(graph, "nodes", MAX_NODES)?)?;
     let edges = edges(list(graph, "edges", MAX_EDGES)?, &nodes)?;
     acyclic(&nodes, &edges)?;
-    let unknown: Vec<&NodeOutline<'_>> = nodes.iter().filter(|node| !is_supported(node.kind)).collect();
-    for node in &unknown {
-        let place = format!("{GRAPH}.nodes[{}]", node.at);
-        let what = format!(
-            "the node type `{}` of \"{}\" is not supported here; every run will be refused",
-            node.kind, node.title
-        );
-        warnings.push(DslError::at(place, what).to_string());
+    let unsupported: Vec<DslError> = nodes.iter().filter(|node| is_reported(node.kind)).map(unsupported).collect();
+    let unreadable: Vec<DslError> = nodes.iter().filter_map(unreadable).collect();
+    let first = unreadable.first().filter(|_| unsupported.is_empty()).cloned();
+    let is_supported = unsupported.is_empty();
+    findings.unsupported.extend(unsupported);
+    findings.unsupported.extend(unreadable);
+    if let Some(fault) = first {
+        return Err(fault);
     }
-    // The engine stops at the first type that it does not know.
-    if unknown.is_empty() {
+    // The engine rejects a graph with a type that it does not support.
+    if is_supported {
         parse_graph(graph, mode).map_err(|error| DslError::at(GRAPH, error.message()))?;
     }
     let features = match &workflow["features"] {
@@ -51,12 +59,16 @@ pub(super) fn read(document: &Value, mode: AppMode, warnings: &mut Vec<String>) 
         features @ Value::Object(_) => features.clone(),
         _ => return Err(DslError::at("workflow.features", "must be a mapping")),
     };
+    if let Some(feature) = unsupported_feature(&features) {
+        let reason = format_args!("{feature} is not supported here; {EVERY_RUN}");
+        findings.unsupported.push(DslError::at("workflow.features.sensitive_word_avoidance", reason));
+    }
     let environment_variables = variables(workflow, "environment_variables")?;
     for (at, variable) in environment_variables.iter().enumerate().filter(|(_, variable)| is_secret(variable)) {
         if variable["value"].as_str().is_none_or(str::is_empty) {
             let name = variable["name"].as_str().unwrap_or_default();
             let place = format!("workflow.environment_variables[{at}].value");
-            warnings.push(DslError::at(place, format_args!("the secret `{name}` is empty")).to_string());
+            findings.warnings.push(DslError::at(place, format_args!("the secret `{name}` is empty")));
         }
     }
     Ok(AppBody::Graph(GraphBody {
@@ -72,6 +84,23 @@ struct NodeOutline<'a> {
     id: &'a str,
     title: &'a str,
     kind: &'a str,
+    data: &'a Value,
+}
+
+fn unsupported(node: &NodeOutline<'_>) -> DslError {
+    let tools: Vec<String> = tools(node.data).map(|tool| format!("`{tool}`")).collect();
+    let with = if tools.is_empty() { String::new() } else { format!(" with {}", name_list(&tools)) };
+    let reason =
+        format_args!("the node type `{}` of \"{}\"{with} is not supported here; {EVERY_RUN}", node.kind, node.title);
+    DslError::at(format!("{GRAPH}.nodes[{}]", node.at), reason)
+}
+
+/// The fault of a node whose data cannot be read.
+fn unreadable(node: &NodeOutline<'_>) -> Option<DslError> {
+    let error = data_error(node.kind, node.data)?;
+    let dot = if error.place.is_empty() || error.place.starts_with('[') { "" } else { "." };
+    let place = format!("{GRAPH}.nodes[{}].data{dot}{}", node.at, error.place);
+    Some(DslError::at(place, format_args!("the node \"{}\" {}", node.title, error.reason)))
 }
 
 fn list<'a>(graph: &'a Value, name: &str, most: usize) -> Result<&'a Vec<Value>, DslError> {
@@ -104,7 +133,7 @@ fn nodes(items: &[Value]) -> Result<Vec<NodeOutline<'_>>, DslError> {
         if let Some(first) = seen.insert(id, at) {
             return Err(DslError::at(place(".id"), format_args!("`{id}` is already the id of nodes[{first}]")));
         }
-        nodes.push(NodeOutline { at, id, kind, title: data["title"].as_str().unwrap_or_default() });
+        nodes.push(NodeOutline { at, id, kind, title: data["title"].as_str().unwrap_or_default(), data });
     }
     Ok(nodes)
 }

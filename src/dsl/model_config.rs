@@ -2,11 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::error::DslError;
-use crate::domain::app::{
-    AppMode,
-    file::{AppBody, CONFIG_MEMBERS, MemberType},
-    form::VariableKind,
+use super::{
+    error::DslError,
+    findings::{EVERY_RUN, Findings},
+};
+use crate::{
+    domain::app::{
+        AppMode,
+        file::{AppBody, CONFIG_MEMBERS, MemberType},
+        form::VariableKind,
+    },
+    runtime::builtin::prompt_app::check::{CheckedConfig, unsupported_features},
 };
 
 /// The kinds of fields that a form may have: JSON is for graphs alone, and a tool's field is no variable of a run.
@@ -16,7 +22,7 @@ fn kinds() -> impl Iterator<Item = &'static str> {
 }
 
 /// Reads `model_config`.
-pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, DslError> {
+pub(super) fn read(document: &Value, mode: AppMode, findings: &mut Findings) -> Result<AppBody, DslError> {
     let Value::Object(config) = &document["model_config"] else {
         let mode = mode.as_str();
         return Err(DslError::at("model_config", format_args!("must be a mapping in an app of mode {mode}")));
@@ -49,6 +55,18 @@ pub(super) fn read(document: &Value, mode: AppMode) -> Result<AppBody, DslError>
     for (at, row) in kept.get("user_input_form").and_then(Value::as_array).into_iter().flatten().enumerate() {
         field(&format!("model_config.user_input_form[{at}]"), row)?;
     }
+    let member = |name: &str| kept.get(name).unwrap_or(&Value::Null);
+    let checked = CheckedConfig {
+        agent_mode: member("agent_mode"),
+        dataset_configs: member("dataset_configs"),
+        external_data_tools: member("external_data_tools"),
+        user_input_form: member("user_input_form"),
+        sensitive_word_avoidance: member("sensitive_word_avoidance"),
+    };
+    findings.unsupported.extend(unsupported_features(mode, &checked).into_iter().map(|found| {
+        let reason = format_args!("{} is not supported here; {EVERY_RUN}", found.feature);
+        DslError::at(format!("model_config.{}", found.place), reason)
+    }));
     Ok(AppBody::Model(kept))
 }
 

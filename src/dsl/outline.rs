@@ -30,13 +30,13 @@ pub(super) fn read(document: &Value) -> Result<Outline, DslError> {
     if !document.is_object() {
         return Err(DslError::at(
             "",
-            "the file is not a mapping; a DSL file begins with `app:`, `kind:` and `version:`",
+            "the file is not a mapping; a DSL file has `app:`, and `workflow:` or `model_config:`",
         ));
     }
     version(&document["version"])?;
     match &document["kind"] {
-        Value::String(kind) if kind == "app" => {}
-        Value::Null => return Err(DslError::at("kind", "is missing; write `kind: app`")),
+        Value::String(kind) if kind == "app" || kind.is_empty() => {}
+        Value::Null => {}
         other => return Err(DslError::at("kind", format_args!("is {other}, but only `app` can be imported"))),
     }
     let app = &document["app"];
@@ -85,12 +85,13 @@ pub(super) fn read(document: &Value) -> Result<Outline, DslError> {
     Ok(Outline { mode, file })
 }
 
-/// `0.1` to `0.6`, whatever follows.
+/// `0.1` to `0.6`, whatever follows. A file without a version is of version 0.1.0, and one without a kind is an app.
 fn version(version: &Value) -> Result<(), DslError> {
     let text = match version {
+        Value::String(text) if text.is_empty() => return Ok(()),
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        Value::Null => return Err(DslError::at("version", "is missing; write a version like 0.6.0")),
+        Value::Null => return Ok(()),
         _ => return Err(DslError::at("version", "is not a version; write one like 0.6.0")),
     };
     let mut parts = text.split('.').map(str::parse::<u32>);

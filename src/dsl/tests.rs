@@ -63,10 +63,8 @@ fn what_is_wrong_is_told_with_its_place_and_line() {
     for (from, to, expected) in [
         ("version: 0.6.0", "version: 0.7.0", r#"version (line 1): is "0.7.0"; versions 0.1 to 0.6 are supported"#),
         ("version: 0.6.0", "version: 1.0", "version (line 1): is 1.0; versions 0.1 to 0.6 are supported"),
-        ("version: 0.6.0\n", "", "version: is missing; write a version like 0.6.0"),
         ("version: 0.6.0", "version: [1]", "version (line 1): is not a version; write one like 0.6.0"),
         ("kind: app", "kind: snippet", r#"kind (line 2): is "snippet", but only `app` can be imported"#),
-        ("kind: app\n", "", "kind: is missing; write `kind: app`"),
         (
             "mode: workflow",
             "mode: rag-pipeline",
@@ -92,18 +90,21 @@ fn what_is_wrong_is_told_with_its_place_and_line() {
         ),
         ("id: mid", "id: start", "workflow.graph.nodes[1].id (line 13): `start` is already the id of nodes[0]"),
         ("id: mid", "id: 17", "workflow.graph.nodes[1].id (line 13): must be text; put numbers in quotation marks"),
-        ("type: template-transform, ", "", "workflow.graph.nodes[1].data.type (line 13): the node has no type"),
+        ("type: template-transform, ", "", "workflow.graph.nodes[1].data.type (line 14): the node has no type"),
         (
             "data: {type: end, title: End, outputs: []}",
             "data: 3",
-            "workflow.graph.nodes[2].data (line 15): must be a mapping",
+            "workflow.graph.nodes[2].data (line 16): must be a mapping",
         ),
         ("name: key, ", "", "workflow.environment_variables[0].name (line 8): the variable has no name"),
         ("value_type: secret, ", "", "workflow.environment_variables[0].value_type (line 8): the variable has no type"),
-        ("title: Mid", "title: \"M\\0\"", "workflow.graph.nodes[1].data.title (line 13): contains a NUL character"),
-        ("    edges:", "    edges: &a [*a]\n    more:", "line 17: this YAML cannot be read"),
-        ("kind: app", "kind: app\nkind: app", "line 3: this YAML cannot be read: duplicate mapping key: kind"),
-        ("name: A", "name: 'A", "this YAML cannot be read: "),
+        ("title: Mid", "title: \"M\\0\"", "workflow.graph.nodes[1].data.title (line 14): contains a NUL character"),
+        (
+            "    edges:",
+            "    edges: &a [*a]\n    more:",
+            "workflow.graph.edges[0] (line 17): this alias stands inside its own anchor; write the value out",
+        ),
+        ("name: A", "name: 'A", "app.name (line 4): the quotation mark of this text is not closed; add it"),
     ] {
         let spoilt = SOUND.replacen(from, to, 1);
         assert_ne!(spoilt, SOUND, "{from}");
@@ -111,6 +112,28 @@ fn what_is_wrong_is_told_with_its_place_and_line() {
         assert!(said.contains(expected), "{to}\n said    {said}\n instead {expected}");
         assert!(!said.contains('\n') && !said.contains("s3cret"), "{said}");
     }
+}
+
+#[test]
+fn file_without_version_or_kind_is_an_app_of_the_first_version() {
+    for (from, to) in [
+        ("version: 0.6.0\n", ""),
+        ("version: 0.6.0", "version: ''"),
+        ("version: 0.6.0", "version: 0.1"),
+        ("kind: app\n", ""),
+        ("kind: app", "kind: ''"),
+        ("version: 0.6.0\nkind: app\n", ""),
+    ] {
+        let text = SOUND.replacen(from, to, 1);
+        assert_ne!(text, SOUND, "{from}");
+        assert_eq!(read(&text).unwrap().app, read(SOUND).unwrap().app, "{to}");
+    }
+}
+
+#[test]
+fn last_of_two_equal_keys_wins() {
+    let text = SOUND.replacen("  name: A\n", "  name: A\n  name: B\n", 1);
+    assert_eq!(read(&text).unwrap().app.name, "B");
 }
 
 #[test]
@@ -147,11 +170,14 @@ fn a_file_neither_floods_nor_steers_the_terminal() {
 fn files_that_are_no_apps_are_refused() {
     assert!(refused("").contains("not a mapping"));
     assert!(refused("- a").contains("not a mapping"));
-    assert!(refused("--- {}\n--- {}").contains("multiple YAML documents"));
+    assert!(refused("--- {}\n--- {}").contains("a second document begins here"));
     assert!(refused(&"a".repeat(LONGEST + 1)).contains("longer than 10 MiB"));
-    assert!(refused(&format!("a: {}{}", "[".repeat(400), "]".repeat(400))).contains("line 1"));
+    assert!(
+        refused(&format!("a: {}{}", "[".repeat(400), "]".repeat(400)))
+            .contains("line 1): is nested deeper than 64 levels")
+    );
     let blocks = (0..200).map(|n| " ".repeat(n) + "a:\n").collect::<String>();
-    assert!(refused(&blocks).contains("Depth"));
+    assert!(refused(&blocks).contains("is nested deeper than 64 levels"));
 }
 
 #[test]
@@ -164,7 +190,7 @@ fn aliases_may_be_used_and_not_abused() {
         bomb += &["a", &n.to_string(), ": &a", &n.to_string(), " [", &row, "]\n"].concat();
     }
     let since = std::time::Instant::now();
-    assert!(refused(&bomb).contains("line"), "{}", refused(&bomb));
+    assert!(refused(&bomb).contains("aliases repeat too much"), "{}", refused(&bomb));
     assert!(since.elapsed() < std::time::Duration::from_secs(20));
 }
 
@@ -176,9 +202,60 @@ fn a_type_that_is_not_run_here_is_a_warning_that_names_the_node() {
 }
 
 #[test]
+fn check_names_every_node_tool_and_fault_with_its_line() {
+    assert_eq!(check(SOUND), []);
+    let several = SOUND
+        .replacen("type: template-transform, ", "type: code, ", 1)
+        .replacen("type: end, title: End, outputs: []", "type: tool, title: End, tool_name: web_search", 1)
+        .replacen("type: start, ", "type: start, retry_config: {max_retries: often}, ", 1);
+    let faults: Vec<String> = check(&several).iter().map(DslError::to_string).collect();
+    assert_eq!(
+        faults,
+        [
+            "workflow.graph.nodes[1] (line 13): the node type `code` of \"Mid\" is not supported here; every run will be refused",
+            "workflow.graph.nodes[2] (line 15): the node type `tool` of \"End\" with `web_search` is not supported here; every run \
+             will be refused",
+            "workflow.graph.nodes[0].data.retry_config.max_retries (line 12): the node \"Start\" is the text \"often\"; write a \
+             whole number that is not negative",
+        ]
+    );
+    // The import warns of the same.
+    assert_eq!(read(&several).unwrap().warnings, faults);
+    let refused = check(&SOUND.replacen("target: mid", "target: gone", 1));
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].to_string(), "workflow.graph.edges[0].target (line 18): there is no node `gone`");
+    assert_eq!(check("a: [").len(), 1);
+}
+
+#[test]
+fn check_names_the_tools_of_an_agent() {
+    let agent = "app: {name: B, mode: agent-chat}
+model_config:
+  model: {provider: echo, name: echo}
+  agent_mode:
+    enabled: true
+    tools:
+    - {tool_name: current_time, enabled: true}
+    - {tool_name: off, enabled: false}
+    - google_search: {enabled: true}
+    - dataset: {enabled: true, id: x}
+  sensitive_word_avoidance: {enabled: true, type: openai_moderation}
+";
+    let faults: Vec<String> = check(agent).iter().map(DslError::to_string).collect();
+    let expected = [
+        "model_config.agent_mode.tools[0] (line 7): the tool `current_time`",
+        "model_config.agent_mode.tools[2] (line 9): the tool `google_search`",
+        "model_config.agent_mode.tools[3] (line 10): knowledge retrieval",
+        "model_config.sensitive_word_avoidance (line 11): moderation by `openai_moderation`",
+    ];
+    assert_eq!(faults, expected.map(|fault| format!("{fault} is not supported here; every run will be refused")));
+    assert_eq!(read(agent).unwrap().warnings, faults);
+}
+
+#[test]
 fn what_the_engine_refuses_is_refused() {
     let said = refused(&SOUND.replacen("type: start, ", "type: answer, answer: x, ", 1));
-    assert!(said.starts_with("workflow.graph: ") && said.contains("no start node"), "{said}");
+    assert!(said.starts_with("workflow.graph (line 9): ") && said.contains("no start node"), "{said}");
 }
 
 #[test]
@@ -214,12 +291,12 @@ fn json_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         (-1e9..1e9_f64).prop_map(Value::from),
         "[ -~\n\tä€🦜\u{85}\u{2028}]{0,24}".prop_map(Value::from),
-        "(yes|no|on|off|null|~|true|[0-9eE.+_:x-]{1,8}|[-?:,\\[\\]{}#&*!|>'\"%@` ]{1,6})".prop_map(Value::from),
+        "(yes|no|on|off|null|~|true|<<|[0-9eE.+_:xob-]{1,8}|[-?:,\\[\\]{}#&*!|>'\"%@` ]{1,6})".prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 48, 6, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            proptest::collection::vec(("[ -~]{0,12}", inner), 0..6)
+            proptest::collection::vec(("[ -~]{0,12}|yes|Off|null|~|<<|=|[0-9eE.+_:xob-]{1,8}", inner), 0..6)
                 .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })

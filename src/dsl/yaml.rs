@@ -1,54 +1,64 @@
-//! YAML, held to budgets: text becomes a JSON value of bounded size and depth, or a fault with its line.
+//! YAML as `PyYAML`'s `SafeLoader` reads it, which is what Dify uses, held to budgets: text becomes a JSON value of bounded
+//! size and depth, or a fault with its place and line.
 //!
-//! Scalars mean what they mean in YAML 1.2, which is what Dify's own writer (YAML 1.1, and quoting whatever either could
-//! take for something else) comes to; `y` as a key of a position is no boolean.
+//! Differences: dates and numbers that JSON does not have stay text, and tags other than those of JSON's types are refused.
+
+mod composer;
+mod events;
+mod limits;
+mod line;
+mod quoted;
+mod scalar;
+mod syntax_error;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 
 use serde_json::Value;
-use serde_saphyr::Options;
 
+use self::{composer::Composer, events::Events};
 use super::error::DslError;
 
-/// The longest file, in bytes: Dify's own limit.
-pub(crate) const LONGEST: usize = 10 << 20;
-/// The deepest nesting.
-const DEEPEST: usize = 64;
-/// Values at most, those that aliases repeat included.
-const MOST_VALUES: usize = 250_000;
-/// Values that aliases may repeat: Dify writes none, people few.
-const MOST_REPEATED: usize = 50_000;
+pub(crate) use self::limits::LONGEST;
 
-/// The budgets of every reading.
-pub(super) fn options() -> Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: DEEPEST,
-            max_nodes: MOST_VALUES,
-            max_aliases: 1_000,
-            max_anchors: 1_000,
-            max_total_scalar_bytes: LONGEST,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: MOST_REPEATED,
-            max_replay_stack_depth: 16,
-        },
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        with_snippet: false,
-    }
+/// A YAML document and its value.
+#[derive(Debug)]
+pub(super) struct Document<'t> {
+    text: Cow<'t, str>,
+    pub value: Value,
 }
 
-/// Reads a document.
-pub(super) fn read(text: &str) -> Result<Value, DslError> {
-    if text.len() > LONGEST {
-        return Err(DslError::at("", format_args!("the file is longer than {} MiB", LONGEST >> 20)));
+impl<'t> Document<'t> {
+    /// Reads the only document of a text.
+    pub(super) fn read(text: &'t str) -> Result<Self, DslError> {
+        if text.len() > LONGEST {
+            return Err(DslError::at("", format_args!("the file is longer than {} MiB", LONGEST >> 20)));
+        }
+        let mut text = Cow::Borrowed(text);
+        let mut parsed = 0;
+        loop {
+            let mut composer = Composer::new(Events::new(&text));
+            let fault = match composer.document() {
+                Ok(value) => return Ok(Self { text, value }),
+                Err(fault) => fault,
+            };
+            let repaired = composer.after_unindented_quote().and_then(|at| quoted::indent(&text, at, &mut parsed));
+            text = Cow::Owned(repaired.ok_or(fault)?);
+        }
     }
-    serde_saphyr::from_str_with_options(text, options()).map_err(|fault| {
-        let said = fault.to_string();
-        // The lines after the first show the text around the fault, which may hold a secret.
-        let reason = said.lines().next().unwrap_or_default();
-        let line = fault.location().map(|location| location.line());
-        DslError::at_line(line, format_args!("this YAML cannot be read: {reason}"))
-    })
+
+    /// Sets the line of each fault that has a place and no line.
+    pub(super) fn set_lines(&self, faults: &mut [DslError]) {
+        let mut unset: Vec<&mut DslError> = faults.iter_mut().filter(|fault| fault.line.is_none()).collect();
+        if unset.is_empty() {
+            return;
+        }
+        let lines = line::lines_of(&self.text, unset.iter().map(|fault| fault.place.as_str()));
+        for (fault, line) in unset.iter_mut().zip(lines) {
+            fault.line = line;
+        }
+    }
 }
 
 /// Refuses NUL in any text: PostgreSQL keeps none.

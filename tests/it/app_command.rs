@@ -88,7 +88,7 @@ fn imported_app_is_exported_unchanged() {
     let back = operator.run(&["app", "import", "-", "--workspace", "Lab"], &exported.replace("s3cret", "''"));
     assert!(back.status.success(), "{back:?}");
     let line = String::from_utf8(back.stderr).unwrap();
-    assert_eq!(line, "warning: workflow.environment_variables[0].value: the secret `TOKEN` is empty\n");
+    assert_eq!(line, "warning: workflow.environment_variables[0].value (line 15): the secret `TOKEN` is empty\n");
 
     // A name that two apps share needs an id.
     operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);
@@ -126,5 +126,33 @@ fn unsupported_node_type_is_imported_with_a_warning() {
     let output = operator.run(&["app", "import", "-", "--workspace", "Lab"], &APP.replace("type: end", "type: code"));
     assert!(output.status.success(), "{output:?}");
     let warning = String::from_utf8(output.stderr).unwrap();
-    assert!(warning.starts_with("warning: workflow.graph.nodes[1]: the node type `code` of \"End\""), "{warning}");
+    assert!(
+        warning.starts_with("warning: workflow.graph.nodes[1] (line 12): the node type `code` of \"End\""),
+        "{warning}"
+    );
+}
+
+#[test]
+fn check_says_what_will_not_run_without_importing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (good, bad) = (file("good.yml", APP), file("bad.yml", &APP.replace("type: end", "type: code")));
+    let check = |files: &[&str]| run_command([("PATH", "")], &[&["app", "check"], files].concat(), "");
+    let output = check(&[&good]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{good}: will run\n"));
+
+    let output = check(&[&good, &bad]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let expected = format!(
+        "{good}: will run\n{bad}: will not run\n  workflow.graph.nodes[1] (line 12): the node type `code` of \"End\" is not \
+         supported here; every run will be refused\n"
+    );
+    assert_eq!(lines, expected);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: 1 of 2 files will not run here\n");
 }

@@ -1,5 +1,5 @@
-//! The style sheet, the script and the icon. Their paths contain a hash of their content, so that browsers may cache
-//! them without limit.
+//! The style sheet, the script and the icon. Their paths contain a hash of their content, so that browsers may cache them
+//! without end.
 
 use serde::Serialize;
 

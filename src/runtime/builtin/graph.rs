@@ -9,7 +9,9 @@ pub(crate) mod node;
 pub(crate) mod node_data;
 pub(crate) mod parse;
 pub(crate) mod topology;
+pub(crate) mod unsupported;
 
+mod data_error;
 mod error;
 mod levels;
 

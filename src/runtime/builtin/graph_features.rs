@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    name_list::name_list,
     prompt_app::{
         check::is_enabled,
         moderation,
@@ -14,16 +15,22 @@ use crate::domain::{Code, Error, Result, app::Workflow};
 
 /// Returns `app_unavailable` when the run needs a feature that is not supported here.
 pub(super) fn check_features(input: &RunInput, features: &Value) -> Result<()> {
-    let moderation = &features["sensitive_word_avoidance"];
-    let unsupported = if is_enabled(moderation) {
-        let kind = moderation::lacking_kind(moderation).unwrap_or("keywords");
-        format!("moderation by `{kind}` in a graph")
-    } else if input.has_files && is_enabled(&features["file_upload"]) {
-        "files".to_owned()
-    } else {
+    let mut unsupported: Vec<String> = unsupported_feature(features).into_iter().collect();
+    if input.has_files && is_enabled(&features["file_upload"]) {
+        unsupported.push("files".to_owned());
+    }
+    if unsupported.is_empty() {
         return Ok(());
-    };
+    }
+    let unsupported = name_list(&unsupported);
     Err(Error::new(Code::AppUnavailable, format!("This app uses {unsupported}, which this service does not support.")))
+}
+
+/// A feature that is switched on and that no run of a graph supports.
+pub(crate) fn unsupported_feature(features: &Value) -> Option<String> {
+    let moderation = &features["sensitive_word_avoidance"];
+    let kind = moderation::lacking_kind(moderation).unwrap_or("keywords");
+    is_enabled(moderation).then(|| format!("moderation by `{kind}` in a graph"))
 }
 
 /// The app's opening statement, with the inputs filled in.

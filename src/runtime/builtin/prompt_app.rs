@@ -3,7 +3,7 @@
 //! An agent without tools has nothing to think about in between, so that its answer comes as `agent_message` and no
 //! `agent_thought` is made up.
 
-pub(super) mod check;
+pub(crate) mod check;
 pub(crate) mod events;
 pub(super) mod moderation;
 mod prompt;

@@ -1,6 +1,6 @@
-//! A Chromium process, driven through chromedriver: W3C WebDriver over HTTP, and DevTools commands.
+//! A real Chromium, driven through chromedriver: W3C WebDriver over HTTP, and the DevTools commands behind it.
 //!
-//! The test starts both processes itself and knows their ids, so that a failed test stops both.
+//! Both are started by the test, each with a process id that is known, so that a test that fails leaves neither behind.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -16,16 +16,16 @@ use super::{process::Process, window::Emulation};
 
 /// The key of an element's id (W3C WebDriver section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-/// The time limit of a command.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long anything of the browser may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A browser with an empty profile.
+/// A browser with an empty profile of its own.
 pub struct Chromium {
-    // The order of the drops: browser, driver, profile.
+    // Dropped in this order: the browser, what drives it, and at last the profile.
     _browser: Process,
     _driver: Process,
-    // Stays open, because chromedriver writes to it.
-    _driver_output: BufReader<ChildStdout>,
+    // Read no further, but open: chromedriver writes to it.
+    _driver_says: BufReader<ChildStdout>,
     profile: tempfile::TempDir,
     http: reqwest::Client,
     session: String,
@@ -33,7 +33,7 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Starts a browser. `None` with a message when a program is missing; with `TEST_BROWSER=required` that fails.
+    /// Starts one. `None`, said aloud, where something is missing; `TEST_BROWSER=required` makes that a failure.
     pub async fn start() -> Option<Self> {
         let (Some(browser), Some(driver)) = (program("chromium"), program("chromedriver")) else {
             return missing("chromium and chromedriver");
@@ -54,17 +54,17 @@ impl Chromium {
             .spawn()
             .unwrap();
         let browser = Process(browser);
-        let (driver, output, port) = start_driver(&driver);
+        let (driver, says, port) = start_driver(&driver);
         let mut chromium = Self {
             _browser: browser,
             _driver: driver,
-            _driver_output: output,
+            _driver_says: says,
             profile,
-            http: reqwest::Client::builder().timeout(COMMAND_TIMEOUT).build().unwrap(),
+            http: reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
             session: format!("http://127.0.0.1:{port}/session"),
             emulation: Mutex::default(),
         };
-        let debugger = chromium.debugger_address().await;
+        let debugger = chromium.debugger().await;
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"debuggerAddress": debugger},
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -74,8 +74,8 @@ impl Chromium {
         Some(chromium)
     }
 
-    /// The address of the debugging port, which Chromium writes to a file once it listens.
-    async fn debugger_address(&self) -> String {
+    /// Chromium writes down its debugging port once it listens.
+    async fn debugger(&self) -> String {
         let file = self.profile.path().join("DevToolsActivePort");
         for _ in 0..600 {
             if let Some(port) =
@@ -88,35 +88,35 @@ impl Chromium {
         panic!("chromium did not start");
     }
 
-    /// Sends a WebDriver command.
+    /// A WebDriver command.
     pub async fn post(&self, path: &str, body: &Value) -> Value {
         let response = self.http.post(format!("{}{path}", self.session)).json(body).send().await.unwrap();
         value(path, response.json().await.unwrap())
     }
 
-    /// Reads a WebDriver resource.
+    /// A WebDriver question.
     pub async fn get(&self, path: &str) -> Value {
         let response = self.http.get(format!("{}{path}", self.session)).send().await.unwrap();
         value(path, response.json().await.unwrap())
     }
 
-    /// Deletes a WebDriver resource.
+    /// A WebDriver deletion.
     pub async fn delete(&self, path: &str) -> Value {
         let response = self.http.delete(format!("{}{path}", self.session)).send().await.unwrap();
         value(path, response.json().await.unwrap())
     }
 
-    /// Sends a DevTools command.
+    /// A DevTools command.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await
     }
 
-    /// Runs the body of a function in the page and returns its result.
+    /// Runs a function's body in the page and gives what it returns.
     pub async fn run(&self, script: &str, arguments: &[Value]) -> Value {
         self.post("/execute/sync", &json!({"script": script, "args": arguments})).await
     }
 
-    /// Like `run`; `None` when the page is replaced meanwhile.
+    /// The same; `None` when the page goes away meanwhile.
     pub async fn try_run(&self, script: &str) -> Option<Value> {
         let body = json!({"script": script, "args": []});
         let response = self.http.post(format!("{}/execute/sync", self.session)).json(&body).send().await.unwrap();
@@ -130,7 +130,7 @@ impl Chromium {
         format!("/element/{}", found[ELEMENT].as_str().unwrap())
     }
 
-    /// The number of matching elements.
+    /// How many elements match.
     pub async fn count(&self, css: &str) -> usize {
         let found = self.post("/elements", &json!({"using": "css selector", "value": css})).await;
         found.as_array().unwrap().len()
@@ -142,16 +142,16 @@ fn value(path: &str, mut answer: Value) -> Value {
     answer["value"].take()
 }
 
-/// Starts chromedriver on a free port; again when another process took the port first.
+/// It takes a free port, and gives up when somebody else is faster; so it is asked again.
 fn start_driver(program: &Path) -> (Process, BufReader<ChildStdout>, u16) {
     for _ in 0..5 {
         let mut driver =
             Command::new(program).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut output = BufReader::new(driver.stdout.take().unwrap());
+        let mut says = BufReader::new(driver.stdout.take().unwrap());
         let line =
-            output.by_ref().lines().map_while(Result::ok).find(|line| line.contains("started successfully on port"));
+            says.by_ref().lines().map_while(Result::ok).find(|line| line.contains("started successfully on port"));
         if let Some(port) = line.and_then(|line| line.trim_end_matches('.').rsplit(' ').next()?.parse().ok()) {
-            return (Process(driver), output, port);
+            return (Process(driver), says, port);
         }
         drop(Process(driver));
     }
@@ -164,7 +164,7 @@ fn program(name: &str) -> Option<PathBuf> {
 }
 
 fn missing<T>(what: &str) -> Option<T> {
-    assert!(std::env::var_os("TEST_BROWSER").is_none_or(|value| value != "required"), "missing: {what}");
-    eprintln!("browser tests are skipped; missing: {what}");
+    assert!(std::env::var_os("TEST_BROWSER").is_none_or(|wish| wish != "required"), "missing: {what}");
+    eprintln!("no browser tests here; missing: {what}");
     None
 }

@@ -6,13 +6,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    data_error::{NodeDataError, typed},
     error::invalid_graph,
     index::LevelIx,
     node::{Node, NodeKind, OnError, Retry},
     raw::RawNode,
 };
 use crate::{
-    domain::{Error, Result},
+    domain::Result,
     runtime::builtin::json::{JsonObject, or_default},
 };
 
@@ -52,7 +53,7 @@ struct DefaultValue {
     kind: Option<String>,
 }
 
-type DataReader = fn(&Value) -> serde_json::Result<NodeKind>;
+type DataReader = fn(&Value) -> Result<NodeKind, NodeDataError>;
 
 /// Returns `None` for a type that is not supported here.
 fn data_reader(kind: &str) -> Option<DataReader> {
@@ -78,45 +79,50 @@ pub(crate) fn is_supported(kind: &str) -> bool {
     data_reader(kind).is_some()
 }
 
-/// Rejects a node of a type that is not supported here.
-pub(super) fn check_kind(raw: &RawNode<'_>) -> Result<()> {
-    if is_supported(raw.kind) { Ok(()) } else { Err(unsupported(raw)) }
-}
-
-fn unsupported(raw: &RawNode<'_>) -> Error {
-    invalid_graph(format!("{} is not supported here", place(raw)))
-}
-
-fn place(raw: &RawNode<'_>) -> String {
-    format!("the node \"{}\" ({}) of type {}", raw.title, raw.id, raw.kind)
+/// Why the data of a node of this type cannot be read; `None` when it can, or the type is not supported here.
+pub(crate) fn data_error(kind: &str, data: &Value) -> Option<NodeDataError> {
+    let read = data_reader(kind)?;
+    read(data).map(drop).and_then(|()| common(data).map(drop)).err()
 }
 
 /// Reads the data of a node. Errors name the node. Slot and edges are filled in later.
 pub(super) fn read_node(raw: &RawNode<'_>, level: LevelIx) -> Result<Node> {
-    let at_node = |reason: String| invalid_graph(format!("{}: {reason}", place(raw)));
-    let read = data_reader(raw.kind).ok_or_else(|| unsupported(raw))?;
-    let kind = read(raw.data).map_err(|error| at_node(error.to_string()))?;
-    let common: CommonData = typed(raw.data).map_err(|error| at_node(error.to_string()))?;
-    let on_error = match common.error_strategy.as_deref() {
-        None | Some("" | "none") => OnError::Abort,
-        Some("fail-branch") => OnError::FailBranch,
-        Some("default-value") => {
-            let defaults = common.default_value.unwrap_or_default().into_iter().map(default_value);
-            OnError::DefaultValue(defaults.collect::<Result<JsonObject, String>>().map_err(at_node)?)
-        }
-        Some(other) => return Err(at_node(format!("unknown error_strategy `{other}`"))),
+    let at_node = |error: &NodeDataError| {
+        invalid_graph(format_args!("the node \"{}\" ({}) of type {}: {error}", raw.title, raw.id, raw.kind))
     };
+    let read = data_reader(raw.kind).ok_or_else(|| at_node(&"its type is not supported here".to_owned().into()))?;
+    let kind = read(raw.data).map_err(|error| at_node(&error))?;
+    let (retry, on_error) = common(raw.data).map_err(|error| at_node(&error))?;
     Ok(Node {
         id: raw.id.into(),
         title: raw.title.to_owned(),
         kind,
         level,
         slot: usize::MAX,
-        retry: common.retry_config.as_ref().and_then(retry),
+        retry,
         on_error,
         incoming: Vec::new(),
         outgoing: Vec::new(),
     })
+}
+
+/// How a failed node is tried again, and what follows when the last attempt fails.
+fn common(data: &Value) -> Result<(Option<Retry>, OnError), NodeDataError> {
+    let common: CommonData = typed(data)?;
+    let on_error = match common.error_strategy.as_deref() {
+        None | Some("" | "none") => OnError::Abort,
+        Some("fail-branch") => OnError::FailBranch,
+        Some("default-value") => {
+            let defaults = common.default_value.unwrap_or_default().into_iter().map(default_value);
+            OnError::DefaultValue(defaults.collect::<Result<JsonObject, String>>()?)
+        }
+        Some(other) => {
+            return Err(
+                format!("has the error_strategy `{other}`, which is unknown; choose one in Dify's editor").into()
+            );
+        }
+    };
+    Ok((common.retry_config.as_ref().and_then(retry), on_error))
 }
 
 fn retry(config: &RetryConfig) -> Option<Retry> {
@@ -129,14 +135,9 @@ fn retry(config: &RetryConfig) -> Option<Retry> {
 fn default_value(DefaultValue { key, value, kind }: DefaultValue) -> Result<(String, Value), String> {
     let value = match (kind.as_deref(), value) {
         (None | Some("string"), value) => value,
-        (Some(kind), Value::String(text)) => {
-            serde_json::from_str(&text).map_err(|error| format!("the default of {key} is not a {kind}: {error}"))?
-        }
+        (Some(kind), Value::String(text)) => serde_json::from_str(&text)
+            .map_err(|_| format!("has a default of `{key}` that is no {kind}; correct it"))?,
         (Some(_), value) => value,
     };
     Ok((key, value))
-}
-
-fn typed<'a, T: Deserialize<'a>>(data: &'a Value) -> Result<T, serde_json::Error> {
-    T::deserialize(data)
 }

@@ -9,9 +9,10 @@ use super::{
     index::NodeIx,
     levels::{find_levels, find_starts},
     node::Node,
-    node_data::{check_kind, read_node},
+    node_data::read_node,
     raw::{RawEdge, RawGraph, read_graph},
     topology::{Edge, FAIL_BRANCH, Graph, Level},
+    unsupported::check_kinds,
 };
 use crate::domain::{Result, app::AppMode};
 
@@ -25,7 +26,7 @@ pub(crate) fn parse_graph(graph: &Value, mode: AppMode) -> Result<Graph> {
 
 fn build(raw: &RawGraph<'_>) -> Result<Graph> {
     // Unsupported types come first: their contents, such as those of a loop, may be where no supported node can be.
-    raw.nodes.iter().try_for_each(check_kind)?;
+    check_kinds(&raw.nodes)?;
     let levels = find_levels(&raw.nodes)?;
     let mut nodes = Vec::with_capacity(raw.nodes.len());
     let mut by_id = HashMap::with_capacity(raw.nodes.len());

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    data_error::typed,
     error::invalid_graph,
     limits::{MAX_EDGES, MAX_NODES},
     topology::SOURCE,
@@ -55,7 +56,7 @@ pub(super) fn read_graph(graph: &Value) -> Result<RawGraph<'_>> {
     let edges = list("edges", MAX_EDGES)?
         .iter()
         .enumerate()
-        .map(|(at, edge)| RawEdge::deserialize(edge).map_err(|error| invalid_graph(format!("edges[{at}]: {error}"))))
+        .map(|(at, edge)| typed(edge).map_err(|error| invalid_graph(format!("edges[{at}]: {error}"))))
         .collect::<Result<_>>()?;
     Ok(RawGraph { nodes, edges })
 }

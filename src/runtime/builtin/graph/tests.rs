@@ -78,13 +78,14 @@ fn invalid_graph_is_rejected_with_the_place_of_its_fault() {
         node
     };
     let many: Vec<Value> = (0..=MAX_NODES).map(|at| node(&at.to_string(), "end")).collect();
+    let tool = json!({"id": "t", "data": {"type": "tool", "title": "Search", "tool_name": "web_search"}});
     for (graph, expected) in [
         (json!(null), "nodes is not a list"),
         (json!({"nodes": []}), "edges is not a list"),
         (json!({"nodes": [1], "edges": []}), "nodes[0].data is not an object"),
         (json!({"nodes": [{"data": {"type": "end"}}], "edges": []}), "nodes[0].id is not text"),
         (json!({"nodes": [{"id": "x", "data": {"title": "T"}}], "edges": []}), "nodes[0] (\"T\", x) has no type"),
-        (json!({"nodes": [start()], "edges": [{"source": "s"}]}), "edges[0]: missing field `target`"),
+        (json!({"nodes": [start()], "edges": [{"source": "s"}]}), "edges[0]: lacks `target`; add it"),
         (json!({"nodes": many, "edges": []}), "it has 1001 nodes, but at most 1000 are allowed"),
         (graph(&[node("e", "end")], ""), "it has no start node"),
         (graph(&[start(), node("z", "start")], ""), "the node \"T z\" (z) is a second start node"),
@@ -107,6 +108,10 @@ fn invalid_graph_is_rejected_with_the_place_of_its_fault() {
             graph(&[start(), without("l", "llm", "model"), node("c", "code")], ""),
             "the node \"T c\" (c) of type code is not supported here",
         ),
+        (
+            graph(&[start(), node("c", "code"), tool, node("e", "end")], ""),
+            "the nodes \"T c\" (c) of type code and \"Search\" (t) of type tool with the tools `web_search` are not supported here",
+        ),
         (graph(&[start()], "s>x"), "edges[0] refers to x, which is not a node"),
         (graph(&[start()], "s>s"), "there is a cycle at the node \"T s\" (s)"),
         (
@@ -115,16 +120,16 @@ fn invalid_graph_is_rejected_with_the_place_of_its_fault() {
         ),
         (
             graph(&[start(), without("l", "llm", "model")], ""),
-            "the node \"T l\" (l) of type llm: missing field `model`",
+            "the node \"T l\" (l) of type llm: lacks `model`; add it",
         ),
-        (graph(&[start(), without("a", "answer", "answer")], ""), "(a) of type answer: missing field `answer`"),
+        (graph(&[start(), without("a", "answer", "answer")], ""), "(a) of type answer: lacks `answer`; add it"),
         (
             graph(&[start(), broken("a", "answer", "answer", json!(1))], ""),
-            "(a) of type answer: invalid type: integer `1`",
+            "(a) of type answer: answer is the number `1`; write text",
         ),
         (
             graph(&[start(), broken("a", "answer", "error_strategy", json!("pray"))], ""),
-            "unknown error_strategy `pray`",
+            "has the error_strategy `pray`, which is unknown",
         ),
         (
             graph(
@@ -139,7 +144,7 @@ fn invalid_graph_is_rejected_with_the_place_of_its_fault() {
                 ],
                 "",
             ),
-            "(i) of type if-else: unknown variant `~`",
+            "(i) of type if-else: conditions[0].comparison_operator is `~`, which is unknown",
         ),
         (
             graph(
@@ -196,7 +201,7 @@ fn default_that_is_not_json_is_rejected_when_the_strategy_uses_it() {
     answer["data"]["error_strategy"] = "default-value".into();
     answer["data"]["default_value"] = json!([{"key": "k", "type": "number", "value": "x"}]);
     let error = parse(&graph(&[node("s", "start"), answer], "")).unwrap_err();
-    assert!(error.message().contains("the default of k is not a number"), "{}", error.message());
+    assert!(error.message().contains("has a default of `k` that is no number; correct it"), "{}", error.message());
 }
 
 #[test]

@@ -245,8 +245,17 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
         assert_eq!(refusal.code(), Code::AppUnavailable);
         assert_eq!(refusal.message(), format!("This app uses {feature}, which this service does not support."));
     }
+    // One refusal names everything.
+    let mut config = self::config();
+    config.agent_mode = json!({"tools": [{"tool_name": "search", "enabled": true}, {"tool_name": "time", "enabled": true},
+        {"dataset": {"enabled": true}}]});
+    config.sensitive_word_avoidance = json!({"enabled": true, "type": "api"});
+    let refusal = PromptApp::new(&asked(AppMode::AgentChat, "Hi"), &config, None, &[]).unwrap_err();
+    let expected = "This app uses the tool `search`, the tool `time`, knowledge retrieval and moderation by `api`, which this \
+                    service does not support.";
+    assert_eq!(refusal.message(), expected);
     // Switched off, all of it may stand there.
-    let mut config = config();
+    let mut config = self::config();
     config.agent_mode = json!({"enabled": false, "tools": [{"tool_name": "search", "enabled": true}]});
     config.external_data_tools = json!([{"enabled": false, "variable": "w"}]);
     config.sensitive_word_avoidance = json!({"enabled": false, "type": "api"});

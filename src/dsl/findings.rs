@@ -1,0 +1,14 @@
+//! What is wrong with an app that can be imported.
+
+use super::error::DslError;
+
+/// What follows from a part that is not supported here.
+pub(super) const EVERY_RUN: &str = "every run will be refused";
+
+#[derive(Default)]
+pub(super) struct Findings {
+    /// What keeps every run of the app from starting.
+    pub unsupported: Vec<DslError>,
+    /// What will not work as it stands.
+    pub warnings: Vec<DslError>,
+}
