@@ -12,6 +12,7 @@ pub(crate) mod enterprise;
 mod environment;
 mod limits;
 pub(crate) mod listeners;
+pub(crate) mod memory;
 pub(crate) mod mode;
 pub(crate) mod oauth;
 pub(crate) mod reader;

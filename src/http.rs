@@ -11,6 +11,7 @@ pub(crate) mod fallback;
 pub(crate) mod grpc_door;
 pub(crate) mod json_door;
 pub(crate) mod listen;
+mod memory_owner;
 pub(crate) mod pages;
 mod quality;
 pub(crate) mod routes;

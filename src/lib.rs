@@ -10,6 +10,7 @@ mod domain;
 mod dsl;
 mod http;
 mod jobs;
+mod memory;
 mod pipeline;
 mod ports;
 mod rpc;

@@ -50,6 +50,11 @@ pub mod http {
     }
 }
 
+/// The memory ledger.
+pub mod memory {
+    pub use crate::memory::{MemoryKind, MemoryLedger};
+}
+
 /// The policy table, and the parsers of credentials.
 pub mod pipeline {
     pub use crate::pipeline::{

@@ -45,7 +45,7 @@ fn policies(out: &mut String, methods: &[Method]) {
         let _ = writeln!(
             out,
             "    Policy {{ method: {:?}, grpc_path: {:?}, http: {http}, credential: Credential::{}, subjects: &[{}], scope: {scope}, \
-             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, form: {}, streams: {}, max_body: {} * 1024, errors: ErrorShape::{} }},",
+             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, form: {}, streams: {}, max_body: {} * 1024, struct_fields: &{:?}, errors: ErrorShape::{} }},",
             format!("{}.{}", method.service, method.name),
             format!("/{PACKAGE}.{}/{}", method.service, method.name),
             policy.credential,
@@ -58,10 +58,17 @@ fn policies(out: &mut String, methods: &[Method]) {
             policy.form,
             method.streams,
             policy.max_body_kib,
+            struct_fields(&method.input),
             policy.errors,
         );
     }
     out.push_str("];\n\n");
+}
+
+/// The numbers of the fields that hold a `google.protobuf.Struct`.
+fn struct_fields(message: &MessageDescriptor) -> Vec<u32> {
+    let is_struct = |field: &FieldDescriptor| matches!(field.kind(), Kind::Message(kind) if kind.full_name() == "google.protobuf.Struct");
+    message.fields().filter(is_struct).map(|field| field.number()).collect()
 }
 
 fn camel_if_snake(name: &str) -> String {

@@ -185,6 +185,7 @@ fn edge_settings(config: &Config, components: &Components) -> Result<EdgeSetting
         trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
         loopback_hosts_only: config.deployment.mode == Mode::Dev,
         metrics: Arc::clone(&components.context.metrics),
+        memory: components.memory.clone(),
         request_ids: Arc::new(RequestIds::new(&*components.context.entropy)?),
     })
 }

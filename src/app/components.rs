@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::{
     dependencies::Dependencies,
-    runtime::{self, RunTasks},
+    runtime::{self, RunResources, RunTasks},
     settings,
 };
 use crate::{
     config::Config,
     domain::{Result, key::KeyRing},
+    memory::MemoryLedger,
     ports::{lease_store::LeaseStore, state_stores::StateStores},
     rpc::Services,
     service::{
@@ -31,6 +32,7 @@ pub(super) struct Components {
     pub(super) invalidations: Arc<Invalidations>,
     pub(super) last_used: Arc<LastUsedTracker>,
     pub(super) run_tasks: RunTasks,
+    pub(super) memory: MemoryLedger,
     /// Holds the slots of runs while the shared store is unavailable.
     local_leases: Arc<dyn LeaseStore>,
 }
@@ -45,6 +47,8 @@ impl Components {
     ) -> Self {
         let Dependencies { clock, entropy, metrics, .. } = dependencies;
         let limits = Arc::new(config.limits.clone());
+        let memory = MemoryLedger::new(config.memory.limit);
+        metrics.observe_memory(&memory);
         // Limits and slots of this process, for as long as the shared stores are unavailable.
         let local = in_process_stores(&clock);
         Self {
@@ -60,6 +64,7 @@ impl Components {
             invalidations: Arc::new(Invalidations::new(Arc::clone(&stores.token_cache))),
             last_used: Arc::new(LastUsedTracker::default()),
             run_tasks: RunTasks::default(),
+            memory,
             local_leases: local.leases,
             stores,
         }
@@ -68,8 +73,9 @@ impl Components {
     /// The services that the RPCs and the pages call.
     pub(super) fn services(&self, config: &Config) -> Result<Services> {
         let local_leases = Arc::clone(&self.local_leases);
+        let resources = RunResources { tasks: &self.run_tasks, memory: &self.memory };
         let (apps, runs) =
-            runtime::apps(config, &self.context, &self.stores, local_leases, self.standalone, &self.run_tasks)?;
+            runtime::apps(config, &self.context, &self.stores, local_leases, self.standalone, resources)?;
         Ok(Services {
             device_flow: self.device_flow(config),
             sessions: Sessions::new(
@@ -81,9 +87,10 @@ impl Components {
             apps,
             runs,
             bearers: self.bearers(),
-            console: self.console(config),
+            console: self.console(config)?,
             cookies: settings::cookies(config, self.standalone),
             about: settings::about(config),
+            memory: self.memory.clone(),
         })
     }
 
@@ -98,14 +105,14 @@ impl Components {
         )
     }
 
-    fn console(&self, config: &Config) -> Console {
-        Console::new(
+    fn console(&self, config: &Config) -> Result<Console> {
+        Ok(Console::new(
             self.context.clone(),
             Arc::clone(&self.stores.login_attempts),
             Arc::clone(&self.keys),
-            Passwords::default(),
+            Passwords::new(&self.memory)?,
             settings::console(config, self.standalone),
-        )
+        ))
     }
 
     fn device_flow(&self, config: &Config) -> DeviceFlow {

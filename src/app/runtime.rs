@@ -7,6 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::Config,
     domain::Result,
+    memory::MemoryLedger,
     ports::{lease_store::LeaseStore, runtime::AppRuntime, state_stores::StateStores},
     runtime::{
         absent::Absent,
@@ -41,6 +42,13 @@ pub struct RunTasks {
     pub end: CancellationToken,
 }
 
+/// What runs use of the process.
+#[derive(Clone, Copy)]
+pub(super) struct RunResources<'a> {
+    pub(super) tasks: &'a RunTasks,
+    pub(super) memory: &'a MemoryLedger,
+}
+
 /// How long the endpoint behind models may take to begin an answer: models that think, think for minutes.
 const MODEL_FIRST_BYTE: Duration = Duration::from_mins(5);
 /// How long it may pause within one.
@@ -56,7 +64,7 @@ pub(super) fn apps(
     stores: &StateStores,
     local_leases: Arc<dyn LeaseStore>,
     standalone: bool,
-    tasks: &RunTasks,
+    resources: RunResources<'_>,
 ) -> Result<(Apps, Runs)> {
     let settings = AppSettings {
         enterprise: config.enterprise.enabled,
@@ -69,7 +77,7 @@ pub(super) fn apps(
         Arc::clone(&context.entropy),
         config.runtime.max_active_requests,
     );
-    let runs = Runs::new(apps.clone(), slots, runtime(config, context, standalone, tasks)?);
+    let runs = Runs::new(apps.clone(), slots, runtime(config, context, standalone, resources)?);
     Ok((apps, runs))
 }
 
@@ -78,12 +86,13 @@ fn runtime(
     config: &Config,
     context: &ServiceContext,
     standalone: bool,
-    tasks: &RunTasks,
+    resources: RunResources<'_>,
 ) -> Result<Arc<dyn AppRuntime>> {
     if standalone {
-        return Ok(Arc::new(built_in(config, context, tasks)?));
+        return Ok(Arc::new(built_in(config, context, resources)?));
     }
     let Some(url) = config.deployment.dify_api_url.clone() else { return Ok(Arc::new(Absent)) };
+    let RunResources { tasks, memory } = resources;
     let settings = DifySettings {
         url,
         connect_timeout: config.dify_api.connect_timeout,
@@ -91,12 +100,14 @@ fn runtime(
         run_timeout: config.runtime.max_execution_time,
         end: tasks.end.clone(),
         max_connections: config.dify_api.max_connections,
+        memory: memory.clone(),
     };
     let (clock, entropy) = (Arc::clone(&context.clock), Arc::clone(&context.entropy));
     Ok(Arc::new(DifyRuntime::new(settings, Arc::clone(&context.sql), clock, entropy, tasks.tracker.clone())?))
 }
 
-fn built_in(config: &Config, context: &ServiceContext, tasks: &RunTasks) -> Result<BuiltinRuntime> {
+fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'_>) -> Result<BuiltinRuntime> {
+    let RunResources { tasks, memory } = resources;
     let settings = &config.runtime;
     let endpoint = settings.openai.as_ref().map(|endpoint| {
         OpenAiModels::new(OpenAiSettings {
@@ -117,6 +128,7 @@ fn built_in(config: &Config, context: &ServiceContext, tasks: &RunTasks) -> Resu
         }),
         outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone())?),
         templates: Arc::new(TemplateRenderer::new(thread::available_parallelism().map_or(TEMPLATES, NonZero::get))),
+        memory: memory.clone(),
         tasks: tasks.tracker.clone(),
         shutdown: tasks.end.clone(),
     };

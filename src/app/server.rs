@@ -15,7 +15,7 @@ use crate::{
     domain::{Error, Result},
     http::{
         admin::{self, Check, Health, Readiness},
-        listen,
+        listen::{self, ListenOptions},
     },
 };
 
@@ -66,6 +66,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     let metrics = Arc::clone(&dependencies.metrics);
     let app = Arc::new(Application::new(&config, sql, state, standalone, dependencies)?);
     let readiness = readiness(&app);
+    let memory = app.rpc().memory().clone();
     let [soft_shutdown, hard_shutdown, admin_shutdown] = std::array::from_fn(|_| CancellationToken::new());
     let tracker = TaskTracker::new();
 
@@ -73,7 +74,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     let serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
         let address = local(&listener)?;
         let tls = tls.map(TlsFiles::load).transpose().map_err(Error::internal)?;
-        let options = listen::ListenOptions { tls, ..Default::default() };
+        let options = ListenOptions { tls, ..ListenOptions::within(&memory) };
         tracker.spawn(listen::serve(listener, router, options, soft_shutdown.clone(), hard_shutdown.clone()));
         Ok::<_, Error>(address)
     };
@@ -92,7 +93,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
         tokio::spawn(listen::serve(
             listener,
             router,
-            listen::ListenOptions::default(),
+            ListenOptions::within(app.rpc().memory()),
             admin_shutdown.clone(),
             admin_shutdown.clone(),
         ));

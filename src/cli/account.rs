@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::{error::CommandError, operator::Operator, output::print_line, password};
 use crate::{
     domain::{account::AccountStatus, secret::Secret, session::RevokeSelection, workspace::WorkspaceRole},
+    memory::MemoryLedger,
     service::password::{Passwords, unacceptable},
 };
 
@@ -99,6 +100,6 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
 async fn checked_hash(password: Secret) -> Result<Secret, CommandError> {
     match unacceptable(password.expose()) {
         Some(reason) => Err(CommandError::usage(reason)),
-        None => Ok(Passwords::default().hash(password).await?),
+        None => Ok(Passwords::new(&MemoryLedger::unlimited())?.hash(password).await?),
     }
 }

@@ -4,6 +4,7 @@ use super::{error::CommandError, operator::Operator};
 use crate::{
     domain::{app::file::ImportTarget, secret::Secret, workspace::WorkspaceRole},
     dsl,
+    memory::MemoryLedger,
     service::password::Passwords,
     store::sql::SqlStore,
 };
@@ -27,7 +28,7 @@ pub(super) async fn add(sql: &SqlStore) -> Result<(), CommandError> {
 
 async fn add_accounts(sql: &SqlStore) -> Result<(), CommandError> {
     let now = Operator::now();
-    let hash = Passwords::default().hash(Secret::new(PASSWORD)).await?;
+    let hash = Passwords::new(&MemoryLedger::unlimited())?.hash(Secret::new(PASSWORD)).await?;
     sql.create_account(DEMO, "Demo", Some(&hash), now).await?;
     sql.create_account(MEMBER, "Member", Some(&hash), now).await?;
     let workspace = sql.create_workspace(WORKSPACE, DEMO, now).await?;

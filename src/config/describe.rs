@@ -3,7 +3,10 @@
 use std::{fmt::Display, time::Duration};
 
 use super::{cors::AllowOrigins, environment::Config, redis::Redis, telemetry::LogFormat, tls::TlsFiles};
-use crate::domain::limit::{LimitName, Quota};
+use crate::{
+    domain::limit::{LimitName, Quota},
+    memory::{MemoryKind, MemoryLedger, available::MemorySource},
+};
 
 impl Config {
     /// The effective configuration, a variable and its value each, secrets redacted.
@@ -11,6 +14,7 @@ impl Config {
         let mut rows = deployment(self);
         rows.extend(stores(self));
         rows.extend(tokens(self));
+        rows.extend(memory(self));
         rows.extend(runs(self));
         rows.extend(surroundings(self));
         rows
@@ -79,6 +83,15 @@ fn tokens(config: &Config) -> Vec<(&'static str, String)> {
         ("REFRESH_TOKEN_EXPIRE_DAYS", days(console.refresh_lifetime)),
         ("OPENAPI_RATE_LIMITS", limits.collect::<Vec<_>>().join(",")),
     ]
+}
+
+/// The limit, and what the ledger gives to each kind of work.
+fn memory(config: &Config) -> Vec<(&'static str, String)> {
+    let mib = |bytes: usize| bytes >> 20;
+    let ledger = MemoryLedger::new(config.memory.limit);
+    let shares = MemoryKind::ALL.map(|kind| format!("{}={}", kind.as_str(), mib(ledger.limit(kind))));
+    let source = config.memory.source.map_or("set", MemorySource::as_str);
+    vec![("MEMORY_LIMIT_MIB", format!("{} ({source}: {})", mib(config.memory.limit), shares.join(",")))]
 }
 
 fn runs(config: &Config) -> Vec<(&'static str, String)> {

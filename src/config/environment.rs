@@ -14,6 +14,7 @@ use super::{
     enterprise::Enterprise,
     limits,
     listeners::Listeners,
+    memory::Memory,
     mode::{Deployment, Mode},
     oauth::OAuth,
     reader::{Env, Problems, Reader},
@@ -57,6 +58,8 @@ pub struct Config {
     pub dify_api: DifyApi,
     /// The Enterprise edition.
     pub enterprise: Enterprise,
+    /// The memory that the ledger divides.
+    pub memory: Memory,
     /// Models and the bounds of runs.
     pub runtime: Runtime,
     /// Logs, traces, metrics.
@@ -177,6 +180,7 @@ impl Config {
             cors: AllowOrigins::read(reader, oauth.bearer_enabled),
             dify_api: DifyApi::read(reader),
             enterprise: Enterprise::read(reader),
+            memory: Memory::read(reader),
             runtime: Runtime::read(reader, is_dev),
             telemetry: TelemetryConfig::read(reader),
             oauth,

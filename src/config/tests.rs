@@ -120,6 +120,7 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("APP_MAX_EXECUTION_TIME", "0", "from 1"),
         ("APP_MAX_ACTIVE_REQUESTS", "-1", "from 0"),
         ("MAX_RUNS_PER_PROCESS", "0", "from 1"),
+        ("MEMORY_LIMIT_MIB", "half", "from 0 to"),
         ("HTTP_REQUEST_ALLOWED_NETWORKS", "10.0.0.0/33", "10.1.0.0/16"),
     ];
     for (variable, value, fix) in table {

@@ -19,7 +19,7 @@ use self::route::{failure, route};
 pub(crate) use self::{events::events, route::JsonRoute};
 use super::{answer, error_body};
 use crate::{
-    domain::{Error, Result},
+    domain::Error,
     pipeline::policy::Policy,
     rpc::{Rpc, reply::SetCookies},
 };
@@ -37,8 +37,10 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, _) = request.into_parts();
-            let message = bind::query::<M>(&mut parts).await;
-            call_with(policy, rpc, parts, message, call).await
+            match bind::query::<M>(&mut parts).await {
+                Ok(message) => call_with(policy, rpc, parts, message, call).await,
+                Err(error) => error_body::respond(&error, Some(policy)),
+            }
         }
     })
 }
@@ -56,28 +58,20 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, body) = request.into_parts();
-            let message = body::bound::<M>(&mut parts, body, policy).await;
-            call_with(policy, rpc, parts, message, call).await
+            match body::bound::<M>(&mut parts, body, policy, rpc.memory()).await {
+                Ok((message, _memory)) => call_with(policy, rpc, parts, message, call).await,
+                Err(error) => error_body::respond(&error, Some(policy)),
+            }
         }
     })
 }
 
-async fn call_with<M, R, F, Fut>(
-    policy: &'static Policy,
-    rpc: Rpc,
-    parts: Parts,
-    message: Result<M>,
-    call: F,
-) -> Response
+async fn call_with<M, R, F, Fut>(policy: &'static Policy, rpc: Rpc, parts: Parts, message: M, call: F) -> Response
 where
     R: Serialize,
     F: Fn(Rpc, tonic::Request<M>) -> Fut,
     Fut: Future<Output = Result<tonic::Response<R>, Status>>,
 {
-    let message = match message {
-        Ok(message) => message,
-        Err(error) => return error_body::respond(&error, Some(policy)),
-    };
     let request = tonic::Request::from_parts(MetadataMap::from_headers(parts.headers), parts.extensions, message);
     match call(rpc, request).await {
         Ok(reply) => success(reply),

@@ -3,6 +3,7 @@
 mod access_log;
 mod context;
 mod host;
+mod memory;
 mod panic;
 mod security_headers;
 mod settings;
@@ -20,8 +21,8 @@ use tower_http::{
     request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
 };
 
-use self::security_headers::unless_set;
 pub(crate) use self::settings::EdgeSettings;
+use self::{memory::MemoryLayer, security_headers::unless_set};
 use crate::telemetry::request_id::RequestIds;
 
 /// The header that carries a request's id, in every response.
@@ -43,6 +44,8 @@ pub(crate) fn wrap(router: Router, settings: &Arc<EdgeSettings>) -> Router {
             .layer(unless_set(CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"))
             .layer(unless_set(X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .layer(unless_set(CACHE_CONTROL, "no-store"))
+            // Below the layers above, so that requests over the limit are recorded and answered like all others.
+            .layer(MemoryLayer(settings.memory.clone()))
             .layer(from_fn_with_state(Arc::clone(settings), host::check))
             // Innermost, so that the answer to a panic passes every layer above.
             .layer(CatchPanicLayer::custom(panic::answer)),

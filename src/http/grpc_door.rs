@@ -1,9 +1,11 @@
 //! The gRPC door: tonic's services behind the pipeline, and the health and reflection services.
 
+mod arrival;
 mod bounds;
 
 use axum::{Router, body::Body, middleware, response::Response};
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
+use http_body_util::Limited;
 use tonic::{Status, server::NamedService};
 use tower::{Layer as _, ServiceExt as _};
 
@@ -24,6 +26,9 @@ use crate::{
         },
     },
 };
+
+/// Limit of all messages of a call of the health or the reflection service, in bytes.
+const MAX_STANDARD_BODY: usize = 64 << 10;
 
 /// Finds policies by path. Methods that are JSON only or not mounted on this listener are unimplemented.
 #[derive(Clone)]
@@ -54,7 +59,9 @@ where
             let service = $server::new(rpc.clone())
                 .max_decoding_message_size(largest::<$server<Rpc>>())
                 .map_request(tonic_body);
-            router = router.route_service(&path::<$server<Rpc>>(), layer.layer(service.map_response(axum_body)));
+            let receive = middleware::from_fn_with_state(rpc.memory().clone(), arrival::receive);
+            let service = receive.layer(service.map_response(axum_body));
+            router = router.route_service(&path::<$server<Rpc>>(), layer.layer(service));
         )*};
     }
     mount!(
@@ -75,14 +82,14 @@ fn standard_services(reflection: bool) -> Result<Router> {
     let health = tonic_health::server::HealthService::from_health_reporter(reporter());
     let health = tonic_health::pb::health_server::HealthServer::new(health);
     let mut router = Router::new()
-        .route_service("/grpc.health.v1.Health/{*method}", health.map_request(tonic_body).map_response(axum_body));
+        .route_service("/grpc.health.v1.Health/{*method}", health.map_request(small_body).map_response(axum_body));
     if reflection {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1()
             .map_err(Error::internal)?;
-        let service = reflection.map_request(tonic_body).map_response(axum_body);
+        let service = reflection.map_request(small_body).map_response(axum_body);
         router = router.route_service("/grpc.reflection.v1.ServerReflection/{*method}", service);
     }
     Ok(router)
@@ -105,6 +112,11 @@ fn largest<S: NamedService>() -> usize {
 
 fn tonic_body(request: Request<Body>) -> Request<tonic::body::Body> {
     request.map(tonic::body::Body::new)
+}
+
+/// A body of a standard service, whose messages are small.
+fn small_body(request: Request<Body>) -> Request<tonic::body::Body> {
+    request.map(|body| tonic::body::Body::new(Limited::new(body, MAX_STANDARD_BODY)))
 }
 
 fn axum_body(response: http::Response<tonic::body::Body>) -> Response {

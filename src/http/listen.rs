@@ -24,9 +24,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::connection::ConnectionServer;
 pub(crate) use self::connection::PeerAddr;
 pub use self::options::ListenOptions;
+use self::{connection::ConnectionServer, options::CONNECTION_BYTES};
+use crate::memory::MemoryKind;
 
 /// Interval at which idle connections are searched for while a connection waits for a permit.
 const CLOSE_IDLE_INTERVAL: Duration = Duration::from_millis(250);
@@ -46,6 +47,7 @@ pub async fn serve(
     let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(options.max_connections));
     let full = watch::Sender::new(());
+    let memory = options.memory.clone();
     let server = Arc::new(ConnectionServer::new(router, options, full.subscribe(), soft_shutdown.clone()));
     loop {
         let accepted = tokio::select! {
@@ -56,8 +58,9 @@ pub async fn serve(
         };
         let Some((stream, peer, permit)) = accepted else { continue };
         let (server, hard_shutdown) = (Arc::clone(&server), hard_shutdown.clone());
+        let memory = memory.charge(MemoryKind::Connections, CONNECTION_BYTES);
         connections.spawn(async move {
-            let _permit = permit;
+            let _permits = (permit, memory);
             tokio::select! {
                 biased;
                 () = hard_shutdown.cancelled() => {}

@@ -67,6 +67,8 @@ pub struct Policy {
     pub streams: bool,
     /// Limit of the body, in bytes.
     pub max_body: usize,
+    /// Numbers of the fields that hold a `google.protobuf.Struct`.
+    pub struct_fields: &'static [u32],
     pub errors: ErrorShape,
 }
 

@@ -10,10 +10,13 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, mpsc::error::TrySendError};
 
-use crate::domain::{
-    Result,
-    app::{App, Definition},
-    id::{ConversationId, WorkflowId},
+use crate::{
+    domain::{
+        Result,
+        app::{App, Definition},
+        id::{ConversationId, WorkflowId},
+    },
+    memory::{MemoryKind, MemoryLedger, MemoryPermit},
 };
 
 /// Limit of buffered events of a run.
@@ -57,12 +60,15 @@ pub struct RunEvent {
 struct Waiting {
     event: Result<RunEvent>,
     _bytes: OwnedSemaphorePermit,
+    _memory: MemoryPermit,
 }
 
-/// Creates the two ends of a run, which buffer `max_events` and [`BYTES_AHEAD`].
-pub(crate) fn events(max_events: usize) -> (RunEvents, RunStream) {
+/// Creates the two ends of a run, which buffer `max_events` and [`BYTES_AHEAD`]. While the events of all runs use up their
+/// memory, each run buffers one event.
+pub(crate) fn events(max_events: usize, memory: &MemoryLedger) -> (RunEvents, RunStream) {
     let (sender, receiver) = mpsc::channel(max_events);
-    (RunEvents { sender, bytes: Arc::new(Semaphore::new(BYTES_AHEAD as usize)) }, RunStream(receiver))
+    let bytes = Arc::new(Semaphore::new(BYTES_AHEAD as usize));
+    (RunEvents { sender, bytes, memory: memory.clone() }, RunStream(receiver))
 }
 
 /// A run in progress. An error is its last item.
@@ -81,6 +87,7 @@ impl RunStream {
 pub(crate) struct RunEvents {
     sender: mpsc::Sender<Waiting>,
     bytes: Arc<Semaphore>,
+    memory: MemoryLedger,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,8 +98,18 @@ impl RunEvents {
     /// Sends an event as soon as the buffer has room for it.
     pub(crate) async fn send(&self, event: Result<RunEvent>) -> Result<(), StreamClosedError> {
         // Dropping the stream drops the buffered events. Their bytes become available, and the send below fails.
-        let bytes = Arc::clone(&self.bytes).acquire_many_owned(share(&event)).await.map_err(|_| StreamClosedError)?;
-        self.sender.send(Waiting { event, _bytes: bytes }).await.map_err(|_| StreamClosedError)
+        let acquire = |share| Arc::clone(&self.bytes).acquire_many_owned(share);
+        let mut bytes = acquire(share(&event)).await.map_err(|_| StreamClosedError)?;
+        let length = length(&event);
+        let memory = if let Ok(memory) = self.memory.reserve(MemoryKind::Events, length) {
+            memory
+        } else {
+            drop(bytes);
+            // Waits until the reader has taken all other events. Then this one is sent alone.
+            bytes = acquire(BYTES_AHEAD).await.map_err(|_| StreamClosedError)?;
+            self.memory.charge(MemoryKind::Events, length)
+        };
+        self.sender.send(Waiting { event, _bytes: bytes, _memory: memory }).await.map_err(|_| StreamClosedError)
     }
 
     /// Sends an event if the buffer has room for it.
@@ -103,7 +120,10 @@ impl RunEvents {
         let Ok(bytes) = Arc::clone(&self.bytes).try_acquire_many_owned(share(&event)) else {
             return Err(TrySendError::Full(event));
         };
-        self.sender.try_send(Waiting { event, _bytes: bytes }).map_err(|error| match error {
+        let Ok(memory) = self.memory.reserve(MemoryKind::Events, length(&event)) else {
+            return Err(TrySendError::Full(event));
+        };
+        self.sender.try_send(Waiting { event, _bytes: bytes, _memory: memory }).map_err(|error| match error {
             TrySendError::Full(waiting) => TrySendError::Full(waiting.event),
             TrySendError::Closed(waiting) => TrySendError::Closed(waiting.event),
         })
@@ -122,8 +142,11 @@ impl RunEvents {
 
 /// The bytes that an event occupies: its length, but at most all of them, so that a longer event can be sent alone.
 fn share(event: &Result<RunEvent>) -> u32 {
-    let length = event.as_ref().map_or(0, |event| event.json.len());
-    u32::try_from(length).unwrap_or(u32::MAX).min(BYTES_AHEAD)
+    u32::try_from(length(event)).unwrap_or(u32::MAX).min(BYTES_AHEAD)
+}
+
+fn length(event: &Result<RunEvent>) -> usize {
+    event.as_ref().map_or(0, |event| event.json.len())
 }
 
 #[async_trait]
@@ -148,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn buffer_is_limited_in_events_and_bytes() {
-        let (sender, mut stream) = events(3);
+        let (sender, mut stream) = events(3, &MemoryLedger::unlimited());
         for _ in 0..3 {
             sender.try_send(event(1)).unwrap();
         }
@@ -164,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn event_longer_than_the_buffer_is_sent_alone() {
-        let (sender, mut stream) = events(3);
+        let (sender, mut stream) = events(3, &MemoryLedger::unlimited());
         let long = 3 * BYTES_AHEAD as usize;
         sender.try_send(event(1)).unwrap();
         assert!(is_full(&sender.try_send(event(long))));
@@ -179,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_send_fails_when_the_stream_is_dropped() {
-        let (sender, stream) = events(3);
+        let (sender, stream) = events(3, &MemoryLedger::unlimited());
         sender.try_send(event(BYTES_AHEAD as usize)).unwrap();
         let waiting = tokio::spawn(async move {
             let sent = sender.send(event(BYTES_AHEAD as usize)).await;
@@ -188,5 +211,20 @@ mod tests {
         tokio::task::yield_now().await;
         drop(stream);
         assert_eq!(waiting.await.unwrap(), (Err(StreamClosedError), true));
+    }
+
+    #[tokio::test]
+    async fn run_buffers_one_event_while_the_memory_of_events_is_used_up() {
+        let memory = MemoryLedger::with_limits(|_| 1_000);
+        let (other, _unread) = events(8, &memory);
+        other.send(event(900)).await.unwrap();
+        let (sender, mut stream) = events(8, &memory);
+        sender.send(event(200)).await.unwrap();
+        assert!(is_full(&sender.try_send(event(200))));
+        let mut second = std::pin::pin!(sender.send(event(300)));
+        assert!(futures_util::poll!(second.as_mut()).is_pending(), "the first event is unread");
+        assert_eq!(stream.next().await.unwrap().unwrap().json.len(), 200);
+        second.await.unwrap();
+        assert_eq!((stream.next().await.unwrap().unwrap().json.len(), memory.used(MemoryKind::Events)), (300, 900));
     }
 }

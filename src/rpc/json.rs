@@ -3,6 +3,7 @@
 
 mod reader;
 mod value;
+pub(crate) mod weight;
 
 use std::{fmt, sync::OnceLock};
 

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::{about::About, reply::CookieSettings};
-use crate::service::{
-    app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, run::Runs,
-    session::Sessions,
+use crate::{
+    memory::MemoryLedger,
+    service::{
+        app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, run::Runs,
+        session::Sessions,
+    },
 };
 
 /// The services that the RPCs and the pages call.
@@ -19,6 +22,8 @@ pub struct Services {
     pub console: Console,
     pub cookies: CookieSettings,
     pub about: About,
+    /// Asked before a message is read and parsed.
+    pub memory: MemoryLedger,
 }
 
 /// Implements every service of the protos, for both doors.
@@ -30,5 +35,10 @@ pub struct Rpc {
 impl Rpc {
     pub fn new(services: Arc<Services>) -> Self {
         Self { services }
+    }
+
+    /// Asked before a message is read and parsed.
+    pub fn memory(&self) -> &MemoryLedger {
+        &self.services.memory
     }
 }

@@ -18,7 +18,7 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::oneshot,
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -34,6 +34,7 @@ use self::{
 use super::http_client::client_builder;
 use crate::{
     domain::{Code, Error, Result, app::AppMode, secret::Secret},
+    memory::{FairShares, MemoryKind, MemoryLedger, MemoryPermit, Owner, SharePermit},
     ports::{
         clock::Clock,
         entropy::Entropy,
@@ -50,6 +51,8 @@ const LAST_STOP_LIMIT: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept: less than the two seconds after which Dify's own server closes it, since a run
 /// that meets a connection being closed is lost.
 const IDLE_LIMIT: Duration = Duration::from_millis(1_500);
+/// What a forwarded run takes: its tasks, its two connections, the event that is being read.
+const RUN_BYTES: usize = 256 << 10;
 /// When to come back where every connection is taken.
 const BUSY_FOR: Duration = Duration::from_secs(1);
 
@@ -69,12 +72,20 @@ pub struct DifySettings {
     /// Connections at the same time at most, each of which is a run. Over it a run is `rate_limited` at once, like one
     /// over the process' own limit: waiting for another run to end could take minutes.
     pub max_connections: usize,
+    /// Has the memory of runs and of their events.
+    pub memory: MemoryLedger,
 }
 
 /// Runs apps at Dify.
 pub struct DifyRuntime {
     upstream: Arc<Upstream>,
     tasks: TaskTracker,
+}
+
+/// A connection to Dify, and the memory of its run.
+struct RunPermit {
+    _place: SharePermit,
+    _memory: MemoryPermit,
 }
 
 struct Upstream {
@@ -84,7 +95,8 @@ struct Upstream {
     first_byte_timeout: Duration,
     run_timeout: Duration,
     end: CancellationToken,
-    connections: Arc<Semaphore>,
+    connections: FairShares,
+    memory: MemoryLedger,
 }
 
 impl DifyRuntime {
@@ -110,7 +122,8 @@ impl DifyRuntime {
             first_byte_timeout: settings.first_byte_timeout,
             run_timeout: settings.run_timeout,
             end: settings.end,
-            connections: Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS))),
+            connections: FairShares::new(settings.max_connections),
+            memory: settings.memory,
         };
         Ok(Self { upstream: Arc::new(upstream), tasks })
     }
@@ -120,10 +133,11 @@ impl DifyRuntime {
 impl AppRuntime for DifyRuntime {
     /// Comes back with the stream's first byte, so that what fails until then is an answer of its own.
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
-        let Ok(connection) = Arc::clone(&self.upstream.connections).try_acquire_owned() else {
-            return Err(Error::rate_limited(BUSY_FOR));
-        };
-        let (events, stream) = runtime::events(EVENTS_AHEAD);
+        let (workspace, app) = (Owner::of(&run.app.workspace_id.0), Owner::of(&run.app.id.0));
+        let place = self.upstream.connections.take(workspace, app).map_err(|_| Error::rate_limited(BUSY_FOR))?;
+        let memory = self.upstream.memory.reserve_for(workspace, MemoryKind::Runs, RUN_BYTES)?;
+        let connection = RunPermit { _place: place, _memory: memory };
+        let (events, stream) = runtime::events(EVENTS_AHEAD, &self.upstream.memory);
         let (began, begins) = oneshot::channel();
         let upstream = Arc::clone(&self.upstream);
         let listener = Listener::new(began, events);
@@ -135,7 +149,7 @@ impl AppRuntime for DifyRuntime {
 }
 
 impl Upstream {
-    async fn run(&self, run: RunRequest, mut listener: Listener, connection: OwnedSemaphorePermit) {
+    async fn run(&self, run: RunRequest, mut listener: Listener, connection: RunPermit) {
         let run_by = Instant::now() + self.run_timeout;
         let first_byte_by = run_by.min(Instant::now() + self.first_byte_timeout);
         let (key, response) = match self.send(&run, first_byte_by).await {

@@ -7,6 +7,7 @@ mod address;
 mod client;
 mod error;
 mod message;
+mod permits;
 mod redirect;
 mod resolver;
 mod run_client;

@@ -93,7 +93,7 @@ impl Console {
     pub async fn login(&self, email: &str, password: Secret, remember: bool, address: ClientAddress) -> Result<Issued> {
         let email = email.trim().to_lowercase();
         let attempt = self.begin(&email, address).await?;
-        let (account, is_correct) = match self.check_password(&email, password).await {
+        let (account, is_correct) = match self.check_password(&email, password, address).await {
             Ok(result) => result,
             Err(error) => {
                 // Best effort: an attempt that stays open expires.
@@ -133,7 +133,12 @@ impl Console {
     }
 
     /// The account with this email, and whether the password is correct. Takes the same time without an account.
-    async fn check_password(&self, email: &str, password: Secret) -> Result<(Option<Account>, bool)> {
+    async fn check_password(
+        &self,
+        email: &str,
+        password: Secret,
+        address: ClientAddress,
+    ) -> Result<(Option<Account>, bool)> {
         // PostgreSQL rejects NUL in text. No account has one in its email.
         let found = if email.contains('\0') { None } else { self.context.sql.find_login(email).await? };
         let (account, stored) = match found {
@@ -143,7 +148,7 @@ impl Console {
             }
             None => (None, None),
         };
-        Ok((account, self.passwords.verify(password, stored).await?))
+        Ok((account, self.passwords.verify(address, password, stored).await?))
     }
 
     async fn start(&self, account: AccountId, remember: bool, now: DateTime<Utc>) -> Result<Issued> {

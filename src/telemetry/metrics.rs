@@ -19,6 +19,7 @@ use super::{access::Door, error::TelemetryError, otlp};
 use crate::{
     config::telemetry::Otlp,
     domain::{limit::LimitName, subject::SubjectType},
+    memory::{MemoryKind, MemoryLedger},
 };
 
 /// Upper bounds of the duration buckets, in seconds.
@@ -47,6 +48,7 @@ pub enum RevokeReason {
 /// The instruments. Every label is a fixed word, so that recording allocates nothing and cardinality has a bound.
 pub struct Metrics {
     registry: Registry,
+    meter: Meter,
     duration: Histogram<f64>,
     in_flight: Arc<AtomicI64>,
     rate_limited: Counter<u64>,
@@ -102,6 +104,7 @@ impl Metrics {
             .build();
         Self {
             registry,
+            meter: meter.clone(),
             duration,
             in_flight,
             rate_limited: counter("openapi.rate_limited", "Requests refused by a rate limit."),
@@ -166,6 +169,38 @@ impl Metrics {
     /// A login failed; `locked` when the password was not even looked at.
     pub fn login_failed(&self, locked: bool) {
         self.login_failures.add(1, &[KeyValue::new("locked", locked)]);
+    }
+
+    /// Reports what each kind of work holds of the memory, may hold, and was refused.
+    pub(crate) fn observe_memory(&self, memory: &MemoryLedger) {
+        let labels = MemoryKind::ALL.map(|kind| (kind, [KeyValue::new("kind", kind.as_str())]));
+        let gauge = |name: &'static str, what: &'static str, read: fn(&MemoryLedger, MemoryKind) -> usize| {
+            let (memory, labels) = (memory.clone(), labels.clone());
+            let _ = self
+                .meter
+                .u64_observable_gauge(name)
+                .with_unit("By")
+                .with_description(what)
+                .with_callback(move |gauge| {
+                    for (kind, label) in &labels {
+                        gauge.observe(read(&memory, *kind) as u64, label);
+                    }
+                })
+                .build();
+        };
+        gauge("openapi.memory.used", "Memory that work of a kind holds.", MemoryLedger::used);
+        gauge("openapi.memory.limit", "Memory that work of a kind may hold.", MemoryLedger::limit);
+        let memory = memory.clone();
+        let _ = self
+            .meter
+            .u64_observable_counter("openapi.memory.refusals")
+            .with_description("Requests for memory that were refused.")
+            .with_callback(move |counter| {
+                for (kind, label) in &labels {
+                    counter.observe(memory.refusals(*kind), label);
+                }
+            })
+            .build();
     }
 
     /// Everything, in Prometheus' text format.

@@ -10,16 +10,17 @@ use self::imports::{SourceFile, uses};
 /// Each part, and the parts that it may use besides itself.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("ports", &["domain"]),
-    ("config", &["domain", "ports"]),
-    ("telemetry", &["domain", "ports", "config"]),
+    ("memory", &["domain"]),
+    ("ports", &["domain", "memory"]),
+    ("config", &["domain", "ports", "memory"]),
+    ("telemetry", &["domain", "ports", "config", "memory"]),
     ("store", &["domain", "ports"]),
     ("dsl", &["domain", "runtime"]),
-    ("runtime", &["domain", "ports", "store", "telemetry"]),
-    ("service", &["domain", "ports", "store", "telemetry"]),
+    ("runtime", &["domain", "memory", "ports", "store", "telemetry"]),
+    ("service", &["domain", "memory", "ports", "store", "telemetry"]),
     ("pipeline", &["domain", "service", "telemetry"]),
-    ("rpc", &["domain", "service", "telemetry"]),
-    ("http", &["domain", "ports", "config", "service", "pipeline", "rpc", "telemetry"]),
+    ("rpc", &["domain", "memory", "service", "telemetry"]),
+    ("http", &["domain", "memory", "ports", "config", "service", "pipeline", "rpc", "telemetry"]),
     ("jobs", &["domain", "ports", "service"]),
 ];
 /// Parts that only the program's entry point uses.

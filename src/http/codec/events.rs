@@ -59,8 +59,8 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, body) = request.into_parts();
-            let message = match body::bound::<M>(&mut parts, body, policy).await {
-                Ok(message) => message,
+            let (message, _memory) = match body::bound::<M>(&mut parts, body, policy, rpc.memory()).await {
+                Ok(bound) => bound,
                 Err(error) => return error_body::respond(&error, Some(policy)),
             };
             parts.extensions.insert(preferred_format(&parts.headers));

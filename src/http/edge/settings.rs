@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     http::client_address::TrustedProxies,
+    memory::MemoryLedger,
     telemetry::{metrics::Metrics, request_id::RequestIds},
 };
 
@@ -13,5 +14,6 @@ pub(crate) struct EdgeSettings {
     /// rebinding), but its requests name its own host.
     pub loopback_hosts_only: bool,
     pub metrics: Arc<Metrics>,
+    pub memory: MemoryLedger,
     pub request_ids: Arc<RequestIds>,
 }

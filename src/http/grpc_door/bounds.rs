@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::{body::Body, extract::Request, middleware::Next, response::Response};
-use futures_util::{StreamExt as _, stream};
+use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::Status;
 
@@ -13,7 +12,7 @@ use crate::{
     rpc::request::Deadline,
 };
 
-/// Limit of the duration of a unary call, and of the arrival of a message.
+/// Limit of the duration of a unary call.
 const MAX_CALL_DURATION: Duration = Duration::from_secs(30);
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -43,15 +42,14 @@ fn deadline_exceeded() -> Error {
     Error::new(Code::DeadlineExceeded, "The call did not finish before its deadline.")
 }
 
-/// Only the caller's deadline limits the duration of a stream. The arrival of its message is limited as for a unary
-/// call.
+/// Only the caller's deadline limits the duration of a stream.
 async fn enforce_stream_deadline(request: Request, next: Next, requested: Option<Duration>) -> Response {
     let policy = Policy::of_grpc_path(request.uri().path());
     let (mut parts, body) = request.into_parts();
     if let Some(requested) = requested {
         parts.extensions.insert(Deadline(Instant::now() + requested));
     }
-    let response = next.run(Request::from_parts(parts, with_read_timeout(body)));
+    let response = next.run(Request::from_parts(parts, body));
     match requested {
         None => with_details(response.await),
         Some(requested) => match tokio::time::timeout(requested, response).await {
@@ -59,21 +57,6 @@ async fn enforce_stream_deadline(request: Request, next: Next, requested: Option
             Err(_) => reject(policy, deadline_exceeded()),
         },
     }
-}
-
-/// A body that fails when it has not arrived within `MAX_CALL_DURATION`.
-fn with_read_timeout(body: Body) -> Body {
-    let deadline = tokio::time::Instant::now() + MAX_CALL_DURATION;
-    let chunks = stream::unfold(Some(body.into_data_stream()), move |open| async move {
-        let mut body = open?;
-        match tokio::time::timeout_at(deadline, body.next()).await {
-            Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some(body))),
-            Ok(Some(Err(error))) => Some((Err(error), None)),
-            Ok(None) => None,
-            Err(elapsed) => Some((Err(axum::Error::new(elapsed)), None)),
-        }
-    });
-    Body::from_stream(chunks)
 }
 
 fn reject(policy: Option<&'static Policy>, error: Error) -> Response {

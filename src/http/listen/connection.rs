@@ -30,6 +30,10 @@ const MAX_HEADER: u32 = 32 * 1024;
 /// Limit of concurrent streams of an HTTP/2 connection: the minimum that RFC 9113 section 6.5.2 recommends, since each
 /// may hold an unread response.
 const MAX_STREAMS: u32 = 100;
+/// Bytes that an HTTP/2 peer may send before they are read, on one stream and on one connection: the least of RFC 9113.
+const WINDOW: u32 = (64 << 10) - 1;
+/// Limit of the bytes of one HTTP/2 stream that wait for the peer to read.
+const MAX_SEND_BUFFER: usize = 64 << 10;
 /// Interval of HTTP/2 pings, and the time that the peer has to acknowledge one.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -157,6 +161,9 @@ fn http_builder(header_timeout: Duration) -> Builder<TokioExecutor> {
         .keep_alive_timeout(PING_INTERVAL)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(MAX_SEND_BUFFER)
         .adaptive_window(false);
     builder
 }

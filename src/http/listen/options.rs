@@ -4,9 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::memory::{MemoryKind, MemoryLedger};
+
 /// Default limit of open connections of a listener. While the limit is reached, idle connections are closed, and new
 /// ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 10_000;
+/// Limit of open connections of a listener, however little memory there is.
+const MIN_CONNECTIONS: usize = 64;
+/// Memory of a connection: its buffers, and what its peer may send before anything is read.
+pub(super) const CONNECTION_BYTES: usize = 64 << 10;
 /// Default of `header_timeout`.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Default of `max_age`. HTTP/2 clients keep connections open, so without a limit new replicas would get no load, and
@@ -27,6 +33,20 @@ pub struct ListenOptions {
     pub max_age: Duration,
     /// Time without progress after which a connection that has to close is cut, although responses are unread.
     pub stall_timeout: Duration,
+    /// Counts the connections.
+    pub memory: MemoryLedger,
+}
+
+impl ListenOptions {
+    /// The defaults, with as many connections as half of their memory allows. The other half is for their requests.
+    pub(crate) fn within(memory: &MemoryLedger) -> Self {
+        let room = memory.limit(MemoryKind::Connections) / 2 / CONNECTION_BYTES;
+        Self {
+            max_connections: room.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS),
+            memory: memory.clone(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for ListenOptions {
@@ -37,6 +57,7 @@ impl Default for ListenOptions {
             header_timeout: HEADER_TIMEOUT,
             max_age: MAX_AGE,
             stall_timeout: STALL_TIMEOUT,
+            memory: MemoryLedger::unlimited(),
         }
     }
 }

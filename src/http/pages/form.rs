@@ -6,6 +6,7 @@ use http::{header::CONTENT_TYPE, request::Parts};
 use crate::{
     domain::{Code, Error, Result, secret::Secret},
     http::codec::{bind::pairs, body},
+    memory::MemoryLedger,
 };
 
 /// Limit of a form in bytes.
@@ -17,13 +18,13 @@ pub struct Form(Vec<(String, Secret)>);
 
 impl Form {
     /// Reads the body of a request as a form.
-    pub async fn read(parts: &Parts, body: Body) -> Result<Self> {
+    pub(crate) async fn read(parts: &Parts, body: Body, memory: &MemoryLedger) -> Result<Self> {
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Error::new(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded."));
         }
-        Self::parse(&body::read(parts, body, MAX_FORM_BYTES).await?)
+        Self::parse(&body::read(parts, body, MAX_FORM_BYTES, memory).await?.bytes)
     }
 
     /// Parses a URL-encoded form. A field that appears twice is an error.
@@ -65,7 +66,7 @@ mod tests {
             .body(Body::from(body))
             .expect("a request")
             .into_parts();
-        Form::read(&parts, body).await
+        Form::read(&parts, body, &MemoryLedger::unlimited()).await
     }
 
     const FORM: &str = "application/x-www-form-urlencoded";

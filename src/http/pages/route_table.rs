@@ -186,6 +186,7 @@ const fn page(method: &'static str, verb: &'static str, path: &'static str, cred
         form: true,
         streams: false,
         max_body: MAX_FORM_BYTES,
+        struct_fields: &[],
         errors: ErrorShape::Envelope,
     }
 }

@@ -75,7 +75,7 @@ async fn admit(context: &mut PageContext, route: &'static PageRoute, body: Body)
         return Err(csrf_mismatch());
     }
     if context.is_post() {
-        context.form = Form::read(&context.parts, body).await?;
+        context.form = Form::read(&context.parts, body, &context.site.services.memory).await?;
         if let Some(token) = context.form.secret(CSRF_TOKEN) {
             context.parts.extensions.insert(FormCsrf(token.clone()));
         }

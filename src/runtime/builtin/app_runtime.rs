@@ -4,37 +4,40 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
 use super::{
     chat_history,
     graph_run::GraphRun,
-    memory_budget::MemoryReservation,
     prompt_run::PromptRun,
     run_context::{RunContext, RuntimeDependencies},
     run_input::{PreparedRun, RunIds, RunInput},
     run_limits::RunLimits,
+    run_memory::RunMemory,
 };
 use crate::{
-    domain::{Code, Error, Result, app::Definition, conversation::EndUser},
+    domain::{
+        Code, Error, Result,
+        app::{App, Definition},
+        conversation::EndUser,
+    },
+    memory::{FairShares, MemoryPermit, NoPlace, Owner, SharePermit},
     ports::runtime::{self, AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
     telemetry::request_id,
 };
 
-/// The `Retry-After` of a request that exceeds the process' limits.
+/// The `Retry-After` of a run that finds no place.
 pub(super) const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) struct BuiltinRuntime {
     context: Arc<RunContext>,
-    runs: Arc<Semaphore>,
+    runs: FairShares,
 }
 
 impl BuiltinRuntime {
-    /// At most `max_runs` runs at a time, each within `limits`.
+    /// At most `max_runs` runs at a time, shared fairly by workspace and app, each within `limits`.
     pub(crate) fn new(dependencies: RuntimeDependencies, limits: RunLimits, max_runs: usize) -> Self {
-        let runs = Arc::new(Semaphore::new(max_runs.min(Semaphore::MAX_PERMITS)));
-        Self { context: Arc::new(RunContext::new(dependencies, limits)), runs }
+        Self { context: Arc::new(RunContext::new(dependencies, limits)), runs: FairShares::new(max_runs) }
     }
 }
 
@@ -44,14 +47,13 @@ impl AppRuntime for BuiltinRuntime {
     /// that the reader can report it differently from a later failure; a model that thinks for a long time delays
     /// nothing.
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
-        let slot = Arc::clone(&self.runs).try_acquire_owned().map_err(|_| busy())?;
+        let place = self.take_place(&run.app)?;
         let mode = run.app.mode;
+        let memory = RunMemory::new(&self.context.dependencies.memory, run.app.workspace_id);
         let (prepared, definition) = prepare(&self.context, run).await?;
-        let mut memory = self.context.memory_budget.reservation();
-        if !memory.resize(prepared.memory_bytes()) {
-            return Err(busy());
-        }
-        let permit = RunPermit { _slot: slot, _memory: memory };
+        let mut memory = memory.permit();
+        memory.resize(prepared.memory_bytes())?;
+        let permit = RunPermit { _place: place, _memory: memory };
         match (definition, mode.has_graph()) {
             (Definition::Model(config), false) => {
                 let run = PromptRun::new(&self.context, prepared, &config)?;
@@ -68,13 +70,24 @@ impl AppRuntime for BuiltinRuntime {
 
 /// One of the runs that the process may run at a time, with its memory.
 struct RunPermit {
-    _slot: OwnedSemaphorePermit,
-    _memory: MemoryReservation,
+    _place: SharePermit,
+    _memory: MemoryPermit,
 }
 
-fn busy() -> Error {
-    let message = "This server is at capacity. Try again shortly.";
-    Error::new(Code::RateLimited, message).with_retry_after(BUSY_RETRY_AFTER)
+impl BuiltinRuntime {
+    /// Does not wait: a run that finds no place is refused at once.
+    fn take_place(&self, app: &App) -> Result<SharePermit> {
+        let (workspace, app) = (Owner::of(&app.workspace_id.0), Owner::of(&app.id.0));
+        self.runs.take(workspace, app).map_err(|no_place| {
+            let message = match no_place {
+                NoPlace::Full => "This server is at capacity. Try again shortly.",
+                NoPlace::ShareUsed => {
+                    "The runs of this app or workspace use its share of this server. Try again shortly."
+                }
+            };
+            Error::new(Code::RateLimited, message).with_retry_after(BUSY_RETRY_AFTER)
+        })
+    }
 }
 
 /// Reads the conversation that continues. A conversation of another end user or app, and a deleted one, are
@@ -105,7 +118,7 @@ fn spawn<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (out, stream) = runtime::events(EVENTS_AHEAD);
+    let (out, stream) = runtime::events(EVENTS_AHEAD, &context.dependencies.memory);
     let run = run(Arc::clone(context), out);
     let run = async move {
         run.await;

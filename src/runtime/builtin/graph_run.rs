@@ -17,6 +17,7 @@ use super::{
     published_graphs::PublishedGraph,
     run_context::RunContext,
     run_input::PreparedRun,
+    run_memory::RunMemory,
     run_store::{server_stopping, store_and_finish, stored_inputs},
     variables::pool::SystemVariables,
 };
@@ -27,6 +28,7 @@ use crate::{
         conversation::{Ending, MessageRecord, RunRecord, RunStatus, WorkflowRunRecord},
         id::WorkflowId,
     },
+    memory::Owner,
     ports::runtime::{self, RunEvent, RunEvents, RunStream},
     runtime::outbound::RunOutboundClient,
 };
@@ -78,7 +80,7 @@ impl GraphRun {
     pub(super) async fn run(mut self, context: &RunContext, out: RunEvents) {
         let clock = &context.dependencies.clock;
         let began_at = clock.now();
-        let (events, stream) = runtime::events(EVENTS_AHEAD_OF_FORWARDING);
+        let (events, stream) = runtime::events(EVENTS_AHEAD_OF_FORWARDING, &context.dependencies.memory);
         let execution = self.execution(context);
         // Both run in this task: the engine continues, and its timeout counts, while a slow reader is waited for.
         let (outcome, (mut last, stopped)) = tokio::join!(
@@ -104,6 +106,7 @@ impl GraphRun {
         let ids = prepared.ids;
         let conversation = ConversationIds { conversation: ids.conversation, message: ids.message };
         let end_user = &prepared.end_user;
+        let (workspace, app) = (Owner::of(&end_user.workspace_id.0), Owner::of(&end_user.app_id.0));
         Execution {
             graph: Arc::clone(&self.published.graph),
             inputs: prepared.input.inputs.clone(),
@@ -120,11 +123,11 @@ impl GraphRun {
             history: std::mem::take(&mut prepared.history),
             models: Arc::clone(&dependencies.models),
             templates: Arc::clone(&dependencies.templates),
-            outbound: RunOutboundClient::new(&dependencies.outbound),
+            outbound: RunOutboundClient::new(&dependencies.outbound, [workspace, app]),
             clock: Arc::clone(&dependencies.clock),
             entropy: Arc::clone(&dependencies.entropy),
             limits: context.limits,
-            memory_budget: context.memory_budget.clone(),
+            memory: RunMemory::new(&dependencies.memory, end_user.workspace_id),
         }
     }
 

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    memory_budget::MemoryBudget, model::Models, published_graphs::PublishedGraphs, run_limits::RunLimits,
-    template::TemplateRenderer,
-};
+use super::{model::Models, published_graphs::PublishedGraphs, run_limits::RunLimits, template::TemplateRenderer};
 use crate::{
+    memory::MemoryLedger,
     ports::{clock::Clock, entropy::Entropy},
     runtime::outbound::OutboundClient,
     store::sql::SqlStore,
@@ -24,6 +22,8 @@ pub(crate) struct RuntimeDependencies {
     /// Sends the requests of HTTP nodes.
     pub outbound: Arc<OutboundClient>,
     pub templates: Arc<TemplateRenderer>,
+    /// Has the memory of runs and of their events.
+    pub memory: MemoryLedger,
     /// Tracks every run, so that the process can wait for them.
     pub tasks: TaskTracker,
     /// Cancelled when the process stops; ends every run.
@@ -34,13 +34,11 @@ pub(crate) struct RuntimeDependencies {
 pub(crate) struct RunContext {
     pub dependencies: RuntimeDependencies,
     pub limits: RunLimits,
-    pub memory_budget: MemoryBudget,
     pub graphs: PublishedGraphs,
 }
 
 impl RunContext {
     pub(super) fn new(dependencies: RuntimeDependencies, limits: RunLimits) -> Self {
-        let memory_budget = MemoryBudget::new(limits.process_bytes);
-        Self { dependencies, limits, memory_budget, graphs: PublishedGraphs::default() }
+        Self { dependencies, limits, graphs: PublishedGraphs::default() }
     }
 }

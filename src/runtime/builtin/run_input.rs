@@ -11,8 +11,8 @@ use crate::{
     ports::{entropy::Entropy, runtime::RunRequest},
 };
 
-/// Bytes that every run takes: its tasks, its channels, its events on their way.
-const BASE_BYTES: usize = 64 << 10;
+/// Bytes that every run takes: its tasks, its channels, what its connection has not written yet.
+const BASE_BYTES: usize = 128 << 10;
 /// Number of copies of the input that exist while a run runs: in prompts, in events, in rows about to be written.
 const INPUT_COPIES: usize = 6;
 

@@ -16,8 +16,6 @@ pub(crate) struct RunLimits {
     pub variable_bytes: usize,
     /// Largest size of all variables of a run together, in bytes.
     pub run_bytes: usize,
-    /// Largest size of all runs of the process together, in bytes.
-    pub process_bytes: usize,
     /// Largest size of the text that a run streams, in bytes.
     pub answer_bytes: usize,
     /// How long the last events of a graph wait for a slow reader.
@@ -33,7 +31,6 @@ impl Default for RunLimits {
             total_steps: 20_000,
             variable_bytes: 2 << 20,
             run_bytes: 32 << 20,
-            process_bytes: 512 << 20,
             answer_bytes: 4 << 20,
             last_events_timeout: Duration::from_secs(5),
         }

@@ -24,6 +24,7 @@ use crate::{
         app::{AppMode, Definition},
         id::{AppId, ConversationId, WorkflowId, WorkspaceId},
     },
+    memory::MemoryLedger,
     ports::runtime::{AppRuntime, RunRequest},
 };
 
@@ -164,13 +165,47 @@ async fn number_of_concurrent_runs_is_limited() {
 
 #[tokio::test]
 async fn memory_of_all_runs_is_limited() {
-    let limits = RunLimits { process_bytes: 1 << 20, ..RunLimits::default() };
-    let test = TestRuntime::with(limits, 100).await;
-    let long = |bytes: usize| RunRequest { query: Some("x".repeat(bytes)), ..prompt_request(AppMode::Chat, "") };
-    let refusal = test.runtime.start(long(1 << 20)).await.unwrap_err();
-    assert_eq!((refusal.code(), refusal.retry_after()), (Code::RateLimited, Some(BUSY_RETRY_AFTER)));
+    let memory = MemoryLedger::with_limits(|_| 3 << 20);
+    let test = TestRuntime::within(&memory, RunLimits::default(), 100).await;
+    let long = |bytes: usize, workspace: u128| {
+        let query = format!("hang{}", "x".repeat(bytes));
+        let mut run = RunRequest { query: Some(query), ..prompt_request(AppMode::Chat, "") };
+        run.app.workspace_id = WorkspaceId(Uuid::from_u128(workspace));
+        run
+    };
+    let start = async |bytes, workspace| test.runtime.start(long(bytes, workspace)).await;
+    let code = |result: crate::domain::Result<_>| result.err().map(|error| error.code());
+    assert_eq!(code(start(1 << 20, 1).await), Some(Code::RequestEntityTooLarge), "no server state admits it");
     // The rejected run does not keep its memory.
-    test.runtime.start(long(100 << 10)).await.unwrap();
+    let first = start(200 << 10, 1).await.unwrap();
+    assert_eq!(code(start(200 << 10, 1).await), Some(Code::RateLimited), "the workspace leaves memory to others");
+    let _second = start(200 << 10, 2).await.unwrap();
+    let refusal = start(200 << 10, 3).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::ServiceUnavailable);
+    assert!(refusal.retry_after().is_some());
+    drop(first);
+    let freed = async {
+        while start(200 << 10, 3).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("a run can start again");
+}
+
+#[tokio::test]
+async fn runs_of_one_app_leave_places_to_others() {
+    let test = TestRuntime::with(RunLimits::default(), 12).await;
+    let mut hanging = Vec::new();
+    let refusal = loop {
+        match test.runtime.start(prompt_request(AppMode::Chat, "hang")).await {
+            Ok(stream) => hanging.push(stream),
+            Err(refusal) => break refusal,
+        }
+    };
+    assert_eq!((hanging.len(), refusal.code()), (8, Code::RateLimited));
+    let mut other = prompt_request(AppMode::Chat, "hang");
+    (other.app.id, other.app.workspace_id) = (AppId(Uuid::from_u128(5)), WorkspaceId(Uuid::from_u128(6)));
+    test.runtime.start(other).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,21 +6,20 @@ use bytes::BytesMut;
 use http::HeaderMap;
 use ipnet::IpNet;
 use reqwest::Client;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url};
 
 use super::{
     address::{ForbiddenAddressError, check_address},
     error::{MAX_REDIRECTS, OutboundError},
     message::{OutboundRequest, OutboundResponse},
+    permits::OutboundPermits,
     redirect::redirected,
     resolver::{AddressResolver, CheckedResolver, SystemResolver},
 };
 use crate::{
     domain::{Error, Result},
+    memory::Owner,
     runtime::http_client,
 };
 
@@ -36,7 +35,7 @@ const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
 pub(crate) struct OutboundClient {
     client: Client,
     allowed: Arc<[IpNet]>,
-    permits: Semaphore,
+    permits: Arc<OutboundPermits>,
 }
 
 impl OutboundClient {
@@ -53,17 +52,18 @@ impl OutboundClient {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(Error::internal)?;
-        Ok(Self { client, allowed, permits: Semaphore::new(MAX_CONCURRENT) })
+        Ok(Self { client, allowed, permits: Arc::new(OutboundPermits::new(MAX_CONCURRENT)) })
     }
 
-    /// Sends a request, follows redirects, and reads the response. `limit` returns the maximum of bytes for its headers.
+    /// Sends a request of an app, follows redirects, and reads the response. `limit` returns the maximum of bytes for its
+    /// headers.
     pub(crate) async fn send(
         &self,
+        owners: [Owner; 2],
         request: OutboundRequest,
         limit: impl Fn(&HeaderMap) -> usize,
     ) -> Result<OutboundResponse, OutboundError> {
-        // An error would mean that the semaphore is closed, which never happens.
-        let _permit = self.permits.acquire().await;
+        let _permit = self.permits.acquire(owners).await?;
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         timeout_at(deadline, self.send_all(request, limit)).await.unwrap_or(Err(OutboundError::TimedOut))
     }

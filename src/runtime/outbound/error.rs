@@ -17,6 +17,9 @@ pub(crate) enum OutboundError {
     /// The body exceeds `limit` bytes.
     #[error("the response is larger than {limit} bytes")]
     TooLarge { limit: usize },
+    /// The app and its workspace have as many requests under way as they may.
+    #[error("this workspace has too many HTTP requests under way; try again shortly")]
+    ShareUsed,
     #[error("no response in time")]
     TimedOut,
     /// The server cannot be reached, or closed the connection early.

@@ -29,6 +29,12 @@ use super::{
     resolver::AddressResolver,
     run_client::{MAX_CONCURRENT_OF_RUN, RunOutboundClient},
 };
+use crate::memory::Owner;
+
+/// The workspace and the app of a request.
+fn owners() -> [Owner; 2] {
+    [Owner::of(&"workspace"), Owner::of(&"app")]
+}
 
 /// Resolves names to addresses: each look-up returns the next list, and the last list repeats.
 #[derive(Debug, Default)]
@@ -72,7 +78,7 @@ fn get(url: impl AsRef<str>) -> OutboundRequest {
 }
 
 async fn send(outbound: &OutboundClient, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
-    outbound.send(request, |_| 1000).await
+    outbound.send(owners(), request, |_| 1000).await
 }
 
 /// Responds with the request that it received.
@@ -293,7 +299,7 @@ async fn run_with_pending_requests_leaves_permits_for_other_runs() {
     };
     let address = server(Router::new().route("/never", any(never)).route("/quick", any(|| async { "here" }))).await;
     let outbound = Arc::new(local());
-    let wide = RunOutboundClient::new(&outbound);
+    let wide = RunOutboundClient::new(&outbound, owners());
     let requests: Vec<_> = (0..2 * MAX_CONCURRENT)
         .map(|_| {
             let (wide, request) = (wide.clone(), get(format!("http://{address}/never")));
@@ -303,7 +309,7 @@ async fn run_with_pending_requests_leaves_permits_for_other_runs() {
     while pending_requests.load(Ordering::Relaxed) < MAX_CONCURRENT_OF_RUN {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let quick = RunOutboundClient::new(&outbound);
+    let quick = RunOutboundClient::new(&outbound, owners());
     let answer = quick.send(get(format!("http://{address}/quick")), |_| 1000);
     let answer = tokio::time::timeout(Duration::from_secs(4), answer).await.expect("another run has a permit").unwrap();
     assert_eq!((&answer.body[..], pending_requests.load(Ordering::Relaxed)), (&b"here"[..], MAX_CONCURRENT_OF_RUN));

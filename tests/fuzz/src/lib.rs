@@ -13,6 +13,7 @@ use dify_openapi::testing::{
     domain::{ALPHABET, AccountId, BearerToken, Code, KeyRing, Secret, UserCode},
     dsl,
     http::{BindMembers, TrustedProxies, body, pages::Form},
+    memory::MemoryLedger,
     pipeline::{Policy, authenticate, browser, cookie},
     rpc::proto::{CreateDeviceCodeRequest, RunAppRequest},
     runtime::{Frame, Frames},
@@ -124,8 +125,8 @@ fn read<M: BindMembers + DeserializeOwned + Default>(method: &str, kind: &str, d
     let request = Request::post("/").header(header::CONTENT_TYPE, kind).body(Body::from(data.to_vec()));
     let (parts, body) = request.ok()?.into_parts();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
-    match runtime.block_on(body::message::<M>(&parts, body, policy)) {
-        Ok(message) => Some(message),
+    match runtime.block_on(body::message::<M>(&parts, body, policy, &MemoryLedger::unlimited())) {
+        Ok((message, _)) => Some(message),
         Err(error) => {
             assert!(matches!(error.code(), Code::InvalidRequest | Code::RequestEntityTooLarge), "{error:?}");
             None

@@ -14,6 +14,7 @@ use dify_openapi::testing::{
     config::Config,
     domain::{Secret, WorkspaceRole},
     http::{ListenOptions, serve},
+    memory::MemoryLedger,
     ports::{Clock as _, StateStores, SystemEntropy},
     service::Passwords,
     store::{SqlOptions, SqlStore},
@@ -235,7 +236,11 @@ fn export_traces(env: &BTreeMap<String, String>) {
 /// Hashing is slow on purpose, so all tests share one hash.
 async fn password_hash() -> Secret {
     static HASH: OnceCell<Secret> = OnceCell::const_new();
-    HASH.get_or_init(async || Passwords::default().hash(Secret::new(PASSWORD)).await.unwrap()).await.clone()
+    HASH.get_or_init(async || {
+        Passwords::new(&MemoryLedger::unlimited()).unwrap().hash(Secret::new(PASSWORD)).await.unwrap()
+    })
+    .await
+    .clone()
 }
 
 /// Creates the schema, the owner and the member of one workspace, and a second workspace of the owner.

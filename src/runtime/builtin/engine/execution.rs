@@ -10,9 +10,9 @@ use crate::{
             events::workflow::CreatedBy,
             graph::topology::Graph,
             json::JsonObject,
-            memory_budget::MemoryBudget,
             model::{Models, PromptMessage},
             run_limits::RunLimits,
+            run_memory::RunMemory,
             secret_masks::SecretMasks,
             template::TemplateRenderer,
             variables::{pool::SystemVariables, value_type::DeclaredTypes},
@@ -58,7 +58,7 @@ pub(crate) struct Execution {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub limits: RunLimits,
-    pub memory_budget: MemoryBudget,
+    pub memory: RunMemory,
 }
 
 impl Execution {

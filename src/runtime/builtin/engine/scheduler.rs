@@ -65,7 +65,7 @@ impl<'g> Scheduler<'g> {
             (limits.variable_bytes, limits.run_bytes),
         )
         .with_types(execution.conversation_types.clone())
-        .with_reservation(execution.memory_budget.reservation());
+        .with_memory(execution.memory.permit());
         Self {
             execution,
             graph,

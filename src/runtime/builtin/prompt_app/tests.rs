@@ -16,6 +16,7 @@ use crate::{
         app::AppMode,
         id::{ConversationId, MessageId, TaskId},
     },
+    memory::MemoryLedger,
     ports::runtime::{self, EVENTS_AHEAD},
     runtime::builtin::{events::message::MessageMetadata, model::stream::ModelStream},
 };
@@ -66,7 +67,7 @@ async fn run(
     chunks: Option<Vec<Result<ModelChunk, ModelError>>>,
 ) -> Ran {
     let app = PromptApp::new(&asked(mode, query), config, None, &[]).unwrap();
-    let (out, mut events) = runtime::events(EVENTS_AHEAD);
+    let (out, mut events) = runtime::events(EVENTS_AHEAD, &MemoryLedger::unlimited());
     let head = PromptAppEvents::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
     let mut answer = Answer::default();
     let models = Arc::new(Scripted(Mutex::new(chunks)));
@@ -178,7 +179,7 @@ async fn a_model_that_fails_keeps_what_came_before() {
 #[tokio::test]
 async fn nobody_listening_ends_the_run() {
     let app = PromptApp::new(&asked(AppMode::Chat, "Hi"), &config(), None, &[]).unwrap();
-    let (out, events) = runtime::events(EVENTS_AHEAD);
+    let (out, events) = runtime::events(EVENTS_AHEAD, &MemoryLedger::unlimited());
     drop(events);
     let head = PromptAppEvents::new(
         AppMode::Chat,

@@ -29,6 +29,7 @@ use crate::{
         id::{AppId, ConversationId, WorkflowId, WorkspaceId},
         secret::Secret,
     },
+    memory::MemoryLedger,
     ports::{
         clock::SystemClock,
         entropy::SystemEntropy,
@@ -105,6 +106,10 @@ impl TestRuntime {
     }
 
     pub(super) async fn with(limits: RunLimits, max_runs: usize) -> Self {
+        Self::within(&MemoryLedger::unlimited(), limits, max_runs).await
+    }
+
+    pub(super) async fn within(memory: &MemoryLedger, limits: RunLimits, max_runs: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
         let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
@@ -118,6 +123,7 @@ impl TestRuntime {
             models: Arc::clone(&models) as Arc<dyn Models>,
             outbound: Arc::new(OutboundClient::new(Vec::new()).unwrap()),
             templates: Arc::new(TemplateRenderer::new(2)),
+            memory: memory.clone(),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
         };

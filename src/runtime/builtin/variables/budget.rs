@@ -16,7 +16,7 @@ pub(crate) enum VariableLimitError {
     #[error("the variables of this run take more than {limit} bytes")]
     Run { limit: usize },
     /// The variables of all runs of the process.
-    #[error("the variables of all runs together use all the memory they may; try again shortly")]
+    #[error("the variables of this workspace's runs, or of all runs, use all the memory they may; try again shortly")]
     Process,
 }
 

@@ -13,7 +13,7 @@ use super::{
     value,
     value_type::{DeclaredTypes, ValueType},
 };
-use crate::runtime::builtin::memory_budget::MemoryReservation;
+use crate::memory::MemoryPermit;
 
 /// The byte budget of one node, in variables of the largest size.
 const NODE_BUDGET: usize = 4;
@@ -48,7 +48,7 @@ pub(crate) struct VariablePool {
     /// Limit of all variables together, in bytes.
     limit: usize,
     /// The share of the memory of all runs; `None`: unlimited.
-    reservation: Option<MemoryReservation>,
+    memory: Option<MemoryPermit>,
 }
 
 impl VariablePool {
@@ -72,7 +72,7 @@ impl VariablePool {
             weight: 0,
             variable_limit,
             limit,
-            reservation: None,
+            memory: None,
         }
     }
 
@@ -85,8 +85,8 @@ impl VariablePool {
 
     /// Counts the variables against the memory of all runs.
     #[must_use]
-    pub(crate) fn with_reservation(mut self, reservation: MemoryReservation) -> Self {
-        self.reservation = Some(reservation);
+    pub(crate) fn with_memory(mut self, memory: MemoryPermit) -> Self {
+        self.memory = Some(memory);
         self
     }
 
@@ -95,8 +95,8 @@ impl VariablePool {
         if total > self.limit {
             return Err(VariableLimitError::Run { limit: self.limit });
         }
-        if !self.reservation.as_mut().is_none_or(|reservation| reservation.resize(total)) {
-            return Err(VariableLimitError::Process);
+        if let Some(memory) = &mut self.memory {
+            memory.resize(total).map_err(|_| VariableLimitError::Process)?;
         }
         self.weight = total;
         Ok(())
@@ -118,7 +118,7 @@ impl VariablePool {
     pub(crate) fn close(&mut self, id: ScopeId) {
         self.weight -= self.scopes[id.0].weight;
         // Shrinking always succeeds.
-        let _ = self.reservation.as_mut().is_none_or(|reservation| reservation.resize(self.weight));
+        let _ = self.memory.as_mut().map(|memory| memory.resize(self.weight));
         self.scopes[id.0] = VariableScope::default();
         self.free.push(id);
     }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::{
     budget::VariableLimitError,
@@ -10,7 +11,7 @@ use super::{
     text::{TextPart, TextTemplate},
     value,
 };
-use crate::runtime::builtin::memory_budget::MemoryBudget;
+use crate::{domain::id::WorkspaceId, memory::MemoryLedger, runtime::builtin::run_memory::RunMemory};
 
 const LIMITS: (usize, usize) = (1 << 20, 1 << 22);
 
@@ -130,21 +131,26 @@ fn variable_and_run_limits_are_enforced() {
 }
 
 #[test]
-fn runs_share_one_memory_budget() {
-    let memory = MemoryBudget::new(100 << 10);
-    let (mut one, mut other) = (
-        pool(json!({})).with_reservation(memory.reservation()),
-        pool(json!({})).with_reservation(memory.reservation()),
-    );
+fn runs_share_the_memory_of_the_process() {
+    let ledger = MemoryLedger::with_limits(|_| 100 << 10);
+    let pool_of = |workspace: u128| {
+        pool(json!({})).with_memory(RunMemory::new(&ledger, WorkspaceId(Uuid::from_u128(workspace))).permit())
+    };
+    let (mut one, mut other) = (pool_of(1), pool_of(2));
     let large = |bytes: usize| Arc::new(map(json!({"a": "x".repeat(bytes)})));
     one.set(VariablePool::ROOT, &"n".into(), large(60 << 10)).unwrap();
     let round = other.open(VariablePool::ROOT);
     assert_eq!(other.set(round, &"n".into(), large(60 << 10)), Err(VariableLimitError::Process));
     other.set(round, &"n".into(), large(30 << 10)).unwrap();
     other.close(round);
-    one.set(VariablePool::ROOT, &"m".into(), large(30 << 10)).unwrap();
+    let mut sibling = pool_of(1);
+    assert_eq!(
+        sibling.set(VariablePool::ROOT, &"m".into(), large(30 << 10)),
+        Err(VariableLimitError::Process),
+        "a workspace leaves memory to others"
+    );
     drop(one);
-    other.set(VariablePool::ROOT, &"n".into(), large(90 << 10)).unwrap();
+    other.set(VariablePool::ROOT, &"n".into(), large(60 << 10)).unwrap();
 }
 
 #[test]

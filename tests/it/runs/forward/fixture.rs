@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use dify_openapi::testing::{
     domain::{App, AppId, AppMode, Definition, ModelConfig, ModelConfigId, Secret, WorkspaceId},
+    memory::MemoryLedger,
     ports::{RunRequest, RunStream, SystemClock, SystemEntropy},
     runtime::{DifyRuntime, DifySettings},
     store::{SqlOptions, SqlStore},
@@ -35,6 +36,7 @@ pub fn settings(url: &str) -> DifySettings {
         run_timeout: Duration::from_mins(1),
         end: tokio_util::sync::CancellationToken::new(),
         max_connections: 100,
+        memory: MemoryLedger::unlimited(),
     }
 }
 

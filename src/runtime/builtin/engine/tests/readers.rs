@@ -6,7 +6,9 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::run_setup::{RunSetup, llm, node};
-use crate::{domain::conversation::RunStatus, ports::runtime, runtime::builtin::engine::run::run_graph};
+use crate::{
+    domain::conversation::RunStatus, memory::MemoryLedger, ports::runtime, runtime::builtin::engine::run::run_graph,
+};
 
 fn chat(model: &str) -> RunSetup {
     let nodes = [
@@ -29,7 +31,7 @@ async fn disconnected_reader_stops_the_run() {
     let setup = chat("hangs");
     let dropped = setup.models.dropped_streams.clone();
     let execution = setup.execution();
-    let (sender, mut receiver) = runtime::events(64);
+    let (sender, mut receiver) = runtime::events(64, &MemoryLedger::unlimited());
     let run = tokio::spawn(async move { run_graph(&execution, &sender).await });
     while let Some(Ok(event)) = receiver.next().await {
         if event.event == "message" {
@@ -47,7 +49,7 @@ async fn disconnected_reader_stops_the_run() {
 async fn run_without_a_reader_stops_before_the_model_is_called() {
     let setup = chat("words");
     let execution = setup.execution();
-    let (sender, receiver) = runtime::events(64);
+    let (sender, receiver) = runtime::events(64, &MemoryLedger::unlimited());
     drop(receiver);
     assert_eq!(run_graph(&execution, &sender).await.status, RunStatus::Stopped);
     assert!(setup.models.prompts.lock().is_empty());
@@ -58,7 +60,7 @@ async fn slow_reader_slows_down_the_model() {
     let setup = chat("many");
     let models = setup.models.clone();
     let execution = setup.execution();
-    let (sender, mut receiver) = runtime::events(4);
+    let (sender, mut receiver) = runtime::events(4, &MemoryLedger::unlimited());
     let run = tokio::spawn(async move { run_graph(&execution, &sender).await });
     while models.sent_chunks.load(Ordering::Relaxed) == 0 {
         receiver.next().await.unwrap().unwrap();
@@ -89,7 +91,7 @@ async fn run_timeout_applies_while_the_reader_does_not_read() {
         limits.last_events_timeout = Duration::from_millis(50);
     });
     let execution = setup.execution();
-    let (sender, receiver) = runtime::events(4);
+    let (sender, receiver) = runtime::events(4, &MemoryLedger::unlimited());
     let outcome = timeout(Duration::from_secs(30), run_graph(&execution, &sender)).await.unwrap();
     assert_eq!(outcome.status, RunStatus::Failed);
     drop(receiver);

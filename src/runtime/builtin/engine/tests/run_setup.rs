@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{Result, app::AppMode, id},
+    memory::{MemoryLedger, Owner},
     ports::{
         clock::Clock,
         entropy::Entropy,
@@ -31,9 +32,9 @@ use crate::{
             },
             events::workflow::CreatedBy,
             graph::parse::parse_graph,
-            memory_budget::MemoryBudget,
             model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage, stream::ModelStream},
             run_limits::RunLimits,
+            run_memory::RunMemory,
             secret_masks::SecretMasks,
             template::TemplateRenderer,
             variables::{pool::SystemVariables, value_type::DeclaredTypes},
@@ -251,19 +252,20 @@ impl RunSetup {
             history: self.history.clone(),
             models: self.models.clone(),
             templates: Arc::new(TemplateRenderer::new(2)),
-            outbound: RunOutboundClient::new(&Arc::new(
-                OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap(),
-            )),
+            outbound: RunOutboundClient::new(
+                &Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()),
+                [Owner::of(&"workspace"), Owner::of(&"app")],
+            ),
             clock: Arc::new(FixedClock),
             entropy: Arc::new(CountingEntropy::default()),
             limits: self.limits,
-            memory_budget: MemoryBudget::new(self.limits.process_bytes),
+            memory: RunMemory::new(&MemoryLedger::unlimited(), id::WorkspaceId(Uuid::from_u128(7))),
         }
     }
 
     /// Runs the graph and reads every event.
     pub(super) async fn execute(self) -> FinishedRun {
-        let (sender, mut receiver) = runtime::events(EVENTS_AHEAD);
+        let (sender, mut receiver) = runtime::events(EVENTS_AHEAD, &MemoryLedger::unlimited());
         let execution = self.execution();
         let outcome = tokio::spawn(async move { run_graph(&execution, &sender).await });
         let mut events = Vec::new();

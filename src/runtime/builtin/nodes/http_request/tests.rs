@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::memory::Owner;
 use crate::runtime::{
     builtin::{
         secret_masks::SecretMasks,
@@ -51,8 +52,10 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
     let mut pool = VariablePool::new(SystemVariables::default(), environment, Map::new(), (1 << 21, 1 << 22));
     let values = json!({"text": "a b&c", "lines": "one\ntwo", "inject": "v\r\nx-evil: 1", "quote": "say \"hi\"\n"});
     pool.set(VariablePool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
-    let outbound =
-        RunOutboundClient::new(&Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()));
+    let outbound = RunOutboundClient::new(
+        &Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()),
+        [Owner::of(&"workspace"), Owner::of(&"app")],
+    );
     let data: HttpRequestNodeData = serde_json::from_value(data).unwrap();
     let around = HttpRequestContext {
         view: pool.view(VariablePool::ROOT),

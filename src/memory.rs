@@ -1,0 +1,19 @@
+//! The memory of the process: one ledger with a share for each kind of work. It is asked before bytes are read, parsed,
+//! hashed or rendered, and before a run starts (contract section 8, *Bounds on memory and work*).
+//!
+//! It counts estimates. It does not measure the process.
+
+mod account;
+pub(crate) mod available;
+mod error;
+mod fair_share;
+mod kind;
+mod ledger;
+mod permit;
+pub(crate) mod weight;
+
+pub(crate) use self::{
+    fair_share::{FairShares, NoPlace, Owner, SharePermit},
+    permit::MemoryPermit,
+};
+pub use self::{kind::MemoryKind, ledger::MemoryLedger};
