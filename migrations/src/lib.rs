@@ -24,6 +24,7 @@ mod m20261121_000015_conversations;
 mod m20261121_000016_messages;
 mod m20261121_000017_workflow_runs;
 mod m20261121_000018_openapi_conversation_variables;
+mod m20261128_000019_openapi_browser_sessions_refresh;
 mod table;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait, SchemaManager};
@@ -59,6 +60,7 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000006_openapi_browser_sessions::Migration),
         Box::new(m20261121_000007_openapi_spent_refresh_tokens::Migration),
         Box::new(m20261121_000018_openapi_conversation_variables::Migration),
+        Box::new(m20261128_000019_openapi_browser_sessions_refresh::Migration),
     ]
 }
 

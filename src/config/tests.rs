@@ -270,6 +270,9 @@ fn limits_take_the_list_over_the_single_variables() {
     assert_eq!(quota(LimitName::DeviceCode), Quota::new(600, 3_600));
     assert_eq!(quota(LimitName::Approve), Quota::new(5, 600));
     assert_eq!(quota(LimitName::Login), Quota::new(5, 900));
+    assert_eq!(quota(LimitName::LoginAccount), Quota::new(50, 86_400));
+    assert_eq!(quota(LimitName::LoginBrowser), Quota::new(10, 3_600));
+    assert_eq!(quota(LimitName::LoginAddress), Quota::new(100, 900));
     assert_eq!(quota(LimitName::Account), Quota::new(60, 60));
 }
 

@@ -1,11 +1,14 @@
 //! Browser sessions of a standalone server's pages (contract section 6, approval).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     id::{AccountId, BrowserSessionId},
     secret::RefreshHash,
 };
+
+/// Time after a refresh during which the token before it is still accepted, for tabs that refresh at the same time.
+pub(crate) const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
 
 #[derive(Clone, Debug)]
 pub struct NewBrowserSession {
@@ -31,6 +34,9 @@ pub enum Refresh {
         /// Whether the cookies outlive the browser.
         remember: bool,
     },
+    /// Another request has just replaced the token. The session continues with the next token, which is not returned
+    /// again.
+    Superseded,
     /// The token was used before, so a second party has a copy. The session has been ended.
     Reused,
     /// No live session of an active account has this token.

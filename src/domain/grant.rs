@@ -9,11 +9,11 @@ use super::id::{ClaimId, TokenId};
 
 /// Lifetime of a new grant, in seconds.
 pub(crate) const LIFETIME: u32 = 900;
-/// Minimum interval between two polls of a new grant, in seconds.
+/// Minimum interval between two polls, in seconds.
 pub(crate) const INTERVAL: u32 = 5;
-/// Seconds that each early poll adds to the interval (RFC 8628 section 3.5).
+/// Seconds that each early poll adds to the interval that is reported (RFC 8628 section 3.5).
 pub(crate) const SLOW_DOWN_STEP: u32 = 5;
-/// Limit of the interval, in seconds.
+/// Limit of the interval that is reported, in seconds.
 pub(crate) const MAX_INTERVAL: u32 = 60;
 /// Milliseconds that a poll may come before the interval has passed.
 pub(crate) const POLL_TOLERANCE_MS: u64 = 1_000;
@@ -61,17 +61,19 @@ pub(crate) struct Grant {
     pub state: GrantState,
     pub created_at_ms: u64,
     pub expires_at_ms: u64,
-    /// Current minimum interval between two polls, in seconds.
+    /// The interval that the last `slow_down` named, in seconds; `INTERVAL` after a poll in time.
     pub interval: u32,
+    /// The last poll that was in time. An early poll does not change it, so that a client with a fixed cadence
+    /// recovers.
     pub last_poll_ms: Option<u64>,
 }
 
-/// The result of a poll. Every result except `ClientMismatch` counts as a poll for the interval.
+/// The result of a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollOutcome {
-    /// The code belongs to another client.
+    /// The code belongs to another client. Does not count as a poll.
     ClientMismatch,
-    /// The poll came too early. The interval is now this many seconds.
+    /// The poll came too early. The client should wait for this many seconds.
     SlowDown(u32),
     /// The grant does not exist, has expired or was redeemed.
     Unknown,
@@ -149,13 +151,14 @@ impl Grant {
         }
         let early = self
             .last_poll_ms
-            .is_some_and(|last| now_ms.saturating_sub(last) + POLL_TOLERANCE_MS < u64::from(self.interval) * 1_000);
-        self.last_poll_ms = Some(now_ms);
+            .is_some_and(|last| now_ms.saturating_sub(last) + POLL_TOLERANCE_MS < u64::from(INTERVAL) * 1_000);
         if early {
             self.interval = (self.interval + SLOW_DOWN_STEP).min(MAX_INTERVAL);
             let interval = self.interval;
             return (self, PollOutcome::SlowDown(interval));
         }
+        self.interval = INTERVAL;
+        self.last_poll_ms = Some(now_ms);
         let created_ip = self.request.created_ip;
         let found = match &self.state {
             GrantState::Pending { .. } => PollOutcome::Pending { created_ip },

@@ -22,6 +22,7 @@ use super::{
 enum Purpose {
     UserCode,
     Handle,
+    KnownBrowser,
 }
 
 impl Purpose {
@@ -29,6 +30,7 @@ impl Purpose {
         match self {
             Self::UserCode => b"dify-openapi/user-code/v1",
             Self::Handle => b"dify-openapi/device-handle/v1",
+            Self::KnownBrowser => b"dify-openapi/known-browser/v1",
         }
     }
 }
@@ -38,6 +40,7 @@ struct KeyGeneration {
     secret: Secret,
     user_code: Zeroizing<[u8; 32]>,
     handle: Zeroizing<[u8; 32]>,
+    known_browser: Zeroizing<[u8; 32]>,
 }
 
 impl KeyGeneration {
@@ -49,7 +52,8 @@ impl KeyGeneration {
             key
         };
         let (user_code, handle) = (derive(Purpose::UserCode), derive(Purpose::Handle));
-        Self { secret, user_code, handle }
+        let known_browser = derive(Purpose::KnownBrowser);
+        Self { secret, user_code, handle, known_browser }
     }
 }
 
@@ -95,6 +99,17 @@ impl KeyRing {
         self.generations().map(|generation| index_key(generation, code)).collect()
     }
 
+    /// The proof that the account with this email address has signed in with this browser.
+    pub(crate) fn known_browser_proof(&self, browser: &str, email: &str) -> String {
+        hmac(&self.current.known_browser, &[browser.as_bytes(), email.as_bytes()])
+    }
+
+    /// Every proof that is accepted for the same, the current key's first.
+    pub(crate) fn known_browser_proofs(&self, browser: &str, email: &str) -> Vec<String> {
+        let proof = |keys: &KeyGeneration| hmac(&keys.known_browser, &[browser.as_bytes(), email.as_bytes()]);
+        self.generations().map(proof).collect()
+    }
+
     /// Encrypts a user code as the opaque handle in a page's URL.
     pub fn seal_handle(&self, code: &UserCode) -> Result<String> {
         let cipher = XSalsa20Poly1305::new((&*self.current.handle).into());
@@ -118,11 +133,16 @@ impl KeyRing {
 }
 
 fn index_key(generation: &KeyGeneration, code: &UserCode) -> UserCodeKey {
+    UserCodeKey::new(hmac(&generation.user_code, &[code.canonical().as_slice()]))
+}
+
+/// HMAC-SHA256 in hexadecimal of parts separated by NUL. Only the last part may contain NUL.
+fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> String {
     // HMAC takes keys of any length. The trait's error is for other algorithms.
-    let digest = <Hmac<Sha256> as Mac>::new_from_slice(generation.user_code.as_ref())
-        .map(|mac| mac.chain_update(code.canonical()).finalize().into_bytes())
+    let digest = <Hmac<Sha256> as Mac>::new_from_slice(key)
+        .map(|mac| mac.chain_update(parts.join(&0)).finalize().into_bytes())
         .unwrap_or_default();
-    UserCodeKey::new(hex(&digest))
+    hex(&digest)
 }
 
 fn encode_url(bytes: &[u8]) -> String {

@@ -97,8 +97,15 @@ limits! {
     Revoke = "revoke", 60 / 60;
     /// `refresh-token`, by address.
     Refresh = "refresh", 60 / 60;
-    /// Failed console logins, by account and by address; the period is `LOGIN_LOCKOUT_DURATION`.
+    /// Consecutive failed console logins that have no delay, by account and address. The period is the longest delay,
+    /// `LOGIN_LOCKOUT_DURATION`.
     Login = "login", 5 / 86_400;
+    /// Failed console logins, by account; after them only known browsers may try.
+    LoginAccount = "login_account", 50 / 86_400;
+    /// Failed console logins with a known browser, by account and browser.
+    LoginBrowser = "login_browser", 10 / 3_600;
+    /// Failed console logins, by address.
+    LoginAddress = "login_address", 100 / 900;
 }
 
 impl FromStr for LimitName {

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     proto,
-    reply::{REFRESH_TOKEN, SetCookies},
+    reply::{KNOWN_BROWSER, REFRESH_TOKEN, SetCookies},
     request::{address, console_caller},
     services::Rpc,
 };
@@ -18,6 +18,12 @@ fn with_cookies<T>(message: T, cookies: SetCookies) -> Response<T> {
     let mut response = Response::new(message);
     response.extensions_mut().insert(cookies);
     response
+}
+
+/// A cookie of a request. HTTP/2 may send a header for each cookie.
+fn cookie_of<'a, T>(request: &'a Request<T>, name: &str) -> Option<&'a str> {
+    let headers = request.metadata().get_all("cookie");
+    headers.iter().filter_map(|value| value.to_str().ok()).find_map(|header| cookie::find(header, name))
 }
 
 fn success() -> String {
@@ -40,7 +46,10 @@ impl proto::console_service_server::ConsoleService for Rpc {
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| Error::new(Code::InvalidRequest, "password must be UTF-8 text encoded as base64."))?;
-        let issued = self.services.console.login(&body.email, Secret::new(password), body.remember_me, address).await?;
+        let known_browser = cookie_of(&request, &self.services.cookies.name(KNOWN_BROWSER));
+        let password = Secret::new(password);
+        let issued =
+            self.services.console.login(&body.email, password, body.remember_me, address, known_browser).await?;
         Ok(with_cookies(proto::LoginResponse { result: success() }, self.services.cookies.issued(&issued)))
     }
 
@@ -53,16 +62,11 @@ impl proto::console_service_server::ConsoleService for Rpc {
         &self,
         request: Request<proto::RefreshTokenRequest>,
     ) -> Result<Response<proto::RefreshTokenResponse>, Status> {
-        // HTTP/2 may send a header for each cookie.
-        let name = self.services.cookies.name(REFRESH_TOKEN);
-        let headers = request.metadata().get_all("cookie");
-        let refresh_token = headers
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .find_map(|header| cookie::find(header, &name))
-            .ok_or_else(invalid_session)?;
+        let refresh_token =
+            cookie_of(&request, &self.services.cookies.name(REFRESH_TOKEN)).ok_or_else(invalid_session)?;
         let issued = self.services.console.refresh(refresh_token).await?;
-        Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, self.services.cookies.issued(&issued)))
+        let cookies = issued.map(|issued| self.services.cookies.issued(&issued)).unwrap_or_default();
+        Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, cookies))
     }
 
     async fn get_profile(

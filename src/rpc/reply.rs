@@ -48,6 +48,10 @@ pub struct CookieSettings {
 pub(crate) const ACCESS_TOKEN: &str = "access_token";
 pub(crate) const CSRF_TOKEN: &str = "csrf_token";
 pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
+/// The base name of the cookie that names the accounts which signed in with the browser.
+pub(crate) const KNOWN_BROWSER: &str = "known_browser";
+/// Lifetime of that cookie. It gives no access, only attempts of its own at the sign-in.
+const KNOWN_BROWSER_LIFETIME: TimeDelta = TimeDelta::days(365);
 
 impl CookieSettings {
     pub fn name(&self, base: &str) -> String {
@@ -76,11 +80,15 @@ impl CookieSettings {
     /// The cookies of an issued session. Scripts may read the CSRF cookie, because they repeat it in a header.
     pub fn issued(&self, issued: &Issued) -> SetCookies {
         let age = |lifetime: TimeDelta| issued.remember.then_some(lifetime);
-        SetCookies(vec![
+        let mut cookies = vec![
             self.cookie(ACCESS_TOKEN, issued.access_token.expose(), age(self.access_lifetime), true),
             self.cookie(CSRF_TOKEN, issued.csrf_token.expose(), age(self.access_lifetime), false),
             self.cookie(REFRESH_TOKEN, issued.refresh_token.expose(), age(self.refresh_lifetime), true),
-        ])
+        ];
+        if let Some(known_browser) = &issued.known_browser {
+            cookies.push(self.cookie(KNOWN_BROWSER, known_browser.expose(), Some(KNOWN_BROWSER_LIFETIME), true));
+        }
+        SetCookies(cookies)
     }
 
     /// Cookies that delete those of a session.

@@ -82,7 +82,7 @@ impl Apps {
 
     /// The description of an app. `target` is its id, or its exact name in the workspace.
     ///
-    /// Fails with `workspace_id_required` for a name alone, `workspace_membership_revoked`, `not_found`,
+    /// Fails with `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`,
     /// `ambiguous_app_name`.
     pub async fn describe(
         &self,
@@ -95,8 +95,10 @@ impl Apps {
         let (id, workspace) = if let Ok(id) = target.parse() {
             (id, self.optional_workspace(account, workspace_id).await?)
         } else {
-            let workspace = named(workspace_id).ok_or_else(workspace_id_required)?;
-            let workspace = self.workspace(account, workspace).await?;
+            let Some(workspace) = self.optional_workspace(account, workspace_id).await? else {
+                self.context.require_active(account).await?;
+                return Err(Error::not_found("App not found by this id. To look it up by name, pass workspace_id."));
+            };
             (self.id_of_name(caller, account, workspace, target).await?, Some(workspace))
         };
         let wanted = if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline };
@@ -115,7 +117,8 @@ impl Apps {
     /// An app that the caller may run, with its published definition, or with the requested version of its graph.
     ///
     /// Fails with `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`,
-    /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is published.
+    /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is
+    /// published.
     pub async fn find_runnable(
         &self,
         caller: &Caller,

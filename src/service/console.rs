@@ -1,12 +1,12 @@
 //! Browser sessions (contract sections 1 and 6). Standalone, this service issues its own cookies. Beside Dify, it
 //! verifies Dify's cookies and issues none.
 
+mod login_attempt;
 pub(crate) mod passport;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
 use self::passport::{Holder, Passports};
 use super::{
@@ -21,8 +21,8 @@ use crate::{
         caller::{ClientAddress, ConsoleCaller},
         id::{AccountId, BrowserSessionId, WorkspaceId},
         key::KeyRing,
-        limit::{LimitDecision, LimitName, Quota},
-        secret::{RefreshHash, Secret, hex, sha256_hex},
+        known_browser::KnownBrowser,
+        secret::{RefreshHash, Secret, hex},
         workspace::Membership,
     },
     ports::login_attempt_store::{AttemptOutcome, LoginAttemptStore},
@@ -44,6 +44,7 @@ pub struct ConsoleSettings {
 pub struct Console {
     context: ServiceContext,
     login_attempts: Arc<dyn LoginAttemptStore>,
+    keys: Arc<KeyRing>,
     passports: Passports,
     passwords: Passwords,
     settings: ConsoleSettings,
@@ -59,22 +60,8 @@ pub struct Issued {
     pub refresh_token: Secret,
     /// Whether the cookies persist after the browser is closed.
     pub remember: bool,
-}
-
-/// An open password attempt.
-struct Attempt {
-    id: Uuid,
-    keys: [String; 2],
-    quota: Quota,
-}
-
-impl Attempt {
-    async fn end(self, store: &dyn LoginAttemptStore, outcome: AttemptOutcome) -> Result<()> {
-        if self.quota.is_off() {
-            return Ok(());
-        }
-        store.end(&self.keys, self.id, outcome, self.quota).await
-    }
+    /// For the `known_browser` cookie; after a sign-in only.
+    pub known_browser: Option<Secret>,
 }
 
 impl Console {
@@ -85,51 +72,47 @@ impl Console {
         passwords: Passwords,
         settings: ConsoleSettings,
     ) -> Self {
-        Self { context, login_attempts, passports: Passports::new(keys), passwords, settings }
+        Self { context, login_attempts, passports: Passports::new(Arc::clone(&keys)), keys, passwords, settings }
     }
 
     /// Signs in with email and password. An unknown account costs the same time as a wrong password and gives the same
-    /// error.
-    pub async fn login(&self, email: &str, password: Secret, remember: bool, address: ClientAddress) -> Result<Issued> {
+    /// error. `known_browser` is the value of that cookie.
+    pub async fn login(
+        &self,
+        email: &str,
+        password: Secret,
+        remember: bool,
+        address: ClientAddress,
+        known_browser: Option<&str>,
+    ) -> Result<Issued> {
         let email = email.trim().to_lowercase();
-        let attempt = self.begin(&email, address).await?;
+        let browser = known_browser.and_then(KnownBrowser::parse);
+        let attempt = self.begin_login(&email, address, browser.as_ref()).await?;
         let (account, is_correct) = match self.check_password(&email, password, address).await {
             Ok(result) => result,
             Err(error) => {
                 // Best effort: an attempt that stays open expires.
-                let _ = attempt.end(&*self.login_attempts, AttemptOutcome::Unchecked).await;
+                let _ = attempt.end(AttemptOutcome::Unchecked).await;
                 return Err(error);
             }
         };
         let account_id = account.as_ref().map(|account| account.id);
         let Some(account) = account.filter(|account| is_correct && account.is_active()) else {
             // Counted before the response, so that no response exceeds the limit.
-            attempt.end(&*self.login_attempts, AttemptOutcome::Wrong).await?;
+            attempt.end(AttemptOutcome::Wrong).await?;
             self.context.metrics.login_failed(false);
             AuditEvent::LoginFailed { account_id, client: address }.record();
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };
-        attempt.end(&*self.login_attempts, AttemptOutcome::Correct).await?;
+        attempt.end(AttemptOutcome::Correct).await?;
         let now = self.context.clock.now();
         self.context.sql.record_login(account.id, &address.0.to_string(), now).await?;
-        self.start(account.id, remember, now).await
-    }
-
-    /// Opens an attempt by account and address. Fails with `rate_limited` while one of them is locked out.
-    async fn begin(&self, email: &str, address: ClientAddress) -> Result<Attempt> {
-        let quota = self.context.limits.quota(LimitName::Login);
-        // The account's key is the first: a success clears its failures.
-        let keys = [format!("account:{}", sha256_hex(email.as_bytes())), format!("address:{}", address.bucket())];
-        let attempt = Attempt { id: self.context.entropy.uuid_v4()?, keys, quota };
-        if !quota.is_off()
-            && let LimitDecision::Limited(retry_after) =
-                self.login_attempts.begin(&attempt.keys, attempt.id, quota).await?
-        {
-            self.context.metrics.login_failed(true);
-            AuditEvent::LoginLocked { client: address }.record();
-            return Err(locked(retry_after));
-        }
-        Ok(attempt)
+        let browser = match browser {
+            Some(browser) => browser,
+            None => KnownBrowser::new(&self.context.entropy.base64url::<16>()?),
+        };
+        let known_browser = Some(browser.with(&self.keys, &email).cookie());
+        Ok(Issued { known_browser, ..self.start(account.id, remember, now).await? })
     }
 
     /// The account with this email, and whether the password is correct. Takes the same time without an account.
@@ -184,19 +167,22 @@ impl Console {
             csrf_token: self.passports.csrf_token(account, until)?,
             refresh_token,
             remember,
+            known_browser: None,
         })
     }
 
-    /// Exchanges a refresh token for new tokens. Reuse of a spent refresh token ends its session.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<Issued> {
+    /// Exchanges a refresh token, once. `None` when another request of the same browser has just done so; any other
+    /// second use ends the session.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Option<Issued>> {
         let now = self.context.clock.now();
         let next = self.new_refresh_token()?;
         let (old_hash, new_hash) = (RefreshHash::of_token(refresh_token), RefreshHash::of_token(next.expose()));
         let expires_at = now + self.settings.refresh_lifetime;
         match self.context.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at).await? {
             Refresh::Rotated { session_id: session, account_id: account, remember } => {
-                self.issue(session, account, next, remember, now)
+                self.issue(session, account, next, remember, now).map(Some)
             }
+            Refresh::Superseded => Ok(None),
             Refresh::Reused | Refresh::Unknown => Err(invalid_session()),
         }
     }
@@ -247,11 +233,6 @@ impl Console {
     async fn view(&self, caller: &ConsoleCaller) -> Result<AccountView> {
         self.context.sql.find_account_view(caller.account.id).await?.ok_or_else(invalid_session)
     }
-}
-
-fn locked(retry_after: Duration) -> Error {
-    Error::new(Code::RateLimited, "Too many wrong passwords. Signing in is locked for now; try again later.")
-        .with_retry_after(retry_after)
 }
 
 pub(crate) fn invalid_session() -> Error {

@@ -19,7 +19,7 @@ use crate::{
         key::KeyRing,
         limit::{LimitDecision, LimitName},
         secret::{BearerToken, DeviceCode, UserCodeKey},
-        text::is_unprintable,
+        text::{is_unprintable, visible_name},
         user_code::UserCode,
     },
     ports::grant_store::GrantStore,
@@ -103,7 +103,7 @@ impl DeviceFlow {
             client_id: client_id.to_owned(),
             device_label,
             created_ip: address.0,
-            user_agent: user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(255).collect()),
+            user_agent: user_agent.map(|agent| agent.chars().filter(|c| !is_unprintable(*c)).take(255).collect()),
             seal_key: device_code.seal_key(),
         };
         for _ in 0..USER_CODE_TRIES {
@@ -197,19 +197,17 @@ impl DeviceFlow {
     /// The label of the session. Without one, each device gets a label of its own, so that devices do not rotate each
     /// other's sessions.
     fn label(&self, client_id: &str, label: Option<&str>) -> Result<String> {
-        // Checked before trimming: a line break at the end is rejected, too.
-        if label.is_some_and(|label| label.contains(is_unprintable)) {
-            return Err(bad_label("device_label may not contain control or text-direction characters.".to_owned()));
-        }
-        let Some(label) = label.map(str::trim).filter(|label| !label.is_empty()) else {
+        let label =
+            visible_name(label.unwrap_or_default()).map_err(|error| bad_label(format!("device_label {error}.")))?;
+        if label.is_empty() {
             let code = UserCode::mint(&self.context.entropy.array::<32>()?);
             let suffix = code.map(|code| code.expose()[..4].to_lowercase()).unwrap_or_default();
             return Ok(format!("{client_id} #{suffix}"));
-        };
+        }
         if label.chars().count() > MAX_LABEL_LENGTH {
             return Err(bad_label(format!("device_label may be at most {MAX_LABEL_LENGTH} characters long.")));
         }
-        Ok(label.to_owned())
+        Ok(label)
     }
 }
 

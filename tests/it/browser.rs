@@ -1,9 +1,9 @@
-//! The pages in a real browser, as people use them: at a desktop with scripts, and 320 px wide without.
+//! The pages in a real browser: on a desktop with scripts, and 320 px wide without.
 
+mod appearance;
 mod code_entry;
 mod decision;
 mod languages;
-mod looks;
 mod sessions;
 mod sign_in;
 mod tabs;
@@ -15,24 +15,30 @@ use crate::support::{
     window::NARROW,
 };
 
-/// Runs a test in both browsers, each time with a server of its own; `with` sets a variable of the server.
+/// Defines one test for each named `async fn name(visitor: &Visitor)`; `with VARIABLE` sets a variable of its servers.
 macro_rules! in_both_browsers {
-    ($($(with $variable:expr;)? async fn $name:ident($visitor:ident: &Visitor) $body:block)*) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            async fn test($visitor: &Visitor) $body
+    ($($name:ident $(with $variable:expr)?),+ $(,)?) => {$(
+        mod $name {
+            use super::*;
 
-            let variables: &[(&str, &str)] = &[$($variable)?];
-            let Some(visitor) = Visitor::arrive_with(variables).await else { return };
-            test(&visitor).await;
-            // Said where a test fails from here on.
-            println!("once more, 320 px wide and without scripts");
-            let visitor = visitor.leave_for_another(variables).await;
-            visitor.view(NARROW).await;
-            visitor.without_scripts().await;
-            test(&visitor).await;
+            #[tokio::test(flavor = "multi_thread")]
+            async fn in_both_browsers() {
+                $crate::browser::run_in_both_browsers(&[$($variable)?], $name).await;
+            }
         }
-    )*};
+    )+};
 }
 
 use in_both_browsers;
+
+/// Runs a test on a desktop with scripts, then 320 px wide without scripts, each time on a new server.
+async fn run_in_both_browsers(variables: &[(&str, &str)], test: impl AsyncFn(&Visitor)) {
+    let Some(visitor) = Visitor::start_with(variables).await else { return };
+    test(&visitor).await;
+    // Shown when the test fails in the second browser.
+    println!("320 px wide and without scripts");
+    let visitor = visitor.restart_with(variables).await;
+    visitor.set_view(NARROW).await;
+    visitor.disable_scripts().await;
+    test(&visitor).await;
+}

@@ -1,6 +1,6 @@
 //! `/console/api/*`: the browser sessions of a standalone server.
 
-mod lockout;
 mod login;
+mod login_limits;
 mod profile;
 mod refresh;

@@ -126,8 +126,8 @@ async fn new_user_follows_the_readme_from_sign_in_to_revocation() {
         server.post("/openapi/v1/oauth/device/code", &[("client_id", "difyctl"), ("device_label", "my laptop")]).await;
     assert_eq!(codes["verification_uri"], json!(format!("{url}/device")));
     chromium.open(codes["verification_uri_complete"].as_str().unwrap()).await;
-    chromium.enter("#email", OWNER).await;
-    chromium.enter("#password", PASSWORD).await;
+    chromium.type_into("#email", OWNER).await;
+    chromium.type_into("#password", PASSWORD).await;
     chromium.follow(SUBMIT).await;
     assert_eq!(json!(chromium.text_of(".code strong").await), codes["user_code"]);
     chromium.click("#mine").await;
@@ -147,7 +147,7 @@ async fn new_user_follows_the_readme_from_sign_in_to_revocation() {
     chromium.follow("main button.danger").await;
     assert_eq!(chromium.text_of(".empty h2").await, "No device is signed in");
     assert_eq!(server.account(token).await, 401);
-    assert_eq!(chromium.complaints().await, Vec::<String>::new());
+    assert_eq!(chromium.browser_errors().await, Vec::<String>::new());
 
     process::terminate(&server.process.0);
     let status = process::wait_for_exit(&mut server.process.0);

@@ -9,7 +9,7 @@ use axum::extract::{FromRequestParts as _, RawPathParams};
 use http::request::Parts;
 use percent_encoding::percent_decode;
 
-use crate::domain::{Code, Error, Result, error::Detail};
+use crate::domain::{Code, Error, Result, error::Detail, text::is_unprintable};
 
 /// Sets members of a message by name. Implementations are generated.
 pub trait BindMembers {
@@ -79,7 +79,7 @@ fn not_utf8(source: Source) -> Error {
 }
 
 fn invalid_member(source: Source, name: &str, msg: &str, kind: &'static str) -> Error {
-    let name: String = name.chars().filter(|symbol| !symbol.is_control()).take(64).collect();
+    let name: String = name.chars().filter(|symbol| !is_unprintable(*symbol)).take(64).collect();
     let (code, place) = match source {
         Source::Query => (Code::InvalidParam, "query"),
         Source::Form => (Code::InvalidRequest, "body"),

@@ -1,5 +1,5 @@
-//! The style sheet, the script and the icon. Their paths contain a hash of their content, so that browsers may cache them
-//! without end.
+//! The style sheet, the script and the icon. Their paths contain a hash of their content, so that browsers may cache
+//! them without limit.
 
 use serde::Serialize;
 

@@ -19,8 +19,8 @@ use crate::{
     telemetry::{failure, request_id},
 };
 
-/// The response to a request that failed: a redirect to the sign-in page when a sign-in is all that is missing, a redirect
-/// to the page of a submitted form, or a message.
+/// The response to a request that failed: a redirect to the sign-in page when only a sign-in is missing, a redirect to
+/// the page of a submitted form, or a message.
 pub(super) fn respond(context: &PageContext, error: &Error) -> Response {
     failure::log(error);
     if let Some(redirect) = context.is_post().then(|| error_redirect::redirect(context, error)).flatten() {

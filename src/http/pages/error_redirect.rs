@@ -1,6 +1,6 @@
-//! Errors of the services after a submitted form, shown on the page of the form. The browser is redirected to that page,
-//! whose query then names the error code, so that neither reloading nor going back submits the form again. Only codes of
-//! a fixed set travel in a query; `error_page` renders them and all other errors.
+//! Errors of the services after a submitted form, shown on the page of the form. The browser is redirected to that
+//! page, whose query then names the error code, so that neither reloading nor going back submits the form again. A
+//! query names only codes of a fixed set; `error_page` renders them and all other errors.
 
 use axum::response::Response;
 

@@ -1,5 +1,5 @@
-//! The languages of the pages. A request's language comes from the language switch, else from the cookie that the switch
-//! sets, else from `Accept-Language`.
+//! The languages of the pages. A request's language comes from the language switch, else from the cookie that the
+//! switch sets, else from `Accept-Language`.
 
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 

@@ -1,5 +1,5 @@
-//! The token that protects the sign-in form against login CSRF: a cookie and a field of the form both hold it. Without it
-//! another site could sign a person in to an account that is not theirs, and let them approve devices for it.
+//! The token that protects the sign-in form against login CSRF: a cookie and a field of the form both hold it. Without
+//! it another site could sign a person in to an account that is not theirs, and let them approve devices for it.
 
 use crate::{
     domain::{

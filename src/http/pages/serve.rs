@@ -29,8 +29,8 @@ use crate::{
 };
 
 /// Nothing from other origins, nothing inline, no frames.
-const SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
-                               base-uri 'none'; frame-ancestors 'none'";
+const SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                               form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Lifetime of the cookie that remembers the chosen language.
 const LANGUAGE_LIFETIME: TimeDelta = TimeDelta::days(365);
@@ -83,8 +83,8 @@ async fn admit(context: &mut PageContext, route: &'static PageRoute, body: Body)
     context.site.pipeline.admit(&route.policy, &mut context.parts).await
 }
 
-/// Whether another site loads this page as a subresource or in a frame. Such requests must not use up the rate limits of
-/// the person at the browser; a followed link is a document and may.
+/// Whether another site loads this page as a subresource or in a frame. Such requests must not use up the rate limits
+/// of the person at the browser; a followed link is a document and may.
 fn is_embedded_by_other_site(headers: &HeaderMap) -> bool {
     is_cross_site(headers) && headers.get("sec-fetch-dest").is_some_and(|dest| dest.as_bytes() != b"document")
 }

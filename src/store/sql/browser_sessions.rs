@@ -1,4 +1,5 @@
-//! Browser sessions of a standalone server. A refresh token can be used once; a second use ends the session.
+//! Browser sessions of a standalone server. A refresh token can be used once; a second use after a short grace ends the
+//! session.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::domain::{
     account::{Account, AccountStatus},
-    browser_session::{NewBrowserSession, Refresh},
+    browser_session::{NewBrowserSession, REFRESH_GRACE, Refresh},
     error::Result,
     id::{AccountId, BrowserSessionId},
     secret::RefreshHash,
@@ -34,6 +35,8 @@ impl SqlStore {
             created_at: Set(to_micros(new.created_at)),
             expires_at: Set(to_micros(new.expires_at)),
             remember: Set(new.remember),
+            previous_refresh_hash: Set(None),
+            refreshed_at: Set(None),
         };
         with_timeout(browser::Entity::insert(row).exec_without_returning(&self.db)).await.map(|_| ())
     }
@@ -51,8 +54,8 @@ impl SqlStore {
     }
 
     /// Replaces a refresh token with the next one. Of many concurrent callers with the same token exactly one gets
-    /// `Rotated`. The account's status is read in the same transaction: otherwise a client could lose its token without
-    /// getting the next one, and its second attempt would end the session.
+    /// `Rotated`, the others `Superseded`. The account's status is read in the same transaction: otherwise a client
+    /// could lose its token without getting the next one, and its second attempt would end the session.
     pub async fn rotate_refresh(
         &self,
         old: &RefreshHash,
@@ -76,6 +79,8 @@ impl SqlStore {
         let rotated = browser::Entity::update_many()
             .col_expr(browser::Column::RefreshHash, Expr::value(new.expose()))
             .col_expr(browser::Column::ExpiresAt, Expr::value(to_micros(new_expires)))
+            .col_expr(browser::Column::PreviousRefreshHash, Expr::value(old.expose()))
+            .col_expr(browser::Column::RefreshedAt, Expr::value(to_micros(now)))
             .filter(browser::Column::RefreshHash.eq(old.expose()))
             .filter(browser::Column::ExpiresAt.gt(to_micros(now)))
             .exec(&transaction)
@@ -88,6 +93,13 @@ impl SqlStore {
                 .take();
             let Some(row) = transaction.query_one(&family).await? else { return Ok(Refresh::Unknown) };
             let id: DbUuid = row.try_get_by("session_id")?;
+            let superseded = browser::Entity::find_by_id(id)
+                .filter(browser::Column::PreviousRefreshHash.eq(old.expose()))
+                .filter(browser::Column::RefreshedAt.gt(to_micros(now - REFRESH_GRACE)))
+                .filter(browser::Column::ExpiresAt.gt(to_micros(now)));
+            if superseded.one(&transaction).await?.is_some() {
+                return Ok(Refresh::Superseded);
+            }
             browser::Entity::delete_many().filter(browser::Column::Id.eq(id)).exec(&transaction).await?;
             transaction.commit().await?;
             return Ok(Refresh::Reused);

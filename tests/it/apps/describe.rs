@@ -172,9 +172,11 @@ async fn app_is_found_by_name_and_ambiguous_names_return_409(stores: Stores) {
     }
     let odd = apps::insert(&server, &workspace, "a/b?c#d é", "chat", 1).await;
     assert_eq!(describe(&bearer, &at("a%2Fb%3Fc%23d%20%C3%A9")).await.json()["info"]["id"], odd);
-    for rest in ["Twin/describe", "Twin/describe?workspace_id="] {
+    for rest in ["Twin/describe", "Twin/describe?workspace_id=", "no-such/describe"] {
         let answer = describe(&bearer, rest).await;
-        assert_eq!(answer.outcome(), (422, "workspace_id_required".to_owned()), "{rest}");
+        assert_eq!(answer.outcome(), (404, "not_found".to_owned()), "{rest}");
+        let message = "App not found by this id. To look it up by name, pass workspace_id.";
+        assert_eq!(answer.json()["message"], message, "{rest}");
     }
 }
 
@@ -237,6 +239,7 @@ async fn inaccessible_apps_are_indistinguishable_from_missing_ones(stores: Store
         format!("{ours}/describe"),
         format!("Ours/describe?workspace_id={shared}"),
         "x/describe?workspace_id=y".to_owned(),
+        "x/describe".to_owned(),
     ] {
         assert_eq!(describe(&bearer, &rest).await.outcome(), (401, "bearer_invalid".to_owned()), "{rest}");
     }
@@ -249,7 +252,10 @@ async fn strict_workspace_setting_requires_workspace_id(stores: Stores) {
     apps::configure(&server, &app, &[]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let run = |body: Value| bearer.request(Method::POST, &format!("/openapi/v1/apps/{app}/run")).json(&body);
-    assert_eq!(describe(&bearer, &format!("{app}/describe")).await.code(), "workspace_id_required");
+    for target in [app.as_str(), "Ours", "no-such"] {
+        let answer = describe(&bearer, &format!("{target}/describe")).await;
+        assert_eq!(answer.outcome(), (422, "workspace_id_required".to_owned()), "{target}");
+    }
     assert_eq!(Answer::to(run(json!({"inputs": {}, "query": "Hi"}))).await.code(), "workspace_id_required");
     assert_eq!(describe(&bearer, &format!("{app}/describe?workspace_id={workspace}")).await.status, 200);
     let named = Answer::to(run(json!({"inputs": {}, "workspace_id": workspace}))).await;

@@ -27,16 +27,16 @@ fn as_form(request: RequestBuilder, csrf: &str) -> RequestBuilder {
     request.form(&[("csrf_token", csrf)])
 }
 
-/// Whether the answer sends somebody away who is not signed in.
+/// Whether the response requires a sign-in.
 fn asks_to_sign_in(answer: &Answer) -> bool {
     let location = answer.header("location");
     matches!(answer.status, 401 | 403)
         || (answer.status == 303 && (location.starts_with("/signin") || location.ends_with("refused=no_session")))
 }
 
-on_every_database!(every_page_lets_in_whom_its_policy_says);
+on_every_database!(every_page_accepts_the_credentials_of_its_policy);
 
-async fn every_page_lets_in_whom_its_policy_says(stores: Stores) {
+async fn every_page_accepts_the_credentials_of_its_policy(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut seen = 0;
@@ -52,7 +52,7 @@ async fn every_page_lets_in_whom_its_policy_says(stores: Stores) {
         if console {
             for request in [nobody(), bearer.request(method.clone(), &path)] {
                 let request = if is_post(policy) { as_form(request, "") } else { request };
-                // Redirects are looked at, not followed.
+                // Does not follow redirects.
                 let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
                 let answer = client.execute(request.build().unwrap()).await.unwrap();
                 let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
@@ -73,7 +73,7 @@ async fn every_page_lets_in_whom_its_policy_says(stores: Stores) {
         }
         let own = if is_post(policy) { as_form(cookie(), &csrf).header("origin", &server.url) } else { cookie() };
         let answer = Answer::to(own).await;
-        // A public post may still miss the token of its own page.
+        // A public form may still lack the token of its own page.
         assert!(answer.header("content-type") != "application/json", "{name}: {}", answer.text);
         assert!(answer.status < 500 && (!console || answer.status != 403), "{name}: {} {}", answer.status, answer.text);
     }

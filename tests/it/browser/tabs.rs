@@ -1,226 +1,238 @@
-//! Several tabs, the back button and reloading: a decision is about the code that its page shows, and is made once.
+//! Several tabs, the back button and reloading: each page decides its own code, once.
 
 use super::*;
 
-/// How many sessions the account has.
-async fn sessions(visitor: &Visitor) -> u64 {
+/// The number of sessions, without the one that counts.
+async fn count_sessions(visitor: &Visitor) -> u64 {
     let bearer = Bearer::sign_in(&visitor.server, OWNER, "the counter").await;
     bearer.get("/openapi/v1/account/sessions").await.1["total"].as_u64().unwrap() - 1
 }
 
 in_both_browsers! {
-    async fn two_tabs_with_two_codes_never_mix(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let (first, second) = (visitor.device("first").await, visitor.device("second").await);
-        visitor.enter_code(&first.user_code).await;
-        let (one, two) = visitor.another_tab().await;
-        visitor.enter_code(&second.user_code).await;
+    two_tabs_decide_two_codes_independently,
+    two_tabs_return_from_sign_in_to_their_own_codes,
+    code_in_two_tabs_is_decided_once,
+    reload_and_back_repeat_no_decision,
+    sign_in_in_a_second_tab_asks_again_for_another_account,
+    address_of_a_rejected_form_can_be_opened_again,
+    going_back_over_rejected_forms_submits_nothing,
+    going_back_over_rejected_decisions_decides_nothing,
+    address_of_a_rejected_sign_in_still_leads_to_the_code,
+    page_of_a_signed_out_person_decides_nothing,
+    page_of_another_account_decides_nothing,
+}
 
-        visitor.to_tab(&one).await;
-        assert_eq!(visitor.text_of(".code strong").await, first.user_code);
-        visitor.click("#mine").await;
+async fn two_tabs_decide_two_codes_independently(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let (first, second) = (visitor.device("first").await, visitor.device("second").await);
+    visitor.enter_code(&first.user_code).await;
+    let (one, two) = visitor.open_tab().await;
+    visitor.enter_code(&second.user_code).await;
+
+    visitor.switch_to_tab(&one).await;
+    assert_eq!(visitor.text_of(".code strong").await, first.user_code);
+    visitor.click("#mine").await;
+    visitor.follow(AUTHORIZE).await;
+    assert_eq!(visitor.path().await, "/device/done/approved");
+    visitor.switch_to_tab(&two).await;
+    assert_eq!(visitor.text_of(".code strong").await, second.user_code);
+    visitor.follow(CANCEL).await;
+    assert_eq!(visitor.path().await, "/device/done/denied");
+    assert!(first.poll().await.1["token"].is_string());
+    assert_eq!(second.poll().await.1["error"], "access_denied");
+}
+
+async fn two_tabs_return_from_sign_in_to_their_own_codes(visitor: &Visitor) {
+    let (first, second) = (visitor.device("first").await, visitor.device("second").await);
+    visitor.enter_code(&first.user_code).await;
+    let (one, two) = visitor.open_tab().await;
+    visitor.enter_code(&second.user_code).await;
+    assert!(visitor.path().await.starts_with("/signin"));
+
+    visitor.switch_to_tab(&one).await;
+    visitor.sign_in_as(OWNER, PASSWORD).await;
+    assert_eq!(visitor.text_of(".code strong").await, first.user_code);
+    visitor.switch_to_tab(&two).await;
+    visitor.sign_in_as(OWNER, PASSWORD).await;
+    assert_eq!(visitor.text_of(".code strong").await, second.user_code);
+}
+
+async fn code_in_two_tabs_is_decided_once(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    let (one, _) = visitor.open_tab().await;
+    visitor.enter_code(&device.user_code).await;
+    visitor.click("#mine").await;
+    visitor.follow(AUTHORIZE).await;
+    visitor.switch_to_tab(&one).await;
+    visitor.follow(CANCEL).await;
+    assert_eq!(visitor.text_of("h1").await, "Already decided");
+    assert!(device.poll().await.1["token"].is_string(), "the first decision stands");
+}
+
+async fn reload_and_back_repeat_no_decision(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    visitor.reload().await;
+    assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+    visitor.click("#mine").await;
+    visitor.follow(AUTHORIZE).await;
+    visitor.reload().await;
+    assert_eq!(visitor.text_of("h1").await, "Device authorized");
+    assert!(device.poll().await.1["token"].is_string());
+
+    visitor.back().await;
+    if visitor.count(AUTHORIZE).await == 1 {
+        // A browser may restore the page from its cache; submitting it again must change nothing.
+        visitor.run("document.querySelector('#mine').checked = true", &[]).await;
         visitor.follow(AUTHORIZE).await;
-        assert_eq!(visitor.path().await, "/device/done/approved");
-        visitor.to_tab(&two).await;
-        assert_eq!(visitor.text_of(".code strong").await, second.user_code);
-        visitor.follow(CANCEL).await;
-        assert_eq!(visitor.path().await, "/device/done/denied");
-        assert!(first.poll().await.1["token"].is_string());
-        assert_eq!(second.poll().await.1["error"], "access_denied");
     }
+    let title = visitor.text_of("h1").await;
+    assert!(["Already decided", "This code is no longer valid"].contains(&title.as_str()), "{title}");
+    assert_eq!(count_sessions(visitor).await, 1);
+}
 
-    async fn two_tabs_at_the_sign_in_come_back_to_their_own_codes(visitor: &Visitor) {
-        let (first, second) = (visitor.device("first").await, visitor.device("second").await);
-        visitor.enter_code(&first.user_code).await;
-        let (one, two) = visitor.another_tab().await;
-        visitor.enter_code(&second.user_code).await;
-        assert!(visitor.path().await.starts_with("/signin"));
+async fn sign_in_in_a_second_tab_asks_again_for_another_account(visitor: &Visitor) {
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    let (one, two) = visitor.open_tab().await;
+    visitor.enter_code(&device.user_code).await;
+    visitor.switch_to_tab(&one).await;
+    visitor.sign_in_as(OWNER, PASSWORD).await;
+    visitor.switch_to_tab(&two).await;
+    visitor.sign_in_as(MEMBER, PASSWORD).await;
+    assert!(visitor.text_of("[role=alert]").await.contains("expired"), "the form is shown again");
+    visitor.sign_in_as(MEMBER, PASSWORD).await;
+    assert!(visitor.text_of(".person").await.contains(MEMBER));
+    assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+}
 
-        visitor.to_tab(&one).await;
-        visitor.sign_in_as(OWNER, PASSWORD).await;
-        assert_eq!(visitor.text_of(".code strong").await, first.user_code);
-        visitor.to_tab(&two).await;
-        visitor.sign_in_as(OWNER, PASSWORD).await;
-        assert_eq!(visitor.text_of(".code strong").await, second.user_code);
-    }
-
-    async fn the_same_code_in_two_tabs_is_decided_once(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        let (one, _) = visitor.another_tab().await;
-        visitor.enter_code(&device.user_code).await;
-        visitor.click("#mine").await;
-        visitor.follow(AUTHORIZE).await;
-        visitor.to_tab(&one).await;
-        visitor.follow(CANCEL).await;
-        assert_eq!(visitor.text_of("h1").await, "Already decided");
-        assert!(device.poll().await.1["token"].is_string(), "the first decision stands");
-    }
-
-    async fn reloading_and_going_back_repeat_nothing(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        visitor.reload().await;
+async fn address_of_a_rejected_form_can_be_opened_again(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    let page = visitor.path().await;
+    visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
+    visitor.follow(AUTHORIZE).await;
+    assert_eq!(visitor.path().await, format!("{page}?unticked=yes"));
+    visitor.reload().await;
+    assert!(visitor.text_of("[role=alert]").await.starts_with("Tick the box"));
+    // The address of the form, opened by GET.
+    for form in ["approve", "deny"] {
+        visitor.visit(&format!("{page}/{form}")).await;
+        assert_eq!(visitor.path().await, page, "redirected to the page");
         assert_eq!(visitor.text_of(".code strong").await, device.user_code);
-        visitor.click("#mine").await;
-        visitor.follow(AUTHORIZE).await;
-        visitor.reload().await;
-        assert_eq!(visitor.text_of("h1").await, "Device authorized");
-        assert!(device.poll().await.1["token"].is_string());
+    }
 
+    let browser = Browser::signed_in(&visitor.server, OWNER).await;
+    assert_eq!(browser.deny(&device.user_code).await.0, 200);
+    visitor.follow(CANCEL).await;
+    for _ in 0..2 {
+        assert_eq!(visitor.text_of("h1").await, "Already decided");
+        assert_eq!(visitor.path().await, format!("{page}?refused=already_resolved"));
+        visitor.reload().await;
+    }
+    visitor.visit(&page).await;
+    assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
+    assert_eq!(visitor.browser_errors().await, Vec::<String>::new());
+}
+
+async fn going_back_over_rejected_forms_submits_nothing(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    visitor.enter_code("ABCD-EFG0").await;
+    visitor.run("document.querySelector('#user_code').value = ''", &[]).await;
+    visitor.type_into("#user_code", &device.user_code).await;
+    visitor.follow(SUBMIT).await;
+    visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
+    visitor.follow(AUTHORIZE).await;
+    visitor.click("#mine").await;
+    visitor.follow(AUTHORIZE).await;
+    assert_eq!(visitor.text_of("h1").await, "Device authorized");
+    // A browser may restore pages from its cache; no page is the response to a form.
+    let decided = ["This code is no longer valid", "Let this device in?"];
+    for (titles, address) in [
+        (&decided[..], "?unticked=yes"),
+        (&decided[..], ""),
+        (&["Connect a device"], "/device?malformed=yes"),
+        (&["Connect a device"], "/device"),
+    ] {
         visitor.back().await;
-        if visitor.count(AUTHORIZE).await == 1 {
-            // Some browsers show the page as it was left; sending it again must change nothing either.
-            visitor.run("document.querySelector('#mine').checked = true", &[]).await;
-            visitor.follow(AUTHORIZE).await;
-        }
         let title = visitor.text_of("h1").await;
-        assert!(["Already decided", "This code is no longer valid"].contains(&title.as_str()), "{title}");
-        assert_eq!(sessions(visitor).await, 1);
+        assert!(titles.contains(&title.as_str()), "{address}: {title}");
+        assert!(visitor.path().await.ends_with(address), "{}", visitor.path().await);
     }
+    assert!(device.poll().await.1["token"].is_string());
+}
 
-    async fn the_second_tab_at_the_sign_in_makes_nobody_act_as_somebody_else(visitor: &Visitor) {
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        let (one, two) = visitor.another_tab().await;
-        visitor.enter_code(&device.user_code).await;
-        visitor.to_tab(&one).await;
-        visitor.sign_in_as(OWNER, PASSWORD).await;
-        visitor.to_tab(&two).await;
-        visitor.sign_in_as(MEMBER, PASSWORD).await;
-        assert!(visitor.text_of("[role=alert]").await.contains("expired"), "asked once more");
-        visitor.sign_in_as(MEMBER, PASSWORD).await;
-        assert!(visitor.text_of(".person").await.contains(MEMBER));
-        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
-    }
+async fn going_back_over_rejected_decisions_decides_nothing(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    assert_eq!(Browser::signed_in(&visitor.server, OWNER).await.deny(&device.user_code).await.0, 200);
+    visitor.follow(CANCEL).await;
+    visitor.follow("main a.button").await;
+    assert_eq!(visitor.path().await, "/device/sessions");
+    visitor.back().await;
+    assert_eq!(visitor.text_of("h1").await, "Already decided");
 
-    async fn the_address_of_a_form_that_failed_can_be_opened_again(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        let page = visitor.path().await;
-        visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
-        visitor.follow(AUTHORIZE).await;
-        assert_eq!(visitor.path().await, format!("{page}?unticked=yes"));
-        visitor.reload().await;
-        assert!(visitor.text_of("[role=alert]").await.starts_with("Tick the box"));
-        // Enter in the address bar of another tab.
-        for form in ["approve", "deny"] {
-            visitor.visit(&format!("{page}/{form}")).await;
-            assert_eq!(visitor.path().await, page, "at the page itself");
-            assert_eq!(visitor.text_of(".code strong").await, device.user_code);
-        }
+    // The CSRF token of an earlier session.
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    visitor.run("document.querySelectorAll('[name=csrf_token]').forEach((field) => { field.value = 'x' })", &[]).await;
+    visitor.follow(CANCEL).await;
+    assert_eq!(visitor.text_of("h1").await, "Please try that again");
+    visitor.follow("main a.button").await;
+    assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+    visitor.back().await;
+    assert_eq!(visitor.text_of("h1").await, "Please try that again");
+    assert_eq!(device.poll().await.1["error"], "authorization_pending");
+}
 
-        let browser = Browser::signed_in(&visitor.server, OWNER).await;
-        assert_eq!(browser.deny(&device.user_code).await.0, 200);
-        visitor.follow(CANCEL).await;
-        for _ in 0..2 {
-            assert_eq!(visitor.text_of("h1").await, "Already decided");
-            assert_eq!(visitor.path().await, format!("{page}?refused=already_resolved"));
-            visitor.reload().await;
-        }
-        visitor.visit(&page).await;
-        assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
-        assert_eq!(visitor.complaints().await, Vec::<String>::new());
-    }
+async fn address_of_a_rejected_sign_in_still_leads_to_the_code(visitor: &Visitor) {
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    visitor.sign_in_as(OWNER, "not the password").await;
+    let left_at = visitor.path().await;
+    visitor.visit(&left_at).await;
+    visitor.sign_in_as(OWNER, PASSWORD).await;
+    assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+}
 
-    async fn going_back_over_forms_that_failed_sends_none_again(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let device = visitor.device("laptop").await;
-        visitor.enter_code("ABCD-EFG0").await;
-        visitor.run("document.querySelector('#user_code').value = ''", &[]).await;
-        visitor.enter("#user_code", &device.user_code).await;
-        visitor.follow(SUBMIT).await;
-        visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
-        visitor.follow(AUTHORIZE).await;
-        visitor.click("#mine").await;
-        visitor.follow(AUTHORIZE).await;
-        assert_eq!(visitor.text_of("h1").await, "Device authorized");
-        // Some browsers show a page as it was left; none asks whether to send a form once more.
-        let decided = ["This code is no longer valid", "Let this device in?"];
-        for (titles, address) in [
-            (&decided[..], "?unticked=yes"),
-            (&decided[..], ""),
-            (&["Connect a device"], "/device?malformed=yes"),
-            (&["Connect a device"], "/device"),
-        ] {
-            visitor.back().await;
-            let title = visitor.text_of("h1").await;
-            assert!(titles.contains(&title.as_str()), "{address}: {title}");
-            assert!(visitor.path().await.ends_with(address), "{}", visitor.path().await);
-        }
-        assert!(device.poll().await.1["token"].is_string());
-    }
+async fn page_of_a_signed_out_person_decides_nothing(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    let (one, _) = visitor.open_tab().await;
+    visitor.visit("/device").await;
+    visitor.follow(".person button").await;
 
-    async fn going_back_over_decisions_that_were_refused_decides_nothing(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        assert_eq!(Browser::signed_in(&visitor.server, OWNER).await.deny(&device.user_code).await.0, 200);
-        visitor.follow(CANCEL).await;
-        visitor.follow("main a.button").await;
-        assert_eq!(visitor.path().await, "/device/sessions");
-        visitor.back().await;
-        assert_eq!(visitor.text_of("h1").await, "Already decided");
+    visitor.switch_to_tab(&one).await;
+    visitor.click("#mine").await;
+    visitor.follow(AUTHORIZE).await;
+    assert_eq!(visitor.text_of("h1").await, "You are signed out");
+    assert_eq!(device.poll().await.1["error"], "authorization_pending");
+    visitor.follow("main a.button").await;
+    visitor.sign_in_as(OWNER, PASSWORD).await;
+    assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+}
 
-        // Not ours any more: the form is of somebody who has signed in before.
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        visitor.run("document.querySelectorAll('[name=csrf_token]').forEach((field) => { field.value = 'x' })", &[]).await;
-        visitor.follow(CANCEL).await;
-        assert_eq!(visitor.text_of("h1").await, "Please try that again");
-        visitor.follow("main a.button").await;
-        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
-        visitor.back().await;
-        assert_eq!(visitor.text_of("h1").await, "Please try that again");
-        assert_eq!(device.poll().await.1["error"], "authorization_pending");
-    }
+async fn page_of_another_account_decides_nothing(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    visitor.enter_code(&device.user_code).await;
+    let (one, _) = visitor.open_tab().await;
+    visitor.visit("/device").await;
+    visitor.follow(".person button").await;
+    visitor.sign_in_as(MEMBER, PASSWORD).await;
 
-    async fn the_address_of_a_sign_in_that_failed_still_leads_to_the_code(visitor: &Visitor) {
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        visitor.sign_in_as(OWNER, "not the password").await;
-        let left_at = visitor.path().await;
-        visitor.visit(&left_at).await;
-        visitor.sign_in_as(OWNER, PASSWORD).await;
-        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
-    }
-
-    async fn a_page_of_a_person_who_signed_out_elsewhere_decides_nothing(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        let (one, _) = visitor.another_tab().await;
-        visitor.visit("/device").await;
-        visitor.follow(".person button").await;
-
-        visitor.to_tab(&one).await;
-        visitor.click("#mine").await;
-        visitor.follow(AUTHORIZE).await;
-        assert_eq!(visitor.text_of("h1").await, "You are signed out");
-        assert_eq!(device.poll().await.1["error"], "authorization_pending");
-        visitor.follow("main a.button").await;
-        visitor.sign_in_as(OWNER, PASSWORD).await;
-        assert_eq!(visitor.text_of(".code strong").await, device.user_code);
-    }
-
-    async fn a_page_of_another_person_decides_nothing(visitor: &Visitor) {
-        visitor.sign_in().await;
-        let device = visitor.device("laptop").await;
-        visitor.enter_code(&device.user_code).await;
-        let (one, _) = visitor.another_tab().await;
-        visitor.visit("/device").await;
-        visitor.follow(".person button").await;
-        visitor.sign_in_as(MEMBER, PASSWORD).await;
-
-        visitor.to_tab(&one).await;
-        visitor.click("#mine").await;
-        visitor.follow(AUTHORIZE).await;
-        assert_eq!(visitor.text_of("h1").await, "Please try that again");
-        assert_eq!(device.poll().await.1["error"], "authorization_pending");
-        visitor.follow("main a.button").await;
-        assert!(visitor.text_of("main").await.contains(MEMBER), "the page says whose account it would be");
-    }
+    visitor.switch_to_tab(&one).await;
+    visitor.click("#mine").await;
+    visitor.follow(AUTHORIZE).await;
+    assert_eq!(visitor.text_of("h1").await, "Please try that again");
+    assert_eq!(device.poll().await.1["error"], "authorization_pending");
+    visitor.follow("main a.button").await;
+    assert!(visitor.text_of("main").await.contains(MEMBER), "the page names the account");
 }

@@ -22,7 +22,7 @@ fn attributes(answer: &Answer) -> Vec<String> {
 }
 
 on_every_database!(
-    correct_password_sets_three_cookies,
+    correct_password_sets_the_cookies_of_the_session_and_the_browser,
     login_without_remember_me_sets_session_cookies,
     login_email_ignores_case_and_spaces,
     wrong_password_and_unknown_email_return_the_same_error,
@@ -33,7 +33,7 @@ on_every_database!(
     password_hash_written_by_dify_is_accepted
 );
 
-async fn correct_password_sets_three_cookies(stores: Stores) {
+async fn correct_password_sets_the_cookies_of_the_session_and_the_browser(stores: Stores) {
     let server = TestServer::start(stores).await;
     let answer = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
@@ -44,6 +44,7 @@ async fn correct_password_sets_three_cookies(stores: Stores) {
             "access_token; Path=/; SameSite=Lax; Max-Age=3600; HttpOnly",
             "csrf_token; Path=/; SameSite=Lax; Max-Age=3600",
             "refresh_token; Path=/; SameSite=Lax; Max-Age=2592000; HttpOnly",
+            "known_browser; Path=/; SameSite=Lax; Max-Age=31536000; HttpOnly",
         ]
     );
 }
@@ -54,7 +55,9 @@ async fn login_without_remember_me_sets_session_cookies(stores: Stores) {
     let request = reqwest::Client::new().post(server.at(LOGIN)).json(&body);
     let answer = Answer::to(request).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.cookies().iter().all(|cookie| !cookie.contains("Max-Age")), "{:?}", attributes(&answer));
+    for cookie in attributes(&answer) {
+        assert_eq!(cookie.contains("Max-Age"), cookie.starts_with("known_browser"), "{cookie}");
+    }
 }
 
 async fn login_email_ignores_case_and_spaces(stores: Stores) {
@@ -161,6 +164,7 @@ async fn https_cookies_are_secure_with_the_host_prefix() {
             "__Host-access_token; Path=/; SameSite=Lax; Max-Age=3600; HttpOnly; Secure",
             "__Host-csrf_token; Path=/; SameSite=Lax; Max-Age=3600; Secure",
             "__Host-refresh_token; Path=/; SameSite=Lax; Max-Age=2592000; HttpOnly; Secure",
+            "__Host-known_browser; Path=/; SameSite=Lax; Max-Age=31536000; HttpOnly; Secure",
         ]
     );
 }

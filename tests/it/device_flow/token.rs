@@ -12,6 +12,7 @@ on_every_database!(
     approved_device_receives_its_token_once,
     pending_device_returns_authorization_pending,
     early_poll_returns_slow_down_with_a_longer_interval,
+    fixed_cadence_receives_the_token_after_an_early_poll,
     poll_one_second_early_is_accepted,
     poll_by_another_client_returns_invalid_grant_and_is_not_counted,
     denied_device_returns_access_denied,
@@ -102,17 +103,29 @@ async fn early_poll_returns_slow_down_with_a_longer_interval(stores: Stores) {
       "interval": 10
     }
     "#);
-    // The interval counts from the early poll.
     server.advance(10);
     assert_eq!(device.poll_error().await, "authorization_pending");
-    for expected in [15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 60, 60] {
+    for expected in [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 60, 60] {
         let (_, body) = device.poll().await;
         assert_eq!((body["error"].as_str(), body["interval"].as_i64()), (Some("slow_down"), Some(expected)));
     }
-    server.advance(58);
-    assert_eq!(device.poll_error().await, "slow_down");
-    server.advance(60);
+    server.advance(5);
     assert_eq!(device.poll_error().await, "authorization_pending");
+    let (_, body) = device.poll().await;
+    assert_eq!(body["interval"], 10, "a poll in time resets the interval");
+}
+
+async fn fixed_cadence_receives_the_token_after_an_early_poll(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let device = Device::start(&server, "laptop").await;
+    assert_eq!(device.poll_error().await, "authorization_pending");
+    server.advance(1);
+    assert_eq!(device.poll_error().await, "slow_down");
+    server.advance(5);
+    assert_eq!(device.poll_error().await, "authorization_pending");
+    assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&device.user_code).await.0, 200);
+    server.advance(5);
+    assert_eq!(device.poll().await.0, 200);
 }
 
 async fn poll_one_second_early_is_accepted(stores: Stores) {

@@ -1,4 +1,4 @@
-//! A person at a browser: cookies kept, CSRF token repeated.
+//! An HTTP client that keeps the console's cookies and sends the CSRF token.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
@@ -19,13 +19,13 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// A browser nobody has signed in with.
+    /// A browser without cookies.
     pub fn anonymous(server: &TestServer) -> Self {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { base: server.url.clone(), client, cookies: std::collections::BTreeMap::new() }
     }
 
-    /// Signed in with the tests' password.
+    /// A browser that has signed in with the password of the tests.
     pub async fn signed_in(server: &TestServer, email: &str) -> Self {
         let mut browser = Self::anonymous(server);
         let response = browser.login(email, PASSWORD).await;
@@ -34,13 +34,12 @@ impl Browser {
         browser
     }
 
-    /// One attempt at signing in.
     pub async fn login(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": STANDARD.encode(password), "remember_me": true});
         Answer::to(self.client.post(format!("{}/console/api/login", self.base)).json(&body)).await
     }
 
-    /// Keeps what a response sets.
+    /// Keeps the cookies of a response.
     pub fn take_cookies(&mut self, headers: &HeaderMap) {
         for cookie in headers.get_all("set-cookie") {
             let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
@@ -59,33 +58,30 @@ impl Browser {
         self.bare(method, path).header("x-csrf-token", self.cookies.get("csrf_token").cloned().unwrap_or_default())
     }
 
-    /// Whether somebody is signed in, as the console's profile sees it.
+    /// Whether the profile can be read.
     pub async fn is_signed_in(&self) -> bool {
         self.get("/console/api/account/profile").await.0 == 200
     }
 
-    /// A new set of cookies for the refresh cookie.
+    /// Sends the refresh cookie.
     pub async fn refresh(&self) -> Answer {
         Answer::to(self.bare(Method::POST, "/console/api/refresh-token").json(&json!({}))).await
     }
 
-    /// Approves a code.
     pub async fn approve(&self, user_code: &str) -> (u16, Value) {
         self.post("/openapi/v1/oauth/device/approve", &json!({"user_code": user_code})).await
     }
 
-    /// Denies a code.
     pub async fn deny(&self, user_code: &str) -> (u16, Value) {
         self.post("/openapi/v1/oauth/device/deny", &json!({"user_code": user_code})).await
     }
 
-    /// Posts JSON.
+    /// Posts JSON, with the CSRF header.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let response = self.request(Method::POST, path).json(body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    /// Reads JSON.
     pub async fn get(&self, path: &str) -> (u16, Value) {
         let response = self.request(Method::GET, path).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())

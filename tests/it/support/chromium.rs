@@ -1,6 +1,6 @@
-//! A real Chromium, driven through chromedriver: W3C WebDriver over HTTP, and the DevTools commands behind it.
+//! A Chromium process, driven through chromedriver: W3C WebDriver over HTTP, and DevTools commands.
 //!
-//! Both are started by the test, each with a process id that is known, so that a test that fails leaves neither behind.
+//! The test starts both processes itself and knows their ids, so that a failed test stops both.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -16,16 +16,16 @@ use super::{process::Process, window::Emulation};
 
 /// The key of an element's id (W3C WebDriver section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-/// How long anything of the browser may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit of a command.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A browser with an empty profile of its own.
+/// A browser with an empty profile.
 pub struct Chromium {
-    // Dropped in this order: the browser, what drives it, and at last the profile.
+    // The order of the drops: browser, driver, profile.
     _browser: Process,
     _driver: Process,
-    // Read no further, but open: chromedriver writes to it.
-    _driver_says: BufReader<ChildStdout>,
+    // Stays open, because chromedriver writes to it.
+    _driver_output: BufReader<ChildStdout>,
     profile: tempfile::TempDir,
     http: reqwest::Client,
     session: String,
@@ -33,7 +33,7 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Starts one. `None`, said aloud, where something is missing; `TEST_BROWSER=required` makes that a failure.
+    /// Starts a browser. `None` with a message when a program is missing; with `TEST_BROWSER=required` that fails.
     pub async fn start() -> Option<Self> {
         let (Some(browser), Some(driver)) = (program("chromium"), program("chromedriver")) else {
             return missing("chromium and chromedriver");
@@ -54,17 +54,17 @@ impl Chromium {
             .spawn()
             .unwrap();
         let browser = Process(browser);
-        let (driver, says, port) = start_driver(&driver);
+        let (driver, output, port) = start_driver(&driver);
         let mut chromium = Self {
             _browser: browser,
             _driver: driver,
-            _driver_says: says,
+            _driver_output: output,
             profile,
-            http: reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
+            http: reqwest::Client::builder().timeout(COMMAND_TIMEOUT).build().unwrap(),
             session: format!("http://127.0.0.1:{port}/session"),
             emulation: Mutex::default(),
         };
-        let debugger = chromium.debugger().await;
+        let debugger = chromium.debugger_address().await;
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"debuggerAddress": debugger},
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -74,8 +74,8 @@ impl Chromium {
         Some(chromium)
     }
 
-    /// Chromium writes down its debugging port once it listens.
-    async fn debugger(&self) -> String {
+    /// The address of the debugging port, which Chromium writes to a file once it listens.
+    async fn debugger_address(&self) -> String {
         let file = self.profile.path().join("DevToolsActivePort");
         for _ in 0..600 {
             if let Some(port) =
@@ -88,35 +88,35 @@ impl Chromium {
         panic!("chromium did not start");
     }
 
-    /// A WebDriver command.
+    /// Sends a WebDriver command.
     pub async fn post(&self, path: &str, body: &Value) -> Value {
         let response = self.http.post(format!("{}{path}", self.session)).json(body).send().await.unwrap();
         value(path, response.json().await.unwrap())
     }
 
-    /// A WebDriver question.
+    /// Reads a WebDriver resource.
     pub async fn get(&self, path: &str) -> Value {
         let response = self.http.get(format!("{}{path}", self.session)).send().await.unwrap();
         value(path, response.json().await.unwrap())
     }
 
-    /// A WebDriver deletion.
+    /// Deletes a WebDriver resource.
     pub async fn delete(&self, path: &str) -> Value {
         let response = self.http.delete(format!("{}{path}", self.session)).send().await.unwrap();
         value(path, response.json().await.unwrap())
     }
 
-    /// A DevTools command.
+    /// Sends a DevTools command.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await
     }
 
-    /// Runs a function's body in the page and gives what it returns.
+    /// Runs the body of a function in the page and returns its result.
     pub async fn run(&self, script: &str, arguments: &[Value]) -> Value {
         self.post("/execute/sync", &json!({"script": script, "args": arguments})).await
     }
 
-    /// The same; `None` when the page goes away meanwhile.
+    /// Like `run`; `None` when the page is replaced meanwhile.
     pub async fn try_run(&self, script: &str) -> Option<Value> {
         let body = json!({"script": script, "args": []});
         let response = self.http.post(format!("{}/execute/sync", self.session)).json(&body).send().await.unwrap();
@@ -130,7 +130,7 @@ impl Chromium {
         format!("/element/{}", found[ELEMENT].as_str().unwrap())
     }
 
-    /// How many elements match.
+    /// The number of matching elements.
     pub async fn count(&self, css: &str) -> usize {
         let found = self.post("/elements", &json!({"using": "css selector", "value": css})).await;
         found.as_array().unwrap().len()
@@ -142,16 +142,16 @@ fn value(path: &str, mut answer: Value) -> Value {
     answer["value"].take()
 }
 
-/// It takes a free port, and gives up when somebody else is faster; so it is asked again.
+/// Starts chromedriver on a free port; again when another process took the port first.
 fn start_driver(program: &Path) -> (Process, BufReader<ChildStdout>, u16) {
     for _ in 0..5 {
         let mut driver =
             Command::new(program).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut says = BufReader::new(driver.stdout.take().unwrap());
+        let mut output = BufReader::new(driver.stdout.take().unwrap());
         let line =
-            says.by_ref().lines().map_while(Result::ok).find(|line| line.contains("started successfully on port"));
+            output.by_ref().lines().map_while(Result::ok).find(|line| line.contains("started successfully on port"));
         if let Some(port) = line.and_then(|line| line.trim_end_matches('.').rsplit(' ').next()?.parse().ok()) {
-            return (Process(driver), says, port);
+            return (Process(driver), output, port);
         }
         drop(Process(driver));
     }
@@ -164,7 +164,7 @@ fn program(name: &str) -> Option<PathBuf> {
 }
 
 fn missing<T>(what: &str) -> Option<T> {
-    assert!(std::env::var_os("TEST_BROWSER").is_none_or(|wish| wish != "required"), "missing: {what}");
-    eprintln!("no browser tests here; missing: {what}");
+    assert!(std::env::var_os("TEST_BROWSER").is_none_or(|value| value != "required"), "missing: {what}");
+    eprintln!("browser tests are skipped; missing: {what}");
     None
 }

@@ -1,38 +1,38 @@
-// Only makes the pages nicer: each works the same without it.
+// Conveniences; every page works without them.
 'use strict';
 
-// A form that failed comes back empty, as no address holds what was typed. This tab keeps it until the next page.
-const TYPED = 'device-pages.typed';
+// A rejected form is empty, because no address holds typed text. The tab keeps the text for one page.
+const STORAGE_KEY = 'device-pages.typed';
 let typed = {};
 try {
-  typed = JSON.parse(sessionStorage.getItem(TYPED)) || {};
-  sessionStorage.removeItem(TYPED);
+  typed = JSON.parse(sessionStorage.getItem(STORAGE_KEY)) || {};
+  sessionStorage.removeItem(STORAGE_KEY);
 } catch {
-  // Storage is switched off.
+  // Storage is disabled.
 }
 document.querySelectorAll('[data-keep]').forEach((field) => {
   const value = field.type === 'checkbox' ? 'checked' : 'value';
   if (field.dataset.keep === 'again' && field.name in typed) {
     field[value] = typed[field.name];
     const next = field.dataset.then && document.getElementById(field.dataset.then);
-    // In the next frame, as the browser has done its own focusing by then.
+    // In the next frame, after the browser has applied `autofocus`.
     if (next) requestAnimationFrame(() => next.focus());
   }
   field.form.addEventListener('submit', () => {
     typed[field.name] = field[value];
     try {
-      sessionStorage.setItem(TYPED, JSON.stringify(typed));
+      sessionStorage.setItem(STORAGE_KEY, JSON.stringify(typed));
     } catch {
-      // Storage is switched off.
+      // Storage is disabled.
     }
   });
 });
 
-// Code entry: upper case, with its hyphen, whether typed or pasted. Deleting and editing in the middle are left alone.
+// Formats a typed code: upper case with a hyphen. Deleting, and editing in the middle, change nothing else.
 document.querySelectorAll('[data-code-entry]').forEach((field) => {
-  const arrange = () => {
+  const format = () => {
     if (field.selectionStart !== field.value.length) return;
-    // Input methods may write letters in full width. Of what no code has, only marks are dropped: letters are shown as wrong.
+    // Input methods may insert full-width letters. Punctuation is dropped; letters outside the alphabet stay visible.
     const text = field.value.normalize('NFKC').toUpperCase();
     const symbols = text.replace(/[^\p{L}\p{N}]/gu, '');
     if (symbols.length > 8) {
@@ -42,13 +42,13 @@ document.querySelectorAll('[data-code-entry]').forEach((field) => {
     }
   };
   field.addEventListener('input', (event) => {
-    if (!event.isComposing && !(event.inputType || '').startsWith('delete')) arrange();
+    if (!event.isComposing && !(event.inputType || '').startsWith('delete')) format();
   });
-  field.addEventListener('compositionend', arrange);
+  field.addEventListener('compositionend', format);
   if (field.getAttribute('aria-invalid') === 'true') requestAnimationFrame(() => field.select());
 });
 
-// A paste may hold more than the code: a whole line of the terminal, or the link.
+// Extracts the code from pasted text, which may be a line of the terminal or a link.
 document.querySelectorAll('[data-code-entry]').forEach((field) => {
   field.addEventListener('paste', (event) => {
     const text = event.clipboardData ? event.clipboardData.getData('text').normalize('NFKC') : '';
@@ -59,8 +59,8 @@ document.querySelectorAll('[data-code-entry]').forEach((field) => {
   });
 });
 
-// The countdown: the server said how many seconds are left when it wrote the page. The last minute is said aloud once; at
-// the end the question gives way to what to do next, which has the focus then.
+// Counts down from the remaining seconds in the page. The last minute is announced to screen readers once; at the end
+// the form is replaced by the next step, which gets the focus.
 document.querySelectorAll('[data-countdown]').forEach((line) => {
   const end = Date.now() + Number(line.dataset.countdown) * 1000;
   const soon = document.querySelector('[data-countdown-soon]');

@@ -77,8 +77,8 @@ pub(crate) struct SessionsPage {
     pub next: Option<u64>,
 }
 
-/// Shows a page of the list. `?current=ID` marks a session: a client that opens this page in a browser knows the id of its
-/// own session, the `token_id` that it received with its token.
+/// Shows a page of the list. `?current=ID` marks a session: a client that opens this page in a browser knows the id of
+/// its own session, the `token_id` that it received with its token.
 pub(crate) async fn show(context: &PageContext) -> Result<Response> {
     let number = match context.query_param("page") {
         Some(text) => Some(text.parse().map_err(|_| Error::invalid_param("query", "page", "must be a whole number"))?),

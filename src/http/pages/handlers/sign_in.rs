@@ -20,7 +20,7 @@ use crate::{
             return_target::ReturnTarget,
         },
     },
-    rpc::reply::REFRESH_TOKEN,
+    rpc::reply::{KNOWN_BROWSER, REFRESH_TOKEN},
 };
 
 /// Query parameter: the form is for another account than the one that is signed in.
@@ -31,8 +31,8 @@ const OTHER_ACCOUNT: &str = "another";
 pub(crate) struct SignInPage {
     /// The pre-session token.
     pub token: String,
-    /// The address of the form. It contains the return target, because the browser shows it when the response to the form
-    /// is an error, and reloads it.
+    /// The address of the form. It contains the return target, because the browser shows and reloads it when the
+    /// response to the form is an error.
     pub action: String,
     /// The path to show after signing in.
     pub return_to: String,
@@ -97,7 +97,10 @@ pub(crate) async fn refresh(context: &PageContext) -> Result<Response> {
     match context.site.services.console.refresh(token).await {
         Ok(issued) => {
             let mut response = see_other(&target.path());
-            set_cookies(&mut response, &context.site.services.cookies.issued(&issued));
+            // Without new tokens another tab has refreshed the session; the browser has the tokens of that response.
+            if let Some(issued) = issued {
+                set_cookies(&mut response, &context.site.services.cookies.issued(&issued));
+            }
             Ok(response)
         }
         Err(error) if error.code() == Code::InvalidSession => {
@@ -114,8 +117,8 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     let email = context.form.text("email").trim();
     let token = context.form.text(presession_token::NAME);
     if !PreSessionToken::matches(context.cookie(presession_token::NAME), token) {
-        // A sign-in in another tab has used up the token of this form. With the same address nothing is left to do; with
-        // another address the person wants to change the account.
+        // A sign-in in another tab has used up the token of this form. With the same email nothing is left to do; with
+        // another email the person wants to change the account.
         if context.find_caller().is_some_and(|caller| caller.account.email.eq_ignore_ascii_case(email)) {
             return Ok(see_other(&context.return_target().path()));
         }
@@ -127,7 +130,8 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
         return Ok(redirect_to_form(context, FormError::MissingCredentials, None));
     };
     let (remember, address) = (context.form.is_checked("remember"), context.client_address()?);
-    match context.site.services.console.login(email, password.clone(), remember, address).await {
+    let known_browser = context.cookie(KNOWN_BROWSER);
+    match context.site.services.console.login(email, password.clone(), remember, address, known_browser).await {
         Ok(issued) => {
             let cookies = &context.site.services.cookies;
             let mut response = see_other(&context.return_target().path());

@@ -9,6 +9,7 @@ use super::{
     prompt::Prompt,
     stream::{ModelStream, Models},
 };
+use crate::domain::text::is_unprintable;
 
 #[derive(Clone)]
 pub(crate) struct ModelRegistry {
@@ -38,5 +39,5 @@ impl Models for ModelRegistry {
 
 /// A name of a DSL file, without control characters and short enough for a sentence.
 fn shortened(name: &str) -> String {
-    name.chars().filter(|symbol| !symbol.is_control()).take(100).collect()
+    name.chars().filter(|symbol| !is_unprintable(*symbol)).take(100).collect()
 }

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Code, Error, Result,
         app::{AppMode, ModelConfig},
+        text::is_unprintable,
     },
     runtime::builtin::name_list::name_list,
 };
@@ -134,5 +135,5 @@ fn external_variables(config: &CheckedConfig<'_>) -> Vec<UnsupportedFeature> {
 
 /// Names come out of DSL files.
 fn shortened(feature: &str) -> String {
-    feature.chars().filter(|symbol| !symbol.is_control()).take(120).collect()
+    feature.chars().filter(|symbol| !is_unprintable(*symbol)).take(120).collect()
 }

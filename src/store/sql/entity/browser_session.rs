@@ -14,6 +14,9 @@ pub(crate) struct Model {
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
     pub remember: bool,
+    /// The hash before `refresh_hash`; null before the first refresh.
+    pub previous_refresh_hash: Option<String>,
+    pub refreshed_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -27,7 +27,7 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
 }
 
 async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 18);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 19);
     assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -56,7 +56,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
         ]
     );
     sql.migrate_down(false, Some(1)).await.unwrap();
-    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261121_000018_openapi_conversation_variables"]);
+    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261128_000019_openapi_browser_sessions_refresh"]);
     sql.migrate_down(false, None).await.unwrap();
     assert_eq!(tables(&sql).await, ["openapi_migrations"]);
     sql.migrate_up(false).await.unwrap();

@@ -23,6 +23,7 @@ on_both_backends! {
     user_code_in_use_is_rejected_until_its_grant_expires,
     poll_of_another_client_is_not_counted,
     early_poll_increases_the_interval_up_to_a_minute,
+    fixed_cadence_recovers_after_an_early_poll,
     poll_one_second_early_is_accepted,
     claim_excludes_others_until_it_expires,
     lost_claim_cannot_finish,
@@ -105,10 +106,24 @@ async fn early_poll_increases_the_interval_up_to_a_minute(backend: &TestBackend)
     for expected in (10..=60).step_by(5).chain([60, 60]) {
         assert_eq!(poll(backend, &device).await, PollOutcome::SlowDown(expected));
     }
-    backend.advance_secs(58);
-    assert_eq!(poll(backend, &device).await, PollOutcome::SlowDown(60), "an early poll counts as the last one");
-    backend.advance_secs(60);
+    backend.advance_secs(5);
     assert_eq!(poll(backend, &device).await, pending());
+    assert_eq!(poll(backend, &device).await, PollOutcome::SlowDown(10), "a poll in time resets the interval");
+}
+
+async fn fixed_cadence_recovers_after_an_early_poll(backend: &TestBackend) {
+    let (device, _) = new_grant(backend).await;
+    assert_eq!(poll(backend, &device).await, pending());
+    backend.advance_secs(1);
+    assert_eq!(poll(backend, &device).await, PollOutcome::SlowDown(10));
+    for _ in 0..5 {
+        backend.advance_secs(5);
+        assert_eq!(poll(backend, &device).await, pending());
+    }
+    backend.advance_secs(2);
+    assert_eq!(poll(backend, &device).await, PollOutcome::SlowDown(10));
+    backend.advance_secs(2);
+    assert_eq!(poll(backend, &device).await, pending(), "the early poll does not move the reference time");
 }
 
 async fn poll_one_second_early_is_accepted(backend: &TestBackend) {

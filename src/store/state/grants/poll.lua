@@ -1,4 +1,4 @@
--- Grant::poll. KEYS: grant. ARGV: offset, client id, tolerance in ms, step and maximum of the interval in seconds.
+-- Grant::poll. KEYS: grant. ARGV: offset, client id, tolerance in ms; the interval, its step and its maximum in seconds.
 -- Returns a word, and what belongs to it: the interval, or the address that created the grant and the approval.
 local found =
   redis.call('HMGET', KEYS[1], 'client_id', 'expires_ms', 'last_poll_ms', 'interval', 'state', 'created_ip')
@@ -10,14 +10,13 @@ end
 if client_id ~= ARGV[2] then
   return {'client_mismatch'}
 end
-interval = tonumber(interval)
-local is_early = last_poll and math.max(now - tonumber(last_poll), 0) + ARGV[3] < interval * 1000
+local is_early = last_poll and math.max(now - tonumber(last_poll), 0) + ARGV[3] < ARGV[4] * 1000
 if is_early then
-  interval = math.min(interval + ARGV[4], tonumber(ARGV[5]))
-  redis.call('HSET', KEYS[1], 'last_poll_ms', integer(now), 'interval', integer(interval))
+  interval = math.min(interval + ARGV[5], tonumber(ARGV[6]))
+  redis.call('HSET', KEYS[1], 'interval', integer(interval))
   return {'slow_down', interval}
 end
-redis.call('HSET', KEYS[1], 'last_poll_ms', integer(now))
+redis.call('HSET', KEYS[1], 'last_poll_ms', integer(now), 'interval', ARGV[4])
 if state == 'approved' then
   local approval = redis.call('HMGET', KEYS[1], 'token_id', 'sealed_token')
   return {'approved', created_ip, approval[1], approval[2]}

@@ -120,7 +120,7 @@ impl GrantStore for RedisState {
     async fn poll(&self, device_code: &DeviceCodeHash, client_id: &str) -> Result<PollOutcome> {
         let reply: Vec<Value> = self
             .eval(&POLL, &[self.keys().grant(device_code)], |command| {
-                command.arg(client_id).arg(POLL_TOLERANCE_MS).arg(SLOW_DOWN_STEP).arg(MAX_INTERVAL);
+                command.arg(client_id).arg(POLL_TOLERANCE_MS).arg(INTERVAL).arg(SLOW_DOWN_STEP).arg(MAX_INTERVAL);
             })
             .await?;
         let (word, rest) = split_word(reply)?;

@@ -65,14 +65,15 @@ impl History {
         if client != "difyctl" {
             return PollOutcome::ClientMismatch;
         }
-        // Five seconds, plus five for every early poll, at most sixty. A poll may be one second early.
+        // Polls may come every four seconds. The interval is five seconds, plus five for every early poll since the
+        // last one in time, at most sixty.
         let interval = |events: &[(u64, Event)]| {
-            let early = events.iter().filter(|(_, event)| *event == Event::Polled { early: true }).count();
+            let polls = events.iter().rev().filter(|(_, event)| matches!(event, Event::Polled { .. }));
+            let early = polls.take_while(|(_, event)| *event == Event::Polled { early: true }).count();
             u32::try_from(5 + 5 * early).unwrap().min(60)
         };
-        let last = self.events.iter().rev().find(|(_, event)| matches!(event, Event::Polled { .. }));
-        let due = last.map_or(0, |(at, _)| at + u64::from(interval(&self.events) - 1) * 1_000);
-        let early = now_ms < due;
+        let last = self.events.iter().rev().find(|(_, event)| *event == Event::Polled { early: false });
+        let early = last.is_some_and(|(at, _)| now_ms < at + 4_000);
         self.events.push((now_ms, Event::Polled { early }));
         let created_ip: IpAddr = grant_request().created_ip;
         if early {
