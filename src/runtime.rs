@@ -1,8 +1,8 @@
 //! The implementations of `ports::runtime`: the built-in runtime, and Dify's service API.
 
-pub(crate) mod absent;
 pub(crate) mod builtin;
 pub(crate) mod dify;
 pub(crate) mod http_client;
 pub(crate) mod outbound;
+pub(crate) mod unavailable;
 pub(crate) mod upstream;

@@ -83,7 +83,7 @@ pub mod runtime {
     pub use crate::runtime::{
         dify::{
             DifyRuntime, DifySettings,
-            frames::{Frame, Frames},
+            sse::{SseFrame, SseParser},
         },
         http_client::client_builder,
     };

@@ -10,7 +10,6 @@ use crate::{
     memory::MemoryLedger,
     ports::{lease_store::LeaseStore, runtime::AppRuntime, state_stores::StateStores},
     runtime::{
-        absent::Absent,
         builtin::{
             app_runtime::BuiltinRuntime,
             model::{
@@ -24,6 +23,7 @@ use crate::{
         },
         dify::{DifyRuntime, DifySettings},
         outbound::OutboundClient,
+        unavailable::UnavailableRuntime,
     },
     service::{
         app::{AppSettings, Apps, run_slots::RunSlots},
@@ -91,7 +91,7 @@ fn runtime(
     if standalone {
         return Ok(Arc::new(built_in(config, context, resources)?));
     }
-    let Some(url) = config.deployment.dify_api_url.clone() else { return Ok(Arc::new(Absent)) };
+    let Some(url) = config.deployment.dify_api_url.clone() else { return Ok(Arc::new(UnavailableRuntime)) };
     let RunResources { tasks, memory } = resources;
     let settings = DifySettings {
         url,

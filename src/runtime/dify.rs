@@ -1,14 +1,15 @@
-//! Runs apps by handing them to Dify's own service API, beside whose database this service stands.
+//! Runs apps by forwarding them to the service API of the Dify whose database this service uses.
 //!
-//! A run is a task of its own from the request to the last event. It ends when Dify says so; when the listener goes away it
-//! is stopped at Dify as well, as soon as Dify has told its task id. A run is never sent twice: only a key that Dify does
-//! not know is replaced and tried once more, since nothing has run then.
+//! A run is one task from the request to the last event. It ends with Dify's last event. When the reader disconnects,
+//! the run is stopped at Dify as soon as its task id is known. A run is sent once. Only after Dify rejects the app key,
+//! when nothing has run, is it sent again with a new key.
+
+pub(crate) mod sse;
 
 mod app_keys;
-mod call;
-pub(crate) mod frames;
-mod refusal;
+mod error_response;
 mod relay;
+mod request;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,9 +28,9 @@ use url::Url;
 
 use self::{
     app_keys::AppKeys,
-    call::Base,
-    refusal::{Named, Refusal, failed},
-    relay::{End, Listener, Relay},
+    error_response::{ErrorResponse, RequestedIds, upstream_error},
+    relay::{Relay, RelayEnd, RunSender},
+    request::ApiUrls,
 };
 use super::http_client::client_builder;
 use crate::{
@@ -44,41 +45,38 @@ use crate::{
     telemetry::trace,
 };
 
-/// How long a stopped run may take to be stopped.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
-/// The same, twice, when the process is about to end.
-const LAST_STOP_LIMIT: Duration = Duration::from_secs(1);
-/// How long an idle connection is kept: less than the two seconds after which Dify's own server closes it, since a run
-/// that meets a connection being closed is lost.
-const IDLE_LIMIT: Duration = Duration::from_millis(1_500);
-/// What a forwarded run takes: its tasks, its two connections, the event that is being read.
+/// Timeout of a request that stops a run.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same while the process shuts down: once to learn the task id, and once for the request.
+const SHUTDOWN_STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long an idle connection is kept. Dify's server closes it after two seconds, and a run that is sent on a
+/// connection that closes is lost.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Memory that a forwarded run takes: its tasks, its two connections, and the event that is being read.
 const RUN_BYTES: usize = 256 << 10;
-/// When to come back where every connection is taken.
-const BUSY_FOR: Duration = Duration::from_secs(1);
+/// `Retry-After` when every connection is in use.
+const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Where Dify is, and how long it may take.
+/// The address of Dify's service API, and the limits of its runs.
 #[derive(Clone, Debug)]
 pub struct DifySettings {
-    /// `DIFY_API_URL`: the service API, with or without `/v1`.
+    /// `DIFY_API_URL`, with or without `/v1`.
     pub url: Url,
-    /// How long making a connection may take.
     pub connect_timeout: Duration,
-    /// How long the first byte of a run's stream may take, from the moment it is sent.
+    /// From sending a run to the first byte of its stream.
     pub first_byte_timeout: Duration,
-    /// How long a run may take in all.
     pub run_timeout: Duration,
-    /// Ends every run, when the process has no more time for them.
+    /// Ends every run; cancelled when the process shuts down.
     pub end: CancellationToken,
-    /// Connections at the same time at most, each of which is a run. Over it a run is `rate_limited` at once, like one
-    /// over the process' own limit: waiting for another run to end could take minutes.
+    /// Largest number of connections; each is one run. A run above it is `rate_limited` at once, because waiting for
+    /// another run to end could take minutes.
     pub max_connections: usize,
     /// Has the memory of runs and of their events.
     pub memory: MemoryLedger,
 }
 
-/// Runs apps at Dify.
 pub struct DifyRuntime {
-    upstream: Arc<Upstream>,
+    api: Arc<DifyApi>,
     tasks: TaskTracker,
 }
 
@@ -88,8 +86,8 @@ struct RunPermit {
     _memory: MemoryPermit,
 }
 
-struct Upstream {
-    base: Base,
+struct DifyApi {
+    urls: ApiUrls,
     client: Client,
     keys: AppKeys,
     first_byte_timeout: Duration,
@@ -100,7 +98,7 @@ struct Upstream {
 }
 
 impl DifyRuntime {
-    /// A runtime whose runs are tasks of `tasks`, so that the process waits for them, and for their stops, when it ends.
+    /// A runtime whose runs are tasks of `tasks`: the process waits for them, and for the requests that stop them.
     pub fn new(
         settings: DifySettings,
         sql: Arc<SqlStore>,
@@ -110,13 +108,13 @@ impl DifyRuntime {
     ) -> Result<Self> {
         let client = client_builder()?
             .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(IDLE_LIMIT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .retry(reqwest::retry::never())
             .http1_only()
             .build()
             .map_err(Error::internal)?;
-        let upstream = Upstream {
-            base: Base::new(settings.url),
+        let api = DifyApi {
+            urls: ApiUrls::new(settings.url),
             client,
             keys: AppKeys::new(sql, clock, entropy),
             first_byte_timeout: settings.first_byte_timeout,
@@ -125,62 +123,64 @@ impl DifyRuntime {
             connections: FairShares::new(settings.max_connections),
             memory: settings.memory,
         };
-        Ok(Self { upstream: Arc::new(upstream), tasks })
+        Ok(Self { api: Arc::new(api), tasks })
     }
 }
 
 #[async_trait]
 impl AppRuntime for DifyRuntime {
-    /// Comes back with the stream's first byte, so that what fails until then is an answer of its own.
+    /// Returns at the first byte of the stream, so that an earlier failure becomes an error response.
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
         let (workspace, app) = (Owner::of(&run.app.workspace_id.0), Owner::of(&run.app.id.0));
-        let place = self.upstream.connections.take(workspace, app).map_err(|_| Error::rate_limited(BUSY_FOR))?;
-        let memory = self.upstream.memory.reserve_for(workspace, MemoryKind::Runs, RUN_BYTES)?;
+        let busy = |_| Error::rate_limited(BUSY_RETRY_AFTER);
+        let place = self.api.connections.take(workspace, app).map_err(busy)?;
+        let memory = self.api.memory.reserve_for(workspace, MemoryKind::Runs, RUN_BYTES)?;
         let connection = RunPermit { _place: place, _memory: memory };
-        let (events, stream) = runtime::events(EVENTS_AHEAD, &self.upstream.memory);
-        let (began, begins) = oneshot::channel();
-        let upstream = Arc::clone(&self.upstream);
-        let listener = Listener::new(began, events);
-        // A task, because a run that was sent must be seen through even when whoever asked goes away meanwhile.
-        self.tasks.spawn(async move { upstream.run(run, listener, connection).await }.in_current_span());
-        begins.await.map_err(Error::internal)??;
+        let (events, stream) = runtime::events(EVENTS_AHEAD, &self.api.memory);
+        let (start_sender, started) = oneshot::channel();
+        let api = Arc::clone(&self.api);
+        let sender = RunSender::new(start_sender, events);
+        // A task, because a run that was sent has to be stopped even when the caller disconnects meanwhile.
+        self.tasks.spawn(async move { api.run(run, sender, connection).await }.in_current_span());
+        started.await.map_err(Error::internal)??;
         Ok(stream)
     }
 }
 
-impl Upstream {
-    async fn run(&self, run: RunRequest, mut listener: Listener, connection: RunPermit) {
-        let run_by = Instant::now() + self.run_timeout;
-        let first_byte_by = run_by.min(Instant::now() + self.first_byte_timeout);
-        let (key, response) = match self.send(&run, first_byte_by).await {
+impl DifyApi {
+    async fn run(&self, run: RunRequest, mut sender: RunSender, connection: RunPermit) {
+        let deadline = Instant::now() + self.run_timeout;
+        let first_byte_deadline = deadline.min(Instant::now() + self.first_byte_timeout);
+        let (key, response) = match self.send(&run, first_byte_deadline).await {
             Ok(sent) => sent,
-            Err(error) => return listener.fail(error).await,
+            Err(error) => return sender.fail(error).await,
         };
-        let mut relay = Relay::new(response, run.app.mode, Named::from(&run));
-        // Whatever a run waits for, a reader included, it ends in time.
+        let mut relay = Relay::new(response, run.app.mode, RequestedIds::from(&run));
+        // The deadline applies while the relay waits for a slow reader, too.
         let end = tokio::select! {
             biased;
-            end = relay.run(&mut listener, first_byte_by) => end,
+            end = relay.run(&mut sender, first_byte_deadline) => end,
             () = self.end.cancelled() => {
-                listener.cut(Error::new(Code::ServiceUnavailable, "The server shut down during the run. Run it again."));
-                End::Unfinished
+                let message = "The server shut down during the run. Run it again.";
+                sender.try_fail(Error::new(Code::ServiceUnavailable, message));
+                RelayEnd::Unfinished
             }
-            () = sleep_until(run_by) => {
-                listener.cut(Error::new(Code::UpstreamTimeout, "The run took longer than is allowed."));
-                End::Unfinished
+            () = sleep_until(deadline) => {
+                sender.try_fail(Error::new(Code::UpstreamTimeout, "The run took longer than is allowed."));
+                RelayEnd::Unfinished
             }
         };
         // Closes the stream at the last event.
-        drop(listener);
+        drop(sender);
         match end {
-            End::Over => relay.finish().await,
-            End::Unfinished => {
-                let by = if self.end.is_cancelled() {
-                    Instant::now() + LAST_STOP_LIMIT
+            RelayEnd::Finished => relay.read_to_end().await,
+            RelayEnd::Unfinished => {
+                let task_deadline = if self.end.is_cancelled() {
+                    Instant::now() + SHUTDOWN_STOP_TIMEOUT
                 } else {
-                    first_byte_by.max(Instant::now() + STOP_LIMIT)
+                    first_byte_deadline.max(Instant::now() + STOP_TIMEOUT)
                 };
-                relay.learn_task(by).await;
+                relay.read_task_id(task_deadline).await;
                 let task = relay.task_id.take();
                 drop((relay, connection));
                 if let Some(task) = task {
@@ -190,21 +190,22 @@ impl Upstream {
         }
     }
 
-    /// Sends a run, once more when the key was refused and the app has another one by now.
-    async fn send(&self, run: &RunRequest, by: Instant) -> Result<(Secret, Response)> {
-        let (url, body) = (self.base.run(run), bytes::Bytes::from(call::body(run)?));
+    /// Sends a run. Sends it again when Dify rejects the key and the app has another one by now.
+    async fn send(&self, run: &RunRequest, deadline: Instant) -> Result<(Secret, Response)> {
+        let (url, body) = (self.urls.run(run), bytes::Bytes::from(request::body(run)?));
         let mut key = self.keys.get(&run.app).await?;
-        let mut response = self.post(url.clone(), &key, body.clone(), by).await?;
+        let mut response = self.post(url.clone(), &key, body.clone(), deadline).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.keys.forget(run.app.id, &key);
             let another = self.keys.get(&run.app).await?;
             if !another.matches(key.expose()) {
                 key = another;
-                response = self.post(url, &key, body, by).await?;
+                response = self.post(url, &key, body, deadline).await?;
             }
         }
-        let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-            kind.as_bytes().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
+        let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|content_type| {
+            let media_type = content_type.as_bytes().get(..17);
+            media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case(b"text/event-stream"))
         });
         match response.status() {
             StatusCode::OK if is_stream => Ok((key, response)),
@@ -212,59 +213,59 @@ impl Upstream {
                 let status = status.as_u16();
                 let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
                 let retry_after = retry_after.map(str::to_owned);
-                let body = relay::short_body(&mut response).await;
-                Err(Refusal::read(&body).into_error(status, retry_after.as_deref(), Named::from(run)))
+                let body = error_response::read_body(&mut response).await;
+                Err(ErrorResponse::parse(&body).into_error(status, retry_after.as_deref(), RequestedIds::from(run)))
             }
         }
     }
 
-    async fn post(&self, url: Url, key: &Secret, body: bytes::Bytes, by: Instant) -> Result<Response> {
+    async fn post(&self, url: Url, key: &Secret, body: bytes::Bytes, deadline: Instant) -> Result<Response> {
         let request = self
             .client
             .post(url)
             .header(AUTHORIZATION, authorization(key)?)
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "text/event-stream")
-            .headers(traced())
+            .headers(trace_headers())
             .body(body);
-        match timeout_at(by, request.send()).await {
+        match timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(cause)) if cause.is_timeout() => Err(slow().with_source(cause.without_url())),
-            Ok(Err(cause)) => Err(failed("Dify is not answering.").with_source(cause.without_url())),
-            Err(_) => Err(slow()),
+            Ok(Err(cause)) if cause.is_timeout() => Err(timed_out().with_source(cause.without_url())),
+            Ok(Err(cause)) => Err(upstream_error("Dify is not answering.").with_source(cause.without_url())),
+            Err(_) => Err(timed_out()),
         }
     }
 
-    /// Stops a run. It is asked for once: Dify remembers it for the task, whenever the task gets to look.
+    /// Stops a run. One request suffices: Dify stores a flag that the task checks.
     async fn stop(&self, run: &RunRequest, key: &Secret, task: &str) {
         let mode: AppMode = run.app.mode;
-        let asked = async {
+        let stopped = async {
             let body = serde_json::to_vec(&serde_json::json!({"user": run.user})).map_err(Error::internal)?;
-            let by = Instant::now() + if self.end.is_cancelled() { LAST_STOP_LIMIT } else { STOP_LIMIT };
-            let answer = self.post(self.base.stop(mode, task), key, body.into(), by).await?;
-            let status = answer.status();
+            let timeout = if self.end.is_cancelled() { SHUTDOWN_STOP_TIMEOUT } else { STOP_TIMEOUT };
+            let url = self.urls.stop(mode, task);
+            let status = self.post(url, key, body.into(), Instant::now() + timeout).await?.status();
             if status.is_success() { Ok(()) } else { Err(Error::internal(format!("Dify answered {status}"))) }
         };
-        if let Err(error) = asked.await {
-            tracing::warn!(error = ?error, app_id = %run.app.id, "a run that nobody listens to may go on at Dify");
+        if let Err(error) = stopped.await {
+            tracing::warn!(error = ?error, app_id = %run.app.id, "a run without a reader may continue at Dify");
         }
     }
 }
 
-fn slow() -> Error {
+fn timed_out() -> Error {
     Error::new(Code::UpstreamTimeout, "Dify took too long to answer.")
 }
 
 fn authorization(key: &Secret) -> Result<HeaderValue> {
     let text = zeroize::Zeroizing::new(format!("Bearer {}", key.expose()));
-    // Its error quotes nothing, but the key in the table cannot be one.
+    // The error does not quote the value.
     let mut value = HeaderValue::from_str(&text).map_err(Error::internal)?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// The trace of the request that the run is for, where it is traced.
-fn traced() -> http::HeaderMap {
+/// The trace context of the request that the run belongs to; empty without tracing.
+fn trace_headers() -> http::HeaderMap {
     let mut headers = http::HeaderMap::new();
     trace::inject(&tracing::Span::current(), &mut headers);
     headers

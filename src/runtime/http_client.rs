@@ -1,7 +1,7 @@
-//! The HTTP client that everything here which calls another server begins with: whom it trusts, and what it never does.
+//! The settings that all HTTP clients of this service share.
 //!
-//! It follows no redirect and takes no proxy from the environment: either would lead a request, with its credentials, to
-//! a place that nobody configured.
+//! The clients follow no redirect and use no proxy of the environment: both would send a request, with its credentials,
+//! to a server that is not configured.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,28 +10,28 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::domain::{Error, Result};
 
-/// How long making a connection may take, TLS included, unless the caller says otherwise.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// How long a connection without a request is kept.
-const IDLE_LIMIT: Duration = Duration::from_secs(90);
-/// When a connection that says nothing is asked whether it lives.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Timeout for connecting, with the TLS handshake. Callers may set another.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// Idle time after which TCP probes the connection.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A builder with TLS set up. Limits on the time of a whole request are the caller's to add: streams have none.
+/// A builder with TLS configured. It has no timeout for a whole request, because streams have none; callers add theirs.
 pub fn client_builder() -> Result<ClientBuilder> {
     Ok(ClientBuilder::new()
         .tls_backend_preconfigured(tls()?)
         .no_proxy()
         .redirect(redirect::Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT_LIMIT)
-        .pool_idle_timeout(IDLE_LIMIT)
-        .tcp_keepalive(KEEPALIVE)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .tcp_keepalive(KEEPALIVE_INTERVAL)
         .tcp_nodelay(true))
 }
 
-/// The machine's certificates where it has any, so that an operator's own authority counts (`SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` name others); Mozilla's, compiled in, on an image that has none.
+/// Trusts the certificates of the machine, with an operator's own authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR`
+/// select others). On an image without certificates, trusts Mozilla's, which are compiled in.
 fn tls() -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_can_be_built_without_a_process_wide_provider() {
+    async fn client_is_built_without_a_process_wide_crypto_provider() {
         let client = client_builder().unwrap().build().unwrap();
         let refused = client.get("https://127.0.0.1:1/").send().await.unwrap_err();
         assert!(refused.is_connect(), "{refused:?}");

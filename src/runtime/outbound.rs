@@ -1,7 +1,9 @@
-//! HTTP requests that apps send. Their authors choose the URL, so requests reach public addresses and allowed networks only.
+//! HTTP requests that apps send. Their authors choose the URL, so requests reach public addresses and allowed networks
+//! only.
 //!
-//! Every address that a name resolves to is checked, and the connection uses a checked address. A redirect is a new request
-//! with all checks. Responses are bounded in size and time. Connections are not reused: two apps never share one.
+//! Every address that a name resolves to is checked, and the connection uses a checked address. A redirect is a new
+//! request with all checks. Responses are bounded in size and time. Connections are not reused: two apps never share
+//! one.
 
 mod address;
 mod client;

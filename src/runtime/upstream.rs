@@ -1,19 +1,19 @@
-//! What other servers say, before anything of it is shown to anybody.
+//! Cleans messages of other servers before they are shown.
 
 use crate::domain::text::is_unprintable;
 
-/// The longest sentence that is passed on, in characters.
-const LONGEST_SENTENCE: usize = 500;
+/// Longest message that is passed on, in characters.
+const MAX_SENTENCE: usize = 500;
 
-/// One line of plain text: unprintable characters become blanks, blanks are folded, the rest is cut off. `None`
-/// when nothing is left.
+/// Returns one line of plain text: unprintable characters become spaces, white space is collapsed, and the end is cut
+/// off. Returns `None` when the line is empty.
 pub(crate) fn sentence(text: &str) -> Option<String> {
     let plain = |c: char| if is_unprintable(c) { ' ' } else { c };
     let mut line = String::new();
     let mut length = 0;
-    for word in text.chars().take(LONGEST_SENTENCE * 4).map(plain).collect::<String>().split_whitespace() {
-        let room = LONGEST_SENTENCE.saturating_sub(length);
-        if room < 2 {
+    for word in text.chars().take(MAX_SENTENCE * 4).map(plain).collect::<String>().split_whitespace() {
+        let left = MAX_SENTENCE.saturating_sub(length);
+        if left < 2 {
             break;
         }
         if !line.is_empty() {
@@ -21,7 +21,7 @@ pub(crate) fn sentence(text: &str) -> Option<String> {
             length += 1;
         }
         let before = line.len();
-        line.extend(word.chars().take(room - 1));
+        line.extend(word.chars().take(left - 1));
         length += line[before..].chars().count();
     }
     (!line.is_empty()).then_some(line)
@@ -32,10 +32,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_is_one_short_line() {
+    fn message_becomes_one_short_line() {
         assert_eq!(sentence(" Not\tfound.\r\n\u{1b}[31m "), Some("Not found. [31m".to_owned()));
         assert_eq!(sentence("\u{202e}\n"), None);
-        assert!(sentence(&"ä ".repeat(5_000)).unwrap().chars().count() <= LONGEST_SENTENCE);
-        assert!(sentence(&"ä".repeat(5_000)).unwrap().chars().count() <= LONGEST_SENTENCE);
+        assert!(sentence(&"ä ".repeat(5_000)).unwrap().chars().count() <= MAX_SENTENCE);
+        assert!(sentence(&"ä".repeat(5_000)).unwrap().chars().count() <= MAX_SENTENCE);
     }
 }

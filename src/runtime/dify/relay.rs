@@ -1,8 +1,7 @@
-//! One run under way at Dify: its events are handed on one by one until the last, or until nobody listens any more.
+//! Relays the events of one run at Dify, until the last one or until the reader disconnects.
 
 use std::{borrow::Cow, time::Duration};
 
-use bytes::Bytes;
 use reqwest::Response;
 use serde::Deserialize;
 use tokio::{
@@ -11,21 +10,21 @@ use tokio::{
 };
 
 use super::{
-    frames::{Frame, Frames},
-    refusal::{self, Named, Refusal},
+    error_response::{ErrorResponse, RequestedIds, upstream_error},
+    sse::{SseFrame, SseParser},
 };
 use crate::{
     domain::{Code, Error, Result, app::AppMode},
     ports::runtime::{RunEvent, RunEvents},
 };
 
-/// How long Dify may say nothing: it pings every ten seconds.
-const SILENCE: Duration = Duration::from_mins(1);
-/// How long the rest of a stream is read whose last event has been seen, so that its connection can be used again.
-const REST_LIMIT: Duration = Duration::from_secs(5);
+/// Longest pause within a stream. Dify pings every ten seconds.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a stream is read after its last event, so that its connection can be reused.
+const REST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Events of Dify's, whose names need not be copied.
-const EVENTS: &[&str] = &[
+/// Names of events that are not copied.
+const EVENT_NAMES: &[&str] = &[
     "message",
     "agent_message",
     "agent_thought",
@@ -47,43 +46,43 @@ const EVENTS: &[&str] = &[
     "agent_log",
 ];
 
-/// The one member of an event that is read of each. That the rest is JSON is checked on the way.
+/// The name of an event. Deserializing it checks that the whole event is JSON.
 #[derive(Deserialize)]
-struct Head<'a> {
+struct EventName<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
 }
 
-/// The member that is read until it has been seen once.
+/// The task id of an event; read until an event has one.
 #[derive(Deserialize)]
-struct Task {
+struct EventTaskId {
     task_id: String,
 }
 
-/// Who listens to the run: first for whether it begins, then for its events.
-pub(super) struct Listener {
-    began: Option<oneshot::Sender<Result<()>>>,
+/// Sends to the caller of a run: first whether it started, then its events.
+pub(super) struct RunSender {
+    started: Option<oneshot::Sender<Result<()>>>,
     events: RunEvents,
 }
 
-impl Listener {
-    /// Nobody has heard of the run yet.
-    pub(super) fn new(began: oneshot::Sender<Result<()>>, events: RunEvents) -> Self {
-        Self { began: Some(began), events }
+impl RunSender {
+    pub(super) fn new(started: oneshot::Sender<Result<()>>, events: RunEvents) -> Self {
+        Self { started: Some(started), events }
     }
 
-    fn begin(&mut self) {
-        if let Some(began) = self.began.take() {
-            // Whoever asked may be gone; the events' channel tells.
-            let _ = began.send(Ok(()));
+    /// Reports the start of the run, once.
+    fn start(&mut self) {
+        if let Some(started) = self.started.take() {
+            // Fails when the caller disconnected, which the channel of the events reports.
+            let _ = started.send(Ok(()));
         }
     }
 
-    /// Ends the run with an error: as the answer before anything was heard of it, as the last item of the stream after.
+    /// Ends the run with an error: the result of the start, or after the start the last item of the stream.
     pub(super) async fn fail(&mut self, error: Error) {
-        match self.began.take() {
-            Some(began) => {
-                let _ = began.send(Err(error));
+        match self.started.take() {
+            Some(started) => {
+                let _ = started.send(Err(error));
             }
             None => {
                 let _ = self.events.send(Err(error)).await;
@@ -91,11 +90,11 @@ impl Listener {
         }
     }
 
-    /// Ends the run with an error without waiting for anybody: a reader that does not read misses it.
-    pub(super) fn cut(&mut self, error: Error) {
-        match self.began.take() {
-            Some(began) => {
-                let _ = began.send(Err(error));
+    /// Like [`Self::fail`], without waiting: a reader that does not read misses the error.
+    pub(super) fn try_fail(&mut self, error: Error) {
+        match self.started.take() {
+            Some(started) => {
+                let _ = started.send(Err(error));
             }
             None => {
                 let _ = self.events.try_send(Err(error));
@@ -103,176 +102,178 @@ impl Listener {
         }
     }
 
-    /// Hands an event on as soon as there is room for it; `false` when nobody listens any more.
-    async fn hand_on(&mut self, event: RunEvent) -> bool {
-        self.begin();
+    /// Sends an event, and waits while the channel is full. Returns `false` when the reader has disconnected.
+    async fn send(&mut self, event: RunEvent) -> bool {
+        self.start();
         self.events.send(Ok(event)).await.is_ok()
     }
 }
 
 /// How a relay ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Dify said so.
-    Over,
-    /// The listener went away, or Dify said what cannot be understood: the run may go on there.
+pub(super) enum RelayEnd {
+    /// Dify ended the run.
+    Finished,
+    /// The reader disconnected, or Dify's stream is broken. The run may continue at Dify.
     Unfinished,
 }
 
 /// The stream of a run.
 pub(super) struct Relay {
     response: Response,
-    frames: Frames,
+    frames: SseParser,
     progress: Progress,
-    named: Named,
-    /// The id that stops the run, once it is known.
+    requested: RequestedIds,
+    /// The id by which the run is stopped; `None` before the first event.
     pub(super) task_id: Option<String>,
 }
 
 impl Relay {
-    pub(super) fn new(response: Response, mode: AppMode, named: Named) -> Self {
-        Self { response, frames: Frames::default(), progress: Progress::new(mode), named, task_id: None }
+    pub(super) fn new(response: Response, mode: AppMode, requested: RequestedIds) -> Self {
+        let (frames, progress) = (SseParser::default(), Progress::new(mode));
+        Self { response, frames, progress, requested, task_id: None }
     }
 
-    /// Hands on every event. The first byte must come before `first_byte_by`; after it, Dify may not fall silent.
-    pub(super) async fn run(&mut self, listener: &mut Listener, first_byte_by: Instant) -> End {
+    /// Sends every event. The first frame must arrive before the deadline, and each later one within the idle timeout.
+    pub(super) async fn run(&mut self, sender: &mut RunSender, first_byte_deadline: Instant) -> RelayEnd {
         let mut first = true;
         loop {
             let frame = async {
                 let next = self.next();
-                let by = if first { first_byte_by } else { Instant::now() + SILENCE };
-                timeout_at(by, next).await.unwrap_or_else(|_| Err(too_slow()))
+                let deadline = if first { first_byte_deadline } else { Instant::now() + IDLE_TIMEOUT };
+                timeout_at(deadline, next).await.unwrap_or_else(|_| Err(timed_out()))
             };
             let frame = tokio::select! {
                 biased;
-                () = listener.events.closed() => return End::Unfinished,
+                () = sender.events.closed() => return RelayEnd::Unfinished,
                 frame = frame => frame,
             };
             first = false;
             match frame.and_then(|frame| self.read(frame)) {
-                Ok(Step::Event(event)) => {
-                    if !listener.hand_on(event).await {
-                        return End::Unfinished;
+                Ok(FrameContent::Event(event)) => {
+                    if !sender.send(event).await {
+                        return RelayEnd::Unfinished;
                     }
                 }
-                Ok(Step::Ping) => listener.begin(),
-                Ok(Step::Over) => return End::Over,
+                Ok(FrameContent::Ping) => sender.start(),
+                Ok(FrameContent::EndOfStream) => return RelayEnd::Finished,
                 Err((end, error)) => {
-                    listener.fail(error).await;
+                    sender.fail(error).await;
                     return end;
                 }
             }
-            if self.progress.is_over() {
-                return End::Over;
+            if self.progress.is_finished() {
+                return RelayEnd::Finished;
             }
         }
     }
 
-    /// Reads what follows the last event, to the end of the stream, as far as it comes soon.
-    pub(super) async fn finish(&mut self) {
+    /// Reads the rest of the stream after the last event, within a timeout.
+    pub(super) async fn read_to_end(&mut self) {
         let rest = async { while let Ok(Some(_)) = self.response.chunk().await {} };
-        let _ = timeout(REST_LIMIT, rest).await;
+        let _ = timeout(REST_TIMEOUT, rest).await;
     }
 
-    /// Reads on until the run's task is known, for no longer than until `by`.
-    pub(super) async fn learn_task(&mut self, by: Instant) {
-        let learn = async {
+    /// Reads until the task id is known or the deadline passes.
+    pub(super) async fn read_task_id(&mut self, deadline: Instant) {
+        let read = async {
             while self.task_id.is_none() {
                 match self.next().await.and_then(|frame| self.read(frame)) {
-                    Ok(Step::Event(_) | Step::Ping) => {}
-                    Ok(Step::Over) | Err(_) => return,
+                    Ok(FrameContent::Event(_) | FrameContent::Ping) => {}
+                    Ok(FrameContent::EndOfStream) | Err(_) => return,
                 }
             }
         };
-        let _ = timeout_at(by, learn).await;
+        let _ = timeout_at(deadline, read).await;
     }
 
     /// The next frame; `None` at the end of the stream.
-    async fn next(&mut self) -> Result<Option<Frame>, (End, Error)> {
+    async fn next(&mut self) -> Result<Option<SseFrame>, (RelayEnd, Error)> {
         loop {
-            if let Some(frame) = self.frames.take().map_err(not_understood)? {
+            if let Some(frame) = self.frames.take().map_err(unreadable)? {
                 return Ok(Some(frame));
             }
             match self.response.chunk().await {
-                Ok(Some(piece)) => self.frames.push(&piece),
+                Ok(Some(chunk)) => self.frames.push(&chunk),
                 Ok(None) => return Ok(None),
-                Err(cause) => return Err((End::Unfinished, cut().with_source(cause.without_url()))),
+                Err(cause) => return Err((RelayEnd::Unfinished, truncated().with_source(cause.without_url()))),
             }
         }
     }
 
-    fn read(&mut self, frame: Option<Frame>) -> Result<Step, (End, Error)> {
+    fn read(&mut self, frame: Option<SseFrame>) -> Result<FrameContent, (RelayEnd, Error)> {
         let json = match frame {
-            Some(Frame::Data(json)) => json,
-            Some(Frame::Ping) => return Ok(Step::Ping),
-            None if self.progress.may_end() => return Ok(Step::Over),
-            None => return Err((End::Unfinished, cut())),
+            Some(SseFrame::Data(json)) => json,
+            Some(SseFrame::Ping) => return Ok(FrameContent::Ping),
+            None if self.progress.may_end() => return Ok(FrameContent::EndOfStream),
+            None => return Err((RelayEnd::Unfinished, truncated())),
         };
-        let text = std::str::from_utf8(&json).map_err(not_understood)?;
+        let text = std::str::from_utf8(&json).map_err(unreadable)?;
         if !text.trim_start().starts_with('{') {
-            return Err(not_understood(NotAnObject));
+            return Err(unreadable(NotAnObjectError));
         }
-        let Head { event } = serde_json::from_str(text).map_err(not_understood)?;
+        let EventName { event } = serde_json::from_str(text).map_err(unreadable)?;
         if self.task_id.is_none() {
-            self.task_id = serde_json::from_str(text).ok().map(|Task { task_id }| task_id).filter(|id| is_task_id(id));
+            let task_id = serde_json::from_str(text).ok().map(|EventTaskId { task_id }| task_id);
+            self.task_id = task_id.filter(|id| is_task_id(id));
         }
         match &*event {
-            "ping" => return Ok(Step::Ping),
-            "error" => return Err((End::Over, Refusal::of_event(&json, self.named))),
-            event => self.progress.note(event),
+            "ping" => return Ok(FrameContent::Ping),
+            "error" => return Err((RelayEnd::Finished, ErrorResponse::event_error(&json, self.requested))),
+            event => self.progress.record(event),
         }
-        let event = match EVENTS.iter().find(|known| **known == event) {
+        let event = match EVENT_NAMES.iter().find(|known| **known == event) {
             Some(known) => Cow::Borrowed(*known),
             None => Cow::Owned(event.into_owned()),
         };
-        Ok(Step::Event(RunEvent { event, json }))
+        Ok(FrameContent::Event(RunEvent { event, json }))
     }
 }
 
-/// What a frame comes to.
-enum Step {
+enum FrameContent {
     Event(RunEvent),
     Ping,
-    Over,
+    EndOfStream,
 }
 
-/// Dify's are UUIDs; anything else would have to be distrusted as a part of a path.
+/// Whether the text is safe as a segment of a path. Dify's task ids are UUIDs.
 fn is_task_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-fn not_understood(cause: impl std::error::Error + Send + Sync + 'static) -> (End, Error) {
-    (End::Unfinished, refusal::failed("Dify's answer could not be understood.").with_source(Unreadable::of(&cause)))
+fn unreadable(cause: impl std::error::Error + Send + Sync + 'static) -> (RelayEnd, Error) {
+    let error = upstream_error("Dify's answer could not be understood.");
+    (RelayEnd::Unfinished, error.with_source(EventParseError::new(&cause)))
 }
 
-/// A fault without the text that it is about, which may be anybody's data.
+/// A parse error without the text of the event, which may be personal data.
 #[derive(Debug, thiserror::Error)]
 #[error("an event of Dify's stream cannot be read: {0}")]
-struct Unreadable(String);
+struct EventParseError(String);
 
-/// JSON, but not an object: an array would do for the members that are read.
+/// The event is JSON, but not an object. Deserializing [`EventName`] would accept a list.
 #[derive(Debug, thiserror::Error)]
 #[error("it is not an object")]
-struct NotAnObject;
+struct NotAnObjectError;
 
-impl Unreadable {
-    fn of(cause: &(dyn std::error::Error + 'static)) -> Self {
+impl EventParseError {
+    fn new(cause: &(dyn std::error::Error + 'static)) -> Self {
         Self(match cause.downcast_ref::<serde_json::Error>() {
-            Some(fault) => format!("{:?} at column {}", fault.classify(), fault.column()),
+            Some(error) => format!("{:?} at column {}", error.classify(), error.column()),
             None => cause.to_string(),
         })
     }
 }
 
-fn cut() -> Error {
-    refusal::failed("Dify ended the run before it was finished.")
+fn truncated() -> Error {
+    upstream_error("Dify ended the run before it was finished.")
 }
 
-fn too_slow() -> (End, Error) {
-    (End::Unfinished, Error::new(Code::UpstreamTimeout, "Dify took too long to answer."))
+fn timed_out() -> (RelayEnd, Error) {
+    (RelayEnd::Unfinished, Error::new(Code::UpstreamTimeout, "Dify took too long to answer."))
 }
 
-/// How far a run has come, as its events tell.
+/// Which of the last events of a run have been received.
 #[derive(Clone, Copy, Debug)]
 struct Progress {
     mode: AppMode,
@@ -285,16 +286,16 @@ impl Progress {
         Self { mode, message_ended: false, workflow_ended: false }
     }
 
-    fn note(&mut self, event: &str) {
+    fn record(&mut self, event: &str) {
         match event {
             "message_end" => self.message_ended = true,
-            // A run that waits for a person ends its stream, too.
+            // The stream also ends when the run waits for a person.
             "workflow_finished" | "workflow_paused" => self.workflow_ended = true,
             _ => {}
         }
     }
 
-    /// Whether the end of the stream would be the end of the run, and not a connection that broke.
+    /// Whether the stream may end here. Otherwise, its end means that the connection broke.
     fn may_end(self) -> bool {
         match self.mode {
             AppMode::Workflow => self.workflow_ended,
@@ -303,28 +304,12 @@ impl Progress {
         }
     }
 
-    /// Whether the last event has been seen. Dify holds its streams open for a while after it.
-    fn is_over(self) -> bool {
+    /// Whether the last event has been received. Dify keeps the stream open for a while after it.
+    fn is_finished(self) -> bool {
         match self.mode {
-            // The two come in either order, and after a failure an error takes the place of the message's end.
+            // The two events come in either order. After a failure, `error` replaces `message_end`.
             AppMode::AdvancedChat => self.message_ended && self.workflow_ended,
             _ => self.may_end(),
         }
     }
-}
-
-/// How much of a refusal's body is read, in bytes.
-const LONGEST_REFUSAL: usize = 64 << 10;
-
-/// The beginning of an answer's body, for as long as it comes soon.
-pub(super) async fn short_body(response: &mut Response) -> Bytes {
-    let mut body = bytes::BytesMut::new();
-    let read = async {
-        while body.len() < LONGEST_REFUSAL {
-            let Ok(Some(piece)) = response.chunk().await else { break };
-            body.extend_from_slice(&piece[..piece.len().min(LONGEST_REFUSAL - body.len())]);
-        }
-    };
-    let _ = timeout(REST_LIMIT, read).await;
-    body.freeze()
 }

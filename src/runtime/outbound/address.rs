@@ -25,8 +25,8 @@ impl fmt::Display for ForbiddenAddressError {
 
 impl std::error::Error for ForbiddenAddressError {}
 
-/// Accepts public addresses and those of the `allowed` networks. An IPv6 address that embeds an IPv4 address must be public
-/// as both. An IPv4-mapped address (`::ffff:a.b.c.d`) is checked as the IPv4 address.
+/// Accepts public addresses and those of the `allowed` networks. An IPv6 address that embeds an IPv4 address must be
+/// public as both. An IPv4-mapped address (`::ffff:a.b.c.d`) is checked as the IPv4 address.
 pub(super) fn check_address(address: IpAddr, allowed: &[IpNet]) -> Result<(), ForbiddenAddressError> {
     let address = address.to_canonical();
     let public = match address {
@@ -40,8 +40,8 @@ pub(super) fn check_address(address: IpAddr, allowed: &[IpNet]) -> Result<(), Fo
     }
 }
 
-/// Whether IANA's IPv4 special-purpose address registry lists the address as globally reachable. Multicast and broadcast
-/// addresses are not public.
+/// Whether IANA's IPv4 special-purpose address registry lists the address as globally reachable. Multicast and
+/// broadcast addresses are not public.
 fn is_public_v4(v4: Ipv4Addr) -> bool {
     let [a, b, c, _] = v4.octets();
     let special = match a {
@@ -62,8 +62,8 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
     !special && v4 != AZURE_HOST
 }
 
-/// Whether the address is global unicast (`2000::/3`, without its special-purpose blocks) or a public IPv4 address behind
-/// NAT64.
+/// Whether the address is global unicast (`2000::/3`, without its special-purpose blocks) or a public IPv4 address
+/// behind NAT64.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
     let public = match (a, b) {

@@ -29,8 +29,8 @@ impl AddressResolver for SystemResolver {
     }
 }
 
-/// The resolver of the HTTP client. The client connects only to the addresses that it returns, and all of them are checked,
-/// so a name that resolves differently a moment later cannot bypass the check.
+/// The resolver of the HTTP client. The client connects only to the addresses that it returns, and all of them are
+/// checked, so a name that resolves differently a moment later cannot bypass the check.
 #[derive(Debug)]
 pub(super) struct CheckedResolver {
     pub resolver: Arc<dyn AddressResolver>,

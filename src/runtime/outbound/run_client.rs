@@ -30,7 +30,8 @@ impl RunOutboundClient {
         Self { outbound: Arc::clone(outbound), permits: Arc::new(Semaphore::new(MAX_CONCURRENT_OF_RUN)), owners }
     }
 
-    /// Sends a request as [`OutboundClient::send`] does, once fewer than [`MAX_CONCURRENT_OF_RUN`] of the run are under way.
+    /// Sends a request as [`OutboundClient::send`] does, once fewer than [`MAX_CONCURRENT_OF_RUN`] of the run are under
+    /// way.
     pub(crate) async fn send(
         &self,
         request: OutboundRequest,

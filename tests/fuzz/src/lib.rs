@@ -16,7 +16,7 @@ use dify_openapi::testing::{
     memory::MemoryLedger,
     pipeline::{Policy, authenticate, browser, cookie},
     rpc::proto::{CreateDeviceCodeRequest, RunAppRequest},
-    runtime::{Frame, Frames},
+    runtime::{SseFrame, SseParser},
     service::{PASSPORT, Passports},
 };
 use hmac::{Hmac, Mac as _};
@@ -266,7 +266,7 @@ pub fn dsl_file(data: &[u8]) {
 /// The frames of an event stream do not depend on how its bytes are split, and each frame is one line of it.
 pub fn event_frames(data: &[u8]) {
     let read = |sizes: &[usize]| {
-        let (mut frames, mut found, mut rest) = (Frames::with_longest_line(256), Vec::new(), data);
+        let (mut frames, mut found, mut rest) = (SseParser::with_max_line(256), Vec::new(), data);
         for size in sizes.iter().cycle() {
             let (piece, after) = rest.split_at(rest.len().min(*size));
             frames.push(piece);
@@ -289,7 +289,7 @@ pub fn event_frames(data: &[u8]) {
         assert_eq!(read(sizes), whole);
     }
     for frame in whole.0 {
-        if let Frame::Data(json) = frame {
+        if let SseFrame::Data(json) = frame {
             assert!(json.len() <= 256 && !json.contains(&b'\n'));
             assert!(json.is_empty() || data.windows(json.len()).any(|part| part == json));
         }

@@ -1,4 +1,4 @@
-//! No runtime: beside Dify, without the address of its service API, apps are listed and described but not run.
+//! The runtime beside Dify without the address of its service API: apps are listed and described, but not run.
 
 use async_trait::async_trait;
 
@@ -7,13 +7,13 @@ use crate::{
     ports::runtime::{AppRuntime, RunRequest, RunStream},
 };
 
-/// Refuses every run.
+/// Rejects every run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Absent;
+pub(crate) struct UnavailableRuntime;
 
 #[async_trait]
-impl AppRuntime for Absent {
-    /// `service_unavailable`, always.
+impl AppRuntime for UnavailableRuntime {
+    /// Returns `service_unavailable`.
     async fn start(&self, _: RunRequest) -> Result<RunStream> {
         Err(Error::new(Code::ServiceUnavailable, "This server cannot run apps.")
             .with_hint("Ask the operator to set DIFY_API_URL to the address of Dify's API."))

@@ -1,4 +1,4 @@
-//! What is asked of Dify's service API: the paths of each mode and the body of a run.
+//! Requests to Dify's service API: their URLs in each mode, and the body of a run.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,12 +9,12 @@ use crate::{
     ports::runtime::RunRequest,
 };
 
-/// The base of the service API: `DIFY_API_URL` with `/v1` at its end, which is added where it is not given, as Dify's own
-/// `SERVICE_API_URL` leaves it out and its clients' settings put it in.
+/// The URLs of the service API, below `DIFY_API_URL`. `/v1` is added when it is missing: Dify's `SERVICE_API_URL` omits
+/// it, and the settings of its clients include it.
 #[derive(Clone, Debug)]
-pub(super) struct Base(Url);
+pub(super) struct ApiUrls(Url);
 
-impl Base {
+impl ApiUrls {
     pub(super) fn new(mut url: Url) -> Self {
         url.set_query(None);
         url.set_fragment(None);
@@ -24,7 +24,7 @@ impl Base {
         Self(url)
     }
 
-    /// Where a run begins.
+    /// The URL that starts a run.
     pub(super) fn run(&self, run: &RunRequest) -> Url {
         match run.app.mode {
             AppMode::Workflow => match run.workflow_id {
@@ -35,7 +35,7 @@ impl Base {
         }
     }
 
-    /// Where a run is stopped.
+    /// The URL that stops a run.
     pub(super) fn stop(&self, mode: AppMode, task_id: &str) -> Url {
         match mode {
             AppMode::Workflow => self.at(&["workflows", "tasks", task_id, "stop"]),
@@ -45,7 +45,7 @@ impl Base {
 
     fn at(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
-        // Refused only by URLs without a host, which no configuration lets through.
+        // Fails only for URLs without a host, which the configuration rejects.
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(segments);
         }
@@ -57,9 +57,9 @@ fn messages(mode: AppMode) -> &'static str {
     if mode.is_chat() { "chat-messages" } else { "completion-messages" }
 }
 
-/// The body of a run. It always streams: a blocking answer is collected from the stream.
+/// The body of a run. Every run streams; a blocking response is collected from the stream.
 #[derive(Serialize)]
-struct Body<'a> {
+struct RunBody<'a> {
     inputs: &'a Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     query: Option<&'a str>,
@@ -78,7 +78,7 @@ struct Body<'a> {
 /// The body of a run, as JSON.
 pub(super) fn body(run: &RunRequest) -> Result<Vec<u8>> {
     let mode = run.app.mode;
-    let body = Body {
+    let body = RunBody {
         inputs: &run.inputs,
         query: run.query.as_deref().filter(|_| mode != AppMode::Workflow),
         files: &run.files,
@@ -86,7 +86,7 @@ pub(super) fn body(run: &RunRequest) -> Result<Vec<u8>> {
         user: &run.user,
         conversation_id: run.conversation_id.as_ref().map(ConversationId::to_string).filter(|_| mode.is_chat()),
         auto_generate_name: mode.is_chat().then_some(run.auto_generate_name),
-        // A workflow's version stands in the path.
+        // The path contains the version of a workflow app.
         workflow_id: run.workflow_id.as_ref().map(WorkflowId::to_string).filter(|_| mode == AppMode::AdvancedChat),
     };
     serde_json::to_vec(&body).map_err(Error::internal)
@@ -97,22 +97,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_part_of_the_base_whether_or_not_it_is_given() {
+    fn api_version_is_added_to_the_url_when_it_is_missing() {
         for (given, stop) in [
             ("http://api:5001", "http://api:5001/v1/chat-messages/t/stop"),
             ("http://api:5001/v1/", "http://api:5001/v1/chat-messages/t/stop"),
             ("https://dify.example.com/v1", "https://dify.example.com/v1/chat-messages/t/stop"),
             ("https://example.com/dify/?x=1#y", "https://example.com/dify/v1/chat-messages/t/stop"),
         ] {
-            let base = Base::new(Url::parse(given).unwrap());
-            assert_eq!(base.stop(AppMode::AdvancedChat, "t").as_str(), stop);
+            let urls = ApiUrls::new(Url::parse(given).unwrap());
+            assert_eq!(urls.stop(AppMode::AdvancedChat, "t").as_str(), stop);
         }
     }
 
     #[test]
-    fn a_task_is_stopped_where_its_mode_says_and_cannot_leave_its_path() {
-        let base = Base::new(Url::parse("http://api").unwrap());
-        let stop = |mode, task: &str| base.stop(mode, task).path().to_owned();
+    fn stop_url_depends_on_the_mode_and_escapes_the_task_id() {
+        let urls = ApiUrls::new(Url::parse("http://api").unwrap());
+        let stop = |mode, task: &str| urls.stop(mode, task).path().to_owned();
         assert_eq!(stop(AppMode::Workflow, "t"), "/v1/workflows/tasks/t/stop");
         assert_eq!(stop(AppMode::Completion, "t"), "/v1/completion-messages/t/stop");
         assert_eq!(stop(AppMode::Chat, "a/b?c"), "/v1/chat-messages/a%2Fb%3Fc/stop");
