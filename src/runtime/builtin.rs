@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod graph;
 pub(crate) mod graph_features;
 pub(crate) mod json;
+pub(crate) mod json_repair;
 pub(crate) mod model;
 pub(crate) mod name_list;
 pub(crate) mod nodes;

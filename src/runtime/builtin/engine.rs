@@ -20,6 +20,7 @@ mod ids;
 mod iteration_runner;
 mod iterations;
 mod node_end;
+mod node_end_writer;
 mod node_events;
 mod running;
 mod scheduler;

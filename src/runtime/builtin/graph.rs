@@ -3,6 +3,7 @@
 //!
 //! This is the static half of a run; `engine` is the other.
 
+pub(crate) mod file_uploads;
 pub(crate) mod index;
 pub(crate) mod limits;
 pub(crate) mod node;

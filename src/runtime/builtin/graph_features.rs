@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    graph::{file_uploads::nodes_that_send_files, topology::Graph},
     name_list::name_list,
     prompt_app::{
         check::is_enabled,
@@ -13,12 +14,14 @@ use super::{
 };
 use crate::domain::{Code, Error, Result, app::Workflow};
 
-/// Returns `app_unavailable` when the run needs a feature that is not supported here.
-pub(super) fn check_features(input: &RunInput, features: &Value) -> Result<()> {
+/// Returns `app_unavailable` when the run needs features that are not supported here. The message names all of them.
+pub(super) fn check_features(input: &RunInput, features: &Value, graph: &Graph) -> Result<()> {
     let mut unsupported: Vec<String> = unsupported_feature(features).into_iter().collect();
+    unsupported.extend(input.file_inputs.iter().map(|name| format!("the file input `{name}`")));
     if input.has_files && is_enabled(&features["file_upload"]) {
         unsupported.push("files".to_owned());
     }
+    unsupported.extend(nodes_that_send_files(graph));
     if unsupported.is_empty() {
         return Ok(());
     }
@@ -26,11 +29,11 @@ pub(super) fn check_features(input: &RunInput, features: &Value) -> Result<()> {
     Err(Error::new(Code::AppUnavailable, format!("This app uses {unsupported}, which this service does not support.")))
 }
 
-/// A feature that is switched on and that no run of a graph supports.
+/// An enabled feature that no run of a graph supports.
 pub(crate) fn unsupported_feature(features: &Value) -> Option<String> {
     let moderation = &features["sensitive_word_avoidance"];
-    let kind = moderation::lacking_kind(moderation).unwrap_or("keywords");
-    is_enabled(moderation).then(|| format!("moderation by `{kind}` in a graph"))
+    let name = moderation::unsupported_type(moderation).unwrap_or("keywords");
+    is_enabled(moderation).then(|| format!("moderation by `{name}` in a graph"))
 }
 
 /// The app's opening statement, with the inputs filled in.

@@ -60,14 +60,15 @@ enum StopReason {
 impl GraphRun {
     /// Returns `app_unavailable` when the graph is invalid or the app needs a feature that is not supported here.
     pub(super) fn new(context: &RunContext, prepared: PreparedRun, workflow: &Workflow) -> Result<Self> {
-        check_features(&prepared.input, &workflow.features)?;
+        let now = context.dependencies.clock.now().timestamp();
         let published = context.graphs.get(workflow, prepared.input.mode)?;
+        check_features(&prepared.input, &workflow.features, &published.graph)?;
         let introduction = match &prepared.conversation {
             Some(conversation) => conversation.introduction.clone(),
             None => opening_statement(workflow, &prepared.input)?,
         };
         Ok(Self {
-            variables: GraphVariables::new(&prepared, workflow),
+            variables: GraphVariables::new(&prepared, workflow, now),
             workflow_id: workflow.id,
             version: workflow.version.clone(),
             prepared,

@@ -23,7 +23,8 @@ pub(super) struct GraphVariables {
 }
 
 impl GraphVariables {
-    pub(super) fn new(prepared: &PreparedRun, workflow: &Workflow) -> Self {
+    /// `now` is the start of the run, in Unix seconds.
+    pub(super) fn new(prepared: &PreparedRun, workflow: &Workflow, now: i64) -> Self {
         let mut conversation = values(&workflow.conversation_variables);
         let types = declared_types(&workflow.conversation_variables);
         for (name, value) in prepared.conversation.iter().flat_map(|conversation| &conversation.variables) {
@@ -36,7 +37,7 @@ impl GraphVariables {
         let conversation_before =
             if prepared.conversation.is_some() { conversation.clone() } else { JsonObject::new() };
         Self {
-            system: system_variables(prepared, workflow),
+            system: system_variables(prepared, workflow, now),
             environment: values(&workflow.environment_variables),
             masks: secret_masks(&workflow.environment_variables),
             conversation,
@@ -53,7 +54,7 @@ pub(super) fn changed_variables(mut variables: JsonObject, before: &JsonObject) 
 }
 
 /// `sys.*`, with the values that Dify gives them.
-fn system_variables(prepared: &PreparedRun, workflow: &Workflow) -> JsonObject {
+fn system_variables(prepared: &PreparedRun, workflow: &Workflow, now: i64) -> JsonObject {
     let mut system = JsonObject::new();
     if prepared.input.mode == AppMode::AdvancedChat {
         let dialogues = prepared.conversation.as_ref().map_or(0, |conversation| conversation.dialogue_count);
@@ -66,6 +67,7 @@ fn system_variables(prepared: &PreparedRun, workflow: &Workflow) -> JsonObject {
     system.insert("app_id".to_owned(), json!(prepared.end_user.app_id.to_string()));
     system.insert("workflow_id".to_owned(), json!(workflow.id.to_string()));
     system.insert("workflow_run_id".to_owned(), json!(prepared.ids.workflow_run.to_string()));
+    system.insert("timestamp".to_owned(), json!(now));
     system
 }
 

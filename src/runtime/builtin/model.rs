@@ -8,6 +8,8 @@ pub(crate) mod registry;
 pub(crate) mod stream;
 pub(crate) mod usage;
 
+mod output_schema;
+
 pub(crate) use self::{
     error::ModelError,
     prompt::{Prompt, PromptMessage, PromptRole},

@@ -1,7 +1,7 @@
 //! The types of nodes: the data of each, as the graph holds it, and one run of it.
 //!
-//! A node reads its values from the variable pool when it starts and is independent of the pool from then on. It neither
-//! sends events nor knows other nodes; retries, error branches and timeouts are the engine's.
+//! A node reads its values from the variable pool when it starts and is independent of the pool from then on. It
+//! neither sends events nor knows other nodes. The engine handles retries, error branches and timeouts.
 
 pub(crate) mod aggregator;
 pub(crate) mod answer;

@@ -1,7 +1,6 @@
 //! Chat, completion and agent-chat apps: one prompt, one answer.
 //!
-//! An agent without tools has nothing to think about in between, so that its answer comes as `agent_message` and no
-//! `agent_thought` is made up.
+//! Agents run without tools. Their answer is sent as `agent_message`, and there are no `agent_thought` events.
 
 pub(crate) mod check;
 pub(crate) mod events;
@@ -13,7 +12,7 @@ pub(super) mod tests;
 
 use std::time::{Duration, Instant};
 
-use self::{events::PromptAppEvents, moderation::Moderation, prompt::Said};
+use self::{events::PromptAppEvents, moderation::Moderation, prompt::PromptValues};
 use super::{
     model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage},
     run_input::RunInput,
@@ -24,33 +23,31 @@ use crate::{
 };
 use futures_util::StreamExt;
 
-/// A run that is ready to ask its model.
+/// An app whose prompt is ready to be sent.
 #[derive(Debug)]
 pub(crate) struct PromptApp {
     prompt: Prompt,
     moderation: Moderation,
-    /// What is answered without asking the model: an input was sensitive.
-    preset: Option<String>,
-    /// What the app said first, in this conversation.
+    /// Replaces the model's answer, because an input contains a sensitive word.
+    preset_answer: Option<String>,
+    /// The opening statement of the conversation.
     introduction: String,
 }
 
-/// An answer, as far as it came.
+/// An answer, complete or not.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
-    /// What was answered.
     pub text: String,
-    /// What it took; counted here where the model does not tell.
+    /// Reported by the model, else estimated.
     pub usage: Usage,
-    /// What the model tells that it took.
-    told: Option<Usage>,
-    /// Whether the model took the prompt.
-    asked: bool,
-    /// From the beginning to the first chunk.
+    reported_usage: Option<Usage>,
+    /// Whether the model accepted the prompt.
+    prompt_accepted: bool,
+    /// From the start to the first chunk.
     pub first_chunk: Option<Duration>,
-    /// From the beginning to the end.
+    /// From the start to the end.
     pub latency: Duration,
-    /// Whether any of it was sent: what goes wrong before is an answer to the request, what goes wrong later an event.
+    /// Whether a part of it was sent. An earlier error is an error response, a later one an event.
     pub begun: bool,
 }
 
@@ -65,45 +62,43 @@ pub(crate) enum AnswerError {
 }
 
 impl PromptApp {
-    /// Checks what the app asks for and writes its prompt. Nothing has run when this fails: `app_unavailable`.
+    /// Renders the prompt. Returns `app_unavailable` when the app needs a feature that is not supported here.
     ///
-    /// `introduction` is what the app said first when the conversation began; `None` begins one.
+    /// `introduction` is the opening statement of the conversation that continues; `None` starts a conversation.
     pub(crate) fn new(
         input: &RunInput,
         config: &ModelConfig,
         introduction: Option<String>,
         history: &[PromptMessage],
     ) -> Result<Self> {
-        let RunInput { mode, inputs, form, query, has_files, .. } = input;
-        check::check(*mode, config, *has_files)?;
+        let RunInput { mode, inputs, form, query, .. } = input;
+        check::check(input, config)?;
         let query = query.as_deref().unwrap_or_default();
         let introduction = match introduction {
             Some(introduction) => introduction,
-            None => prompt::opening(config, inputs, form)?,
+            None => prompt::opening_statement(config, inputs, form)?,
         };
-        // Completion apps greet nobody.
-        let opening = if mode.is_chat() { introduction.as_str() } else { "" };
-        let said = Said { inputs, form, query, opening, history };
-        let moderation = Moderation::of(&config.sensitive_word_avoidance);
+        let values = PromptValues { inputs, form, query, history };
+        let moderation = Moderation::from_config(&config.sensitive_word_avoidance);
         Ok(Self {
-            prompt: prompt::prompt(*mode, config, said)?,
-            preset: moderation.of_inputs(inputs, query).map(str::to_owned),
+            prompt: prompt::prompt(*mode, config, values)?,
+            preset_answer: moderation.check_inputs(inputs, query).map(str::to_owned),
             moderation,
             introduction,
         })
     }
 
-    /// What the app said first, in this conversation.
+    /// The opening statement of the conversation.
     pub(crate) fn introduction(&self) -> &str {
         &self.introduction
     }
 
-    /// What the model is asked.
     pub(crate) fn prompt(&self) -> &Prompt {
         &self.prompt
     }
 
-    /// Asks the model and sends the answer as it comes; `answer` holds what came whenever this is dropped.
+    /// Calls the model and sends the answer as it arrives. `answer` holds what has arrived, also when the future is
+    /// dropped.
     pub(crate) async fn run(
         &self,
         models: &dyn Models,
@@ -111,23 +106,23 @@ impl PromptApp {
         out: &RunEvents,
         answer: &mut Answer,
     ) -> Result<(), AnswerError> {
-        let begun = Instant::now();
-        if let Some(preset) = &self.preset {
+        let started = Instant::now();
+        if let Some(preset) = &self.preset_answer {
             answer.text.clone_from(preset);
             return send(out, answer, events.message(preset)).await;
         }
         let mut chunks = models.stream(self.prompt.clone()).await.map_err(AnswerError::Model)?;
-        answer.asked = true;
+        answer.prompt_accepted = true;
         while let Some(chunk) = chunks.next().await {
             match chunk.map_err(AnswerError::Model)? {
-                ModelChunk::Usage(usage) => answer.told = Some(usage),
-                // Dify's apps without a graph have no place where they would tell it.
+                ModelChunk::Usage(usage) => answer.reported_usage = Some(usage),
+                // Dify reports no finish reason in apps without a graph.
                 ModelChunk::Finish(_) => {}
                 ModelChunk::Text(text) => {
-                    answer.first_chunk.get_or_insert_with(|| begun.elapsed());
+                    answer.first_chunk.get_or_insert_with(|| started.elapsed());
                     answer.text.push_str(&text);
-                    answer.latency = begun.elapsed();
-                    if let Some(preset) = self.moderation.of_output(&answer.text, text.len()) {
+                    answer.latency = started.elapsed();
+                    if let Some(preset) = self.moderation.check_output(&answer.text, text.len()) {
                         preset.clone_into(&mut answer.text);
                         send(out, answer, events.message_replace(preset)).await?;
                         break;
@@ -136,16 +131,19 @@ impl PromptApp {
                 }
             }
         }
-        answer.latency = begun.elapsed();
+        answer.latency = started.elapsed();
         answer.usage = self.usage(answer);
         Ok(())
     }
 
-    /// What an answer took, complete or not: what the model tells, else an estimate, and nothing where none was asked.
+    /// The usage of an answer, complete or not: as reported, else estimated. Zero when the model did not accept the
+    /// prompt.
     pub(crate) fn usage(&self, answer: &Answer) -> Usage {
-        let estimate =
-            || if answer.asked { Usage::estimated(&self.prompt.messages, &answer.text) } else { Usage::default() };
-        answer.told.unwrap_or_else(estimate)
+        match answer.reported_usage {
+            Some(usage) => usage,
+            None if answer.prompt_accepted => Usage::estimated(&self.prompt.messages, &answer.text),
+            None => Usage::default(),
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use super::{json::JsonObject, model::PromptMessage, variables::value};
 use crate::{
     domain::{
         Result,
-        app::AppMode,
+        app::{
+            AppMode,
+            form::{FormVariable, VariableKind},
+        },
         conversation::{Conversation, EndUser, NewConversation},
         id::{ConversationId, MessageId, ModelConfigId, TaskId, WorkflowRunId},
     },
@@ -26,6 +29,8 @@ pub(crate) struct RunInput {
     pub form: Vec<String>,
     pub query: Option<String>,
     pub has_files: bool,
+    /// Names of the form's file variables that have a value.
+    pub file_inputs: Vec<String>,
     /// Whether a new conversation is named after its first query.
     pub auto_generate_name: bool,
 }
@@ -33,15 +38,24 @@ pub(crate) struct RunInput {
 impl RunInput {
     /// Takes the members out of the request; its definition stays.
     pub(super) fn take_from(request: &mut RunRequest) -> Self {
+        let file_inputs = file_inputs(request);
         Self {
             mode: request.app.mode,
             inputs: std::mem::take(&mut request.inputs),
             form: request.definition.variables().iter().map(|variable| variable.name.to_owned()).collect(),
             query: request.query.take(),
             has_files: !request.files.is_empty(),
+            file_inputs,
             auto_generate_name: request.auto_generate_name,
         }
     }
+}
+
+fn file_inputs(request: &RunRequest) -> Vec<String> {
+    let is_file = |variable: &&FormVariable<'_>| matches!(variable.kind, VariableKind::File | VariableKind::FileList);
+    let has_value = |name: &&str| request.inputs.get(*name).is_some_and(|value| !value::is_falsy(value));
+    let variables = request.definition.variables();
+    variables.iter().filter(is_file).map(|variable| variable.name).filter(has_value).map(str::to_owned).collect()
 }
 
 /// The ids of one run. Which of them are used depends on the app's mode.

@@ -1,6 +1,7 @@
 //! Runs from the request to the stored rows.
 
 mod endings;
+mod files;
 mod slow_readers;
 mod test_runtime;
 mod tokens;
@@ -41,8 +42,8 @@ async fn chat_is_stored_before_message_end_and_can_continue() {
     }
     assert_eq!(event_names(&events), ["message", "message", "message_end"]);
     let usage = &events[2]["metadata"]["usage"];
-    // The prompt consists of instructions, the opening statement and the query.
-    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(10), &json!(2)));
+    // The prompt consists of instructions and the query. The opening statement is not a part of it.
+    assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(8), &json!(2)));
 
     let second =
         RunRequest { conversation_id: conversation_id_of(&events), ..prompt_request(AppMode::Chat, "And now?") };
@@ -50,7 +51,7 @@ async fn chat_is_stored_before_message_end_and_can_continue() {
     assert_eq!(conversation_id_of(&more), conversation_id_of(&events));
     let asked = test.models.prompts.lock().last().unwrap().messages.clone();
     let lines: Vec<&str> = asked.iter().map(|line| line.text.as_str()).collect();
-    assert_eq!(lines, ["You help Ann, .\n", "Hi Ann!", "Reply exactly: one two", "one two", "And now?"]);
+    assert_eq!(lines, ["You help Ann, .\n", "Reply exactly: one two", "one two", "And now?"]);
     assert_eq!(test.count("conversations WHERE dialogue_count = 2 AND name = 'Reply exactly: one two'").await, 1);
     assert_eq!(test.count("conversations WHERE introduction = 'Hi Ann!' AND app_model_config_id IS NOT NULL").await, 1);
     assert_eq!(test.count("messages WHERE invoke_from = 'service-api' AND model_id = 'echo'").await, 2);
@@ -117,6 +118,7 @@ async fn advanced_chat_keeps_conversation_variables_and_dialogue_count() {
         test.count("workflow_runs WHERE inputs LIKE '%\"sys.query\":\"Hi\"%' AND graph LIKE '%nodes%'").await,
         1
     );
+    assert_eq!(test.count("workflow_runs WHERE inputs LIKE '%\"sys.timestamp\":%'").await, 2);
 }
 
 #[tokio::test]

@@ -8,3 +8,5 @@ mod tests;
 pub(crate) mod text;
 pub(crate) mod value;
 pub(crate) mod value_type;
+
+mod python;

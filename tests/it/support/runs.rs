@@ -137,8 +137,15 @@ pub fn lines(events: &[Value]) -> String {
 
 /// Replaces times and durations with 0.
 fn without_times(value: Value) -> Value {
-    const TIME_MEMBERS: [&str; 6] =
-        ["created_at", "finished_at", "elapsed_time", "latency", "time_to_first_token", "time_to_generate"];
+    const TIME_MEMBERS: [&str; 7] = [
+        "created_at",
+        "finished_at",
+        "elapsed_time",
+        "latency",
+        "time_to_first_token",
+        "time_to_generate",
+        "sys.timestamp",
+    ];
     match value {
         Value::Object(members) => Value::Object(
             members

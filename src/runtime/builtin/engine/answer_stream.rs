@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
 };
 
 use super::{
@@ -49,6 +49,8 @@ pub(super) struct AnswerStream<'g> {
     queue: VecDeque<usize>,
     /// What each model that a text refers to has generated so far.
     generated: HashMap<NodeIx, String>,
+    /// The models that succeeded: what they generated is complete.
+    succeeded: HashSet<NodeIx>,
     certainty: Certainty<'g>,
     /// Largest length of a value, in bytes.
     value_limit: usize,
@@ -62,7 +64,8 @@ impl<'g> AnswerStream<'g> {
         let nodes: Vec<_> = root.iter().filter_map(|&ix| TextNode::new(graph, ix)).collect();
         let generated = nodes.iter().flat_map(|node| node.models(graph)).map(|model| (model, String::new())).collect();
         let certainty = Certainty::new(graph);
-        Self { graph, nodes, queue: VecDeque::new(), generated, certainty, value_limit, flush_limit }
+        let succeeded = HashSet::new();
+        Self { graph, nodes, queue: VecDeque::new(), generated, succeeded, certainty, value_limit, flush_limit }
     }
 
     /// Whether a text refers to what this model generates.
@@ -75,6 +78,11 @@ impl<'g> AnswerStream<'g> {
         if let Some(generated) = self.generated.get_mut(&node) {
             generated.push_str(text);
         }
+    }
+
+    /// A model succeeded.
+    pub(super) fn model_succeeded(&mut self, node: NodeIx) {
+        self.succeeded.insert(node);
     }
 
     /// A model starts again. Returns what is written of its text, if that is the end of everything written.
@@ -90,13 +98,24 @@ impl<'g> AnswerStream<'g> {
         }
     }
 
+    /// The run begins: queues the texts that are certain from the start.
+    pub(super) fn begin(&mut self) {
+        let reached = self.certainty.begin();
+        self.enqueue_certain(reached);
+    }
+
     /// A node ended, and some of its edges are followed.
     pub(super) fn node_ended(&mut self, node: NodeIx, follows: impl Fn(&Edge) -> bool) {
         if let Some(own) = self.find(node) {
             self.nodes[own].ended = true;
             self.enqueue(own);
         }
-        for ix in self.certainty.node_ended(node, follows) {
+        let reached = self.certainty.node_ended(node, follows);
+        self.enqueue_certain(reached);
+    }
+
+    fn enqueue_certain(&mut self, reached: Vec<NodeIx>) {
+        for ix in reached {
             if let Some(found) = self.find(ix)
                 && self.certainty.is_certain(ix, self.nodes[found].reads_conversation)
             {
@@ -166,8 +185,11 @@ impl<'g> AnswerStream<'g> {
         };
         let source = selector.node().and_then(|id| self.graph.find(id));
         let progress = source.and_then(|source| frame.progress(self.graph, source));
-        let generated = referenced_model(self.graph, selector).and_then(|model| self.generated.get(&model));
+        let model = referenced_model(self.graph, selector);
+        let generated = model.and_then(|model| self.generated.get(&model));
         match progress {
+            // The inputs of the start node are values before it runs.
+            Some(NodeProgress::Waiting | NodeProgress::Running) if !node.ended && view.get(selector).is_some() => {}
             Some(NodeProgress::Skipped) => return Ok(true),
             Some(NodeProgress::Waiting | NodeProgress::Running) if !node.ended => {
                 if let Some(generated) = generated {
@@ -178,9 +200,14 @@ impl<'g> AnswerStream<'g> {
             }
             _ => {}
         }
+        // The text of a model that succeeded may differ from what it generated in blanks around its reasoning.
+        if let Some(generated) = generated.filter(|_| model.is_some_and(|model| self.succeeded.contains(&model))) {
+            append(generated[node.written..].into());
+            return Ok(true);
+        }
         if let Some(found) = view.get(selector) {
             let text = value::markdown(found, self.value_limit)?;
-            // The output of a model is what it generated, unless the model failed and has a default output.
+            // A model that failed may have a default output that begins with what it generated.
             let written = generated.and_then(|generated| generated.get(..node.written)).unwrap_or_default();
             match text.strip_prefix(written) {
                 Some(rest) => append(rest.to_owned().into()),

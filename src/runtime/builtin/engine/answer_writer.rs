@@ -43,6 +43,17 @@ impl<'g> AnswerWriter<'g> {
         self.stream.contains_model(node)
     }
 
+    /// Writes the texts that are certain before the first node runs.
+    pub(super) async fn begin(&mut self, frames: &Frames<'_>) -> Result<(), RunError> {
+        self.stream.begin();
+        self.flush(frames).await
+    }
+
+    /// A model succeeded.
+    pub(super) fn model_succeeded(&mut self, node: NodeIx) {
+        self.stream.model_succeeded(node);
+    }
+
     /// A model generated text.
     pub(super) async fn receive(&mut self, node: NodeIx, text: &str, frames: &Frames<'_>) -> Result<(), RunError> {
         self.stream.receive(node, text);

@@ -50,7 +50,7 @@ pub(super) fn start_attempt(
                 history: &execution.history,
                 models: &execution.models,
                 templates: &execution.templates,
-                taken: usage,
+                usage,
                 limit,
             };
             llm::start(data, &context, texts)
@@ -61,7 +61,7 @@ pub(super) fn start_attempt(
                 outbound: &execution.outbound,
                 limit,
                 masks: &execution.masks,
-                strict: node.retry.is_some() || node.on_error != OnError::Abort,
+                fail_on_status: node.retry.is_some() || node.on_error != OnError::Abort,
                 boundary: random_id(execution)?,
             };
             http_request::start(data, &context)

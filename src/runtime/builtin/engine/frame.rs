@@ -1,10 +1,13 @@
 //! The state of the nodes of one level while it runs: which node waits for which edges.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use futures_util::future::AbortHandle;
 
-use super::ids::IterationId;
+use super::{ids::IterationId, task::Task};
 use crate::runtime::builtin::{
     graph::{
         index::{EdgeIx, LevelIx, NodeIx},
@@ -52,8 +55,8 @@ pub(super) struct Frame {
     pub round: Option<Round>,
     /// Number of nodes that run or are queued.
     active: usize,
-    /// Abort what runs in the frame.
-    pub tasks: Vec<AbortHandle>,
+    /// The tasks that run concurrently, or pause before another attempt, by their number.
+    tasks: HashMap<usize, (Task, AbortHandle)>,
     nodes: Vec<NodeState>,
 }
 
@@ -65,7 +68,31 @@ impl Frame {
             undecided: graph.node(ix).incoming.len(),
             predecessor: None,
         });
-        Self { level, scope, round, active: 0, tasks: Vec::new(), nodes: nodes.collect() }
+        Self { level, scope, round, active: 0, tasks: HashMap::new(), nodes: nodes.collect() }
+    }
+
+    /// Makes [`Self::stop`] abort a task.
+    pub(super) fn add_task(&mut self, task: Task, handle: AbortHandle) {
+        self.tasks.insert(task.index, (task, handle));
+    }
+
+    /// The task no longer runs.
+    pub(super) fn remove_task(&mut self, task: &Task) {
+        self.tasks.remove(&task.index);
+    }
+
+    /// Aborts the tasks that run. Returns them in the order of their start.
+    pub(super) fn stop(self) -> Vec<Task> {
+        let mut tasks: Vec<Task> = self
+            .tasks
+            .into_values()
+            .map(|(task, handle)| {
+                handle.abort();
+                task
+            })
+            .collect();
+        tasks.sort_unstable_by_key(|task| task.index);
+        tasks
     }
 
     /// The progress of a node of this level; `None` for an unreachable one.

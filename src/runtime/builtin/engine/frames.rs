@@ -8,6 +8,7 @@ use futures_util::future::AbortHandle;
 use super::{
     frame::{Frame, Round},
     ids::{FrameId, IterationId, ROOT_FRAME},
+    task::Task,
 };
 use crate::runtime::builtin::{
     graph::{
@@ -95,10 +96,17 @@ impl<'g> Frames<'g> {
         self.open.get_mut(&id).map(|frame| frame.leave(self.graph, node, follows))
     }
 
-    /// Makes closing the frame abort a task.
-    pub(super) fn add_task(&mut self, id: FrameId, task: AbortHandle) {
-        if let Some(frame) = self.open.get_mut(&id) {
-            frame.tasks.push(task);
+    /// Makes closing the frame of a task abort it.
+    pub(super) fn add_task(&mut self, task: Task, handle: AbortHandle) {
+        if let Some(frame) = self.open.get_mut(&task.frame) {
+            frame.add_task(task, handle);
+        }
+    }
+
+    /// The task no longer runs.
+    pub(super) fn remove_task(&mut self, task: &Task) {
+        if let Some(frame) = self.open.get_mut(&task.frame) {
+            frame.remove_task(task);
         }
     }
 
@@ -108,13 +116,11 @@ impl<'g> Frames<'g> {
         self.open.iter().filter(|(_, frame)| belongs(frame)).map(|(&id, _)| id).collect()
     }
 
-    /// Closes a frame: aborts what runs in it and drops its variables. Returns whether it was open.
-    pub(super) fn close(&mut self, id: FrameId) -> bool {
-        let Some(frame) = self.open.remove(&id) else { return false };
-        for task in &frame.tasks {
-            task.abort();
-        }
+    /// Closes a frame: drops its variables and aborts what runs in it. Returns the tasks that it aborted; `None` when
+    /// the frame was closed already.
+    pub(super) fn close(&mut self, id: FrameId) -> Option<Vec<Task>> {
+        let frame = self.open.remove(&id)?;
         self.pool.close(frame.scope);
-        true
+        Some(frame.stop())
     }
 }

@@ -11,6 +11,8 @@ use super::{
     frames::Frames,
     ids::{FrameId, IterationId, ROOT_FRAME},
     iterations::{Iteration, Iterations, NextStep},
+    node_end::NodeEnd,
+    node_end_writer::write_node_end,
     node_events,
     task::Task,
     work_queue::{Work, WorkQueue},
@@ -130,16 +132,14 @@ impl<'g> IterationRunner<'g> {
             }
             Err(_) => None,
         };
-        self.close(frame, frames);
+        self.close(frame, frames).await?;
         let Some(iteration) = self.iterations.get_mut(round.iteration) else { return Ok(()) };
         if let Err(error) = iteration.end_round(round.index, output) {
-            self.fail(round.iteration, error.to_string(), frames, queue);
-            return Ok(());
+            return self.fail(round.iteration, error.to_string(), frames, queue).await;
         }
         match result {
             Err(message) if data.error_handle_mode == OnRoundError::Terminated => {
-                self.fail(round.iteration, message, frames, queue);
-                Ok(())
+                self.fail(round.iteration, message, frames, queue).await
             }
             _ => self.advance(round.iteration, data, frames, queue).await,
         }
@@ -155,14 +155,21 @@ impl<'g> IterationRunner<'g> {
     }
 
     /// Ends an iteration with an error and stops its other rounds.
-    fn fail(&mut self, id: IterationId, message: String, frames: &mut Frames<'_>, queue: &mut WorkQueue) {
-        let Some(iteration) = self.iterations.remove(id) else { return };
+    async fn fail(
+        &mut self,
+        id: IterationId,
+        message: String,
+        frames: &mut Frames<'_>,
+        queue: &mut WorkQueue,
+    ) -> Result<(), RunError> {
+        let Some(iteration) = self.iterations.remove(id) else { return Ok(()) };
         for round in frames.rounds_of(id) {
-            self.close(round, frames);
+            self.close(round, frames).await?;
         }
         let mut error = NodeError::new("IterationNodeError", message).with_inputs(inputs(&iteration.items));
         error.usage = Some(iteration.usage);
         queue.push_front(Work::NodeEnded(iteration.task, Err(error)));
+        Ok(())
     }
 
     /// Adds tokens that a node of this frame used to the iteration around it.
@@ -173,15 +180,23 @@ impl<'g> IterationRunner<'g> {
         }
     }
 
-    /// Closes a frame, and the rounds of all iterations inside it.
-    fn close(&mut self, frame: FrameId, frames: &mut Frames<'_>) {
+    /// Closes a frame, and the rounds of all iterations inside it. Writes the end of each node that is stopped by that.
+    async fn close(&mut self, frame: FrameId, frames: &mut Frames<'_>) -> Result<(), RunError> {
         let mut closing = vec![frame];
+        // Inner nodes end before the iterations around them.
+        let mut stopped = Vec::new();
         while let Some(id) = closing.pop() {
-            if frames.close(id) {
-                let inside = self.iterations.remove_inside(id);
-                closing.extend(inside.into_iter().flat_map(|iteration| frames.rounds_of(iteration)));
+            let Some(tasks) = frames.close(id) else { continue };
+            stopped.extend(tasks.into_iter().map(|task| (task, NodeEnd::stopped(JsonObject::new()))));
+            for (iteration, state) in self.iterations.remove_inside(id) {
+                closing.extend(frames.rounds_of(iteration));
+                stopped.push((state.task, NodeEnd::stopped(inputs(&state.items))));
             }
         }
+        for (task, end) in stopped.into_iter().rev() {
+            write_node_end(self.events, self.graph, &task, &end).await?;
+        }
+        Ok(())
     }
 }
 

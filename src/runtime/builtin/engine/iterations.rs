@@ -111,12 +111,7 @@ impl Iterations {
     }
 
     /// Removes the iterations whose node is in this frame.
-    pub(super) fn remove_inside(&mut self, frame: FrameId) -> Vec<IterationId> {
-        let inside = |(&id, iteration): (&IterationId, &Iteration)| (iteration.task.frame == frame).then_some(id);
-        let removed: Vec<IterationId> = self.running.iter().filter_map(inside).collect();
-        for id in &removed {
-            self.running.remove(id);
-        }
-        removed
+    pub(super) fn remove_inside(&mut self, frame: FrameId) -> Vec<(IterationId, Iteration)> {
+        self.running.extract_if(|_, iteration| iteration.task.frame == frame).collect()
     }
 }

@@ -19,7 +19,8 @@ pub(super) struct NodeEnd {
     pub process_data: JsonObject,
     pub outputs: Arc<JsonObject>,
     pub usage: Option<Usage>,
-    /// `succeeded`, `exception` when the graph handles the failure, or `failed`.
+    /// `succeeded`, `exception` when the graph handles the failure, `failed`, or `stopped` when the iteration around
+    /// the node ended first.
     pub status: &'static str,
     pub error: Option<String>,
 }
@@ -59,6 +60,18 @@ impl NodeEnd {
             OnError::Abort | OnError::DefaultValue(_) => FollowedEdges::Regular,
         };
         (Self { inputs, process_data, outputs, usage, status: "exception", error: Some(message) }, followed)
+    }
+
+    /// The end of a node that was stopped with the round of an iteration.
+    pub(super) fn stopped(inputs: JsonObject) -> Self {
+        Self {
+            inputs,
+            process_data: JsonObject::new(),
+            outputs: Arc::default(),
+            usage: None,
+            status: "stopped",
+            error: Some("The iteration ended before this node did.".to_owned()),
+        }
     }
 
     /// The end of a node whose failure the graph does not handle.

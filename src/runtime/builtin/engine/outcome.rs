@@ -43,8 +43,8 @@ impl RunOutcome {
 #[derive(Default)]
 pub(super) struct RunOutputs {
     values: JsonObject,
-    /// Whether an `answer` node ran.
-    answered: bool,
+    /// The texts of the `answer` nodes, in the order in which they ended; `None` without any.
+    answer: Option<String>,
 }
 
 impl RunOutputs {
@@ -53,14 +53,16 @@ impl RunOutputs {
         self.values.extend(outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
-    /// An `answer` node ran.
-    pub(super) fn set_answered(&mut self) {
-        self.answered = true;
+    /// Adds the text of an `answer` node. Returns the length of all texts, in bytes.
+    pub(super) fn add_answer(&mut self, text: &str) -> usize {
+        let answer = self.answer.get_or_insert_default();
+        answer.push_str(text);
+        answer.len()
     }
 
     /// The outputs, with `answer` and `files` when an `answer` node ran.
-    pub(super) fn into_values(mut self, answer: &str) -> JsonObject {
-        if self.answered {
+    pub(super) fn into_values(mut self) -> JsonObject {
+        if let Some(answer) = self.answer {
             self.values.insert("answer".to_owned(), answer.into());
             self.values.insert("files".to_owned(), json!([]));
         }

@@ -20,6 +20,7 @@ use super::{
     ids::{FrameId, ROOT_FRAME},
     iteration_runner::IterationRunner,
     node_end::{self, FollowedEdges, NodeEnd},
+    node_end_writer::write_node_end,
     node_events,
     outcome::{RunOutcome, RunOutputs},
     running::{RunningEvent, RunningWork},
@@ -51,7 +52,7 @@ pub(super) struct Scheduler<'g> {
     outputs: RunOutputs,
     usage: UsageCounter,
     steps: StepCounter,
-    /// Number of nodes whose failure the graph handled.
+    /// Number of nodes of the graph itself whose failure the graph handled.
     exceptions: usize,
 }
 
@@ -85,6 +86,7 @@ impl<'g> Scheduler<'g> {
     /// Runs the graph until it ends, `reader` is closed, or the deadline passes.
     pub(super) async fn run(&mut self, reader: &RunEvents, deadline: time::Instant) -> Result<(), RunError> {
         self.events.write_start().await?;
+        self.begin_answer().await?;
         if let Some(start) = self.frames.start(ROOT_FRAME) {
             self.queue.push(Work::Start(ROOT_FRAME, start));
         }
@@ -125,6 +127,14 @@ impl<'g> Scheduler<'g> {
         }
     }
 
+    /// Writes the texts that need no node to run. They can refer to the inputs, which the start node outputs later.
+    async fn begin_answer(&mut self) -> Result<(), RunError> {
+        let start = self.graph.node(self.graph.level(Graph::ROOT).start);
+        // Inputs over the limit fail the start node.
+        let _ = self.frames.set(ROOT_FRAME, &start.id, Arc::new(self.execution.inputs.clone()));
+        self.answer.begin(&self.frames).await
+    }
+
     async fn perform(&mut self, work: Work) -> Result<(), RunError> {
         match work {
             Work::Start(frame, node) => self.start_node(frame, node).await,
@@ -139,7 +149,9 @@ impl<'g> Scheduler<'g> {
     async fn start_node(&mut self, id: FrameId, node: NodeIx) -> Result<(), RunError> {
         let Some(frame) = self.frames.get(id) else { return Ok(()) };
         let index = self.steps.count(id, &self.execution.limits)?;
-        let task = Task::new(self.execution, self.graph, (id, frame), node, index)?;
+        let predecessor = frame.predecessor(self.graph, node);
+        let iteration_id = frame.round.as_ref().map(|round| Arc::clone(&round.iteration_node_id));
+        let task = Task::new(self.execution, id, (node, predecessor), iteration_id, index)?;
         if !matches!(self.graph.node(node).kind, NodeKind::Iteration(_)) {
             self.events.write("node_started", node_events::node_started(self.graph, &task)).await?;
         }
@@ -172,22 +184,29 @@ impl<'g> Scheduler<'g> {
             NodeRun::Pending(future) => {
                 let usage = matches!(node.kind, NodeKind::Llm(_)).then_some(usage);
                 let attempt = with_timeout(self.execution.limits.node_timeout, future, usage);
-                self.spawn(task.frame, attempt.map(|result| Work::NodeEnded(task, result)));
+                self.spawn(task, attempt, Work::NodeEnded);
             }
         }
         Ok(())
     }
 
-    /// Runs work concurrently with the loop, until it ends or its frame is closed.
-    fn spawn(&mut self, frame: FrameId, work: impl Future<Output = Work> + Send + 'static) {
-        let handle = self.running.spawn(work);
-        self.frames.add_task(frame, handle);
+    /// Runs a future of a task concurrently with the loop, until it ends or the frame of the task is closed. Its end
+    /// becomes the work that continues the task.
+    fn spawn<T, F>(&mut self, task: Task, future: F, work: fn(Task, T) -> Work)
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: 'static,
+    {
+        let running = task.clone();
+        let handle = self.running.spawn(future.map(move |ended| work(running, ended)));
+        self.frames.add_task(task, handle);
     }
 
     async fn attempt_ended(&mut self, mut task: Task, mut result: NodeResult) -> Result<(), RunError> {
         if self.frames.get(task.frame).is_none() {
             return Ok(());
         }
+        self.frames.remove_task(&task);
         let node = self.graph.node(task.node);
         self.iterations.add_usage(task.frame, node_end::usage(&result).unwrap_or_default(), &self.frames);
         node_end::mask_secrets(&mut result, &self.execution.masks);
@@ -198,6 +217,9 @@ impl<'g> Scheduler<'g> {
         });
         let error = match stored {
             Ok((outcome, outputs)) => {
+                if task.frame == ROOT_FRAME {
+                    self.answer.model_succeeded(task.node);
+                }
                 let (end, followed) = NodeEnd::succeeded(outcome, outputs);
                 return self.leave(&task, &end, &followed).await;
             }
@@ -212,13 +234,14 @@ impl<'g> Scheduler<'g> {
                 let event = node_events::node_retry(self.graph, &task, &error, self.events.now());
                 self.events.write("node_retry", event).await?;
             }
-            self.spawn(task.frame, pause.map(|()| Work::Retry(task)));
+            self.spawn(task, pause, |task, ()| Work::Retry(task));
             return Ok(());
         }
         let Some(outputs) = node_end::outputs_after(&error, &node.on_error) else {
             return self.fail(&task, NodeEnd::failed(*error)).await;
         };
-        self.exceptions += 1;
+        // As in Dify, a failure that is handled inside an iteration does not make the run a partial success.
+        self.exceptions += usize::from(task.frame == ROOT_FRAME);
         let outputs = Arc::new(outputs);
         if let Err(limit) = self.frames.set(task.frame, &node.id, Arc::clone(&outputs)) {
             return self.fail(&task, NodeEnd::failed(*Box::<NodeError>::from(limit))).await;
@@ -237,17 +260,15 @@ impl<'g> Scheduler<'g> {
             self.answer.node_ended(task.node, followed, &self.frames).await?;
             match kind {
                 NodeKind::End(_) => self.outputs.extend(&end.outputs),
-                NodeKind::Answer(_) => self.outputs.set_answered(),
+                NodeKind::Answer(_) => self.add_answer(end_answer(end))?,
                 _ => {}
             }
-        } else if let NodeKind::Answer(_) = kind
-            && let Some(answer) = end.outputs.get("answer").and_then(serde_json::Value::as_str)
-        {
+        } else if let NodeKind::Answer(_) = kind {
             // An answer inside an iteration is not streamed: it is written as a whole when its node ends.
-            self.outputs.set_answered();
-            self.answer.write_answer(task.node, answer).await?;
+            self.add_answer(end_answer(end))?;
+            self.answer.write_answer(task.node, end_answer(end)).await?;
         }
-        self.write_end(task, end).await?;
+        write_node_end(self.events, self.graph, task, end).await?;
         for node in ready {
             self.queue.push(Work::Start(task.frame, node));
         }
@@ -258,24 +279,24 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
+    /// Adds the text of an `answer` node to the outputs.
+    fn add_answer(&mut self, text: &str) -> Result<(), RunError> {
+        let limit = self.execution.limits.answer_bytes;
+        if self.outputs.add_answer(text) > limit {
+            return Err(RunError::Failed(format!("The answer is longer than {limit} bytes")));
+        }
+        Ok(())
+    }
+
     /// Ends the run, or the round of an iteration, whose node failed.
     async fn fail(&mut self, task: &Task, end: NodeEnd) -> Result<(), RunError> {
-        self.write_end(task, &end).await?;
+        write_node_end(self.events, self.graph, task, &end).await?;
         let message = end.error.unwrap_or_default();
         if task.frame == ROOT_FRAME {
             return Err(RunError::Failed(message));
         }
         self.queue.push(Work::RoundEnded(task.frame, Err(message)));
         Ok(())
-    }
-
-    async fn write_end(&self, task: &Task, end: &NodeEnd) -> Result<(), RunError> {
-        let (node, now) = (self.graph.node(task.node), self.events.now());
-        if matches!(node.kind, NodeKind::Iteration(_)) {
-            let completed = node_events::iteration_completed(node, task, end, now);
-            return self.events.write("iteration_completed", completed).await;
-        }
-        self.events.write("node_finished", node_events::node_finished(self.graph, task, end, now)).await
     }
 
     /// Number of nodes whose failure the graph handled.
@@ -290,7 +311,7 @@ impl<'g> Scheduler<'g> {
         let (answer, time_to_first_text) = self.answer.into_text();
         RunOutcome {
             status,
-            outputs: self.outputs.into_values(&answer),
+            outputs: self.outputs.into_values(),
             answer,
             error,
             elapsed,
@@ -301,4 +322,9 @@ impl<'g> Scheduler<'g> {
             conversation_variables,
         }
     }
+}
+
+/// The text of an `answer` node that ended.
+fn end_answer(end: &NodeEnd) -> &str {
+    end.outputs.get("answer").and_then(serde_json::Value::as_str).unwrap_or_default()
 }

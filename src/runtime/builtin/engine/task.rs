@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{error::RunError, execution::Execution, frame::Frame, ids::FrameId};
-use crate::runtime::builtin::graph::{index::NodeIx, topology::Graph};
+use super::{error::RunError, execution::Execution, ids::FrameId};
+use crate::runtime::builtin::graph::index::NodeIx;
 
 /// One execution of a node, from its first attempt to its last.
 #[derive(Clone, Debug)]
@@ -27,18 +27,18 @@ pub(super) struct Task {
 impl Task {
     pub(super) fn new(
         execution: &Execution,
-        graph: &Graph,
-        (id, frame): (FrameId, &Frame),
-        node: NodeIx,
+        frame: FrameId,
+        (node, predecessor): (NodeIx, Option<NodeIx>),
+        iteration_id: Option<Arc<str>>,
         index: usize,
     ) -> Result<Self, RunError> {
         Ok(Self {
-            frame: id,
+            frame,
             node,
             id: random_id(execution)?,
             index,
-            predecessor: frame.predecessor(graph, node),
-            iteration_id: frame.round.as_ref().map(|round| Arc::clone(&round.iteration_node_id)),
+            predecessor,
+            iteration_id,
             started: Instant::now(),
             created_at: execution.now(),
             failed_attempts: 0,

@@ -1,8 +1,10 @@
 //! Runs of whole graphs: their events and outcomes.
 
+mod answers;
 mod branches;
 mod failures;
 mod iterations;
+mod models;
 mod readers;
 mod requests;
 mod run_setup;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{
     data_error::{NodeDataError, typed},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::Result,
-    runtime::builtin::json::{JsonObject, or_default},
+    runtime::builtin::json::{JsonObject, count, flag, number},
 };
 
 /// Largest number of attempts after the first, whatever the file says.
@@ -35,12 +35,12 @@ struct CommonData {
 
 #[derive(Deserialize)]
 struct RetryConfig {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "flag")]
     retry_enabled: bool,
-    #[serde(default, deserialize_with = "or_default")]
-    max_retries: u32,
+    #[serde(default, deserialize_with = "count")]
+    max_retries: u64,
     /// Milliseconds.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "number")]
     retry_interval: f64,
 }
 
@@ -127,14 +127,20 @@ fn common(data: &Value) -> Result<(Option<Retry>, OnError), NodeDataError> {
 
 fn retry(config: &RetryConfig) -> Option<Retry> {
     let interval = Duration::try_from_secs_f64(config.retry_interval / 1000.0).unwrap_or_default();
-    (config.retry_enabled && config.max_retries > 0)
-        .then(|| Retry { times: config.max_retries.min(MAX_RETRIES), interval: interval.min(MAX_RETRY_INTERVAL) })
+    let times = u32::try_from(config.max_retries).unwrap_or(MAX_RETRIES).min(MAX_RETRIES);
+    (config.retry_enabled && times > 0).then(|| Retry { times, interval: interval.min(MAX_RETRY_INTERVAL) })
 }
 
-/// A default of another type than text may be written as text, which is then JSON.
+/// A default of another type than text may be written as text: a number, which Dify then reads as a float, or JSON.
 fn default_value(DefaultValue { key, value, kind }: DefaultValue) -> Result<(String, Value), String> {
     let value = match (kind.as_deref(), value) {
         (None | Some("string"), value) => value,
+        (Some("number"), Value::String(text)) => {
+            let number = text.trim().parse().ok().and_then(Number::from_f64);
+            number
+                .map(Value::Number)
+                .ok_or_else(|| format!("has a default of `{key}` that is no number; correct it"))?
+        }
         (Some(kind), Value::String(text)) => serde_json::from_str(&text)
             .map_err(|_| format!("has a default of `{key}` that is no {kind}; correct it"))?,
         (Some(_), value) => value,

@@ -1,7 +1,7 @@
 //! The demo model, which needs no key: deterministic, and streamed word by word.
 //!
-//! The answer to a prompt that contains `Reply exactly: X` is X. All other prompts get a short echo of the last message.
-//! A word is a token, in prompts and in answers.
+//! The answer to a prompt that contains `Reply exactly: X` is X. All other prompts get a short echo of the last
+//! message. A word is a token, in prompts and in answers.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Models behind an endpoint with `OpenAI`'s chat completions API.
 //!
 //! The client crate writes the request and parses the event stream. On its own it would also retry rejected requests,
-//! keep the key in a type of its own, log the bodies of errors, and read ahead of a slow reader without a limit. A custom
-//! HTTP service, through which all of its requests go, prevents that.
+//! keep the key in a type of its own, log the bodies of errors, and read ahead of a slow reader without a limit. A
+//! custom HTTP service, through which all of its requests go, prevents that.
 
 mod answer;
 mod error;
@@ -12,17 +12,20 @@ pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
 use reqwest::Body;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use self::{
     answer::{AnswerReader, EventStream},
     error::EndpointError,
     paced_body::{PacedBody, ReadControl},
+    request::SchemaMode,
     settings::OpenAiSettings,
 };
 use super::{error::ModelError, prompt::Prompt, stream::ModelStream};
@@ -31,12 +34,20 @@ use crate::{
     runtime::http_client::client_builder,
 };
 
+/// Statuses with which endpoints reject a `response_format` that they do not support.
+const REJECTS_FORMAT: [StatusCode; 3] =
+    [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY, StatusCode::NOT_IMPLEMENTED];
+/// Largest number of models that are remembered to reject `response_format`.
+const MAX_REMEMBERED: usize = 256;
+
 #[derive(Clone)]
 pub(crate) struct OpenAiModels {
     http: reqwest::Client,
     config: OpenAIConfig,
     authorization: Option<HeaderValue>,
     settings: Arc<OpenAiSettings>,
+    /// The endpoint's names of models that reject `response_format` with a schema.
+    without_response_format: Arc<Mutex<HashSet<String>>>,
 }
 
 impl OpenAiModels {
@@ -58,15 +69,50 @@ impl OpenAiModels {
             config,
             authorization: authorization.transpose().map_err(Error::internal)?,
             settings: Arc::new(settings),
+            without_response_format: Arc::default(),
         })
     }
 
     /// Starts a call. Failures after the answer has begun are items of the stream.
+    ///
+    /// A prompt with a schema is sent with `response_format`. When the endpoint rejects that request, it is sent once
+    /// more with the schema in the prompt, and the model is remembered.
     pub(crate) async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
         let settings = &self.settings;
         let name =
             settings.names.get(&(full_provider(&prompt.provider), prompt.model.clone())).unwrap_or(&prompt.model);
-        let body = request::body(&prompt, name);
+        let is_rejected = |error: &EndpointError| match error {
+            EndpointError::Rejected { status, .. } => REJECTS_FORMAT.contains(status),
+            _ => false,
+        };
+        let mode = if self.without_response_format.lock().contains(name) {
+            SchemaMode::Instructions
+        } else {
+            SchemaMode::ResponseFormat
+        };
+        let mut result = self.request(request::body(&prompt, name, mode)).await;
+        if prompt.output_schema.is_some()
+            && mode == SchemaMode::ResponseFormat
+            && result.as_ref().is_err_and(is_rejected)
+        {
+            result = self.request(request::body(&prompt, name, SchemaMode::Instructions)).await;
+            if result.is_ok() {
+                self.remember_without_response_format(name);
+            }
+        }
+        result.map_err(|error| error.into_model_error(settings.api_key.as_ref()))
+    }
+
+    fn remember_without_response_format(&self, name: &str) {
+        let mut names = self.without_response_format.lock();
+        if names.len() >= MAX_REMEMBERED {
+            names.clear();
+        }
+        names.insert(name.to_owned());
+    }
+
+    /// Sends a request and reads its response as chunks.
+    async fn request(&self, body: Value) -> Result<ModelStream, EndpointError> {
         let control = Arc::new(ReadControl::default());
         let service = {
             let (this, control) = (self.clone(), Arc::clone(&control));
@@ -78,11 +124,8 @@ impl OpenAiModels {
         let client = Client::build(self.http.clone(), self.config.clone()).with_http_service(service);
         let response: Result<EventStream, _> = client.chat().create_stream_byot(body).await;
         match response {
-            Ok(events) => Ok(AnswerReader::new(events, control, settings).chunks()),
-            Err(error) => {
-                let error = EndpointError::from_client(error, control.take_error());
-                Err(error.into_model_error(settings.api_key.as_ref()))
-            }
+            Ok(events) => Ok(AnswerReader::new(events, control, &self.settings).chunks()),
+            Err(error) => Err(EndpointError::from_client(error, control.take_error())),
         }
     }
 

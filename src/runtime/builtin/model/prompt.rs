@@ -47,6 +47,8 @@ pub(crate) struct Prompt {
     pub parameters: Map<String, Value>,
     /// Oldest first.
     pub messages: Vec<PromptMessage>,
+    /// The JSON schema that the answer follows; `None` for a text.
+    pub output_schema: Option<Value>,
 }
 
 /// The messages as Dify writes them into events and stores them with a message.

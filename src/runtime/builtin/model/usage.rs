@@ -75,8 +75,8 @@ pub(crate) struct UsageBlock {
     time_to_generate: Option<f64>,
 }
 
-/// Sums the usage of one attempt of a node and of its run. The calls share the counter, because a call that is cancelled
-/// has used tokens and returns nothing. Clones share their sums.
+/// Sums the usage of one attempt of a node and of its run. The calls share the counter, because a call that is
+/// cancelled has used tokens and returns nothing. Clones share their sums.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UsageCounter {
     attempt: Arc<Mutex<Usage>>,

@@ -1,15 +1,14 @@
-//! `variable-aggregator`: takes the first of several variables that there is, so that branches can meet again.
+//! `variable-aggregator`: outputs the first of several variables that has a value, so that branches can join.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::outcome::{NodeOutcome, NodeResult};
 use crate::runtime::builtin::{
-    json::{JsonObject, or_default},
+    json::{JsonObject, flag, or_default},
     variables::{budget::VariableLimitError, pool::VariableView, selector::Selector},
 };
 
-/// Its data.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AggregatorNodeData {
     #[serde(default, deserialize_with = "or_default")]
@@ -20,7 +19,7 @@ pub(crate) struct AggregatorNodeData {
 
 #[derive(Debug, Default, Deserialize)]
 struct AdvancedSettings {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "flag")]
     group_enabled: bool,
     #[serde(default, deserialize_with = "or_default")]
     groups: Vec<Group>,
@@ -33,9 +32,9 @@ struct Group {
     variables: Vec<Selector>,
 }
 
-/// The values found; nothing where nothing is.
+/// Outputs the first value of each group. A group without a value has no output.
 pub(crate) fn run(data: &AggregatorNodeData, view: VariableView<'_>) -> NodeResult {
-    let mut finished = NodeOutcome::default();
+    let mut outcome = NodeOutcome::default();
     let mut budget = view.budget();
     let mut first = |variables: &[Selector], inputs: &mut JsonObject| -> Result<Option<Value>, VariableLimitError> {
         let found = variables.iter().find_map(|selector| Some((selector, view.get(selector)?)));
@@ -45,12 +44,12 @@ pub(crate) fn run(data: &AggregatorNodeData, view: VariableView<'_>) -> NodeResu
     };
     if data.advanced_settings.group_enabled {
         for group in &data.advanced_settings.groups {
-            if let Some(value) = first(&group.variables, &mut finished.inputs)? {
-                finished.outputs.insert(group.group_name.clone(), json!({"output": value}));
+            if let Some(value) = first(&group.variables, &mut outcome.inputs)? {
+                outcome.outputs.insert(group.group_name.clone(), json!({"output": value}));
             }
         }
-    } else if let Some(value) = first(&data.variables, &mut finished.inputs)? {
-        finished.outputs.insert("output".to_owned(), value);
+    } else if let Some(value) = first(&data.variables, &mut outcome.inputs)? {
+        outcome.outputs.insert("output".to_owned(), value);
     }
-    Ok(finished)
+    Ok(outcome)
 }

@@ -1,4 +1,4 @@
-//! `answer`: says something to the person. The engine streams its text; this is the text as a whole.
+//! `answer`: sends a text to the user. The engine streams it; this node outputs the text as a whole.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,22 +13,20 @@ use crate::runtime::builtin::{
     },
 };
 
-/// Its data.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AnswerNodeData {
-    /// What is said.
     pub answer: TextTemplate,
 }
 
-/// The text with everything in place.
+/// Renders the text, of at most `limit` bytes.
 pub(crate) fn run(data: &AnswerNodeData, view: VariableView<'_>, limit: usize) -> Result<NodeOutcome, Box<NodeError>> {
     let mut answer = String::new();
-    for piece in data.answer.parts() {
-        match piece {
+    for part in data.answer.parts() {
+        match part {
             TextPart::Literal(text) => answer.push_str(text),
             TextPart::Reference(selector) => {
-                if let Some(found) = view.get(selector) {
-                    answer.push_str(&value::markdown(found, limit.saturating_sub(answer.len()))?);
+                if let Some(value) = view.get(selector) {
+                    answer.push_str(&value::markdown(value, limit.saturating_sub(answer.len()))?);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! `assigner`: writes variables of the conversation. All of its items, or none.
+//! `assigner`: writes conversation variables. It writes all of its items or, when one fails, none.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
@@ -14,48 +14,40 @@ use crate::runtime::builtin::{
     },
 };
 
-/// Its data: a list of items, or the one assignment of files from before there were lists.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum AssignerNodeData {
-    /// Version 2.
-    Items {
-        /// What is done, in order.
-        items: Vec<Item>,
-    },
-    /// Version 1.
+    /// Version 2: assignments in their order.
+    Items { items: Vec<Assignment> },
+    /// Version 1: one assignment.
     One {
-        /// The variable that is written.
         assigned_variable_selector: Selector,
-        /// How.
         write_mode: Operation,
-        /// The value.
         #[serde(default, deserialize_with = "or_default")]
         input_variable_selector: Selector,
     },
 }
 
-/// One assignment.
+/// An assignment to one variable.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Item {
+pub(crate) struct Assignment {
     variable_selector: Selector,
     #[serde(default)]
-    input_type: Input,
+    input_type: InputType,
     operation: Operation,
     #[serde(default)]
     value: Value,
 }
 
-/// Where a value comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Input {
+enum InputType {
     #[default]
     Variable,
     Constant,
 }
 
-/// What is done with a variable.
+/// How a variable is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Operation {
@@ -77,8 +69,8 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// What it is called in the file.
-    fn name(self) -> &'static str {
+    /// The name in DSL files.
+    fn as_str(self) -> &'static str {
         match self {
             Self::OverWrite => "over-write",
             Self::Set => "set",
@@ -95,29 +87,29 @@ impl Operation {
     }
 }
 
-/// New values, not written yet.
+/// The new values, before they are written.
 struct Changes<'a> {
     view: VariableView<'a>,
-    new: JsonObject,
-    /// The most one variable may take, in bytes.
+    new_values: JsonObject,
+    /// Largest size of one variable, in bytes.
     limit: usize,
 }
 
-/// Reckons everything, then writes it.
+/// Computes every new value, then writes them.
 pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: ScopeId) -> NodeResult {
-    let mut changes = Changes { view: pool.view(scope), new: JsonObject::new(), limit: pool.variable_limit() };
+    let mut changes = Changes { view: pool.view(scope), new_values: JsonObject::new(), limit: pool.variable_limit() };
     let mut inputs = JsonObject::new();
     let outcome = match data {
         AssignerNodeData::Items { items } => {
             inputs.insert("items".to_owned(), json!(items));
-            items.iter().try_for_each(|item| changes.item(item))
+            items.iter().try_for_each(|item| changes.assign(item))
         }
         AssignerNodeData::One { assigned_variable_selector, write_mode, input_variable_selector } => changes
-            .one(assigned_variable_selector, *write_mode, input_variable_selector)
+            .assign_one(assigned_variable_selector, *write_mode, input_variable_selector)
             .map(|value| drop(inputs.insert("value".to_owned(), value))),
     };
-    let Changes { view, new, .. } = changes;
-    let types: Vec<ValueType> = new
+    let Changes { view, new_values, .. } = changes;
+    let types: Vec<ValueType> = new_values
         .iter()
         .map(|(name, value)| match view.declared_type(name) {
             ValueType::Any => ValueType::of(value),
@@ -127,12 +119,13 @@ pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: Scope
     if let Err(message) = outcome {
         return Err(NodeError::new("VariableOperatorNodeError", message).with_inputs(inputs));
     }
-    let mut updated = Vec::with_capacity(new.len());
-    for ((name, value), kind) in new.into_iter().zip(types) {
+    let mut updated = Vec::with_capacity(new_values.len());
+    for ((name, value), value_type) in new_values.into_iter().zip(types) {
         let selector = [CONVERSATION, &name];
-        updated.push(json!({"name": name, "selector": selector, "value_type": kind.to_string(), "new_value": value}));
-        if let Err(fault) = pool.assign(&name, value) {
-            return Err(Box::<NodeError>::from(fault).with_inputs(inputs));
+        let value_type = value_type.to_string();
+        updated.push(json!({"name": name, "selector": selector, "value_type": value_type, "new_value": value}));
+        if let Err(error) = pool.assign(&name, value) {
+            return Err(Box::<NodeError>::from(error).with_inputs(inputs));
         }
     }
     let mut process_data = JsonObject::new();
@@ -141,13 +134,13 @@ pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: Scope
 }
 
 impl Changes<'_> {
-    fn item(&mut self, item: &Item) -> Result<(), String> {
+    fn assign(&mut self, item: &Assignment) -> Result<(), String> {
         let (name, old) = self.target(&item.variable_selector)?;
         let needs_value = !matches!(item.operation, Operation::Clear | Operation::RemoveFirst | Operation::RemoveLast);
-        let value = if needs_value && item.input_type == Input::Variable && item.value.is_array() {
+        let value = if needs_value && item.input_type == InputType::Variable && item.value.is_array() {
             let selector = Selector::deserialize(&item.value).map_err(|_| "the variable to read has no name")?;
             match self.read(&selector).ok_or_else(|| format!("variable {selector} not found"))? {
-                // What is there but null leaves the variable as it is.
+                // As in Dify, null leaves the variable unchanged.
                 Value::Null => return Ok(()),
                 value => value,
             }
@@ -155,32 +148,32 @@ impl Changes<'_> {
             item.value.clone()
         };
         let declared = self.view.declared_type(&name);
-        self.keep(name, apply(item.operation, declared, old, value)?)
+        self.store(name, apply(item.operation, declared, old, value)?)
     }
 
-    fn one(&mut self, target: &Selector, operation: Operation, input: &Selector) -> Result<Value, String> {
+    fn assign_one(&mut self, target: &Selector, operation: Operation, input: &Selector) -> Result<Value, String> {
         let (name, old) = self.target(target)?;
         let declared = self.view.declared_type(&name);
         if operation == Operation::Clear {
             let empty = apply(operation, declared, old, Value::Null)?;
-            self.new.insert(name, empty.clone());
+            self.new_values.insert(name, empty.clone());
             return Ok(empty);
         }
         let value = self.read(input).ok_or("input value not found")?;
-        self.keep(name, apply(operation, declared, old, value.clone())?)?;
+        self.store(name, apply(operation, declared, old, value.clone())?)?;
         Ok(value)
     }
 
-    /// Weighed each time, not only when it is written: a list that is extended by itself grows twofold with every item.
-    fn keep(&mut self, name: String, value: Value) -> Result<(), String> {
+    /// Checks the size after every item: a list that is extended by itself doubles with each one.
+    fn store(&mut self, name: String, value: Value) -> Result<(), String> {
         if value::weight(&value) > self.limit {
             return Err(format!("the variable {name} would be larger than {} bytes", self.limit));
         }
-        self.new.insert(name, value);
+        self.new_values.insert(name, value);
         Ok(())
     }
 
-    /// The variable to write, and its value as it is by now.
+    /// The name of the variable to write, and its current value.
     fn target(&self, selector: &Selector) -> Result<(String, Value), String> {
         let missing = || format!("variable {selector} not found");
         match selector.parts() {
@@ -191,106 +184,110 @@ impl Changes<'_> {
 
     fn read(&self, selector: &Selector) -> Option<Value> {
         match selector.parts() {
-            [node, name] if node == CONVERSATION && self.new.contains_key(name) => self.new.get(name).cloned(),
+            [node, name] if node == CONVERSATION && self.new_values.contains_key(name) => {
+                self.new_values.get(name).cloned()
+            }
             _ => self.view.get(selector).cloned(),
         }
     }
 }
 
-/// The new value. A variable keeps the type it is declared with, or the type it has; null of no type takes anything.
+/// The new value of a variable. It keeps the declared type, else the current one; undeclared null takes any type.
 fn apply(operation: Operation, declared: ValueType, old: Value, value: Value) -> Result<Value, String> {
-    let kind = if declared == ValueType::Any { ValueType::of(&old) } else { declared };
-    if !supports(kind, operation) {
-        return Err(format!("Operation {} is not supported for type {kind}", operation.name()));
+    let value_type = if declared == ValueType::Any { ValueType::of(&old) } else { declared };
+    if !supports(value_type, operation) {
+        return Err(format!("Operation {} is not supported for type {value_type}", operation.as_str()));
     }
     match operation {
-        Operation::Clear => Ok(kind.empty()),
+        Operation::Clear => Ok(value_type.empty()),
         Operation::OverWrite | Operation::Set => {
             let value = match &value {
-                // Objects are typed into the editor as text.
-                Value::String(text) if operation == Operation::Set && kind == ValueType::Object => {
-                    serde_json::from_str(text).map_err(|_| invalid(kind, &value))?
+                // The editor writes objects as text.
+                Value::String(text) if operation == Operation::Set && value_type == ValueType::Object => {
+                    serde_json::from_str(text).map_err(|_| invalid_input(value_type, &value))?
                 }
                 _ => value,
             };
-            if kind.accepts(&value) { Ok(value) } else { Err(invalid(kind, &value)) }
+            if value_type.accepts(&value) { Ok(value) } else { Err(invalid_input(value_type, &value)) }
         }
         Operation::Append | Operation::Extend | Operation::RemoveFirst | Operation::RemoveLast => {
             let mut items = match old {
                 Value::Array(items) => items,
                 Value::Null => Vec::new(),
-                other => return Err(invalid(kind, &other)),
+                other => return Err(invalid_input(value_type, &other)),
             };
             match (operation, value) {
-                (Operation::Append, value) if kind.item_type().is_some_and(|item| item.accepts(&value)) => {
+                (Operation::Append, value) if value_type.item_type().is_some_and(|item| item.accepts(&value)) => {
                     items.push(value);
                 }
-                (Operation::Extend, value) if kind.accepts(&value) => {
+                (Operation::Extend, value) if value_type.accepts(&value) => {
                     if let Value::Array(more) = value {
                         items.extend(more);
                     }
                 }
-                (Operation::Append | Operation::Extend, value) => return Err(invalid(kind, &value)),
+                (Operation::Append | Operation::Extend, value) => return Err(invalid_input(value_type, &value)),
                 (Operation::RemoveFirst, _) => drop(items.drain(..items.len().min(1))),
                 _ => drop(items.pop()),
             }
             Ok(items.into())
         }
         Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => {
-            let old = if old.is_null() { kind.empty() } else { old };
+            let old = if old.is_null() { value_type.empty() } else { old };
             match (&old, &value) {
-                (Value::Number(old), Value::Number(by)) => reckon(operation, old, by)
+                (Value::Number(old), Value::Number(operand)) => calculate(operation, old, operand)
                     .map(Value::Number)
-                    .ok_or_else(|| format!("Operation {} does not give a number", operation.name())),
-                (Value::Number(_), _) => Err(invalid(kind, &value)),
-                (old, _) => Err(invalid(kind, old)),
+                    .ok_or_else(|| format!("Operation {} does not give a number", operation.as_str())),
+                (Value::Number(_), _) => Err(invalid_input(value_type, &value)),
+                (old, _) => Err(invalid_input(value_type, old)),
             }
         }
     }
 }
 
-/// What can be done with variables of a type.
-fn supports(kind: ValueType, operation: Operation) -> bool {
+/// Whether variables of this type support the operation.
+fn supports(value_type: ValueType, operation: Operation) -> bool {
     match operation {
         Operation::OverWrite | Operation::Clear => true,
-        Operation::Set => kind.item_type().is_none(),
+        Operation::Set => value_type.item_type().is_none(),
         Operation::Append | Operation::Extend | Operation::RemoveFirst | Operation::RemoveLast => {
-            kind.item_type().is_some()
+            value_type.item_type().is_some()
         }
-        Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => kind == ValueType::Number,
+        Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => {
+            value_type == ValueType::Number
+        }
     }
 }
 
-/// Whole numbers stay whole where they can, as in Python; division never does.
-fn reckon(operation: Operation, old: &Number, by: &Number) -> Option<Number> {
-    if let (Some(old), Some(by)) = (old.as_i64(), by.as_i64()) {
-        let whole = match operation {
-            Operation::Add => old.checked_add(by),
-            Operation::Subtract => old.checked_sub(by),
-            Operation::Multiply => old.checked_mul(by),
+/// As in Python, integers stay integers, except in a division. A result beyond 64 bits becomes a float.
+fn calculate(operation: Operation, old: &Number, operand: &Number) -> Option<Number> {
+    if let (Some(old), Some(operand)) = (old.as_i64(), operand.as_i64()) {
+        let integer = match operation {
+            Operation::Add => old.checked_add(operand),
+            Operation::Subtract => old.checked_sub(operand),
+            Operation::Multiply => old.checked_mul(operand),
             _ => None,
         };
-        if let Some(whole) = whole {
-            return Some(whole.into());
+        if let Some(integer) = integer {
+            return Some(integer.into());
         }
     }
-    let (old, by) = (old.as_f64()?, by.as_f64()?);
+    let (old, operand) = (old.as_f64()?, operand.as_f64()?);
     Number::from_f64(match operation {
-        Operation::Add => old + by,
-        Operation::Subtract => old - by,
-        Operation::Multiply => old * by,
-        // Dividing by zero gives infinity, which JSON has no number for.
-        _ => old / by,
+        Operation::Add => old + operand,
+        Operation::Subtract => old - operand,
+        Operation::Multiply => old * operand,
+        // A division by zero gives infinity, for which JSON has no number.
+        _ => old / operand,
     })
 }
 
-/// The value itself may be large, or nobody's business.
-fn invalid(kind: ValueType, value: &Value) -> String {
-    format!("Invalid input value for type {kind}: {}", described(value))
+/// The message has the type of the value only: the value may be large or confidential.
+fn invalid_input(expected: ValueType, value: &Value) -> String {
+    format!("Invalid input value for type {expected}: {}", type_of(value))
 }
 
-/// A value's type; of a list with what is in it, where that is all of one type.
-fn described(value: &Value) -> ValueType {
+/// The type of a value, for a list with the type that all of its items have.
+fn type_of(value: &Value) -> ValueType {
     const LISTS: [ValueType; 4] =
         [ValueType::ArrayString, ValueType::ArrayNumber, ValueType::ArrayBoolean, ValueType::ArrayObject];
     let list = LISTS.into_iter().find(|list| list.accepts(value));

@@ -1,4 +1,4 @@
-//! `end`: gives the run its outputs.
+//! `end`: sets the outputs of the run.
 
 use serde::Deserialize;
 
@@ -8,25 +8,21 @@ use crate::runtime::builtin::{
     variables::{pool::VariableView, selector::Selector},
 };
 
-/// Its data.
 #[derive(Debug, Deserialize)]
 pub(crate) struct EndNodeData {
-    /// What the run puts out.
     #[serde(default, deserialize_with = "or_default")]
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<EndOutput>,
 }
 
-/// A name and where its value is.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Output {
-    /// The name.
+pub(crate) struct EndOutput {
+    /// The name of the output.
     pub variable: String,
-    /// The value.
     #[serde(default, deserialize_with = "or_default")]
     pub value_selector: Selector,
 }
 
-/// The outputs; null where there is nothing.
+/// The outputs. A missing value is null.
 pub(crate) fn run(data: &EndNodeData, view: VariableView<'_>) -> NodeResult {
     let mut budget = view.budget();
     let mut outputs = JsonObject::new();

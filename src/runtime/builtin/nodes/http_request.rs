@@ -3,6 +3,7 @@
 mod body;
 mod context;
 mod data;
+mod json_body;
 mod lines;
 mod request;
 mod response;
@@ -12,34 +13,34 @@ use crate::runtime::{builtin::json::JsonObject, outbound::OutboundResponse};
 
 pub(crate) use self::{context::HttpRequestContext, data::HttpRequestNodeData};
 
-/// Sends it.
-pub(crate) fn start(data: &HttpRequestNodeData, around: &HttpRequestContext<'_>) -> NodeRun {
-    let (request, told) = match request::build(data, around) {
+/// Builds the request and starts to send it.
+pub(crate) fn start(data: &HttpRequestNodeData, context: &HttpRequestContext<'_>) -> NodeRun {
+    let (request, request_text) = match request::build(data, context) {
         Ok(built) => built,
-        Err(failure) => return NodeRun::Ready(Err(failure)),
+        Err(error) => return NodeRun::Ready(Err(error)),
     };
-    let (outbound, strict) = (around.outbound.clone(), around.strict);
+    let (outbound, fail_on_status) = (context.outbound.clone(), context.fail_on_status);
     NodeRun::Pending(Box::pin(async move {
         let mut process_data = JsonObject::new();
-        process_data.insert("request".to_owned(), told.into());
-        match outbound.send(request, response::limit).await {
-            Ok(response) => ended(&response, process_data, strict),
-            Err(fault) => {
-                Err(NodeError::new("HttpRequestNodeError", fault.to_string()).with_process_data(process_data))
+        process_data.insert("request".to_owned(), request_text.into());
+        match outbound.send(request, response::max_size).await {
+            Ok(response) => node_result(&response, process_data, fail_on_status),
+            Err(error) => {
+                Err(NodeError::new("HttpRequestNodeError", error.to_string()).with_process_data(process_data))
             }
         }
     }))
 }
 
-fn ended(response: &OutboundResponse, process_data: JsonObject, strict: bool) -> NodeResult {
+fn node_result(response: &OutboundResponse, process_data: JsonObject, fail_on_status: bool) -> NodeResult {
     let outputs = match response::outputs(response) {
         Ok(outputs) => outputs,
-        Err(failure) => return Err(failure.with_process_data(process_data)),
+        Err(error) => return Err(error.with_process_data(process_data)),
     };
-    if strict && !response.status.is_success() {
+    if fail_on_status && !response.status.is_success() {
         let message = format!("Request failed with status code {}", response.status.as_u16());
-        let failure = NodeError::new("HTTPResponseCodeError", message).with_process_data(process_data);
-        return Err(Box::new(NodeError { outputs, ..*failure }));
+        let error = NodeError::new("HTTPResponseCodeError", message).with_process_data(process_data);
+        return Err(Box::new(NodeError { outputs, ..*error }));
     }
     Ok(NodeOutcome { process_data, outputs, ..NodeOutcome::default() })
 }

@@ -1,7 +1,7 @@
 //! `if-else`: chooses a branch.
 //!
-//! Small values are compared right where the engine runs, as small templates are rendered there: that is bounded work of
-//! microseconds. Larger ones are compared on the blocking threads, in one of the places that templates have.
+//! Small values are compared inline, as small templates are rendered: that is bounded work of microseconds. Larger
+//! values are compared on the blocking threads, within the limit of templates.
 
 pub(crate) mod condition;
 mod logic;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::{
-    condition::{Condition, Question},
+    condition::{Condition, PreparedCondition},
     logic::Logic,
 };
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
@@ -20,15 +20,14 @@ use crate::runtime::builtin::{
     variables::pool::VariableView,
 };
 
-/// The branch taken when no case holds.
+/// The branch that is followed when no case is true.
 pub(crate) const ELSE: &str = "false";
-/// The branch of files from before there were cases.
+/// The branch of older files, which have no cases.
 const THEN: &str = "true";
-/// Heaviest values that are compared where the engine runs, in bytes; larger ones move to the blocking threads. Comparing takes
-/// time in proportion to what is compared, so up to here it costs less than the way there and back.
-const WEIGHT_HERE: usize = 64 << 10;
+/// Largest weight of values that are compared inline, in bytes. A comparison takes time in proportion to its values; up
+/// to here it is cheaper than moving to a blocking thread.
+const MAX_INLINE_WEIGHT: usize = 64 << 10;
 
-/// Its data.
 #[derive(Debug, Deserialize)]
 pub(crate) struct IfElseNodeData {
     #[serde(default, deserialize_with = "or_default")]
@@ -49,16 +48,16 @@ struct Case {
     conditions: Vec<Condition>,
 }
 
-/// A case with its values in place.
-struct Prepared {
+/// A case with the values of its conditions.
+struct PreparedCase {
     id: String,
     logic: Logic,
-    questions: Vec<Question>,
-    /// The case as the event tells it.
-    told: Value,
+    conditions: Vec<PreparedCondition>,
+    /// The case as the event reports it.
+    event: Value,
 }
 
-/// Decides.
+/// Starts to evaluate the cases. Texts have at most `limit` bytes.
 pub(crate) fn start(
     data: &IfElseNodeData,
     view: VariableView<'_>,
@@ -67,70 +66,69 @@ pub(crate) fn start(
 ) -> NodeRun {
     let prepared = match prepare(data, view, limit) {
         Ok(prepared) => prepared,
-        Err(failure) => return NodeRun::Ready(Err(failure)),
+        Err(error) => return NodeRun::Ready(Err(error)),
     };
-    let weight: usize = prepared.iter().flat_map(|case| &case.questions).map(Question::weight).sum();
-    if weight <= WEIGHT_HERE {
-        return NodeRun::Ready(decide(&prepared));
+    let weight: usize = prepared.iter().flat_map(|case| &case.conditions).map(PreparedCondition::weight).sum();
+    if weight <= MAX_INLINE_WEIGHT {
+        return NodeRun::Ready(evaluate(&prepared));
     }
-    let decision = templates.run_blocking(move || decide(&prepared));
+    let result = templates.run_blocking(move || evaluate(&prepared));
     NodeRun::Pending(Box::pin(async {
-        decision.await.unwrap_or_else(|| Err(NodeError::new("ConditionError", "the conditions were not compared")))
+        result.await.unwrap_or_else(|| Err(NodeError::new("ConditionError", "the conditions were not compared")))
     }))
 }
 
-fn prepare(data: &IfElseNodeData, view: VariableView<'_>, limit: usize) -> Result<Vec<Prepared>, Box<NodeError>> {
+fn prepare(data: &IfElseNodeData, view: VariableView<'_>, limit: usize) -> Result<Vec<PreparedCase>, Box<NodeError>> {
     let mut budget = view.budget();
-    let mut questions = |conditions: &[Condition]| -> Result<Vec<Question>, Box<NodeError>> {
-        conditions.iter().map(|condition| condition.ask(view, limit, &mut budget)).collect()
+    let mut prepare_all = |conditions: &[Condition]| -> Result<Vec<PreparedCondition>, Box<NodeError>> {
+        conditions.iter().map(|condition| condition.prepare(view, limit, &mut budget)).collect()
     };
     if data.cases.is_empty() {
-        let questions = questions(&data.conditions)?;
-        return Ok(vec![Prepared {
+        return Ok(vec![PreparedCase {
             id: THEN.to_owned(),
             logic: data.logical_operator,
-            questions,
-            told: json!("default"),
+            conditions: prepare_all(&data.conditions)?,
+            event: json!("default"),
         }]);
     }
     data.cases
         .iter()
         .map(|case| {
-            Ok(Prepared {
+            Ok(PreparedCase {
                 id: case.id.clone(),
                 logic: case.logical_operator,
-                questions: questions(&case.conditions)?,
-                told: json!(case),
+                conditions: prepare_all(&case.conditions)?,
+                event: json!(case),
             })
         })
         .collect()
 }
 
-fn decide(cases: &[Prepared]) -> NodeResult {
+fn evaluate(cases: &[PreparedCase]) -> NodeResult {
     let (mut inputs, mut process_data) = (JsonObject::new(), JsonObject::new());
     let mut results = Vec::new();
     let mut chosen = None;
-    let mut failure = None;
+    let mut error = None;
     for case in cases {
-        let asked: Vec<Value> = case.questions.iter().filter_map(Question::told).collect();
-        match case.logic.decide(case.questions.iter().map(Question::answer)) {
-            Ok((answers, holds)) => {
-                inputs.insert("conditions".to_owned(), asked[..asked.len().min(answers.len())].into());
-                results.push(json!({"group": case.told, "results": answers, "final_result": holds}));
-                if holds {
+        let compared: Vec<Value> = case.conditions.iter().filter_map(PreparedCondition::event).collect();
+        match case.logic.evaluate(case.conditions.iter().map(PreparedCondition::evaluate)) {
+            Ok((condition_results, is_true)) => {
+                inputs.insert("conditions".to_owned(), compared[..compared.len().min(condition_results.len())].into());
+                results.push(json!({"group": case.event, "results": condition_results, "final_result": is_true}));
+                if is_true {
                     chosen = Some(case.id.clone());
                     break;
                 }
             }
             Err(message) => {
-                inputs.insert("conditions".to_owned(), asked.into());
-                failure = Some(message);
+                inputs.insert("conditions".to_owned(), compared.into());
+                error = Some(message);
                 break;
             }
         }
     }
     process_data.insert("condition_results".to_owned(), results.into());
-    if let Some(message) = failure {
+    if let Some(message) = error {
         return Err(NodeError::new("ValueError", message).with_inputs(inputs).with_process_data(process_data));
     }
     let mut outputs = JsonObject::new();

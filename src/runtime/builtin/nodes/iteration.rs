@@ -1,4 +1,4 @@
-//! `iteration`: the data of it. Running its level for each item is the engine's.
+//! `iteration`: its data. The engine runs its level once for each item.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,54 +6,52 @@ use serde_json::Value;
 use super::outcome::NodeError;
 use crate::runtime::builtin::{
     graph::index::LevelIx,
-    json::or_default,
+    json::{flag, optional_count, optional_flag, or_default},
     variables::{pool::VariableView, selector::Selector},
 };
 
-/// Most rounds at the same time, whatever the file says.
-const PARALLEL_MAX: usize = 10;
+/// Largest number of concurrent rounds, whatever the file says.
+const MAX_PARALLEL: usize = 10;
 
-/// Its data.
 #[derive(Debug, Deserialize)]
 pub(crate) struct IterationNodeData {
-    /// The list.
+    /// Selects the list.
     pub iterator_selector: Selector,
-    /// What each round puts out.
+    /// Selects the output of a round.
     pub output_selector: Selector,
-    /// Where its level begins; without it, at the `iteration-start` that stands in it.
+    /// First node of the level; without it, the `iteration-start` inside.
     #[serde(default)]
     pub start_node_id: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "flag")]
     is_parallel: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_count")]
     parallel_nums: Option<usize>,
-    /// What becomes of it when a round fails.
     #[serde(default, deserialize_with = "or_default")]
     pub error_handle_mode: OnRoundError,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_flag")]
     flatten_output: Option<bool>,
-    /// The level it runs; the graph's check fills it in.
+    /// The level inside the iteration; set when the graph is checked.
     #[serde(skip)]
     pub level: LevelIx,
 }
 
-/// What becomes of an iteration when a round of it fails.
+/// What follows when a round fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnRoundError {
-    /// It fails as well.
+    /// The iteration fails.
     #[default]
     Terminated,
-    /// It goes on, with null in that place.
+    /// The output of the round is null.
     ContinueOnError,
-    /// It goes on, without anything in that place.
+    /// The round has no output.
     RemoveAbnormalOutput,
 }
 
 impl IterationNodeData {
-    /// Rounds that may run at the same time.
+    /// Largest number of concurrent rounds.
     pub(crate) fn parallel(&self) -> usize {
-        if self.is_parallel { self.parallel_nums.unwrap_or(PARALLEL_MAX).clamp(1, PARALLEL_MAX) } else { 1 }
+        if self.is_parallel { self.parallel_nums.unwrap_or(MAX_PARALLEL).clamp(1, MAX_PARALLEL) } else { 1 }
     }
 
     /// The items. Null counts as an empty list.
@@ -72,20 +70,22 @@ impl IterationNodeData {
         }
     }
 
-    /// What the rounds put out, as the iteration puts it out: lists of lists become one list, unless that is switched off.
+    /// The output of the iteration, from the outputs of its rounds. Lists of lists become one list, unless flattening
+    /// is disabled.
     pub(crate) fn collect(&self, rounds: Vec<Option<Value>>) -> Vec<Value> {
-        let kept: Vec<Value> = match self.error_handle_mode {
+        let outputs: Vec<Value> = match self.error_handle_mode {
             OnRoundError::RemoveAbnormalOutput => rounds.into_iter().flatten().collect(),
             OnRoundError::Terminated | OnRoundError::ContinueOnError => {
                 rounds.into_iter().map(Option::unwrap_or_default).collect()
             }
         };
-        let mut filled = kept.iter().filter(|value| !value.is_null()).peekable();
-        let flat = self.flatten_output.unwrap_or(true) && filled.peek().is_some() && filled.all(Value::is_array);
+        let mut values = outputs.iter().filter(|value| !value.is_null()).peekable();
+        let flat = self.flatten_output.unwrap_or(true) && values.peek().is_some() && values.all(Value::is_array);
         if !flat {
-            return kept;
+            return outputs;
         }
-        kept.into_iter()
+        outputs
+            .into_iter()
             .flat_map(|value| match value {
                 Value::Array(items) => items,
                 _ => Vec::new(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    template::{Rendering, TemplateRenderer, TemplateSource},
+    template::{Rendering, TemplateRenderer, TemplateSource, error::TemplateError},
     variables::{
         budget::{ByteBudget, VariableLimitError},
         pool::VariableView,
@@ -16,28 +16,25 @@ use crate::runtime::builtin::{
     },
 };
 
-/// Its data.
 #[derive(Debug, Deserialize)]
 pub(crate) struct TemplateTransformNodeData {
-    /// What the template can read.
     #[serde(default, deserialize_with = "or_default")]
-    variables: Vec<Variable>,
+    variables: Vec<TemplateVariable>,
     template: TemplateSource,
 }
 
-/// A name, and where its value is.
+/// A variable that a template can read.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Variable {
-    /// The name.
+pub(crate) struct TemplateVariable {
+    /// The name in the template.
     pub variable: String,
-    /// The value.
     #[serde(default, deserialize_with = "or_default")]
     pub value_selector: Selector,
 }
 
-/// The values of variables; null where there is nothing.
+/// The values of the variables. A missing value is null.
 pub(crate) fn values(
-    variables: &[Variable],
+    variables: &[TemplateVariable],
     view: VariableView<'_>,
     budget: &mut ByteBudget,
 ) -> Result<JsonObject, VariableLimitError> {
@@ -48,7 +45,7 @@ pub(crate) fn values(
     Ok(values)
 }
 
-/// Renders it.
+/// Starts to render the template.
 pub(crate) fn start(
     data: &TemplateTransformNodeData,
     view: VariableView<'_>,
@@ -56,24 +53,21 @@ pub(crate) fn start(
 ) -> NodeRun {
     let inputs = match values(&data.variables, view, &mut view.budget()) {
         Ok(inputs) => inputs,
-        Err(fault) => return NodeRun::Ready(Err(fault.into())),
+        Err(error) => return NodeRun::Ready(Err(error.into())),
     };
     match templates.render(&data.template, &inputs) {
-        Rendering::Ready(result) => NodeRun::Ready(ended(result, inputs)),
-        Rendering::Pending(rendering) => NodeRun::Pending(Box::pin(async { ended(rendering.await, inputs) })),
+        Rendering::Ready(result) => NodeRun::Ready(node_result(result, inputs)),
+        Rendering::Pending(rendering) => NodeRun::Pending(Box::pin(async { node_result(rendering.await, inputs) })),
     }
 }
 
-fn ended(
-    result: Result<String, crate::runtime::builtin::template::error::TemplateError>,
-    inputs: JsonObject,
-) -> NodeResult {
-    match result {
+fn node_result(rendered: Result<String, TemplateError>, inputs: JsonObject) -> NodeResult {
+    match rendered {
         Ok(output) => {
             let mut outputs = JsonObject::new();
             outputs.insert("output".to_owned(), Value::String(output));
             Ok(NodeOutcome { inputs, outputs, ..NodeOutcome::default() })
         }
-        Err(fault) => Err(NodeError::new("TemplateError", fault.to_string()).with_inputs(inputs)),
+        Err(error) => Err(NodeError::new("TemplateError", error.to_string()).with_inputs(inputs)),
     }
 }

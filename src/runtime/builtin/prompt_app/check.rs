@@ -1,4 +1,4 @@
-//! What a prompt app may ask for and is not supported here: reported before a run, and at import.
+//! Finds features of an app that are not supported here, before a run and at import.
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use crate::{
         app::{AppMode, ModelConfig},
         text::is_unprintable,
     },
-    runtime::builtin::name_list::name_list,
+    runtime::builtin::{name_list::name_list, run_input::RunInput},
 };
 
-/// The members of a model configuration that may ask for something that is not supported here.
+/// The members of a model configuration that may need features that are not supported here.
 pub(crate) struct CheckedConfig<'a> {
     pub agent_mode: &'a Value,
     pub dataset_configs: &'a Value,
@@ -33,12 +33,12 @@ impl<'a> From<&'a ModelConfig> for CheckedConfig<'a> {
     }
 }
 
-/// Something that an app asks for and that is not supported here.
+/// A feature that an app needs and that is not supported here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnsupportedFeature {
     /// The member of the configuration, such as `agent_mode.tools[1]`.
     pub place: String,
-    /// What it is, such as "the tool `current_time`".
+    /// The feature, such as "the tool `current_time`".
     pub feature: String,
 }
 
@@ -49,15 +49,16 @@ impl UnsupportedFeature {
 }
 
 /// Returns `app_unavailable`, naming every feature that the app needs and that is not supported here.
-pub(crate) fn check(mode: AppMode, config: &ModelConfig, with_files: bool) -> Result<()> {
-    let unsupported = unsupported_features(mode, &config.into());
+pub(crate) fn check(input: &RunInput, config: &ModelConfig) -> Result<()> {
+    let unsupported = unsupported_features(input.mode, &config.into());
     let mut features: Vec<String> = Vec::new();
     for UnsupportedFeature { feature, .. } in unsupported {
         if !features.contains(&feature) {
             features.push(feature);
         }
     }
-    if with_files && is_enabled(&config.file_upload) {
+    features.extend(input.file_inputs.iter().map(|name| format!("the file input `{name}`")));
+    if input.has_files && is_enabled(&config.file_upload) {
         features.push("files".to_owned());
     }
     if features.is_empty() {
@@ -67,24 +68,24 @@ pub(crate) fn check(mode: AppMode, config: &ModelConfig, with_files: bool) -> Re
     Err(Error::new(Code::AppUnavailable, message))
 }
 
-/// Every feature that an app asks for and that is not supported here.
+/// Every feature that an app needs and that is not supported here.
 pub(crate) fn unsupported_features(mode: AppMode, config: &CheckedConfig<'_>) -> Vec<UnsupportedFeature> {
     let mut found = unsupported_tools(mode, config.agent_mode);
     found.extend(datasets(config));
     found.extend(external_variables(config));
-    if let Some(kind) = moderation::lacking_kind(config.sensitive_word_avoidance) {
+    if let Some(kind) = moderation::unsupported_type(config.sensitive_word_avoidance) {
         found.push(UnsupportedFeature::new("sensitive_word_avoidance", format!("moderation by `{kind}`")));
     }
     found
 }
 
-/// Whether `{"enabled": true}`, or Dify's older `{"image": {"enabled": true}}`.
+/// Whether the feature is `{"enabled": true}`, or `{"image": {"enabled": true}}` as in older files.
 pub(crate) fn is_enabled(feature: &Value) -> bool {
-    let on = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
-    on(feature.get("enabled")) || on(feature.pointer("/image/enabled"))
+    let is_true = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
+    is_true(feature.get("enabled")) || is_true(feature.pointer("/image/enabled"))
 }
 
-/// The tools of the agent. Those switched off do not count, and an agent that is off has none.
+/// The enabled tools of an enabled agent.
 fn unsupported_tools(mode: AppMode, agent_mode: &Value) -> Vec<UnsupportedFeature> {
     if mode != AppMode::AgentChat && !is_enabled(agent_mode) {
         return Vec::new();
@@ -92,7 +93,7 @@ fn unsupported_tools(mode: AppMode, agent_mode: &Value) -> Vec<UnsupportedFeatur
     let tools = agent_mode.get("tools").and_then(Value::as_array).into_iter().flatten().enumerate();
     let unsupported = tools.filter_map(|(at, tool)| {
         let place = format!("agent_mode.tools[{at}]");
-        // New ones are `{"tool_name", "enabled", …}`, old ones `{"google_search": {"enabled", …}}`.
+        // `{"tool_name", "enabled", …}`, or `{"google_search": {"enabled", …}}` in older files.
         let (name, enabled) = if let Some(name) = tool.get("tool_name").and_then(Value::as_str) {
             (name, tool.get("enabled") != Some(&Value::Bool(false)))
         } else {
@@ -104,7 +105,7 @@ fn unsupported_tools(mode: AppMode, agent_mode: &Value) -> Vec<UnsupportedFeatur
     unsupported.collect()
 }
 
-/// Knowledge retrieval: older apps have their datasets among the tools of an agent, which may itself be off.
+/// Knowledge retrieval. In older files the datasets are tools of an agent, even of a disabled one.
 fn datasets(config: &CheckedConfig<'_>) -> Vec<UnsupportedFeature> {
     let places = [
         ("agent_mode.tools", config.agent_mode.get("tools")),
@@ -133,7 +134,7 @@ fn external_variables(config: &CheckedConfig<'_>) -> Vec<UnsupportedFeature> {
     found
 }
 
-/// Names come out of DSL files.
+/// A name of a DSL file, without unprintable characters and short enough for a sentence.
 fn shortened(feature: &str) -> String {
     feature.chars().filter(|symbol| !is_unprintable(*symbol)).take(120).collect()
 }

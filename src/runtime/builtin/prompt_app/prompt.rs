@@ -1,4 +1,4 @@
-//! The prompt of a run, from the app's configuration: simple or advanced, for a chat or a completion model.
+//! Writes the prompt of a run from the app's configuration: simple or advanced, for a chat or a completion model.
 
 use std::borrow::Cow;
 
@@ -13,38 +13,36 @@ use crate::{
     runtime::builtin::model::{Prompt, PromptMessage, PromptRole},
 };
 
-/// Where a completion model is told to stop, lest it write the person's next line too.
+/// Stop sequences of a completion model; without them it would continue with the user's next line.
 const COMPLETION_STOPS: [&str; 2] = ["\nHuman:", "</histories>"];
 
-/// What a prompt is made of, besides the app's configuration.
+/// The values of a prompt besides the app's configuration.
 #[derive(Clone, Copy)]
-pub(super) struct Said<'a> {
+pub(super) struct PromptValues<'a> {
     /// Values of the form's variables.
     pub inputs: &'a Map<String, Value>,
-    /// The form's variables.
+    /// Names of the form's variables.
     pub form: &'a [String],
-    /// What was said now; empty where nothing was.
+    /// Empty without a query.
     pub query: &'a str,
-    /// What the app says first, filled in; empty where it says nothing.
-    pub opening: &'a str,
-    /// What was said before, oldest first.
+    /// The last exchanges of the conversation, oldest first.
     pub history: &'a [PromptMessage],
 }
 
-/// Writes the prompt. `app_unavailable` where the configuration has no usable model or template.
-pub(super) fn prompt(mode: AppMode, config: &ModelConfig, said: Said<'_>) -> Result<Prompt> {
+/// Writes the prompt. Returns `app_unavailable` when the configuration has no model or no template.
+pub(super) fn prompt(mode: AppMode, config: &ModelConfig, values: PromptValues<'_>) -> Result<Prompt> {
     let text = |member: &str| config.model.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (provider, model) = (text("provider"), text("name"));
     if provider.is_empty() || model.is_empty() {
         return Err(unavailable("This app has no model."));
     }
-    let completes = text("mode") == "completion";
+    let is_completion = text("mode") == "completion";
     let mut parameters = match config.model.get("completion_params") {
         Some(Value::Object(parameters)) => parameters.clone(),
         _ => Map::new(),
     };
-    let writer = Writer { said, before: before(said) };
-    let messages = match (config.prompt_type == "advanced", completes) {
+    let writer = PromptWriter { values };
+    let messages = match (config.prompt_type == "advanced", is_completion) {
         (false, false) => writer.simple_chat(&config.pre_prompt)?,
         (false, true) => {
             if mode != AppMode::Completion {
@@ -55,89 +53,84 @@ pub(super) fn prompt(mode: AppMode, config: &ModelConfig, said: Said<'_>) -> Res
         (true, false) => writer.advanced_chat(&config.chat_prompt_config)?,
         (true, true) => writer.advanced_completion(&config.completion_prompt_config)?,
     };
-    Ok(Prompt { provider, model, parameters, messages })
+    Ok(Prompt { provider, model, parameters, messages, output_schema: None })
 }
 
-/// What the app says first, with the form's values.
-pub(super) fn opening(config: &ModelConfig, values: &Map<String, Value>, form: &[String]) -> Result<String> {
+/// The opening statement with the inputs filled in. It is shown to the user and, as in Dify, never part of a prompt.
+pub(super) fn opening_statement(config: &ModelConfig, values: &Map<String, Value>, form: &[String]) -> Result<String> {
     fill(&config.opening_statement, inputs(values, form))
 }
 
-/// The history: the opening statement is what the person answered, so it comes first.
-fn before(said: Said<'_>) -> Vec<PromptMessage> {
-    let opening = (!said.opening.is_empty()).then(|| line(PromptRole::Assistant, said.opening));
-    opening.into_iter().chain(said.history.iter().cloned()).collect()
+struct PromptWriter<'a> {
+    values: PromptValues<'a>,
 }
 
-struct Writer<'a> {
-    said: Said<'a>,
-    before: Vec<PromptMessage>,
-}
-
-impl Writer<'_> {
-    /// A template with the form's values, and with what blocks stand for.
+impl PromptWriter<'_> {
+    /// Fills the form's values and the blocks into a template.
     fn fill(&self, template: &str, histories: &str) -> Result<String> {
-        let values = inputs(self.said.inputs, self.said.form);
+        let form_values = inputs(self.values.inputs, self.values.form);
         fill(template, |name| match name {
             "#context#" => Some(Cow::Borrowed("")),
             "#histories#" => Some(Cow::Owned(histories.to_owned())),
-            "#query#" => Some(Cow::Owned(self.said.query.to_owned())),
-            // The query is a variable too, unless the form has one of that name.
-            name => values(name).or_else(|| {
-                (name == "query" && !self.said.query.is_empty()).then(|| self.said.query.to_owned().into())
+            "#query#" => Some(Cow::Owned(self.values.query.to_owned())),
+            // The query is also a variable, unless the form has one of that name.
+            name => form_values(name).or_else(|| {
+                (name == "query" && !self.values.query.is_empty()).then(|| self.values.query.to_owned().into())
             }),
         })
     }
 
-    /// The template instructs, and the query is what is said; without a query the template is.
+    /// The template is the system message and the query the user's. Without a query, the template is the user's
+    /// message.
     fn simple_chat(&self, template: &str) -> Result<Vec<PromptMessage>> {
         let instructions = if template.is_empty() { String::new() } else { self.fill(&format!("{template}\n"), "")? };
         let mut messages = Vec::new();
-        let query = self.said.query;
+        let query = self.values.query;
         if !query.is_empty() && !instructions.is_empty() {
-            messages.push(line(PromptRole::System, &instructions));
+            messages.push(message(PromptRole::System, &instructions));
         }
-        messages.extend(self.before.iter().cloned());
-        messages.push(line(PromptRole::User, if query.is_empty() { &instructions } else { query }));
+        messages.extend(self.values.history.iter().cloned());
+        messages.push(message(PromptRole::User, if query.is_empty() { &instructions } else { query }));
         Ok(messages)
     }
 
-    /// All in one text, in Dify's own words.
+    /// One message, with the wording of Dify.
     fn simple_completion(&self, mode: AppMode, template: &str) -> Result<Vec<PromptMessage>> {
-        let mut whole = String::new();
+        let mut text = String::new();
         if !template.is_empty() {
-            whole.extend([template, "\n"]);
+            text.extend([template, "\n"]);
         }
         if mode == AppMode::Completion {
-            if !self.said.query.is_empty() {
-                whole.push_str("{{#query#}}");
+            if !self.values.query.is_empty() {
+                text.push_str("{{#query#}}");
             }
         } else {
-            if !self.before.is_empty() {
-                whole.push_str(
-                    "Here is the chat histories between human and assistant, inside <histories></histories> XML tags.\n\n\
+            if !self.values.history.is_empty() {
+                text.push_str(
+                    "Here is the chat histories between human and assistant, inside <histories></histories> XML \
+                     tags.\n\n\
                      <histories>\n{{#histories#}}\n</histories>\n\n",
                 );
             }
-            whole.push_str("\n\nHuman: {{#query#}}\n\nAssistant: ");
+            text.push_str("\n\nHuman: {{#query#}}\n\nAssistant: ");
         }
-        Ok(vec![line(PromptRole::User, &self.fill(&whole, &self.histories("Human", "Assistant"))?)])
+        Ok(vec![message(PromptRole::User, &self.fill(&text, &self.histories("Human", "Assistant"))?)])
     }
 
     fn advanced_chat(&self, config: &Value) -> Result<Vec<PromptMessage>> {
         let lines = config.get("prompt").and_then(Value::as_array);
         let lines = lines.filter(|lines| !lines.is_empty()).ok_or_else(|| unavailable("This app has no prompt."))?;
         let mut messages = Vec::new();
-        for given in lines {
-            let role = PromptRole::from_name(given.get("role").and_then(Value::as_str).unwrap_or_default());
-            let text = self.fill(given.get("text").and_then(Value::as_str).unwrap_or_default(), "")?;
+        for line in lines {
+            let role = PromptRole::from_name(line.get("role").and_then(Value::as_str).unwrap_or_default());
+            let text = self.fill(line.get("text").and_then(Value::as_str).unwrap_or_default(), "")?;
             if role != PromptRole::System || !text.is_empty() {
-                messages.push(line(role, &text));
+                messages.push(message(role, &text));
             }
         }
-        messages.extend(self.before.iter().cloned());
-        if !self.said.query.is_empty() {
-            messages.push(line(PromptRole::User, self.said.query));
+        messages.extend(self.values.history.iter().cloned());
+        if !self.values.query.is_empty() {
+            messages.push(message(PromptRole::User, self.values.query));
         }
         Ok(messages)
     }
@@ -151,20 +144,20 @@ impl Writer<'_> {
             given.filter(|prefix| !prefix.is_empty()).unwrap_or(default).to_owned()
         };
         let histories = self.histories(&prefix("user_prefix", "Human"), &prefix("assistant_prefix", "Assistant"));
-        Ok(vec![line(PromptRole::User, &self.fill(template, &histories)?)])
+        Ok(vec![message(PromptRole::User, &self.fill(template, &histories)?)])
     }
 
-    /// The history as text.
+    /// The history as one text, with a prefix for each role.
     fn histories(&self, user: &str, assistant: &str) -> String {
-        let lines = self.before.iter().map(|message| {
-            let who = if message.role == PromptRole::User { user } else { assistant };
-            format!("{who}: {}", message.text)
+        let lines = self.values.history.iter().map(|message| {
+            let prefix = if message.role == PromptRole::User { user } else { assistant };
+            format!("{prefix}: {}", message.text)
         });
         lines.collect::<Vec<_>>().join("\n")
     }
 }
 
-fn line(role: PromptRole, text: &str) -> PromptMessage {
+fn message(role: PromptRole, text: &str) -> PromptMessage {
     PromptMessage { role, text: text.to_owned() }
 }
 

@@ -6,34 +6,34 @@ use serde_json::{Map, Value};
 
 use crate::domain::{Error, Result};
 
-/// Longest name of a variable.
-const NAME_MAX: usize = 30;
+/// Longest name of a variable, in bytes.
+const MAX_NAME: usize = 30;
 
-/// Bytes of a filled-in template at most: one value can stand in it many times.
-const FILLED_MAX: usize = 1 << 20;
+/// Longest filled template, in bytes. A template can refer to a value many times.
+const MAX_FILLED: usize = 1 << 20;
 
-/// Fills a template in. A variable without a value stands with single braces, and so do templates inside values: what a
-/// caller writes is never a template. Special tokens of models, `<|…|>`, are taken out of the whole. `invalid_param` when
-/// it grows too long.
+/// Replaces the variables of a template. A variable without a value keeps single braces. References inside values also
+/// get single braces, so that a caller's input is never a template. Special tokens of models, `<|…|>`, are removed.
+/// Returns `invalid_param` when the result is too long.
 pub(crate) fn fill<'v>(template: &str, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String> {
     let mut filled = String::with_capacity(template.len());
     replace(template, &mut filled, |name, filled| {
-        // Full already: nothing more is looked up or copied, however often a value stands here.
-        if filled.len() > FILLED_MAX {
+        // Beyond the limit, values are neither looked up nor copied.
+        if filled.len() > MAX_FILLED {
             return;
         }
         match value(name) {
-            Some(value) => replace(&value, filled, single),
-            None => single(name, filled),
+            Some(value) => replace(&value, filled, push_with_single_braces),
+            None => push_with_single_braces(name, filled),
         }
     });
-    if filled.len() > FILLED_MAX {
+    if filled.len() > MAX_FILLED {
         return Err(Error::invalid_param("body", "inputs", "these values make the app's prompt too long"));
     }
     Ok(without_special_tokens(filled))
 }
 
-/// The values of an app's form as texts, for [`fill`]; one that was left out is empty.
+/// The values of an app's form as texts, for [`fill`]. An omitted value is empty.
 pub(crate) fn inputs<'v>(inputs: &'v Map<String, Value>, form: &'v [String]) -> impl Fn(&str) -> Option<Cow<'v, str>> {
     move |name| match inputs.get(name) {
         Some(value) => Some(text_of(value)),
@@ -41,28 +41,28 @@ pub(crate) fn inputs<'v>(inputs: &'v Map<String, Value>, form: &'v [String]) -> 
     }
 }
 
-fn single(name: &str, filled: &mut String) {
+fn push_with_single_braces(name: &str, filled: &mut String) {
     filled.extend(["{", name, "}"]);
 }
 
-/// Copies `text`, and has `with` write for each `{{name}}`.
-fn replace(text: &str, filled: &mut String, mut with: impl FnMut(&str, &mut String)) {
+/// Copies `text`, and calls `write_value` for each `{{name}}`.
+fn replace(text: &str, filled: &mut String, mut write_value: impl FnMut(&str, &mut String)) {
     let mut rest = text;
     while let Some(open) = rest.find("{{") {
         let Some(name) = name_at(&rest[open + 2..]) else {
-            // The second brace may open the next one: `{{{a}}`.
+            // The second brace may begin a reference: `{{{a}}`.
             filled.push_str(&rest[..=open]);
             rest = &rest[open + 1..];
             continue;
         };
         filled.push_str(&rest[..open]);
-        with(name, filled);
+        write_value(name, filled);
         rest = &rest[open + 2 + name.len() + 2..];
     }
     filled.push_str(rest);
 }
 
-/// The name before `}}` that `text` begins with.
+/// The name at the beginning of `text`, when `}}` follows.
 fn name_at(text: &str) -> Option<&str> {
     for block in ["#context#", "#query#", "#histories#"] {
         if text.strip_prefix(block).is_some_and(|rest| rest.starts_with("}}")) {
@@ -70,13 +70,13 @@ fn name_at(text: &str) -> Option<&str> {
         }
     }
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let length = text.bytes().take(NAME_MAX + 1).take_while(is_name).count();
-    let begins_well = text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    (1..=NAME_MAX).contains(&length).then_some(())?;
-    (begins_well && text[length..].starts_with("}}")).then(|| &text[..length])
+    let length = text.bytes().take(MAX_NAME + 1).take_while(is_name).count();
+    let valid_start = text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    (1..=MAX_NAME).contains(&length).then_some(())?;
+    (valid_start && text[length..].starts_with("}}")).then(|| &text[..length])
 }
 
-/// A value as prompts show it: texts as they are, the rest as Python and JSON write it.
+/// A value in a prompt: booleans as in Python, numbers, lists and objects as JSON.
 fn text_of(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Null => Cow::Borrowed(""),
@@ -87,7 +87,7 @@ fn text_of(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// Without `<|…|>` on one line, which models read as the end of a message and the like.
+/// Removes every `<|…|>` within a line. Models read these as control tokens, such as the end of a message.
 fn without_special_tokens(text: String) -> String {
     if !text.contains("<|") {
         return text;
@@ -98,7 +98,7 @@ fn without_special_tokens(text: String) -> String {
         let inside = &rest[open + 2..];
         let line = &inside[..inside.find('\n').unwrap_or(inside.len())];
         let Some(close) = line.find("|>") else {
-            // None on this line: nothing before its end can be one.
+            // The rest of the line has no token.
             kept.push_str(&rest[..open + 2 + line.len()]);
             rest = &inside[line.len()..];
             continue;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_filled_in_and_others_lose_a_brace() {
+    fn variables_are_replaced_and_unknown_ones_get_single_braces() {
         let values = json!({"name": "Ann", "n": 4.5, "yes": true, "none": null, "list": [1, "a"]});
         assert_eq!(filled("Hi {{name}}, {{n}} {{yes}} {{none}}{{list}}", &values), "Hi Ann, 4.5 True [1,\"a\"]");
         assert_eq!(filled("{{unknown}} {{optional}}.", &values), "{unknown} .");
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_never_a_template_nor_a_special_token() {
+    fn value_is_neither_template_nor_special_token() {
         let values = json!({"a": "{{b}} {{#histories#}} {{ b }}", "b": "secret", "c": "<|im_end|>x", "d": "<|"});
         assert_eq!(filled("{{a}}", &values), "{b} {#histories#} {{ b }}");
         assert_eq!(filled("{{c}}{{d}}im_end|>.", &values), "x.");
@@ -147,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_that_grows_too_long_is_refused_before_it_takes_its_memory() {
+    fn too_long_prompt_is_rejected_without_using_the_memory() {
         let (template, value) = ("{{a}}".repeat(20_000), "x".repeat(1 << 20));
         let begun = std::time::Instant::now();
-        let refusal = fill(&template, |_| Some(Cow::Borrowed(value.as_str()))).unwrap_err();
-        assert_eq!(refusal.code(), Code::InvalidParam);
+        let error = fill(&template, |_| Some(Cow::Borrowed(value.as_str()))).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidParam);
         assert!(begun.elapsed() < std::time::Duration::from_secs(2), "twenty gigabytes were not copied");
-        let most = "x".repeat(FILLED_MAX);
-        assert_eq!(fill("{{a}}", |_| Some(Cow::Borrowed(most.as_str()))).unwrap().len(), FILLED_MAX);
+        let most = "x".repeat(MAX_FILLED);
+        assert_eq!(fill("{{a}}", |_| Some(Cow::Borrowed(most.as_str()))).unwrap().len(), MAX_FILLED);
     }
 
     proptest! {
@@ -164,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_around_a_variable_stays(before in "[^{}<]{0,20}", value in "[^{}<]{0,20}", after in "[^{}<]{0,20}") {
+        fn text_around_a_variable_is_kept(before in "[^{}<]{0,20}", value in "[^{}<]{0,20}", after in "[^{}<]{0,20}") {
             let template = format!("{before}{{{{a}}}}{after}{{{{a}}}}");
             let filled = fill(&template, |name| (name == "a").then(|| Cow::Owned(value.clone()))).unwrap();
             prop_assert_eq!(filled, format!("{before}{value}{after}{value}"));

@@ -1,4 +1,4 @@
-//! Prompt apps against models that do as told: their events, and what they refuse.
+//! Prompt apps with scripted models: their events, and the apps that are rejected.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::{
     runtime::builtin::{events::message::MessageMetadata, model::stream::ModelStream},
 };
 
-/// Answers with these chunks, and keeps what it was asked.
-struct Scripted(Mutex<Option<Vec<Result<ModelChunk, ModelError>>>>);
+/// Answers once with these chunks.
+struct ScriptedModel(Mutex<Option<Vec<Result<ModelChunk, ModelError>>>>);
 
 #[async_trait]
-impl Models for Scripted {
+impl Models for ScriptedModel {
     async fn stream(&self, _: Prompt) -> Result<ModelStream, ModelError> {
         match self.0.lock().take() {
             Some(chunks) => Ok(stream::iter(chunks).boxed()),
@@ -43,20 +43,21 @@ fn text(text: &str) -> Result<ModelChunk, ModelError> {
     Ok(ModelChunk::Text(text.to_owned()))
 }
 
-fn asked(mode: AppMode, query: &str) -> RunInput {
+fn run_input(mode: AppMode, query: &str) -> RunInput {
     RunInput {
         mode,
         inputs: Map::from_iter([("name".to_owned(), json!("Ann"))]),
         form: vec!["name".to_owned(), "age".to_owned()],
         query: Some(query.to_owned()).filter(|query| !query.is_empty()),
         has_files: false,
+        file_inputs: Vec::new(),
         auto_generate_name: true,
     }
 }
 
-struct Ran {
+struct FinishedRun {
     events: Vec<String>,
-    ended: Result<(), AnswerError>,
+    result: Result<(), AnswerError>,
     answer: Answer,
 }
 
@@ -65,13 +66,13 @@ async fn run(
     config: &ModelConfig,
     query: &str,
     chunks: Option<Vec<Result<ModelChunk, ModelError>>>,
-) -> Ran {
-    let app = PromptApp::new(&asked(mode, query), config, None, &[]).unwrap();
+) -> FinishedRun {
+    let app = PromptApp::new(&run_input(mode, query), config, None, &[]).unwrap();
     let (out, mut events) = runtime::events(EVENTS_AHEAD, &MemoryLedger::unlimited());
     let head = PromptAppEvents::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
     let mut answer = Answer::default();
-    let models = Arc::new(Scripted(Mutex::new(chunks)));
-    let ended = app.run(&*models, &head, &out, &mut answer).await;
+    let models = Arc::new(ScriptedModel(Mutex::new(chunks)));
+    let result = app.run(&*models, &head, &out, &mut answer).await;
     drop(out);
     let mut all = Vec::new();
     while let Some(event) = events.next().await {
@@ -81,11 +82,11 @@ async fn run(
         all.push(json);
     }
     assert_eq!(answer.begun, !all.is_empty());
-    Ran { events: all, ended, answer }
+    FinishedRun { events: all, result, answer }
 }
 
 #[tokio::test]
-async fn a_chat_answer_comes_in_messages() {
+async fn chat_answer_is_sent_as_messages() {
     let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
     let ran =
         run(AppMode::Chat, &config(), "Hi", Some(vec![text("Good "), text("\"day\""), Ok(ModelChunk::Usage(usage))]))
@@ -94,23 +95,23 @@ async fn a_chat_answer_comes_in_messages() {
     {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"Good ","from_variable_selector":null}
     {"event":"message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"\"day\"","from_variable_selector":null}
     "#);
-    assert!(ran.ended.is_ok());
+    assert!(ran.result.is_ok());
     assert_eq!((ran.answer.text.as_str(), ran.answer.usage), ("Good \"day\"", usage));
     assert!(ran.answer.first_chunk.unwrap() <= ran.answer.latency);
 }
 
 #[tokio::test]
-async fn completion_has_no_conversation_and_an_agent_has_its_own_messages() {
+async fn completion_events_have_no_conversation_and_agents_send_agent_message() {
     let ran = run(AppMode::Completion, &config(), "", Some(vec![text("a")])).await;
     insta::assert_snapshot!(ran.events.join("\n"), @r#"{"event":"message","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"a","from_variable_selector":null}"#);
     let ran = run(AppMode::AgentChat, &config(), "Hi", Some(vec![text("a")])).await;
     insta::assert_snapshot!(ran.events.join("\n"), @r#"{"event":"agent_message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"a"}"#);
-    // The model did not tell what it took: four characters a token.
-    assert_eq!(ran.answer.usage, Usage { prompt_tokens: 7, completion_tokens: 1 });
+    // The model reports no usage, so it is estimated: one token for four characters.
+    assert_eq!(ran.answer.usage, Usage { prompt_tokens: 5, completion_tokens: 1 });
 }
 
 #[test]
-fn the_last_event_and_the_error_are_as_dify_writes_them() {
+fn message_end_and_error_have_difys_members() {
     let head = PromptAppEvents::new(
         AppMode::Chat,
         ConversationId(Uuid::nil()),
@@ -167,18 +168,18 @@ fn the_last_event_and_the_error_are_as_dify_writes_them() {
 }
 
 #[tokio::test]
-async fn a_model_that_fails_keeps_what_came_before() {
+async fn failed_model_keeps_the_text_before_its_failure() {
     let ran = run(AppMode::Chat, &config(), "Hi", None).await;
-    assert!(matches!(&ran.ended, Err(AnswerError::Model(error)) if error.message == "no such model"));
+    assert!(matches!(&ran.result, Err(AnswerError::Model(error)) if error.message == "no such model"));
     assert!(ran.events.is_empty());
     let ran = run(AppMode::Chat, &config(), "Hi", Some(vec![text("a"), Err(failing("gone"))])).await;
-    assert!(matches!(ran.ended, Err(AnswerError::Model(_))));
+    assert!(matches!(ran.result, Err(AnswerError::Model(_))));
     assert_eq!((ran.events.len(), ran.answer.text.as_str()), (1, "a"));
 }
 
 #[tokio::test]
-async fn nobody_listening_ends_the_run() {
-    let app = PromptApp::new(&asked(AppMode::Chat, "Hi"), &config(), None, &[]).unwrap();
+async fn disconnected_reader_ends_the_run() {
+    let app = PromptApp::new(&run_input(AppMode::Chat, "Hi"), &config(), None, &[]).unwrap();
     let (out, events) = runtime::events(EVENTS_AHEAD, &MemoryLedger::unlimited());
     drop(events);
     let head = PromptAppEvents::new(
@@ -188,39 +189,40 @@ async fn nobody_listening_ends_the_run() {
         TaskId(Uuid::nil()),
         7,
     );
-    let models = Scripted(Mutex::new(Some(vec![text("a"), text("b")])));
+    let models = ScriptedModel(Mutex::new(Some(vec![text("a"), text("b")])));
     let mut answer = Answer::default();
-    let ended = app.run(&models, &head, &out, &mut answer).await;
-    assert!(matches!(ended, Err(AnswerError::ClientDisconnected)));
+    let result = app.run(&models, &head, &out, &mut answer).await;
+    assert!(matches!(result, Err(AnswerError::ClientDisconnected)));
     assert_eq!(answer.text, "a");
 }
 
 #[tokio::test]
-async fn sensitive_words_are_neither_heard_nor_said() {
-    let side = json!({"enabled": true, "preset_response": "Let us not."});
+async fn sensitive_words_in_input_and_answer_are_replaced() {
+    let settings = json!({"enabled": true, "preset_response": "Let us not."});
     let mut moderated = config();
     moderated.sensitive_word_avoidance = json!({"enabled": true, "type": "keywords", "config": {
-        "keywords": "bomb", "inputs_config": side, "outputs_config": side}});
-    // The model is not even asked.
-    let heard = run(AppMode::Chat, &moderated, "a BOMB", None).await;
-    assert_eq!((heard.answer.text.as_str(), heard.events.len()), ("Let us not.", 1));
-    let said = run(AppMode::Chat, &moderated, "Hi", Some(vec![text("a bo"), text("mb and"), text(" more")])).await;
-    assert_eq!(said.answer.text, "Let us not.");
-    let last: Value = serde_json::from_str(said.events.last().unwrap()).unwrap();
+        "keywords": "bomb", "inputs_config": settings, "outputs_config": settings}});
+    // The model is not called.
+    let input = run(AppMode::Chat, &moderated, "a BOMB", None).await;
+    assert_eq!((input.answer.text.as_str(), input.events.len()), ("Let us not.", 1));
+    let output = run(AppMode::Chat, &moderated, "Hi", Some(vec![text("a bo"), text("mb and"), text(" more")])).await;
+    assert_eq!(output.answer.text, "Let us not.");
+    let last: Value = serde_json::from_str(output.events.last().unwrap()).unwrap();
     assert_eq!(
-        (said.events.len(), &last["event"], &last["answer"]),
+        (output.events.len(), &last["event"], &last["answer"]),
         (2, &json!("message_replace"), &json!("Let us not."))
     );
 }
 
 #[test]
-fn what_is_not_run_here_is_named_before_anything_ran() {
+fn unsupported_features_are_named_and_disabled_ones_accepted() {
     type Change = fn(&mut ModelConfig);
     let cases: [(&str, Change); 9] = [
-        (
-            "the tool `search`",
-            |config| config.agent_mode = json!({"enabled": true, "tools": [{"tool_name": "off", "enabled": false}, {"tool_name": "search", "enabled": true}]}),
-        ),
+        ("the tool `search`", |config| {
+            config.agent_mode = json!({"enabled": true, "tools": [
+                {"tool_name": "off", "enabled": false}, {"tool_name": "search", "enabled": true},
+            ]});
+        }),
         ("the tool `web_reader`", |config| config.agent_mode = json!({"tools": [{"web_reader": {"enabled": true}}]})),
         ("knowledge retrieval", |config| {
             config.agent_mode = json!({"tools": [{"dataset": {"enabled": true, "id": "x"}}]});
@@ -241,25 +243,26 @@ fn what_is_not_run_here_is_named_before_anything_ran() {
     for (feature, change) in cases {
         let mut config = config();
         change(&mut config);
-        let asked = RunInput { has_files: true, ..asked(AppMode::AgentChat, "Hi") };
-        let refusal = PromptApp::new(&asked, &config, None, &[]).unwrap_err();
-        assert_eq!(refusal.code(), Code::AppUnavailable);
-        assert_eq!(refusal.message(), format!("This app uses {feature}, which this service does not support."));
+        let input = RunInput { has_files: true, ..run_input(AppMode::AgentChat, "Hi") };
+        let error = PromptApp::new(&input, &config, None, &[]).unwrap_err();
+        assert_eq!(error.code(), Code::AppUnavailable);
+        assert_eq!(error.message(), format!("This app uses {feature}, which this service does not support."));
     }
-    // One refusal names everything.
+    // One error names every feature.
     let mut config = self::config();
-    config.agent_mode = json!({"tools": [{"tool_name": "search", "enabled": true}, {"tool_name": "time", "enabled": true},
-        {"dataset": {"enabled": true}}]});
+    config.agent_mode = json!({"tools": [
+        {"tool_name": "search", "enabled": true}, {"tool_name": "time", "enabled": true},
+        {"dataset": {"enabled": true}},
+    ]});
     config.sensitive_word_avoidance = json!({"enabled": true, "type": "api"});
-    let refusal = PromptApp::new(&asked(AppMode::AgentChat, "Hi"), &config, None, &[]).unwrap_err();
-    let expected = "This app uses the tool `search`, the tool `time`, knowledge retrieval and moderation by `api`, which this \
-                    service does not support.";
-    assert_eq!(refusal.message(), expected);
-    // Switched off, all of it may stand there.
+    let error = PromptApp::new(&run_input(AppMode::AgentChat, "Hi"), &config, None, &[]).unwrap_err();
+    let expected = "This app uses the tool `search`, the tool `time`, knowledge retrieval and moderation by `api`, \
+                    which this service does not support.";
+    assert_eq!(error.message(), expected);
     let mut config = self::config();
     config.agent_mode = json!({"enabled": false, "tools": [{"tool_name": "search", "enabled": true}]});
     config.external_data_tools = json!([{"enabled": false, "variable": "w"}]);
     config.sensitive_word_avoidance = json!({"enabled": false, "type": "api"});
-    let asked = RunInput { has_files: true, ..asked(AppMode::Chat, "Hi") };
-    PromptApp::new(&asked, &config, None, &[]).unwrap();
+    let input = RunInput { has_files: true, ..run_input(AppMode::Chat, "Hi") };
+    PromptApp::new(&input, &config, None, &[]).unwrap();
 }

@@ -200,7 +200,10 @@ pub(super) fn graph_request(mode: AppMode, query: &str) -> RunRequest {
         json!({"type": "answer", "title": "Answer", "answer": text})
     };
     let start = json!({"type": "start", "title": "Start", "variables": [{"variable": "name", "type": "text-input"}]});
-    let edge = |source: &str, target: &str| json!({"source": source, "target": target, "sourceHandle": "source", "targetHandle": "target"});
+    let edge = |source: &str, target: &str| {
+        let handle = "source";
+        json!({"source": source, "target": target, "sourceHandle": handle, "targetHandle": "target"})
+    };
     let workflow = Workflow {
         id: WorkflowId(Uuid::from_u128(6)),
         version: "2026-01-01 00:00:00".to_owned(),

@@ -1,6 +1,7 @@
 //! The tokens that are stored with a run, however it ends.
 
 use super::*;
+use crate::ports::runtime::RunEvent;
 
 /// Asserts that exactly one message is stored, with these numbers of tokens.
 async fn assert_stored_tokens(test: &TestRuntime, prompt: u32, answer: u32) {
@@ -16,7 +17,7 @@ async fn interrupted_model_call_counts_prompt_and_partial_answer() {
         test.run(run).await;
         test.wait_for_all_runs().await;
         // The graph's prompt is the query only.
-        assert_stored_tokens(&test, if is_graph { 2 } else { 8 }, 2).await;
+        assert_stored_tokens(&test, if is_graph { 2 } else { 6 }, 2).await;
         assert_eq!(test.count("workflow_runs WHERE total_tokens = 4").await, i64::from(is_graph));
     }
 }
@@ -31,7 +32,8 @@ async fn stopped_or_timed_out_run_stores_the_tokens_used_until_then() {
 
     let test = TestRuntime::new().await;
     let mut stream = test.runtime.start(graph_request(AppMode::AdvancedChat, "hang")).await.unwrap();
-    while stream.next().await.unwrap().unwrap().event != "message" {}
+    let is_model_text = |event: &RunEvent| String::from_utf8_lossy(&event.json).contains(r#"["llm","text"]"#);
+    while !is_model_text(&stream.next().await.unwrap().unwrap()) {}
     drop(stream);
     test.wait_for_all_runs().await;
     assert_eq!(test.count("workflow_runs WHERE status = 'stopped'").await, 1);

@@ -31,7 +31,7 @@ fn append_request(declared: &str, value: &serde_json::Value) -> RunRequest {
 async fn value_of_another_type_is_not_appended_to_a_typed_list() {
     let test = TestRuntime::new().await;
     let first = test.run(append_request("array[string]", &json!("a"))).await;
-    assert_eq!(answer_text(&first), r#"["a"]"#);
+    assert_eq!(answer_text(&first), "- a");
     let again = |declared: &str, value: &serde_json::Value| RunRequest {
         conversation_id: conversation_id_of(&first),
         ..append_request(declared, value)
@@ -43,7 +43,7 @@ async fn value_of_another_type_is_not_appended_to_a_typed_list() {
         (&json!("failed"), &json!("Invalid input value for type array[string]: number"))
     );
     // The failed run did not change the variable.
-    assert_eq!(answer_text(&test.run(again("array[string]", &json!("b"))).await), r#"["a", "b"]"#);
+    assert_eq!(answer_text(&test.run(again("array[string]", &json!("b"))).await), "- a\n- b");
     // A version with another type starts with the default.
-    assert_eq!(answer_text(&test.run(again("array[number]", &json!(1))).await), "[1]");
+    assert_eq!(answer_text(&test.run(again("array[number]", &json!(1))).await), "- 1");
 }

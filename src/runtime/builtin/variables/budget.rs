@@ -20,7 +20,8 @@ pub(crate) enum VariableLimitError {
     Process,
 }
 
-/// The bytes that a node may still read from the pool. Without it, a small node could copy one large value a thousand times.
+/// The bytes that a node may still read from the pool. Without it, a small node could copy one large value a thousand
+/// times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ByteBudget {
     left: usize,

@@ -1,7 +1,7 @@
 //! The values of one run.
 //!
-//! Each frame of a graph (the graph itself, or one round of an iteration) writes into its own scope and also reads the scopes
-//! around it. All values count against one limit, so that a run cannot exceed its share of memory.
+//! Each frame of a graph (the graph itself, or one round of an iteration) writes into its own scope and also reads the
+//! scopes around it. All values count against one limit, so that a run cannot exceed its share of memory.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -37,7 +37,7 @@ fn rendered(template: &str, outputs: Value) -> String {
 fn values_are_written_as_in_dify() {
     let outputs = json!({
         "text": "a", "yes": true, "no": false, "int": 7, "float": 1.0, "big": 1e16, "small": 1e-5, "none": null,
-        "list": [1, "ü", {"k": 1.5}], "empty": [], "object": {"a": {"b": [true]}},
+        "list": [1, "ü", {"k": 1.5}], "texts": ["a", "ü"], "empty": [], "object": {"a": {"b": [true]}},
         "file": {"type": "image", "transfer_method": "remote_url", "url": "http://x/y.png"},
     });
     for (reference, expected) in [
@@ -49,7 +49,8 @@ fn values_are_written_as_in_dify() {
         ("big", "1e+16"),
         ("small", "1e-05"),
         ("none", ""),
-        ("list", r#"[1, "ü", {"k": 1.5}]"#),
+        ("list", "[1, 'ü', {'k': 1.5}]"),
+        ("texts", r#"["a", "ü"]"#),
         ("empty", ""),
         ("object", r#"{"a": {"b": [true]}}"#),
         ("object.a", r#"{"b": [true]}"#),
@@ -69,6 +70,19 @@ fn markdown_shows_files_as_links() {
     assert_eq!(value::markdown(&image, 100).unwrap(), "![y](http://x/y.png)");
     assert_eq!(value::markdown(&json!([image, document]), 100).unwrap(), "![y](http://x/y.png)\n[file](http://x/z)");
     assert!(value::markdown(&image, 5).is_err());
+}
+
+#[test]
+fn markdown_shows_lists_and_objects() {
+    for (value, expected) in [
+        (json!(["a", 1, null, {"k": [true]}]), "- a\n- 1\n- None\n- {'k': [True]}"),
+        (json!({"k": [1, "ü"]}), "{\n  \"k\": [\n    1,\n    \"ü\"\n  ]\n}"),
+        (json!([]), ""),
+    ] {
+        assert_eq!(value::markdown(&value, 100).unwrap(), expected);
+        assert!(expected.is_empty() || value::markdown(&value, expected.len() - 1).is_err());
+        assert!(value::markdown(&value, expected.len()).is_ok());
+    }
 }
 
 #[test]
@@ -196,7 +210,10 @@ proptest! {
 
     #[test]
     fn references_are_found_at_every_position(
-        before in "[^{]{0,8}", after in "\\PC{0,8}", node in "[a-zA-Z0-9_]{1,50}", names in prop::collection::vec("[a-zA-Z_][a-zA-Z0-9_]{0,29}", 1..=10)
+        before in "[^{]{0,8}",
+        after in "\\PC{0,8}",
+        node in "[a-zA-Z0-9_]{1,50}",
+        names in prop::collection::vec("[a-zA-Z_][a-zA-Z0-9_]{0,29}", 1..=10),
     ) {
         let selector = Selector::new(std::iter::once(node).chain(names));
         let text = TextTemplate::parse(&format!("{before}{{{{#{selector}#}}}}{after}"));
@@ -209,14 +226,18 @@ proptest! {
             prop_assert!(text.len() <= limit);
         }
         let whole = value::text(&value, usize::MAX).unwrap();
-        if (value.is_object() || value.is_array()) && !whole.is_empty() {
+        let is_json = value.is_object() || value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+        if is_json && !whole.is_empty() {
             let back: Value = serde_json::from_str(&whole).unwrap();
             prop_assert_eq!(back, value);
         }
     }
 
     #[test]
-    fn rendering_within_the_limit_succeeds(template in "(\\{\\{#|#\\}\\}|node\\.a|node\\.b\\.c|[a-z]){0,12}", value in any_json()) {
+    fn rendering_within_the_limit_succeeds(
+        template in "(\\{\\{#|#\\}\\}|node\\.a|node\\.b\\.c|[a-z]){0,12}",
+        value in any_json(),
+    ) {
         let pool = pool(json!({"a": value.clone(), "b": {"c": value}}));
         prop_assert!(TextTemplate::parse(&template).render(pool.view(VariablePool::ROOT), usize::MAX / 2).is_ok());
     }

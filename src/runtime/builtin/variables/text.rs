@@ -107,8 +107,8 @@ impl<'de> Deserialize<'de> for TextTemplate {
     }
 }
 
-/// The reference at the start of `source`, and its length in bytes. Node ids may contain hyphens. Dify does not accept them
-/// because its own ids are digits, but files that are written by hand contain them.
+/// The reference at the start of `source`, and its length in bytes. Node ids may contain hyphens. Dify does not accept
+/// them because its own ids are digits, but files that are written by hand contain them.
 fn reference(source: &str) -> Option<(Selector, usize)> {
     let inner = source.strip_prefix("{{#")?;
     // Names are short, so that a valid reference ends within this window.

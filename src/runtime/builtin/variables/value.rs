@@ -2,12 +2,11 @@
 //!
 //! Dify writes values the way Python does: `True`, `1.0`, and JSON with a blank after commas and colons.
 
-use std::{borrow::Cow, fmt::Write as _, io};
+use std::{borrow::Cow, fmt::Write as _};
 
-use serde::Serialize;
-use serde_json::{Map, Value, ser::Formatter};
+use serde_json::{Map, Value};
 
-use crate::runtime::builtin::bounded_buffer::BoundedBuffer;
+use super::python;
 
 /// A text would exceed its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,31 +16,36 @@ pub(crate) struct TextTooLongError {
     pub limit: usize,
 }
 
-/// The value as text of at most `limit` bytes: empty for null, empty lists and files, JSON for objects and lists.
+/// The value as text of at most `limit` bytes: empty for null, empty lists and files, JSON for objects and lists of
+/// texts. Dify writes other lists with Python's `str`.
 pub(crate) fn text(value: &Value, limit: usize) -> Result<Cow<'_, str>, TextTooLongError> {
     let text: Cow<'_, str> = match value {
         Value::Null => "".into(),
         Value::Bool(true) => "True".into(),
         Value::Bool(false) => "False".into(),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() => python_float(float).into(),
+            Some(float) if number.is_f64() => python::float(float).into(),
             _ => number.to_string().into(),
         },
         Value::String(text) => text.as_str().into(),
         Value::Array(items) if items.is_empty() || items.iter().all(is_file) => "".into(),
         Value::Object(_) if is_file(value) => "".into(),
-        Value::Array(_) | Value::Object(_) => return json(value, limit).map(Cow::Owned),
+        Value::Array(items) if !items.iter().all(Value::is_string) => written(python::str(value, limit), limit)?,
+        Value::Array(_) | Value::Object(_) => written(python::json(value, limit), limit)?,
     };
     if text.len() > limit { Err(TextTooLongError { limit }) } else { Ok(text) }
 }
 
-/// The value as text for an answer, where files are Markdown links.
+/// The value as Markdown for an answer: a list has a line for each item, an object is indented JSON, and a file is a
+/// link. All others are as in [`text`].
 pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, TextTooLongError> {
     let files: Vec<&Map<String, Value>> = match value {
         Value::Object(file) if is_file(value) => vec![file],
         Value::Array(items) if !items.is_empty() && items.iter().all(is_file) => {
             items.iter().filter_map(Value::as_object).collect()
         }
+        Value::Array(items) => return list_items(items, limit).map(Cow::Owned),
+        Value::Object(_) => return written(python::indented_json(value, limit), limit),
         _ => return text(value, limit),
     };
     let mut out = String::new();
@@ -58,6 +62,22 @@ pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, Text
         }
     }
     Ok(out.into())
+}
+
+fn list_items(items: &[Value], limit: usize) -> Result<String, TextTooLongError> {
+    let mut out = String::new();
+    for item in items {
+        let start = if out.is_empty() { "- " } else { "\n- " };
+        let left = limit.checked_sub(out.len() + start.len()).ok_or(TextTooLongError { limit })?;
+        out.push_str(start);
+        out.push_str(&written(python::str(item, left), limit)?);
+    }
+    Ok(out)
+}
+
+/// `None` means that the text is longer than `limit`.
+fn written(text: Option<String>, limit: usize) -> Result<Cow<'static, str>, TextTooLongError> {
+    text.map(Cow::Owned).ok_or(TextTooLongError { limit })
 }
 
 /// Whether the value is a file in the form of Dify and its clients.
@@ -89,49 +109,5 @@ pub(crate) fn weight(value: &Value) -> usize {
         Value::Object(members) => {
             members.iter().fold(SLOT, |sum, (name, value)| sum.saturating_add(2 * SLOT + name.len() + weight(value)))
         }
-    }
-}
-
-/// A float like Python's `repr`: shortest digits, with an exponent from `1e16` up and below `1e-4`.
-fn python_float(float: f64) -> String {
-    if float == 0.0 || (1e-4..1e16).contains(&float.abs()) {
-        return format!("{float:?}");
-    }
-    let text = format!("{float:e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) => match exponent.strip_prefix('-') {
-            Some(exponent) => format!("{digits}e-{exponent:0>2}"),
-            None => format!("{digits}e+{exponent:0>2}"),
-        },
-        None => text,
-    }
-}
-
-/// JSON like Python's `json.dumps(…, ensure_ascii=False)`.
-fn json(value: &Value, limit: usize) -> Result<String, TextTooLongError> {
-    let mut out = BoundedBuffer::new(limit);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonFormatter);
-    // A JSON value always serializes; only the limit can fail.
-    value.serialize(&mut serializer).map_err(|_| TextTooLongError { limit })?;
-    String::from_utf8(out.into_bytes()).map_err(|_| TextTooLongError { limit })
-}
-
-struct PythonFormatter;
-
-impl Formatter for PythonFormatter {
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b": ")
-    }
-
-    fn write_f64<W: ?Sized + io::Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
-        out.write_all(python_float(value).as_bytes())
     }
 }

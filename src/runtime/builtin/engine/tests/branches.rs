@@ -52,13 +52,13 @@ async fn branch_that_is_not_followed_is_skipped_up_to_the_join() {
     let edges =
         "start>fork fork:yes>big fork:maybe>middle fork:false>small middle>after big>done after>done small>done";
     for (n, line) in [
-        (9, r#"( +start -start +fork "big " "." -fork +big -big +done -done message_end ) succeeded"#),
+        (9, r#"( +start -start +fork "big " -fork +big "." -big +done -done message_end ) succeeded"#),
         (
             4,
-            "( +start -start +fork \"middle \" \"after\" \".\" -fork +middle -middle +after -after +done -done \
+            "( +start -start +fork \"middle \" -fork +middle \"after\" -middle +after \".\" -after +done -done \
              message_end ) succeeded",
         ),
-        (1, r#"( +start -start +fork "small " "." -fork +small -small +done -done message_end ) succeeded"#),
+        (1, r#"( +start -start +fork "small " -fork +small "." -small +done -done message_end ) succeeded"#),
     ] {
         let run = RunSetup::chat(nodes.clone(), edges).inputs(json!({"n": n})).execute().await;
         assert_eq!(run.summary(), line);
@@ -125,7 +125,6 @@ async fn texts_of_two_certain_answers_follow_each_other() {
     let run = RunSetup::chat(nodes, "start>a start>b a>first b>second").execute().await;
     assert_eq!(run.outcome.answer, "<a1 a2 a3>[b1 b2a1 a2 a3]");
     assert_eq!(run.streamed_text(), run.outcome.answer);
-    assert_eq!(run.outcome.outputs["answer"], run.outcome.answer);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ fn retrying(times: u32) -> Value {
 async fn failed_node_fails_the_run() {
     let nodes = [start(), llm("a", "fails", "x", json!({})), answer("said: {{#a.text#}}")];
     let run = RunSetup::chat(nodes, "start>a a>answer").execute().await;
-    assert_eq!(run.summary(), r#"( +start "said: " -start +a "half " -a:failed message_end ) failed"#);
+    assert_eq!(run.summary(), r#"( "said: " +start -start +a "half " -a:failed message_end ) failed"#);
     assert_eq!(run.event_data("node_finished", "a")["error"], "the line broke");
     let finished = run.events.last().unwrap();
     assert_eq!((&finished["data"]["status"], &finished["data"]["error"]), (&json!("failed"), &json!("the line broke")));
@@ -93,7 +93,7 @@ async fn retry_replaces_the_partial_text_of_the_failed_attempt() {
     let run = RunSetup::chat(nodes, "start>a a>answer").execute().await;
     assert_eq!(
         run.summary(),
-        "( +start \"<\" -start +a \"half \" ~a message_replace \"one \" \"two\" \">\" -a +answer -answer \
+        "( \"<\" +start -start +a \"half \" ~a message_replace \"one \" \"two\" \">\" -a +answer -answer \
          message_end ) succeeded"
     );
     let retry = run.event_data("node_retry", "a");
@@ -127,7 +127,7 @@ async fn default_outputs_replace_those_of_a_failed_node() {
         answer("{{#a.text#}} {{#a.list#}} {{#a.error_message#}} {{#a.error_type#}}"),
     ];
     let run = RunSetup::chat(nodes, "start>a a>answer").execute().await;
-    assert_eq!(run.outcome.answer, "nothing [1, 2] no such model InvokeError");
+    assert_eq!(run.outcome.answer, "nothing - 1\n- 2 no such model InvokeError");
     assert_eq!((run.outcome.status, run.outcome.exceptions_count), (RunStatus::PartlySucceeded, 1));
     let failed = run.event_data("node_finished", "a");
     assert_eq!((&failed["status"], &failed["error"]), (&json!("exception"), &json!("no such model")));

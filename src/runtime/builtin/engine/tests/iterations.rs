@@ -48,12 +48,8 @@ async fn parallel_rounds_keep_their_order_in_the_output() {
     assert_eq!(all(&run), json!(["a b c", "d", "e f"]));
     assert_eq!(
         run.summary(),
-        "( +start -start [it #0 #1 +istart -istart +istart -istart +m +m -m #2 +istart -istart +m -m -m it] \
-         \"[\\\"a b c\\\", \\\"d\\\", \\\"e f\\\"]\" +end -end ) succeeded"
-            .replace(
-                "it] \"[\\\"a b c\\\", \\\"d\\\", \\\"e f\\\"]\"",
-                "\"[\\\"a b c\\\", \\\"d\\\", \\\"e f\\\"]\" it]"
-            )
+        "( +start -start [it #0 #1 +istart -istart +istart -istart +m +m -m #2 +istart -istart +m -m -m \
+         \"- a b c\\n- d\\n- e f\" it] +end -end ) succeeded"
     );
 }
 
@@ -179,4 +175,51 @@ async fn iteration_reports_the_tokens_of_its_rounds() {
     // 3 tokens for each prompt, 1 and 2 for the answers.
     assert_eq!((&completed["total_tokens"], &completed["execution_metadata"]["total_tokens"]), (&json!(9), &json!(9)));
     assert_eq!(run.outcome.total_tokens(), 9);
+}
+
+#[tokio::test]
+async fn nodes_of_rounds_that_are_cut_off_end_as_stopped() {
+    let fork = json!({"cases": [{"case_id": "first", "logical_operator": "and", "conditions": [
+        {"variable_selector": ["it", "index"], "comparison_operator": "=", "value": "0"},
+    ]}]});
+    let deep = json!({"iterator_selector": ["start", "list"], "output_selector": ["slow", "text"]});
+    let inner =
+        vec![node("fork", "if-else", fork), llm("bad", "fails", "x", json!({})), node("deep", "iteration", deep)];
+    let data = json!({"is_parallel": true, "parallel_nums": 2});
+    let mut setup = iterating(data, inner, "deep.output", "istart>fork fork:first>bad fork:false>deep dstart>slow");
+    let nodes = setup.graph["nodes"].as_array_mut().unwrap();
+    nodes.push(inside("deep", node("dstart", "iteration-start", json!({}))));
+    nodes.push(inside("deep", llm("slow", "hangs", "y", json!({}))));
+    let run = setup.inputs(json!({"list": [1, 2]})).execute().await;
+    assert_eq!(run.event_data("node_finished", "slow")["status"], "stopped");
+    assert_eq!(run.event_data("iteration_completed", "deep")["status"], "stopped");
+    let of = |name: &str| run.events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!((of("node_started"), of("iteration_started")), (of("node_finished"), of("iteration_completed")));
+    let summary = run.summary();
+    assert!(summary.ends_with("-bad:failed -slow:stopped deep:stopped] it:failed] ) failed"), "{summary}");
+}
+
+#[tokio::test]
+async fn handled_failure_inside_an_iteration_is_no_partial_success() {
+    let defaults = json!({"error_strategy": "default-value", "default_value": [
+        {"key": "text", "type": "string", "value": "none"},
+    ]});
+    let run = iterating(json!({}), vec![llm("m", "refuses", "x", defaults)], "m.text", "istart>m")
+        .inputs(json!({"list": [1]}))
+        .execute()
+        .await;
+    assert_eq!(run.event_data("node_finished", "m")["status"], "exception");
+    assert_eq!(
+        (all(&run), run.outcome.status, run.outcome.exceptions_count),
+        (json!(["none"]), RunStatus::Succeeded, 0)
+    );
+}
+
+#[tokio::test]
+async fn numbers_and_flags_written_as_text_are_read() {
+    let data = json!({"is_parallel": "true", "parallel_nums": "2", "flatten_output": "false"});
+    let pick = node("p", "variable-aggregator", json!({"variables": [["it", "item"]]}));
+    let run = iterating(data, vec![pick], "p.output", "istart>p").inputs(json!({"list": [[1], [2]]})).execute().await;
+    assert_eq!(all(&run), json!([[1], [2]]));
+    assert!(run.summary().contains("#0 #1"), "{}", run.summary());
 }

@@ -42,7 +42,8 @@ async fn run_request(url: &str, more: Value) -> FinishedRun {
 }
 
 fn retrying(times: u32) -> Value {
-    json!({"retry_config": {"retry_enabled": true, "max_retries": times, "retry_interval": 1}})
+    // The editor writes numbers that are typed in as texts.
+    json!({"retry_config": {"retry_enabled": "true", "max_retries": times.to_string(), "retry_interval": "1"}})
 }
 
 #[tokio::test]
@@ -100,7 +101,7 @@ async fn default_outputs_replace_an_error_status() {
     ]});
     let (url, _) = failing_server(1).await;
     let run = run_request(&url, defaults).await;
-    assert_eq!(run.outcome.answer, "0 nothing");
+    assert_eq!(run.outcome.answer, "0.0 nothing");
     assert_eq!(run.outcome.status, RunStatus::PartlySucceeded);
     assert_eq!(run.event_data("node_finished", "h")["status"], "exception");
 }

@@ -12,6 +12,7 @@ fn prompt(messages: &[(PromptRole, &str)]) -> Prompt {
         provider: "echo".to_owned(),
         model: "echo".to_owned(),
         parameters: Map::new(),
+        output_schema: None,
         messages: messages.iter().map(|(role, text)| PromptMessage { role: *role, text: (*text).to_owned() }).collect(),
     }
 }
@@ -74,7 +75,8 @@ proptest! {
         let reply = format!("Reply exactly: {text}");
         let messages = [PromptMessage { role: PromptRole::User, text: reply }];
         let expected = answer_to(&messages);
-        let prompt = Prompt { provider: String::new(), model: String::new(), parameters: Map::new(), messages: messages.into() };
+        let (provider, model) = (String::new(), String::new());
+        let prompt = Prompt { provider, model, parameters: Map::new(), messages: messages.into(), output_schema: None };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let answer: String = runtime.block_on(EchoModel::default().stream(&prompt).filter_map(|chunk| async {
             match chunk { Ok(ModelChunk::Text(text)) => Some(text), _ => None }

@@ -1,4 +1,5 @@
-//! The body of an answer on its way to the client crate: limited in size, and read no faster than its events are consumed.
+//! The body of an answer on its way to the client crate: limited in size, and read no faster than its events are
+//! consumed.
 
 use std::{
     pin::Pin,
@@ -12,7 +13,8 @@ use parking_lot::Mutex;
 
 use super::error::EndpointError;
 
-/// Largest event stream of an answer, in bytes: an answer of a mebibyte, with an event for every token of four characters.
+/// Largest event stream of an answer, in bytes: an answer of a mebibyte, with an event for every token of four
+/// characters.
 const MAX_STREAM: usize = 64 << 20;
 /// Largest event, in bytes.
 const MAX_EVENT: usize = 1 << 20;
@@ -21,8 +23,8 @@ const MAX_ERROR_BODY: usize = 16 << 10;
 /// Number of bytes that are kept of a line: enough to recognize its field, and `[DONE]`.
 const LINE_PREFIX: usize = 16;
 
-/// Connects the reader of the events with the body, around the client crate between them. The crate's queue has no limit,
-/// so the body is read only while the reader waits for an event, and only up to the next one.
+/// Connects the reader of the events with the body, around the client crate between them. The crate's queue has no
+/// limit, so the body is read only while the reader waits for an event, and only up to the next one.
 #[derive(Default)]
 pub(super) struct ReadControl(Mutex<ReadState>);
 

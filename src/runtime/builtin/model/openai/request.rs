@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::runtime::builtin::model::output_schema::{schema_format, with_instructions};
 use crate::runtime::builtin::model::prompt::{Prompt, PromptMessage};
 
-/// The `completion_params` that the request takes over unchanged. The others are meant for Dify or would change the format
-/// of the answer (`n`, `stream`, `tools`, `logprobs`).
+/// The `completion_params` that the request takes over unchanged. The others are meant for Dify or would change the
+/// format of the answer (`n`, `stream`, `tools`, `logprobs`).
 const FORWARDED_PARAMETERS: [&str; 12] = [
     "temperature",
     "top_p",
@@ -21,11 +22,25 @@ const FORWARDED_PARAMETERS: [&str; 12] = [
     "user",
 ];
 
-/// `model` is the endpoint's name of the model.
-pub(super) fn body(prompt: &Prompt, model: &str) -> Value {
+/// How the endpoint is asked for an answer that follows a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SchemaMode {
+    /// With `response_format`, which the endpoint enforces.
+    ResponseFormat,
+    /// With instructions in the prompt.
+    Instructions,
+}
+
+/// `model` is the endpoint's name of the model. `mode` applies to a prompt with a schema.
+pub(super) fn body(prompt: &Prompt, model: &str, mode: SchemaMode) -> Value {
     let mut body = Map::new();
     body.insert("model".to_owned(), model.into());
-    body.insert("messages".to_owned(), prompt.messages.iter().map(message).collect());
+    let instructed = match &prompt.output_schema {
+        Some(schema) if mode == SchemaMode::Instructions => Some(with_instructions(&prompt.messages, schema)),
+        _ => None,
+    };
+    let messages = instructed.as_ref().unwrap_or(&prompt.messages);
+    body.insert("messages".to_owned(), messages.iter().map(message).collect());
     body.insert("stream".to_owned(), true.into());
     body.insert("stream_options".to_owned(), json!({"include_usage": true}));
     for name in FORWARDED_PARAMETERS {
@@ -33,7 +48,11 @@ pub(super) fn body(prompt: &Prompt, model: &str) -> Value {
             body.insert(name.to_owned(), value.clone());
         }
     }
-    if let Some(format) = response_format(&prompt.parameters) {
+    let format = match &prompt.output_schema {
+        Some(schema) => (mode == SchemaMode::ResponseFormat).then(|| schema_format(schema)),
+        None => response_format(&prompt.parameters),
+    };
+    if let Some(format) = format {
         body.insert("response_format".to_owned(), format);
     }
     Value::Object(body)

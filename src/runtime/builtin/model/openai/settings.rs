@@ -12,7 +12,8 @@ pub(crate) struct OpenAiSettings {
     pub base_url: Url,
     /// The bearer token; local endpoints often need none.
     pub api_key: Option<Secret>,
-    /// The endpoint's names of models, by the DSL's provider and model name. Models that are not listed keep their names.
+    /// The endpoint's names of models, by the DSL's provider and model name. Models that are not listed keep their
+    /// names.
     pub names: HashMap<(String, String), String>,
     /// Longest time until the answer begins.
     pub first_byte_timeout: Duration,

@@ -94,6 +94,7 @@ fn prompt() -> Prompt {
             message(PromptRole::User, "Hi"),
             message(PromptRole::Assistant, "Hello"),
         ],
+        output_schema: None,
     }
 }
 
@@ -321,11 +322,58 @@ fn parameters_that_change_the_answer_format_are_omitted() {
         Value::Object(parameters) => parameters,
         _ => Map::new(),
     };
-    let with = |value| request::body(&Prompt { parameters: parameters(value), ..prompt() }, "m");
+    let with =
+        |value| request::body(&Prompt { parameters: parameters(value), ..prompt() }, "m", SchemaMode::ResponseFormat);
     assert_eq!(with(json!({"response_format": "json_object"}))["response_format"], json!({"type": "json_object"}));
     assert_eq!(with(json!({"response_format": ""})).get("response_format"), None);
     assert_eq!(with(json!({"response_format": "json_schema", "json_schema": "{broken"})).get("response_format"), None);
     assert_eq!(with(json!({"stop": ["\n"], "n": 4, "stream": false}))["stop"], json!(["\n"]));
     assert_eq!(with(json!({"n": 4, "stream": false})).get("n"), None);
     assert_eq!(with(json!({"stream": false}))["stream"], true);
+}
+
+fn with_schema() -> Prompt {
+    Prompt { output_schema: Some(json!({"type": "object"})), ..prompt() }
+}
+
+#[tokio::test]
+async fn schema_is_sent_as_response_format() {
+    let endpoint = TestEndpoint::responding(|| events([delta("{}"), end()])).await;
+    drop(endpoint.client().stream(with_schema()).await.unwrap());
+    let (_, body) = endpoint.requests.lock().pop().unwrap();
+    let format = json!({"type": "json_schema", "json_schema": {"name": "llm_response", "schema": {"type": "object"}}});
+    assert_eq!((&body["response_format"], &body["messages"][0]["content"]), (&format, &json!("Be kind.")));
+}
+
+#[tokio::test]
+async fn schema_is_sent_as_instructions_when_response_format_is_rejected() {
+    let rejections = Arc::new(Mutex::new(1));
+    let endpoint = TestEndpoint::responding(move || {
+        let mut left = rejections.lock();
+        if *left == 0 {
+            return events([delta("{}"), end()]);
+        }
+        *left -= 1;
+        (StatusCode::BAD_REQUEST, Json(json!({"error": {"message": "unknown response_format"}}))).into_response()
+    })
+    .await;
+    let client = endpoint.client();
+    drop(client.stream(with_schema()).await.unwrap());
+    // The next call does not try the format again.
+    drop(client.stream(with_schema()).await.unwrap());
+    let bodies: Vec<Value> = endpoint.requests.lock().iter().map(|(_, body)| body.clone()).collect();
+    assert_eq!(bodies.len(), 3);
+    assert!(bodies[0].get("response_format").is_some());
+    for body in &bodies[1..] {
+        assert_eq!(body.get("response_format"), None);
+        let system = body["messages"][0]["content"].as_str().unwrap();
+        assert!(system.contains("{\"type\":\"object\"}") && system.ends_with("Be kind."), "{system}");
+    }
+}
+
+#[tokio::test]
+async fn other_errors_of_a_prompt_with_schema_are_not_tried_again() {
+    let endpoint = TestEndpoint::responding(|| (StatusCode::UNAUTHORIZED, Json(json!({}))).into_response()).await;
+    assert!(endpoint.client().stream(with_schema()).await.is_err());
+    assert_eq!(endpoint.requests.lock().len(), 1);
 }

@@ -1,3 +1,5 @@
+//! Every operation on every type of variable.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -9,40 +11,54 @@ use crate::runtime::builtin::variables::{pool::SystemVariables, value_type::Decl
 const OPERATIONS: [&str; 11] =
     ["over-write", "set", "clear", "append", "extend", "remove-first", "remove-last", "+=", "-=", "*=", "/="];
 
+const DECLARED_TYPES: [&str; 7] =
+    ["string", "number", "boolean", "object", "array[any]", "array[string]", "array[number]"];
+
 fn map(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
-fn pool(kept: Value) -> VariablePool {
-    let mut pool = VariablePool::new(SystemVariables::default(), Map::new(), map(kept), (1 << 16, 1 << 20));
+fn pool(conversation: Value) -> VariablePool {
+    let mut pool = VariablePool::new(SystemVariables::default(), Map::new(), map(conversation), (1 << 16, 1 << 20));
     let values = json!({"text": "t", "number": 2, "list": [1, 2], "object": {"k": 1}, "none": null});
     pool.set(VariablePool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
     pool
 }
 
-/// What the conversation keeps after the node ran.
-fn after(kept: Value, data: Value) -> Result<Value, String> {
-    let mut pool = pool(kept);
+/// The conversation variables after the node ran.
+fn after(conversation: Value, data: Value) -> Result<Value, String> {
+    let mut pool = pool(conversation);
     let data: AssignerNodeData = serde_json::from_value(data).unwrap();
     run(&data, &mut pool, VariablePool::ROOT).map_err(|failure| failure.message)?;
     Ok(Value::Object(pool.conversation().clone()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn constant(operation: &str, value: Value) -> Value {
-    json!({"items": [{"variable_selector": ["conversation", "v"], "input_type": "constant", "operation": operation, "value": value}]})
+    json!({"items": [item("v", "constant", operation, value)]})
 }
 
 fn variable(operation: &str, from: &str) -> Value {
     let from: Vec<_> = from.split('.').collect();
-    json!({"items": [{"variable_selector": ["conversation", "v"], "input_type": "variable", "operation": operation, "value": from}]})
+    json!({"items": [item("v", "variable", operation, json!(from))]})
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "calls are shorter")]
+fn item(name: &str, input_type: &str, operation: &str, value: Value) -> Value {
+    let selector = ["conversation", name];
+    json!({"variable_selector": selector, "input_type": input_type, "operation": operation, "value": value})
+}
+
+/// An assignment of version 1.
+fn version_1(mode: &str, from: &[&str]) -> Value {
+    let target = ["conversation", "v"];
+    json!({"assigned_variable_selector": target, "write_mode": mode, "input_variable_selector": from})
 }
 
 #[test]
-fn every_operation_does_what_it_says() {
+fn every_operation_writes_its_value() {
     for (old, data, new) in [
         (json!("a"), constant("set", json!("b")), json!("b")),
         (json!("a"), variable("over-write", "n.text"), json!("t")),
@@ -68,7 +84,7 @@ fn every_operation_does_what_it_says() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn values_of_another_type_are_rejected() {
     for (old, data) in [
         (json!("a"), constant("set", json!(1))),
         (json!("a"), constant("+=", json!("b"))),
@@ -81,23 +97,23 @@ fn what_does_not_fit_is_refused() {
     ] {
         assert!(after(json!({"v": old}), data.clone()).is_err(), "{old} {data}");
     }
-    let elsewhere = json!({"items": [{"variable_selector": ["n", "text"], "input_type": "constant", "operation": "set", "value": "x"}]});
-    assert!(after(json!({}), elsewhere).is_err());
-    assert!(after(json!({}), constant("set", json!("x"))).is_err(), "only variables that exist");
+    let mut node_output = constant("set", json!("x"));
+    node_output["items"][0]["variable_selector"] = json!(["n", "text"]);
+    assert!(after(json!({}), node_output).is_err());
+    assert!(after(json!({}), constant("set", json!("x"))).is_err(), "the variable does not exist");
 }
 
 #[test]
-fn the_first_version_assigns_one_variable() {
-    let one = |mode: &str, from: &[&str]| json!({"assigned_variable_selector": ["conversation", "v"], "write_mode": mode, "input_variable_selector": from});
-    assert_eq!(after(json!({"v": "a"}), one("over-write", &["n", "text"])), Ok(json!({"v": "t"})));
-    assert_eq!(after(json!({"v": [1]}), one("append", &["n", "text"])), Ok(json!({"v": [1, "t"]})));
-    assert_eq!(after(json!({"v": [1]}), one("clear", &[])), Ok(json!({"v": []})));
-    assert!(after(json!({"v": "a"}), one("over-write", &["n", "missing"])).is_err());
+fn version_1_assigns_one_variable() {
+    assert_eq!(after(json!({"v": "a"}), version_1("over-write", &["n", "text"])), Ok(json!({"v": "t"})));
+    assert_eq!(after(json!({"v": [1]}), version_1("append", &["n", "text"])), Ok(json!({"v": [1, "t"]})));
+    assert_eq!(after(json!({"v": [1]}), version_1("clear", &[])), Ok(json!({"v": []})));
+    assert!(after(json!({"v": "a"}), version_1("over-write", &["n", "missing"])).is_err());
 }
 
 #[test]
-fn items_see_what_those_before_them_wrote_and_nothing_is_written_when_one_fails() {
-    let item = |name: &str, operation: &str, value: Value| json!({"variable_selector": ["conversation", name], "input_type": "constant", "operation": operation, "value": value});
+fn later_items_read_earlier_values_and_a_failed_item_writes_nothing() {
+    let item = |name: &str, operation: &str, value: Value| item(name, "constant", operation, value);
     let data = json!({"items": [item("v", "+=", json!(1)), item("v", "*=", json!(10))]});
     assert_eq!(after(json!({"v": 1}), data), Ok(json!({"v": 20})));
     let mut pool = pool(json!({"v": 1, "w": "text"}));
@@ -108,9 +124,9 @@ fn items_see_what_those_before_them_wrote_and_nothing_is_written_when_one_fails(
 }
 
 #[test]
-fn a_list_that_is_extended_by_itself_ends_at_the_limit() {
-    let own = json!({"variable_selector": ["conversation", "v"], "input_type": "variable", "operation": "extend", "value": ["conversation", "v"]});
-    let data = json!({"items": vec![own; 60]});
+fn list_that_is_extended_by_itself_fails_at_the_limit() {
+    let extend = item("v", "variable", "extend", json!(["conversation", "v"]));
+    let data = json!({"items": vec![extend; 60]});
     assert!(after(json!({"v": [1]}), data).unwrap_err().contains("larger than"));
 }
 
@@ -126,8 +142,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// What becomes of `v`, or why nothing does.
-fn becomes(declared: &str, old: &Value, data: &Value) -> Result<Value, String> {
+/// The new value of `v`.
+fn assigned(declared: &str, old: &Value, data: &Value) -> Result<Value, String> {
     let types = DeclaredTypes::from([("v".to_owned(), ValueType::from_name(declared).unwrap())]);
     let mut pool = pool(json!({"v": old})).with_types(types);
     let data: AssignerNodeData = serde_json::from_value(data.clone()).unwrap();
@@ -136,7 +152,7 @@ fn becomes(declared: &str, old: &Value, data: &Value) -> Result<Value, String> {
 }
 
 #[test]
-fn a_variable_takes_what_its_type_takes_and_nothing_else() {
+fn declared_type_decides_which_values_are_accepted() {
     for (declared, old, data, outcome) in [
         ("array[string]", json!([]), variable("append", "n.text"), Ok(json!(["t"]))),
         (
@@ -203,35 +219,35 @@ fn a_variable_takes_what_its_type_takes_and_nothing_else() {
             Err("Operation remove-first is not supported for type object"),
         ),
     ] {
-        assert_eq!(becomes(declared, &old, &data), outcome.map_err(str::to_owned), "{declared} {data}");
+        assert_eq!(assigned(declared, &old, &data), outcome.map_err(str::to_owned), "{declared} {data}");
     }
-    // The first version asks the same.
-    let one = |from: &str| json!({"assigned_variable_selector": ["conversation", "v"], "write_mode": "append", "input_variable_selector": ["n", from]});
-    assert_eq!(becomes("array[string]", &json!([]), &one("text")), Ok(json!(["t"])));
-    assert!(becomes("array[string]", &json!([]), &one("number")).is_err());
+    // Version 1 has the same rules.
+    let append = |from: &str| version_1("append", &["n", from]);
+    assert_eq!(assigned("array[string]", &json!([]), &append("text")), Ok(json!(["t"])));
+    assert!(assigned("array[string]", &json!([]), &append("number")).is_err());
 }
 
 #[test]
-fn the_event_tells_the_declared_type() {
+fn event_contains_the_declared_type() {
     let types = DeclaredTypes::from([("v".to_owned(), ValueType::ArrayString)]);
     let mut pool = pool(json!({"v": []})).with_types(types);
     let data: AssignerNodeData = serde_json::from_value(variable("append", "n.text")).unwrap();
     let NodeOutcome { process_data, .. } = run(&data, &mut pool, VariablePool::ROOT).unwrap();
-    let told =
+    let expected =
         json!([{"name": "v", "selector": ["conversation", "v"], "value_type": "array[string]", "new_value": ["t"]}]);
-    assert_eq!(process_data["updated_variables"], told);
+    assert_eq!(process_data["updated_variables"], expected);
 }
 
 proptest! {
     #[test]
-    fn a_variable_keeps_its_type(
+    fn variable_keeps_its_type(
         old in any_json(),
         value in any_json(),
         operation in prop::sample::select(OPERATIONS.to_vec()),
-        declared in prop::sample::select(vec!["string", "number", "boolean", "object", "array[any]", "array[string]", "array[number]"]),
+        declared in prop::sample::select(DECLARED_TYPES.to_vec()),
     ) {
         let operation: Operation = serde_json::from_value(json!(operation)).unwrap();
-        prop_assert_eq!(json!(operation), json!(operation.name()));
+        prop_assert_eq!(json!(operation), json!(operation.as_str()));
         if let Ok(new) = apply(operation, ValueType::Any, old.clone(), value.clone()) {
             prop_assert!(ValueType::of(&old).accepts(&new), "{} became {}", old, new);
         }

@@ -1,15 +1,15 @@
-//! What a request carries.
-
-use std::{borrow::Cow, fmt::Write as _};
+//! The body of a request.
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::{context::HttpRequestContext, lines::KeyValueLines};
-use crate::runtime::builtin::{json::or_default, nodes::outcome::NodeError, variables::text::TextTemplate};
+use super::{context::HttpRequestContext, json_body, lines::KeyValueLines};
+use crate::runtime::builtin::{
+    json::or_default,
+    nodes::outcome::NodeError,
+    variables::{selector::Selector, text::TextTemplate},
+};
 
-/// The body, as the graph holds it.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct RequestBody {
     #[serde(default, rename = "type", deserialize_with = "or_default")]
@@ -30,7 +30,7 @@ enum BodyKind {
     Binary,
 }
 
-/// A list of items, or one text as in older files.
+/// A list of items, or one text in older files.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum BodyContent {
@@ -52,88 +52,102 @@ struct BodyItem {
     kind: String,
     #[serde(default, deserialize_with = "or_default")]
     value: TextTemplate,
+    #[serde(default, deserialize_with = "or_default")]
+    file: Selector,
 }
 
-/// A body that can be sent.
+impl BodyItem {
+    fn is_file(&self) -> bool {
+        self.kind == "file"
+    }
+}
+
+/// A body with its values filled in.
 #[derive(Debug, Default)]
-pub(super) struct Filled {
+pub(super) struct RenderedBody {
+    /// `None`: the request has no body.
     pub bytes: Option<Bytes>,
     pub content_type: Option<String>,
-    /// Whether the type belongs to just these bytes.
-    pub is_form: bool,
+    /// Whether the content type has the boundary of these bytes, so that no header of the node may replace it.
+    pub has_boundary: bool,
+}
+
+impl RenderedBody {
+    fn new(text: String, content_type: &str) -> Self {
+        Self { bytes: Some(text.into()), content_type: Some(content_type.to_owned()), has_boundary: false }
+    }
 }
 
 impl RequestBody {
-    /// The body with its values in place.
-    pub(super) fn fill(&self, around: &HttpRequestContext<'_>) -> Result<Filled, Box<NodeError>> {
-        let filled = |text: String, kind: &str| Filled {
-            bytes: Some(text.into()),
-            content_type: Some(kind.to_owned()),
-            is_form: false,
-        };
+    /// The first file that the body sends: its variable, or an empty selector when the node has none.
+    pub(super) fn file(&self) -> Option<&Selector> {
+        let BodyContent::Items(items) = &self.data else { return None };
         match self.kind {
-            BodyKind::None => Ok(Filled::default()),
-            BodyKind::RawText => Ok(filled(self.text(around)?, "text/plain; charset=utf-8")),
-            BodyKind::Json => Ok(filled(json(&self.text(around)?)?, "application/json")),
+            BodyKind::FormData => items.iter().find(|item| item.is_file()).map(|item| &item.file),
+            BodyKind::Binary => items.first().map(|item| &item.file),
+            BodyKind::None | BodyKind::Json | BodyKind::RawText | BodyKind::XWwwFormUrlencoded => None,
+        }
+    }
+
+    /// Fills in the values.
+    pub(super) fn render(&self, context: &HttpRequestContext<'_>) -> Result<RenderedBody, Box<NodeError>> {
+        match self.kind {
+            BodyKind::None => Ok(RenderedBody::default()),
+            BodyKind::RawText => {
+                let text = self.single_text()?.render(context.view, context.limit)?;
+                Ok(RenderedBody::new(text, "text/plain"))
+            }
+            BodyKind::Json => {
+                let text = json_body::render(&self.single_text()?, context.view, context.limit)?;
+                Ok(RenderedBody::new(text, "application/json"))
+            }
             BodyKind::XWwwFormUrlencoded => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
-                for (name, value) in self.pairs(around)? {
+                for (name, value) in self.pairs(context)? {
                     form.append_pair(&name, &value);
                 }
-                Ok(filled(form.finish(), "application/x-www-form-urlencoded"))
+                Ok(RenderedBody::new(form.finish(), "application/x-www-form-urlencoded"))
             }
-            BodyKind::FormData => {
-                let boundary = &around.boundary;
-                let mut form = String::new();
-                for (name, value) in self.pairs(around)? {
-                    if value.contains(boundary.as_str()) {
-                        return Err(body_error("a value of the form cannot be sent"));
-                    }
-                    let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
-                    for part in [
-                        "--",
-                        boundary,
-                        "\r\nContent-Disposition: form-data; name=\"",
-                        &name,
-                        "\"\r\n\r\n",
-                        &value,
-                        "\r\n",
-                    ] {
-                        form.push_str(part);
-                    }
-                }
-                for part in ["--", boundary, "--\r\n"] {
-                    form.push_str(part);
-                }
-                Ok(Filled { is_form: true, ..filled(form, &format!("multipart/form-data; boundary={boundary}")) })
-            }
+            BodyKind::FormData => self.form_data(context),
             BodyKind::Binary => Err(body_error("sending files is not supported")),
         }
     }
 
-    fn text(&self, around: &HttpRequestContext<'_>) -> Result<String, Box<NodeError>> {
-        let source;
-        let text = match &self.data {
-            BodyContent::Items(items) => match items.as_slice() {
-                [] => return Ok(String::new()),
-                [item] => &item.value,
-                _ => return Err(body_error("this type of body must have exactly one item")),
-            },
-            BodyContent::Source(text) => {
-                source = TextTemplate::parse(text);
-                &source
+    fn form_data(&self, context: &HttpRequestContext<'_>) -> Result<RenderedBody, Box<NodeError>> {
+        let boundary = &context.boundary;
+        let mut form = String::new();
+        for (name, value) in self.pairs(context)? {
+            if value.contains(boundary.as_str()) {
+                return Err(body_error("a value of the form contains its boundary"));
             }
-        };
-        Ok(text.render(around.view, around.limit)?)
+            let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+            let disposition = "\r\nContent-Disposition: form-data; name=\"";
+            form.extend(["--", boundary, disposition, &name, "\"\r\n\r\n", &value, "\r\n"]);
+        }
+        form.extend(["--", boundary, "--\r\n"]);
+        let content_type = format!("multipart/form-data; boundary={boundary}");
+        Ok(RenderedBody { has_boundary: true, ..RenderedBody::new(form, &content_type) })
     }
 
-    fn pairs(&self, around: &HttpRequestContext<'_>) -> Result<Vec<(String, String)>, Box<NodeError>> {
-        let fill = |text: &TextTemplate| text.render(around.view, around.limit);
+    /// The text of a body that is one text.
+    fn single_text(&self) -> Result<TextTemplate, Box<NodeError>> {
+        match &self.data {
+            BodyContent::Items(items) => match items.as_slice() {
+                [] => Ok(TextTemplate::default()),
+                [item] => Ok(item.value.clone()),
+                _ => Err(body_error("this type of body must have exactly one item")),
+            },
+            BodyContent::Source(source) => Ok(TextTemplate::parse(source)),
+        }
+    }
+
+    fn pairs(&self, context: &HttpRequestContext<'_>) -> Result<Vec<(String, String)>, Box<NodeError>> {
+        let render = |text: &TextTemplate| text.render(context.view, context.limit);
         let (mut pairs, mut length) = (Vec::new(), 0);
         let lines;
         let texts: Vec<(&TextTemplate, &TextTemplate)> = match &self.data {
             BodyContent::Items(items) => {
-                if items.iter().any(|item| item.kind == "file") {
+                if items.iter().any(BodyItem::is_file) {
                     return Err(body_error("sending files is not supported"));
                 }
                 items.iter().map(|item| (&item.key, &item.value)).collect()
@@ -144,51 +158,15 @@ impl RequestBody {
             }
         };
         for (name, value) in texts {
-            let (name, value) = (fill(name)?, fill(value)?);
+            let (name, value) = (render(name)?, render(value)?);
             length += name.len() + value.len();
-            if length > around.limit {
-                return Err(body_error(format!("the body is longer than {} bytes", around.limit)));
+            if length > context.limit {
+                return Err(body_error(format!("the body is longer than {} bytes", context.limit)));
             }
             pairs.push((name, value));
         }
         Ok(pairs)
     }
-}
-
-/// The text, if it is JSON once line breaks and the like within its strings are escaped: values that were filled in have them,
-/// and Dify lets them pass.
-fn json(text: &str) -> Result<String, Box<NodeError>> {
-    if text.trim().is_empty() {
-        return Ok(String::new());
-    }
-    let text = escaped(text);
-    match serde_json::from_str::<&RawValue>(&text) {
-        Ok(_) => Ok(text.into_owned()),
-        Err(fault) => Err(body_error(format!("Failed to parse JSON: {fault}"))),
-    }
-}
-
-fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| byte < b' ') {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    let (mut within, mut escape) = (false, false);
-    for character in text.chars() {
-        if within && character < ' ' && !escape {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "\\u{:04x}", u32::from(character));
-            continue;
-        }
-        out.push(character);
-        match character {
-            _ if escape => escape = false,
-            '\\' if within => escape = true,
-            '"' => within = !within,
-            _ => {}
-        }
-    }
-    out.into()
 }
 
 fn body_error(message: impl Into<String>) -> Box<NodeError> {

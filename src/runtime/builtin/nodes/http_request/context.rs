@@ -5,18 +5,15 @@ use crate::runtime::{
     outbound::RunOutboundClient,
 };
 
-/// What a run of the node needs from around it.
 pub(crate) struct HttpRequestContext<'a> {
-    /// What it reads.
     pub view: VariableView<'a>,
-    /// Sends the request.
     pub outbound: &'a RunOutboundClient,
     /// Longest text of any part of the request, in bytes.
     pub limit: usize,
-    /// What nobody is told of the request.
+    /// Masks secrets in the event's text of the request.
     pub masks: &'a SecretMasks,
-    /// Whether an unsuccessful answer is a failure: only where the graph handles failures.
-    pub strict: bool,
-    /// Keeps the parts of a form apart.
+    /// Whether an error status fails the node. Without error handling in the graph, it is a normal response.
+    pub fail_on_status: bool,
+    /// Separates the parts of a form.
     pub boundary: String,
 }

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 
 use super::{body::RequestBody, lines::KeyValueLines};
-use crate::runtime::builtin::{json::or_default, variables::text::TextTemplate};
+use crate::runtime::builtin::{
+    json::{count, or_default},
+    variables::{selector::Selector, text::TextTemplate},
+};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct HttpRequestNodeData {
@@ -19,6 +22,13 @@ pub(crate) struct HttpRequestNodeData {
     pub(super) body: RequestBody,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) timeout: RequestTimeout,
+}
+
+impl HttpRequestNodeData {
+    /// The variable of the first file that the request sends.
+    pub(crate) fn file_variable(&self) -> Option<&Selector> {
+        self.body.file()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,7 +68,7 @@ pub(super) enum ApiKeyKind {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct RequestTimeout {
-    /// Seconds.
-    #[serde(default, deserialize_with = "or_default")]
+    /// Seconds; 0: the default.
+    #[serde(default, deserialize_with = "count")]
     pub(super) read: u64,
 }

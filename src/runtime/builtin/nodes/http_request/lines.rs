@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Deserializer};
 
-use crate::runtime::builtin::variables::text::TextTemplate;
+use crate::runtime::builtin::{json::or_default, variables::text::TextTemplate};
 
-/// Lines of `key:value`. They are lines before their references are filled in: a value never makes another line.
+/// Lines of `key:value`. The text is split before its references are filled in, so that a value never adds a line.
 #[derive(Debug, Default)]
 pub(super) struct KeyValueLines(pub(super) Vec<(TextTemplate, TextTemplate)>);
 
 impl<'de> Deserialize<'de> for KeyValueLines {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::parse(&String::deserialize(deserializer)?))
+        Ok(Self::parse(&or_default::<String, D>(deserializer)?))
     }
 }
 

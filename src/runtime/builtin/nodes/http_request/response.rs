@@ -1,5 +1,8 @@
-//! From an answer to the node's outputs.
+//! The node's outputs from a response.
 
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_8};
 use http::{
     HeaderMap,
     header::{CONTENT_DISPOSITION, CONTENT_TYPE},
@@ -11,36 +14,39 @@ use crate::runtime::{
     outbound::{OutboundError, OutboundResponse},
 };
 
-/// Largest text, in bytes.
-const TEXT_MAX: usize = 1 << 20;
-/// Largest answer that may be a file, in bytes.
-const FILE_MAX: usize = 10 << 20;
+/// Largest text, in bytes of UTF-8.
+const MAX_TEXT: usize = 1 << 20;
+/// Largest response that may be a file, in bytes.
+const MAX_FILE: usize = 10 << 20;
 
-/// What an answer is, as far as its headers tell.
+/// The content of a response, according to its headers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ContentKind {
     Text,
     File,
-    Either,
+    /// The headers do not decide: text when it is UTF-8.
+    Unknown,
 }
 
-/// The most an answer with these headers may hold.
-pub(super) fn limit(headers: &HeaderMap) -> usize {
-    if content(headers) == ContentKind::Text { TEXT_MAX } else { FILE_MAX }
+/// Largest size of a response with these headers, in bytes.
+pub(super) fn max_size(headers: &HeaderMap) -> usize {
+    if content_kind(headers) == ContentKind::Text { MAX_TEXT } else { MAX_FILE }
 }
 
-/// `status_code`, `body`, `headers` and `files`. A file's contents are not kept: there is nowhere for other nodes to read it.
+/// `status_code`, `body`, `headers` and `files`. The content of a file is dropped: no other node could read it.
 pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<NodeError>> {
-    let text = match content(&response.headers) {
-        ContentKind::Text => Some(String::from_utf8_lossy(&response.body)),
-        ContentKind::Either => {
+    let encoding = declared_encoding(&response.headers);
+    let text = match (content_kind(&response.headers), encoding) {
+        (ContentKind::File, _) => None,
+        (ContentKind::Text, encoding) => Some(decoded(&response.body, encoding.unwrap_or(UTF_8))),
+        (ContentKind::Unknown, Some(encoding)) => Some(decoded(&response.body, encoding)),
+        (ContentKind::Unknown, None) => {
             std::str::from_utf8(&response.body).ok().filter(|text| !text.contains('\0')).map(Into::into)
         }
-        ContentKind::File => None,
     };
     let body = text.unwrap_or_default();
-    if body.len() > TEXT_MAX {
-        return Err(NodeError::new("ResponseSizeError", OutboundError::TooLarge { limit: TEXT_MAX }.to_string()));
+    if body.len() > MAX_TEXT {
+        return Err(NodeError::new("ResponseSizeError", OutboundError::TooLarge { limit: MAX_TEXT }.to_string()));
     }
     let mut headers = JsonObject::new();
     for name in response.headers.keys() {
@@ -56,20 +62,36 @@ pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<Nod
     Ok(outputs)
 }
 
-fn content(headers: &HeaderMap) -> ContentKind {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-    let disposition = text(CONTENT_DISPOSITION);
+fn decoded<'a>(body: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
+    encoding.decode_without_bom_handling(body).0
+}
+
+/// The encoding of the `charset` parameter of `Content-Type`; `None` without one, and for an unknown one.
+fn declared_encoding(headers: &HeaderMap) -> Option<&'static Encoding> {
+    let content_type = header_text(headers, CONTENT_TYPE);
+    let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let (_, charset) = parameters.find(|(name, _)| name.trim() == "charset")?;
+    Encoding::for_label(charset.trim().trim_matches(['"', '\'']).as_bytes())
+}
+
+fn content_kind(headers: &HeaderMap) -> ContentKind {
+    let disposition = header_text(headers, CONTENT_DISPOSITION);
     if disposition.starts_with("attachment") || disposition.contains("filename") {
         return ContentKind::File;
     }
-    let kind = text(CONTENT_TYPE);
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    let texts = ["json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql", "csv"];
-    match kind.split_once('/') {
+    let content_type = header_text(headers, CONTENT_TYPE);
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let text_subtypes = ["json", "xml", "javascript", "x-www-form-urlencoded", "yaml", "graphql", "csv"];
+    match media_type.split_once('/') {
         Some(("text", _)) => ContentKind::Text,
-        Some(("image", sub)) if sub != "svg+xml" => ContentKind::File,
+        Some(("image", subtype)) if subtype != "svg+xml" => ContentKind::File,
         Some(("audio" | "video" | "font", _)) => ContentKind::File,
-        Some((_, sub)) if texts.iter().any(|text| sub.contains(text)) => ContentKind::Text,
-        _ => ContentKind::Either,
+        Some((_, subtype)) if text_subtypes.iter().any(|text| subtype.contains(text)) => ContentKind::Text,
+        _ => ContentKind::Unknown,
     }
+}
+
+/// A header in lower case; empty when it is missing.
+fn header_text(headers: &HeaderMap, name: http::HeaderName) -> String {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase()
 }

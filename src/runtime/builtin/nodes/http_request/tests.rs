@@ -1,6 +1,8 @@
+//! Requests and responses, with a local server.
+
 use std::sync::Arc;
 
-use axum::{Router, extract::Request as Asked, http::header, routing::any};
+use axum::{Router, extract::Request as ReceivedRequest, http::header, routing::any};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
@@ -14,8 +16,8 @@ use crate::runtime::{
     outbound::{OutboundClient, RunOutboundClient},
 };
 
-/// Tells what it was asked.
-async fn echo(request: Asked) -> String {
+/// Responds with the request that it received.
+async fn echo(request: ReceivedRequest) -> String {
     let (parts, body) = request.into_parts();
     let mut headers: Vec<_> = parts
         .headers
@@ -33,15 +35,24 @@ async fn echo(request: Asked) -> String {
 fn map(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
-async fn run_strictly(data: Value, strict: bool) -> NodeResult {
+async fn run_with(data: Value, fail_on_status: bool) -> NodeResult {
     let router = Router::new()
         .route("/missing", any(|| async { (axum::http::StatusCode::NOT_FOUND, "gone") }))
         .route("/image", any(|| async { ([(header::CONTENT_TYPE, "image/png")], "PNG") }))
         .route("/bytes", any(|| async { ([(header::CONTENT_TYPE, "application/octet-stream")], vec![0xff_u8, 0]) }))
+        .route(
+            "/gbk",
+            any(|| async { ([(header::CONTENT_TYPE, "text/html; charset=gbk")], vec![0xd6_u8, 0xd0, 0xce, 0xc4]) }),
+        )
+        .route("/latin", any(|| async { ([(header::CONTENT_TYPE, "x; Charset='ISO-8859-1'")], vec![0xe9_u8]) }))
+        .route(
+            "/unknown",
+            any(|| async { ([(header::CONTENT_TYPE, "text/plain; charset=x")], vec![0xc3_u8, 0xa9, 0xff]) }),
+        )
         .route("/large", any(|| async { "x".repeat((1 << 20) + 1) }))
         .route("/twice", any(|| async { ([("x-a", "1"), ("x-b", "2")], "ok") }))
         .fallback(echo);
@@ -57,22 +68,22 @@ async fn run_strictly(data: Value, strict: bool) -> NodeResult {
         [Owner::of(&"workspace"), Owner::of(&"app")],
     );
     let data: HttpRequestNodeData = serde_json::from_value(data).unwrap();
-    let around = HttpRequestContext {
+    let context = HttpRequestContext {
         view: pool.view(VariablePool::ROOT),
         outbound: &outbound,
         limit: 1 << 20,
         masks: &SecretMasks::new(["k3y-of-ours"]),
-        strict,
+        fail_on_status,
         boundary: "the-boundary".to_owned(),
     };
-    match start(&data, &around) {
+    match start(&data, &context) {
         NodeRun::Ready(result) => result,
         NodeRun::Pending(future) => future.await,
     }
 }
 
 async fn run(data: Value) -> NodeResult {
-    run_strictly(data, false).await
+    run_with(data, false).await
 }
 
 fn body(result: NodeResult) -> String {
@@ -86,7 +97,7 @@ fn request(more: Value) -> Value {
 }
 
 #[tokio::test]
-async fn url_parameters_and_headers_take_values() {
+async fn url_parameters_and_headers_are_filled_in() {
     let data = json!({
         "method": "GET", "url": "{{#env.AT#}}/p?x=1", "params": "q:{{#n.text#}}\n empty \n\nz: 1:2",
         "headers": "X-One: {{#n.text#}}\nX-Two:2\n",
@@ -95,20 +106,17 @@ async fn url_parameters_and_headers_take_values() {
 }
 
 #[tokio::test]
-async fn every_kind_of_body_is_sent() {
+async fn body_of_every_kind_is_sent() {
     let item = |value: &str| json!([{"key": "", "type": "text", "value": value}]);
     let pairs = json!([
         {"key": "a\"b", "type": "text", "value": "{{#n.text#}}"}, {"key": "c", "type": "text", "value": "{{#n.lines#}}"}
     ]);
     for (sent, expected) in [
         (json!({"type": "none", "data": []}), "[] "),
-        (
-            json!({"type": "raw-text", "data": item("<{{#n.text#}}>")}),
-            "[content-type=text/plain; charset=utf-8] <a b&c>",
-        ),
+        (json!({"type": "raw-text", "data": item("<{{#n.text#}}>")}), "[content-type=text/plain] <a b&c>"),
         (
             json!({"type": "json", "data": item("{\"k\": \"{{#n.lines#}}\"}")}),
-            "[content-type=application/json] {\"k\": \"one\\u000atwo\"}",
+            "[content-type=application/json] {\"k\":\"one\\ntwo\"}",
         ),
         (json!({"type": "json", "data": "[1]"}), "[content-type=application/json] [1]"),
         (
@@ -121,19 +129,18 @@ async fn every_kind_of_body_is_sent() {
         ),
         (
             json!({"type": "form-data", "data": pairs}),
-            "[content-type=multipart/form-data; boundary=the-boundary] --the-boundary\r\nContent-Disposition: \
-          form-data; name=\"a%22b\"\r\n\r\na b&c\r\n--the-boundary\r\nContent-Disposition: form-data; name=\"c\"\r\n\r\none\ntwo\r\n\
-          --the-boundary--\r\n",
+            "[content-type=multipart/form-data; boundary=the-boundary] --the-boundary\r\n\
+             Content-Disposition: form-data; name=\"a%22b\"\r\n\r\na b&c\r\n--the-boundary\r\n\
+             Content-Disposition: form-data; name=\"c\"\r\n\r\none\ntwo\r\n--the-boundary--\r\n",
         ),
     ] {
-        let told = body(run(request(json!({"body": sent}))).await);
-        let told = told.strip_prefix("POST /a ").unwrap();
-        assert_eq!(told, expected);
+        let received = body(run(request(json!({"body": sent}))).await);
+        assert_eq!(received.strip_prefix("POST /a ").unwrap(), expected);
     }
 }
 
 #[tokio::test]
-async fn a_key_goes_out_and_is_not_told() {
+async fn api_key_is_sent_and_masked_in_the_event() {
     for (config, expected) in [
         (json!({"type": "bearer", "api_key": "{{#env.KEY#}}"}), "authorization=Bearer k3y-of-ours"),
         (json!({"type": "basic", "api_key": "u:{{#env.KEY#}}"}), "authorization=Basic dTprM3ktb2Ytb3Vycw=="),
@@ -143,13 +150,14 @@ async fn a_key_goes_out_and_is_not_told() {
         let data = request(json!({"method": "get", "authorization": {"type": "api-key", "config": config}}));
         let NodeOutcome { outputs, process_data, .. } = run(data).await.unwrap();
         assert_eq!(outputs["body"], format!("GET /a [{expected}] "));
-        let told = process_data["request"].as_str().unwrap();
-        assert!(told.contains("****") && !told.contains("k3y") && !told.contains("dTprM3ktb2Yt"), "{told}");
+        let event_text = process_data["request"].as_str().unwrap();
+        assert!(event_text.contains("****") && !event_text.contains("k3y"), "{event_text}");
+        assert!(!event_text.contains("dTprM3ktb2Yt"), "{event_text}");
     }
 }
 
 #[tokio::test]
-async fn secrets_are_sent_and_not_told_wherever_they_stand() {
+async fn secrets_are_sent_and_masked_in_every_part() {
     let long = format!("{}{{{{#env.KEY#}}}}", "x".repeat(9_995));
     for (data, sent) in [
         (json!({"method": "get", "params": "key:{{#env.KEY#}}"}), "key=k3y-of-ours"),
@@ -163,31 +171,24 @@ async fn secrets_are_sent_and_not_told_wherever_they_stand() {
     ] {
         let NodeOutcome { outputs, process_data, .. } = run(request(data)).await.unwrap();
         assert!(outputs["body"].as_str().unwrap().contains(sent), "{outputs:?}");
-        let told = process_data["request"].as_str().unwrap();
-        assert!(told.contains("****") && !told.contains("k3y"), "{told}");
+        let event_text = process_data["request"].as_str().unwrap();
+        assert!(event_text.contains("****") && !event_text.contains("k3y"), "{event_text}");
     }
 }
 
 #[tokio::test]
-async fn no_value_makes_a_header() {
-    for headers in [
-        "X-A: {{#n.inject#}}",
-        "{{#n.inject#}}: a",
-        "Host: other",
-        "Content-Length: 0",
-        "transfer-encoding: chunked",
-        "X A: b",
-    ] {
-        let failure = run(request(json!({"headers": headers}))).await.unwrap_err();
-        assert_eq!(failure.kind, "HttpRequestNodeError", "{headers}");
+async fn value_cannot_add_a_header() {
+    for headers in ["X-A: {{#n.inject#}}", "{{#n.inject#}}: a", "X A: b"] {
+        let error = run(request(json!({"headers": headers}))).await.unwrap_err();
+        assert_eq!(error.kind, "HttpRequestNodeError", "{headers}");
     }
     let config = json!({"type": "bearer", "api_key": "{{#n.inject#}}"});
     assert!(run(request(json!({"authorization": {"type": "api-key", "config": config}}))).await.is_err());
 }
 
 #[tokio::test]
-async fn requests_that_cannot_be_are_refused_before_anything_is_sent() {
-    let item = json!([{"key": "", "type": "text", "value": "{\"k\": {{#n.text#}}}"}]);
+async fn invalid_requests_are_rejected_before_they_are_sent() {
+    let item = json!([{"key": "", "type": "text", "value": "plain {{#n.text#}}"}]);
     for (data, kind) in [
         (request(json!({"url": ""})), "InvalidURLError"),
         (request(json!({"url": "ftp://x/"})), "InvalidURLError"),
@@ -195,6 +196,12 @@ async fn requests_that_cannot_be_are_refused_before_anything_is_sent() {
         (request(json!({"method": "TRACE"})), "InvalidHttpMethodError"),
         (request(json!({"method": "CONNECT"})), "InvalidHttpMethodError"),
         (request(json!({"authorization": {"type": "api-key"}})), "AuthorizationConfigError"),
+        (
+            request(
+                json!({"authorization": {"type": "api-key", "config": {"type": "bearer", "api_key": "{{#n.x#}}"}}}),
+            ),
+            "AuthorizationConfigError",
+        ),
         (request(json!({"body": {"type": "json", "data": item}})), "RequestBodyError"),
         (request(json!({"body": {"type": "binary", "data": []}})), "RequestBodyError"),
         (request(json!({"body": {"type": "form-data", "data": [{"key": "f", "type": "file"}]}})), "RequestBodyError"),
@@ -205,7 +212,7 @@ async fn requests_that_cannot_be_are_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn answers_become_outputs() {
+async fn response_becomes_outputs() {
     let at = |path: &str| json!({"method": "get", "url": format!("{{{{#env.AT#}}}}{path}")});
     let outputs = run(at("/missing")).await.unwrap().outputs;
     assert_eq!(
@@ -213,13 +220,37 @@ async fn answers_become_outputs() {
         (&json!(404), &json!("gone"), &json!([]))
     );
     assert_eq!(outputs["headers"]["content-length"], "4");
-    let failure = run_strictly(at("/missing"), true).await.unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.message.as_str()),
-        ("HTTPResponseCodeError", "Request failed with status code 404")
-    );
-    assert_eq!(failure.outputs["body"], "gone");
+    let error = run_with(at("/missing"), true).await.unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), ("HTTPResponseCodeError", "Request failed with status code 404"));
+    assert_eq!(error.outputs["body"], "gone");
     assert_eq!(body(run(at("/image")).await), "");
     assert_eq!(body(run(at("/bytes")).await), "");
     assert!(run(at("/large")).await.unwrap_err().message.contains("larger than 1048576 bytes"));
+}
+
+#[tokio::test]
+async fn headers_of_the_connection_are_ignored() {
+    let headers = "Host: api.example.com\nConnection: keep-alive\nContent-Length: 0\ntransfer-encoding: chunked\n\
+                   Keep-Alive: timeout=5\nAccept-Encoding: gzip, br\nTE: trailers\nX-Own: 1";
+    let NodeOutcome { outputs, process_data, .. } =
+        run(request(json!({"method": "get", "headers": headers}))).await.unwrap();
+    assert_eq!(outputs["body"], "GET /a [x-own=1] ");
+    let event_text = process_data["request"].as_str().unwrap();
+    assert!(!event_text.contains("example.com") && event_text.contains("accept-encoding: identity"), "{event_text}");
+}
+
+#[tokio::test]
+async fn body_is_decoded_by_its_declared_charset() {
+    for (path, text) in [("/gbk", "中文"), ("/latin", "é"), ("/unknown", "é\u{fffd}")] {
+        let data = json!({"method": "get", "url": format!("{{{{#env.AT#}}}}{path}")});
+        assert_eq!(body(run(data).await), text, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn timeout_written_as_text_is_read() {
+    for read in [json!("60"), json!(60.0), json!(""), json!(null)] {
+        let data = request(json!({"method": "get", "timeout": {"read": read, "connect": "10"}}));
+        assert_eq!(body(run(data).await), "GET /a [] ");
+    }
 }

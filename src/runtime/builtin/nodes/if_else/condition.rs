@@ -1,7 +1,7 @@
-//! One condition: a value, one of Dify's comparisons, and what it is compared with.
+//! One condition: a value, one of Dify's comparisons, and the expected value.
 //!
-//! Values of another kind than the comparison is for are a failure, as in Dify. What is not there counts as null: Dify fails
-//! there, which no graph can want, for a branch that was skipped leaves such holes.
+//! Values of a type that the comparison does not support are an error, as in Dify. A missing value is null, where Dify
+//! fails: after a branch that was skipped, its values are missing, and no graph can expect an error there.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
@@ -13,7 +13,6 @@ use crate::runtime::builtin::{
     variables::{budget::ByteBudget, pool::VariableView, selector::Selector, text::TextTemplate, value},
 };
 
-/// Dify's comparisons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Comparison {
     #[serde(rename = "contains")]
@@ -61,12 +60,11 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
-    fn negates(self) -> bool {
+    fn is_negated(self) -> bool {
         matches!(self, Self::NotContains | Self::IsNot | Self::NotEmpty | Self::NotNull | Self::NotIn | Self::NotExists)
     }
 }
 
-/// A condition, as the graph holds it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Condition {
     variable_selector: Selector,
@@ -74,10 +72,10 @@ pub(crate) struct Condition {
     #[serde(default, deserialize_with = "or_default")]
     value: Expected,
     #[serde(default, rename = "sub_variable_condition")]
-    of_files: Option<SubConditions>,
+    file_conditions: Option<SubConditions>,
 }
 
-/// What is compared with: a text with references, or a value as it stands.
+/// The expected value: a text with references, or another value.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Expected {
@@ -91,7 +89,7 @@ impl Default for Expected {
     }
 }
 
-/// Conditions on the members of each file of a list.
+/// Conditions on the members of the files of a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct SubConditions {
     #[serde(default, deserialize_with = "or_default")]
@@ -109,34 +107,35 @@ struct SubCondition {
 }
 
 impl Condition {
-    /// The condition with its values in place. Texts of at most `limit` bytes.
-    pub(crate) fn ask(
+    /// Reads the values. Texts have at most `limit` bytes.
+    pub(crate) fn prepare(
         &self,
         view: VariableView<'_>,
         limit: usize,
         budget: &mut ByteBudget,
-    ) -> Result<Question, Box<NodeError>> {
+    ) -> Result<PreparedCondition, Box<NodeError>> {
         let actual = budget.copy(view.get(&self.variable_selector))?;
         let expected = match &self.value {
             Expected::Text(text) => Value::String(text.render(view, limit)?),
             Expected::Value(value) => value.clone(),
         };
         budget.spend(&expected)?;
-        let files = self.of_files.clone().filter(|_| actual.is_array());
-        Ok(Question { comparison: self.comparison_operator, actual, expected, files })
+        let files = self.file_conditions.clone().filter(|_| actual.as_array().is_some_and(|items| !items.is_empty()));
+        Ok(PreparedCondition { comparison: self.comparison_operator, actual, expected, files })
     }
 }
 
-/// A condition that can be decided.
-pub(crate) struct Question {
+/// A condition with its values.
+pub(crate) struct PreparedCondition {
     comparison: Comparison,
     actual: Value,
     expected: Value,
+    /// Present for a list of files that is not empty; an empty list is compared like any other.
     files: Option<SubConditions>,
 }
 
-impl Question {
-    /// About how much is compared, in bytes.
+impl PreparedCondition {
+    /// The approximate size of the compared values, in bytes.
     pub(crate) fn weight(&self) -> usize {
         let times = match (&self.expected, &self.files) {
             (_, Some(files)) => files.conditions.len(),
@@ -146,8 +145,8 @@ impl Question {
         value::weight(&self.actual).saturating_mul(times.max(1)).saturating_add(value::weight(&self.expected))
     }
 
-    /// The question as the event tells it; those on files are told in the group alone.
-    pub(crate) fn told(&self) -> Option<Value> {
+    /// The condition as the event reports it; `None` for conditions on files, which are only in the case.
+    pub(crate) fn event(&self) -> Option<Value> {
         self.files.is_none().then(|| {
             json!({
                 "actual_value": self.actual,
@@ -157,32 +156,33 @@ impl Question {
         })
     }
 
-    /// Whether it holds, or why it cannot be decided.
-    pub(crate) fn answer(&self) -> Result<bool, String> {
-        let for_files = matches!(self.comparison, Comparison::Contains | Comparison::NotContains | Comparison::AllOf);
+    /// The result, or the reason why the values cannot be compared.
+    pub(crate) fn evaluate(&self) -> Result<bool, String> {
+        let is_about_files =
+            matches!(self.comparison, Comparison::Contains | Comparison::NotContains | Comparison::AllOf);
         match (&self.files, &self.actual) {
-            (Some(conditions), Value::Array(files)) if for_files => conditions.hold(files),
+            (Some(conditions), Value::Array(files)) if is_about_files => conditions.evaluate(files),
             _ => compare(self.comparison, &self.actual, &self.expected),
         }
     }
 }
 
 impl SubConditions {
-    fn hold(&self, files: &[Value]) -> Result<bool, String> {
-        let each = self.conditions.iter().map(|condition| {
-            let mut answers = files.iter().map(|file| condition.holds(file));
-            if condition.comparison_operator.negates() {
-                Logic::And.decide(&mut answers).map(|(_, all)| all)
+    fn evaluate(&self, files: &[Value]) -> Result<bool, String> {
+        let results = self.conditions.iter().map(|condition| {
+            let mut results = files.iter().map(|file| condition.evaluate(file));
+            if condition.comparison_operator.is_negated() {
+                Logic::And.evaluate(&mut results).map(|(_, all)| all)
             } else {
-                Logic::Or.decide(&mut answers).map(|(_, any)| any)
+                Logic::Or.evaluate(&mut results).map(|(_, any)| any)
             }
         });
-        self.logical_operator.decide(each).map(|(_, holds)| holds)
+        self.logical_operator.evaluate(results).map(|(_, result)| result)
     }
 }
 
 impl SubCondition {
-    fn holds(&self, file: &Value) -> Result<bool, String> {
+    fn evaluate(&self, file: &Value) -> Result<bool, String> {
         let names: &[&str] = match self.key.as_str() {
             "name" => &["name", "filename"],
             "url" => &["url", "remote_url"],
@@ -192,16 +192,16 @@ impl SubCondition {
         if self.key != "extension" {
             return compare(self.comparison_operator, member, &self.value);
         }
-        // With or without its dot, an extension is the same.
-        let dotted = |value: &Value| match value {
+        // Extensions are compared with a dot, whether or not they are written with one.
+        let with_dot = |value: &Value| match value {
             Value::String(text) if !text.is_empty() && !text.starts_with('.') => json!(format!(".{text}")),
             other => other.clone(),
         };
-        compare(self.comparison_operator, &dotted(member), &dotted(&self.value))
+        compare(self.comparison_operator, &with_dot(member), &with_dot(&self.value))
     }
 }
 
-/// Whether `actual` stands in this relation to `expected`.
+/// Compares two values, as Dify does.
 pub(crate) fn compare(comparison: Comparison, actual: &Value, expected: &Value) -> Result<bool, String> {
     let (falsy, null) = (value::is_falsy(actual), actual.is_null());
     match comparison {
@@ -224,11 +224,10 @@ pub(crate) fn compare(comparison: Comparison, actual: &Value, expected: &Value) 
         Comparison::In => Ok(!falsy && list(expected)?.contains(actual)),
         Comparison::NotIn => Ok(falsy || !list(expected)?.contains(actual)),
         Comparison::AllOf => {
-            let wanted = list(expected)?;
             if falsy {
                 return Ok(false);
             }
-            wanted.iter().try_fold(true, |all, item| Ok(all && contains(actual, item)?))
+            list(expected)?.iter().try_fold(true, |all, item| Ok(all && contains(actual, item)?))
         }
     }
 }
@@ -238,8 +237,8 @@ fn contains(actual: &Value, expected: &Value) -> Result<bool, String> {
         (Value::String(text), Value::String(part)) => Ok(text.contains(part.as_str())),
         (Value::String(_), _) => Err("Invalid expected value type: string".to_owned()),
         (Value::Array(items), expected) => {
-            let truth = items.iter().all(Value::is_boolean).then(|| truth(expected)).flatten();
-            Ok(items.contains(&truth.map_or_else(|| expected.clone(), Value::Bool)))
+            let flag = items.iter().all(Value::is_boolean).then(|| flag(expected)).flatten();
+            Ok(items.contains(&flag.map_or_else(|| expected.clone(), Value::Bool)))
         }
         _ => Err("Invalid actual value type: string or array".to_owned()),
     }
@@ -253,14 +252,14 @@ fn texts<'a>(actual: &'a Value, expected: &'a Value) -> Result<(&'a str, &'a str
 fn is(actual: &Value, expected: &Value) -> Result<bool, String> {
     match actual {
         Value::String(_) => Ok(actual == expected),
-        Value::Bool(actual) => Ok(truth(expected).ok_or("Invalid expected value type: boolean")? == *actual),
+        Value::Bool(actual) => Ok(flag(expected).ok_or("Invalid expected value type: boolean")? == *actual),
         _ => Err("Invalid actual value type: string or boolean".to_owned()),
     }
 }
 
 fn equal(actual: &Value, expected: &Value) -> Result<bool, String> {
     match actual {
-        Value::Bool(actual) => Ok(truth(expected).ok_or("Invalid expected value type: boolean")? == *actual),
+        Value::Bool(actual) => Ok(flag(expected).ok_or("Invalid expected value type: boolean")? == *actual),
         Value::Number(_) => Ok(order(actual, expected)?.is_eq()),
         _ => Err("Invalid actual value type: number or boolean".to_owned()),
     }
@@ -268,8 +267,8 @@ fn equal(actual: &Value, expected: &Value) -> Result<bool, String> {
 
 fn order(actual: &Value, expected: &Value) -> Result<std::cmp::Ordering, String> {
     let Value::Number(actual) = actual else { return Err("Invalid actual value type: number".to_owned()) };
-    // Whole numbers are compared as such: a float tells large ones apart no more.
-    if let (Some(actual), Some(expected)) = (whole(actual), whole_of(expected)) {
+    // Integers are compared exactly: floats cannot represent all large ones.
+    if let (Some(actual), Some(expected)) = (integer(actual), integer_of(expected)) {
         return Ok(actual.cmp(&expected));
     }
     let expected = number(expected).ok_or("Invalid expected value type: number")?;
@@ -277,13 +276,13 @@ fn order(actual: &Value, expected: &Value) -> Result<std::cmp::Ordering, String>
     actual.partial_cmp(&expected).ok_or_else(|| "Invalid expected value type: number".to_owned())
 }
 
-fn whole(number: &Number) -> Option<i128> {
+fn integer(number: &Number) -> Option<i128> {
     number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 
-fn whole_of(value: &Value) -> Option<i128> {
+fn integer_of(value: &Value) -> Option<i128> {
     match value {
-        Value::Number(number) => whole(number),
+        Value::Number(number) => integer(number),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
@@ -297,10 +296,10 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// Truth as forms write it: `true`, `1`, or the text of either.
-fn truth(value: &Value) -> Option<bool> {
+/// A flag, also as a number or a text.
+fn flag(value: &Value) -> Option<bool> {
     match value {
-        Value::Bool(truth) => Some(*truth),
+        Value::Bool(flag) => Some(*flag),
         Value::Number(number) => Some(number.as_f64() != Some(0.0)),
         Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),

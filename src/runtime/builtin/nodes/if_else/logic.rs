@@ -1,33 +1,32 @@
-//! How the answers to several conditions make one.
+//! Combines the results of several conditions.
 
 use serde::{Deserialize, Serialize};
 
-/// How several conditions make one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Logic {
-    /// All of them.
+    /// All conditions are true.
     #[default]
     And,
-    /// Any of them.
+    /// Any condition is true.
     Or,
 }
 
 impl Logic {
-    /// Asks one after the other, for as long as it matters. The answers, and what they come to: without any questions,
-    /// `and` holds and `or` does not.
-    pub(super) fn decide(
+    /// Evaluates conditions until the result is certain. Returns their results and the combined one: without
+    /// conditions, `and` is true and `or` is false.
+    pub(super) fn evaluate(
         self,
-        questions: impl IntoIterator<Item = Result<bool, String>>,
+        conditions: impl IntoIterator<Item = Result<bool, String>>,
     ) -> Result<(Vec<bool>, bool), String> {
-        let mut answers = Vec::new();
-        for answer in questions {
-            let answer = answer?;
-            answers.push(answer);
-            if answer == (self == Self::Or) {
-                return Ok((answers, answer));
+        let mut results = Vec::new();
+        for condition in conditions {
+            let result = condition?;
+            results.push(result);
+            if result == (self == Self::Or) {
+                return Ok((results, result));
             }
         }
-        Ok((answers, self == Self::And))
+        Ok((results, self == Self::And))
     }
 }

@@ -1,4 +1,4 @@
-//! Where conditions are compared.
+//! Inline comparisons, and those on blocking threads.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,20 +18,20 @@ fn compare(length: usize, templates: &TemplateRenderer) -> NodeRun {
 }
 
 #[tokio::test]
-async fn large_values_wait_for_a_place_of_templates_and_small_ones_need_none() {
+async fn large_values_wait_for_a_permit_and_small_ones_do_not() {
     let templates = TemplateRenderer::new(1);
-    let (began, begins) = oneshot::channel();
+    let (start_sender, started) = oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let holding = tokio::spawn(templates.run_blocking(move || {
-        began.send(()).unwrap();
+        start_sender.send(()).unwrap();
         released.recv()
     }));
-    begins.await.unwrap();
+    started.await.unwrap();
     assert!(matches!(compare(10, &templates), NodeRun::Ready(Ok(_))));
-    let NodeRun::Pending(mut comparing) = compare(2 * WEIGHT_HERE, &templates) else { panic!("compared where it is") };
-    assert!(timeout(Duration::from_millis(50), &mut comparing).await.is_err(), "there is no place");
+    let NodeRun::Pending(mut comparing) = compare(2 * MAX_INLINE_WEIGHT, &templates) else { panic!("compared inline") };
+    assert!(timeout(Duration::from_millis(50), &mut comparing).await.is_err(), "no permit is free");
     release.send(()).unwrap();
-    let decided = timeout(Duration::from_secs(10), comparing).await.expect("a place is free").unwrap();
-    assert_eq!(decided.branch.as_deref(), Some("has"));
+    let outcome = timeout(Duration::from_secs(10), comparing).await.expect("a permit is free").unwrap();
+    assert_eq!(outcome.branch.as_deref(), Some("has"));
     holding.await.unwrap().unwrap().unwrap();
 }

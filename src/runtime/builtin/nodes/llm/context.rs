@@ -8,18 +8,14 @@ use crate::runtime::builtin::{
     variables::pool::VariableView,
 };
 
-/// What a run of the node needs from around it.
 pub(crate) struct LlmContext<'a> {
-    /// What it reads.
     pub view: VariableView<'a>,
-    /// What was said before, oldest first.
+    /// The last exchanges of the conversation, oldest first.
     pub history: &'a [PromptMessage],
-    /// The models.
     pub models: &'a Arc<dyn Models>,
-    /// The templates.
     pub templates: &'a TemplateRenderer,
-    /// Counts what the calls take.
-    pub taken: &'a UsageCounter,
+    /// Counts the tokens of the attempt.
+    pub usage: &'a UsageCounter,
     /// Longest prompt, and longest answer, in bytes.
     pub limit: usize,
 }

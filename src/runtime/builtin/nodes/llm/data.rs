@@ -1,10 +1,11 @@
 //! The node's data.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::runtime::builtin::{
-    json::{JsonObject, or_default},
-    nodes::template_transform::Variable,
+    json::{JsonObject, flag, optional_count, or_default},
+    nodes::{outcome::NodeError, template_transform::TemplateVariable},
     template::TemplateSource,
     variables::{selector::Selector, text::TextTemplate},
 };
@@ -19,6 +20,44 @@ pub(crate) struct LlmNodeData {
     pub(super) memory: Option<MemoryConfig>,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) context: ContextConfig,
+    #[serde(default, deserialize_with = "flag")]
+    structured_output_enabled: bool,
+    #[serde(default)]
+    structured_output: Option<StructuredOutput>,
+    #[serde(default, deserialize_with = "or_default")]
+    reasoning_format: ReasoningFormat,
+}
+
+impl LlmNodeData {
+    /// The JSON schema of the answer; `None` for an answer that is a text.
+    pub(super) fn output_schema(&self) -> Result<Option<&Value>, Box<NodeError>> {
+        match self.structured_output.as_ref().filter(|_| self.structured_output_enabled) {
+            None => Ok(None),
+            Some(output) if output.schema.is_object() => Ok(Some(&output.schema)),
+            Some(_) => Err(NodeError::new("LLMNodeError", "structured_output_schema must be a JSON object")),
+        }
+    }
+
+    pub(super) fn separates_reasoning(&self) -> bool {
+        self.reasoning_format == ReasoningFormat::Separated
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct StructuredOutput {
+    #[serde(default)]
+    schema: Value,
+}
+
+/// Where a model's reasoning, `<think>…</think>`, is put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ReasoningFormat {
+    /// It stays in the text.
+    #[default]
+    Tagged,
+    /// It becomes an output of its own.
+    Separated,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +81,7 @@ pub(super) enum LlmMode {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct PromptConfig {
     #[serde(default, deserialize_with = "or_default")]
-    pub(super) jinja2_variables: Vec<Variable>,
+    pub(super) jinja2_variables: Vec<TemplateVariable>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,22 +102,22 @@ pub(super) struct RolePrefix {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct MemoryWindow {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) enabled: bool,
-    /// Exchanges, each a question and its answer.
-    #[serde(default)]
+    /// Number of exchanges, each a query and its answer.
+    #[serde(default, deserialize_with = "optional_count")]
     pub(super) size: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ContextConfig {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) enabled: bool,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) variable_selector: Selector,
 }
 
-/// The node's prompt: lines for a chat model, one text for a completion model.
+/// Messages for a chat model, one text for a completion model.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum PromptTemplate {

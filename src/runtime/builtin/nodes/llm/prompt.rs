@@ -1,4 +1,4 @@
-//! From the node's templates, the conversation so far and the question to the lines a model is asked with.
+//! Renders the prompt from the node's templates, the history and the query.
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -15,191 +15,196 @@ use crate::runtime::builtin::{
     variables::{budget::ByteBudget, selector::Selector, text::TextPart, value},
 };
 
-/// Stands in a prompt for what a knowledge base found.
+/// Placeholder of the context: the text that a knowledge retrieval found.
 const CONTEXT: &str = "{{#context#}}";
-/// Stands in a completion prompt for the conversation so far.
+/// Placeholder of the history in the prompt of a completion model.
 const HISTORIES: &str = "{{#histories#}}";
-/// Stands in a prompt for the question.
+/// The variable of the query.
 const QUERY: [&str; 2] = ["sys", "query"];
 
-/// A line whose text may still be under way.
-pub(super) struct Pending {
+/// A message whose template may still be rendering.
+pub(super) struct PendingMessage {
     role: PromptRole,
     text: PendingText,
 }
 
 enum PendingText {
     Ready(String),
-    Later(BoxFuture<'static, Result<String, TemplateError>>),
+    Rendering(BoxFuture<'static, Result<String, TemplateError>>),
 }
 
-/// The inputs for the event, and the lines.
-pub(super) fn lines(data: &LlmNodeData, around: &LlmContext<'_>) -> Result<(JsonObject, Vec<Pending>), Box<NodeError>> {
+/// The inputs for the event, and the messages.
+pub(super) fn messages(
+    data: &LlmNodeData,
+    context: &LlmContext<'_>,
+) -> Result<(JsonObject, Vec<PendingMessage>), Box<NodeError>> {
     let mut inputs = JsonObject::new();
-    let mut budget = around.view.budget();
-    let jinja = template_transform::values(&data.prompt_config.jinja2_variables, around.view, &mut budget)?;
-    let context = context(data, around)?;
-    let mut lines = Vec::new();
+    let mut budget = context.view.budget();
+    let jinja = template_transform::values(&data.prompt_config.jinja2_variables, context.view, &mut budget)?;
+    let retrieved = retrieved_context(data, context)?;
+    let mut messages = Vec::new();
     match &data.prompt_template {
         PromptTemplate::Chat(template) => {
             for line in template {
-                let text = text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?;
-                lines.push(Pending { role: PromptRole::from_name(&line.role), text });
+                let text = text(line, retrieved.as_deref(), &jinja, context, (&mut inputs, &mut budget))?;
+                messages.push(PendingMessage { role: PromptRole::from_name(&line.role), text });
             }
         }
         PromptTemplate::Completion(line) => {
-            lines.push(Pending {
+            messages.push(PendingMessage {
                 role: PromptRole::User,
-                text: text(line, context.as_deref(), &jinja, around, (&mut inputs, &mut budget))?,
+                text: text(line, retrieved.as_deref(), &jinja, context, (&mut inputs, &mut budget))?,
             });
         }
     }
     inputs.extend(jinja);
-    if let Some(context) = context {
-        inputs.insert("#context#".to_owned(), Value::String(context));
+    if let Some(retrieved) = retrieved {
+        inputs.insert("#context#".to_owned(), Value::String(retrieved));
     }
     if let Some(memory) = &data.memory {
-        remember(memory, data.model.mode, around, &mut lines)?;
+        add_memory(memory, data.model.mode, context, &mut messages)?;
     }
-    Ok((inputs, lines))
+    Ok((inputs, messages))
 }
 
-/// The lines with their texts; empty ones are left out.
-pub(super) async fn finish(lines: Vec<Pending>, limit: usize) -> Result<Vec<PromptMessage>, Box<NodeError>> {
-    let mut messages = Vec::with_capacity(lines.len());
+/// Waits for templates that still render, and leaves out empty messages.
+pub(super) async fn finish(pending: Vec<PendingMessage>, limit: usize) -> Result<Vec<PromptMessage>, Box<NodeError>> {
+    let mut messages = Vec::with_capacity(pending.len());
     let mut length = 0;
-    for line in lines {
-        let text = match line.text {
+    for message in pending {
+        let text = match message.text {
             PendingText::Ready(text) => text,
-            PendingText::Later(rendering) => rendering.await.map_err(|fault| template_failure(&fault))?,
+            PendingText::Rendering(rendering) => rendering.await.map_err(|error| template_error(&error))?,
         };
         length += text.len();
         if length > limit {
             return Err(value::TextTooLongError { limit }.into());
         }
         if !text.is_empty() {
-            messages.push(PromptMessage { role: line.role, text });
+            messages.push(PromptMessage { role: message.role, text });
         }
     }
     if messages.is_empty() {
-        return Err(NodeError::new(
-            "NoPromptFoundError",
-            "No prompt found in the LLM configuration. Please ensure a prompt is properly configured before proceeding.",
-        ));
+        let message = "No prompt found in the LLM configuration. \
+                       Please ensure a prompt is properly configured before proceeding.";
+        return Err(NodeError::new("NoPromptFoundError", message));
     }
     Ok(messages)
 }
 
 fn text(
     line: &PromptLine,
-    context: Option<&str>,
+    retrieved: Option<&str>,
     jinja: &JsonObject,
-    around: &LlmContext<'_>,
+    context: &LlmContext<'_>,
     (inputs, budget): (&mut JsonObject, &mut ByteBudget),
 ) -> Result<PendingText, Box<NodeError>> {
     if line.edition_type == "jinja2" {
         let Some(source) = &line.jinja2_text else { return Ok(PendingText::Ready(String::new())) };
-        return Ok(match around.templates.render(source, jinja) {
-            Rendering::Ready(rendered) => PendingText::Ready(rendered.map_err(|fault| template_failure(&fault))?),
-            Rendering::Pending(rendering) => PendingText::Later(rendering),
+        return Ok(match context.templates.render(source, jinja) {
+            Rendering::Ready(rendered) => PendingText::Ready(rendered.map_err(|error| template_error(&error))?),
+            Rendering::Pending(rendering) => PendingText::Rendering(rendering),
         });
     }
     let Some(template) = &line.text else { return Ok(PendingText::Ready(String::new())) };
     for selector in template.references() {
         let name = format!("#{selector}#");
         if !inputs.contains_key(&name) {
-            inputs.insert(name, budget.copy(around.view.get(selector))?);
+            inputs.insert(name, budget.copy(context.view.get(selector))?);
         }
     }
     let mut text = String::new();
-    for piece in template.parts() {
-        let part = match piece {
-            TextPart::Literal(literal) => filled(literal, CONTEXT, context.unwrap_or_default(), around.limit)?.into(),
-            TextPart::Reference(selector) => match around.view.get(selector) {
-                Some(found) => value::text(found, around.limit)?,
+    for part in template.parts() {
+        let part = match part {
+            TextPart::Literal(literal) => {
+                replace(literal, CONTEXT, retrieved.unwrap_or_default(), context.limit)?.into()
+            }
+            TextPart::Reference(selector) => match context.view.get(selector) {
+                Some(found) => value::text(found, context.limit)?,
                 None => continue,
             },
         };
-        if text.len() + part.len() > around.limit {
-            return Err(value::TextTooLongError { limit: around.limit }.into());
+        if text.len() + part.len() > context.limit {
+            return Err(value::TextTooLongError { limit: context.limit }.into());
         }
         text.push_str(&part);
     }
     Ok(PendingText::Ready(text))
 }
 
-fn template_failure(fault: &TemplateError) -> Box<NodeError> {
-    NodeError::new("TemplateError", fault.to_string())
+fn template_error(error: &TemplateError) -> Box<NodeError> {
+    NodeError::new("TemplateError", error.to_string())
 }
 
-/// What stands for `{{#context#}}`: a text, or the texts or `content` of a list.
-fn context(data: &LlmNodeData, around: &LlmContext<'_>) -> Result<Option<String>, Box<NodeError>> {
+/// The value of `{{#context#}}`: a text, or the texts or `content` of the items of a list.
+fn retrieved_context(data: &LlmNodeData, context: &LlmContext<'_>) -> Result<Option<String>, Box<NodeError>> {
     if !data.context.enabled {
         return Ok(None);
     }
-    let Some(found) = around.view.get(&data.context.variable_selector) else { return Ok(None) };
+    let Some(found) = context.view.get(&data.context.variable_selector) else { return Ok(None) };
     let text = match found {
         Value::Array(items) => items
             .iter()
             .filter_map(|item| item.as_str().or_else(|| item.get("content").and_then(Value::as_str)))
             .collect::<Vec<_>>()
             .join("\n"),
-        other => value::text(other, around.limit)?.into_owned(),
+        other => value::text(other, context.limit)?.into_owned(),
     };
     Ok(Some(text))
 }
 
-/// Adds the conversation so far, and the question after it.
-fn remember(
+/// Adds the history, and the query after it.
+fn add_memory(
     memory: &MemoryConfig,
     mode: LlmMode,
-    around: &LlmContext<'_>,
-    lines: &mut Vec<Pending>,
+    context: &LlmContext<'_>,
+    messages: &mut Vec<PendingMessage>,
 ) -> Result<(), Box<NodeError>> {
-    let most = match memory.window.size {
+    let max_messages = match memory.window.size {
         Some(exchanges) if memory.window.enabled => exchanges.saturating_mul(2),
         _ => usize::MAX,
     };
-    let history = &around.history[around.history.len().saturating_sub(most)..];
+    let history = &context.history[context.history.len().saturating_sub(max_messages)..];
     let query = match memory.query_prompt_template.as_ref().filter(|template| !template.is_empty()) {
-        Some(template) => template.render(around.view, around.limit)?,
-        None => match around.view.get(&Selector::new(QUERY)) {
-            Some(query) => value::text(query, around.limit)?.into_owned(),
+        Some(template) => template.render(context.view, context.limit)?,
+        None => match context.view.get(&Selector::new(QUERY)) {
+            Some(query) => value::text(query, context.limit)?.into_owned(),
             None => String::new(),
         },
     };
     if mode == LlmMode::Chat {
-        let said = history.iter().map(|line| (line.role, line.text.clone()));
-        let ready = |(role, text)| Pending { role, text: PendingText::Ready(text) };
-        lines.extend(said.chain(std::iter::once((PromptRole::User, query))).map(ready));
+        let history = history.iter().map(|message| (message.role, message.text.clone()));
+        let ready = |(role, text)| PendingMessage { role, text: PendingText::Ready(text) };
+        messages.extend(history.chain(std::iter::once((PromptRole::User, query))).map(ready));
         return Ok(());
     }
-    // A completion model gets one text: the conversation stands where the prompt wants it, else at its beginning.
+    // A completion model gets one text. The history replaces its placeholder, or comes first without one.
     let (user, assistant) = match &memory.role_prefix {
         Some(prefix) => (prefix.user.as_str(), prefix.assistant.as_str()),
         None => ("Human", "Assistant"),
     };
-    let said: Vec<String> = history
-        .iter()
-        .map(|line| format!("{}: {}", if line.role == PromptRole::Assistant { assistant } else { user }, line.text))
-        .collect();
-    if let Some(Pending { text: PendingText::Ready(text), .. }) = lines.first_mut() {
-        let said = said.join("\n");
+    let lines = history.iter().map(|message| {
+        let prefix = if message.role == PromptRole::Assistant { assistant } else { user };
+        format!("{prefix}: {}", message.text)
+    });
+    let history = lines.collect::<Vec<_>>().join("\n");
+    if let Some(PendingMessage { text: PendingText::Ready(text), .. }) = messages.first_mut() {
         *text = if text.contains(HISTORIES) {
-            filled(text, HISTORIES, &said, around.limit)?
+            replace(text, HISTORIES, &history, context.limit)?
         } else {
-            format!("{said}\n{text}")
+            format!("{history}\n{text}")
         };
     }
     Ok(())
 }
 
-/// The text with `value` in every place of `mark`. Measured first: a short text with many marks and a long value is how memory
-/// would be used up.
-fn filled(text: &str, mark: &str, value: &str, limit: usize) -> Result<String, value::TextTooLongError> {
-    let places = text.matches(mark).count();
-    if places.saturating_mul(value.len()).saturating_add(text.len()) > limit.saturating_add(places * mark.len()) {
+/// Replaces a placeholder. The length is checked first: a short text with many placeholders and a long value would use
+/// much memory.
+fn replace(text: &str, placeholder: &str, value: &str, limit: usize) -> Result<String, value::TextTooLongError> {
+    let places = text.matches(placeholder).count();
+    if places.saturating_mul(value.len()).saturating_add(text.len()) > limit.saturating_add(places * placeholder.len())
+    {
         return Err(value::TextTooLongError { limit });
     }
-    Ok(text.replace(mark, value))
+    Ok(text.replace(placeholder, value))
 }

@@ -1,4 +1,4 @@
-//! The prompts of every mode, to the letter.
+//! The prompts of every mode, byte by byte.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -30,25 +30,23 @@ pub(in super::super::super) fn config() -> ModelConfig {
     }
 }
 
-fn shown(mode: AppMode, config: &ModelConfig, query: &str, with_history: bool) -> String {
+fn prompt_text(mode: AppMode, config: &ModelConfig, query: &str, with_history: bool) -> String {
     let values = json!({"name": "Ann"});
     let form = ["name".to_owned(), "age".to_owned()];
-    let opening = opening(config, values.as_object().unwrap(), &form).unwrap();
-    let history = [line(PromptRole::User, "before"), line(PromptRole::Assistant, "answered")];
-    let said = Said {
+    let history = [message(PromptRole::User, "before"), message(PromptRole::Assistant, "answered")];
+    let prompt_values = PromptValues {
         inputs: values.as_object().unwrap(),
         form: &form,
         query,
-        opening: if with_history { &opening } else { "" },
         history: if with_history { &history } else { &[] },
     };
-    let prompt = prompt(mode, config, said).unwrap();
+    let prompt = prompt(mode, config, prompt_values).unwrap();
     let lines = prompt.messages.iter().map(|message| format!("{:?}: {:?}", message.role, message.text));
     let stop = prompt.parameters.get("stop").map(|stop| format!("stop: {stop}"));
     lines.chain(stop).collect::<Vec<_>>().join("\n")
 }
 
-fn completing(mut config: ModelConfig) -> ModelConfig {
+fn with_completion_model(mut config: ModelConfig) -> ModelConfig {
     config.model["mode"] = json!("completion");
     config
 }
@@ -63,63 +61,63 @@ fn advanced(chat: Value, completion: Value) -> ModelConfig {
 }
 
 #[test]
-fn a_simple_chat_instructs_remembers_and_asks() {
-    insta::assert_snapshot!(shown(AppMode::Chat, &config(), "Hello {{age}}", true), @r#"
+fn simple_chat_has_system_history_and_query() {
+    insta::assert_snapshot!(prompt_text(AppMode::Chat, &config(), "Hello {{age}}", true), @r#"
     System: "You help Ann, .\n"
-    Assistant: "Hi Ann!"
     User: "before"
     Assistant: "answered"
     User: "Hello {{age}}"
     "#);
-    insta::assert_snapshot!(shown(AppMode::AgentChat, &config(), "Hello", false), @r#"
+    insta::assert_snapshot!(prompt_text(AppMode::AgentChat, &config(), "Hello", false), @r#"
     System: "You help Ann, .\n"
     User: "Hello"
     "#);
     let bare = ModelConfig { pre_prompt: String::new(), opening_statement: String::new(), ..config() };
-    insta::assert_snapshot!(shown(AppMode::Chat, &bare, "Hello", false), @r#"User: "Hello""#);
+    insta::assert_snapshot!(prompt_text(AppMode::Chat, &bare, "Hello", false), @r#"User: "Hello""#);
 }
 
 #[test]
-fn a_simple_completion_is_its_template() {
+fn simple_completion_consists_of_its_template() {
     let template = ModelConfig { pre_prompt: "Translate: {{query}} for {{name}}".to_owned(), ..config() };
-    insta::assert_snapshot!(shown(AppMode::Completion, &template, "", false), @r#"User: "Translate: {query} for Ann\n""#);
-    insta::assert_snapshot!(shown(AppMode::Completion, &template, "dog", false), @r#"
+    let text = prompt_text(AppMode::Completion, &template, "", false);
+    insta::assert_snapshot!(text, @r#"User: "Translate: {query} for Ann\n""#);
+    insta::assert_snapshot!(prompt_text(AppMode::Completion, &template, "dog", false), @r#"
     System: "Translate: dog for Ann\n"
     User: "dog"
     "#);
 }
 
 #[test]
-fn a_completion_model_gets_one_text() {
-    insta::assert_snapshot!(shown(AppMode::Chat, &completing(config()), "Hello", true), @r#"
-    User: "You help Ann, .\nHere is the chat histories between human and assistant, inside <histories></histories> XML tags.\n\n<histories>\nAssistant: Hi Ann!\nHuman: before\nAssistant: answered\n</histories>\n\n\n\nHuman: Hello\n\nAssistant: "
+fn completion_model_gets_one_message() {
+    insta::assert_snapshot!(prompt_text(AppMode::Chat, &with_completion_model(config()), "Hello", true), @r#"
+    User: "You help Ann, .\nHere is the chat histories between human and assistant, inside <histories></histories> XML tags.\n\n<histories>\nHuman: before\nAssistant: answered\n</histories>\n\n\n\nHuman: Hello\n\nAssistant: "
     stop: ["\nHuman:","</histories>"]
     "#);
-    insta::assert_snapshot!(shown(AppMode::Chat, &completing(config()), "Hello", false), @r#"
+    insta::assert_snapshot!(prompt_text(AppMode::Chat, &with_completion_model(config()), "Hello", false), @r#"
     User: "You help Ann, .\n\n\nHuman: Hello\n\nAssistant: "
     stop: ["\nHuman:","</histories>"]
     "#);
-    insta::assert_snapshot!(shown(AppMode::Completion, &completing(config()), "dog", false), @r#"User: "You help Ann, .\ndog""#);
+    let text = prompt_text(AppMode::Completion, &with_completion_model(config()), "dog", false);
+    insta::assert_snapshot!(text, @r#"User: "You help Ann, .\ndog""#);
 }
 
 #[test]
-fn an_advanced_chat_prompt_has_roles_of_its_own() {
+fn advanced_chat_prompt_keeps_its_roles() {
     let lines = json!({"prompt": [
         {"role": "system", "text": "For {{name}}. {{#context#}}"},
         {"role": "user", "text": "Example"},
         {"role": "assistant", "text": "Sample"},
         {"role": "system", "text": "{{age}}"},
     ]});
-    insta::assert_snapshot!(shown(AppMode::Chat, &advanced(lines.clone(), Value::Null), "Hello", true), @r#"
+    insta::assert_snapshot!(prompt_text(AppMode::Chat, &advanced(lines.clone(), Value::Null), "Hello", true), @r#"
     System: "For Ann. "
     User: "Example"
     Assistant: "Sample"
-    Assistant: "Hi Ann!"
     User: "before"
     Assistant: "answered"
     User: "Hello"
     "#);
-    insta::assert_snapshot!(shown(AppMode::Completion, &advanced(lines, Value::Null), "", false), @r#"
+    insta::assert_snapshot!(prompt_text(AppMode::Completion, &advanced(lines, Value::Null), "", false), @r#"
     System: "For Ann. "
     User: "Example"
     Assistant: "Sample"
@@ -127,28 +125,29 @@ fn an_advanced_chat_prompt_has_roles_of_its_own() {
 }
 
 #[test]
-fn an_advanced_completion_prompt_places_query_and_histories() {
+fn advanced_completion_prompt_fills_query_and_histories() {
     let template = json!({
         "prompt": {"text": "{{name}}|{{#context#}}|{{#histories#}}|{{#query#}}"},
         "conversation_histories_role": {"user_prefix": "Q", "assistant_prefix": "A"},
     });
-    let config = completing(advanced(Value::Null, template));
-    insta::assert_snapshot!(shown(AppMode::Chat, &config, "Why {{name}}?", true), @r#"User: "Ann||A: Hi Ann!\nQ: before\nA: answered|Why {name}?""#);
+    let config = with_completion_model(advanced(Value::Null, template));
+    let text = prompt_text(AppMode::Chat, &config, "Why {{name}}?", true);
+    insta::assert_snapshot!(text, @r#"User: "Ann||Q: before\nA: answered|Why {name}?""#);
 }
 
 #[test]
-fn an_app_without_a_model_or_a_prompt_is_unavailable() {
+fn app_without_a_model_or_prompt_is_unavailable() {
     let values = Map::new();
-    let said = Said { inputs: &values, form: &[], query: "x", opening: "", history: &[] };
+    let prompt_values = PromptValues { inputs: &values, form: &[], query: "x", history: &[] };
     let mut no_model = config();
     no_model.model = json!({"provider": "echo"});
     let configs = [
         no_model,
         advanced(json!({"prompt": []}), Value::Null),
-        completing(advanced(Value::Null, json!({"prompt": {"text": ""}}))),
+        with_completion_model(advanced(Value::Null, json!({"prompt": {"text": ""}}))),
         advanced(json!("nonsense"), json!(3)),
     ];
     for config in configs {
-        assert_eq!(prompt(AppMode::Chat, &config, said).unwrap_err().code(), Code::AppUnavailable);
+        assert_eq!(prompt(AppMode::Chat, &config, prompt_values).unwrap_err().code(), Code::AppUnavailable);
     }
 }

@@ -1,3 +1,5 @@
+//! Every comparison with every type of value.
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -32,8 +34,8 @@ fn named(name: &str) -> Comparison {
     serde_json::from_value(json!(name)).unwrap()
 }
 
-/// `actual comparison expected`, as a graph would ask.
-fn asks(actual: &Value, comparison: &str, expected: &Value) -> Result<bool, String> {
+/// `actual comparison expected`, as a condition of a graph.
+fn evaluate(actual: &Value, comparison: &str, expected: &Value) -> Result<bool, String> {
     let mut values = Map::new();
     values.insert("v".to_owned(), actual.clone());
     values.insert("three".to_owned(), json!(3));
@@ -41,12 +43,12 @@ fn asks(actual: &Value, comparison: &str, expected: &Value) -> Result<bool, Stri
     pool.set(VariablePool::ROOT, &"n".into(), std::sync::Arc::new(values)).unwrap();
     let condition = json!({"variable_selector": ["n", "v"], "comparison_operator": comparison, "value": expected});
     let condition: Condition = serde_json::from_value(condition).unwrap();
-    condition.ask(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().answer()
+    condition.prepare(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().evaluate()
 }
 
 #[test]
 fn values_compare_as_in_dify() {
-    for (actual, comparison, expected, holds) in [
+    for (actual, comparison, expected, result) in [
         (json!("hello"), "contains", json!("ell"), true),
         (json!("hello"), "contains", json!("x"), false),
         (json!(""), "contains", json!(""), false),
@@ -99,12 +101,12 @@ fn values_compare_as_in_dify() {
         (json!("x"), "exists", json!(null), true),
         (json!(null), "not exists", json!(null), true),
     ] {
-        assert_eq!(asks(&actual, comparison, &expected), Ok(holds), "{actual} {comparison} {expected}");
+        assert_eq!(evaluate(&actual, comparison, &expected), Ok(result), "{actual} {comparison} {expected}");
     }
 }
 
 #[test]
-fn values_of_another_kind_cannot_be_compared() {
+fn values_of_unsupported_types_are_an_error() {
     for (actual, comparison, expected) in [
         (json!(5), "contains", json!("5")),
         (json!({"a": 1}), "contains", json!("a")),
@@ -120,15 +122,18 @@ fn values_of_another_kind_cannot_be_compared() {
         (json!("a"), "in", json!("abc")),
         (json!("a"), "all of", json!("abc")),
     ] {
-        assert!(asks(&actual, comparison, &expected).is_err(), "{actual} {comparison} {expected}");
+        assert!(evaluate(&actual, comparison, &expected).is_err(), "{actual} {comparison} {expected}");
     }
 }
 
 #[test]
-fn files_are_asked_member_by_member() {
-    let file = |name: &str, extension: &str, size: u32| json!({"type": "document", "transfer_method": "local_file", "name": name, "extension": extension, "size": size});
+fn files_are_compared_by_their_members() {
+    let file = |name: &str, extension: &str, size: u32| {
+        let (kind, method) = ("document", "local_file");
+        json!({"type": kind, "transfer_method": method, "name": name, "extension": extension, "size": size})
+    };
     let files = json!([file("a.pdf", ".pdf", 10), file("b.txt", "txt", 2000)]);
-    let ask = |operator: &str, logic: &str, conditions: Value| {
+    let evaluate_files = |files: &Value, operator: &str, logic: &str, conditions: Value| {
         let condition = json!({
             "variable_selector": ["sys", "files"], "comparison_operator": operator, "value": "",
             "sub_variable_condition": {"case_id": "x", "logical_operator": logic, "conditions": conditions},
@@ -136,11 +141,11 @@ fn files_are_asked_member_by_member() {
         let condition: Condition = serde_json::from_value(condition).unwrap();
         let system = SystemVariables(Map::from_iter([("files".to_owned(), files.clone())]));
         let pool = VariablePool::new(system, Map::new(), Map::new(), (1 << 20, 1 << 20));
-        condition.ask(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().answer()
+        condition.prepare(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().evaluate()
     };
     let sub =
         |key: &str, operator: &str, value: Value| json!({"key": key, "comparison_operator": operator, "value": value});
-    for (operator, logic, conditions, holds) in [
+    for (operator, logic, conditions, result) in [
         ("contains", "and", json!([sub("extension", "is", json!("pdf"))]), true),
         ("contains", "and", json!([sub("extension", "is", json!(".txt"))]), true),
         ("contains", "and", json!([sub("extension", "is not", json!("pdf"))]), false),
@@ -151,19 +156,27 @@ fn files_are_asked_member_by_member() {
         ("contains", "and", json!([sub("mime_type", "exists", json!(null))]), false),
         ("contains", "and", json!([sub("mime_type", "not exists", json!(null))]), true),
     ] {
-        assert_eq!(ask(operator, logic, conditions.clone()), Ok(holds), "{operator} {logic} {conditions}");
+        let actual = evaluate_files(&files, operator, logic, conditions.clone());
+        assert_eq!(actual, Ok(result), "{operator} {logic} {conditions}");
     }
-    assert_eq!(ask("empty", "and", json!([])), Ok(false), "other comparisons are about the list");
+    let result = evaluate_files(&files, "empty", "and", json!([]));
+    assert_eq!(result, Ok(false), "other comparisons are about the list");
+    for (operator, result) in [("contains", false), ("not contains", true), ("all of", false)] {
+        for condition in [sub("extension", "is", json!("pdf")), sub("extension", "is not", json!("pdf"))] {
+            let actual = evaluate_files(&json!([]), operator, "and", json!([condition]));
+            assert_eq!(actual, Ok(result), "an empty list {operator} {condition}");
+        }
+    }
 }
 
 #[test]
-fn logic_asks_no_further_than_it_has_to() {
-    let never = || -> Result<bool, String> { panic!("asked too much") };
-    let lazily = |answers: Vec<bool>| answers.into_iter().map(Ok).chain(std::iter::once_with(never));
-    assert_eq!(Logic::And.decide(lazily(vec![true, false])), Ok((vec![true, false], false)));
-    assert_eq!(Logic::Or.decide(lazily(vec![false, true])), Ok((vec![false, true], true)));
-    assert_eq!(Logic::And.decide([]), Ok((vec![], true)));
-    assert_eq!(Logic::Or.decide([]), Ok((vec![], false)));
+fn logic_evaluates_no_more_conditions_than_necessary() {
+    let never = || -> Result<bool, String> { panic!("evaluated too many") };
+    let lazily = |results: Vec<bool>| results.into_iter().map(Ok).chain(std::iter::once_with(never));
+    assert_eq!(Logic::And.evaluate(lazily(vec![true, false])), Ok((vec![true, false], false)));
+    assert_eq!(Logic::Or.evaluate(lazily(vec![false, true])), Ok((vec![false, true], true)));
+    assert_eq!(Logic::And.evaluate([]), Ok((vec![], true)));
+    assert_eq!(Logic::Or.evaluate([]), Ok((vec![], false)));
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -185,32 +198,36 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_comparison_of_any_values_is_decided_or_refused(
+    fn any_comparison_of_any_values_ends(
         actual in any_json(), expected in any_json(), comparison in prop::sample::select(NAMES.to_vec())
     ) {
-        let _ = asks(&actual, comparison, &expected);
+        let _ = evaluate(&actual, comparison, &expected);
     }
 
     #[test]
-    fn opposites_never_agree(actual in any_json(), expected in any_json()) {
+    fn opposite_comparisons_have_opposite_results(actual in any_json(), expected in any_json()) {
         for (one, other) in [
-            ("contains", "not contains"), ("empty", "not empty"), ("null", "not null"), ("in", "not in"), ("exists", "not exists"),
+            ("contains", "not contains"),
+            ("empty", "not empty"),
+            ("null", "not null"),
+            ("in", "not in"),
+            ("exists", "not exists"),
         ] {
             let (one, other) = (compare(named(one), &actual, &expected), compare(named(other), &actual, &expected));
-            prop_assert_eq!(one.map(|holds| !holds), other);
+            prop_assert_eq!(one.map(|result| !result), other);
         }
         if !actual.is_null() {
             for (one, other) in [("is", "is not"), ("=", "≠"), (">", "≤"), ("<", "≥")] {
                 let (one, other) = (compare(named(one), &actual, &expected), compare(named(other), &actual, &expected));
-                prop_assert_eq!(one.map(|holds| !holds), other);
+                prop_assert_eq!(one.map(|result| !result), other);
             }
         }
     }
 
     #[test]
     fn numbers_are_ordered_as_numbers(a in any::<i32>(), b in any::<i32>()) {
-        let ask = |comparison| asks(&json!(a), comparison, &json!(b.to_string())).unwrap();
-        prop_assert_eq!((ask(">"), ask("="), ask("<")), (a > b, a == b, a < b));
+        let compare = |comparison| evaluate(&json!(a), comparison, &json!(b.to_string())).unwrap();
+        prop_assert_eq!((compare(">"), compare("="), compare("<")), (a > b, a == b, a < b));
     }
 
     #[test]
