@@ -1,11 +1,15 @@
 //! One connection: TLS, HTTP, and the timers that close it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{Router, body::Body};
-use http::Request;
+use http::{Request, Response};
 use http_body::Body as _;
-use hyper::{body::Incoming, rt, service::service_fn};
+use hyper::{
+    body::Incoming,
+    rt,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -92,16 +96,7 @@ impl ConnectionServer {
         I: rt::Read + rt::Write + Unpin + Send + 'static,
     {
         let activity = ConnectionActivity::new();
-        let (router, request_activity) = (self.router.clone(), activity.clone());
-        let service = service_fn(move |request| {
-            let (guard, activity) = (request_activity.begin_request(), request_activity.clone());
-            // A router is always ready.
-            let response = router.clone().call(router_request(request, peer));
-            async move {
-                let _guard = guard;
-                response.await.map(|response| response.map(|body| ObservedBody::new(body, activity)))
-            }
-        });
+        let service = routing_service(self.router.clone(), activity.clone(), peer);
         let connection = self.builder.serve_connection(VersionDetector::new(io, activity.clone()), service);
         tokio::pin!(connection);
         // hyper's header timeout starts once hyper knows the version. This timer closes a client that sends nothing.
@@ -149,6 +144,23 @@ impl ConnectionServer {
             }
         }
     }
+}
+
+/// Routes the requests of one connection and records their activity.
+fn routing_service(
+    router: Router,
+    activity: ConnectionActivity,
+    peer: SocketAddr,
+) -> impl Service<Request<Incoming>, Response = Response<ObservedBody>, Error = Infallible, Future: Send> {
+    service_fn(move |request| {
+        let (guard, activity) = (activity.begin_request(), activity.clone());
+        // A router is always ready.
+        let response = router.clone().call(router_request(request, peer));
+        async move {
+            let _guard = guard;
+            response.await.map(|response| response.map(|body| ObservedBody::new(body, activity)))
+        }
+    })
 }
 
 fn http_builder(header_timeout: Duration) -> Builder<TokioExecutor> {

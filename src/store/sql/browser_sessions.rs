@@ -86,23 +86,7 @@ impl SqlStore {
             .exec(&transaction)
             .await?;
         if rotated.rows_affected == 0 {
-            let family = Query::select()
-                .column(spent::Column::SessionId)
-                .from(spent::Entity)
-                .and_where(spent::Column::RefreshHash.eq(old.expose()))
-                .take();
-            let Some(row) = transaction.query_one(&family).await? else { return Ok(Refresh::Unknown) };
-            let id: DbUuid = row.try_get_by("session_id")?;
-            let superseded = browser::Entity::find_by_id(id)
-                .filter(browser::Column::PreviousRefreshHash.eq(old.expose()))
-                .filter(browser::Column::RefreshedAt.gt(to_micros(now - REFRESH_GRACE)))
-                .filter(browser::Column::ExpiresAt.gt(to_micros(now)));
-            if superseded.one(&transaction).await?.is_some() {
-                return Ok(Refresh::Superseded);
-            }
-            browser::Entity::delete_many().filter(browser::Column::Id.eq(id)).exec(&transaction).await?;
-            transaction.commit().await?;
-            return Ok(Refresh::Reused);
+            return reject_replaced_token(transaction, old, now).await;
         }
         let column = |column| (browser::Entity, column);
         let select = Query::select()
@@ -147,4 +131,30 @@ impl SqlStore {
         let delete = browser::Entity::delete_many().filter(browser::Column::AccountId.eq(account));
         delete.exec(transaction).await.map(|_| ())
     }
+}
+
+/// The outcome for a token that no live session has. The second use of a replaced token ends its session, unless the
+/// token was replaced within the grace.
+async fn reject_replaced_token(
+    transaction: DatabaseTransaction,
+    old: &RefreshHash,
+    now: DateTime<Utc>,
+) -> Result<Refresh, SqlError> {
+    let family = Query::select()
+        .column(spent::Column::SessionId)
+        .from(spent::Entity)
+        .and_where(spent::Column::RefreshHash.eq(old.expose()))
+        .take();
+    let Some(row) = transaction.query_one(&family).await? else { return Ok(Refresh::Unknown) };
+    let id: DbUuid = row.try_get_by("session_id")?;
+    let superseded = browser::Entity::find_by_id(id)
+        .filter(browser::Column::PreviousRefreshHash.eq(old.expose()))
+        .filter(browser::Column::RefreshedAt.gt(to_micros(now - REFRESH_GRACE)))
+        .filter(browser::Column::ExpiresAt.gt(to_micros(now)));
+    if superseded.one(&transaction).await?.is_some() {
+        return Ok(Refresh::Superseded);
+    }
+    browser::Entity::delete_many().filter(browser::Column::Id.eq(id)).exec(&transaction).await?;
+    transaction.commit().await?;
+    Ok(Refresh::Reused)
 }
