@@ -15,11 +15,11 @@ const OWNER_FACTOR: usize = 2;
 
 /// The accounts of all kinds.
 #[derive(Debug)]
-pub(super) struct Accounts([Account; MemoryKind::ALL.len()]);
+pub(super) struct Accounts([KindAccount; MemoryKind::ALL.len()]);
 
 /// One kind's account.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct KindAccount {
     /// In bytes.
     pub(super) limit: usize,
     /// In bytes. May exceed the limit by what is charged without asking.
@@ -30,7 +30,7 @@ pub(super) struct Account {
 
 impl Accounts {
     pub(super) fn new(limit: impl Fn(MemoryKind) -> usize) -> Self {
-        Self(MemoryKind::ALL.map(|kind| Account {
+        Self(MemoryKind::ALL.map(|kind| KindAccount {
             limit: limit(kind),
             used: AtomicUsize::new(0),
             refusals: AtomicU64::new(0),
@@ -38,7 +38,7 @@ impl Accounts {
         }))
     }
 
-    pub(super) fn of(&self, kind: MemoryKind) -> &Account {
+    pub(super) fn of(&self, kind: MemoryKind) -> &KindAccount {
         // `ALL` lists the kinds in the order of their numbers.
         &self.0[kind as usize]
     }
@@ -71,7 +71,7 @@ impl Accounts {
     }
 }
 
-impl Account {
+impl KindAccount {
     pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

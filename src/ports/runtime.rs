@@ -57,7 +57,7 @@ pub struct RunEvent {
 
 /// A buffered event with its share of the buffered bytes.
 #[derive(Debug)]
-struct Waiting {
+struct BufferedEvent {
     event: Result<RunEvent>,
     _bytes: OwnedSemaphorePermit,
     _memory: MemoryPermit,
@@ -73,7 +73,7 @@ pub(crate) fn events(max_events: usize, memory: &MemoryLedger) -> (RunEvents, Ru
 
 /// A run in progress. An error is its last item.
 #[derive(Debug)]
-pub struct RunStream(mpsc::Receiver<Waiting>);
+pub struct RunStream(mpsc::Receiver<BufferedEvent>);
 
 impl RunStream {
     /// The next event; `None` at the end.
@@ -85,7 +85,7 @@ impl RunStream {
 /// The sending end of a run. It is closed when the stream is dropped, which cancels the run.
 #[derive(Debug)]
 pub(crate) struct RunEvents {
-    sender: mpsc::Sender<Waiting>,
+    sender: mpsc::Sender<BufferedEvent>,
     bytes: Arc<Semaphore>,
     memory: MemoryLedger,
 }
@@ -109,7 +109,7 @@ impl RunEvents {
             bytes = acquire(BYTES_AHEAD).await.map_err(|_| StreamClosedError)?;
             self.memory.charge(MemoryKind::Events, length)
         };
-        self.sender.send(Waiting { event, _bytes: bytes, _memory: memory }).await.map_err(|_| StreamClosedError)
+        self.sender.send(BufferedEvent { event, _bytes: bytes, _memory: memory }).await.map_err(|_| StreamClosedError)
     }
 
     /// Sends an event if the buffer has room for it.
@@ -123,7 +123,7 @@ impl RunEvents {
         let Ok(memory) = self.memory.reserve(MemoryKind::Events, length(&event)) else {
             return Err(TrySendError::Full(event));
         };
-        self.sender.try_send(Waiting { event, _bytes: bytes, _memory: memory }).map_err(|error| match error {
+        self.sender.try_send(BufferedEvent { event, _bytes: bytes, _memory: memory }).map_err(|error| match error {
             TrySendError::Full(waiting) => TrySendError::Full(waiting.event),
             TrySendError::Closed(waiting) => TrySendError::Closed(waiting.event),
         })

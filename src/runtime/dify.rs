@@ -76,17 +76,17 @@ pub struct DifySettings {
 }
 
 pub struct DifyRuntime {
-    api: Arc<DifyApi>,
+    api: Arc<DifyClient>,
     tasks: TaskTracker,
 }
 
 /// A connection to Dify, and the memory of its run.
-struct RunPermit {
+struct ConnectionPermit {
     _place: SharePermit,
     _memory: MemoryPermit,
 }
 
-struct DifyApi {
+struct DifyClient {
     urls: ApiUrls,
     client: Client,
     keys: AppKeys,
@@ -113,7 +113,7 @@ impl DifyRuntime {
             .http1_only()
             .build()
             .map_err(Error::internal)?;
-        let api = DifyApi {
+        let api = DifyClient {
             urls: ApiUrls::new(settings.url),
             client,
             keys: AppKeys::new(sql, clock, entropy),
@@ -135,7 +135,7 @@ impl AppRuntime for DifyRuntime {
         let busy = |_| Error::rate_limited(BUSY_RETRY_AFTER);
         let place = self.api.connections.take(workspace, app).map_err(busy)?;
         let memory = self.api.memory.reserve_for(workspace, MemoryKind::Runs, RUN_BYTES)?;
-        let connection = RunPermit { _place: place, _memory: memory };
+        let connection = ConnectionPermit { _place: place, _memory: memory };
         let (events, stream) = runtime::events(EVENTS_AHEAD, &self.api.memory);
         let (start_sender, started) = oneshot::channel();
         let api = Arc::clone(&self.api);
@@ -147,8 +147,8 @@ impl AppRuntime for DifyRuntime {
     }
 }
 
-impl DifyApi {
-    async fn run(&self, run: RunRequest, mut sender: RunSender, connection: RunPermit) {
+impl DifyClient {
+    async fn run(&self, run: RunRequest, mut sender: RunSender, connection: ConnectionPermit) {
         let deadline = Instant::now() + self.run_timeout;
         let first_byte_deadline = deadline.min(Instant::now() + self.first_byte_timeout);
         let (key, response) = match self.send(&run, first_byte_deadline).await {

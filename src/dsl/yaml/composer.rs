@@ -25,7 +25,7 @@ pub(super) struct Composer<'t> {
 }
 
 /// A value, and whether it is the plain key of a merge.
-struct Node {
+struct ComposedNode {
     value: Value,
     weight: Weight,
     merges: bool,
@@ -65,7 +65,7 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn node(&mut self, event: Event<'t>) -> Result<Node, DslError> {
+    fn node(&mut self, event: Event<'t>) -> Result<ComposedNode, DslError> {
         match event {
             Event::Alias(id) => self.alias(id),
             Event::Scalar(text, style, anchor, tag) => {
@@ -73,33 +73,33 @@ impl<'t> Composer<'t> {
                 let weight = Weight { values: 1, bytes: text.len() };
                 let value = self.scalar(self.events.unterminated(text, style), style, tag)?;
                 self.keep(anchor, &value, weight)?;
-                Ok(Node { value, weight, merges })
+                Ok(ComposedNode { value, weight, merges })
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_tag(tag.as_deref(), "seq")?;
                 let (items, weight) = self.sequence()?;
                 let value = Value::Array(items);
                 self.keep(anchor, &value, weight)?;
-                Ok(Node { value, weight, merges: false })
+                Ok(ComposedNode { value, weight, merges: false })
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.check_tag(tag.as_deref(), "map")?;
                 let (members, weight) = self.mapping()?;
                 let value = Value::Object(members);
                 self.keep(anchor, &value, weight)?;
-                Ok(Node { value, weight, merges: false })
+                Ok(ComposedNode { value, weight, merges: false })
             }
             _ => Err(self.events.fault("the document ends here; a value is missing")),
         }
     }
 
-    fn alias(&mut self, id: usize) -> Result<Node, DslError> {
+    fn alias(&mut self, id: usize) -> Result<ComposedNode, DslError> {
         let Some((value, weight)) = self.anchored.get(&id) else {
             return Err(self.events.fault("this alias stands inside its own anchor; write the value out"));
         };
         let (value, weight) = (value.clone(), *weight);
         self.events.count_copy(weight)?;
-        Ok(Node { value, weight, merges: false })
+        Ok(ComposedNode { value, weight, merges: false })
     }
 
     /// Keeps a copy of a value with an anchor.

@@ -33,12 +33,12 @@ pub(super) struct ClientQueueFullError;
 
 #[derive(Default)]
 pub(super) struct JobQueue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingHashes>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingHashes {
     by_client: HashMap<Owner, VecDeque<Job>>,
     /// Clients with a job, in the order of their turns.
     turns: VecDeque<Owner>,
@@ -92,12 +92,12 @@ impl JobQueue {
     /// Ends the threads; what waits is dropped.
     pub(super) fn close(&self) {
         let mut waiting = self.waiting.lock();
-        *waiting = Waiting { is_closed: true, ..Waiting::default() };
+        *waiting = WaitingHashes { is_closed: true, ..WaitingHashes::default() };
         self.changed.notify_all();
     }
 }
 
-impl Waiting {
+impl WaitingHashes {
     fn take_turn(&mut self) -> Option<Job> {
         let client = self.turns.pop_front()?;
         let jobs = self.by_client.get_mut(&client)?;

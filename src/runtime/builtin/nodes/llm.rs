@@ -123,15 +123,20 @@ async fn run_call(
         Err(message) => return failed("LLMNodeError", message, inputs, process_data),
     };
     let (text, reasoning) = if options.separates_reasoning { reasoning::split(&text) } else { (text, String::new()) };
-    let mut outputs = JsonObject::new();
-    outputs.insert("text".to_owned(), Value::String(text));
-    outputs.insert("reasoning_content".to_owned(), Value::String(reasoning));
-    outputs.insert("usage".to_owned(), usage_block);
-    outputs.insert("finish_reason".to_owned(), Value::String(finish_reason));
+    let mut outputs = answer_outputs(text, reasoning, usage_block, finish_reason);
     if let Some(output) = structured_output {
         outputs.insert("structured_output".to_owned(), Value::Object(output));
     }
     Ok(NodeOutcome { inputs, process_data, outputs, usage: Some(usage), branch: None })
+}
+
+fn answer_outputs(text: String, reasoning: String, usage: Value, finish_reason: String) -> JsonObject {
+    let mut outputs = JsonObject::new();
+    outputs.insert("text".to_owned(), Value::String(text));
+    outputs.insert("reasoning_content".to_owned(), Value::String(reasoning));
+    outputs.insert("usage".to_owned(), usage);
+    outputs.insert("finish_reason".to_owned(), Value::String(finish_reason));
+    outputs
 }
 
 async fn send(texts: Option<&TextSender>, text: String) {

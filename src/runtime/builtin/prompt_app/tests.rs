@@ -55,7 +55,7 @@ fn run_input(mode: AppMode, query: &str) -> RunInput {
     }
 }
 
-struct FinishedRun {
+struct FinishedPromptRun {
     events: Vec<String>,
     result: Result<(), AnswerError>,
     answer: Answer,
@@ -66,7 +66,7 @@ async fn run(
     config: &ModelConfig,
     query: &str,
     chunks: Option<Vec<Result<ModelChunk, ModelError>>>,
-) -> FinishedRun {
+) -> FinishedPromptRun {
     let app = PromptApp::new(&run_input(mode, query), config, None, &[]).unwrap();
     let (out, mut events) = runtime::events(EVENTS_AHEAD, &MemoryLedger::unlimited());
     let head = PromptAppEvents::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
@@ -82,7 +82,7 @@ async fn run(
         all.push(json);
     }
     assert_eq!(answer.begun, !all.is_empty());
-    FinishedRun { events: all, result, answer }
+    FinishedPromptRun { events: all, result, answer }
 }
 
 #[tokio::test]

@@ -85,19 +85,9 @@ pub(super) fn build(
         }
     }
     let mut secret_headers = vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
-    if data.authorization.kind == AuthorizationKind::ApiKey {
-        let key = data.authorization.config.as_ref();
-        let key = key.ok_or_else(|| NodeError::new("AuthorizationConfigError", "authorization config is required"))?;
-        let secret = render(&key.secret)?;
-        if secret.trim().is_empty() {
-            let message = "API key is required for authorization but was empty. Please provide a valid API key.";
-            return Err(NodeError::new("AuthorizationConfigError", message));
-        }
-        let (name, value) = authorization(key, &secret)?;
-        if !IGNORED_HEADERS.contains(&name) {
-            secret_headers.push(name.clone());
-            headers.insert(name, value);
-        }
+    if let Some((name, value)) = api_key_header(data, context)? {
+        secret_headers.push(name.clone());
+        headers.insert(name, value);
     }
     let body = data.body.render(context)?;
     if let Some(content_type) = &body.content_type {
@@ -117,6 +107,24 @@ pub(super) fn build(
     let request = OutboundRequest { method, url, headers, body, read_timeout };
     let text = event_text(&request, &secret_headers, context.masks);
     Ok((request, text))
+}
+
+/// The header with the node's API key, if it has one that can be sent.
+fn api_key_header(
+    data: &HttpRequestNodeData,
+    context: &HttpRequestContext<'_>,
+) -> Result<Option<(HeaderName, HeaderValue)>, Box<NodeError>> {
+    if data.authorization.kind != AuthorizationKind::ApiKey {
+        return Ok(None);
+    }
+    let key = data.authorization.config.as_ref();
+    let key = key.ok_or_else(|| NodeError::new("AuthorizationConfigError", "authorization config is required"))?;
+    let secret = key.secret.render(context.view, context.limit)?;
+    if secret.trim().is_empty() {
+        let message = "API key is required for authorization but was empty. Please provide a valid API key.";
+        return Err(NodeError::new("AuthorizationConfigError", message));
+    }
+    Ok(Some(authorization(key, &secret)?).filter(|(name, _)| !IGNORED_HEADERS.contains(name)))
 }
 
 fn check_size(length: usize) -> Result<(), Box<NodeError>> {
