@@ -1,4 +1,5 @@
-//! The memory of runs: each has limits of its own, and all of them share what the ledger gives to runs, fairly by workspace.
+//! The memory of runs: each has limits of its own, and all of them share what the ledger gives to runs, fairly by
+//! workspace.
 
 use crate::{
     domain::id::WorkspaceId,

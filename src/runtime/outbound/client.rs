@@ -55,8 +55,8 @@ impl OutboundClient {
         Ok(Self { client, allowed, permits: Arc::new(OutboundPermits::new(MAX_CONCURRENT)) })
     }
 
-    /// Sends a request of an app, follows redirects, and reads the response. `limit` returns the maximum of bytes for its
-    /// headers.
+    /// Sends a request of an app, follows redirects, and reads the response. `limit` returns the maximum of bytes for
+    /// its headers.
     pub(crate) async fn send(
         &self,
         owners: [Owner; 2],

@@ -55,6 +55,13 @@ impl<'g> IterationRunner<'g> {
                 return Ok(());
             }
         };
+        if items.is_empty() {
+            queue.push_front(Work::NodeEnded(
+                task,
+                Ok(NodeOutcome { outputs: outputs(Vec::new()), ..NodeOutcome::default() }),
+            ));
+            return Ok(());
+        }
         let node = self.graph.node(task.node);
         let started = node_events::iteration_started(node, &items, self.events.now());
         self.events.write("iteration_started", started).await?;
@@ -147,8 +154,7 @@ impl<'g> IterationRunner<'g> {
 
     fn complete(&mut self, id: IterationId, data: &IterationNodeData, queue: &mut WorkQueue) {
         let Some(iteration) = self.iterations.remove(id) else { return };
-        let mut outputs = JsonObject::new();
-        outputs.insert("output".to_owned(), data.collect(iteration.outputs).into());
+        let outputs = outputs(data.collect(iteration.outputs));
         let usage = Some(iteration.usage);
         let outcome = NodeOutcome { inputs: inputs(&iteration.items), outputs, usage, ..NodeOutcome::default() };
         queue.push_front(Work::NodeEnded(iteration.task, Ok(outcome)));
@@ -168,6 +174,15 @@ impl<'g> IterationRunner<'g> {
         }
         let mut error = NodeError::new("IterationNodeError", message).with_inputs(inputs(&iteration.items));
         error.usage = Some(iteration.usage);
+        if let NodeKind::Iteration(data) = &self.graph.node(iteration.task.node).kind {
+            // The rounds that ended, as in Dify: of sequential ones those before the failure, of parallel ones with
+            // gaps.
+            let mut rounds = iteration.outputs;
+            if data.parallel() == 1 {
+                rounds.truncate(rounds.iter().take_while(|round| round.is_some()).count());
+            }
+            error.outputs = outputs(data.collect(rounds));
+        }
         queue.push_front(Work::NodeEnded(iteration.task, Err(error)));
         Ok(())
     }
@@ -198,6 +213,12 @@ impl<'g> IterationRunner<'g> {
         }
         Ok(())
     }
+}
+
+fn outputs(output: Vec<Value>) -> JsonObject {
+    let mut outputs = JsonObject::new();
+    outputs.insert("output".to_owned(), output.into());
+    outputs
 }
 
 fn inputs(items: &[Value]) -> JsonObject {

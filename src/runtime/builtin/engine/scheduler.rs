@@ -20,7 +20,7 @@ use super::{
     ids::{FrameId, ROOT_FRAME},
     iteration_runner::IterationRunner,
     node_end::{self, FollowedEdges, NodeEnd},
-    node_end_writer::write_node_end,
+    node_end_writer::{has_node_events, write_node_end},
     node_events,
     outcome::{RunOutcome, RunOutputs},
     running::{RunningEvent, RunningWork},
@@ -152,7 +152,7 @@ impl<'g> Scheduler<'g> {
         let predecessor = frame.predecessor(self.graph, node);
         let iteration_id = frame.round.as_ref().map(|round| Arc::clone(&round.iteration_node_id));
         let task = Task::new(self.execution, id, (node, predecessor), iteration_id, index)?;
-        if !matches!(self.graph.node(node).kind, NodeKind::Iteration(_)) {
+        if has_node_events(&self.graph.node(node).kind) {
             self.events.write("node_started", node_events::node_started(self.graph, &task)).await?;
         }
         self.attempt(task).await
@@ -230,7 +230,7 @@ impl<'g> Scheduler<'g> {
         {
             task.failed_attempts += 1;
             let pause = time::sleep(retry.interval);
-            if !matches!(node.kind, NodeKind::Iteration(_)) {
+            if has_node_events(&node.kind) {
                 let event = node_events::node_retry(self.graph, &task, &error, self.events.now());
                 self.events.write("node_retry", event).await?;
             }

@@ -18,9 +18,12 @@ use super::{
     outcome::{NodeError, NodeOutcome, NodeResult, NodeRun},
     text_sender::TextSender,
 };
-use crate::runtime::builtin::{
-    json::JsonObject,
-    model::{ModelChunk, Models, Prompt, Usage, prompt::messages_json},
+use crate::{
+    domain::app::full_provider,
+    runtime::builtin::{
+        json::JsonObject,
+        model::{ModelChunk, Models, Prompt, Usage, prompt::messages_json},
+    },
 };
 
 pub(crate) use self::{context::LlmContext, data::LlmNodeData};
@@ -48,11 +51,14 @@ pub(crate) fn start(data: &LlmNodeData, context: &LlmContext<'_>, texts: Option<
         Ok(parameters) => parameters,
         Err(error) => return NodeRun::Ready(Err(error.into())),
     };
-    let (inputs, messages) = match prompt::messages(data, context) {
+    let (mut inputs, messages) = match prompt::messages(data, context) {
         Ok(rendered) => rendered,
         Err(error) => return NodeRun::Ready(Err(error)),
     };
     let (provider, model, mode) = (data.model.provider.clone(), data.model.name.clone(), data.model.mode);
+    let full_provider = full_provider(&provider);
+    inputs.insert("model_provider".to_owned(), Value::String(full_provider.clone()));
+    inputs.insert("model_name".to_owned(), Value::String(model.clone()));
     let (models, call) = (context.models.clone(), ModelCall::new(context.usage.clone()));
     let separates_reasoning = data.separates_reasoning();
     let options = AnswerOptions { limit: context.limit, texts, separates_reasoning };
@@ -64,7 +70,7 @@ pub(crate) fn start(data: &LlmNodeData, context: &LlmContext<'_>, texts: Option<
         let mut process_data = JsonObject::new();
         process_data.insert("model_mode".to_owned(), json!(if mode == LlmMode::Chat { "chat" } else { "completion" }));
         process_data.insert("prompts".to_owned(), messages_json(&messages));
-        process_data.insert("model_provider".to_owned(), Value::String(provider.clone()));
+        process_data.insert("model_provider".to_owned(), Value::String(full_provider));
         process_data.insert("model_name".to_owned(), Value::String(model.clone()));
         let prompt = Prompt { provider, model, parameters, messages, output_schema };
         run_call(&*models, prompt, call, options, (inputs, process_data)).await

@@ -223,6 +223,11 @@ impl<'a> VariableView<'a> {
         self.pool.types.get(name).copied().unwrap_or(ValueType::Any)
     }
 
+    /// The conversation variables, by name.
+    pub(crate) fn conversation(self) -> &'a Map<String, Value> {
+        &self.pool.conversation
+    }
+
     /// The `sys.*` variables, by name.
     pub(crate) fn system(self) -> &'a Map<String, Value> {
         &self.pool.system

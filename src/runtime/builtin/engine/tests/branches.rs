@@ -197,7 +197,9 @@ async fn llm_prompt_contains_template_context_and_memory() {
     );
     assert_eq!(run.outcome.answer, "Q: What now?");
     let inputs = &run.event_data("node_finished", "a")["inputs"];
-    assert_eq!(inputs, &json!({"q": "What now?", "#context#": "one\ntwo"}));
+    let expected =
+        json!({"#context#": "one\ntwo", "model_provider": "langgenius/scripted/scripted", "model_name": "words"});
+    assert_eq!(inputs, &expected);
 }
 
 #[tokio::test]

@@ -119,6 +119,7 @@ impl Condition {
             Expected::Text(text) => Value::String(text.render(view, limit)?),
             Expected::Value(value) => value.clone(),
         };
+        let expected = as_flags(&actual, expected);
         budget.spend(&expected)?;
         let files = self.file_conditions.clone().filter(|_| actual.as_array().is_some_and(|items| !items.is_empty()));
         Ok(PreparedCondition { comparison: self.comparison_operator, actual, expected, files })
@@ -198,6 +199,20 @@ impl SubCondition {
             other => other.clone(),
         };
         compare(self.comparison_operator, &with_dot(member), &with_dot(&self.value))
+    }
+}
+
+/// The expected value for a flag, or a list of flags: Dify reads those that are written as text.
+fn as_flags(actual: &Value, expected: Value) -> Value {
+    let are_flags = match actual {
+        Value::Bool(_) => true,
+        Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_boolean),
+        _ => false,
+    };
+    match expected {
+        expected if !are_flags => expected,
+        Value::Array(items) => items.into_iter().map(|item| flag(&item).map_or(item, Value::Bool)).collect(),
+        expected => flag(&expected).map_or(expected, Value::Bool),
     }
 }
 

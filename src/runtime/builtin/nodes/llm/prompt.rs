@@ -12,7 +12,7 @@ use crate::runtime::builtin::{
     model::{PromptMessage, PromptRole},
     nodes::{outcome::NodeError, template_transform},
     template::{Rendering, error::TemplateError},
-    variables::{budget::ByteBudget, selector::Selector, text::TextPart, value},
+    variables::{selector::Selector, text::TextPart, value},
 };
 
 /// Placeholder of the context: the text that a knowledge retrieval found.
@@ -33,31 +33,30 @@ enum PendingText {
     Rendering(BoxFuture<'static, Result<String, TemplateError>>),
 }
 
-/// The inputs for the event, and the messages.
+/// The inputs for the event, which are the context as in Dify, and the messages.
 pub(super) fn messages(
     data: &LlmNodeData,
     context: &LlmContext<'_>,
 ) -> Result<(JsonObject, Vec<PendingMessage>), Box<NodeError>> {
     let mut inputs = JsonObject::new();
-    let mut budget = context.view.budget();
-    let jinja = template_transform::values(&data.prompt_config.jinja2_variables, context.view, &mut budget)?;
+    let jinja_variables = &data.prompt_config.jinja2_variables;
+    let jinja = template_transform::values(jinja_variables, context.view, &mut context.view.budget())?;
     let retrieved = retrieved_context(data, context)?;
     let mut messages = Vec::new();
     match &data.prompt_template {
         PromptTemplate::Chat(template) => {
             for line in template {
-                let text = text(line, retrieved.as_deref(), &jinja, context, (&mut inputs, &mut budget))?;
+                let text = text(line, retrieved.as_deref(), &jinja, context)?;
                 messages.push(PendingMessage { role: PromptRole::from_name(&line.role), text });
             }
         }
         PromptTemplate::Completion(line) => {
             messages.push(PendingMessage {
                 role: PromptRole::User,
-                text: text(line, retrieved.as_deref(), &jinja, context, (&mut inputs, &mut budget))?,
+                text: text(line, retrieved.as_deref(), &jinja, context)?,
             });
         }
     }
-    inputs.extend(jinja);
     if let Some(retrieved) = retrieved {
         inputs.insert("#context#".to_owned(), Value::String(retrieved));
     }
@@ -97,7 +96,6 @@ fn text(
     retrieved: Option<&str>,
     jinja: &JsonObject,
     context: &LlmContext<'_>,
-    (inputs, budget): (&mut JsonObject, &mut ByteBudget),
 ) -> Result<PendingText, Box<NodeError>> {
     if line.edition_type == "jinja2" {
         let Some(source) = &line.jinja2_text else { return Ok(PendingText::Ready(String::new())) };
@@ -107,12 +105,6 @@ fn text(
         });
     }
     let Some(template) = &line.text else { return Ok(PendingText::Ready(String::new())) };
-    for selector in template.references() {
-        let name = format!("#{selector}#");
-        if !inputs.contains_key(&name) {
-            inputs.insert(name, budget.copy(context.view.get(selector))?);
-        }
-    }
     let mut text = String::new();
     for part in template.parts() {
         let part = match part {

@@ -106,6 +106,18 @@ fn values_compare_as_in_dify() {
 }
 
 #[test]
+fn expected_flags_written_as_text_are_flags_in_the_event() {
+    for (actual, expected, flags) in [
+        (json!(true), json!("true"), json!(true)),
+        (json!([true, false]), json!(["1", false]), json!([true, false])),
+        (json!("true"), json!("true"), json!("true")),
+        (json!(true), json!("perhaps"), json!("perhaps")),
+    ] {
+        assert_eq!(as_flags(&actual, expected), flags, "{actual}");
+    }
+}
+
+#[test]
 fn values_of_unsupported_types_are_an_error() {
     for (actual, comparison, expected) in [
         (json!(5), "contains", json!("5")),
