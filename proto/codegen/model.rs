@@ -8,8 +8,12 @@ use prost_reflect::{
 
 use super::PACKAGE;
 
-/// The largest body of a method that does not say otherwise.
+/// Limit of the body of a method without `max_body_kib`, in KiB.
 const DEFAULT_MAX_BODY_KIB: u32 = 64;
+/// The same for methods under [`SMALL_BODY_PATHS`], whose bodies have a few short members (contract section 8).
+const SMALL_MAX_BODY_KIB: u32 = 4;
+/// Device flow and OAuth, and the console.
+const SMALL_BODY_PATHS: [&str; 2] = ["/openapi/v1/oauth/", "/console/api/"];
 
 /// One RPC with everything the contract says of it.
 pub(crate) struct Method {
@@ -71,7 +75,7 @@ pub(crate) struct Policy {
     pub form: bool,
     /// `Envelope` or `OAuth`.
     pub errors: String,
-    /// The largest body, in KiB.
+    /// Limit of the body, in KiB.
     pub max_body_kib: u32,
 }
 
@@ -80,15 +84,18 @@ pub(crate) fn methods(pool: &DescriptorPool) -> Result<Vec<Method>, Box<dyn Erro
     let mut methods = Vec::new();
     for service in pool.services().filter(|service| service.package_name() == PACKAGE) {
         for method in service.methods() {
+            let http = http(&method, pool)?;
+            let default_kib = default_max_body_kib(http.as_ref());
             methods.push(Method {
                 service: service.name().to_owned(),
                 name: method.name().to_owned(),
                 comment: comment(&method.parent_file(), method.path()),
                 input: method.input(),
                 output: method.output(),
-                http: http(&method, pool)?,
+                http,
                 streams: method.is_server_streaming(),
-                policy: policy(&method, pool).ok_or_else(|| format!("{} has no policy", method.full_name()))?,
+                policy: policy(&method, pool, default_kib)
+                    .ok_or_else(|| format!("{} has no policy", method.full_name()))?,
             });
         }
     }
@@ -138,7 +145,12 @@ fn http(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Option<Http>
     Err(format!("{} has an HTTP rule without a path", method.full_name()).into())
 }
 
-fn policy(method: &MethodDescriptor, pool: &DescriptorPool) -> Option<Policy> {
+fn default_max_body_kib(http: Option<&Http>) -> u32 {
+    let is_small = |http: &Http| SMALL_BODY_PATHS.iter().any(|path| http.path.starts_with(path));
+    if http.is_some_and(is_small) { SMALL_MAX_BODY_KIB } else { DEFAULT_MAX_BODY_KIB }
+}
+
+fn policy(method: &MethodDescriptor, pool: &DescriptorPool, default_max_body_kib: u32) -> Option<Policy> {
     let policy = option(&method.options(), pool, "policy")?;
     let credential = enum_name(&policy, "credential", "CREDENTIAL_");
     if credential == "Unspecified" {
@@ -160,7 +172,7 @@ fn policy(method: &MethodDescriptor, pool: &DescriptorPool) -> Option<Policy> {
         limits: list("limits").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect(),
         session: flag(&policy, "session"),
         json_only: flag(&policy, "json_only"),
-        max_body_kib: number(&policy, "max_body_kib").unwrap_or(DEFAULT_MAX_BODY_KIB),
+        max_body_kib: number(&policy, "max_body_kib").unwrap_or(default_max_body_kib),
         form: flag(&policy, "form"),
         errors: enum_name(&policy, "errors", "ERROR_SHAPE_")
             .replace("Unspecified", "Envelope")

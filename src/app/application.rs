@@ -45,7 +45,7 @@ pub struct Application {
     services: Arc<Services>,
     rpc: Rpc,
     pipeline: Pipeline,
-    edge: Arc<EdgeSettings>,
+    edge: EdgeSettings,
     pages: PageRoutes,
     jobs: Arc<Jobs>,
     issuer: String,
@@ -69,7 +69,7 @@ impl Application {
         let development = config.deployment.mode == Mode::Dev;
         Ok(Self {
             rpc: Rpc::new(Arc::clone(&services)),
-            edge: Arc::new(edge_settings(config, &components)?),
+            edge: edge_settings(config, &components)?,
             pages: page_routes(config, &components, &services, &pipeline)?,
             jobs: Arc::new(jobs(config, &components)),
             issuer: config.urls.issuer().to_owned(),
@@ -112,7 +112,9 @@ impl Application {
             ListenerKind::Grpc | ListenerKind::Inner => router.fallback(fallback::not_found),
         };
         let router = router.method_not_allowed_fallback(fallback::method_not_allowed);
-        Ok(edge::wrap(router, &self.edge))
+        // Only internal services reach the other listeners, and in development only this machine.
+        let edge = EdgeSettings { trusts_peers: internal, ..self.edge.clone() };
+        Ok(edge::wrap(router, &Arc::new(edge)))
     }
 
     /// The public base URL.
@@ -184,6 +186,8 @@ fn edge_settings(config: &Config, components: &Components) -> Result<EdgeSetting
     Ok(EdgeSettings {
         trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
         loopback_hosts_only: config.deployment.mode == Mode::Dev,
+        is_https: config.urls.is_secure(),
+        trusts_peers: false,
         metrics: Arc::clone(&components.context.metrics),
         memory: components.memory.clone(),
         request_ids: Arc::new(RequestIds::new(&*components.context.entropy)?),

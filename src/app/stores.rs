@@ -14,7 +14,11 @@ use crate::{
 
 /// Connects the SQL store. The second value is `true` standalone and `false` beside Dify.
 pub async fn connect_sql(config: &Config) -> Result<(Arc<SqlStore>, bool)> {
-    let options = SqlOptions { url: config.database.url.clone(), max_connections: config.database.pool_size };
+    let options = SqlOptions {
+        url: config.database.url.clone(),
+        max_connections: config.database.pool_size,
+        keys: Arc::new(config.secrets.key_ring()),
+    };
     let sql = SqlStore::connect(options).await?;
     let beside_dify = match config.deployment.beside_dify {
         Some(beside_dify) => beside_dify,

@@ -56,13 +56,13 @@ async fn add_apps(sql: &SqlStore) -> Result<(), CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sql::SqlOptions;
+    use crate::store::sql::{SqlOptions, tests::test_keys};
 
     #[tokio::test]
     async fn demo_apps_are_added_once_and_changed_ones_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let url = Secret::new(format!("sqlite://{}?mode=rwc", directory.path().join("dev.db").display()));
-        let sql = SqlStore::connect(SqlOptions { url, max_connections: 2 }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions { url, max_connections: 2, keys: test_keys() }).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         add(&sql).await.unwrap();
         let workspace = sql.list_workspaces().await.unwrap().into_iter().find(|found| found.name == WORKSPACE).unwrap();

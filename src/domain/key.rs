@@ -1,5 +1,5 @@
-//! Keys derived from `SECRET_KEY`, one for each purpose, and the encryption of grants at rest (contract section 6, "At
-//! rest").
+//! Keys derived from `SECRET_KEY`, one for each purpose, and the encryption of grants and apps' secrets at rest
+//! (contract section 6, "At rest").
 
 use crypto_box::{PublicKey, SecretKey, aead::OsRng};
 use crypto_secretbox::{
@@ -23,6 +23,7 @@ enum Purpose {
     UserCode,
     Handle,
     KnownBrowser,
+    AppSecret,
 }
 
 impl Purpose {
@@ -31,6 +32,7 @@ impl Purpose {
             Self::UserCode => b"dify-openapi/user-code/v1",
             Self::Handle => b"dify-openapi/device-handle/v1",
             Self::KnownBrowser => b"dify-openapi/known-browser/v1",
+            Self::AppSecret => b"dify-openapi/app-secret/v1",
         }
     }
 }
@@ -41,6 +43,7 @@ struct KeyGeneration {
     user_code: Zeroizing<[u8; 32]>,
     handle: Zeroizing<[u8; 32]>,
     known_browser: Zeroizing<[u8; 32]>,
+    app_secret: Zeroizing<[u8; 32]>,
 }
 
 impl KeyGeneration {
@@ -52,8 +55,8 @@ impl KeyGeneration {
             key
         };
         let (user_code, handle) = (derive(Purpose::UserCode), derive(Purpose::Handle));
-        let known_browser = derive(Purpose::KnownBrowser);
-        Self { secret, user_code, handle, known_browser }
+        let (known_browser, app_secret) = (derive(Purpose::KnownBrowser), derive(Purpose::AppSecret));
+        Self { secret, user_code, handle, known_browser, app_secret }
     }
 }
 
@@ -112,24 +115,44 @@ impl KeyRing {
 
     /// Encrypts a user code as the opaque handle in a page's URL.
     pub fn seal_handle(&self, code: &UserCode) -> Result<String> {
-        let cipher = XSalsa20Poly1305::new((&*self.current.handle).into());
-        let nonce = XSalsa20Poly1305::generate_nonce(&mut OsRng);
-        let sealed = cipher
-            .encrypt(&nonce, code.canonical().as_slice())
-            .map_err(|_| Error::internal("sealing a handle failed"))?;
-        Ok(encode_url(&[nonce.as_slice(), &sealed].concat()))
+        encrypt(&self.current.handle, code.canonical().as_slice())
     }
 
     /// Decrypts a handle; `None` for anything that `seal_handle` has not returned.
     pub fn open_handle(&self, handle: &str) -> Option<UserCode> {
-        let bytes = decode_url(handle)?;
-        let (nonce, sealed) = bytes.split_at_checked(24)?;
         self.generations().find_map(|generation| {
-            let cipher = XSalsa20Poly1305::new((&*generation.handle).into());
-            let opened = Zeroizing::new(cipher.decrypt(nonce.into(), sealed).ok()?);
+            let opened = decrypt(&generation.handle, handle)?;
             UserCode::parse(std::str::from_utf8(&opened).ok()?).ok()
         })
     }
+
+    /// Encrypts the value of an app's secret variable.
+    pub fn seal_app_secret(&self, value: &str) -> Result<String> {
+        encrypt(&self.current.app_secret, value.as_bytes())
+    }
+
+    /// Decrypts the value of an app's secret variable; `None` for anything that no key of this ring has sealed.
+    pub fn open_app_secret(&self, sealed: &str) -> Option<Secret> {
+        self.generations().find_map(|generation| {
+            let opened = decrypt(&generation.app_secret, sealed)?;
+            Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
+        })
+    }
+}
+
+/// Returns nonce and ciphertext in URL-safe base64.
+fn encrypt(key: &[u8; 32], plaintext: &[u8]) -> Result<String> {
+    let nonce = XSalsa20Poly1305::generate_nonce(&mut OsRng);
+    let sealed = XSalsa20Poly1305::new(key.into())
+        .encrypt(&nonce, plaintext)
+        .map_err(|_| Error::internal("an encryption failed"))?;
+    Ok(encode_url(&[nonce.as_slice(), &sealed].concat()))
+}
+
+fn decrypt(key: &[u8; 32], text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes = decode_url(text)?;
+    let (nonce, sealed) = bytes.split_at_checked(24)?;
+    XSalsa20Poly1305::new(key.into()).decrypt(nonce.into(), sealed).ok().map(Zeroizing::new)
 }
 
 fn index_key(generation: &KeyGeneration, code: &UserCode) -> UserCodeKey {

@@ -76,6 +76,8 @@ pub struct MintedSession {
     pub token_id: TokenId,
     /// The row's previous hash if it was rotated. Its cache entry has to be removed.
     pub rotated: Option<TokenHash>,
+    /// Sessions that were revoked because the subject had too many with this client.
+    pub evicted: Vec<RevokedSession>,
 }
 
 /// A session that a call has revoked.

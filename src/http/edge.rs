@@ -13,7 +13,9 @@ use std::sync::Arc;
 use axum::{Router, middleware::from_fn_with_state};
 use http::{
     HeaderName, Request,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    },
 };
 use tower::ServiceBuilder;
 use tower_http::{
@@ -22,7 +24,10 @@ use tower_http::{
 };
 
 pub(crate) use self::settings::EdgeSettings;
-use self::{memory::MemoryLayer, security_headers::unless_set};
+use self::{
+    memory::MemoryLayer,
+    security_headers::{STRICT_TRANSPORT, unless_set},
+};
 use crate::telemetry::request_id::RequestIds;
 
 /// The header that carries a request's id, in every response.
@@ -40,10 +45,11 @@ pub(crate) fn wrap(router: Router, settings: &Arc<EdgeSettings>) -> Router {
             .layer(from_fn_with_state(Arc::clone(settings), context::provide))
             // Above every layer that may answer by itself, so that rejected and panicked requests are recorded, too.
             .layer(from_fn_with_state(Arc::clone(settings), access_log::record))
-            .layer(unless_set(X_FRAME_OPTIONS, "DENY"))
-            .layer(unless_set(CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"))
-            .layer(unless_set(X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .layer(unless_set(CACHE_CONTROL, "no-store"))
+            .layer(unless_set(X_FRAME_OPTIONS, Some("DENY")))
+            .layer(unless_set(CONTENT_SECURITY_POLICY, Some("frame-ancestors 'none'")))
+            .layer(unless_set(X_CONTENT_TYPE_OPTIONS, Some("nosniff")))
+            .layer(unless_set(CACHE_CONTROL, Some("no-store")))
+            .layer(unless_set(STRICT_TRANSPORT_SECURITY, settings.is_https.then_some(STRICT_TRANSPORT)))
             // Below the layers above, so that requests over the limit are recorded and answered like all others.
             .layer(MemoryLayer(settings.memory.clone()))
             .layer(from_fn_with_state(Arc::clone(settings), host::check))

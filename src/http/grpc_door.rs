@@ -56,12 +56,12 @@ where
     let mut router = Router::new();
     macro_rules! mount {
         ($($server:ident),*) => {$(
-            let service = $server::new(rpc.clone())
-                .max_decoding_message_size(largest::<$server<Rpc>>())
-                .map_request(tonic_body);
-            let receive = middleware::from_fn_with_state(rpc.memory().clone(), arrival::receive);
-            let service = receive.layer(service.map_response(axum_body));
-            router = router.route_service(&path::<$server<Rpc>>(), layer.layer(service));
+            for (path, max_body) in method_limits::<$server<Rpc>>() {
+                let service = $server::new(rpc.clone()).max_decoding_message_size(max_body).map_request(tonic_body);
+                let receive = middleware::from_fn_with_state(rpc.memory().clone(), arrival::receive);
+                let service = receive.layer(service.map_response(axum_body));
+                router = router.route_service(&path, layer.layer(service));
+            }
         )*};
     }
     mount!(
@@ -100,14 +100,14 @@ fn reporter() -> tonic_health::server::HealthReporter {
     tonic_health::server::HealthReporter::new()
 }
 
-fn path<S: NamedService>() -> String {
-    format!("/{}/{{*method}}", S::NAME)
-}
-
-/// The largest message that a method of the service accepts.
-fn largest<S: NamedService>() -> usize {
+/// The routes of a service with the limits of their messages: one for each method, and one for methods that do not
+/// exist.
+///
+/// tonic has one limit for a service, so each method is mounted on its own.
+fn method_limits<S: NamedService>() -> impl Iterator<Item = (String, usize)> {
     let of_service = |policy: &&Policy| policy.grpc_path.split('/').nth(1) == Some(S::NAME);
-    POLICIES.iter().filter(of_service).map(|policy| policy.max_body).max().unwrap_or_default()
+    let methods = POLICIES.iter().filter(of_service).map(|policy| (policy.grpc_path.to_owned(), policy.max_body));
+    methods.chain([(format!("/{}/{{*method}}", S::NAME), 0)])
 }
 
 fn tonic_body(request: Request<Body>) -> Request<tonic::body::Body> {

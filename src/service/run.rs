@@ -75,7 +75,8 @@ impl Runs {
             .apps
             .find_runnable(caller, &run.app_id, run.workspace_id.as_deref(), run.workflow_id.as_deref())
             .await?;
-        check_query(app.mode, run.query.as_deref())?;
+        let query = run.query.map(without_nul);
+        check_query(app.mode, query.as_deref())?;
         let inputs = checked_inputs(&definition, given)?;
         let slot = self.slots.acquire(&app).await?;
         AuditEvent::AppRun {
@@ -94,7 +95,7 @@ impl Runs {
                 definition,
                 user: user_name(&caller.token.subject),
                 inputs,
-                query: run.query,
+                query,
                 files: run.files.into_iter().map(Value::Object).collect(),
                 conversation_id,
                 auto_generate_name: run.auto_generate_name,
@@ -155,6 +156,11 @@ fn check_query(mode: AppMode, query: Option<&str>) -> Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// Removes NUL characters, as Dify does. PostgreSQL cannot store them.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "") } else { text }
 }
 
 /// Reads an optional id; empty text is `None`.

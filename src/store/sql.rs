@@ -9,6 +9,7 @@ pub(crate) mod api_tokens;
 mod app_export;
 mod app_import;
 mod app_rows;
+mod app_secrets;
 mod apps;
 mod browser_sessions;
 mod columns;
@@ -32,6 +33,7 @@ mod retention;
 mod retry;
 mod revoke;
 mod runs;
+mod session_limit;
 mod sessions;
 mod sql_store;
 #[cfg(test)]

@@ -2,10 +2,29 @@
 
 use std::time::Duration;
 
+use http::Method;
+
 use crate::domain::caller::ClientAddress;
 
 /// The target of access events.
 pub(crate) const TARGET: &str = "access";
+
+/// The name of a method in logs and traces. Clients may send any token as a method, so all unknown ones have one name,
+/// as in the semantic conventions of OpenTelemetry.
+pub(crate) fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
+    }
+}
 
 /// Which codec a request came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,8 +51,8 @@ impl Door {
 /// A request that has been answered. There is no place in it for a query string.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Access<'a> {
-    /// The HTTP method.
-    pub method: &'a str,
+    /// The HTTP method, by [`known_method`].
+    pub method: &'static str,
     /// The pattern of the route, such as `/openapi/v1/account/sessions/{id}`, never the path itself.
     pub route: &'static str,
     /// The HTTP status.

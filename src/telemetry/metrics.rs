@@ -43,6 +43,8 @@ pub enum RevokeReason {
     Owner,
     /// The same device signed in again.
     Rotated,
+    /// The subject had too many sessions with the client.
+    Limit,
 }
 
 /// The instruments. Every label is a fixed word, so that recording allocates nothing and cardinality has a bound.
@@ -157,6 +159,7 @@ impl Metrics {
         let reason = match reason {
             RevokeReason::Owner => "owner",
             RevokeReason::Rotated => "rotated",
+            RevokeReason::Limit => "limit",
         };
         self.revoked.add(count, &[KeyValue::new("reason", reason)]);
     }

@@ -6,6 +6,7 @@ use std::{
 use chrono::DateTime;
 use http::HeaderMap;
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::Sampler;
 use tracing::subscriber::with_default;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -187,18 +188,39 @@ fn several_servers_in_one_process_have_metrics_of_their_own() {
 }
 
 #[test]
-fn trace_context_goes_in_and_out() {
+fn trusted_trace_context_is_continued_and_other_is_linked() {
     let tracers = SdkTracerProvider::builder().build();
     let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("test"));
     with_default(tracing_subscriber::registry().with(layer), || {
         let mut headers = HeaderMap::new();
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         headers.insert("traceparent", parent.parse().unwrap());
-        let span = trace::request_span("GET", "/openapi/v1/account", Door::Json, &headers);
-        let mut out = HeaderMap::new();
-        trace::inject(&span, &mut out);
-        let sent = out["traceparent"].to_str().unwrap();
-        assert!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && sent != parent, "{sent}");
-        assert!(opentelemetry::trace::TraceContextExt::has_active_span(&span.context()));
+        for is_trusted in [true, false] {
+            let span = trace::request_span("GET", "/openapi/v1/account", Door::Json, &headers, is_trusted);
+            let mut out = HeaderMap::new();
+            trace::inject(&span, &mut out);
+            let sent = out["traceparent"].to_str().unwrap();
+            assert!(sent != parent, "{sent}");
+            assert_eq!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), is_trusted, "{sent}");
+            assert!(opentelemetry::trace::TraceContextExt::has_active_span(&span.context()));
+        }
+    });
+}
+
+#[test]
+fn sampled_flag_of_an_untrusted_peer_does_not_decide() {
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
+    let tracers = SdkTracerProvider::builder().with_sampler(sampler).build();
+    let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("test"));
+    with_default(tracing_subscriber::registry().with(layer), || {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap());
+        for is_trusted in [true, false] {
+            let span = trace::request_span("GET", "/openapi/v1/account", Door::Json, &headers, is_trusted);
+            let mut out = HeaderMap::new();
+            trace::inject(&span, &mut out);
+            let is_sampled = out.get("traceparent").is_some_and(|sent| sent.as_bytes().ends_with(b"-01"));
+            assert_eq!(is_sampled, is_trusted);
+        }
     });
 }

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
+use opentelemetry::{
+    propagation::{Extractor, Injector, TextMapPropagator as _},
+    trace::TraceContextExt as _,
+};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -22,8 +25,12 @@ pub(super) fn begin() {
 }
 
 /// A request's span, or none while nothing is exported.
-pub(crate) fn span_if_exported(method: &str, door: Door, headers: &HeaderMap) -> Span {
-    if EXPORTED.load(Ordering::Relaxed) { request_span(method, "other", door, headers) } else { Span::none() }
+pub(crate) fn span_if_exported(method: &'static str, door: Door, headers: &HeaderMap, is_trusted: bool) -> Span {
+    if EXPORTED.load(Ordering::Relaxed) {
+        request_span(method, "other", door, headers, is_trusted)
+    } else {
+        Span::none()
+    }
 }
 
 /// What a request turned out to be: its route is known only once it has been found.
@@ -33,8 +40,15 @@ pub(crate) fn conclude(span: &Span, route: &'static str, status: u16) {
     span.record("http.response.status_code", status);
 }
 
-/// A span for a request that continues the caller's trace. Make one only while [`super::Telemetry::traces`].
-pub(crate) fn request_span(method: &str, route: &'static str, door: Door, headers: &HeaderMap) -> Span {
+/// The span of a request. It continues the trace of a trusted peer. Any other peer's trace is only linked, because its
+/// `sampled` flag would decide what this service exports. Make one only while [`super::Telemetry::traces`].
+pub(crate) fn request_span(
+    method: &'static str,
+    route: &'static str,
+    door: Door,
+    headers: &HeaderMap,
+    is_trusted: bool,
+) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "request",
@@ -45,8 +59,13 @@ pub(crate) fn request_span(method: &str, route: &'static str, door: Door, header
         door = door.as_str(),
         http.response.status_code = tracing::field::Empty,
     );
-    // Refused only for a span that is off or has begun elsewhere, and then there is nothing to continue.
-    let _ = span.set_parent(TraceContextPropagator::new().extract(&Incoming(headers)));
+    let context = TraceContextPropagator::new().extract(&Incoming(headers));
+    if is_trusted {
+        // Fails only for a span that is off or has begun elsewhere, and then there is nothing to continue.
+        let _ = span.set_parent(context);
+    } else if context.span().span_context().is_valid() {
+        span.add_link(context.span().span_context().clone());
+    }
     span
 }
 

@@ -12,10 +12,10 @@ use tracing::Instrument as _;
 use super::settings::EdgeSettings;
 use crate::{
     domain::caller::ClientAddress,
-    http::grpc_door::speaks_grpc,
+    http::{grpc_door::speaks_grpc, listen::PeerAddr},
     pipeline::policy::Policy,
     telemetry::{
-        access::{Access, Door},
+        access::{self, Access, Door},
         request_id, trace,
     },
 };
@@ -24,10 +24,12 @@ pub(super) async fn record(State(edge): State<Arc<EdgeSettings>>, request: Reque
     let began = Instant::now();
     let _in_flight = edge.metrics.begin();
     let is_grpc = speaks_grpc(request.headers());
-    let method = request.method().clone();
+    let method = access::known_method(request.method());
     let client = request.extensions().get::<ClientAddress>().copied();
-    let span =
-        trace::span_if_exported(method.as_str(), if is_grpc { Door::Grpc } else { Door::Json }, request.headers());
+    let door = if is_grpc { Door::Grpc } else { Door::Json };
+    let peer = request.extensions().get::<PeerAddr>();
+    let is_trusted = edge.trusts_peers || peer.is_some_and(|peer| edge.trusted_proxies.trusts(peer.0.ip()));
+    let span = trace::span_if_exported(method, door, request.headers(), is_trusted);
 
     let response = next.run(request).instrument(span.clone()).await;
 
@@ -37,7 +39,7 @@ pub(super) async fn record(State(edge): State<Arc<EdgeSettings>>, request: Reque
     edge.metrics.request(route.pattern, route.door, status, duration);
     if let Some(client) = client {
         Access {
-            method: method.as_str(),
+            method,
             route: route.pattern,
             status,
             duration,

@@ -1,4 +1,4 @@
-//! Checks the host name of requests.
+//! Checks the `Host` header of requests (RFC 9112 section 3.2).
 
 use std::sync::Arc;
 
@@ -7,22 +7,50 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::header::HOST;
+use http::{HeaderMap, Version, header::HOST};
+use tonic::Status;
 
 use super::settings::EdgeSettings;
 use crate::{
-    domain::{Code, Error},
-    http::error_body,
+    domain::{Code, Error, Result},
+    http::{error_body, grpc_door::speaks_grpc},
 };
 
 pub(super) async fn check(State(edge): State<Arc<EdgeSettings>>, request: Request, next: Next) -> Response {
-    if edge.loopback_hosts_only && !names_loopback(&request) {
-        return error_body::respond(
-            &Error::new(Code::MisdirectedRequest, "This development server only answers to localhost and 127.0.0.1."),
-            None,
-        );
+    if let Err(error) = check_host(&request, edge.loopback_hosts_only) {
+        return if speaks_grpc(request.headers()) {
+            Status::from(error).into_http()
+        } else {
+            error_body::respond(&error, None)
+        };
     }
     next.run(request).await
+}
+
+fn check_host<B>(request: &http::Request<B>, loopback_only: bool) -> Result<()> {
+    if !is_valid(request.version(), request.headers()) {
+        return Err(Error::new(Code::InvalidRequest, "The request needs exactly one valid Host header."));
+    }
+    if loopback_only && !names_loopback(request) {
+        return Err(Error::new(
+            Code::MisdirectedRequest,
+            "This development server only answers to localhost and 127.0.0.1.",
+        ));
+    }
+    Ok(())
+}
+
+/// HTTP/1.1 requires the header; HTTP/2 has `:authority` in its place.
+fn is_valid(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => version != Version::HTTP_11,
+        // The authority form has no user name. An empty value is valid where the target has no host.
+        (Some(host), None) => host
+            .to_str()
+            .is_ok_and(|host| host.is_empty() || !host.contains('@') && host.parse::<http::uri::Authority>().is_ok()),
+        (Some(_), Some(_)) => false,
+    }
 }
 
 fn names_loopback<B>(request: &http::Request<B>) -> bool {

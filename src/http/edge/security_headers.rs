@@ -6,13 +6,16 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::http::grpc_door::speaks_grpc;
 
-/// Sets a header that the handler has not set. gRPC responses have none of these headers; they are recognized by the
-/// response, so that a request header cannot remove the headers of another response.
+/// Tells browsers for one year to use https only (RFC 6797).
+pub(super) const STRICT_TRANSPORT: &str = "max-age=31536000";
+
+/// Sets a header that the handler has not set; none without a value. gRPC responses have none of these headers; they
+/// are recognized by the response, so that a request header cannot remove the headers of another response.
 pub(super) fn unless_set(
     name: HeaderName,
-    value: &'static str,
+    value: Option<&'static str>,
 ) -> SetResponseHeaderLayer<impl FnMut(&Response) -> Option<HeaderValue> + Clone> {
     SetResponseHeaderLayer::if_not_present(name, move |response: &Response| {
-        (!speaks_grpc(response.headers())).then(|| HeaderValue::from_static(value))
+        value.filter(|_| !speaks_grpc(response.headers())).map(HeaderValue::from_static)
     })
 }

@@ -8,11 +8,16 @@ use crate::{
     telemetry::{metrics::Metrics, request_id::RequestIds},
 };
 
+#[derive(Clone)]
 pub(crate) struct EdgeSettings {
     pub trusted_proxies: TrustedProxies,
     /// Rejects host names other than those of loopback, as in `dev`. Another site may resolve to loopback (DNS
     /// rebinding), but its requests name its own host.
     pub loopback_hosts_only: bool,
+    /// Whether browsers reach this service over https, so that they may be told to use nothing else.
+    pub is_https: bool,
+    /// Whether every peer of the listener may continue its trace here. Otherwise only trusted proxies may.
+    pub trusts_peers: bool,
     pub metrics: Arc<Metrics>,
     pub memory: MemoryLedger,
     pub request_ids: Arc<RequestIds>,

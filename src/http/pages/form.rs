@@ -1,4 +1,4 @@
-//! Forms as browsers post them: URL-encoded, at most 16 KiB, each field once.
+//! Forms as browsers post them: URL-encoded, at most 4 KiB, each field once.
 
 use axum::body::Body;
 use http::{header::CONTENT_TYPE, request::Parts};
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Limit of a form in bytes.
-pub(super) const MAX_FORM_BYTES: usize = 16 * 1024;
+pub(super) const MAX_FORM_BYTES: usize = 4 * 1024;
 
 /// The fields of a form. Some are secrets, so it has no `Debug`.
 #[derive(Default)]

@@ -1,43 +1,29 @@
 //! The addresses that requests may reach.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
 /// The host of an Azure virtual machine, which serves its metadata.
 const AZURE_HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
-/// The address is neither public nor in an allowed network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ForbiddenAddressError {
-    pub address: IpAddr,
-}
-
-impl fmt::Display for ForbiddenAddressError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The address is omitted: it would disclose how a name resolves inside this network.
-        f.write_str("requests to this address are not allowed: it is not public")
-    }
-}
-
-impl std::error::Error for ForbiddenAddressError {}
+/// The host has no address that is public or in an allowed network.
+///
+/// It is one error for addresses that are not allowed and for names that do not resolve: a difference would disclose
+/// which names exist inside this network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the host does not exist, or requests to it are not allowed because it is not public")]
+pub(crate) struct UnreachableHostError;
 
 /// Accepts public addresses and those of the `allowed` networks. An IPv6 address that embeds an IPv4 address must be
 /// public as both. An IPv4-mapped address (`::ffff:a.b.c.d`) is checked as the IPv4 address.
-pub(super) fn check_address(address: IpAddr, allowed: &[IpNet]) -> Result<(), ForbiddenAddressError> {
+pub(super) fn check_address(address: IpAddr, allowed: &[IpNet]) -> Result<(), UnreachableHostError> {
     let address = address.to_canonical();
     let public = match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
     };
-    if public || allowed.iter().any(|network| network.contains(&address)) {
-        Ok(())
-    } else {
-        Err(ForbiddenAddressError { address })
-    }
+    if public || allowed.iter().any(|network| network.contains(&address)) { Ok(()) } else { Err(UnreachableHostError) }
 }
 
 /// Whether IANA's IPv4 special-purpose address registry lists the address as globally reachable. Multicast and

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url};
 
 use super::{
-    address::{ForbiddenAddressError, check_address},
+    address::{UnreachableHostError, check_address},
     error::{MAX_REDIRECTS, OutboundError},
     message::{OutboundRequest, OutboundResponse},
     permits::OutboundPermits,
@@ -148,8 +148,8 @@ fn outbound_error(error: &reqwest::Error) -> OutboundError {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(inner) = cause.source() {
         cause = inner;
-        if let Some(forbidden) = cause.downcast_ref::<ForbiddenAddressError>() {
-            return OutboundError::Forbidden(*forbidden);
+        if let Some(unreachable) = cause.downcast_ref::<UnreachableHostError>() {
+            return OutboundError::Unreachable(*unreachable);
         }
     }
     if error.source().is_none() {

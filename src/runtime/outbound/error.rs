@@ -1,6 +1,6 @@
 //! Why an outbound request has no response, in words for the author of the app.
 
-use super::address::ForbiddenAddressError;
+use super::address::UnreachableHostError;
 
 /// Redirects that are followed.
 pub(super) const MAX_REDIRECTS: usize = 5;
@@ -11,7 +11,7 @@ pub(crate) enum OutboundError {
     #[error("{0}")]
     Url(&'static str),
     #[error(transparent)]
-    Forbidden(#[from] ForbiddenAddressError),
+    Unreachable(#[from] UnreachableHostError),
     #[error("more than {MAX_REDIRECTS} redirects")]
     TooManyRedirects,
     /// The body exceeds `limit` bytes.

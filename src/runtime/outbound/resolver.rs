@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolving};
 
-use super::address::check_address;
+use super::address::{UnreachableHostError, check_address};
 
 pub(crate) trait AddressResolver: fmt::Debug + Send + Sync + 'static {
     fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
@@ -42,20 +42,12 @@ impl reqwest::dns::Resolve for CheckedResolver {
         let found = self.resolver.resolve(name.as_str().to_owned());
         let allowed = self.allowed.clone();
         Box::pin(async move {
-            let mut kept = Vec::new();
-            let mut forbidden = None;
-            for address in found.await? {
-                match check_address(address, &allowed) {
-                    // Port 0: the client uses the port of the URL.
-                    Ok(()) => kept.push(SocketAddr::new(address, 0)),
-                    Err(error) => forbidden = Some(error),
-                }
-            }
-            match forbidden {
-                Some(error) if kept.is_empty() => Err(error.into()),
-                _ if kept.is_empty() => Err(io::Error::from(io::ErrorKind::NotFound).into()),
-                _ => Ok(Box::new(kept.into_iter()) as Addrs),
-            }
+            let found = found.await.inspect_err(|error| tracing::debug!(cause = %error, "a name does not resolve"));
+            let is_allowed = |address: &IpAddr| check_address(*address, &allowed).is_ok();
+            // Port 0: the client uses the port of the URL.
+            let socket = |address| SocketAddr::new(address, 0);
+            let kept: Vec<_> = found.unwrap_or_default().into_iter().filter(is_allowed).map(socket).collect();
+            if kept.is_empty() { Err(UnreachableHostError.into()) } else { Ok(Box::new(kept.into_iter()) as Addrs) }
         })
     }
 }

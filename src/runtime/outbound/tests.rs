@@ -122,7 +122,7 @@ async fn non_public_addresses_are_rejected_in_every_notation() {
         "http://[64:ff9b::7f00:1]/",
         "http://①②⑦.⓪.⓪.①/",
     ] {
-        assert!(matches!(send(&outbound, get(url)).await, Err(OutboundError::Forbidden(_))), "{url}");
+        assert!(matches!(send(&outbound, get(url)).await, Err(OutboundError::Unreachable(_))), "{url}");
     }
 }
 
@@ -141,15 +141,27 @@ async fn urls_with_credentials_or_another_scheme_are_rejected() {
 }
 
 #[tokio::test]
-async fn names_of_non_public_addresses_are_rejected() {
+async fn names_of_non_public_addresses_and_unknown_names_have_the_same_error() {
     let names = HashMap::from([
         ("inside.example", vec![vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()]]),
         ("nothing.example", vec![vec![]]),
     ]);
     let outbound = allowing(&[], Names { names, ..Names::default() });
-    assert!(matches!(send(&outbound, get("http://inside.example/")).await, Err(OutboundError::Forbidden(_))));
-    assert!(matches!(send(&outbound, get("http://nothing.example/")).await, Err(OutboundError::Failed(_))));
-    assert!(matches!(send(&outbound, get("http://unknown.example/")).await, Err(OutboundError::Failed(_))));
+    for url in [
+        "http://inside.example/",
+        "http://nothing.example/",
+        "http://unknown.example/",
+        "http://10.0.0.1/",
+        "http://[::1]/",
+    ] {
+        let error = send(&outbound, get(url)).await.unwrap_err();
+        assert!(matches!(error, OutboundError::Unreachable(_)), "{url}: {error:?}");
+        assert_eq!(
+            error.to_string(),
+            "the host does not exist, or requests to it are not allowed because it is not public",
+            "{url}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -164,7 +176,7 @@ async fn request_connects_to_the_address_that_was_checked() {
     assert!(send(&outbound, get(&url)).await.is_ok());
     assert_eq!(names.lookups.load(Ordering::Relaxed), 1);
     // The next request resolves and checks again.
-    assert!(matches!(send(&outbound, get(&url)).await, Err(OutboundError::Forbidden(_))));
+    assert!(matches!(send(&outbound, get(&url)).await, Err(OutboundError::Unreachable(_))));
 }
 
 #[tokio::test]
@@ -190,8 +202,8 @@ async fn redirects_are_followed_and_checked() {
     let address = server(router).await;
     let outbound = local();
     let at = |path: &str| get(format!("http://{address}{path}"));
-    assert!(matches!(send(&outbound, at("/in")).await, Err(OutboundError::Forbidden(_))));
-    assert!(matches!(send(&outbound, at("/meta")).await, Err(OutboundError::Forbidden(_))));
+    assert!(matches!(send(&outbound, at("/in")).await, Err(OutboundError::Unreachable(_))));
+    assert!(matches!(send(&outbound, at("/meta")).await, Err(OutboundError::Unreachable(_))));
     assert!(matches!(send(&outbound, at("/user")).await, Err(OutboundError::Url(_))));
     assert!(matches!(send(&outbound, at("/file")).await, Err(OutboundError::Url(_))));
     assert!(matches!(send(&outbound, at("/loop")).await, Err(OutboundError::TooManyRedirects)));

@@ -16,6 +16,11 @@ pub(super) fn parameters(definition: Option<&Definition>) -> Map<String, Value> 
         Definition::Model(_) => || json!({"enabled": true}),
         Definition::Workflow(_) => disabled,
     };
+    // Dify has two names for the settings of moderation.
+    let moderation: fn() -> Value = match definition {
+        Definition::Model(_) => || json!({"enabled": false, "type": "", "config": {}}),
+        Definition::Workflow(_) => || json!({"enabled": false, "type": "", "configs": []}),
+    };
     object([
         ("opening_statement", feature("opening_statement", || Value::Null)),
         ("suggested_questions", feature("suggested_questions", || json!([]))),
@@ -26,7 +31,7 @@ pub(super) fn parameters(definition: Option<&Definition>) -> Map<String, Value> 
         ("annotation_reply", feature("annotation_reply", disabled)),
         ("more_like_this", feature("more_like_this", disabled)),
         ("user_input_form", definition.form_rows().into()),
-        ("sensitive_word_avoidance", feature("sensitive_word_avoidance", no_moderation)),
+        ("sensitive_word_avoidance", feature("sensitive_word_avoidance", moderation)),
         ("file_upload", upload(definition, feature("file_upload", no_upload))),
         ("system_parameters", system_parameters()),
     ])
@@ -72,10 +77,6 @@ fn upload(definition: &Definition, mut stored: Value) -> Value {
 
 fn disabled() -> Value {
     json!({"enabled": false})
-}
-
-fn no_moderation() -> Value {
-    json!({"enabled": false, "type": "", "configs": []})
 }
 
 fn no_upload() -> Value {

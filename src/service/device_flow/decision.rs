@@ -86,11 +86,17 @@ impl DeviceFlow {
             user_agent: request.user_agent.clone(),
         };
         let minted = self.context.sql.mint(&session).await?;
-        let finished = match &minted.rotated {
-            // The rotated token is invalidated on every replica before the new one can be redeemed.
+        for session in &minted.evicted {
+            AuditEvent::SessionRevoked { token_id: session.token_id, by: "the session limit" }.record();
+        }
+        self.context.metrics.revoked(RevokeReason::Limit, minted.evicted.len() as u64);
+        let evicted = self.invalidations.invalidate_sessions(&minted.evicted).await;
+        // The rotated token is invalidated on every replica before the new one can be redeemed.
+        let rotated = match &minted.rotated {
             Some(old) => self.invalidations.invalidate(old).await,
             None => Ok(()),
         };
+        let finished = evicted.and(rotated);
         let approval = Approval { token_id: minted.token_id, sealed_token };
         let finished = match finished {
             Ok(()) => self.grants.finish(keys, claim, &approval).await,

@@ -120,7 +120,9 @@ impl SqlStore {
             serde_json::from_str::<Value>(&text).map_err(Error::internal)
         };
         let variables = |column: &str| {
-            Ok::<_, Error>(match json(column)? {
+            let mut variables = json(column)?;
+            self.open_secrets(&mut variables)?;
+            Ok::<_, Error>(match variables {
                 Value::Object(by_name) => by_name.into_iter().map(|(_, variable)| variable).collect(),
                 Value::Array(list) => list,
                 _ => Vec::new(),

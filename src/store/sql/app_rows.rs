@@ -84,7 +84,7 @@ impl SqlStore {
         app: DbUuid,
         mode: AppMode,
         body: &GraphBody,
-    ) -> Result<DbUuid, DbErr> {
+    ) -> Result<DbUuid, SqlError> {
         let id = self.id(Uuid::new_v4());
         let row = workflow::ActiveModel {
             id: Set(id),
@@ -95,7 +95,7 @@ impl SqlStore {
             version: Set(naive_utc(import.now).format("%Y-%m-%d %H:%M:%S%.6f").to_string()),
             graph: Set(body.graph.to_string()),
             features: Set(body.features.to_string()),
-            environment_variables: Set(by_name(&body.environment_variables)),
+            environment_variables: Set(by_name(&self.seal_secrets(&body.environment_variables)?)),
             conversation_variables: Set(by_name(&body.conversation_variables)),
             rag_pipeline_variables: Set("{}".to_owned()),
             marked_name: Set(String::new()),

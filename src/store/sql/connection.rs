@@ -11,7 +11,7 @@ use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use zeroize::Zeroizing;
 
 use super::{pool::set_server_timeouts, rendered::RenderedStatements, sql_store::SqlStore, timeout::with_timeout};
-use crate::domain::{error::Result, secret::Secret};
+use crate::domain::{error::Result, key::KeyRing, secret::Secret};
 
 /// How long a call waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,6 +32,8 @@ pub struct SqlOptions {
     pub url: Secret,
     /// Limit of connections. SQLite uses a few for each core at most.
     pub max_connections: u32,
+    /// Keys that encrypt apps' secret variables.
+    pub keys: Arc<KeyRing>,
 }
 
 impl SqlStore {
@@ -91,6 +93,7 @@ impl SqlStore {
         Ok(Self {
             db,
             backend,
+            keys: options.keys,
             rendered: Arc::new(RenderedStatements::for_backend(backend)),
             app_totals: Arc::default(),
             run_write_permits: Arc::new(Semaphore::new(run_writers)),

@@ -27,7 +27,7 @@ use crate::domain::{
 };
 
 impl SqlStore {
-    /// Writes a new token: rotates the live row of the same device, or inserts one.
+    /// Writes a new token: rotates the live row of the same device, or inserts one and revokes those over the limit.
     ///
     /// One transaction, repeated when a concurrent mint for the same device wins. Fails with `access_denied` unless the
     /// account is active.
@@ -40,16 +40,16 @@ impl SqlStore {
         if let Some(id) = new.subject.account_id() {
             self.lock_active_account(&transaction, id).await?;
         }
-        let (id, rotated) = match self.lock_live_row(&transaction, new).await? {
-            Some((id, hash)) => {
-                self.rotate(&transaction, id, new).await?;
-                (id, hash)
-            }
-            None => (self.insert(&transaction, new).await?, None),
+        let (id, rotated, evicted) = if let Some((id, hash)) = self.lock_live_row(&transaction, new).await? {
+            self.rotate(&transaction, id, new).await?;
+            (id, hash, Vec::new())
+        } else {
+            let id = self.insert(&transaction, new).await?;
+            (id, None, self.revoke_excess_sessions(&transaction, new, id).await?)
         };
         self.write_session_details(&transaction, id, new).await?;
         transaction.commit().await?;
-        Ok(MintedSession { token_id: TokenId(id.uuid()), rotated })
+        Ok(MintedSession { token_id: TokenId(id.uuid()), rotated, evicted })
     }
 
     /// Locks the account's row, so that mints for the account and a ban run one after the other. On MySQL, which has no

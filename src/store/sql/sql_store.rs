@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{apps::total_cache::TotalCache, db_uuid::DbUuid, rendered::RenderedStatements, timeout::with_timeout};
-use crate::domain::error::Result;
+use crate::domain::{error::Result, key::KeyRing};
 
 /// Rows that one statement names at most; databases limit the number of parameters.
 pub(super) const MAX_ROWS_PER_STATEMENT: usize = 500;
@@ -21,6 +21,7 @@ pub(super) const MAX_ROWS_PER_STATEMENT: usize = 500;
 pub struct SqlStore {
     pub(super) db: DatabaseConnection,
     pub(super) backend: DbBackend,
+    pub(super) keys: Arc<KeyRing>,
     pub(super) rendered: Arc<RenderedStatements>,
     pub(super) app_totals: Arc<TotalCache>,
     /// Limits how many connections write the end of a run, so that some stay free for new requests.

@@ -1,7 +1,7 @@
 //! One conformance suite for all databases. It always runs on SQLite, and on PostgreSQL and MySQL or MariaDB when
 //! `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` name servers on which it may create databases.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use sea_orm::{ConnectionTrait, Database, Statement};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{SqlOptions, SqlStore};
 use crate::domain::{
     id::AccountId,
+    key::KeyRing,
     secret::{BearerToken, Secret},
     session::NewSession,
     subject::{Subject, SubjectType},
@@ -45,7 +46,12 @@ macro_rules! conformance {
 use conformance;
 
 async fn open(url: String) -> SqlStore {
-    SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 12 }).await.expect("open the database")
+    let options = SqlOptions { url: Secret::new(url), max_connections: 12, keys: test_keys() };
+    SqlStore::connect(options).await.expect("open the database")
+}
+
+pub(crate) fn test_keys() -> Arc<KeyRing> {
+    Arc::new(KeyRing::new(Secret::new("a secret of the tests"), Vec::new()))
 }
 
 async fn on_sqlite<F: Future<Output = ()>>(test: fn(SqlStore) -> F) {

@@ -7,6 +7,7 @@ use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER}
 on_both_stores!(
     every_response_has_a_unique_request_id_and_security_headers,
     request_headers_do_not_remove_security_headers,
+    https_deployment_sends_strict_transport_security,
     responses_with_codes_or_tokens_are_not_cacheable,
     internal_error_is_logged_once_with_its_request_id
 );
@@ -39,6 +40,7 @@ async fn every_response_has_a_unique_request_id_and_security_headers(stores: Sto
         assert_eq!(answer.header("x-frame-options"), "DENY");
         assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"));
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("strict-transport-security"), "", "the public URL is not https");
         assert_eq!(answer.header("content-type"), "application/json");
     }
 }
@@ -55,6 +57,14 @@ async fn request_headers_do_not_remove_security_headers(stores: Stores) {
     }
     let request = bearer.request(Method::GET, "/openapi/v1/account").header("content-type", "application/grpc");
     assert_eq!(Answer::to(request).await.header("cache-control"), "no-store");
+}
+
+async fn https_deployment_sends_strict_transport_security(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("CONSOLE_WEB_URL", "https://console.example")]).await;
+    for path in ["/openapi/v1/_health", "/device", "/nothing", "/console/api/account/profile"] {
+        let answer = Answer::to(reqwest::Client::new().get(server.at(path))).await;
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{path}");
+    }
 }
 
 async fn responses_with_codes_or_tokens_are_not_cacheable(stores: Stores) {

@@ -95,9 +95,12 @@ async fn rate_limited_call_carries_retry_info(stores: Stores) {
 async fn message_over_the_size_limit_is_rejected(stores: Stores) {
     let server = TestServer::start(stores).await;
     let mut clients = Clients::on(channel(&server).await);
-    let request = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("x".repeat(70_000)) };
-    let status = clients.device_flow.create_device_code(request).await.unwrap_err();
-    assert!(matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted), "{status:?}");
+    for (length, expected) in [(3_900, Code::InvalidArgument), (4_096, Code::ResourceExhausted)] {
+        let device_label = Some("x".repeat(length));
+        let request = CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label };
+        let status = clients.device_flow.create_device_code(request).await.unwrap_err();
+        assert_eq!(status.code(), expected, "{length} {status:?}");
+    }
 }
 
 async fn invalid_authorization_metadata_is_rejected(stores: Stores) {

@@ -1,12 +1,15 @@
 //! Malformed request lines and headers.
 
-use super::{NO_LIMITS, assert_serves, raw, status, status_of};
-use crate::support::{Answer, Bearer, Stores, TestServer, server::OWNER};
+use super::{MARKER, NO_LIMITS, assert_serves, raw, status, status_of};
+use crate::support::{Answer, Bearer, Stores, TestServer, logs::Logs, server::OWNER};
 
 on_both_stores!(
     invalid_verbs_and_targets_return_4xx,
     head_returns_the_status_of_get_without_a_body,
     contradictory_and_malformed_headers_return_400,
+    missing_and_repeated_host_return_400,
+    line_feeds_in_bodies_are_accepted,
+    unknown_methods_are_not_logged,
     too_large_headers_return_431,
     malformed_credentials_return_401
 );
@@ -56,6 +59,50 @@ async fn head_returns_the_status_of_get_without_a_body(stores: Stores) {
     }
     let answer = Answer::to(bearer.request(reqwest::Method::HEAD, "/openapi/v1/account")).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+}
+
+async fn missing_and_repeated_host_return_400(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    for (head, expected) in [
+        ("GET /openapi/v1/_health HTTP/1.1\r\n", 400),
+        ("GET /openapi/v1/_health HTTP/1.1\r\nhost: x\r\nHost: x\r\n", 400),
+        ("GET /openapi/v1/_health HTTP/1.1\r\nhost: a b\r\n", 400),
+        ("GET /openapi/v1/_health HTTP/1.1\r\nhost: user@x\r\n", 400),
+        ("GET /openapi/v1/_health HTTP/1.1\r\nhost: x/y\r\n", 400),
+        ("GET /openapi/v1/_health HTTP/1.0\r\n", 200),
+        ("GET /openapi/v1/_health HTTP/1.1\r\nhost: x:1\r\n", 200),
+        ("GET /openapi/v1/_health HTTP/1.1\r\nhost: [::1]:1\r\n", 200),
+    ] {
+        let request = format!("{head}connection: close\r\n\r\n");
+        assert_eq!(status_of(&raw(&server, request.as_bytes()).await), expected, "{head:?}");
+    }
+    assert_serves(&server).await;
+}
+
+async fn line_feeds_in_bodies_are_accepted(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let body = "{\n\n\"client_id\":\n\"difyctl\"\n}\n";
+    let post = "POST /openapi/v1/oauth/device/code HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let fixed = format!("{post}content-length: {}\r\n\r\n{body}", body.len());
+    let chunked = format!(
+        "{post}transfer-encoding: chunked\r\n\r\n3\r\n{}\r\n{:x};x=y\r\n{}\r\n0\r\nx-trailer: z\r\n\r\n",
+        &body[..3],
+        body.len() - 3,
+        &body[3..]
+    );
+    let last = "GET /openapi/v1/_health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let answers = raw(&server, [fixed.as_str(), &chunked, &fixed, last].concat().as_bytes()).await;
+    let answers = String::from_utf8_lossy(&answers);
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 4, "{answers}");
+    assert_eq!(answers.matches("\"device_code\"").count(), 3, "{answers}");
+}
+
+async fn unknown_methods_are_not_logged(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let logs = Logs::capture();
+    assert_eq!(status(&server, &format!("{MARKER} /openapi/v1/account HTTP/1.1"), &[], b"").await, 405);
+    assert!(!logs.lines().contains(MARKER) && logs.matching(&[MARKER]).is_empty());
+    assert!(logs.lines().contains("_OTHER"), "{}", logs.lines());
 }
 
 async fn contradictory_and_malformed_headers_return_400(stores: Stores) {

@@ -146,7 +146,7 @@ async fn unusual_texts_return_4xx(stores: Stores) {
     let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let mut clients = Clients::on(channel(&server).await);
-    let long = "A".repeat(20_000);
+    let long = "A".repeat(1_000);
     for text in MISLEADING.into_iter().chain(["ＡＢＣＤＥＦＧＨ", "ß", "🦀🦀🦀🦀🦀🦀🦀🦀", &long])
     {
         assert_eq!(Device::request_codes(&server, &json!({"client_id": text})).await.status, 400, "{text:.20?}");

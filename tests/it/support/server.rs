@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use dify_openapi::testing::{
     app::{self, Application, Dependencies, ListenerKind, RunningServer},
     config::Config,
-    domain::{Secret, WorkspaceRole},
+    domain::{KeyRing, Secret, WorkspaceRole},
     http::{ListenOptions, serve},
     memory::MemoryLedger,
     ports::{Clock as _, StateStores, SystemEntropy},
@@ -243,9 +243,14 @@ async fn password_hash() -> Secret {
     .clone()
 }
 
+/// The keys of the test servers.
+pub fn keys() -> Arc<KeyRing> {
+    Arc::new(KeyRing::new(Secret::new(SECRET_KEY), Vec::new()))
+}
+
 /// Creates the schema, the owner and the member of one workspace, and a second workspace of the owner.
 async fn prepare(config: &Config, clock: &TestClock) {
-    let options = SqlOptions { url: config.database.url.clone(), max_connections: 2 };
+    let options = SqlOptions { url: config.database.url.clone(), max_connections: 2, keys: keys() };
     let sql = SqlStore::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();
     let now = clock.now();

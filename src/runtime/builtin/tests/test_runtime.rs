@@ -36,7 +36,10 @@ use crate::{
         runtime::{self, AppRuntime, RunRequest},
     },
     runtime::outbound::OutboundClient,
-    store::sql::{SqlOptions, SqlStore, tests::count},
+    store::sql::{
+        SqlOptions, SqlStore,
+        tests::{count, test_keys},
+    },
 };
 
 /// Models whose behaviour the prompt selects: `hang` hangs after one word, `refuse` fails at once, `break` fails
@@ -112,7 +115,9 @@ impl TestRuntime {
     pub(super) async fn within(memory: &MemoryLedger, limits: RunLimits, max_runs: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
-        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8, keys: test_keys() })
+            .await
+            .unwrap();
         sql.migrate_up(false).await.unwrap();
         let (sql, models, tasks, shutdown) =
             (Arc::new(sql), Arc::default(), TaskTracker::new(), CancellationToken::new());

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         app::{
-            AppMode,
+            AppMode, Definition,
             form::is_truthy,
             stored_app::{AppDetail, StoredApp},
         },
@@ -45,7 +45,13 @@ impl SqlStore {
         let Some(row) = self.query_one_raw(self.statement(statement, values)).await? else {
             return Ok((MembershipStatus::Inactive, None));
         };
-        Ok((read_membership_status(&row)?, read_app(&row, kind)?))
+        let mut app = read_app(&row, kind)?;
+        if matches!(kind, DetailKind::Run | DetailKind::Version)
+            && let Some(Definition::Workflow(workflow)) = app.as_mut().and_then(|app| app.definition.as_mut())
+        {
+            self.open_secrets(&mut workflow.environment_variables)?;
+        }
+        Ok((read_membership_status(&row)?, app))
     }
 
     /// Id and mode of the apps with exactly this name that may be called in a workspace, newest first, 20 at most.

@@ -1,14 +1,15 @@
 //! Import and export of apps.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{
     app::{
-        AppMode,
+        AppMode, Definition,
         file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, ImportTarget, MemberType},
+        stored_app::AppDetail,
     },
-    error::Code,
+    error::{Code, Result},
     id::{AppId, WorkspaceId},
 };
 
@@ -18,6 +19,8 @@ conformance!(
     concurrent_imports_create_one_app,
     ambiguous_or_missing_targets_are_rejected_without_changes,
     app_of_several_megabytes_is_stored,
+    secrets_are_encrypted_at_rest,
+    secrets_open_with_previous_keys_only,
 );
 
 async fn workspace(sql: &SqlStore) -> WorkspaceId {
@@ -86,6 +89,51 @@ async fn exported_app_equals_the_imported_one(sql: SqlStore) {
     let modes: Vec<_> = listed.iter().map(|app| app.mode.as_str()).collect();
     assert_eq!(modes, ["advanced-chat", "agent-chat", "chat", "completion", "workflow"]);
     assert!(listed.iter().all(|app| app.published));
+}
+
+/// The environment variables of an app, as a run reads them.
+async fn environment(sql: &SqlStore, app: AppId) -> Result<Value> {
+    let account = sql.find_login("ada@example.com").await.unwrap().unwrap().account.id;
+    let found = sql.find_app(account, app, None, AppDetail::Run).await?.1.unwrap();
+    let Some(Definition::Workflow(workflow)) = found.definition else { panic!("no graph") };
+    Ok(workflow.environment_variables)
+}
+
+async fn secrets_are_encrypted_at_rest(sql: SqlStore) {
+    let workspace = workspace(&sql).await;
+    let mut app = file(AppMode::Workflow);
+    let AppBody::Graph(graph) = &mut app.body else { panic!("no graph") };
+    graph.environment_variables = vec![
+        json!({"name": "key", "value_type": "secret", "value": "hunter2"}),
+        json!({"name": "empty", "value_type": "secret", "value": ""}),
+        json!({"name": "text", "value_type": "string", "value": "visible"}),
+    ];
+    let imported = sql.import_app(workspace, &app, ImportTarget::Named, start()).await.unwrap();
+    assert_eq!(count(&sql, "workflows WHERE environment_variables LIKE '%visible%'").await, 1);
+    assert_eq!(count(&sql, "workflows WHERE environment_variables LIKE '%hunter2%'").await, 0);
+    assert_eq!(sql.export_app(imported.id).await.unwrap(), app);
+    let variables = environment(&sql, imported.id).await.unwrap();
+    assert_eq!(variables["key"]["value"], "hunter2");
+    assert_eq!((&variables["empty"]["value"], &variables["text"]["value"]), (&json!(""), &json!("visible")));
+
+    // A secret that was stored before encryption is read as it is.
+    let old = r#"{"key": {"name": "key", "value_type": "secret", "value": "old"}}"#;
+    execute(&sql, &format!("UPDATE workflows SET environment_variables = '{old}'")).await;
+    assert_eq!(environment(&sql, imported.id).await.unwrap()["key"]["value"], "old");
+}
+
+async fn secrets_open_with_previous_keys_only(sql: SqlStore) {
+    let workspace = workspace(&sql).await;
+    let imported = sql.import_app(workspace, &file(AppMode::Workflow), ImportTarget::Named, start()).await.unwrap();
+    let with_keys = |previous: Vec<Secret>| {
+        let keys = Arc::new(KeyRing::new(Secret::new("the next secret of the tests"), previous));
+        SqlStore { keys, ..sql.clone() }
+    };
+    let rotated = with_keys(vec![Secret::new("an older one"), Secret::new("a secret of the tests")]);
+    assert_eq!(environment(&rotated, imported.id).await.unwrap()["z"]["value"], "s");
+    let stranger = with_keys(Vec::new());
+    assert_eq!(environment(&stranger, imported.id).await.unwrap_err().code(), Code::AppUnavailable);
+    assert_eq!(stranger.export_app(imported.id).await.unwrap_err().code(), Code::AppUnavailable);
 }
 
 async fn import_overwrites_and_publishes_the_app_of_the_same_name(sql: SqlStore) {

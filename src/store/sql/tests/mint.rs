@@ -15,6 +15,8 @@ conformance!(
     concurrent_mints_leave_one_live_row,
     concurrent_external_mints_leave_one_live_row,
     ban_concurrent_with_mint_leaves_no_live_token,
+    sessions_over_the_limit_are_revoked_least_recently_used_first,
+    concurrent_mints_stay_within_the_session_limit,
     confirm_minted_returns_expiry_and_account,
     revoke_if_hash_spares_a_rotated_row,
     concurrent_revoke_if_hash_succeeds_once,
@@ -120,6 +122,51 @@ async fn ban_concurrent_with_mint_leaves_no_live_token(sql: SqlStore) {
         assert_eq!(minted.is_ok(), revoked.unwrap().len() == 1);
         assert_eq!(count(&sql, "oauth_access_tokens WHERE revoked_at IS NULL").await, 0);
     }
+}
+
+async fn sessions_over_the_limit_are_revoked_least_recently_used_first(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let bob = create_account(&sql, "bob@example.com").await;
+    let mut others = vec![new_session(&bob, "laptop", start()), new_session(&alice, "laptop", start())];
+    "other".clone_into(&mut others[1].client_id);
+    for other in &others {
+        sql.mint(other).await.unwrap();
+    }
+    let mut sessions = Vec::new();
+    for number in 0..50 {
+        let session = new_session(&alice, &format!("device {number}"), later(number));
+        let minted = sql.mint(&session).await.unwrap();
+        assert!(minted.evicted.is_empty(), "{number}");
+        sessions.push((minted.token_id, session));
+    }
+    sql.touch_sessions(&[(sessions[0].0, later(100)), (sessions[2].0, later(101))]).await.unwrap();
+
+    let next = |number: i64| new_session(&alice, &format!("next {number}"), later(200 + number));
+    for (number, expected) in [(0, 1), (1, 3), (2, 4)] {
+        let evicted = sql.mint(&next(number)).await.unwrap().evicted;
+        let ids: Vec<_> = evicted.iter().map(|session| session.token_id).collect();
+        assert_eq!(ids, [sessions[expected].0]);
+        assert_eq!(evicted[0].hash, sessions[expected].1.hash);
+        assert!(sql.find_token(&sessions[expected].1.hash).await.unwrap().is_none());
+    }
+    let rotated = sql.mint(&new_session(&alice, "device 49", later(300))).await.unwrap();
+    assert!(rotated.rotated.is_some() && rotated.evicted.is_empty());
+    assert!(sql.find_token(&sessions[0].1.hash).await.unwrap().is_some());
+    for other in &others {
+        assert!(sql.find_token(&other.hash).await.unwrap().is_some());
+    }
+    // Expired sessions do not count.
+    let much_later = new_session(&alice, "much later", later(3 * 86_400));
+    assert!(sql.mint(&much_later).await.unwrap().evicted.is_empty());
+}
+
+async fn concurrent_mints_stay_within_the_session_limit(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let sessions: Vec<_> = (0..70).map(|number| new_session(&alice, &format!("device {number}"), start())).collect();
+    let minted = join_all(sessions.iter().map(|session| sql.mint(session))).await;
+    let evicted: usize = minted.into_iter().map(|one| one.expect("every mint succeeds").evicted.len()).sum();
+    assert_eq!(evicted, 20);
+    assert_eq!(count(&sql, "oauth_access_tokens WHERE revoked_at IS NULL").await, 50);
 }
 
 async fn confirm_minted_returns_expiry_and_account(sql: SqlStore) {

@@ -141,7 +141,7 @@ async fn rendered_statements_use_indexes() {
 
 #[tokio::test]
 async fn unsupported_connection_string_is_not_quoted() {
-    let options = SqlOptions { url: Secret::new("oracle://u:hidden@db/x"), max_connections: 1 };
+    let options = SqlOptions { url: Secret::new("oracle://u:hidden@db/x"), max_connections: 1, keys: test_keys() };
     let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::InternalServerError);
     assert!(!format!("{error:?}").contains("hidden"));
@@ -156,7 +156,8 @@ async fn database_in_memory_works() {
 
 #[tokio::test]
 async fn unreachable_server_is_service_unavailable() {
-    let options = SqlOptions { url: Secret::new("postgres://u:hidden@127.0.0.1:1/x"), max_connections: 1 };
+    let options =
+        SqlOptions { url: Secret::new("postgres://u:hidden@127.0.0.1:1/x"), max_connections: 1, keys: test_keys() };
     let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::ServiceUnavailable);
     assert!(!format!("{error:?}").contains("hidden"));

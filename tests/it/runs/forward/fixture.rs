@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::fake_dify::FakeDify;
+use crate::support::server::keys;
 
 /// A forwarding runtime, its database and its app.
 pub struct Fixture {
@@ -49,7 +50,9 @@ impl Fixture {
     pub async fn with_settings(settings: DifySettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("runs.db").display());
-        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url.clone()), max_connections: 8 }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url.clone()), max_connections: 8, keys: keys() })
+            .await
+            .unwrap();
         sql.migrate_up(false).await.unwrap();
         let database = Database::connect(url).await.unwrap();
         let (app, workspace) = (AppId(Uuid::new_v4()), WorkspaceId(Uuid::new_v4()));
@@ -67,7 +70,8 @@ impl Fixture {
     /// A second runtime on the same database.
     pub async fn replica(&self, settings: DifySettings) -> DifyRuntime {
         let url = format!("sqlite://{}?mode=rwc", self.directory.path().join("runs.db").display());
-        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8 }).await.unwrap();
+        let sql =
+            SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8, keys: keys() }).await.unwrap();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         DifyRuntime::new(settings, Arc::new(sql), clock, entropy, self.tasks.clone()).unwrap()
     }
