@@ -48,6 +48,37 @@ need_python_clients() {
     export TEST_PYTHON="$PWD/$tools/bin/python"
 }
 
+# Finds a Python that graphon accepts: 3.12 or 3.13.
+graphon_python() {
+    local python
+    for python in python3.13 python3.12 python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[23].*/bin/python; do
+        "$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null || continue
+        command -v "$python"
+        return
+    done
+    return 1
+}
+
+# Installs graphon, the engine of Dify, in a virtual environment below target/: 1.1 GB, once per version.
+need_graphon() {
+    local python venv=$tools/graphon version=0.5.1
+    if [ "$(cat "$venv/installed" 2>/dev/null)" != "$version" ]; then
+        if ! python=$(graphon_python); then
+            echo "THE DIFFERENTIAL TEST IS NOT RUN: graphon needs Python 3.12 or 3.13, and none was found"
+            return
+        fi
+        echo "installing graphon $version with $python"
+        rm -rf "$venv"
+        "$python" -m venv "$venv"
+        if ! "$venv/bin/pip" install --quiet --disable-pip-version-check "graphon==$version" jinja2==3.1.6; then
+            echo "THE DIFFERENTIAL TEST IS NOT RUN: graphon $version cannot be installed"
+            return
+        fi
+        echo "$version" >"$venv/installed"
+    fi
+    export TEST_GRAPHON="$PWD/$venv/bin/python"
+}
+
 # Installs the accessibility checker of the browser tests.
 need_browser_tools() {
     [ -e "$tools/node_modules/axe-core/axe.min.js" ] && return

@@ -23,6 +23,7 @@ mod console;
 mod cors;
 mod demo_apps;
 mod device_flow;
+mod differential;
 mod documents;
 mod errors;
 mod fuzz;

@@ -1,0 +1,1 @@
+"""Generates apps for the differential test: graphs of every supported node type, with their inputs."""
