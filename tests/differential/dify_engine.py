@@ -82,10 +82,11 @@ class NodeFactory:
         data = config["data"]
         versions = Node.get_node_type_classes_mapping()[data.type]
         node_class = versions.get(str(data.version)) or versions["latest"]
-        data = node_class.validate_node_data(data)
-        more = getattr(self, "_" + str(data.type).replace("-", "_"), lambda _: {})(data)
+        typed = node_class.validate_node_data(data)
+        more = getattr(self, "_" + str(data.type).replace("-", "_"), lambda _: {})(typed)
         return node_class(
             node_id=config["id"],
+            # The node reads its data again, and would lose what has another name in the file.
             data=data,
             graph_init_params=self.init_params,
             graph_runtime_state=self.state,
