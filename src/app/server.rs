@@ -11,12 +11,14 @@ use super::{
     stores::{connect_sql, connect_state},
 };
 use crate::{
-    config::{Config, tls::TlsFiles},
+    config::{Config, mode::Mode, tls::TlsFiles},
     domain::{Error, Result},
     http::{
         admin::{self, Check, Health, Readiness},
+        client_address::TrustedProxies,
         listen::{self, ListenOptions},
     },
+    memory::MemoryLedger,
 };
 
 /// How long open requests and streams may take after the process is told to stop. Kubernetes kills it after 30 s, which
@@ -71,10 +73,11 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     let tracker = TaskTracker::new();
 
     let mut bound = BoundAddresses { public: local(&public)?, admin: None, grpc: None, inner: None };
+    let options = listen_options(&config, &memory);
     let serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
         let address = local(&listener)?;
         let tls = tls.map(TlsFiles::load).transpose().map_err(Error::internal)?;
-        let options = ListenOptions { tls, ..ListenOptions::within(&memory) };
+        let options = ListenOptions { tls, ..options.clone() };
         tracker.spawn(listen::serve(listener, router, options, soft_shutdown.clone(), hard_shutdown.clone()));
         Ok::<_, Error>(address)
     };
@@ -101,6 +104,17 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     serve(public, app.router(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
     app.jobs().start(&tracker, &soft_shutdown);
     Ok(RunningServer { bound, app, readiness, soft_shutdown, hard_shutdown, admin_shutdown, tracker })
+}
+
+/// Options of all listeners except that of the admin routes.
+fn listen_options(config: &Config, memory: &MemoryLedger) -> ListenOptions {
+    let trusted_proxies = TrustedProxies::new(config.listeners.trusted_proxies.clone());
+    let mut options = ListenOptions { trusted_proxies, ..ListenOptions::within(memory) };
+    if config.deployment.mode == Mode::Dev {
+        // All clients are on this machine.
+        options.max_connections_per_network = options.max_connections;
+    }
+    options
 }
 
 impl RunningServer {

@@ -1,6 +1,9 @@
 //! The authenticated party of a request. Handlers read these types from the request's extensions.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use super::{
     account::Account,
@@ -40,6 +43,17 @@ impl ClientAddress {
     /// The address from a request's extensions, where the HTTP edge writes it for every request.
     pub fn required(resolved: Option<&Self>) -> Result<Self> {
         resolved.copied().ok_or_else(|| Error::internal("a request without an address"))
+    }
+
+    /// The address itself, or the /64 network of an IPv6 address, of which one client may have all addresses.
+    pub fn network(self) -> IpAddr {
+        match self.0 {
+            IpAddr::V4(_) => self.0,
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+            }
+        }
     }
 
     /// The key of limits by address. IPv6 addresses count by /64.

@@ -4,7 +4,10 @@
 
 mod activity;
 mod connection;
+mod head_scanner;
 mod io;
+mod limits;
+mod network_limit;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -19,14 +22,18 @@ use std::{
 use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     time,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::connection::PeerAddr;
 pub use self::options::ListenOptions;
-use self::{connection::ConnectionServer, options::CONNECTION_BYTES};
+use self::{
+    connection::ConnectionServer,
+    limits::{ConnectionLimits, ConnectionPermit},
+    options::CONNECTION_BYTES,
+};
 use crate::memory::MemoryKind;
 
 /// Interval at which idle connections are searched for while a connection waits for a permit.
@@ -45,7 +52,7 @@ pub async fn serve(
     hard_shutdown: CancellationToken,
 ) {
     let connections = TaskTracker::new();
-    let permits = Arc::new(Semaphore::new(options.max_connections));
+    let limits = ConnectionLimits::new(&options);
     let full = watch::Sender::new(());
     let memory = options.memory.clone();
     let server = Arc::new(ConnectionServer::new(router, options, full.subscribe(), soft_shutdown.clone()));
@@ -54,7 +61,7 @@ pub async fn serve(
             biased;
             () = soft_shutdown.cancelled() => break,
             () = hard_shutdown.cancelled() => break,
-            accepted = accept(&listener, &permits, &full) => accepted,
+            accepted = accept(&listener, &limits, &full) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
         let (server, hard_shutdown) = (Arc::clone(&server), hard_shutdown.clone());
@@ -74,20 +81,25 @@ pub async fn serve(
     connections.wait().await;
 }
 
-/// Waits for a connection, then for a permit. Returns `None` after an error that may be temporary.
+/// Waits for a connection, then for a permit. Returns `None` after an error that may be temporary, and for a connection
+/// over the limit of its network, which is closed.
 async fn accept(
     listener: &TcpListener,
-    permits: &Arc<Semaphore>,
+    limits: &ConnectionLimits,
     full: &watch::Sender<()>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, ConnectionPermit)> {
     match listener.accept().await {
-        Ok((stream, peer)) => loop {
-            let permit = time::timeout(CLOSE_IDLE_INTERVAL, Arc::clone(permits).acquire_owned());
-            match permit.await {
-                Ok(permit) => return Some((stream, peer, permit.ok()?)),
-                Err(_) => full.send_replace(()),
+        Ok((stream, peer)) => {
+            let network = limits.try_acquire_for_network(peer).ok()?;
+            loop {
+                match time::timeout(CLOSE_IDLE_INTERVAL, limits.acquire()).await {
+                    Ok(permit) => {
+                        return Some((stream, peer, ConnectionPermit { _permit: permit?, _network: network }));
+                    }
+                    Err(_) => full.send_replace(()),
+                }
             }
-        },
+        }
         Err(error) if concerns_one_connection(&error) => None,
         Err(error) => {
             // Out of file descriptors or memory. Connections that end release some.

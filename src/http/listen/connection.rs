@@ -21,7 +21,7 @@ use tower::Service as _;
 
 use super::{
     activity::{ConnectionActivity, ObservedBody},
-    io::VersionDetector,
+    io::InspectedStream,
     options::ListenOptions,
 };
 
@@ -97,7 +97,7 @@ impl ConnectionServer {
     {
         let activity = ConnectionActivity::new();
         let service = routing_service(self.router.clone(), activity.clone(), peer);
-        let connection = self.builder.serve_connection(VersionDetector::new(io, activity.clone()), service);
+        let connection = self.builder.serve_connection(InspectedStream::new(io, activity.clone()), service);
         tokio::pin!(connection);
         // hyper's header timeout starts once hyper knows the version. This timer closes a client that sends nothing.
         let timer = time::sleep(self.header_timeout);

@@ -1,4 +1,4 @@
-//! A stream that detects whether enough bytes have arrived for hyper to know the HTTP version.
+//! A stream that detects the HTTP version, and checks the heads of HTTP/1 requests before hyper reads them.
 
 use std::{
     io::{IoSlice, Result as IoResult},
@@ -8,54 +8,100 @@ use std::{
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use super::activity::ConnectionActivity;
+use super::{activity::ConnectionActivity, head_scanner::HeadScanner};
 
 /// The first bytes of an HTTP/2 connection (RFC 9113 section 3.4). Any difference means HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-pub(super) struct VersionDetector<I> {
+/// Ends a rejected head. hyper responds to it with 400, and parses a head only when it is complete.
+const INVALID_HEAD: &[u8] = b"\0\r\n\r\n";
+/// Bytes of HTTP/1 that are read at once.
+const READ_SIZE: usize = 4096;
+
+#[derive(Debug)]
+enum Version {
+    /// The bytes so far are the beginning of the preface.
+    Unknown {
+        matched: usize,
+    },
+    Http1(HeadScanner),
+    /// A head is rejected. These bytes follow in place of those from the socket, and then the end.
+    Rejected(&'static [u8]),
+    Http2,
+}
+
+pub(super) struct InspectedStream<I> {
     io: I,
-    /// Number of bytes of the preface that have arrived; `None` once the version is known.
-    matched: Option<usize>,
+    version: Version,
     activity: ConnectionActivity,
 }
 
-impl<I> VersionDetector<I> {
+impl<I> InspectedStream<I> {
     pub(super) fn new(io: I, activity: ConnectionActivity) -> Self {
-        Self { io, matched: Some(0), activity }
+        Self { io, version: Version::Unknown { matched: 0 }, activity }
     }
 
-    fn compare(&mut self, bytes: &[u8]) {
-        let Some(matched) = self.matched else { return };
-        let expected = &PREFACE[matched.min(PREFACE.len())..];
-        let common = expected.len().min(bytes.len());
-        if bytes[..common] != expected[..common] || matched + bytes.len() >= PREFACE.len() {
-            self.matched = None;
-            self.activity.set_version_known();
-        } else {
-            self.matched = Some(matched + bytes.len());
+    /// Returns the number of bytes that hyper may read.
+    fn inspect(&mut self, bytes: &[u8]) -> usize {
+        let rejected = match &mut self.version {
+            Version::Http2 | Version::Rejected(_) => None,
+            Version::Http1(scanner) => scanner.scan(bytes),
+            Version::Unknown { matched } => {
+                let (before, expected) = PREFACE.split_at(*matched);
+                if !expected.starts_with(bytes) {
+                    let mut scanner = HeadScanner::new();
+                    let _ = scanner.scan(before);
+                    let rejected = scanner.scan(bytes);
+                    self.version = Version::Http1(scanner);
+                    self.activity.set_version_known();
+                    rejected
+                } else if bytes.len() == expected.len() {
+                    self.version = Version::Http2;
+                    self.activity.set_version_known();
+                    None
+                } else {
+                    *matched += bytes.len();
+                    None
+                }
+            }
+        };
+        if rejected.is_some() {
+            self.version = Version::Rejected(INVALID_HEAD);
         }
+        rejected.unwrap_or(bytes.len())
     }
 }
 
-impl<I: Read + Unpin> Read for VersionDetector<I> {
+impl<I: Read + Unpin> Read for InspectedStream<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<IoResult<()>> {
-        if self.matched.is_none() {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
-        }
-        // hyper's cursor does not expose the bytes that were read into it, so the first ones pass through this buffer.
-        let mut first = [0; PREFACE.len()];
-        let capacity = buf.remaining().min(first.len());
-        let mut read_buf = hyper::rt::ReadBuf::new(&mut first[..capacity]);
+        let limit = match &mut self.version {
+            Version::Rejected(rest) => {
+                let (next, after) = rest.split_at(rest.len().min(buf.remaining()));
+                buf.put_slice(next);
+                *rest = after;
+                return Poll::Ready(Ok(()));
+            }
+            Version::Http2 => return Pin::new(&mut self.io).poll_read(cx, buf),
+            // No byte after the preface is copied.
+            Version::Unknown { matched } => PREFACE.len() - *matched,
+            Version::Http1(_) => READ_SIZE,
+        };
+        // hyper's cursor does not expose the bytes that were read into it, so they pass through this buffer.
+        let mut bytes = [0; READ_SIZE];
+        let mut read_buf = hyper::rt::ReadBuf::new(&mut bytes[..limit.min(buf.remaining())]);
         ready!(Pin::new(&mut self.io).poll_read(cx, read_buf.unfilled()))?;
-        let bytes = read_buf.filled();
-        buf.put_slice(bytes);
-        self.compare(bytes);
+        let length = read_buf.filled().len();
+        let accepted = self.inspect(&bytes[..length]);
+        buf.put_slice(&bytes[..accepted]);
+        if accepted == 0 && length > 0 {
+            // An empty read would be the end of the stream.
+            return self.poll_read(cx, buf);
+        }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<I: Write + Unpin> Write for VersionDetector<I> {
+impl<I: Write + Unpin> Write for InspectedStream<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<IoResult<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }

@@ -4,13 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::memory::{MemoryKind, MemoryLedger};
+use crate::{
+    http::client_address::TrustedProxies,
+    memory::{MemoryKind, MemoryLedger},
+};
 
 /// Default limit of open connections of a listener. While the limit is reached, idle connections are closed, and new
 /// ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 10_000;
 /// Limit of open connections of a listener, however little memory there is.
 const MIN_CONNECTIONS: usize = 64;
+/// One network may open this part of all connections.
+const NETWORK_SHARE: usize = 4;
 /// Memory of a connection: its buffers, and what its peer may send before anything is read.
 pub(super) const CONNECTION_BYTES: usize = 64 << 10;
 /// Default of `header_timeout`.
@@ -26,6 +31,10 @@ pub struct ListenOptions {
     /// `None` serves plain text.
     pub tls: Option<Arc<ServerConfig>>,
     pub max_connections: usize,
+    /// Limit of open connections of one IPv4 address or one IPv6 /64. Further ones are closed at once.
+    pub max_connections_per_network: usize,
+    /// Proxies whose connections carry the requests of many clients and are not limited by network.
+    pub trusted_proxies: TrustedProxies,
     /// Limit of a TLS handshake, of the wait for the first request, and of reading a request's header; the idle time
     /// between HTTP/1.1 requests counts towards the last.
     pub header_timeout: Duration,
@@ -41,8 +50,10 @@ impl ListenOptions {
     /// The defaults, with as many connections as half of their memory allows. The other half is for their requests.
     pub(crate) fn within(memory: &MemoryLedger) -> Self {
         let room = memory.limit(MemoryKind::Connections) / 2 / CONNECTION_BYTES;
+        let max_connections = room.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
         Self {
-            max_connections: room.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS),
+            max_connections,
+            max_connections_per_network: max_connections / NETWORK_SHARE,
             memory: memory.clone(),
             ..Self::default()
         }
@@ -54,6 +65,8 @@ impl Default for ListenOptions {
         Self {
             tls: None,
             max_connections: MAX_CONNECTIONS,
+            max_connections_per_network: MAX_CONNECTIONS / NETWORK_SHARE,
+            trusted_proxies: TrustedProxies::default(),
             header_timeout: HEADER_TIMEOUT,
             max_age: MAX_AGE,
             stall_timeout: STALL_TIMEOUT,

@@ -22,6 +22,7 @@ use tokio_rustls::{
 
 use super::*;
 use crate::config::tls::TlsFiles;
+use crate::http::client_address::TrustedProxies;
 
 struct RunningListener {
     address: SocketAddr,
@@ -175,6 +176,65 @@ async fn connection_over_the_limit_waits() {
     server.release.notify_one();
     assert!(read_to_end(&mut first).await.ends_with("done"));
     assert!(second.await.unwrap().starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn bare_line_feed_in_a_head_returns_400() {
+    let server = start(ListenOptions::default()).await;
+    let valid = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\na\nb";
+    for head in [
+        "GET /peer HTTP/1.1\nhost: x\r\n\r\n",
+        "GET /peer HTTP/1.1\r\nhost: x\n\r\n",
+        "GET /peer HTTP/1.1\r\nhost: x\r\nx: y\nz: a\r\n\r\n",
+        "GET /peer HTTP/1.1\r\nhost: x\r\n\n",
+        "GET /peer HTTP/1.1\nhost: x\n\n",
+        "\nGET /peer HTTP/1.1\r\nhost: x\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        send(&mut stream, head).await;
+        assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 400"), "{head:?}");
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        send(&mut stream, &format!("{valid}{head}")).await;
+        let answers = read_to_end(&mut stream).await;
+        assert!(answers.starts_with("HTTP/1.1 200") && answers.contains("a\nb"), "{head:?} {answers}");
+        assert!(answers.contains("HTTP/1.1 400"), "{head:?} {answers}");
+    }
+}
+
+#[tokio::test]
+async fn connection_over_the_limit_of_its_network_is_closed() {
+    let limited = ListenOptions { max_connections_per_network: 2, ..ListenOptions::default() };
+    let server = start(limited.clone()).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        send(&mut stream, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        server.arrived.notified().await;
+        open.push(stream);
+    }
+    let get = "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let mut over = TcpStream::connect(server.address).await.unwrap();
+    let _ = over.write_all(get.as_bytes()).await;
+    assert_eq!(read_to_end(&mut over).await, "");
+    for stream in &mut open {
+        server.release.notify_one();
+        assert!(read_to_end(stream).await.ends_with("done"));
+    }
+    let mut again = TcpStream::connect(server.address).await.unwrap();
+    send(&mut again, get).await;
+    assert!(read_to_end(&mut again).await.starts_with("HTTP/1.1 200"));
+
+    let trusted_proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    let server = start(ListenOptions { trusted_proxies, ..limited }).await;
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        send(&mut stream, get).await;
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        assert!(read_to_end(stream).await.starts_with("HTTP/1.1 200"));
+    }
 }
 
 #[tokio::test]
