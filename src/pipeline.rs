@@ -12,6 +12,7 @@ pub(crate) mod layer;
 pub(crate) mod policy;
 
 mod limit;
+mod service_key;
 mod settings;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use self::{
     browser::BrowserGate,
     limit::PolicyLimits,
     policy::{Credential, Policy},
+    service_key::ServiceKeyGate,
 };
 use crate::{
     domain::{
@@ -43,6 +45,7 @@ struct Gates {
     bearers: Bearers,
     browser: BrowserGate,
     limits: PolicyLimits,
+    service_keys: ServiceKeyGate,
     settings: Arc<PipelineSettings>,
 }
 
@@ -50,7 +53,8 @@ impl Pipeline {
     pub fn new(rate_limiter: RateLimiter, bearers: Bearers, console: Console, settings: PipelineSettings) -> Self {
         let settings = Arc::new(settings);
         let browser = BrowserGate::new(console, Arc::clone(&settings));
-        Self(Arc::new(Gates { bearers, browser, limits: PolicyLimits::new(rate_limiter), settings }))
+        let service_keys = ServiceKeyGate::new(rate_limiter.clone(), Arc::clone(&settings));
+        Self(Arc::new(Gates { bearers, browser, limits: PolicyLimits::new(rate_limiter), service_keys, settings }))
     }
 
     /// Whether internal services have a credential.
@@ -92,7 +96,7 @@ impl Pipeline {
                 self.0.limits.charge(policy, address, None, Some(&caller)).await?;
                 parts.extensions.insert(caller);
             }
-            Credential::Service => authenticate::service_key(&parts.headers, self.0.settings.service_key.as_ref())?,
+            Credential::Service => self.0.service_keys.authenticate(&parts.headers, address).await?,
             // Only the SSO branch issues this credential.
             Credential::ApprovalGrant => return Err(browser::no_session()),
         }

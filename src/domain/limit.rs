@@ -83,6 +83,8 @@ limits! {
     UnknownBearer = "unknown_bearer", 300 / 60;
     /// Wrong user codes on any route, by address and by account.
     UserCode = "user_code", 10 / 900;
+    /// Wrong service keys, by address.
+    ServiceKey = "service_key", 10 / 60;
     /// `sso-initiate`, by address.
     SsoInitiate = "sso_initiate", 60 / 3_600;
     /// `approve` and `deny`, by account.

@@ -1,16 +1,10 @@
-//! Credentials in headers: bearer tokens (RFC 6750 section 2.1) and the key of internal services.
+//! Bearer tokens in headers (RFC 6750 section 2.1).
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
-use crate::domain::{
-    Code, Error, Result,
-    secret::{BearerToken, Secret},
-};
+use crate::domain::{Code, Error, Result, secret::BearerToken};
 
-/// The header of internal services.
-pub const SERVICE_KEY: &str = "enterprise-api-secret-key";
-
-/// The token of `Authorization: Bearer …`. Fails with `bearer_missing` for a missing or malformed header.
+/// Parses `Authorization: Bearer …`. A missing or malformed header is `bearer_missing`.
 pub fn bearer_token(headers: &HeaderMap) -> Result<BearerToken> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(bearer_missing()) };
@@ -25,14 +19,4 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<BearerToken> {
 fn bearer_missing() -> Error {
     Error::new(Code::BearerMissing, "A bearer token is required.")
         .with_hint("Send `Authorization: Bearer dfoa_…`; get a token with `difyctl auth login`.")
-}
-
-/// Checks the key of internal services. Without an expected key every request is rejected, although the routes are
-/// absent.
-pub fn service_key(headers: &HeaderMap, expected: Option<&Secret>) -> Result<()> {
-    let presented = headers
-        .get(SERVICE_KEY)
-        .ok_or_else(|| Error::new(Code::BearerMissing, "The service credential is required."))?;
-    let matches = presented.to_str().is_ok_and(|text| expected.is_some_and(|key| key.matches(text)));
-    if matches { Ok(()) } else { Err(Error::new(Code::BearerInvalid, "The service credential is not valid.")) }
 }

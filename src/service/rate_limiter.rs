@@ -54,6 +54,14 @@ impl RateLimiter {
         }
     }
 
+    /// Returns what `charge_with_fallback` would return, without charging.
+    pub(crate) async fn peek_with_fallback(&self, charge: &Charge) -> Result<LimitDecision> {
+        match self.shared.peek(charge).await {
+            Ok(decision) => Ok(decision),
+            Err(_) => self.local.peek(charge).await,
+        }
+    }
+
     /// The `rate_limited` error of a limit. Counts it in the metrics.
     pub(crate) fn limited(&self, name: LimitName, retry_after: Duration) -> Error {
         self.metrics.rate_limited(name);

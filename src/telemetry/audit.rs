@@ -118,6 +118,8 @@ pub(crate) enum AuditEvent<'a> {
         /// From where.
         client: ClientAddress,
     },
+    /// `auth.service_key_rejected`: a caller presented a wrong service key.
+    ServiceKeyRejected { client: ClientAddress },
     /// `auth.login_locked`: too many of those.
     LoginLocked {
         /// From where.
@@ -194,6 +196,7 @@ impl AuditEvent<'_> {
             Self::LoginFailed { account_id, client } => {
                 event!("auth.login_failed", account_id = account_id.map(tracing::field::display), client = %client);
             }
+            Self::ServiceKeyRejected { client } => event!("auth.service_key_rejected", client = %client),
             Self::LoginLocked { client } => event!("auth.login_locked", client = %client),
         }
     }

@@ -8,7 +8,7 @@ use self::counting_proxy::CountingProxy;
 use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, apps, server::OWNER};
 
 const NO_LIMITS: &str =
-    "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
+    "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0,service_key=0";
 
 /// A server that reaches PostgreSQL and Redis through counting proxies.
 async fn start_counted(limits: &str) -> Option<(TestServer, CountingProxy, CountingProxy)> {

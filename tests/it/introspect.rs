@@ -1,11 +1,13 @@
 //! `POST /openapi/v1/oauth/introspect` (RFC 7662), on the listener of internal services.
 
-use dify_openapi::testing::domain::AccountStatus;
-use dify_openapi::testing::ports::Clock as _;
+use dify_openapi::testing::{domain::AccountStatus, ports::Clock as _, rpc::proto::ResolveTokenRequest};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Bearer, Stores, TestServer, database, redact,
+    Answer, Bearer, Stores, TestServer, database,
+    grpc::{Clients, internal_channel, reason, with_metadata},
+    logs::Logs,
+    redact,
     server::{MEMBER, OWNER, SERVICE_KEY},
 };
 
@@ -41,6 +43,7 @@ on_every_database!(
     invalid_tokens_return_only_inactive,
     introspection_of_an_expired_token_revokes_it,
     introspection_requires_the_service_key_and_a_token,
+    wrong_service_keys_are_limited_and_audited_on_both_doors,
     introspection_does_not_consume_the_token_limit,
     introspection_is_not_served_on_the_public_port,
     internal_port_serves_only_introspection
@@ -138,6 +141,29 @@ async fn introspection_requires_the_service_key_and_a_token(stores: Stores) {
         Answer::to(form.form(&[("token", "x"), ("token_type_hint", "access_token")])).await.json(),
         json!({"active": false})
     );
+}
+
+async fn wrong_service_keys_are_limited_and_audited_on_both_doors(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let logs = Logs::capture();
+    let post = |key: &'static str| {
+        let request = reqwest::Client::new().post(server.inner(INTROSPECT)).header(KEY, key);
+        Answer::to(request.json(&json!({"token": "x"})))
+    };
+    let mut clients = Clients::on(internal_channel(&server).await);
+    let ask = |key: &str| with_metadata(ResolveTokenRequest { token: "x".to_owned() }, KEY, key);
+    for _ in 0..5 {
+        assert_eq!(post("wrong").await.outcome(), (401, "bearer_invalid".to_owned()));
+        assert_eq!(reason(&clients.token.resolve_token(ask("wrong")).await.unwrap_err()), "bearer_invalid");
+    }
+    assert!(logs.matching(&["audit", "auth.service_key_rejected", "127.0.0.1"]).len() >= 10);
+    // Over the limit the right key does not tell itself from the wrong ones.
+    for key in ["wrong", SERVICE_KEY] {
+        assert_eq!(post(key).await.outcome(), (429, "rate_limited".to_owned()), "{key}");
+        assert_eq!(reason(&clients.token.resolve_token(ask(key)).await.unwrap_err()), "rate_limited", "{key}");
+    }
+    server.advance(6);
+    assert_eq!(post(SERVICE_KEY).await.status, 200);
 }
 
 async fn introspection_does_not_consume_the_token_limit(stores: Stores) {

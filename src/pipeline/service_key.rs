@@ -1,0 +1,52 @@
+//! The gate of internal services: the service key, and the limit on wrong keys (contract section 8).
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::settings::PipelineSettings;
+use crate::{
+    domain::{
+        Code, Error, Result,
+        caller::ClientAddress,
+        limit::{LimitDecision, LimitName},
+    },
+    service::rate_limiter::RateLimiter,
+    telemetry::audit::AuditEvent,
+};
+
+/// The header that carries the service key.
+const SERVICE_KEY: &str = "enterprise-api-secret-key";
+
+pub(super) struct ServiceKeyGate {
+    rate_limiter: RateLimiter,
+    settings: Arc<PipelineSettings>,
+}
+
+impl ServiceKeyGate {
+    pub(super) fn new(rate_limiter: RateLimiter, settings: Arc<PipelineSettings>) -> Self {
+        Self { rate_limiter, settings }
+    }
+
+    /// Checks the key. After too many wrong ones from the address every key, correct or not, is `rate_limited`, so that
+    /// guessing is limited. Without a configured key the routes are absent, and every key is wrong.
+    pub(super) async fn authenticate(&self, headers: &HeaderMap, address: ClientAddress) -> Result<()> {
+        let presented = headers
+            .get(SERVICE_KEY)
+            .ok_or_else(|| Error::new(Code::BearerMissing, "The service credential is required."))?;
+        let wrong_keys = self.rate_limiter.bucket(LimitName::ServiceKey, address.bucket());
+        if let LimitDecision::Limited(retry_after) = self.rate_limiter.peek_with_fallback(&wrong_keys).await? {
+            return Err(self.rate_limiter.limited(LimitName::ServiceKey, retry_after));
+        }
+        let expected = self.settings.service_key.as_ref();
+        if presented.to_str().is_ok_and(|text| expected.is_some_and(|key| key.matches(text))) {
+            return Ok(());
+        }
+        let (decision, _) = self.rate_limiter.charge_with_fallback(&[wrong_keys]).await?;
+        if let LimitDecision::Limited(retry_after) = decision {
+            return Err(self.rate_limiter.limited(LimitName::ServiceKey, retry_after));
+        }
+        AuditEvent::ServiceKeyRejected { client: address }.record();
+        Err(Error::new(Code::BearerInvalid, "The service credential is not valid."))
+    }
+}
