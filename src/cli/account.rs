@@ -6,7 +6,12 @@ use clap::Subcommand;
 
 use super::{error::CommandError, operator::Operator, output::print_line, password};
 use crate::{
-    domain::{account::AccountStatus, secret::Secret, session::RevokeSelection, workspace::WorkspaceRole},
+    domain::{
+        account::{AccountStatus, EndedSessions},
+        secret::Secret,
+        session::RevokeSelection,
+        workspace::WorkspaceRole,
+    },
     memory::MemoryLedger,
     service::password::{Passwords, unacceptable},
 };
@@ -42,13 +47,17 @@ pub(crate) enum AccountCommand {
         /// Email address.
         email: String,
     },
-    /// Set an account's password, asked for or piped in; its browser sessions end immediately.
+    /// Set an account's password, asked for or piped in. Its browser and device sessions end immediately.
     #[command(after_help = "Examples:
   dify-openapi account set-password ada@example.com
+  dify-openapi account set-password ada@example.com --keep-sessions
   echo 'another long password' | dify-openapi account set-password ada@example.com")]
     SetPassword {
         /// Email address.
         email: String,
+        /// Keep the account's device sessions: their tokens stay valid. Browser sessions end anyway.
+        #[arg(long)]
+        keep_sessions: bool,
     },
 }
 
@@ -86,12 +95,17 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
             sql.set_account_status(&email, AccountStatus::Active, now).await?;
             print_line(out, format_args!("{email} can sign in again"))
         }
-        AccountCommand::SetPassword { email } => {
+        AccountCommand::SetPassword { email, keep_sessions } => {
             // Checked before the password is typed.
             operator.require_known(&RevokeSelection::Account(email.clone())).await?;
             let hash = checked_hash(password::ask(&email).await?).await?;
-            sql.set_password(&email, &hash, now).await?;
-            print_line(out, format_args!("{email} has a new password, and its browser sessions have ended"))
+            let scope = if keep_sessions { EndedSessions::Browser } else { EndedSessions::All };
+            let revoked = sql.set_password(&email, &hash, scope, now).await?;
+            print_line(out, format_args!("{email} has a new password, and its browser sessions have ended"))?;
+            if keep_sessions {
+                return print_line(out, "its device sessions continue; `dify-openapi token revoke` ends them");
+            }
+            operator.publish_revocations(&revoked, out).await
         }
     }
 }

@@ -50,6 +50,14 @@ impl Account {
     }
 }
 
+/// The sessions of an account that end with a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedSessions {
+    /// Browser sessions and device sessions.
+    All,
+    Browser,
+}
+
 /// An account with its workspaces.
 #[derive(Clone, Debug)]
 pub struct AccountView {

@@ -19,7 +19,8 @@ on_both_stores!(
     session_revoked_by_command_ends_at_once_and_is_audited,
     unknown_names_in_commands_are_errors,
     disabled_account_is_rejected_until_it_is_enabled,
-    new_password_ends_browser_sessions_and_keeps_tokens
+    new_password_ends_browser_and_device_sessions,
+    new_password_keeps_device_sessions_on_request
 );
 
 async fn session_revoked_by_command_ends_at_once_and_is_audited(stores: Stores) {
@@ -93,13 +94,29 @@ async fn disabled_account_is_rejected_until_it_is_enabled(stores: Stores) {
     Bearer::sign_in(&server, OWNER, "laptop").await;
 }
 
-async fn new_password_ends_browser_sessions_and_keeps_tokens(stores: Stores) {
+async fn new_password_ends_browser_and_device_sessions(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
-    succeeded(server.command(&["account", "set-password", OWNER], "a password of another kind\n"));
+    let other = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    let set = server.command(&["account", "set-password", OWNER], "a password of another kind\n");
+    let (printed, stderr) = succeeded(set);
+    assert!(printed.contains("browser sessions have ended") && printed.contains("1 session(s) ended"), "{printed}");
+    assert_revocation_is_audited(&stderr, &bearer.token_id);
     assert!(!browser.is_signed_in().await);
-    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
+    assert_eq!(other.get("/openapi/v1/account").await.0, 200);
     let login = Browser::anonymous(&server).login(OWNER, "a password of another kind").await;
     assert_eq!(login.status, 200, "{login:?}");
+}
+
+async fn new_password_keeps_device_sessions_on_request(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
+    let set = server.command(&["account", "set-password", OWNER, "--keep-sessions"], "a password of another kind\n");
+    let (printed, _) = succeeded(set);
+    assert!(printed.contains("device sessions continue"), "{printed}");
+    assert!(!browser.is_signed_in().await);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
 }

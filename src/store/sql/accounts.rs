@@ -20,7 +20,7 @@ use super::{
     timestamp::naive_utc,
 };
 use crate::domain::{
-    account::{Account, AccountStatus},
+    account::{Account, AccountStatus, EndedSessions},
     error::{Code, Error, Result},
     id::AccountId,
     secret::Secret,
@@ -111,12 +111,25 @@ impl SqlStore {
         Ok(revoked)
     }
 
-    /// Sets a password hash that contains its own salt, and ends the account's browser sessions.
-    pub async fn set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<()> {
-        with_timeout(with_retries(|| self.try_set_password(email, hash, now))).await
+    /// Sets a password hash that contains its own salt, and ends the account's sessions. Returns the revoked device
+    /// sessions.
+    pub async fn set_password(
+        &self,
+        email: &str,
+        hash: &Secret,
+        ended: EndedSessions,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RevokedSession>> {
+        with_timeout(with_retries(|| self.try_set_password(email, hash, ended, now))).await
     }
 
-    async fn try_set_password(&self, email: &str, hash: &Secret, now: DateTime<Utc>) -> Result<(), SqlError> {
+    async fn try_set_password(
+        &self,
+        email: &str,
+        hash: &Secret,
+        ended: EndedSessions,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RevokedSession>, SqlError> {
         let transaction = self.begin().await?;
         let id = self.lock_account(&transaction, email).await?;
         account::Entity::update_many()
@@ -127,8 +140,12 @@ impl SqlStore {
             .exec(&transaction)
             .await?;
         self.end_browser_sessions(&transaction, id).await?;
+        let revoked = match ended {
+            EndedSessions::All => self.revoke_within(&transaction, token::Column::AccountId.eq(id), now).await?,
+            EndedSessions::Browser => Vec::new(),
+        };
         transaction.commit().await?;
-        Ok(())
+        Ok(revoked)
     }
 
     /// Locks the account with this email address; `not_found` when there is none.

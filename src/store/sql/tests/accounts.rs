@@ -3,7 +3,12 @@
 use futures_util::future::join_all;
 
 use super::*;
-use crate::domain::{account::AccountStatus, error::Code, id::WorkspaceId, workspace::WorkspaceRole};
+use crate::domain::{
+    account::{AccountStatus, EndedSessions},
+    error::Code,
+    id::WorkspaceId,
+    workspace::WorkspaceRole,
+};
 
 conformance!(
     account_view_lists_workspaces_oldest_first,
@@ -13,6 +18,7 @@ conformance!(
     foreign_and_archived_workspaces_do_not_become_current,
     members_are_added_once_and_never_as_owner,
     ban_ends_tokens_and_browser_sessions,
+    new_password_ends_device_sessions_unless_they_are_kept,
     unknown_email_addresses_are_not_found,
 );
 
@@ -41,7 +47,7 @@ async fn find_login_ignores_the_case_of_the_email_address(sql: SqlStore) {
     assert_eq!((login.account.id, login.account.has_password), (id, true));
     assert!(login.password.unwrap().matches(hash.expose()) && login.salt.is_none());
     assert!(sql.find_login("alice@example.co").await.unwrap().is_none());
-    sql.set_password("alice@example.com", &Secret::new("other"), later(1)).await.unwrap();
+    sql.set_password("alice@example.com", &Secret::new("other"), EndedSessions::All, later(1)).await.unwrap();
     sql.record_login(id, "192.0.2.9", later(2)).await.unwrap();
     let login = sql.find_login("alice@example.com").await.unwrap().unwrap();
     assert!(login.password.unwrap().matches("other"));
@@ -114,10 +120,23 @@ async fn ban_ends_tokens_and_browser_sessions(sql: SqlStore) {
     assert!(sql.set_account_status("alice@example.com", AccountStatus::Closed, later(2)).await.is_err());
 }
 
+async fn new_password_ends_device_sessions_unless_they_are_kept(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let new = new_session(&alice, "laptop", start());
+    sql.mint(&new).await.unwrap();
+    let set = async |ended| sql.set_password("alice@example.com", &Secret::new("new"), ended, later(1)).await.unwrap();
+    assert!(set(EndedSessions::Browser).await.is_empty());
+    assert!(sql.find_token(&new.hash).await.unwrap().is_some());
+    let revoked = set(EndedSessions::All).await;
+    assert!(revoked.len() == 1 && revoked[0].hash == new.hash);
+    assert!(sql.find_token(&new.hash).await.unwrap().is_none());
+}
+
 async fn unknown_email_addresses_are_not_found(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
     let status = sql.set_account_status("nobody@example.com", AccountStatus::Banned, start()).await.unwrap_err();
-    let password = sql.set_password("nobody@example.com", &Secret::new("x"), start()).await.unwrap_err();
+    let password =
+        sql.set_password("nobody@example.com", &Secret::new("x"), EndedSessions::All, start()).await.unwrap_err();
     let owner = sql.create_workspace("W", "nobody@example.com", start()).await.unwrap_err();
     assert!([status, password, owner].iter().all(|error| error.code() == Code::NotFound));
     assert_eq!(count(&sql, "tenants").await, 0);

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::domain::{
+    account::EndedSessions,
     browser_session::{NewBrowserSession, Refresh},
     id::BrowserSessionId,
     secret::RefreshHash,
@@ -120,6 +121,6 @@ async fn new_password_and_logout_end_browser_sessions(sql: SqlStore) {
     assert!(sql.delete_browser_session(one.id).await.unwrap());
     assert!(!sql.delete_browser_session(one.id).await.unwrap());
     assert!(sql.find_browser_session(two.id, alice, later(1)).await.unwrap().is_some());
-    sql.set_password("alice@example.com", &Secret::new("new"), later(1)).await.unwrap();
+    sql.set_password("alice@example.com", &Secret::new("new"), EndedSessions::Browser, later(1)).await.unwrap();
     assert!(sql.find_browser_session(two.id, alice, later(1)).await.unwrap().is_none());
 }
