@@ -14,6 +14,7 @@ mod openapi;
 mod operator;
 mod output;
 mod password;
+mod printable;
 mod serve;
 mod shell;
 mod signals;

@@ -4,7 +4,13 @@ use std::io::Write;
 
 use clap::{ArgGroup, Subcommand};
 
-use super::{error::CommandError, input_file::InputFile, operator::Operator, output::print_line};
+use super::{
+    error::CommandError,
+    input_file::InputFile,
+    operator::Operator,
+    output::{print_document, print_line},
+    printable::Printable,
+};
 use crate::{
     domain::{
         app::file::ImportTarget,
@@ -82,7 +88,7 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
                 None => ImportTarget::Named,
             };
             for warning in &read.warnings {
-                eprintln!("warning: {warning}");
+                eprintln!("warning: {}", Printable(warning));
             }
             let imported = operator.sql.import_app(workspace, &read.app, target, Operator::now()).await?;
             let what = if imported.overwritten { "overwritten" } else { "created" };
@@ -104,11 +110,14 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
             let mut file = operator.sql.export_app(id).await?;
             if !include_secrets {
                 for name in file.clear_secrets() {
-                    eprintln!("warning: the secret `{name}` was left empty; add --include-secrets to export it");
+                    eprintln!(
+                        "warning: the secret `{}` was left empty; add --include-secrets to export it",
+                        Printable(name)
+                    );
                 }
             }
             let text = dsl::write(&file)?;
-            print_line(out, text.trim_end_matches('\n'))
+            print_document("app", format!("{}\n", text.trim_end_matches('\n')).as_bytes(), out)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, io::Write as _, process::ExitCode};
 
+use super::printable::Printable;
 use crate::{
     config::Problems,
     domain::{Code, Error},
@@ -32,8 +33,9 @@ impl CommandError {
     /// Prints the sentences on standard error and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         for sentence in &self.sentences {
+            let lines: Vec<_> = sentence.lines().map(|line| Printable(line).to_string()).collect();
             // Standard error may be closed.
-            let _ = writeln!(std::io::stderr(), "error: {sentence}");
+            let _ = writeln!(std::io::stderr(), "error: {}", lines.join("\n"));
         }
         ExitCode::from(self.code)
     }

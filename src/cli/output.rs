@@ -5,10 +5,11 @@ use std::{
     io::{self, Write},
 };
 
-use super::error::CommandError;
+use super::{error::CommandError, printable::Printable};
 
+/// Prints a line. Unprintable characters in it are escaped, also line breaks.
 pub(super) fn print_line(out: &mut dyn Write, line: impl fmt::Display) -> Result<(), CommandError> {
-    check_written("output", writeln!(out, "{line}"))
+    check_written("output", writeln!(out, "{}", Printable(line)))
 }
 
 /// Prints a whole document; `what` names it in the error.
