@@ -1,6 +1,7 @@
-//! The whole environment, parsed once into typed sections before anything binds (contract section 13).
+//! The configuration: the environment, parsed once into typed sections before a listener binds (contract section 13).
 //!
-//! Names are Dify's own where they exist. Every fault is collected, names its variable and the fix, and quotes no secret.
+//! `settings.rs` declares every variable; Dify's names are used where they exist. Reading reports all problems together,
+//! each with its variable and the fix, and without secrets.
 
 pub(crate) mod console;
 pub(crate) mod cors;
@@ -18,7 +19,9 @@ pub(crate) mod oauth;
 pub(crate) mod reader;
 pub(crate) mod redis;
 pub(crate) mod runtime;
+mod secret_strength;
 pub(crate) mod secrets;
+pub(crate) mod settings;
 pub(crate) mod telemetry;
 #[cfg(test)]
 mod tests;

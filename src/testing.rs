@@ -9,14 +9,18 @@ pub mod app {
 
 /// Reads the configuration from variables.
 pub mod config {
-    pub use crate::config::{Config, telemetry::LogFormat};
+    pub use crate::config::{
+        Config,
+        settings::{SETTINGS, Setting},
+        telemetry::LogFormat,
+    };
 }
 
 /// Ids, secrets, apps and error codes.
 pub mod domain {
     pub use crate::domain::{
         Code,
-        account::AccountStatus,
+        account::{AccountStatus, EndedSessions},
         app::{App, AppMode, Definition, ModelConfig, file::ImportTarget},
         caller::ClientAddress,
         grant::ClaimOutcome,

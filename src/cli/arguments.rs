@@ -22,7 +22,7 @@ const EXAMPLES: &str = "Examples:
   dify-openapi check-config            show the configuration, or what is wrong with it
   dify-openapi migrate up && dify-openapi serve
 
-`dev` needs no configuration; the other commands read the environment variables that the README lists.";
+`dev` needs no configuration; the other commands read the environment variables in docs/configuration.md.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

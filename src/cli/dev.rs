@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use super::{
     demo::{self, DEMO, MEMBER, PASSWORD},
     error::CommandError,
-    output::print_line,
+    output::{print_document, print_line},
     serve::stop_on_signal,
     signals::Signals,
 };
@@ -40,7 +40,6 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 #[derive(Debug)]
 pub(crate) struct DevSetup {
     pub config: Config,
-    /// Keeps other processes out of the data directory.
     pub lock: DataDirLock,
 }
 
@@ -63,13 +62,15 @@ pub(crate) fn prepare(args: &DevArgs, env: Env<'_>) -> Result<DevSetup, CommandE
         lock.clear().map_err(data_dir_error)?;
     }
     let options = DevOptions { listen: args.listen, data_dir };
-    Ok(DevSetup { config: Config::for_dev(&options, env)?, lock })
+    let config = Config::for_dev(&options, env)?;
+    config.create_data_dir().map_err(data_dir_error)?;
+    Ok(DevSetup { config, lock })
 }
 
 fn data_dir_error(error: DataDirError) -> CommandError {
     match error {
         DataDirError::InUse(_) => CommandError::other(error),
-        DataDirError::Io { .. } => CommandError::usage(error),
+        DataDirError::Io { .. } | DataDirError::Shared { .. } => CommandError::usage(error),
     }
 }
 
@@ -85,7 +86,7 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), CommandError> {
     let signals = Signals::listen();
     let running = app::start(config, Dependencies::system(Arc::clone(&telemetry.metrics))).await?;
     let out = &mut std::io::stdout();
-    print_line(out, start_screen(running.app.issuer()))?;
+    print_document("start screen", format!("{}\n", start_screen(running.app.issuer())).as_bytes(), out)?;
     print_line(out, format_args!("ready http://{}", running.bound.public))?;
     // No delay: there is no load balancer.
     stop_on_signal(running, &telemetry, signals, Duration::ZERO).await;

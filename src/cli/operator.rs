@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::{error::CommandError, output::print_line};
 use crate::{
     app,
-    config::{Config, data_dir, process_env, telemetry::TelemetryConfig},
+    config::{Config, process_env, telemetry::TelemetryConfig},
     domain::{
         id::WorkspaceId,
         session::{RevokeSelection, RevokedSession},
@@ -37,7 +37,7 @@ impl Operator {
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
         let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(CommandError::other)?;
         if config.uses_data_dir() {
-            data_dir::make(&config.data_dir).map_err(CommandError::other)?;
+            config.create_data_dir().map_err(CommandError::other)?;
         }
         let (sql, standalone) = app::connect_sql(&config).await?;
         Ok(Self { config, sql, standalone, telemetry })

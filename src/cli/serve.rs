@@ -9,22 +9,26 @@ use crate::{
     telemetry::{Output, Telemetry},
 };
 
-/// How long a stopping server goes on accepting requests, so that load balancers learn that it is no longer ready.
+/// Time that a stopping server continues to accept requests, until load balancers know that it is not ready.
 const STOP_DELAY: Duration = Duration::from_secs(2);
 
 /// The checked configuration of `serve`.
 #[derive(Debug)]
 pub(crate) struct ServeSetup {
     pub config: Config,
-    /// Keeps other processes out of the data directory, where one is used.
+    /// `None` if the configuration uses no data directory.
     pub lock: Option<DataDirLock>,
 }
 
 /// Reads the configuration and locks the data directory if the configuration uses it.
 pub(crate) fn prepare(env: Env<'_>) -> Result<ServeSetup, CommandError> {
     let config = Config::for_serve(env)?;
-    let lock = config.uses_data_dir().then(|| DataDirLock::acquire(&config.data_dir)).transpose();
-    Ok(ServeSetup { lock: lock.map_err(CommandError::other)?, config })
+    let mut lock = None;
+    if config.uses_data_dir() {
+        lock = Some(DataDirLock::acquire(&config.data_dir).map_err(CommandError::other)?);
+        config.create_data_dir().map_err(CommandError::other)?;
+    }
+    Ok(ServeSetup { config, lock })
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
@@ -49,7 +53,7 @@ pub(crate) async fn run() -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Waits for a signal, goes on serving for `delay` or until a second signal, then drains the server and exports the
+/// Waits for a signal, continues to serve for `delay` or until a second signal, then drains the server and exports the
 /// remaining telemetry.
 pub(super) async fn stop_on_signal(
     running: RunningServer,

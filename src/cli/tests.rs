@@ -132,7 +132,7 @@ fn password_is_the_first_line() {
 #[test]
 fn check_config_prints_the_configuration_or_every_problem() {
     let env = |name: &str| match name {
-        "SECRET_KEY" => Some("geheim-geheim-geheim-geheim-geheim".to_owned()),
+        "SECRET_KEY" => Some("geheim-q8Zr1vYwT0m5uJx3nKc7bPd9sLf2".to_owned()),
         "CONSOLE_WEB_URL" => Some("http://dify.example.com".to_owned()),
         "DATA_DIR" => Some("/srv/dify".to_owned()),
         _ => None,

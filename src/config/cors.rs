@@ -1,20 +1,18 @@
-//! Which origins may call from a browser.
+//! The origins whose scripts may call from a browser.
 
 use url::Url;
 
-use super::reader::Reader;
+use super::{reader::Reader, settings::OPENAPI_CORS_ALLOW_ORIGINS as SETTING};
 
-/// `OPENAPI_CORS_ALLOW_ORIGINS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowOrigins {
-    /// These, as browsers write them; none when empty.
+    /// Serialized as browsers do (RFC 6454 section 6.2).
     Listed(Vec<String>),
-    /// Every one.
     Any,
 }
 
 impl AllowOrigins {
-    /// Which, unless it is every one.
+    /// The list; `None` if any origin is allowed.
     pub fn listed(&self) -> Option<Vec<String>> {
         match self {
             Self::Listed(origins) => Some(origins.clone()),
@@ -22,16 +20,16 @@ impl AllowOrigins {
         }
     }
 
-    /// Reads the section; `*` is safe only because bearer routes ignore cookies, so it needs bearers switched on.
+    /// `*` is safe only because bearer routes ignore cookies, so it requires bearer tokens to be enabled.
     pub(super) fn read(reader: &mut Reader<'_>, bearer_enabled: bool) -> Self {
-        const NAME: &str = "OPENAPI_CORS_ALLOW_ORIGINS";
-        let parts = reader.list(NAME).unwrap_or_default();
+        let parts = reader.list(&SETTING);
         if parts.iter().any(|part| part == "*") {
             if !bearer_enabled {
-                reader.problem(NAME, "is * while ENABLE_OAUTH_BEARER is false; list the origins, or leave it empty");
+                reader
+                    .problem(&SETTING, "is * while ENABLE_OAUTH_BEARER is false; list the origins, or leave it empty");
             }
             if parts.len() > 1 {
-                reader.problem(NAME, "lists * together with other origins; write either * or the origins");
+                reader.problem(&SETTING, "lists * together with other origins; write either * or the origins");
             }
             return Self::Any;
         }
@@ -43,10 +41,11 @@ impl AllowOrigins {
                 }
                 Ok(origin) if origin.is_tuple() => {
                     let origin = origin.ascii_serialization();
-                    reader.problem(NAME, format_args!("contains an entry that is not a bare origin; write {origin}"));
+                    reader
+                        .problem(&SETTING, format_args!("contains an entry that is not a bare origin; write {origin}"));
                 }
                 _ => reader.problem(
-                    NAME,
+                    &SETTING,
                     "contains an entry that is not an origin; write origins like https://app.example.com",
                 ),
             }

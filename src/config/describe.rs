@@ -1,100 +1,113 @@
-//! The effective configuration as `check-config` prints it: no secret among it.
+//! The effective configuration as `check-config` prints it, without secrets.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, path::PathBuf, time::Duration};
 
-use super::{cors::AllowOrigins, environment::Config, redis::Redis, telemetry::LogFormat, tls::TlsFiles};
+use super::{
+    cors::AllowOrigins,
+    environment::Config,
+    redis::Redis,
+    settings::{self, Setting},
+    telemetry::LogFormat,
+    tls::TlsFiles,
+};
 use crate::{
     domain::limit::{LimitName, Quota},
     memory::{MemoryKind, MemoryLedger, available::MemorySource},
 };
 
 impl Config {
-    /// The effective configuration, a variable and its value each, secrets redacted.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
+    /// The settings and their effective values. Secrets are redacted.
+    pub fn describe(&self) -> Vec<(&'static Setting, String)> {
         let mut rows = deployment(self);
         rows.extend(stores(self));
         rows.extend(tokens(self));
         rows.extend(memory(self));
         rows.extend(runs(self));
-        rows.extend(surroundings(self));
+        rows.extend(integrations(self));
         rows
     }
 }
 
-fn deployment(config: &Config) -> Vec<(&'static str, String)> {
+fn deployment(config: &Config) -> Vec<(&'static Setting, String)> {
     let (deployment, listeners, urls) = (&config.deployment, &config.listeners, &config.urls);
     let proxies = listeners.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let tls = |files: Option<&TlsFiles>| or_off(files.map(|files| files.cert.display()));
+    let path = |files: &Option<TlsFiles>, path: fn(&TlsFiles) -> Option<&PathBuf>| {
+        or_off(files.as_ref().and_then(path).map(|path| path.display()))
+    };
     vec![
-        ("DEPLOY_ENV", if deployment.mode.is_development() { "DEVELOPMENT" } else { "PRODUCTION" }.to_owned()),
-        ("CONSOLE_WEB_URL", urls.issuer().to_owned()),
-        ("CONSOLE_API_URL", or_off(urls.console_api())),
-        ("COOKIE_DOMAIN", or_off(urls.cookie_domain.as_ref())),
-        ("LISTEN", listeners.public.to_string()),
-        ("GRPC_LISTEN", or_off(listeners.grpc)),
-        ("ADMIN_LISTEN", or_off(listeners.admin)),
-        ("INNER_LISTEN", or_off(listeners.inner)),
-        ("TLS_CERT_FILE", tls(listeners.tls.as_ref())),
-        ("GRPC_TLS_CERT_FILE", tls(listeners.grpc_tls.as_ref())),
-        ("TRUSTED_PROXIES", or_off(Some(proxies).filter(|list| !list.is_empty()))),
+        (&settings::DEPLOY_ENV, if deployment.mode.is_development() { "DEVELOPMENT" } else { "PRODUCTION" }.to_owned()),
+        (&settings::CONSOLE_WEB_URL, urls.issuer().to_owned()),
+        (&settings::CONSOLE_API_URL, or_off(urls.console_api())),
+        (&settings::COOKIE_DOMAIN, or_off(urls.cookie_domain.as_ref())),
+        (&settings::LISTEN, listeners.public.to_string()),
+        (&settings::GRPC_LISTEN, or_off(listeners.grpc)),
+        (&settings::ADMIN_LISTEN, or_off(listeners.admin)),
+        (&settings::INNER_LISTEN, or_off(listeners.inner)),
+        (&settings::TLS_CERT_FILE, path(&listeners.tls, |files| Some(&files.cert))),
+        (&settings::TLS_KEY_FILE, path(&listeners.tls, |files| Some(&files.key))),
+        (&settings::GRPC_TLS_CERT_FILE, path(&listeners.grpc_tls, |files| Some(&files.cert))),
+        (&settings::GRPC_TLS_KEY_FILE, path(&listeners.grpc_tls, |files| Some(&files.key))),
+        (&settings::GRPC_TLS_CLIENT_CA_FILE, path(&listeners.grpc_tls, |files| files.client_ca.as_ref())),
+        (&settings::TRUSTED_PROXIES, or_off(Some(proxies).filter(|list| !list.is_empty()))),
         (
-            "BESIDE_DIFY",
+            &settings::BESIDE_DIFY,
             deployment.beside_dify.map_or_else(|| "decided by the database".to_owned(), |beside| beside.to_string()),
         ),
-        ("SINGLE_REPLICA", deployment.single_replica.to_string()),
-        ("DIFY_VERSION", deployment.dify_version.clone()),
-        ("DIFY_API_URL", or_off(deployment.dify_api_url.as_ref())),
-        ("DIFY_API_CONNECT_TIMEOUT", config.dify_api.connect_timeout.as_secs().to_string()),
-        ("DIFY_API_FIRST_BYTE_TIMEOUT", config.dify_api.first_byte_timeout.as_secs().to_string()),
-        ("DIFY_API_MAX_CONNECTIONS", config.dify_api.max_connections.to_string()),
-        ("OPENAPI_STRICT_WORKSPACE_ID", deployment.strict_workspace_id.to_string()),
-        ("GRPC_REFLECTION", deployment.grpc_reflection.to_string()),
+        (&settings::SINGLE_REPLICA, deployment.single_replica.to_string()),
+        (&settings::DIFY_VERSION, deployment.dify_version.clone()),
+        (&settings::DIFY_API_URL, or_off(deployment.dify_api_url.as_ref())),
+        (&settings::DIFY_API_CONNECT_TIMEOUT, config.dify_api.connect_timeout.as_secs().to_string()),
+        (&settings::DIFY_API_FIRST_BYTE_TIMEOUT, config.dify_api.first_byte_timeout.as_secs().to_string()),
+        (&settings::DIFY_API_MAX_CONNECTIONS, config.dify_api.max_connections.to_string()),
+        (&settings::OPENAPI_STRICT_WORKSPACE_ID, deployment.strict_workspace_id.to_string()),
+        (&settings::GRPC_REFLECTION, deployment.grpc_reflection.to_string()),
     ]
 }
 
-fn stores(config: &Config) -> Vec<(&'static str, String)> {
+fn stores(config: &Config) -> Vec<(&'static Setting, String)> {
     vec![
-        ("DATA_DIR", config.data_dir.display().to_string()),
-        ("DATABASE_URL", config.database.redacted()),
-        ("SQLALCHEMY_POOL_SIZE", config.database.pool_size.to_string()),
-        ("REDIS_URL", config.redis.as_ref().map_or_else(|| "in-process".to_owned(), Redis::redacted)),
+        (&settings::DATA_DIR, config.data_dir.display().to_string()),
+        (&settings::DATABASE_URL, config.database.redacted()),
+        (&settings::SQLALCHEMY_POOL_SIZE, config.database.pool_size.to_string()),
+        (&settings::REDIS_URL, config.redis.as_ref().map_or_else(|| "in-process".to_owned(), Redis::redacted)),
         (
-            "REDIS_KEY_PREFIX",
+            &settings::REDIS_KEY_PREFIX,
             or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty())),
         ),
     ]
 }
 
-fn tokens(config: &Config) -> Vec<(&'static str, String)> {
+fn tokens(config: &Config) -> Vec<(&'static Setting, String)> {
     let (oauth, console, secrets) = (&config.oauth, &config.console, &config.secrets);
     let kids = secrets.previous.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>().join(",");
     let limits = LimitName::ALL.iter().map(|name| format!("{}={}", name.as_str(), quota(config.limits.quota(*name))));
     vec![
-        ("SECRET_KEY", format!("set, {} bytes", secrets.secret_key.expose().len())),
-        ("SECRET_KEYS_PREVIOUS", or_off(Some(kids).filter(|list| !list.is_empty()))),
-        ("INNER_API_KEY", or_off(secrets.inner_api_key.as_ref().map(|_| "set"))),
-        ("ENABLE_OAUTH_BEARER", oauth.bearer_enabled.to_string()),
-        ("OPENAPI_KNOWN_CLIENT_IDS", oauth.known_client_ids.join(",")),
-        ("OAUTH_TTL_DAYS", days(oauth.token_lifetime)),
-        ("OAUTH_ACCESS_TOKEN_RETENTION_DAYS", days(oauth.retention)),
-        ("ENABLE_CLEAN_OAUTH_ACCESS_TOKENS_TASK", oauth.clean_enabled.to_string()),
-        ("DEVICE_FLOW_VERIFICATION_URI_COMPLETE", oauth.verification_uri_complete.to_string()),
-        ("ACCESS_TOKEN_EXPIRE_MINUTES", (console.access_lifetime.as_secs() / 60).to_string()),
-        ("REFRESH_TOKEN_EXPIRE_DAYS", days(console.refresh_lifetime)),
-        ("OPENAPI_RATE_LIMITS", limits.collect::<Vec<_>>().join(",")),
+        (&settings::SECRET_KEY, format!("set, {} bytes", secrets.secret_key.expose().len())),
+        (&settings::SECRET_KEYS_PREVIOUS, or_off(Some(kids).filter(|list| !list.is_empty()))),
+        (&settings::SECRET_KEY_ROTATED_AT, or_off(secrets.rotated_at.map(|at| at.to_rfc3339()))),
+        (&settings::INNER_API_KEY, or_off(secrets.inner_api_key.as_ref().map(|_| "set"))),
+        (&settings::ENABLE_OAUTH_BEARER, oauth.bearer_enabled.to_string()),
+        (&settings::OPENAPI_KNOWN_CLIENT_IDS, oauth.known_client_ids.join(",")),
+        (&settings::OAUTH_TTL_DAYS, days(oauth.token_lifetime)),
+        (&settings::OAUTH_ACCESS_TOKEN_RETENTION_DAYS, days(oauth.retention)),
+        (&settings::ENABLE_CLEAN_OAUTH_ACCESS_TOKENS_TASK, oauth.clean_enabled.to_string()),
+        (&settings::DEVICE_FLOW_VERIFICATION_URI_COMPLETE, oauth.verification_uri_complete.to_string()),
+        (&settings::ACCESS_TOKEN_EXPIRE_MINUTES, (console.access_lifetime.as_secs() / 60).to_string()),
+        (&settings::REFRESH_TOKEN_EXPIRE_DAYS, days(console.refresh_lifetime)),
+        (&settings::OPENAPI_RATE_LIMITS, limits.collect::<Vec<_>>().join(",")),
     ]
 }
 
 /// The limit, and what the ledger gives to each kind of work.
-fn memory(config: &Config) -> Vec<(&'static str, String)> {
+fn memory(config: &Config) -> Vec<(&'static Setting, String)> {
     let mib = |bytes: usize| bytes >> 20;
     let ledger = MemoryLedger::new(config.memory.limit);
     let shares = MemoryKind::ALL.map(|kind| format!("{}={}", kind.as_str(), mib(ledger.limit(kind))));
     let source = config.memory.source.map_or("set", MemorySource::as_str);
-    vec![("MEMORY_LIMIT_MIB", format!("{} ({source}: {})", mib(config.memory.limit), shares.join(",")))]
+    vec![(&settings::MEMORY_LIMIT_MIB, format!("{} ({source}: {})", mib(config.memory.limit), shares.join(",")))]
 }
 
-fn runs(config: &Config) -> Vec<(&'static str, String)> {
+fn runs(config: &Config) -> Vec<(&'static Setting, String)> {
     let runtime = &config.runtime;
     let endpoint = runtime.openai.as_ref();
     let mut names: Vec<String> = endpoint
@@ -105,36 +118,39 @@ fn runs(config: &Config) -> Vec<(&'static str, String)> {
     names.sort_unstable();
     let networks = runtime.allowed_networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     vec![
-        ("OPENAI_BASE_URL", or_off(endpoint.map(|endpoint| &endpoint.base_url))),
-        ("OPENAI_API_KEY", or_off(endpoint.and_then(|endpoint| endpoint.api_key.as_ref()).map(|_| "set"))),
-        ("OPENAI_MODELS", or_off(Some(names.join(",")).filter(|list| !list.is_empty()))),
-        ("ECHO_PACE_MS", runtime.echo_pace.as_millis().to_string()),
-        ("APP_MAX_EXECUTION_TIME", runtime.max_execution_time.as_secs().to_string()),
-        ("APP_MAX_ACTIVE_REQUESTS", runtime.max_active_requests.to_string()),
-        ("MAX_RUNS_PER_PROCESS", runtime.max_runs.to_string()),
-        ("HTTP_REQUEST_ALLOWED_NETWORKS", or_off(Some(networks).filter(|list| !list.is_empty()))),
+        (&settings::OPENAI_BASE_URL, or_off(endpoint.map(|endpoint| &endpoint.base_url))),
+        (&settings::OPENAI_API_KEY, or_off(endpoint.and_then(|endpoint| endpoint.api_key.as_ref()).map(|_| "set"))),
+        (&settings::OPENAI_MODELS, or_off(Some(names.join(",")).filter(|list| !list.is_empty()))),
+        (&settings::ECHO_PACE_MS, runtime.echo_pace.as_millis().to_string()),
+        (&settings::APP_MAX_EXECUTION_TIME, runtime.max_execution_time.as_secs().to_string()),
+        (&settings::APP_MAX_ACTIVE_REQUESTS, runtime.max_active_requests.to_string()),
+        (&settings::MAX_RUNS_PER_PROCESS, runtime.max_runs.to_string()),
+        (&settings::HTTP_REQUEST_ALLOWED_NETWORKS, or_off(Some(networks).filter(|list| !list.is_empty()))),
     ]
 }
 
-fn surroundings(config: &Config) -> Vec<(&'static str, String)> {
+fn integrations(config: &Config) -> Vec<(&'static Setting, String)> {
     let (enterprise, telemetry) = (&config.enterprise, &config.telemetry);
     let origins = match &config.cors {
         AllowOrigins::Any => "*".to_owned(),
         AllowOrigins::Listed(origins) => or_off(Some(origins.join(",")).filter(|list| !list.is_empty())),
     };
+    let otlp = telemetry.otlp.as_ref();
     let format = match telemetry.format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
     };
     vec![
-        ("OPENAPI_CORS_ALLOW_ORIGINS", origins),
-        ("ENTERPRISE_ENABLED", enterprise.enabled.to_string()),
-        ("ENTERPRISE_API_URL", or_off(enterprise.service.as_ref().map(|service| &service.url))),
-        ("ENTERPRISE_API_SECRET_KEY", or_off(enterprise.service.as_ref().map(|_| "set"))),
-        ("LOG_OUTPUT_FORMAT", format.to_owned()),
-        ("LOG_LEVEL", telemetry.directives.clone()),
-        ("ENABLE_OTEL", telemetry.otlp.is_some().to_string()),
-        ("OTLP_BASE_ENDPOINT", or_off(telemetry.otlp.as_ref().map(|otlp| &otlp.traces))),
+        (&settings::OPENAPI_CORS_ALLOW_ORIGINS, origins),
+        (&settings::ENTERPRISE_ENABLED, enterprise.enabled.to_string()),
+        (&settings::ENTERPRISE_API_URL, or_off(enterprise.service.as_ref().map(|service| &service.url))),
+        (&settings::ENTERPRISE_API_SECRET_KEY, or_off(enterprise.service.as_ref().map(|_| "set"))),
+        (&settings::LOG_OUTPUT_FORMAT, format.to_owned()),
+        (&settings::LOG_LEVEL, telemetry.directives.clone()),
+        (&settings::ENABLE_OTEL, otlp.is_some().to_string()),
+        (&settings::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or_off(otlp.map(|otlp| &otlp.traces))),
+        (&settings::OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, or_off(otlp.map(|otlp| &otlp.metrics))),
+        (&settings::OTEL_SAMPLING_RATE, or_off(otlp.and_then(|otlp| otlp.sampling))),
     ]
 }
 
@@ -146,7 +162,7 @@ fn days(duration: Duration) -> String {
     (duration.as_secs() / 86_400).to_string()
 }
 
-/// A figure as `OPENAPI_RATE_LIMITS` takes it.
+/// A quota in the syntax of `OPENAPI_RATE_LIMITS`.
 fn quota(quota: Quota) -> String {
     let seconds = quota.period.as_secs();
     match seconds {

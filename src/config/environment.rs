@@ -8,7 +8,7 @@ use std::{
 use super::{
     console::ConsoleConfig,
     cors::AllowOrigins,
-    data_dir,
+    data_dir::{self, DataDirError},
     database::Database,
     dify_api::DifyApi,
     enterprise::Enterprise,
@@ -21,73 +21,64 @@ use super::{
     redis::Redis,
     runtime::Runtime,
     secrets::Secrets,
+    settings,
     telemetry::TelemetryConfig,
     urls::Urls,
 };
 use crate::{
     domain::{limit::Limits, secret::Secret},
-    ports::entropy::SystemEntropy,
+    ports::{
+        clock::{Clock as _, SystemClock},
+        entropy::SystemEntropy,
+    },
 };
 
 /// The configuration of one process. Its `Debug` prints no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The deployment as a whole.
     pub deployment: Deployment,
-    /// Keys.
     pub secrets: Secrets,
-    /// Public URLs and what derives from them.
     pub urls: Urls,
-    /// Where the process listens.
     pub listeners: Listeners,
-    /// Where the process keeps files of its own, if it does; empty when there is no such place.
+    /// Empty if there is neither `DATA_DIR` nor a home directory.
     pub data_dir: PathBuf,
-    /// SQL.
     pub database: Database,
-    /// Shared state; `None`: it stays in the process.
+    /// `None`: state stays in the process.
     pub redis: Option<Redis>,
-    /// Rate limits.
     pub limits: Limits,
-    /// Tokens and the device flow.
     pub oauth: OAuth,
-    /// The browser session.
     pub console: ConsoleConfig,
-    /// Cross-origin callers.
     pub cors: AllowOrigins,
-    /// Calls to Dify's service API.
     pub dify_api: DifyApi,
-    /// The Enterprise edition.
     pub enterprise: Enterprise,
     /// The memory that the ledger divides.
     pub memory: Memory,
-    /// Models and the bounds of runs.
     pub runtime: Runtime,
-    /// Logs, traces, metrics.
     pub telemetry: TelemetryConfig,
-    /// What is allowed but probably not meant: a sentence each, for the log.
+    /// Sentences for the log about values that are allowed but probably a mistake.
     pub warnings: Vec<String>,
 }
 
-/// Where `dev` listens unless it is told otherwise.
+/// The default address of `dev`.
 const DEV_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
 
-/// What `dev` takes from its command line.
+/// The options of `dev`.
 #[derive(Clone, Debug)]
 pub struct DevOptions {
-    /// Where to listen: loopback, port 0 for any.
+    /// A loopback address; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// The data directory, as [`Config::dev_data_dir`] names it.
+    /// The result of [`Config::dev_data_dir`] unless `--data` is given.
     pub data_dir: PathBuf,
 }
 
 impl Config {
-    /// The configuration of `serve`, or everything that is wrong with it.
+    /// The configuration of `serve`, or all problems with it.
     pub fn for_serve(env: Env<'_>) -> Result<Self, Problems> {
         Self::from_environment(env, false)
     }
 
-    /// The configuration of the operator's commands: that of `serve`, but on the data directory of a `dev` they take its
-    /// `SECRET_KEY` and its URL where the environment has none.
+    /// The configuration of the operator's commands: that of `serve`. On the data directory of a `dev`, its secret key and
+    /// URL apply if the environment has none.
     pub fn for_operator(env: Env<'_>) -> Result<Self, Problems> {
         Self::from_environment(env, true)
     }
@@ -98,19 +89,19 @@ impl Config {
         let database = Database::read(&mut reader, data_dir.as_deref());
         let redis = Redis::read(&mut reader);
         let listeners = Listeners::read(&mut reader);
-        let assumed = match &data_dir {
-            Some(path) if operator && database.is_in(path) => Assumed::from_dev(&mut reader, path),
-            _ => Assumed::default(),
+        let dev_values = match &data_dir {
+            Some(path) if operator && database.is_in(path) => DevValues::from_dev(&mut reader, path),
+            _ => DevValues::default(),
         };
-        let config = Self::read(&mut reader, assumed, data_dir.unwrap_or_default(), database, redis, listeners);
+        let config = Self::read(&mut reader, dev_values, data_dir.unwrap_or_default(), database, redis, listeners);
         let kind = config.database.kind;
         let redis = config.redis.is_some() || reader.has_problem_with("REDIS_");
         if kind.is_server() && !redis && !config.deployment.single_replica {
             reader.problem(
-                "REDIS_URL",
+                &settings::REDIS_URL,
                 format_args!(
-                    "is not set although the database is {}, which several replicas can share; set REDIS_URL (or REDIS_HOST), \
-                     or SINGLE_REPLICA=true if there will only ever be one process",
+                    "is not set although the database is {}, which several replicas can share; \
+                     set REDIS_URL (or REDIS_HOST), or SINGLE_REPLICA=true if there will only ever be one process",
                     kind.name()
                 ),
             );
@@ -118,24 +109,24 @@ impl Config {
         config.finish(reader)
     }
 
-    /// The configuration of `dev`: every variable but those of stores and listeners. Makes and keeps a `SECRET_KEY` in
-    /// the data directory when the environment has none, so the caller holds its lock.
+    /// The configuration of `dev`: every setting except those of stores and listeners. Generates a secret key in the data
+    /// directory if the environment has none, so the caller holds the directory's lock.
     pub fn for_dev(options: &DevOptions, env: Env<'_>) -> Result<Self, Problems> {
-        let mut reader = Reader::new(env);
+        let mut reader = Reader::for_dev(env);
         let listeners = Listeners::dev(&mut reader, options.listen);
         let database = Database::embedded(&mut reader, &options.data_dir);
-        let generated = if reader.text("SECRET_KEY").is_none() {
-            data_dir::kept_secret_key(&options.data_dir, &SystemEntropy)
-                .map_err(|fault| reader.problem("--data", format_args!("cannot keep a secret key: {fault}")))
+        let generated = if reader.text(&settings::SECRET_KEY).is_none() {
+            data_dir::find_or_generate_secret_key(&options.data_dir, &SystemEntropy)
+                .map_err(|error| reader.problem("--data", format_args!("cannot keep a secret key: {error}")))
                 .ok()
         } else {
             None
         };
-        let assumed = Assumed { is_dev: true, listen: Some(options.listen), secret_key: generated };
-        Self::read(&mut reader, assumed, options.data_dir.clone(), database, None, listeners).finish(reader)
+        let dev_values = DevValues { listen: Some(options.listen), secret_key: generated };
+        Self::read(&mut reader, dev_values, options.data_dir.clone(), database, None, listeners).finish(reader)
     }
 
-    /// Where `dev` keeps its data when `--data` is not given: `DATA_DIR`, else the user's data directory.
+    /// The data directory of `dev` if `--data` is not given: `DATA_DIR`, or a directory in the home directory.
     pub fn dev_data_dir(env: Env<'_>) -> Result<PathBuf, Problems> {
         let mut reader = Reader::new(env);
         let path = data_dir::read(&reader);
@@ -145,31 +136,37 @@ impl Config {
         reader.finish().map(|_| path.unwrap_or_default())
     }
 
-    /// Puts the address the public listener was bound to in place, for `dev` with port 0.
+    /// Replaces the address of the public listener by the bound one, for `dev` with port 0.
     pub fn bound_to(&mut self, address: SocketAddr) {
         self.listeners.public = address;
         self.urls.bound_to(address);
     }
 
-    /// Whether this process keeps anything in its data directory, so that it must lock it.
+    /// Whether this process writes to its data directory and so must lock it.
     pub fn uses_data_dir(&self) -> bool {
         !self.database.kind.is_server() || self.deployment.mode == Mode::Dev
     }
 
+    /// Creates the data directory and the file of the embedded database, accessible by their owner only.
+    pub(crate) fn create_data_dir(&self) -> Result<(), DataDirError> {
+        data_dir::create(&self.data_dir)?;
+        if self.database.is_in(&self.data_dir) { data_dir::create_database_file(&self.data_dir) } else { Ok(()) }
+    }
+
     fn read(
         reader: &mut Reader<'_>,
-        assumed: Assumed,
+        dev_values: DevValues,
         data_dir: PathBuf,
         database: Database,
         redis: Option<Redis>,
         listeners: Listeners,
     ) -> Self {
-        let Assumed { is_dev, listen, secret_key } = assumed;
-        let deployment = Deployment::read(reader, is_dev);
+        let DevValues { listen, secret_key } = dev_values;
+        let deployment = Deployment::read(reader);
         let mode = deployment.mode;
         let oauth = OAuth::read(reader);
         Self {
-            secrets: Secrets::read(reader, mode, secret_key),
+            secrets: Secrets::read(reader, mode, secret_key, SystemClock.now()),
             urls: Urls::read(reader, mode, listen),
             listeners,
             data_dir,
@@ -181,7 +178,7 @@ impl Config {
             dify_api: DifyApi::read(reader),
             enterprise: Enterprise::read(reader),
             memory: Memory::read(reader),
-            runtime: Runtime::read(reader, is_dev),
+            runtime: Runtime::read(reader),
             telemetry: TelemetryConfig::read(reader),
             oauth,
             deployment,
@@ -195,26 +192,26 @@ impl Config {
     }
 }
 
-/// What a command supplies where the environment says nothing.
+/// Values of `dev` that apply where the environment has none.
 #[derive(Default)]
-struct Assumed {
-    is_dev: bool,
-    /// Where people reach the server, as `dev` has it.
+struct DevValues {
+    /// The address that the public URL derives from.
     listen: Option<SocketAddr>,
     secret_key: Option<Secret>,
 }
 
-impl Assumed {
-    /// What a `dev` on this data directory uses; nothing where there has been none, or the environment has a key.
+impl DevValues {
+    /// Reads the values of a `dev` on this data directory. They are absent if there was none, or if the environment has a
+    /// secret key.
     fn from_dev(reader: &mut Reader<'_>, data_dir: &Path) -> Self {
-        if reader.text("SECRET_KEY").is_some() {
+        if reader.text(&settings::SECRET_KEY).is_some() {
             return Self::default();
         }
-        match data_dir::found_secret_key(data_dir) {
-            Ok(Some(key)) => Self { is_dev: false, listen: Some(DEV_LISTEN), secret_key: Some(key) },
+        match data_dir::find_secret_key(data_dir) {
+            Ok(Some(key)) => Self { listen: Some(DEV_LISTEN), secret_key: Some(key) },
             Ok(None) => Self::default(),
-            Err(fault) => {
-                reader.problem("DATA_DIR", format_args!("has a secret key that cannot be read: {fault}"));
+            Err(error) => {
+                reader.problem(&settings::DATA_DIR, format_args!("has a secret key that cannot be read: {error}"));
                 Self::default()
             }
         }

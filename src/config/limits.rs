@@ -1,34 +1,40 @@
-//! The rate limits: every figure of contract section 8 is a default that can be changed.
+//! The quotas of the rate limits (contract section 8).
 
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::{
+    reader::Reader,
+    settings::{
+        DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR, LOGIN_LOCKOUT_DURATION, OPENAPI_RATE_LIMIT_PER_TOKEN,
+        OPENAPI_RATE_LIMITS,
+    },
+};
 use crate::domain::limit::{LimitName, Limits, Quota};
 
-const NAME: &str = "OPENAPI_RATE_LIMITS";
-
-/// Reads the figures. `OPENAPI_RATE_LIMITS` wins over the variables for single limits.
+/// `OPENAPI_RATE_LIMITS` wins over the settings of single limits.
 pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
     let mut limits = Limits::default();
-    let token = LimitName::Token.default_quota().count;
-    let token = reader.number("OPENAPI_RATE_LIMIT_PER_TOKEN", token, 0..=1_000_000);
+    let token = reader.number(&OPENAPI_RATE_LIMIT_PER_TOKEN, 0..=1_000_000);
     limits.set(LimitName::Token, Quota::new(token, 60));
-    let approve = LimitName::Approve.default_quota().count;
-    let approve = reader.number("DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", approve, 0..=1_000_000);
+    let approve = reader.number(&DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR, 0..=1_000_000);
     limits.set(LimitName::Approve, Quota::new(approve, 3_600));
-    let login = LimitName::Login.default_quota();
-    let lockout = reader.number("LOGIN_LOCKOUT_DURATION", login.period.as_secs(), 1..=31_536_000);
-    limits.set(LimitName::Login, Quota { period: Duration::from_secs(lockout), ..login });
+    let lockout = Duration::from_secs(reader.number(&LOGIN_LOCKOUT_DURATION, 1..=31_536_000));
+    limits.set(LimitName::Login, Quota { period: lockout, ..LimitName::Login.default_quota() });
 
-    for part in reader.list(NAME).unwrap_or_default() {
+    for part in reader.list(&OPENAPI_RATE_LIMITS) {
         let Some((name, figure)) = part.split_once('=') else {
-            reader.problem(NAME, format_args!("contains `{part}`; write name=limit, like device_code=600/1h,lookup=0"));
+            reader.problem(
+                &OPENAPI_RATE_LIMITS,
+                format_args!("contains `{part}`; write name=limit, like device_code=600/1h,lookup=0"),
+            );
             continue;
         };
         match (name.trim().parse::<LimitName>(), figure.parse::<Quota>()) {
             (Ok(name), Ok(quota)) => limits.set(name, quota),
-            (Err(fault), _) => reader.problem(NAME, format_args!("is not valid: {fault}")),
-            (_, Err(fault)) => reader.problem(NAME, format_args!("is not valid for {}: {fault}", name.trim())),
+            (Err(error), _) => reader.problem(&OPENAPI_RATE_LIMITS, format_args!("is not valid: {error}")),
+            (_, Err(error)) => {
+                reader.problem(&OPENAPI_RATE_LIMITS, format_args!("is not valid for {}: {error}", name.trim()));
+            }
         }
     }
     limits

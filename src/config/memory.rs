@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::reader::Reader;
+use super::{reader::Reader, settings::MEMORY_LIMIT_MIB};
 use crate::memory::available::{MemorySource, detect};
 
 /// Bytes of a MiB.
@@ -10,7 +10,6 @@ const MIB: usize = 1 << 20;
 /// With less than this, in MiB, ordinary requests are refused.
 const SMALL: usize = 128;
 
-/// The memory section.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     /// In bytes.
@@ -25,11 +24,13 @@ impl Memory {
     }
 
     pub(super) fn within(reader: &mut Reader<'_>, (available, source): (usize, MemorySource)) -> Self {
-        const NAME: &str = "MEMORY_LIMIT_MIB";
-        let wanted = reader.number(NAME, 0, 0..=16 << 20) * MIB;
+        let wanted = reader.optional_number(&MEMORY_LIMIT_MIB, 0..=16 << 20).unwrap_or(0) * MIB;
         if wanted > available {
             let available = available / MIB;
-            reader.warning(NAME, format_args!("is more than there is ({} has {available} MiB)", source.as_str()));
+            reader.warning(
+                &MEMORY_LIMIT_MIB,
+                format_args!("is more than there is ({} has {available} MiB)", source.as_str()),
+            );
         }
         let is_lower = wanted > 0 && wanted < available;
         let memory = if is_lower {
@@ -39,8 +40,10 @@ impl Memory {
         };
         if memory.limit < SMALL * MIB {
             let limit = memory.limit / MIB;
-            reader
-                .warning(NAME, format_args!("or the cgroup allows {limit} MiB; give the process at least {SMALL} MiB"));
+            reader.warning(
+                &MEMORY_LIMIT_MIB,
+                format_args!("or the cgroup allows {limit} MiB; give the process at least {SMALL} MiB"),
+            );
         }
         memory
     }

@@ -1,4 +1,4 @@
-//! Reads variables and collects what is wrong with them, so that one start names every fault at once.
+//! Reads settings from variables and collects their problems, so that one start reports all of them.
 
 use std::{
     fmt,
@@ -9,22 +9,23 @@ use std::{
 
 use ipnet::IpNet;
 
+use super::settings::Setting;
 use crate::domain::secret::Secret;
 
-/// Where variables come from: the process environment, or a map in tests.
+/// Returns the value of a variable: of the process environment, or of a map in tests.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The process environment. Values that are not UTF-8 count as unset.
+/// Reads the process environment. A value that is not UTF-8 counts as unset.
 pub(crate) fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// One thing wrong with the configuration: a sentence that names the variable and the fix, and no secret.
+/// A fault of the configuration: a sentence with the variable and the fix. It contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The variable (or command-line flag) at fault.
+    /// The variable or command-line option.
     pub variable: String,
-    /// What is wrong and what to do, beginning with the variable's name.
+    /// Begins with the variable's name.
     pub sentence: String,
 }
 
@@ -34,7 +35,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything wrong with the configuration, never empty.
+/// All faults of the configuration. The list is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -50,129 +51,159 @@ impl fmt::Display for Problems {
     }
 }
 
-/// Reads variables one by one. A bad value is noted and its default taken, so that reading goes on to the next.
+/// Reads settings one by one. After a bad value the reader records a problem and returns a valid value, so that reading
+/// continues.
 pub(crate) struct Reader<'a> {
     env: Env<'a>,
+    is_dev: bool,
     problems: Vec<Problem>,
     warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of this source.
     pub(crate) fn new(env: Env<'a>) -> Self {
-        Self { env, problems: Vec::new(), warnings: Vec::new() }
+        Self { env, is_dev: false, problems: Vec::new(), warnings: Vec::new() }
     }
 
-    /// Notes a problem; `rest` follows the variable's name in the sentence.
-    pub(crate) fn problem(&mut self, variable: &str, rest: impl fmt::Display) {
-        self.problems.push(Problem { variable: variable.to_owned(), sentence: format!("{variable} {rest}.") });
+    /// Reads with the defaults of `dev`.
+    pub(crate) fn for_dev(env: Env<'a>) -> Self {
+        Self { is_dev: true, ..Self::new(env) }
     }
 
-    /// Notes something that is allowed but probably not meant.
-    pub(crate) fn warning(&mut self, variable: &str, rest: impl fmt::Display) {
-        self.warnings.push(format!("{variable} {rest}."));
+    pub(crate) const fn is_dev(&self) -> bool {
+        self.is_dev
     }
 
-    /// Whether a problem was noted with a variable whose name begins so.
+    /// Records a problem with a setting or a command-line option; `rest` follows its name in the sentence.
+    pub(crate) fn problem(&mut self, variable: impl fmt::Display, rest: impl fmt::Display) {
+        self.problems.push(Problem { sentence: format!("{variable} {rest}."), variable: variable.to_string() });
+    }
+
+    /// Records that a value is allowed but probably a mistake.
+    pub(crate) fn warning(&mut self, setting: &'static Setting, rest: impl fmt::Display) {
+        self.warnings.push(format!("{setting} {rest}."));
+    }
+
+    /// Whether a problem was recorded with a variable that has this prefix.
     pub(crate) fn has_problem_with(&self, prefix: &str) -> bool {
         self.problems.iter().any(|problem| problem.variable.starts_with(prefix))
     }
 
-    /// The warnings, when there was no problem.
+    /// Returns the warnings, or the problems if there are any.
     pub(crate) fn finish(self) -> Result<Vec<String>, Problems> {
         if self.problems.is_empty() { Ok(self.warnings) } else { Err(Problems(self.problems)) }
     }
 
-    /// The variable's text, trimmed. Empty counts as unset, as in Dify's own `.env`.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
+    /// A variable of the operating system that is not a setting. Trimmed; an empty value counts as unset.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         (self.env)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// A secret, which no problem ever quotes.
-    pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
-        self.text(name).map(Secret::new)
+    /// The given text without the default. Trimmed; an empty value counts as unset, as in Dify's `.env`.
+    pub(crate) fn given(&self, setting: &'static Setting) -> Option<String> {
+        self.variable(setting.name)
     }
 
-    /// `true` or `false`, in the spellings Dify takes.
-    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
-        self.optional_flag(name).unwrap_or(default)
+    /// The given text, or the default.
+    pub(crate) fn text(&self, setting: &'static Setting) -> Option<String> {
+        let dev_default = setting.dev_default.filter(|_| self.is_dev);
+        self.given(setting).or_else(|| dev_default.or(setting.default).map(str::to_owned))
     }
 
-    /// `true`, `false` or unset.
-    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
-        let text = self.text(name)?;
+    pub(crate) fn secret(&self, setting: &'static Setting) -> Option<Secret> {
+        self.text(setting).map(Secret::new)
+    }
+
+    /// `true` or `false`, in the spellings that Dify accepts; `false` without a default.
+    pub(crate) fn flag(&mut self, setting: &'static Setting) -> bool {
+        self.optional_flag(setting).unwrap_or(false)
+    }
+
+    pub(crate) fn optional_flag(&mut self, setting: &'static Setting) -> Option<bool> {
+        let text = self.text(setting)?;
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
             "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
             _ => {
-                self.problem(name, format_args!("is `{text}`; set it to true or false"));
+                self.problem(setting, format_args!("is `{text}`; set it to true or false"));
                 None
             }
         }
     }
 
-    /// A whole number within a range.
-    pub(crate) fn number<T>(&mut self, name: &str, default: T, range: RangeInclusive<T>) -> T
+    /// A whole number in a range. The setting has a default.
+    pub(crate) fn number<T>(&mut self, setting: &'static Setting, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr + Ord + Copy + fmt::Display,
+    {
+        let least = *range.start();
+        self.optional_number(setting, range).unwrap_or(least)
+    }
+
+    pub(crate) fn optional_number<T>(&mut self, setting: &'static Setting, range: RangeInclusive<T>) -> Option<T>
     where
         T: FromStr + Ord + fmt::Display,
     {
-        let Some(text) = self.text(name) else { return default };
+        let text = self.text(setting)?;
         match text.parse() {
-            Ok(number) if range.contains(&number) => number,
+            Ok(number) if range.contains(&number) => Some(number),
             _ => {
                 let (least, most) = (range.start(), range.end());
-                self.problem(name, format_args!("is `{text}`; set it to a whole number from {least} to {most}"));
-                default
+                self.problem(setting, format_args!("is `{text}`; set it to a whole number from {least} to {most}"));
+                None
             }
         }
     }
 
-    /// A share of the whole.
-    pub(crate) fn share(&mut self, name: &str, default: f64) -> f64 {
-        let Some(text) = self.text(name) else { return default };
+    /// A number from 0 to 1. The setting has a default.
+    pub(crate) fn share(&mut self, setting: &'static Setting) -> f64 {
+        let text = self.text(setting).unwrap_or_default();
         match text.parse() {
             Ok(share) if (0.0..=1.0).contains(&share) => share,
             _ => {
-                self.problem(name, format_args!("is `{text}`; set it to a number from 0 to 1, like 0.25"));
-                default
+                self.problem(setting, format_args!("is `{text}`; set it to a number from 0 to 1, like 0.25"));
+                0.0
             }
         }
     }
 
-    /// The parts of a comma list, trimmed, without empty ones; `None` when the variable is unset.
-    pub(crate) fn list(&self, name: &str) -> Option<Vec<String>> {
-        let text = self.text(name)?;
-        Some(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
+    /// The parts of a list with commas, trimmed, without empty parts.
+    pub(crate) fn list(&self, setting: &'static Setting) -> Vec<String> {
+        let text = self.text(setting).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
-    /// A comma list of networks, single addresses included; `example` is what a problem shows.
-    pub(crate) fn networks(&mut self, name: &str, example: &str) -> Vec<IpNet> {
+    /// A list of networks and addresses with commas; a problem shows `example`.
+    pub(crate) fn networks(&mut self, setting: &'static Setting, example: &str) -> Vec<IpNet> {
         let mut networks = Vec::new();
-        for part in self.list(name).unwrap_or_default() {
+        for part in self.list(setting) {
             match part.parse::<IpNet>().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)) {
                 Ok(network) => networks.push(network),
-                Err(_) => self.problem(name, format_args!("contains `{part}`; write {example}")),
+                Err(_) => self.problem(setting, format_args!("contains `{part}`; write {example}")),
             }
         }
         networks
     }
 
-    /// A listening address: `host:port` with an IP address, `:port` for every interface, `localhost:port`.
-    pub(crate) fn listen(&mut self, name: &str) -> Option<SocketAddr> {
-        let text = self.text(name)?;
+    /// The address of a listener: `address:port`, `:port` for every interface, or `localhost:port`.
+    pub(crate) fn listen(&mut self, setting: &'static Setting) -> Option<SocketAddr> {
+        let text = self.text(setting)?;
         let address = parse_listen(&text);
         if address.is_none() {
-            self.problem(name, format_args!("is `{text}`; write an address and a port like 0.0.0.0:5001 or [::]:5001"));
+            self.problem(
+                setting,
+                format_args!("is `{text}`; write an address and a port like 0.0.0.0:5001 or [::]:5001"),
+            );
         }
         address
     }
 
-    /// An absolute http or https URL without credentials.
-    pub(crate) fn http_url(&mut self, name: &str) -> Option<url::Url> {
-        let text = self.text(name)?;
+    /// An absolute `http` or `https` URL without credentials.
+    pub(crate) fn http_url(&mut self, setting: &'static Setting) -> Option<url::Url> {
+        let text = self.text(setting)?;
         match url::Url::parse(&text) {
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                self.problem(name, "contains a user name or password; leave them out of the URL");
+                self.problem(setting, "contains a user name or password; leave them out of the URL");
                 None
             }
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
@@ -180,14 +211,17 @@ impl<'a> Reader<'a> {
                 let shown = text.split(['?', '#']).next().unwrap_or_default();
                 // Text that is not a URL may still hold `user:password@`.
                 let shown = shown.rsplit('@').next().unwrap_or_default();
-                self.problem(name, format_args!("is `{shown}`; write an absolute URL like https://dify.example.com"));
+                self.problem(
+                    setting,
+                    format_args!("is `{shown}`; write an absolute URL like https://dify.example.com"),
+                );
                 None
             }
         }
     }
 }
 
-/// Reads `host:port`, `:port` or `localhost:port`.
+/// Parses `address:port`, `:port` or `localhost:port`.
 pub(crate) fn parse_listen(text: &str) -> Option<SocketAddr> {
     if let Some(port) = text.strip_prefix(':') {
         return Some(SocketAddr::from(([0, 0, 0, 0], port.parse().ok()?)));

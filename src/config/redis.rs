@@ -1,18 +1,20 @@
-//! Where shared short-lived state is: one Redis, sentinels, a cluster, or nowhere but in the process.
+//! The connection to Redis: one server, sentinels or a cluster.
 
 use std::fmt;
 
 use url::Url;
 
-use super::{database::redact_url, reader::Reader};
+use super::{
+    database::redact_url,
+    reader::Reader,
+    settings::{self, Setting},
+};
 use crate::{domain::secret::Secret, ports::redis_topology::RedisTopology};
 
-/// The Redis section.
 #[derive(Clone)]
 pub struct Redis {
-    /// How it is reached.
     pub topology: RedisTopology,
-    /// `REDIS_KEY_PREFIX`, trimmed; joined to keys by `:` when not empty.
+    /// Joined to keys by `:` if it is not empty.
     pub key_prefix: String,
 }
 
@@ -23,15 +25,15 @@ impl fmt::Debug for Redis {
 }
 
 impl Redis {
-    /// `REDIS_URL`, else the parts `REDIS_*`, else `None`: state stays in the process.
+    /// Reads `REDIS_URL`, or the other `REDIS_…` settings. `None`: state stays in the process.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let sentinel = reader.flag("REDIS_USE_SENTINEL", false);
-        let cluster = reader.flag("REDIS_USE_CLUSTERS", false);
-        let topology = if let Some(url) = reader.secret("REDIS_URL") {
+        let sentinel = reader.flag(&settings::REDIS_USE_SENTINEL);
+        let cluster = reader.flag(&settings::REDIS_USE_CLUSTERS);
+        let topology = if let Some(url) = reader.secret(&settings::REDIS_URL) {
             check_url(reader, &url);
             if sentinel || cluster {
                 reader.warning(
-                    "REDIS_URL",
+                    &settings::REDIS_URL,
                     "takes precedence over REDIS_USE_SENTINEL and REDIS_USE_CLUSTERS; remove it to use those",
                 );
             }
@@ -40,7 +42,7 @@ impl Redis {
             match (sentinel, cluster) {
                 (true, true) => {
                     reader.problem(
-                        "REDIS_USE_SENTINEL",
+                        &settings::REDIS_USE_SENTINEL,
                         "and REDIS_USE_CLUSTERS are both true; set one of them to false",
                     );
                     return None;
@@ -50,10 +52,10 @@ impl Redis {
                 (false, false) => read_standalone(reader)?,
             }
         };
-        Some(Self { topology, key_prefix: reader.text("REDIS_KEY_PREFIX").unwrap_or_default() })
+        Some(Self { topology, key_prefix: reader.text(&settings::REDIS_KEY_PREFIX).unwrap_or_default() })
     }
 
-    /// Where it is, without passwords.
+    /// The addresses without passwords.
     pub fn redacted(&self) -> String {
         let list = |urls: &[Secret]| urls.iter().map(|url| redact_url(url.expose())).collect::<Vec<_>>().join(",");
         match &self.topology {
@@ -67,12 +69,14 @@ impl Redis {
 fn check_url(reader: &mut Reader<'_>, url: &Secret) {
     let parsed = Url::parse(url.expose());
     if !parsed.is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host()) {
-        reader
-            .problem("REDIS_URL", "is not a Redis URL; write one like redis://:password@host:6379/0, percent-encoded");
+        reader.problem(
+            &settings::REDIS_URL,
+            "is not a Redis URL; write one like redis://:password@host:6379/0, percent-encoded",
+        );
     }
 }
 
-/// What `redis://user:password@host:port/db` is put together from.
+/// The parts of `redis://user:password@host:port/db` that all nodes share.
 struct RedisCredentials {
     username: Option<String>,
     password: Option<Secret>,
@@ -81,18 +85,18 @@ struct RedisCredentials {
 }
 
 impl RedisCredentials {
-    fn read(reader: &mut Reader<'_>, username: &str, password: &str) -> Self {
+    fn read(reader: &mut Reader<'_>, username: &'static Setting, password: &'static Setting) -> Self {
         Self {
             username: reader.text(username),
             password: reader.secret(password),
-            db: reader.number("REDIS_DB", 0, 0..=65_535),
-            tls: reader.flag("REDIS_USE_SSL", false),
+            db: reader.number(&settings::REDIS_DB, 0..=65_535),
+            tls: reader.flag(&settings::REDIS_USE_SSL),
         }
     }
 
-    /// The URL of `host:port`, `None` when that is not one.
+    /// `None` if `node` is not `host:port`.
     fn url(&self, node: &str) -> Option<Secret> {
-        // The URL type keeps default ports and percent-encodes credentials only for schemes it does not know.
+        // `Url` keeps the port and percent-encodes credentials because it does not know the scheme.
         let scheme = if self.tls { "rediss" } else { "redis" };
         let mut url = Url::parse(&format!("{scheme}://{node}/{}", self.db)).ok().filter(Url::has_host)?;
         url.set_username(self.username.as_deref().unwrap_or_default()).ok()?;
@@ -100,43 +104,45 @@ impl RedisCredentials {
         Some(Secret::new(url.as_str()))
     }
 
-    fn urls(&self, reader: &mut Reader<'_>, variable: &str) -> Option<Vec<Secret>> {
-        let nodes = reader.list(variable).unwrap_or_default();
+    fn urls(&self, reader: &mut Reader<'_>, setting: &'static Setting) -> Option<Vec<Secret>> {
+        let nodes = reader.list(setting);
         if nodes.is_empty() {
-            reader.problem(variable, "is not set; write host:port,host:port");
+            reader.problem(setting, "is not set; write host:port,host:port");
             return None;
         }
         let urls: Option<Vec<_>> =
             nodes.iter().map(|node| if node.contains('@') { None } else { self.url(node) }).collect();
         if urls.is_none() {
-            reader.problem(variable, "has an entry that is not host:port; write host:port,host:port");
+            reader.problem(setting, "has an entry that is not host:port; write host:port,host:port");
         }
         urls
     }
 }
 
 fn read_standalone(reader: &mut Reader<'_>) -> Option<RedisTopology> {
-    let host = reader.text("REDIS_HOST")?;
-    let port = reader.number("REDIS_PORT", 6379, 1..=65_535);
+    let host = reader.text(&settings::REDIS_HOST)?;
+    let port = reader.number(&settings::REDIS_PORT, 1..=65_535_u16);
     let node = if host.contains(':') && !host.starts_with('[') {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
     };
-    let url = RedisCredentials::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD").url(&node);
+    let url = RedisCredentials::read(reader, &settings::REDIS_USERNAME, &settings::REDIS_PASSWORD).url(&node);
     if url.is_none() {
-        reader.problem("REDIS_HOST", "is not a host name or an IP address; use REDIS_URL for a whole URL");
+        reader.problem(&settings::REDIS_HOST, "is not a host name or an IP address; use REDIS_URL for a whole URL");
     }
     url.map(|url| RedisTopology::Single { url })
 }
 
 fn read_sentinel(reader: &mut Reader<'_>) -> Option<RedisTopology> {
-    let master = RedisCredentials::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD");
-    let mut credentials = RedisCredentials::read(reader, "REDIS_SENTINEL_USERNAME", "REDIS_SENTINEL_PASSWORD");
+    let master = RedisCredentials::read(reader, &settings::REDIS_USERNAME, &settings::REDIS_PASSWORD);
+    let mut credentials =
+        RedisCredentials::read(reader, &settings::REDIS_SENTINEL_USERNAME, &settings::REDIS_SENTINEL_PASSWORD);
     credentials.db = 0;
-    let urls = credentials.urls(reader, "REDIS_SENTINELS");
-    let Some(service_name) = reader.text("REDIS_SENTINEL_SERVICE_NAME") else {
-        reader.problem("REDIS_SENTINEL_SERVICE_NAME", "is not set; set it to the master's name, often mymaster");
+    let urls = credentials.urls(reader, &settings::REDIS_SENTINELS);
+    let Some(service_name) = reader.text(&settings::REDIS_SENTINEL_SERVICE_NAME) else {
+        reader
+            .problem(&settings::REDIS_SENTINEL_SERVICE_NAME, "is not set; set it to the master's name, often mymaster");
         return None;
     };
     let RedisCredentials { username, password, db, tls } = master;
@@ -144,9 +150,9 @@ fn read_sentinel(reader: &mut Reader<'_>) -> Option<RedisTopology> {
 }
 
 fn read_cluster(reader: &mut Reader<'_>) -> Option<RedisTopology> {
-    let mut credentials = RedisCredentials::read(reader, "REDIS_USERNAME", "REDIS_PASSWORD");
-    // Dify has a password of its own for clusters; a cluster has one database.
-    credentials.password = reader.secret("REDIS_CLUSTERS_PASSWORD").or(credentials.password);
+    let mut credentials = RedisCredentials::read(reader, &settings::REDIS_USERNAME, &settings::REDIS_PASSWORD);
+    // Dify has a separate password for clusters. A cluster has one database.
+    credentials.password = reader.secret(&settings::REDIS_CLUSTERS_PASSWORD).or(credentials.password);
     credentials.db = 0;
-    credentials.urls(reader, "REDIS_CLUSTERS").map(|urls| RedisTopology::Cluster { urls })
+    credentials.urls(reader, &settings::REDIS_CLUSTERS).map(|urls| RedisTopology::Cluster { urls })
 }

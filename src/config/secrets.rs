@@ -1,53 +1,41 @@
-//! `SECRET_KEY`, the keys before it, and the key of internal services.
+//! `SECRET_KEY`, its previous values, and the service key.
 
 use std::fmt;
 
-use super::{mode::Mode, reader::Reader};
-use crate::domain::{key::KeyRing, secret::Secret};
+use chrono::{DateTime, TimeDelta, Utc};
 
-/// The least `SECRET_KEY` must have: HMAC-SHA-256's own strength.
-const LEAST_BYTES: usize = 32;
+use super::{
+    mode::Mode,
+    reader::Reader,
+    secret_strength::MinStrength,
+    settings::{INNER_API_KEY, SECRET_KEY, SECRET_KEY_ROTATED_AT, SECRET_KEYS_PREVIOUS, Setting},
+};
+use crate::domain::{
+    key::{KeyRing, ReplacedSecret},
+    secret::Secret,
+};
 
-/// Values from published examples, which everybody knows.
-const SAMPLES: &[&str] = &[
-    // Dify's docker/.env.example and api/.env.example.
-    "sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U",
-    "QaHbTe77CtuXmsfyhR7+vRjI/+XbV1AaFy691iy+kGDv2Jvy0/eAh8Y1",
-    "lYkiYYT6owG+71oLerGzA7GXCgOT++6ovaezWAjpCjf+Sjc3ZtU+qUEi",
-    "dify-sandbox",
-    "difyai123456",
-    "dify-123456",
-    "dev-secret-key",
-    "your-secret-key",
-    "your_secret_key",
-    "secret-key",
-    "secret",
-    "changeme",
-    "change-me",
-];
+const HOW_TO_GENERATE: &str = "generate one with `openssl rand -base64 42`";
+/// The clocks of machines may differ by this time.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
-/// Whether everybody knows this secret.
-fn is_sample(secret: &Secret) -> bool {
-    SAMPLES.iter().any(|sample| sample.eq_ignore_ascii_case(secret.expose()))
-}
-
-/// An earlier `SECRET_KEY`, still accepted.
+/// An earlier value of `SECRET_KEY`.
 #[derive(Clone, Debug)]
 pub struct PreviousKey {
-    /// Its name, for people.
+    /// The operator's name of the key.
     pub kid: String,
-    /// The key.
     pub secret: Secret,
 }
 
-/// The secrets of this deployment.
 #[derive(Clone)]
 pub struct Secrets {
-    /// What JWTs are signed under and every key at rest is derived from.
+    /// JWTs are signed with it, and all keys derive from it.
     pub secret_key: Secret,
-    /// Earlier keys, in the order given (newest first).
+    /// Newest first.
     pub previous: Vec<PreviousKey>,
-    /// The service credential of internal callers; without it their methods are absent.
+    /// The time since which the newest previous key is not in use.
+    pub rotated_at: Option<DateTime<Utc>>,
+    /// The service key. Without it, the methods for internal services are not served.
     pub inner_api_key: Option<Secret>,
 }
 
@@ -55,81 +43,116 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secrets")
             .field("previous", &self.previous)
+            .field("rotated_at", &self.rotated_at)
             .field("inner_api_key", &self.inner_api_key)
             .finish_non_exhaustive()
     }
 }
 
 impl Secrets {
-    /// Reads the section. `generated` is the key `dev` keeps for itself when the environment names none.
-    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, generated: Option<Secret>) -> Self {
-        let development = mode.is_development();
-        let secret_key = match reader.secret("SECRET_KEY") {
+    /// `generated` is the secret key of `dev`, which applies if the environment has none.
+    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, generated: Option<Secret>, now: DateTime<Utc>) -> Self {
+        let mut check = StrengthCheck { reader, development: mode.is_development() };
+        let secret_key = match check.reader.secret(&SECRET_KEY) {
             Some(secret) => {
-                check_secret_key(reader, &secret, development);
+                check.own_secret(&SECRET_KEY, &secret, MinStrength::SIGNING_KEY);
                 secret
             }
             None => generated.unwrap_or_else(|| {
-                reader.problem("SECRET_KEY", "is not set; generate one with `openssl rand -base64 42` and keep it");
+                check.reader.problem(&SECRET_KEY, format_args!("is not set; {HOW_TO_GENERATE} and keep it"));
                 Secret::new("")
             }),
         };
-        let inner_api_key = reader.secret("INNER_API_KEY");
+        let inner_api_key = check.reader.secret(&INNER_API_KEY);
         if let Some(key) = &inner_api_key {
-            if is_sample(key) && !development {
-                reader.problem(
-                    "INNER_API_KEY",
-                    "is a well-known sample; generate your own with `openssl rand -base64 42`",
-                );
-            } else if key.expose().len() < 16 {
-                reader
-                    .warning("INNER_API_KEY", "is shorter than 16 bytes; generate one with `openssl rand -base64 42`");
-            }
+            check.own_secret(&INNER_API_KEY, key, MinStrength::CREDENTIAL);
         }
-        Self { secret_key, previous: read_previous(reader), inner_api_key }
+        let previous = read_previous(&mut check);
+        let rotated_at = read_rotated_at(reader, &previous, now);
+        Self { secret_key, previous, rotated_at, inner_api_key }
     }
 
-    /// The keys as the domain uses them.
     pub fn key_ring(&self) -> KeyRing {
-        KeyRing::new(self.secret_key.clone(), self.previous.iter().map(|key| key.secret.clone()).collect())
+        let previous: Vec<_> = self.previous.iter().map(|key| key.secret.clone()).collect();
+        let replaced = previous.first().cloned().zip(self.rotated_at);
+        let ring = KeyRing::new(self.secret_key.clone(), previous);
+        match replaced {
+            Some((secret, at)) => ring.with_replaced(ReplacedSecret { secret, at }),
+            None => ring,
+        }
     }
 }
 
-fn check_secret_key(reader: &mut Reader<'_>, secret: &Secret, development: bool) {
-    let fault = if is_sample(secret) {
-        "is a well-known sample; generate your own with `openssl rand -base64 42`"
-    } else if secret.expose().len() < LEAST_BYTES {
-        "is shorter than 32 bytes; generate one with `openssl rand -base64 42`"
-    } else {
-        return;
-    };
-    if development {
-        reader.warning("SECRET_KEY", format_args!("{fault} before anyone else uses this server"));
-    } else {
-        reader.problem("SECRET_KEY", fault);
+/// Reports weak secrets: as problems, or as warnings in development.
+struct StrengthCheck<'a, 'env> {
+    reader: &'a mut Reader<'env>,
+    development: bool,
+}
+
+impl StrengthCheck<'_, '_> {
+    /// Checks a secret that the operator chooses.
+    fn own_secret(&mut self, setting: &'static Setting, secret: &Secret, min: MinStrength) {
+        if let Some(weakness) = min.weakness(secret) {
+            self.report(setting, &format!("{weakness}; {HOW_TO_GENERATE}"));
+        }
+    }
+
+    fn report(&mut self, setting: &'static Setting, sentence: &str) {
+        if self.development {
+            self.reader.warning(setting, format_args!("{sentence} before anyone else uses this server"));
+        } else {
+            self.reader.problem(setting, sentence);
+        }
     }
 }
 
-fn read_previous(reader: &mut Reader<'_>) -> Vec<PreviousKey> {
-    const NAME: &str = "SECRET_KEYS_PREVIOUS";
+fn read_previous(check: &mut StrengthCheck<'_, '_>) -> Vec<PreviousKey> {
     let mut keys: Vec<PreviousKey> = Vec::new();
-    for (index, part) in reader.list(NAME).unwrap_or_default().into_iter().enumerate() {
+    for (index, part) in check.reader.list(&SECRET_KEYS_PREVIOUS).into_iter().enumerate() {
         let place = index + 1;
         match part.split_once(':') {
             Some((kid, secret)) if !kid.trim().is_empty() && !secret.trim().is_empty() => {
-                let kid = kid.trim().to_owned();
-                if keys.iter().any(|key| key.kid == kid) {
-                    reader.problem(NAME, format_args!("names the key `{kid}` twice; give each key its own name"));
-                } else {
-                    keys.push(PreviousKey { kid, secret: Secret::new(secret.trim()) });
+                let key = PreviousKey { kid: kid.trim().to_owned(), secret: Secret::new(secret.trim()) };
+                if keys.iter().any(|other| other.kid == key.kid) {
+                    check.reader.problem(
+                        &SECRET_KEYS_PREVIOUS,
+                        format_args!("names the key `{}` twice; give each key its own name", key.kid),
+                    );
+                    continue;
                 }
+                if let Some(weakness) = MinStrength::SIGNING_KEY.weakness(&key.secret) {
+                    let kid = &key.kid;
+                    check.report(
+                        &SECRET_KEYS_PREVIOUS,
+                        &format!("has the key `{kid}`, which {weakness}; remove it, because anyone could use it"),
+                    );
+                }
+                keys.push(key);
             }
-            // The part is not quoted: without a colon it may be the secret itself.
-            _ => reader.problem(
-                NAME,
+            // The part is not quoted, because without a colon it may be the secret.
+            _ => check.reader.problem(
+                &SECRET_KEYS_PREVIOUS,
                 format_args!("has an entry, number {place}, that is not `kid:secret`; write kid:secret,kid:secret"),
             ),
         }
     }
     keys
+}
+
+fn read_rotated_at(reader: &mut Reader<'_>, previous: &[PreviousKey], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let text = reader.text(&SECRET_KEY_ROTATED_AT)?;
+    let Ok(at) = DateTime::parse_from_rfc3339(&text) else {
+        reader.problem(&SECRET_KEY_ROTATED_AT, format_args!("is `{text}`; write a time like 2026-11-20T08:00:00Z"));
+        return None;
+    };
+    let at = at.to_utc();
+    if at > now + CLOCK_TOLERANCE {
+        reader.problem(
+            &SECRET_KEY_ROTATED_AT,
+            format_args!("is `{text}`, which is in the future; set it to the time when SECRET_KEY was replaced"),
+        );
+    } else if previous.is_empty() {
+        reader.warning(&SECRET_KEY_ROTATED_AT, "has no effect without SECRET_KEYS_PREVIOUS; remove it");
+    }
+    Some(at)
 }

@@ -1,40 +1,38 @@
 //! Logs, traces and metrics.
 
-use super::reader::Reader;
+use super::{
+    reader::Reader,
+    settings::{self, Setting},
+};
 
-/// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The telemetry section.
 #[derive(Clone, Debug)]
 pub struct TelemetryConfig {
-    /// `LOG_OUTPUT_FORMAT`.
     pub format: LogFormat,
-    /// `LOG_LEVEL` as a list of `target=level` and a level, in `tracing`'s words.
+    /// `LOG_LEVEL` as `tracing_subscriber::filter::Targets` parses it.
     pub directives: String,
-    /// Where OTLP goes, when `ENABLE_OTEL`.
+    /// `None` if `ENABLE_OTEL` is off.
     pub otlp: Option<Otlp>,
 }
 
-/// OTLP over gRPC. Headers, timeouts, compression, resource and sampler follow the standard `OTEL_*` by themselves.
+/// OTLP over gRPC. The SDK reads headers, timeouts, compression and resource from the standard `OTEL_*` variables.
 #[derive(Clone, Debug)]
 pub struct Otlp {
     /// Endpoint of traces.
     pub traces: String,
     /// Endpoint of metrics.
     pub metrics: String,
-    /// Share of new traces that are kept (`OTEL_SAMPLING_RATE`); `None` when `OTEL_TRACES_SAMPLER` decides.
+    /// Share of new traces that is kept; `None` if `OTEL_TRACES_SAMPLER` decides.
     pub sampling: Option<f64>,
 }
 
 impl Default for TelemetryConfig {
-    /// Text at `info`, nothing exported.
     fn default() -> Self {
         Self { format: LogFormat::Text, directives: "info".to_owned(), otlp: None }
     }
@@ -47,28 +45,28 @@ impl TelemetryConfig {
 }
 
 fn read_format(reader: &mut Reader<'_>) -> LogFormat {
-    const NAME: &str = "LOG_OUTPUT_FORMAT";
-    match reader.text(NAME).map(|text| text.to_ascii_lowercase()).as_deref() {
-        None | Some("text") => LogFormat::Text,
-        Some("json") => LogFormat::Json,
-        Some(other) => {
-            reader.problem(NAME, format_args!("is `{other}`; set it to text or json"));
+    let setting = &settings::LOG_OUTPUT_FORMAT;
+    match reader.text(setting).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "text" => LogFormat::Text,
+        "json" => LogFormat::Json,
+        other => {
+            reader.problem(setting, format_args!("is `{other}`; set it to text or json"));
             LogFormat::Text
         }
     }
 }
 
-/// A level in Dify's words (Python's) or `tracing`'s, or a list of `target=level`.
+/// Accepts the levels of Python's `logging`, which Dify uses, those of `tracing`, and a list of `target=level`.
 fn read_level(reader: &mut Reader<'_>) -> String {
-    const NAME: &str = "LOG_LEVEL";
-    let Some(text) = reader.text(NAME) else { return "info".to_owned() };
+    let setting = &settings::LOG_LEVEL;
+    let text = reader.text(setting).unwrap_or_default();
     let directives = match text.to_ascii_lowercase().as_str() {
         "warning" => "warn".to_owned(),
         "critical" | "fatal" => "error".to_owned(),
         "notset" => "trace".to_owned(),
         other => other.to_owned(),
     };
-    // A bare word that is not a level would be read as a target, at every level.
+    // `Targets` parses a word that is not a level as a target at every level.
     let known = |part: &str| {
         let level = part.rsplit('=').next().unwrap_or_default().trim();
         matches!(level, "off" | "error" | "warn" | "info" | "debug" | "trace")
@@ -76,32 +74,31 @@ fn read_level(reader: &mut Reader<'_>) -> String {
     if directives.split(',').all(known) && directives.parse::<tracing_subscriber::filter::Targets>().is_ok() {
         directives
     } else {
-        reader.problem(NAME, format_args!("is `{text}`; set it to ERROR, WARN, INFO, DEBUG or TRACE"));
+        reader.problem(setting, format_args!("is `{text}`; set it to ERROR, WARN, INFO, DEBUG or TRACE"));
         "info".to_owned()
     }
 }
 
-const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
-
 fn read_otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
-    if !reader.flag("ENABLE_OTEL", false) || reader.flag("OTEL_SDK_DISABLED", false) {
+    if !reader.flag(&settings::ENABLE_OTEL) || reader.flag(&settings::OTEL_SDK_DISABLED) {
         return None;
     }
-    if let Some(protocol) = reader.text(PROTOCOL).filter(|protocol| protocol != "grpc") {
-        reader.problem(PROTOCOL, format_args!("is `{protocol}`, but this server exports over gRPC only; set it to grpc and the endpoint to the collector's gRPC port, often 4317"));
+    let protocol = reader.text(&settings::OTEL_EXPORTER_OTLP_PROTOCOL).unwrap_or_default();
+    if protocol != "grpc" {
+        reader.problem(&settings::OTEL_EXPORTER_OTLP_PROTOCOL, format_args!("is `{protocol}`, but this server exports over gRPC only; set it to grpc and the endpoint to the collector's gRPC port, often 4317"));
     }
     // The standard names win over Dify's.
-    let mut endpoint = |own: &str| {
-        let names = [own, "OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_BASE_ENDPOINT"];
+    let mut endpoint = |own: &'static Setting| {
+        let names = [own, &settings::OTEL_EXPORTER_OTLP_ENDPOINT, &settings::OTLP_BASE_ENDPOINT];
         let name = names.into_iter().find(|name| reader.text(name).is_some());
         name.and_then(|name| reader.http_url(name))
             .map_or_else(|| "http://localhost:4317".to_owned(), |url| url.to_string())
     };
-    let traces = endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-    let metrics = endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
-    let sampling = match reader.text("OTEL_TRACES_SAMPLER") {
+    let traces = endpoint(&settings::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
+    let metrics = endpoint(&settings::OTEL_EXPORTER_OTLP_METRICS_ENDPOINT);
+    let sampling = match reader.text(&settings::OTEL_TRACES_SAMPLER) {
         Some(_) => None,
-        None => Some(reader.share("OTEL_SAMPLING_RATE", 0.1)),
+        None => Some(reader.share(&settings::OTEL_SAMPLING_RATE)),
     };
     Some(Otlp { traces, metrics, sampling })
 }

@@ -7,8 +7,11 @@ use crate::{
 };
 
 mod data_dir;
+mod settings_table;
 
 const KEY: &str = "q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN";
+
+const TWO_KEYS_OF_ONE_NAME: &str = "a:q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN,a:WiXoRtNq8Zr1vYwT0m5uJx3nKc7bPd9sLf2h";
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -60,7 +63,15 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("SECRET_KEY", "sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "well-known sample"),
         ("SECRET_KEY", "dev-secret-key", "well-known sample"),
         ("SECRET_KEYS_PREVIOUS", "only-a-secret-4711", "kid:secret"),
-        ("SECRET_KEYS_PREVIOUS", "a:one,a:two", "its own name"),
+        ("SECRET_KEY", "passwordpasswordpasswordpassword", "easy to guess"),
+        ("SECRET_KEYS_PREVIOUS", TWO_KEYS_OF_ONE_NAME, "its own name"),
+        ("SECRET_KEYS_PREVIOUS", "old:sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "remove it"),
+        ("SECRET_KEYS_PREVIOUS", "old:short", "remove it"),
+        ("SECRET_KEYS_PREVIOUS", "old:0123456789012345678901234567890123456789", "easy to guess"),
+        ("SECRET_KEY_ROTATED_AT", "yesterday", "2026-11-20T08:00:00Z"),
+        ("SECRET_KEY_ROTATED_AT", "2999-01-01T00:00:00Z", "when SECRET_KEY was replaced"),
+        ("INNER_API_KEY", "fifteen bytes 1", "openssl rand"),
+        ("INNER_API_KEY", "aaaaaaaaaaaaaaaaaaaaaaaa", "easy to guess"),
         ("INNER_API_KEY", "changeme", "openssl rand"),
         ("CONSOLE_WEB_URL", "", "https://dify.example.com"),
         ("CONSOLE_WEB_URL", "dify.example.com", "absolute URL"),
@@ -148,7 +159,7 @@ fn every_problem_is_reported_at_once() {
 fn no_secret_is_printed_by_problems_debug_or_description() {
     let secrets = [
         ("SECRET_KEY", "geheim-sauce-that-is-long-enough-0001"),
-        ("SECRET_KEYS_PREVIOUS", "old:geheim-0002,older:geheim-0003"),
+        ("SECRET_KEYS_PREVIOUS", "old:geheim-0002-q8Zr1vYwT0m5uJx3nKc7,older:geheim-0003-bPd9sLf2hGa4eWiXoRtN"),
         ("INNER_API_KEY", "geheim-0004-and-more-of-it"),
         ("DATABASE_URL", "postgres://dify:geheim-0005@db/dify?password=geheim-0006"),
         ("REDIS_URL", "rediss://user:geheim-0007@redis:6379/0"),
@@ -181,6 +192,30 @@ fn development_lets_samples_through_with_a_warning() {
         let config = serve(&[("SECRET_KEY", sample), ("DEPLOY_ENV", "DEVELOPMENT")]).unwrap();
         assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
     }
+}
+
+#[test]
+fn previous_keys_sign_people_in_only_with_the_time_of_the_rotation() {
+    let previous =
+        ("SECRET_KEYS_PREVIOUS", "old:WiXoRtNq8Zr1vYwT0m5uJx3nKc7bPd9sLf2h,older:q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4");
+    assert!(serve(&[previous]).unwrap().secrets.key_ring().replaced_secret().is_none());
+    let config = serve(&[previous, ("SECRET_KEY_ROTATED_AT", "2026-11-20T09:00:00+01:00")]).unwrap();
+    let ring = config.secrets.key_ring();
+    let replaced = ring.replaced_secret().unwrap();
+    assert_eq!(replaced.at.to_rfc3339(), "2026-11-20T08:00:00+00:00");
+    assert_eq!(replaced.secret.expose(), "WiXoRtNq8Zr1vYwT0m5uJx3nKc7bPd9sLf2h", "the newest one");
+    let alone = serve(&[("SECRET_KEY_ROTATED_AT", "2026-11-20T08:00:00Z")]).unwrap();
+    assert!(alone.warnings[0].contains("SECRET_KEYS_PREVIOUS") && alone.secrets.key_ring().replaced_secret().is_none());
+}
+
+#[test]
+fn allowed_networks_with_the_metadata_address_are_warned_of() {
+    for networks in ["0.0.0.0/0", "10.0.0.0/8,::/0", "169.254.169.254", "169.254.0.0/16", "fe80::1", "fd00:ec2::254"] {
+        let warnings = serve(&[("HTTP_REQUEST_ALLOWED_NETWORKS", networks)]).unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("169.254.169.254"), "{networks}: {warnings:?}");
+    }
+    let warnings = serve(&[("HTTP_REQUEST_ALLOWED_NETWORKS", "10.0.0.0/8,fd12::/16,192.168.1.7")]).unwrap().warnings;
+    assert_eq!(warnings, Vec::<String>::new());
 }
 
 #[test]
@@ -369,7 +404,7 @@ fn models_are_behind_one_endpoint_under_names_of_its_own() {
     assert_eq!(name("langgenius/ollama/ollama", "qwen"), "q=4");
     assert!(endpoint.api_key.is_none());
     let shown = config.describe();
-    let value = |name: &str| shown.iter().find(|(variable, _)| *variable == name).unwrap().1.as_str();
+    let value = |name: &str| shown.iter().find(|(setting, _)| setting.name == name).unwrap().1.as_str();
     assert_eq!(value("HTTP_REQUEST_ALLOWED_NETWORKS"), "10.1.0.0/16,::1/128");
     assert_eq!(value("OPENAI_MODELS"), "langgenius/ollama/ollama:qwen=q=4,langgenius/openai/openai:gpt-4o=llama3:8b");
 }

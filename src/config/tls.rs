@@ -1,4 +1,4 @@
-//! TLS by files: read and checked before anything binds, and again whenever a listener starts.
+//! The TLS files of a listener. They are checked with the configuration, and loaded when the listener starts.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -9,27 +9,32 @@ use tokio_rustls::rustls::{
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 
-use super::reader::Reader;
+use super::{reader::Reader, settings::Setting};
 
-/// The PEM files of one listener.
+/// Paths of PEM files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate, leaf first, then its chain.
+    /// The leaf certificate, then its chain.
     pub cert: PathBuf,
-    /// Its private key.
     pub key: PathBuf,
-    /// Who signs clients' certificates; when given, clients without one are refused.
+    /// The authorities of client certificates. With it, clients without a certificate are rejected.
     pub client_ca: Option<PathBuf>,
 }
 
 impl TlsFiles {
-    /// Reads the variables of one listener and tries the files.
-    pub(super) fn read(reader: &mut Reader<'_>, cert: &str, key: &str, client_ca: Option<&str>) -> Option<Self> {
-        let ca = client_ca.and_then(|name| reader.text(name)).map(PathBuf::from);
+    /// Reads the settings of one listener, and loads the files once to check them.
+    pub(super) fn read(
+        reader: &mut Reader<'_>,
+        cert: &'static Setting,
+        key: &'static Setting,
+        client_ca: Option<&'static Setting>,
+    ) -> Option<Self> {
+        let ca = client_ca.and_then(|setting| reader.text(setting)).map(PathBuf::from);
         let files = match (reader.text(cert), reader.text(key)) {
             (None, None) => {
-                if let (Some(name), Some(_)) = (client_ca, ca) {
-                    reader.problem(name, format_args!("is set without {cert} and {key}; set them too, or remove it"));
+                if let (Some(setting), Some(_)) = (client_ca, ca) {
+                    reader
+                        .problem(setting, format_args!("is set without {cert} and {key}; set them too, or remove it"));
                 }
                 return None;
             }
@@ -50,17 +55,17 @@ impl TlsFiles {
             (Some(cert), Some(key)) => Self { cert: cert.into(), key: key.into(), client_ca: ca },
         };
         if let Err(error) = files.load() {
-            let name = match error.part {
+            let setting = match error.part {
                 TlsFileKind::Certificate => cert,
                 TlsFileKind::Key => key,
                 TlsFileKind::ClientCa => client_ca.unwrap_or(cert),
             };
-            reader.problem(name, error);
+            reader.problem(setting, error);
         }
         Some(files)
     }
 
-    /// Loads the files into a server's TLS configuration that offers HTTP/2 and HTTP/1.1.
+    /// Returns a TLS configuration that offers HTTP/2 and HTTP/1.1.
     pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let certs = read_certs(&self.cert, TlsFileKind::Certificate)?;

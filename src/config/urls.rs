@@ -1,67 +1,70 @@
-//! The public URL: the issuer, every absolute link, the Origin checks and the cookies' attributes derive from it.
+//! The public URL. The issuer, absolute links, origin checks and the attributes of cookies derive from it.
 
 use std::net::SocketAddr;
 
 use url::{Host, Url};
 
-use super::{mode::Mode, reader::Reader};
+use super::{
+    mode::Mode,
+    reader::Reader,
+    settings::{CONSOLE_API_URL, CONSOLE_WEB_URL, COOKIE_DOMAIN},
+};
 
-/// The URLs people and browsers reach this server under; never taken from a request's Host header.
+/// The URLs at which browsers reach this server. They never come from a `Host` header.
 #[derive(Clone, Debug)]
 pub struct Urls {
-    /// The origin of `CONSOLE_WEB_URL` as browsers write it.
+    /// The origin of `CONSOLE_WEB_URL`, serialized as browsers do.
     console_web: String,
-    /// Whether it was made up from the listening address, as `dev` does.
-    assumed: bool,
-    /// `CONSOLE_API_URL`, which only decides cookie names beside Dify.
+    /// Whether `console_web` derives from the address of the listener, as in `dev`.
+    is_derived: bool,
+    /// Only decides the names of cookies beside Dify.
     console_api: Option<Url>,
-    /// `COOKIE_DOMAIN`.
     pub cookie_domain: Option<String>,
 }
 
 impl Urls {
-    /// Reads the section. `listen` is where `dev` will listen, when it is `dev`.
+    /// `listen` is the address to derive the URL from if none is given.
     pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, listen: Option<SocketAddr>) -> Self {
-        const NAME: &str = "CONSOLE_WEB_URL";
-        let given = reader.text(NAME).is_some();
-        let url = reader.http_url(NAME);
-        if !given && listen.is_none() {
-            reader
-                .problem(NAME, "is not set; set it to the URL people open in a browser, like https://dify.example.com");
+        let is_given = reader.text(&CONSOLE_WEB_URL).is_some();
+        let url = reader.http_url(&CONSOLE_WEB_URL);
+        if !is_given && listen.is_none() {
+            reader.problem(
+                &CONSOLE_WEB_URL,
+                "is not set; set it to the URL people open in a browser, like https://dify.example.com",
+            );
         }
         if let Some(url) = &url {
             check_console_web(reader, url, mode);
         }
-        let assumed = !given;
-        let cookie_domain = reader.text("COOKIE_DOMAIN");
+        let cookie_domain = reader.text(&COOKIE_DOMAIN);
         if let (Some(domain), Some(url)) = (&cookie_domain, &url) {
             let bare = domain.trim_start_matches('.').to_ascii_lowercase();
             let host = url.host_str().unwrap_or_default();
             if host != bare && !host.ends_with(&format!(".{bare}")) {
                 reader.problem(
-                    "COOKIE_DOMAIN",
+                    &COOKIE_DOMAIN,
                     format_args!("is `{domain}`, which does not cover {host} of CONSOLE_WEB_URL; leave it empty"),
                 );
             }
         }
-        let console_api = reader.http_url("CONSOLE_API_URL");
+        let console_api = reader.http_url(&CONSOLE_API_URL);
         let console_web = match (&url, listen) {
             (Some(url), _) => url.origin().ascii_serialization(),
             (None, Some(address)) => format!("http://{address}"),
-            // A problem is noted already, so nobody will see this.
+            // A problem is recorded, so the value is not used.
             (None, None) => String::new(),
         };
-        Self { console_web, assumed, console_api, cookie_domain }
+        Self { console_web, is_derived: !is_given, console_api, cookie_domain }
     }
 
-    /// Puts the bound address in place when the URL was made up from it, so that port 0 works in `dev`.
+    /// Replaces a URL that derives from the listener by the bound address, which differs for port 0.
     pub fn bound_to(&mut self, address: SocketAddr) {
-        if self.assumed {
+        if self.is_derived {
             self.console_web = format!("http://{address}");
         }
     }
 
-    /// The public base URL, without a slash at its end. Also the OAuth issuer (RFC 8414 section 2).
+    /// The public base URL without a final slash, which is also the OAuth issuer (RFC 8414 section 2).
     pub fn issuer(&self) -> &str {
         &self.console_web
     }
@@ -71,29 +74,27 @@ impl Urls {
         self.console_web.starts_with("https://")
     }
 
-    /// What the names of the console's cookies begin with. Beside Dify they must be Dify's, which counts an unset
-    /// `CONSOLE_API_URL` as plain http; standalone nobody else reads them.
+    /// The prefix of the console's cookies. Beside Dify it must equal Dify's, which treats an unset `CONSOLE_API_URL` as
+    /// plain HTTP; standalone, no other program reads the cookies.
     pub fn cookie_prefix(&self, beside_dify: bool) -> &'static str {
         let api = self.console_api.as_ref().map_or(!beside_dify, |url| url.scheme() == "https");
         if self.is_secure() && api && self.cookie_domain.is_none() { "__Host-" } else { "" }
     }
 
-    /// `CONSOLE_API_URL`.
     pub fn console_api(&self) -> Option<&Url> {
         self.console_api.as_ref()
     }
 }
 
 fn check_console_web(reader: &mut Reader<'_>, url: &Url, mode: Mode) {
-    const NAME: &str = "CONSOLE_WEB_URL";
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         reader.problem(
-            NAME,
+            &CONSOLE_WEB_URL,
             "has a path, query or fragment; write scheme, host and port only, like https://dify.example.com",
         );
     }
     if url.scheme() == "http" && !is_loopback(url) && !mode.is_development() {
-        reader.warning(NAME, "is plain http, so cookies and tokens travel unencrypted; use https");
+        reader.warning(&CONSOLE_WEB_URL, "is plain http, so cookies and tokens travel unencrypted; use https");
     }
 }
 

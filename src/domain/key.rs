@@ -1,6 +1,7 @@
 //! Keys derived from `SECRET_KEY`, one for each purpose, and the encryption of grants and apps' secrets at rest
 //! (contract section 6, "At rest").
 
+use chrono::{DateTime, Utc};
 use crypto_box::{PublicKey, SecretKey, aead::OsRng};
 use crypto_secretbox::{
     KeyInit, XSalsa20Poly1305,
@@ -60,10 +61,19 @@ impl KeyGeneration {
     }
 }
 
-/// The current `SECRET_KEY` and the previous ones. New values use the current one; look-ups try each.
+/// The secret that the current `SECRET_KEY` replaced.
+pub struct ReplacedSecret {
+    pub secret: Secret,
+    /// The time since which it signs nothing.
+    pub at: DateTime<Utc>,
+}
+
+/// The current `SECRET_KEY` and the previous ones. New values use the current one. Look-ups of user codes and handles try
+/// each.
 pub struct KeyRing {
     current: KeyGeneration,
     previous: Vec<KeyGeneration>,
+    replaced: Option<ReplacedSecret>,
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -75,7 +85,14 @@ impl std::fmt::Debug for KeyRing {
 impl KeyRing {
     /// `previous` is sorted newest first.
     pub fn new(current: Secret, previous: Vec<Secret>) -> Self {
-        Self { current: KeyGeneration::new(current), previous: previous.into_iter().map(KeyGeneration::new).collect() }
+        let previous = previous.into_iter().map(KeyGeneration::new).collect();
+        Self { current: KeyGeneration::new(current), previous, replaced: None }
+    }
+
+    /// Also accepts JWTs that the replaced secret signed before it was replaced.
+    #[must_use]
+    pub fn with_replaced(self, replaced: ReplacedSecret) -> Self {
+        Self { replaced: Some(replaced), ..self }
     }
 
     fn generations(&self) -> impl Iterator<Item = &KeyGeneration> {
@@ -87,9 +104,10 @@ impl KeyRing {
         &self.current.secret
     }
 
-    /// The secrets that JWT signatures are checked with.
-    pub fn verifying_secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.generations().map(|generation| &generation.secret)
+    /// The secret whose JWTs count until they expire. Previous secrets sign nobody in unless the time of the replacement is
+    /// known, because a leaked one would sign JWTs of any age.
+    pub fn replaced_secret(&self) -> Option<&ReplacedSecret> {
+        self.replaced.as_ref()
     }
 
     /// The index key of a new grant's user code.

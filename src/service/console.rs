@@ -72,7 +72,8 @@ impl Console {
         passwords: Passwords,
         settings: ConsoleSettings,
     ) -> Self {
-        Self { context, login_attempts, passports: Passports::new(Arc::clone(&keys)), keys, passwords, settings }
+        let passports = Passports::new(Arc::clone(&keys), settings.access_lifetime);
+        Self { context, login_attempts, keys, passports, passwords, settings }
     }
 
     /// Signs in with email and password. An unknown account costs the same time as a wrong password and gives the same

@@ -92,8 +92,9 @@ const fn service_key(valid: &'static str) -> [&'static str; 17] {
 }
 
 /// Rate limits are off: they are not the subject of these tests.
-const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,service_key=0,\
-                         approve=0,revoke=0,refresh=0,login=0,login_account=0,login_browser=0,login_address=0";
+const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,\
+                         approve=0,revoke=0,refresh=0,login=0,login_account=0,login_browser=0,login_address=0,\
+                         service_key=0";
 
 fn policy(method: &str) -> &'static Policy {
     POLICIES.iter().find(|policy| policy.method == method).unwrap_or_else(|| panic!("there is no method {method}"))

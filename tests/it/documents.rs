@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use dify_openapi::testing::{
+    config::{SETTINGS, Setting},
     http::pages,
     pipeline::{Credential, POLICIES, Policy, Presence},
 };
@@ -42,10 +43,14 @@ fn edition(policy: &Policy) -> &'static str {
     }
 }
 
-/// The limits that a request is charged to; `token` applies to all bearer tokens.
+/// The limits that a request is charged to; `token` applies to all bearer tokens, `service_key` to wrong service keys.
 fn limits(policy: &Policy) -> String {
-    let token = (policy.credential == Credential::Bearer).then_some("token");
-    let names = token.into_iter().chain(policy.limits.iter().map(|limit| limit.as_str()));
+    let of_credential = match policy.credential {
+        Credential::Bearer => Some("token"),
+        Credential::Service => Some("service_key"),
+        _ => None,
+    };
+    let names = of_credential.into_iter().chain(policy.limits.iter().map(|limit| limit.as_str()));
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
@@ -106,4 +111,43 @@ async fn openapi_document_is_current() {
     let server = TestServer::start(Stores::Sqlite).await;
     let response = Answer::to(reqwest::Client::new().get(server.at("/openapi/v1/openapi.json"))).await;
     assert_eq!(response.json(), serde_json::from_str::<serde_json::Value>(&printed).unwrap(), "served and printed");
+}
+
+/// The cells of a table row; `|` would end a cell.
+fn row(cells: &[&str]) -> String {
+    let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn default_of(setting: &Setting) -> String {
+    match (setting.default, setting.dev_default) {
+        (Some(default), Some(dev)) => format!("`{default}`; `{dev}` in `dev`"),
+        (Some(default), None) => format!("`{default}`"),
+        (None, _) => setting.when_unset.unwrap_or("–").to_owned(),
+    }
+}
+
+fn configuration_document() -> String {
+    let mut text = "# Configuration\n\n\
+        Generated from `src/config/settings.rs`; `UPDATE_DOCS=1 cargo test --test it documents` writes it.\n\n\
+        The server is configured by environment variables. Names are Dify's where they exist. An empty value counts as \
+        unset. All values are checked before a port opens, and every problem is reported with its fix.\n\n\
+        `dify-openapi check-config` prints the effective configuration without secrets. `dev` reads every setting except \
+        those of the database, Redis and listeners.\n"
+        .to_owned();
+    let mut section = "";
+    for setting in SETTINGS {
+        if setting.section != section {
+            section = setting.section;
+            write!(text, "\n## {section}\n\n| setting | default | secret | meaning |\n|---|---|---|---|\n").unwrap();
+        }
+        let secret = if setting.is_secret { "yes" } else { "" };
+        text += &row(&[&format!("`{setting}`"), &default_of(setting), secret, setting.description]);
+    }
+    text
+}
+
+#[test]
+fn configuration_document_is_current() {
+    assert_current("configuration.md", &configuration_document());
 }

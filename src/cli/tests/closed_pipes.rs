@@ -23,7 +23,7 @@ impl Write for Failing {
 /// Runs every command that prints without a database.
 fn print_everything(out: &mut dyn Write) -> Vec<Result<(), CommandError>> {
     let env = |name: &str| match name {
-        "SECRET_KEY" => Some("geheim-geheim-geheim-geheim-geheim".to_owned()),
+        "SECRET_KEY" => Some("geheim-q8Zr1vYwT0m5uJx3nKc7bPd9sLf2".to_owned()),
         "CONSOLE_WEB_URL" => Some("https://dify.example.com".to_owned()),
         "DATA_DIR" => Some("/srv/dify".to_owned()),
         _ => None,

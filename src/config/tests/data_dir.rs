@@ -1,4 +1,4 @@
-//! The data directory: where it is, whose it is, and the key in it.
+//! The data directory: its path, its permissions, and the secret key in it.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -34,6 +34,58 @@ fn a_data_directory_has_one_process_and_clearing_it_spares_strangers() {
     assert_eq!(left, ["lock", "thesis.txt"]);
     drop(lock);
     assert!(DataDirLock::acquire(dir.path()).is_ok());
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn existing_directory_and_files_become_accessible_by_their_owner_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = ["dify-openapi.db", "dify-openapi.db-wal", "dify-openapi.db-shm", "secret_key", "lock"];
+    for name in files {
+        fs::write(dir.path().join(name), "").unwrap();
+        set_mode(&dir.path().join(name), 0o644);
+    }
+    set_mode(dir.path(), 0o755);
+    let _lock = DataDirLock::acquire(dir.path()).unwrap();
+    assert_eq!(mode(dir.path()), 0o700);
+    for name in files {
+        assert_eq!(mode(&dir.path().join(name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn open_directory_with_files_of_other_programs_is_rejected_and_unchanged() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("thesis.txt"), "x").unwrap();
+    set_mode(dir.path(), 0o755);
+    let error = DataDirLock::acquire(dir.path()).unwrap_err();
+    let command = format!("chmod 700 {}", dir.path().display());
+    assert!(matches!(error, DataDirError::Shared { .. }) && error.to_string().contains(&command), "{error}");
+    assert_eq!(mode(dir.path()), 0o755);
+    set_mode(dir.path(), 0o700);
+    assert!(DataDirLock::acquire(dir.path()).is_ok());
+}
+
+#[test]
+fn file_of_the_embedded_database_is_created_for_its_owner_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let pairs = [("DATA_DIR", path), ("DATABASE_URL", ""), ("REDIS_URL", "")];
+    serve(&pairs).unwrap().create_data_dir().unwrap();
+    assert_eq!(mode(&dir.path().join("dify-openapi.db")), 0o600);
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/other.db", dir.path().display());
+    let pairs = [("DATA_DIR", elsewhere.path().to_str().unwrap()), ("DATABASE_URL", &url), ("REDIS_URL", "")];
+    serve(&pairs).unwrap().create_data_dir().unwrap();
+    assert!(!elsewhere.path().join("dify-openapi.db").exists());
 }
 
 #[test]

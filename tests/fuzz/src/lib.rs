@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use dify_openapi::testing::{
     domain::{ALPHABET, AccountId, BearerToken, Code, KeyRing, Secret, UserCode},
     dsl,
@@ -191,7 +191,7 @@ pub fn console_jwt(data: &[u8]) {
     const NOW: i64 = 1_800_000_000;
     let keys =
         KeyRing::new(Secret::new(SIGNED_UNDER), vec![Secret::new("an older key, which is as long as the other one")]);
-    let passports = Passports::new(Arc::new(keys));
+    let passports = Passports::new(Arc::new(keys), TimeDelta::hours(1));
     let Some(now) = DateTime::from_timestamp(NOW, 0) else { return };
     let holder = |token: &str| passports.holder(token, now);
     let anybody = AccountId(Uuid::from_u128(1));

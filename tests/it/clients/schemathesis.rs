@@ -14,8 +14,9 @@ use crate::support::{
 };
 
 /// Rate limits are off, because they would end the run early.
-const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,service_key=0,\
-                         approve=0,revoke=0,refresh=0,login=0,login_account=0,login_browser=0,login_address=0";
+const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,\
+                         approve=0,revoke=0,refresh=0,login=0,login_account=0,login_browser=0,login_address=0,\
+                         service_key=0";
 /// The routes for browsers.
 const BROWSER_PATHS: &str = "/console/|/oauth/device/";
 /// The routes that end the console session.

@@ -1,7 +1,9 @@
 //! `POST /console/api/login` and `/logout`.
 
-use dify_openapi::testing::domain::AccountStatus;
-use dify_openapi::testing::{domain::Secret, ports::Clock as _};
+use dify_openapi::testing::{
+    domain::{AccountStatus, EndedSessions, Secret},
+    ports::Clock as _,
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -133,7 +135,7 @@ async fn disabled_account_and_new_password_end_browser_sessions(stores: Stores) 
     assert!(!member.is_signed_in().await);
     server.sql().set_account_status(MEMBER, AccountStatus::Active, now).await.unwrap();
     assert!(!member.is_signed_in().await, "the session stays ended");
-    server.sql().set_password(OWNER, &Secret::new("$argon2id$unusable"), now).await.unwrap();
+    server.sql().set_password(OWNER, &Secret::new("$argon2id$unusable"), EndedSessions::All, now).await.unwrap();
     assert!(!owner.is_signed_in().await);
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use super::{Bearer, Browser, Stores, TestServer, database};
 
 /// The key that the database was created with.
-pub const SECRET_KEY: &str = "sk-difyref-0123456789abcdefghijklmnopqrstuvwxyz";
+pub const SECRET_KEY: &str = "sk-difyref-q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiX";
 /// The owner of "Acme Inc." and a member of "Beta Labs".
 pub const ALICE: &str = "alice@example.com";
 /// Alice's account.

@@ -94,7 +94,7 @@ impl TestServer {
             Stores::Sqlite => {
                 let file = directory.path().join("test.db");
                 env.insert("DATABASE_URL".to_owned(), format!("sqlite://{}?mode=rwc", file.display()));
-                env.insert("DATA_DIR".to_owned(), directory.path().display().to_string());
+                env.insert("DATA_DIR".to_owned(), directory.path().join("data").display().to_string());
             }
             Stores::Servers { database, redis, prefix } => {
                 env.insert("DATABASE_URL".to_owned(), database.clone());

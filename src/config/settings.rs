@@ -1,0 +1,268 @@
+//! The declaration of every setting: an environment variable, its default and its description. [`Reader`] takes
+//! variables from here only, `check-config` prints them, and `docs/configuration.md` is generated from them.
+//!
+//! [`Reader`]: super::reader::Reader
+
+use std::fmt;
+
+/// An environment variable that configures the server.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub name: &'static str,
+    /// The heading in `docs/configuration.md`.
+    pub section: &'static str,
+    /// A sentence in Markdown.
+    pub description: &'static str,
+    /// The text that is parsed when the variable is not set.
+    pub default: Option<&'static str>,
+    /// The text that is parsed in its place in `dev`.
+    pub dev_default: Option<&'static str>,
+    /// What applies when the variable is not set and there is no `default`, in words.
+    pub when_unset: Option<&'static str>,
+    /// Whether the value is a secret or may contain one. Problems never quote it.
+    pub is_secret: bool,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// `NAME: secret = "default", dev "default in dev";` or `NAME or "what applies when unset";`, in sections.
+macro_rules! settings {
+    ($($section:literal {$(
+        $(#[doc = $description:literal])+
+        $name:ident $(: $secret:ident)? $(= $default:literal $(, dev $dev:literal)?)? $(or $when_unset:literal)?;
+    )+})+) => {
+        $($(
+            pub(crate) static $name: Setting = Setting {
+                name: stringify!($name),
+                section: $section,
+                description: concat!($($description),+).trim_ascii(),
+                default: last(&[None $(, Some($default))?]),
+                dev_default: last(&[None $($(, Some($dev))?)?]),
+                when_unset: last(&[None $(, Some($when_unset))?]),
+                is_secret: last(&[None $(, Some(stringify!($secret)))?]).is_some(),
+            };
+        )+)+
+
+        /// Every setting, in the order of the documentation.
+        pub static SETTINGS: &[&Setting] = &[$($(&$name,)+)+];
+    };
+}
+
+const fn last(values: &[Option<&'static str>]) -> Option<&'static str> {
+    values[values.len() - 1]
+}
+
+settings! {
+    "Deployment" {
+        /// The URL that people open in a browser: scheme, host and port. Links, the OAuth issuer, cookies and origin
+        /// checks derive from it.
+        CONSOLE_WEB_URL or "required; in `dev` the address it listens on";
+        /// As in Dify. With `CONSOLE_WEB_URL` it decides the names of the cookies.
+        CONSOLE_API_URL;
+        /// As in Dify: the domain of the cookies.
+        COOKIE_DOMAIN;
+        /// `DEVELOPMENT` accepts weak and published secrets, with a warning.
+        DEPLOY_ENV = "PRODUCTION";
+        /// Whether Dify owns the accounts.
+        BESIDE_DIFY or "decided by the tables of the database";
+        /// The version of Dify that `_version` reports.
+        DIFY_VERSION = "1.14.2";
+        /// `true` allows PostgreSQL or MySQL without Redis, for a deployment of one process.
+        SINGLE_REPLICA = "false", dev "true";
+        /// The directory of the SQLite file and of `dev`'s secret key. One process at a time uses it.
+        DATA_DIR or "`$XDG_DATA_HOME/dify-openapi`, or `~/.local/share/dify-openapi`";
+    }
+    "Keys" {
+        /// The secret that all keys derive from and console sessions are signed with, at least 32 bytes. Beside Dify,
+        /// Dify's own.
+        SECRET_KEY: secret or "required; `dev` generates one in `DATA_DIR`";
+        /// Earlier values of `SECRET_KEY`, newest first: `kid:secret,kid:secret`. They open user codes and page links that
+        /// were issued before, and are never used for new values.
+        SECRET_KEYS_PREVIOUS: secret;
+        /// The time when `SECRET_KEY` replaced the first of `SECRET_KEYS_PREVIOUS`, like `2026-11-20T08:00:00Z`. Console
+        /// sessions that the replaced key signed end within `ACCESS_TOKEN_EXPIRE_MINUTES` after it.
+        SECRET_KEY_ROTATED_AT or "such sessions end at the restart with the new key";
+        /// The service key of internal callers, at least 16 bytes. Without it, introspection and `TokenService` are not
+        /// served.
+        INNER_API_KEY: secret;
+    }
+    "Listeners" {
+        /// The public listener: JSON, gRPC and pages over HTTP/1.1 and HTTP/2.
+        LISTEN = "0.0.0.0:5001";
+        /// The admin listener: `/livez`, `/readyz` and `/metrics`. `off` closes it.
+        ADMIN_LISTEN = "127.0.0.1:5002";
+        /// The gRPC listener for internal services, with `TokenService`.
+        GRPC_LISTEN = "off";
+        /// The JSON listener for internal services, with `POST /openapi/v1/oauth/introspect`.
+        INNER_LISTEN = "off";
+        /// The certificate chain of the public listener, a PEM file.
+        TLS_CERT_FILE or "plain HTTP";
+        /// Its private key, a PEM file.
+        TLS_KEY_FILE;
+        /// The certificate chain of the gRPC listener, a PEM file.
+        GRPC_TLS_CERT_FILE or "plain HTTP/2";
+        /// Its private key, a PEM file.
+        GRPC_TLS_KEY_FILE;
+        /// The authorities of client certificates, a PEM file. With it, the gRPC listener requires one.
+        GRPC_TLS_CLIENT_CA_FILE;
+        /// Networks and addresses of proxies, separated by commas. Their `X-Forwarded-For` is trusted.
+        TRUSTED_PROXIES;
+        /// Whether gRPC reflection is served.
+        GRPC_REFLECTION = "false", dev "true";
+        /// Origins of other sites whose scripts may call with a bearer token, separated by commas; `*` allows all.
+        OPENAPI_CORS_ALLOW_ORIGINS;
+        /// Whether `workspace_id` is also required to run an app and to describe one by id.
+        OPENAPI_STRICT_WORKSPACE_ID = "false";
+    }
+    "Database" {
+        /// `sqlite://`, `postgres://` or `mysql://`, with user and password.
+        DATABASE_URL: secret or "the `DB_…` settings; without them, SQLite in `DATA_DIR`";
+        /// `postgresql` or `mysql`.
+        DB_TYPE = "postgresql";
+        /// Host name or address.
+        DB_HOST = "localhost";
+        /// Port.
+        DB_PORT or "5432 for PostgreSQL, 3306 for MySQL";
+        /// User name.
+        DB_USERNAME or "`postgres` for PostgreSQL, `root` for MySQL";
+        /// Password.
+        DB_PASSWORD: secret;
+        /// Name of the database.
+        DB_DATABASE = "dify";
+        /// Maximum of SQL connections of one process.
+        SQLALCHEMY_POOL_SIZE = "30";
+    }
+    "Redis" {
+        /// One Redis: `redis://` or `rediss://`, with password and database.
+        REDIS_URL: secret or "the other `REDIS_…` settings; without them, state stays in the process: at most 100,000 \
+            pending codes and 500,000 counters";
+        /// Host name or address.
+        REDIS_HOST;
+        /// Port.
+        REDIS_PORT = "6379";
+        /// User name.
+        REDIS_USERNAME;
+        /// Password.
+        REDIS_PASSWORD: secret;
+        /// Number of the database.
+        REDIS_DB = "0";
+        /// Whether connections use TLS.
+        REDIS_USE_SSL = "false";
+        /// Whether the master is found through sentinels.
+        REDIS_USE_SENTINEL = "false";
+        /// The sentinels: `host:port,host:port`.
+        REDIS_SENTINELS;
+        /// Name of the master.
+        REDIS_SENTINEL_SERVICE_NAME;
+        /// User name at the sentinels.
+        REDIS_SENTINEL_USERNAME;
+        /// Password at the sentinels.
+        REDIS_SENTINEL_PASSWORD: secret;
+        /// Whether Redis is a cluster.
+        REDIS_USE_CLUSTERS = "false";
+        /// Nodes of the cluster: `host:port,host:port`.
+        REDIS_CLUSTERS;
+        /// Password of the cluster.
+        REDIS_CLUSTERS_PASSWORD: secret or "`REDIS_PASSWORD`";
+        /// A prefix of every key, joined by `:`.
+        REDIS_KEY_PREFIX;
+    }
+    "Tokens and sessions" {
+        /// `false`: bearer tokens are neither accepted nor issued.
+        ENABLE_OAUTH_BEARER = "true";
+        /// Lifetime of new tokens in days, 1 to 365.
+        OAUTH_TTL_DAYS = "14";
+        /// Clients that may ask for codes, separated by commas.
+        OPENAPI_KNOWN_CLIENT_IDS = "difyctl";
+        /// Whether `device/code` returns `verification_uri_complete`.
+        DEVICE_FLOW_VERIFICATION_URI_COMPLETE = "true";
+        /// Days that ended sessions are kept.
+        OAUTH_ACCESS_TOKEN_RETENTION_DAYS = "30";
+        /// Whether ended sessions are deleted after that time.
+        ENABLE_CLEAN_OAUTH_ACCESS_TOKENS_TASK = "true";
+        /// Lifetime of a browser session's access cookie in minutes.
+        ACCESS_TOKEN_EXPIRE_MINUTES = "60";
+        /// Lifetime of a browser session's refresh cookie in days.
+        REFRESH_TOKEN_EXPIRE_DAYS = "30";
+    }
+    "Limits" {
+        /// Requests per minute and token; 0 switches the limit off.
+        OPENAPI_RATE_LIMIT_PER_TOKEN = "60";
+        /// Decisions about devices per hour and account; 0 switches the limit off.
+        DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR = "10";
+        /// Longest delay in seconds between wrong passwords of an account from one address.
+        LOGIN_LOCKOUT_DURATION = "86400";
+        /// Memory in MiB that the process divides among connections, bodies, hashing and runs. A request over its share gets
+        /// 503. `check-config` prints the shares.
+        MEMORY_LIMIT_MIB or "what the cgroup or the machine has";
+        /// Any limit by name, like `device_code=600/1h,lookup=0`. `check-config` prints all of them.
+        OPENAPI_RATE_LIMITS;
+    }
+    "Apps" {
+        /// The endpoint of every model except the demo model `echo`: anything that implements OpenAI's chat completions.
+        OPENAI_BASE_URL or "`https://api.openai.com/v1` if `OPENAI_API_KEY` is set";
+        /// The key of that endpoint.
+        OPENAI_API_KEY: secret;
+        /// The endpoint's names of models, like `langgenius/openai/openai:gpt-4o=llama3`, separated by commas.
+        OPENAI_MODELS or "the names in the apps";
+        /// Milliseconds that the demo model waits before each word.
+        ECHO_PACE_MS = "0", dev "30";
+        /// Maximum of seconds of one run.
+        APP_MAX_EXECUTION_TIME = "1200";
+        /// Maximum of concurrent runs of one app, over all replicas; 0 is unlimited. An app may set less.
+        APP_MAX_ACTIVE_REQUESTS = "0";
+        /// Maximum of concurrent runs in one process, within the share of memory of runs. One more gets 429, and one app
+        /// leaves places to others.
+        MAX_RUNS_PER_PROCESS = "2000";
+        /// Private networks and addresses that HTTP nodes may reach besides public ones, separated by commas. Leave out the
+        /// metadata address `169.254.169.254`.
+        HTTP_REQUEST_ALLOWED_NETWORKS;
+    }
+    "Beside Dify" {
+        /// Dify's service API, which runs are forwarded to.
+        DIFY_API_URL or "apps can be listed and described, but not run";
+        /// Maximum of seconds until a connection to it is open.
+        DIFY_API_CONNECT_TIMEOUT = "5";
+        /// Maximum of seconds until the first byte of its answer.
+        DIFY_API_FIRST_BYTE_TIMEOUT = "60";
+        /// Maximum of runs that are forwarded at the same time.
+        DIFY_API_MAX_CONNECTIONS = "1000";
+    }
+    "Dify Enterprise" {
+        /// Whether the routes of the Enterprise edition are served.
+        ENTERPRISE_ENABLED = "false";
+        /// The enterprise service.
+        ENTERPRISE_API_URL or "the tables of this server decide";
+        /// The key of the enterprise service, sent as `Enterprise-Api-Secret-Key`.
+        ENTERPRISE_API_SECRET_KEY: secret;
+    }
+    "Logs, traces and metrics" {
+        /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`, or a list like `info,dify_openapi=debug`.
+        LOG_LEVEL = "INFO";
+        /// `text` for people, `json` for machines.
+        LOG_OUTPUT_FORMAT = "text";
+        /// Whether traces and metrics are exported over OTLP. Headers, timeouts, compression, resource and sampler follow
+        /// the standard `OTEL_…` variables.
+        ENABLE_OTEL = "false";
+        /// `true` switches the export off, as in the OpenTelemetry specification.
+        OTEL_SDK_DISABLED = "false";
+        /// The collector, as in Dify. The standard names win.
+        OTLP_BASE_ENDPOINT or "`http://localhost:4317`";
+        /// The collector.
+        OTEL_EXPORTER_OTLP_ENDPOINT;
+        /// The collector of traces.
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
+        /// The collector of metrics.
+        OTEL_EXPORTER_OTLP_METRICS_ENDPOINT;
+        /// Only `grpc` is implemented.
+        OTEL_EXPORTER_OTLP_PROTOCOL = "grpc";
+        /// A sampler of the OpenTelemetry specification.
+        OTEL_TRACES_SAMPLER or "`OTEL_SAMPLING_RATE`, following the caller's decision";
+        /// Share of new traces that is kept, 0 to 1.
+        OTEL_SAMPLING_RATE = "0.1";
+    }
+}
