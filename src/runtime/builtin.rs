@@ -8,6 +8,7 @@ pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod graph;
 pub(crate) mod graph_features;
+pub(crate) mod jinja;
 pub(crate) mod json;
 pub(crate) mod json_repair;
 pub(crate) mod model;
