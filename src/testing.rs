@@ -82,9 +82,10 @@ pub mod rpc {
     pub use crate::rpc::{json::Object, proto, status::DOMAIN};
 }
 
-/// Forwards runs to Dify; `client_builder` builds the HTTP client of the benches.
+/// Forwards runs to Dify, and renders templates; `client_builder` builds the HTTP client of the benches.
 pub mod runtime {
     pub use crate::runtime::{
+        builtin::template::render_template,
         dify::{
             DifyRuntime, DifySettings,
             sse::{SseFrame, SseParser},

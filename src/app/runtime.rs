@@ -127,7 +127,10 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
             endpoint: endpoint.transpose()?,
         }),
         outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone())?),
-        templates: Arc::new(TemplateRenderer::new(thread::available_parallelism().map_or(TEMPLATES, NonZero::get))),
+        templates: Arc::new(TemplateRenderer::new(
+            thread::available_parallelism().map_or(TEMPLATES, NonZero::get),
+            Arc::clone(&context.entropy),
+        )),
         memory: memory.clone(),
         tasks: tasks.tracker.clone(),
         shutdown: tasks.end.clone(),

@@ -72,6 +72,18 @@ const PIECES: &[&str] = &[
     "*a",
     "!!str ",
     "<<: ",
+    "{{ ",
+    " }}",
+    "{% for a in ",
+    "{% endfor %}",
+    "{% set a = ",
+    " %}",
+    "a",
+    " ~ ",
+    " * ",
+    "|",
+    "9",
+    "'",
     "data: ",
     "event: ping",
     "\n\n",
@@ -144,6 +156,11 @@ fn forwarded_for() {
 #[test]
 fn dsl_file() {
     check("dsl_file", entry_points::dsl_file);
+}
+
+#[test]
+fn template() {
+    check("template", entry_points::template);
 }
 
 #[test]

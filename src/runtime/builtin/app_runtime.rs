@@ -14,6 +14,7 @@ use super::{
     run_input::{PreparedRun, RunIds, RunInput},
     run_limits::RunLimits,
     run_memory::RunMemory,
+    template::slots::SlotOwner,
 };
 use crate::{
     domain::{
@@ -49,6 +50,11 @@ impl AppRuntime for BuiltinRuntime {
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
         let place = self.take_place(&run.app)?;
         let mode = run.app.mode;
+        let owner = SlotOwner { workspace: run.app.workspace_id, app: run.app.id };
+        if mode.has_graph() && self.context.dependencies.templates.is_full(owner) {
+            let message = "Too many templates of this workspace are waiting. Try again shortly.";
+            return Err(Error::new(Code::RateLimited, message).with_retry_after(BUSY_RETRY_AFTER));
+        }
         let memory = RunMemory::new(&self.context.dependencies.memory, run.app.workspace_id);
         let (prepared, definition) = prepare(&self.context, run).await?;
         let mut memory = memory.permit();

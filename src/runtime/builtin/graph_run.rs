@@ -19,6 +19,7 @@ use super::{
     run_input::PreparedRun,
     run_memory::RunMemory,
     run_store::{server_stopping, store_and_finish, stored_inputs},
+    template::slots::SlotOwner,
     variables::pool::SystemVariables,
 };
 use crate::{
@@ -123,7 +124,9 @@ impl GraphRun {
             created_by: CreatedBy { id: end_user.id().to_string(), user: end_user.user.clone() },
             history: std::mem::take(&mut prepared.history),
             models: Arc::clone(&dependencies.models),
-            templates: Arc::clone(&dependencies.templates),
+            templates: dependencies
+                .templates
+                .for_app(SlotOwner { workspace: end_user.workspace_id, app: end_user.app_id }),
             outbound: RunOutboundClient::new(&dependencies.outbound, [workspace, app]),
             clock: Arc::clone(&dependencies.clock),
             entropy: Arc::clone(&dependencies.entropy),

@@ -35,6 +35,7 @@ mod sort;
 mod state;
 mod syntax;
 mod text;
+mod token;
 mod value;
 
 use std::cell::Cell;

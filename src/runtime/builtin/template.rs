@@ -1,41 +1,36 @@
-//! Renders Jinja templates with minijinja, limited in instructions, in memory and in output, and without loading files.
+//! Renders the templates of runs on a few blocking threads, which apps share fairly.
 //!
 //! Templates are not trusted. Most are one line long, so that moving them to another thread and back costs more than
-//! rendering them. A small template with small values is therefore rendered inline, with fuel for a fraction of a
-//! millisecond. Where that does not suffice, and for everything larger, rendering moves to the blocking threads, of which
-//! templates hold only a few. Other computations of graphs share these threads: [`TemplateRenderer::run_blocking`].
+//! rendering them. A small template with small values is therefore rendered inline, with a budget for a fraction of a
+//! millisecond. Where that does not suffice, and for everything larger, rendering moves to the blocking threads. Other
+//! computations of graphs share these threads: [`AppRenderer::run_blocking`].
 
-pub(crate) mod error;
-mod filters;
-mod instrument;
-mod methods;
-mod value;
-mod weight_guard;
+pub(crate) mod slots;
 
-use std::sync::{Arc, LazyLock};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use self::error::{MAX_OUTPUT, MAX_SOURCE, TemplateError};
-use super::{bounded_buffer::BoundedBuffer, json::JsonObject, variables::value::weight};
+use self::slots::{RenderSlots, SlotOwner};
+use super::{
+    jinja::{self, RenderSettings, budget::CancelFlag, error::TemplateError, limits::RenderLimits},
+    json::JsonObject,
+    variables::value::weight,
+};
+use crate::ports::entropy::Entropy;
 
-/// Instructions of a rendering on a blocking thread: some tens of milliseconds.
-const BLOCKING_FUEL: u64 = 200_000;
-/// Instructions of an inline rendering: about a tenth of a millisecond.
-const INLINE_FUEL: u64 = 1_000;
-/// Total weight of the values that a rendering on a blocking thread names, writes and repeats, in bytes.
-const BLOCKING_WEIGHT: usize = 256 << 20;
-/// The same of an inline rendering, in bytes.
-const INLINE_WEIGHT: usize = 1 << 20;
+/// The limits of a rendering on a blocking thread: less than a second of work.
+const BLOCKING: RenderLimits = RenderLimits { steps: 3_000_000, bytes: 64 << 20 };
+/// The limits of an inline rendering: a fraction of a millisecond.
+const INLINE: RenderLimits = RenderLimits { steps: 8_000, bytes: 256 << 10 };
+/// Longest time of a rendering on a blocking thread; it ends a rendering on a machine that is too busy.
+const MAX_TIME: Duration = Duration::from_secs(5);
 /// Longest template that is rendered inline, in bytes.
 const MAX_INLINE_SOURCE: usize = 4 << 10;
 /// Largest weight of the input values of an inline rendering, in bytes.
 const MAX_INLINE_VALUES: usize = 16 << 10;
-/// Deepest nesting of blocks and macro calls.
-const MAX_DEPTH: usize = 100;
 
 /// The source of a template.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,92 +43,109 @@ impl From<String> for TemplateSource {
     }
 }
 
+impl TemplateSource {
+    /// Checks that the template can be rendered here. The error has the line and a cure.
+    pub(crate) fn check(&self) -> Result<(), TemplateError> {
+        jinja::check(&self.0)
+    }
+}
+
 /// A rendering that has been started.
 pub(crate) enum Rendering {
     Ready(Result<String, TemplateError>),
-    /// Rendered on a blocking thread.
+    /// Rendered on a blocking thread; dropping the future cancels it.
     Pending(BoxFuture<'static, Result<String, TemplateError>>),
 }
 
 /// Renders the templates of a process, and limits the blocking threads that graphs occupy.
-#[derive(Debug)]
 pub(crate) struct TemplateRenderer {
-    permits: Arc<Semaphore>,
+    slots: RenderSlots,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl TemplateRenderer {
     /// A renderer that occupies at most `max_threads` blocking threads.
-    pub(crate) fn new(max_threads: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(max_threads)) }
+    pub(crate) fn new(max_threads: usize, entropy: Arc<dyn Entropy>) -> Self {
+        Self { slots: RenderSlots::new(max_threads), entropy }
     }
 
+    /// The renderer for the runs of one app.
+    pub(crate) fn for_app(self: &Arc<Self>, owner: SlotOwner) -> AppRenderer {
+        AppRenderer { renderer: Arc::clone(self), owner }
+    }
+
+    /// Whether so many renderings of the owner's workspace wait that further ones fail.
+    pub(crate) fn is_full(&self, owner: SlotOwner) -> bool {
+        self.slots.is_full(owner)
+    }
+}
+
+/// Renders the templates of one app.
+#[derive(Clone)]
+pub(crate) struct AppRenderer {
+    renderer: Arc<TemplateRenderer>,
+    owner: SlotOwner,
+}
+
+impl AppRenderer {
     pub(crate) fn render(&self, source: &TemplateSource, values: &JsonObject) -> Rendering {
-        if source.0.len() > MAX_SOURCE {
-            return Rendering::Ready(Err(TemplateError::SourceTooLong));
-        }
+        let Ok(seed) = self.renderer.entropy.uuid_v4() else { return Rendering::Ready(Err(TemplateError::Lost)) };
+        let (_, seed) = seed.as_u64_pair();
         let weight: usize = values.values().map(weight).sum();
-        // `*` is excluded: it is the only operator with which one instruction makes a large value of small ones.
-        if source.0.len() <= MAX_INLINE_SOURCE && weight <= MAX_INLINE_VALUES && !source.0.contains('*') {
-            // A failure may be due to the inline limits, so that the template is rendered again on a blocking thread.
-            if let Ok(rendered) = render(&INLINE, INLINE_WEIGHT, &source.0, values) {
-                return Rendering::Ready(Ok(rendered));
+        if source.0.len() <= MAX_INLINE_SOURCE && weight <= MAX_INLINE_VALUES {
+            let settings = RenderSettings { limits: INLINE, cancelled: CancelFlag::default(), seed };
+            match jinja::render(&source.0, values, settings) {
+                // A template that exceeds the inline limits is rendered again on a blocking thread.
+                Err(TemplateError::TooManySteps | TemplateError::TooMuchMemory) => {}
+                result => return Rendering::Ready(result),
             }
         }
-        let (source, values) = (source.clone(), values.clone());
-        let rendering = self.run_blocking(move || render(&BLOCKING, BLOCKING_WEIGHT, &source.0, &values));
-        Rendering::Pending(Box::pin(async { rendering.await.unwrap_or(Err(TemplateError::Lost)) }))
+        let (source, values, cancelled) = (source.clone(), values.clone(), CancelFlag::default());
+        let settings = RenderSettings { limits: BLOCKING, cancelled: cancelled.clone(), seed };
+        let work = self.run_blocking(move || jinja::render(&source.0, &values, settings));
+        Rendering::Pending(Box::pin(async move {
+            // Set when this future is dropped, or ends before its work.
+            let _guard = CancelOnDrop(cancelled);
+            work.await.and_then(|result| result)
+        }))
     }
 
-    /// Runs bounded work on a blocking thread as soon as a permit is free. Returns `None` when the work panics.
-    pub(crate) fn run_blocking<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + Send + use<T, W>
+    /// Runs bounded work on a blocking thread as soon as one is free.
+    pub(crate) fn run_blocking<T, W>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T, TemplateError>> + Send + use<T, W>
     where
         W: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let permits = self.permits.clone();
+        let slot = self.renderer.slots.acquire(self.owner);
         async move {
-            let permit = permits.acquire_owned().await.ok()?;
-            // Blocking work cannot be cancelled, so that it keeps its permit to its end even when this future is dropped.
+            let slot = slot?.await.ok_or(TemplateError::Lost)?;
+            // The work keeps its slot to its end even when this future is dropped.
             let task = tokio::task::spawn_blocking(move || {
-                let _permit = permit;
+                let _slot = slot;
                 work()
             });
-            task.await.ok()
+            match timeout(MAX_TIME, task).await {
+                Ok(result) => result.map_err(|_| TemplateError::Lost),
+                Err(_) => Err(TemplateError::TooManySteps),
+            }
         }
     }
 }
 
-static INLINE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(INLINE_FUEL));
-static BLOCKING: LazyLock<Environment<'static>> = LazyLock::new(|| environment(BLOCKING_FUEL));
-
-fn environment(fuel: u64) -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_fuel(Some(fuel));
-    environment.set_recursion_limit(MAX_DEPTH);
-    environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_formatter(value::write);
-    environment.set_unknown_method_callback(methods::call);
-    filters::limit(&mut environment);
-    environment.add_filter(instrument::WEIGH_FILTER, weight_guard::weigh_filter);
-    environment
+/// Renders a template without values, within the limits of a blocking thread.
+pub fn render_template(source: &str) -> Result<String, String> {
+    let settings = RenderSettings { limits: BLOCKING, cancelled: CancelFlag::default(), seed: 0 };
+    jinja::render(source, &JsonObject::new(), settings).map_err(|error| error.to_string())
 }
 
-fn render(
-    environment: &Environment<'_>,
-    max_weight: usize,
-    source: &str,
-    values: &JsonObject,
-) -> Result<String, TemplateError> {
-    let source = instrument::instrument(source)?;
-    let template = environment.template_from_str(&source).map_err(|error| TemplateError::from_engine(&error))?;
-    weight_guard::start(source.len(), max_weight);
-    let mut out = BoundedBuffer::new(MAX_OUTPUT);
-    match template.render_captured_to(value::from_members(values), &mut out) {
-        Ok(_) => String::from_utf8(out.into_bytes()).map_err(|_| TemplateError::Lost),
-        Err(error) if error.kind() == ErrorKind::OutOfFuel => Err(TemplateError::OutOfFuel),
-        Err(error) if error.kind() == ErrorKind::WriteFailure => Err(TemplateError::OutputTooLong),
-        Err(error) => Err(TemplateError::from_engine(&error)),
+struct CancelOnDrop(CancelFlag);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 

@@ -16,7 +16,7 @@ use dify_openapi::testing::{
     memory::MemoryLedger,
     pipeline::{Policy, authenticate, browser, cookie},
     rpc::proto::{CreateDeviceCodeRequest, RunAppRequest},
-    runtime::{SseFrame, SseParser},
+    runtime::{SseFrame, SseParser, render_template},
     service::{PASSPORT, Passports},
 };
 use hmac::{Hmac, Mac as _};
@@ -260,6 +260,14 @@ pub fn dsl_file(data: &[u8]) {
             assert!(dsl::write(&read.app).is_ok_and(|again| again == written));
         }
         Err(fault) => assert!(!fault.to_string().contains('\n'), "{fault:?}"),
+    }
+}
+
+/// A template ends within its limits, whatever it does.
+pub fn template(data: &[u8]) {
+    let Ok(source) = std::str::from_utf8(data) else { return };
+    if let Ok(output) = render_template(source) {
+        assert!(output.chars().count() <= 400_000);
     }
 }
 

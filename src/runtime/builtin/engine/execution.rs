@@ -14,7 +14,7 @@ use crate::{
             run_limits::RunLimits,
             run_memory::RunMemory,
             secret_masks::SecretMasks,
-            template::TemplateRenderer,
+            template::AppRenderer,
             variables::{pool::SystemVariables, value_type::DeclaredTypes},
         },
         outbound::RunOutboundClient,
@@ -52,7 +52,7 @@ pub(crate) struct Execution {
     /// The last exchanges of the conversation, oldest first.
     pub history: Vec<PromptMessage>,
     pub models: Arc<dyn Models>,
-    pub templates: Arc<TemplateRenderer>,
+    pub templates: AppRenderer,
     /// Sends the requests of `http-request` nodes.
     pub outbound: RunOutboundClient,
     pub clock: Arc<dyn Clock>,

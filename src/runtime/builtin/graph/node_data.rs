@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     domain::Result,
-    runtime::builtin::json::{JsonObject, count, flag, number},
+    runtime::builtin::{
+        json::{JsonObject, count, flag, number},
+        nodes::{llm::LlmNodeData, template_transform::TemplateTransformNodeData},
+    },
 };
 
 /// Largest number of attempts after the first, whatever the file says.
@@ -59,10 +62,10 @@ type DataReader = fn(&Value) -> Result<NodeKind, NodeDataError>;
 fn data_reader(kind: &str) -> Option<DataReader> {
     let reader: DataReader = match kind {
         "start" => |_| Ok(NodeKind::Start),
-        "llm" => |data| Ok(NodeKind::Llm(Box::new(typed(data)?))),
+        "llm" => llm,
         "answer" => |data| Ok(NodeKind::Answer(typed(data)?)),
         "end" => |data| Ok(NodeKind::End(typed(data)?)),
-        "template-transform" => |data| Ok(NodeKind::TemplateTransform(typed(data)?)),
+        "template-transform" => template_transform,
         "if-else" => |data| Ok(NodeKind::IfElse(typed(data)?)),
         "variable-aggregator" | "variable-assigner" => |data| Ok(NodeKind::Aggregator(typed(data)?)),
         "assigner" => |data| Ok(NodeKind::Assigner(typed(data)?)),
@@ -72,6 +75,18 @@ fn data_reader(kind: &str) -> Option<DataReader> {
         _ => return None,
     };
     Some(reader)
+}
+
+fn template_transform(data: &Value) -> Result<NodeKind, NodeDataError> {
+    let data: TemplateTransformNodeData = typed(data)?;
+    data.check()?;
+    Ok(NodeKind::TemplateTransform(data))
+}
+
+fn llm(data: &Value) -> Result<NodeKind, NodeDataError> {
+    let data: LlmNodeData = typed(data)?;
+    data.check()?;
+    Ok(NodeKind::Llm(Box::new(data)))
 }
 
 /// Whether nodes of this type are supported here.

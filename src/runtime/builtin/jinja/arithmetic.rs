@@ -1,7 +1,7 @@
 //! Python's `+ - * / // % **` and `~`. Integers whose results exceed 127 bits are errors.
 
 use super::{
-    compare::{Numeric, numeric},
+    compare::{Numeric, float, numeric},
     error::{Result, TemplateError, failed},
     format::printf,
     heap::Heap,
@@ -46,29 +46,22 @@ pub(super) fn apply(
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "as Python converts integers to floats")]
-pub(super) fn float(number: Numeric) -> f64 {
-    match number {
-        Numeric::Int(number) => number as f64,
-        Numeric::Float(number) => number,
-    }
-}
-
 pub(super) fn too_large() -> TemplateError {
     failed("the integer is too large here; the most are 38 digits")
 }
 
 fn integers(operator: ArithmeticOperator, left: i128, right: i128) -> Result<PyValue> {
-    let by_zero = || failed("division by zero");
     let result = match operator {
         ArithmeticOperator::Add => left.checked_add(right),
         ArithmeticOperator::Subtract => left.checked_sub(right),
         ArithmeticOperator::Multiply => left.checked_mul(right),
+        ArithmeticOperator::Divide | ArithmeticOperator::FloorDivide | ArithmeticOperator::Modulo if right == 0 => {
+            return Err(failed("division by zero"));
+        }
         ArithmeticOperator::Divide => {
             let (left, right) = (float(Numeric::Int(left)), float(Numeric::Int(right)));
             return floats(operator, left, right).map(PyValue::Float);
         }
-        ArithmeticOperator::FloorDivide | ArithmeticOperator::Modulo if right == 0 => return Err(by_zero()),
         ArithmeticOperator::FloorDivide => left
             .checked_div(right)
             .map(|quotient| quotient - i128::from(left % right != 0 && (left < 0) != (right < 0))),

@@ -61,11 +61,10 @@ fn check_all<'a>(expressions: impl IntoIterator<Item = &'a Expression>, line: u3
 
 fn check_expression(expression: &Expression, line: u32) -> Result<()> {
     match expression {
-        Expression::Literal(_) => Ok(()),
         Expression::Name(name) if &**name == "lipsum" => {
             Err(unsupported(line, "the function 'lipsum' is not offered; write the text itself"))
         }
-        Expression::Name(_) => Ok(()),
+        Expression::Literal(_) | Expression::Name(_) => Ok(()),
         Expression::List(items) | Expression::Tuple(items) | Expression::Concat(items) => check_all(items, line),
         Expression::And(operands) | Expression::Or(operands) => check_all(operands, line),
         Expression::Dict(entries) => check_all(entries.iter().flat_map(|(key, value)| [key, value]), line),

@@ -59,6 +59,14 @@ fn numeric_order(left: Numeric, right: Numeric) -> Option<Ordering> {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "as Python converts integers to floats")]
+pub(super) fn float(number: Numeric) -> f64 {
+    match number {
+        Numeric::Int(number) => number as f64,
+        Numeric::Float(number) => number,
+    }
+}
+
 pub(super) fn equal(heap: &Heap, left: &PyValue, right: &PyValue) -> Result<bool> {
     equal_at(heap, left, right, 0)
 }

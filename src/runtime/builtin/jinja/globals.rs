@@ -49,13 +49,13 @@ fn range(arguments: Arguments) -> Result<PyValue> {
     let number = |value: Option<&PyValue>| {
         integer(value)?.ok_or_else(|| failed("'NoneType' object cannot be interpreted as an integer"))
     };
-    let (start, stop) = match &second {
+    let (start, end) = match &second {
         None => (0, number(first.as_ref())?),
-        Some(stop) => (number(first.as_ref())?, number(Some(stop))?),
+        Some(end) => (number(first.as_ref())?, number(Some(end))?),
     };
     let step = if step.is_some() { number(step.as_ref())? } else { 1 };
     if step == 0 {
         return Err(failed("range() arg 3 must not be zero"));
     }
-    Ok(PyValue::Range(Rc::new(int_range(start, stop, step))))
+    Ok(PyValue::Range(Rc::new(int_range(start, end, step))))
 }

@@ -62,14 +62,6 @@ impl Heap {
         ListBuilder { heap: self, items: Vec::new() }
     }
 
-    pub(super) fn list(&self, values: impl IntoIterator<Item = PyValue>) -> Result<PyValue> {
-        let mut list = self.list_builder();
-        for value in values {
-            list.push(value)?;
-        }
-        list.into_list()
-    }
-
     pub(super) fn tuple(&self, values: impl IntoIterator<Item = PyValue>) -> Result<PyValue> {
         let mut list = self.list_builder();
         for value in values {
@@ -123,9 +115,9 @@ impl Heap {
         }
         // A scope that no macro keeps ends with its block, and its memory is bounded by the source.
         if scope.is_registered.get() {
-            self.reserve_entry()?
+            self.reserve_entry()?;
         } else {
-            self.budget.steps(1)?
+            self.budget.steps(1)?;
         }
         scope.own.borrow_mut().insert(Rc::clone(name), value);
         Ok(())

@@ -1,43 +1,15 @@
 //! Splits a template into tokens as Jinja2's lexer does, one at a time.
 
 mod number;
+mod spaces;
 mod string;
 
-use super::error::{Result, syntax, unsupported};
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token<'s> {
-    /// Text outside of tags.
-    Data(&'s str),
-    OutputStart,
-    OutputEnd,
-    TagStart,
-    TagEnd,
-    Name(&'s str),
-    Text(String),
-    Int(i128),
-    Float(f64),
-    Operator(&'static str),
-    End,
-}
-
-impl Token<'_> {
-    /// How messages name the token.
-    pub(super) fn describe(&self) -> String {
-        match self {
-            Self::Data(_) => "text".to_owned(),
-            Self::OutputStart => "'{{'".to_owned(),
-            Self::OutputEnd => "'}}'".to_owned(),
-            Self::TagStart => "'{%'".to_owned(),
-            Self::TagEnd => "'%}'".to_owned(),
-            Self::Name(name) => format!("'{}'", name.chars().take(40).collect::<String>()),
-            Self::Text(_) => "a string".to_owned(),
-            Self::Int(_) | Self::Float(_) => "a number".to_owned(),
-            Self::Operator(operator) => format!("'{operator}'"),
-            Self::End => "the end of the template".to_owned(),
-        }
-    }
-}
+pub(super) use self::spaces::is_space;
+use self::spaces::{raw_start, tag_end, tag_start};
+use super::{
+    error::{Result, syntax, unsupported},
+    token::Token,
+};
 
 /// Longer operators stand before their beginnings.
 const OPERATORS: [&str; 28] = [
@@ -123,17 +95,16 @@ impl<'s> Lexer<'s> {
                 self.mode = Mode::Output;
                 Some(Token::OutputStart)
             }
-            _ => match raw_start(self.rest()) {
-                Some(length) => {
+            _ => {
+                if let Some(length) = raw_start(self.rest()) {
                     self.advance(length);
                     let raw = self.raw()?;
                     (!raw.is_empty()).then_some(Token::Data(raw))
-                }
-                None => {
+                } else {
                     self.mode = Mode::Tag;
                     Some(Token::TagStart)
                 }
-            },
+            }
         };
         if data.is_empty() {
             return Ok(token.map(|token| (token, self.line)));
@@ -264,39 +235,4 @@ impl<'s> Lexer<'s> {
         let literal = self.advance(length);
         string::unescape(&literal[1..length - 1], line).map(Token::Text)
     }
-}
-
-/// White space of Python's `str.isspace`.
-pub(super) fn is_space(character: char) -> bool {
-    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
-}
-
-fn tag_start(text: &str) -> Option<usize> {
-    let mut from = 0;
-    while let Some(found) = text[from..].find('{') {
-        let at = from + found;
-        if text[at + 1..].starts_with(['{', '%', '#']) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
-}
-
-/// The length of ` raw %}` at the start of the text.
-fn raw_start(text: &str) -> Option<usize> {
-    let after = text.trim_start_matches(is_space).strip_prefix("raw")?.trim_start_matches(is_space);
-    let rest = match after.strip_prefix("-%}") {
-        Some(rest) => rest.trim_start_matches(is_space),
-        None => after.strip_prefix("%}")?,
-    };
-    Some(text.len() - rest.len())
-}
-
-/// The length of the end of a tag, and whether it strips the white space after it.
-fn tag_end(text: &str) -> Option<(usize, bool)> {
-    if text.starts_with("%}") {
-        return Some((2, false));
-    }
-    (text.starts_with("-%}") || text.starts_with("+%}")).then(|| (3, text.starts_with('-')))
 }

@@ -6,6 +6,7 @@
 mod arguments;
 mod expressions;
 mod postfix;
+mod primary;
 mod statements;
 mod stream;
 mod targets;
@@ -14,9 +15,9 @@ use self::stream::Parser;
 use super::{
     budget::RenderBudget,
     error::{Result, TemplateError, syntax},
-    lexer::Token,
     limits::MAX_SOURCE,
     syntax::Statement,
+    token::Token,
 };
 
 /// Parses a template; its texts take memory of the budget.

@@ -18,45 +18,45 @@ use super::{
 
 /// All tests by their names.
 const TESTS: [(&str, Builtin); 39] = [
-    ("odd", |state, value, arguments| parity(state, &value, arguments, 1)),
-    ("even", |state, value, arguments| parity(state, &value, arguments, 0)),
+    ("odd", |state, value, arguments| parity(state, value, arguments, 1)),
+    ("even", |state, value, arguments| parity(state, value, arguments, 0)),
     ("divisibleby", divisible_by),
     ("defined", |_, value, arguments| plain(arguments, !value.is_undefined())),
     ("undefined", |_, value, arguments| plain(arguments, value.is_undefined())),
-    ("filter", |_, value, arguments| plain(arguments, is_known(&value, filters::find))),
-    ("test", |_, value, arguments| plain(arguments, is_known(&value, find))),
+    ("filter", |_, value, arguments| plain(arguments, is_known(value, filters::find))),
+    ("test", |_, value, arguments| plain(arguments, is_known(value, find))),
     ("none", |_, value, arguments| plain(arguments, matches!(value, PyValue::None))),
     ("boolean", |_, value, arguments| plain(arguments, matches!(value, PyValue::Bool(_)))),
     ("false", |_, value, arguments| plain(arguments, matches!(value, PyValue::Bool(false)))),
     ("true", |_, value, arguments| plain(arguments, matches!(value, PyValue::Bool(true)))),
     ("integer", |_, value, arguments| plain(arguments, matches!(value, PyValue::Int(_)))),
     ("float", |_, value, arguments| plain(arguments, matches!(value, PyValue::Float(_)))),
-    ("lower", |state, value, arguments| has_case(state, &value, arguments, "islower")),
-    ("upper", |state, value, arguments| has_case(state, &value, arguments, "isupper")),
+    ("lower", |state, value, arguments| has_case(state, value, arguments, "islower")),
+    ("upper", |state, value, arguments| has_case(state, value, arguments, "isupper")),
     ("string", |_, value, arguments| plain(arguments, matches!(value, PyValue::Text(_)))),
     ("mapping", |_, value, arguments| plain(arguments, matches!(value, PyValue::Dict(_)))),
-    ("number", |_, value, arguments| plain(arguments, numeric(&value).is_some())),
-    ("sequence", |_, value, arguments| plain(arguments, is_sequence(&value))),
-    ("iterable", |_, value, arguments| plain(arguments, Cursor::new(&value).is_ok())),
-    ("callable", |_, value, arguments| plain(arguments, is_callable(&value))),
+    ("number", |_, value, arguments| plain(arguments, numeric(value).is_some())),
+    ("sequence", |_, value, arguments| plain(arguments, is_sequence(value))),
+    ("iterable", |_, value, arguments| plain(arguments, Cursor::new(value).is_ok())),
+    ("callable", |_, value, arguments| plain(arguments, is_callable(value))),
     ("sameas", same_as),
-    ("escaped", |_, value, arguments| plain(arguments, matches!(&value, PyValue::Text(text) if text.markup))),
-    ("in", |state, value, arguments| compared(state, &value, arguments, CompareOperator::In)),
-    ("==", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Equal)),
-    ("eq", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Equal)),
-    ("equalto", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Equal)),
-    ("!=", |state, value, arguments| compared(state, &value, arguments, CompareOperator::NotEqual)),
-    ("ne", |state, value, arguments| compared(state, &value, arguments, CompareOperator::NotEqual)),
-    (">", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Greater)),
-    ("gt", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Greater)),
-    ("greaterthan", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Greater)),
-    ("ge", |state, value, arguments| compared(state, &value, arguments, CompareOperator::GreaterOrEqual)),
-    (">=", |state, value, arguments| compared(state, &value, arguments, CompareOperator::GreaterOrEqual)),
-    ("<", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Less)),
-    ("lt", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Less)),
-    ("lessthan", |state, value, arguments| compared(state, &value, arguments, CompareOperator::Less)),
-    ("<=", |state, value, arguments| compared(state, &value, arguments, CompareOperator::LessOrEqual)),
-    ("le", |state, value, arguments| compared(state, &value, arguments, CompareOperator::LessOrEqual)),
+    ("escaped", |_, value, arguments| plain(arguments, matches!(value, PyValue::Text(text) if text.markup))),
+    ("in", |state, value, arguments| compared(state, value, arguments, CompareOperator::In)),
+    ("==", |state, value, arguments| compared(state, value, arguments, CompareOperator::Equal)),
+    ("eq", |state, value, arguments| compared(state, value, arguments, CompareOperator::Equal)),
+    ("equalto", |state, value, arguments| compared(state, value, arguments, CompareOperator::Equal)),
+    ("!=", |state, value, arguments| compared(state, value, arguments, CompareOperator::NotEqual)),
+    ("ne", |state, value, arguments| compared(state, value, arguments, CompareOperator::NotEqual)),
+    (">", |state, value, arguments| compared(state, value, arguments, CompareOperator::Greater)),
+    ("gt", |state, value, arguments| compared(state, value, arguments, CompareOperator::Greater)),
+    ("greaterthan", |state, value, arguments| compared(state, value, arguments, CompareOperator::Greater)),
+    ("ge", |state, value, arguments| compared(state, value, arguments, CompareOperator::GreaterOrEqual)),
+    (">=", |state, value, arguments| compared(state, value, arguments, CompareOperator::GreaterOrEqual)),
+    ("<", |state, value, arguments| compared(state, value, arguments, CompareOperator::Less)),
+    ("lt", |state, value, arguments| compared(state, value, arguments, CompareOperator::Less)),
+    ("lessthan", |state, value, arguments| compared(state, value, arguments, CompareOperator::Less)),
+    ("<=", |state, value, arguments| compared(state, value, arguments, CompareOperator::LessOrEqual)),
+    ("le", |state, value, arguments| compared(state, value, arguments, CompareOperator::LessOrEqual)),
 ];
 
 /// The test of this name.
@@ -88,9 +88,9 @@ fn parity(state: &RenderState, value: &PyValue, arguments: Arguments, expected: 
     equal(&state.heap, &rest, &PyValue::Int(expected)).map(PyValue::Bool)
 }
 
-fn divisible_by(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+fn divisible_by(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [divisor] = arguments.bind("divisibleby", ["num"], 1)?;
-    let rest = rest(state, &value, &divisor.unwrap_or(PyValue::None))?;
+    let rest = rest(state, value, &divisor.unwrap_or(PyValue::None))?;
     equal(&state.heap, &rest, &PyValue::Int(0)).map(PyValue::Bool)
 }
 
@@ -128,10 +128,10 @@ fn is_callable(value: &PyValue) -> bool {
     }
 }
 
-fn same_as(_: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+fn same_as(_: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [other] = arguments.bind("sameas", ["other"], 1)?;
     let other = other.ok_or_else(|| failed("sameas() needs the argument 'other'"))?;
-    Ok(PyValue::Bool(match (&value, &other) {
+    Ok(PyValue::Bool(match (value, &other) {
         (PyValue::None, PyValue::None) => true,
         (PyValue::Bool(value), PyValue::Bool(other)) => value == other,
         (PyValue::Int(value), PyValue::Int(other)) => value == other,

@@ -48,11 +48,11 @@ pub(super) fn slice(heap: &Heap, value: &PyValue, bounds: [Option<&PyValue>; 3])
             let indexes = indexes(bounds, range.len)?;
             let number =
                 |offset: i128| range.step.checked_mul(offset).and_then(|offset| range.start.checked_add(offset));
-            let (start, stop) = (number(indexes.start), number(indexes.stop));
-            let (Some(start), Some(stop), Some(step)) = (start, stop, range.step.checked_mul(indexes.step)) else {
+            let (start, end) = (number(indexes.start), number(indexes.stop));
+            let (Some(start), Some(end), Some(step)) = (start, end, range.step.checked_mul(indexes.step)) else {
                 return Err(super::arithmetic::too_large());
             };
-            Ok(PyValue::Range(std::rc::Rc::new(IntRange { start, stop, step, len: indexes.len })))
+            Ok(PyValue::Range(std::rc::Rc::new(IntRange { start, stop: end, step, len: indexes.len })))
         }
         other => Err(failed(format!("'{}' object is not subscriptable", other.type_name()))),
     }
@@ -87,7 +87,7 @@ fn places(indexes: &IntRange) -> impl Iterator<Item = usize> {
 }
 
 /// Python's `slice.indices`.
-fn indexes([start, stop, step]: [Option<&PyValue>; 3], length: usize) -> Result<IntRange> {
+fn indexes([start, end, step]: [Option<&PyValue>; 3], length: usize) -> Result<IntRange> {
     let step = integer(step)?.unwrap_or(1);
     if step == 0 {
         return Err(failed("slice step cannot be zero"));
@@ -99,18 +99,18 @@ fn indexes([start, stop, step]: [Option<&PyValue>; 3], length: usize) -> Result<
         index.clamp(lowest, highest)
     };
     let start = integer(start)?.map_or(if step > 0 { lowest } else { highest }, place);
-    let stop = integer(stop)?.map_or(if step > 0 { highest } else { lowest }, place);
-    Ok(int_range(start, stop, step))
+    let end = integer(end)?.map_or(if step > 0 { highest } else { lowest }, place);
+    Ok(int_range(start, end, step))
 }
 
-/// The range with this start, stop and step, which is not 0.
-pub(super) fn int_range(start: i128, stop: i128, step: i128) -> IntRange {
-    let distance = if step > 0 { stop.saturating_sub(start) } else { start.saturating_sub(stop) };
+/// The range with this start, end and step, which is not 0.
+pub(super) fn int_range(start: i128, end: i128, step: i128) -> IntRange {
+    let distance = if step > 0 { end.saturating_sub(start) } else { start.saturating_sub(end) };
     let len = if distance <= 0 {
         0
     } else {
         let steps = (distance - 1) / i128::try_from(step.unsigned_abs()).unwrap_or(i128::MAX) + 1;
         usize::try_from(steps).unwrap_or(usize::MAX)
     };
-    IntRange { start, stop, step, len }
+    IntRange { start, stop: end, step, len }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::{arguments::Arguments, error::Result, heap::Heap, value::PyValue};
 
 /// A filter or a test: gets the value before it and its arguments.
-pub(super) type Builtin = fn(&RenderState, PyValue, Arguments) -> Result<PyValue>;
+pub(super) type Builtin = fn(&RenderState, &PyValue, Arguments) -> Result<PyValue>;
 
 /// Finds a filter or a test by its name.
 pub(super) type BuiltinLookup = fn(&str) -> Option<Builtin>;
@@ -22,7 +22,7 @@ pub(super) struct RenderState {
 }
 
 impl RenderState {
-    /// A number below `bound`, drawn by SplitMix64.
+    /// A number below `bound`, drawn by `SplitMix64`.
     pub(super) fn random_below(&self, bound: usize) -> usize {
         let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.random.set(state);

@@ -57,7 +57,6 @@ pub(super) struct Block {
     pub name: Rc<str>,
     pub scoped: bool,
     pub body: Vec<Statement>,
-    pub line: u32,
 }
 
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use self::{
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
     json::{JsonObject, or_default},
-    template::TemplateRenderer,
+    template::AppRenderer,
     variables::pool::VariableView,
 };
 
@@ -62,7 +62,7 @@ pub(crate) fn start(
     data: &IfElseNodeData,
     view: VariableView<'_>,
     limit: usize,
-    templates: &TemplateRenderer,
+    templates: &AppRenderer,
 ) -> NodeRun {
     let prepared = match prepare(data, view, limit) {
         Ok(prepared) => prepared,
@@ -74,7 +74,7 @@ pub(crate) fn start(
     }
     let result = templates.run_blocking(move || evaluate(&prepared));
     NodeRun::Pending(Box::pin(async {
-        result.await.unwrap_or_else(|| Err(NodeError::new("ConditionError", "the conditions were not compared")))
+        result.await.unwrap_or_else(|error| Err(NodeError::new("ConditionError", error.to_string())))
     }))
 }
 

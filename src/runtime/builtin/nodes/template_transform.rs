@@ -1,14 +1,13 @@
 //! `template-transform`: renders a Jinja template.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
 use crate::runtime::builtin::{
+    jinja::error::TemplateError,
     json::{JsonObject, or_default},
-    template::{Rendering, TemplateRenderer, TemplateSource, error::TemplateError},
+    template::{AppRenderer, Rendering, TemplateSource},
     variables::{
         budget::{ByteBudget, VariableLimitError},
         pool::VariableView,
@@ -21,6 +20,13 @@ pub(crate) struct TemplateTransformNodeData {
     #[serde(default, deserialize_with = "or_default")]
     variables: Vec<TemplateVariable>,
     template: TemplateSource,
+}
+
+impl TemplateTransformNodeData {
+    /// Checks that the template can be rendered here.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.template.check().map_err(|error| format!("has a template that cannot be rendered: {error}"))
+    }
 }
 
 /// A variable that a template can read.
@@ -49,7 +55,7 @@ pub(crate) fn values(
 pub(crate) fn start(
     data: &TemplateTransformNodeData,
     view: VariableView<'_>,
-    templates: &Arc<TemplateRenderer>,
+    templates: &AppRenderer,
 ) -> NodeRun {
     let inputs = match values(&data.variables, view, &mut view.budget()) {
         Ok(inputs) => inputs,

@@ -1,178 +1,103 @@
-use std::time::{Duration, Instant};
-
-use proptest::prelude::*;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::*;
-use crate::runtime::builtin::json::JsonObject;
+use crate::{
+    domain::id::{AppId, WorkspaceId},
+    ports::entropy::SystemEntropy,
+};
 
-fn values(values: Value) -> JsonObject {
-    match values {
-        Value::Object(map) => map,
-        other => panic!("{other} is not an object"),
-    }
+fn renderer(threads: usize) -> Arc<TemplateRenderer> {
+    Arc::new(TemplateRenderer::new(threads, Arc::new(SystemEntropy)))
 }
 
-async fn rendered(source: &str, with: Value) -> Result<String, String> {
-    let rendering = TemplateRenderer::new(1).render(&TemplateSource::from(source.to_owned()), &values(with));
-    let result = match rendering {
-        Rendering::Ready(result) => result,
-        Rendering::Pending(rendering) => rendering.await,
-    };
-    result.map_err(|error| error.to_string())
+fn owner(workspace: u128, app: u128) -> SlotOwner {
+    SlotOwner { workspace: WorkspaceId(Uuid::from_u128(workspace)), app: AppId(Uuid::from_u128(app)) }
 }
 
-#[tokio::test]
-async fn values_are_written_as_in_python() {
-    let with = json!({
-        "text": "a", "yes": true, "none": null, "int": 3, "float": 2.0, "list": ["a", 1, null, true, "it's"],
-        "object": {"z": 1, "a": [1.5]}, "quote": ["\n\\"],
-    });
-    for (source, expected) in [
-        (
-            "{{ text }} {{ yes }} {{ none }} {{ int }} {{ float }}|{{ missing }}|{{ object.missing }}",
-            "a True None 3 2.0||",
-        ),
-        ("{{ list }}", r#"['a', 1, None, True, "it's"]"#),
-        ("{{ object }}", "{'z': 1, 'a': [1.5]}"),
-        ("{{ quote }}", r"['\n\\']"),
-        ("{{ object|tojson }}", r#"{"z": 1, "a": [1.5]}"#),
-        ("{{ text ~ int }}{{ int + 1 }}{{ 'ab' * 2 }}{{ list|length }}", "a34abab5"),
-        ("{% for k, v in object.items() %}{{ k }}={{ v }};{% endfor %}", "z=1;a=[1.5];"),
-        (
-            "{% for x in [3, 1, 2]|sort %}{{ loop.index }}:{{ x }}{% if not loop.last %}, {% endif %}{% endfor %}",
-            "1:1, 2:2, 3:3",
-        ),
-        ("{% set ns = namespace(t='') %}{% for x in 'abc' %}{% set ns.t = x ~ ns.t %}{% endfor %}{{ ns.t }}", "cba"),
-        (
-            "{% macro hi(who, mark='!') %}hi {{ who }}{{ mark }}{% endmacro %}{{ hi('x') }}{{ hi('y', mark='?') }}",
-            "hi x!hi y?",
-        ),
-        ("{% set block %}<{{ text }}>{% endset %}{{ block }}{{ block|upper }}", "<a><A>"),
-        ("{% with a = 1, b = [2, 3] %}{{ a }}{{ b[1] }}{% endwith %}", "13"),
-        ("{# {{ note }} #}{% raw %}{{ raw }}{% endraw %}", "{{ raw }}"),
-        ("a  {%- set x = 1 -%}  b{{ x }}", "ab1"),
-        ("{{ ' A,b '.strip().lower().split(',')|join('-') }}{{ ', '.join(['x', 'y']) }}", "a-bx, y"),
-        ("{{ object.get('q', 'none') }}{{ 'abc'.startswith('ab') }}{{ 'abc'.replace('b', 'x') }}", "noneTrueaxc"),
-        ("{{ {'a': {'b': 1}}.a.b }}{% if 'x' in 'xyz' and not none %}!{% endif %}", "1!"),
-        ("<{{ '<b>' }}>\n", "<<b>>"),
-    ] {
-        assert_eq!(rendered(source, with.clone()).await.as_deref(), Ok(expected), "{source}");
-    }
+fn start(renderer: &AppRenderer, source: &str, with: &Value) -> Rendering {
+    renderer.render(&TemplateSource::from(source.to_owned()), with.as_object().unwrap())
 }
 
-#[tokio::test]
-async fn errors_name_the_reason_and_the_line() {
-    for (source, expected) in [
-        ("{{ x", "a tag is not closed"),
-        ("a\n{% if %}", "line 2"),
-        ("{{ x|nothing }}", "unknown filter"),
-        ("{{ 1 / 'a' }}", "invalid operation"),
-        ("{% include 'x' %}", "template not found"),
-        ("{{ 'x'.encode() }}", "no method named encode"),
-    ] {
-        let error = rendered(source, json!({})).await.unwrap_err();
-        assert!(error.contains(expected), "{source}: {error}");
-    }
-}
-
-/// Without the limits, these templates would take all memory or run without end.
-#[tokio::test]
-async fn costly_templates_fail() {
-    let doubling =
-        |times: usize, step: &str| format!("{{% set a = 'xxxxxxxx' %}}{}{{{{ a|length }}}}", step.repeat(times));
-    let sources = [
-        "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}".to_owned(),
-        "{% for i in range(1000000000) %}{% endfor %}".to_owned(),
-        "{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}".to_owned(),
-        "{% macro f(x) %}{{ x }}{{ x }}{% endmacro %}{{ f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f('xx')))))))))))))))))))))))) }}".to_owned(),
-        doubling(40, "{% set a = a ~ a %}"),
-        doubling(40, "{% set a = a + a %}"),
-        doubling(40, "{% set a = [a, a] %}") + "{{ a }}",
-        doubling(40, "{% set a = {'x': a, 'y': a} %}") + "{{ a == a }}",
-        doubling(40, "{% set a %}{{ a }}{{ a }}{% endset %}"),
-        doubling(40, "{%- set a = a ~ a -%}"),
-        doubling(40, "{%set a=a~a%}"),
-        doubling(40, "{% set a = a|zip(a)|list %}"),
-        doubling(40, "{% set a = dict(x=a, y=a) %}"),
-        doubling(40, "{% set a = namespace(x=a, y=a) %}"),
-        doubling(40, "{% set a = a|tojson %}"),
-        doubling(40, "{% set b, a = 1, a ~ a %}"),
-        "{% set ns = namespace(a='xx') %}{% for i in range(99) %}{% set ns.a = ns.a ~ ns.a %}{% endfor %}".to_owned(),
-        format!("{}{}", "{% with a = 'xx' %}", "{% with a = a ~ a %}".repeat(40)) + &"{% endwith %}".repeat(41),
-        format!("{{% set a = 'xx' %}}{}{}", "{% for a in [a ~ a] %}".repeat(40), "{% endfor %}".repeat(40)),
-        "{% macro f(a, n) %}{% if n %}{{ f(a ~ a, n - 1) }}{% endif %}{% endmacro %}{{ f('xx', 40) }}".to_owned(),
-        "{% set a = 'x' * 100000000 %}{{ a|length }}".to_owned(),
-        "{{ 'x' * 100000000 }}".to_owned(),
-        "{{ 'x' * 9 * 9 * 9 * 9 * 9 * 9 * 9 }}".to_owned(),
-        "{{ ['x'] * 100000000 }}".to_owned(),
-        "{% set a = 'x' * 1000000 %}{{ a|replace('x', a)|length }}".to_owned(),
-        "{% set a = 'x' * 1000000 %}{{ a.replace('x', a)|length }}".to_owned(),
-        "{% set a = 'x' * 1000000 %}{{ a|list|join(a)|length }}".to_owned(),
-        "{{ '%099999999d'|format(1) }}".to_owned(),
-        "{{ 'x'|indent(999999999) }}".to_owned(),
-        "{{ []|slice(999999999)|list }}".to_owned(),
-        "{{ [1]|batch(999999999, 0)|list }}".to_owned(),
-        format!("{{{{ {} }}}}", "'xxxxxxxx' ~ ".repeat(100) + "''"),
-        format!("{{{{ '\"' {} }}}}", "|tojson".repeat(40)),
-        "{% set b %}{% for i in range(100000) %}".to_owned() + &"x".repeat(100_000) + "{% endfor %}{% endset %}",
-        format!("{{{{ {}1{} }}}}", "(".repeat(10_000), ")".repeat(10_000)),
-        format!("{{{{ {}1{} }}}}", "[".repeat(10_000), "]".repeat(10_000)),
-        "{% if 1 %}".repeat(10_000),
-        "{% for i in range(99999) %}".to_owned() + &"x".repeat(1000) + "{% endfor %}",
-    ];
-    for source in sources {
-        let started = Instant::now();
-        let result = rendered(&source, json!({})).await;
-        let short: String = source.chars().take(90).collect();
-        assert!(result.is_err(), "{short}");
-        assert!(started.elapsed() < Duration::from_secs(20), "{short} took {:?}", started.elapsed());
-    }
-}
-
-#[tokio::test]
-async fn templates_with_an_ambiguous_tag_end_fail() {
-    for source in [
-        "{{ '{% set a = 1 %}' }}",
-        "{# {% set a = 1 %} #}",
-        "{% raw %}{% set a = 1 %}{% endraw %}",
-        "{% set a = '%}' %}",
-        "{% set a = \"'%}\" ~ '\" %}",
-        "{% set a, ](b) = 1 %}",
-        "{% for 'x' in y %}{% endfor %}",
-        "{% endset %}",
-        "{% set a = 1",
-        "{{ 1 }} {% raw %}",
-    ] {
-        assert!(rendered(source, json!({})).await.is_err(), "{source}");
-    }
+/// Occupies a thread until the sender is used.
+async fn occupy(renderer: &AppRenderer) -> std::sync::mpsc::Sender<()> {
+    let (began, begins) = oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    tokio::spawn(renderer.run_blocking(move || {
+        began.send(()).unwrap();
+        released.recv()
+    }));
+    begins.await.unwrap();
+    release
 }
 
 #[tokio::test]
 async fn small_templates_render_inline() {
-    let renderer = TemplateRenderer::new(1);
-    let render = |source: &str, with: Value| renderer.render(&TemplateSource::from(source.to_owned()), &values(with));
-    assert!(matches!(render("{{ a }}", json!({"a": 1})), Rendering::Ready(Ok(_))));
-    assert!(matches!(render("{{ a }}", json!({"a": "x".repeat(100_000)})), Rendering::Pending(_)));
-    assert!(matches!(render("{% for i in range(5000) %}{% endfor %}", json!({})), Rendering::Pending(_)));
-    assert!(matches!(render(&"x".repeat(10_000), json!({})), Rendering::Pending(_)));
-    assert!(matches!(render(&"x".repeat(1 << 20), json!({})), Rendering::Ready(Err(TemplateError::SourceTooLong))));
-    let long = rendered(&"x".repeat(10_000), json!({})).await;
-    assert_eq!(long.unwrap().len(), 10_000);
+    let renderer = renderer(1).for_app(owner(1, 1));
+    assert!(matches!(start(&renderer, "{{ a }}", &json!({"a": 1})), Rendering::Ready(Ok(_))));
+    assert!(matches!(start(&renderer, "{{ a", &json!({})), Rendering::Ready(Err(TemplateError::Syntax { .. }))));
+    assert!(matches!(start(&renderer, "{{ a }}", &json!({"a": "x".repeat(100_000)})), Rendering::Pending(_)));
+    assert!(matches!(start(&renderer, "{% for i in range(5000) %}{% endfor %}", &json!({})), Rendering::Pending(_)));
+    let Rendering::Pending(long) = start(&renderer, &"x".repeat(10_000), &json!({})) else { panic!("is inline") };
+    assert_eq!(long.await.unwrap().len(), 10_000);
+    let Rendering::Pending(long) = start(&renderer, &"x".repeat(1 << 20), &json!({})) else { panic!("is inline") };
+    assert_eq!(long.await, Err(TemplateError::SourceTooLong));
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+#[tokio::test]
+async fn a_dropped_rendering_ends_and_frees_its_thread() {
+    let renderer = renderer(1).for_app(owner(1, 1));
+    let endless = "{% for i in range(10**9) %}{% for j in range(10**9) %}{% endfor %}{% endfor %}";
+    let Rendering::Pending(rendering) = start(&renderer, endless, &json!({})) else { panic!("is inline") };
+    drop(tokio::time::timeout(Duration::from_millis(20), rendering).await);
+    // The only thread is free again as soon as the rendering sees its flag.
+    assert_eq!(renderer.run_blocking(|| 1).await, Ok(1));
+}
 
-    #[test]
-    fn every_template_ends(source in "(\\{\\{|\\}\\}|\\{%|%\\}|\\{#|#\\}| set | for | in | if | endif | endfor | raw | endraw |a|b|=|~|\\+|\\*|\\||'|\"|1|\\(|\\)|,|-| ){0,24}") {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let _ = runtime.block_on(rendered(&source, json!({"a": "text", "b": [1, 2]})));
+#[tokio::test]
+async fn a_free_thread_goes_to_the_workspace_with_the_fewest() {
+    let shared = renderer(2);
+    let (busy, other) = (shared.for_app(owner(1, 1)), shared.for_app(owner(2, 2)));
+    let releases = [occupy(&busy).await, occupy(&busy).await];
+    let order = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let run = |renderer: &AppRenderer, name: &'static str| {
+        let order = Arc::clone(&order);
+        tokio::spawn(renderer.run_blocking(move || order.lock().push(name)))
+    };
+    let waiting = [run(&busy, "busy"), run(&busy, "busy"), run(&other, "other")];
+    releases[0].send(()).unwrap();
+    for task in waiting {
+        task.await.unwrap().unwrap();
     }
+    assert_eq!(order.lock().first(), Some(&"other"));
+}
 
-    #[test]
-    fn text_without_tags_is_unchanged(source in "[^{}#%\\r\\n]{0,40}") {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        prop_assert_eq!(runtime.block_on(rendered(&source, json!({}))), Ok(source));
-    }
+#[tokio::test]
+async fn a_workspace_with_a_full_queue_fails_at_once_and_others_do_not() {
+    let shared = renderer(1);
+    let (busy, other) = (shared.for_app(owner(1, 1)), shared.for_app(owner(2, 2)));
+    let release = occupy(&busy).await;
+    let waiting: Vec<_> = (0..64).map(|_| busy.run_blocking(|| ())).collect();
+    assert!(shared.is_full(owner(1, 3)));
+    assert!(!shared.is_full(owner(2, 2)));
+    assert_eq!(busy.run_blocking(|| ()).await, Err(TemplateError::Busy));
+    let others = tokio::spawn(other.run_blocking(|| ()));
+    drop(waiting);
+    assert!(!shared.is_full(owner(1, 1)));
+    release.send(()).unwrap();
+    others.await.unwrap().unwrap();
+}
+
+#[test]
+fn check_names_the_line_and_a_cure() {
+    let check = |source: &str| TemplateSource::from(source.to_owned()).check().unwrap_err().to_string();
+    assert_eq!(
+        check("a\n{{ x|uper }}"),
+        "line 2: there is no filter named 'uper'; use a filter of Jinja2 3.1 or a code node"
+    );
+    assert_eq!(check("{{ x|uppr }}"), "line 1: there is no filter named 'uppr'; did you mean 'upper'?");
+    assert!(check("{% include 'x' %}").contains("'include' is not offered"));
+    assert!(check("{{ lipsum() }}").contains("'lipsum' is not offered"));
+    assert!(TemplateSource::from("{{ x|upper }}".to_owned()).check().is_ok());
 }

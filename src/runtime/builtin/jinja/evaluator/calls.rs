@@ -1,12 +1,13 @@
 //! Calls functions, methods and objects.
 
 use super::{output::Output, program::Evaluator};
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    compare::equal,
-    error::{Result, failed},
-    globals, methods,
-    value::{LoopObject, PyObject, PyValue},
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::compare::equal,
+    jinja::error::{Result, failed},
+    jinja::globals,
+    jinja::methods,
+    jinja::value::{LoopObject, PyObject, PyValue},
 };
 
 impl Evaluator<'_> {
@@ -32,7 +33,7 @@ impl Evaluator<'_> {
                     return Err(failed("loop() takes one argument: the items of the next level"));
                 }
                 let items = arguments.positional.remove(0);
-                self.recurse(object, items)
+                self.recurse(object, &items)
             }
             PyObject::Joiner { separator, used } => {
                 arguments.none("joiner")?;

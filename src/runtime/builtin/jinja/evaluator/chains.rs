@@ -3,16 +3,16 @@
 use std::rc::Rc;
 
 use super::program::Evaluator;
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    attributes,
-    error::{Result, failed},
-    iterate::Cursor,
-    key::DictKey,
-    method_names::method_of,
-    slices,
-    syntax::{CallSyntax, Expression, Postfix},
-    value::{PyValue, Variables},
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::attributes,
+    jinja::error::{Result, failed},
+    jinja::iterate::Cursor,
+    jinja::key::DictKey,
+    jinja::method_names::method_of,
+    jinja::slices,
+    jinja::syntax::{CallSyntax, Expression, Postfix},
+    jinja::value::{PyValue, Variables},
 };
 
 impl Evaluator<'_> {
@@ -31,28 +31,28 @@ impl Evaluator<'_> {
                 value = self.call_method(&value, name, arguments).map_err(|error| error.at(*line))?;
                 continue;
             }
-            value = self.link(value, first, scope)?;
+            value = self.link(&value, first, scope)?;
         }
         Ok(value)
     }
 
-    fn link(&self, value: PyValue, link: &Postfix, scope: &Rc<Variables>) -> Result<PyValue> {
+    fn link(&self, value: &PyValue, link: &Postfix, scope: &Rc<Variables>) -> Result<PyValue> {
         match link {
             Postfix::Attribute { name, line } => {
-                attributes::attribute(self.state, &value, name).map_err(|error| error.at(*line))
+                attributes::attribute(self.state, value, name).map_err(|error| error.at(*line))
             }
             Postfix::Item { index, line } => {
                 let index = self.evaluate(index, scope)?;
-                attributes::item(self.state, &value, &index).map_err(|error| error.at(*line))
+                attributes::item(self.state, value, &index).map_err(|error| error.at(*line))
             }
             Postfix::Slice { start, stop, step, line } => {
                 let bounds = self.bounds([start.as_ref(), stop.as_ref(), step.as_ref()], scope)?;
                 let bounds = [bounds[0].as_ref(), bounds[1].as_ref(), bounds[2].as_ref()];
-                slices::slice(&self.state.heap, &value, bounds).map_err(|error| error.at(*line))
+                slices::slice(&self.state.heap, value, bounds).map_err(|error| error.at(*line))
             }
             Postfix::Call { arguments, line } => {
                 let arguments = self.arguments(arguments, scope)?;
-                self.call(&value, arguments).map_err(|error| error.at(*line))
+                self.call(value, arguments).map_err(|error| error.at(*line))
             }
             Postfix::Filter { name, arguments, line } => {
                 let arguments = self.arguments(arguments, scope)?;

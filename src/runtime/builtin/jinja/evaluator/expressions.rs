@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use super::program::Evaluator;
-use crate::runtime::builtin::jinja::{
-    arithmetic,
-    compare::compare,
-    error::Result,
-    syntax::{ArithmeticOperator, CompareOperator, Expression, Literal},
-    value::{PyValue, Variables},
+use crate::runtime::builtin::{
+    jinja::arithmetic,
+    jinja::compare::compare,
+    jinja::error::Result,
+    jinja::syntax::{ArithmeticOperator, CompareOperator, Expression, Literal},
+    jinja::value::{PyValue, Variables},
 };
 
 impl Evaluator<'_> {
@@ -45,7 +45,7 @@ impl Evaluator<'_> {
             Expression::Concat(operands) => self.concat(operands, scope),
             Expression::Compare(first, rest) => self.comparison(first, rest, scope),
             Expression::Conditional { test, then, otherwise, line } => {
-                self.conditional([Some(test), Some(then), otherwise.as_ref()], *line, scope)
+                self.conditional([Some(&**test), Some(&**then), otherwise.as_deref()], *line, scope)
             }
             Expression::Postfix(value, chain) => {
                 let value = self.evaluate(value, scope)?;
@@ -127,7 +127,7 @@ impl Evaluator<'_> {
 
     fn conditional(
         &self,
-        [test, then, otherwise]: [Option<&Box<Expression>>; 3],
+        [test, then, otherwise]: [Option<&Expression>; 3],
         line: u32,
         scope: &Rc<Variables>,
     ) -> Result<PyValue> {
@@ -135,12 +135,11 @@ impl Evaluator<'_> {
             Some(test) => self.evaluate(test, scope)?.is_true(),
             None => true,
         };
-        match if holds { then } else { otherwise } {
-            Some(chosen) => self.evaluate(chosen, scope),
-            None => {
-                let message = format!("the inline 'if' on line {line} is false and has no 'else'");
-                Ok(PyValue::Undefined(message.into()))
-            }
+        if let Some(chosen) = if holds { then } else { otherwise } {
+            self.evaluate(chosen, scope)
+        } else {
+            let message = format!("the inline 'if' on line {line} is false and has no 'else'");
+            Ok(PyValue::Undefined(message.into()))
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::{cell::Cell, rc::Rc};
 
 use super::{output::Output, program::Evaluator};
-use crate::runtime::builtin::jinja::{
-    error::{Result, failed},
-    iterate::{Cursor, collect},
-    syntax::{Expression, ForLoop},
-    value::{LoopItems, LoopObject, PyObject, PyValue, Variables},
+use crate::runtime::builtin::{
+    jinja::error::{Result, failed},
+    jinja::iterate::{Cursor, collect},
+    jinja::syntax::{Expression, ForLoop},
+    jinja::value::{LoopItems, LoopObject, PyObject, PyValue, Variables},
 };
 
 impl Evaluator<'_> {
@@ -57,7 +57,7 @@ impl Evaluator<'_> {
             heap.assign(&scope, &self.loop_name, PyValue::Object(Rc::clone(&object)))?;
             self.statements(&for_loop.body, &scope, output)?;
             index += 1;
-            if index < items.len() && watched.is_some_and(|(entries, length)| entries.len() != length) {
+            if watched.is_some_and(|(entries, length)| entries.len() != length) {
                 return Err(failed("dictionary changed size during iteration"));
             }
         }
@@ -88,11 +88,11 @@ impl Evaluator<'_> {
     }
 
     /// `loop(items)`: runs the loop again, one level deeper, and returns its output.
-    pub(super) fn recurse(&self, object: &LoopObject, items: PyValue) -> Result<PyValue> {
+    pub(super) fn recurse(&self, object: &LoopObject, items: &PyValue) -> Result<PyValue> {
         let (for_loop, outer) =
             object.recursive.as_ref().ok_or_else(|| failed("the loop needs the marker 'recursive' to be called"))?;
         let mut output = Output::captured(&self.state.heap);
-        self.run_loop(for_loop, outer, (&items, object.depth + 1), &mut output)?;
+        self.run_loop(for_loop, outer, (items, object.depth + 1), &mut output)?;
         output.finish(self.state.autoescape.get()).map(PyValue::Text)
     }
 }

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::{output::Output, program::Evaluator};
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    error::{Result, failed},
-    syntax::MacroBody,
-    value::{MacroObject, PyObject, PyValue, Variables},
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::error::{Result, failed},
+    jinja::syntax::MacroBody,
+    jinja::value::{MacroObject, PyObject, PyValue, Variables},
 };
 
 impl Evaluator<'_> {
@@ -39,6 +39,7 @@ impl Evaluator<'_> {
         let extra = arguments.positional.split_off(arguments.positional.len().min(count));
         let mut positional = arguments.positional.drain(..).collect::<Vec<_>>().into_iter();
         for (at, name) in body.parameters.iter().enumerate() {
+            heap.budget().steps(arguments.named.len())?;
             let default = (at + body.defaults.len()).checked_sub(count).and_then(|at| body.defaults.get(at));
             let value = match positional.next().or_else(|| arguments.take_named(name)) {
                 Some(value) => value,

@@ -1,9 +1,9 @@
 //! Where statements write: the output of the template, or the text of a block or a macro.
 
-use crate::runtime::builtin::jinja::{
-    error::{Result, TemplateError},
-    heap::Heap,
-    text::{PyText, TextBuilder},
+use crate::runtime::builtin::{
+    jinja::error::{Result, TemplateError},
+    jinja::heap::Heap,
+    jinja::text::{PyText, TextBuilder},
 };
 
 pub(super) struct Output<'h> {

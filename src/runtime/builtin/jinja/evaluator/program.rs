@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use crate::runtime::builtin::jinja::{
-    error::Result,
-    globals,
-    state::RenderState,
-    syntax::{Block, Statement},
-    value::{PyObject, PyValue, Variables},
+use crate::runtime::builtin::{
+    jinja::error::Result,
+    jinja::globals,
+    jinja::state::RenderState,
+    jinja::syntax::{Block, Statement},
+    jinja::value::{PyObject, PyValue, Variables},
 };
 
 pub(super) struct Evaluator<'s> {

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use super::{output::Output, program::Evaluator};
-use crate::runtime::builtin::jinja::{
-    error::{Result, failed},
-    iterate::Cursor,
-    markup::escaped,
-    repr::to_text,
-    syntax::{AssignTarget, Expression, MacroBody, Postfix, Statement},
-    value::{PyValue, Variables},
+use crate::runtime::builtin::{
+    jinja::error::{Result, failed},
+    jinja::iterate::Cursor,
+    jinja::markup::escaped,
+    jinja::repr::to_text,
+    jinja::syntax::{AssignTarget, Expression, MacroBody, Postfix, Statement},
+    jinja::value::{PyValue, Variables},
 };
 
 impl Evaluator<'_> {
@@ -119,10 +119,10 @@ impl Evaluator<'_> {
         let Some((Postfix::Call { arguments, .. }, before)) = chain.split_last() else {
             return Err(failed("expected a call"));
         };
-        let callee = self.chain(self.evaluate(value, scope)?, before, scope)?;
+        let function = self.chain(self.evaluate(value, scope)?, before, scope)?;
         let mut arguments = self.arguments(arguments, scope)?;
         arguments.named.push(("caller".into(), self.macro_value(caller, scope)?));
-        let result = self.call(&callee, arguments)?;
+        let result = self.call(&function, arguments)?;
         let text = to_text(&self.state.heap, &result)?;
         let text = if self.state.autoescape.get() { escaped(&self.state.heap, &PyValue::Text(text))? } else { text };
         output.push_str(&text)

@@ -1,43 +1,43 @@
 //! Filters that escape texts for HTML and for URLs.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag},
-    error::{Result, failed},
-    iterate::{Cursor, collect},
-    key::DictKey,
-    markup::{self, escaped},
-    repr::to_text,
-    state::RenderState,
-    text::TextBuilder,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag},
+    jinja::error::{Result, failed},
+    jinja::iterate::{Cursor, collect},
+    jinja::key::DictKey,
+    jinja::markup::{self, escaped},
+    jinja::repr::to_text,
+    jinja::state::RenderState,
+    jinja::text::TextBuilder,
+    jinja::value::PyValue,
 };
 
-pub(super) fn escape(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn escape(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("escape")?;
-    escaped(&state.heap, &value).map(PyValue::Text)
+    escaped(&state.heap, value).map(PyValue::Text)
 }
 
-pub(super) fn forceescape(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn forceescape(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("forceescape")?;
-    let text = to_text(&state.heap, &value)?.marked(false);
+    let text = to_text(&state.heap, value)?.marked(false);
     escaped(&state.heap, &PyValue::Text(text)).map(PyValue::Text)
 }
 
-pub(super) fn safe(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn safe(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("safe")?;
-    Ok(PyValue::Text(to_text(&state.heap, &value)?.marked(true)))
+    Ok(PyValue::Text(to_text(&state.heap, value)?.marked(true)))
 }
 
-pub(super) fn striptags(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn striptags(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("striptags")?;
-    let text = to_text(&state.heap, &value)?;
+    let text = to_text(&state.heap, value)?;
     markup::strip_tags(&state.heap, &text).map(PyValue::Text)
 }
 
-pub(super) fn urlencode(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn urlencode(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("urlencode")?;
     let mut out = state.heap.builder();
-    let pairs = match &value {
+    let pairs = match value {
         PyValue::Text(_) => None,
         PyValue::Dict(entries) => {
             Some(PyValue::View(crate::runtime::builtin::jinja::value::DictView::Items, std::rc::Rc::clone(entries)))
@@ -45,7 +45,7 @@ pub(super) fn urlencode(state: &RenderState, value: PyValue, arguments: Argument
         other => Cursor::new(other).is_ok().then(|| other.clone()),
     };
     let Some(pairs) = pairs else {
-        quote(&mut out, &to_text(&state.heap, &value)?, false)?;
+        quote(&mut out, &to_text(&state.heap, value)?, false)?;
         return out.finish().map(PyValue::Text);
     };
     let mut cursor = Cursor::new(&pairs)?;
@@ -77,9 +77,9 @@ fn quote(out: &mut TextBuilder<'_>, text: &str, in_query: bool) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn xmlattr(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn xmlattr(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [autospace] = arguments.bind("xmlattr", ["autospace"], 0)?;
-    let PyValue::Dict(entries) = &value else {
+    let PyValue::Dict(entries) = value else {
         return Err(failed(format!("xmlattr needs a dict, not {}", value.type_name())));
     };
     let leads = autospace.is_none() || flag(autospace.as_ref());

@@ -2,19 +2,19 @@
 
 use std::rc::Rc;
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, size},
-    decimal::float_repr,
-    error::{Result, TemplateError, failed},
-    iterate::Cursor,
-    key::DictKey,
-    limits::MAX_VALUE_DEPTH,
-    state::RenderState,
-    text::TextBuilder,
-    value::{DictView, PyValue},
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, size},
+    jinja::decimal::float_repr,
+    jinja::error::{Result, TemplateError, failed},
+    jinja::iterate::Cursor,
+    jinja::key::DictKey,
+    jinja::limits::MAX_VALUE_DEPTH,
+    jinja::state::RenderState,
+    jinja::text::TextBuilder,
+    jinja::value::{DictView, PyValue},
 };
 
-pub(super) fn tojson(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn tojson(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [indent] = arguments.bind("tojson", ["indent"], 0)?;
     let indent = match indent {
         None | Some(PyValue::None) => None,
@@ -26,7 +26,7 @@ pub(super) fn tojson(state: &RenderState, value: PyValue, arguments: Arguments) 
         }
     };
     let mut out = state.heap.builder();
-    JsonWriter { state, indent }.write(&mut out, &value, 0)?;
+    JsonWriter { state, indent }.write(&mut out, value, 0)?;
     Ok(PyValue::Text(out.finish()?.marked(true)))
 }
 

@@ -1,18 +1,18 @@
 //! Filters of numbers.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, integer, text},
-    arithmetic::{float as to_float, too_large},
-    compare::{Numeric, numeric},
-    error::{Result, failed},
-    lexer::is_space,
-    state::RenderState,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, integer, text},
+    jinja::arithmetic::too_large,
+    jinja::compare::{Numeric, float as to_float, numeric},
+    jinja::error::{Result, failed},
+    jinja::lexer::is_space,
+    jinja::state::RenderState,
+    jinja::value::PyValue,
 };
 
-pub(super) fn abs(_: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn abs(_: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("abs")?;
-    match (&value, numeric(&value)) {
+    match (value, numeric(value)) {
         (PyValue::Undefined(message), _) => Err(failed(&**message)),
         (_, Some(Numeric::Int(number))) => number.checked_abs().map(PyValue::Int).ok_or_else(too_large),
         (_, Some(Numeric::Float(number))) => Ok(PyValue::Float(number.abs())),
@@ -20,11 +20,11 @@ pub(super) fn abs(_: &RenderState, value: PyValue, arguments: Arguments) -> Resu
     }
 }
 
-pub(super) fn int(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn int(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [default, base] = arguments.bind("int", ["default", "base"], 0)?;
     let default = default.unwrap_or(PyValue::Int(0));
     let base = integer(base.as_ref())?.unwrap_or(10);
-    let found = match &value {
+    let found = match value {
         PyValue::Undefined(message) => return Err(failed(&**message)),
         PyValue::Text(text) => {
             state.heap.budget().read(text.len())?;
@@ -97,9 +97,9 @@ fn parse_float(text: &str) -> Option<f64> {
     (starts_right || is_special).then(|| plain.parse().ok()).flatten()
 }
 
-pub(super) fn float(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn float(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [default] = arguments.bind("float", ["default"], 0)?;
-    let found = match &value {
+    let found = match value {
         PyValue::Undefined(message) => return Err(failed(&**message)),
         PyValue::Text(text) => {
             state.heap.budget().read(text.len())?;
@@ -110,7 +110,7 @@ pub(super) fn float(state: &RenderState, value: PyValue, arguments: Arguments) -
     Ok(found.map_or_else(|| default.unwrap_or(PyValue::Float(0.0)), PyValue::Float))
 }
 
-pub(super) fn round(_: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn round(_: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [precision, method] = arguments.bind("round", ["precision", "method"], 0)?;
     let precision = integer(precision.as_ref())?.unwrap_or(0).clamp(-400, 400);
     let precision = i32::try_from(precision).unwrap_or(0);
@@ -119,10 +119,10 @@ pub(super) fn round(_: &RenderState, value: PyValue, arguments: Arguments) -> Re
     if !matches!(method, "common" | "ceil" | "floor") {
         return Err(failed("method must be common, ceil or floor"));
     }
-    if let PyValue::Undefined(message) = &value {
+    if let PyValue::Undefined(message) = value {
         return Err(failed(&**message));
     }
-    let number = numeric(&value);
+    let number = numeric(value);
     let number = number.ok_or_else(|| failed(format!("type {} doesn't define __round__ method", value.type_name())))?;
     match (method, number) {
         ("common", Numeric::Int(number)) => round_integer(number, precision).map(PyValue::Int),
@@ -159,10 +159,10 @@ fn round_float(number: f64, precision: i32) -> f64 {
     (number / unit).round_ties_even() * unit
 }
 
-pub(super) fn filesizeformat(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn filesizeformat(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [binary] = arguments.bind("filesizeformat", ["binary"], 0)?;
     let binary = flag(binary.as_ref());
-    let bytes = match &value {
+    let bytes = match value {
         PyValue::Text(text) => parse_float(text),
         other => numeric(other).map(to_float),
     };

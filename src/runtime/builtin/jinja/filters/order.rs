@@ -4,16 +4,16 @@ use std::{cmp::Ordering, rc::Rc};
 
 use indexmap::IndexSet;
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, text},
-    attributes::AttributePath,
-    compare::{equal, ordered},
-    error::{Result, failed},
-    iterate::{Cursor, collect},
-    methods::case,
-    sort::sorted_indexes,
-    state::RenderState,
-    value::{DictView, Items, PyValue},
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, text},
+    jinja::attributes::AttributePath,
+    jinja::compare::{equal, ordered},
+    jinja::error::{Result, failed},
+    jinja::iterate::{Cursor, collect},
+    jinja::methods::case,
+    jinja::sort::sorted_indexes,
+    jinja::state::RenderState,
+    jinja::value::{DictView, Items, PyValue},
 };
 
 /// What items are compared by.
@@ -68,7 +68,7 @@ impl SortKey {
     }
 }
 
-pub(super) fn sort(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn sort(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let names = ["reverse", "case_sensitive", "attribute"];
     let [reverse, case_sensitive, attribute] = arguments.bind("sort", names, 0)?;
     let mut key = SortKey::new(state, None, case_sensitive.as_ref())?;
@@ -84,7 +84,7 @@ pub(super) fn sort(state: &RenderState, value: PyValue, arguments: Arguments) ->
         }
         Some(attribute) => Some(vec![AttributePath::new(state, attribute)?]),
     };
-    let items = collect(&state.heap, &value)?;
+    let items = collect(&state.heap, value)?;
     sorted(state, &items, &key, flag(reverse.as_ref()))
 }
 
@@ -98,7 +98,7 @@ fn sorted(state: &RenderState, items: &Items, key: &SortKey, reverse: bool) -> R
     sorted.into_list()
 }
 
-pub(super) fn dictsort(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn dictsort(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [case_sensitive, by, reverse] = arguments.bind("dictsort", ["case_sensitive", "by", "reverse"], 0)?;
     let by = text(by)?;
     let place = match by.as_deref() {
@@ -106,7 +106,7 @@ pub(super) fn dictsort(state: &RenderState, value: PyValue, arguments: Arguments
         Some("value") => 1,
         Some(_) => return Err(failed("You can only sort by either \"key\" or \"value\"")),
     };
-    let PyValue::Dict(entries) = &value else {
+    let PyValue::Dict(entries) = value else {
         return Err(failed(format!("dictsort needs a dict, not {}", value.type_name())));
     };
     let items = collect(&state.heap, &PyValue::View(DictView::Items, Rc::clone(entries)))?;
@@ -133,13 +133,13 @@ pub(super) fn extreme(state: &RenderState, value: &PyValue, arguments: Arguments
     Ok(best)
 }
 
-pub(super) fn unique(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn unique(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [case_sensitive, attribute] = arguments.bind("unique", ["case_sensitive", "attribute"], 0)?;
     let key = SortKey::new(state, attribute.as_ref(), case_sensitive.as_ref())?;
     let mut seen = IndexSet::new();
     let mut has_undefined = false;
     let mut kept = state.heap.list_builder();
-    let mut cursor = Cursor::new(&value)?;
+    let mut cursor = Cursor::new(value)?;
     while let Some(item) = cursor.next(&state.heap)? {
         let item_key = key.of(state, &item)?;
         // An undefined value is hashable, but no key of dicts here.
@@ -156,7 +156,7 @@ pub(super) fn unique(state: &RenderState, value: PyValue, arguments: Arguments) 
     kept.into_generator()
 }
 
-pub(super) fn groupby(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn groupby(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let heap = &state.heap;
     let [attribute, default, case_sensitive] =
         arguments.bind("groupby", ["attribute", "default", "case_sensitive"], 1)?;
@@ -167,7 +167,7 @@ pub(super) fn groupby(state: &RenderState, value: PyValue, arguments: Arguments)
         default: key.default.clone(),
         ignores_case: false,
     };
-    let items = collect(heap, &value)?;
+    let items = collect(heap, value)?;
     let keys = key.of_all(state, &items)?;
     let order = sorted_indexes(heap, &keys, false)?;
     let mut groups = heap.list_builder();

@@ -2,26 +2,26 @@
 
 use std::rc::Rc;
 
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    error::{Result, TemplateError},
-    heap::Heap,
-    iterate::collect,
-    limits::MAX_VALUE_DEPTH,
-    methods::lines,
-    repr::{write_quoted, write_repr},
-    sort::sorted_indexes,
-    state::RenderState,
-    text::TextBuilder,
-    value::{DictView, Entries, Items, PyValue},
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::error::{Result, TemplateError},
+    jinja::heap::Heap,
+    jinja::iterate::collect,
+    jinja::limits::MAX_VALUE_DEPTH,
+    jinja::methods::lines,
+    jinja::repr::{write_quoted, write_repr},
+    jinja::sort::sorted_indexes,
+    jinja::state::RenderState,
+    jinja::text::TextBuilder,
+    jinja::value::{DictView, Entries, Items, PyValue},
 };
 
 const WIDTH: usize = 80;
 
-pub(super) fn pprint(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn pprint(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("pprint")?;
     let mut out = state.heap.builder();
-    Printer { heap: &state.heap }.write(&mut out, &value, Place { indent: 0, allowance: 0, level: 0 })?;
+    Printer { heap: &state.heap }.write(&mut out, value, Place { indent: 0, allowance: 0, level: 0 })?;
     out.finish().map(PyValue::Text)
 }
 

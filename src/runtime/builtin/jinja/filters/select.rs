@@ -1,12 +1,12 @@
 //! Filters that apply other filters and tests to each item.
 
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    attributes::AttributePath,
-    error::{Result, failed},
-    iterate::Cursor,
-    state::{Builtin, BuiltinLookup, RenderState},
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::attributes::AttributePath,
+    jinja::error::{Result, failed},
+    jinja::iterate::Cursor,
+    jinja::state::{Builtin, BuiltinLookup, RenderState},
+    jinja::value::PyValue,
 };
 
 /// The filter or test that a value names.
@@ -18,9 +18,9 @@ fn named(lookup: BuiltinLookup, name: &PyValue, kind: &str) -> Result<Builtin> {
     lookup(name).ok_or_else(|| failed(format!("No {kind} named '{shown}'.")))
 }
 
-pub(super) fn map(state: &RenderState, value: PyValue, mut arguments: Arguments) -> Result<PyValue> {
+pub(super) fn map(state: &RenderState, value: &PyValue, mut arguments: Arguments) -> Result<PyValue> {
     let mut mapped = state.heap.list_builder();
-    let mut cursor = Cursor::new(&value)?;
+    let mut cursor = Cursor::new(value)?;
     let attribute = if arguments.positional.is_empty() { arguments.take_named("attribute") } else { None };
     if let Some(attribute) = attribute {
         let default = arguments.take_named("default").filter(|default| !matches!(default, PyValue::None));
@@ -36,13 +36,13 @@ pub(super) fn map(state: &RenderState, value: PyValue, mut arguments: Arguments)
     }
     let filter = named(state.filters, &arguments.positional.remove(0), "filter")?;
     while let Some(item) = cursor.next(&state.heap)? {
-        mapped.push(apply(state, filter, item, &arguments)?)?;
+        mapped.push(apply(state, filter, &item, &arguments)?)?;
     }
     mapped.into_generator()
 }
 
 /// Filters like `map` may apply themselves, so that each application is a level of depth.
-fn apply(state: &RenderState, builtin: Builtin, value: PyValue, arguments: &Arguments) -> Result<PyValue> {
+fn apply(state: &RenderState, builtin: Builtin, value: &PyValue, arguments: &Arguments) -> Result<PyValue> {
     let budget = state.heap.budget();
     budget.enter()?;
     budget.steps(arguments.positional.len() + arguments.named.len())?;
@@ -88,7 +88,7 @@ fn filtered(
             None => item.clone(),
         };
         let holds = match test {
-            Some(test) => apply(state, test, tested, &arguments)?.is_true(),
+            Some(test) => apply(state, test, &tested, &arguments)?.is_true(),
             None => tested.is_true(),
         };
         if holds == keeps {

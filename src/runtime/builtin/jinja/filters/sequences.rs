@@ -1,67 +1,69 @@
 //! Filters of lists and other sequences.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, integer, size},
-    arithmetic,
-    attributes::{AttributePath, attribute_name, attribute_only},
-    error::{Result, failed},
-    iterate::{self, Cursor, collect},
-    markup::escaped,
-    repr::{to_text, write_str},
-    state::RenderState,
-    value::{DictView, PyValue},
+use std::rc::Rc;
+
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, integer, size},
+    jinja::arithmetic,
+    jinja::attributes::{AttributePath, attribute_name, attribute_only},
+    jinja::error::{Result, failed},
+    jinja::iterate::{self, Cursor, collect},
+    jinja::markup::escaped,
+    jinja::repr::{to_text, write_str},
+    jinja::state::RenderState,
+    jinja::value::{DictView, PyValue},
 };
 
-pub(super) fn attr(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn attr(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [name] = arguments.bind("attr", ["name"], 1)?;
     let name = attribute_name(state, &name.unwrap_or(PyValue::None))?;
-    attribute_only(state, &value, &name)
+    attribute_only(state, value, &name)
 }
 
-pub(super) fn default(_: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn default(_: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [default, boolean] = arguments.bind("default", ["default_value", "boolean"], 0)?;
     let replaced = value.is_undefined() || (flag(boolean.as_ref()) && !value.is_true());
     match (replaced, default) {
-        (false, _) => Ok(value),
+        (false, _) => Ok(value.clone()),
         (true, Some(default)) => Ok(default),
         (true, None) => Ok(PyValue::Undefined("the value is undefined".into())),
     }
 }
 
-pub(super) fn first(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn first(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("first")?;
-    let found = Cursor::new(&value)?.next(&state.heap)?;
+    let found = Cursor::new(value)?.next(&state.heap)?;
     Ok(found.unwrap_or_else(|| PyValue::Undefined("No first item, sequence was empty.".into())))
 }
 
-pub(super) fn last(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn last(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("last")?;
     if matches!(value, PyValue::Generator(_)) {
         return Err(failed("'generator' object is not reversible; use the filter 'list' before"));
     }
-    let items = collect(&state.heap, &value)?;
+    let items = collect(&state.heap, value)?;
     let found = items.len().checked_sub(1).and_then(|at| items.get(at));
     Ok(found.unwrap_or_else(|| PyValue::Undefined("No last item, sequence was empty.".into())))
 }
 
-pub(super) fn length(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn length(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("length")?;
-    let length = iterate::length(&state.heap, &value)?;
+    let length = iterate::length(&state.heap, value)?;
     Ok(PyValue::Int(i128::try_from(length).unwrap_or(i128::MAX)))
 }
 
-pub(super) fn list(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn list(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("list")?;
-    collect(&state.heap, &value).map(PyValue::List)
+    collect(&state.heap, value).map(PyValue::List)
 }
 
-pub(super) fn items(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn items(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("items")?;
     let mut pairs = state.heap.list_builder();
     match value {
         PyValue::Undefined(_) => {}
         PyValue::Dict(entries) => {
-            let mut cursor = Cursor::new(&PyValue::View(DictView::Items, entries))?;
+            let mut cursor = Cursor::new(&PyValue::View(DictView::Items, Rc::clone(entries)))?;
             while let Some(pair) = cursor.next(&state.heap)? {
                 pairs.push(pair)?;
             }
@@ -71,7 +73,7 @@ pub(super) fn items(state: &RenderState, value: PyValue, arguments: Arguments) -
     pairs.into_generator()
 }
 
-pub(super) fn join(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn join(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let heap = &state.heap;
     let [separator, attribute] = arguments.bind("join", ["d", "attribute"], 0)?;
     let path = match &attribute {
@@ -82,7 +84,7 @@ pub(super) fn join(state: &RenderState, value: PyValue, arguments: Arguments) ->
         None => heap.builder().finish()?,
         Some(separator) => to_text(heap, separator)?,
     };
-    let mut cursor = Cursor::new(&value)?;
+    let mut cursor = Cursor::new(value)?;
     let mut values = heap.list_builder();
     let mut markup = separator.markup;
     while let Some(mut item) = cursor.next(heap)? {
@@ -107,9 +109,9 @@ pub(super) fn join(state: &RenderState, value: PyValue, arguments: Arguments) ->
     Ok(PyValue::Text(out.finish()?.marked(markup)))
 }
 
-pub(super) fn reverse(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn reverse(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("reverse")?;
-    if let PyValue::Text(text) = &value {
+    if let PyValue::Text(text) = value {
         state.heap.budget().read(text.len())?;
         let mut out = state.heap.builder();
         for character in text.chars().rev() {
@@ -117,7 +119,7 @@ pub(super) fn reverse(state: &RenderState, value: PyValue, arguments: Arguments)
         }
         return Ok(PyValue::Text(out.finish()?.marked(text.markup)));
     }
-    let items = collect(&state.heap, &value).map_err(|error| match value {
+    let items = collect(&state.heap, value).map_err(|error| match value {
         PyValue::None | PyValue::Int(_) | PyValue::Float(_) | PyValue::Bool(_) => failed("argument must be iterable"),
         _ => error,
     })?;
@@ -134,36 +136,36 @@ pub(super) fn reverse(state: &RenderState, value: PyValue, arguments: Arguments)
     reversed.into_generator()
 }
 
-pub(super) fn random(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn random(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("random")?;
-    let items = collect(&state.heap, &value)?;
+    let items = collect(&state.heap, value)?;
     let chosen = items.get(state.random_below(items.len()));
     Ok(chosen.unwrap_or_else(|| PyValue::Undefined("No random item, sequence was empty.".into())))
 }
 
-pub(super) fn sum(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn sum(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [attribute, start] = arguments.bind("sum", ["attribute", "start"], 0)?;
     let start = start.unwrap_or(PyValue::Int(0));
     let Some(attribute) = attribute.filter(|attribute| !matches!(attribute, PyValue::None)) else {
-        return arithmetic::sum(state, &value, start);
+        return arithmetic::sum(state, value, start);
     };
     let path = AttributePath::new(state, &attribute)?;
     let mut values = state.heap.list_builder();
-    let mut cursor = Cursor::new(&value)?;
+    let mut cursor = Cursor::new(value)?;
     while let Some(item) = cursor.next(&state.heap)? {
         values.push(path.get(state, &item, None)?)?;
     }
     arithmetic::sum(state, &values.into_list()?, start)
 }
 
-pub(super) fn batch(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn batch(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let heap = &state.heap;
     let [count, fill] = arguments.bind("batch", ["linecount", "fill_with"], 1)?;
     let count = integer(count.as_ref())?.unwrap_or(1);
     let mut rows = heap.list_builder();
     let mut row = heap.list_builder();
     let mut length: i128 = 0;
-    let mut cursor = Cursor::new(&value)?;
+    let mut cursor = Cursor::new(value)?;
     while let Some(item) = cursor.next(heap)? {
         if length == count {
             rows.push(std::mem::replace(&mut row, heap.list_builder()).into_list()?)?;
@@ -184,7 +186,7 @@ pub(super) fn batch(state: &RenderState, value: PyValue, arguments: Arguments) -
     rows.into_generator()
 }
 
-pub(super) fn slice(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn slice(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let heap = &state.heap;
     let [count, fill] = arguments.bind("slice", ["slices", "fill_with"], 1)?;
     if integer(count.as_ref())?.is_some_and(|count| count <= 0) {
@@ -192,7 +194,7 @@ pub(super) fn slice(state: &RenderState, value: PyValue, arguments: Arguments) -
     }
     let count = size(count.as_ref(), 1)?;
     let fill = fill.filter(|fill| !matches!(fill, PyValue::None));
-    let items = collect(heap, &value)?;
+    let items = collect(heap, value)?;
     let (each, with_extra) = (items.len() / count, items.len() % count);
     let mut slices = heap.list_builder();
     let mut next = 0;

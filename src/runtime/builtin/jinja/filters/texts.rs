@@ -1,16 +1,16 @@
 //! Filters of texts.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, integer, size, text},
-    error::{Result, failed},
-    format::printf,
-    lexer::is_space,
-    markup::escaped,
-    methods::{case, lines, pad, write_replaced},
-    repr::to_text,
-    state::RenderState,
-    text::PyText,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, integer, size, text},
+    jinja::error::{Result, failed},
+    jinja::format::printf,
+    jinja::lexer::is_space,
+    jinja::markup::escaped,
+    jinja::methods::{case, lines, pad, write_replaced},
+    jinja::repr::to_text,
+    jinja::state::RenderState,
+    jinja::text::PyText,
+    jinja::value::PyValue,
 };
 
 pub(super) fn change_case(state: &RenderState, value: &PyValue, arguments: Arguments, name: &str) -> Result<PyValue> {
@@ -21,21 +21,21 @@ pub(super) fn change_case(state: &RenderState, value: &PyValue, arguments: Argum
     Ok(PyValue::Text(out.finish()?.marked(text.markup)))
 }
 
-pub(super) fn string(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn string(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("string")?;
-    to_text(&state.heap, &value).map(PyValue::Text)
+    to_text(&state.heap, value).map(PyValue::Text)
 }
 
-pub(super) fn center(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn center(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [width] = arguments.bind("center", ["width"], 0)?;
-    let text = to_text(&state.heap, &value)?;
+    let text = to_text(&state.heap, value)?;
     let mut out = state.heap.builder();
     pad(&mut out, "center", &text, (size(width.as_ref(), 80)?, ' '))?;
     Ok(PyValue::Text(out.finish()?.marked(text.markup)))
 }
 
-pub(super) fn format(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
-    let format = to_text(&state.heap, &value)?;
+pub(super) fn format(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
+    let format = to_text(&state.heap, value)?;
     let values = match (arguments.positional, arguments.named) {
         (positional, named) if named.is_empty() => state.heap.tuple(positional)?,
         (positional, named) if positional.is_empty() => {
@@ -50,7 +50,7 @@ pub(super) fn format(state: &RenderState, value: PyValue, arguments: Arguments) 
     printf::format(state, &format, &values).map(PyValue::Text)
 }
 
-pub(super) fn indent(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn indent(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [width, first, blank] = arguments.bind("indent", ["width", "first", "blank"], 0)?;
     let (first, blank) = (flag(first.as_ref()), flag(blank.as_ref()));
     let PyValue::Text(source) = value else {
@@ -62,7 +62,7 @@ pub(super) fn indent(state: &RenderState, value: PyValue, arguments: Arguments) 
     let mut indention = state.heap.builder();
     match width {
         Some(PyValue::Text(text)) if source.markup => {
-            indention.push_str(&escaped(&state.heap, &PyValue::Text(text))?)?
+            indention.push_str(&escaped(&state.heap, &PyValue::Text(text))?)?;
         }
         Some(PyValue::Text(text)) => indention.push_str(&text)?,
         width => indention.pad(' ', size(width.as_ref(), 4)?)?,
@@ -74,7 +74,7 @@ pub(super) fn indent(state: &RenderState, value: PyValue, arguments: Arguments) 
     }
     // The filter appends a line end before it splits, so that a line end at the end of the text is kept.
     let mut with_end = state.heap.builder();
-    with_end.push_str(&source)?;
+    with_end.push_str(source)?;
     with_end.push('\n')?;
     let with_end = with_end.finish()?;
     for (at, (line, _)) in lines(&with_end).enumerate() {
@@ -88,11 +88,11 @@ pub(super) fn indent(state: &RenderState, value: PyValue, arguments: Arguments) 
     Ok(PyValue::Text(out.finish()?.marked(source.markup)))
 }
 
-pub(super) fn replace(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn replace(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [old, new, count] = arguments.bind("replace", ["old", "new", "count"], 2)?;
     let (old, new) = (old.unwrap_or(PyValue::None), new.unwrap_or(PyValue::None));
     let (old, mut new) = (to_text(&state.heap, &old)?, to_text(&state.heap, &new)?);
-    let mut source = to_text(&state.heap, &value)?;
+    let mut source = to_text(&state.heap, value)?;
     let autoescape = state.autoescape.get();
     if autoescape && (old.markup || new.markup && !source.markup) {
         source = escaped(&state.heap, &PyValue::Text(source))?;
@@ -107,9 +107,9 @@ pub(super) fn replace(state: &RenderState, value: PyValue, arguments: Arguments)
     Ok(PyValue::Text(out.finish()?.marked(markup)))
 }
 
-pub(super) fn title(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn title(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("title")?;
-    let text = to_text(&state.heap, &value)?;
+    let text = to_text(&state.heap, value)?;
     let mut out = state.heap.builder();
     let mut starts_word = true;
     for character in text.chars() {
@@ -124,10 +124,10 @@ pub(super) fn title(state: &RenderState, value: PyValue, arguments: Arguments) -
     Ok(PyValue::Text(out.finish()?))
 }
 
-pub(super) fn trim(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn trim(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let [characters] = arguments.bind("trim", ["chars"], 0)?;
     let characters = text(characters)?;
-    let source = to_text(&state.heap, &value)?;
+    let source = to_text(&state.heap, value)?;
     state.heap.budget().read(source.len())?;
     let trimmed = source.trim_matches(|character: char| match &characters {
         Some(characters) => characters.contains(character),
@@ -136,10 +136,10 @@ pub(super) fn trim(state: &RenderState, value: PyValue, arguments: Arguments) ->
     Ok(PyValue::Text(PyText::new(state.heap.budget(), trimmed)?.marked(source.markup)))
 }
 
-pub(super) fn truncate(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn truncate(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let names = ["length", "killwords", "end", "leeway"];
     let [length, kill_words, end, leeway] = arguments.bind("truncate", names, 0)?;
-    let PyValue::Text(source) = &value else {
+    let PyValue::Text(source) = value else {
         return Err(failed(format!("object of type '{}' has no len()", value.type_name())));
     };
     let end = text(end)?;
@@ -152,7 +152,7 @@ pub(super) fn truncate(state: &RenderState, value: PyValue, arguments: Arguments
     }
     let limit = length.saturating_add(usize::try_from(leeway).unwrap_or(usize::MAX));
     if source.chars_count(state.heap.budget())? <= limit {
-        return Ok(value);
+        return Ok(value.clone());
     }
     let cut = source.char_indices().nth(length - end_length).map_or(source.len(), |(byte, _)| byte);
     let mut kept = &source[..cut];
@@ -169,9 +169,9 @@ pub(super) fn truncate(state: &RenderState, value: PyValue, arguments: Arguments
     Ok(PyValue::Text(out.finish()?.marked(source.markup)))
 }
 
-pub(super) fn wordcount(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn wordcount(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     arguments.none("wordcount")?;
-    let text = to_text(&state.heap, &value)?;
+    let text = to_text(&state.heap, value)?;
     state.heap.budget().read(text.len())?;
     let is_word = |character: char| character == '_' || character.is_alphanumeric();
     let words = text.split(|character| !is_word(character)).filter(|word| !word.is_empty()).count();

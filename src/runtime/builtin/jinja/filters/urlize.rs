@@ -1,15 +1,15 @@
 //! The filter `urlize`: makes links of the URLs and mail addresses in a text.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, integer, text},
-    error::{Result, failed},
-    iterate::collect,
-    lexer::is_space,
-    markup::escape,
-    repr::to_text,
-    state::RenderState,
-    text::TextBuilder,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, integer, text},
+    jinja::error::{Result, failed},
+    jinja::iterate::collect,
+    jinja::lexer::is_space,
+    jinja::markup::escape,
+    jinja::repr::to_text,
+    jinja::state::RenderState,
+    jinja::text::TextBuilder,
+    jinja::value::PyValue,
 };
 
 /// What the links of one text have in common.
@@ -20,7 +20,7 @@ struct Links {
     schemes: Vec<String>,
 }
 
-pub(super) fn urlize(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+pub(super) fn urlize(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let heap = &state.heap;
     let names = ["trim_url_limit", "nofollow", "target", "rel", "extra_schemes"];
     let [limit, nofollow, target, rel, schemes] = arguments.bind("urlize", names, 0)?;
@@ -57,12 +57,12 @@ pub(super) fn urlize(state: &RenderState, value: PyValue, arguments: Arguments) 
             links.schemes.push(scheme.to_string());
         }
     }
-    let source = to_text(heap, &value)?;
+    let source = to_text(heap, value)?;
     let mut escaped = heap.builder();
     if source.markup {
-        escaped.push_str(&source)?
+        escaped.push_str(&source)?;
     } else {
-        escape(&mut escaped, &source)?
+        escape(&mut escaped, &source)?;
     }
     let mut out = heap.builder();
     let mut rest = escaped.as_str();
@@ -71,9 +71,9 @@ pub(super) fn urlize(state: &RenderState, value: PyValue, arguments: Arguments) 
         let end = rest.find(|character| is_space(character) != in_space).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         if in_space {
-            out.push_str(word)?
+            out.push_str(word)?;
         } else {
-            links.word(&mut out, word)?
+            links.word(&mut out, word)?;
         }
         rest = after;
     }
@@ -190,7 +190,7 @@ fn is_url(text: &str) -> bool {
         !label.is_empty() && label.chars().all(|letter| "_%-".contains(letter) || letter.is_alphanumeric())
     };
     let Some((last, before)) = labels.split_last() else { return false };
-    if !before.iter().all(|label| is_label(&label)) {
+    if !before.iter().all(is_label) {
         return false;
     }
     let is_address = labels.len() == 4

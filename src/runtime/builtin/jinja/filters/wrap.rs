@@ -1,19 +1,22 @@
 //! The filter `wordwrap`, which splits lines like Python's `textwrap`.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, size, text},
-    error::{Result, failed},
-    methods::lines,
-    repr::to_text,
-    state::RenderState,
-    text::TextBuilder,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, size, text},
+    jinja::error::{Result, failed},
+    jinja::methods::lines,
+    jinja::repr::to_text,
+    jinja::state::RenderState,
+    jinja::text::TextBuilder,
+    jinja::value::PyValue,
 };
 
-pub(super) fn wordwrap(state: &RenderState, value: PyValue, arguments: Arguments) -> Result<PyValue> {
+/// Widest line, in characters; no text is longer.
+const MAX_WIDTH: usize = 1 << 30;
+
+pub(super) fn wordwrap(state: &RenderState, value: &PyValue, arguments: Arguments) -> Result<PyValue> {
     let names = ["width", "break_long_words", "wrapstring", "break_on_hyphens"];
     let [width, break_long_words, separator, break_on_hyphens] = arguments.bind("wordwrap", names, 0)?;
-    let width = size(width.as_ref(), 79)?;
+    let width = size(width.as_ref(), 79)?.min(MAX_WIDTH);
     if width == 0 {
         return Err(failed("invalid width 0 (must be > 0)"));
     }
@@ -24,7 +27,7 @@ pub(super) fn wordwrap(state: &RenderState, value: PyValue, arguments: Arguments
         breaks_hyphens: break_on_hyphens.is_none() || flag(break_on_hyphens.as_ref()),
         separator: separator.as_deref().unwrap_or("\n"),
     };
-    let source = to_text(&state.heap, &value)?;
+    let source = to_text(&state.heap, value)?;
     let mut out = state.heap.builder();
     for (at, (line, _)) in lines(&source).enumerate() {
         if at > 0 {
@@ -58,8 +61,8 @@ impl Wrapper<'_> {
             let mut current: Vec<&str> = Vec::new();
             let mut length = 0;
             while let Some(chunk) = chunks.last() {
-                out.budget().steps(1)?;
-                let more = chunk.chars().count();
+                let more = chunk.chars().take(self.width + 1).count();
+                out.budget().read(more)?;
                 if length + more > self.width {
                     break;
                 }
@@ -68,7 +71,7 @@ impl Wrapper<'_> {
                 chunks.pop();
             }
             if let Some(chunk) = chunks.last().copied()
-                && chunk.chars().count() > self.width
+                && chunk.chars().nth(self.width).is_some()
             {
                 self.break_word(chunk, &mut chunks, &mut current, self.width - length);
             }
@@ -127,9 +130,9 @@ fn chunks(line: &str, at_hyphens: bool) -> Vec<&str> {
         let end = rest.find(|character| is_blank(character) != is_space).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
         if is_space || !at_hyphens {
-            chunks.push(run)
+            chunks.push(run);
         } else {
-            split_word(run, &mut chunks)
+            split_word(run, &mut chunks);
         }
         rest = after;
     }
@@ -148,7 +151,7 @@ fn split_word<'a>(word: &'a str, chunks: &mut Vec<&'a str>) {
             index += 1;
             continue;
         }
-        let dashes = (index..).take_while(|index| at(*index) == Some('-')).count();
+        let dashes = (index..characters.len()).take_while(|index| at(*index) == Some('-')).count();
         let before = index.checked_sub(1);
         let ends_word = before
             .and_then(at)

@@ -1,12 +1,11 @@
 //! The digits of numbers, and how they are padded.
 
-use crate::runtime::builtin::jinja::{
-    arithmetic::float,
-    compare::{Numeric, numeric},
-    decimal::{exponential, general},
-    error::{Result, failed},
-    text::TextBuilder,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::compare::{Numeric, float, numeric},
+    jinja::decimal::{exponential, general},
+    jinja::error::{Result, failed},
+    jinja::text::TextBuilder,
+    jinja::value::PyValue,
 };
 
 /// Most digits after the point.

@@ -3,17 +3,18 @@
 use std::rc::Rc;
 
 use super::numbers::{Align, as_float, as_integer, checked_precision, float_digits, integer_digits, write_padded};
-use crate::runtime::builtin::jinja::{
-    error::{Result, failed},
-    markup::escaped,
-    repr::{to_text, write_repr},
-    state::RenderState,
-    text::{PyText, TextBuilder},
-    value::{Entries, PyValue},
+use crate::runtime::builtin::{
+    jinja::error::{Result, failed},
+    jinja::markup::escaped,
+    jinja::repr::{to_text, write_repr},
+    jinja::state::RenderState,
+    jinja::text::{PyText, TextBuilder},
+    jinja::value::{Entries, PyValue},
 };
 
 /// One `%…` of a format.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of Python's formats")]
 struct Conversion {
     left: bool,
     plus: bool,
@@ -38,11 +39,7 @@ impl Values {
     }
 }
 
-pub(in crate::runtime::builtin::jinja) fn format(
-    state: &RenderState,
-    format: &PyText,
-    values: &PyValue,
-) -> Result<PyText> {
+pub(crate) fn format(state: &RenderState, format: &PyText, values: &PyValue) -> Result<PyText> {
     let mut values = match values {
         PyValue::Tuple(items) => {
             state.heap.budget().produce(items.len() * 32)?;

@@ -1,13 +1,13 @@
 //! Python's format specification mini-language: `[[fill]align][sign][#][0][width][grouping][.precision][type]`.
 
 use super::numbers::{Align, as_float, as_integer, checked_precision, float_digits, integer_digits, write_padded};
-use crate::runtime::builtin::jinja::{
-    decimal::float_repr,
-    error::{Result, failed},
-    heap::Heap,
-    repr::write_str,
-    text::{PyText, TextBuilder},
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::decimal::float_repr,
+    jinja::error::{Result, failed},
+    jinja::heap::Heap,
+    jinja::repr::write_str,
+    jinja::text::{PyText, TextBuilder},
+    jinja::value::PyValue,
 };
 
 #[derive(Debug)]

@@ -1,22 +1,22 @@
 //! `str.format` and `str.format_map`.
 
 use super::spec::write_formatted;
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    attributes::{python_attribute, python_item},
-    error::{Result, failed},
-    markup::escape,
-    repr::{to_text, write_repr},
-    state::RenderState,
-    text::{PyText, TextBuilder},
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::attributes::{python_attribute, python_item},
+    jinja::error::{Result, failed},
+    jinja::markup::escape,
+    jinja::repr::{to_text, write_repr},
+    jinja::state::RenderState,
+    jinja::text::{PyText, TextBuilder},
+    jinja::value::PyValue,
 };
 
 /// Deepest nesting of replacement fields, as in Python.
 const MAX_NESTING: usize = 2;
 
 /// Where fields find their values.
-pub(in crate::runtime::builtin::jinja) enum FieldValues {
+pub(crate) enum FieldValues {
     Arguments(Arguments),
     Mapping(PyValue),
 }
@@ -31,11 +31,7 @@ struct Formatter<'s> {
     numbered: Option<bool>,
 }
 
-pub(in crate::runtime::builtin::jinja) fn format(
-    state: &RenderState,
-    template: &PyText,
-    values: FieldValues,
-) -> Result<PyText> {
+pub(crate) fn format(state: &RenderState, template: &PyText, values: FieldValues) -> Result<PyText> {
     let mut formatter = Formatter { state, values, markup: template.markup, next: 0, numbered: None };
     let mut out = state.heap.builder();
     formatter.write(&mut out, template, MAX_NESTING)?;
@@ -146,16 +142,15 @@ impl Formatter<'_> {
         if index.is_some() && *self.numbered.get_or_insert(!name.is_empty()) == name.is_empty() {
             return Err(failed("cannot switch between manual and automatic field numbering"));
         }
-        match index {
-            Some(index) => arguments
+        if let Some(index) = index {
+            arguments
                 .positional
                 .get(index)
                 .cloned()
-                .ok_or_else(|| failed(format!("Replacement index {index} out of range for positional args tuple"))),
-            None => {
-                let found = arguments.named.iter().find(|(other, _)| **other == *name);
-                found.map(|(_, value)| value.clone()).ok_or_else(|| failed(format!("KeyError: '{name}'")))
-            }
+                .ok_or_else(|| failed(format!("Replacement index {index} out of range for positional args tuple")))
+        } else {
+            let found = arguments.named.iter().find(|(other, _)| **other == *name);
+            found.map(|(_, value)| value.clone()).ok_or_else(|| failed(format!("KeyError: '{name}'")))
         }
     }
 }

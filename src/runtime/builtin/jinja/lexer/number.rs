@@ -1,6 +1,6 @@
 //! Number literals, as Jinja2's regular expressions match them.
 
-use super::Token;
+use crate::runtime::builtin::jinja::token::Token;
 
 /// The number at the start of the text, and its length. `None` when it is an integer of more than 127 bits.
 /// A number after a dot is an index and has no fraction.

@@ -1,9 +1,9 @@
 //! Upper and lower case.
 
-use crate::runtime::builtin::jinja::{error::Result, text::TextBuilder};
+use crate::runtime::builtin::{jinja::error::Result, jinja::text::TextBuilder};
 
 /// Appends a text in another case.
-pub(in crate::runtime::builtin::jinja) fn write(out: &mut TextBuilder<'_>, name: &str, text: &str) -> Result<()> {
+pub(crate) fn write(out: &mut TextBuilder<'_>, name: &str, text: &str) -> Result<()> {
     out.budget().read(text.len())?;
     match name {
         "lower" => out.push_str(&text.to_lowercase()),
@@ -35,9 +35,9 @@ pub(in crate::runtime::builtin::jinja) fn write(out: &mut TextBuilder<'_>, name:
             let mut follows_letter = false;
             for character in text.chars() {
                 if follows_letter {
-                    lower(out, character)?
+                    lower(out, character)?;
                 } else {
-                    upper(out, character)?
+                    upper(out, character)?;
                 }
                 follows_letter = has_case(character);
             }

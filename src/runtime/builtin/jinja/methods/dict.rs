@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    dicts::update,
-    error::{Result, failed},
-    iterate::Cursor,
-    repr::write_repr,
-    state::RenderState,
-    value::{DictView, Entries, PyValue},
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::dicts::update,
+    jinja::error::{Result, failed},
+    jinja::iterate::Cursor,
+    jinja::repr::write_repr,
+    jinja::state::RenderState,
+    jinja::value::{DictView, Entries, PyValue},
 };
 
 pub(super) fn call(state: &RenderState, dict: &Rc<Entries>, name: &str, arguments: Arguments) -> Result<PyValue> {
@@ -45,13 +45,12 @@ pub(super) fn call(state: &RenderState, dict: &Rc<Entries>, name: &str, argument
             let key_value = key.unwrap_or(PyValue::None);
             let key = heap.key(&key_value)?;
             heap.budget().read(dict.len() * 64)?;
-            match dict.0.borrow_mut().shift_remove(&key).or(default) {
-                Some(value) => Ok(value),
-                None => {
-                    let mut shown = heap.builder();
-                    write_repr(heap, &mut shown, &key_value)?;
-                    Err(failed(format!("KeyError: {}", shown.as_str().chars().take(60).collect::<String>())))
-                }
+            if let Some(value) = dict.0.borrow_mut().shift_remove(&key).or(default) {
+                Ok(value)
+            } else {
+                let mut shown = heap.builder();
+                write_repr(heap, &mut shown, &key_value)?;
+                Err(failed(format!("KeyError: {}", shown.as_str().chars().take(60).collect::<String>())))
             }
         }
         "popitem" => {

@@ -1,13 +1,13 @@
 //! `isalpha` and its like. Letters and digits are those of the standard library's Unicode tables.
 
 use super::case::has_case;
-use crate::runtime::builtin::jinja::{lexer::is_space, repr::is_printable};
+use crate::runtime::builtin::{jinja::lexer::is_space, jinja::repr::is_printable};
 
-pub(in crate::runtime::builtin::jinja) fn holds(text: &str, name: &str) -> bool {
+pub(crate) fn holds(text: &str, name: &str) -> bool {
     let all = |holds: fn(char) -> bool| !text.is_empty() && text.chars().all(holds);
     match name {
         "isalnum" => all(char::is_alphanumeric),
-        "isalpha" => all(|character| character.is_alphabetic()),
+        "isalpha" => all(char::is_alphabetic),
         "isascii" => text.is_ascii(),
         "isdecimal" => all(is_decimal),
         "isdigit" => all(|character| is_decimal(character) || is_script_digit(character)),

@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, integer},
-    compare::equal,
-    error::{Result, failed},
-    iterate::{Cursor, collect},
-    slices::position,
-    sort::sorted_indexes,
-    state::RenderState,
-    value::{Items, PyValue},
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, integer},
+    jinja::compare::equal,
+    jinja::error::{Result, failed},
+    jinja::iterate::{Cursor, collect},
+    jinja::slices::position,
+    jinja::sort::sorted_indexes,
+    jinja::state::RenderState,
+    jinja::value::{Items, PyValue},
 };
 
 pub(super) fn call(state: &RenderState, list: &Rc<Items>, name: &str, arguments: Arguments) -> Result<PyValue> {

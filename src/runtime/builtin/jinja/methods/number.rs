@@ -1,11 +1,11 @@
 //! Methods of numbers.
 
-use crate::runtime::builtin::jinja::{
-    arguments::Arguments,
-    arithmetic::sign,
-    compare::{Numeric, numeric},
-    error::{Result, failed},
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::Arguments,
+    jinja::arithmetic::sign,
+    jinja::compare::{Numeric, numeric},
+    jinja::error::{Result, failed},
+    jinja::value::PyValue,
 };
 
 pub(super) fn call(receiver: &PyValue, name: &str, arguments: Arguments) -> Result<PyValue> {

@@ -1,10 +1,10 @@
 //! Methods that fill a text up to a width.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, size, text},
-    error::{Result, failed},
-    markup::escape,
-    text::{PyText, TextBuilder},
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, size, text},
+    jinja::error::{Result, failed},
+    jinja::markup::escape,
+    jinja::text::{PyText, TextBuilder},
 };
 
 /// Appends a padded text.
@@ -17,7 +17,7 @@ pub(super) fn write(out: &mut TextBuilder<'_>, name: &str, receiver: &PyText, ar
         "zfill" => {
             let [width] = arguments.bind(name, [""], 1)?;
             let missing = size(width.as_ref(), 0)?.saturating_sub(receiver.chars_count(out.budget())?);
-            let sign = if receiver.starts_with(['+', '-']) { 1 } else { 0 };
+            let sign = usize::from(receiver.starts_with(['+', '-']));
             out.push_str(&receiver[..sign])?;
             out.pad('0', missing)?;
             out.push_str(&receiver[sign..])
@@ -30,9 +30,9 @@ pub(super) fn write(out: &mut TextBuilder<'_>, name: &str, receiver: &PyText, ar
                 Some(fill) => {
                     let mut escaped = TextBuilder::new(out.budget());
                     if receiver.markup {
-                        escape(&mut escaped, &fill)?
+                        escape(&mut escaped, &fill)?;
                     } else {
-                        escaped.push_str(&fill)?
+                        escaped.push_str(&fill)?;
                     }
                     let mut characters = escaped.as_str().chars();
                     let only = characters.next().filter(|_| characters.next().is_none());
@@ -45,7 +45,7 @@ pub(super) fn write(out: &mut TextBuilder<'_>, name: &str, receiver: &PyText, ar
 }
 
 /// Appends a text at the left, at the right or in the middle of a width.
-pub(in crate::runtime::builtin::jinja) fn aligned(
+pub(crate) fn aligned(
     out: &mut TextBuilder<'_>,
     name: &str,
     text: &PyText,

@@ -1,11 +1,11 @@
 //! Methods that look for a part of a text.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, integer},
-    error::{Result, failed},
-    state::RenderState,
-    text::PyText,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, integer},
+    jinja::error::{Result, failed},
+    jinja::state::RenderState,
+    jinja::text::PyText,
+    jinja::value::PyValue,
 };
 
 pub(super) fn call(state: &RenderState, receiver: &PyText, name: &str, arguments: Arguments) -> Result<PyValue> {

@@ -1,12 +1,12 @@
 //! Methods that take a text apart.
 
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, flag, integer, text},
-    error::{Result, failed},
-    lexer::is_space,
-    state::RenderState,
-    text::PyText,
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, flag, integer, text},
+    jinja::error::{Result, failed},
+    jinja::lexer::is_space,
+    jinja::state::RenderState,
+    jinja::text::PyText,
+    jinja::value::PyValue,
 };
 
 pub(super) fn call(state: &RenderState, receiver: &PyText, name: &str, arguments: Arguments) -> Result<PyValue> {
@@ -27,8 +27,8 @@ pub(super) fn call(state: &RenderState, receiver: &PyText, name: &str, arguments
     }
     let mut list = state.heap.list_builder();
     if name == "splitlines" {
-        let [keep_ends] = arguments.bind(name, ["keepends"], 0)?;
-        let keeps_ends = flag(keep_ends.as_ref());
+        let [keeps] = arguments.bind(name, ["keepends"], 0)?;
+        let keeps_ends = flag(keeps.as_ref());
         for (line, end) in lines(receiver) {
             list.push(part(if keeps_ends { &receiver[line.start..end] } else { &receiver[line] })?)?;
         }
@@ -109,7 +109,7 @@ pub(super) fn stripped<'a>(text: &'a str, name: &str, part: Option<&str>) -> &'a
 }
 
 /// The lines of `str.splitlines`: each without its end, and where the next one starts.
-pub(in crate::runtime::builtin::jinja) fn lines(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
     let mut start = 0;
     std::iter::from_fn(move || {
         if start >= text.len() {

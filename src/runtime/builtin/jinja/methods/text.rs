@@ -1,15 +1,15 @@
 //! Methods of `str` and `Markup`. Those of `Markup` escape their arguments and return `Markup`.
 
 use super::{case, kinds, pad, search, split};
-use crate::runtime::builtin::jinja::{
-    arguments::{Arguments, integer, text},
-    error::{Result, failed},
-    format::template::{FieldValues, format},
-    iterate::Cursor,
-    markup::{escaped, strip_tags, unescape},
-    state::RenderState,
-    text::{PyText, TextBuilder},
-    value::PyValue,
+use crate::runtime::builtin::{
+    jinja::arguments::{Arguments, integer, text},
+    jinja::error::{Result, failed},
+    jinja::format::template::{FieldValues, format},
+    jinja::iterate::Cursor,
+    jinja::markup::{escaped, strip_tags, unescape},
+    jinja::state::RenderState,
+    jinja::text::{PyText, TextBuilder},
+    jinja::value::PyValue,
 };
 
 pub(super) fn call(state: &RenderState, receiver: &PyText, name: &str, arguments: Arguments) -> Result<PyValue> {
@@ -93,7 +93,7 @@ fn replace(state: &RenderState, receiver: &PyText, arguments: Arguments) -> Resu
 }
 
 /// Appends a text in which the first `count` places of a part are replaced; a negative count means all.
-pub(in crate::runtime::builtin::jinja) fn write_replaced(
+pub(crate) fn write_replaced(
     out: &mut TextBuilder<'_>,
     text: &str,
     (old, new): (&str, &str),

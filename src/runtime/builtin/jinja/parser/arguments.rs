@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::stream::Parser;
-use crate::runtime::builtin::jinja::{
-    error::{Result, syntax},
-    lexer::Token,
-    syntax::{CallSyntax, Expression},
+use crate::runtime::builtin::{
+    jinja::error::{Result, syntax},
+    jinja::syntax::{CallSyntax, Expression},
+    jinja::token::Token,
 };
 
 impl Parser<'_> {
@@ -45,6 +45,7 @@ impl Parser<'_> {
             ordered(arguments.named_rest.is_none())?;
             let name = self.expect_name()?;
             self.expect_operator("=")?;
+            self.budget.steps(arguments.named.len())?;
             if arguments.named.iter().any(|(other, _)| *other == name) {
                 return Err(syntax(line, format!("the argument '{name}' is given twice")));
             }
@@ -66,6 +67,7 @@ impl Parser<'_> {
             }
             let line = self.line();
             let name = self.assigned_name()?;
+            self.budget.steps(parameters.len())?;
             if parameters.contains(&name) {
                 return Err(syntax(line, format!("the parameter '{name}' is given twice")));
             }

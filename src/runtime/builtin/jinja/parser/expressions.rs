@@ -1,12 +1,14 @@
 //! Expressions, from the conditional one down to literals.
 
 use super::stream::Parser;
-use crate::runtime::builtin::jinja::{
-    error::{Result, unsupported},
-    lexer::Token,
-    syntax::{ArithmeticOperator, CompareOperator, Expression, Literal},
-    text::PyText,
+use crate::runtime::builtin::{
+    jinja::error::{Result, TemplateError},
+    jinja::syntax::{ArithmeticOperator, CompareOperator, Expression},
+    jinja::token::Token,
 };
+
+/// Most `if` without `else` that follow one value; each is a level of the tree.
+const MAX_CONDITIONS: usize = 8;
 
 /// Where a list of expressions that may be a tuple stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,7 @@ impl Parser<'_> {
 
     fn conditional(&mut self) -> Result<Expression> {
         let mut value = self.disjunction()?;
-        loop {
+        for _ in 0..MAX_CONDITIONS {
             let line = self.line();
             if !self.skip_name("if")? {
                 return Ok(value);
@@ -38,6 +40,7 @@ impl Parser<'_> {
                 if self.skip_name("else")? { Some(Box::new(self.nested(Self::conditional)?)) } else { None };
             value = Expression::Conditional { test, then: Box::new(value), otherwise, line };
         }
+        Err(TemplateError::TooDeep)
     }
 
     /// One expression, or a tuple of several.
@@ -199,94 +202,5 @@ impl Parser<'_> {
             self.primary()?
         };
         self.with_attributes(value)
-    }
-
-    pub(super) fn primary(&mut self) -> Result<Expression> {
-        let line = self.line();
-        match self.current() {
-            Token::Name(name) => {
-                let name = *name;
-                let expression = self.name(name)?;
-                self.advance()?;
-                Ok(expression)
-            }
-            Token::Text(_) => self.string(),
-            Token::Int(number) => {
-                let number = *number;
-                self.advance()?;
-                Ok(Expression::Literal(Literal::Int(number)))
-            }
-            Token::Float(number) => {
-                let number = *number;
-                self.advance()?;
-                if number.is_infinite() {
-                    return Err(unsupported(line, "the number is too large"));
-                }
-                Ok(Expression::Literal(Literal::Float(number)))
-            }
-            Token::Operator("(") => {
-                self.advance()?;
-                let inner = self.expression_list(TupleContext::Parentheses)?;
-                self.expect_operator(")")?;
-                Ok(inner)
-            }
-            Token::Operator("[") => {
-                self.advance()?;
-                self.items("]", Self::expression).map(Expression::List)
-            }
-            Token::Operator("{") => {
-                self.advance()?;
-                let entry = |parser: &mut Self| {
-                    let key = parser.expression()?;
-                    parser.expect_operator(":")?;
-                    Ok((key, parser.expression()?))
-                };
-                self.items("}", entry).map(Expression::Dict)
-            }
-            _ => Err(self.expected("an expression")),
-        }
-    }
-
-    fn name(&mut self, name: &str) -> Result<Expression> {
-        Ok(match name {
-            "true" | "True" => Expression::Literal(Literal::Bool(true)),
-            "false" | "False" => Expression::Literal(Literal::Bool(false)),
-            "none" | "None" => Expression::Literal(Literal::None),
-            name => {
-                match name {
-                    "caller" => self.special_names.caller = true,
-                    "varargs" => self.special_names.varargs = true,
-                    "kwargs" => self.special_names.kwargs = true,
-                    _ => {}
-                }
-                Expression::Name(self.valid_name(name)?)
-            }
-        })
-    }
-
-    /// Strings that follow each other are one.
-    fn string(&mut self) -> Result<Expression> {
-        let mut whole = String::new();
-        while let Token::Text(text) = self.current() {
-            whole.push_str(text);
-            self.advance()?;
-        }
-        Ok(Expression::Literal(Literal::Text(PyText::new(self.budget, &whole)?)))
-    }
-
-    /// Items between commas, up to and with the closing bracket.
-    fn items<T>(&mut self, close: &str, item: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
-        let mut items = Vec::new();
-        while !self.is_operator(close) {
-            if !items.is_empty() {
-                self.expect_operator(",")?;
-                if self.is_operator(close) {
-                    break;
-                }
-            }
-            items.push(item(self)?);
-        }
-        self.expect_operator(close)?;
-        Ok(items)
     }
 }

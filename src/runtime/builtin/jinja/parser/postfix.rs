@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::stream::Parser;
-use crate::runtime::builtin::jinja::{
-    error::{Result, syntax, unsupported},
-    lexer::Token,
-    syntax::{CallSyntax, Expression, Literal, Postfix},
+use crate::runtime::builtin::{
+    jinja::error::{Result, syntax, unsupported},
+    jinja::syntax::{CallSyntax, Expression, Literal, Postfix},
+    jinja::token::Token,
 };
 
 impl Parser<'_> {
@@ -146,14 +146,14 @@ impl Parser<'_> {
     /// The rest of a slice from its first colon.
     fn slice(&mut self, start: Option<Expression>, line: u32) -> Result<Postfix> {
         let part = |parser: &mut Self| -> Result<Option<Expression>> {
-            if !parser.skip_operator(":")? || [":", "]", ","].into_iter().any(|end| parser.is_operator(end)) {
+            if !parser.skip_operator(":")? || [":", "]", ","].into_iter().any(|closing| parser.is_operator(closing)) {
                 return Ok(None);
             }
             parser.expression().map(Some)
         };
-        let stop = part(self)?;
+        let end = part(self)?;
         let step = part(self)?;
-        Ok(Postfix::Slice { start, stop, step, line })
+        Ok(Postfix::Slice { start, stop: end, step, line })
     }
 }
 

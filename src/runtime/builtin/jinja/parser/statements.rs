@@ -3,11 +3,11 @@
 use std::{mem, rc::Rc};
 
 use super::{expressions::TupleContext, stream::Parser};
-use crate::runtime::builtin::jinja::{
-    error::{Result, TemplateError, syntax, unsupported},
-    lexer::Token,
-    syntax::{Block, Expression, ForLoop, MacroBody, Postfix, SpecialNames, Statement},
-    text::PyText,
+use crate::runtime::builtin::{
+    jinja::error::{Result, TemplateError, syntax, unsupported},
+    jinja::syntax::{Block, Expression, ForLoop, MacroBody, Postfix, SpecialNames, Statement},
+    jinja::text::PyText,
+    jinja::token::Token,
 };
 
 const TAGS: [&str; 10] = ["if", "for", "set", "with", "macro", "call", "filter", "autoescape", "block", "print"];
@@ -182,6 +182,7 @@ impl Parser<'_> {
 
     fn block_statement(&mut self, line: u32) -> Result<Statement> {
         let name = self.expect_name()?;
+        self.budget.steps(self.blocks.len())?;
         if self.blocks.contains(&name) {
             return Err(syntax(line, format!("the block '{name}' is defined twice")));
         }
@@ -193,7 +194,7 @@ impl Parser<'_> {
         let body = self.body("block", line, &["endblock"])?;
         self.advance()?;
         self.skip_name(&name)?;
-        Ok(Statement::Block(Rc::new(Block { name, scoped, body, line })))
+        Ok(Statement::Block(Rc::new(Block { name, scoped, body })))
     }
 
     fn print_statement(&mut self, statements: &mut Vec<Statement>, line: u32) -> Result<()> {

@@ -2,12 +2,13 @@
 
 use std::{mem, rc::Rc};
 
-use crate::runtime::builtin::jinja::{
-    budget::RenderBudget,
-    error::{Result, TemplateError, syntax},
-    lexer::{Lexer, Token},
-    limits::MAX_SYNTAX_DEPTH,
-    syntax::SpecialNames,
+use crate::runtime::builtin::{
+    jinja::budget::RenderBudget,
+    jinja::error::{Result, TemplateError, syntax},
+    jinja::lexer::Lexer,
+    jinja::limits::MAX_SYNTAX_DEPTH,
+    jinja::syntax::SpecialNames,
+    jinja::token::Token,
 };
 
 /// Bytes that the nodes of one token take.

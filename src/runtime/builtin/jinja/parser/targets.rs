@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::stream::Parser;
-use crate::runtime::builtin::jinja::{
-    error::{Result, syntax},
-    lexer::Token,
-    syntax::AssignTarget,
+use crate::runtime::builtin::{
+    jinja::error::{Result, syntax},
+    jinja::syntax::AssignTarget,
+    jinja::token::Token,
 };
 
 impl Parser<'_> {

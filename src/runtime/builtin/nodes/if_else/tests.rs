@@ -4,11 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Map;
 use tokio::{sync::oneshot, time::timeout};
+use uuid::Uuid;
 
 use super::*;
-use crate::runtime::builtin::variables::pool::{SystemVariables, VariablePool};
+use crate::{
+    domain::id::{AppId, WorkspaceId},
+    ports::entropy::SystemEntropy,
+    runtime::builtin::{
+        template::{TemplateRenderer, slots::SlotOwner},
+        variables::pool::{SystemVariables, VariablePool},
+    },
+};
 
-fn compare(length: usize, templates: &TemplateRenderer) -> NodeRun {
+fn compare(length: usize, templates: &AppRenderer) -> NodeRun {
     let mut pool = VariablePool::new(SystemVariables::default(), Map::new(), Map::new(), (1 << 20, 1 << 20));
     let values = Map::from_iter([("text".to_owned(), json!("x".repeat(length)))]);
     pool.set(VariablePool::ROOT, &"n".into(), Arc::new(values)).unwrap();
@@ -19,7 +27,8 @@ fn compare(length: usize, templates: &TemplateRenderer) -> NodeRun {
 
 #[tokio::test]
 async fn large_values_wait_for_a_permit_and_small_ones_do_not() {
-    let templates = TemplateRenderer::new(1);
+    let owner = SlotOwner { workspace: WorkspaceId(Uuid::nil()), app: AppId(Uuid::nil()) };
+    let templates = Arc::new(TemplateRenderer::new(1, Arc::new(SystemEntropy))).for_app(owner);
     let (start_sender, started) = oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let holding = tokio::spawn(templates.run_blocking(move || {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::runtime::builtin::{
     model::{Models, PromptMessage, usage::UsageCounter},
-    template::TemplateRenderer,
+    template::AppRenderer,
     variables::pool::VariableView,
 };
 
@@ -13,7 +13,7 @@ pub(crate) struct LlmContext<'a> {
     /// The last exchanges of the conversation, oldest first.
     pub history: &'a [PromptMessage],
     pub models: &'a Arc<dyn Models>,
-    pub templates: &'a TemplateRenderer,
+    pub templates: &'a AppRenderer,
     /// Counts the tokens of the attempt.
     pub usage: &'a UsageCounter,
     /// Longest prompt, and longest answer, in bytes.

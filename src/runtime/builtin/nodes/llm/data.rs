@@ -60,6 +60,20 @@ enum ReasoningFormat {
     Separated,
 }
 
+impl LlmNodeData {
+    /// Checks that the templates of the prompt can be rendered here.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let lines = match &self.prompt_template {
+            PromptTemplate::Chat(lines) => lines.as_slice(),
+            PromptTemplate::Completion(line) => std::slice::from_ref(line),
+        };
+        let templates = lines.iter().filter(|line| line.edition_type == "jinja2");
+        templates.filter_map(|line| line.jinja2_text.as_ref()).try_for_each(|template| {
+            template.check().map_err(|error| format!("has a prompt template that cannot be rendered: {error}"))
+        })
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct LlmModel {
     pub(super) provider: String,

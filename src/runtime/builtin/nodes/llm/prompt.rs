@@ -8,10 +8,11 @@ use super::{
     data::{LlmMode, LlmNodeData, MemoryConfig, PromptLine, PromptTemplate},
 };
 use crate::runtime::builtin::{
+    jinja::error::TemplateError,
     json::JsonObject,
     model::{PromptMessage, PromptRole},
     nodes::{outcome::NodeError, template_transform},
-    template::{Rendering, error::TemplateError},
+    template::Rendering,
     variables::{selector::Selector, text::TextPart, value},
 };
 
