@@ -58,12 +58,7 @@ struct PreparedCase {
 }
 
 /// Starts to evaluate the cases. Texts have at most `limit` bytes.
-pub(crate) fn start(
-    data: &IfElseNodeData,
-    view: VariableView<'_>,
-    limit: usize,
-    templates: &AppRenderer,
-) -> NodeRun {
+pub(crate) fn start(data: &IfElseNodeData, view: VariableView<'_>, limit: usize, templates: &AppRenderer) -> NodeRun {
     let prepared = match prepare(data, view, limit) {
         Ok(prepared) => prepared,
         Err(error) => return NodeRun::Ready(Err(error)),

@@ -52,11 +52,7 @@ pub(crate) fn values(
 }
 
 /// Starts to render the template.
-pub(crate) fn start(
-    data: &TemplateTransformNodeData,
-    view: VariableView<'_>,
-    templates: &AppRenderer,
-) -> NodeRun {
+pub(crate) fn start(data: &TemplateTransformNodeData, view: VariableView<'_>, templates: &AppRenderer) -> NodeRun {
     let inputs = match values(&data.variables, view, &mut view.budget()) {
         Ok(inputs) => inputs,
         Err(error) => return NodeRun::Ready(Err(error.into())),
