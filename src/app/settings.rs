@@ -70,6 +70,7 @@ pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
         standalone,
         issuer: issuer.to_owned(),
         console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
+        prefill_links: config.oauth.verification_uri_complete,
     }
 }
 

@@ -25,15 +25,19 @@ enum Purpose {
     Handle,
     KnownBrowser,
     AppSecret,
+    Prefill,
+    Notice,
 }
 
 impl Purpose {
     const fn info(self) -> &'static [u8] {
         match self {
             Self::UserCode => b"dify-openapi/user-code/v1",
-            Self::Handle => b"dify-openapi/device-handle/v1",
+            Self::Handle => b"dify-openapi/device-handle/v2",
             Self::KnownBrowser => b"dify-openapi/known-browser/v1",
             Self::AppSecret => b"dify-openapi/app-secret/v1",
+            Self::Prefill => b"dify-openapi/prefilled-code/v1",
+            Self::Notice => b"dify-openapi/page-notice/v1",
         }
     }
 }
@@ -45,6 +49,8 @@ struct KeyGeneration {
     handle: Zeroizing<[u8; 32]>,
     known_browser: Zeroizing<[u8; 32]>,
     app_secret: Zeroizing<[u8; 32]>,
+    prefill: Zeroizing<[u8; 32]>,
+    notice: Zeroizing<[u8; 32]>,
 }
 
 impl KeyGeneration {
@@ -57,7 +63,8 @@ impl KeyGeneration {
         };
         let (user_code, handle) = (derive(Purpose::UserCode), derive(Purpose::Handle));
         let (known_browser, app_secret) = (derive(Purpose::KnownBrowser), derive(Purpose::AppSecret));
-        Self { secret, user_code, handle, known_browser, app_secret }
+        let (prefill, notice) = (derive(Purpose::Prefill), derive(Purpose::Notice));
+        Self { secret, user_code, handle, known_browser, app_secret, prefill, notice }
     }
 }
 
@@ -131,17 +138,29 @@ impl KeyRing {
         self.generations().map(proof).collect()
     }
 
-    /// Encrypts a user code as the opaque handle in a page's URL.
+    /// The signature of a page's notice for one browser.
+    pub(crate) fn notice_signature(&self, browser: &str, notice: &str) -> String {
+        hmac(&self.current.notice, &[browser.as_bytes(), notice.as_bytes()])
+    }
+
+    /// Encrypts a user code that was looked up as the opaque handle in the URL of its page.
     pub fn seal_handle(&self, code: &UserCode) -> Result<String> {
         encrypt(&self.current.handle, code.canonical().as_slice())
     }
 
     /// Decrypts a handle; `None` for anything that `seal_handle` has not returned.
     pub fn open_handle(&self, handle: &str) -> Option<UserCode> {
-        self.generations().find_map(|generation| {
-            let opened = decrypt(&generation.handle, handle)?;
-            UserCode::parse(std::str::from_utf8(&opened).ok()?).ok()
-        })
+        self.generations().find_map(|generation| open_code(&generation.handle, handle))
+    }
+
+    /// Encrypts a user code that a form is filled in with. It may belong to no grant, so it is no handle.
+    pub(crate) fn seal_prefill(&self, code: &UserCode) -> Result<String> {
+        encrypt(&self.current.prefill, code.canonical().as_slice())
+    }
+
+    /// Decrypts a code that `seal_prefill` has encrypted.
+    pub(crate) fn open_prefill(&self, sealed: &str) -> Option<UserCode> {
+        self.generations().find_map(|generation| open_code(&generation.prefill, sealed))
     }
 
     /// Encrypts the value of an app's secret variable.
@@ -156,6 +175,11 @@ impl KeyRing {
             Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
         })
     }
+}
+
+fn open_code(key: &[u8; 32], sealed: &str) -> Option<UserCode> {
+    let opened = decrypt(key, sealed)?;
+    UserCode::parse(std::str::from_utf8(&opened).ok()?).ok()
 }
 
 /// Returns nonce and ciphertext in URL-safe base64.

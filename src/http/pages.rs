@@ -14,6 +14,8 @@ mod handlers;
 mod language;
 mod location;
 mod message_page;
+mod notice;
+mod notice_redirect;
 mod presession_token;
 mod renderer;
 mod return_target;

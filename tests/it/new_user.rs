@@ -126,6 +126,8 @@ async fn new_user_follows_the_readme_from_sign_in_to_revocation() {
         server.post("/openapi/v1/oauth/device/code", &[("client_id", "difyctl"), ("device_label", "my laptop")]).await;
     assert_eq!(codes["verification_uri"], json!(format!("{url}/device")));
     chromium.open(codes["verification_uri_complete"].as_str().unwrap()).await;
+    assert_eq!(json!(chromium.field_value("#user_code").await), codes["user_code"]);
+    chromium.follow(SUBMIT).await;
     chromium.type_into("#email", OWNER).await;
     chromium.type_into("#password", PASSWORD).await;
     chromium.follow(SUBMIT).await;

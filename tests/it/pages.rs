@@ -5,22 +5,37 @@ use reqwest::Method;
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
     server::{MEMBER, OWNER, PASSWORD},
+    visitor::without_signature,
 };
 
 async fn get(browser: &Browser, path: &str) -> Answer {
     Answer::to(browser.bare(Method::GET, path)).await
 }
 
-/// The status and the target of a redirect.
-fn redirect_of(answer: &Answer) -> (u16, &str) {
-    (answer.status, answer.header("location"))
+/// The status and the target of a redirect, without the signature of a notice.
+fn redirect_of(answer: &Answer) -> (u16, String) {
+    (answer.status, without_signature(answer.header("location")))
+}
+
+fn see_other(target: &str) -> (u16, String) {
+    (303, target.to_owned())
+}
+
+async fn enter_code(browser: &Browser, code: &str) -> Answer {
+    Answer::to(browser.bare(Method::POST, "/device").form(&[("user_code", code)])).await
+}
+
+/// A browser with the cookies of a response.
+fn with_cookies(browser: &Browser, answer: &Answer) -> Browser {
+    let mut browser = browser.clone();
+    browser.take_cookies(&answer.headers);
+    browser
 }
 
 /// The path of a new device's page.
 async fn device_page(server: &TestServer) -> String {
     let device = Device::start(server, "laptop").await;
-    let path = format!("/device?user_code={}", device.user_code);
-    get(&Browser::anonymous(server), &path).await.header("location").to_owned()
+    enter_code(&Browser::anonymous(server), &device.user_code).await.header("location").to_owned()
 }
 
 on_both_stores!(
@@ -30,9 +45,12 @@ on_both_stores!(
     sign_in_completed_in_another_tab_continues,
     current_session_is_marked_only_for_its_account,
     rejected_form_redirects_to_an_address_without_typed_text,
-    unknown_notices_in_a_query_are_ignored,
+    notice_in_a_link_is_ignored,
+    link_fills_the_code_in_and_looks_nothing_up,
+    wrong_code_counts_at_the_submitted_form_only,
+    session_is_refreshed_by_a_submitted_form_only,
     trailing_slash_removes_the_code_from_the_address,
-    embedded_pages_do_not_count_wrong_codes
+    pages_are_not_embedded_by_other_sites
 );
 
 async fn get_of_a_form_target_redirects_to_its_page(stores: Stores) {
@@ -48,7 +66,7 @@ async fn get_of_a_form_target_redirects_to_its_page(stores: Stores) {
             ("/device/nonsense/deny?return=//evil.example".to_owned(), "/device"),
         ] {
             let answer = get(&browser, &path).await;
-            assert_eq!(redirect_of(&answer), (303, target), "{path}");
+            assert_eq!(redirect_of(&answer), see_other(target), "{path}");
             assert_eq!(answer.cookies(), Vec::<&str>::new(), "{path}");
         }
     }
@@ -98,8 +116,9 @@ async fn malformed_code_in_a_link_is_not_repeated(stores: Stores) {
     let server = TestServer::start(stores).await;
     let anonymous = Browser::anonymous(&server);
     let answer = get(&anonymous, "/device?user_code=TYPO-TYPO").await;
-    assert_eq!(redirect_of(&answer), (303, "/device?malformed=yes"));
-    let shown = get(&anonymous, "/device?malformed=TYPO-TYPO").await;
+    assert_eq!(redirect_of(&answer), see_other("/device?notice=malformed"));
+    let anonymous = with_cookies(&anonymous, &answer);
+    let shown = get(&anonymous, answer.header("location")).await;
     assert_eq!(shown.status, 200);
     assert!(shown.text.contains("That is not a valid code.") && !shown.text.contains("TYPO"), "{}", shown.text);
 }
@@ -118,22 +137,16 @@ async fn sign_in_completed_in_another_tab_continues(stores: Stores) {
         ("https://evil.example/device/sessions", "/device"),
     ] {
         let answer = send(&signed_in, &OWNER.to_uppercase(), target).await;
-        assert_eq!(redirect_of(&answer), (303, expected));
+        assert_eq!(redirect_of(&answer), see_other(expected));
         assert_eq!(answer.cookies(), Vec::<&str>::new(), "nothing changes");
     }
-    let once_more = format!("/signin?return={page}&stale=yes");
+    let once_more = format!("/signin?return={page}&notice=stale");
     let answer = send(&signed_in, MEMBER, &page).await;
-    assert_eq!(
-        redirect_of(&answer),
-        (303, format!("{once_more}&another=yes").as_str()),
-        "another account has to sign in"
-    );
-    assert_eq!(
-        get(&signed_in, answer.header("location")).await.status,
-        200,
-        "the form is shown to the signed-in account"
-    );
-    assert_eq!(redirect_of(&send(&Browser::anonymous(&server), OWNER, &page).await), (303, once_more.as_str()));
+    let another = format!("/signin?return={page}&another=yes&notice=stale");
+    assert_eq!(redirect_of(&answer), see_other(&another), "another account has to sign in");
+    let shown = get(&with_cookies(&signed_in, &answer), answer.header("location")).await;
+    assert_eq!(shown.status, 200, "the form is shown to the signed-in account");
+    assert_eq!(redirect_of(&send(&Browser::anonymous(&server), OWNER, &page).await), see_other(&once_more));
 }
 
 async fn current_session_is_marked_only_for_its_account(stores: Stores) {
@@ -150,11 +163,17 @@ async fn current_session_is_marked_only_for_its_account(stores: Stores) {
         assert_eq!(marks(&list(id)).await, 0, "{id}");
     }
     let sent = get(&Browser::anonymous(&server), &list(&own.token_id)).await;
-    assert_eq!(redirect_of(&sent), (303, format!("/signin?return={}", list(&own.token_id)).as_str()));
+    assert_eq!(redirect_of(&sent), see_other(&format!("/signin?return={}", list(&own.token_id))));
     let past_the_end = get(&browser, &format!("{}&page=9", list(&own.token_id))).await;
     assert_eq!(past_the_end.header("location"), format!("{}&page=1", list(&own.token_id)));
-    let done = get(&browser, "/device/sessions?page=9&done=revoked").await;
-    assert_eq!(done.header("location"), "/device/sessions?page=1&done=revoked", "the notice is kept");
+    let csrf = [("csrf_token", browser.cookies["csrf_token"].as_str())];
+    let path = format!("/device/sessions/{}/revoke?page=9", own.token_id);
+    let revoked = Answer::to(browser.bare(Method::POST, &path).form(&csrf)).await;
+    assert_eq!(redirect_of(&revoked), see_other("/device/sessions?page=9&notice=revoked"));
+    let browser = with_cookies(&browser, &revoked);
+    let done = get(&browser, revoked.header("location")).await;
+    assert_eq!(redirect_of(&done), see_other("/device/sessions?page=1&notice=revoked"), "the notice is kept");
+    assert!(get(&browser, done.header("location")).await.text.contains("The session has been revoked."));
 }
 
 async fn rejected_form_redirects_to_an_address_without_typed_text(stores: Stores) {
@@ -169,86 +188,205 @@ async fn rejected_form_redirects_to_an_address_without_typed_text(stores: Stores
             [("signin_token", token.as_str()), ("return", page.as_str()), ("email", OWNER), ("password", password)];
         Answer::to(anonymous.bare(Method::POST, "/signin").form(&form)).await
     };
-    assert_eq!(redirect_of(&sign_in("").await), (303, format!("/signin?return={page}&incomplete=yes").as_str()));
+    assert_eq!(redirect_of(&sign_in("").await), see_other(&format!("/signin?return={page}&notice=incomplete")));
     for _ in 0..5 {
-        assert_eq!(redirect_of(&sign_in("wrong").await), (303, format!("/signin?return={page}&wrong=yes").as_str()));
+        assert_eq!(redirect_of(&sign_in("wrong").await), see_other(&format!("/signin?return={page}&notice=wrong")));
     }
     let locked = sign_in(PASSWORD).await;
     let (status, location) = redirect_of(&locked);
-    let until = location.strip_prefix(&format!("/signin?return={page}&locked=yes&until=")).unwrap();
+    let (anonymous, signed) = (with_cookies(&anonymous, &locked), locked.header("location"));
+    let until = location.strip_prefix(&format!("/signin?return={page}&notice=locked-")).unwrap();
     assert!(status == 303 && until.bytes().all(|byte| byte.is_ascii_digit()), "{location}");
     for _ in 0..6 {
-        let shown = get(&anonymous, location).await;
+        let shown = get(&anonymous, signed).await;
         assert!(shown.status == 200 && shown.text.contains("Try again in "), "{}", shown.text);
     }
     server.advance(61);
-    assert!(!get(&anonymous, location).await.text.contains("role=\"alert\""), "the lock has ended");
-    assert_eq!(redirect_of(&sign_in(PASSWORD).await), (303, page.as_str()));
+    assert!(!get(&anonymous, signed).await.text.contains("role=\"alert\""), "the lock has ended");
+    assert_eq!(redirect_of(&sign_in(PASSWORD).await), see_other(&page));
 
     // Only the script of the page converts full-width letters.
     for typed in ["TYPO-TYPO", "ＷＤＪＰ－ＪＨＴＮ", ""] {
         let code = Answer::to(anonymous.bare(Method::POST, "/device").form(&[("user_code", typed)])).await;
-        assert_eq!(redirect_of(&code), (303, "/device?malformed=yes"), "{typed}");
+        assert_eq!(redirect_of(&code), see_other("/device?notice=malformed"), "{typed}");
     }
 }
 
-async fn unknown_notices_in_a_query_are_ignored(stores: Stores) {
+async fn notice_in_a_link_is_ignored(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (browser, anonymous) = (Browser::signed_in(&server, OWNER).await, Browser::anonymous(&server));
+    let denied = Answer::to(browser.bare(Method::POST, "/device").form(&[("user_code", "TYPO")])).await;
+    let signed = denied.header("location").to_owned();
+    let noticing = with_cookies(&browser, &denied);
+    assert!(get(&noticing, &signed).await.text.contains("That is not a valid code."));
+    // The same link in another browser, and in one that has another cookie.
+    let mut other = browser.clone();
+    other.cookies.insert("notices".to_owned(), "A".repeat(22));
+    for reader in [&browser, &other, &anonymous] {
+        assert!(!get(reader, &signed).await.text.contains("role=\"alert\""));
+    }
+    let signature = signed.rsplit_once('.').unwrap().1;
+    for query in [
+        "notice=malformed",
+        "notice=malformed.",
+        "notice=%3Cb%3E",
+        "notice=",
+        "refused=rate_limited",
+        "malformed=yes",
+        "until=1",
+        &format!("notice=rate_limited.{signature}"),
+        &format!("notice=rate_limited-99999999999.{signature}"),
+    ] {
+        let shown = get(&noticing, &format!("/device?{query}")).await;
+        assert!(shown.status == 200 && shown.text.contains("name=\"user_code\""), "{query}: {}", shown.text);
+        assert!(!shown.text.contains("role=\"alert\"") && !shown.text.contains("<b>"), "{query}: {}", shown.text);
+    }
+    for query in ["wrong=yes", "locked=yes&until=99999999999", "done=yes", "ended=yes", "notice=locked-99999999999.0"] {
+        let shown = get(&anonymous, &format!("/signin?{query}")).await.text;
+        assert!(!shown.contains("role=\"alert\"") && !shown.contains("role=\"status\""), "{query}: {shown}");
+    }
+    for query in ["done=all", "refused=not_found", "notice=all_revoked"] {
+        let shown = get(&noticing, &format!("/device/sessions?{query}")).await.text;
+        assert!(shown.contains("No device is signed in") && !shown.contains("role=\"status\""), "{query}: {shown}");
+    }
+}
+
+async fn link_fills_the_code_in_and_looks_nothing_up(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "user_code=1/15m")]).await;
+    let device = Device::start(&server, "laptop").await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let arrive = async |code: &str, headers: &[(&str, &str)]| {
+        let mut request = browser.bare(Method::GET, &format!("/device?user_code={code}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.status, 303);
+        get(&browser, answer.header("location")).await.text
+    };
+    for _ in 0..3 {
+        assert!(arrive("WXYV-3456", &[]).await.contains("value=\"WXYV-3456\""), "an unknown code counts nothing");
+    }
+    let code = device.user_code.as_str();
+    let (whole, start) = (format!("value=\"{code}\""), format!("value=\"{}\"", &code[..7]));
+    let own = format!("{}/signin", server.url);
+    for (headers, expected) in [
+        (&[][..], &whole),
+        (&[("sec-fetch-site", "none")], &whole),
+        (&[("sec-fetch-site", "same-origin")], &whole),
+        (&[("referer", own.as_str())], &whole),
+        (&[("sec-fetch-site", "cross-site")], &start),
+        (&[("sec-fetch-site", "same-site")], &start),
+        (&[("referer", "https://mail.example/")], &start),
+        (&[("referer", "nonsense")], &start),
+    ] {
+        let shown = arrive(code, headers).await;
+        assert!(shown.contains(expected), "{headers:?}: {shown}");
+    }
+    // A link to the filled form itself, from another site.
+    let filled = get(&browser, &format!("/device?user_code={code}")).await.header("location").to_owned();
+    let request = browser.bare(Method::GET, &filled).header("sec-fetch-site", "cross-site");
+    let sent = Answer::to(request).await;
+    assert_eq!((sent.status, sent.header("location")), (303, format!("{filled}&partial=yes").as_str()));
+    assert!(get(&browser, sent.header("location")).await.text.contains(&start));
+    let page = enter_code(&browser, code).await;
+    assert_eq!(get(&browser, page.header("location")).await.status, 200);
+}
+
+async fn wrong_code_counts_at_the_submitted_form_only(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "user_code=2/15m")]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let page = device_page(&server).await;
+    for origin in ["https://evil.example", "null"] {
+        let request = browser.bare(Method::POST, "/device").header("origin", origin);
+        let answer = Answer::to(request.form(&[("user_code", "WXYV-3456")])).await;
+        assert_eq!(answer.status, 403, "{origin}");
+    }
+    for _ in 0..2 {
+        let answer = enter_code(&browser, "WXYV-3456").await;
+        assert_eq!(redirect_of(&answer), see_other("/device?notice=unknown_code"));
+        let shown = get(&with_cookies(&browser, &answer), answer.header("location")).await.text;
+        assert!(shown.contains("This code is no longer valid"), "{shown}");
+    }
+    let limited = enter_code(&browser, "WXYV-3457").await;
+    let (status, location) = redirect_of(&limited);
+    assert!(status == 303 && location.contains("&notice=rate_limited-"), "{location}");
+    for _ in 0..5 {
+        assert_eq!(get(&browser, &page).await.status, 200, "viewing a device counts nothing and is not limited");
+    }
+}
+
+async fn session_is_refreshed_by_a_submitted_form_only(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
-    let anonymous = Browser::anonymous(&server);
-    for query in
-        ["refused=%3Cb%3E", "refused=", "refused=internal_server_error", "until=-1", "refused=rate_limited&until=1"]
-    {
-        let shown = get(&browser, &format!("/device?{query}")).await;
-        assert!(shown.status == 200 && shown.text.contains("name=\"user_code\""), "{query}: {}", shown.text);
+    server.advance(2 * 3_600);
+    let sent = get(&browser, "/device/sessions").await;
+    assert_eq!(redirect_of(&sent), see_other("/signin?return=/device/sessions"));
+    for _ in 0..3 {
+        let shown = get(&browser, sent.header("location")).await;
+        assert!(shown.status == 200 && shown.text.contains("data-submit-once"), "{}", shown.text);
+        assert_eq!(shown.cookies(), Vec::<&str>::new());
+        let reopened = get(&browser, "/signin/refresh?return=/device/sessions").await;
+        assert_eq!(redirect_of(&reopened), see_other("/signin?return=/device/sessions"));
+        assert_eq!(reopened.cookies(), Vec::<&str>::new());
     }
-    for query in ["wrong=%3Cb%3E", "locked=yes&until=%3Cb%3E", "locked=yes&until=99999999999999999999"] {
-        let shown = get(&anonymous, &format!("/signin?{query}")).await;
-        assert!(shown.text.contains("role=\"alert\"") && !shown.text.contains("<b>"), "{query}: {}", shown.text);
-    }
-    let shown = get(&browser, "/device/sessions?refused=not_found").await;
-    assert!(shown.text.contains("This session has ended"), "{}", shown.text);
-    let elsewhere = get(&browser, "/device/done/approved?refused=not_found").await;
-    assert!(elsewhere.text.contains("Device authorized"), "only pages with a form show errors of forms");
+    let post = |browser: &Browser, origin: &str| {
+        let request = browser.bare(Method::POST, "/signin/refresh").header("origin", origin);
+        Answer::to(request.form(&[("return", "/device/sessions")]))
+    };
+    assert_eq!(post(&browser, "https://evil.example").await.status, 403);
+    let continued = post(&browser, &server.url).await;
+    assert_eq!(redirect_of(&continued), see_other("/device/sessions"));
+    let renewed = with_cookies(&browser, &continued);
+    assert_eq!(get(&renewed, "/device/sessions").await.status, 200);
+    // The second of two restored tabs.
+    let second = post(&browser, &server.url).await;
+    assert_eq!(redirect_of(&second), see_other("/device/sessions"));
+    assert_eq!(second.cookies(), Vec::<&str>::new());
+    assert_eq!(get(&renewed, "/device/sessions").await.status, 200, "the session continues");
+    server.advance(11);
+    let reused = post(&browser, &server.url).await;
+    assert_eq!(redirect_of(&reused), see_other("/signin?return=/device/sessions&notice=ended"));
+    assert!(!renewed.is_signed_in().await, "reuse ends the session");
 }
 
 async fn trailing_slash_removes_the_code_from_the_address(stores: Stores) {
     let server = TestServer::start(stores).await;
     let anonymous = Browser::anonymous(&server);
-    assert_eq!(redirect_of(&get(&anonymous, "/device/").await), (303, "/device"));
+    assert_eq!(redirect_of(&get(&anonymous, "/device/").await), see_other("/device"));
     let sealed = get(&anonymous, "/device/?user_code=ABCD-EFGH").await;
     let (status, path) = redirect_of(&sealed);
-    let handle = path.strip_prefix("/device/").unwrap();
-    assert!(status == 303 && handle.len() == 64, "{path}");
-    assert_eq!(redirect_of(&get(&anonymous, "/device/?user_code=TYPO-TYPO").await), (303, "/device?malformed=yes"));
+    let prefill = path.strip_prefix("/device?prefill=").unwrap();
+    assert!(status == 303 && prefill.len() == 64, "{path}");
+    assert!(get(&anonymous, &path).await.text.contains("value=\"ABCD-EFGH\""));
+    assert_eq!(get(&anonymous, &format!("/device/{prefill}")).await.status, 303, "no handle of a device");
+    assert_eq!(
+        redirect_of(&get(&anonymous, "/device/?user_code=TYPO-TYPO").await),
+        see_other("/device?notice=malformed")
+    );
 }
 
-async fn embedded_pages_do_not_count_wrong_codes(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "user_code=2/15m,lookup=4/5m")]).await;
+async fn pages_are_not_embedded_by_other_sites(stores: Stores) {
+    let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
-    let right = device_page(&server).await;
-    let wrong = get(&browser, "/device?user_code=WXYV-3456").await.header("location").to_owned();
+    let page = device_page(&server).await;
     let from = async |path: &str, site: &str, dest: &str| {
         let request = browser.bare(Method::GET, path).header("sec-fetch-site", site).header("sec-fetch-dest", dest);
         Answer::to(request).await.status
     };
-    for path in [wrong.as_str(), "/device?user_code=WXYV-3456", "/device/sessions", "/signin"] {
+    for path in [page.as_str(), "/device?user_code=WXYV-3456", "/device/sessions", "/signin"] {
         for dest in ["image", "iframe", "frame", "empty", "script", ""] {
             assert_eq!(from(path, "cross-site", dest).await, 403, "{path} as {dest}");
         }
     }
-    assert_eq!(from(&wrong, "cross-site", "document").await, 404, "a link from a mail");
-    assert_eq!(from("/device?user_code=WXYV-3456", "cross-site", "document").await, 303);
     for (site, dest) in [("cross-site", "document"), ("same-origin", "empty"), ("none", "document")] {
-        assert_eq!(from(&right, site, dest).await, 200, "{site} {dest}");
+        assert_eq!(from(&page, site, dest).await, 200, "{site} {dest}");
     }
     // A link from a mail, with an expired access token.
     server.advance(2 * 3_600);
-    let sent = get(&browser, &right).await;
-    assert_eq!(redirect_of(&sent), (303, format!("/signin?return={right}").as_str()));
-    for path in [sent.header("location"), &format!("/signin/refresh?return={right}")] {
-        assert_eq!(from(path, "cross-site", "document").await, 303, "{path}");
-    }
+    let sent = get(&browser, &page).await;
+    assert_eq!(redirect_of(&sent), see_other(&format!("/signin?return={page}")));
+    assert_eq!(from(sent.header("location"), "cross-site", "document").await, 200);
 
     let shown = get(&browser, "/device").await.text.replace("&#x2f;", "/");
     let css = shown.split('"').find(|part| part.starts_with("/device/assets/pages.")).unwrap();

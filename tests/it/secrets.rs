@@ -126,6 +126,10 @@ async fn secrets_never_appear_in_logs_metrics_or_stores(stores: Stores) {
     assert_eq!(page.status, 303, "the code is removed from the URL");
     assert!(!page.header("location").contains(&device.user_code));
     assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
+    let form = [("user_code", device.user_code.as_str())];
+    let page = Answer::to(browser.bare(Method::POST, "/device").form(&form)).await;
+    assert!(!page.header("location").contains(&device.user_code));
+    assert_eq!(Answer::to(browser.request(Method::GET, page.header("location"))).await.status, 200);
     check(&server, &logs, "asking for codes", &issued, &hashes).await;
 
     // Approved and not yet collected: the token is stored encrypted.

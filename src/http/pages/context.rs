@@ -14,6 +14,7 @@ use super::{
     form::Form,
     language::{self, Language},
     location::{SESSIONS, with_list_position, with_parameter},
+    notice::{self, Notice},
     renderer::{Layout, PageTemplate, SignedInUser},
     return_target::ReturnTarget,
     site::Site,
@@ -25,14 +26,16 @@ use crate::{
         caller::{ClientAddress, ConsoleCaller},
         id::TokenId,
         subject::Subject,
+        user_code::UserCode,
     },
-    http::answer::whole_seconds,
     pipeline::{browser::no_session, cookie},
     rpc::reply::CSRF_TOKEN,
 };
 
-/// Query parameter: when a rate limit or lock ends, in seconds since the epoch.
-const UNTIL: &str = "until";
+/// Query parameter of the code form: the sealed code that it is filled in with.
+pub(super) const PREFILL: &str = "prefill";
+/// Query parameter of the code form: the person types the last characters of the code.
+pub(super) const PARTIAL: &str = "partial";
 
 /// A request for a page.
 pub(super) struct PageContext {
@@ -42,6 +45,7 @@ pub(super) struct PageContext {
     /// The posted form; empty for other methods.
     pub form: Form,
     language: Language,
+    notice: Option<Notice>,
     path_params: Vec<(String, String)>,
 }
 
@@ -52,7 +56,9 @@ impl PageContext {
             // The path is not UTF-8, so it names nothing.
             Err(_) => Vec::new(),
         };
-        let mut context = Self { site, parts, form: Form::default(), language: Language::default(), path_params };
+        let (form, language) = (Form::default(), Language::default());
+        let mut context = Self { site, parts, form, language, notice: None, path_params };
+        context.notice = context.read_notice();
         let remembered = || Language::of_tag(context.cookie(language::NAME)?);
         context.language = context
             .switched_language()
@@ -121,8 +127,24 @@ impl PageContext {
     pub(super) fn base_page_url(&self) -> String {
         match self.base_page() {
             ReturnTarget::Sessions(current) => with_list_position(SESSIONS, current, self.list_page()),
-            target => target.path(),
+            target @ ReturnTarget::EnterCode => {
+                match self.entered_code().and_then(|code| self.site.seal_prefill(&code).ok()) {
+                    Some(sealed) => with_parameter(&target.path(), &format!("{PREFILL}={sealed}")),
+                    None => target.path(),
+                }
+            }
+            target @ ReturnTarget::Device(_) => target.path(),
         }
+    }
+
+    /// The code in the form that was submitted, or with which the form is filled in.
+    fn entered_code(&self) -> Option<UserCode> {
+        if self.is_post() { UserCode::parse(self.form.text("user_code")).ok() } else { self.prefilled_code() }
+    }
+
+    /// The code with which the form is filled in.
+    pub(super) fn prefilled_code(&self) -> Option<UserCode> {
+        self.site.open_prefill(&self.query_param(PREFILL)?)
     }
 
     /// The page of the sessions list, from 1; 1 when the query has none or an invalid one.
@@ -134,6 +156,20 @@ impl PageContext {
     /// mark an entry of the account's own list.
     pub(super) fn current_session_id(&self) -> Option<TokenId> {
         self.query_param("current")?.parse().ok()
+    }
+
+    fn read_notice(&self) -> Option<Notice> {
+        self.site.read_notice(&self.query_param(notice::PARAMETER)?, self.notice_cookie()?)
+    }
+
+    /// The cookie for which notices are signed.
+    pub(super) fn notice_cookie(&self) -> Option<&str> {
+        self.cookie(notice::COOKIE).filter(|value| notice::is_cookie(value))
+    }
+
+    /// The name of the notice that the page has to show.
+    pub(super) fn notice(&self) -> Option<&str> {
+        self.notice.as_ref().map(|notice| notice.word.as_str())
     }
 
     /// The language that this request chose with the language switch.
@@ -174,23 +210,21 @@ impl PageContext {
             return self.base_page().path();
         }
         let page = self.query_param("page").and_then(|page| page.parse::<u32>().ok());
-        let kept =
-            [page.map(|page| format!("page={page}")), self.current_session_id().map(|id| format!("current={id}"))];
+        let prefill = self.query_param(PREFILL).filter(|_| self.prefilled_code().is_some());
+        let kept = [
+            page.map(|page| format!("page={page}")),
+            self.current_session_id().map(|id| format!("current={id}")),
+            prefill.map(|sealed| format!("{PREFILL}={sealed}")),
+            self.query_param(PARTIAL).map(|_| format!("{PARTIAL}=yes")),
+        ];
         let kept: Vec<_> = kept.into_iter().flatten().collect();
         if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
     }
 
-    /// Appends the end of a waiting time to an address, if there is a waiting time.
-    pub(super) fn with_wait(&self, address: &str, wait: Option<Duration>) -> String {
-        let Some(wait) = wait else { return address.to_owned() };
-        let end = self.site.clock.now().timestamp().saturating_add_unsigned(whole_seconds(wait));
-        with_parameter(address, &format!("{UNTIL}={end}"))
-    }
-
-    /// What is left of the waiting time in this page's address: zero after its end, `None` when the address has none.
+    /// What is left of the wait in the notice: zero after its end, `None` when the notice has none.
     pub(super) fn remaining_wait(&self) -> Option<Duration> {
-        let end: u32 = self.query_param(UNTIL)?.parse().ok()?;
-        let seconds = i64::from(end) - self.site.clock.now().timestamp();
+        let end = self.notice.as_ref()?.until?;
+        let seconds = end.saturating_sub(self.site.clock.now().timestamp());
         Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
     }
 }

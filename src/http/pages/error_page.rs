@@ -65,7 +65,7 @@ fn may_redirect_to_sign_in(context: &PageContext, error: &Error) -> bool {
     // Dify's console may still accept a session that this service rejects, and would redirect back in a loop.
     let cannot_loop = context.site.standalone || error.code() == Code::NoSession;
     // After a submitted form, a message first says that the form had no effect.
-    let after_form = error_redirect::error_in_query(context).is_some_and(|error| error.code() == Code::NoSession);
+    let after_form = error_redirect::noticed_error(context).is_some_and(|error| error.code() == Code::NoSession);
     cannot_loop && context.parts.method.is_safe() && !after_form
 }
 

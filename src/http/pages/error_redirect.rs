@@ -1,23 +1,16 @@
-//! Errors of the services after a submitted form, shown on the page of the form. The browser is redirected to that
-//! page, whose query then names the error code, so that neither reloading nor going back submits the form again. A
-//! query names only codes of a fixed set; `error_page` renders them and all other errors.
+//! Errors of the services after a submitted form, shown on the page of the form. The browser is redirected to that page,
+//! which shows the error code of the notice. Only codes of a fixed set are notices; `error_page` renders them and all other
+//! errors.
 
 use axum::response::Response;
 
-use super::{
-    context::PageContext,
-    location::{see_other, with_parameter},
-    return_target::ReturnTarget,
-};
+use super::{context::PageContext, notice_redirect::see_other_with_notice, return_target::ReturnTarget};
 use crate::{
     domain::{Code, Error},
     pipeline::fetch_site::is_same_origin,
 };
 
-/// Query parameter: the code of the error.
-const REFUSED: &str = "refused";
-
-/// The codes that a query may name; other errors are the response to the form itself.
+/// The codes that a notice may name; other errors are the response to the form itself.
 const REDIRECTED: [Code; 6] = [
     Code::NoSession,
     Code::NotFound,
@@ -33,26 +26,25 @@ pub(super) fn redirect(context: &PageContext, error: &Error) -> Option<Response>
         Code::InvalidSession => Code::NoSession,
         // The path belongs to no page with a form, so the form was not one of this service.
         Code::NotFound if context.base_page() == ReturnTarget::EnterCode => return None,
-        // Only with the browser's word that the form came from this origin, it is an expired form of this service.
+        // A form of this service that has expired only when the browser reports this origin.
         Code::CsrfMismatch if !is_same_origin(&context.parts.headers) => return None,
         code => code,
     };
     let word = REDIRECTED.contains(&code).then(|| code.as_str())?;
-    let url = with_parameter(&context.base_page_url(), &format!("{REFUSED}={word}"));
-    Some(see_other(&context.with_wait(&url, error.retry_after())))
+    see_other_with_notice(context, &context.base_page_url(), word, error.retry_after()).ok()
 }
 
-/// The error that the query names. `None` once it no longer holds: after signing in, or after the waiting time.
-pub(super) fn error_in_query(context: &PageContext) -> Option<Error> {
+/// The error that the notice of a request names. `None` once it no longer holds: after signing in, or after the wait.
+pub(super) fn noticed_error(context: &PageContext) -> Option<Error> {
     let path = context.parts.uri.path();
-    let word = context.query_param(REFUSED).filter(|_| ReturnTarget::containing(path).path() == path)?;
+    let word = context.notice().filter(|_| ReturnTarget::containing(path).path() == path)?;
     let code = REDIRECTED.into_iter().find(|code| code.as_str() == word)?;
     let wait = context.remaining_wait();
     let has_passed = match code {
         Code::NoSession => context.find_caller().is_some(),
         _ => wait.is_some_and(|wait| wait.is_zero()),
     };
-    let error = Error::new(code, "A form was refused.");
+    let error = Error::new(code, "A form was rejected.");
     (!has_passed).then(|| match wait {
         Some(wait) => error.with_retry_after(wait),
         None => error,

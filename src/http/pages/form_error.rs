@@ -1,15 +1,18 @@
-//! What was wrong with a submitted form that the person can correct. The browser is redirected to the form, whose query
-//! then names the error, so that neither reloading nor going back submits the form again. The query holds nothing that
-//! the person typed. Errors of the services, after which the same form cannot succeed, are in `error_redirect`.
+//! What was wrong with a submitted form that the person can correct. The browser is redirected to the form, which shows
+//! the error as a notice. The redirect holds nothing that the person typed. Errors of the services, after which the same
+//! form cannot succeed, are in `error_redirect`.
 
-use super::{context::PageContext, location::with_parameter};
+use axum::response::Response;
+
+use super::{context::PageContext, notice_redirect::see_other_with_notice};
+use crate::domain::Result;
 
 /// An error in a form that can be filled in again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FormError {
     /// The email address or the password is wrong.
     WrongCredentials,
-    /// The account is locked after too many wrong passwords.
+    /// Too many wrong passwords.
     SignInLocked,
     /// The email address or the password is missing.
     MissingCredentials,
@@ -31,8 +34,8 @@ impl FormError {
         Self::Unconfirmed,
     ];
 
-    /// The query parameter that stands for the error.
-    const fn parameter(self) -> &'static str {
+    /// The name of the notice.
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::WrongCredentials => "wrong",
             Self::SignInLocked => "locked",
@@ -43,13 +46,14 @@ impl FormError {
         }
     }
 
-    /// The address of the form, with this error in its query.
-    pub(super) fn append_to(self, form_url: &str) -> String {
-        with_parameter(form_url, &format!("{}=yes", self.parameter()))
+    /// Redirects to the form, which shows the error.
+    pub(super) fn redirect(self, context: &PageContext, form_url: &str) -> Result<Response> {
+        see_other_with_notice(context, form_url, self.word(), None)
     }
 
-    /// The error that the query of a request names.
-    pub(super) fn in_query(context: &PageContext) -> Option<Self> {
-        Self::ALL.into_iter().find(|error| context.query_param(error.parameter()).is_some())
+    /// The error that a request for the form has to show.
+    pub(super) fn noticed(context: &PageContext) -> Option<Self> {
+        let word = context.notice()?;
+        Self::ALL.into_iter().find(|error| error.word() == word)
     }
 }

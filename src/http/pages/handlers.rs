@@ -2,6 +2,7 @@
 
 pub(super) mod approval;
 pub(super) mod assets;
+pub(super) mod continue_session;
 pub(super) mod enter_code;
 pub(super) mod revocation;
 pub(super) mod sessions;

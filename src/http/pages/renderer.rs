@@ -15,6 +15,7 @@ use crate::domain::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PageTemplate {
     SignIn,
+    Continue,
     EnterCode,
     Approve,
     Message,
@@ -23,11 +24,13 @@ pub(super) enum PageTemplate {
 }
 
 impl PageTemplate {
-    const ALL: [Self; 6] = [Self::SignIn, Self::EnterCode, Self::Approve, Self::Message, Self::Sessions, Self::Confirm];
+    const ALL: [Self; 7] =
+        [Self::SignIn, Self::Continue, Self::EnterCode, Self::Approve, Self::Message, Self::Sessions, Self::Confirm];
 
     const fn name(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in.html",
+            Self::Continue => "continue.html",
             Self::EnterCode => "enter_code.html",
             Self::Approve => "approve.html",
             Self::Message => "message.html",
@@ -39,6 +42,7 @@ impl PageTemplate {
     const fn source(self) -> &'static str {
         match self {
             Self::SignIn => include_str!("templates/sign_in.html"),
+            Self::Continue => include_str!("templates/continue.html"),
             Self::EnterCode => include_str!("templates/enter_code.html"),
             Self::Approve => include_str!("templates/approve.html"),
             Self::Message => include_str!("templates/message.html"),

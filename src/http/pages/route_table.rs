@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{
     context::PageContext,
     form::MAX_FORM_BYTES,
-    handlers::{approval, assets, enter_code, revocation, sessions, sign_in},
+    handlers::{approval, assets, continue_session, enter_code, revocation, sessions, sign_in},
     location::see_other,
     message_page::MessagePage,
     renderer::PageTemplate,
@@ -46,9 +46,13 @@ pub(super) static ROUTES: &[PageRoute] = &[
         policy: Policy {
             limits: &[LimitName::Refresh],
             presence: Standalone,
-            ..get("Pages.RefreshSignIn", "/signin/refresh", Public)
+            ..post("Pages.ContinueSession", "/signin/refresh", Public)
         },
-        handler: |context| Box::pin(async move { sign_in::refresh(&context).await }),
+        handler: |context| Box::pin(async move { continue_session::submit(&context).await }),
+    },
+    PageRoute {
+        policy: Policy { presence: Standalone, ..redirect("Pages.ReopenContinueSession", "/signin/refresh") },
+        handler: |context| Box::pin(async move { Ok(see_other(&context.return_target().append_to("/signin"))) }),
     },
     PageRoute {
         policy: Policy { presence: Standalone, ..post("Pages.SignOut", "/device/signout", ConsoleSession) },
@@ -63,24 +67,21 @@ pub(super) static ROUTES: &[PageRoute] = &[
         policy: Policy { session: false, presence: Standalone, ..get("Pages.Front", "/", Public) },
         handler: |_| Box::pin(async { Ok(see_other("/device")) }),
     },
-    // Devices. Entering a code changes nothing, so it needs no sign-in.
+    // Devices. Entering a code needs no sign-in, the page of its device does.
     PageRoute {
         policy: get("Pages.EnterCode", "/device", Public),
         handler: |context| Box::pin(async move { enter_code::show(&context) }),
     },
     PageRoute {
-        policy: post("Pages.SubmitCode", "/device", Public),
-        handler: |context| Box::pin(async move { enter_code::submit(&context) }),
+        policy: Policy { limits: &[LimitName::Lookup], ..post("Pages.SubmitCode", "/device", Public) },
+        handler: |context| Box::pin(async move { enter_code::submit(&context).await }),
     },
     PageRoute {
         policy: redirect("Pages.EnterCodeWithSlash", "/device/"),
         handler: |context| Box::pin(async move { enter_code::show_without_slash(&context) }),
     },
     PageRoute {
-        policy: Policy {
-            limits: &[LimitName::Lookup],
-            ..get("Pages.ReviewDevice", "/device/{handle}", ConsoleSession)
-        },
+        policy: get("Pages.ReviewDevice", "/device/{handle}", ConsoleSession),
         handler: |context| Box::pin(async move { approval::show(&context).await }),
     },
     PageRoute {
@@ -221,6 +222,13 @@ mod tests {
     }
 
     #[test]
+    fn get_charges_no_limit() {
+        for route in ROUTES.iter().filter(|route| route.policy.http.is_some_and(|http| http.verb == "GET")) {
+            assert!(route.policy.limits.is_empty(), "{}", route.policy.method);
+        }
+    }
+
+    #[test]
     fn only_harmless_posts_are_public() {
         let public_posts: Vec<_> = ROUTES
             .iter()
@@ -229,8 +237,8 @@ mod tests {
             })
             .map(|route| route.policy.method)
             .collect();
-        // The first is protected by the pre-session token, the second changes nothing.
-        assert_eq!(public_posts, ["Pages.SignIn", "Pages.SubmitCode"]);
+        // The first is protected by the pre-session token. The others act for nobody but the browser that submits them.
+        assert_eq!(public_posts, ["Pages.SignIn", "Pages.ContinueSession", "Pages.SubmitCode"]);
         assert!(ROUTES.iter().all(|route| route.policy.json_only));
     }
 }

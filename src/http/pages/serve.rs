@@ -55,7 +55,7 @@ pub(super) async fn serve(site: Arc<Site>, route: &'static PageRoute, request: R
     let admitted = admit(&mut context, route, body).await;
     let context = Arc::new(context);
     let result = match admitted {
-        Ok(()) => match error_redirect::error_in_query(&context) {
+        Ok(()) => match error_redirect::noticed_error(&context) {
             Some(error) => error_page::render(&context, StatusCode::OK, &error),
             None => (route.handler)(Arc::clone(&context)).await,
         },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{renderer::Renderer, sign_in_provider::SignInProvider};
+use super::{notice::Notice, renderer::Renderer, sign_in_provider::SignInProvider};
 use crate::{
     domain::{Result, key::KeyRing, user_code::UserCode},
     pipeline::Pipeline,
@@ -19,6 +19,8 @@ pub struct PageSettings {
     pub issuer: String,
     /// Beside Dify: its console's sign-in page, such as `https://console.example.com/signin`.
     pub console_sign_in_url: Option<String>,
+    /// Whether a link may fill in the code (`DEVICE_FLOW_VERIFICATION_URI_COMPLETE`).
+    pub prefill_links: bool,
 }
 
 /// The services and settings that the pages are built from.
@@ -27,7 +29,7 @@ pub struct PageDependencies {
     pub pipeline: Pipeline,
     /// Seals user codes into the handles of device pages.
     pub keys: Arc<KeyRing>,
-    /// Source of pre-session tokens.
+    /// Source of pre-session tokens and of the cookie of notices.
     pub entropy: Arc<dyn Entropy>,
     /// Dates the end of rate limits and locks.
     pub clock: Arc<dyn Clock>,
@@ -42,6 +44,10 @@ pub(super) struct Site {
     pub clock: Arc<dyn Clock>,
     /// Whether this service has its own sign-in page.
     pub standalone: bool,
+    /// This service's own URL, without a slash at the end.
+    pub issuer: String,
+    /// Whether a link may fill in the code.
+    pub prefill_links: bool,
     pub sign_in_provider: SignInProvider,
     pub renderer: Renderer,
     /// The command with which a device signs in to this server.
@@ -53,7 +59,7 @@ impl Site {
     /// Fails only when a template or a text file is invalid.
     pub(super) fn new(dependencies: PageDependencies) -> Result<Self> {
         let PageDependencies { services, pipeline, keys, entropy, clock, settings } = dependencies;
-        let PageSettings { standalone, issuer, console_sign_in_url } = settings;
+        let PageSettings { standalone, issuer, console_sign_in_url, prefill_links } = settings;
         Ok(Self {
             services,
             pipeline,
@@ -63,11 +69,13 @@ impl Site {
             sign_in_provider: SignInProvider::new(standalone, &issuer, console_sign_in_url.as_deref()),
             renderer: Renderer::new()?,
             login_command: login_command(&issuer),
+            issuer,
+            prefill_links,
             keys,
         })
     }
 
-    /// The path of a device's page. It holds the user code only in sealed form, as a handle, so that no history, log or
+    /// The path of a device's page, for a code that was looked up. It holds the user code only in sealed form, as a handle, so that no history, log or
     /// referrer contains the code.
     pub(super) fn device_path(&self, code: &UserCode) -> Result<String> {
         Ok(format!("/device/{}", self.keys.seal_handle(code)?))
@@ -76,6 +84,26 @@ impl Site {
     /// The user code in a handle; `None` when the handle was not made with this server's keys.
     pub(super) fn open_handle(&self, handle: &str) -> Option<UserCode> {
         self.keys.open_handle(handle)
+    }
+
+    /// Seals a code that the form is filled in with.
+    pub(super) fn seal_prefill(&self, code: &UserCode) -> Result<String> {
+        self.keys.seal_prefill(code)
+    }
+
+    /// Opens a code that the form is filled in with.
+    pub(super) fn open_prefill(&self, sealed: &str) -> Option<UserCode> {
+        self.keys.open_prefill(sealed)
+    }
+
+    /// The query parameter of a notice for the browser with this cookie.
+    pub(super) fn notice_parameter(&self, notice: &Notice, cookie: &str) -> String {
+        notice.parameter(cookie, &self.keys)
+    }
+
+    /// Reads the query parameter of a notice for the browser with this cookie.
+    pub(super) fn read_notice(&self, parameter: &str, cookie: &str) -> Option<Notice> {
+        Notice::read(parameter, cookie, &self.keys)
     }
 }
 

@@ -31,7 +31,7 @@ fn as_form(request: RequestBuilder, csrf: &str) -> RequestBuilder {
 fn asks_to_sign_in(answer: &Answer) -> bool {
     let location = answer.header("location");
     matches!(answer.status, 401 | 403)
-        || (answer.status == 303 && (location.starts_with("/signin") || location.ends_with("refused=no_session")))
+        || (answer.status == 303 && (location.starts_with("/signin") || location.contains("notice=no_session.")))
 }
 
 on_every_database!(every_page_accepts_the_credentials_of_its_policy);

@@ -43,6 +43,7 @@ async fn console_routes_and_sign_in_page_do_not_exist_beside_dify() {
         (Method::GET, "/signin"),
         (Method::POST, "/signin"),
         (Method::GET, "/signin/refresh"),
+        (Method::POST, "/signin/refresh"),
     ];
     for (method, path) in routes {
         let body = json!({"email": ALICE, "password": "UGFzc3cwcmQx"});
@@ -59,10 +60,10 @@ async fn device_page_without_session_redirects_to_the_sign_in_page_of_dify() {
     let Some(dify) = Dify::start().await else { return };
     let anonymous = crate::support::Browser::anonymous(&dify);
     let device = Device::start(&dify, "laptop").await;
-    let path = format!("/device?user_code={}", device.user_code);
-    let scrubbed = Answer::to(anonymous.bare(Method::GET, &path)).await;
-    let page = scrubbed.header("location").to_owned();
-    assert_eq!(scrubbed.status, 303);
+    let form = [("user_code", device.user_code.as_str())];
+    let entered = Answer::to(anonymous.bare(Method::POST, "/device").form(&form)).await;
+    let page = entered.header("location").to_owned();
+    assert_eq!(entered.status, 303);
     assert!(page.starts_with("/device/") && !page.contains(&device.user_code), "{page}");
     let sent = Answer::to(anonymous.bare(Method::GET, &page)).await;
     let location = url::Url::parse(sent.header("location")).unwrap();

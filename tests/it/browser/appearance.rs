@@ -36,6 +36,7 @@ fn long_label() -> String {
 
 in_both_languages! {
     sign_in_pages,
+    continue_and_prefilled_pages,
     device_pages,
     rejection_pages,
     session_pages,
@@ -57,6 +58,22 @@ async fn sign_in_pages(language: &str) {
     visitor.delete_cookie("signin_token").await;
     visitor.sign_in_as(MEMBER, PASSWORD).await;
     visitor.check_page("sign-in-stale").await;
+}
+
+async fn continue_and_prefilled_pages(language: &str) {
+    let Some(visitor) = visitor_in(language, &[]).await else { return };
+    visitor.sign_in().await;
+    visitor.server.advance(2 * 3_600);
+    // The script does not submit the page again within ten seconds.
+    visitor.run("sessionStorage.setItem('device-pages.submitted', String(Date.now()))", &[]).await;
+    visitor.visit("/device/sessions").await;
+    visitor.check_page("continue").await;
+    let device = visitor.device("laptop").await;
+    visitor.visit(&format!("/device?user_code={}", device.user_code)).await;
+    visitor.check_page("enter-code-prefilled").await;
+    let filled = visitor.path().await;
+    visitor.visit(&format!("{filled}&partial=yes")).await;
+    visitor.check_page("enter-code-partial").await;
 }
 
 async fn device_pages(language: &str) {

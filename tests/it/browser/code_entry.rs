@@ -4,6 +4,7 @@ use super::*;
 
 /// A well-formed code that no device has.
 const UNKNOWN: &str = "WXYV-3456";
+const NO_PREFILLED_LINKS: (&str, &str) = ("DEVICE_FLOW_VERIFICATION_URI_COMPLETE", "false");
 const TWO_WRONG_CODES: (&str, &str) = ("OPENAPI_RATE_LIMITS", "user_code=2/15m");
 
 in_both_browsers! {
@@ -14,6 +15,8 @@ in_both_browsers! {
     empty_code_field_is_not_submitted,
     manipulated_address_shows_no_device,
     wrong_codes_over_the_limit_block_valid_codes with TWO_WRONG_CODES,
+    link_from_another_site_leaves_the_last_two_characters_to_the_person,
+    link_is_ignored_where_prefilled_links_are_off with NO_PREFILLED_LINKS,
 }
 
 async fn malformed_code_is_explained_and_can_be_corrected(visitor: &Visitor) {
@@ -47,6 +50,8 @@ async fn trailing_slash_leads_to_the_same_page(visitor: &Visitor) {
     assert_eq!(visitor.path().await, "/device");
     let device = visitor.device("laptop").await;
     visitor.visit(&format!("/device/?user_code={}", device.user_code)).await;
+    assert_eq!(visitor.field_value("#user_code").await, device.user_code);
+    visitor.follow(SUBMIT).await;
     assert!(visitor.path().await.starts_with("/signin?return=/device/"), "{}", visitor.path().await);
     let history = visitor.devtools("Page.getNavigationHistory", serde_json::json!({})).await;
     let has_code = |entry: &serde_json::Value| entry["url"].as_str().unwrap().contains(&device.user_code);
@@ -99,7 +104,33 @@ async fn wrong_codes_over_the_limit_block_valid_codes(visitor: &Visitor) {
     assert!(visitor.page_text().await.contains("Try again in about"));
     visitor.server.advance(460);
     visitor.follow("main a.button").await;
-    assert_eq!(visitor.text_of(".code strong").await, device.user_code, "the link leads back to the code");
+    assert_eq!(visitor.field_value("#user_code").await, device.user_code, "the link keeps the code");
+    visitor.follow(SUBMIT).await;
+    assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+}
+
+async fn link_from_another_site_leaves_the_last_two_characters_to_the_person(visitor: &Visitor) {
+    visitor.sign_in().await;
+    let device = visitor.device("laptop").await;
+    let (start, end) = device.user_code.split_at(7);
+    // `localhost` and `127.0.0.1` are different sites.
+    let link = visitor.server.at(&format!("/device?user_code={}", device.user_code));
+    visitor.open(&visitor.server.at("/device").replace("127.0.0.1", "localhost")).await;
+    visitor.run("location.href = arguments[0]", &[link.into()]).await;
+    visitor.wait_for(&format!("#user_code[value='{start}']")).await;
+    assert!(visitor.text_of("#explained").await.contains("type its last two characters"));
+    visitor.reload().await;
+    assert_eq!(visitor.field_value("#user_code").await, start, "after a reload, too");
+    visitor.type_into("#user_code", end).await;
+    visitor.follow(SUBMIT).await;
+    assert_eq!(visitor.text_of(".code strong").await, device.user_code);
+    assert_eq!(visitor.browser_errors().await, Vec::<String>::new());
+}
+
+async fn link_is_ignored_where_prefilled_links_are_off(visitor: &Visitor) {
+    let device = visitor.device("laptop").await;
+    visitor.visit(&format!("/device?user_code={}", device.user_code)).await;
+    assert_eq!((visitor.path().await.as_str(), visitor.field_value("#user_code").await.as_str()), ("/device", ""));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -175,11 +175,11 @@ async fn list_shows_twenty_sessions_per_page(visitor: &Visitor) {
     assert_eq!(visitor.path().await, "/device/sessions?page=3", "cancel leads back to the page of the list");
     visitor.follow(".sessions a.danger").await;
     visitor.follow("main button.danger").await;
-    assert_eq!(visitor.path().await, "/device/sessions?page=2&done=revoked", "the last page");
+    assert_eq!(visitor.path().await, "/device/sessions?page=2&notice=revoked", "the last page");
     assert_eq!(visitor.text_of("[role=status]").await, "The session has been revoked.");
     visitor.follow(".sessions li:nth-child(3) a.danger").await;
     visitor.follow("main button.danger").await;
-    assert_eq!(visitor.path().await, "/device/sessions?page=2&done=revoked");
+    assert_eq!(visitor.path().await, "/device/sessions?page=2&notice=revoked");
     assert_eq!(shown_labels(visitor).await.len(), 19);
     visitor.follow(".paging a[rel=prev]").await;
     assert_eq!(shown_labels(visitor).await, first);

@@ -18,7 +18,7 @@ async fn wrong_password_is_reported_and_the_right_one_signs_in(visitor: &Visitor
     visitor.visit("/signin").await;
     visitor.sign_in_as(OWNER, "not the password").await;
     assert_eq!(visitor.text_of("[role=alert]").await, "The email address or the password is wrong.");
-    assert_eq!(visitor.path().await, "/signin?wrong=yes", "the address contains nothing typed");
+    assert_eq!(visitor.path().await, "/signin?notice=wrong", "the address contains nothing typed");
     assert_eq!(visitor.field_value("#password").await, "", "the password is not kept");
     assert_eq!(visitor.count("#password[aria-invalid=true][aria-describedby=problem]").await, 1);
     // Only with scripts is the email kept.
@@ -50,6 +50,9 @@ async fn reload_after_a_wrong_password_submits_nothing(visitor: &Visitor) {
 async fn sign_in_returns_to_the_code(visitor: &Visitor) {
     let device = visitor.device("laptop").await;
     visitor.visit(&format!("/device?user_code={}", device.user_code)).await;
+    assert!(visitor.path().await.starts_with("/device?prefill="), "{}", visitor.path().await);
+    assert_eq!(visitor.field_value("#user_code").await, device.user_code, "a link fills the field in");
+    visitor.follow(SUBMIT).await;
     assert!(visitor.path().await.starts_with("/signin?return=/device/"));
     assert!(!visitor.address().await.contains(&device.user_code), "the address does not contain the code");
     visitor.sign_in_as(OWNER, PASSWORD).await;
@@ -92,7 +95,7 @@ async fn sign_out_ends_the_session_and_going_back_shows_nothing(visitor: &Visito
     visitor.visit("/device/sessions").await;
     assert!(visitor.page_text().await.contains("laptop of Ada"));
     visitor.follow(".person button").await;
-    assert_eq!(visitor.path().await, "/signin?return=/device/sessions&done=yes");
+    assert_eq!(visitor.path().await, "/signin?return=/device/sessions&notice=signed_out");
     assert_eq!(visitor.text_of("[role=status]").await, "You are signed out.");
 
     visitor.back().await;
@@ -106,7 +109,7 @@ async fn expired_access_token_is_refreshed(visitor: &Visitor) {
     visitor.sign_in().await;
     visitor.server.advance(2 * 3_600);
     visitor.visit("/device/sessions").await;
-    assert_eq!(visitor.path().await, "/device/sessions");
+    visitor.continue_session_to("/device/sessions").await;
     assert!(visitor.text_of(".person").await.contains(OWNER));
 }
 
@@ -114,7 +117,7 @@ async fn ended_session_asks_for_the_password(visitor: &Visitor) {
     visitor.sign_in().await;
     visitor.server.advance(40 * 86_400);
     visitor.visit("/device/sessions").await;
-    assert_eq!(visitor.path().await, "/signin?return=/device/sessions&ended=yes");
+    visitor.continue_session_to("/signin?return=/device/sessions&notice=ended").await;
     assert_eq!(visitor.text_of("[role=status]").await, "Your session has ended. Sign in again.");
     visitor.sign_in_as(OWNER, PASSWORD).await;
     assert_eq!(visitor.path().await, "/device/sessions");

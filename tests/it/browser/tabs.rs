@@ -116,7 +116,7 @@ async fn address_of_a_rejected_form_can_be_opened_again(visitor: &Visitor) {
     let page = visitor.path().await;
     visitor.run("document.querySelector('#mine').removeAttribute('required')", &[]).await;
     visitor.follow(AUTHORIZE).await;
-    assert_eq!(visitor.path().await, format!("{page}?unticked=yes"));
+    assert_eq!(visitor.path().await, format!("{page}?notice=unticked"));
     visitor.reload().await;
     assert!(visitor.text_of("[role=alert]").await.starts_with("Tick the box"));
     // The address of the form, opened by GET.
@@ -131,7 +131,7 @@ async fn address_of_a_rejected_form_can_be_opened_again(visitor: &Visitor) {
     visitor.follow(CANCEL).await;
     for _ in 0..2 {
         assert_eq!(visitor.text_of("h1").await, "Already decided");
-        assert_eq!(visitor.path().await, format!("{page}?refused=already_resolved"));
+        assert_eq!(visitor.path().await, format!("{page}?notice=already_resolved"));
         visitor.reload().await;
     }
     visitor.visit(&page).await;
@@ -154,9 +154,9 @@ async fn going_back_over_rejected_forms_submits_nothing(visitor: &Visitor) {
     // A browser may restore pages from its cache; no page is the response to a form.
     let decided = ["This code is no longer valid", "Let this device in?"];
     for (titles, address) in [
-        (&decided[..], "?unticked=yes"),
+        (&decided[..], "?notice=unticked"),
         (&decided[..], ""),
-        (&["Connect a device"], "/device?malformed=yes"),
+        (&["Connect a device"], "/device?notice=malformed"),
         (&["Connect a device"], "/device"),
     ] {
         visitor.back().await;

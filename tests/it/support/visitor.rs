@@ -76,10 +76,24 @@ impl Visitor {
         self.delete(&format!("/cookie/{cookie}")).await;
     }
 
-    /// The path and query of the page.
+    /// The path and query of the page, without the signature of a notice.
     pub async fn path(&self) -> String {
         let address = self.address().await;
-        address.strip_prefix(&self.server.url).unwrap_or(&address).to_owned()
+        without_signature(address.strip_prefix(&self.server.url).unwrap_or(&address))
+    }
+
+    /// Waits for this path, and submits the page that continues a session where scripts do not.
+    pub async fn continue_session_to(&self, path: &str) {
+        for _ in 0..200 {
+            if self.path().await == path {
+                return;
+            }
+            if self.has_no_scripts() && self.count("[data-submit-once]").await == 1 {
+                self.follow(SUBMIT).await;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{} instead of {path}", self.path().await);
     }
 
     /// Submits the sign-in form of the page.
@@ -111,5 +125,13 @@ impl Visitor {
 
     pub async fn switch_language(&self) {
         self.follow("footer a[hreflang]").await;
+    }
+}
+
+/// A path without the signature of its notice, which differs for each browser.
+pub fn without_signature(path: &str) -> String {
+    match path.split_once("notice=").and_then(|(before, notice)| Some((before, notice.split_once('.')?.0))) {
+        Some((before, notice)) => format!("{before}notice={notice}"),
+        None => path.to_owned(),
     }
 }

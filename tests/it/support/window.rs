@@ -174,6 +174,10 @@ impl Chromium {
         self.emulation.lock().without_scripts = true;
     }
 
+    pub fn has_no_scripts(&self) -> bool {
+        self.emulation.lock().without_scripts
+    }
+
     /// Changes the emulated window.
     pub async fn set_view(&self, view: View) {
         let size = json!({"width": view.width, "height": 900, "deviceScaleFactor": 1, "mobile": view.width < 500});

@@ -45,7 +45,11 @@ document.querySelectorAll('[data-code-entry]').forEach((field) => {
     if (!event.isComposing && !(event.inputType || '').startsWith('delete')) format();
   });
   field.addEventListener('compositionend', format);
-  if (field.getAttribute('aria-invalid') === 'true') requestAnimationFrame(() => field.select());
+  if (field.getAttribute('aria-invalid') === 'true') {
+    requestAnimationFrame(() => field.select());
+  } else {
+    requestAnimationFrame(() => field.setSelectionRange(field.value.length, field.value.length));
+  }
 });
 
 // Extracts the code from pasted text, which may be a line of the terminal or a link.
@@ -57,6 +61,18 @@ document.querySelectorAll('[data-code-entry]').forEach((field) => {
     event.preventDefault();
     field.value = (code[1] + '-' + code[2]).toUpperCase();
   });
+});
+
+// Submits a form that needs no input, but not again within ten seconds, so that no two pages redirect to each other.
+document.querySelectorAll('[data-submit-once]').forEach((form) => {
+  const SUBMITTED = 'device-pages.submitted';
+  try {
+    const recent = Date.now() - Number(sessionStorage.getItem(SUBMITTED)) < 10_000;
+    sessionStorage.setItem(SUBMITTED, String(Date.now()));
+    if (!recent) form.submit();
+  } catch {
+    // Storage is disabled.
+  }
 });
 
 // Counts down from the remaining seconds in the page. The last minute is announced to screen readers once; at the end

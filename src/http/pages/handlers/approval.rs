@@ -51,7 +51,7 @@ pub(crate) struct ApprovePage {
 /// Shows the device.
 pub(crate) async fn show(context: &PageContext) -> Result<Response> {
     let code = user_code(context)?;
-    let is_unconfirmed = FormError::in_query(context) == Some(FormError::Unconfirmed);
+    let is_unconfirmed = FormError::noticed(context) == Some(FormError::Unconfirmed);
     review(context, &code, is_unconfirmed.then(|| context.texts().get("mine_required").to_owned())).await
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn show(context: &PageContext) -> Result<Response> {
 pub(crate) async fn approve(context: &PageContext) -> Result<Response> {
     let code = user_code(context)?;
     if !context.form.is_checked("mine") {
-        return Ok(see_other(&FormError::Unconfirmed.append_to(&page_path(context))));
+        return FormError::Unconfirmed.redirect(context, &page_path(context));
     }
     let (account, address) = (&context.caller()?.account, context.client_address()?);
     context.site.services.device_flow.approve(account, &code.expose(), address).await?;
@@ -86,7 +86,7 @@ pub(crate) fn decided(context: &PageContext) -> Result<Response> {
 
 async fn review(context: &PageContext, code: &UserCode, error: Option<String>) -> Result<Response> {
     let (caller, address) = (context.caller()?, context.client_address()?);
-    let found = context.site.services.device_flow.lookup(&code.expose(), address, Some(caller.account.id)).await?;
+    let found = context.site.services.device_flow.find_pending(code).await?;
     let Some(grant) = found else {
         let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
         return context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &message);

@@ -4,12 +4,13 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::sessions::{SessionCard, own_current_session};
+use super::sessions::{ALL_REVOKED, OTHERS_REVOKED, REVOKED, SessionCard, own_current_session};
 use crate::{
     domain::{Result, id::TokenId, session::Session},
     http::pages::{
         context::PageContext,
-        location::{SESSIONS, see_other, with_list_position, with_parameter},
+        location::{SESSIONS, with_list_position},
+        notice_redirect::see_other_with_notice,
         renderer::PageTemplate,
     },
 };
@@ -61,7 +62,7 @@ pub(crate) async fn confirm_one(context: &PageContext) -> Result<Response> {
 /// Revokes one session, and returns to the same page of the list.
 pub(crate) async fn revoke_one(context: &PageContext) -> Result<Response> {
     context.site.services.sessions.revoke(&context.subject()?, context.path_param("id")).await?;
-    Ok(redirect_to_list(&context.base_page_url(), "revoked"))
+    see_other_with_notice(context, &context.base_page_url(), REVOKED, None)
 }
 
 /// Asks whether to revoke every session but one.
@@ -82,7 +83,7 @@ pub(crate) async fn confirm_others(context: &PageContext) -> Result<Response> {
 pub(crate) async fn revoke_others(context: &PageContext) -> Result<Response> {
     let kept = session_in_path(context).await?;
     context.site.services.sessions.revoke_all(&context.subject()?, Some(kept.id)).await?;
-    Ok(redirect_to_list(&context.base_page().path(), "others"))
+    see_other_with_notice(context, &context.base_page().path(), OTHERS_REVOKED, None)
 }
 
 /// Asks whether to revoke every session.
@@ -102,12 +103,7 @@ pub(crate) async fn confirm_all(context: &PageContext) -> Result<Response> {
 /// Revokes every session.
 pub(crate) async fn revoke_all(context: &PageContext) -> Result<Response> {
     context.site.services.sessions.revoke_all(&context.subject()?, None).await?;
-    Ok(redirect_to_list(&context.base_page().path(), "all"))
-}
-
-/// Redirects to the list, which shows what was done.
-fn redirect_to_list(list: &str, done: &str) -> Response {
-    see_other(&with_parameter(list, &format!("done={done}")))
+    see_other_with_notice(context, &context.base_page().path(), ALL_REVOKED, None)
 }
 
 fn render(context: &PageContext, confirmation: Confirmation, current: Option<TokenId>) -> Result<Response> {

@@ -10,6 +10,7 @@ use crate::{
         context::PageContext,
         display_time::DisplayTime,
         location::{see_other, with_list_position, with_parameter},
+        notice_redirect::see_other_with_notice,
         renderer::PageTemplate,
         return_target::ReturnTarget,
     },
@@ -17,8 +18,12 @@ use crate::{
 
 const SESSIONS_PER_PAGE: u32 = 20;
 
-/// Values of the query parameter `done`, with the keys of their texts.
-const DONE: [(&str, &str); 3] = [("revoked", "done_revoked"), ("others", "done_others"), ("all", "done_all")];
+/// Notices after a revocation.
+pub(super) const REVOKED: &str = "revoked";
+pub(super) const OTHERS_REVOKED: &str = "others_revoked";
+pub(super) const ALL_REVOKED: &str = "all_revoked";
+/// The notices with the keys of their texts.
+const DONE: [(&str, &str); 3] = [(REVOKED, "done_revoked"), (OTHERS_REVOKED, "done_others"), (ALL_REVOKED, "done_all")];
 
 /// A session in the list.
 #[derive(Serialize)]
@@ -84,7 +89,7 @@ pub(crate) async fn show(context: &PageContext) -> Result<Response> {
         Some(text) => Some(text.parse().map_err(|_| Error::invalid_param("query", "page", "must be a whole number"))?),
         None => None,
     };
-    let done = context.query_param("done").and_then(|done| DONE.into_iter().find(|(word, _)| *word == done));
+    let done = context.notice().and_then(|notice| DONE.into_iter().find(|(word, _)| *word == notice));
     let request = PageRequest::new(number, None, SESSIONS_PER_PAGE)?;
     let found = context.site.services.sessions.list(&context.subject()?, request).await?;
     let current = own_current_session(context).await?;
@@ -92,11 +97,10 @@ pub(crate) async fn show(context: &PageContext) -> Result<Response> {
     if number > pages {
         // The last sessions of the last page were revoked.
         let last = with_parameter(&ReturnTarget::Sessions(current).path(), &format!("page={pages}"));
-        let location = match done {
-            Some((word, _)) => with_parameter(&last, &format!("done={word}")),
-            None => last,
+        return match done {
+            Some((word, _)) => see_other_with_notice(context, &last, word, None),
+            None => Ok(see_other(&last)),
         };
-        return Ok(see_other(&location));
     }
     let page = SessionsPage {
         done: done.map(|(_, key)| context.texts().get(key).to_owned()),

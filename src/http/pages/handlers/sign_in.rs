@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::continue_session;
 use crate::{
     domain::{Code, Result},
     http::{
@@ -15,6 +16,7 @@ use crate::{
             context::PageContext,
             form_error::FormError,
             location::{see_other, with_parameter},
+            notice_redirect::see_other_with_notice,
             presession_token::{self, PreSessionToken},
             renderer::PageTemplate,
             return_target::ReturnTarget,
@@ -25,6 +27,8 @@ use crate::{
 
 /// Query parameter: the form is for another account than the one that is signed in.
 const OTHER_ACCOUNT: &str = "another";
+/// Notice after signing out.
+const SIGNED_OUT: &str = "signed_out";
 
 /// The values of the sign-in page.
 #[derive(Default, Serialize)]
@@ -46,21 +50,22 @@ pub(crate) struct SignInPage {
     pub invalid_credentials: bool,
 }
 
-/// Shows the form. Redirects instead when a caller is signed in, or has a refresh cookie to continue with.
+/// Shows the form. A caller who is signed in is redirected instead, and one with a refresh cookie may continue with it.
 pub(crate) fn show(context: &PageContext) -> Result<Response> {
     let target = context.return_target();
-    if context.find_caller().is_some() && context.query_param(OTHER_ACCOUNT).is_none() {
+    let is_other_account = context.query_param(OTHER_ACCOUNT).is_some();
+    if context.find_caller().is_some() && !is_other_account {
         return Ok(see_other(&target.path()));
     }
-    let (has_ended, form_error) = (context.query_param("ended").is_some(), FormError::in_query(context));
+    let form_error = FormError::noticed(context);
     let has_refresh_token = context.cookie(REFRESH_TOKEN).is_some_and(|token| !token.is_empty());
-    if !has_ended && form_error.is_none() && has_refresh_token {
-        return Ok(see_other(&target.append_to("/signin/refresh")));
+    if !is_other_account && form_error.is_none() && has_refresh_token {
+        let another = with_parameter(&target.append_to("/signin"), &format!("{OTHER_ACCOUNT}=yes"));
+        return continue_session::show(context, another);
     }
-    let has_signed_out = context.query_param("done").is_some();
-    let notice = match (has_ended, has_signed_out) {
-        (true, _) => Some("sign_in_ended"),
-        (_, true) => Some("signed_out"),
+    let notice = match context.notice() {
+        Some(continue_session::ENDED) => Some("sign_in_ended"),
+        Some(SIGNED_OUT) => Some("signed_out"),
         _ => None,
     };
     let page = SignInPage {
@@ -89,29 +94,6 @@ fn error_text(context: &PageContext, error: FormError) -> Option<String> {
     }
 }
 
-/// Continues a session whose access cookie has expired. Only the redirect of `show` leads here.
-pub(crate) async fn refresh(context: &PageContext) -> Result<Response> {
-    let target = context.return_target();
-    let token = context.cookie(REFRESH_TOKEN).filter(|_| context.find_caller().is_none());
-    let Some(token) = token else { return Ok(see_other(&target.append_to("/signin"))) };
-    match context.site.services.console.refresh(token).await {
-        Ok(issued) => {
-            let mut response = see_other(&target.path());
-            // Without new tokens another tab has refreshed the session; the browser has the tokens of that response.
-            if let Some(issued) = issued {
-                set_cookies(&mut response, &context.site.services.cookies.issued(&issued));
-            }
-            Ok(response)
-        }
-        Err(error) if error.code() == Code::InvalidSession => {
-            let mut response = see_other(&with_parameter(&target.append_to("/signin"), "ended=yes"));
-            set_cookies(&mut response, &context.site.services.cookies.cleared());
-            Ok(response)
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// Signs in and redirects to the return target.
 pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     let email = context.form.text("email").trim();
@@ -122,12 +104,12 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
         if context.find_caller().is_some_and(|caller| caller.account.email.eq_ignore_ascii_case(email)) {
             return Ok(see_other(&context.return_target().path()));
         }
-        return Ok(redirect_to_form(context, FormError::ExpiredForm, None));
+        return redirect_to_form(context, FormError::ExpiredForm, None);
     }
     let Some(password) =
         context.form.secret("password").filter(|password| !password.expose().is_empty() && !email.is_empty())
     else {
-        return Ok(redirect_to_form(context, FormError::MissingCredentials, None));
+        return redirect_to_form(context, FormError::MissingCredentials, None);
     };
     let (remember, address) = (context.form.is_checked("remember"), context.client_address()?);
     let known_browser = context.cookie(KNOWN_BROWSER);
@@ -140,20 +122,21 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
             Ok(response)
         }
         Err(error) => match error.code() {
-            Code::AuthenticationFailed => Ok(redirect_to_form(context, FormError::WrongCredentials, None)),
-            Code::RateLimited => Ok(redirect_to_form(context, FormError::SignInLocked, error.retry_after())),
+            Code::AuthenticationFailed => redirect_to_form(context, FormError::WrongCredentials, None),
+            Code::RateLimited => redirect_to_form(context, FormError::SignInLocked, error.retry_after()),
             _ => Err(error),
         },
     }
 }
 
 /// Redirects to the form, which shows the error, also when a caller is signed in: they were changing the account.
-fn redirect_to_form(context: &PageContext, error: FormError, wait: Option<Duration>) -> Response {
-    let url = context.with_wait(&error.append_to(&context.return_target().append_to("/signin")), wait);
-    match context.find_caller() {
-        Some(_) => see_other(&with_parameter(&url, &format!("{OTHER_ACCOUNT}=yes"))),
-        None => see_other(&url),
-    }
+fn redirect_to_form(context: &PageContext, error: FormError, wait: Option<Duration>) -> Result<Response> {
+    let form = context.return_target().append_to("/signin");
+    let url = match context.find_caller() {
+        Some(_) => with_parameter(&form, &format!("{OTHER_ACCOUNT}=yes")),
+        None => form,
+    };
+    see_other_with_notice(context, &url, error.word(), wait)
 }
 
 /// Renders the form and sets the pre-session cookie, which lasts until the sign-in.
@@ -179,7 +162,8 @@ fn render(context: &PageContext, page: SignInPage) -> Result<Response> {
 /// Ends the browser session.
 pub(crate) async fn sign_out(context: &PageContext) -> Result<Response> {
     context.site.services.console.logout(context.caller()?).await?;
-    let mut response = see_other(&with_parameter(&context.return_target().append_to("/signin"), "done=yes"));
+    let form = context.return_target().append_to("/signin");
+    let mut response = see_other_with_notice(context, &form, SIGNED_OUT, None)?;
     set_cookies(&mut response, &context.site.services.cookies.cleared());
     Ok(response)
 }

@@ -7,6 +7,7 @@ use crate::http::pages::{
     display_time::DisplayTime,
     handlers::{
         approval::ApprovePage,
+        continue_session::ContinuePage,
         enter_code::EnterCodePage,
         revocation::ConfirmPage,
         sessions::{SessionCard, SessionsPage},
@@ -131,11 +132,34 @@ fn sign_in_page_shows_the_error() {
 #[test]
 fn code_page_shows_the_error() {
     for error in [None, Some("Not a code.".to_owned())] {
-        let page = |_: &Texts| value_of(EnterCodePage { error: error.clone() });
+        let page = |_: &Texts| value_of(EnterCodePage { error: error.clone(), ..EnterCodePage::default() });
         for html in render(PageTemplate::EnterCode, page) {
-            assert!(html.contains("autocomplete=\"off\""));
+            assert!(html.contains("autocomplete=\"off\"") && html.contains("value=\"\""));
             assert_eq!(html.contains("role=\"alert\""), error.is_some());
         }
+    }
+}
+
+#[test]
+fn code_page_is_filled_in_and_explains_missing_characters() {
+    let page = |_: &Texts| value_of(EnterCodePage { error: None, prefill: "ABCD-EF".to_owned(), is_partial: true });
+    let [english, chinese] = render(PageTemplate::EnterCode, page);
+    assert!(english.contains("value=\"ABCD-EF\"") && english.contains("last two characters"));
+    assert!(chinese.contains("value=\"ABCD-EF\"") && chinese.contains("最后两个字符"));
+}
+
+#[test]
+fn continue_page_submits_a_form() {
+    let page = |_: &Texts| {
+        value_of(ContinuePage {
+            action: "/signin/refresh?return=/device/sessions".to_owned(),
+            return_to: "/device/sessions".to_owned(),
+            another: "/signin?return=/device/sessions&another=yes".to_owned(),
+        })
+    };
+    for html in render(PageTemplate::Continue, page) {
+        assert!(html.contains("method=\"post\" action=\"/signin/refresh?return=/device/sessions\""));
+        assert!(html.contains("href=\"/signin?return=/device/sessions&amp;another=yes\""));
     }
 }
 

@@ -59,7 +59,8 @@ async fn concurrent_approval_shows_a_wait(language: &str) {
 async fn disabled_bearers_show_a_message(language: &str) {
     let Some(visitor) = visitor_in(language, &[("ENABLE_OAUTH_BEARER", "false")]).await else { return };
     visitor.sign_in().await;
-    visitor.enter_code("WXYV-3456").await;
+    let handle = keys().seal_handle(&UserCode::parse("WXYV-3456").unwrap()).unwrap();
+    visitor.visit(&format!("/device/{handle}")).await;
     // No device gets a code here, so the form of an older page is submitted.
     let send = "document.querySelector('.person form').action = location.pathname + '/deny'";
     visitor.run(send, &[]).await;
@@ -138,8 +139,12 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
     };
     let pipeline =
         Pipeline::new(app.rate_limiter().clone(), services.bearers.clone(), services.console.clone(), settings);
-    let settings =
-        PageSettings { standalone: false, issuer: issuer.clone(), console_sign_in_url: Some(console.to_owned()) };
+    let settings = PageSettings {
+        standalone: false,
+        issuer: issuer.clone(),
+        console_sign_in_url: Some(console.to_owned()),
+        prefill_links: true,
+    };
     let clock = Arc::clone(&app.context().clock);
     let pages = PageDependencies {
         services,
