@@ -7,6 +7,7 @@ mod arguments;
 mod check_config;
 mod demo;
 mod dev;
+mod display_name;
 mod error;
 mod input_file;
 mod migrate;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-use super::{error::CommandError, operator::Operator, output::print_line, password};
+use super::{display_name::display_name, error::CommandError, operator::Operator, output::print_line, password};
 use crate::{
     domain::{
         account::{AccountStatus, EndedSessions},
@@ -26,7 +26,7 @@ pub(crate) enum AccountCommand {
         /// Email address.
         email: String,
         /// Display name [default: the part before the @].
-        #[arg(long)]
+        #[arg(long, value_parser = display_name)]
         name: Option<String>,
         /// A workspace for the account to join, by id or name.
         #[arg(long)]

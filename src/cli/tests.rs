@@ -41,6 +41,8 @@ fn wrong_command_line_gives_one_sentence_with_the_fix() {
         ("dify-openapi token revoke --client a --account b", "cannot be used with"),
         ("dify-openapi token revoke --since yesterday", "90m, 2h or 3d"),
         ("dify-openapi account create", "<EMAIL>"),
+        ("dify-openapi account create ada@example.com --name \u{2800}", "visible character"),
+        ("dify-openapi workspace create a\u{202e}b --owner ada@example.com", "text-direction"),
         ("dify-openapi app", "--help"),
         ("dify-openapi app import x.yml", "--workspace"),
         ("dify-openapi app import x.yml --workspace w --app Greeting", "--app"),

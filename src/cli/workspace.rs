@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 
-use super::{error::CommandError, operator::Operator, output::print_line};
+use super::{display_name::display_name, error::CommandError, operator::Operator, output::print_line};
 use crate::domain::workspace::WorkspaceRole;
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -13,6 +13,7 @@ pub(crate) enum WorkspaceCommand {
     #[command(after_help = "Example:\n  dify-openapi workspace create Research --owner ada@example.com")]
     Create {
         /// Its name.
+        #[arg(value_parser = display_name)]
         name: String,
         /// Email address of the account that will own it.
         #[arg(long)]
