@@ -127,19 +127,21 @@ impl PageContext {
     pub(super) fn base_page_url(&self) -> String {
         match self.base_page() {
             ReturnTarget::Sessions(current) => with_list_position(SESSIONS, current, self.list_page()),
-            target @ ReturnTarget::EnterCode => {
-                match self.entered_code().and_then(|code| self.site.seal_prefill(&code).ok()) {
-                    Some(sealed) => with_parameter(&target.path(), &format!("{PREFILL}={sealed}")),
-                    None => target.path(),
-                }
-            }
+            target @ ReturnTarget::EnterCode => match self.sealed_prefill() {
+                Some(sealed) => with_parameter(&target.path(), &format!("{PREFILL}={sealed}")),
+                None => target.path(),
+            },
             target @ ReturnTarget::Device(_) => target.path(),
         }
     }
 
-    /// The code in the form that was submitted, or with which the form is filled in.
-    fn entered_code(&self) -> Option<UserCode> {
-        if self.is_post() { UserCode::parse(self.form.text("user_code")).ok() } else { self.prefilled_code() }
+    /// The sealed code of the form that was submitted, or with which the form is filled in.
+    fn sealed_prefill(&self) -> Option<String> {
+        if self.is_post() {
+            let code = UserCode::parse(self.form.text("user_code")).ok()?;
+            return self.site.seal_prefill(&code).ok();
+        }
+        self.query_param(PREFILL).filter(|_| self.prefilled_code().is_some())
     }
 
     /// The code with which the form is filled in.
@@ -210,11 +212,10 @@ impl PageContext {
             return self.base_page().path();
         }
         let page = self.query_param("page").and_then(|page| page.parse::<u32>().ok());
-        let prefill = self.query_param(PREFILL).filter(|_| self.prefilled_code().is_some());
         let kept = [
             page.map(|page| format!("page={page}")),
             self.current_session_id().map(|id| format!("current={id}")),
-            prefill.map(|sealed| format!("{PREFILL}={sealed}")),
+            self.sealed_prefill().map(|sealed| format!("{PREFILL}={sealed}")),
             self.query_param(PARTIAL).map(|_| format!("{PARTIAL}=yes")),
         ];
         let kept: Vec<_> = kept.into_iter().flatten().collect();

@@ -47,8 +47,12 @@ document.querySelectorAll('[data-code-entry]').forEach((field) => {
   field.addEventListener('compositionend', format);
   if (field.getAttribute('aria-invalid') === 'true') {
     requestAnimationFrame(() => field.select());
-  } else {
-    requestAnimationFrame(() => field.setSelectionRange(field.value.length, field.value.length));
+  } else if (field.value) {
+    // A filled field is continued at its end; `autofocus` would put the cursor at its start.
+    requestAnimationFrame(() => {
+      field.focus();
+      field.setSelectionRange(field.value.length, field.value.length);
+    });
   }
 });
 
