@@ -82,8 +82,10 @@ fn json<M: DeserializeOwned + Default>(text: &[u8]) -> Result<M> {
     if text.is_empty() {
         return Ok(M::default());
     }
-    let object = text.trim_ascii_start().first() == Some(&b'{');
-    match serde_json::from_slice(text) {
+    // serde does not check the texts of unknown members.
+    let text = str::from_utf8(text).map_err(|_| not_json())?;
+    let object = text.trim_ascii_start().starts_with('{');
+    match serde_json::from_str(text) {
         Ok(message) if object => Ok(message),
         Err(error) if object || !error.is_data() => Err(malformed(&error)),
         // serde also accepts an array of the members' values.
@@ -128,9 +130,13 @@ fn malformed(error: &serde_json::Error) -> Error {
         serde_json::error::Category::Data => {
             format!("A member of the body has the wrong type or appears twice (column {}).", error.column())
         }
-        _ => "The body is not valid JSON.".to_owned(),
+        _ => return not_json(),
     };
     Error::new(Code::InvalidRequest, message)
+}
+
+fn not_json() -> Error {
+    Error::new(Code::InvalidRequest, "The body is not valid JSON.")
 }
 
 /// Reads null as an empty list.
