@@ -130,6 +130,7 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
         templates: Arc::new(TemplateRenderer::new(
             thread::available_parallelism().map_or(TEMPLATES, NonZero::get),
             Arc::clone(&context.entropy),
+            memory.clone(),
         )),
         memory: memory.clone(),
         tasks: tasks.tracker.clone(),

@@ -19,9 +19,12 @@ use super::{
     json::JsonObject,
     variables::value::weight,
 };
-use crate::ports::entropy::Entropy;
+use crate::{
+    memory::{MemoryKind, MemoryLedger},
+    ports::entropy::Entropy,
+};
 
-/// The limits of a rendering on a blocking thread: less than a second of work.
+/// The largest limits of a rendering on a blocking thread: less than a second of work.
 const BLOCKING: RenderLimits = RenderLimits { steps: 3_000_000, bytes: 64 << 20 };
 /// The limits of an inline rendering: a fraction of a millisecond.
 const INLINE: RenderLimits = RenderLimits { steps: 8_000, bytes: 256 << 10 };
@@ -61,12 +64,17 @@ pub(crate) enum Rendering {
 pub(crate) struct TemplateRenderer {
     slots: RenderSlots,
     entropy: Arc<dyn Entropy>,
+    memory: MemoryLedger,
+    /// The limits of a rendering on a blocking thread. Its bytes are reserved before it begins.
+    limits: RenderLimits,
 }
 
 impl TemplateRenderer {
-    /// A renderer that occupies at most `max_threads` blocking threads.
-    pub(crate) fn new(max_threads: usize, entropy: Arc<dyn Entropy>) -> Self {
-        Self { slots: RenderSlots::new(max_threads), entropy }
+    /// A renderer that occupies at most `max_threads` blocking threads, which divide the memory for templates among them.
+    pub(crate) fn new(max_threads: usize, entropy: Arc<dyn Entropy>, memory: MemoryLedger) -> Self {
+        let max_threads = max_threads.max(1);
+        let bytes = BLOCKING.bytes.min(memory.limit(MemoryKind::Templates) / max_threads);
+        Self { slots: RenderSlots::new(max_threads), entropy, memory, limits: RenderLimits { bytes, ..BLOCKING } }
     }
 
     /// The renderer for the runs of one app.
@@ -101,7 +109,7 @@ impl AppRenderer {
             }
         }
         let (source, values, cancelled) = (source.clone(), values.clone(), CancelFlag::default());
-        let settings = RenderSettings { limits: BLOCKING, cancelled: cancelled.clone(), seed };
+        let settings = RenderSettings { limits: self.renderer.limits, cancelled: cancelled.clone(), seed };
         let work = self.run_blocking(move || jinja::render(&source.0, &values, settings));
         Rendering::Pending(Box::pin(async move {
             // Set when this future is dropped, or ends before its work.
@@ -119,12 +127,15 @@ impl AppRenderer {
         W: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let slot = self.renderer.slots.acquire(self.owner);
+        let renderer = Arc::clone(&self.renderer);
+        let slot = renderer.slots.acquire(self.owner);
         async move {
             let slot = slot?.await.ok_or(TemplateError::Lost)?;
-            // The work keeps its slot to its end even when this future is dropped.
+            let memory = renderer.memory.reserve(MemoryKind::Templates, renderer.limits.bytes);
+            let memory = memory.map_err(|_| TemplateError::Busy)?;
+            // The work keeps both to its end even when this future is dropped.
             let task = tokio::task::spawn_blocking(move || {
-                let _slot = slot;
+                let _held = (slot, memory);
                 work()
             });
             match timeout(MAX_TIME, task).await {

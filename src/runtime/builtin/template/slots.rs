@@ -53,7 +53,7 @@ impl RenderSlots {
         let (sender, receiver) = oneshot::channel();
         {
             let mut state = self.0.lock();
-            state.waiting.retain(|waiter| !waiter.sender.is_closed());
+            state.drop_closed();
             if state.free == 0 && state.waiting_of(owner.workspace) >= MAX_WAITING {
                 return Err(TemplateError::Busy);
             }
@@ -65,7 +65,7 @@ impl RenderSlots {
 
     pub(super) fn is_full(&self, owner: SlotOwner) -> bool {
         let mut state = self.0.lock();
-        state.waiting.retain(|waiter| !waiter.sender.is_closed());
+        state.drop_closed();
         state.waiting_of(owner.workspace) >= MAX_WAITING
     }
 
@@ -73,13 +73,18 @@ impl RenderSlots {
     fn grant(&self) {
         loop {
             let Some(waiter) = self.0.lock().take_next() else { return };
-            // A slot that nobody receives any more is dropped, which makes it free again.
+            // A slot whose receiver was just closed is dropped, which makes it free again.
             drop(waiter.sender.send(RenderSlot { slots: self.clone(), owner: waiter.owner }));
         }
     }
 }
 
 impl SlotState {
+    /// Drops the waiters whose callers have left.
+    fn drop_closed(&mut self) {
+        self.waiting.retain(|waiter| !waiter.sender.is_closed());
+    }
+
     fn waiting_of(&self, workspace: WorkspaceId) -> usize {
         self.waiting.iter().filter(|waiter| waiter.owner.workspace == workspace).count()
     }
@@ -96,6 +101,7 @@ impl SlotState {
         if self.free == 0 {
             return None;
         }
+        self.drop_closed();
         let waiting = self.waiting.iter().enumerate();
         let (at, _) = waiting.min_by_key(|(at, waiter)| (self.load(waiter.owner), *at))?;
         let waiter = self.waiting.remove(at)?;

@@ -9,7 +9,11 @@ use crate::{
 };
 
 fn renderer(threads: usize) -> Arc<TemplateRenderer> {
-    Arc::new(TemplateRenderer::new(threads, Arc::new(SystemEntropy)))
+    renderer_with(threads, MemoryLedger::unlimited())
+}
+
+fn renderer_with(threads: usize, memory: MemoryLedger) -> Arc<TemplateRenderer> {
+    Arc::new(TemplateRenderer::new(threads, Arc::new(SystemEntropy), memory))
 }
 
 fn owner(workspace: u128, app: u128) -> SlotOwner {
@@ -71,6 +75,35 @@ async fn a_free_thread_goes_to_the_workspace_with_the_fewest() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(order.lock().first(), Some(&"other"));
+}
+
+#[tokio::test]
+async fn renderings_reserve_their_part_of_the_memory_for_templates() {
+    let memory = MemoryLedger::with_limits(|kind| if kind == MemoryKind::Templates { 4 << 20 } else { 0 });
+    let renderer = renderer_with(2, memory.clone()).for_app(owner(1, 1));
+    let release = occupy(&renderer).await;
+    assert_eq!(memory.used(MemoryKind::Templates), 2 << 20);
+    let large = "{% set x = 'x' * 1000000 %}{% set y = x ~ x ~ x %}{{ y|length }}";
+    let Rendering::Pending(large) = start(&renderer, large, &json!({})) else { panic!("is inline") };
+    assert_eq!(large.await, Err(TemplateError::TooMuchMemory));
+    let small = "{% set x = 'x' * 500000 %}{{ x|length }}";
+    let Rendering::Pending(small) = start(&renderer, small, &json!({})) else { panic!("is inline") };
+    assert_eq!(small.await.as_deref(), Ok("500000"));
+    release.send(()).unwrap();
+    renderer.run_blocking(|| ()).await.unwrap();
+    assert!(memory.used(MemoryKind::Templates) <= 2 << 20);
+}
+
+#[tokio::test]
+async fn callers_that_left_do_not_delay_others() {
+    let shared = renderer(1);
+    let release = occupy(&shared.for_app(owner(1, 1))).await;
+    for workspace in 2..2_000 {
+        drop(shared.for_app(owner(workspace, workspace)).run_blocking(|| ()));
+    }
+    let last = shared.for_app(owner(3_000, 1)).run_blocking(|| 7);
+    release.send(()).unwrap();
+    assert_eq!(last.await, Ok(7));
 }
 
 #[tokio::test]

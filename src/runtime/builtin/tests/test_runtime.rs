@@ -127,7 +127,7 @@ impl TestRuntime {
             entropy: Arc::new(SystemEntropy),
             models: Arc::clone(&models) as Arc<dyn Models>,
             outbound: Arc::new(OutboundClient::new(Vec::new()).unwrap()),
-            templates: Arc::new(TemplateRenderer::new(2, Arc::new(SystemEntropy))),
+            templates: Arc::new(TemplateRenderer::new(2, Arc::new(SystemEntropy), MemoryLedger::unlimited())),
             memory: memory.clone(),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),

@@ -251,10 +251,12 @@ impl RunSetup {
             created_by: CreatedBy { id: "end-user".to_owned(), user: "someone".to_owned() },
             history: self.history.clone(),
             models: self.models.clone(),
-            templates: Arc::new(TemplateRenderer::new(2, Arc::new(CountingEntropy::default()))).for_app(SlotOwner {
-                workspace: id::WorkspaceId(Uuid::from_u128(6)),
-                app: id::AppId(Uuid::from_u128(7)),
-            }),
+            templates: Arc::new(TemplateRenderer::new(
+                2,
+                Arc::new(CountingEntropy::default()),
+                MemoryLedger::unlimited(),
+            ))
+            .for_app(SlotOwner { workspace: id::WorkspaceId(Uuid::from_u128(6)), app: id::AppId(Uuid::from_u128(7)) }),
             outbound: RunOutboundClient::new(
                 &Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()]).unwrap()),
                 [Owner::of(&"workspace"), Owner::of(&"app")],

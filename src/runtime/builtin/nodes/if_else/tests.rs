@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     domain::id::{AppId, WorkspaceId},
+    memory::MemoryLedger,
     ports::entropy::SystemEntropy,
     runtime::builtin::{
         template::{TemplateRenderer, slots::SlotOwner},
@@ -28,7 +29,8 @@ fn compare(length: usize, templates: &AppRenderer) -> NodeRun {
 #[tokio::test]
 async fn large_values_wait_for_a_permit_and_small_ones_do_not() {
     let owner = SlotOwner { workspace: WorkspaceId(Uuid::nil()), app: AppId(Uuid::nil()) };
-    let templates = Arc::new(TemplateRenderer::new(1, Arc::new(SystemEntropy))).for_app(owner);
+    let templates =
+        Arc::new(TemplateRenderer::new(1, Arc::new(SystemEntropy), MemoryLedger::unlimited())).for_app(owner);
     let (start_sender, started) = oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let holding = tokio::spawn(templates.run_blocking(move || {
