@@ -201,14 +201,19 @@ async fn address_of_a_rejected_sign_in_still_leads_to_the_code(visitor: &Visitor
     assert_eq!(visitor.text_of(".code strong").await, device.user_code);
 }
 
-async fn page_of_a_signed_out_person_decides_nothing(visitor: &Visitor) {
+/// Opens the page of a device, and signs out in a second tab. Returns the device and the first tab.
+async fn sign_out_beside_a_decision(visitor: &Visitor) -> (Device, String) {
     visitor.sign_in().await;
     let device = visitor.device("laptop").await;
     visitor.enter_code(&device.user_code).await;
     let (one, _) = visitor.open_tab().await;
     visitor.visit("/device").await;
     visitor.follow(".person button").await;
+    (device, one)
+}
 
+async fn page_of_a_signed_out_person_decides_nothing(visitor: &Visitor) {
+    let (device, one) = sign_out_beside_a_decision(visitor).await;
     visitor.switch_to_tab(&one).await;
     visitor.click("#mine").await;
     visitor.follow(AUTHORIZE).await;
@@ -220,12 +225,7 @@ async fn page_of_a_signed_out_person_decides_nothing(visitor: &Visitor) {
 }
 
 async fn page_of_another_account_decides_nothing(visitor: &Visitor) {
-    visitor.sign_in().await;
-    let device = visitor.device("laptop").await;
-    visitor.enter_code(&device.user_code).await;
-    let (one, _) = visitor.open_tab().await;
-    visitor.visit("/device").await;
-    visitor.follow(".person button").await;
+    let (device, one) = sign_out_beside_a_decision(visitor).await;
     visitor.sign_in_as(MEMBER, PASSWORD).await;
 
     visitor.switch_to_tab(&one).await;
