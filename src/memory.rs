@@ -13,7 +13,7 @@ mod permit;
 pub(crate) mod weight;
 
 pub(crate) use self::{
-    fair_share::{FairShares, NoPlace, Owner, SharePermit},
+    fair_share::{FairShares, NoPlaceError, Owner, SharePermit},
     permit::MemoryPermit,
 };
 pub use self::{kind::MemoryKind, ledger::MemoryLedger};

@@ -111,8 +111,8 @@ impl KeyRing {
         &self.current.secret
     }
 
-    /// The secret whose JWTs count until they expire. Previous secrets sign nobody in unless the time of the replacement is
-    /// known, because a leaked one would sign JWTs of any age.
+    /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous secrets
+    /// are rejected, because a leaked secret would sign JWTs of any age.
     pub fn replaced_secret(&self) -> Option<&ReplacedSecret> {
         self.replaced.as_ref()
     }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 pub(crate) struct Owner(u64);
 
 impl Owner {
-    /// The hash is keyed by the process, so that nobody can choose ids that share an owner.
+    /// The hash has a random key for each process, so that clients cannot choose ids that collide.
     pub(crate) fn of(id: &impl Hash) -> Self {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         Self(HASHER.hash_one(id))
@@ -73,7 +73,7 @@ const APP_FACTOR: usize = 2;
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoPlace {
+pub(crate) enum NoPlaceError {
     /// Every place is taken.
     Full,
     /// The workspace or the app has its share.
@@ -86,14 +86,14 @@ impl FairShares {
     }
 
     /// Takes a place for an app of a workspace. Does not wait.
-    pub(crate) fn take(&self, workspace: Owner, app: Owner) -> Result<SharePermit, NoPlace> {
+    pub(crate) fn take(&self, workspace: Owner, app: Owner) -> Result<SharePermit, NoPlaceError> {
         let mut held = self.0.held.lock();
-        let Some(left) = self.0.capacity.checked_sub(held.total + 1) else { return Err(NoPlace::Full) };
+        let Some(left) = self.0.capacity.checked_sub(held.total + 1) else { return Err(NoPlaceError::Full) };
         for (owner, factor) in [(workspace, WORKSPACE_FACTOR), (app, APP_FACTOR)] {
             // The first place is always fair.
             let after = held.owners.of(owner);
             if !is_fair(after, left.max(1), factor) {
-                return Err(NoPlace::ShareUsed);
+                return Err(NoPlaceError::ShareUsed);
             }
         }
         held.total += 1;
@@ -153,7 +153,7 @@ mod tests {
             let shares = FairShares::new(capacity);
             let taken = take_all(&shares, 1, 1);
             assert_eq!(taken.len(), capacity);
-            assert_eq!(shares.take(Owner::of(&2), Owner::of(&2)).err(), Some(NoPlace::Full));
+            assert_eq!(shares.take(Owner::of(&2), Owner::of(&2)).err(), Some(NoPlaceError::Full));
         }
     }
 

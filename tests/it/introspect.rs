@@ -157,7 +157,7 @@ async fn wrong_service_keys_are_limited_and_audited_on_both_doors(stores: Stores
         assert_eq!(reason(&clients.token.resolve_token(ask("wrong")).await.unwrap_err()), "bearer_invalid");
     }
     assert!(logs.matching(&["audit", "auth.service_key_rejected", "127.0.0.1"]).len() >= 10);
-    // Over the limit the right key does not tell itself from the wrong ones.
+    // Over the limit the right key and a wrong one have the same response.
     for key in ["wrong", SERVICE_KEY] {
         assert_eq!(post(key).await.outcome(), (429, "rate_limited".to_owned()), "{key}");
         assert_eq!(reason(&clients.token.resolve_token(ask(key)).await.unwrap_err()), "rate_limited", "{key}");

@@ -6,7 +6,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::http::grpc_door::speaks_grpc;
 
-/// Tells browsers for one year to use https only (RFC 6797).
+/// Makes browsers use https only for one year (RFC 6797).
 pub(super) const STRICT_TRANSPORT: &str = "max-age=31536000";
 
 /// Sets a header that the handler has not set; none without a value. gRPC responses have none of these headers; they

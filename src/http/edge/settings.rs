@@ -14,7 +14,7 @@ pub(crate) struct EdgeSettings {
     /// Rejects host names other than those of loopback, as in `dev`. Another site may resolve to loopback (DNS
     /// rebinding), but its requests name its own host.
     pub loopback_hosts_only: bool,
-    /// Whether browsers reach this service over https, so that they may be told to use nothing else.
+    /// Whether browsers reach this service over https, which is when HSTS is sent.
     pub is_https: bool,
     /// Whether every peer of the listener may continue its trace here. Otherwise only trusted proxies may.
     pub trusts_peers: bool,

@@ -22,7 +22,7 @@ use crate::{
         app::{App, Definition},
         conversation::EndUser,
     },
-    memory::{FairShares, MemoryPermit, NoPlace, Owner, SharePermit},
+    memory::{FairShares, MemoryPermit, NoPlaceError, Owner, SharePermit},
     ports::runtime::{self, AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
     telemetry::request_id,
 };
@@ -86,8 +86,8 @@ impl BuiltinRuntime {
         let (workspace, app) = (Owner::of(&app.workspace_id.0), Owner::of(&app.id.0));
         self.runs.take(workspace, app).map_err(|no_place| {
             let message = match no_place {
-                NoPlace::Full => "This server is at capacity. Try again shortly.",
-                NoPlace::ShareUsed => {
+                NoPlaceError::Full => "This server is at capacity. Try again shortly.",
+                NoPlaceError::ShareUsed => {
                     "The runs of this app or workspace use its share of this server. Try again shortly."
                 }
             };

@@ -8,7 +8,7 @@ mod tests;
 
 use serde_json::Value;
 
-use self::parser::Parser;
+use self::parser::RepairParser;
 
 /// Longest text that is repaired, in bytes. Repairing takes about a microsecond for each byte at worst.
 pub(crate) const MAX_REPAIRED: usize = 256 << 10;
@@ -19,7 +19,7 @@ pub(crate) fn repair_json(text: &str) -> Option<Value> {
     if text.len() > MAX_REPAIRED {
         return None;
     }
-    let mut parser = Parser::new(text);
+    let mut parser = RepairParser::new(text);
     let mut values = Vec::new();
     while parser.skip_to_container() {
         values.push(parser.value()?);

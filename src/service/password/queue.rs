@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use super::argon::HashMemory;
 use crate::memory::Owner;
 
-/// Work that waits for a thread. Dropping it tells its caller that it is not done.
+/// Work that waits for a thread. Dropping it ends the wait of its caller with an error.
 pub(super) type Job = Box<dyn FnOnce(&mut HashMemory) + Send>;
 
 /// Jobs that may wait. The last one waits for as many hashes, divided by the threads.

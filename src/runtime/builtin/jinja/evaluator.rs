@@ -11,7 +11,7 @@ mod statements;
 
 use std::rc::Rc;
 
-use self::{output::Output, program::Evaluator};
+use self::{output::RenderOutput, program::Evaluator};
 use super::{error::Result, limits::MAX_OUTPUT, state::RenderState, syntax::Statement, value::PyValue};
 
 /// Runs the statements of a template with its variables; returns the output.
@@ -25,7 +25,7 @@ pub(super) fn run(
         state.heap.assign(&evaluator.root, &name, value)?;
     }
     let root = Rc::clone(&evaluator.root);
-    let mut output = Output::limited(&state.heap, MAX_OUTPUT);
+    let mut output = RenderOutput::limited(&state.heap, MAX_OUTPUT);
     evaluator.statements(statements, &root, &mut output)?;
     Ok(output.into_string())
 }

@@ -11,7 +11,7 @@ mod statements;
 mod stream;
 mod targets;
 
-use self::stream::Parser;
+use self::stream::TemplateParser;
 use super::{
     budget::RenderBudget,
     error::{Result, TemplateError, syntax},
@@ -27,7 +27,7 @@ pub(super) fn parse(source: &str, budget: &RenderBudget) -> Result<Vec<Statement
     }
     budget.read(source.len())?;
     let source = normalized(source);
-    let mut parser = Parser::new(&source, budget)?;
+    let mut parser = TemplateParser::new(&source, budget)?;
     let statements = parser.statements_until(&[])?;
     match parser.current() {
         Token::End => Ok(statements),

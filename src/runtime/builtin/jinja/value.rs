@@ -17,7 +17,7 @@ use super::{
 /// A value. Integers have 127 bits and a sign: Python's have no limit, and larger results are errors here.
 #[derive(Clone, Debug)]
 pub(super) enum PyValue {
-    /// Something that does not exist, with the message for whoever uses it.
+    /// A name that is not defined, with the error message of its use.
     Undefined(Rc<str>),
     None,
     Bool(bool),

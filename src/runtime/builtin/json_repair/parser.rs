@@ -6,7 +6,7 @@ use super::literal;
 
 /// Deepest nesting of objects and lists.
 const MAX_DEPTH: usize = 100;
-/// Number of bytes that are searched for the next key, to tell a quote or a comma that ends a value from one inside it.
+/// Number of bytes that are searched for the next key, which decides whether a quote or a comma ends a value or is inside it.
 const LOOKAHEAD: usize = 128;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ enum Place {
     Item,
 }
 
-pub(super) struct Parser<'t> {
+pub(super) struct RepairParser<'t> {
     text: &'t str,
     /// Position in the text, in bytes.
     at: usize,
@@ -31,7 +31,7 @@ pub(super) struct Parser<'t> {
     open: Vec<Container>,
 }
 
-impl<'t> Parser<'t> {
+impl<'t> RepairParser<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self { text, at: 0, open: Vec::new() }
     }

@@ -1,6 +1,6 @@
 //! Calls functions, methods and objects.
 
-use super::{output::Output, program::Evaluator};
+use super::{output::RenderOutput, program::Evaluator};
 use crate::runtime::builtin::{
     jinja::arguments::Arguments,
     jinja::compare::equal,
@@ -43,7 +43,7 @@ impl Evaluator<'_> {
                 arguments.none(name)?;
                 let block = self.blocks.get(name);
                 let block = block.ok_or_else(|| failed(format!("the block '{name}' is not defined")))?;
-                let mut output = Output::captured(&self.state.heap);
+                let mut output = RenderOutput::captured(&self.state.heap);
                 let scope = self.state.heap.scope(Some(self.root.clone()))?;
                 self.statements(&block.body, &scope, &mut output)?;
                 output.finish(self.state.autoescape.get()).map(PyValue::Text)

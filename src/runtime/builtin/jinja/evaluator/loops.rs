@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use super::{output::Output, program::Evaluator};
+use super::{output::RenderOutput, program::Evaluator};
 use crate::runtime::builtin::{
     jinja::error::{Result, failed},
     jinja::iterate::{Cursor, collect},
@@ -17,7 +17,7 @@ impl Evaluator<'_> {
         for_loop: &Rc<ForLoop>,
         outer: &Rc<Variables>,
         (iterable, depth): (&PyValue, usize),
-        output: &mut Output<'_>,
+        output: &mut RenderOutput<'_>,
     ) -> Result<()> {
         let heap = &self.state.heap;
         let items = match (&for_loop.condition, iterable) {
@@ -91,7 +91,7 @@ impl Evaluator<'_> {
     pub(super) fn recurse(&self, object: &LoopObject, items: &PyValue) -> Result<PyValue> {
         let (for_loop, outer) =
             object.recursive.as_ref().ok_or_else(|| failed("the loop needs the marker 'recursive' to be called"))?;
-        let mut output = Output::captured(&self.state.heap);
+        let mut output = RenderOutput::captured(&self.state.heap);
         self.run_loop(for_loop, outer, (items, object.depth + 1), &mut output)?;
         output.finish(self.state.autoescape.get()).map(PyValue::Text)
     }

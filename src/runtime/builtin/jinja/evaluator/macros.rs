@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{output::Output, program::Evaluator};
+use super::{output::RenderOutput, program::Evaluator};
 use crate::runtime::builtin::{
     jinja::arguments::Arguments,
     jinja::error::{Result, failed},
@@ -26,7 +26,7 @@ impl Evaluator<'_> {
         let scope = heap.scope(Some(Rc::clone(&object.variables)))?;
         let escapes = self.state.autoescape.replace(object.autoescape);
         self.bind(&object.body, arguments, &scope)?;
-        let mut output = Output::captured(heap);
+        let mut output = RenderOutput::captured(heap);
         self.statements(&object.body.body, &scope, &mut output)?;
         self.state.autoescape.set(escapes);
         output.finish(escapes).map(PyValue::Text)

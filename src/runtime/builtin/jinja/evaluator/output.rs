@@ -6,13 +6,13 @@ use crate::runtime::builtin::{
     jinja::text::{PyText, TextBuilder},
 };
 
-pub(super) struct Output<'h> {
+pub(super) struct RenderOutput<'h> {
     text: TextBuilder<'h>,
     /// Characters that may still be written; without a limit, only the memory is limited.
     left: Option<usize>,
 }
 
-impl<'h> Output<'h> {
+impl<'h> RenderOutput<'h> {
     pub(super) fn limited(heap: &'h Heap, characters: usize) -> Self {
         Self { text: heap.builder(), left: Some(characters) }
     }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{output::Output, program::Evaluator};
+use super::{output::RenderOutput, program::Evaluator};
 use crate::runtime::builtin::{
     jinja::error::{Result, failed},
     jinja::iterate::Cursor,
@@ -17,7 +17,7 @@ impl Evaluator<'_> {
         &self,
         statements: &[Statement],
         scope: &Rc<Variables>,
-        output: &mut Output<'_>,
+        output: &mut RenderOutput<'_>,
     ) -> Result<()> {
         let budget = self.state.heap.budget();
         budget.enter()?;
@@ -39,14 +39,14 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    fn write(&self, value: &Expression, scope: &Rc<Variables>, output: &mut Output<'_>) -> Result<()> {
+    fn write(&self, value: &Expression, scope: &Rc<Variables>, output: &mut RenderOutput<'_>) -> Result<()> {
         let value = self.evaluate(value, scope)?;
         let heap = &self.state.heap;
         let text = if self.state.autoescape.get() { escaped(heap, &value)? } else { to_text(heap, &value)? };
         output.push_str(&text)
     }
 
-    fn block(&self, statement: &Statement, scope: &Rc<Variables>, output: &mut Output<'_>) -> Result<()> {
+    fn block(&self, statement: &Statement, scope: &Rc<Variables>, output: &mut RenderOutput<'_>) -> Result<()> {
         let heap = &self.state.heap;
         match statement {
             Statement::If { branches, otherwise, line } => {
@@ -102,7 +102,7 @@ impl Evaluator<'_> {
     /// What a body writes, after the filters.
     fn captured(&self, body: &[Statement], filters: &[Postfix], scope: &Rc<Variables>) -> Result<PyValue> {
         let inner = self.state.heap.scope(Some(Rc::clone(scope)))?;
-        let mut output = Output::captured(&self.state.heap);
+        let mut output = RenderOutput::captured(&self.state.heap);
         self.statements(body, &inner, &mut output)?;
         let text = PyValue::Text(output.finish(self.state.autoescape.get())?);
         self.chain(text, filters, scope)
@@ -113,7 +113,7 @@ impl Evaluator<'_> {
         call: &Expression,
         caller: &Rc<MacroBody>,
         scope: &Rc<Variables>,
-        output: &mut Output<'_>,
+        output: &mut RenderOutput<'_>,
     ) -> Result<()> {
         let Expression::Postfix(value, chain) = call else { return Err(failed("expected a call")) };
         let Some((Postfix::Call { arguments, .. }, before)) = chain.split_last() else {

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::stream::Parser;
+use super::stream::TemplateParser;
 use crate::runtime::builtin::{
     jinja::error::{Result, syntax},
     jinja::syntax::{CallSyntax, Expression},
     jinja::token::Token,
 };
 
-impl Parser<'_> {
+impl TemplateParser<'_> {
     /// The arguments of a call, with their parentheses.
     pub(super) fn arguments(&mut self) -> Result<CallSyntax> {
         self.expect_operator("(")?;

@@ -1,6 +1,6 @@
 //! Expressions, from the conditional one down to literals.
 
-use super::stream::Parser;
+use super::stream::TemplateParser;
 use crate::runtime::builtin::{
     jinja::error::{Result, TemplateError},
     jinja::syntax::{ArithmeticOperator, CompareOperator, Expression},
@@ -23,7 +23,7 @@ pub(super) enum TupleContext {
     Parentheses,
 }
 
-impl Parser<'_> {
+impl TemplateParser<'_> {
     pub(super) fn expression(&mut self) -> Result<Expression> {
         self.nested(Self::conditional)
     }

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::stream::Parser;
+use super::stream::TemplateParser;
 use crate::runtime::builtin::{
     jinja::error::{Result, syntax, unsupported},
     jinja::syntax::{CallSyntax, Expression, Literal, Postfix},
     jinja::token::Token,
 };
 
-impl Parser<'_> {
+impl TemplateParser<'_> {
     /// Attributes, items and calls after a value.
     pub(super) fn with_attributes(&mut self, value: Expression) -> Result<Expression> {
         let mut chain = Vec::new();

@@ -1,6 +1,6 @@
 //! Values without operators: names, literals, and what stands in brackets.
 
-use super::{expressions::TupleContext, stream::Parser};
+use super::{expressions::TupleContext, stream::TemplateParser};
 use crate::runtime::builtin::{
     jinja::error::{Result, unsupported},
     jinja::syntax::{Expression, Literal},
@@ -8,7 +8,7 @@ use crate::runtime::builtin::{
     jinja::token::Token,
 };
 
-impl Parser<'_> {
+impl TemplateParser<'_> {
     pub(super) fn primary(&mut self) -> Result<Expression> {
         let line = self.line();
         match self.current() {

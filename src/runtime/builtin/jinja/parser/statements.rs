@@ -2,7 +2,7 @@
 
 use std::{mem, rc::Rc};
 
-use super::{expressions::TupleContext, stream::Parser};
+use super::{expressions::TupleContext, stream::TemplateParser};
 use crate::runtime::builtin::{
     jinja::error::{Result, TemplateError, syntax, unsupported},
     jinja::syntax::{Block, Expression, ForLoop, MacroBody, Postfix, SpecialNames, Statement},
@@ -12,7 +12,7 @@ use crate::runtime::builtin::{
 
 const TAGS: [&str; 10] = ["if", "for", "set", "with", "macro", "call", "filter", "autoescape", "block", "print"];
 
-impl Parser<'_> {
+impl TemplateParser<'_> {
     /// Statements up to a tag with one of the names, which becomes the current token, or to the end of the source.
     pub(super) fn statements_until(&mut self, ends: &[&str]) -> Result<Vec<Statement>> {
         let mut statements = Vec::new();
@@ -59,7 +59,7 @@ impl Parser<'_> {
         Ok(body)
     }
 
-    /// Like [`Parser::body`], and moves past the name.
+    /// Like [`TemplateParser::body`], and moves past the name.
     fn closed_body(&mut self, tag: &str, line: u32) -> Result<Vec<Statement>> {
         let body = self.body(tag, line, &[&format!("end{tag}")])?;
         self.advance()?;

@@ -14,7 +14,7 @@ use crate::runtime::builtin::{
 /// Bytes that the nodes of one token take.
 const NODE: usize = 160;
 
-pub(super) struct Parser<'s> {
+pub(super) struct TemplateParser<'s> {
     lexer: Lexer<'s>,
     pub(super) budget: &'s RenderBudget,
     current: (Token<'s>, u32),
@@ -26,7 +26,7 @@ pub(super) struct Parser<'s> {
     pub(super) blocks: Vec<Rc<str>>,
 }
 
-impl<'s> Parser<'s> {
+impl<'s> TemplateParser<'s> {
     pub(super) fn new(source: &'s str, budget: &'s RenderBudget) -> Result<Self> {
         let mut lexer = Lexer::new(source);
         let current = lexer.next_token()?;

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::stream::Parser;
+use super::stream::TemplateParser;
 use crate::runtime::builtin::{
     jinja::error::{Result, syntax},
     jinja::syntax::AssignTarget,
     jinja::token::Token,
 };
 
-impl Parser<'_> {
+impl TemplateParser<'_> {
     /// A name, an attribute of a namespace where `attributes` are allowed, or several of them.
     pub(super) fn target(&mut self, attributes: bool) -> Result<AssignTarget> {
         self.nested(|parser| parser.targets(attributes, false))
