@@ -100,8 +100,8 @@ def check_references(manifests, where):
             continue
         before = manifest["kind"] == "Job"
         for container in pod["containers"]:
-            for source in container.get("envFrom", []):
-                name = source["configMapRef"]["name"]
+            maps = [source["configMapRef"]["name"] for source in container.get("envFrom", []) if "configMapRef" in source]
+            for name in maps:
                 require(
                     name in named("ConfigMap", before), where, f"{manifest['kind']} reads the missing ConfigMap {name}"
                 )
