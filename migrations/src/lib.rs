@@ -2,10 +2,14 @@
 //!
 //! A standalone server creates those of Dify's tables that are missing, and its own. Beside Dify only tables named
 //! `openapi_…` are created, and Dify's tables are not changed (contract section 1).
+//!
+//! During a rollout, and after a rollback, an older version works on the schema of a newer one. [`CompatibleVersion`]
+//! says which versions can.
 
 use sea_orm_migration::prelude::*;
 
 mod column;
+mod compatible_version;
 mod m20261121_000001_accounts;
 mod m20261121_000002_tenants;
 mod m20261121_000003_tenant_account_joins;
@@ -25,13 +29,15 @@ mod m20261121_000016_messages;
 mod m20261121_000017_workflow_runs;
 mod m20261121_000018_openapi_conversation_variables;
 mod m20261128_000019_openapi_browser_sessions_refresh;
+mod m20261128_000022_openapi_schema_versions;
+mod newer;
+mod schema;
 mod table;
 
-pub use sea_orm_migration::{MigrationStatus, MigratorTrait, SchemaManager};
+pub use compatible_version::{CompatibleVersion, OLDEST_COMPATIBLE, SCHEMA_VERSION_TABLE};
+pub use schema::{ChangeState, Schema};
+pub use sea_orm_migration::{MigratorTraitSelf, SchemaManager};
 pub use table::DIFY_VERSION_TABLE;
-
-/// The table of applied migrations.
-const MIGRATION_TABLE: &str = "openapi_migrations";
 
 /// Migrations of tables that Dify has, too.
 fn shared() -> Vec<Box<dyn MigrationTrait>> {
@@ -61,38 +67,6 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000007_openapi_spent_refresh_tokens::Migration),
         Box::new(m20261121_000018_openapi_conversation_variables::Migration),
         Box::new(m20261128_000019_openapi_browser_sessions_refresh::Migration),
+        Box::new(m20261128_000022_openapi_schema_versions::Migration),
     ]
-}
-
-/// The schema of a standalone server.
-#[derive(Clone, Copy, Debug)]
-pub struct Standalone;
-
-#[async_trait::async_trait]
-impl MigratorTrait for Standalone {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let mut all: Vec<_> = shared().into_iter().chain(own()).collect();
-        // By date, so that the newest migration is reverted first.
-        all.sort_by(|one, other| one.name().cmp(other.name()));
-        all
-    }
-
-    fn migration_table_name() -> DynIden {
-        MIGRATION_TABLE.into_iden()
-    }
-}
-
-/// The tables that are added to Dify's database.
-#[derive(Clone, Copy, Debug)]
-pub struct BesideDify;
-
-#[async_trait::async_trait]
-impl MigratorTrait for BesideDify {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        own()
-    }
-
-    fn migration_table_name() -> DynIden {
-        MIGRATION_TABLE.into_iden()
-    }
 }

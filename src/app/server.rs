@@ -55,9 +55,7 @@ pub struct RunningServer {
 /// requests that need it get 503 and all others are served.
 pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<RunningServer> {
     let (sql, standalone) = connect_sql(&config).await?;
-    if sql.has_pending_migrations(!standalone).await? {
-        return Err(Error::internal("the database schema is behind this version; run `dify-openapi migrate up` first"));
-    }
+    sql.check_schema(!standalone).await?;
     if !standalone {
         sql.check_dify_tables().await?;
     }

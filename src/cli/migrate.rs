@@ -3,18 +3,32 @@
 use std::io::Write;
 
 use clap::Subcommand;
+use dify_openapi_migrations::ChangeState;
 
 use super::{error::CommandError, operator::Operator, output::print_line};
+use crate::store::sql::migrate::RevertRange;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum MigrateCommand {
     /// Create what is missing. Tables that Dify made are never altered.
     #[command(after_help = "Example:\n  dify-openapi migrate up && dify-openapi serve")]
     Up,
-    /// Revert the last change. The data in its tables is lost.
-    #[command(after_help = "Example:\n  dify-openapi migrate down && dify-openapi migrate status")]
-    Down,
-    /// Show which changes have been applied.
+    /// Show what `up` would apply, without applying it.
+    #[command(after_help = "Example:\n  dify-openapi migrate plan")]
+    Plan,
+    /// Revert the last change, or all changes after one. The data in their tables is lost.
+    #[command(
+        after_help = "Example:\n  dify-openapi migrate down --to m20261121_000018_openapi_conversation_variables"
+    )]
+    Down {
+        /// Keep this change and all before it.
+        #[arg(long, value_name = "CHANGE")]
+        to: Option<String>,
+        /// Revert every change.
+        #[arg(long, conflicts_with = "to")]
+        all: bool,
+    },
+    /// Show which changes have been applied, by this version or a newer one.
     #[command(after_help = "Example:\n  dify-openapi migrate status")]
     Status,
 }
@@ -25,19 +39,39 @@ pub(crate) async fn run(command: MigrateCommand, out: &mut dyn Write) -> Result<
     let sql = &operator.sql;
     match command {
         MigrateCommand::Up => {
-            let pending = sql.pending_migrations(beside_dify).await?;
-            sql.migrate_up(beside_dify).await?;
-            print_line(out, format_args!("{} change(s) applied", pending.len()))
+            let applied = sql.migrate_up(beside_dify).await?;
+            print_changes(out, "applied", &applied)?;
+            print_line(out, format_args!("{} change(s) applied", applied.len()))
         }
-        MigrateCommand::Down => {
-            sql.migrate_down(beside_dify, Some(1)).await?;
-            print_line(out, "the last change was reverted")
+        MigrateCommand::Plan => {
+            let pending = sql.pending_migrations(beside_dify).await?;
+            print_changes(out, "pending", &pending)?;
+            print_line(out, format_args!("{} change(s) would be applied", pending.len()))
+        }
+        MigrateCommand::Down { to, all } => {
+            let range = match (&to, all) {
+                (_, true) => RevertRange::All,
+                (Some(name), _) => RevertRange::After(name),
+                (None, _) => RevertRange::Last,
+            };
+            let reverted = sql.migrate_down(beside_dify, range).await?;
+            print_changes(out, "reverted", &reverted)?;
+            print_line(out, format_args!("{} change(s) reverted", reverted.len()))
         }
         MigrateCommand::Status => {
-            for (name, applied) in sql.migration_status(beside_dify).await? {
-                print_line(out, format_args!("{}  {name}", if applied { "applied" } else { "pending" }))?;
+            for (name, state) in sql.schema_changes(beside_dify).await? {
+                let state = match state {
+                    ChangeState::Applied => "applied",
+                    ChangeState::Pending => "pending",
+                    ChangeState::Newer => "newer  ",
+                };
+                print_line(out, format_args!("{state}  {name}"))?;
             }
             Ok(())
         }
     }
+}
+
+fn print_changes(out: &mut dyn Write, state: &str, names: &[String]) -> Result<(), CommandError> {
+    names.iter().try_for_each(|name| print_line(out, format_args!("{state}  {name}")))
 }

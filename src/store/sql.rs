@@ -23,7 +23,7 @@ mod entity;
 pub(crate) mod error;
 pub(crate) mod error_kind;
 mod identity;
-mod migrate;
+pub(crate) mod migrate;
 mod mint;
 mod not_found;
 mod pool;

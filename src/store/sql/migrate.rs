@@ -1,10 +1,13 @@
 //! Runs the migrations of the crate `dify-openapi-migrations`.
 
-use dify_openapi_migrations::{BesideDify, MigrationStatus, MigratorTrait, Standalone};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use dify_openapi_migrations::{ChangeState, CompatibleVersion, MigratorTraitSelf, OLDEST_COMPATIBLE, Schema};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 
 use super::sql_store::SqlStore;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
+
+/// The version of this build.
+const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The advisory lock on PostgreSQL that lets one migrator run at a time: the first eight letters of
 /// `openapi_migrations`.
@@ -14,58 +17,90 @@ const MYSQL_LOCK: &str = "CONCAT('openapi_migrations ', MD5(DATABASE()))";
 /// Seconds that a migrator waits for another one on MySQL.
 const MYSQL_LOCK_TIMEOUT: u32 = 600;
 
+/// A schema that this version does not work on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SchemaError {
+    #[error("the database schema is behind this version; run `dify-openapi migrate up` first")]
+    Behind,
+    #[error(
+        "the database was migrated by version {migrated_by}, whose schema version {own} does not work on; start an image \
+         of version {oldest} or later"
+    )]
+    TooNew { migrated_by: String, oldest: String, own: &'static str },
+    #[error("version {migrated_by} has changed the schema after this one; use its image to revert that first")]
+    NewerChanges { migrated_by: String },
+    #[error("no applied change is named {0}; `dify-openapi migrate status` lists them")]
+    UnknownChange(String),
+}
+
+impl From<SchemaError> for Error {
+    fn from(error: SchemaError) -> Self {
+        Self::internal(error)
+    }
+}
+
 impl SqlStore {
-    /// Applies pending migrations. Beside Dify only those of tables named `openapi_…`.
-    pub async fn migrate_up(&self, beside_dify: bool) -> Result<()> {
+    /// Applies pending migrations and returns their names. Beside Dify only those of tables named `openapi_…`.
+    pub async fn migrate_up(&self, beside_dify: bool) -> Result<Vec<String>> {
         // Checked before anything is locked: without pending migrations a start costs two reads.
         if !self.has_pending_migrations(beside_dify).await? {
+            return Ok(Vec::new());
+        }
+        let transaction = self.begin().await?;
+        self.lock_schema(&transaction).await?;
+        let done = up(&transaction, beside_dify).await;
+        self.unlock_schema(&transaction).await?;
+        let applied = done?;
+        // MySQL does not support schema changes in a transaction; there the next attempt completes a migration that
+        // failed halfway.
+        transaction.commit().await?;
+        Ok(applied)
+    }
+
+    /// Reverts migrations, the last one first, and returns their names.
+    pub(crate) async fn migrate_down(&self, beside_dify: bool, range: RevertRange<'_>) -> Result<Vec<String>> {
+        let transaction = self.begin().await?;
+        self.lock_schema(&transaction).await?;
+        let done = down(&transaction, beside_dify, range).await;
+        self.unlock_schema(&transaction).await?;
+        let reverted = done?;
+        transaction.commit().await?;
+        Ok(reverted)
+    }
+
+    /// Every migration, in order, and its state. Two statements, neither of which writes.
+    pub(crate) async fn schema_changes(&self, beside_dify: bool) -> Result<Vec<(String, ChangeState)>> {
+        Ok(Schema::read(&self.db, beside_dify).await?.changes())
+    }
+
+    /// The names of the migrations that are not applied, in order.
+    pub(crate) async fn pending_migrations(&self, beside_dify: bool) -> Result<Vec<String>> {
+        Ok(in_state(self.schema_changes(beside_dify).await?, ChangeState::Pending))
+    }
+
+    pub(crate) async fn has_pending_migrations(&self, beside_dify: bool) -> Result<bool> {
+        Ok(Schema::read(&self.db, beside_dify).await?.has_pending())
+    }
+
+    /// Fails when this version does not work on the schema: a migration is missing, or a newer version has applied one
+    /// that ends the compatibility.
+    pub(crate) async fn check_schema(&self, beside_dify: bool) -> Result<()> {
+        let schema = Schema::read(&self.db, beside_dify).await?;
+        if schema.has_pending() {
+            return Err(SchemaError::Behind.into());
+        }
+        if !schema.is_newer() {
             return Ok(());
         }
-        let done = if beside_dify { self.up::<BesideDify>().await } else { self.up::<Standalone>().await };
-        Ok(done?)
-    }
-
-    /// Reverts the last `steps` migrations, or all.
-    pub async fn migrate_down(&self, beside_dify: bool, steps: Option<u32>) -> Result<()> {
-        let done =
-            if beside_dify { self.down::<BesideDify>(steps).await } else { self.down::<Standalone>(steps).await };
-        Ok(done?)
-    }
-
-    /// Every migration, in order, and whether it is applied.
-    pub async fn migration_status(&self, beside_dify: bool) -> Result<Vec<(String, bool)>> {
-        Ok(if beside_dify { self.status::<BesideDify>().await? } else { self.status::<Standalone>().await? })
-    }
-
-    /// The migrations that are not applied, in order.
-    pub async fn pending_migrations(&self, beside_dify: bool) -> Result<Vec<String>> {
-        let status = self.migration_status(beside_dify).await?;
-        Ok(status.into_iter().filter(|(_, applied)| !applied).map(|(name, _)| name).collect())
-    }
-
-    /// Whether any migration is not applied. Two statements, neither of which writes.
-    pub async fn has_pending_migrations(&self, beside_dify: bool) -> Result<bool> {
-        Ok(self.migration_status(beside_dify).await?.iter().any(|(_, applied)| !applied))
-    }
-
-    /// Atomic where the database supports schema changes in a transaction. MySQL does not; there the next attempt
-    /// completes a migration that failed halfway.
-    async fn up<M: MigratorTrait>(&self) -> Result<(), DbErr> {
-        let transaction = self.begin().await?;
-        self.lock_schema(&transaction).await?;
-        let done = M::up(&transaction, None).await;
-        self.unlock_schema(&transaction).await?;
-        done?;
-        transaction.commit().await
-    }
-
-    async fn down<M: MigratorTrait>(&self, steps: Option<u32>) -> Result<(), DbErr> {
-        let transaction = self.begin().await?;
-        self.lock_schema(&transaction).await?;
-        let done = M::down(&transaction, steps).await;
-        self.unlock_schema(&transaction).await?;
-        done?;
-        transaction.commit().await
+        match CompatibleVersion::find(&self.db).await? {
+            Some(compatible) if !works_with(OWN_VERSION, &compatible.oldest) => Err(SchemaError::TooNew {
+                migrated_by: compatible.migrated_by,
+                oldest: compatible.oldest,
+                own: OWN_VERSION,
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// Makes a second migrator wait. On SQLite the transaction holds the write lock already.
@@ -99,9 +134,62 @@ impl SqlStore {
         }
         Ok(())
     }
+}
 
-    async fn status<M: MigratorTrait>(&self) -> Result<Vec<(String, bool)>, DbErr> {
-        let all = M::get_migration_with_status_read_only(&self.db).await?;
-        Ok(all.iter().map(|one| (one.name().to_owned(), one.status() == MigrationStatus::Applied)).collect())
+/// Which migrations are reverted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RevertRange<'a> {
+    Last,
+    /// Those that were applied after the named one.
+    After(&'a str),
+    All,
+}
+
+/// Whether `version` is `oldest` or later. A version that cannot be read is not.
+fn works_with(version: &str, oldest: &str) -> bool {
+    match (semver::Version::parse(version), semver::Version::parse(oldest)) {
+        (Ok(version), Ok(oldest)) => version >= oldest,
+        _ => false,
     }
+}
+
+fn in_state(changes: Vec<(String, ChangeState)>, wanted: ChangeState) -> Vec<String> {
+    changes.into_iter().filter(|(_, state)| *state == wanted).map(|(name, _)| name).collect()
+}
+
+async fn up(transaction: &DatabaseTransaction, beside_dify: bool) -> Result<Vec<String>> {
+    let schema = Schema::read(transaction, beside_dify).await?;
+    schema.up(transaction, None).await?;
+    if !schema.is_newer() {
+        record_version(transaction).await?;
+    }
+    Ok(in_state(schema.changes(), ChangeState::Pending))
+}
+
+async fn down(transaction: &DatabaseTransaction, beside_dify: bool, range: RevertRange<'_>) -> Result<Vec<String>> {
+    let schema = Schema::read(transaction, beside_dify).await?;
+    if schema.is_newer() {
+        let compatible = CompatibleVersion::find(transaction).await?;
+        let migrated_by = compatible.map_or_else(|| "a newer one".to_owned(), |compatible| compatible.migrated_by);
+        return Err(SchemaError::NewerChanges { migrated_by }.into());
+    }
+    let mut reverted = in_state(schema.changes(), ChangeState::Applied);
+    let kept = match range {
+        RevertRange::All => 0,
+        RevertRange::Last => reverted.len().saturating_sub(1),
+        RevertRange::After(name) => match reverted.iter().position(|applied| applied == name) {
+            Some(at) => at + 1,
+            None => return Err(SchemaError::UnknownChange(name.to_owned()).into()),
+        },
+    };
+    let mut reverted = reverted.split_off(kept);
+    schema.down(transaction, Some(u32::try_from(reverted.len()).unwrap_or(u32::MAX))).await?;
+    record_version(transaction).await?;
+    reverted.reverse();
+    Ok(reverted)
+}
+
+async fn record_version(transaction: &DatabaseTransaction) -> Result<()> {
+    let version = CompatibleVersion { migrated_by: OWN_VERSION.to_owned(), oldest: OLDEST_COMPATIBLE.to_owned() };
+    Ok(version.replace(transaction).await?)
 }

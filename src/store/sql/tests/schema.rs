@@ -1,14 +1,20 @@
 //! Migrations, connections and errors.
 
+use dify_openapi_migrations::{ChangeState, CompatibleVersion};
 use sea_orm::DbBackend;
 
-use super::*;
-use crate::domain::{account::AccountStatus, error::Code};
+use super::{super::migrate::RevertRange, *};
+use crate::domain::{
+    account::AccountStatus,
+    error::{Code, Error},
+};
 
 conformance!(
     standalone_schema_migrates_up_down_and_up_again,
     beside_dify_only_own_tables_are_created_and_dropped,
     concurrent_migrators_both_succeed,
+    version_before_newer_migrations_works_unless_they_end_its_compatibility,
+    migrations_after_a_named_one_are_reverted,
     missing_dify_table_names_its_migration,
     errors_contain_no_values,
 );
@@ -27,7 +33,7 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
 }
 
 async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 19);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 20);
     assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -45,6 +51,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "openapi_browser_sessions",
             "openapi_conversation_variables",
             "openapi_migrations",
+            "openapi_schema_versions",
             "openapi_sessions",
             "openapi_spent_refresh_tokens",
             "tag_bindings",
@@ -55,9 +62,10 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "workflows"
         ]
     );
-    sql.migrate_down(false, Some(1)).await.unwrap();
-    assert_eq!(sql.pending_migrations(false).await.unwrap(), ["m20261128_000019_openapi_browser_sessions_refresh"]);
-    sql.migrate_down(false, None).await.unwrap();
+    let last = ["m20261128_000022_openapi_schema_versions"];
+    assert_eq!(sql.migrate_down(false, RevertRange::Last).await.unwrap(), last);
+    assert_eq!(sql.pending_migrations(false).await.unwrap(), last);
+    sql.migrate_down(false, RevertRange::All).await.unwrap();
     assert_eq!(tables(&sql).await, ["openapi_migrations"]);
     sql.migrate_up(false).await.unwrap();
     sql.migrate_up(false).await.unwrap();
@@ -74,11 +82,11 @@ async fn beside_dify_only_own_tables_are_created_and_dropped(sql: SqlStore) {
     sql.migrate_up(true).await.unwrap();
     let made = tables(&sql).await;
     assert!(made.iter().all(|name| name == "alembic_version" || name.starts_with("openapi_")), "{made:?}");
-    sql.migrate_down(true, None).await.unwrap();
+    sql.migrate_down(true, RevertRange::All).await.unwrap();
     assert_eq!(tables(&sql).await, ["alembic_version", "openapi_migrations"]);
     // In Dify's database, migrating down as a standalone server does not drop Dify's tables either.
     sql.migrate_up(false).await.unwrap();
-    sql.migrate_down(false, None).await.unwrap();
+    sql.migrate_down(false, RevertRange::All).await.unwrap();
     assert!(tables(&sql).await.contains(&"accounts".to_owned()));
 }
 
@@ -87,6 +95,66 @@ async fn concurrent_migrators_both_succeed(sql: SqlStore) {
     one.unwrap();
     two.unwrap();
     assert!(!sql.has_pending_migrations(false).await.unwrap());
+}
+
+/// Simulates the next release: it has applied a migration that this version does not have.
+async fn apply_newer_migration(sql: &SqlStore, oldest_compatible: &str) {
+    execute(sql, "INSERT INTO openapi_migrations (version, applied_at) VALUES ('m20991231_000001_next', 0)").await;
+    let version =
+        format!("UPDATE openapi_schema_versions SET migrated_by = '9.0.0', oldest_compatible = '{oldest_compatible}'");
+    execute(sql, &version).await;
+}
+
+#[track_caller]
+fn assert_caused_by(error: &Error, part: &str) {
+    let cause = std::error::Error::source(error).expect("a cause").to_string();
+    assert!(cause.contains(part), "{cause}");
+}
+
+async fn version_before_newer_migrations_works_unless_they_end_its_compatibility(sql: SqlStore) {
+    for beside_dify in [false, true] {
+        assert!(sql.check_schema(beside_dify).await.is_err(), "migrations are pending");
+        sql.migrate_up(beside_dify).await.unwrap();
+        sql.check_schema(beside_dify).await.unwrap();
+
+        apply_newer_migration(&sql, "0.0.1").await;
+        sql.check_schema(beside_dify).await.unwrap();
+        assert_eq!(sql.migrate_up(beside_dify).await.unwrap(), [""; 0], "nothing is pending");
+        let changes = sql.schema_changes(beside_dify).await.unwrap();
+        assert_eq!(changes.last().unwrap(), &("m20991231_000001_next".to_owned(), ChangeState::Newer));
+        let refused = sql.migrate_down(beside_dify, RevertRange::Last).await.unwrap_err();
+        assert_caused_by(&refused, "version 9.0.0");
+
+        execute(&sql, "UPDATE openapi_schema_versions SET oldest_compatible = '8.1.0'").await;
+        let refused = sql.check_schema(beside_dify).await.unwrap_err();
+        assert_caused_by(&refused, "an image of version 8.1.0 or later");
+
+        execute(&sql, "DELETE FROM openapi_migrations WHERE version LIKE 'm2099%'").await;
+        sql.check_schema(beside_dify).await.unwrap();
+        sql.migrate_down(beside_dify, RevertRange::All).await.unwrap();
+    }
+}
+
+/// A pending migration of this version is applied beside the newer ones, and the row of the newer version stays.
+#[tokio::test]
+async fn pending_migration_is_applied_beside_newer_ones() {
+    let sql = open("sqlite::memory:".to_owned()).await;
+    sql.migrate_up(false).await.unwrap();
+    apply_newer_migration(&sql, "0.1.0").await;
+    execute(&sql, "DELETE FROM openapi_migrations WHERE version LIKE '%_openapi_schema_versions'").await;
+    assert_eq!(sql.migrate_up(false).await.unwrap(), ["m20261128_000022_openapi_schema_versions"]);
+    let version = CompatibleVersion::find(&sql.db).await.unwrap().unwrap();
+    assert_eq!((version.migrated_by.as_str(), version.oldest.as_str()), ("9.0.0", "0.1.0"));
+}
+
+async fn migrations_after_a_named_one_are_reverted(sql: SqlStore) {
+    let applied = sql.migrate_up(false).await.unwrap();
+    let refused = sql.migrate_down(false, RevertRange::After("m2026_unknown")).await.unwrap_err();
+    assert_caused_by(&refused, "migrate status");
+    let mut reverted = sql.migrate_down(false, RevertRange::After(&applied[16])).await.unwrap();
+    reverted.reverse();
+    assert_eq!(reverted, applied[17..]);
+    assert_eq!(sql.pending_migrations(false).await.unwrap(), applied[17..]);
 }
 
 async fn missing_dify_table_names_its_migration(sql: SqlStore) {
@@ -176,7 +244,7 @@ async fn futures_of_calls_are_send() {
         sql.revoke_by_hash(&new.hash, start()).await.unwrap();
         sql.delete_ended_sessions(later(1), 10).await.unwrap();
         sql.set_account_status("alice@example.com", AccountStatus::Banned, start()).await.unwrap();
-        sql.migrate_down(false, None).await.unwrap();
+        sql.migrate_down(false, RevertRange::All).await.unwrap();
     });
     task.await.unwrap();
 }

@@ -1,0 +1,93 @@
+//! The migrations of one database: those of this version, and those that a newer version has applied.
+
+use std::collections::HashSet;
+
+use sea_orm_migration::{
+    IntoSchemaManagerConnection, MigratorTraitSelf, prelude::*, sea_orm::ConnectionTrait, seaql_migrations::Column,
+};
+
+use crate::{newer::NewerMigration, own, shared};
+
+/// The table of applied migrations.
+const MIGRATION_TABLE: &str = "openapi_migrations";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeState {
+    Applied,
+    Pending,
+    /// Applied by a newer version, and unknown to this one.
+    Newer,
+}
+
+/// Which migrations there are for a database, and which of them it has.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    beside_dify: bool,
+    /// The names of the applied migrations, the unknown ones included.
+    applied: HashSet<String>,
+}
+
+impl Schema {
+    /// Reads the applied migrations. Writes nothing; a missing table means that none is applied.
+    pub async fn read<'c, C>(db: &'c C, beside_dify: bool) -> Result<Self, DbErr>
+    where
+        C: ConnectionTrait,
+        &'c C: IntoSchemaManagerConnection<'c>,
+    {
+        let mut applied = HashSet::new();
+        if SchemaManager::new(db).has_table(MIGRATION_TABLE).await? {
+            let names = Query::select().column(Column::Version).from(MIGRATION_TABLE).take();
+            for row in db.query_all(&names).await? {
+                applied.insert(row.try_get_by_index(0)?);
+            }
+        }
+        Ok(Self { beside_dify, applied })
+    }
+
+    /// Every migration in the order of its application.
+    pub fn changes(&self) -> Vec<(String, ChangeState)> {
+        let every = every_migration();
+        let known: HashSet<_> = every.iter().map(|one| one.name()).collect();
+        let state = |name: &str| match (self.applied.contains(name), known.contains(name)) {
+            (false, _) => ChangeState::Pending,
+            (true, true) => ChangeState::Applied,
+            (true, false) => ChangeState::Newer,
+        };
+        self.migrations().iter().map(|one| (one.name().to_owned(), state(one.name()))).collect()
+    }
+
+    pub fn has_pending(&self) -> bool {
+        self.changes().iter().any(|(_, state)| *state == ChangeState::Pending)
+    }
+
+    /// Whether a newer version has applied migrations that this one does not have.
+    pub fn is_newer(&self) -> bool {
+        self.changes().iter().any(|(_, state)| *state == ChangeState::Newer)
+    }
+}
+
+/// Those of both modes.
+fn every_migration() -> Vec<Box<dyn MigrationTrait>> {
+    shared().into_iter().chain(own()).collect()
+}
+
+#[async_trait::async_trait]
+impl MigratorTraitSelf for Schema {
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        // Those of Dify's tables are listed beside Dify, too, when this service created the tables before.
+        let mut all = shared();
+        all.retain(|one| !self.beside_dify || self.applied.contains(one.name()));
+        all.extend(own());
+        let known: HashSet<_> = every_migration().iter().map(|one| one.name().to_owned()).collect();
+        for name in self.applied.difference(&known) {
+            all.push(Box::new(NewerMigration::new(name)));
+        }
+        // By date, so that the newest migration is reverted first.
+        all.sort_by(|one, other| one.name().cmp(other.name()));
+        all
+    }
+
+    fn migration_table_name(&self) -> DynIden {
+        MIGRATION_TABLE.into_iden()
+    }
+}
