@@ -25,6 +25,7 @@ pub mod domain {
         caller::ClientAddress,
         grant::ClaimOutcome,
         key::KeyRing,
+        limit::LimitName,
         secret::{BearerToken, Secret, sha256_hex},
         subject::SubjectType,
         user_code::{ALPHABET, UserCode},

@@ -91,11 +91,6 @@ const fn service_key(valid: &'static str) -> [&'static str; 17] {
     row
 }
 
-/// Rate limits are off: they are not the subject of these tests.
-const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,\
-                         approve=0,revoke=0,refresh=0,login=0,login_account=0,login_browser=0,login_address=0,\
-                         service_key=0";
-
 fn policy(method: &str) -> &'static Policy {
     POLICIES.iter().find(|policy| policy.method == method).unwrap_or_else(|| panic!("there is no method {method}"))
 }
@@ -135,7 +130,7 @@ async fn call_over_grpc(channel: Channel, policy: &Policy, headers: &[(&'static 
 on_every_database!(every_method_has_the_expected_outcome_for_every_credential);
 
 async fn every_method_has_the_expected_outcome_for_every_credential(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let (public, internal) = (grpc::channel(&server).await, grpc::internal_channel(&server).await);
     let mut wrong = Vec::new();
     for (method, expected) in MATRIX {

@@ -5,10 +5,10 @@ mod counting_proxy;
 use reqwest::Method;
 
 use self::counting_proxy::CountingProxy;
-use crate::support::{Answer, Bearer, Browser, Device, Stores, TestServer, apps, server::OWNER};
-
-const NO_LIMITS: &str =
-    "account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0,service_key=0";
+use crate::support::{
+    Answer, Bearer, Browser, Device, Stores, TestServer, apps,
+    server::{OWNER, no_limits},
+};
 
 /// A server that reaches PostgreSQL and Redis through counting proxies.
 async fn start_counted(limits: &str) -> Option<(TestServer, CountingProxy, CountingProxy)> {
@@ -44,7 +44,7 @@ async fn cost(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn warm_requests_stay_within_their_budgets() {
-    let Some((server, sql, state)) = start_counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
+    let Some((server, sql, state)) = start_counted(&format!("{},token=100000/1m", no_limits())).await else { return };
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let client = reqwest::Client::new();
     let mut table = Vec::new();
@@ -98,7 +98,7 @@ async fn account_limit_costs_a_second_redis_round_trip() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn token_cached_as_invalid_needs_no_sql() {
-    let Some((server, sql, state)) = start_counted(&format!("{NO_LIMITS},token=100000/1m")).await else { return };
+    let Some((server, sql, state)) = start_counted(&format!("{},token=100000/1m", no_limits())).await else { return };
     let unknown = Bearer::with_token(&server, &format!("dfoa_{:043}", 1), "");
     let found = cost(&sql, &state, || unknown.request(Method::GET, "/openapi/v1/account"), 401).await;
     assert_eq!(found, (0, 1));

@@ -18,10 +18,6 @@ use tokio::{
 
 use crate::support::TestServer;
 
-/// Rate limits are off: they are not the subject of these tests.
-const NO_LIMITS: &str = "device_code=0,device_token=0,lookup=0,unknown_bearer=0,user_code=0,service_key=0,\
-                         approve=0,account=0,revoke=0,refresh=0,token=0,\
-                         login=0,login_account=0,login_browser=0,login_address=0";
 /// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(8);
 /// A marker in hostile input that must never appear in a response or a log.

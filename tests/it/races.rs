@@ -12,9 +12,6 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-/// Rate limits are off: they are not the subject of these tests.
-const NO_LIMITS: &str =
-    "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,approve=0,revoke=0";
 /// The repetitions of each race.
 const ROUNDS: usize = 100;
 /// The number of concurrent requests.
@@ -56,7 +53,7 @@ on_every_database!(
 );
 
 async fn exactly_one_concurrent_poll_receives_the_token(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let client = reqwest::Client::new();
     for round in 0..ROUNDS {
@@ -75,7 +72,7 @@ async fn exactly_one_concurrent_poll_receives_the_token(stores: Stores) {
 }
 
 async fn exactly_one_concurrent_approval_succeeds(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let browsers = [Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, OWNER).await];
     for round in 0..ROUNDS {
         let device = Device::start(&server, &format!("laptop {round}")).await;
@@ -97,7 +94,7 @@ async fn exactly_one_concurrent_approval_succeeds(stores: Stores) {
 }
 
 async fn concurrent_approvals_of_two_accounts_create_one_session(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
     for round in 0..ROUNDS * 3 {
         let label = format!("laptop {round}");
@@ -115,7 +112,7 @@ async fn concurrent_approvals_of_two_accounts_create_one_session(stores: Stores)
 }
 
 async fn concurrent_approvals_of_one_label_leave_one_live_row(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     for round in 0..ROUNDS {
         let label = format!("laptop {round}");
@@ -143,7 +140,7 @@ async fn concurrent_approvals_of_one_label_leave_one_live_row(stores: Stores) {
 }
 
 async fn concurrent_cache_fill_does_not_restore_a_revoked_token(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let account = database::account_id(&server, OWNER).await;
     let keeper = Bearer::sign_in(&server, OWNER, "keeper").await;
     for round in 0..ROUNDS * 3 {
@@ -171,7 +168,7 @@ async fn concurrent_cache_fill_does_not_restore_a_revoked_token(stores: Stores) 
 }
 
 async fn exactly_one_concurrent_revocation_succeeds(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let keeper = Bearer::sign_in_with(&server, &browser, "keeper").await;
     for round in 0..ROUNDS {
@@ -187,7 +184,7 @@ async fn exactly_one_concurrent_revocation_succeeds(stores: Stores) {
 }
 
 async fn concurrent_uses_of_an_expired_token_are_audited_once(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let logs = Logs::capture();
     let account = database::account_id(&server, OWNER).await;
     for round in 0..ROUNDS {

@@ -6,7 +6,6 @@ use dify_openapi::testing::{
 };
 use reqwest::{Method, RequestBuilder};
 
-use super::NO_LIMITS;
 use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER};
 
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";
@@ -37,7 +36,7 @@ fn asks_to_sign_in(answer: &Answer) -> bool {
 on_every_database!(every_page_accepts_the_credentials_of_its_policy);
 
 async fn every_page_accepts_the_credentials_of_its_policy(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut seen = 0;
     for policy in pages::policies() {

@@ -13,10 +13,6 @@ use crate::support::{
     server::{OWNER, SERVICE_KEY},
 };
 
-/// Rate limits are off, because they would end the run early.
-const NO_LIMITS: &str = "token=0,account=0,device_code=0,device_token=0,lookup=0,user_code=0,unknown_bearer=0,\
-                         approve=0,revoke=0,refresh=0,login=0,login_account=0,login_browser=0,login_address=0,\
-                         service_key=0";
 /// The routes for browsers.
 const BROWSER_PATHS: &str = "/console/|/oauth/device/";
 /// The routes that end the console session.
@@ -102,7 +98,7 @@ impl<'s> SchemathesisRun<'s> {
 }
 
 async fn server() -> TestServer {
-    TestServer::start_with(Stores::Sqlite, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await
+    TestServer::start_without_limits(Stores::Sqlite).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

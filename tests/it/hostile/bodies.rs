@@ -4,7 +4,7 @@ use dify_openapi::testing::pipeline::{Credential, POLICIES, Policy};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-use super::{MARKER, NO_LIMITS, raw, status, status_of};
+use super::{MARKER, raw, status, status_of};
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
     logs::Logs,
@@ -41,7 +41,7 @@ on_both_stores!(
 );
 
 async fn bodies_that_are_not_objects_are_rejected(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let logs = Logs::capture();
     let deep =
         |open: &str, close: &str| format!("{}\"{MARKER}\"{}", open.repeat(1_000), close.repeat(1_000)).into_bytes();
@@ -74,7 +74,7 @@ async fn bodies_that_are_not_objects_are_rejected(stores: Stores) {
 }
 
 async fn forms_that_are_not_utf8_are_rejected(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let client = reqwest::Client::new();
     for path in ["/openapi/v1/oauth/device/code", "/openapi/v1/oauth/device/token", "/openapi/v1/oauth/revoke"] {
         for hostile in [&b"device_label=%ff"[..], b"device_label=\xff", b"%c0%af=1", b"token=%ed%a0%80"] {
@@ -93,7 +93,7 @@ async fn forms_that_are_not_utf8_are_rejected(stores: Stores) {
 }
 
 async fn json_lists_and_numbers_are_rejected(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     for body in [json!([1]), json!(["difyctl", "laptop"]), json!([[[]]]), json!(7)] {
         let answer = Device::request_codes(&server, &body).await;
         assert_eq!(
@@ -105,7 +105,7 @@ async fn json_lists_and_numbers_are_rejected(stores: Stores) {
 }
 
 async fn members_of_a_wrong_type_are_rejected(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     for value in [json!([MARKER]), json!({"a": MARKER}), json!(7), json!(1e300), json!(true)] {
         let members = ["client_id", "device_code", "user_code", "token", "email", "tenant_id", "query"];
         let body: serde_json::Map<_, _> = members.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
@@ -120,7 +120,7 @@ async fn members_of_a_wrong_type_are_rejected(stores: Stores) {
 }
 
 async fn large_bodies_are_rejected_before_they_are_read(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     for path in [
         "/openapi/v1/oauth/device/code",
         "/openapi/v1/oauth/device/token",
@@ -146,7 +146,7 @@ async fn large_bodies_are_rejected_before_they_are_read(stores: Stores) {
 }
 
 async fn every_method_rejects_a_large_content_length(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     for (policy, path) in methods_with_body().filter(|(policy, _)| !matches!(policy.credential, Credential::Service)) {
         let path = path.replace("{id}", "7f000001-0000-4000-8000-000000000000");
         let request = authorized_request(&server, policy, &path).await.build().unwrap();
@@ -175,7 +175,7 @@ async fn compressed_bodies_return_415(stores: Stores) {
 }
 
 async fn malformed_forms_are_rejected(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let many = "a=1&".repeat(10_000);
     let forms =
         ["%", "%zz=%", "%00=%00", "client_id=%ff%fe", "=", "&&&&", "client_id[]=difyctl", "client_id=difyctl\0", &many];

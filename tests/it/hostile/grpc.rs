@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Full};
 use tonic::transport::Channel;
 use tower::{Service as _, ServiceExt as _};
 
-use super::{MARKER, NO_LIMITS, TIMEOUT, assert_serves};
+use super::{MARKER, TIMEOUT, assert_serves};
 use crate::support::{Bearer, Stores, TestServer, grpc, logs::Logs, server::OWNER};
 
 const METHOD: &str = "/dify.openapi.v1.DeviceFlowService/CreateDeviceCode";
@@ -97,7 +97,7 @@ async fn messages_over_the_size_limit_return_resource_exhausted(stores: Stores) 
 }
 
 async fn deeply_nested_structs_return_invalid_argument(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
     let within = |tag: u8, inner: Vec<u8>| {
         let mut field = vec![tag];
@@ -120,7 +120,7 @@ async fn deeply_nested_structs_return_invalid_argument(stores: Stores) {
 }
 
 async fn duplicate_and_invalid_authorization_is_unauthenticated(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let logs = Logs::capture();
     let bearer = format!("Bearer {}", Bearer::sign_in(&server, OWNER, "laptop").await.token);
     let method = "/dify.openapi.v1.IdentityService/GetAccount";

@@ -1,6 +1,6 @@
 //! Malformed request lines and headers.
 
-use super::{MARKER, NO_LIMITS, assert_serves, raw, status, status_of};
+use super::{MARKER, assert_serves, raw, status, status_of};
 use crate::support::{Answer, Bearer, Stores, TestServer, logs::Logs, server::OWNER};
 
 on_both_stores!(
@@ -146,7 +146,7 @@ async fn too_large_headers_return_431(stores: Stores) {
 }
 
 async fn malformed_credentials_return_401(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let account = "GET /openapi/v1/account HTTP/1.1";
     let long = format!("authorization: Bearer dfoa_{}", "a".repeat(20_000));
     let long_cookie = format!("cookie: access_token={}", "a".repeat(20_000));

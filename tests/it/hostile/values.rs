@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 use tonic::Code;
 
-use super::{NO_LIMITS, percent};
+use super::percent;
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
     cli_device::form_request,
@@ -40,7 +40,7 @@ on_every_database!(
 );
 
 async fn malformed_ids_return_not_found(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
     let long = "a".repeat(5_000);
@@ -80,7 +80,7 @@ async fn malformed_ids_return_not_found(stores: Stores) {
 }
 
 async fn extreme_pages_are_empty_or_rejected(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut clients = Clients::on(channel(&server).await);
     for query in [
@@ -119,7 +119,7 @@ async fn extreme_pages_are_empty_or_rejected(stores: Stores) {
 }
 
 async fn misleading_labels_are_rejected_over_form_and_grpc(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let mut clients = Clients::on(channel(&server).await);
     // Inside of the label, at either end, and alone.
     for label in MISLEADING
@@ -143,7 +143,7 @@ async fn misleading_labels_are_rejected_over_form_and_grpc(stores: Stores) {
 }
 
 async fn unusual_texts_return_4xx(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", NO_LIMITS)]).await;
+    let server = TestServer::start_without_limits(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let mut clients = Clients::on(channel(&server).await);
     let long = "A".repeat(1_000);

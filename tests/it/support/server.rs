@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use dify_openapi::testing::{
     app::{self, Application, Dependencies, ListenerKind, RunningServer},
     config::Config,
-    domain::{KeyRing, Secret, WorkspaceRole},
+    domain::{KeyRing, LimitName, Secret, WorkspaceRole},
     http::{ListenOptions, serve},
     memory::MemoryLedger,
     ports::{Clock as _, StateStores, SystemEntropy},
@@ -59,6 +59,11 @@ impl TestServer {
         let (env, directory, clock) = Self::environment(&stores, variables);
         prepare(&config(&env), &clock).await;
         Self::run(stores, env, clock, directory).await
+    }
+
+    /// Starts a server without rate limits.
+    pub async fn start_without_limits(stores: Stores) -> Self {
+        Self::start_with(stores, &[("OPENAPI_RATE_LIMITS", &no_limits())]).await
     }
 
     /// Starts a server on a database that already has the schema and the accounts.
@@ -209,6 +214,11 @@ pub fn free_port() -> u16 {
 }
 
 /// The dependencies with the test clock.
+/// The value of `OPENAPI_RATE_LIMITS` that switches every limit off.
+pub fn no_limits() -> String {
+    LimitName::ALL.iter().map(|name| format!("{}=0", name.as_str())).collect::<Vec<_>>().join(",")
+}
+
 fn dependencies(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
     Dependencies {
         clock: Arc::new(clock.clone()),
