@@ -1,4 +1,4 @@
-//! Logs, the audit trail, metrics and traces (contract sections 10 and 13). None of them ever carries a secret.
+//! Logs, the audit trail, metrics and traces, without secrets (contract sections 10 and 13).
 
 pub(crate) mod access;
 pub(crate) mod audit;
@@ -33,18 +33,19 @@ pub(crate) use self::error::TelemetryError;
 use self::{line::LineLayer, metrics::Metrics, sink::Sink};
 use crate::config::telemetry::TelemetryConfig;
 
-/// Where log lines go.
+/// The destination of log lines.
 pub enum Output {
     /// Standard output, as containers expect.
     Stdout,
-    /// Standard error, where standard output has a meaning of its own.
+    /// Standard error, for commands whose result is written to standard output.
     Stderr,
-    /// Anywhere else: tests capture what is written.
+    /// Another writer, with which tests capture the log.
     Writer(Box<dyn Write + Send>),
 }
 
-/// Libraries that say at `debug` what helps only their authors, and sometimes quote what they carry.
-const QUIET: &[&str] = &[
+/// Libraries that are logged at `info` at most unless the directives name them: their debug events help only their
+/// authors, and some contain the data of requests.
+const INFO_ONLY_TARGETS: &[&str] = &[
     "h2",
     "hyper",
     "hyper_util",
@@ -58,22 +59,22 @@ const QUIET: &[&str] = &[
     "log",
 ];
 
-/// The telemetry of one server. Metrics are its own; the log is the process's, as `tracing` has one.
+/// The telemetry of one server. Each server has its own metrics. The log is shared by the process, because `tracing`
+/// has one subscriber a process.
 pub struct Telemetry {
-    /// Its instruments.
     pub metrics: Arc<Metrics>,
     meters: SdkMeterProvider,
     tracers: Option<SdkTracerProvider>,
     sink: Sink,
 }
 
-/// The log's sink, once the first server of the process has installed it.
+/// The sink of the log, which the first server of the process installs.
 static SINK: OnceLock<Sink> = OnceLock::new();
 
 impl Telemetry {
-    /// Starts telemetry. The first call in a process decides where its log goes, how it looks and where traces go; later
-    /// ones, as in tests with several servers, get metrics of their own and share the rest. Needs a Tokio runtime when
-    /// OTLP is on.
+    /// Starts telemetry. The first call in a process sets the destination and the format of the log and the export of
+    /// traces. Later calls, as in tests with several servers, get their own metrics and share the rest. Needs a Tokio
+    /// runtime when OTLP is on.
     pub fn install(config: &TelemetryConfig, output: Output) -> Result<Self, TelemetryError> {
         let (metrics, meters) = metrics::start(config.otlp.as_ref())?;
         let mut tracers = None;
@@ -86,33 +87,35 @@ impl Telemetry {
                 Output::Writer(writer) => writer,
             })?;
             tracers = config.otlp.as_ref().map(otlp::tracers).transpose()?;
-            // Not installed at all when off: even at a ratio of 0 it would cost 2 µs a request.
+            // Not installed when off, because even at a sampling ratio of 0 the layer costs 2 µs a request.
             let otel = tracers.as_ref().map(|tracers| {
-                trace::begin();
+                trace::enable();
                 tracing_opentelemetry::layer()
                     .with_tracer(tracers.tracer("dify-openapi"))
                     .with_location(false)
                     .with_threads(false)
-                    // Requests only: events would leave in their own words, past the log's redaction.
+                    // Request spans only: events would be exported without the redaction of the log.
                     .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == trace::TARGET))
             });
             let subscriber = tracing_subscriber::registry()
                 .with(otel)
                 .with(LineLayer::new(config.format, sink.clone()))
                 .with(targets(&config.directives));
-            // Someone else's subscriber stays; a race with another first call is settled by the cell.
+            // Fails when the process already has a subscriber, which is kept. The cell decides a race of two first
+            // calls.
             let _ = subscriber.try_init();
             SINK.get_or_init(|| sink).clone()
         };
         Ok(Self { metrics: Arc::new(metrics), meters, tracers, sink })
     }
 
-    /// Waits until every line so far is written.
+    /// Waits until the lines logged so far are written, at most 2 s.
     pub fn flush(&self) {
         self.sink.flush();
     }
 
-    /// Exports and writes what is left. Blocks, for seconds when the collector is away: call it off the runtime's threads.
+    /// Exports the remaining spans and metrics and writes the remaining lines. Blocks for seconds when the collector is
+    /// not reachable, so it must not run on the threads of the runtime.
     pub fn shutdown(&self) {
         if let Some(tracers) = &self.tracers {
             let _ = tracers.shutdown();
@@ -122,19 +125,21 @@ impl Telemetry {
     }
 }
 
-/// Which events are written. The audit trail is, whatever the level.
+/// The filter of events. Audit events and request spans pass at every level.
 fn targets(directives: &str) -> Targets {
     let chosen: Targets = directives.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let verbose = chosen.default_level().is_some_and(|level| level > Level::INFO);
-    let quiet =
-        QUIET.iter().filter(|target| verbose && !directives.contains(**target)).map(|target| (*target, Level::INFO));
-    // Says at `info` what `migrate` says itself.
+    let info_only = INFO_ONLY_TARGETS
+        .iter()
+        .filter(|target| verbose && !directives.contains(**target))
+        .map(|target| (*target, Level::INFO));
+    // `migrate` prints the same progress itself.
     let migrations = [("sea_orm_migration", Level::WARN)];
     chosen
         .with_targets(migrations)
-        // Quotes what models answer, in full.
+        // Its events contain the answers of models.
         .with_target("async_openai", LevelFilter::OFF)
-        .with_targets(quiet)
+        .with_targets(info_only)
         .with_target(audit::TARGET, Level::INFO)
         .with_target(trace::TARGET, Level::INFO)
 }

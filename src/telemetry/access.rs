@@ -1,4 +1,4 @@
-//! The access log: one event a request, on its own target.
+//! The access log: one event for each request.
 
 use std::time::Duration;
 
@@ -26,19 +26,16 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// Which codec a request came through.
+/// The way by which a request enters the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
-    /// JSON.
     Json,
-    /// gRPC.
     Grpc,
-    /// Pages.
     Page,
 }
 
 impl Door {
-    /// Its name in logs and metrics.
+    /// The name in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -48,27 +45,22 @@ impl Door {
     }
 }
 
-/// A request that has been answered. There is no place in it for a query string.
+/// An answered request. It has no field for a query string, which may contain a code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Access<'a> {
     /// The HTTP method, by [`known_method`].
     pub method: &'static str,
     /// The pattern of the route, such as `/openapi/v1/account/sessions/{id}`, never the path itself.
     pub route: &'static str,
-    /// The HTTP status.
     pub status: u16,
-    /// From the request's header to the answer's.
+    /// From the headers of the request to those of the response.
     pub duration: Duration,
-    /// Who asked.
     pub client: ClientAddress,
-    /// The id the answer carries.
     pub request_id: &'a str,
-    /// The door.
     pub door: Door,
 }
 
 impl Access<'_> {
-    /// Writes the event.
     pub(crate) fn record(&self) {
         tracing::info!(
             target: TARGET,

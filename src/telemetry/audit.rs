@@ -15,119 +15,80 @@ use crate::domain::{
 /// The target of audit events.
 pub(crate) const TARGET: &str = "audit";
 
-/// Something worth proving later. No variant has a place for a secret.
+/// An event of the audit trail. No variant has a field for a secret.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub(crate) enum AuditEvent<'a> {
-    /// `oauth.device_flow_approved`: a person let a device in.
+    /// `oauth.device_flow_approved`: an account or SSO user approved a device.
     DeviceFlowApproved {
-        /// Whom the token speaks for.
         subject: &'a Subject,
-        /// The client.
         client_id: &'a str,
-        /// What it calls its device.
         device_label: &'a str,
-        /// Whether the device's session was there already.
+        /// Whether an existing session of the device got the new token.
         rotated: bool,
-        /// When the session ends.
         expires_at: DateTime<Utc>,
-        /// The session.
         token_id: TokenId,
     },
-    /// `oauth.device_flow_denied`: a person turned a device away.
+    /// `oauth.device_flow_denied`: an account or SSO user denied a device.
     DeviceFlowDenied {
-        /// Who did.
         subject_email: &'a str,
-        /// Their account, when it was one.
+        /// `None` for an SSO user.
         account_id: Option<AccountId>,
-        /// The client, when it is known.
+        /// `None` when the grant is not known.
         client_id: Option<&'a str>,
     },
-    /// `oauth.device_flow_rejected`: this server turned an approval away.
+    /// `oauth.device_flow_rejected`: the server rejected an approval.
     DeviceFlowRejected {
-        /// The error's code.
+        /// The code of the error.
         reason: &'a str,
-        /// Who tried, when that is known.
+        /// `None` when the caller is not known.
         subject_email: Option<&'a str>,
     },
-    /// `oauth.token_expired`: a session was found past its end, and ended.
-    TokenExpired {
-        /// The session.
-        token_id: TokenId,
-        /// Whom it spoke for.
-        subject_email: &'a str,
-    },
-    /// `oauth.device_code_cross_ip_poll`: a device polls from elsewhere than it asked.
+    /// `oauth.token_expired`: an expired token was presented, and its session was ended.
+    TokenExpired { token_id: TokenId, subject_email: &'a str },
+    /// `oauth.device_code_cross_ip_poll`: a device polls from another address than the one that requested the code.
     CrossIpPoll {
-        /// Where it asked.
+        /// The address that requested the code.
         creation_ip: IpAddr,
-        /// Where it polls.
         poll_ip: ClientAddress,
-        /// The client.
         client_id: &'a str,
     },
-    /// `oauth.session_revoked`: a session was ended.
+    /// `oauth.session_revoked`: a session was revoked.
     SessionRevoked {
-        /// The session.
         token_id: TokenId,
-        /// Who ended it, or `operator`.
+        /// The email address of the subject, or the cause, such as `operator`.
         by: &'a str,
     },
-    /// `app.run.openapi`: an app was run.
-    AppRun {
-        /// The app.
-        app_id: &'a str,
-        /// Its workspace.
-        tenant_id: WorkspaceId,
-        /// For whom.
-        subject: &'a Subject,
-        /// The surface it came through.
-        surface: &'a str,
-        /// The session.
-        token_id: TokenId,
-    },
-    /// `app.api_key_created`: an app that had no key of Dify's service API was given one, to forward runs with.
+    /// `app.run.openapi`: an app was run. Field names are those of Dify.
+    AppRun { app_id: &'a str, tenant_id: WorkspaceId, subject: &'a Subject, surface: &'a str, token_id: TokenId },
+    /// `app.api_key_created`: an app got a key of Dify's service API, with which runs are forwarded.
     AppKeyCreated {
-        /// The app.
         app_id: AppId,
-        /// Its workspace.
         tenant_id: WorkspaceId,
         /// The row of `api_tokens`.
         api_token_id: Uuid,
     },
     /// `openapi.wrong_surface_denied`: a token was used on the other surface.
-    WrongSurfaceDenied {
-        /// The kind of token.
-        subject_type: SubjectType,
-        /// The method's pattern.
-        route: &'a str,
-        /// The session.
-        token_id: TokenId,
-    },
-    /// `openapi.internal_state_invariant`: a stored state that cannot be.
+    WrongSurfaceDenied { subject_type: SubjectType, route: &'a str, token_id: TokenId },
+    /// `openapi.internal_state_invariant`: stored state contradicts an invariant.
     InvariantBroken {
-        /// What disagrees.
+        /// The invariant.
         what: &'a str,
-        /// The session.
         token_id: Option<TokenId>,
     },
     /// `auth.login_failed`: a wrong email or password.
     LoginFailed {
-        /// The account, when there is one: what was typed may be a password.
+        /// `None` when no account has the entered email address. The entered text is not logged: it may be a password.
         account_id: Option<AccountId>,
-        /// From where.
         client: ClientAddress,
     },
     /// `auth.service_key_rejected`: a caller presented a wrong service key.
     ServiceKeyRejected { client: ClientAddress },
-    /// `auth.login_locked`: too many of those.
-    LoginLocked {
-        /// From where.
-        client: ClientAddress,
-    },
+    /// `auth.login_locked`: an attempt was rejected after too many failed ones.
+    LoginLocked { client: ClientAddress },
 }
 
-/// One event; the name is a field, since `tracing` wants its own names fixed.
+/// Writes one event. Its name is a field, because the name of a `tracing` event is a constant of its call site.
 macro_rules! event {
     ($name:literal, $($fields:tt)*) => {
         tracing::info!(target: TARGET, event = $name, $($fields)*)
@@ -135,7 +96,6 @@ macro_rules! event {
 }
 
 impl AuditEvent<'_> {
-    /// Writes the event.
     pub(crate) fn record(&self) {
         match *self {
             Self::DeviceFlowApproved { subject, client_id, device_label, rotated, expires_at, token_id } => event!(
@@ -175,10 +135,7 @@ impl AuditEvent<'_> {
                 tenant_id = %tenant_id,
                 subject = subject.email(),
                 surface,
-                source = match subject.subject_type() {
-                    SubjectType::Account => "oauth_account",
-                    SubjectType::ExternalSso => "oauth_sso",
-                },
+                source = run_source(subject.subject_type()),
                 token_id = %token_id,
             ),
             Self::AppKeyCreated { app_id, tenant_id, api_token_id } => event!(
@@ -188,7 +145,12 @@ impl AuditEvent<'_> {
                 api_token_id = %api_token_id,
             ),
             Self::WrongSurfaceDenied { subject_type, route, token_id } => {
-                event!("openapi.wrong_surface_denied", subject_type = subject_type.as_str(), route, token_id = %token_id);
+                event!(
+                    "openapi.wrong_surface_denied",
+                    subject_type = subject_type.as_str(),
+                    route,
+                    token_id = %token_id,
+                );
             }
             Self::InvariantBroken { what, token_id } => {
                 event!("openapi.internal_state_invariant", what, token_id = token_id.map(tracing::field::display));
@@ -199,5 +161,13 @@ impl AuditEvent<'_> {
             Self::ServiceKeyRejected { client } => event!("auth.service_key_rejected", client = %client),
             Self::LoginLocked { client } => event!("auth.login_locked", client = %client),
         }
+    }
+}
+
+/// The `source` of a run, as Dify names it.
+const fn run_source(subject_type: SubjectType) -> &'static str {
+    match subject_type {
+        SubjectType::Account => "oauth_account",
+        SubjectType::ExternalSso => "oauth_sso",
     }
 }

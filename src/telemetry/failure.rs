@@ -1,11 +1,11 @@
-//! Failures in the log: once, where they are turned into an answer, with the request's id and the cause.
+//! Logs an error once, where it becomes a response, with the id of the request and the cause.
 
 use std::error::Error as _;
 
 use crate::domain::{Code, Error};
 
-/// Logs a failure that is ours, as an error, or of what is behind us, as a warning; the caller's own mistakes are in the
-/// access log.
+/// Logs a failure of this server as an error and one of an upstream server as a warning. Mistakes of callers are only
+/// in the access log.
 pub(crate) fn log(error: &Error) {
     let (code, cause) = (error.code(), error.source());
     let request_id = super::request_id::current();

@@ -1,4 +1,5 @@
-//! Events as lines, text or JSON. A formatter of our own: the stock JSON one costs several times a cheap request's work.
+//! Formats events as lines of text or JSON. The JSON formatter of `tracing-subscriber` costs several times the work of
+//! a cheap request, so this crate has its own.
 
 use std::{
     cell::RefCell,
@@ -17,26 +18,26 @@ use tracing_subscriber::layer::{Context, Layer};
 use super::{audit, redact, sink::Sink};
 use crate::config::telemetry::LogFormat;
 
-/// Writes every event as one line into a sink. Spans leave no trace in lines: the request id is a field where it matters.
+/// Writes every event as one line into a sink. Spans are not part of lines; events that need the request id have it as
+/// a field.
 pub struct LineLayer {
     format: LogFormat,
     sink: Sink,
 }
 
 impl LineLayer {
-    /// A layer over this sink.
     pub fn new(format: LogFormat, sink: Sink) -> Self {
         Self { format, sink }
     }
 }
 
-/// Buffers a thread uses again for each line.
+/// Buffers that a thread reuses for each line.
 #[derive(Default)]
 struct Buffers {
     line: String,
     fields: String,
     value: String,
-    /// The second that `stamp` says.
+    /// The Unix time that `stamp` was formatted for, in seconds.
     second: u64,
     stamp: String,
 }
@@ -49,7 +50,7 @@ impl<S: Subscriber> Layer<S> for LineLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         BUFFERS.with(|buffers| match buffers.try_borrow_mut() {
             Ok(mut buffers) => self.write(event, &mut buffers),
-            // A value that logs while it is being formatted.
+            // A value writes an event while it is being formatted.
             Err(_) => self.write(event, &mut Buffers::default()),
         });
     }
@@ -79,7 +80,7 @@ impl LineLayer {
                     metadata.level().as_str(),
                     metadata.target()
                 );
-                // The message comes first, wherever it was written.
+                // The message comes before the other fields.
                 event.record(&mut TextFields { line, fields, value });
                 line.push_str(fields);
                 line.push('\n');
@@ -93,7 +94,7 @@ impl LineLayer {
 }
 
 impl Buffers {
-    /// Brings `stamp` to the present second and returns the microseconds in it.
+    /// Updates `stamp` to the current second, and returns the microseconds within it.
     fn stamp_now(&mut self) -> u32 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if self.second != now.as_secs() || self.stamp.is_empty() {
@@ -106,7 +107,7 @@ impl Buffers {
     }
 }
 
-/// Appends text with JSON's escapes, which serve text lines as well: no value can begin a line of its own.
+/// Appends text with the escapes of JSON. Text lines use them too, so that a value cannot start a new line.
 fn escape(out: &mut String, text: &str) {
     let mut plain = 0;
     for (index, byte) in text.bytes().enumerate() {
@@ -129,7 +130,7 @@ fn escape(out: &mut String, text: &str) {
     out.push_str(&text[plain..]);
 }
 
-/// Formats a value and the causes behind it.
+/// Formats an error and its sources.
 fn with_causes(value: &mut String, error: &(dyn Error + 'static)) {
     let _ = write!(value, "{error}");
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! What is counted: instruments of the OpenTelemetry API, rendered for Prometheus and exported by OTLP when that is on.
+//! Metrics: instruments of the OpenTelemetry API, rendered for Prometheus and, when it is on, exported by OTLP.
 
 use std::{
     sync::{
@@ -25,21 +25,21 @@ use crate::{
 /// Upper bounds of the duration buckets, in seconds.
 const BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// What the token cache said.
+/// The result of a look-up in the token cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheOutcome {
-    /// It knew a live token.
+    /// A live token.
     Hit,
-    /// It knew a dead token.
+    /// A hash without a session.
     Negative,
-    /// It knew nothing.
+    /// No entry.
     Miss,
 }
 
-/// Why a session ended before its time.
+/// The reason why a session ended before it expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokeReason {
-    /// Its owner ended it.
+    /// Its owner revoked it.
     Owner,
     /// The same device signed in again.
     Rotated,
@@ -47,7 +47,7 @@ pub enum RevokeReason {
     Limit,
 }
 
-/// The instruments. Every label is a fixed word, so that recording allocates nothing and cardinality has a bound.
+/// The instruments. Labels are constants, so recording does not allocate and the number of series is bounded.
 pub struct Metrics {
     registry: Registry,
     meter: Meter,
@@ -61,7 +61,7 @@ pub struct Metrics {
     login_failures: Counter<u64>,
 }
 
-/// Counts a request as under way for as long as it lives.
+/// Counts a request as in progress until it is dropped.
 #[derive(Debug)]
 pub struct InFlight(Arc<AtomicI64>);
 
@@ -71,7 +71,7 @@ impl Drop for InFlight {
     }
 }
 
-/// Starts the instruments of one server, and their export.
+/// Creates the instruments of one server and starts their export.
 pub(super) fn start(otlp: Option<&Otlp>) -> Result<(Metrics, SdkMeterProvider), TelemetryError> {
     let registry = Registry::new();
     let reader = opentelemetry_prometheus::exporter()
@@ -91,7 +91,7 @@ impl Metrics {
     fn new(meter: &Meter, registry: Registry) -> Self {
         let in_flight = Arc::<AtomicI64>::default();
         let observed = Arc::clone(&in_flight);
-        // The provider keeps the callback; the handle is only a handle.
+        // The provider owns the callback; the instrument is not needed.
         let _ = meter
             .i64_observable_up_down_counter("http.server.active_requests")
             .with_description("Requests in progress.")
@@ -118,13 +118,12 @@ impl Metrics {
         }
     }
 
-    /// Counts a request as under way.
     pub fn begin(&self) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(&self.in_flight))
     }
 
-    /// A request was answered. `route` is the pattern, as in the access log.
+    /// Records an answered request. `route` is the pattern, as in the access log.
     pub fn request(&self, route: &'static str, door: Door, status: u16, duration: Duration) {
         let attributes = [
             KeyValue::new("http.route", route),
@@ -134,12 +133,12 @@ impl Metrics {
         self.duration.record(duration.as_secs_f64(), &attributes);
     }
 
-    /// A limit refused a request.
+    /// Counts a request that a limit rejected.
     pub fn rate_limited(&self, limit: LimitName) {
         self.rate_limited.add(1, &[KeyValue::new("limit", limit.as_str())]);
     }
 
-    /// The token cache was asked.
+    /// Counts a look-up in the token cache.
     pub fn cache(&self, outcome: CacheOutcome) {
         let outcome = match outcome {
             CacheOutcome::Hit => "hit",
@@ -149,12 +148,12 @@ impl Metrics {
         self.cache.add(1, &[KeyValue::new("outcome", outcome)]);
     }
 
-    /// A token was issued.
+    /// Counts an issued token.
     pub fn minted(&self, subject_type: SubjectType) {
         self.minted.add(1, &[KeyValue::new("subject_type", subject_type.as_str())]);
     }
 
-    /// Sessions were ended.
+    /// Counts revoked sessions.
     pub fn revoked(&self, reason: RevokeReason, count: u64) {
         let reason = match reason {
             RevokeReason::Owner => "owner",
@@ -164,17 +163,17 @@ impl Metrics {
         self.revoked.add(count, &[KeyValue::new("reason", reason)]);
     }
 
-    /// A session was found past its end.
+    /// Counts an expired token that was presented.
     pub fn expired(&self) {
         self.expired.add(1, &[]);
     }
 
-    /// A login failed; `locked` when the password was not even looked at.
+    /// Counts a failed login. `locked`: it was rejected before the password was checked.
     pub fn login_failed(&self, locked: bool) {
         self.login_failures.add(1, &[KeyValue::new("locked", locked)]);
     }
 
-    /// Reports what each kind of work holds of the memory, may hold, and was refused.
+    /// Reports the used memory, the limit and the rejected reservations of each kind of work.
     pub(crate) fn observe_memory(&self, memory: &MemoryLedger) {
         let labels = MemoryKind::ALL.map(|kind| (kind, [KeyValue::new("kind", kind.as_str())]));
         let gauge = |name: &'static str, what: &'static str, read: fn(&MemoryLedger, MemoryKind) -> usize| {
@@ -206,7 +205,7 @@ impl Metrics {
             .build();
     }
 
-    /// Everything, in Prometheus' text format.
+    /// The metrics in the text format of Prometheus.
     pub fn render(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }

@@ -1,4 +1,4 @@
-//! OTLP exporters. What the standard `OTEL_*` variables say beyond endpoints, the SDK reads by itself.
+//! OTLP exporters. The SDK itself reads the standard `OTEL_*` variables, except those of endpoints and sampling.
 
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{
@@ -9,28 +9,27 @@ use opentelemetry_sdk::{
 use super::error::TelemetryError;
 use crate::config::telemetry::Otlp;
 
-/// Who exports: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over our name.
+/// The resource of the exported telemetry. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over the default
+/// name.
 pub(super) fn resource() -> Resource {
     let detected = Resource::builder().build();
     let named = detected.get(&"service.name".into()).is_some_and(|name| !name.as_str().starts_with("unknown_service"));
     if named { detected } else { Resource::builder().with_service_name("dify-openapi").build() }
 }
 
-/// The provider of tracers.
 pub(super) fn tracers(otlp: &Otlp) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(&otlp.traces).build().map_err(fault)?;
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(&otlp.traces).build().map_err(exporter_error)?;
     let builder = SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter);
     Ok(match otlp.sampling {
-        Some(share) => builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)))).build(),
+        Some(ratio) => builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)))).build(),
         None => builder.build(),
     })
 }
 
-/// The exporter of metrics.
 pub(super) fn metrics(otlp: &Otlp) -> Result<MetricExporter, TelemetryError> {
-    MetricExporter::builder().with_tonic().with_endpoint(&otlp.metrics).build().map_err(fault)
+    MetricExporter::builder().with_tonic().with_endpoint(&otlp.metrics).build().map_err(exporter_error)
 }
 
-fn fault(cause: impl std::fmt::Display) -> TelemetryError {
+fn exporter_error(cause: impl std::fmt::Display) -> TelemetryError {
     TelemetryError::Exporter(cause.to_string())
 }

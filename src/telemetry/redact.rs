@@ -1,13 +1,14 @@
-//! The last line of defence: types keep secrets out of events; this takes out what a person put where none belongs.
+//! Removes tokens from the text of events. Secret types cannot be printed; this covers tokens in texts that users
+//! enter, such as device labels.
 
 use std::borrow::Cow;
 
-/// What our tokens begin with, and how many characters follow at least.
-const SHAPES: &[(&str, usize)] = &[("dfoa_", 43), ("dfoe_", 43), ("dc_", 32)];
+/// The prefixes of tokens, and the minimum number of characters after each.
+const TOKEN_SHAPES: &[(&str, usize)] = &[("dfoa_", 43), ("dfoe_", 43), ("dc_", 32)];
 
-/// The text without tokens and device codes: a device may be labelled with one.
+/// Replaces tokens and device codes by their prefix and `***`.
 pub(crate) fn scrub(text: &str) -> Cow<'_, str> {
-    // Too short to hold any, as nearly every value is.
+    // Shorter than every token, as most values are.
     if text.len() < 35 {
         return Cow::Borrowed(text);
     }
@@ -37,10 +38,10 @@ fn find_token(text: &str) -> Option<(usize, &'static str)> {
     let mut from = 0;
     while let Some(offset) = bytes[from..].iter().position(|byte| *byte == b'_') {
         let end = from + offset + 1;
-        for (prefix, least) in SHAPES {
+        for (prefix, min_length) in TOKEN_SHAPES {
             if bytes[..end].ends_with(prefix.as_bytes()) {
                 let following = bytes[end..].iter().take_while(|byte| is_token_char(char::from(**byte))).count();
-                if following >= *least {
+                if following >= *min_length {
                     return Some((end - prefix.len(), prefix));
                 }
             }

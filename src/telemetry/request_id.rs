@@ -1,4 +1,4 @@
-//! Ids of requests: in every response, and in every log line about the request.
+//! Ids of requests. Every response and every log line about the request contains one.
 
 use std::{
     future::Future,
@@ -19,7 +19,7 @@ tokio::task_local! {
     static CURRENT: Arc<str>;
 }
 
-/// Generates request ids: a random half for the process and a counter, so that an id needs no random bytes of its own.
+/// Generates request ids: 8 random bytes of the process and a counter, so that a request draws no random bytes.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     process: [u8; 8],
@@ -27,7 +27,6 @@ pub(crate) struct RequestIds {
 }
 
 impl RequestIds {
-    /// A generator whose ids differ from those of every other process.
     pub(crate) fn new(entropy: &dyn Entropy) -> Result<Self> {
         Ok(Self { process: entropy.array()?, next: AtomicU64::new(1) })
     }
@@ -41,7 +40,7 @@ impl RequestIds {
     }
 }
 
-/// Runs a request with its id as the current one.
+/// Runs a request with `id` as the current id.
 pub(crate) fn scope<F: Future>(id: Arc<str>, request: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(id, request)
 }

@@ -1,4 +1,4 @@
-//! Where lines go: a buffer that requests append to, and one thread that writes it out in batches.
+//! Writes log lines. Requests append to a buffer, and one thread writes the buffer in batches.
 
 use std::{
     io::{self, Write},
@@ -10,14 +10,14 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-/// Most bytes that wait. A reader that stalls costs ordinary lines, never memory.
-const CAPACITY: usize = 8 << 20;
-/// How long the thread gathers lines once there is one, so that it wakes seldom under load.
-const BATCH: Duration = Duration::from_millis(5);
-/// How long an audit line waits for room, and a flush for the writer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Limit of the buffer, in bytes. When the reader of the log stalls, ordinary lines are dropped.
+const MAX_BUFFERED: usize = 8 << 20;
+/// Time that the thread waits after the first line of a batch, so that it wakes seldom under load.
+const BATCH_INTERVAL: Duration = Duration::from_millis(5);
+/// Time limit of an audit line that waits for space in the buffer, and of a flush.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The sink. Clones share it; the thread ends with the last of them.
+/// Clones share one buffer and one thread. The thread ends after the last clone is dropped.
 #[derive(Clone)]
 pub struct Sink(Arc<Handle>);
 
@@ -30,7 +30,7 @@ struct Shared {
 }
 
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what the thread does and what is asked of it are independent")]
+#[expect(clippy::struct_excessive_bools, reason = "the states of the thread and the requests to it are independent")]
 struct State {
     buffer: Vec<u8>,
     dropped: u64,
@@ -38,8 +38,8 @@ struct State {
     idle: bool,
     /// The thread is writing a batch.
     writing: bool,
-    /// Somebody waits: no gathering.
-    urgent: bool,
+    /// A flush waits: the thread writes without waiting for more lines.
+    flush_requested: bool,
     closed: bool,
 }
 
@@ -51,26 +51,27 @@ impl Drop for Handle {
 }
 
 impl Sink {
-    /// A sink over this writer, with a thread of its own.
+    /// Starts the thread that writes to `writer`.
     pub fn new(writer: Box<dyn Write + Send>) -> io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), written: Condvar::new() });
-        let theirs = Arc::clone(&shared);
-        thread::Builder::new().name("log".to_owned()).spawn(move || theirs.write_batches(writer))?;
+        let writer_side = Arc::clone(&shared);
+        thread::Builder::new().name("log".to_owned()).spawn(move || writer_side.write_batches(writer))?;
         Ok(Self(Arc::new(Handle(shared))))
     }
 
-    /// Appends a whole line. One that must not be lost waits for room for a while; others are dropped and counted.
-    pub fn line(&self, line: &[u8], must_not_be_lost: bool) {
+    /// Appends a whole line. When the buffer is full, a line with `wait_for_space` waits at most `WAIT_TIMEOUT`. Lines
+    /// for which there is no space are dropped and counted.
+    pub fn line(&self, line: &[u8], wait_for_space: bool) {
         let shared = &self.0.0;
         let mut state = shared.state.lock();
-        if state.buffer.len() + line.len() > CAPACITY {
-            let deadline = Instant::now() + PATIENCE;
-            while must_not_be_lost && state.buffer.len() + line.len() > CAPACITY {
+        if state.buffer.len() + line.len() > MAX_BUFFERED {
+            let deadline = Instant::now() + WAIT_TIMEOUT;
+            while wait_for_space && state.buffer.len() + line.len() > MAX_BUFFERED {
                 if shared.written.wait_until(&mut state, deadline).timed_out() {
                     break;
                 }
             }
-            if state.buffer.len() + line.len() > CAPACITY {
+            if state.buffer.len() + line.len() > MAX_BUFFERED {
                 state.dropped += 1;
                 return;
             }
@@ -81,13 +82,13 @@ impl Sink {
         }
     }
 
-    /// Waits until every line so far is written, for two seconds at most.
+    /// Waits until the lines appended so far are written, at most `WAIT_TIMEOUT`.
     pub fn flush(&self) {
         let shared = &self.0.0;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         let mut state = shared.state.lock();
         while !state.buffer.is_empty() || state.writing {
-            state.urgent = true;
+            state.flush_requested = true;
             shared.work.notify_one();
             if shared.written.wait_until(&mut state, deadline).timed_out() {
                 break;
@@ -109,14 +110,14 @@ impl Shared {
                 self.work.wait(&mut state);
             }
             state.idle = false;
-            let gathered = Instant::now() + BATCH;
-            while !state.urgent && !state.closed && !self.work.wait_until(&mut state, gathered).timed_out() {}
+            let batch_end = Instant::now() + BATCH_INTERVAL;
+            while !state.flush_requested && !state.closed && !self.work.wait_until(&mut state, batch_end).timed_out() {}
             mem::swap(&mut state.buffer, &mut batch);
             let dropped = mem::take(&mut state.dropped);
-            (state.writing, state.urgent) = (true, false);
+            (state.writing, state.flush_requested) = (true, false);
             drop(state);
 
-            // A log nobody can read is no reason to stop serving.
+            // The server continues when its log cannot be written.
             let _ = writer.write_all(&batch);
             if dropped > 0 {
                 let _ = writeln!(
@@ -126,7 +127,7 @@ impl Shared {
             }
             let _ = writer.flush();
             batch.clear();
-            // After a burst the memory goes back.
+            // Returns the memory of a burst.
             batch.shrink_to(64 << 10);
             self.state.lock().writing = false;
             self.written.notify_all();
@@ -134,14 +135,13 @@ impl Shared {
     }
 }
 
-/// A writer that keeps what is written.
+/// Keeps the written bytes.
 #[cfg(test)]
 #[derive(Clone, Default)]
 pub(crate) struct Capture(Arc<Mutex<Vec<u8>>>);
 
 #[cfg(test)]
 impl Capture {
-    /// Everything so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock()).into_owned()
     }

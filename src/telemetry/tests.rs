@@ -29,8 +29,8 @@ use crate::{
 
 const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4)));
 
-/// What is written while `body` runs, at these directives.
-fn written(format: LogFormat, directives: &str, body: impl FnOnce()) -> String {
+/// The log of `body` with these directives.
+fn log_of(format: LogFormat, directives: &str, body: impl FnOnce()) -> String {
     let capture = Capture::default();
     let sink = Sink::new(Box::new(capture.clone())).unwrap();
     let layer = LineLayer::new(format, sink.clone());
@@ -52,36 +52,38 @@ fn access() -> Access<'static> {
 }
 
 #[test]
-fn a_request_is_one_json_line() {
-    let text = written(LogFormat::Json, "info", || access().record());
+fn request_is_logged_as_one_json_line() {
+    let text = log_of(LogFormat::Json, "info", || access().record());
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     let ts = line["ts"].as_str().unwrap();
     assert!(DateTime::parse_from_rfc3339(ts).is_ok() && ts.ends_with('Z'), "{ts}");
     let expected = serde_json::json!({
         "ts": ts, "level": "INFO", "target": "access", "method": "GET", "route": "/openapi/v1/account/sessions/{id}",
-        "status": 200, "duration_us": 1234, "client": "1.2.3.4", "request_id": "0198a7a0-0000-7000-8000-000000000000", "door": "json",
+        "status": 200, "duration_us": 1234, "client": "1.2.3.4", "request_id": "0198a7a0-0000-7000-8000-000000000000",
+        "door": "json",
     });
     assert_eq!(line, expected);
     assert!(text.ends_with("}\n") && text.matches('\n').count() == 1);
 }
 
 #[test]
-fn no_value_breaks_out_of_its_line() {
-    let nasty = "a \"quoted\" \\ back\nslash\r\u{1}\u{7f}é";
-    let error = std::io::Error::other(nasty);
-    let body = || tracing::warn!(value = nasty, debug = ?nasty, cause = &error as &dyn std::error::Error, yes = true, "at {nasty}");
-    let text = written(LogFormat::Json, "info", body);
+fn control_characters_in_values_are_escaped() {
+    let hostile = "a \"quoted\" \\ back\nslash\r\u{1}\u{7f}é";
+    let error = std::io::Error::other(hostile);
+    let cause: &dyn std::error::Error = &error;
+    let body = || tracing::warn!(value = hostile, debug = ?hostile, cause, yes = true, "at {hostile}");
+    let text = log_of(LogFormat::Json, "info", body);
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((line["value"].as_str(), line["cause"].as_str()), (Some(nasty), Some(nasty)));
-    assert_eq!((line["yes"].as_bool(), line["message"].as_str()), (Some(true), Some(&*format!("at {nasty}"))));
-    let text = written(LogFormat::Text, "info", body);
+    assert_eq!((line["value"].as_str(), line["cause"].as_str()), (Some(hostile), Some(hostile)));
+    assert_eq!((line["yes"].as_bool(), line["message"].as_str()), (Some(true), Some(&*format!("at {hostile}"))));
+    let text = log_of(LogFormat::Text, "info", body);
     assert!(text.matches('\n').count() == 1 && text.contains(" WARN ") && text.contains("yes=true"), "{text}");
 }
 
 #[test]
-fn the_audit_trail_is_written_whatever_the_level() {
+fn audit_events_are_written_at_every_level() {
     let subject = Subject::Account { id: AccountId(uuid::Uuid::nil()), email: "ada@example.com".to_owned() };
-    let text = written(LogFormat::Json, "off", || {
+    let text = log_of(LogFormat::Json, "off", || {
         access().record();
         tracing::error!("not this");
         let token_id = TokenId(uuid::Uuid::max());
@@ -107,24 +109,24 @@ fn the_audit_trail_is_written_whatever_the_level() {
         "expires_at": "2027-01-15T08:00:00Z", "token_id": "ffffffff-ffff-ffff-ffff-ffffffffffff",
     });
     assert_eq!(approved, expected);
-    // What is absent is left out.
+    // Absent fields are omitted.
     assert!(lines[1].get("subject_email").is_none());
 }
 
 #[test]
-fn libraries_keep_quiet_at_debug() {
+fn debug_events_of_libraries_are_written_only_when_they_are_named() {
     let body = || {
-        tracing::debug!(target: "sqlx::query", "their business");
-        tracing::debug!(target: "dify_openapi", "our business");
+        tracing::debug!(target: "sqlx::query", "event of a library");
+        tracing::debug!(target: "dify_openapi", "event of the service");
     };
-    let text = written(LogFormat::Text, "debug", body);
-    assert!(text.contains("our business") && !text.contains("their business"), "{text}");
-    let text = written(LogFormat::Text, "debug,sqlx=debug", body);
-    assert!(text.contains("their business"), "{text}");
+    let text = log_of(LogFormat::Text, "debug", body);
+    assert!(text.contains("event of the service") && !text.contains("event of a library"), "{text}");
+    let text = log_of(LogFormat::Text, "debug,sqlx=debug", body);
+    assert!(text.contains("event of a library"), "{text}");
 }
 
 #[test]
-fn tokens_in_values_are_taken_out() {
+fn tokens_in_values_are_redacted() {
     let body = "A_-bcdefghijklmnopqrstuvwxyz0123456789ABCDE0";
     assert_eq!(body.len(), 44);
     for prefix in ["dfoa_", "dfoe_", "dc_"] {
@@ -137,14 +139,14 @@ fn tokens_in_values_are_taken_out() {
         let expected = if harmless.starts_with("dc_") { "dc_***" } else { harmless };
         assert_eq!(redact::scrub(harmless), expected);
     }
-    let text = written(LogFormat::Json, "info", || tracing::info!("saw dfoa_{body}"));
+    let text = log_of(LogFormat::Json, "info", || tracing::info!("saw dfoa_{body}"));
     assert!(!text.contains(body), "{text}");
 }
 
 #[test]
 fn metrics_are_rendered_for_prometheus() {
     let (metrics, _meters) = metrics::start(None).unwrap();
-    let under_way = metrics.begin();
+    let in_flight = metrics.begin();
     metrics.request("/openapi/v1/account", Door::Grpc, 404, Duration::from_millis(3));
     metrics.rate_limited(LimitName::Token);
     metrics.cache(CacheOutcome::Hit);
@@ -171,12 +173,12 @@ fn metrics_are_rendered_for_prometheus() {
         line.rsplit(' ').next().unwrap().to_owned()
     };
     assert_eq!(active(&text), "1");
-    drop(under_way);
+    drop(in_flight);
     assert_eq!(active(&metrics.render().unwrap()), "0");
 }
 
 #[test]
-fn several_servers_in_one_process_have_metrics_of_their_own() {
+fn servers_in_one_process_have_separate_metrics() {
     let install =
         || Telemetry::install(&TelemetryConfig::default(), Output::Writer(Box::new(Capture::default()))).unwrap();
     let (first, second) = (install(), install());

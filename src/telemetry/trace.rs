@@ -1,4 +1,4 @@
-//! W3C trace context, in and out (contract section 12).
+//! Spans of requests, and W3C trace context in received and sent headers (contract section 12).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,15 +16,15 @@ use super::access::Door;
 /// The target of request spans.
 pub(crate) const TARGET: &str = "request";
 
-/// Whether the process exports traces: as there is one subscriber, it is the process's.
+/// Whether the process exports traces. It is static because a process has one subscriber.
 static EXPORTED: AtomicBool = AtomicBool::new(false);
 
-/// From here on requests get spans.
-pub(super) fn begin() {
+/// Makes later requests get spans.
+pub(super) fn enable() {
     EXPORTED.store(true, Ordering::Relaxed);
 }
 
-/// A request's span, or none while nothing is exported.
+/// The span of a request, or a disabled span when traces are not exported.
 pub(crate) fn span_if_exported(method: &'static str, door: Door, headers: &HeaderMap, is_trusted: bool) -> Span {
     if EXPORTED.load(Ordering::Relaxed) {
         request_span(method, "other", door, headers, is_trusted)
@@ -33,15 +33,15 @@ pub(crate) fn span_if_exported(method: &'static str, door: Door, headers: &Heade
     }
 }
 
-/// What a request turned out to be: its route is known only once it has been found.
-pub(crate) fn conclude(span: &Span, route: &'static str, status: u16) {
+/// Records the route, which is known only after routing, and the status.
+pub(crate) fn record_response(span: &Span, route: &'static str, status: u16) {
     span.record("otel.name", route);
     span.record("http.route", route);
     span.record("http.response.status_code", status);
 }
 
 /// The span of a request. It continues the trace of a trusted peer. Any other peer's trace is only linked, because its
-/// `sampled` flag would decide what this service exports. Make one only while [`super::Telemetry::traces`].
+/// `sampled` flag would decide what this service exports.
 pub(crate) fn request_span(
     method: &'static str,
     route: &'static str,
@@ -59,9 +59,9 @@ pub(crate) fn request_span(
         door = door.as_str(),
         http.response.status_code = tracing::field::Empty,
     );
-    let context = TraceContextPropagator::new().extract(&Incoming(headers));
+    let context = TraceContextPropagator::new().extract(&ReceivedHeaders(headers));
     if is_trusted {
-        // Fails only for a span that is off or has begun elsewhere, and then there is nothing to continue.
+        // Fails only for a span that is disabled or has already started, which cannot continue a trace.
         let _ = span.set_parent(context);
     } else if context.span().span_context().is_valid() {
         span.add_link(context.span().span_context().clone());
@@ -69,14 +69,14 @@ pub(crate) fn request_span(
     span
 }
 
-/// Hands the trace of `span` to a server that is called on its behalf.
+/// Writes the trace context of `span` into the headers of a request to another server.
 pub(crate) fn inject(span: &Span, headers: &mut HeaderMap) {
-    TraceContextPropagator::new().inject_context(&span.context(), &mut Outgoing(headers));
+    TraceContextPropagator::new().inject_context(&span.context(), &mut SentHeaders(headers));
 }
 
-struct Incoming<'a>(&'a HeaderMap);
+struct ReceivedHeaders<'a>(&'a HeaderMap);
 
-impl Extractor for Incoming<'_> {
+impl Extractor for ReceivedHeaders<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key)?.to_str().ok()
     }
@@ -86,9 +86,9 @@ impl Extractor for Incoming<'_> {
     }
 }
 
-struct Outgoing<'a>(&'a mut HeaderMap);
+struct SentHeaders<'a>(&'a mut HeaderMap);
 
-impl Injector for Outgoing<'_> {
+impl Injector for SentHeaders<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
             self.0.insert(name, value);

@@ -35,7 +35,7 @@ pub(super) async fn record(State(edge): State<Arc<EdgeSettings>>, request: Reque
 
     let route = RouteLabels::of(&response, is_grpc);
     let (status, duration) = (response.status().as_u16(), began.elapsed());
-    trace::conclude(&span, route.pattern, status);
+    trace::record_response(&span, route.pattern, status);
     edge.metrics.request(route.pattern, route.door, status, duration);
     if let Some(client) = client {
         Access {
