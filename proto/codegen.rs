@@ -1,9 +1,10 @@
 //! The generator behind `build.rs`: reads `proto/`, writes Rust and JSON into `OUT_DIR`.
 //!
-//! * `model` reads methods and their policies out of the descriptors, and refuses a method without one
+//! * `model` reads methods and their policies from the descriptors, and rejects a method without a policy
 //! * `serde_attributes` gives messages the JSON of contract section 6
 //! * `doors` writes the policy table, the JSON routes and the binding of query, path and form
-//! * `openapi` writes the OpenAPI 3.1 document, with `schema` for messages, `failures` for errors and `run` for runs
+//! * `openapi` writes the OpenAPI 3.1 document, with `schema` for messages, `error_responses` for errors and `run` for
+//!   runs
 
 use std::{
     env,
@@ -16,8 +17,8 @@ use prost::Message as _;
 
 #[path = "codegen/doors.rs"]
 mod doors;
-#[path = "codegen/failures.rs"]
-mod failures;
+#[path = "codegen/error_responses.rs"]
+mod error_responses;
 #[path = "codegen/model.rs"]
 mod model;
 #[path = "codegen/openapi.rs"]
@@ -32,7 +33,6 @@ mod serde_attributes;
 /// The one package of the contract.
 pub(crate) const PACKAGE: &str = "dify.openapi.v1";
 
-/// Generates everything.
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=build.rs");

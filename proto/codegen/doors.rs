@@ -28,7 +28,7 @@ pub(crate) fn json_door(methods: &[Method], pool: &DescriptorPool) -> String {
 }
 
 fn policies(out: &mut String, methods: &[Method]) {
-    let _ = writeln!(out, "/// Every method's policy, as the protos state it.\npub static POLICIES: &[Policy] = &[");
+    let _ = writeln!(out, "/// The policy of every method, from the protos.\npub static POLICIES: &[Policy] = &[");
     for method in methods {
         let policy = &method.policy;
         let list = |kind: &str, names: &[String]| {
@@ -173,7 +173,7 @@ fn enums(out: &mut String, pool: &DescriptorPool) {
     }
 }
 
-/// Messages print their names only: what they carry may be a secret.
+/// `Debug` of messages prints only their names, because their fields may be secrets.
 fn debug(out: &mut String, pool: &DescriptorPool) {
     for message in pool.all_messages().filter(|message| message.package_name() == PACKAGE) {
         let name = message.name();

@@ -1,4 +1,4 @@
-//! Methods, their HTTP form and their policies, read out of the descriptors.
+//! Methods, their HTTP form and their policies, read from the descriptors.
 
 use std::error::Error;
 
@@ -10,28 +10,26 @@ use super::PACKAGE;
 
 /// Limit of the body of a method without `max_body_kib`, in KiB.
 const DEFAULT_MAX_BODY_KIB: u32 = 64;
-/// The same for methods under [`SMALL_BODY_PATHS`], whose bodies have a few short members (contract section 8).
+/// The limit for methods under [`SMALL_BODY_PATHS`], whose bodies have a few short members (contract section 8), in
+/// KiB.
 const SMALL_MAX_BODY_KIB: u32 = 4;
-/// Device flow and OAuth, and the console.
+/// The paths of device flow, OAuth and the console.
 const SMALL_BODY_PATHS: [&str; 2] = ["/openapi/v1/oauth/", "/console/api/"];
 
-/// One RPC with everything the contract says of it.
+/// An RPC with its options.
 pub(crate) struct Method {
-    /// `IdentityService`.
+    /// Such as `IdentityService`.
     pub service: String,
-    /// `GetAccount`.
+    /// Such as `GetAccount`.
     pub name: String,
-    /// Its comment.
+    /// The comment in the proto.
     pub comment: String,
-    /// Request message.
     pub input: MessageDescriptor,
-    /// Response message.
     pub output: MessageDescriptor,
-    /// Its JSON form, if it has one.
+    /// `None` for a method of gRPC only.
     pub http: Option<Http>,
-    /// Whether it answers with a stream.
+    /// Whether the response is a stream.
     pub streams: bool,
-    /// Its policy.
     pub policy: Policy,
 }
 
@@ -39,9 +37,9 @@ pub(crate) struct Method {
 pub(crate) struct Http {
     /// `GET`, `POST`, `DELETE`, …
     pub verb: &'static str,
-    /// Path template, in axum's syntax as well as in OpenAPI's.
+    /// Path template in the syntax that axum and OpenAPI share.
     pub path: String,
-    /// Whether the message travels in the body.
+    /// Whether the message is sent in the body.
     pub body: bool,
 }
 
@@ -55,23 +53,22 @@ impl Http {
 #[expect(clippy::struct_excessive_bools, reason = "a row of independent yes-or-no columns")]
 /// `dify.openapi.v1.policy`, enum values in Rust's spelling.
 pub(crate) struct Policy {
-    /// `Bearer`.
+    /// Such as `Bearer`.
     pub credential: String,
-    /// `Account`, `ExternalSso`.
+    /// Such as `Account` and `ExternalSso`.
     pub subjects: Vec<String>,
-    /// Required scope, or empty.
+    /// The required scope; empty for none.
     pub scope: String,
     /// `Everywhere`, `Enterprise` or `Standalone`.
     pub presence: String,
-    /// Needs a license.
+    /// Whether it requires a license.
     pub license: bool,
-    /// Names of limits.
     pub limits: Vec<String>,
-    /// Looks at the console session of a public caller, if there is one.
+    /// Whether the console session of a public caller is read.
     pub session: bool,
-    /// Not served over gRPC.
+    /// Whether it is not served over gRPC.
     pub json_only: bool,
-    /// Also takes forms.
+    /// Whether it also accepts forms.
     pub form: bool,
     /// `Envelope` or `OAuth`.
     pub errors: String,
@@ -107,7 +104,7 @@ fn extension(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Opt
     options.has_extension(&extension).then(|| options.get_extension(&extension).as_message().cloned())?
 }
 
-/// One of this contract's own options on a message, field or enum value.
+/// An option of `options.proto` on a message, field or enum value.
 pub(crate) fn option(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Option<DynamicMessage> {
     extension(options, pool, &format!("{PACKAGE}.{name}"))
 }
@@ -117,7 +114,7 @@ pub(crate) fn text(message: &DynamicMessage, field: &str) -> String {
     message.get_field_by_name(field).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// The strings of an option message's list.
+/// A list of strings in an option message.
 pub(crate) fn texts(message: &DynamicMessage, field: &str) -> Vec<String> {
     let value = message.get_field_by_name(field);
     let list = value.as_ref().and_then(|value| value.as_list()).unwrap_or_default();

@@ -1,15 +1,14 @@
-//! The OpenAPI 3.1 document, from the same descriptors as everything else.
+//! The OpenAPI 3.1 document, from the same descriptors as the other generated code.
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    failures::{self, Failures},
+    error_responses::{self, ErrorResponse},
     model::{Http, Method},
     run,
     schema::{self, Schemas},
 };
 
-/// The whole document.
 pub(crate) fn document(methods: &[Method]) -> Value {
     let mut schemas = Schemas::default();
     let mut paths = Map::new();
@@ -53,13 +52,13 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
             let place = if path { "path" } else { "query" };
             let mut schema = schemas.property(&field, false, false);
             if let Some(words) = schema.pointer_mut("/items/enum").and_then(Value::as_array_mut) {
-                // Empty words between commas are passed over.
+                // Empty items between commas are ignored.
                 words.push(json!(""));
             }
             let mut parameter = json!({"name": field.name(), "in": place, "required": required, "schema": schema});
             parameter["example"] = schema::field_example(&field, false);
             if field.is_list() {
-                // Separated by commas.
+                // The items are separated by commas.
                 parameter["explode"] = json!(false);
             }
             parameters.push(parameter);
@@ -86,7 +85,7 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
     }
     let security = match method.policy.credential.as_str() {
         "Bearer" => json!([{"Bearer": []}]),
-        // What only reads needs no proof that a page of ours asked.
+        // A method that only reads needs no CSRF token.
         "ConsoleSession" if http.verb == "GET" => json!([{"ConsoleSession": []}]),
         "ConsoleSession" => json!([{"ConsoleSession": [], "Csrf": []}]),
         "ApprovalGrant" => json!([{"ApprovalGrant": [], "Csrf": []}]),
@@ -101,25 +100,27 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     responses.insert("200".to_owned(), json!({"description": "Done.", "content": success(method, schemas)}));
     let shape = if method.policy.errors == "OAuth" { "OAuthError" } else { "Error" };
-    for Failures { status, description, happens, examples } in failures::TABLE {
-        if !happens(method) {
+    for ErrorResponse { status, description, applies_to, examples } in error_responses::TABLE {
+        if !applies_to(method) {
             continue;
         }
         let examples: Map<String, Value> = examples
             .iter()
-            .filter(|example| (example.of)(method))
-            .map(|example| (example.code.to_owned(), json!({"value": failures::body(method, *status, example, shape)})))
+            .filter(|example| (example.applies_to)(method))
+            .map(|example| {
+                (example.code.to_owned(), json!({"value": error_responses::body(method, *status, example, shape)}))
+            })
             .collect();
         let schema = json!({"$ref": format!("#/components/schemas/{shape}")});
         let content = json!({"application/json": {"schema": schema, "examples": examples}});
-        let headers = failures::headers(method, *status);
+        let headers = error_responses::headers(method, *status);
         let response = json!({"description": description, "headers": headers, "content": content});
         responses.insert(status.to_string(), response);
     }
     Value::Object(responses)
 }
 
-/// The body of success, and what it may look like. A stream is events, or one body where the caller wants one.
+/// The body of success with an example. A run returns events or one body, as the caller requests.
 fn success(method: &Method, schemas: &mut Schemas) -> Value {
     if !method.streams {
         let schema = schemas.reference(&method.output, true);

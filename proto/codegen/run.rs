@@ -1,13 +1,12 @@
-//! What a run answers, for the OpenAPI document: Dify's words, which no message of the protos spells out.
+//! The responses of a run in the OpenAPI document. They have the form of Dify, which is not declared in the protos.
 
 use serde_json::{Value, json};
 
-/// What a stream is.
 const EVENTS: &str = "A Server-Sent Event of the stream. `data` is `{\"event\": …}`: workflow_started, node_started, \
     text_chunk, node_finished, workflow_finished, message, agent_message, message_end, message_replace, error. A ping, which \
     has no `data`, comes at least every ten seconds.";
 
-/// An event of a stream, as its fields stand there: documents of this version have no words for the stream as a whole.
+/// One event of a stream by its fields. OpenAPI 3.1 cannot describe a stream as a whole.
 pub(crate) fn event() -> Value {
     let data =
         json!({"event": "message", "conversation_id": "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55", "answer": "Hello"});
@@ -54,7 +53,10 @@ pub(crate) fn schema() -> Value {
             "mode": {"const": "workflow"},
             "data": {
                 "type": "object",
-                "required": ["id", "workflow_id", "status", "outputs", "error", "elapsed_time", "total_tokens", "total_steps", "created_at", "finished_at"],
+                "required": [
+                    "id", "workflow_id", "status", "outputs", "error", "elapsed_time", "total_tokens", "total_steps",
+                    "created_at", "finished_at",
+                ],
                 "properties": {
                     "id": text,
                     "workflow_id": text,
@@ -73,20 +75,24 @@ pub(crate) fn schema() -> Value {
     json!({"oneOf": [message, workflow]})
 }
 
-/// One of each.
+/// One example of each body.
 pub(crate) fn examples() -> Value {
     let id = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
     json!({
         "chat": {"value": {
-            "event": "message", "task_id": id, "id": id, "message_id": id, "conversation_id": id, "mode": "chat", "answer": "Hello",
-            "metadata": {"usage": {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}, "retriever_resources": []},
+            "event": "message", "task_id": id, "id": id, "message_id": id, "conversation_id": id, "mode": "chat",
+            "answer": "Hello",
+            "metadata": {
+                "usage": {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3},
+                "retriever_resources": [],
+            },
             "created_at": 1_795_253_400,
         }},
         "workflow": {"value": {
             "workflow_run_id": id, "task_id": id, "mode": "workflow",
             "data": {
-                "id": id, "workflow_id": id, "status": "succeeded", "outputs": {"text": "Hello"}, "error": null, "elapsed_time": 0.01,
-                "total_tokens": 0, "total_steps": 3, "created_at": 1_795_253_400, "finished_at": 1_795_253_400,
+                "id": id, "workflow_id": id, "status": "succeeded", "outputs": {"text": "Hello"}, "error": null,
+                "elapsed_time": 0.01, "total_tokens": 0, "total_steps": 3, "created_at": 1_795_253_400, "finished_at": 1_795_253_400,
             },
         }},
     })

@@ -8,24 +8,23 @@ use super::{
     serde_attributes::{omitted, optional},
 };
 
-/// Whether a request must have it.
+/// Whether a request must have the field.
 pub(crate) fn required(field: &FieldDescriptor) -> bool {
-    let said = checked(field).is_some_and(|option| model::flag(&option, "required"));
-    said || !(optional(field) || field.is_list() || matches!(field.kind(), Kind::Bool))
+    let is_marked = field_option(field).is_some_and(|option| model::flag(&option, "required"));
+    is_marked || !(optional(field) || field.is_list() || matches!(field.kind(), Kind::Bool))
 }
 
-/// What the field's option says of it.
-fn checked(field: &FieldDescriptor) -> Option<DynamicMessage> {
+fn field_option(field: &FieldDescriptor) -> Option<DynamicMessage> {
     model::option(&field.options(), field.parent_pool(), "field")
 }
 
 fn text(field: &FieldDescriptor) -> Value {
     let mut schema = json!({"type": "string"});
-    // A comment that begins with it promises that nothing else is taken, not even an empty text.
+    // A comment that begins with `UUID` states that every other text is rejected, the empty text too.
     if model::comment(&field.parent_message().parent_file(), field.path()).starts_with("UUID") {
         schema["format"] = json!("uuid");
     }
-    let Some(option) = checked(field) else { return schema };
+    let Some(option) = field_option(field) else { return schema };
     for (member, keyword) in [("min_length", "minLength"), ("max_length", "maxLength")] {
         if let Some(length) = model::number(&option, member) {
             schema[keyword] = json!(length);
@@ -48,7 +47,7 @@ fn number(field: &FieldDescriptor) -> Value {
         schema["format"] = json!("int32");
         schema["maximum"] = json!(i32::MAX);
     }
-    let Some(option) = checked(field) else { return schema };
+    let Some(option) = field_option(field) else { return schema };
     for keyword in ["minimum", "maximum"] {
         if option.has_field_by_name(keyword) {
             schema[keyword] = json!(option.get_field_by_name(keyword).and_then(|value| value.as_i64()));
@@ -57,18 +56,17 @@ fn number(field: &FieldDescriptor) -> Value {
     schema
 }
 
-/// What a message may look like, in an answer or in a request.
+/// An example of a message in a response or in a request.
 pub(crate) fn example(message: &MessageDescriptor, response: bool) -> Value {
     let members = message.fields().filter_map(|field| {
-        let left_out = omitted(&field, message.parent_pool()) && field.name() != "verification_uri_complete";
-        (!left_out || !response).then(|| (field.name().to_owned(), field_example(&field, response)))
+        let is_omitted = omitted(&field, message.parent_pool()) && field.name() != "verification_uri_complete";
+        (!is_omitted || !response).then(|| (field.name().to_owned(), field_example(&field, response)))
     });
     Value::Object(members.collect())
 }
 
-/// What a field may look like.
 pub(crate) fn field_example(field: &FieldDescriptor, response: bool) -> Value {
-    let given = checked(field).map(|option| model::text(&option, "example")).filter(|example| !example.is_empty());
+    let given = field_option(field).map(|option| model::text(&option, "example")).filter(|example| !example.is_empty());
     let one = match field.kind() {
         Kind::Bool => json!(true),
         Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 => {
@@ -82,7 +80,7 @@ pub(crate) fn field_example(field: &FieldDescriptor, response: bool) -> Value {
         },
         _ => match given {
             Some(given) => json!(given),
-            None if text(field).get("format").is_some() || field.name().ends_with("id") => json!(A_UUID),
+            None if text(field).get("format").is_some() || field.name().ends_with("id") => json!(EXAMPLE_UUID),
             None if optional(field) => Value::Null,
             None => json!(""),
         },
@@ -90,16 +88,16 @@ pub(crate) fn field_example(field: &FieldDescriptor, response: bool) -> Value {
     if field.is_list() { json!([one]) } else { one }
 }
 
-/// An id, in examples.
-const A_UUID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
+/// The id in examples.
+const EXAMPLE_UUID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
-/// Schemas of messages, by name, filled as they are referred to.
+/// Schemas of messages by name. A schema is added when it is first referred to.
 #[derive(Default)]
 pub(crate) struct Schemas(pub(crate) Map<String, Value>);
 
 impl Schemas {
-    /// A reference to a message's schema, which is made if it is new. In a response every member is present
-    /// unless its option leaves it out; in a request what proto3 marks optional may be absent.
+    /// A reference to the schema of a message, which is added if it is new. In a response every member is present
+    /// unless its option omits it. In a request the optional fields may be absent.
     pub(crate) fn reference(&mut self, message: &MessageDescriptor, response: bool) -> Value {
         if message.full_name() == "google.protobuf.Timestamp" {
             return json!({"type": "string", "format": "date-time"});
@@ -116,7 +114,7 @@ impl Schemas {
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
-    /// A reference to the schema of a request's body: what the path binds is not in it.
+    /// A reference to the schema of a request's body, without the fields that the path contains.
     pub(crate) fn body(&mut self, message: &MessageDescriptor, in_path: &[&str]) -> Value {
         let schema = self.object(message, false, in_path);
         self.0.insert(message.name().to_owned(), schema);
@@ -125,15 +123,15 @@ impl Schemas {
 
     fn object(&mut self, message: &MessageDescriptor, response: bool, in_path: &[&str]) -> Value {
         let mut properties = Map::new();
-        let mut always = Vec::new();
+        let mut required_names = Vec::new();
         for field in message.fields().filter(|field| !in_path.contains(&field.name())) {
-            let left_out = omitted(&field, message.parent_pool());
-            if if response { !left_out } else { required(&field) } {
-                always.push(field.name().to_owned());
+            let is_omitted = omitted(&field, message.parent_pool());
+            if if response { !is_omitted } else { required(&field) } {
+                required_names.push(field.name().to_owned());
             }
-            // What may be absent from a body may be null there as well.
+            // A member that may be absent from a body may also be null.
             let nullable = if response {
-                optional(&field) && !left_out
+                optional(&field) && !is_omitted
             } else {
                 optional(&field) && !required(&field) || field.is_list()
             };
@@ -141,13 +139,12 @@ impl Schemas {
         }
         let comment = model::comment(&message.parent_file(), message.path());
         let mut schema = json!({"type": "object", "description": comment, "properties": properties});
-        if !always.is_empty() {
-            schema["required"] = json!(always);
+        if !required_names.is_empty() {
+            schema["required"] = json!(required_names);
         }
         schema
     }
 
-    /// The schema of one field.
     pub(crate) fn property(&mut self, field: &FieldDescriptor, response: bool, nullable: bool) -> Value {
         let mut schema = match field.kind() {
             Kind::String => text(field),

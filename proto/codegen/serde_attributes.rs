@@ -1,4 +1,4 @@
-//! The JSON of messages: explicit nulls and `[]` by plain derive, enum strings, members left out where an option says so.
+//! The JSON of messages: explicit nulls, `[]` for empty lists, enums as strings, and members that an option omits.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(crate) fn apply(config: &mut prost_build::Config, methods: &[Method], pool: 
     for name in &read {
         let Some(message) = pool.get_message_by_name(name) else { continue };
         for field in message.fields().filter(prost_reflect::FieldDescriptor::is_list) {
-            // Clients write null where they have nothing to list.
+            // Some clients write null for an empty list.
             let path = format!("{name}.{}", field.name());
             config.field_attribute(&path, "#[serde(deserialize_with = \"crate::http::codec::body::null_is_empty\")]");
         }
@@ -54,7 +54,7 @@ pub(crate) fn optional(field: &prost_reflect::FieldDescriptor) -> bool {
     field.supports_presence() && field.cardinality() == Cardinality::Optional
 }
 
-/// Whether the field is left out when absent, instead of null.
+/// Whether an absent field is omitted instead of null.
 pub(crate) fn omitted(field: &prost_reflect::FieldDescriptor, pool: &DescriptorPool) -> bool {
     model::option(&field.options(), pool, "field").is_some_and(|option| model::flag(&option, "omit_when_absent"))
 }

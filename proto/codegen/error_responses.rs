@@ -1,34 +1,29 @@
-//! The errors of the OpenAPI document: which statuses a method can answer with, and what they look like
-//! (contract section 5).
+//! The error responses of the OpenAPI document (contract section 5).
 
 use serde_json::{Value, json};
 
 use super::model::Method;
 
-/// A status, and what it may say.
-pub(crate) struct Failures {
-    /// The status.
+/// The responses with one status.
+pub(crate) struct ErrorResponse {
     pub status: u16,
-    /// What it means.
     pub description: &'static str,
-    /// Whether a method can answer with it.
-    pub happens: fn(&Method) -> bool,
-    /// Its reasons.
+    /// Whether a method can return the status.
+    pub applies_to: fn(&Method) -> bool,
     pub examples: &'static [Example],
 }
 
-/// One reason of a failure.
+/// An example of a body.
 pub(crate) struct Example {
-    /// Its code.
     pub code: &'static str,
-    /// Its message; `{max_body_kib}` and `{member}` stand for the method's own.
+    /// `{max_body_kib}` and `{member}` are replaced by the body limit and the first member of the method.
     pub message: &'static str,
-    /// Whether a method gives it.
-    pub of: fn(&Method) -> bool,
+    /// Whether a method can return it.
+    pub applies_to: fn(&Method) -> bool,
 }
 
-/// Codes that are the protocol's own.
-const PROTOCOL: [&str; 7] = [
+/// Error codes of RFC 6749 and RFC 8628, whose bodies have no members of this API.
+const OAUTH_CODES: [&str; 7] = [
     "authorization_pending",
     "slow_down",
     "expired_token",
@@ -38,9 +33,9 @@ const PROTOCOL: [&str; 7] = [
     "invalid_grant",
 ];
 
-/// The error's body in a method's shape.
+/// The body of an error in the shape that the method uses.
 pub(crate) fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Value {
-    if PROTOCOL.contains(&example.code) {
+    if OAUTH_CODES.contains(&example.code) {
         let mut body = json!({"error": example.code, "error_description": example.message});
         if example.code == "slow_down" {
             body["interval"] = json!(10);
@@ -69,7 +64,7 @@ pub(crate) fn body(method: &Method, status: u16, example: &Example, shape: &str)
     body
 }
 
-/// The headers a status comes with, as the document describes them.
+/// The headers of a response with this status.
 pub(crate) fn headers(method: &Method, status: u16) -> Value {
     let header = |name: &str, description: &str, schema: Value, example: Value| json!({name: {"description": description, "schema": schema, "example": example}});
     match status {
@@ -85,8 +80,8 @@ pub(crate) fn headers(method: &Method, status: u16) -> Value {
     }
 }
 
-const fn example(code: &'static str, message: &'static str, of: fn(&Method) -> bool) -> Example {
-    Example { code, message, of }
+const fn example(code: &'static str, message: &'static str, applies_to: fn(&Method) -> bool) -> Example {
+    Example { code, message, applies_to }
 }
 
 fn always(_: &Method) -> bool {
@@ -105,11 +100,11 @@ fn console(method: &Method) -> bool {
     method.policy.credential == "ConsoleSession"
 }
 
-fn of_apps(method: &Method) -> bool {
+fn is_app_method(method: &Method) -> bool {
     method.service == "AppService"
 }
 
-fn runs(method: &Method) -> bool {
+fn runs_app(method: &Method) -> bool {
     method.streams
 }
 
@@ -117,31 +112,33 @@ fn named(method: &Method, names: &[&str]) -> bool {
     names.contains(&method.name.as_str())
 }
 
-/// Refused when a browser says that another site's page sent it: its cookies or its visitor's limits are at stake.
-fn from_pages(method: &Method) -> bool {
-    let counts = !method.policy.limits.is_empty() || method.http.as_ref().is_some_and(|http| http.verb != "GET");
-    method.policy.json_only || method.policy.credential == "Public" && counts
+/// Whether the method rejects requests from pages of other sites, which would use the cookies or the limits of the
+/// visitor.
+fn checks_origin(method: &Method) -> bool {
+    let is_limited_or_writes =
+        !method.policy.limits.is_empty() || method.http.as_ref().is_some_and(|http| http.verb != "GET");
+    method.policy.json_only || method.policy.credential == "Public" && is_limited_or_writes
 }
 
-fn decides(method: &Method) -> bool {
+fn decides_grant(method: &Method) -> bool {
     named(method, &["ApproveDevice", "DenyDevice"])
 }
 
-fn polls(method: &Method) -> bool {
+fn polls_token(method: &Method) -> bool {
     named(method, &["PollDeviceToken"])
 }
 
-/// Looks something up that there may not be.
-fn names_a_thing(method: &Method) -> bool {
-    let of_people = ["RevokeSession", "GetWorkspace", "SwitchWorkspace", "DescribeApp", "RunApp"];
-    decides(method) || named(method, &of_people)
+/// Whether the method looks up an object that may be missing.
+fn looks_up_object(method: &Method) -> bool {
+    let methods = ["RevokeSession", "GetWorkspace", "SwitchWorkspace", "DescribeApp", "RunApp"];
+    decides_grant(method) || named(method, &methods)
 }
 
-fn takes_a_user_code(method: &Method) -> bool {
-    decides(method) || named(method, &["LookupUserCode"])
+fn takes_user_code(method: &Method) -> bool {
+    decides_grant(method) || named(method, &["LookupUserCode"])
 }
 
-fn one_subject(method: &Method) -> bool {
+fn has_one_subject(method: &Method) -> bool {
     bearer(method) && method.policy.subjects.len() == 1
 }
 
@@ -149,12 +146,12 @@ fn has_query(method: &Method) -> bool {
     !has_body(method) && method.input.fields().len() > 0
 }
 
-/// Needs bearers to be switched on without taking one.
-fn serves_bearers(method: &Method) -> bool {
-    decides(method) || named(method, &["CreateDeviceCode"])
+/// Whether the method requires bearer tokens to be enabled, without accepting one.
+fn requires_bearers_enabled(method: &Method) -> bool {
+    decides_grant(method) || named(method, &["CreateDeviceCode"])
 }
 
-fn scoped(method: &Method) -> bool {
+fn has_scope(method: &Method) -> bool {
     !method.policy.scope.is_empty()
 }
 
@@ -162,29 +159,33 @@ fn with_service_key(method: &Method) -> bool {
     method.policy.credential == "Service"
 }
 
-/// Every status there is, in order.
-pub(crate) const TABLE: &[Failures] = &[
-    Failures {
+/// Ordered by status.
+pub(crate) const TABLE: &[ErrorResponse] = &[
+    ErrorResponse {
         status: 400,
         description: "The request is malformed, or OAuth refuses it.",
-        happens: |method| has_body(method) || takes_a_user_code(method),
+        applies_to: |method| has_body(method) || takes_user_code(method),
         examples: &[
             example("invalid_request", "The body must be a JSON object.", has_body),
-            example("invalid_user_code", "That is not a valid code. Codes look like ABCD-EFGH.", takes_a_user_code),
+            example("invalid_user_code", "That is not a valid code. Codes look like ABCD-EFGH.", takes_user_code),
             example("unsupported_client", "invalid_client", |method| named(method, &["CreateDeviceCode"])),
-            example("authorization_pending", "The request has not been approved or denied yet. Keep polling.", polls),
-            example("slow_down", "Polling too often. Wait for the interval between polls.", polls),
-            example("expired_token", "This code is no longer valid. Run `difyctl auth login` again.", polls),
-            example("access_denied", "The request was denied.", polls),
-            example("invalid_grant", "This code was issued to another client.", polls),
-            example("unsupported_grant_type", "This endpoint only supports the device_code grant type.", polls),
-            example("app_unavailable", "This app has no published version that can be run.", runs),
+            example(
+                "authorization_pending",
+                "The request has not been approved or denied yet. Keep polling.",
+                polls_token,
+            ),
+            example("slow_down", "Polling too often. Wait for the interval between polls.", polls_token),
+            example("expired_token", "This code is no longer valid. Run `difyctl auth login` again.", polls_token),
+            example("access_denied", "The request was denied.", polls_token),
+            example("invalid_grant", "This code was issued to another client.", polls_token),
+            example("unsupported_grant_type", "This endpoint only supports the device_code grant type.", polls_token),
+            example("app_unavailable", "This app has no published version that can be run.", runs_app),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 401,
         description: "No credential, or one that is not valid.",
-        happens: |method| method.policy.credential != "Public" || named(method, &["Login", "RefreshToken"]),
+        applies_to: |method| method.policy.credential != "Public" || named(method, &["Login", "RefreshToken"]),
         examples: &[
             example("bearer_missing", "A bearer token is required.", bearer),
             example("bearer_invalid", "This token is not valid.", bearer),
@@ -200,24 +201,26 @@ pub(crate) const TABLE: &[Failures] = &[
             }),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 403,
         description: "The credential does not allow this.",
-        happens: |method| one_subject(method) || scoped(method) || of_apps(method) || from_pages(method),
+        applies_to: |method| {
+            has_one_subject(method) || has_scope(method) || is_app_method(method) || checks_origin(method)
+        },
         examples: &[
-            example("wrong_surface", "This token is for another part of the API.", one_subject),
-            example("insufficient_scope", "This token does not have the required scope.", scoped),
-            example("workspace_membership_revoked", "You are not a member of this workspace.", of_apps),
-            example("csrf_mismatch", "This request did not come from this site's own pages.", from_pages),
+            example("wrong_surface", "This token is for another part of the API.", has_one_subject),
+            example("insufficient_scope", "This token does not have the required scope.", has_scope),
+            example("workspace_membership_revoked", "You are not a member of this workspace.", is_app_method),
+            example("csrf_mismatch", "This request did not come from this site's own pages.", checks_origin),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 404,
         description: "Not found, or not visible to the caller.",
-        happens: always,
+        applies_to: always,
         examples: &[
-            example("not_found", "There is nothing at this address.", |method| !names_a_thing(method)),
-            example("not_found", "This code is no longer valid.", decides),
+            example("not_found", "There is nothing at this address.", |method| !looks_up_object(method)),
+            example("not_found", "This code is no longer valid.", decides_grant),
             example("not_found", "There is no such session.", |method| named(method, &["RevokeSession"])),
             example("not_found", "There is no such workspace.", |method| {
                 named(method, &["GetWorkspace", "SwitchWorkspace"])
@@ -225,13 +228,13 @@ pub(crate) const TABLE: &[Failures] = &[
             example("not_found", "There is no such app.", |method| named(method, &["DescribeApp", "RunApp"])),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 409,
         description: "Already decided, being decided, or ambiguous.",
-        happens: |method| decides(method) || named(method, &["DescribeApp"]),
+        applies_to: |method| decides_grant(method) || named(method, &["DescribeApp"]),
         examples: &[
-            example("already_resolved", "This code has already been approved or denied.", decides),
-            example("approve_in_progress", "This code is being approved right now.", decides),
+            example("already_resolved", "This code has already been approved or denied.", decides_grant),
+            example("approve_in_progress", "This code is being approved right now.", decides_grant),
             example(
                 "ambiguous_app_name",
                 "Several apps have this name: 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55 (chat), \
@@ -240,16 +243,16 @@ pub(crate) const TABLE: &[Failures] = &[
             ),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 413,
         description: "The body is too large.",
-        happens: has_body,
+        applies_to: has_body,
         examples: &[example("request_entity_too_large", "The body may be at most {max_body_kib} KiB.", has_body)],
     },
-    Failures {
+    ErrorResponse {
         status: 415,
         description: "The method does not accept a body of this type.",
-        happens: has_body,
+        applies_to: has_body,
         examples: &[
             example("unsupported_media_type", "Send the body as application/json.", |method| !method.policy.form),
             example(
@@ -259,68 +262,68 @@ pub(crate) const TABLE: &[Failures] = &[
             ),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 421,
         description: "A host name that this server does not answer to; in development only.",
-        happens: always,
+        applies_to: always,
         examples: &[example(
             "misdirected_request",
             "This development server only answers to localhost and 127.0.0.1.",
             always,
         )],
     },
-    Failures {
+    ErrorResponse {
         status: 422,
         description: "A value is missing or out of range.",
-        // A body of the wrong shape is a 400; only what a run takes is looked at member by member.
-        happens: |method| has_query(method) || runs(method),
+        // A body of the wrong shape is a 400. Only the members of a run are checked one by one.
+        applies_to: |method| has_query(method) || runs_app(method),
         examples: &[
             example("invalid_param", "{member}: given more than once", has_query),
-            example("invalid_param", "name in input form must be less than 48 characters", runs),
-            example("workspace_id_required", "workspace_id is required.", of_apps),
-            example("query_required_for_chat", "A chat app needs a query.", runs),
-            example("query_not_supported_for_workflow", "A workflow does not take a query.", runs),
-            example("input_required", "name is required in input form", runs),
+            example("invalid_param", "name in input form must be less than 48 characters", runs_app),
+            example("workspace_id_required", "workspace_id is required.", is_app_method),
+            example("query_required_for_chat", "A chat app needs a query.", runs_app),
+            example("query_not_supported_for_workflow", "A workflow does not take a query.", runs_app),
+            example("input_required", "name is required in input form", runs_app),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 429,
         description: "Too many requests; see Retry-After.",
-        happens: always,
+        applies_to: always,
         examples: &[example("rate_limited", "Too many requests. Wait a moment and try again.", always)],
     },
-    Failures {
+    ErrorResponse {
         status: 500,
         description: "Something broke on our side.",
-        happens: always,
+        applies_to: always,
         examples: &[example("internal_server_error", "Something went wrong on our side.", always)],
     },
-    Failures {
+    ErrorResponse {
         status: 502,
         description: "The run failed.",
-        happens: runs,
-        examples: &[example("upstream_error", "The app's run failed.", runs)],
+        applies_to: runs_app,
+        examples: &[example("upstream_error", "The app's run failed.", runs_app)],
     },
-    Failures {
+    ErrorResponse {
         status: 503,
         description: "Unavailable for now, see Retry-After; or bearer tokens are switched off.",
-        happens: always,
+        applies_to: always,
         examples: &[
             example("service_unavailable", "The service is temporarily unavailable. Try again shortly.", always),
             example(
                 "bearer_auth_disabled",
                 "Signing in with bearer tokens is switched off on this server.",
-                |method| bearer(method) || serves_bearers(method),
+                |method| bearer(method) || requires_bearers_enabled(method),
             ),
             example("user_code_exhausted", "No code is free right now. Try again.", |method| {
                 named(method, &["CreateDeviceCode"])
             }),
         ],
     },
-    Failures {
+    ErrorResponse {
         status: 504,
         description: "The run took too long.",
-        happens: runs,
-        examples: &[example("upstream_timeout", "The run took longer than 1200 seconds.", runs)],
+        applies_to: runs_app,
+        examples: &[example("upstream_timeout", "The run took longer than 1200 seconds.", runs_app)],
     },
 ];
