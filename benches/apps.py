@@ -130,7 +130,7 @@ class Apps:
         self.workspace = call("GET", f"{server.url}/openapi/v1/workspaces", headers=self.bearer)[1]["workspaces"][0][
             "id"
         ]
-        for dsl in (workflow_dsl(), chat_dsl("Echo"), chat_dsl("Asking", "openai"), failing_dsl()):
+        for dsl in (workflow_dsl(), chat_dsl("Echo"), chat_dsl("Model", "openai"), failing_dsl()):
             # Every JSON text is YAML.
             path = work / f"{dsl['app']['name']}.yml"
             path.write_text(json.dumps(dsl))
@@ -192,15 +192,15 @@ class Apps:
 def streams(*words):
     done = subprocess.run([STREAMS, *map(str, words)], capture_output=True, text=True)
     if done.returncode:
-        return {"count": 0, "errors": 1, "p50": 0, "p99": 0, "max": 0, "said": done.stderr.strip()}
+        return {"count": 0, "errors": 1, "p50": 0, "p99": 0, "max": 0, "stderr": done.stderr.strip()}
     return json.loads(done.stdout)
 
 
-def held(what, found, against):
-    print(f"  {what:62}{found:>16}   {against}")
+def print_result(what, result, target):
+    print(f"  {what:62}{result:>16}   {target}")
 
 
-def reading(apps, seconds, measured, wrk, lua):
+def lists(apps, seconds, measured, wrk, lua):
     """Lists and descriptions with few and many apps, compared with GET /workspaces."""
     server, script = apps.server, lua(headers=apps.bearer)
     api = f"{server.url}/openapi/v1"
@@ -226,9 +226,9 @@ def reading(apps, seconds, measured, wrk, lua):
     many = costs()
     for name, limit in (("list of 20", 3), ("describe", 2)):
         ratio = many[name] / many["workspaces"]
-        held(f"{name}, 10,000 apps: CPU ÷ GET /workspaces", f"{ratio:.2f} ×", f"at most {limit} ×")
-        held(f"{name}: 10,000 more apps and workspaces ÷ 20", f"{many[name] / few[name]:.2f} ×", "flat")
-    held(
+        print_result(f"{name}, 10,000 apps: CPU ÷ GET /workspaces", f"{ratio:.2f} ×", f"at most {limit} ×")
+        print_result(f"{name}: 10,000 more apps and workspaces ÷ 20", f"{many[name] / few[name]:.2f} ×", "flat")
+    print_result(
         "list narrowed by name, 10,000 apps: CPU ÷ GET /workspaces",
         f"{many['list narrowed by name'] / many['workspaces']:.0f} ×",
         "reads every name",
@@ -240,16 +240,16 @@ def runs(apps, seconds, cpu_seconds):
     server = apps.server
     chat = json.dumps({"inputs": {}, "query": "Reply exactly: one two three", "response_mode": "streaming"})
     first = streams("first-byte", apps.run_url(apps.echo), server.token, chat, 32, seconds)
-    held("run to the first SSE byte, echo at pace 0, 32 connections: p50", f"{first['p50']:.2f} ms", "below 2 ms")
-    held("  p99", f"{first['p99']:.2f} ms", f"below 10 ms; {first['count']} runs, {first['errors']} errors")
+    print_result("run to the first SSE byte, echo at pace 0, 32 connections: p50", f"{first['p50']:.2f} ms", "below 2 ms")
+    print_result("  p99", f"{first['p99']:.2f} ms", f"below 10 ms; {first['count']} runs, {first['errors']} errors")
     single = streams("first-byte", apps.run_url(apps.echo), server.token, chat, 1, seconds)
-    held("  one connection: p50", f"{single['p50']:.2f} ms", f"p99 {single['p99']:.2f} ms")
+    print_result("  one connection: p50", f"{single['p50']:.2f} ms", f"p99 {single['p99']:.2f} ms")
 
     body = json.dumps({"inputs": {"name": "bench"}, "response_mode": "streaming"})
     before = cpu_seconds(server.process.pid)
     graph = streams("first-byte", apps.run_url(apps.templates), server.token, body, 4, seconds)
     spent = (cpu_seconds(server.process.pid) - before) / max(graph["count"], 1) * 1e3
-    held(
+    print_result(
         "a workflow of 20 nodes, its HTTP and its rows included: CPU",
         f"{spent:.2f} ms",
         f"below 1 ms; {graph['errors']} errors",
@@ -262,19 +262,19 @@ def many_streams(apps, rss, pace_ms):
     body = json.dumps({"inputs": {}, "query": f"Reply exactly: {words}", "response_mode": "streaming"})
     idle, peak, done = rss(server.process.pid), 0.0, threading.Event()
 
-    def watch():
+    def sample():
         nonlocal peak
         while not done.wait(0.1):
             peak = max(peak, rss(server.process.pid))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    sampler = threading.Thread(target=sample)
+    sampler.start()
     found = streams("concurrent", apps.run_url(apps.echo), server.token, body, 1000, pace_ms)
     done.set()
-    watcher.join()
-    held("1,000 streams at once: more RSS", f"{peak - idle:.0f} MB", "below 100 MB")
-    held("  how late events come, p99", f"{found['p99']:.1f} ms", f"{found['count']} events, {found['errors']} errors")
-    held("  the latest of all", f"{found['max']:.1f} ms", "below 50 ms")
+    sampler.join()
+    print_result("1,000 streams at once: more RSS", f"{peak - idle:.0f} MB", "below 100 MB")
+    print_result("  how late events come, p99", f"{found['p99']:.1f} ms", f"{found['count']} events, {found['errors']} errors")
+    print_result("  the latest of all", f"{found['max']:.1f} ms", "below 50 ms")
 
 
 def forwarding(upstream_url, forwarded_url, token, seconds):
@@ -287,17 +287,17 @@ def forwarding(upstream_url, forwarded_url, token, seconds):
         )
         found["through"].append(streams("first-byte", forwarded_url, token, chat, 1, seconds)["p50"])
     added = sorted(found["through"])[1] - sorted(found["alone"])[1]
-    held("forwarding adds to the upstream's first byte: p50", f"{added:.2f} ms", "below 0.3 ms")
+    print_result("forwarding adds to the upstream's first byte: p50", f"{added:.2f} ms", "below 0.3 ms")
 
 
-def came_to(said):
+def counts_of(output):
     """The number of runs that a driver started, and of those that failed."""
-    if said.startswith("{"):
-        found = json.loads(said)
-        return found["count"], found["errors"]
+    if output.startswith("{"):
+        result = json.loads(output)
+        return result["count"], result["errors"]
     # The summary of h2load.
-    begun, failed = re.search(r"(\d+) started, .* (\d+) failed", said).groups()
-    return int(begun), int(failed)
+    started, failed = re.search(r"(\d+) started, .* (\d+) failed", output).groups()
+    return int(started), int(failed)
 
 
 def soak(apps, forwarding_server, over_grpc, rss, seconds):
@@ -312,7 +312,7 @@ def soak(apps, forwarding_server, over_grpc, rss, seconds):
     loads = {
         "chat": over_json(apps.echo, chat),
         "chat over gRPC": over_grpc(apps.echo, chat["query"]),
-        "a model with faults": over_json(apps.named("Asking"), chat),
+        "a model with faults": over_json(apps.named("Model"), chat),
         "templates": over_json(apps.templates, {"inputs": {"name": "x"}}),
         # The node is retried before the run fails.
         "a node that fails": over_json(apps.named("Failing"), {"inputs": {}}),
@@ -324,16 +324,16 @@ def soak(apps, forwarding_server, over_grpc, rss, seconds):
 
     def load(what, words):
         # Kills every other driver midway, so that its clients disconnect.
-        for hang_up in itertools.cycle((True, False)):
+        for disconnects in itertools.cycle((True, False)):
             if time.monotonic() > until:
                 return
             process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            if hang_up:
+            if disconnects:
                 time.sleep(2)
                 process.kill()
-            said = process.communicate()[0]
-            if not hang_up:
-                counts[what] = [sum(pair) for pair in zip(counts[what], came_to(said))]
+            output = process.communicate()[0]
+            if not disconnects:
+                counts[what] = [sum(pair) for pair in zip(counts[what], counts_of(output))]
 
     threads = [threading.Thread(target=load, args=pair) for pair in loads.items()]
     for thread in threads:
@@ -345,12 +345,12 @@ def soak(apps, forwarding_server, over_grpc, rss, seconds):
             found.append(rss(server.process.pid))
     for thread in threads:
         thread.join()
-    for what, (begun, failed) in counts.items():
-        held(f"  {what}", f"{begun} began", f"{failed} refused or broken off; those hung up on are not counted")
+    for what, (started, failed) in counts.items():
+        print_result(f"  {what}", f"{started} started", f"{failed} failed; those that disconnect are not counted")
     for name, found in zip(("built in", "forwarded"), samples.values()):
         third = max(len(found) // 3, 1)
         early, late = sum(found[third : 2 * third]) / third, sum(found[-third:]) / third
-        held(
+        print_result(
             f"soak of {seconds / 60:.0f} min, {name}: RSS of its last third − its second",
             f"{late - early:+.1f} MB",
             f"flat; {found[-1]:.0f} MB at the end",

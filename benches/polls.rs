@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The polling interval of RFC 8628.
-const EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The results of the polls of one device.
 #[derive(Default)]
@@ -44,7 +44,7 @@ async fn main() -> Outcome<()> {
     let until = began + Duration::from_secs(seconds);
     let mut devices = JoinSet::new();
     for (nth, code) in (0_u32..).zip(codes) {
-        let first = began + EVERY * nth / grants;
+        let first = began + POLL_INTERVAL * nth / grants;
         devices.spawn(wait(client.clone(), Arc::clone(&url), code, first, until));
     }
     let (mut all, mut others) = (Vec::new(), 0);
@@ -78,7 +78,7 @@ async fn wait(client: Client, url: Arc<str>, code: String, first: Instant, until
         };
         polls.milliseconds.push(began.elapsed().as_secs_f64() * 1e3);
         polls.others += usize::from(!pending);
-        next += EVERY;
+        next += POLL_INTERVAL;
     }
     polls
 }

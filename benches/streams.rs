@@ -67,8 +67,8 @@ impl Run {
 }
 
 /// Each connection starts a run, reads its stream to the end, and starts the next one.
-async fn first_byte(run: Run, connections: usize, lasting: Duration) -> Outcome<()> {
-    let until = Instant::now() + lasting;
+async fn first_byte(run: Run, connections: usize, duration: Duration) -> Outcome<()> {
+    let until = Instant::now() + duration;
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
         let run = run.clone();

@@ -336,7 +336,7 @@ def app_rows(server, seconds):
     """The rows of apps. The server restarts when a row needs other settings."""
     bench = apps.Apps(server, call, WORK)
     apps.runs(bench, seconds, cpu_seconds)
-    apps.reading(bench, seconds, measured, wrk, lua)
+    apps.lists(bench, seconds, measured, wrk, lua)
     server.restart(ECHO_PACE_MS="100")
     apps.many_streams(bench, rss, 100)
     if server.stores == "postgres+redis":
