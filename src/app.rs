@@ -1,5 +1,5 @@
 //! The composition root: the only place that connects implementations to each other. `serve`, `dev` and the tests run
-//! this same code.
+//! the same code.
 
 mod application;
 mod components;

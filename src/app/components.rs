@@ -49,7 +49,7 @@ impl Components {
         let limits = Arc::new(config.limits.clone());
         let memory = MemoryLedger::new(config.memory.limit);
         metrics.observe_memory(&memory);
-        // Limits and slots of this process, for as long as the shared stores are unavailable.
+        // Limits and slots of this process while the shared stores are unavailable.
         let local = in_process_stores(&clock);
         Self {
             standalone,

@@ -1,4 +1,4 @@
-//! What an application takes from its process: clock, randomness, metrics.
+//! The parts of the process that an application gets: clock, randomness, metrics.
 
 use std::sync::{Arc, atomic::AtomicI64};
 

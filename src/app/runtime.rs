@@ -1,4 +1,4 @@
-//! Which runtime runs the apps of this deployment, and what it needs of the process.
+//! Builds the runtime of apps and its services.
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
@@ -32,29 +32,28 @@ use crate::{
     },
 };
 
-/// The tasks of runs. They outlive the requests that began them: what became of a run is stored, and a run that nobody
-/// waits for any more is stopped at Dify too.
+/// The tasks of runs. They outlive their requests, because the result of a run is stored, and a run whose client has
+/// disconnected must also be stopped at Dify.
 #[derive(Clone, Debug, Default)]
 pub struct RunTasks {
-    /// Every one of them.
     pub tracker: TaskTracker,
-    /// Ends those under way, when the process has no more time for them.
+    /// Cancels the remaining runs when the process stops.
     pub end: CancellationToken,
 }
 
-/// What runs use of the process.
+/// The resources of the process that runs use.
 #[derive(Clone, Copy)]
 pub(super) struct RunResources<'a> {
     pub(super) tasks: &'a RunTasks,
     pub(super) memory: &'a MemoryLedger,
 }
 
-/// How long the endpoint behind models may take to begin an answer: models that think, think for minutes.
-const MODEL_FIRST_BYTE: Duration = Duration::from_mins(5);
-/// How long it may pause within one.
-const MODEL_IDLE: Duration = Duration::from_mins(2);
-/// Renderings that hold a blocking thread at the same time, where the number of processors is not known.
-const TEMPLATES: usize = 2;
+/// Time limit of the first byte of a model's answer. Reasoning can take minutes.
+const MODEL_FIRST_BYTE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Time limit of a pause within the answer of a model.
+const MODEL_IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+/// Limit of concurrent renderings of templates when the number of processors is not known.
+const DEFAULT_MAX_RENDERINGS: usize = 2;
 
 /// The use cases of apps, over the runtime of this deployment.
 /// `local_leases` holds the slots of runs while the shared store is unavailable.
@@ -81,7 +80,7 @@ pub(super) fn apps(
     Ok((apps, runs))
 }
 
-/// The runtime: Dify's service API beside Dify, where its address is known; this process' own standalone.
+/// Standalone: the built-in runtime. Beside Dify: its service API if the address is configured, otherwise none.
 fn runtime(
     config: &Config,
     context: &ServiceContext,
@@ -114,8 +113,8 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
             base_url: endpoint.base_url.clone(),
             api_key: endpoint.api_key.clone(),
             names: endpoint.names.clone(),
-            first_byte_timeout: MODEL_FIRST_BYTE,
-            idle_timeout: MODEL_IDLE,
+            first_byte_timeout: MODEL_FIRST_BYTE_TIMEOUT,
+            idle_timeout: MODEL_IDLE_TIMEOUT,
         })
     });
     let dependencies = RuntimeDependencies {
@@ -128,7 +127,7 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
         }),
         outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone())?),
         templates: Arc::new(TemplateRenderer::new(
-            thread::available_parallelism().map_or(TEMPLATES, NonZero::get),
+            thread::available_parallelism().map_or(DEFAULT_MAX_RENDERINGS, NonZero::get),
             Arc::clone(&context.entropy),
             memory.clone(),
         )),

@@ -1,4 +1,5 @@
-//! Starts and stops a server: checks the stores and the schema, binds the listeners, starts the jobs, drains at the end.
+//! Starts and stops a server: checks the stores and the schema, binds the listeners, starts the jobs, drains at the
+//! end.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,11 +22,11 @@ use crate::{
     memory::MemoryLedger,
 };
 
-/// How long open requests and streams may take after the process is told to stop. Kubernetes kills it after 30 s, which
+/// Time limit of open requests and streams after the signal to stop. Kubernetes kills the process after 30 s, which
 /// must also cover the last writes to SQL and the last telemetry export.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long cancelled runs may take to send their last event and to store their result.
+/// Time in which cancelled runs send their last event and store their result.
 const RUN_END_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The addresses of the listeners, with the ports that were assigned for port 0.
@@ -42,7 +43,7 @@ pub struct RunningServer {
     pub bound: BoundAddresses,
     pub app: Arc<Application>,
     readiness: Readiness,
-    /// Ends accepting; open requests go on.
+    /// Stops accepting; open requests continue.
     soft_shutdown: CancellationToken,
     /// Ends open requests.
     hard_shutdown: CancellationToken,
@@ -51,8 +52,8 @@ pub struct RunningServer {
     tracker: TaskTracker,
 }
 
-/// Starts serving. Binds nothing until SQL answers and its schema is current. Does not wait for Redis: until Redis answers,
-/// requests that need it get 503 and all others are served.
+/// Starts serving. Binds nothing until SQL answers and its schema is current. Does not wait for Redis: until Redis
+/// answers, requests that need it get 503 and all others are served.
 pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<RunningServer> {
     let (sql, standalone) = connect_sql(&config).await?;
     sql.check_schema(!standalone).await?;
@@ -116,14 +117,14 @@ fn listen_options(config: &Config, memory: &MemoryLedger) -> ListenOptions {
 }
 
 impl RunningServer {
-    /// Turns readiness off and goes on serving for `delay`, in which load balancers learn to use other replicas.
+    /// Turns readiness off and serves for `delay`, so that load balancers switch to other replicas.
     pub async fn announce_stop(&self, delay: Duration) {
         self.readiness.drain();
         tokio::time::sleep(delay).await;
     }
 
-    /// Stops: turns readiness off, accepts no new connections, lets open requests finish within `DRAIN_TIMEOUT`, then ends
-    /// the remaining ones.
+    /// Stops: turns readiness off, accepts no new connections, lets open requests finish within `DRAIN_TIMEOUT`, then
+    /// ends the remaining ones.
     pub async fn stop(self) {
         self.readiness.drain();
         self.soft_shutdown.cancel();
@@ -165,8 +166,8 @@ fn local(listener: &TcpListener) -> Result<SocketAddr> {
     listener.local_addr().map_err(Error::internal)
 }
 
-/// SQL is required. Redis is not: without it bearer requests are still served, and an outage of Redis would otherwise make
-/// every replica unready at once.
+/// SQL is required. Redis is not: without it bearer requests are still served, and an outage of Redis would otherwise
+/// make every replica unready at once.
 fn readiness(app: &Arc<Application>) -> Readiness {
     let app = Arc::clone(app);
     Readiness::new(move || {

@@ -1,4 +1,4 @@
-//! What the configuration says to each part, in that part's own words.
+//! Converts the configuration into the settings type of each part.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
     }
 }
 
-/// How long what has ended is kept, where it is ever cleaned away.
+/// The time that ended sessions are kept; `None` when they are never deleted.
 pub(super) fn retention(config: &Config) -> Option<TimeDelta> {
     config.oauth.clean_enabled.then_some(delta(config.oauth.retention))
 }
@@ -83,7 +83,7 @@ fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 
-/// Where our own pages are, as browsers write it. `dev` is reached by name as well as by address.
+/// The origins of this server's pages. `dev` is reached by name and by address.
 fn own_origins(config: &Config) -> Vec<String> {
     let mut origins = vec![config.urls.issuer().to_owned()];
     if config.deployment.mode == Mode::Dev {
