@@ -1,5 +1,5 @@
-//! The memory of the process: one ledger with a share for each kind of work. It is asked before bytes are read, parsed,
-//! hashed or rendered, and before a run starts (contract section 8, *Bounds on memory and work*).
+//! The memory of the process: one ledger with a share for each kind of work. Bytes are reserved before they are read,
+//! parsed, hashed or rendered, and before a run starts (contract section 8, *Bounds on memory and work*).
 //!
 //! It counts estimates. It does not measure the process.
 

@@ -93,8 +93,8 @@ pub enum PollOutcome {
 /// The result of claiming a pending grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// Claimed. The caller has to finish or release the claim.
-    Taken(GrantRequest),
+    /// The caller has to finish or release the claim.
+    Claimed(GrantRequest),
     /// Another approval is in progress.
     InProgress,
     /// Already approved or denied.
@@ -181,7 +181,7 @@ impl Grant {
                 self.state = GrantState::Pending { claim: Some((claim, now_ms + u64::from(CLAIM_LIFETIME) * 1_000)) };
                 self.extend(now_ms);
                 let request = self.request.clone();
-                (self, ClaimOutcome::Taken(request))
+                (self, ClaimOutcome::Claimed(request))
             }
         }
     }

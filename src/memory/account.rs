@@ -13,7 +13,6 @@ use super::{
 /// An owner may hold as many bytes as are left, times this: alone two thirds of a share.
 const OWNER_FACTOR: usize = 2;
 
-/// The accounts of all kinds.
 #[derive(Debug)]
 pub(super) struct Accounts([KindAccount; MemoryKind::ALL.len()]);
 
@@ -81,8 +80,8 @@ impl KindAccount {
     }
 
     fn take(&self, kind: MemoryKind, owner: Option<Owner>, bytes: usize) -> Result<(), MemoryError> {
-        let most = if owner.is_some() { self.limit / (OWNER_FACTOR + 1) * OWNER_FACTOR } else { self.limit };
-        if bytes > most {
+        let max_bytes = if owner.is_some() { self.limit / (OWNER_FACTOR + 1) * OWNER_FACTOR } else { self.limit };
+        if bytes > max_bytes {
             return Err(MemoryError::TooLarge(kind));
         }
         let add = |used: usize| used.checked_add(bytes).filter(|used| *used <= self.limit);

@@ -16,7 +16,7 @@ pub enum MemoryError {
     /// The owner holds so much that the rest is kept for others.
     #[error("the caller's share of the memory for {} is used up", .0.as_str())]
     OwnerExhausted(MemoryKind),
-    /// The request asks for more than one owner may ever hold.
+    /// The request exceeds the limit of one owner.
     #[error("more memory for {} than there is", .0.as_str())]
     TooLarge(MemoryKind),
 }

@@ -57,11 +57,11 @@ pub(crate) struct FairShares(Arc<Places>);
 #[derive(Debug)]
 struct Places {
     capacity: usize,
-    held: Mutex<Held>,
+    in_use: Mutex<PlacesInUse>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct PlacesInUse {
     total: usize,
     owners: Holdings,
 }
@@ -82,23 +82,23 @@ pub(crate) enum NoPlaceError {
 
 impl FairShares {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self(Arc::new(Places { capacity, held: Mutex::default() }))
+        Self(Arc::new(Places { capacity, in_use: Mutex::default() }))
     }
 
     /// Takes a place for an app of a workspace. Does not wait.
     pub(crate) fn take(&self, workspace: Owner, app: Owner) -> Result<SharePermit, NoPlaceError> {
-        let mut held = self.0.held.lock();
-        let Some(left) = self.0.capacity.checked_sub(held.total + 1) else { return Err(NoPlaceError::Full) };
+        let mut in_use = self.0.in_use.lock();
+        let Some(left) = self.0.capacity.checked_sub(in_use.total + 1) else { return Err(NoPlaceError::Full) };
         for (owner, factor) in [(workspace, WORKSPACE_FACTOR), (app, APP_FACTOR)] {
             // The first place is always fair.
-            let after = held.owners.of(owner);
+            let after = in_use.owners.of(owner);
             if !is_fair(after, left.max(1), factor) {
                 return Err(NoPlaceError::ShareUsed);
             }
         }
-        held.total += 1;
-        held.owners.add(workspace, 1);
-        held.owners.add(app, 1);
+        in_use.total += 1;
+        in_use.owners.add(workspace, 1);
+        in_use.owners.add(app, 1);
         Ok(SharePermit { shares: self.clone(), owners: [workspace, app] })
     }
 }
@@ -112,10 +112,10 @@ pub(crate) struct SharePermit {
 
 impl Drop for SharePermit {
     fn drop(&mut self) {
-        let mut held = self.shares.0.held.lock();
-        held.total -= 1;
+        let mut in_use = self.shares.0.in_use.lock();
+        in_use.total -= 1;
         for owner in self.owners {
-            held.owners.subtract(owner, 1);
+            in_use.owners.subtract(owner, 1);
         }
     }
 }
@@ -161,6 +161,6 @@ mod tests {
     fn owners_without_places_are_forgotten() {
         let shares = FairShares::new(4);
         drop(take_all(&shares, 1, 1));
-        assert!(shares.0.held.lock().owners.0.is_empty());
+        assert!(shares.0.in_use.lock().owners.0.is_empty());
     }
 }

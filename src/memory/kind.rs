@@ -1,6 +1,6 @@
 //! The kinds of work that have a share of the memory.
 
-/// A kind of work with a share of the memory of its own, so that none of them takes the memory of another.
+/// A kind of work with a share of the memory of its own, so that one kind cannot take the memory of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryKind {
     /// Connections, and the headers and unread answers of their requests.
@@ -36,8 +36,8 @@ impl MemoryKind {
         }
     }
 
-    /// The share in hundredths of the memory limit. Together they leave a fifth to what is not counted: the program, the
-    /// pools of the stores, caches, and what the allocator has not returned yet.
+    /// The share in hundredths of the memory limit. Together they leave a fifth to what is not counted: the program,
+    /// the pools of the stores, caches, and what the allocator has not returned yet.
     pub(super) const fn percent(self) -> usize {
         match self {
             Self::Connections | Self::Runs => 20,

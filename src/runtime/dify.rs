@@ -81,7 +81,7 @@ pub struct DifyRuntime {
 }
 
 /// A connection to Dify, and the memory of its run.
-struct ConnectionPermit {
+struct UpstreamPermit {
     _place: SharePermit,
     _memory: MemoryPermit,
 }
@@ -135,7 +135,7 @@ impl AppRuntime for DifyRuntime {
         let busy = |_| Error::rate_limited(BUSY_RETRY_AFTER);
         let place = self.api.connections.take(workspace, app).map_err(busy)?;
         let memory = self.api.memory.reserve_for(workspace, MemoryKind::Runs, RUN_BYTES)?;
-        let connection = ConnectionPermit { _place: place, _memory: memory };
+        let connection = UpstreamPermit { _place: place, _memory: memory };
         let (events, stream) = runtime::events(EVENTS_AHEAD, &self.api.memory);
         let (start_sender, started) = oneshot::channel();
         let api = Arc::clone(&self.api);
@@ -148,7 +148,7 @@ impl AppRuntime for DifyRuntime {
 }
 
 impl DifyClient {
-    async fn run(&self, run: RunRequest, mut sender: RunSender, connection: ConnectionPermit) {
+    async fn run(&self, run: RunRequest, mut sender: RunSender, connection: UpstreamPermit) {
         let deadline = Instant::now() + self.run_timeout;
         let first_byte_deadline = deadline.min(Instant::now() + self.first_byte_timeout);
         let (key, response) = match self.send(&run, first_byte_deadline).await {

@@ -186,8 +186,8 @@ impl DeviceFlow {
         Ok(found)
     }
 
-    /// The pending grant of a code that was looked up before; `None` once it is decided or has expired. Counts no attempt,
-    /// so the caller must know that a grant had the code.
+    /// The pending grant of a code that was looked up before; `None` once it is decided or has expired. Counts no
+    /// attempt, so the caller must know that a grant had the code.
     pub async fn find_pending(&self, user_code: &UserCode) -> Result<Option<PendingGrant>> {
         self.grants.find_pending(&self.keys.user_code_keys(user_code)).await
     }

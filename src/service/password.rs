@@ -1,5 +1,5 @@
-//! Passwords: Argon2id for ours; rows that Dify wrote with PBKDF2 still verify. Hashing is slow on purpose, so it runs on
-//! threads of its own, few at a time, with a bounded queue that is fair by client.
+//! Passwords: Argon2id for ours; rows that Dify wrote with PBKDF2 still verify. Hashing is slow on purpose, so it runs
+//! on threads of its own, few at a time, with a bounded queue that is fair by client.
 
 mod argon;
 mod queue;
@@ -26,8 +26,8 @@ impl Passwords {
     /// As many threads as the processors and the memory for hashing allow.
     pub fn new(memory: &MemoryLedger) -> Result<Self> {
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let most = (memory.limit(MemoryKind::Hashing) / MEMORY_BYTES).clamp(1, MAX_WORKERS);
-        Ok(Self(Arc::new(Workers::start((cores / 2).clamp(1, most), memory)?)))
+        let max_workers = (memory.limit(MemoryKind::Hashing) / MEMORY_BYTES).clamp(1, MAX_WORKERS);
+        Ok(Self(Arc::new(Workers::start((cores / 2).clamp(1, max_workers), memory)?)))
     }
 
     /// Verifies a password for a client. The work is the same when nothing is stored, so that its time reveals nothing.

@@ -1,8 +1,8 @@
 //! Renders Jinja2 templates that are not trusted, with Python's semantics.
 //!
 //! Apps come with templates for Dify's sandbox, which runs `jinja2.Template(…).render(…)`. This engine gives their
-//! results within limits: each operation asks a budget of steps and memory before it works. It never suspends, so that it
-//! belongs on a blocking thread; a flag ends it from outside.
+//! results within limits: each operation is charged to a budget of steps and memory before it works. It never suspends,
+//! so that it belongs on a blocking thread; a flag ends it from outside.
 
 mod arguments;
 mod arithmetic;

@@ -1,4 +1,4 @@
-//! One run of an app without a graph: asks the model, forwards its answer, and stores the message.
+//! One run of an app without a graph: calls the model, forwards its answer, and stores the message.
 
 use std::time::Instant;
 

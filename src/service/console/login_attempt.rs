@@ -35,7 +35,7 @@ impl LoginAttempt {
 }
 
 impl Console {
-    /// Opens an attempt before the password is looked at; `rate_limited` over a limit.
+    /// Opens an attempt before the password is checked; `rate_limited` over a limit.
     pub(super) async fn begin_login(
         &self,
         email: &str,

@@ -122,8 +122,8 @@ impl Passports {
         encode(&Header::new(Algorithm::HS256), claims, &key).map(Secret::new).map_err(Error::internal)
     }
 
-    /// Checks the signature. A token under the replaced secret counts only if it expires within the access lifetime after
-    /// the replacement, as those that were issued before do.
+    /// Checks the signature. A token under the replaced secret counts only if it expires within the access lifetime
+    /// after the replacement, as those that were issued before do.
     fn verify<C: Expiring>(&self, token: &str) -> Option<C> {
         decode_signed(token, self.keys.signing_secret()).or_else(|| {
             let replaced = self.keys.replaced_secret()?;

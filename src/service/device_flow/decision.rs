@@ -32,7 +32,7 @@ impl DeviceFlow {
         let claim = self.new_claim()?;
         let request = match self.grants.claim(&keys, claim).await? {
             ClaimOutcome::Unknown => return Err(unknown_user_code()),
-            ClaimOutcome::Taken(request) => request,
+            ClaimOutcome::Claimed(request) => request,
             known @ (ClaimOutcome::InProgress | ClaimOutcome::Resolved) => {
                 attempt.succeed().await?;
                 return Err(if known == ClaimOutcome::InProgress { in_progress() } else { already_resolved() });

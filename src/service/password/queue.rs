@@ -1,5 +1,5 @@
-//! The queue of password work: bounded, and fair by client. Clients take turns, and a queue that is full makes room for a new
-//! client at the expense of the one that waits for most.
+//! The queue of password work: bounded, and fair by client. Clients take turns, and a queue that is full makes room for
+//! a new client at the expense of the one that waits for most.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -41,7 +41,8 @@ impl Workers {
         Ok(Self { queue })
     }
 
-    /// Runs work on one of the threads, when it is the client's turn. A caller that leaves while it waits costs nothing.
+    /// Runs work on one of the threads, when it is the client's turn. A caller that leaves while it waits costs
+    /// nothing.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         client: Owner,

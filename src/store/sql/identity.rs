@@ -32,7 +32,6 @@ impl SqlStore {
         Ok(read_account_view(&self.query_all_raw(statement).await?)?)
     }
 
-    /// The status of an account.
     pub async fn find_account_status(&self, id: AccountId) -> Result<Option<StoredValue<AccountStatus>>> {
         let statement = self.statement(&self.rendered.find_account_status, [self.id(id.0).into()]);
         let Some(row) = self.query_one_raw(statement).await? else { return Ok(None) };

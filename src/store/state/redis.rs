@@ -57,7 +57,6 @@ impl RedisState {
         self.connections.is_cluster()
     }
 
-    /// Runs one command.
     pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         self.connections.run(command).await
     }

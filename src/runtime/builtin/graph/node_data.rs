@@ -20,9 +20,9 @@ use crate::{
     },
 };
 
-/// Largest number of attempts after the first, whatever the file says.
+/// Largest number of attempts after the first, also when the file has a larger one.
 const MAX_RETRIES: u32 = 10;
-/// Longest pause before another attempt, whatever the file says.
+/// Longest pause before another attempt, also when the file has a larger one.
 const MAX_RETRY_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The members that the data of every node may have.

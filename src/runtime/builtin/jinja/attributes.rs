@@ -1,5 +1,5 @@
-//! Attributes and items of values, as `Environment.getattr` and `getitem` find them. There are no attributes with Python
-//! internals.
+//! Attributes and items of values, as `Environment.getattr` and `getitem` find them. There are no attributes with
+//! Python internals.
 
 use std::rc::Rc;
 

@@ -1,4 +1,5 @@
-//! Counts the steps, the memory and the depth of one rendering. Every operation asks before it works or allocates.
+//! Counts the steps, the memory and the depth of one rendering. Every operation charges it before it works or
+//! allocates.
 
 use std::{
     cell::Cell,

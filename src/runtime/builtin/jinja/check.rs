@@ -1,4 +1,5 @@
-//! Refuses what this service does not offer before a template runs: filters, tests, functions and methods by their names.
+//! Refuses what this service does not offer before a template runs: filters, tests, functions and methods by their
+//! names.
 
 use super::{
     error::{Result, unsupported},

@@ -196,7 +196,7 @@ impl Drop for Heap {
     }
 }
 
-/// Builds a list; each addition asks the budget first.
+/// Builds a list; each addition is first charged to the budget.
 pub(super) struct ListBuilder<'h> {
     heap: &'h Heap,
     items: Vec<PyValue>,

@@ -1,7 +1,7 @@
 //! Parses templates by Jinja2's grammar.
 //!
-//! minijinja's parser is not used for templates of apps: it recurses without a limit in chains of `not`, `-`, `elif` and
-//! `else`, and its tree of a long chain of operators overflows the stack when it is dropped.
+//! minijinja's parser is not used for templates of apps: it recurses without a limit in chains of `not`, `-`, `elif`
+//! and `else`, and its tree of a long chain of operators overflows the stack when it is dropped.
 
 mod arguments;
 mod expressions;

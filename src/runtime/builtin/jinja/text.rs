@@ -68,7 +68,7 @@ impl PyText {
     }
 }
 
-/// Builds a text; each addition asks the budget first.
+/// Builds a text; each addition is first charged to the budget.
 pub(super) struct TextBuilder<'b> {
     text: String,
     budget: &'b RenderBudget,

@@ -1,4 +1,4 @@
-//! Parses JSON and goes on where it is invalid. Every step consumes at least one character.
+//! Parses JSON and continues where it is invalid. Every step consumes at least one character.
 
 use serde_json::{Map, Value};
 

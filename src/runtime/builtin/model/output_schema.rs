@@ -1,4 +1,4 @@
-//! Asks a model for an answer that follows a JSON schema: with the endpoint's own format, or by instructions.
+//! Requests an answer that follows a JSON schema from a model: with the endpoint's own format, or by instructions.
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use crate::runtime::builtin::{
     variables::{pool::VariableView, selector::Selector},
 };
 
-/// Largest number of concurrent rounds, whatever the file says.
+/// Largest number of concurrent rounds, also when the file has a larger one.
 const MAX_PARALLEL: usize = 10;
 
 #[derive(Debug, Deserialize)]

@@ -42,7 +42,7 @@ fn is_valid(verifier: &Passports, key: &str, until: i64, now: i64) -> bool {
 }
 
 #[test]
-fn replaced_key_signs_people_in_until_the_sessions_from_before_end() {
+fn replaced_key_is_accepted_until_its_sessions_end() {
     let known = verifier(true);
     assert!(is_valid(&known, PREVIOUS, 60, 59), "issued just before the rotation");
     assert!(!is_valid(&known, PREVIOUS, 60, 60), "expired");
@@ -52,7 +52,7 @@ fn replaced_key_signs_people_in_until_the_sessions_from_before_end() {
 }
 
 #[test]
-fn previous_keys_sign_nobody_in_without_the_time_of_the_rotation() {
+fn previous_keys_are_rejected_without_the_time_of_the_rotation() {
     assert!(!is_valid(&verifier(false), PREVIOUS, 60, 1));
     assert!(!is_valid(&verifier(false), OLDER, 60, 1));
     assert!(!is_valid(&verifier(true), OLDER, 60, 1), "the time belongs to the newest previous key");

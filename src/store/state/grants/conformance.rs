@@ -27,12 +27,12 @@ on_both_backends! {
     poll_one_second_early_is_accepted,
     claim_excludes_others_until_it_expires,
     lost_claim_cannot_finish,
-    released_claim_can_be_taken_again,
+    released_grant_can_be_claimed_again,
     decided_grant_lives_for_at_least_a_minute,
     approved_grant_is_redeemed_once,
-    denied_grant_stays_denied,
+    denied_grant_remains_denied,
     expired_grant_is_unknown,
-    unknown_codes_are_unknown,
+    unknown_code_is_reported_as_unknown,
 }
 
 async fn new_grant(backend: &TestBackend) -> (DeviceCodeHash, UserCodeKey) {
@@ -72,7 +72,7 @@ async fn grant_is_found_by_any_key_of_its_user_code(backend: &TestBackend) {
     assert!(found.created_at_ms > 1_600_000_000_000);
     assert_eq!(backend.stores.grants.find_pending(&[new_codes().1]).await.unwrap(), None);
     let claim = new_claim_id();
-    assert_eq!(backend.stores.grants.claim(&keys, claim).await.unwrap(), ClaimOutcome::Taken(request));
+    assert_eq!(backend.stores.grants.claim(&keys, claim).await.unwrap(), ClaimOutcome::Claimed(request));
     assert_eq!(backend.stores.grants.deny(&keys).await.unwrap(), DenyOutcome::InProgress);
     assert!(backend.stores.grants.finish(&keys, claim, &new_approval()).await.unwrap());
     assert_eq!(
@@ -139,14 +139,14 @@ async fn claim_excludes_others_until_it_expires(backend: &TestBackend) {
     let (device, user) = new_grant(backend).await;
     let (first, second) = (new_claim_id(), new_claim_id());
     let keys = from_ref(&user);
-    assert_eq!(backend.stores.grants.claim(keys, first).await.unwrap(), ClaimOutcome::Taken(grant_request()));
+    assert_eq!(backend.stores.grants.claim(keys, first).await.unwrap(), ClaimOutcome::Claimed(grant_request()));
     assert_eq!(backend.stores.grants.claim(keys, second).await.unwrap(), ClaimOutcome::InProgress);
     assert_eq!(backend.stores.grants.deny(keys).await.unwrap(), DenyOutcome::InProgress);
     assert_eq!(poll(backend, &device).await, pending());
     backend.advance_secs(9);
     assert_eq!(backend.stores.grants.claim(keys, second).await.unwrap(), ClaimOutcome::InProgress);
     backend.advance_secs(1);
-    assert_eq!(backend.stores.grants.claim(keys, second).await.unwrap(), ClaimOutcome::Taken(grant_request()));
+    assert_eq!(backend.stores.grants.claim(keys, second).await.unwrap(), ClaimOutcome::Claimed(grant_request()));
 }
 
 async fn lost_claim_cannot_finish(backend: &TestBackend) {
@@ -172,13 +172,16 @@ async fn lost_claim_cannot_finish(backend: &TestBackend) {
     assert_eq!(poll(backend, &device).await, PollOutcome::Approved { created_ip, approval: approved });
 }
 
-async fn released_claim_can_be_taken_again(backend: &TestBackend) {
+async fn released_grant_can_be_claimed_again(backend: &TestBackend) {
     let (_, user) = new_grant(backend).await;
     let (claim, keys) = (new_claim_id(), from_ref(&user));
     backend.stores.grants.claim(keys, claim).await.unwrap();
     backend.stores.grants.release(keys, claim).await.unwrap();
     assert!(!backend.stores.grants.finish(keys, claim, &new_approval()).await.unwrap());
-    assert_eq!(backend.stores.grants.claim(keys, new_claim_id()).await.unwrap(), ClaimOutcome::Taken(grant_request()));
+    assert_eq!(
+        backend.stores.grants.claim(keys, new_claim_id()).await.unwrap(),
+        ClaimOutcome::Claimed(grant_request())
+    );
 }
 
 async fn decided_grant_lives_for_at_least_a_minute(backend: &TestBackend) {
@@ -217,7 +220,7 @@ async fn approved_grant_is_redeemed_once(backend: &TestBackend) {
     assert_eq!(backend.stores.grants.deny(keys).await.unwrap(), DenyOutcome::Unknown);
 }
 
-async fn denied_grant_stays_denied(backend: &TestBackend) {
+async fn denied_grant_remains_denied(backend: &TestBackend) {
     let (device, user) = new_grant(backend).await;
     let keys = from_ref(&user);
     assert_eq!(backend.stores.grants.deny(keys).await.unwrap(), DenyOutcome::Denied(grant_request()));
@@ -241,7 +244,7 @@ async fn expired_grant_is_unknown(backend: &TestBackend) {
     assert_eq!(backend.stores.grants.deny(keys).await.unwrap(), DenyOutcome::Unknown);
 }
 
-async fn unknown_codes_are_unknown(backend: &TestBackend) {
+async fn unknown_code_is_reported_as_unknown(backend: &TestBackend) {
     let (device, user) = new_codes();
     let keys = from_ref(&user);
     assert_eq!(poll(backend, &device).await, PollOutcome::Unknown);

@@ -168,7 +168,7 @@ impl GrantStore for RedisState {
                 "unknown" => {}
                 "resolved" => return Ok(ClaimOutcome::Resolved),
                 "in_progress" => return Ok(ClaimOutcome::InProgress),
-                "taken" => return self.read_decision(&found, rest).await.map(ClaimOutcome::Taken),
+                "taken" => return self.read_decision(&found, rest).await.map(ClaimOutcome::Claimed),
                 _ => return Err(unreadable_grant()),
             }
         }

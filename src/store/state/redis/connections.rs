@@ -88,7 +88,6 @@ impl Connections {
         outcome.map_err(|error| domain_error(&error))
     }
 
-    /// Runs one command.
     pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         self.run_until(Instant::now() + COMMAND_TIMEOUT, command).await?.map_err(|error| domain_error(&error))
     }

@@ -67,7 +67,7 @@ async fn redis_holds_no_usable_secret() {
     assert!(backend.stores.grants.create(&device_hash, &user_key, &request).await.unwrap());
     backend.stores.grants.poll(&device_code.hash(), "difyctl").await.unwrap();
     let claim = new_claim_id();
-    let ClaimOutcome::Taken(found) = backend.stores.grants.claim(&keys, claim).await.unwrap() else {
+    let ClaimOutcome::Claimed(found) = backend.stores.grants.claim(&keys, claim).await.unwrap() else {
         panic!("not taken")
     };
     dumps.extend(dump(&mut connection, &backend.key_prefix).await);

@@ -47,7 +47,7 @@ async fn concurrent_approval_shows_a_wait(language: &str) {
     let codes = keys().user_code_keys(&UserCode::parse(&device.user_code).unwrap());
     let grants = &visitor.server.running().app.stores().grants;
     let claim = grants.claim(&codes, ClaimId(uuid::Uuid::new_v4())).await.unwrap();
-    assert!(matches!(claim, ClaimOutcome::Taken(_)));
+    assert!(matches!(claim, ClaimOutcome::Claimed(_)));
     visitor.click("#mine").await;
     visitor.follow(AUTHORIZE).await;
     visitor.check_page("approve-in-progress").await;

@@ -34,14 +34,15 @@ pub(super) fn call(state: &RenderState, receiver: &PyText, name: &str, arguments
         }
         return list.into_list();
     }
-    let [separator, most] = arguments.bind(name, ["sep", "maxsplit"], 0)?;
-    let most = integer(most.as_ref())?.filter(|most| *most >= 0);
-    let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    let [separator, max_splits] = arguments.bind(name, ["sep", "maxsplit"], 0)?;
+    let max_splits = integer(max_splits.as_ref())?.filter(|count| *count >= 0);
+    let max_splits = max_splits.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
     let separator = text(separator)?;
     if separator.as_deref() == Some("") {
         return Err(failed("empty separator"));
     }
-    let parts = Parts { rest: Some(receiver), separator: separator.as_deref(), left: most, from_end: name == "rsplit" };
+    let parts =
+        Parts { rest: Some(receiver), separator: separator.as_deref(), left: max_splits, from_end: name == "rsplit" };
     let mut found = Vec::new();
     for text in parts {
         state.heap.reserve_items(1)?;

@@ -22,7 +22,7 @@ const FORWARDED_PARAMETERS: [&str; 12] = [
     "user",
 ];
 
-/// How the endpoint is asked for an answer that follows a schema.
+/// The form in which an answer that follows a schema is requested from the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SchemaMode {
     /// With `response_format`, which the endpoint enforces.

@@ -16,7 +16,7 @@ pub(super) struct ReasoningFilter {
 }
 
 impl ReasoningFilter {
-    /// Adds a part, and returns the text that is certain to be none of the reasoning.
+    /// Adds a part, and returns the text that is certainly not part of the reasoning.
     pub(super) fn push(&mut self, part: &str) -> String {
         self.held.push_str(part);
         let mut text = String::new();

@@ -96,7 +96,7 @@ impl History {
             ClaimOutcome::InProgress
         } else {
             self.events.push((now_ms, Event::Claimed(claim)));
-            ClaimOutcome::Taken(grant_request())
+            ClaimOutcome::Claimed(grant_request())
         }
     }
 

@@ -41,7 +41,7 @@ async fn concurrent_approvals_get_one_claim(backend: &TestBackend) {
             let (grants, user) = (Arc::clone(&backend.stores.grants), user.clone());
             async move {
                 let outcome = grants.claim(from_ref(&user), new_claim_id()).await.unwrap();
-                matches!(outcome, ClaimOutcome::Taken(_))
+                matches!(outcome, ClaimOutcome::Claimed(_))
             }
         });
         assert_eq!(claimed.await, 1);
@@ -56,7 +56,7 @@ async fn concurrent_claim_and_denial_do_not_both_succeed(backend: &TestBackend) 
         let grants = Arc::clone(&backend.stores.grants);
         let deny = tokio::spawn(async move { grants.deny(from_ref(&user)).await.unwrap() });
         match (claim.await.unwrap(), deny.await.unwrap()) {
-            (ClaimOutcome::Taken(_), DenyOutcome::InProgress) | (ClaimOutcome::Resolved, DenyOutcome::Denied(_)) => {}
+            (ClaimOutcome::Claimed(_), DenyOutcome::InProgress) | (ClaimOutcome::Resolved, DenyOutcome::Denied(_)) => {}
             both => panic!("{both:?}"),
         }
     }
