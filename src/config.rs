@@ -1,7 +1,7 @@
 //! The configuration: the environment, parsed once into typed sections before a listener binds (contract section 13).
 //!
-//! `settings.rs` declares every variable; Dify's names are used where they exist. Reading reports all problems together,
-//! each with its variable and the fix, and without secrets.
+//! `settings.rs` declares every variable; Dify's names are used where they exist. Reading reports all problems
+//! together, each with its variable and the fix, and without secrets.
 
 pub(crate) mod console;
 pub(crate) mod cors;

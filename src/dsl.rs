@@ -1,6 +1,6 @@
 //! Dify's DSL: apps as YAML files, read with distrust and written so that reading gives the same again.
 //!
-//! A file is checked whole before anything is made of it; what is refused is told with its place, and its line where that is
+//! A file is checked whole before anything is created from it; an error contains its place, and its line where that is
 //! known. Nothing here touches a store.
 
 pub mod demo;
@@ -23,7 +23,6 @@ pub(crate) use self::yaml::LONGEST;
 /// A file that was read.
 #[derive(Clone, Debug)]
 pub struct Read {
-    /// The app in it.
     pub app: AppFile,
     /// What will not work as it stands, a sentence each: the app is imported all the same.
     pub warnings: Vec<String>,

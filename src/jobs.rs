@@ -21,7 +21,7 @@ const RETENTION: &str = "retention";
 const RETENTION_LOOKS: Duration = Duration::from_hours(1);
 /// How long its lease lasts, so that one replica runs it a day.
 const RETENTION_LEASE: Duration = Duration::from_hours(24);
-/// Rows that one statement looks at, so that logins are never locked out for long.
+/// Rows that one statement reads, so that logins are never locked out for long.
 const RETENTION_WINDOW: u64 = 2_000;
 
 /// What the jobs work on.
@@ -87,8 +87,8 @@ impl Jobs {
         self.last_used.flush(&self.context.sql).await
     }
 
-    /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease. It stops with
-    /// `quit`, and what it did not come to is done at the next look, here or at another replica.
+    /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease. It stops
+    /// with `quit`, and what it did not come to is done at the next look, here or at another replica.
     pub async fn run_retention(&self, quit: &CancellationToken) -> Result<()> {
         let Some(age) = self.retention else { return Ok(()) };
         if !self.leases.acquire_lease(RETENTION, RETENTION_LEASE).await? {
@@ -98,7 +98,7 @@ impl Jobs {
         if !matches!(done, Some(Ok(())))
             && let Err(error) = self.leases.release_lease(RETENTION).await
         {
-            // It ends by itself. Why the job failed is the error to tell.
+            // The lease expires by itself. The error of the job is the one to report.
             log(RETENTION, &error);
         }
         done.unwrap_or(Ok(()))

@@ -1,7 +1,7 @@
 //! dify-openapi: the service behind Dify's `/openapi/v1`, over JSON and gRPC.
 //!
-//! The binary calls [`run_command`]; tests, benches and fuzz targets use [`testing`]. Everything else is private, so that
-//! the compiler reports code that nothing uses.
+//! The binary calls [`run_command`]; tests, benches and fuzz targets use [`testing`]. Everything else is private, so
+//! that the compiler reports code that nothing uses.
 
 mod app;
 mod cli;

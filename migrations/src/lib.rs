@@ -4,7 +4,7 @@
 //! `openapi_…` are created, and Dify's tables are not changed (contract section 1).
 //!
 //! During a rollout, and after a rollback, an older version works on the schema of a newer one. [`CompatibleVersion`]
-//! says which versions can.
+//! names the versions that can.
 
 use sea_orm_migration::prelude::*;
 

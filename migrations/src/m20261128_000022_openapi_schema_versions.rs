@@ -1,4 +1,4 @@
-//! `openapi_schema_versions`: one row that says which versions of this service work on the schema.
+//! `openapi_schema_versions`: one row that names the versions of this service that work on the schema.
 
 use sea_orm_migration::prelude::*;
 

@@ -23,8 +23,9 @@ use crate::{
 pub(crate) enum AppCommand {
     /// Import an app from a DSL file (YAML, version 0.1 to 0.6) and publish it.
     ///
-    /// An app of the same name in the workspace is overwritten, so importing a file twice leaves one app. If anything in the
-    /// file is wrong, it is refused and nothing changes. Secret environment variables are stored as the file has them.
+    /// An app of the same name in the workspace is overwritten, so importing a file twice leaves one app. If anything
+    /// in the file is wrong, it is refused and nothing changes. Secret environment variables are stored as the file has
+    /// them.
     #[command(
         group = ArgGroup::new("target").args(["app", "new"]),
         after_help = "Examples:
@@ -46,8 +47,8 @@ pub(crate) enum AppCommand {
     },
     /// Report what will not run here, without importing anything.
     ///
-    /// Every node, tool and feature that is missing here is named with its line, and everything that would refuse the import. Needs
-    /// no configuration. The exit code is 0 when all files will run, and 1 otherwise.
+    /// Every node, tool and feature that is missing here is named with its line, and everything that would refuse the
+    /// import. Needs no configuration. The exit code is 0 when all files will run, and 1 otherwise.
     #[command(after_help = "Examples:\n  dify-openapi app check greeting.yml\n  dify-openapi app check apps/*.yml")]
     Check {
         /// The files; `-` reads standard input.

@@ -30,8 +30,8 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// Connects to SQL. Does not lock the data directory, since a server may be running. Warnings and audit events go to
-    /// standard error.
+    /// Connects to SQL. Does not lock the data directory, since a server may be running. Warnings and audit events go
+    /// to standard error.
     pub(super) async fn connect() -> Result<Self, CommandError> {
         let config = Config::for_operator(&process_env)?;
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };

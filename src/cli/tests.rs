@@ -25,7 +25,7 @@ fn usage_error(line: &str) -> Option<String> {
 }
 
 #[test]
-fn definitions_pass_claps_own_checks() {
+fn definitions_pass_the_checks_of_clap() {
     Cli::command().debug_assert();
 }
 

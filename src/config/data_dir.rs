@@ -57,7 +57,8 @@ fn default_dir(reader: &Reader<'_>) -> Option<PathBuf> {
     Some(base.join("dify-openapi"))
 }
 
-/// Creates the directory if it is missing. Restricts it and the files of this service to their owner, also if they exist.
+/// Creates the directory if it is missing. Restricts it and the files of this service to their owner, also if they
+/// exist.
 pub(crate) fn create(path: &Path) -> Result<(), DataDirError> {
     let io = |cause| DataDirError::Io { path: path.to_owned(), cause };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
@@ -75,7 +76,8 @@ pub(crate) fn create(path: &Path) -> Result<(), DataDirError> {
     Ok(())
 }
 
-/// Creates the file of the embedded database. SQLite would make it readable by others; the files beside it get its mode.
+/// Creates the file of the embedded database. SQLite would make it readable by others; the files beside it get its
+/// mode.
 pub(super) fn create_database_file(path: &Path) -> Result<(), DataDirError> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path.join(SQLITE_FILE));
     file.map(drop).map_err(|cause| DataDirError::Io { path: path.to_owned(), cause })

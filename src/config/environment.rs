@@ -62,7 +62,6 @@ pub struct Config {
 /// The default address of `dev`.
 const DEV_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
 
-/// The options of `dev`.
 #[derive(Clone, Debug)]
 pub struct DevOptions {
     /// A loopback address; port 0 takes a free port.
@@ -77,8 +76,8 @@ impl Config {
         Self::from_environment(env, false)
     }
 
-    /// The configuration of the operator's commands: that of `serve`. On the data directory of a `dev`, its secret key and
-    /// URL apply if the environment has none.
+    /// The configuration of the operator's commands: that of `serve`. On the data directory of a `dev`, its secret key
+    /// and URL apply if the environment has none.
     pub fn for_operator(env: Env<'_>) -> Result<Self, Problems> {
         Self::from_environment(env, true)
     }
@@ -109,8 +108,8 @@ impl Config {
         config.finish(reader)
     }
 
-    /// The configuration of `dev`: every setting except those of stores and listeners. Generates a secret key in the data
-    /// directory if the environment has none, so the caller holds the directory's lock.
+    /// The configuration of `dev`: every setting except those of stores and listeners. Generates a secret key in the
+    /// data directory if the environment has none, so the caller holds the directory's lock.
     pub fn for_dev(options: &DevOptions, env: Env<'_>) -> Result<Self, Problems> {
         let mut reader = Reader::for_dev(env);
         let listeners = Listeners::dev(&mut reader, options.listen);
@@ -201,8 +200,8 @@ struct DevValues {
 }
 
 impl DevValues {
-    /// Reads the values of a `dev` on this data directory. They are absent if there was none, or if the environment has a
-    /// secret key.
+    /// Reads the values of a `dev` on this data directory. They are absent if there was none, or if the environment has
+    /// a secret key.
     fn from_dev(reader: &mut Reader<'_>, data_dir: &Path) -> Self {
         if reader.text(&settings::SECRET_KEY).is_some() {
             return Self::default();

@@ -26,7 +26,7 @@ pub struct Deployment {
     pub mode: Mode,
     /// `None`: the tables of the database decide.
     pub beside_dify: Option<bool>,
-    /// The operator states that there is one process, so state may stay in it.
+    /// The operator states that there is one process, so short-lived state may be kept in it.
     pub single_replica: bool,
     /// For `_version`.
     pub dify_version: String,

@@ -148,8 +148,8 @@ impl<'a> Reader<'a> {
         match text.parse() {
             Ok(number) if range.contains(&number) => Some(number),
             _ => {
-                let (least, most) = (range.start(), range.end());
-                self.problem(setting, format_args!("is `{text}`; set it to a whole number from {least} to {most}"));
+                let (min, max) = (range.start(), range.end());
+                self.problem(setting, format_args!("is `{text}`; set it to a whole number from {min} to {max}"));
                 None
             }
         }

@@ -96,7 +96,8 @@ impl OpenAiEndpoint {
     }
 }
 
-/// Whether a network overlaps the addresses at which clouds serve metadata: link-local ones, and `fd00:ec2::254` of AWS.
+/// Whether a network overlaps the addresses at which clouds serve metadata: link-local ones, and `fd00:ec2::254` of
+/// AWS.
 fn includes_metadata(network: &IpNet) -> bool {
     let overlaps = |metadata: &IpNet| network.contains(metadata) || metadata.contains(network);
     ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"]

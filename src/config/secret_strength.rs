@@ -29,10 +29,11 @@ pub(super) struct MinStrength {
 }
 
 impl MinStrength {
-    /// For keys that sign and encrypt, which an attacker guesses offline. Of 128 random bits as 32 hexadecimal digits the
-    /// estimate is between 93 and 128.
+    /// For keys that sign and encrypt, which an attacker guesses offline. Of 128 random bits as 32 hexadecimal digits
+    /// the estimate is between 93 and 128.
     pub(super) const SIGNING_KEY: Self = Self { bytes: 32, entropy: 80.0 };
-    /// For credentials, which an attacker guesses by requests. Of 96 random bits in base64 the estimate is between 42 and 64.
+    /// For credentials, which an attacker guesses by requests. Of 96 random bits in base64 the estimate is between 42
+    /// and 64.
     pub(super) const CREDENTIAL: Self = Self { bytes: 16, entropy: 40.0 };
 
     /// Returns what is wrong with a secret, as the predicate of a sentence.
@@ -53,8 +54,8 @@ impl MinStrength {
 /// The distances between bytes whose differences are counted. They find sequences, and cycles of up to three bytes.
 const DISTANCES: [usize; 3] = [1, 2, 3];
 
-/// An upper estimate in bits from the frequencies of bytes and of their differences. Repetitions of the whole text do not
-/// count, so `secretsecret` has the entropy of `secret`, and `abcdef` has almost none.
+/// An upper estimate in bits from the frequencies of bytes and of their differences. Repetitions of the whole text do
+/// not count, so `secretsecret` has the entropy of `secret`, and `abcdef` has almost none.
 fn estimated_entropy(bytes: &[u8]) -> f64 {
     let period = &bytes[..shortest_period(bytes)];
     let differences = |distance: usize| {

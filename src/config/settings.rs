@@ -80,11 +80,11 @@ settings! {
         /// The secret that all keys derive from and console sessions are signed with, at least 32 bytes. Beside Dify,
         /// Dify's own.
         SECRET_KEY: secret or "required; `dev` generates one in `DATA_DIR`";
-        /// Earlier values of `SECRET_KEY`, newest first: `kid:secret,kid:secret`. They open user codes and page links that
-        /// were issued before, and are never used for new values.
+        /// Earlier values of `SECRET_KEY`, newest first: `kid:secret,kid:secret`. They open user codes and page links
+        /// that were issued before, and are never used for new values.
         SECRET_KEYS_PREVIOUS: secret;
-        /// The time when `SECRET_KEY` replaced the first of `SECRET_KEYS_PREVIOUS`, like `2026-11-20T08:00:00Z`. Console
-        /// sessions that the replaced key signed end within `ACCESS_TOKEN_EXPIRE_MINUTES` after it.
+        /// The time when `SECRET_KEY` replaced the first of `SECRET_KEYS_PREVIOUS`, like `2026-11-20T08:00:00Z`.
+        /// Console sessions that the replaced key signed end within `ACCESS_TOKEN_EXPIRE_MINUTES` after it.
         SECRET_KEY_ROTATED_AT or "such sessions end at the restart with the new key";
         /// The service key of internal callers, at least 16 bytes. Without it, introspection and `TokenService` are not
         /// served.
@@ -196,14 +196,15 @@ settings! {
         DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR = "10";
         /// Longest delay in seconds between wrong passwords of an account from one address.
         LOGIN_LOCKOUT_DURATION = "86400";
-        /// Memory in MiB that the process divides among connections, bodies, hashing and runs. A request over its share gets
-        /// 503. `check-config` prints the shares.
+        /// Memory in MiB that the process divides among connections, bodies, hashing and runs. A request over its share
+        /// gets 503. `check-config` prints the shares.
         MEMORY_LIMIT_MIB or "what the cgroup or the machine has";
         /// Any limit by name, like `device_code=600/1h,lookup=0`. `check-config` prints all of them.
         OPENAPI_RATE_LIMITS;
     }
     "Apps" {
-        /// The endpoint of every model except the demo model `echo`: anything that implements OpenAI's chat completions.
+        /// The endpoint of every model except the demo model `echo`: anything that implements OpenAI's chat
+        /// completions.
         OPENAI_BASE_URL or "`https://api.openai.com/v1` if `OPENAI_API_KEY` is set";
         /// The key of that endpoint.
         OPENAI_API_KEY: secret;
@@ -215,11 +216,11 @@ settings! {
         APP_MAX_EXECUTION_TIME = "1200";
         /// Maximum of concurrent runs of one app, over all replicas; 0 is unlimited. An app may set less.
         APP_MAX_ACTIVE_REQUESTS = "0";
-        /// Maximum of concurrent runs in one process, within the share of memory of runs. One more gets 429, and one app
-        /// leaves places to others.
+        /// Maximum of concurrent runs in one process, within the share of memory of runs. One more gets 429, and one
+        /// app leaves places to others.
         MAX_RUNS_PER_PROCESS = "2000";
-        /// Private networks and addresses that HTTP nodes may reach besides public ones, separated by commas. Leave out the
-        /// metadata address `169.254.169.254`.
+        /// Private networks and addresses that HTTP nodes may reach besides public ones, separated by commas. Leave out
+        /// the metadata address `169.254.169.254`.
         HTTP_REQUEST_ALLOWED_NETWORKS;
     }
     "Beside Dify" {
@@ -245,8 +246,8 @@ settings! {
         LOG_LEVEL = "INFO";
         /// `text` for people, `json` for machines.
         LOG_OUTPUT_FORMAT = "text";
-        /// Whether traces and metrics are exported over OTLP. Headers, timeouts, compression, resource and sampler follow
-        /// the standard `OTEL_…` variables.
+        /// Whether traces and metrics are exported over OTLP. Headers, timeouts, compression, resource and sampler
+        /// follow the standard `OTEL_…` variables.
         ENABLE_OTEL = "false";
         /// `true` switches the export off, as in the OpenTelemetry specification.
         OTEL_SDK_DISABLED = "false";

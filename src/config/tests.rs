@@ -41,7 +41,7 @@ fn sentences(result: Result<Config, Problems>) -> Vec<String> {
 }
 
 #[test]
-fn a_complete_environment_has_no_problem_and_no_warning() {
+fn complete_environment_has_no_problem_and_no_warning() {
     let config = serve(&[]).unwrap();
     assert_eq!(config.warnings, Vec::<String>::new());
     assert_eq!(config.urls.issuer(), "https://dify.example.com");
@@ -55,7 +55,7 @@ fn a_complete_environment_has_no_problem_and_no_warning() {
     assert!(!config.uses_data_dir());
 }
 
-/// Every bad value names its variable and says what to do instead.
+/// The problem of every bad value contains its variable and its fix.
 #[test]
 fn each_bad_variable_is_named_with_its_fix() {
     let table: &[(&str, &str, &str)] = &[
@@ -138,7 +138,7 @@ fn each_bad_variable_is_named_with_its_fix() {
     for (variable, value, fix) in table {
         let sentences = sentences(serve(&[(variable, value)]));
         assert_eq!(sentences.len(), 1, "{variable}={value} gave {sentences:?}");
-        // A file without its partner is told by the partner that is missing.
+        // A file without the other one: the problem names the missing file.
         let pair = variable.split("_TLS_").count() > 1 || variable.starts_with("TLS_");
         assert!(sentences[0].starts_with(variable) || pair, "{variable} is not named in: {}", sentences[0]);
         assert!(sentences[0].contains(fix), "`{fix}` is not the fix in: {}", sentences[0]);
@@ -188,7 +188,7 @@ fn no_secret_is_printed_by_problems_debug_or_description() {
 }
 
 #[test]
-fn development_lets_samples_through_with_a_warning() {
+fn sample_secrets_are_a_warning_in_development() {
     for sample in ["dev-secret-key", "sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "short"] {
         let config = serve(&[("SECRET_KEY", sample), ("DEPLOY_ENV", "DEVELOPMENT")]).unwrap();
         assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
@@ -196,7 +196,7 @@ fn development_lets_samples_through_with_a_warning() {
 }
 
 #[test]
-fn previous_keys_sign_people_in_only_with_the_time_of_the_rotation() {
+fn sessions_of_previous_keys_require_the_time_of_the_rotation() {
     let previous =
         ("SECRET_KEYS_PREVIOUS", "old:WiXoRtNq8Zr1vYwT0m5uJx3nKc7bPd9sLf2h,older:q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4");
     assert!(serve(&[previous]).unwrap().secrets.key_ring().replaced_secret().is_none());
@@ -210,7 +210,7 @@ fn previous_keys_sign_people_in_only_with_the_time_of_the_rotation() {
 }
 
 #[test]
-fn allowed_networks_with_the_metadata_address_are_warned_of() {
+fn allowed_network_with_the_metadata_address_is_a_warning() {
     for networks in ["0.0.0.0/0", "10.0.0.0/8,::/0", "169.254.169.254", "169.254.0.0/16", "fe80::1", "fd00:ec2::254"] {
         let warnings = serve(&[("HTTP_REQUEST_ALLOWED_NETWORKS", networks)]).unwrap().warnings;
         assert!(warnings.len() == 1 && warnings[0].contains("169.254.169.254"), "{networks}: {warnings:?}");
@@ -220,7 +220,7 @@ fn allowed_networks_with_the_metadata_address_are_warned_of() {
 }
 
 #[test]
-fn several_replicas_need_redis_or_a_promise() {
+fn server_without_redis_requires_sqlite_or_single_replica() {
     for url in ["postgres://db/dify", "mysql+pymysql://db/dify"] {
         let found = sentences(serve(&[("DATABASE_URL", url), ("REDIS_URL", "")]));
         assert!(
@@ -235,7 +235,7 @@ fn several_replicas_need_redis_or_a_promise() {
 }
 
 #[test]
-fn limits_take_the_list_over_the_single_variables() {
+fn list_of_limits_wins_over_single_variables() {
     let config = serve(&[
         ("OPENAPI_RATE_LIMIT_PER_TOKEN", "0"),
         ("DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", "20"),
@@ -294,7 +294,7 @@ fn cookies_and_origins_follow_from_the_public_urls() {
 }
 
 #[test]
-fn otlp_follows_the_standard_names_before_difys() {
+fn standard_otlp_variables_win_over_those_of_dify() {
     let config = serve(&[
         ("ENABLE_OTEL", "true"),
         ("OTLP_BASE_ENDPOINT", "http://base:4317"),
@@ -308,7 +308,7 @@ fn otlp_follows_the_standard_names_before_difys() {
 }
 
 #[test]
-fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
+fn dev_reads_every_variable_except_those_of_stores_and_listeners() {
     let dir = tempfile::tempdir().unwrap();
     let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: dir.path().to_owned() };
     let env = map(&[
@@ -331,7 +331,7 @@ fn dev_honours_every_variable_but_those_of_stores_and_listeners() {
 }
 
 #[test]
-fn models_are_behind_one_endpoint_under_names_of_its_own() {
+fn models_have_one_endpoint_and_may_have_other_names_there() {
     assert!(serve(&[]).unwrap().runtime.openai.is_none());
     let endpoint = serve(&[("OPENAI_API_KEY", "sk-1")]).unwrap().runtime.openai.unwrap();
     assert_eq!(endpoint.base_url.as_str(), "https://api.openai.com/v1");
@@ -353,7 +353,7 @@ fn models_are_behind_one_endpoint_under_names_of_its_own() {
 }
 
 #[test]
-fn numbers_out_of_range_are_told_the_range_that_is_taken() {
+fn number_out_of_range_is_rejected_with_the_range() {
     for (variable, value, range) in [
         ("OAUTH_TTL_DAYS", "abc", "a whole number from 1 to 365."),
         ("OAUTH_TTL_DAYS", "99999999999999999999", "a whole number from 1 to 365."),
@@ -367,7 +367,7 @@ fn numbers_out_of_range_are_told_the_range_that_is_taken() {
 }
 
 #[test]
-fn the_enterprise_edition_warns_of_what_it_does_not_do_yet() {
+fn enterprise_edition_warns_of_missing_access_checks() {
     let warnings = serve(&[("ENTERPRISE_ENABLED", "true")]).unwrap().warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("ENTERPRISE_ENABLED is true") && warnings[0].contains("503"), "{warnings:?}");

@@ -74,8 +74,8 @@ impl Urls {
         self.console_web.starts_with("https://")
     }
 
-    /// The prefix of the console's cookies. Beside Dify it must equal Dify's, which treats an unset `CONSOLE_API_URL` as
-    /// plain HTTP; standalone, no other program reads the cookies.
+    /// The prefix of the console's cookies. Beside Dify it must equal Dify's, which treats an unset `CONSOLE_API_URL`
+    /// as plain HTTP; standalone, no other program reads the cookies.
     pub fn cookie_prefix(&self, beside_dify: bool) -> &'static str {
         let api = self.console_api.as_ref().map_or(!beside_dify, |url| url.scheme() == "https");
         if self.is_secure() && api && self.cookie_domain.is_none() { "__Host-" } else { "" }

@@ -19,7 +19,7 @@ macro_rules! ids {
         impl FromStr for $name {
             type Err = uuid::Error;
 
-            /// Accepts the hyphenated form of 36 characters only, and none of the other forms of a UUID.
+            /// Accepts the hyphenated form of 36 characters only, and no other form of a UUID.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 if text.len() == 36 {
                     Uuid::try_parse(text).map(Self)

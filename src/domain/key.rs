@@ -75,8 +75,8 @@ pub struct ReplacedSecret {
     pub at: DateTime<Utc>,
 }
 
-/// The current `SECRET_KEY` and the previous ones. New values use the current one. Look-ups of user codes and handles try
-/// each.
+/// The current `SECRET_KEY` and the previous ones. New values use the current one. Look-ups of user codes and handles
+/// try each.
 pub struct KeyRing {
     current: KeyGeneration,
     previous: Vec<KeyGeneration>,
@@ -111,8 +111,8 @@ impl KeyRing {
         &self.current.secret
     }
 
-    /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous secrets
-    /// are rejected, because a leaked secret would sign JWTs of any age.
+    /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous
+    /// secrets are rejected, because a leaked secret would sign JWTs of any age.
     pub fn replaced_secret(&self) -> Option<&ReplacedSecret> {
         self.replaced.as_ref()
     }

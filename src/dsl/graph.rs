@@ -1,4 +1,4 @@
-//! What an app with a graph does: the graph's shape with the place of each fault, then what the engine says of it.
+//! Checks the graph of an app: its shape, with the place of each fault, then with the checks of the engine.
 
 use std::collections::HashMap;
 
@@ -103,11 +103,11 @@ fn unreadable(node: &NodeOutline<'_>) -> Option<DslError> {
     Some(DslError::at(place, format_args!("the node \"{}\" {}", node.title, error.reason)))
 }
 
-fn list<'a>(graph: &'a Value, name: &str, most: usize) -> Result<&'a Vec<Value>, DslError> {
+fn list<'a>(graph: &'a Value, name: &str, max_items: usize) -> Result<&'a Vec<Value>, DslError> {
     let place = || format!("{GRAPH}.{name}");
     let items = graph[name].as_array().ok_or_else(|| DslError::at(place(), "must be a list"))?;
-    if items.len() > most {
-        return Err(DslError::at(place(), format_args!("there are {}; at most {most} are allowed", items.len())));
+    if items.len() > max_items {
+        return Err(DslError::at(place(), format_args!("there are {}; at most {max_items} are allowed", items.len())));
     }
     Ok(items)
 }
@@ -158,7 +158,7 @@ fn edges(items: &[Value], nodes: &[NodeOutline<'_>]) -> Result<Vec<(usize, usize
     items.iter().enumerate().map(both).collect()
 }
 
-/// Takes away nodes that nothing leads to until none is left; a node on a cycle stays.
+/// Removes nodes without incoming edges until no more can be removed. The remaining nodes are on a cycle or behind one.
 fn acyclic(nodes: &[NodeOutline<'_>], edges: &[(usize, usize)]) -> Result<(), DslError> {
     let mut waiting = vec![0_usize; nodes.len()];
     let mut leaving = vec![Vec::new(); nodes.len()];

@@ -37,7 +37,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn the_demo_apps_are_sound_and_of_every_mode() {
+fn demo_apps_are_valid_and_cover_every_mode() {
     let mut modes = Vec::new();
     for file in demo::FILES {
         let found = read(file).unwrap();
@@ -48,7 +48,7 @@ fn the_demo_apps_are_sound_and_of_every_mode() {
 }
 
 #[test]
-fn what_is_written_reads_the_same_and_writes_the_same() {
+fn written_app_is_read_and_written_unchanged() {
     for file in demo::FILES.into_iter().chain([SOUND, CHAT]) {
         let app = read(file).unwrap().app;
         let text = write(&app).unwrap();
@@ -59,7 +59,7 @@ fn what_is_written_reads_the_same_and_writes_the_same() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_line() {
+fn error_contains_its_place_and_line() {
     for (from, to, expected) in [
         ("version: 0.6.0", "version: 0.7.0", r#"version (line 1): is "0.7.0"; versions 0.1 to 0.6 are supported"#),
         ("version: 0.6.0", "version: 1.0", "version (line 1): is 1.0; versions 0.1 to 0.6 are supported"),
@@ -137,7 +137,7 @@ fn last_of_two_equal_keys_wins() {
 }
 
 #[test]
-fn an_app_without_a_graph_is_checked_as_well() {
+fn app_without_a_graph_is_checked() {
     for (from, to, expected) in [
         ("model_config:", "other:", "model_config: must be a mapping in an app of mode chat"),
         ("provider: echo, ", "", "model_config.model.provider (line 5): is missing; name the model to use"),
@@ -156,7 +156,7 @@ fn an_app_without_a_graph_is_checked_as_well() {
 }
 
 #[test]
-fn a_file_neither_floods_nor_steers_the_terminal() {
+fn error_about_a_hostile_file_is_short_and_without_control_characters() {
     let hostile = format!("\"\\e[2J\\u202e{}\"", "x".repeat(100_000));
     let dangling = refused(&SOUND.replacen("target: mid", &format!("target: {hostile}"), 1));
     let warned =
@@ -167,7 +167,7 @@ fn a_file_neither_floods_nor_steers_the_terminal() {
 }
 
 #[test]
-fn files_that_are_no_apps_are_refused() {
+fn file_that_is_not_an_app_is_rejected() {
     assert!(refused("").contains("not a mapping"));
     assert!(refused("- a").contains("not a mapping"));
     assert!(refused("--- {}\n--- {}").contains("a second document begins here"));
@@ -181,7 +181,7 @@ fn files_that_are_no_apps_are_refused() {
 }
 
 #[test]
-fn aliases_may_be_used_and_not_abused() {
+fn aliases_are_accepted_within_a_limit() {
     let used = SOUND.replacen("variables: []", "variables: &none []", 1).replacen("outputs: []", "outputs: *none", 1);
     assert!(read(&used).is_ok());
     let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
@@ -195,7 +195,7 @@ fn aliases_may_be_used_and_not_abused() {
 }
 
 #[test]
-fn a_type_that_is_not_run_here_is_a_warning_that_names_the_node() {
+fn unsupported_node_type_is_a_warning_that_names_the_node() {
     let read = read(&SOUND.replacen("type: template-transform, ", "type: code, ", 1)).unwrap();
     assert_eq!(read.warnings.len(), 1);
     assert!(read.warnings[0].contains("nodes[1]") && read.warnings[0].contains("`code`"), "{:?}", read.warnings);
@@ -253,13 +253,13 @@ model_config:
 }
 
 #[test]
-fn what_the_engine_refuses_is_refused() {
+fn graph_that_the_engine_rejects_is_rejected() {
     let said = refused(&SOUND.replacen("type: start, ", "type: answer, answer: x, ", 1));
     assert!(said.starts_with("workflow.graph (line 9): ") && said.contains("no start node"), "{said}");
 }
 
 #[test]
-fn texts_that_other_readers_would_take_for_something_else_are_quoted() {
+fn ambiguous_texts_are_quoted() {
     let mut app = read(CHAT).unwrap().app;
     for text in [
         "yes",
@@ -312,7 +312,9 @@ proptest! {
     ) {
         let mut app = read(SOUND).unwrap().app;
         (app.name, app.description) = (name, description);
-        let AppBody::Graph(GraphBody { features: kept, environment_variables, .. }) = &mut app.body else { panic!("no graph") };
+        let AppBody::Graph(GraphBody { features: kept, environment_variables, .. }) = &mut app.body else {
+        panic!("no graph")
+    };
         *kept = json!({"any": features});
         environment_variables[0]["value"] = value;
         let text = write(&app).unwrap();

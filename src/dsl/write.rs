@@ -10,7 +10,6 @@ use crate::domain::{
 /// The version of the files that are written.
 const VERSION: &str = "0.6.0";
 
-/// Writes an app.
 pub fn write(app: &AppFile) -> Result<String> {
     let mut document = json!({
         "version": VERSION,

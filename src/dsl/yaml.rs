@@ -1,7 +1,8 @@
-//! YAML as `PyYAML`'s `SafeLoader` reads it, which is what Dify uses, held to budgets: text becomes a JSON value of bounded
-//! size and depth, or a fault with its place and line.
+//! YAML as `PyYAML`'s `SafeLoader` reads it, which is what Dify uses, held to budgets: text becomes a JSON value of
+//! bounded size and depth, or a fault with its place and line.
 //!
-//! Differences: dates and numbers that JSON does not have stay text, and tags other than those of JSON's types are refused.
+//! Differences: dates and numbers that JSON does not have stay text, and tags other than those of JSON's types are
+//! refused.
 
 mod composer;
 mod events;

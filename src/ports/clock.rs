@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 
 /// Returns the current time. Tests set it.
 pub trait Clock: Send + Sync + 'static {
-    /// Now.
     fn now(&self) -> DateTime<Utc>;
 }
 

@@ -11,8 +11,8 @@ use crate::domain::{
 
 /// Stores grants by device code and by user code.
 ///
-/// Every method is one atomic step at the store, by the store's clock; it fails with `service_unavailable`. Methods that
-/// take several user codes act on the grant of the first code that has one: a user code has one key per configured
+/// Every method is one atomic step at the store, by the store's clock; it fails with `service_unavailable`. Methods
+/// that take several user codes act on the grant of the first code that has one: a user code has one key per configured
 /// `SECRET_KEY`.
 #[async_trait]
 pub trait GrantStore: Send + Sync + 'static {

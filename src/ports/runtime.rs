@@ -63,8 +63,8 @@ struct BufferedEvent {
     _memory: MemoryPermit,
 }
 
-/// Creates the two ends of a run, which buffer `max_events` and [`BYTES_AHEAD`]. While the events of all runs use up their
-/// memory, each run buffers one event.
+/// Creates the two ends of a run, which buffer `max_events` and [`BYTES_AHEAD`]. While the events of all runs use up
+/// their memory, each run buffers one event.
 pub(crate) fn events(max_events: usize, memory: &MemoryLedger) -> (RunEvents, RunStream) {
     let (sender, receiver) = mpsc::channel(max_events);
     let bytes = Arc::new(Semaphore::new(BYTES_AHEAD as usize));

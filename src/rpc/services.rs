@@ -22,7 +22,7 @@ pub struct Services {
     pub console: Console,
     pub cookies: CookieSettings,
     pub about: About,
-    /// Asked before a message is read and parsed.
+    /// Memory is reserved here before a message is read and parsed.
     pub memory: MemoryLedger,
 }
 
@@ -37,7 +37,7 @@ impl Rpc {
         Self { services }
     }
 
-    /// Asked before a message is read and parsed.
+    /// Memory is reserved here before a message is read and parsed.
     pub fn memory(&self) -> &MemoryLedger {
         &self.services.memory
     }

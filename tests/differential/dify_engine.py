@@ -43,7 +43,7 @@ from graphon.nodes.variable_aggregator.variable_aggregator_node import VariableA
 from graphon.nodes.variable_assigner.v1.node import VariableAssignerNode as AssignerV1  # noqa: F401
 from graphon.nodes.variable_assigner.v2.node import VariableAssignerNode as AssignerV2  # noqa: F401
 
-# A worker that is told to end first waits this long for work: 0.1 s in graphon, for every engine.
+# A worker that is stopped first waits this long for work: 0.1 s in graphon, for every engine.
 WORKER_WAIT = 0.003
 wait_for_work = InMemoryReadyQueue.get
 InMemoryReadyQueue.get = lambda self, timeout=None: wait_for_work(self, timeout and min(timeout, WORKER_WAIT))

@@ -133,7 +133,7 @@ fn unsupported_node_type_is_imported_with_a_warning() {
 }
 
 #[test]
-fn check_says_what_will_not_run_without_importing() {
+fn check_reports_what_will_not_run_without_importing() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = directory.path().join(name);

@@ -1,10 +1,12 @@
-//! Graphs run here as on graphon, the engine of Dify: generated graphs, the cases of public reports, and a corpus of apps.
+//! Graphs run here as on graphon, the engine of Dify: generated graphs, the cases of public reports, and a corpus of
+//! apps.
 //!
-//! Both engines call the same model and the same HTTP server (`tests/differential/upstream.py`). `known_differences.json` lists what
-//! differs on purpose, and what differs until it is fixed; an entry that no longer matches fails the test.
+//! Both engines call the same model and the same HTTP server (`tests/differential/upstream.py`).
+//! `known_differences.json` lists what differs on purpose, and what differs until it is fixed; an entry that no longer
+//! matches fails the test.
 //!
-//! `TEST_GRAPHON` names the Python that has graphon; `tests/run` sets it. `TEST_GRAPHS` is the number of generated graphs,
-//! `TEST_SEED` their seed, and `TEST_CASE` a part of the name of the only cases to run.
+//! `TEST_GRAPHON` names the Python that has graphon; `tests/run` sets it. `TEST_GRAPHS` is the number of generated
+//! graphs, `TEST_SEED` their seed, and `TEST_CASE` a part of the name of the only cases to run.
 
 mod cases;
 mod compare;

@@ -81,7 +81,7 @@ fn a_circle_through_several_modules_is_found() {
 }
 
 #[test]
-fn sea_orm_the_clock_and_frameworks_stay_where_they_belong() {
+fn sea_orm_the_clock_and_frameworks_are_used_in_their_layers_only() {
     for file in SourceFile::all() {
         let (name, code) = (file.name, file.code);
         assert!(

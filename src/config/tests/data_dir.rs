@@ -6,7 +6,7 @@ use super::*;
 use crate::config::data_dir::DataDirError;
 
 #[test]
-fn dev_makes_its_secret_key_once_for_its_owner_only() {
+fn dev_creates_its_secret_key_once_for_the_owner_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     let options = DevOptions { listen: "127.0.0.1:0".parse().unwrap(), data_dir: path.clone() };
@@ -21,7 +21,7 @@ fn dev_makes_its_secret_key_once_for_its_owner_only() {
 }
 
 #[test]
-fn a_data_directory_has_one_process_and_clearing_it_spares_strangers() {
+fn data_directory_has_one_process_and_clearing_it_keeps_other_files() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataDirLock::acquire(dir.path()).unwrap();
     assert!(matches!(DataDirLock::acquire(dir.path()), Err(DataDirError::InUse(_))));
@@ -89,7 +89,7 @@ fn file_of_the_embedded_database_is_created_for_its_owner_only() {
 }
 
 #[test]
-fn data_goes_to_the_users_data_directory_unless_configured() {
+fn data_directory_of_the_user_is_the_default() {
     let table: &[(Pairs, Option<&str>)] = &[
         (&[("HOME", "/home/ada")], Some("/home/ada/.local/share/dify-openapi")),
         (&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/data/ada")], Some("/data/ada/dify-openapi")),
@@ -105,7 +105,7 @@ fn data_goes_to_the_users_data_directory_unless_configured() {
 }
 
 #[test]
-fn operators_take_the_key_that_dev_keeps_beside_its_database() {
+fn operator_commands_use_the_key_of_dev() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let bare = map(&[("DATA_DIR", path)]);

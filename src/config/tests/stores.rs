@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_database_comes_from_its_url_or_from_difys_parts() {
+fn database_is_read_from_its_url_or_from_the_parts_of_dify() {
     let parts = |pairs: &[(&str, &str)]| {
         let mut all = vec![("DATABASE_URL", "")];
         all.extend_from_slice(pairs);
@@ -17,7 +17,7 @@ fn the_database_comes_from_its_url_or_from_difys_parts() {
 }
 
 #[test]
-fn redis_comes_from_its_url_or_from_difys_parts() {
+fn redis_is_read_from_its_url_or_from_the_parts_of_dify() {
     let parts = |pairs: &[(&str, &str)]| {
         let mut all = vec![("REDIS_URL", "")];
         all.extend_from_slice(pairs);

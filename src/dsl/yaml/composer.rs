@@ -1,4 +1,5 @@
-//! Composes the events of a document into a JSON value: aliases, merge keys, tags and duplicate keys as `PyYAML` has them.
+//! Composes the events of a document into a JSON value: aliases, merge keys, tags and duplicate keys as `PyYAML` has
+//! them.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -205,7 +206,7 @@ impl<'t> Composer<'t> {
     }
 }
 
-/// `!`, which asks for nothing.
+/// The tag `!`, which sets no type.
 fn is_unspecific(tag: &Tag) -> bool {
     tag.original() == "!"
 }

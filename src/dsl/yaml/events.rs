@@ -23,7 +23,8 @@ pub(super) struct Events<'t> {
     pub line: u64,
     /// Offset of the end of the last event, in bytes.
     end: usize,
-    /// After an error: the end of the last event, when the value after it is a quoted text with a line that is not indented.
+    /// After an error: the end of the last event, when the value after it is a quoted text with a line that is not
+    /// indented.
     pub after_unindented_quote: Option<usize>,
     depth: usize,
     values: usize,

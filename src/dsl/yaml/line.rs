@@ -7,7 +7,8 @@ use granit_parser::Event;
 use super::events::Events;
 use crate::dsl::error::DslError;
 
-/// The line of each place such as `workflow.graph.nodes[3].data`, or of what is around it where the document has no such place.
+/// The line of each place such as `workflow.graph.nodes[3].data`, or of what is around it where the document has no
+/// such place.
 pub(super) fn lines_of<'p>(text: &str, places: impl Iterator<Item = &'p str>) -> Vec<Option<u64>> {
     let places: Vec<&str> = places.collect();
     let wanted = places.iter().flat_map(|place| parts(place)).map(|part| (part.to_owned(), None)).collect();

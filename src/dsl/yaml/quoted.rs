@@ -1,14 +1,15 @@
 //! Quoted texts whose lines continue left of the mapping around them: `PyYAML` reads them, the parser does not.
 //!
-//! Blanks at the beginning of such a line are not part of the text, so that the line can be indented before it is parsed.
+//! Blanks at the beginning of such a line are not part of the text, so that the line can be indented before it is
+//! parsed.
 
 use super::limits::LONGEST;
 
 /// Bytes that are parsed at most before a file is given up.
 const MOST_PARSED: usize = 20 * LONGEST;
 
-/// Indents the lines of the quoted text that is the first value after `after`, a byte offset. `parsed` counts the bytes that
-/// were parsed. `None` when there is no such text, or the file has too many of them.
+/// Indents the lines of the quoted text that is the first value after `after`, a byte offset. `parsed` counts the bytes
+/// that were parsed. `None` when there is no such text, or the file has too many of them.
 pub(super) fn indent(text: &str, after: usize, parsed: &mut usize) -> Option<String> {
     *parsed += text.len();
     if *parsed > MOST_PARSED {

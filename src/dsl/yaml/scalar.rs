@@ -1,6 +1,7 @@
 //! The values of plain scalars: the resolvers and constructors of `PyYAML`'s `SafeLoader` (YAML 1.1).
 //!
-//! So `yes` is a boolean, `017` is 15, `1:30` is 90 and `1e3` is text: a number with an exponent needs a point and a sign.
+//! So `yes` is a boolean, `017` is 15, `1:30` is 90 and `1e3` is text: a number with an exponent needs a point and a
+//! sign.
 
 use serde_json::{Number, Value};
 

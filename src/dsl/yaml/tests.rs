@@ -158,7 +158,7 @@ fn compare(table: &[(&str, Value)]) {
 
 /// Dates are the one kind of scalar that has another value there: they stay text here.
 #[test]
-fn dates_and_numbers_without_json_are_text_or_refused() {
+fn dates_and_numbers_without_a_json_form_are_text_or_rejected() {
     assert_eq!(read("2026-01-01").unwrap(), json!("2026-01-01"));
     assert_eq!(read("=").unwrap(), json!("="));
     assert_eq!(read("12345678901234567890123").unwrap(), json!(12_345_678_901_234_567_890_123.0));
@@ -176,7 +176,7 @@ fn dates_and_numbers_without_json_are_text_or_refused() {
 }
 
 #[test]
-fn errors_name_place_line_and_cure() {
+fn errors_contain_place_line_and_fix() {
     for (text, expected) in [
         ("a: 'b", "a (line 1): the quotation mark of this text is not closed; add it"),
         ("a:\n  b: [1, 2\nc: 3", "a.b"),

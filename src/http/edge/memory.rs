@@ -89,7 +89,8 @@ fn held(response: Response, mut permit: MemoryPermit) -> Response {
     response.map(|body| Body::new(HeldBody { body, permit }))
 }
 
-/// A body with its memory. Each piece takes its share along, since the connection may keep it long after the body ended.
+/// A body with its memory. Each piece takes its share along, since the connection may keep it long after the body
+/// ended.
 struct HeldBody {
     body: Body,
     permit: MemoryPermit,

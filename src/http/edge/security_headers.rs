@@ -9,8 +9,9 @@ use crate::http::grpc_door::speaks_grpc;
 /// Makes browsers use https only for one year (RFC 6797).
 pub(super) const STRICT_TRANSPORT: &str = "max-age=31536000";
 
-/// Sets a header that the handler has not set; none without a value. gRPC responses have none of these headers; they
-/// are recognized by the response, so that a request header cannot remove the headers of another response.
+/// Sets a header that the handler has not set; without a value it does nothing. gRPC responses have none of these
+/// headers; they are recognized by the response, so that a request header cannot remove the headers of another
+/// response.
 pub(super) fn unless_set(
     name: HeaderName,
     value: Option<&'static str>,

@@ -19,7 +19,8 @@ use crate::{
 /// What precedes a message: a flag and a length.
 const FRAME_HEADER: usize = 5;
 
-/// Passes the call on with a body that has arrived. The memory is held until the answer begins; a run has its own by then.
+/// Passes the call on with a body that has arrived. The memory is held until the answer begins; a run has its own by
+/// then.
 pub(super) async fn receive(State(memory): State<MemoryLedger>, request: Request, next: Next) -> Response {
     let Some(policy) = Policy::of_grpc_path(request.uri().path()) else { return next.run(request).await };
     let (parts, body) = request.into_parts();

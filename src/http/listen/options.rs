@@ -38,7 +38,7 @@ pub struct ListenOptions {
     /// Limit of a TLS handshake, of the wait for the first request, and of reading a request's header; the idle time
     /// between HTTP/1.1 requests counts towards the last.
     pub header_timeout: Duration,
-    /// Age at which a connection is asked to close, with a variation of one tenth.
+    /// Age at which a connection is closed gracefully, with a variation of one tenth.
     pub max_age: Duration,
     /// Time without progress after which a connection that has to close is cut, although responses are unread.
     pub stall_timeout: Duration,

@@ -130,7 +130,7 @@ async fn soft_shutdown_finishes_requests_and_refuses_connections() {
     idle.read_exact(&mut first).await.unwrap();
 
     server.soft.cancel();
-    // The idle connection ends while the busy ones go on.
+    // The idle connection ends while the busy ones continue.
     read_to_end(&mut idle).await;
     assert!(!server.ended.is_finished());
     while TcpStream::connect(server.address).await.is_ok() {

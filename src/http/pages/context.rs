@@ -93,7 +93,7 @@ impl PageContext {
         ClientAddress::required(self.parts.extensions.get())
     }
 
-    /// A parameter of the path; empty when the route has none of that name.
+    /// A parameter of the path; empty when the route has no parameter of that name.
     pub(super) fn path_param(&self, name: &str) -> &str {
         self.path_params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     }

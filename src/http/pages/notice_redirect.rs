@@ -14,7 +14,7 @@ use crate::{
     http::answer::{set_cookie, whole_seconds},
 };
 
-/// Redirects to `url`, which then shows the notice `word` until the wait is over. Sets the cookie of notices when the
+/// Redirects to `url`, which then shows the notice `word` until the wait ends. Sets the cookie of notices when the
 /// browser has none.
 pub(super) fn see_other_with_notice(
     context: &PageContext,

@@ -15,8 +15,8 @@ const TREE_NODE: usize = 11 * (size_of::<String>() + size_of::<Proto>()) + ALLOC
 /// A member of a Struct in nodes that are half full, and of the JSON object that it becomes.
 const ENTRY: usize = GROWTH * (size_of::<String>() + size_of::<Proto>() + MEMBER + INDEX_ENTRY);
 
-/// An upper estimate of the bytes of the Structs in these fields. An invalid message is decoded no further than its first
-/// fault, and weighs at least what was decoded.
+/// An upper estimate of the bytes of the Structs in these fields. An invalid message is decoded no further than its
+/// first fault, and weighs at least what was decoded.
 pub(crate) fn structs_weight(message: &[u8], fields: &[u32]) -> usize {
     let mut weight = message.len();
     each_field(message, |number, content| {

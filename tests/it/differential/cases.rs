@@ -48,8 +48,9 @@ pub fn generated(upstream: &Upstream, seed: &str, count: usize) -> Vec<Case> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The files of a folder, each an app. Comments in the form `# turn: {"inputs": …, "query": …}` and `# features: a, b` may stand on top,
-/// `{upstream}` stands for the address of the upstream server, and `# parallel` says that the order of events is not the same.
+/// The files of a folder, each an app. Comments in the form `# turn: {"inputs": …, "query": …}` and `# features: a, b`
+/// may stand on top, `{upstream}` stands for the address of the upstream server, and `# parallel` marks a case whose
+/// order of events differs.
 pub fn in_folder(upstream: &Upstream, name: &str) -> Vec<Case> {
     let mut paths: Vec<_> = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();

@@ -48,7 +48,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The differences in the order of nodes, then of the text, the run and the events. Later ones may follow from earlier ones.
+/// The differences in the order of nodes, then of the text, the run and the events. Later ones may follow from earlier
+/// ones.
 pub fn differences(case: &Case, here: &Value, there: &Value) -> Vec<Difference> {
     let mut comparison = Comparison { differences: Vec::new(), node_type: String::new(), error: String::new() };
     if here.get("error").is_some() || there.get("error").is_some() {
@@ -160,7 +161,8 @@ fn error_of(execution: &Value) -> Option<(Value, String)> {
     Some((execution["node"].clone(), execution["error"].as_str()?.to_owned()))
 }
 
-/// The events of nodes in their order. Where a text is cut into pieces is not compared: each engine streams it when it may.
+/// The events of nodes in their order. Where a text is cut into pieces is not compared: each engine streams it when it
+/// may.
 fn steps(observed: &Value) -> Value {
     observed["order"].as_array().into_iter().flatten().filter(|event| *event != "text").cloned().collect()
 }

@@ -91,8 +91,8 @@ fn prefill(context: &PageContext, text: &str) -> Result<Response> {
     Ok(see_other(&if comes_from_elsewhere(context) { partial(&url) } else { url }))
 }
 
-/// The same address without the last characters of the code. It says so itself, because the browser does not report the
-/// other origin again when the page is reloaded.
+/// The same address without the last characters of the code, marked by a parameter, because the browser does not report
+/// the other origin again when the page is reloaded.
 fn partial(url: &str) -> String {
     with_parameter(url, &format!("{PARTIAL}=yes"))
 }

@@ -1,4 +1,4 @@
-//! Revocation of sessions. A page of its own asks for confirmation, so that it works without scripts.
+//! Revocation of sessions. A separate page requests the confirmation, so that it works without scripts.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -45,7 +45,7 @@ struct Confirmation {
     warning: Option<&'static str>,
 }
 
-/// Asks whether to revoke one session.
+/// Shows the confirmation to revoke one session.
 pub(crate) async fn confirm_one(context: &PageContext) -> Result<Response> {
     let (session, current) = (session_in_path(context).await?, own_current_session(context).await?);
     let confirmation = Confirmation {
@@ -65,7 +65,7 @@ pub(crate) async fn revoke_one(context: &PageContext) -> Result<Response> {
     see_other_with_notice(context, &context.base_page_url(), REVOKED, None)
 }
 
-/// Asks whether to revoke every session but one.
+/// Shows the confirmation to revoke every session but one.
 pub(crate) async fn confirm_others(context: &PageContext) -> Result<Response> {
     let (kept, current) = (session_in_path(context).await?, own_current_session(context).await?);
     let confirmation = Confirmation {
@@ -86,7 +86,7 @@ pub(crate) async fn revoke_others(context: &PageContext) -> Result<Response> {
     see_other_with_notice(context, &context.base_page().path(), OTHERS_REVOKED, None)
 }
 
-/// Asks whether to revoke every session.
+/// Shows the confirmation to revoke every session.
 pub(crate) async fn confirm_all(context: &PageContext) -> Result<Response> {
     let current = own_current_session(context).await?;
     let confirmation = Confirmation {
