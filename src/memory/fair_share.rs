@@ -1,5 +1,5 @@
-//! Fair shares of something scarce: an owner may hold at most a multiple of what is left, so that there is always some left
-//! for others, and an owner who is alone may use most of it.
+//! Fair shares of something scarce: an owner may hold at most a multiple of what is left, so that there is always some
+//! left for others, and an owner who is alone may use most of it.
 
 use std::{
     collections::{HashMap, hash_map::Entry},

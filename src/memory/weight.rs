@@ -15,8 +15,8 @@ pub(crate) const FIRST_CAPACITY: usize = 4;
 /// Lists double when they are full.
 pub(crate) const GROWTH: usize = 2;
 
-/// An upper estimate of the bytes of a JSON text's [`Value`]. Counts what begins a value outside of strings; a text that is
-/// not JSON is parsed no further than its first fault, and weighs at least what was parsed.
+/// An upper estimate of the bytes of a JSON text's [`Value`]. Counts what begins a value outside of strings; a text
+/// that is not JSON is parsed no further than its first fault, and weighs at least what was parsed.
 pub(crate) fn json_weight(text: &[u8]) -> usize {
     let mut weight = VALUE + text.len();
     let mut at = 0;

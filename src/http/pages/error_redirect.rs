@@ -1,6 +1,6 @@
-//! Errors of the services after a submitted form, shown on the page of the form. The browser is redirected to that page,
-//! which shows the error code of the notice. Only codes of a fixed set are notices; `error_page` renders them and all other
-//! errors.
+//! Errors of the services after a submitted form, shown on the page of the form. The browser is redirected to that
+//! page, which shows the error code of the notice. Only codes of a fixed set are notices; `error_page` renders them and
+//! all other errors.
 
 use axum::response::Response;
 

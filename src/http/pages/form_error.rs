@@ -1,6 +1,6 @@
 //! What was wrong with a submitted form that the person can correct. The browser is redirected to the form, which shows
-//! the error as a notice. The redirect holds nothing that the person typed. Errors of the services, after which the same
-//! form cannot succeed, are in `error_redirect`.
+//! the error as a notice. The redirect holds nothing that the person typed. Errors of the services, after which the
+//! same form cannot succeed, are in `error_redirect`.
 
 use axum::response::Response;
 

@@ -1,6 +1,6 @@
-//! Notices: what a page reports after a redirect, such as a rejected form or a revoked session. The query of the redirect
-//! names the notice, so that neither reloading nor going back submits a form again. It is signed for the browser that is
-//! redirected, so that a link from elsewhere shows no notice.
+//! Notices: what a page reports after a redirect, such as a rejected form or a revoked session. The query of the
+//! redirect names the notice, so that neither reloading nor going back submits a form again. It is signed for the
+//! browser that is redirected, so that a link from elsewhere shows no notice.
 
 use crate::domain::{key::KeyRing, secret::constant_time_eq};
 

@@ -237,7 +237,8 @@ mod tests {
             })
             .map(|route| route.policy.method)
             .collect();
-        // The first is protected by the pre-session token. The others change only the session of the browser that submits them.
+        // The first is protected by the pre-session token. The others change only the session of the browser that
+        // submits them.
         assert_eq!(public_posts, ["Pages.SignIn", "Pages.ContinueSession", "Pages.SubmitCode"]);
         assert!(ROUTES.iter().all(|route| route.policy.json_only));
     }

@@ -75,8 +75,8 @@ impl Site {
         })
     }
 
-    /// The path of a device's page, for a code that was looked up. It holds the user code only in sealed form, as a handle, so that no history, log or
-    /// referrer contains the code.
+    /// The path of a device's page, for a code that was looked up. It holds the user code only in sealed form, as a
+    /// handle, so that no history, log or referrer contains the code.
     pub(super) fn device_path(&self, code: &UserCode) -> Result<String> {
         Ok(format!("/device/{}", self.keys.seal_handle(code)?))
     }

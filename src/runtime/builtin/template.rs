@@ -70,7 +70,8 @@ pub(crate) struct TemplateRenderer {
 }
 
 impl TemplateRenderer {
-    /// A renderer that occupies at most `max_threads` blocking threads, which divide the memory for templates among them.
+    /// A renderer that occupies at most `max_threads` blocking threads, which divide the memory for templates among
+    /// them.
     pub(crate) fn new(max_threads: usize, entropy: Arc<dyn Entropy>, memory: MemoryLedger) -> Self {
         let max_threads = max_threads.max(1);
         let bytes = BLOCKING.bytes.min(memory.limit(MemoryKind::Templates) / max_threads);

@@ -87,7 +87,8 @@ impl KnownDifferences {
         unexplained
     }
 
-    /// Entries about cases that were run and that explained nothing. An entry about any app cannot be judged by one run.
+    /// Entries about cases that were run and that explained nothing. An entry about any app cannot be judged by one
+    /// run.
     pub fn gone(&self) -> Vec<String> {
         let unused = self
             .entries

@@ -6,7 +6,8 @@ use super::literal;
 
 /// Deepest nesting of objects and lists.
 const MAX_DEPTH: usize = 100;
-/// Number of bytes that are searched for the next key, which decides whether a quote or a comma ends a value or is inside it.
+/// Number of bytes that are searched for the next key, which decides whether a quote or a comma ends a value or is
+/// inside it.
 const LOOKAHEAD: usize = 128;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

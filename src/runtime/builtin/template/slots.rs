@@ -1,5 +1,5 @@
-//! The threads that renderings occupy, shared fairly: a free thread goes to the workspace that has the fewest, and within
-//! it to the app that has the fewest. A workspace whose queue is full fails at once.
+//! The threads that renderings occupy, shared fairly: a free thread goes to the workspace that has the fewest, and
+//! within it to the app that has the fewest. A workspace whose queue is full fails at once.
 
 use std::{
     collections::{HashMap, VecDeque},
