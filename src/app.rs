@@ -4,6 +4,7 @@
 mod application;
 mod components;
 mod dependencies;
+mod enterprise;
 mod runtime;
 mod server;
 mod settings;

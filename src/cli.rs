@@ -1,6 +1,7 @@
 //! The command line. A failed command prints one sentence with the fix for each problem on standard error. Exit code 2:
 //! the command line or the configuration has to change; 1: anything else.
 
+mod access_mode;
 mod account;
 mod app;
 mod arguments;

@@ -1,6 +1,7 @@
 //! The domain: ids, secrets, subjects, scopes, apps, the state machine of grants, and the error type. No async, no
 //! HTTP, no SQL.
 
+pub(crate) mod access_mode;
 pub(crate) mod account;
 pub(crate) mod app;
 pub(crate) mod browser_session;
@@ -17,6 +18,7 @@ pub(crate) mod login_limit;
 pub(crate) mod page;
 pub(crate) mod scope;
 pub(crate) mod secret;
+pub(crate) mod sentence;
 pub(crate) mod session;
 pub(crate) mod stored;
 pub(crate) mod subject;

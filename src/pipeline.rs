@@ -32,7 +32,7 @@ use crate::{
         caller::{Caller, ClientAddress, ConsoleCaller},
         scope,
     },
-    service::{bearer::Bearers, console::Console, rate_limiter::RateLimiter},
+    service::{bearer::Bearers, console::Console, license::Licenses, rate_limiter::RateLimiter},
     telemetry::audit::AuditEvent,
 };
 
@@ -45,16 +45,24 @@ struct Gates {
     bearers: Bearers,
     browser: BrowserGate,
     limits: PolicyLimits,
+    licenses: Licenses,
     service_keys: ServiceKeyGate,
     settings: Arc<PipelineSettings>,
 }
 
 impl Pipeline {
-    pub fn new(rate_limiter: RateLimiter, bearers: Bearers, console: Console, settings: PipelineSettings) -> Self {
+    pub fn new(
+        rate_limiter: RateLimiter,
+        bearers: Bearers,
+        console: Console,
+        licenses: Licenses,
+        settings: PipelineSettings,
+    ) -> Self {
         let settings = Arc::new(settings);
         let browser = BrowserGate::new(console, Arc::clone(&settings));
         let service_keys = ServiceKeyGate::new(rate_limiter.clone(), Arc::clone(&settings));
-        Self(Arc::new(Gates { bearers, browser, limits: PolicyLimits::new(rate_limiter), service_keys, settings }))
+        let limits = PolicyLimits::new(rate_limiter);
+        Self(Arc::new(Gates { bearers, browser, limits, licenses, service_keys, settings }))
     }
 
     /// Whether internal services have a credential.
@@ -84,9 +92,7 @@ impl Pipeline {
                 }
                 let caller = self.0.bearers.authenticate(&token, address).await?;
                 surface_gate(policy, &caller)?;
-                if policy.license {
-                    return Err(Error::new(Code::LicenseRequired, "A valid enterprise license is required."));
-                }
+                self.license_gate(policy).await?;
                 scope_gate(policy, &caller)?;
                 self.0.limits.charge(policy, address, Some(&caller), None).await?;
                 parts.extensions.insert(caller);
@@ -103,6 +109,11 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Whether the method needs a license that this deployment does not have.
+    async fn license_gate(&self, policy: &Policy) -> Result<()> {
+        if policy.license { self.0.licenses.require().await } else { Ok(()) }
+    }
+
     async fn admit_public(&self, policy: &'static Policy, parts: &mut Parts) -> Result<()> {
         if policy.json_only && !parts.method.is_safe() {
             // Sign-in and refresh set cookies. Another site must not cause them.
@@ -113,6 +124,7 @@ impl Pipeline {
             // pages check this themselves.
             self.0.browser.check_site(&parts.headers)?;
         }
+        self.license_gate(policy).await?;
         self.0.limits.charge(policy, address(parts)?, None, None).await?;
         if policy.session
             && let Some(caller) = self.find_console_caller(&parts.headers).await?
@@ -139,7 +151,13 @@ fn surface_gate(policy: &'static Policy, caller: &Caller) -> Result<()> {
     if policy.subjects.contains(&subject_type) {
         return Ok(());
     }
-    AuditEvent::WrongSurfaceDenied { token_id: caller.token.token_id, subject_type, route: policy.method }.record();
+    AuditEvent::WrongSurfaceDenied {
+        token_id: caller.token.token_id,
+        subject_type,
+        attempted_path: policy.http.map_or(policy.grpc_path, |route| route.path),
+        client_id: &caller.token.client_id,
+    }
+    .record();
     let hint = match subject_type {
         crate::domain::subject::SubjectType::Account => "Accounts use /openapi/v1/apps.",
         crate::domain::subject::SubjectType::ExternalSso => {

@@ -3,6 +3,8 @@
 //! SQL has no port: it has one implementation.
 
 pub(crate) mod clock;
+pub(crate) mod enterprise;
+pub(crate) mod enterprise_cache;
 pub(crate) mod entropy;
 pub(crate) mod grant_store;
 pub(crate) mod lease_store;
@@ -10,5 +12,6 @@ pub(crate) mod login_attempt_store;
 pub(crate) mod rate_limit_store;
 pub(crate) mod redis_topology;
 pub(crate) mod runtime;
+pub(crate) mod sign_in_service;
 pub(crate) mod state_stores;
 pub(crate) mod token_cache;

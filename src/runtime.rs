@@ -2,7 +2,5 @@
 
 pub(crate) mod builtin;
 pub(crate) mod dify;
-pub(crate) mod http_client;
 pub(crate) mod outbound;
 pub(crate) mod unavailable;
-pub(crate) mod upstream;

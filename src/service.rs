@@ -8,10 +8,12 @@ pub(crate) mod device_flow;
 pub(crate) mod identity;
 pub(crate) mod invalidation;
 pub(crate) mod last_used;
+pub(crate) mod license;
 pub(crate) mod password;
 pub(crate) mod rate_limiter;
 pub(crate) mod run;
 pub(crate) mod session;
+pub(crate) mod token_lifetime;
 
 mod uncancelled;
 mod user_code_attempt;

@@ -83,7 +83,7 @@ pub mod rpc {
     pub use crate::rpc::{json::Object, proto, status::DOMAIN};
 }
 
-/// Forwards runs to Dify, and renders templates; `client_builder` builds the HTTP client of the benches.
+/// Forwards runs to Dify, and renders templates.
 pub mod runtime {
     pub use crate::runtime::{
         builtin::template::render_template,
@@ -91,8 +91,12 @@ pub mod runtime {
             DifyRuntime, DifySettings,
             sse::{SseFrame, SseParser},
         },
-        http_client::client_builder,
     };
+}
+
+/// Builds the HTTP client of the benches.
+pub mod http_client {
+    pub use crate::http_client::client_builder;
 }
 
 /// Hashes passwords, and checks the JWTs of the console.

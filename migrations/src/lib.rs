@@ -29,6 +29,7 @@ mod m20261121_000016_messages;
 mod m20261121_000017_workflow_runs;
 mod m20261121_000018_openapi_conversation_variables;
 mod m20261128_000019_openapi_browser_sessions_refresh;
+mod m20261128_000020_openapi_app_access;
 mod m20261128_000022_openapi_schema_versions;
 mod newer;
 mod schema;
@@ -67,6 +68,7 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000007_openapi_spent_refresh_tokens::Migration),
         Box::new(m20261121_000018_openapi_conversation_variables::Migration),
         Box::new(m20261128_000019_openapi_browser_sessions_refresh::Migration),
+        Box::new(m20261128_000020_openapi_app_access::Migration),
         Box::new(m20261128_000022_openapi_schema_versions::Migration),
     ]
 }

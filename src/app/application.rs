@@ -63,7 +63,7 @@ impl Application {
         standalone: bool,
         dependencies: Dependencies,
     ) -> Result<Self> {
-        let components = Components::new(config, sql, stores, standalone, dependencies);
+        let components = Components::new(config, sql, stores, standalone, dependencies)?;
         let services = Arc::new(components.services(config)?);
         let pipeline = pipeline(config, &components, &services);
         let development = config.deployment.mode == Mode::Dev;
@@ -153,7 +153,13 @@ impl Application {
 
 fn pipeline(config: &Config, components: &Components, services: &Services) -> Pipeline {
     let settings = settings::pipeline(config, components.standalone, &services.cookies);
-    Pipeline::new(components.rate_limiter.clone(), services.bearers.clone(), services.console.clone(), settings)
+    Pipeline::new(
+        components.rate_limiter.clone(),
+        services.bearers.clone(),
+        services.console.clone(),
+        services.licenses.clone(),
+        settings,
+    )
 }
 
 fn page_routes(

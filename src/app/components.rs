@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     dependencies::Dependencies,
+    enterprise::EnterpriseBackend,
     runtime::{self, RunResources, RunTasks},
     settings,
 };
@@ -11,12 +12,13 @@ use crate::{
     config::Config,
     domain::{Result, key::KeyRing},
     memory::MemoryLedger,
-    ports::{lease_store::LeaseStore, state_stores::StateStores},
+    ports::{enterprise::Enterprise, lease_store::LeaseStore, state_stores::StateStores},
     rpc::Services,
     service::{
-        bearer::Bearers, console::Console, context::ServiceContext, device_flow::DeviceFlow, identity::Identity,
-        invalidation::Invalidations, last_used::LastUsedTracker, password::Passwords, rate_limiter::RateLimiter,
-        session::Sessions,
+        app::access_gate::AccessGate, bearer::Bearers, console::Console, context::ServiceContext,
+        device_flow::DeviceFlow, identity::Identity, invalidation::Invalidations, last_used::LastUsedTracker,
+        license::Licenses, password::Passwords, rate_limiter::RateLimiter, session::Sessions,
+        token_lifetime::TokenLifetimes,
     },
     store::{sql::SqlStore, state::in_process_stores},
 };
@@ -33,6 +35,8 @@ pub(super) struct Components {
     pub(super) last_used: Arc<LastUsedTracker>,
     pub(super) run_tasks: RunTasks,
     pub(super) memory: MemoryLedger,
+    /// `None` in the community edition.
+    pub(super) enterprise: Option<EnterpriseBackend>,
     /// Holds the slots of runs while the shared store is unavailable.
     local_leases: Arc<dyn LeaseStore>,
 }
@@ -44,22 +48,20 @@ impl Components {
         stores: StateStores,
         standalone: bool,
         dependencies: Dependencies,
-    ) -> Self {
+    ) -> Result<Self> {
         let Dependencies { clock, entropy, metrics, .. } = dependencies;
         let limits = Arc::new(config.limits.clone());
         let memory = MemoryLedger::new(config.memory.limit);
         metrics.observe_memory(&memory);
         // Limits and slots of this process while the shared stores are unavailable.
         let local = in_process_stores(&clock);
-        Self {
+        let context =
+            ServiceContext { sql, clock, entropy, limits: Arc::clone(&limits), metrics: Arc::clone(&metrics) };
+        Ok(Self {
             standalone,
-            rate_limiter: RateLimiter::new(
-                Arc::clone(&stores.rate_limits),
-                local.rate_limits,
-                Arc::clone(&limits),
-                Arc::clone(&metrics),
-            ),
-            context: ServiceContext { sql, clock, entropy, limits, metrics },
+            rate_limiter: RateLimiter::new(Arc::clone(&stores.rate_limits), local.rate_limits, limits, metrics),
+            enterprise: EnterpriseBackend::new(&config.enterprise, &context, &stores)?,
+            context,
             keys: Arc::new(config.secrets.key_ring()),
             invalidations: Arc::new(Invalidations::new(Arc::clone(&stores.token_cache))),
             last_used: Arc::new(LastUsedTracker::default()),
@@ -67,15 +69,24 @@ impl Components {
             memory,
             local_leases: local.leases,
             stores,
-        }
+        })
+    }
+
+    fn access(&self) -> Option<Arc<dyn Enterprise>> {
+        self.enterprise.as_ref().map(|backend| Arc::clone(&backend.access))
+    }
+
+    fn licenses(&self) -> Licenses {
+        Licenses::new(self.access())
     }
 
     /// The services that the RPCs and the pages call.
     pub(super) fn services(&self, config: &Config) -> Result<Services> {
         let local_leases = Arc::clone(&self.local_leases);
         let resources = RunResources { tasks: &self.run_tasks, memory: &self.memory };
+        let access = AccessGate::new(self.access(), self.licenses());
         let (apps, runs) =
-            runtime::apps(config, &self.context, &self.stores, local_leases, self.standalone, resources)?;
+            runtime::apps(config, &self.context, &self.stores, local_leases, access, self.standalone, resources)?;
         Ok(Services {
             device_flow: self.device_flow(config),
             sessions: Sessions::new(
@@ -88,6 +99,7 @@ impl Components {
             runs,
             bearers: self.bearers(),
             console: self.console(config)?,
+            licenses: self.licenses(),
             cookies: settings::cookies(config, self.standalone),
             about: settings::about(config),
             memory: self.memory.clone(),
@@ -122,6 +134,7 @@ impl Components {
             self.rate_limiter.clone(),
             Arc::clone(&self.keys),
             Arc::clone(&self.invalidations),
+            TokenLifetimes::new(self.context.clone(), self.access(), settings::token_lifetime(config)),
             Arc::new(settings::device_flow(config)),
         )
     }

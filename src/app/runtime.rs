@@ -26,7 +26,7 @@ use crate::{
         unavailable::UnavailableRuntime,
     },
     service::{
-        app::{AppSettings, Apps, run_slots::RunSlots},
+        app::{AppSettings, Apps, access_gate::AccessGate, run_slots::RunSlots},
         context::ServiceContext,
         run::Runs,
     },
@@ -62,14 +62,12 @@ pub(super) fn apps(
     context: &ServiceContext,
     stores: &StateStores,
     local_leases: Arc<dyn LeaseStore>,
+    access: AccessGate,
     standalone: bool,
     resources: RunResources<'_>,
 ) -> Result<(Apps, Runs)> {
-    let settings = AppSettings {
-        enterprise: config.enterprise.enabled,
-        strict_workspace_id: config.deployment.strict_workspace_id,
-    };
-    let apps = Apps::new(context.clone(), Arc::clone(&stores.token_cache), settings);
+    let settings = AppSettings { strict_workspace_id: config.deployment.strict_workspace_id };
+    let apps = Apps::new(context.clone(), Arc::clone(&stores.token_cache), access, settings);
     let slots = RunSlots::new(
         Arc::clone(&stores.leases),
         local_leases,

@@ -26,7 +26,6 @@ pub(super) fn console(config: &Config, standalone: bool) -> ConsoleSettings {
 pub(super) fn device_flow(config: &Config) -> DeviceFlowSettings {
     DeviceFlowSettings {
         known_clients: config.oauth.known_client_ids.clone(),
-        token_lifetime: delta(config.oauth.token_lifetime),
         bearers_enabled: config.oauth.bearer_enabled,
         enterprise: config.enterprise.enabled,
     }
@@ -72,6 +71,11 @@ pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
         console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
         prefill_links: config.oauth.verification_uri_complete,
     }
+}
+
+/// The lifetime of tokens without a policy of the enterprise service.
+pub(super) fn token_lifetime(config: &Config) -> TimeDelta {
+    delta(config.oauth.token_lifetime)
 }
 
 /// The time that ended sessions are kept; `None` when they are never deleted.

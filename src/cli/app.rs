@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{ArgGroup, Subcommand};
 
 use super::{
+    access_mode::{self, AccessModeCommand},
     error::CommandError,
     input_file::InputFile,
     operator::Operator,
@@ -73,10 +74,20 @@ pub(crate) enum AppCommand {
         #[arg(long)]
         include_secrets: bool,
     },
+    /// Set and list who may use apps in the Enterprise edition, where no enterprise service decides.
+    #[command(after_help = "Examples:
+  dify-openapi app access-mode set Greeting public
+  dify-openapi app access-mode set Payroll private --allow ada@example.com --allow grace@example.com
+  dify-openapi app access-mode list")]
+    AccessMode {
+        #[command(subcommand)]
+        command: AccessModeCommand,
+    },
 }
 
 pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     match command {
+        AppCommand::AccessMode { command } => Box::pin(access_mode::run(command, out)).await,
         AppCommand::Check { files } => check(&files, out),
         AppCommand::Import { file, workspace, app, new } => {
             let operator = Operator::standalone().await?;
@@ -107,7 +118,7 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
         }
         AppCommand::Export { app, include_secrets } => {
             let operator = Operator::standalone().await?;
-            let id = app_id(&operator, &app).await?;
+            let id = operator.app(&app).await?;
             let mut file = operator.sql.export_app(id).await?;
             if !include_secrets {
                 for name in file.clear_secrets() {
@@ -157,16 +168,4 @@ async fn list(
         print_line(out, format_args!("{}  {state:<9}  {:<13}  {}{suffix}", app.id, app.mode, app.name))?;
     }
     Ok(())
-}
-
-/// Finds an app by id or by its unique name.
-async fn app_id(operator: &Operator, text: &str) -> Result<AppId, CommandError> {
-    if let Ok(id) = text.parse() {
-        return Ok(id);
-    }
-    match operator.sql.find_apps_of_name(text).await?.as_slice() {
-        [app] => Ok(app.id),
-        [] => Err(CommandError::usage(format!("there is no app `{text}`; `dify-openapi app list` lists them"))),
-        _ => Err(CommandError::usage(format!("several apps are named `{text}`; use the id"))),
-    }
 }

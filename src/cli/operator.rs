@@ -12,7 +12,7 @@ use crate::{
     app,
     config::{Config, process_env, telemetry::TelemetryConfig},
     domain::{
-        id::WorkspaceId,
+        id::{AppId, WorkspaceId},
         session::{RevokeSelection, RevokedSession},
     },
     ports::clock::{Clock, SystemClock},
@@ -99,6 +99,18 @@ impl Operator {
             }
             RevokeSelection::Since(moment) => format!("no session was issued since {moment}"),
         }))
+    }
+
+    /// Finds an app by id or by its unique name.
+    pub(super) async fn app(&self, text: &str) -> Result<AppId, CommandError> {
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        match self.sql.find_apps_of_name(text).await?.as_slice() {
+            [app] => Ok(app.id),
+            [] => Err(CommandError::usage(format!("there is no app `{text}`; `dify-openapi app list` lists them"))),
+            _ => Err(CommandError::usage(format!("several apps are named `{text}`; use the id"))),
+        }
     }
 
     /// Finds a workspace by id or by its unique name.

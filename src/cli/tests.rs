@@ -51,6 +51,9 @@ fn wrong_command_line_gives_one_sentence_with_the_fix() {
             "cannot be used with",
         ),
         ("dify-openapi app export", "<APP>"),
+        ("dify-openapi app access-mode", "--help"),
+        ("dify-openapi app access-mode set Greeting", "<MODE>"),
+        ("dify-openapi app access-mode set Greeting internal", "private_all"),
     ] {
         let sentence = usage_error(line).unwrap();
         assert!(

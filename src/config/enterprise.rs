@@ -26,12 +26,6 @@ pub struct EnterpriseService {
 impl Enterprise {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let enabled = reader.flag(&ENTERPRISE_ENABLED);
-        if enabled {
-            reader.warning(
-                &ENTERPRISE_ENABLED,
-                "is true, but this version cannot read who may use which app, so every app route answers 503; leave it out to serve apps",
-            );
-        }
         let url = reader.http_url(&ENTERPRISE_API_URL);
         let secret_key = reader.secret(&ENTERPRISE_API_SECRET_KEY);
         let service = match (url, secret_key) {

@@ -367,8 +367,8 @@ fn number_out_of_range_is_rejected_with_the_range() {
 }
 
 #[test]
-fn enterprise_edition_warns_of_missing_access_checks() {
-    let warnings = serve(&[("ENTERPRISE_ENABLED", "true")]).unwrap().warnings;
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].starts_with("ENTERPRISE_ENABLED is true") && warnings[0].contains("503"), "{warnings:?}");
+fn enterprise_edition_needs_no_enterprise_service() {
+    let config = serve(&[("ENTERPRISE_ENABLED", "true")]).unwrap();
+    assert!(config.warnings.is_empty() && config.enterprise.enabled, "{:?}", config.warnings);
+    assert!(config.enterprise.service.is_none());
 }

@@ -1,5 +1,6 @@
 //! Apps: what can be listed, described and run.
 
+pub(crate) mod access;
 pub(crate) mod definition;
 pub(crate) mod description;
 pub(crate) mod file;

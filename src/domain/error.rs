@@ -102,6 +102,8 @@ codes! {
     BearerAuthDisabled = "bearer_auth_disabled",
     /// No free user code was found.
     UserCodeExhausted = "user_code_exhausted",
+    /// The list of permitted apps cannot be read from the enterprise service.
+    PermittedExternalAppsUnavailable = "permitted_external_apps_unavailable",
     /// A store does not answer.
     ServiceUnavailable = "service_unavailable",
     /// The caller's deadline, or the server's limit for a call, has passed.

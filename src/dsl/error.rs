@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::runtime::upstream::sentence;
+use crate::domain::sentence::sentence;
 
 /// Why a file is refused: one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -45,9 +45,10 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::InputRequired => StatusCode::UNPROCESSABLE_ENTITY,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::InternalServerError | Code::InternalStateInvariant => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Code::BearerAuthDisabled
+        | Code::UserCodeExhausted
+        | Code::PermittedExternalAppsUnavailable
+        | Code::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::UpstreamError => StatusCode::BAD_GATEWAY,
         Code::DeadlineExceeded | Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    grant_store::GrantStore, lease_store::LeaseStore, login_attempt_store::LoginAttemptStore,
-    rate_limit_store::RateLimitStore, token_cache::TokenCache,
+    enterprise_cache::EnterpriseCache, grant_store::GrantStore, lease_store::LeaseStore,
+    login_attempt_store::LoginAttemptStore, rate_limit_store::RateLimitStore, token_cache::TokenCache,
 };
 use crate::domain::Result;
 
@@ -25,5 +25,6 @@ pub struct StateStores {
     pub token_cache: Arc<dyn TokenCache>,
     pub login_attempts: Arc<dyn LoginAttemptStore>,
     pub leases: Arc<dyn LeaseStore>,
+    pub enterprise_cache: Arc<dyn EnterpriseCache>,
     pub health: Arc<dyn StateHealth>,
 }

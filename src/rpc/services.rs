@@ -6,8 +6,8 @@ use super::{about::About, reply::CookieSettings};
 use crate::{
     memory::MemoryLedger,
     service::{
-        app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, run::Runs,
-        session::Sessions,
+        app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, license::Licenses,
+        run::Runs, session::Sessions,
     },
 };
 
@@ -20,6 +20,7 @@ pub struct Services {
     pub runs: Runs,
     pub bearers: Bearers,
     pub console: Console,
+    pub licenses: Licenses,
     pub cookies: CookieSettings,
     pub about: About,
     /// Memory is reserved here before a message is read and parsed.

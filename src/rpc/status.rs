@@ -52,9 +52,11 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         Code::RequestEntityTooLarge | Code::RateLimited | Code::SlowDown => Grpc::ResourceExhausted,
         Code::InternalServerError | Code::InternalStateInvariant => Grpc::Internal,
         Code::DeadlineExceeded | Code::UpstreamTimeout => Grpc::DeadlineExceeded,
-        Code::UpstreamError | Code::BearerAuthDisabled | Code::UserCodeExhausted | Code::ServiceUnavailable => {
-            Grpc::Unavailable
-        }
+        Code::UpstreamError
+        | Code::BearerAuthDisabled
+        | Code::UserCodeExhausted
+        | Code::PermittedExternalAppsUnavailable
+        | Code::ServiceUnavailable => Grpc::Unavailable,
     }
 }
 

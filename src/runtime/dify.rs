@@ -32,9 +32,9 @@ use self::{
     relay::{Relay, RelayEnd, RunSender},
     request::ApiUrls,
 };
-use super::http_client::client_builder;
 use crate::{
     domain::{Code, Error, Result, app::AppMode, secret::Secret},
+    http_client::client_builder,
     memory::{FairShares, MemoryKind, MemoryLedger, MemoryPermit, Owner, SharePermit},
     ports::{
         clock::Clock,

@@ -3,9 +3,11 @@
 //!
 //! The caller's membership of the workspace is checked before anything about an app is returned.
 
+pub(crate) mod access_gate;
 mod input_schema;
 pub(crate) mod inputs;
 mod membership;
+mod not_found;
 mod parameters;
 pub(crate) mod run_slots;
 #[cfg(test)]
@@ -13,7 +15,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::{input_schema::input_schema, parameters::parameters};
+use self::{
+    access_gate::{AccessGate, denied},
+    input_schema::input_schema,
+    not_found::no_such_app,
+    parameters::parameters,
+};
 use super::context::ServiceContext;
 use crate::{
     domain::{
@@ -36,8 +43,6 @@ use crate::{
 
 #[derive(Clone, Copy, Debug)]
 pub struct AppSettings {
-    /// Whether this is the enterprise edition, in which every app has an access mode.
-    pub enterprise: bool,
     /// `OPENAPI_STRICT_WORKSPACE_ID`: whether `workspace_id` is required wherever the specification requires it.
     pub strict_workspace_id: bool,
 }
@@ -58,12 +63,18 @@ pub struct ListApps<'a> {
 pub struct Apps {
     context: ServiceContext,
     token_cache: Arc<dyn TokenCache>,
+    access: AccessGate,
     settings: AppSettings,
 }
 
 impl Apps {
-    pub fn new(context: ServiceContext, token_cache: Arc<dyn TokenCache>, settings: AppSettings) -> Self {
-        Self { context, token_cache, settings }
+    pub fn new(
+        context: ServiceContext,
+        token_cache: Arc<dyn TokenCache>,
+        access: AccessGate,
+        settings: AppSettings,
+    ) -> Self {
+        Self { context, token_cache, access, settings }
     }
 
     /// A page of the apps that a workspace lists, newest first.
@@ -74,10 +85,31 @@ impl Apps {
         let filter = AppFilter::parse(query.mode, query.name, query.tag)?;
         let account = account_of(caller)?;
         let workspace = self.workspace(account, workspace).await?;
+        if self.access.enterprise().is_some() {
+            return self.list_accessible(caller, account, workspace, &filter, query.page).await;
+        }
         let (membership, page) = self.context.sql.list_apps(account, workspace, &filter, query.page).await?;
         self.check_membership(caller, membership, Some(workspace)).await?;
-        self.check_access()?;
         Ok(page)
+    }
+
+    /// A page of the apps that the account may use. Only these are counted, so the modes of all apps of the workspace
+    /// are read, with one question.
+    async fn list_accessible(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        workspace: WorkspaceId,
+        filter: &AppFilter,
+        request: PageRequest,
+    ) -> Result<Page<AppSummary>> {
+        let (membership, mut candidates) = self.context.sql.list_candidates(account, workspace, filter).await?;
+        self.check_membership(caller, membership, Some(workspace)).await?;
+        let accessible = self.access.filter(account, std::mem::take(&mut candidates.ids)).await?;
+        let offset = usize::try_from(request.offset()).unwrap_or(usize::MAX);
+        let ids: Vec<_> = accessible.iter().copied().skip(offset).take(request.limit as usize).collect();
+        let data = self.context.sql.list_apps_of_candidates(workspace, &candidates, &ids).await?;
+        Ok(Page { request, total: accessible.len() as u64, data })
     }
 
     /// The description of an app. `target` is its id, or its exact name in the workspace.
@@ -164,7 +196,8 @@ impl Apps {
         let app = app
             .filter(|app| app.status.is(AppStatus::Normal) && app.enable_api && in_workspace(app))
             .ok_or_else(no_such_app)?;
-        self.check_access().map(|()| app)
+        self.access.check(&caller.token.subject, app.id).await?;
+        Ok(app)
     }
 
     /// The id of the only app with this name. The membership is checked first.
@@ -177,24 +210,22 @@ impl Apps {
     ) -> Result<AppId> {
         let (membership, found) = self.context.sql.find_apps_named(account, workspace, name).await?;
         self.check_membership(caller, membership, Some(workspace)).await?;
-        self.check_access()?;
         match found.as_slice() {
             [] => Err(no_such_app()),
+            // Describing it checks the access.
             [(id, _)] => Ok(*id),
-            several => Err(ambiguous(several)),
+            several => {
+                // The error lists only apps that the caller may use.
+                let ids = several.iter().map(|(id, _)| *id).collect();
+                let accessible = self.access.filter(account, ids).await?;
+                let several: Vec<_> = several.iter().filter(|(id, _)| accessible.contains(id)).cloned().collect();
+                match several.as_slice() {
+                    [] => Err(denied()),
+                    [(id, _)] => Ok(*id),
+                    several => Err(ambiguous(several)),
+                }
+            }
         }
-    }
-
-    /// Checks the app's access mode (contract section 11). The community edition has none. In the enterprise edition
-    /// access is denied, because no source of access modes is configured.
-    fn check_access(&self) -> Result<()> {
-        if self.settings.enterprise {
-            return Err(Error::new(
-                Code::ServiceUnavailable,
-                "App access cannot be checked right now. Try again shortly.",
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -224,11 +255,6 @@ fn named(text: Option<&str>) -> Option<&str> {
 /// The account of a token. The pipeline rejects external identities on these routes.
 fn account_of(caller: &Caller) -> Result<AccountId> {
     caller.token.subject.account_id().ok_or_else(no_such_app)
-}
-
-fn no_such_app() -> Error {
-    Error::not_found("There is no such app.")
-        .with_hint("GET /openapi/v1/apps?workspace_id=… lists the apps of a workspace.")
 }
 
 fn workspace_id_required() -> Error {

@@ -4,10 +4,11 @@ mod decision;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{
-    context::ServiceContext, invalidation::Invalidations, rate_limiter::RateLimiter, user_code_attempt::UserCodeAttempt,
+    context::ServiceContext, invalidation::Invalidations, rate_limiter::RateLimiter, token_lifetime::TokenLifetimes,
+    user_code_attempt::UserCodeAttempt,
 };
 use crate::{
     domain::{
@@ -35,7 +36,6 @@ const MAX_LABEL_LENGTH: usize = 255;
 pub struct DeviceFlowSettings {
     /// Ids of the clients that may request codes.
     pub known_clients: Vec<String>,
-    pub token_lifetime: TimeDelta,
     /// Whether bearer tokens are accepted. Without them none are issued.
     pub bearers_enabled: bool,
     pub enterprise: bool,
@@ -49,6 +49,7 @@ pub struct DeviceFlow {
     rate_limiter: RateLimiter,
     keys: Arc<KeyRing>,
     invalidations: Arc<Invalidations>,
+    token_lifetimes: TokenLifetimes,
     settings: Arc<DeviceFlowSettings>,
 }
 
@@ -76,9 +77,10 @@ impl DeviceFlow {
         rate_limiter: RateLimiter,
         keys: Arc<KeyRing>,
         invalidations: Arc<Invalidations>,
+        token_lifetimes: TokenLifetimes,
         settings: Arc<DeviceFlowSettings>,
     ) -> Self {
-        Self { context, grants, rate_limiter, keys, invalidations, settings }
+        Self { context, grants, rate_limiter, keys, invalidations, token_lifetimes, settings }
     }
 
     /// Issues the codes of a new grant.

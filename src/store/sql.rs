@@ -6,6 +6,7 @@
 
 mod accounts;
 pub(crate) mod api_tokens;
+mod app_access;
 mod app_export;
 mod app_import;
 mod app_rows;

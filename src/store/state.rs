@@ -3,6 +3,7 @@
 //! Each port has a folder with both implementations and the conformance suite that both pass.
 
 mod bounded_map;
+mod enterprise_cache;
 mod grants;
 mod leases;
 mod login_attempts;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::{
+    enterprise_cache::memory::MemoryEnterpriseCache,
     grants::memory::MemoryGrantStore,
     leases::memory::MemoryLeaseStore,
     login_attempts::memory::MemoryLoginAttemptStore,
@@ -52,6 +54,7 @@ pub fn bounded_in_process_stores(clock: &Arc<dyn Clock>, max_grants: usize, max_
         token_cache: Arc::new(MemoryTokenCache),
         login_attempts: Arc::new(MemoryLoginAttemptStore::new(Arc::clone(clock), max_buckets)),
         leases: Arc::new(MemoryLeaseStore::new(Arc::clone(clock), max_buckets)),
+        enterprise_cache: Arc::new(MemoryEnterpriseCache::new(Arc::clone(clock), max_buckets)),
         health: Arc::new(AlwaysHealthy),
     }
 }
@@ -67,6 +70,7 @@ pub(crate) fn redis_stores(options: RedisOptions) -> Result<StateStores> {
         token_cache: Arc::clone(&state) as _,
         login_attempts: Arc::clone(&state) as _,
         leases: Arc::clone(&state) as _,
+        enterprise_cache: Arc::clone(&state) as _,
         health: state,
     })
 }

@@ -61,6 +61,13 @@ pub(crate) enum AuditEvent<'a> {
     },
     /// `app.run.openapi`: an app was run. Field names are those of Dify.
     AppRun { app_id: &'a str, tenant_id: WorkspaceId, subject: &'a Subject, surface: &'a str, token_id: TokenId },
+    /// `app.access_mode_changed`: an operator changed the access mode of an app.
+    AccessModeChanged {
+        app_id: AppId,
+        mode: &'a str,
+        /// The number of accounts that may use it when it is private.
+        allowed: usize,
+    },
     /// `app.api_key_created`: an app got a key of Dify's service API, with which runs are forwarded.
     AppKeyCreated {
         app_id: AppId,
@@ -69,7 +76,7 @@ pub(crate) enum AuditEvent<'a> {
         api_token_id: Uuid,
     },
     /// `openapi.wrong_surface_denied`: a token was used on the other surface.
-    WrongSurfaceDenied { subject_type: SubjectType, route: &'a str, token_id: TokenId },
+    WrongSurfaceDenied { subject_type: SubjectType, attempted_path: &'a str, client_id: &'a str, token_id: TokenId },
     /// `openapi.internal_state_invariant`: stored state contradicts an invariant.
     InvariantBroken {
         /// The invariant.
@@ -138,20 +145,22 @@ impl AuditEvent<'_> {
                 source = run_source(subject.subject_type()),
                 token_id = %token_id,
             ),
+            Self::AccessModeChanged { app_id, mode, allowed } => {
+                event!("app.access_mode_changed", app_id = %app_id, mode, allowed, by = "operator");
+            }
             Self::AppKeyCreated { app_id, tenant_id, api_token_id } => event!(
                 "app.api_key_created",
                 app_id = %app_id,
                 tenant_id = %tenant_id,
                 api_token_id = %api_token_id,
             ),
-            Self::WrongSurfaceDenied { subject_type, route, token_id } => {
-                event!(
-                    "openapi.wrong_surface_denied",
-                    subject_type = subject_type.as_str(),
-                    route,
-                    token_id = %token_id,
-                );
-            }
+            Self::WrongSurfaceDenied { subject_type, attempted_path, client_id, token_id } => event!(
+                "openapi.wrong_surface_denied",
+                subject_type = subject_type.as_str(),
+                attempted_path,
+                client_id,
+                token_id = %token_id,
+            ),
             Self::InvariantBroken { what, token_id } => {
                 event!("openapi.internal_state_invariant", what, token_id = token_id.map(tracing::field::display));
             }

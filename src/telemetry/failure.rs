@@ -13,7 +13,7 @@ pub(crate) fn log(error: &Error) {
         Code::InternalServerError | Code::InternalStateInvariant | Code::ServiceUnavailable => {
             tracing::error!(code = code.as_str(), cause, request_id = &*request_id, "request failed");
         }
-        Code::UpstreamError | Code::UpstreamTimeout => {
+        Code::UpstreamError | Code::UpstreamTimeout | Code::PermittedExternalAppsUnavailable => {
             tracing::warn!(code = code.as_str(), cause, request_id = &*request_id, "request failed upstream");
         }
         _ => {}

@@ -47,6 +47,41 @@ pub enum RevokeReason {
     Limit,
 }
 
+/// A question to the enterprise service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// License and single sign-on.
+    Info,
+    AccessMode,
+    Permission,
+    ExternalApps,
+    TokenLifetime,
+    SignIn,
+}
+
+/// How a question to the enterprise service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QuestionOutcome {
+    Answered,
+    /// The answer was an error status.
+    Rejected,
+    /// The answer had another form, or was too long.
+    Malformed,
+    TimedOut,
+    Unreachable,
+    /// The circuit breaker was open, or too many questions were under way.
+    NotAsked,
+}
+
+/// A kept answer of the enterprise service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnswerCache {
+    License,
+    Permission,
+    SignIn,
+    TokenLifetime,
+}
+
 /// The instruments. Labels are constants, so recording does not allocate and the number of series is bounded.
 pub struct Metrics {
     registry: Registry,
@@ -59,6 +94,8 @@ pub struct Metrics {
     revoked: Counter<u64>,
     expired: Counter<u64>,
     login_failures: Counter<u64>,
+    enterprise_questions: Counter<u64>,
+    enterprise_cache: Counter<u64>,
 }
 
 /// Counts a request as in progress until it is dropped.
@@ -115,6 +152,8 @@ impl Metrics {
             revoked: counter("openapi.tokens.revoked", "Sessions revoked before they expired."),
             expired: counter("openapi.tokens.expired", "Expired sessions that were presented."),
             login_failures: counter("openapi.login.failures", "Failed console logins."),
+            enterprise_questions: counter("openapi.enterprise.questions", "Questions to the enterprise service."),
+            enterprise_cache: counter("openapi.enterprise.cache", "Look-ups of kept enterprise answers."),
         }
     }
 
@@ -171,6 +210,49 @@ impl Metrics {
     /// Counts a failed login. `locked`: it was rejected before the password was checked.
     pub fn login_failed(&self, locked: bool) {
         self.login_failures.add(1, &[KeyValue::new("locked", locked)]);
+    }
+
+    /// A question to the enterprise service ended.
+    pub(crate) fn enterprise_question(&self, question: Question, outcome: QuestionOutcome) {
+        let question = match question {
+            Question::Info => "info",
+            Question::AccessMode => "access_mode",
+            Question::Permission => "permission",
+            Question::ExternalApps => "external_apps",
+            Question::TokenLifetime => "token_lifetime",
+            Question::SignIn => "sign_in",
+        };
+        let outcome = match outcome {
+            QuestionOutcome::Answered => "answered",
+            QuestionOutcome::Rejected => "rejected",
+            QuestionOutcome::Malformed => "malformed",
+            QuestionOutcome::TimedOut => "timed_out",
+            QuestionOutcome::Unreachable => "unreachable",
+            QuestionOutcome::NotAsked => "not_asked",
+        };
+        self.enterprise_questions.add(1, &[KeyValue::new("question", question), KeyValue::new("outcome", outcome)]);
+    }
+
+    /// A kept answer of the enterprise service was looked up.
+    pub(crate) fn answer_cache(&self, cache: AnswerCache, is_hit: bool) {
+        let cache = match cache {
+            AnswerCache::License => "license",
+            AnswerCache::Permission => "permission",
+            AnswerCache::SignIn => "sign_in",
+            AnswerCache::TokenLifetime => "token_lifetime",
+        };
+        let outcome = if is_hit { "hit" } else { "miss" };
+        self.enterprise_cache.add(1, &[KeyValue::new("cache", cache), KeyValue::new("outcome", outcome)]);
+    }
+
+    /// Reports whether questions to the enterprise service are held back: 1 or 0.
+    pub(crate) fn observe_enterprise_breaker(&self, is_open: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self
+            .meter
+            .u64_observable_gauge("openapi.enterprise.circuit_open")
+            .with_description("Whether questions to the enterprise service are held back after failures.")
+            .with_callback(move |gauge| gauge.observe(u64::from(is_open()), &[]))
+            .build();
     }
 
     /// Reports the used memory, the limit and the rejected reservations of each kind of work.

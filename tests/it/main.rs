@@ -25,6 +25,7 @@ mod demo_apps;
 mod device_flow;
 mod differential;
 mod documents;
+mod enterprise;
 mod errors;
 mod fuzz;
 mod grpc;

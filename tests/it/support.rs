@@ -12,6 +12,7 @@ pub mod database;
 pub mod demo_user;
 pub mod dev_server;
 pub mod dify;
+pub mod enterprise_service;
 pub mod fake_dify;
 pub mod grpc;
 pub mod logs;

@@ -11,9 +11,8 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::{
-    domain::{Code, Error},
+    domain::{Code, Error, sentence::sentence},
     ports::runtime::RunRequest,
-    runtime::upstream::sentence,
 };
 
 /// The body of an error response, and the members of an `error` event.

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     domain::{Error, Result},
+    http_client,
     memory::Owner,
-    runtime::http_client,
 };
 
 /// Longest wait for the next part of a response.

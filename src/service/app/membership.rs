@@ -3,7 +3,7 @@
 //! The statement that reads the requested rows also reads the membership, so the verdicts in the token cache would save
 //! nothing and are not used. They are corrected for Dify, which uses them.
 
-use super::{Apps, named, no_such_app, workspace_id_required};
+use super::{Apps, named, not_found::no_such_app, workspace_id_required};
 use crate::domain::{
     Code, Error, Result,
     caller::Caller,

@@ -3,6 +3,8 @@
 //! An approval claims the grant, mints in one SQL transaction, and finishes only while the claim is held. The token is
 //! sealed to the device code, so neither store holds a usable token.
 
+use chrono::TimeDelta;
+
 use super::DeviceFlow;
 use crate::{
     domain::{
@@ -29,6 +31,9 @@ impl DeviceFlow {
         let scopes = scope::scopes_of(SubjectType::Account);
         scope::check_mint(SubjectType::Account, scopes, self.settings.enterprise)?;
 
+        // Before the claim, which lasts 10 s: the enterprise service may take half of that.
+        let lifetime = self.token_lifetimes.of_account(account.id).await?;
+
         let claim = self.new_claim()?;
         let request = match self.grants.claim(&keys, claim).await? {
             ClaimOutcome::Unknown => return Err(unknown_user_code()),
@@ -39,7 +44,7 @@ impl DeviceFlow {
             }
         };
         let (flow, account) = (self.clone(), account.clone());
-        run_uncancelled(async move { flow.decide(attempt, &account, &keys, claim, &request).await }).await
+        run_uncancelled(async move { flow.decide(attempt, &account, lifetime, &keys, claim, &request).await }).await
     }
 
     /// Mints and finishes a claimed grant. Revokes the minted token if the claim was lost.
@@ -47,12 +52,13 @@ impl DeviceFlow {
         &self,
         attempt: UserCodeAttempt,
         account: &Account,
+        lifetime: TimeDelta,
         keys: &[UserCodeKey],
         claim: ClaimId,
         request: &GrantRequest,
     ) -> Result<()> {
         let outcome = match attempt.succeed().await {
-            Ok(()) => self.mint_and_finish(account, keys, claim, request).await,
+            Ok(()) => self.mint_and_finish(account, lifetime, keys, claim, request).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &outcome {
@@ -67,6 +73,7 @@ impl DeviceFlow {
     async fn mint_and_finish(
         &self,
         account: &Account,
+        lifetime: TimeDelta,
         keys: &[UserCodeKey],
         claim: ClaimId,
         request: &GrantRequest,
@@ -81,7 +88,7 @@ impl DeviceFlow {
             hash: token.hash(),
             display_prefix: token.display_prefix().to_owned(),
             created_at: now,
-            expires_at: now + self.settings.token_lifetime,
+            expires_at: now + lifetime,
             created_ip: request.created_ip.to_string(),
             user_agent: request.user_agent.clone(),
         };

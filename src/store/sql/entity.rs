@@ -5,6 +5,8 @@
 pub(super) mod account;
 pub(super) mod api_token;
 pub(super) mod app;
+pub(super) mod app_access;
+pub(super) mod app_access_account;
 pub(super) mod app_model_config;
 pub(super) mod browser_session;
 pub(super) mod conversation;

@@ -18,6 +18,7 @@ use crate::domain::{
 
 mod accounts;
 mod api_tokens;
+mod app_access;
 mod app_files;
 mod apps;
 mod browser_sessions;

@@ -29,8 +29,7 @@ on_every_database!(
     list_filters_and_pages_include_only_callable_apps,
     out_of_range_list_parameters_return_422,
     app_list_of_a_workspace_that_was_not_joined_returns_403,
-    leaving_a_workspace_ends_access_at_once,
-    enterprise_edition_without_access_modes_returns_503
+    leaving_a_workspace_ends_access_at_once
 );
 
 async fn app_list_is_the_same_over_json_and_grpc(stores: Stores) {
@@ -218,20 +217,4 @@ async fn leaving_a_workspace_ends_access_at_once(stores: Stores) {
         let answer = list(&bearer, &format!("workspace_id={workspace}")).await;
         assert_eq!(answer.outcome(), (401, "bearer_invalid".to_owned()));
     }
-}
-
-async fn enterprise_edition_without_access_modes_returns_503(stores: Stores) {
-    let server = TestServer::start_with(stores, &[("ENTERPRISE_ENABLED", "true")]).await;
-    let workspace = apps::shared_workspace(&server).await;
-    let app = apps::insert(&server, &workspace, "Chat", "chat", 1).await;
-    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    assert_eq!(list(&bearer, &format!("workspace_id={workspace}")).await.status, 503);
-    for path in [format!("{app}/describe"), format!("Chat/describe?workspace_id={workspace}")] {
-        let answer = Answer::to(bearer.request(Method::GET, &format!("{APPS}/{path}"))).await;
-        assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()), "{path}");
-    }
-    let run = bearer.request(Method::POST, &format!("{APPS}/{app}/run")).json(&json!({"inputs": {}, "query": "Hi"}));
-    assert_eq!(Answer::to(run).await.outcome(), (503, "service_unavailable".to_owned()));
-    // Callers outside the workspace receive the same error as in the other edition.
-    assert_eq!(list(&bearer, "workspace_id=no-uuid").await.status, 403);
 }

@@ -31,7 +31,7 @@ use self::{
 use super::{error::ModelError, prompt::Prompt, stream::ModelStream};
 use crate::{
     domain::{Error, Result, app::full_provider},
-    runtime::http_client::client_builder,
+    http_client::client_builder,
 };
 
 /// Statuses with which endpoints reject a `response_format` that they do not support.

@@ -103,7 +103,7 @@ impl SqlStore {
     }
 
     /// The conditions of a filter, beside those of every list.
-    fn filters(&self, workspace: WorkspaceId, filter: &AppFilter) -> Vec<SimpleExpr> {
+    pub(super) fn filters(&self, workspace: WorkspaceId, filter: &AppFilter) -> Vec<SimpleExpr> {
         let mut filters = Vec::new();
         if let Some(mode) = filter.mode.and_then(ModeFilter::only) {
             filters.push(Expr::col((app::Entity, app::Column::Mode)).eq(mode.as_str()));
@@ -121,7 +121,11 @@ impl SqlStore {
     }
 }
 
-fn read_summary(row: &QueryResult, workspace_id: WorkspaceId, workspace_name: &str) -> Result<AppSummary, DbErr> {
+pub(super) fn read_summary(
+    row: &QueryResult,
+    workspace_id: WorkspaceId,
+    workspace_name: &str,
+) -> Result<AppSummary, DbErr> {
     Ok(AppSummary {
         id: AppId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         name: row.try_get_by("name")?,

@@ -45,13 +45,30 @@ impl SqlStore {
         let Some(row) = self.query_one_raw(self.statement(statement, values)).await? else {
             return Ok((MembershipStatus::Inactive, None));
         };
-        let mut app = read_app(&row, kind)?;
+        Ok((read_membership_status(&row)?, self.read_with_secrets(&row, kind)?))
+    }
+
+    /// An app in any state by its id, for an external identity. One statement.
+    pub async fn find_app_for_external(&self, id: AppId, detail: AppDetail) -> Result<Option<StoredApp>> {
+        let kind = DetailKind::of(detail);
+        let version = if let AppDetail::Version(id) = detail { Some(id.0) } else { None };
+        let statement = &self.rendered.apps.find_for_external[kind as usize];
+        let values: Vec<_> = [version, Some(id.0)].into_iter().flatten().map(|id| self.id(id).into()).collect();
+        match self.query_one_raw(self.statement(statement, values)).await? {
+            Some(row) => self.read_with_secrets(&row, kind),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads an app. The secret variables of a graph are opened for a run.
+    fn read_with_secrets(&self, row: &QueryResult, kind: DetailKind) -> Result<Option<StoredApp>> {
+        let mut app = read_app(row, kind)?;
         if matches!(kind, DetailKind::Run | DetailKind::Version)
             && let Some(Definition::Workflow(workflow)) = app.as_mut().and_then(|app| app.definition.as_mut())
         {
             self.open_secrets(&mut workflow.environment_variables)?;
         }
-        Ok((read_membership_status(&row)?, app))
+        Ok(app)
     }
 
     /// Id and mode of the apps with exactly this name that may be called in a workspace, newest first, 20 at most.

@@ -10,6 +10,7 @@ use super::{
     definition::{CONFIG_COLUMNS, DetailKind, WORKFLOW_COLUMNS},
     tags::tag_names,
 };
+use crate::store::sql::db_uuid::DbUuid;
 use crate::store::sql::entity::{
     account, app, app_model_config as config, tenant, tenant_account_join as join, workflow,
 };
@@ -79,6 +80,41 @@ pub(super) fn page(backend: DbBackend, workspace: SimpleExpr, filters: &[SimpleE
         .take()
 }
 
+/// The ids of listed apps of every workspace that match the filters, newest first, each with the number of all of them
+/// as `total`.
+pub(super) fn ids_and_total(filters: &[SimpleExpr]) -> SelectStatement {
+    let mut select = Query::select();
+    select.column((app::Entity, app::Column::Id)).expr_as(Expr::cust("COUNT(*) OVER ()"), "total").from(app::Entity);
+    narrow(&mut select, filters);
+    select
+        .order_by((app::Entity, app::Column::UpdatedAt), Order::Desc)
+        .order_by((app::Entity, app::Column::Id), Order::Asc)
+        .take()
+}
+
+/// Those of these apps that are listed, in no order, with the names of their workspaces.
+pub(super) fn listed_apps(ids: Vec<DbUuid>) -> SelectStatement {
+    let mut select = Query::select();
+    for column in [
+        app::Column::Id,
+        app::Column::TenantId,
+        app::Column::Name,
+        app::Column::Description,
+        app::Column::Mode,
+        app::Column::UpdatedAt,
+    ] {
+        select.column((app::Entity, column));
+    }
+    let of_app = Expr::col((tenant::Entity, tenant::Column::Id)).equals((app::Entity, app::Column::TenantId));
+    select
+        .expr_as(Expr::col((tenant::Entity, tenant::Column::Name)), "workspace_name")
+        .from(app::Entity)
+        .join(JoinType::InnerJoin, tenant::Entity, of_app)
+        .and_where(Expr::col((app::Entity, app::Column::Id)).is_in(ids));
+    narrow(&mut select, &[]);
+    select.take()
+}
+
 fn narrow(select: &mut SelectStatement, filters: &[SimpleExpr]) {
     select.and_where(Expr::cust(LISTED));
     for filter in filters {
@@ -89,6 +125,25 @@ fn narrow(select: &mut SelectStatement, filters: &[SimpleExpr]) {
 /// One app in any state, and the requesting account's membership: in the workspace given as a parameter if `named`,
 /// else in the app's own.
 pub(super) fn find(backend: DbBackend, named: bool, kind: DetailKind) -> SelectStatement {
+    let mut select = select_app(backend, kind);
+    select_from_me(&mut select);
+    select.join(JoinType::LeftJoin, app::Entity, of_app(app::Column::Id).eq(placeholder()));
+    let joined = Expr::col((join::Entity, join::Column::TenantId));
+    let workspace = if named { joined.eq(placeholder()) } else { joined.equals((app::Entity, app::Column::TenantId)) };
+    join_workspace(&mut select, workspace);
+    join_details(&mut select, kind);
+    select.and_where(is_me(placeholder())).take()
+}
+
+/// One app in any state, for a caller that is not an account.
+pub(super) fn find_for_external(backend: DbBackend, kind: DetailKind) -> SelectStatement {
+    let mut select = select_app(backend, kind);
+    select.from(app::Entity);
+    join_details(&mut select, kind);
+    select.and_where(of_app(app::Column::Id).eq(placeholder())).take()
+}
+
+fn select_app(backend: DbBackend, kind: DetailKind) -> SelectStatement {
     let mut select = Query::select();
     if kind.has_author_and_tags() {
         select.expr_as(tag_names(backend), "tags");
@@ -105,14 +160,12 @@ pub(super) fn find(backend: DbBackend, named: bool, kind: DetailKind) -> SelectS
     ] {
         select.column((app::Entity, column));
     }
-    select.expr_as(of_app(app::Column::Id), "app_id");
-    select_from_me(&mut select);
-    select.join(JoinType::LeftJoin, app::Entity, of_app(app::Column::Id).eq(placeholder()));
-    let joined = Expr::col((join::Entity, join::Column::TenantId));
-    let workspace = if named { joined.eq(placeholder()) } else { joined.equals((app::Entity, app::Column::TenantId)) };
-    join_workspace(&mut select, workspace);
+    select.expr_as(of_app(app::Column::Id), "app_id").take()
+}
+
+fn join_details(select: &mut SelectStatement, kind: DetailKind) {
     if kind.has_author_and_tags() {
-        join_author(&mut select);
+        join_author(select);
     }
     select.join(
         JoinType::LeftJoin,
@@ -121,9 +174,8 @@ pub(super) fn find(backend: DbBackend, named: bool, kind: DetailKind) -> SelectS
     );
     select.column((config::Entity, config::Column::AgentMode));
     if kind != DetailKind::Outline {
-        join_definition(&mut select, kind);
+        join_definition(select, kind);
     }
-    select.and_where(is_me(placeholder())).take()
 }
 
 fn join_definition(select: &mut SelectStatement, kind: DetailKind) {
@@ -158,6 +210,29 @@ pub(super) fn apps_with_name(workspace: SimpleExpr, is_name: SimpleExpr, me: Sim
         .order_by((app::Entity, app::Column::UpdatedAt), Order::Desc)
         .order_by((app::Entity, app::Column::Id), Order::Asc)
         .limit(MAX_APPS_WITH_NAME)
+        .take()
+}
+
+/// The listed apps of a workspace that match the filters, newest first, with the workspace's name.
+pub(super) fn candidates(workspace: SimpleExpr, filters: &[SimpleExpr], me: SimpleExpr) -> SelectStatement {
+    let mut select = Query::select();
+    select
+        .expr_as(of_app(app::Column::Id), "app_id")
+        .expr_as(Expr::col((tenant::Entity, tenant::Column::Name)), "workspace_name");
+    select_from_me(&mut select);
+    join_workspace(&mut select, Expr::col((join::Entity, join::Column::TenantId)).eq(workspace));
+    let in_workspace = of_app(app::Column::TenantId).equals((join::Entity, join::Column::TenantId));
+    let is_listed = filters.iter().fold(in_workspace.and(Expr::cust(LISTED)), |all, one| all.and(one.clone()));
+    select
+        .join(
+            JoinType::LeftJoin,
+            tenant::Entity,
+            Expr::col((tenant::Entity, tenant::Column::Id)).equals((join::Entity, join::Column::TenantId)),
+        )
+        .join(JoinType::LeftJoin, app::Entity, is_listed)
+        .and_where(is_me(me))
+        .order_by((app::Entity, app::Column::UpdatedAt), Order::Desc)
+        .order_by((app::Entity, app::Column::Id), Order::Asc)
         .take()
 }
 

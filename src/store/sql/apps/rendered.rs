@@ -4,7 +4,7 @@ use sea_orm::DbBackend;
 
 use super::{
     definition::DetailKind,
-    queries::{find, is_me, membership, page},
+    queries::{find, find_for_external, is_me, membership, page},
 };
 use crate::store::sql::render::{placeholder, render};
 
@@ -19,6 +19,8 @@ pub(crate) struct AppStatements {
     /// App, workspace for the second list, version for `DetailKind::Version`, account. The second list is for calls
     /// that name a workspace; its entries are in the order of `DetailKind`.
     pub(crate) find: [[String; 4]; 2],
+    /// Version for `DetailKind::Version`, app; in the order of `DetailKind`.
+    pub(crate) find_for_external: [String; 4],
 }
 
 impl AppStatements {
@@ -30,6 +32,7 @@ impl AppStatements {
             membership_and_total: render(&membership(Some(&[])), backend),
             page: render(page(backend, placeholder(), &[]).limit(1).offset(1), backend),
             find: [find(false), find(true)],
+            find_for_external: DetailKind::ALL.map(|kind| render(&find_for_external(backend, kind), backend)),
         }
     }
 }

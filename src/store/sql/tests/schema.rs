@@ -33,7 +33,7 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
 }
 
 async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 20);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 21);
     assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -48,6 +48,8 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "end_users",
             "messages",
             "oauth_access_tokens",
+            "openapi_app_access",
+            "openapi_app_access_accounts",
             "openapi_browser_sessions",
             "openapi_conversation_variables",
             "openapi_migrations",

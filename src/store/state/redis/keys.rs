@@ -2,6 +2,7 @@
 //! cluster.
 
 use crate::domain::{
+    id::{AccountId, AppId},
     limit::{Charge, LimitName},
     secret::{DeviceCodeHash, TokenHash, UserCodeKey},
 };
@@ -74,6 +75,16 @@ impl Keys {
 
     pub(crate) fn slots(&self, key: &str) -> String {
         self.join(&["openapi:slots:", key])
+    }
+
+    /// The status of the enterprise license, under Dify's name for it.
+    pub(crate) fn license_status(&self) -> String {
+        self.join(&["enterprise:license:status"])
+    }
+
+    /// Whether an account may use a private app, under Dify's name for it.
+    pub(crate) fn app_permission(&self, account: AccountId, app: AppId) -> String {
+        self.join(&["acl:webapp:", &account.to_string(), ":", &app.to_string()])
     }
 
     /// A key that is never written, for checking whether Redis replies.

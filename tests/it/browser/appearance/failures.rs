@@ -137,8 +137,13 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         access_cookie: "access_token".to_owned(),
         csrf_cookie: "csrf_token".to_owned(),
     };
-    let pipeline =
-        Pipeline::new(app.rate_limiter().clone(), services.bearers.clone(), services.console.clone(), settings);
+    let pipeline = Pipeline::new(
+        app.rate_limiter().clone(),
+        services.bearers.clone(),
+        services.console.clone(),
+        services.licenses.clone(),
+        settings,
+    );
     let settings = PageSettings {
         standalone: false,
         issuer: issuer.clone(),

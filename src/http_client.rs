@@ -5,7 +5,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{ClientBuilder, redirect};
+use bytes::{Bytes, BytesMut};
+use reqwest::{ClientBuilder, Response, redirect};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::domain::{Error, Result};
@@ -28,6 +29,27 @@ pub fn client_builder() -> Result<ClientBuilder> {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .tcp_keepalive(KEEPALIVE_INTERVAL)
         .tcp_nodelay(true))
+}
+
+/// A body that was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the body is too long")]
+    TooLong,
+    #[error("the body was interrupted")]
+    Interrupted(#[source] reqwest::Error),
+}
+
+/// Reads a body of at most `max_bytes`. The caller has a timeout for it.
+pub(crate) async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Bytes, BodyError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Interrupted)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(BodyError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
 }
 
 /// Trusts the certificates of the machine, with an operator's own authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR`

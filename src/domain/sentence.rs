@@ -1,6 +1,6 @@
-//! Cleans messages of other servers before they are shown.
+//! Cleans messages of other servers before they are shown or logged.
 
-use crate::domain::text::is_unprintable;
+use super::text::is_unprintable;
 
 /// Longest message that is passed on, in characters.
 const MAX_SENTENCE: usize = 500;
