@@ -15,7 +15,11 @@ use opentelemetry::{
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
-use super::{access::Door, error::TelemetryError, otlp};
+use super::{
+    access::{Door, Outcome},
+    error::TelemetryError,
+    otlp,
+};
 use crate::{
     config::telemetry::Otlp,
     domain::{limit::LimitName, subject::SubjectType},
@@ -86,7 +90,8 @@ pub(crate) enum AnswerCache {
 pub struct Metrics {
     registry: Registry,
     meter: Meter,
-    duration: Histogram<f64>,
+    requests: Histogram<f64>,
+    calls: Histogram<f64>,
     in_flight: Arc<AtomicI64>,
     rate_limited: Counter<u64>,
     cache: Counter<u64>,
@@ -135,16 +140,17 @@ impl Metrics {
             .with_callback(move |gauge| gauge.observe(observed.load(Ordering::Relaxed), &[]))
             .build();
         let counter = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
-        let duration = meter
-            .f64_histogram("http.server.request.duration")
-            .with_unit("s")
-            .with_description("Time from a request's headers to its response's.")
-            .with_boundaries(BUCKETS.to_vec())
-            .build();
+        let duration = |name: &'static str, what: &'static str| {
+            let histogram = meter.f64_histogram(name).with_unit("s").with_description(what);
+            histogram.with_boundaries(BUCKETS.to_vec()).build()
+        };
+        let requests = duration("http.server.request.duration", "Time of a request over JSON or of a page.");
+        let calls = duration("rpc.server.call.duration", "Time of a call over gRPC.");
         Self {
             registry,
             meter: meter.clone(),
-            duration,
+            requests,
+            calls,
             in_flight,
             rate_limited: counter("openapi.rate_limited", "Requests refused by a rate limit."),
             cache: counter("openapi.token_cache", "Look-ups in the token cache."),
@@ -162,14 +168,27 @@ impl Metrics {
         InFlight(Arc::clone(&self.in_flight))
     }
 
-    /// Records an answered request. `route` is the pattern, as in the access log.
-    pub fn request(&self, route: &'static str, door: Door, status: u16, duration: Duration) {
-        let attributes = [
-            KeyValue::new("http.route", route),
-            KeyValue::new("door", door.as_str()),
-            KeyValue::new("status_class", status_class(status)),
-        ];
-        self.duration.record(duration.as_secs_f64(), &attributes);
+    /// Records a request that has ended. `route` is the pattern, as in the access log.
+    pub fn request(&self, method: &'static str, route: &'static str, door: Door, outcome: Outcome, duration: Duration) {
+        let error_type = outcome.error_type().map(|error| KeyValue::new("error.type", error));
+        let seconds = duration.as_secs_f64();
+        if let Some(status) = outcome.grpc_status {
+            // The conventions name methods without the slash of the path.
+            let attributes = [
+                KeyValue::new("rpc.system.name", "grpc"),
+                KeyValue::new("rpc.method", route.trim_start_matches('/')),
+                KeyValue::new("rpc.response.status_code", status),
+            ];
+            self.calls.record(seconds, &attributes.into_iter().chain(error_type).collect::<Vec<_>>());
+        } else {
+            let attributes = [
+                KeyValue::new("http.request.method", method),
+                KeyValue::new("http.route", route),
+                KeyValue::new("http.response.status_code", i64::from(outcome.status)),
+                KeyValue::new("door", door.as_str()),
+            ];
+            self.requests.record(seconds, &attributes.into_iter().chain(error_type).collect::<Vec<_>>());
+        }
     }
 
     /// Counts a request that a limit rejected.
@@ -290,15 +309,5 @@ impl Metrics {
     /// The metrics in the text format of Prometheus.
     pub fn render(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
-    }
-}
-
-const fn status_class(status: u16) -> &'static str {
-    match status / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
     }
 }

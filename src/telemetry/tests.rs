@@ -11,7 +11,7 @@ use tracing::subscriber::with_default;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::{
-    access::{Access, Door},
+    access::{Access, Door, Outcome},
     audit::AuditEvent,
     metrics::{CacheOutcome, RevokeReason},
     sink::Capture,
@@ -43,7 +43,7 @@ fn access() -> Access<'static> {
     Access {
         method: "GET",
         route: "/openapi/v1/account/sessions/{id}",
-        status: 200,
+        outcome: Outcome::complete(200, None),
         duration: Duration::from_micros(1_234),
         client: CLIENT,
         request_id: "0198a7a0-0000-7000-8000-000000000000",
@@ -64,6 +64,19 @@ fn request_is_logged_as_one_json_line() {
     });
     assert_eq!(line, expected);
     assert!(text.ends_with("}\n") && text.matches('\n').count() == 1);
+}
+
+#[test]
+fn call_that_failed_or_was_aborted_is_logged_with_its_status() {
+    let aborted = Outcome { is_aborted: true, ..Outcome::complete(200, Some("CANCELLED")) };
+    for (outcome, expected) in [
+        (Outcome::complete(200, Some("UNAVAILABLE")), serde_json::json!([200, "UNAVAILABLE", null])),
+        (aborted, serde_json::json!([200, "CANCELLED", true])),
+    ] {
+        let text = log_of(LogFormat::Json, "info", || Access { outcome, ..access() }.record());
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::json!([line["status"], line["grpc_status"], line["aborted"]]), expected);
+    }
 }
 
 #[test]
@@ -147,7 +160,16 @@ fn tokens_in_values_are_redacted() {
 fn metrics_are_rendered_for_prometheus() {
     let (metrics, _meters) = metrics::start(None).unwrap();
     let in_flight = metrics.begin();
-    metrics.request("/openapi/v1/account", Door::Grpc, 404, Duration::from_millis(3));
+    let not_found = Outcome::complete(404, None);
+    metrics.request("GET", "/openapi/v1/account", Door::Json, not_found, Duration::from_millis(3));
+    let unavailable = Outcome::complete(200, Some("UNAVAILABLE"));
+    metrics.request(
+        "POST",
+        "/dify.openapi.v1.MetaService/GetHealth",
+        Door::Grpc,
+        unavailable,
+        Duration::from_millis(3),
+    );
     metrics.rate_limited(LimitName::Token);
     metrics.cache(CacheOutcome::Hit);
     metrics.minted(SubjectType::Account);
@@ -156,7 +178,11 @@ fn metrics_are_rendered_for_prometheus() {
     metrics.login_failed(true);
     let text = metrics.render().unwrap();
     for line in [
-        "http_server_request_duration_seconds_bucket{door=\"grpc\",http_route=\"/openapi/v1/account\"",
+        "http_server_request_duration_seconds_bucket{door=\"json\",http_request_method=\"GET\",\
+         http_response_status_code=\"404\",http_route=\"/openapi/v1/account\"",
+        "rpc_server_call_duration_seconds_bucket{error_type=\"UNAVAILABLE\",otel_scope_name=\"dify-openapi\",\
+         rpc_method=\"dify.openapi.v1.MetaService/GetHealth\",rpc_response_status_code=\"UNAVAILABLE\",\
+         rpc_system_name=\"grpc\"",
         "http_server_active_requests",
         "openapi_rate_limited_total{limit=\"token\"",
         "openapi_token_cache_total{",
@@ -167,7 +193,7 @@ fn metrics_are_rendered_for_prometheus() {
     ] {
         assert!(text.contains(line), "{line} is missing from\n{text}");
     }
-    assert!(text.contains("le=\"0.0025\"") && text.contains("status_class=\"4xx\""));
+    assert!(text.contains("le=\"0.0025\""));
     let active = |text: &str| {
         let line = text.lines().find(|line| line.starts_with("http_server_active_requests")).unwrap().to_owned();
         line.rsplit(' ').next().unwrap().to_owned()

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     propagation::{Extractor, Injector, TextMapPropagator as _},
-    trace::TraceContextExt as _,
+    trace::{Status, TraceContextExt as _},
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::access::Door;
+use super::access::{Door, Outcome};
 
 /// The target of request spans.
 pub(crate) const TARGET: &str = "request";
@@ -33,11 +33,21 @@ pub(crate) fn span_if_exported(method: &'static str, door: Door, headers: &Heade
     }
 }
 
-/// Records the route, which is known only after routing, and the status.
-pub(crate) fn record_response(span: &Span, route: &'static str, status: u16) {
+/// Records the route, which is known only after routing, and how the request ended.
+pub(crate) fn record_outcome(span: &Span, route: &'static str, outcome: Outcome) {
+    if span.is_none() {
+        return;
+    }
     span.record("otel.name", route);
     span.record("http.route", route);
-    span.record("http.response.status_code", status);
+    span.set_attribute("http.response.status_code", i64::from(outcome.status));
+    if let Some(status) = outcome.grpc_status {
+        span.set_attribute("rpc.response.status_code", status);
+    }
+    if let Some(error) = outcome.error_type() {
+        span.set_attribute("error.type", error);
+        span.set_status(Status::error(""));
+    }
 }
 
 /// The span of a request. It continues the trace of a trusted peer. Any other peer's trace is only linked, because its
@@ -57,7 +67,6 @@ pub(crate) fn request_span(
         http.request.method = method,
         http.route = route,
         door = door.as_str(),
-        http.response.status_code = tracing::field::Empty,
     );
     let context = TraceContextPropagator::new().extract(&ReceivedHeaders(headers));
     if is_trusted {

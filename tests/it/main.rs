@@ -41,6 +41,7 @@ mod outages;
 mod pages;
 mod races;
 mod replicas;
+mod request_outcomes;
 mod retention;
 mod revoke;
 mod runs;

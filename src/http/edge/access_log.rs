@@ -1,13 +1,25 @@
-//! Records a request when it is answered: span, metrics, access log.
+//! Records a request when it ends: span, metrics, access log.
+//!
+//! An ordinary request ends with its response's headers, because its body is in memory by then. A stream and a gRPC call
+//! end with their body, whose trailers contain the status of the call. A request whose client left ends when hyper drops
+//! it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
 
 use axum::{
+    body::{Body, HttpBody},
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
-use tracing::Instrument as _;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tracing::{Instrument as _, Span};
 
 use super::settings::EdgeSettings;
 use crate::{
@@ -15,44 +27,142 @@ use crate::{
     http::{grpc_door::speaks_grpc, listen::PeerAddr},
     pipeline::policy::Policy,
     telemetry::{
-        access::{self, Access, Door},
+        access::{self, Access, CLIENT_CLOSED, Door, Outcome},
+        metrics::InFlight,
         request_id, trace,
     },
 };
 
 pub(super) async fn record(State(edge): State<Arc<EdgeSettings>>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let _in_flight = edge.metrics.begin();
     let is_grpc = speaks_grpc(request.headers());
     let method = access::known_method(request.method());
-    let client = request.extensions().get::<ClientAddress>().copied();
     let door = if is_grpc { Door::Grpc } else { Door::Json };
     let peer = request.extensions().get::<PeerAddr>();
     let is_trusted = edge.trusts_peers || peer.is_some_and(|peer| edge.trusted_proxies.trusts(peer.0.ip()));
     let span = trace::span_if_exported(method, door, request.headers(), is_trusted);
+    let mut open = OpenRequest {
+        began: Instant::now(),
+        _in_flight: edge.metrics.begin(),
+        method,
+        client: request.extensions().get::<ClientAddress>().copied(),
+        request_id: request_id::current(),
+        span: span.clone(),
+        route: RouteLabels { pattern: "other", door },
+        status: None,
+        is_recorded: false,
+        edge,
+    };
 
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = next.run(request).instrument(span).await;
 
-    let route = RouteLabels::of(&response, is_grpc);
-    let (status, duration) = (response.status().as_u16(), began.elapsed());
-    trace::record_response(&span, route.pattern, status);
-    edge.metrics.request(route.pattern, route.door, status, duration);
-    if let Some(client) = client {
-        Access {
-            method,
-            route: route.pattern,
-            status,
-            duration,
-            client,
-            request_id: &request_id::current(),
-            door: route.door,
-        }
-        .record();
+    open.route = RouteLabels::of(&response, is_grpc);
+    let status = response.status().as_u16();
+    open.status = Some(status);
+    let grpc_status = is_grpc.then(|| access::grpc_status(response.headers())).flatten();
+    if grpc_status.is_some() || (!is_grpc && response.body().size_hint().exact().is_some()) {
+        open.end(Outcome::complete(status, grpc_status));
+        return response;
     }
-    response
+    response.map(|body| Body::new(RecordedBody { body, open }))
+}
+
+/// A request that has not ended.
+struct OpenRequest {
+    edge: Arc<EdgeSettings>,
+    began: Instant,
+    _in_flight: InFlight,
+    method: &'static str,
+    client: Option<ClientAddress>,
+    request_id: Arc<str>,
+    span: Span,
+    route: RouteLabels,
+    /// The status of the response, once there is one.
+    status: Option<u16>,
+    is_recorded: bool,
+}
+
+impl OpenRequest {
+    fn is_grpc(&self) -> bool {
+        self.route.door == Door::Grpc
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.is_recorded, true) {
+            return;
+        }
+        let RouteLabels { pattern, door } = self.route;
+        let duration = self.began.elapsed();
+        trace::record_outcome(&self.span, pattern, outcome);
+        self.edge.metrics.request(self.method, pattern, door, outcome, duration);
+        if let Some(client) = self.client {
+            let (method, request_id) = (self.method, &*self.request_id);
+            Access { method, route: pattern, outcome, duration, client, request_id, door }.record();
+        }
+    }
+
+    /// Ends with a body that had no trailers.
+    fn end_without_trailers(&mut self) {
+        let status = self.status.unwrap_or(CLIENT_CLOSED);
+        self.end(Outcome::complete(status, self.is_grpc().then(|| access::grpc_status_of_http(status))));
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.end(Outcome {
+            status: self.status.unwrap_or(CLIENT_CLOSED),
+            grpc_status: self.is_grpc().then_some("CANCELLED"),
+            is_aborted: true,
+        });
+    }
+}
+
+/// The body of a stream or of a gRPC call, whose end is the end of the request.
+struct RecordedBody {
+    body: Body,
+    open: OpenRequest,
+}
+
+impl HttpBody for RecordedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(grpc_status) = frame.trailers_ref().and_then(access::grpc_status) {
+                    let status = self.open.status.unwrap_or(CLIENT_CLOSED);
+                    self.open.end(Outcome::complete(status, Some(grpc_status)));
+                }
+            }
+            // A body that failed is recorded as aborted when it is dropped.
+            Some(Err(_)) => {}
+            None => self.open.end_without_trailers(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RecordedBody {
+    fn drop(&mut self) {
+        // Hyper does not poll a body that reports its end.
+        if self.body.is_end_stream() {
+            self.open.end_without_trailers();
+        }
+    }
 }
 
 /// The labels of a request in log and metrics. Unlike paths, patterns contain no ids and handles.
+#[derive(Clone, Copy)]
 struct RouteLabels {
     pattern: &'static str,
     door: Door,
