@@ -13,7 +13,7 @@ use opentelemetry::{
     metrics::{Counter, Histogram, Meter, MeterProvider as _},
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use prometheus::{Registry, TextEncoder};
+use prometheus::{Registry, TextEncoder, process_collector::ProcessCollector};
 
 use super::{
     access::{Door, Outcome},
@@ -40,6 +40,16 @@ pub enum CacheOutcome {
     Miss,
 }
 
+impl CacheOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Negative => "negative",
+            Self::Miss => "miss",
+        }
+    }
+}
+
 /// The reason why a session ended before it expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokeReason {
@@ -49,6 +59,16 @@ pub enum RevokeReason {
     Rotated,
     /// The subject had too many sessions with the client.
     Limit,
+}
+
+impl RevokeReason {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Rotated => "rotated",
+            Self::Limit => "limit",
+        }
+    }
 }
 
 /// A question to the enterprise service.
@@ -116,9 +136,12 @@ impl Drop for InFlight {
 /// Creates the instruments of one server and starts their export.
 pub(super) fn start(otlp: Option<&Otlp>) -> Result<(Metrics, SdkMeterProvider), TelemetryError> {
     let registry = Registry::new();
+    // Memory, CPU, file descriptors and the start of the process, under Prometheus' own names.
+    registry
+        .register(Box::new(ProcessCollector::for_self()))
+        .map_err(|cause| TelemetryError::Exporter(cause.to_string()))?;
     let reader = opentelemetry_prometheus::exporter()
         .with_registry(registry.clone())
-        .without_target_info()
         .build()
         .map_err(|cause| TelemetryError::Exporter(cause.to_string()))?;
     let mut builder = SdkMeterProvider::builder().with_reader(reader).with_resource(otlp::resource());
@@ -161,6 +184,7 @@ impl Metrics {
             enterprise_questions: counter("openapi.enterprise.questions", "Questions to the enterprise service."),
             enterprise_cache: counter("openapi.enterprise.cache", "Look-ups of kept enterprise answers."),
         }
+        .start_at_zero()
     }
 
     pub fn begin(&self) -> InFlight {
@@ -168,26 +192,60 @@ impl Metrics {
         InFlight(Arc::clone(&self.in_flight))
     }
 
+    /// Creates the series of the counters, so that a first event is an increase for Prometheus.
+    fn start_at_zero(self) -> Self {
+        let series = |counter: &Counter<u64>, label: &'static str, values: &[&'static str]| {
+            for &value in values {
+                counter.add(0, &[KeyValue::new(label, value)]);
+            }
+        };
+        series(&self.rate_limited, "limit", &LimitName::ALL.iter().map(|limit| limit.as_str()).collect::<Vec<_>>());
+        series(
+            &self.cache,
+            "outcome",
+            &[CacheOutcome::Hit, CacheOutcome::Negative, CacheOutcome::Miss].map(CacheOutcome::as_str),
+        );
+        series(
+            &self.minted,
+            "subject_type",
+            &[SubjectType::Account, SubjectType::ExternalSso].map(SubjectType::as_str),
+        );
+        series(
+            &self.revoked,
+            "reason",
+            &[RevokeReason::Owner, RevokeReason::Rotated, RevokeReason::Limit].map(RevokeReason::as_str),
+        );
+        self.expired.add(0, &[]);
+        for locked in [false, true] {
+            self.login_failures.add(0, &[KeyValue::new("locked", locked)]);
+        }
+        self
+    }
+
     /// Records a request that has ended. `route` is the pattern, as in the access log.
     pub fn request(&self, method: &'static str, route: &'static str, door: Door, outcome: Outcome, duration: Duration) {
-        let error_type = outcome.error_type().map(|error| KeyValue::new("error.type", error));
         let seconds = duration.as_secs_f64();
+        let error = outcome.error_type();
+        let is_error = usize::from(error.is_some());
+        let error = KeyValue::new("error.type", error.unwrap_or_default());
         if let Some(status) = outcome.grpc_status {
             // The conventions name methods without the slash of the path.
             let attributes = [
                 KeyValue::new("rpc.system.name", "grpc"),
                 KeyValue::new("rpc.method", route.trim_start_matches('/')),
                 KeyValue::new("rpc.response.status_code", status),
+                error,
             ];
-            self.calls.record(seconds, &attributes.into_iter().chain(error_type).collect::<Vec<_>>());
+            self.calls.record(seconds, &attributes[..3 + is_error]);
         } else {
             let attributes = [
                 KeyValue::new("http.request.method", method),
                 KeyValue::new("http.route", route),
                 KeyValue::new("http.response.status_code", i64::from(outcome.status)),
                 KeyValue::new("door", door.as_str()),
+                error,
             ];
-            self.requests.record(seconds, &attributes.into_iter().chain(error_type).collect::<Vec<_>>());
+            self.requests.record(seconds, &attributes[..4 + is_error]);
         }
     }
 
@@ -198,12 +256,7 @@ impl Metrics {
 
     /// Counts a look-up in the token cache.
     pub fn cache(&self, outcome: CacheOutcome) {
-        let outcome = match outcome {
-            CacheOutcome::Hit => "hit",
-            CacheOutcome::Negative => "negative",
-            CacheOutcome::Miss => "miss",
-        };
-        self.cache.add(1, &[KeyValue::new("outcome", outcome)]);
+        self.cache.add(1, &[KeyValue::new("outcome", outcome.as_str())]);
     }
 
     /// Counts an issued token.
@@ -213,12 +266,7 @@ impl Metrics {
 
     /// Counts revoked sessions.
     pub fn revoked(&self, reason: RevokeReason, count: u64) {
-        let reason = match reason {
-            RevokeReason::Owner => "owner",
-            RevokeReason::Rotated => "rotated",
-            RevokeReason::Limit => "limit",
-        };
-        self.revoked.add(count, &[KeyValue::new("reason", reason)]);
+        self.revoked.add(count, &[KeyValue::new("reason", reason.as_str())]);
     }
 
     /// Counts an expired token that was presented.

@@ -1,5 +1,6 @@
 //! OTLP exporters. The SDK itself reads the standard `OTEL_*` variables, except those of endpoints and sampling.
 
+use opentelemetry::KeyValue;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{
     Resource,
@@ -9,12 +10,20 @@ use opentelemetry_sdk::{
 use super::error::TelemetryError;
 use crate::config::telemetry::Otlp;
 
-/// The resource of the exported telemetry. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over the default
-/// name.
+/// The resource of the exported telemetry. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over the default name
+/// and version.
 pub(super) fn resource() -> Resource {
     let detected = Resource::builder().build();
-    let named = detected.get(&"service.name".into()).is_some_and(|name| !name.as_str().starts_with("unknown_service"));
-    if named { detected } else { Resource::builder().with_service_name("dify-openapi").build() }
+    let is_set = |key: &'static str| {
+        detected.get(&key.into()).is_some_and(|value| !value.as_str().starts_with("unknown_service"))
+    };
+    let mut resource = Resource::builder();
+    for (key, value) in [("service.name", "dify-openapi"), ("service.version", env!("CARGO_PKG_VERSION"))] {
+        if !is_set(key) {
+            resource = resource.with_attribute(KeyValue::new(key, value));
+        }
+    }
+    resource.build()
 }
 
 pub(super) fn tracers(otlp: &Otlp) -> Result<SdkTracerProvider, TelemetryError> {

@@ -11,6 +11,7 @@
 mod support;
 
 mod account;
+mod alerts;
 mod app_command;
 mod apps;
 mod auth_matrix;

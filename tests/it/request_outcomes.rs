@@ -79,7 +79,7 @@ async fn stream_is_recorded_when_it_ends() {
     let server = TestServer::start_with(Stores::Sqlite, &[("ECHO_PACE_MS", "20")]).await;
     let app = slow_app(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
-    let route = ["http_route=\"/openapi/v1/apps/{app_id}/run\""];
+    let route = ["/run\""];
 
     let mut response = request(&bearer, &app, &run(20, "streaming")).send().await.unwrap();
     assert!(response.chunk().await.unwrap().is_some());

@@ -1,0 +1,74 @@
+//! The alerts and the dashboard of the chart use metrics and labels that the server really has.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use dify_openapi::testing::rpc::proto::GetHealthRequest;
+
+use crate::support::{
+    Answer, Browser, Stores, TestServer,
+    grpc::{Clients, channel},
+};
+
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/dify-openapi");
+
+/// The words of `text` that are names of metrics or labels: lower case with underscores.
+fn names(text: &str) -> BTreeSet<&str> {
+    text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+        .filter(|word| word.contains('_') && word.starts_with(|first: char| first.is_ascii_lowercase()))
+        .filter(|word| *word != "histogram_quantile" && *word != "label_values")
+        .collect()
+}
+
+/// The expressions of the alerts and of the dashboard's panels.
+fn expressions() -> Vec<String> {
+    let dashboard = fs::read_to_string(Path::new(CHART).join("dashboards/dify-openapi.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let mut found: Vec<_> = targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
+    assert!(found.len() > 10);
+
+    let rules = fs::read_to_string(Path::new(CHART).join("alerts/rules.yaml")).unwrap();
+    let alerts: Vec<_> = rules.split("- alert: ").skip(1).collect();
+    assert!(alerts.len() > 5);
+    found.extend(alerts.iter().map(|alert| {
+        let (_, rest) = alert.split_once("expr:").unwrap();
+        rest.split_once("for:").unwrap().0.to_owned()
+    }));
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_and_dashboard_use_metrics_of_the_server() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    Browser::anonymous(&server).get("/openapi/v1/_health").await;
+    Clients::on(channel(&server).await).meta.get_health(GetHealthRequest {}).await.unwrap();
+    let metrics = Answer::to(reqwest::Client::new().get(server.admin("/metrics"))).await.text;
+
+    let mut known = names(&metrics);
+    // Exists only after a failure of the server.
+    known.insert("error_type");
+    let expressions = expressions();
+    let used: BTreeSet<_> = expressions.iter().flat_map(|expression| names(expression)).collect();
+    let unknown: Vec<_> = used.difference(&known).filter(|name| !name.starts_with("__")).collect();
+    assert!(unknown.is_empty(), "the server has no {unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_exist_before_their_first_event() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let metrics = Answer::to(reqwest::Client::new().get(server.admin("/metrics"))).await.text;
+    for (name, label) in [
+        ("openapi_rate_limited_total", "limit=\"token\""),
+        ("openapi_token_cache_total", "outcome=\"miss\""),
+        ("openapi_tokens_minted_total", "subject_type=\"account\""),
+        ("openapi_tokens_revoked_total", "reason=\"owner\""),
+        ("openapi_tokens_expired_total", ""),
+        ("openapi_login_failures_total", "locked=\"false\""),
+    ] {
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name}{{")) && line.contains(label));
+        assert!(line.is_some_and(|line| line.ends_with(" 0")), "{name} in\n{metrics}");
+    }
+    assert!(metrics.contains("target_info{") && metrics.contains("service_name=\"dify-openapi\""), "{metrics}");
+    assert!(metrics.contains("process_resident_memory_bytes "), "{metrics}");
+}
