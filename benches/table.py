@@ -16,6 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import apps
+import compare
 import size
 
 WORK = Path(os.environ["BENCH_WORK"])
@@ -66,8 +67,8 @@ def call(method, url, body=None, headers=None):
 class Server:
     """A `serve` process on one pair of stores, with the token of one account."""
 
-    def __init__(self, stores, name="bench"):
-        self.stores = stores
+    def __init__(self, stores, name="bench", binary="target/release/dify-openapi"):
+        self.stores, self.binary = stores, binary
         self.port, self.inner, self.grpc, self.admin = (free_port() for _ in range(4))
         self.url = f"http://127.0.0.1:{self.port}"
         data = WORK / f"data-{stores}-{name}"
@@ -106,7 +107,7 @@ class Server:
         self.started = time.monotonic()
         self.log = open(WORK / f"serve-{self.stores}.log", "ab")
         self.process = subprocess.Popen(
-            ["target/release/dify-openapi", "serve"], env={**self.env, **more}, stdout=self.log, stderr=self.log
+            [self.binary, "serve"], env={**self.env, **more}, stdout=self.log, stderr=self.log
         )
         wait_for_port(self.port)
         self.ready = time.monotonic() - self.started
@@ -118,7 +119,7 @@ class Server:
 
     def command(self, *words, stdin=None):
         done = subprocess.run(
-            ["target/release/dify-openapi", *words], env=self.env, input=(stdin or "").encode(), capture_output=True
+            [self.binary, *words], env=self.env, input=(stdin or "").encode(), capture_output=True
         )
         if done.returncode:
             sys.exit(f"{' '.join(words)}: {done.stderr.decode()}")
@@ -408,14 +409,29 @@ def size_rows(seconds):
             server.stop()
 
 
+def against(binary, seconds):
+    """This build and another one, side by side."""
+    for stores in ("sqlite+memory", "postgres+redis"):
+        servers = Server(stores, "other", binary), Server(stores, "this")
+        try:
+            compare.compare(*servers, seconds, sys.modules[__name__])
+        finally:
+            for server in servers:
+                server.stop()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", default="")
     parser.add_argument("--soak", type=int, default=0, help="seconds of mixed runs instead of the table")
+    parser.add_argument("--against", help="another binary of the service, which is compared instead of the table")
     arguments = parser.parse_args()
     if arguments.soak:
         soak(arguments.soak)
+        return
+    if arguments.against:
+        against(arguments.against, arguments.seconds)
         return
     port = free_port()
     bare = subprocess.Popen(["target/release/examples/bare_axum", str(port)], stdout=subprocess.DEVNULL)
