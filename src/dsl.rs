@@ -5,6 +5,7 @@
 
 pub mod demo;
 mod error;
+mod files;
 mod findings;
 mod graph;
 mod model_config;
@@ -46,18 +47,28 @@ pub fn read(text: &str) -> Result<Read, DslError> {
     }
 }
 
-/// Everything that keeps an app from being imported or from running here; nothing for an app that runs.
-pub(crate) fn check(text: &str) -> Vec<DslError> {
+/// What a check of a file found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// Everything that keeps the app from being imported or from running here.
+    pub faults: Vec<DslError>,
+    /// What will not work as it stands in an app that runs.
+    pub warnings: Vec<DslError>,
+}
+
+/// Checks a file without importing it.
+pub(crate) fn check(text: &str) -> Checked {
     let document = match yaml::Document::read(text) {
         Ok(document) => document,
-        Err(fault) => return vec![fault],
+        Err(fault) => return Checked { faults: vec![fault], warnings: Vec::new() },
     };
     let mut findings = Findings::default();
     let result = read_app(&document.value, &mut findings);
-    let mut faults = findings.unsupported;
+    let Findings { unsupported: mut faults, mut warnings } = findings;
     faults.extend(result.err().filter(|fault| !faults.contains(fault)));
     document.set_lines(&mut faults);
-    faults
+    document.set_lines(&mut warnings);
+    Checked { faults, warnings }
 }
 
 fn read_app(document: &Value, findings: &mut Findings) -> Result<AppFile, DslError> {

@@ -21,7 +21,10 @@ pub mod domain {
     pub use crate::domain::{
         Code,
         account::{AccountStatus, EndedSessions},
-        app::{App, AppMode, Definition, ModelConfig, file::ImportTarget},
+        app::{
+            App, AppMode, Definition, ModelConfig,
+            file::{AppBody, ImportTarget},
+        },
         caller::ClientAddress,
         grant::ClaimOutcome,
         key::KeyRing,

@@ -17,7 +17,7 @@ use crate::{
         app::file::ImportTarget,
         id::{AppId, WorkspaceId},
     },
-    dsl,
+    dsl::{self, Checked},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -48,8 +48,9 @@ pub(crate) enum AppCommand {
     },
     /// Report what will not run here, without importing anything.
     ///
-    /// Every node, tool and feature that is missing here is named with its line, and everything that would refuse the
-    /// import. Needs no configuration. The exit code is 0 when all files will run, and 1 otherwise.
+    /// Every node, tool and feature that is missing here is named with its line, everything that would refuse the
+    /// import, and, as a warning, what will not work in an app that runs. Needs no configuration. The exit code is 0
+    /// when all files will run, and 1 otherwise.
     #[command(after_help = "Examples:\n  dify-openapi app check greeting.yml\n  dify-openapi app check apps/*.yml")]
     Check {
         /// The files; `-` reads standard input.
@@ -138,15 +139,14 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
 fn check(files: &[InputFile], out: &mut dyn Write) -> Result<(), CommandError> {
     let mut failing = 0;
     for file in files {
-        let faults = dsl::check(&file.read()?);
-        if faults.is_empty() {
-            print_line(out, format_args!("{file}: will run"))?;
-            continue;
-        }
-        failing += 1;
-        print_line(out, format_args!("{file}: will not run"))?;
+        let Checked { faults, warnings } = dsl::check(&file.read()?);
+        failing += usize::from(!faults.is_empty());
+        print_line(out, format_args!("{file}: {}", if faults.is_empty() { "will run" } else { "will not run" }))?;
         for fault in faults {
             print_line(out, format_args!("  {fault}"))?;
+        }
+        for warning in warnings {
+            print_line(out, format_args!("  warning: {warning}"))?;
         }
     }
     match failing {

@@ -58,4 +58,6 @@ ids! {
     WorkflowRunId,
     /// One run, in events and in the call that stops it.
     TaskId,
+    /// A step of an agent, in events.
+    AgentThoughtId,
 }

@@ -203,12 +203,12 @@ fn unsupported_node_type_is_a_warning_that_names_the_node() {
 
 #[test]
 fn check_names_every_node_tool_and_fault_with_its_line() {
-    assert_eq!(check(SOUND), []);
+    assert_eq!(check(SOUND), Checked::default());
     let several = SOUND
         .replacen("type: template-transform, ", "type: code, ", 1)
         .replacen("type: end, title: End, outputs: []", "type: tool, title: End, tool_name: web_search", 1)
         .replacen("type: start, ", "type: start, retry_config: {max_retries: often}, ", 1);
-    let faults: Vec<String> = check(&several).iter().map(DslError::to_string).collect();
+    let faults: Vec<String> = check(&several).faults.iter().map(DslError::to_string).collect();
     assert_eq!(
         faults,
         [
@@ -221,10 +221,10 @@ fn check_names_every_node_tool_and_fault_with_its_line() {
     );
     // The import warns of the same.
     assert_eq!(read(&several).unwrap().warnings, faults);
-    let refused = check(&SOUND.replacen("target: mid", "target: gone", 1));
+    let refused = check(&SOUND.replacen("target: mid", "target: gone", 1)).faults;
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].to_string(), "workflow.graph.edges[0].target (line 18): there is no node `gone`");
-    assert_eq!(check("a: [").len(), 1);
+    assert_eq!(check("a: [").faults.len(), 1);
 }
 
 #[test]
@@ -241,7 +241,7 @@ model_config:
     - dataset: {enabled: true, id: x}
   sensitive_word_avoidance: {enabled: true, type: openai_moderation}
 ";
-    let faults: Vec<String> = check(agent).iter().map(DslError::to_string).collect();
+    let faults: Vec<String> = check(agent).faults.iter().map(DslError::to_string).collect();
     let expected = [
         "model_config.agent_mode.tools[0] (line 7): the tool `current_time`",
         "model_config.agent_mode.tools[2] (line 9): the tool `google_search`",
@@ -250,6 +250,54 @@ model_config:
     ];
     assert_eq!(faults, expected.map(|fault| format!("{fault} is not supported here; every run will be refused")));
     assert_eq!(read(agent).unwrap().warnings, faults);
+}
+
+#[test]
+fn check_names_the_nodes_that_send_or_take_files() {
+    let file = "{type: http-request, method: post, url: 'http://x', body: {type: binary, data: [{type: file, file: [a, doc]}]}, ";
+    let form =
+        "title: Start, variables: [{variable: doc, type: file, required: true}, {variable: more, type: file-list}]";
+    let sends = SOUND.replacen("{type: template-transform, ", file, 1);
+    let several = sends.replacen("title: Start, variables: []", form, 1).replacen(
+        "type: end, ",
+        "type: llm, vision: {enabled: true}, ",
+        1,
+    );
+    let said = |found: Vec<DslError>| found.iter().map(DslError::to_string).collect::<Vec<_>>();
+    let fault = "workflow.graph.nodes[1] (line 13): the node \"Mid\" sends the file `a.doc`; files are not supported here; every run \
+                 will be refused";
+    assert_eq!(said(check(&sends).faults), [fault]);
+    let unsupported = several.replacen("type: llm, ", "type: code, ", 1);
+    let found = said(check(&unsupported).faults);
+    assert_eq!(
+        found[1..],
+        [
+            fault,
+            "workflow.graph.nodes[0].data.variables[0] (line 12): the required file input `doc` is not \
+                                    supported here; every run will be refused"
+        ]
+    );
+    let optional =
+        SOUND.replacen("title: Start, variables: []", "title: Start, variables: [{variable: doc, type: file}]", 1);
+    let Checked { faults, warnings } = check(&optional);
+    assert_eq!(faults, []);
+    assert_eq!(
+        said(warnings.clone()),
+        [
+            "workflow.graph.nodes[0].data.variables[0] (line 12): the file input `doc` is not supported here; a run with a file will be \
+         refused"
+        ]
+    );
+    // The import warns of the same.
+    assert!(read(&optional).unwrap().warnings.contains(&warnings[0].to_string()));
+    let chat = "app: {name: B, mode: chat}
+model_config:
+  model: {provider: echo, name: echo}
+  user_input_form: [{file: {variable: doc, required: true}}]
+  file_upload: {image: {enabled: true}}
+";
+    let Checked { faults, warnings } = check(chat);
+    assert_eq!((faults.len(), warnings.len()), (1, 1), "{faults:?} {warnings:?}");
 }
 
 #[test]

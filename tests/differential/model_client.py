@@ -91,7 +91,8 @@ class EndpointModel(LLMProtocol):
             body["stop"] = list(stop)
         response = self._client.post("/v1/chat/completions", json=body)
         if response.status_code != httpx.codes.OK:
-            raise InvokeError(response.text)
+            # The words of the service, which prompts and templates of other nodes may contain.
+            raise InvokeError(f"The model endpoint failed ({response.status_code}).")
         finish_reason = None
         for line in response.text.split("\n\n"):
             data = line.removeprefix("data: ")

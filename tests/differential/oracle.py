@@ -34,8 +34,10 @@ def run_turn(client, workflow, turn, system, conversation, history):
     try:
         for event in filter_graph_events(engine.run(), context=context, filters=[ResponseStreamFilter()]):
             recorder.record(event)
-    except Exception as error:  # The engine reports its failure as an event before it raises.
-        recorder.end("failed", error=str(error))
+    except Exception as error:
+        # The engine mostly reports its failure as an event before it raises.
+        if not recorder.run:
+            recorder.end("failed", error=str(error))
     left = {name: plain(variable) for name, variable in pool.get_by_prefix("conversation").items()}
     return recorder.observation(), left
 

@@ -47,6 +47,12 @@ def reply(body, text):
     return f"{len(messages)} messages ({roles}), {len(text)} characters, the last: {last[:80]}"
 
 
+def parts(body, boundary):
+    """The headers and contents of a form of several parts. graphon adds an empty file to each, so that there is a part."""
+    found = body.decode("utf-8", "replace").split(f"--{boundary}")[1:-1]
+    return [part.strip("\r\n").split("\r\n\r\n") for part in found if "__multipart_placeholder__" not in part]
+
+
 def words(text):
     return len(text.split())
 
@@ -84,12 +90,15 @@ class Handler(BaseHTTPRequestHandler):
         if url.path == "/redirect":
             return self.respond(302, "text/plain", b"", [("Location", "/text/utf-8")])
         headers = sorted((name.lower(), value) for name, value in self.headers.items() if name.lower() not in HIDDEN_HEADERS)
+        kind, _, boundary = (self.headers.get("Content-Type") or "").partition("; boundary=")
+        if boundary:
+            headers = [(name, kind if name == "content-type" else value) for name, value in headers]
         echo = {
             "method": self.command,
             "path": url.path,
             "query": parse_qsl(url.query, keep_blank_values=True),
             "headers": headers,
-            "body": body.decode("utf-8", "replace"),
+            "body": parts(body, boundary) if boundary else body.decode("utf-8", "replace"),
         }
         return self.respond(200, "application/json", json.dumps(echo, ensure_ascii=False).encode())
 

@@ -2,11 +2,11 @@
 //! apps.
 //!
 //! Both engines call the same model and the same HTTP server (`tests/differential/upstream.py`).
-//! `known_differences.json` lists what differs on purpose, and what differs until it is fixed; an entry that no longer
-//! matches fails the test.
+//! `known_differences.json` lists what differs on purpose; an entry that no longer matches fails the test.
 //!
 //! `TEST_GRAPHON` names the Python that has graphon; `tests/run` sets it. `TEST_GRAPHS` is the number of generated
-//! graphs, `TEST_SEED` their seed, and `TEST_CASE` a part of the name of the only cases to run.
+//! graphs, `TEST_SEED` their seed, `TEST_CASE` a part of the name of the only cases to run, and `TEST_EXAMPLES` the
+//! number of examples that are printed of each kind of difference.
 
 mod cases;
 mod compare;
@@ -44,9 +44,10 @@ async fn graphs_run_as_on_graphon() {
     cases.retain(|case| only.as_ref().is_none_or(|only| case.name.contains(only)));
     let mut known = KnownDifferences::read();
     let unknown = run(&upstream, &cases, &mut known, only.is_some()).await;
+    let examples = variable("TEST_EXAMPLES").map_or(EXAMPLES, |count| count.parse().unwrap());
     let total: usize = unknown.values().map(Vec::len).sum();
     for (kind, differences) in unknown.iter().take(MOST_PRINTED) {
-        for (name, difference) in differences.iter().take(EXAMPLES) {
+        for (name, difference) in differences.iter().take(examples) {
             println!("{} × {kind}, such as {name}: {difference}", differences.len());
         }
     }

@@ -79,8 +79,10 @@ impl<'a> FormVariable<'a> {
     /// Limit of characters, or of files. 0 and anything but a number mean no limit.
     pub fn max_length(&self) -> Option<u64> {
         let stored = self.row.get("max_length")?;
-        // Forms that were written by hand have it as text.
-        let length = stored.as_u64().or_else(|| stored.as_str()?.trim().parse().ok())?;
+        // Forms that were written by hand have it as text, and editors as a float such as `10.0`.
+        let float = stored.as_f64().or_else(|| stored.as_str()?.trim().parse().ok())?;
+        // `Display` of a whole float has no fraction and no exponent.
+        let length = stored.as_u64().or_else(|| float.to_string().parse().ok())?;
         (length > 0).then_some(length)
     }
 

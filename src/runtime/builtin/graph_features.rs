@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    graph::{file_uploads::nodes_that_send_files, topology::Graph},
+    graph::{file_uploads::file_uploads, topology::Graph},
     name_list::name_list,
     prompt_app::{
         check::is_enabled,
@@ -21,7 +21,7 @@ pub(super) fn check_features(input: &RunInput, features: &Value, graph: &Graph) 
     if input.has_files && is_enabled(&features["file_upload"]) {
         unsupported.push("files".to_owned());
     }
-    unsupported.extend(nodes_that_send_files(graph));
+    unsupported.extend(file_uploads(graph).iter().map(ToString::to_string));
     if unsupported.is_empty() {
         return Ok(());
     }

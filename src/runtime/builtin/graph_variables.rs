@@ -26,13 +26,16 @@ impl GraphVariables {
     /// `now` is the start of the run, in Unix seconds.
     pub(super) fn new(prepared: &PreparedRun, workflow: &Workflow, now: i64) -> Self {
         let mut conversation = values(&workflow.conversation_variables);
-        let types = declared_types(&workflow.conversation_variables);
+        let mut types = declared_types(&workflow.conversation_variables);
         for (name, value) in prepared.conversation.iter().flat_map(|conversation| &conversation.variables) {
             // A stored value is dropped when the published version has no such variable, or one of another type.
             let fits = value.is_null() || types.get(name).is_none_or(|declared| declared.accepts(value));
             if let Some(current) = conversation.get_mut(name).filter(|_| fits) {
                 current.clone_from(value);
             }
+        }
+        for (name, declared) in &mut types {
+            *declared = declared.at_start(conversation.get(name).unwrap_or(&Value::Null));
         }
         let conversation_before =
             if prepared.conversation.is_some() { conversation.clone() } else { JsonObject::new() };

@@ -1,6 +1,6 @@
 //! Chat, completion and agent-chat apps: one prompt, one answer.
 //!
-//! Agents run without tools. Their answer is sent as `agent_message`, and there are no `agent_thought` events.
+//! Agents run without tools. Their answer is sent as `agent_message`, between two `agent_thought` events.
 
 pub(crate) mod check;
 pub(crate) mod events;
@@ -113,7 +113,11 @@ impl PromptApp {
         }
         let mut chunks = models.stream(self.prompt.clone()).await.map_err(AnswerError::Model)?;
         answer.prompt_accepted = true;
+        let mut has_thought = false;
         while let Some(chunk) = chunks.next().await {
+            if chunk.is_ok() && !std::mem::replace(&mut has_thought, true) {
+                send_thought(out, answer, events, "").await?;
+            }
             match chunk.map_err(AnswerError::Model)? {
                 ModelChunk::Usage(usage) => answer.reported_usage = Some(usage),
                 // Dify reports no finish reason in apps without a graph.
@@ -133,7 +137,8 @@ impl PromptApp {
         }
         answer.latency = started.elapsed();
         answer.usage = self.usage(answer);
-        Ok(())
+        let thought = answer.text.clone();
+        send_thought(out, answer, events, &thought).await
     }
 
     /// The usage of an answer, complete or not: as reported, else estimated. Zero when the model did not accept the
@@ -144,6 +149,18 @@ impl PromptApp {
             None if answer.prompt_accepted => Usage::estimated(&self.prompt.messages, &answer.text),
             None => Usage::default(),
         }
+    }
+}
+
+async fn send_thought(
+    out: &RunEvents,
+    answer: &mut Answer,
+    events: &PromptAppEvents,
+    thought: &str,
+) -> Result<(), AnswerError> {
+    match events.agent_thought(thought) {
+        Some(event) => send(out, answer, event).await,
+        None => Ok(()),
     }
 }
 

@@ -40,7 +40,13 @@ impl PromptRun {
         let app = PromptApp::new(&prepared.input, config, introduction, &prepared.history)?;
         let began_at = context.dependencies.clock.now();
         let (ids, mode) = (prepared.ids, prepared.input.mode);
-        let events = PromptAppEvents::new(mode, ids.conversation, ids.message, ids.task, began_at.timestamp());
+        let events = PromptAppEvents::new(
+            mode,
+            ids.conversation,
+            ids.message,
+            (ids.task, ids.agent_thought),
+            began_at.timestamp(),
+        );
         Ok(Self { prepared, app, events, config_id: config.id, started: Instant::now(), began_at })
     }
 

@@ -9,7 +9,7 @@ use crate::{
             form::{FormVariable, VariableKind},
         },
         conversation::{Conversation, EndUser, NewConversation},
-        id::{ConversationId, MessageId, ModelConfigId, TaskId, WorkflowRunId},
+        id::{AgentThoughtId, ConversationId, MessageId, ModelConfigId, TaskId, WorkflowRunId},
     },
     ports::{entropy::Entropy, runtime::RunRequest},
 };
@@ -65,6 +65,7 @@ pub(super) struct RunIds {
     pub message: MessageId,
     pub task: TaskId,
     pub workflow_run: WorkflowRunId,
+    pub agent_thought: AgentThoughtId,
 }
 
 impl RunIds {
@@ -75,6 +76,7 @@ impl RunIds {
             message: MessageId(entropy.uuid_v4()?),
             task: TaskId(entropy.uuid_v4()?),
             workflow_run: WorkflowRunId(entropy.uuid_v4()?),
+            agent_thought: AgentThoughtId(entropy.uuid_v4()?),
         })
     }
 }

@@ -94,7 +94,7 @@ async fn completion_and_agent_chat_are_stored_with_their_mode() {
     assert_eq!(event_names(&completed).last(), Some(&"message_end"));
     assert!(completed.iter().all(|event| event.get("conversation_id").is_none()));
     let agent = test.run(prompt_request(AppMode::AgentChat, "Reply exactly: yes")).await;
-    assert_eq!(event_names(&agent), ["agent_message", "message_end"]);
+    assert_eq!(event_names(&agent), ["agent_thought", "agent_message", "agent_thought", "message_end"]);
     assert_eq!(test.count("conversations WHERE mode = 'completion' AND name = 'New conversation'").await, 1);
     assert_eq!(test.count("messages WHERE app_mode = 'agent-chat' AND agent_based = true AND answer = 'yes'").await, 1);
     assert_eq!(test.count("messages WHERE app_mode = 'completion' AND query = ''").await, 1);

@@ -77,7 +77,6 @@ impl SqlStore {
             .expr_as(truncated(message::Column::Answer), "truncated_answer")
             .from(message::Entity)
             .and_where(message::Column::ConversationId.eq(self.id(id.0)))
-            .and_where(message::Column::Answer.ne(""))
             .order_by(message::Column::CreatedAt, Order::Desc)
             .order_by(message::Column::Id, Order::Desc)
             .limit(u64::from(limit))

@@ -63,6 +63,15 @@ class App:
         })
         self.scope.append(([scope, name], kind))
 
+    def constant(self):
+        """A reference to a text that every app can have."""
+        if all(variable["name"] != "constant" for variable in self.environment):
+            scope = self.scope
+            self.scope = []
+            self.variable("environment", "constant", "string", "plain words")
+            self.scope = scope
+        return ["env", "constant"]
+
     def typed_variables(self, count):
         for number in range(count):
             kind = self.rng.choice(list(values.TYPES))

@@ -71,7 +71,7 @@ def condition(app, number):
     kind = app.rng.choice(["string", "number", "boolean", *values.LISTS])
     selector = app.selector(kind)
     if selector is None:
-        kind, selector = "string", ["sys", "workflow_id"]
+        kind, selector = "string", app.constant()
     if kind == "string":
         operator = app.rng.choice(TEXT_OPERATORS)
         compared = app.rng.choice([*values.TEXTS[:9], app.reference("string")])

@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
+use dify_openapi::testing::{domain::AppBody, dsl};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -33,6 +34,19 @@ pub struct Case {
     pub dsl: String,
     /// `{"inputs", "query"}`.
     pub turns: Vec<Value>,
+}
+
+impl Case {
+    /// Whether a node refers to a node that is not among `ran`.
+    pub fn reads_other_than(&self, node: &str, ran: &[String]) -> bool {
+        let Ok(read) = dsl::read(&self.dsl) else { return false };
+        let AppBody::Graph(body) = read.app.body else { return false };
+        let nodes = body.graph["nodes"].as_array().cloned().unwrap_or_default();
+        let data = nodes.iter().find(|other| other["id"] == node).map(|node| node["data"].to_string());
+        let mut others =
+            nodes.iter().filter_map(|node| node["id"].as_str()).filter(|id| !ran.iter().any(|ran| ran == id));
+        data.is_some_and(|data| others.any(|id| data.contains(&format!("{{{{#{id}."))))
+    }
 }
 
 /// `tests/differential/FOLDER`.

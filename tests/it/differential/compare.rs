@@ -19,6 +19,11 @@ pub struct Difference {
     there: Value,
     /// The error of the oracle's node.
     pub error: String,
+    /// Whether the oracle's text only has the names of references in addition, which it prints when they refer to
+    /// nothing.
+    pub is_missing_reference: bool,
+    /// Whether the node refers to a node that did not run on the oracle.
+    pub reads_nothing: bool,
 }
 
 impl Difference {
@@ -51,7 +56,15 @@ impl fmt::Display for Difference {
 /// The differences in the order of nodes, then of the text, the run and the events. Later ones may follow from earlier
 /// ones.
 pub fn differences(case: &Case, here: &Value, there: &Value) -> Vec<Difference> {
-    let mut comparison = Comparison { differences: Vec::new(), node_type: String::new(), error: String::new() };
+    let mut comparison = Comparison {
+        differences: Vec::new(),
+        node_type: String::new(),
+        error: String::new(),
+        references: references(&case.dsl),
+        case,
+        node: String::new(),
+        ran: Vec::new(),
+    };
     if here.get("error").is_some() || there.get("error").is_some() {
         comparison.values("import", &here["error"], &there["error"]);
         return comparison.differences;
@@ -60,9 +73,16 @@ pub fn differences(case: &Case, here: &Value, there: &Value) -> Vec<Difference> 
     for (at, (here, there)) in turns(here).iter().zip(turns(there)).enumerate() {
         let errors: Vec<_> = there["nodes"].as_array().into_iter().flatten().filter_map(error_of).collect();
         let (here, there) = (comparable(here.clone()), comparable(there));
-        comparison.nodes(case, &format!("turns[{at}].nodes"), &here["nodes"], &there["nodes"], &errors);
+        // Which nodes of other branches ran before the one that failed depends on their speed.
+        let is_cut_off = !case.ordered && has_failed(&here["nodes"]) && has_failed(&there["nodes"]);
+        comparison.nodes(&format!("turns[{at}].nodes"), (&here["nodes"], &there["nodes"]), &errors, is_cut_off);
         comparison.node_type.clear();
+        comparison.node.clear();
         comparison.error = errors.into_iter().map(|(_, error)| error).collect::<Vec<_>>().join(" ");
+        if is_cut_off {
+            comparison.values(&format!("turns[{at}].run.status"), &here["run"]["status"], &there["run"]["status"]);
+            continue;
+        }
         for member in ["text", "run"] {
             comparison.values(&format!("turns[{at}].{member}"), &here[member], &there[member]);
         }
@@ -73,16 +93,25 @@ pub fn differences(case: &Case, here: &Value, there: &Value) -> Vec<Difference> 
     comparison.differences
 }
 
-struct Comparison {
+struct Comparison<'c> {
     differences: Vec<Difference>,
     node_type: String,
     /// The error of the oracle's node.
     error: String,
+    /// The references in the texts of the app.
+    references: Vec<String>,
+    case: &'c Case,
+    /// The id of the node.
+    node: String,
+    /// The ids of the nodes that ran on the oracle.
+    ran: Vec<String>,
 }
 
-impl Comparison {
+impl Comparison<'_> {
     /// Compares node by node, in the order of the oracle: the executions of one node one after the other.
-    fn nodes(&mut self, case: &Case, path: &str, here: &Value, there: &Value, errors: &[(Value, String)]) {
+    fn nodes(&mut self, path: &str, (here, there): (&Value, &Value), errors: &[(Value, String)], is_cut_off: bool) {
+        self.ran =
+            there.as_array().unwrap().iter().filter_map(|node| node["node"].as_str().map(str::to_owned)).collect();
         let executions = |side: &Value, node: &Value| -> Vec<Value> {
             side.as_array().unwrap().iter().filter(|execution| execution["node"] == *node).cloned().collect()
         };
@@ -94,8 +123,9 @@ impl Comparison {
             }
             seen.push(node);
             execution["type"].as_str().unwrap_or_default().clone_into(&mut self.node_type);
+            node.as_str().unwrap().clone_into(&mut self.node);
             let (mut here, mut there) = (executions(here, node), executions(there, node));
-            if !case.ordered {
+            if !self.case.ordered {
                 // Rounds of other branches may come in between, which changes nothing for this node.
                 here.sort_by_key(Value::to_string);
                 there.sort_by_key(Value::to_string);
@@ -108,8 +138,22 @@ impl Comparison {
                     self.values(&format!("{path}.{member}"), &here[member], &there[member]);
                 }
             }
-            self.values(&format!("{path}.executions"), &here.len().into(), &there.len().into());
+            if !is_cut_off {
+                self.values(&format!("{path}.executions"), &here.len().into(), &there.len().into());
+            }
         }
+    }
+
+    fn is_missing_reference(&self, here: &Value, there: &Value) -> bool {
+        let (Some(here), Some(there)) = (here.as_str(), there.as_str()) else { return false };
+        let named = self.references.iter().filter(|reference| there.contains(reference.as_str()));
+        let without = |text: &str| {
+            let text = named.clone().fold(text.to_owned(), |text, reference| text.replace(reference.as_str(), ""));
+            // Texts may be trimmed before a reference is filled in; forms write a blank as `+` and a line break as `%0A`.
+            let text = text.replace("%0A", "");
+            text.chars().filter(|symbol| !symbol.is_whitespace() && *symbol != '+').collect::<String>()
+        };
+        without(here) == without(there)
     }
 
     fn values(&mut self, path: &str, here: &Value, there: &Value) {
@@ -131,6 +175,8 @@ impl Comparison {
             }
             _ => {
                 self.differences.push(Difference {
+                    is_missing_reference: self.is_missing_reference(here, there),
+                    reads_nothing: self.case.reads_other_than(&self.node, &self.ran),
                     path: path.to_owned(),
                     node_type: self.node_type.clone(),
                     here: here.clone(),
@@ -157,6 +203,19 @@ fn equal(here: &Value, there: &Value) -> bool {
     }
 }
 
+/// `id.name` of every `{{#id.name#}}`, longest first.
+fn references(dsl: &str) -> Vec<String> {
+    let starts = dsl.split("{{#").skip(1).filter_map(|rest| rest.split_once("#}}"));
+    let mut references: Vec<String> = starts.map(|(reference, _)| reference.to_owned()).collect();
+    references.sort_by_key(|reference| std::cmp::Reverse(reference.len()));
+    references.dedup();
+    references
+}
+
+fn has_failed(nodes: &Value) -> bool {
+    nodes.as_array().is_some_and(|nodes| nodes.iter().any(|node| node["status"] == "failed"))
+}
+
 fn error_of(execution: &Value) -> Option<(Value, String)> {
     Some((execution["node"].clone(), execution["error"].as_str()?.to_owned()))
 }
@@ -173,6 +232,9 @@ fn comparable(mut observed: Value) -> Value {
     let nodes = observed["nodes"].as_array().into_iter().flatten();
     errors.extend(nodes.chain([&observed["run"]]).filter_map(|item| item["error"].as_str()).map(str::to_owned));
     errors.retain(|error| !error.is_empty());
+    let encoded = |error: &String| form_urlencoded::byte_serialize(error.as_bytes()).collect::<String>();
+    let encoded: Vec<String> = errors.iter().map(encoded).collect();
+    errors.extend(encoded);
     errors.sort_by_key(|error| std::cmp::Reverse(error.len()));
     rewrite(&mut observed, &errors);
     observed
@@ -187,6 +249,7 @@ fn rewrite(value: &mut Value, errors: &[String]) {
                 }
             }
             without_boundary(text);
+            without_secrets(text);
         }
         Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, errors)),
         Value::Object(members) => {
@@ -198,6 +261,22 @@ fn rewrite(value: &mut Value, errors: &[String]) {
         }
         _ => {}
     }
+}
+
+/// Replaces the asterisks of a request's secret, whose number is that of its characters on graphon, and the length of the
+/// body, which depends on references to nothing.
+fn without_secrets(text: &mut String) {
+    if !text.contains(" HTTP/1.1\r\n") {
+        return;
+    }
+    let lines = text.split("\r\n").map(|line| match line.split_once(": ") {
+        Some((name, value)) if !value.is_empty() && value.chars().all(|symbol| symbol == '*') => {
+            format!("{name}: [secret]")
+        }
+        Some(("Content-Length", _)) => "Content-Length: [length]".to_owned(),
+        _ => line.to_owned(),
+    });
+    *text = lines.collect::<Vec<_>>().join("\r\n");
 }
 
 /// Replaces the random boundary of a form, and the length that depends on it.

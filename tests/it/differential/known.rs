@@ -20,6 +20,12 @@ struct Entry {
     /// What the oracle's error contains; empty for any.
     #[serde(default)]
     error: String,
+    /// Whether it explains only texts in which the oracle has the names of references in addition.
+    #[serde(default)]
+    missing_reference: bool,
+    /// Whether it explains only nodes that refer to a node that did not run.
+    #[serde(default)]
+    reads_nothing: bool,
     /// Whether later nodes differ because of it, so that the rest of the case is not compared.
     #[serde(default)]
     spreads: bool,
@@ -41,6 +47,8 @@ impl Entry {
         (self.node == "*" || self.node == difference.node_type)
             && member.starts_with(&self.at)
             && difference.error.contains(&self.error)
+            && (!self.missing_reference || difference.is_missing_reference)
+            && (!self.reads_nothing || difference.reads_nothing)
     }
 }
 

@@ -41,7 +41,7 @@ pub fn observation(events: &[Value], ids: &Ids) -> Value {
                 run = json!({"status": data["status"], "outputs": data["outputs"], "error": data["error"],
                     "exceptions": data["exceptions_count"]});
             }
-            "workflow_started" | "message_end" => {}
+            "workflow_started" | "message_end" | "agent_thought" => {}
             _ => {
                 order.push(format!("{name} {}", data["node_id"].as_str().unwrap_or_default()));
                 if matches!(name, "node_finished" | "node_retry" | "iteration_completed") {

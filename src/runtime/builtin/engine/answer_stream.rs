@@ -63,7 +63,7 @@ impl<'g> AnswerStream<'g> {
         let root = &graph.level(Graph::ROOT).nodes;
         let nodes: Vec<_> = root.iter().filter_map(|&ix| TextNode::new(graph, ix)).collect();
         let generated = nodes.iter().flat_map(|node| node.models(graph)).map(|model| (model, String::new())).collect();
-        let certainty = Certainty::new(graph);
+        let certainty = Certainty::new(graph, nodes.iter().map(|node| &node.variables));
         let succeeded = HashSet::new();
         Self { graph, nodes, queue: VecDeque::new(), generated, succeeded, certainty, value_limit, flush_limit }
     }
@@ -117,7 +117,7 @@ impl<'g> AnswerStream<'g> {
     fn enqueue_certain(&mut self, reached: Vec<NodeIx>) {
         for ix in reached {
             if let Some(found) = self.find(ix)
-                && self.certainty.is_certain(ix, self.nodes[found].reads_conversation)
+                && self.certainty.is_certain(ix, &self.nodes[found].variables)
             {
                 self.enqueue(found);
             }

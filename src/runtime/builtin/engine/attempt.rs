@@ -38,7 +38,7 @@ pub(super) fn start_attempt(
     }
     let Some(view) = frames.view(task.frame) else { return Ok(None) };
     let run = match &node.kind {
-        NodeKind::Start => NodeRun::Ready(Ok(start::run(&execution.inputs, view))),
+        NodeKind::Start => NodeRun::Ready(Ok(start::run(&execution.inputs, view, &execution.masks))),
         NodeKind::Answer(data) => NodeRun::Ready(answer::run(data, view, limit)),
         NodeKind::End(data) => NodeRun::Ready(end::run(data, view)),
         NodeKind::Aggregator(data) => NodeRun::Ready(aggregator::run(data, view)),

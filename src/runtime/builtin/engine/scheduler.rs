@@ -52,7 +52,7 @@ pub(super) struct Scheduler<'g> {
     outputs: RunOutputs,
     usage: UsageCounter,
     steps: StepCounter,
-    /// Number of nodes of the graph itself whose failure the graph handled.
+    /// Number of attempts of nodes of the graph itself that failed, and of failures that the graph handled in rounds.
     exceptions: usize,
 }
 
@@ -225,6 +225,7 @@ impl<'g> Scheduler<'g> {
             }
             Err(error) => error,
         };
+        self.exceptions += usize::from(task.frame == ROOT_FRAME);
         if let Some(retry) = node.retry
             && task.failed_attempts < retry.times
         {
@@ -240,8 +241,9 @@ impl<'g> Scheduler<'g> {
         let Some(outputs) = node_end::outputs_after(&error, &node.on_error) else {
             return self.fail(&task, NodeEnd::failed(*error)).await;
         };
-        // As in Dify, a failure that is handled inside an iteration does not make the run a partial success.
-        self.exceptions += usize::from(task.frame == ROOT_FRAME);
+        // Unlike in Dify, a failure that is handled inside an iteration makes the run a partial success: its result lacks
+        // something there, too.
+        self.exceptions += usize::from(task.frame != ROOT_FRAME);
         let outputs = Arc::new(outputs);
         if let Err(limit) = self.frames.set(task.frame, &node.id, Arc::clone(&outputs)) {
             return self.fail(&task, NodeEnd::failed(*Box::<NodeError>::from(limit))).await;
@@ -299,7 +301,7 @@ impl<'g> Scheduler<'g> {
         Ok(())
     }
 
-    /// Number of nodes whose failure the graph handled.
+    /// Number of failures, which make a run that ends well a partial success.
     pub(super) fn exceptions(&self) -> usize {
         self.exceptions
     }

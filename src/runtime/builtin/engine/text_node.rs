@@ -1,5 +1,6 @@
 //! Nodes whose text is streamed: `answer` and `end` nodes.
 
+use super::certainty::ReadVariables;
 use crate::runtime::builtin::{
     graph::{index::NodeIx, node::NodeKind, topology::Graph},
     variables::{
@@ -29,8 +30,8 @@ pub(super) struct TextNode<'g> {
     pub next: usize,
     /// Length of what is written of that segment, in bytes: the text of a model that still generates it.
     pub written: usize,
-    /// Whether the text refers to conversation variables.
-    pub reads_conversation: bool,
+    /// The conversation variables that the text refers to.
+    pub variables: ReadVariables<'g>,
     /// Whether the text is queued or written.
     pub queued: bool,
     /// Whether the node itself has ended, so that all values of the text are final.
@@ -59,12 +60,15 @@ impl<'g> TextNode<'g> {
             }
             _ => return None,
         };
-        let is_conversation = |segment: &Segment<'_>| match segment {
-            Segment::Reference(selector) => selector.node() == Some(CONVERSATION),
-            Segment::Literal(_) => false,
+        let variable = |segment: &Segment<'g>| match segment {
+            Segment::Reference(selector) => match selector.split() {
+                Some((CONVERSATION, name, _)) => Some(name),
+                _ => None,
+            },
+            Segment::Literal(_) => None,
         };
-        let reads_conversation = segments.iter().any(is_conversation);
-        Some(Self { node, segments, next: 0, written: 0, reads_conversation, queued: false, ended: false })
+        let variables = segments.iter().filter_map(variable).collect();
+        Some(Self { node, segments, next: 0, written: 0, variables, queued: false, ended: false })
     }
 
     /// The models of the graph itself whose text this text contains.

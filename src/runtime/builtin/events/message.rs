@@ -20,6 +20,25 @@ pub(crate) struct AgentMessage<'a> {
     pub answer: &'a str,
 }
 
+/// A step of an agent, without a tool.
+#[derive(Serialize)]
+pub(crate) struct AgentThought<'a> {
+    pub id: &'a str,
+    /// The number of the step, from 1.
+    pub position: u32,
+    /// What the model wrote; empty when the step begins.
+    pub thought: &'a str,
+    pub observation: &'static str,
+    pub tool: &'static str,
+    pub tool_labels: NoMembers,
+    pub tool_input: &'static str,
+    pub message_files: [(); 0],
+}
+
+/// An object without members.
+#[derive(Serialize)]
+pub(crate) struct NoMembers {}
+
 /// Replaces the answer so far.
 #[derive(Serialize)]
 pub(crate) struct MessageReplace<'a> {

@@ -100,6 +100,11 @@ pub(crate) fn data_error(kind: &str, data: &Value) -> Option<NodeDataError> {
     read(data).map(drop).and_then(|()| common(data).map(drop)).err()
 }
 
+/// The data of a node of this type; `None` when it cannot be read, or the type is not supported here.
+pub(super) fn read_kind(kind: &str, data: &Value) -> Option<NodeKind> {
+    data_reader(kind)?(data).ok()
+}
+
 /// Reads the data of a node. Errors name the node. Slot and edges are filled in later.
 pub(super) fn read_node(raw: &RawNode<'_>, level: LevelIx) -> Result<Node> {
     let at_node = |error: &NodeDataError| {

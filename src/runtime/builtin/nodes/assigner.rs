@@ -18,7 +18,12 @@ use crate::runtime::builtin::{
 #[serde(untagged)]
 pub(crate) enum AssignerNodeData {
     /// Version 2: assignments in their order.
-    Items { items: Vec<Assignment> },
+    Items {
+        items: Vec<Assignment>,
+        /// The other members of the node's data, which its event reports.
+        #[serde(flatten)]
+        data: JsonObject,
+    },
     /// Version 1: one assignment.
     One {
         assigned_variable_selector: Selector,
@@ -26,6 +31,18 @@ pub(crate) enum AssignerNodeData {
         #[serde(default, deserialize_with = "or_default")]
         input_variable_selector: Selector,
     },
+}
+
+impl AssignerNodeData {
+    /// The names of the conversation variables that the node writes.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &str> {
+        let (items, one) = match self {
+            Self::Items { items, .. } => (items.as_slice(), None),
+            Self::One { assigned_variable_selector, .. } => (&[][..], Some(assigned_variable_selector)),
+        };
+        let selectors = items.iter().map(|item| &item.variable_selector).chain(one);
+        selectors.filter_map(|selector| selector.split().map(|(_, name, _)| name))
+    }
 }
 
 /// An assignment to one variable.
@@ -100,8 +117,8 @@ pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: Scope
     let mut changes = Changes { view: pool.view(scope), new_values: JsonObject::new(), limit: pool.variable_limit() };
     let mut inputs = JsonObject::new();
     let outcome = match data {
-        AssignerNodeData::Items { items } => {
-            inputs.insert("items".to_owned(), json!(items));
+        AssignerNodeData::Items { items, data } => {
+            inputs = node_data(items, data);
             items.iter().try_for_each(|item| changes.assign(item))
         }
         AssignerNodeData::One { assigned_variable_selector, write_mode, input_variable_selector } => changes
@@ -119,6 +136,10 @@ pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: Scope
     if let Err(message) = outcome {
         return Err(NodeError::new("VariableOperatorNodeError", message).with_inputs(inputs));
     }
+    let mut process_data = JsonObject::new();
+    if matches!(data, AssignerNodeData::Items { .. }) {
+        process_data.clone_from(&new_values);
+    }
     let mut updated = Vec::with_capacity(new_values.len());
     for ((name, value), value_type) in new_values.into_iter().zip(types) {
         let selector = [CONVERSATION, &name];
@@ -128,9 +149,25 @@ pub(crate) fn run(data: &AssignerNodeData, pool: &mut VariablePool, scope: Scope
             return Err(Box::<NodeError>::from(error).with_inputs(inputs));
         }
     }
-    let mut process_data = JsonObject::new();
-    process_data.insert("updated_variables".to_owned(), updated.into());
+    process_data.insert("__updated_variables".to_owned(), updated.into());
     Ok(NodeOutcome { inputs, process_data, ..NodeOutcome::default() })
+}
+
+/// The data of the node, with the members that Dify adds when they are missing.
+fn node_data(items: &[Assignment], data: &JsonObject) -> JsonObject {
+    let defaults = json!({
+        "type": "assigner",
+        "title": "",
+        "desc": null,
+        "version": "2",
+        "error_strategy": null,
+        "default_value": null,
+        "retry_config": {"max_retries": 0, "retry_interval": 0, "retry_enabled": false},
+    });
+    let mut inputs = defaults.as_object().cloned().unwrap_or_default();
+    inputs.extend(data.clone());
+    inputs.insert("items".to_owned(), json!(items));
+    inputs
 }
 
 impl Changes<'_> {
@@ -253,7 +290,7 @@ fn supports(value_type: ValueType, operation: Operation) -> bool {
             value_type.item_type().is_some()
         }
         Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide => {
-            value_type == ValueType::Number
+            matches!(value_type, ValueType::Number | ValueType::Integer | ValueType::Float)
         }
     }
 }

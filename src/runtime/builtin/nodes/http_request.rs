@@ -3,6 +3,7 @@
 mod body;
 mod context;
 mod data;
+mod event;
 mod json_body;
 mod lines;
 mod request;

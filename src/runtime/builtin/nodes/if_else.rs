@@ -3,6 +3,7 @@
 //! Small values are compared inline, as small templates are rendered: that is bounded work of microseconds. Larger
 //! values are compared on the blocking threads, within the limit of templates.
 
+mod comparison;
 pub(crate) mod condition;
 mod logic;
 
@@ -30,8 +31,8 @@ const MAX_INLINE_WEIGHT: usize = 64 << 10;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct IfElseNodeData {
-    #[serde(default, deserialize_with = "or_default")]
-    cases: Vec<Case>,
+    #[serde(default)]
+    cases: Option<Vec<Case>>,
     #[serde(default, deserialize_with = "or_default")]
     conditions: Vec<Condition>,
     #[serde(default, deserialize_with = "or_default")]
@@ -78,15 +79,15 @@ fn prepare(data: &IfElseNodeData, view: VariableView<'_>, limit: usize) -> Resul
     let mut prepare_all = |conditions: &[Condition]| -> Result<Vec<PreparedCondition>, Box<NodeError>> {
         conditions.iter().map(|condition| condition.prepare(view, limit, &mut budget)).collect()
     };
-    if data.cases.is_empty() {
+    let Some(cases) = &data.cases else {
         return Ok(vec![PreparedCase {
             id: THEN.to_owned(),
             logic: data.logical_operator,
             conditions: prepare_all(&data.conditions)?,
             event: json!("default"),
         }]);
-    }
-    data.cases
+    };
+    cases
         .iter()
         .map(|case| {
             Ok(PreparedCase {
@@ -101,14 +102,19 @@ fn prepare(data: &IfElseNodeData, view: VariableView<'_>, limit: usize) -> Resul
 
 fn evaluate(cases: &[PreparedCase]) -> NodeResult {
     let (mut inputs, mut process_data) = (JsonObject::new(), JsonObject::new());
-    let mut results = Vec::new();
+    let (mut results, mut compared) = (Vec::new(), Vec::new());
     let mut chosen = None;
     let mut error = None;
     for case in cases {
-        let compared: Vec<Value> = case.conditions.iter().filter_map(PreparedCondition::event).collect();
-        match case.logic.evaluate(case.conditions.iter().map(PreparedCondition::evaluate)) {
+        let mut events = Vec::new();
+        let conditions = case.conditions.iter().map(|condition| {
+            let evaluated = condition.evaluate()?;
+            events.extend(evaluated.event);
+            Ok(evaluated.result)
+        });
+        match case.logic.evaluate(conditions) {
             Ok((condition_results, is_true)) => {
-                inputs.insert("conditions".to_owned(), compared[..compared.len().min(condition_results.len())].into());
+                compared = events;
                 results.push(json!({"group": case.event, "results": condition_results, "final_result": is_true}));
                 if is_true {
                     chosen = Some(case.id.clone());
@@ -116,12 +122,14 @@ fn evaluate(cases: &[PreparedCase]) -> NodeResult {
                 }
             }
             Err(message) => {
-                inputs.insert("conditions".to_owned(), compared.into());
+                // As in Dify, a node that fails reports no conditions.
+                compared.clear();
                 error = Some(message);
                 break;
             }
         }
     }
+    inputs.insert("conditions".to_owned(), compared.into());
     process_data.insert("condition_results".to_owned(), results.into());
     if let Some(message) = error {
         return Err(NodeError::new("ValueError", message).with_inputs(inputs).with_process_data(process_data));

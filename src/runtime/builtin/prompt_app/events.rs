@@ -4,12 +4,14 @@ use crate::{
     domain::{
         Result,
         app::AppMode,
-        id::{ConversationId, MessageId, TaskId},
+        id::{AgentThoughtId, ConversationId, MessageId, TaskId},
     },
     ports::runtime::RunEvent,
     runtime::builtin::events::{
         envelope::EventHead,
-        message::{AgentMessage, ErrorEvent, Message, MessageEnd, MessageMetadata, MessageReplace},
+        message::{
+            AgentMessage, AgentThought, ErrorEvent, Message, MessageEnd, MessageMetadata, MessageReplace, NoMembers,
+        },
     },
 };
 
@@ -18,6 +20,7 @@ use crate::{
 pub(crate) struct PromptAppEvents {
     mode: AppMode,
     message_id: String,
+    thought_id: String,
     head: EventHead,
 }
 
@@ -27,7 +30,7 @@ impl PromptAppEvents {
         mode: AppMode,
         conversation: ConversationId,
         message: MessageId,
-        task: TaskId,
+        (task, thought): (TaskId, AgentThoughtId),
         created_at: i64,
     ) -> Self {
         let message_id = message.to_string();
@@ -37,7 +40,7 @@ impl PromptAppEvents {
             created_at: Some(created_at),
             task_id: task.to_string(),
         };
-        Self { mode, message_id, head }
+        Self { mode, message_id, thought_id: thought.to_string(), head }
     }
 
     /// A piece of the answer.
@@ -47,6 +50,21 @@ impl PromptAppEvents {
             return self.head.event("agent_message", AgentMessage { id, answer });
         }
         self.head.event("message", Message { id, answer, from_variable_selector: None })
+    }
+
+    /// The one step of an agent: empty when it begins, and with the answer when it ends. `None` for other apps.
+    pub(crate) fn agent_thought(&self, thought: &str) -> Option<Result<RunEvent>> {
+        let step = AgentThought {
+            id: &self.thought_id,
+            position: 1,
+            thought,
+            observation: "",
+            tool: "",
+            tool_labels: NoMembers {},
+            tool_input: "",
+            message_files: [],
+        };
+        (self.mode == AppMode::AgentChat).then(|| self.head.event("agent_thought", step))
     }
 
     /// Replaces the answer so far.

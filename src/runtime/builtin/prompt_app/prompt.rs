@@ -89,7 +89,7 @@ impl PromptWriter<'_> {
         if !query.is_empty() && !instructions.is_empty() {
             messages.push(message(PromptRole::System, &instructions));
         }
-        messages.extend(self.values.history.iter().cloned());
+        messages.extend(self.history().cloned());
         messages.push(message(PromptRole::User, if query.is_empty() { &instructions } else { query }));
         Ok(messages)
     }
@@ -128,7 +128,7 @@ impl PromptWriter<'_> {
                 messages.push(message(role, &text));
             }
         }
-        messages.extend(self.values.history.iter().cloned());
+        messages.extend(self.history().cloned());
         if !self.values.query.is_empty() {
             messages.push(message(PromptRole::User, self.values.query));
         }
@@ -147,9 +147,14 @@ impl PromptWriter<'_> {
         Ok(vec![message(PromptRole::User, &self.fill(template, &histories)?)])
     }
 
+    /// The history without answers that are empty, such as those of runs that failed.
+    fn history(&self) -> impl Iterator<Item = &PromptMessage> {
+        self.values.history.iter().filter(|message| !message.text.is_empty())
+    }
+
     /// The history as one text, with a prefix for each role.
     fn histories(&self, user: &str, assistant: &str) -> String {
-        let lines = self.values.history.iter().map(|message| {
+        let lines = self.history().map(|message| {
             let prefix = if message.role == PromptRole::User { user } else { assistant };
             format!("{prefix}: {}", message.text)
         });

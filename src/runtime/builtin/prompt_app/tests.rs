@@ -14,7 +14,7 @@ use crate::{
     domain::{
         Code,
         app::AppMode,
-        id::{ConversationId, MessageId, TaskId},
+        id::{AgentThoughtId, ConversationId, MessageId, TaskId},
     },
     memory::MemoryLedger,
     ports::runtime::{self, EVENTS_AHEAD},
@@ -69,7 +69,13 @@ async fn run(
 ) -> FinishedPromptRun {
     let app = PromptApp::new(&run_input(mode, query), config, None, &[]).unwrap();
     let (out, mut events) = runtime::events(EVENTS_AHEAD, &MemoryLedger::unlimited());
-    let head = PromptAppEvents::new(mode, ConversationId(Uuid::nil()), MessageId(Uuid::max()), TaskId(Uuid::nil()), 7);
+    let head = PromptAppEvents::new(
+        mode,
+        ConversationId(Uuid::nil()),
+        MessageId(Uuid::max()),
+        (TaskId(Uuid::nil()), AgentThoughtId(Uuid::from_u128(1))),
+        7,
+    );
     let mut answer = Answer::default();
     let models = Arc::new(ScriptedModel(Mutex::new(chunks)));
     let result = app.run(&*models, &head, &out, &mut answer).await;
@@ -101,11 +107,15 @@ async fn chat_answer_is_sent_as_messages() {
 }
 
 #[tokio::test]
-async fn completion_events_have_no_conversation_and_agents_send_agent_message() {
+async fn completion_events_have_no_conversation_and_agents_send_their_message_between_thoughts() {
     let ran = run(AppMode::Completion, &config(), "", Some(vec![text("a")])).await;
     insta::assert_snapshot!(ran.events.join("\n"), @r#"{"event":"message","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"a","from_variable_selector":null}"#);
     let ran = run(AppMode::AgentChat, &config(), "Hi", Some(vec![text("a")])).await;
-    insta::assert_snapshot!(ran.events.join("\n"), @r#"{"event":"agent_message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"a"}"#);
+    insta::assert_snapshot!(ran.events.join("\n"), @r#"
+    {"event":"agent_thought","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"00000000-0000-0000-0000-000000000001","position":1,"thought":"","observation":"","tool":"","tool_labels":{},"tool_input":"","message_files":[]}
+    {"event":"agent_message","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"ffffffff-ffff-ffff-ffff-ffffffffffff","answer":"a"}
+    {"event":"agent_thought","conversation_id":"00000000-0000-0000-0000-000000000000","message_id":"ffffffff-ffff-ffff-ffff-ffffffffffff","created_at":7,"task_id":"00000000-0000-0000-0000-000000000000","id":"00000000-0000-0000-0000-000000000001","position":1,"thought":"a","observation":"","tool":"","tool_labels":{},"tool_input":"","message_files":[]}
+    "#);
     // The model reports no usage, so it is estimated: one token for four characters.
     assert_eq!(ran.answer.usage, Usage { prompt_tokens: 5, completion_tokens: 1 });
 }
@@ -116,7 +126,7 @@ fn message_end_and_error_have_difys_members() {
         AppMode::Chat,
         ConversationId(Uuid::nil()),
         MessageId(Uuid::nil()),
-        TaskId(Uuid::nil()),
+        (TaskId(Uuid::nil()), AgentThoughtId(Uuid::nil())),
         7,
     );
     let usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
@@ -186,7 +196,7 @@ async fn disconnected_reader_ends_the_run() {
         AppMode::Chat,
         ConversationId(Uuid::nil()),
         MessageId(Uuid::nil()),
-        TaskId(Uuid::nil()),
+        (TaskId(Uuid::nil()), AgentThoughtId(Uuid::nil())),
         7,
     );
     let models = ScriptedModel(Mutex::new(Some(vec![text("a"), text("b")])));

@@ -228,6 +228,11 @@ impl<'a> VariableView<'a> {
         &self.pool.conversation
     }
 
+    /// The environment variables, by name.
+    pub(crate) fn environment(self) -> &'a Map<String, Value> {
+        &self.pool.environment
+    }
+
     /// The `sys.*` variables, by name.
     pub(crate) fn system(self) -> &'a Map<String, Value> {
         &self.pool.system

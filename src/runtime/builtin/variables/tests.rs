@@ -242,3 +242,16 @@ proptest! {
         prop_assert!(TextTemplate::parse(&template).render(pool.view(VariablePool::ROOT), usize::MAX / 2).is_ok());
     }
 }
+
+#[test]
+fn numbers_have_the_type_of_their_value_at_the_start_of_a_run() {
+    use super::value_type::ValueType;
+    let number = ValueType::from_name("number").unwrap();
+    for (value, name, empty) in [(json!(1), "integer", json!(0)), (json!(1.0), "float", json!(0.0))] {
+        let declared = number.at_start(&value);
+        assert_eq!((declared.to_string().as_str(), declared.empty()), (name, empty));
+        assert!(declared.accepts(&json!(2)) && declared.accepts(&json!(2.5)) && !declared.accepts(&json!("2")));
+    }
+    assert_eq!(number.at_start(&json!(null)), number);
+    assert_eq!(ValueType::String.at_start(&json!(1)), ValueType::String);
+}

@@ -7,6 +7,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use serde_json::{Map, Value};
 
 use super::python;
+use crate::runtime::builtin::secret_masks::SecretMasks;
 
 /// A text would exceed its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,25 @@ pub(crate) fn markdown(value: &Value, limit: usize) -> Result<Cow<'_, str>, Text
         }
     }
     Ok(out.into())
+}
+
+/// The value like `json.dumps`, without its secrets; empty for a value that is false in Python.
+pub(crate) fn ascii_json(value: &Value, masks: &SecretMasks) -> String {
+    if is_falsy(value) {
+        return String::new();
+    }
+    let json = python::json(value, usize::MAX).unwrap_or_default();
+    let masked = masks.mask_text(&json);
+    let mut out = String::with_capacity(masked.len());
+    for character in masked.chars() {
+        if character.is_ascii() {
+            out.push(character);
+        } else {
+            // Writing to a string cannot fail.
+            character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| _ = write!(out, "\\u{unit:04x}"));
+        }
+    }
+    out
 }
 
 fn list_items(items: &[Value], limit: usize) -> Result<String, TextTooLongError> {

@@ -11,6 +11,10 @@ pub(crate) type DeclaredTypes = HashMap<String, ValueType>;
 pub(crate) enum ValueType {
     String,
     Number,
+    /// A number whose value at the start of the run is an integer.
+    Integer,
+    /// A number whose value at the start of the run is not an integer.
+    Float,
     Boolean,
     Object,
     ArrayAny,
@@ -51,6 +55,15 @@ impl ValueType {
         }
     }
 
+    /// The type of a variable that has this value at the start of a run: Dify has two types of numbers then.
+    pub(crate) fn at_start(self, value: &Value) -> Self {
+        match value {
+            Value::Number(number) if self == Self::Number && number.is_f64() => Self::Float,
+            Value::Number(_) if self == Self::Number => Self::Integer,
+            _ => self,
+        }
+    }
+
     /// The type of the items of a list; `None` for types other than lists.
     pub(crate) fn item_type(self) -> Option<Self> {
         match self {
@@ -68,7 +81,11 @@ impl ValueType {
         match (self.item_type(), value) {
             (Some(item), Value::Array(items)) => items.iter().all(|value| item.accepts(value)),
             (Some(_), _) => false,
-            (None, value) => self == Self::Any || self == Self::of(value),
+            (None, value) => match self {
+                Self::Any => true,
+                Self::Integer | Self::Float => value.is_number(),
+                other => other == Self::of(value),
+            },
         }
     }
 
@@ -77,7 +94,8 @@ impl ValueType {
         match self {
             Self::Any => Value::Null,
             Self::String => "".into(),
-            Self::Number => 0.into(),
+            Self::Number | Self::Integer => 0.into(),
+            Self::Float => 0.0.into(),
             Self::Boolean => false.into(),
             Self::Object => Value::Object(Map::new()),
             _ => Value::Array(Vec::new()),
@@ -90,6 +108,8 @@ impl fmt::Display for ValueType {
         f.write_str(match self {
             Self::String => "string",
             Self::Number => "number",
+            Self::Integer => "integer",
+            Self::Float => "float",
             Self::Boolean => "boolean",
             Self::Object => "object",
             Self::ArrayAny => "array[any]",

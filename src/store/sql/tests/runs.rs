@@ -264,8 +264,9 @@ async fn failed_and_stopped_runs_are_stored(sql: SqlStore) {
     sql.record_run(&stopped).await.unwrap();
     assert_eq!(count(&sql, "messages WHERE status = 'error' AND error = 'It broke\u{fffd}.'").await, 1);
     assert_eq!(count(&sql, "messages WHERE status = 'normal' AND error = 'The client disconnected.'").await, 1);
-    // A message without answer is no exchange.
-    assert_eq!(find(&sql, conversation_id(1), &ann).await.unwrap().exchanges, []);
+    // As in Dify, a query without an answer stays in the conversation.
+    let unanswered = Exchange { query: "q".to_owned(), answer: String::new() };
+    assert_eq!(find(&sql, conversation_id(1), &ann).await.unwrap().exchanges, [unanswered]);
     assert_eq!(find(&sql, conversation_id(2), &ann).await.unwrap().exchanges.len(), 1);
     let workflow = |ending: Ending| RunRecord {
         mode: AppMode::Workflow,

@@ -60,3 +60,21 @@ async fn lists_and_objects_in_an_answer_are_markdown() {
     assert_eq!(run.outcome.answer, "- a\n- b\n{\n  \"k\": 1\n}");
     assert_eq!(run.event_data("node_finished", "a")["outputs"]["answer"], run.outcome.answer);
 }
+
+#[tokio::test]
+async fn reply_waits_only_for_nodes_that_change_its_variables() {
+    let item = json!({
+        "variable_selector": ["conversation", "a"], "input_type": "constant", "operation": "set", "value": "new",
+    });
+    let set = node("set", "assigner", json!({"version": "2", "items": [item]}));
+    for (text, answer, first) in [
+        ("{{#conversation.b#}}", "old b", "message"),
+        ("{{#conversation.a#}}", "new", "node_started"),
+        ("{{#conversation.b#}} {{#conversation.a#}}", "old b new", "node_started"),
+    ] {
+        let mut setup = RunSetup::chat([start(), set.clone(), self::answer("r", text)], "start>set set>r");
+        setup.conversation = json!({"a": "old a", "b": "old b"});
+        let run = setup.execute().await;
+        assert_eq!((run.outcome.answer.as_str(), &run.events[1]["event"]), (answer, &json!(first)), "{text}");
+    }
+}

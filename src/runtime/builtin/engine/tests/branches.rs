@@ -152,7 +152,7 @@ async fn answer_reads_conversation_variables_after_they_are_written() {
     let run = setup.execute().await;
     assert_eq!(run.outcome.answer, "mood: glad");
     assert_eq!(json!(run.outcome.conversation_variables), json!({"mood": "glad", "other": [1]}));
-    let updated = &run.event_data("node_finished", "set")["process_data"]["updated_variables"];
+    let updated = &run.event_data("node_finished", "set")["process_data"]["__updated_variables"];
     assert_eq!(
         updated,
         &json!([{"name": "mood", "selector": ["conversation", "mood"], "value_type": "string", "new_value": "glad"}])

@@ -202,7 +202,7 @@ async fn nodes_of_rounds_that_are_cut_off_end_as_stopped() {
 }
 
 #[tokio::test]
-async fn handled_failure_inside_an_iteration_is_no_partial_success() {
+async fn handled_failure_inside_an_iteration_makes_the_run_a_partial_success() {
     let defaults = json!({"error_strategy": "default-value", "default_value": [
         {"key": "text", "type": "string", "value": "none"},
     ]});
@@ -213,7 +213,7 @@ async fn handled_failure_inside_an_iteration_is_no_partial_success() {
     assert_eq!(run.event_data("node_finished", "m")["status"], "exception");
     assert_eq!(
         (all(&run), run.outcome.status, run.outcome.exceptions_count),
-        (json!(["none"]), RunStatus::Succeeded, 0)
+        (json!(["none"]), RunStatus::PartlySucceeded, 1)
     );
 }
 

@@ -46,6 +46,29 @@ async fn reasoning_is_separated_from_the_streamed_text() {
 }
 
 #[tokio::test]
+async fn context_is_a_text_or_the_trimmed_lines_of_a_list() {
+    let found = |item: Value| json!({"l": [item]});
+    for (variables, prompt, input) in [
+        (json!({"l": " a "}), "< a >", Some(" a ")),
+        (json!({"l": ["", "b", "c"]}), "<b\nc>", Some("b\nc")),
+        (json!({"l": []}), "<>", None),
+        (json!({"l": 5}), "<>", None),
+        (found(json!({"content": "text", "summary": "in short"})), "<in short\ntext>", Some("in short\ntext")),
+    ] {
+        let context = json!({
+            "context": {"enabled": true, "variable_selector": ["conversation", "l"]},
+            "prompt_template": [{"role": "user", "text": "<{{#context#}}>"}],
+        });
+        let nodes = [node("start", "start", json!({})), llm("l", "words", "x", context)];
+        let mut setup = RunSetup::chat(nodes, "start>l");
+        setup.conversation = variables;
+        let run = setup.execute().await;
+        assert_eq!(run.models.prompts.lock()[0].messages[0].text, prompt);
+        assert_eq!(run.event_data("node_finished", "l")["inputs"].get("#context#"), input.map(Value::from).as_ref());
+    }
+}
+
+#[tokio::test]
 async fn references_in_model_parameters_are_filled_in() {
     let model = json!({"model": {"provider": "scripted", "name": "words", "mode": "chat", "completion_params": {
         "temperature": "{{#start.t#}}", "top_p": 1,

@@ -235,7 +235,7 @@ fn event_contains_the_declared_type() {
     let NodeOutcome { process_data, .. } = run(&data, &mut pool, VariablePool::ROOT).unwrap();
     let expected =
         json!([{"name": "v", "selector": ["conversation", "v"], "value_type": "array[string]", "new_value": ["t"]}]);
-    assert_eq!(process_data["updated_variables"], expected);
+    assert_eq!(process_data["__updated_variables"], expected);
 }
 
 proptest! {

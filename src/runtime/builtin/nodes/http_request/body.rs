@@ -70,11 +70,12 @@ pub(super) struct RenderedBody {
     pub content_type: Option<String>,
     /// Whether the content type has the boundary of these bytes, so that no header of the node may replace it.
     pub has_boundary: bool,
+    pub is_json: bool,
 }
 
 impl RenderedBody {
     fn new(text: String, content_type: &str) -> Self {
-        Self { bytes: Some(text.into()), content_type: Some(content_type.to_owned()), has_boundary: false }
+        Self { bytes: Some(text.into()), content_type: Some(content_type.to_owned()), ..Self::default() }
     }
 }
 
@@ -99,7 +100,9 @@ impl RequestBody {
             }
             BodyKind::Json => {
                 let text = json_body::render(&self.single_text()?, context.view, context.limit)?;
-                Ok(RenderedBody::new(text, "application/json"))
+                // As in Dify, a body that is nothing is not sent.
+                let text = if text == "null" { String::new() } else { text };
+                Ok(RenderedBody { is_json: true, ..RenderedBody::new(text, "application/json") })
             }
             BodyKind::XWwwFormUrlencoded => {
                 let mut form = form_urlencoded::Serializer::new(String::new());

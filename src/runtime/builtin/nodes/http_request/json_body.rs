@@ -21,9 +21,6 @@ use crate::runtime::builtin::{
 /// Renders a JSON text of at most `limit` bytes, without blanks between its tokens.
 pub(super) fn render(template: &TextTemplate, view: VariableView<'_>, limit: usize) -> Result<String, Box<NodeError>> {
     let text = fill(template, view, limit)?;
-    if text.trim().is_empty() {
-        return Ok(String::new());
-    }
     match serde_json::from_str::<&RawValue>(&text) {
         Ok(valid) => Ok(without_blanks(valid.get())),
         Err(error) => match repair_json(&text) {

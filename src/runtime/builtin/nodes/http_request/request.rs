@@ -1,6 +1,6 @@
 //! Builds the request from the node's data and the variables.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -15,14 +15,11 @@ use url::Url;
 
 use super::{
     context::HttpRequestContext,
-    data::{ApiKey, ApiKeyKind, AuthorizationKind, HttpRequestNodeData},
+    data::{ApiKeyKind, AuthorizationKind, HttpRequestNodeData},
+    event::RequestEvent,
 };
 use crate::runtime::{
-    builtin::{
-        nodes::outcome::NodeError,
-        secret_masks::{MASK, SecretMasks},
-        variables::text::TextTemplate,
-    },
+    builtin::{nodes::outcome::NodeError, secret_masks::MASK, variables::text::TextTemplate},
     outbound::{MAX_READ_TIMEOUT, OutboundRequest},
 };
 
@@ -43,11 +40,11 @@ const IGNORED_HEADERS: [HeaderName; 11] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+/// Headers whose values the event masks.
+const SECRET_HEADERS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
 const SERVICE_USER_AGENT: HeaderValue = HeaderValue::from_static("dify-openapi");
 /// Largest size of the URL and all headers, in bytes. Few servers accept more.
 const MAX_HEAD: usize = 64 << 10;
-/// Longest part of the body in the event, in bytes.
-const MAX_EVENT_BODY: usize = 10_000;
 
 /// The request, and its text for the event.
 pub(super) fn build(
@@ -64,7 +61,9 @@ pub(super) fn build(
     check_size(length)?;
     let mut url = parse_url(url_text.trim())?;
     if !data.params.0.is_empty() {
+        // As in Dify, the parameters of the node replace those of the URL.
         let mut query = url.query_pairs_mut();
+        query.clear();
         for (name, value) in &data.params.0 {
             let (name, value) = (render(name)?, render(value)?);
             length += name.len() + value.len();
@@ -75,26 +74,33 @@ pub(super) fn build(
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, SERVICE_USER_AGENT);
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let mut event = RequestEvent::default();
     for (name, value) in &data.headers.0 {
         let (name, value) = (render(name)?, render(value)?);
         length += name.len() + value.len();
         check_size(length)?;
-        let (name, value) = parse_header(name.trim(), &value)?;
+        let (written_name, value) = (name.trim(), value.trim());
+        let (name, parsed) = parse_header(written_name, value)?;
+        let is_secret = SECRET_HEADERS.contains(&name);
+        if !IGNORED_HEADERS.contains(&name) {
+            headers.insert(name, parsed);
+        }
+        event.add_header(written_name, if is_secret { MASK } else { value });
+    }
+    if let Some((name, value)) = api_key_header(data, context)? {
+        event.add_header(name, MASK);
+        let (name, value) = authorization(name, &value)?;
         if !IGNORED_HEADERS.contains(&name) {
             headers.insert(name, value);
         }
     }
-    let mut secret_headers = vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
-    if let Some((name, value)) = api_key_header(data, context)? {
-        secret_headers.push(name.clone());
-        headers.insert(name, value);
-    }
     let body = data.body.render(context)?;
     if let Some(content_type) = &body.content_type {
-        let content_type =
+        let value =
             HeaderValue::from_str(content_type).map_err(|_| request_error("the body's content type is not valid"))?;
         if body.has_boundary || !headers.contains_key(CONTENT_TYPE) {
-            headers.insert(CONTENT_TYPE, content_type);
+            headers.insert(CONTENT_TYPE, value);
+            event.set_content_type(content_type);
         }
     }
     let read_timeout = match data.timeout.read {
@@ -103,17 +109,17 @@ pub(super) fn build(
     };
     // Servers expect a length with these methods, also without a body.
     let needs_length = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
-    let body = body.bytes.or_else(|| needs_length.then(Bytes::new));
-    let request = OutboundRequest { method, url, headers, body, read_timeout };
-    let text = event_text(&request, &secret_headers, context.masks);
+    let sent = body.bytes.clone().or_else(|| needs_length.then(Bytes::new));
+    let request = OutboundRequest { method, url, headers, body: sent, read_timeout };
+    let text = event.text(&request, &body, context.masks);
     Ok((request, text))
 }
 
-/// The header with the node's API key, if it has one that can be sent.
-fn api_key_header(
-    data: &HttpRequestNodeData,
+/// The name and the value of the header with the node's API key, if it has one.
+fn api_key_header<'a>(
+    data: &'a HttpRequestNodeData,
     context: &HttpRequestContext<'_>,
-) -> Result<Option<(HeaderName, HeaderValue)>, Box<NodeError>> {
+) -> Result<Option<(&'a str, String)>, Box<NodeError>> {
     if data.authorization.kind != AuthorizationKind::ApiKey {
         return Ok(None);
     }
@@ -124,7 +130,14 @@ fn api_key_header(
         let message = "API key is required for authorization but was empty. Please provide a valid API key.";
         return Err(NodeError::new("AuthorizationConfigError", message));
     }
-    Ok(Some(authorization(key, &secret)?).filter(|(name, _)| !IGNORED_HEADERS.contains(name)))
+    let name = if key.header.trim().is_empty() { "Authorization" } else { key.header.trim() };
+    let value = match key.kind {
+        ApiKeyKind::Bearer => format!("Bearer {secret}"),
+        ApiKeyKind::Basic if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
+        ApiKeyKind::Basic => format!("Basic {secret}"),
+        ApiKeyKind::Custom => secret,
+    };
+    Ok(Some((name, value)))
 }
 
 fn check_size(length: usize) -> Result<(), Box<NodeError>> {
@@ -155,38 +168,10 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Bo
     Ok((name, value))
 }
 
-fn authorization(key: &ApiKey, secret: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
-    let name = if key.header.trim().is_empty() { AUTHORIZATION.as_str() } else { key.header.trim() };
-    let value = match key.kind {
-        ApiKeyKind::Bearer => format!("Bearer {secret}"),
-        ApiKeyKind::Basic if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
-        ApiKeyKind::Basic => format!("Basic {secret}"),
-        ApiKeyKind::Custom => secret.to_owned(),
-    };
-    let (name, mut value) = parse_header(name, &value)?;
+fn authorization(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
+    let (name, mut value) = parse_header(name, value)?;
     value.set_sensitive(true);
     Ok((name, value))
-}
-
-/// The request as Dify writes it into the event, without its secrets.
-fn event_text(request: &OutboundRequest, secret_headers: &[HeaderName], masks: &SecretMasks) -> String {
-    let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
-    let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
-    let mut text = format!("{} {path} HTTP/1.1\r\nHost: {host}\r\n", request.method);
-    for (name, value) in &request.headers {
-        let value = if secret_headers.contains(name) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{name}: {value}\r\n");
-    }
-    text.push_str("\r\n");
-    let mut text = masks.mask_text(&text).into_owned();
-    if let Some(body) = &request.body {
-        // Masked before it is cut off, so that no part of a secret remains.
-        let body = String::from_utf8_lossy(body);
-        let body = masks.mask_text(&body);
-        text.push_str(&body[..body.floor_char_boundary(MAX_EVENT_BODY)]);
-    }
-    text
 }
 
 fn request_error(message: impl Into<String>) -> Box<NodeError> {

@@ -4,66 +4,24 @@
 //! fails: after a branch that was skipped, its values are missing, and no graph can expect an error there.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 
-use super::logic::Logic;
+use super::{
+    comparison::{Comparison, compare},
+    logic::Logic,
+};
 use crate::runtime::builtin::{
     json::or_default,
     nodes::outcome::NodeError,
-    variables::{budget::ByteBudget, pool::VariableView, selector::Selector, text::TextTemplate, value},
+    variables::{
+        budget::ByteBudget,
+        pool::VariableView,
+        selector::{CONVERSATION, Selector},
+        text::TextTemplate,
+        value,
+        value_type::ValueType,
+    },
 };
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Comparison {
-    #[serde(rename = "contains")]
-    Contains,
-    #[serde(rename = "not contains")]
-    NotContains,
-    #[serde(rename = "start with")]
-    StartWith,
-    #[serde(rename = "end with")]
-    EndWith,
-    #[serde(rename = "is")]
-    Is,
-    #[serde(rename = "is not")]
-    IsNot,
-    #[serde(rename = "empty")]
-    Empty,
-    #[serde(rename = "not empty")]
-    NotEmpty,
-    #[serde(rename = "=")]
-    Equal,
-    #[serde(rename = "≠")]
-    NotEqual,
-    #[serde(rename = ">")]
-    Greater,
-    #[serde(rename = "<")]
-    Less,
-    #[serde(rename = "≥")]
-    GreaterOrEqual,
-    #[serde(rename = "≤")]
-    LessOrEqual,
-    #[serde(rename = "null")]
-    Null,
-    #[serde(rename = "not null")]
-    NotNull,
-    #[serde(rename = "in")]
-    In,
-    #[serde(rename = "not in")]
-    NotIn,
-    #[serde(rename = "all of")]
-    AllOf,
-    #[serde(rename = "exists")]
-    Exists,
-    #[serde(rename = "not exists")]
-    NotExists,
-}
-
-impl Comparison {
-    fn is_negated(self) -> bool {
-        matches!(self, Self::NotContains | Self::IsNot | Self::NotEmpty | Self::NotNull | Self::NotIn | Self::NotExists)
-    }
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Condition {
@@ -119,10 +77,21 @@ impl Condition {
             Expected::Text(text) => Value::String(text.render(view, limit)?),
             Expected::Value(value) => value.clone(),
         };
-        let expected = as_flags(&actual, expected);
         budget.spend(&expected)?;
         let files = self.file_conditions.clone().filter(|_| actual.as_array().is_some_and(|items| !items.is_empty()));
-        Ok(PreparedCondition { comparison: self.comparison_operator, actual, expected, files })
+        let expects_flags = match &actual {
+            Value::Bool(_) => true,
+            Value::Array(items) if items.is_empty() => self.is_declared_as(ValueType::ArrayBoolean, view),
+            Value::Array(items) => items.iter().all(Value::is_boolean),
+            _ => false,
+        };
+        Ok(PreparedCondition { comparison: self.comparison_operator, actual, expected, expects_flags, files })
+    }
+
+    /// Whether the value is a conversation variable of this type.
+    fn is_declared_as(&self, value_type: ValueType, view: VariableView<'_>) -> bool {
+        let variable = self.variable_selector.split().filter(|(node, ..)| *node == CONVERSATION);
+        variable.is_some_and(|(_, name, members)| members.is_empty() && view.declared_type(name) == value_type)
     }
 }
 
@@ -131,6 +100,8 @@ pub(crate) struct PreparedCondition {
     comparison: Comparison,
     actual: Value,
     expected: Value,
+    /// Whether the actual value is a flag or a list of flags, so that the expected value is read as such.
+    expects_flags: bool,
     /// Present for a list of files that is not empty; an empty list is compared like any other.
     files: Option<SubConditions>,
 }
@@ -146,26 +117,34 @@ impl PreparedCondition {
         value::weight(&self.actual).saturating_mul(times.max(1)).saturating_add(value::weight(&self.expected))
     }
 
-    /// The condition as the event reports it; `None` for conditions on files, which are only in the case.
-    pub(crate) fn event(&self) -> Option<Value> {
-        self.files.is_none().then(|| {
-            json!({
-                "actual_value": self.actual,
-                "expected_value": self.expected,
-                "comparison_operator": self.comparison,
-            })
-        })
-    }
-
-    /// The result, or the reason why the values cannot be compared.
-    pub(crate) fn evaluate(&self) -> Result<bool, String> {
+    /// Evaluates the condition. Fails with the reason why the values cannot be compared.
+    pub(crate) fn evaluate(&self) -> Result<EvaluatedCondition, String> {
         let is_about_files =
             matches!(self.comparison, Comparison::Contains | Comparison::NotContains | Comparison::AllOf);
-        match (&self.files, &self.actual) {
-            (Some(conditions), Value::Array(files)) if is_about_files => conditions.evaluate(files),
-            _ => compare(self.comparison, &self.actual, &self.expected),
+        if let (Some(conditions), Value::Array(files), true) = (&self.files, &self.actual, is_about_files) {
+            return Ok(EvaluatedCondition { result: conditions.evaluate(files)?, event: None });
         }
+        if self.comparison.is_existence() {
+            let result = compare(self.comparison, &self.actual, &Value::Null)?;
+            return Ok(EvaluatedCondition { result, event: None });
+        }
+        let expected = if self.expects_flags { as_flags(self.expected.clone())? } else { self.expected.clone() };
+        let result = compare(self.comparison, &self.actual, &expected)?;
+        let event = json!({
+            "actual_value": self.actual,
+            "expected_value": expected,
+            "comparison_operator": self.comparison,
+        });
+        Ok(EvaluatedCondition { result, event: Some(event) })
     }
+}
+
+/// The result of a condition.
+pub(crate) struct EvaluatedCondition {
+    pub result: bool,
+    /// The condition as the event reports it; `None` for conditions on files and on existence, which are only in the
+    /// case.
+    pub event: Option<Value>,
 }
 
 impl SubConditions {
@@ -202,131 +181,22 @@ impl SubCondition {
     }
 }
 
-/// The expected value for a flag, or a list of flags: Dify reads those that are written as text.
-fn as_flags(actual: &Value, expected: Value) -> Value {
-    let are_flags = match actual {
-        Value::Bool(_) => true,
-        Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_boolean),
-        _ => false,
-    };
+/// The expected value for a flag, or a list of flags. Dify reads those that are written as text, as JSON.
+fn as_flags(expected: Value) -> Result<Value, String> {
     match expected {
-        expected if !are_flags => expected,
-        Value::Array(items) => items.into_iter().map(|item| flag(&item).map_or(item, Value::Bool)).collect(),
-        expected => flag(&expected).map_or(expected, Value::Bool),
+        Value::Null => Ok(Value::Null),
+        Value::Array(items) => items.iter().map(|item| flag(item).map(Value::Bool)).collect(),
+        expected => flag(&expected).map(Value::Bool),
     }
 }
 
-/// Compares two values, as Dify does.
-pub(crate) fn compare(comparison: Comparison, actual: &Value, expected: &Value) -> Result<bool, String> {
-    let (falsy, null) = (value::is_falsy(actual), actual.is_null());
-    match comparison {
-        Comparison::Contains => Ok(!falsy && contains(actual, expected)?),
-        Comparison::NotContains => Ok(falsy || !contains(actual, expected)?),
-        Comparison::StartWith => Ok(!falsy && texts(actual, expected)?.0.starts_with(texts(actual, expected)?.1)),
-        Comparison::EndWith => Ok(!falsy && texts(actual, expected)?.0.ends_with(texts(actual, expected)?.1)),
-        Comparison::Is => Ok(!null && is(actual, expected)?),
-        Comparison::IsNot => Ok(!null && !is(actual, expected)?),
-        Comparison::Empty => Ok(falsy),
-        Comparison::NotEmpty => Ok(!falsy),
-        Comparison::Equal => Ok(!null && equal(actual, expected)?),
-        Comparison::NotEqual => Ok(!null && !equal(actual, expected)?),
-        Comparison::Greater => Ok(!null && order(actual, expected)?.is_gt()),
-        Comparison::Less => Ok(!null && order(actual, expected)?.is_lt()),
-        Comparison::GreaterOrEqual => Ok(!null && order(actual, expected)?.is_ge()),
-        Comparison::LessOrEqual => Ok(!null && order(actual, expected)?.is_le()),
-        Comparison::Null | Comparison::NotExists => Ok(null),
-        Comparison::NotNull | Comparison::Exists => Ok(!null),
-        Comparison::In => Ok(!falsy && list(expected)?.contains(actual)),
-        Comparison::NotIn => Ok(falsy || !list(expected)?.contains(actual)),
-        Comparison::AllOf => {
-            if falsy {
-                return Ok(false);
-            }
-            list(expected)?.iter().try_fold(true, |all, item| Ok(all && contains(actual, item)?))
-        }
+fn flag(value: &Value) -> Result<bool, String> {
+    let parsed = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    match parsed.as_ref().unwrap_or(value) {
+        Value::Bool(flag) => Ok(*flag),
+        Value::Number(number) if !number.is_f64() => Ok(number.as_f64() != Some(0.0)),
+        _ => Err("Invalid expected value type: boolean".to_owned()),
     }
-}
-
-fn contains(actual: &Value, expected: &Value) -> Result<bool, String> {
-    match (actual, expected) {
-        (Value::String(text), Value::String(part)) => Ok(text.contains(part.as_str())),
-        (Value::String(_), _) => Err("Invalid expected value type: string".to_owned()),
-        (Value::Array(items), expected) => {
-            let flag = items.iter().all(Value::is_boolean).then(|| flag(expected)).flatten();
-            Ok(items.contains(&flag.map_or_else(|| expected.clone(), Value::Bool)))
-        }
-        _ => Err("Invalid actual value type: string or array".to_owned()),
-    }
-}
-
-fn texts<'a>(actual: &'a Value, expected: &'a Value) -> Result<(&'a str, &'a str), String> {
-    let actual = actual.as_str().ok_or("Invalid actual value type: string")?;
-    Ok((actual, expected.as_str().ok_or("Invalid expected value type: string")?))
-}
-
-fn is(actual: &Value, expected: &Value) -> Result<bool, String> {
-    match actual {
-        Value::String(_) => Ok(actual == expected),
-        Value::Bool(actual) => Ok(flag(expected).ok_or("Invalid expected value type: boolean")? == *actual),
-        _ => Err("Invalid actual value type: string or boolean".to_owned()),
-    }
-}
-
-fn equal(actual: &Value, expected: &Value) -> Result<bool, String> {
-    match actual {
-        Value::Bool(actual) => Ok(flag(expected).ok_or("Invalid expected value type: boolean")? == *actual),
-        Value::Number(_) => Ok(order(actual, expected)?.is_eq()),
-        _ => Err("Invalid actual value type: number or boolean".to_owned()),
-    }
-}
-
-fn order(actual: &Value, expected: &Value) -> Result<std::cmp::Ordering, String> {
-    let Value::Number(actual) = actual else { return Err("Invalid actual value type: number".to_owned()) };
-    // Integers are compared exactly: floats cannot represent all large ones.
-    if let (Some(actual), Some(expected)) = (integer(actual), integer_of(expected)) {
-        return Ok(actual.cmp(&expected));
-    }
-    let expected = number(expected).ok_or("Invalid expected value type: number")?;
-    let actual = actual.as_f64().unwrap_or(f64::NAN);
-    actual.partial_cmp(&expected).ok_or_else(|| "Invalid expected value type: number".to_owned())
-}
-
-fn integer(number: &Number) -> Option<i128> {
-    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
-}
-
-fn integer_of(value: &Value) -> Option<i128> {
-    match value {
-        Value::Number(number) => integer(number),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
-        _ => None,
-    }
-}
-
-/// A flag, also as a number or a text.
-fn flag(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::Number(number) => Some(number.as_f64() != Some(0.0)),
-        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn list(expected: &Value) -> Result<&[Value], String> {
-    expected.as_array().map(Vec::as_slice).ok_or_else(|| "Invalid expected value type: array".to_owned())
 }
 
 #[cfg(test)]

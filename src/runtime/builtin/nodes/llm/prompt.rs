@@ -58,7 +58,7 @@ pub(super) fn messages(
             });
         }
     }
-    if let Some(retrieved) = retrieved {
+    if let Some(retrieved) = retrieved.filter(|retrieved| !retrieved.is_empty()) {
         inputs.insert("#context#".to_owned(), Value::String(retrieved));
     }
     if let Some(memory) = &data.memory {
@@ -129,21 +129,37 @@ fn template_error(error: &TemplateError) -> Box<NodeError> {
     NodeError::new("TemplateError", error.to_string())
 }
 
-/// The value of `{{#context#}}`: a text, or the texts or `content` of the items of a list.
+/// The value of `{{#context#}}`: a text, or the texts of the items of a list, each on lines of its own.
 fn retrieved_context(data: &LlmNodeData, context: &LlmContext<'_>) -> Result<Option<String>, Box<NodeError>> {
     if !data.context.enabled {
         return Ok(None);
     }
-    let Some(found) = context.view.get(&data.context.variable_selector) else { return Ok(None) };
-    let text = match found {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| item.as_str().or_else(|| item.get("content").and_then(Value::as_str)))
-            .collect::<Vec<_>>()
-            .join("\n"),
-        other => value::text(other, context.limit)?.into_owned(),
-    };
-    Ok(Some(text))
+    match context.view.get(&data.context.variable_selector) {
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Array(items)) => {
+            let texts = items.iter().map(context_item).collect::<Result<Vec<_>, _>>()?;
+            Ok(Some(texts.join("\n").trim().to_owned()))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A text, or the `content` of what a knowledge retrieval found, after its summary.
+fn context_item(item: &Value) -> Result<String, Box<NodeError>> {
+    let invalid =
+        || NodeError::new("InvalidContextStructureError", "Invalid context structure: an item has no content");
+    match item {
+        Value::String(text) => Ok(text.clone()),
+        Value::Object(found) => {
+            let content = found.get("content").ok_or_else(invalid)?;
+            let content = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+            match found.get("summary").and_then(Value::as_str).filter(|summary| !summary.is_empty()) {
+                Some(summary) => Ok(format!("{summary}\n{content}")),
+                None => Ok(content),
+            }
+        }
+        _ => Err(invalid()),
+    }
 }
 
 /// Adds the history, and the query after it.

@@ -43,7 +43,11 @@ fn evaluate(actual: &Value, comparison: &str, expected: &Value) -> Result<bool, 
     pool.set(VariablePool::ROOT, &"n".into(), std::sync::Arc::new(values)).unwrap();
     let condition = json!({"variable_selector": ["n", "v"], "comparison_operator": comparison, "value": expected});
     let condition: Condition = serde_json::from_value(condition).unwrap();
-    condition.prepare(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().evaluate()
+    condition
+        .prepare(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20))
+        .unwrap()
+        .evaluate()
+        .map(|evaluated| evaluated.result)
 }
 
 #[test]
@@ -78,6 +82,11 @@ fn values_compare_as_in_dify() {
         (json!(3), "=", json!("{{#n.three#}}"), true),
         (json!(3.0), "=", json!("3"), true),
         (json!(true), "=", json!("1"), true),
+        (json!(3), "=", json!("1_000"), false),
+        (json!(3.5), "=", json!("3.5"), true),
+        (json!("it is None"), "contains", json!(null), true),
+        (json!("True"), "contains", json!(true), true),
+        (json!([1, 2.0]), "contains", json!("1"), false),
         (json!(9_007_199_254_740_993_i64), "=", json!("9007199254740992"), false),
         (json!(3), "≠", json!("4"), true),
         (json!(null), "≠", json!("4"), false),
@@ -87,6 +96,11 @@ fn values_compare_as_in_dify() {
         (json!(3), "≥", json!("3"), true),
         (json!(2.5), "≤", json!("2.5"), true),
         (json!(null), ">", json!("1"), false),
+        (json!(3), "<", json!("inf"), true),
+        (json!(3), ">", json!("nan"), false),
+        (json!(3), "<", json!("nan"), false),
+        (json!(true), ">", json!("0"), true),
+        (json!(5), "all of", json!(["5"]), false),
         (json!(null), "null", json!(null), true),
         (json!(""), "null", json!(null), false),
         (json!(0), "not null", json!(null), true),
@@ -106,14 +120,32 @@ fn values_compare_as_in_dify() {
 }
 
 #[test]
-fn expected_flags_written_as_text_are_flags_in_the_event() {
-    for (actual, expected, flags) in [
-        (json!(true), json!("true"), json!(true)),
-        (json!([true, false]), json!(["1", false]), json!([true, false])),
-        (json!("true"), json!("true"), json!("true")),
-        (json!(true), json!("perhaps"), json!("perhaps")),
+fn expected_flags_written_as_text_are_read_as_json() {
+    for (expected, flags) in [
+        (json!("true"), Ok(json!(true))),
+        (json!(" 0 "), Ok(json!(false))),
+        (json!(["1", false]), Ok(json!([true, false]))),
+        (json!(null), Ok(json!(null))),
+        (json!("perhaps"), Err(())),
+        (json!("1.0"), Err(())),
     ] {
-        assert_eq!(as_flags(&actual, expected), flags, "{actual}");
+        assert_eq!(as_flags(expected.clone()).map_err(drop), flags, "{expected}");
+    }
+}
+
+#[test]
+fn empty_list_that_is_declared_as_flags_expects_flags() {
+    let declared = |name: &str| ("v".to_owned(), ValueType::from_name(name).unwrap());
+    for (name, result) in [("array[boolean]", Err(())), ("array[string]", Ok(false))] {
+        let values = Map::from_iter([("v".to_owned(), json!([]))]);
+        let pool = VariablePool::new(SystemVariables::default(), Map::new(), values, (1 << 20, 1 << 20));
+        let pool = pool.with_types(std::iter::once(declared(name)).collect());
+        let condition =
+            json!({"variable_selector": ["conversation", "v"], "comparison_operator": "contains", "value": "a"});
+        let condition: Condition = serde_json::from_value(condition).unwrap();
+        let prepared = condition.prepare(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20));
+        let evaluated = prepared.unwrap().evaluate().map(|evaluated| evaluated.result);
+        assert_eq!(evaluated.map_err(drop), result, "{name}");
     }
 }
 
@@ -129,8 +161,13 @@ fn values_of_unsupported_types_are_an_error() {
         (json!("5"), ">", json!("4")),
         (json!(5), ">", json!("many")),
         (json!(5), ">", json!(null)),
-        (json!(true), ">", json!("0")),
+        (json!(5), "=", json!("5.0")),
+        (json!(5), "=", json!("")),
+        (json!(5.5), "=", json!("many")),
         (json!(true), "=", json!("perhaps")),
+        (json!(true), "is", json!("True")),
+        (json!(true), "is", json!("")),
+        (json!([true]), "contains", json!("a")),
         (json!("a"), "in", json!("abc")),
         (json!("a"), "all of", json!("abc")),
     ] {
@@ -153,7 +190,11 @@ fn files_are_compared_by_their_members() {
         let condition: Condition = serde_json::from_value(condition).unwrap();
         let system = SystemVariables(Map::from_iter([("files".to_owned(), files.clone())]));
         let pool = VariablePool::new(system, Map::new(), Map::new(), (1 << 20, 1 << 20));
-        condition.prepare(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20)).unwrap().evaluate()
+        condition
+            .prepare(pool.view(VariablePool::ROOT), 1 << 20, &mut ByteBudget::new(1 << 20))
+            .unwrap()
+            .evaluate()
+            .map(|evaluated| evaluated.result)
     };
     let sub =
         |key: &str, operator: &str, value: Value| json!({"key": key, "comparison_operator": operator, "value": value});
