@@ -17,6 +17,7 @@ from pathlib import Path
 
 import apps
 import compare
+import engines
 import size
 
 WORK = Path(os.environ["BENCH_WORK"])
@@ -338,6 +339,7 @@ def app_rows(server, seconds):
     bench = apps.Apps(server, call, WORK)
     apps.runs(bench, seconds, cpu_seconds)
     apps.lists(bench, seconds, measured, wrk, lua)
+    engines.mixed_nodes(bench, cpu_seconds, WORK)
     server.restart(ECHO_PACE_MS="100")
     apps.many_streams(bench, rss, 100)
     if server.stores == "postgres+redis":

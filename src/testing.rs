@@ -23,7 +23,7 @@ pub mod domain {
         account::{AccountStatus, EndedSessions},
         app::{
             App, AppMode, Definition, ModelConfig,
-            file::{AppBody, ImportTarget},
+            file::{AppBody, AppFile, ImportTarget},
         },
         caller::ClientAddress,
         grant::ClaimOutcome,

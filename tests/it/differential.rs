@@ -10,6 +10,7 @@
 
 mod cases;
 mod compare;
+mod described;
 mod known;
 mod observation;
 mod oracle;
@@ -39,8 +40,8 @@ async fn graphs_run_as_on_graphon() {
     let whole = seed.is_none() && only.is_none();
     let count = count.map_or(QUICK, |count| count.parse().unwrap());
     let mut cases = cases::generated(&upstream, seed.as_deref().unwrap_or("1"), count);
-    cases.extend(cases::in_folder(&upstream, "cases"));
-    cases.extend(cases::in_folder(&upstream, "corpus"));
+    cases.extend(cases::in_folder(&upstream.url, "cases"));
+    cases.extend(cases::in_folder(&upstream.url, "corpus"));
     cases.retain(|case| only.as_ref().is_none_or(|only| case.name.contains(only)));
     let mut known = KnownDifferences::read();
     let unknown = run(&upstream, &cases, &mut known, only.is_some()).await;
@@ -65,7 +66,7 @@ async fn run(
 ) -> BTreeMap<String, Vec<(String, Difference)>> {
     let mut unknown: BTreeMap<String, Vec<(String, Difference)>> = BTreeMap::new();
     let mut oracle = Oracle::start(upstream, cases);
-    let service = Service::start(upstream).await;
+    let service = Service::start(&upstream.url).await;
     for (case, here) in cases.iter().zip(service.run_all(cases).await) {
         let there = oracle.next();
         if print {

@@ -65,13 +65,13 @@ pub fn generated(upstream: &Upstream, seed: &str, count: usize) -> Vec<Case> {
 /// The files of a folder, each an app. Comments in the form `# turn: {"inputs": …, "query": …}` and `# features: a, b`
 /// may stand on top, `{upstream}` stands for the address of the upstream server, and `# parallel` marks a case whose
 /// order of events differs.
-pub fn in_folder(upstream: &Upstream, name: &str) -> Vec<Case> {
+pub fn in_folder(upstream: &str, name: &str) -> Vec<Case> {
     let mut paths: Vec<_> = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let files = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yml"));
     files
         .map(|path| {
-            let dsl = fs::read_to_string(path).unwrap().replace("{upstream}", &upstream.url);
+            let dsl = fs::read_to_string(path).unwrap().replace("{upstream}", upstream);
             let file = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let comments = |name: &str| {
                 let prefix = format!("# {name}: ");

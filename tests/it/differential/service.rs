@@ -1,19 +1,19 @@
 //! Runs cases on the service: imports the app and streams its runs.
 
 use dify_openapi::testing::{
-    domain::{ImportTarget, WorkspaceId},
+    domain::{AppFile, ImportTarget, WorkspaceId},
     dsl,
     ports::Clock as _,
 };
 use futures_util::{StreamExt as _, stream};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     cases::Case,
     observation::{Ids, observation},
-    oracle::Upstream,
 };
-use crate::support::{Bearer, Stores, TestServer, apps, database, runs, server::OWNER};
+use crate::support::{Answer, Bearer, Stores, TestServer, apps, database, runs, server::OWNER};
 
 /// Cases that run at the same time.
 const CONCURRENT: usize = 4;
@@ -27,8 +27,9 @@ pub struct Service {
 }
 
 impl Service {
-    pub async fn start(upstream: &Upstream) -> Self {
-        let model = format!("{}/v1", upstream.url);
+    /// Starts a server that calls the model at this address.
+    pub async fn start(upstream: &str) -> Self {
+        let model = format!("{upstream}/v1");
         let variables = [
             ("OPENAI_BASE_URL", model.as_str()),
             ("HTTP_REQUEST_ALLOWED_NETWORKS", "127.0.0.0/8"),
@@ -48,11 +49,21 @@ impl Service {
         runs.buffered(CONCURRENT).collect().await
     }
 
+    /// The id of the imported app, or why it is refused.
+    pub async fn import(&self, app: &AppFile) -> Result<String, String> {
+        let now = self.server.clock.now();
+        let imported = self.server.sql().import_app(self.workspace, app, ImportTarget::New, now).await;
+        imported.map(|imported| imported.id.to_string()).map_err(|error| error.to_string())
+    }
+
+    /// The description of an app.
+    pub async fn describe(&self, app: &str) -> Value {
+        Answer::to(self.bearer.request(Method::GET, &format!("/openapi/v1/apps/{app}/describe"))).await.json()
+    }
+
     async fn run(&self, case: &Case) -> Result<Value, String> {
         let read = dsl::read(&case.dsl).map_err(|fault| fault.to_string())?;
-        let imported =
-            self.server.sql().import_app(self.workspace, &read.app, ImportTarget::New, self.server.clock.now()).await;
-        let app = imported.map_err(|error| error.to_string())?.id.to_string();
+        let app = self.import(&read.app).await?;
         let (mut turns, mut conversation) = (Vec::new(), Value::Null);
         for turn in &case.turns {
             let mut body = json!({"inputs": turn["inputs"], "response_mode": "streaming"});
