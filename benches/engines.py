@@ -1,4 +1,4 @@
-"""The row of a workflow of 20 mixed nodes, here and on graphon, the engine of Dify, with the same model and HTTP server."""
+"""The row of a workflow of 20 mixed nodes, here and on graphon, Dify's engine, with the same model and HTTP server."""
 
 import contextlib
 import json
@@ -10,11 +10,13 @@ import time
 RUNS = 200
 WARM_UP = 20
 INPUTS = {"topic": "tea", "tone": "kind"}
-MODEL = {"provider": "langgenius/openai/openai", "name": "gpt-x", "mode": "chat", "completion_params": {"temperature": 0}}
+MODEL = {
+    "provider": "langgenius/openai/openai", "name": "gpt-x", "mode": "chat", "completion_params": {"temperature": 0},
+}
 
 
 def mixed_dsl(upstream):
-    """20 nodes: 7 templates, 3 models, 2 requests, 2 branches, 2 aggregators, an iteration with its start, start and end."""
+    """Templates, models, requests, branches that join, and an iteration."""
     nodes, edges = [], []
 
     def node(identifier, kind, after=(), inside=None, handle="source", **data):
@@ -25,10 +27,8 @@ def mixed_dsl(upstream):
             written["data"].update(isInIteration=True, iteration_id=inside)
         nodes.append(written)
         for source in (after,) if isinstance(after, str) else after:
-            edges.append({
-                "id": f"{source}-{handle}-{identifier}", "source": source, "target": identifier, "sourceHandle": handle,
-                "targetHandle": "target",
-            })
+            ends = {"source": source, "target": identifier, "sourceHandle": handle, "targetHandle": "target"}
+            edges.append({"id": f"{source}-{handle}-{identifier}", **ends})
 
     def template(identifier, after, source, inside=None, handle="source", **values):
         variables = [{"variable": name, "value_selector": selector.split(".")} for name, selector in values.items()]
@@ -50,7 +50,8 @@ def mixed_dsl(upstream):
         )
 
     def branch(identifier, after, selector, operator, value):
-        condition = {"id": "c", "variable_selector": selector.split("."), "comparison_operator": operator, "value": value}
+        condition = {"id": "c", "variable_selector": selector.split(".")}
+        condition |= {"comparison_operator": operator, "value": value}
         case = {"id": "true", "case_id": "true", "logical_operator": "and", "conditions": [condition]}
         node(identifier, "if-else", after, cases=[case])
 
@@ -111,10 +112,10 @@ def endpoints(python):
 
 
 def mixed_nodes(bench, cpu_seconds, work):
-    """Runs the workflow here and on graphon, one run after the other, and prints CPU and time of each, and the ratios."""
+    """Runs the workflow here and on graphon, one run after the other; prints CPU, wall time and their ratios."""
     python = os.environ.get("TEST_GRAPHON")
     if not python:
-        print("  20 mixed nodes: TEST_GRAPHON names no Python with graphon; `tests/run` installs one in target/test-tools/graphon")
+        print("  20 mixed nodes: left out, because graphon is not installed")
         return
     server = bench.server
     with endpoints(python) as upstream:
@@ -145,5 +146,6 @@ def mixed_nodes(bench, cpu_seconds, work):
     print(
         f"  20 mixed nodes, ms a run: CPU {per_run(here, 'cpu'):.2f} here, {per_run(there, 'cpu'):.2f} on graphon "
         f"({there['cpu'] / here['cpu']:.0f} times); "
-        f"wall {per_run(here, 'wall'):.2f} here, {per_run(there, 'wall'):.2f} on graphon ({there['wall'] / here['wall']:.1f} times)"
+        f"wall {per_run(here, 'wall'):.2f} here, {per_run(there, 'wall'):.2f} on graphon "
+        f"({there['wall'] / here['wall']:.1f} times)"
     )

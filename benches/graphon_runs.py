@@ -1,4 +1,4 @@
-"""Runs an app on graphon, the engine of Dify, as the differential test does, and prints `{"cpu", "wall"}` in seconds as JSON.
+"""Runs an app on graphon as the differential test does, and prints `{"cpu", "wall", "outputs"}` as JSON, in seconds.
 
     graphon_runs.py FILE UPSTREAM RUNS INPUTS
 """
@@ -16,7 +16,9 @@ import httpx
 import yaml
 from oracle import run_turn
 
-SYSTEM = {"user_id": "u", "app_id": "a", "workflow_id": "w", "workflow_run_id": "r", "files": [], "timestamp": 1_700_000_000}
+SYSTEM = {
+    "user_id": "u", "app_id": "a", "workflow_id": "w", "workflow_run_id": "r", "files": [], "timestamp": 1_700_000_000,
+}
 
 
 def cpu():

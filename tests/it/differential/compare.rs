@@ -149,7 +149,7 @@ impl Comparison<'_> {
         let named = self.references.iter().filter(|reference| there.contains(reference.as_str()));
         let without = |text: &str| {
             let text = named.clone().fold(text.to_owned(), |text, reference| text.replace(reference.as_str(), ""));
-            // Texts may be trimmed before a reference is filled in; forms write a blank as `+` and a line break as `%0A`.
+            // Texts may be trimmed before a reference is filled in. Forms write a blank as `+`, a line break as `%0A`.
             let text = text.replace("%0A", "");
             text.chars().filter(|symbol| !symbol.is_whitespace() && *symbol != '+').collect::<String>()
         };
@@ -263,8 +263,8 @@ fn rewrite(value: &mut Value, errors: &[String]) {
     }
 }
 
-/// Replaces the asterisks of a request's secret, whose number is that of its characters on graphon, and the length of the
-/// body, which depends on references to nothing.
+/// Replaces the asterisks of a request's secret, whose number is that of its characters on graphon, and the length of
+/// the body, which depends on references to nothing.
 fn without_secrets(text: &mut String) {
     if !text.contains(" HTTP/1.1\r\n") {
         return;

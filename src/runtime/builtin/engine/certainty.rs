@@ -2,8 +2,8 @@
 //!
 //! A node is certain when a path of followed edges leads to it on which nothing is undecided any more: no branch, no
 //! iteration, no earlier node with a text, and, for a text that refers to conversation variables, no node that writes
-//! one of them. Certainty spreads along edges, and each edge carries each kind of it once, so that the cost is linear in
-//! the size of the graph.
+//! one of them. Certainty spreads along edges, and each edge carries each kind of it once, so that the cost is linear
+//! in the size of the graph.
 
 use std::collections::{BTreeSet, VecDeque};
 

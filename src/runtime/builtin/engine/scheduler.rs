@@ -241,8 +241,8 @@ impl<'g> Scheduler<'g> {
         let Some(outputs) = node_end::outputs_after(&error, &node.on_error) else {
             return self.fail(&task, NodeEnd::failed(*error)).await;
         };
-        // Unlike in Dify, a failure that is handled inside an iteration makes the run a partial success: its result lacks
-        // something there, too.
+        // Unlike in Dify, a failure that is handled inside an iteration makes the run a partial success: its result
+        // lacks something there, too.
         self.exceptions += usize::from(task.frame != ROOT_FRAME);
         let outputs = Arc::new(outputs);
         if let Err(limit) = self.frames.set(task.frame, &node.id, Arc::clone(&outputs)) {

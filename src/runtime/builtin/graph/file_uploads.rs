@@ -1,4 +1,5 @@
-//! Nodes that send files, which is not supported here. Unlike an invalid graph, a graph with such nodes can be imported.
+//! Nodes that send files, which is not supported here. Unlike an invalid graph, a graph with such nodes can be
+//! imported.
 
 use std::fmt;
 
