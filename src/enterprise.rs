@@ -1,6 +1,8 @@
-//! The two implementations of `ports::enterprise`: Dify Enterprise's inner API, and the tables of this service.
+//! The implementations of the ports of the Enterprise edition: Dify Enterprise's inner API, the tables of this service, and
+//! an OpenID Connect client.
 
 pub(crate) mod built_in;
+pub(crate) mod oidc;
 pub(crate) mod remote;
 
 mod recent_answers;

@@ -75,7 +75,8 @@ impl Secrets {
     pub fn key_ring(&self) -> KeyRing {
         let previous: Vec<_> = self.previous.iter().map(|key| key.secret.clone()).collect();
         let replaced = previous.first().cloned().zip(self.rotated_at);
-        let ring = KeyRing::new(self.secret_key.clone(), previous);
+        let ring = KeyRing::new(self.secret_key.clone(), previous)
+            .with_key_ids(self.previous.iter().map(|key| key.kid.clone()));
         match replaced {
             Some((secret, at)) => ring.with_replaced(ReplacedSecret { secret, at }),
             None => ring,

@@ -18,6 +18,9 @@ use super::{
     user_code::UserCode,
 };
 
+/// The `kid` of the current `SECRET_KEY`, under which Dify signs too.
+pub(crate) const SHARED_KEY_ID: &str = "dify-shared-v1";
+
 /// The purpose of a derived key. `info` is HKDF's input and must not change.
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
@@ -27,6 +30,9 @@ enum Purpose {
     AppSecret,
     Prefill,
     Notice,
+    SsoState,
+    SsoBrowser,
+    CodeVerifier,
 }
 
 impl Purpose {
@@ -38,12 +44,17 @@ impl Purpose {
             Self::AppSecret => b"dify-openapi/app-secret/v1",
             Self::Prefill => b"dify-openapi/prefilled-code/v1",
             Self::Notice => b"dify-openapi/page-notice/v1",
+            Self::SsoState => b"dify-openapi/sso-state/v1",
+            Self::SsoBrowser => b"dify-openapi/sso-browser/v1",
+            Self::CodeVerifier => b"dify-openapi/sso-code-verifier/v1",
         }
     }
 }
 
 /// One value of `SECRET_KEY` with the keys derived from it.
 struct KeyGeneration {
+    /// The operator's name of a previous key.
+    id: Option<String>,
     secret: Secret,
     user_code: Zeroizing<[u8; 32]>,
     handle: Zeroizing<[u8; 32]>,
@@ -51,6 +62,9 @@ struct KeyGeneration {
     app_secret: Zeroizing<[u8; 32]>,
     prefill: Zeroizing<[u8; 32]>,
     notice: Zeroizing<[u8; 32]>,
+    sso_state: Zeroizing<[u8; 32]>,
+    sso_browser: Zeroizing<[u8; 32]>,
+    code_verifier: Zeroizing<[u8; 32]>,
 }
 
 impl KeyGeneration {
@@ -64,7 +78,21 @@ impl KeyGeneration {
         let (user_code, handle) = (derive(Purpose::UserCode), derive(Purpose::Handle));
         let (known_browser, app_secret) = (derive(Purpose::KnownBrowser), derive(Purpose::AppSecret));
         let (prefill, notice) = (derive(Purpose::Prefill), derive(Purpose::Notice));
-        Self { secret, user_code, handle, known_browser, app_secret, prefill, notice }
+        let (sso_state, sso_browser) = (derive(Purpose::SsoState), derive(Purpose::SsoBrowser));
+        let code_verifier = derive(Purpose::CodeVerifier);
+        Self {
+            id: None,
+            secret,
+            user_code,
+            handle,
+            known_browser,
+            app_secret,
+            prefill,
+            notice,
+            sso_state,
+            sso_browser,
+            code_verifier,
+        }
     }
 }
 
@@ -96,6 +124,15 @@ impl KeyRing {
         Self { current: KeyGeneration::new(current), previous, replaced: None }
     }
 
+    /// Names the previous keys, newest first.
+    #[must_use]
+    pub fn with_key_ids(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        for (generation, id) in self.previous.iter_mut().zip(ids) {
+            generation.id = Some(id);
+        }
+        self
+    }
+
     /// Also accepts JWTs that the replaced secret signed before it was replaced.
     #[must_use]
     pub fn with_replaced(self, replaced: ReplacedSecret) -> Self {
@@ -111,8 +148,16 @@ impl KeyRing {
         &self.current.secret
     }
 
-    /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous
-    /// secrets are rejected, because a leaked secret would sign JWTs of any age.
+    /// The secret that a `kid` header names; `None` for an unknown one.
+    pub(crate) fn shared_secret(&self, key_id: &str) -> Option<&Secret> {
+        if key_id == SHARED_KEY_ID {
+            return Some(&self.current.secret);
+        }
+        self.previous.iter().find(|key| key.id.as_deref() == Some(key_id)).map(|key| &key.secret)
+    }
+
+    /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous secrets
+    /// are rejected, because a leaked secret would sign JWTs of any age.
     pub fn replaced_secret(&self) -> Option<&ReplacedSecret> {
         self.replaced.as_ref()
     }
@@ -161,6 +206,34 @@ impl KeyRing {
     /// Decrypts a code that `seal_prefill` has encrypted.
     pub(crate) fn open_prefill(&self, sealed: &str) -> Option<UserCode> {
         self.generations().find_map(|generation| open_code(&generation.prefill, sealed))
+    }
+
+    /// Encrypts the state of a sign-in, which contains a user code, for the URL of an identity provider.
+    pub(crate) fn seal_sso_state(&self, state: &str) -> Result<String> {
+        encrypt(&self.current.sso_state, state.as_bytes())
+    }
+
+    /// Decrypts a state that `seal_sso_state` has encrypted.
+    pub(crate) fn open_sso_state(&self, sealed: &str) -> Option<Secret> {
+        self.generations().find_map(|generation| {
+            let opened = decrypt(&generation.sso_state, sealed)?;
+            Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
+        })
+    }
+
+    /// The proof that a browser has started the sign-in with this mark.
+    pub(crate) fn sso_browser_proof(&self, mark: &str) -> String {
+        hmac(&self.current.sso_browser, &[mark.as_bytes()])
+    }
+
+    /// Every proof that is accepted for the same, the current key's first.
+    pub(crate) fn sso_browser_proofs(&self, mark: &str) -> Vec<String> {
+        self.generations().map(|generation| hmac(&generation.sso_browser, &[mark.as_bytes()])).collect()
+    }
+
+    /// The code verifier of a sign-in (RFC 7636 section 4.1), derived from its nonce so that it need not be stored.
+    pub(crate) fn code_verifier(&self, nonce: &str) -> Secret {
+        Secret::new(hmac(&self.current.code_verifier, &[nonce.as_bytes()]))
     }
 
     /// Encrypts the value of an app's secret variable.

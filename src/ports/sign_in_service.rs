@@ -6,8 +6,7 @@ use url::Url;
 use crate::domain::Result;
 
 #[async_trait]
-#[expect(dead_code, reason = "the routes of single sign-on call it")]
-pub(crate) trait SignInService: Send + Sync + 'static {
+pub trait SignInService: Send + Sync + 'static {
     /// Whether single sign-on is configured, and so whether its button is shown. Fails with `service_unavailable`.
     async fn offers_sign_in(&self) -> Result<bool>;
 

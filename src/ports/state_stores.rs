@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::{
     enterprise_cache::EnterpriseCache, grant_store::GrantStore, lease_store::LeaseStore,
-    login_attempt_store::LoginAttemptStore, rate_limit_store::RateLimitStore, token_cache::TokenCache,
+    login_attempt_store::LoginAttemptStore, nonce_store::NonceStore, rate_limit_store::RateLimitStore,
+    token_cache::TokenCache,
 };
 use crate::domain::Result;
 
@@ -26,5 +27,6 @@ pub struct StateStores {
     pub login_attempts: Arc<dyn LoginAttemptStore>,
     pub leases: Arc<dyn LeaseStore>,
     pub enterprise_cache: Arc<dyn EnterpriseCache>,
+    pub nonces: Arc<dyn NonceStore>,
     pub health: Arc<dyn StateHealth>,
 }

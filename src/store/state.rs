@@ -8,6 +8,7 @@ mod grants;
 mod leases;
 mod login_attempts;
 mod micros;
+mod nonces;
 mod rate_limits;
 pub(crate) mod redis;
 mod token_cache;
@@ -24,6 +25,7 @@ use self::{
     grants::memory::MemoryGrantStore,
     leases::memory::MemoryLeaseStore,
     login_attempts::memory::MemoryLoginAttemptStore,
+    nonces::memory::MemoryNonceStore,
     rate_limits::memory::MemoryRateLimitStore,
     redis::{RedisState, options::RedisOptions},
     token_cache::memory::MemoryTokenCache,
@@ -55,6 +57,7 @@ pub fn bounded_in_process_stores(clock: &Arc<dyn Clock>, max_grants: usize, max_
         login_attempts: Arc::new(MemoryLoginAttemptStore::new(Arc::clone(clock), max_buckets)),
         leases: Arc::new(MemoryLeaseStore::new(Arc::clone(clock), max_buckets)),
         enterprise_cache: Arc::new(MemoryEnterpriseCache::new(Arc::clone(clock), max_buckets)),
+        nonces: Arc::new(MemoryNonceStore::new(Arc::clone(clock), max_buckets)),
         health: Arc::new(AlwaysHealthy),
     }
 }
@@ -71,6 +74,7 @@ pub(crate) fn redis_stores(options: RedisOptions) -> Result<StateStores> {
         login_attempts: Arc::clone(&state) as _,
         leases: Arc::clone(&state) as _,
         enterprise_cache: Arc::clone(&state) as _,
+        nonces: Arc::clone(&state) as _,
         health: state,
     })
 }

@@ -1,10 +1,13 @@
 //! The names of all keys in Redis. The keys of one script have the same hash tag, and so are in the same slot of a
 //! cluster.
 
-use crate::domain::{
-    id::{AccountId, AppId},
-    limit::{Charge, LimitName},
-    secret::{DeviceCodeHash, TokenHash, UserCodeKey},
+use crate::{
+    domain::{
+        id::{AccountId, AppId},
+        limit::{Charge, LimitName},
+        secret::{DeviceCodeHash, TokenHash, UserCodeKey},
+    },
+    ports::nonce_store::NonceKind,
 };
 
 /// Builds keys with the configured prefix.
@@ -85,6 +88,16 @@ impl Keys {
     /// Whether an account may use a private app, under Dify's name for it.
     pub(crate) fn app_permission(&self, account: AccountId, app: AppId) -> String {
         self.join(&["acl:webapp:", &account.to_string(), ":", &app.to_string()])
+    }
+
+    /// A consumed nonce, under Dify's names for those that Dify also consumes.
+    pub(crate) fn nonce(&self, kind: NonceKind, nonce: &str) -> String {
+        let name = match kind {
+            NonceKind::SsoAssertion => "sso_assertion_nonce:",
+            NonceKind::ApprovalGrant => "device_approval_grant_nonce:",
+            NonceKind::SsoState => "openapi:sso_state_nonce:",
+        };
+        self.join(&[name, nonce])
     }
 
     /// A key that is never written, for checking whether Redis replies.
