@@ -22,6 +22,7 @@ pub(crate) mod runtime;
 mod secret_strength;
 pub(crate) mod secrets;
 pub(crate) mod settings;
+pub(crate) mod single_sign_on;
 pub(crate) mod telemetry;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     domain::{Error, Result},
-    ports::lease_store::LeaseStore,
+    ports::{identity_provider::IdentityProvider, lease_store::LeaseStore},
     service::{context::ServiceContext, invalidation::Invalidations, last_used::LastUsedTracker},
 };
 
@@ -15,6 +15,8 @@ use crate::{
 const FLUSH_EVERY: Duration = Duration::from_mins(1);
 /// How often invalidations that failed are tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// Interval between two readings of the identity provider's metadata and keys; the first is at the start.
+const PROVIDER_REFRESH_INTERVAL: Duration = Duration::from_mins(10);
 /// The job that deletes, and its lease.
 const RETENTION: &str = "retention";
 /// How often retention looks whether it is due.
@@ -33,6 +35,8 @@ pub struct Jobs {
     pub invalidations: Arc<Invalidations>,
     /// Uses of tokens still to be written.
     pub last_used: Arc<LastUsedTracker>,
+    /// The built-in identity provider, whose metadata and keys are read again.
+    pub identity_provider: Option<Arc<dyn IdentityProvider>>,
     /// Age at which ended sessions are deleted; `None` leaves them.
     pub retention: Option<TimeDelta>,
 }
@@ -45,6 +49,14 @@ impl Jobs {
             jobs.invalidations.retry().await;
             Ok(())
         });
+        if self.identity_provider.is_some() {
+            self.every("identity-provider", PROVIDER_REFRESH_INTERVAL, tracker, stop, |jobs| async move {
+                match &jobs.identity_provider {
+                    Some(provider) => provider.refresh().await,
+                    None => Ok(()),
+                }
+            });
+        }
         if self.retention.is_some() {
             // A backlog may be long.
             let quit = stop.clone();

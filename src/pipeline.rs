@@ -11,6 +11,7 @@ pub(crate) mod fetch_site;
 pub(crate) mod layer;
 pub(crate) mod policy;
 
+mod grant;
 mod limit;
 mod service_key;
 mod settings;
@@ -22,17 +23,20 @@ use http::request::Parts;
 pub use self::settings::PipelineSettings;
 use self::{
     browser::BrowserGate,
-    limit::PolicyLimits,
+    grant::GrantGate,
+    limit::{LimitedParty, PolicyLimits},
     policy::{Credential, Policy},
     service_key::ServiceKeyGate,
 };
 use crate::{
     domain::{
         Code, Error, Result,
-        caller::{Caller, ClientAddress, ConsoleCaller},
+        caller::{Caller, ClientAddress, ConsoleCaller, GrantCaller},
         scope,
     },
-    service::{bearer::Bearers, console::Console, license::Licenses, rate_limiter::RateLimiter},
+    service::{
+        bearer::Bearers, console::Console, license::Licenses, rate_limiter::RateLimiter, single_sign_on::SingleSignOn,
+    },
     telemetry::audit::AuditEvent,
 };
 
@@ -44,6 +48,7 @@ pub struct Pipeline(Arc<Gates>);
 struct Gates {
     bearers: Bearers,
     browser: BrowserGate,
+    grants: GrantGate,
     limits: PolicyLimits,
     licenses: Licenses,
     service_keys: ServiceKeyGate,
@@ -56,13 +61,15 @@ impl Pipeline {
         bearers: Bearers,
         console: Console,
         licenses: Licenses,
+        single_sign_on: SingleSignOn,
         settings: PipelineSettings,
     ) -> Self {
         let settings = Arc::new(settings);
         let browser = BrowserGate::new(console, Arc::clone(&settings));
         let service_keys = ServiceKeyGate::new(rate_limiter.clone(), Arc::clone(&settings));
+        let grants = GrantGate::new(single_sign_on);
         let limits = PolicyLimits::new(rate_limiter);
-        Self(Arc::new(Gates { bearers, browser, limits, licenses, service_keys, settings }))
+        Self(Arc::new(Gates { bearers, browser, grants, limits, licenses, service_keys, settings }))
     }
 
     /// Whether internal services have a credential.
@@ -94,17 +101,29 @@ impl Pipeline {
                 surface_gate(policy, &caller)?;
                 self.license_gate(policy).await?;
                 scope_gate(policy, &caller)?;
-                self.0.limits.charge(policy, address, Some(&caller), None).await?;
+                self.0.limits.charge(policy, address, LimitedParty::Bearer(&caller)).await?;
                 parts.extensions.insert(caller);
             }
             Credential::ConsoleSession => {
-                let caller = self.0.browser.authenticate(parts).await?;
-                self.0.limits.charge(policy, address, None, Some(&caller)).await?;
-                parts.extensions.insert(caller);
+                if let Some(caller) = self.find_grant_caller(policy, parts)? {
+                    self.0.limits.charge(policy, address, LimitedParty::ApprovalGrant(&caller)).await?;
+                    parts.extensions.insert(caller);
+                } else {
+                    let caller = self.0.browser.authenticate(parts).await?;
+                    self.0.limits.charge(policy, address, LimitedParty::ConsoleSession(&caller)).await?;
+                    parts.extensions.insert(caller);
+                }
             }
             Credential::Service => self.0.service_keys.authenticate(&parts.headers, address).await?,
-            // Only the SSO branch issues this credential.
-            Credential::ApprovalGrant => return Err(browser::no_session()),
+            Credential::ApprovalGrant => {
+                let caller = self.0.grants.authenticate(parts)?;
+                if !parts.method.is_safe() {
+                    self.0.browser.check_origin(&parts.headers)?;
+                }
+                self.license_gate(policy).await?;
+                self.0.limits.charge(policy, address, LimitedParty::ApprovalGrant(&caller)).await?;
+                parts.extensions.insert(caller);
+            }
         }
         Ok(())
     }
@@ -112,6 +131,18 @@ impl Pipeline {
     /// Whether the method needs a license that this deployment does not have.
     async fn license_gate(&self, policy: &Policy) -> Result<()> {
         if policy.license { self.0.licenses.require().await } else { Ok(()) }
+    }
+
+    /// The external identity that calls a method which accepts it beside a console session.
+    fn find_grant_caller(&self, policy: &Policy, parts: &Parts) -> Result<Option<GrantCaller>> {
+        if !policy.approval_grant || !self.0.settings.enterprise {
+            return Ok(None);
+        }
+        let caller = self.0.grants.find_confirmed_caller(parts);
+        if caller.is_some() {
+            self.0.browser.check_origin(&parts.headers)?;
+        }
+        Ok(caller)
     }
 
     async fn admit_public(&self, policy: &'static Policy, parts: &mut Parts) -> Result<()> {
@@ -125,7 +156,7 @@ impl Pipeline {
             self.0.browser.check_site(&parts.headers)?;
         }
         self.license_gate(policy).await?;
-        self.0.limits.charge(policy, address(parts)?, None, None).await?;
+        self.0.limits.charge(policy, address(parts)?, LimitedParty::Address).await?;
         if policy.session
             && let Some(caller) = self.find_console_caller(&parts.headers).await?
         {

@@ -14,6 +14,7 @@ pub(crate) mod reply;
 pub(crate) mod request;
 mod services;
 pub(crate) mod session;
+mod single_sign_on;
 pub(crate) mod status;
 pub(crate) mod timestamp;
 pub(crate) mod token;

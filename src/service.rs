@@ -13,6 +13,7 @@ pub(crate) mod password;
 pub(crate) mod rate_limiter;
 pub(crate) mod run;
 pub(crate) mod session;
+pub(crate) mod single_sign_on;
 pub(crate) mod token_lifetime;
 
 mod uncancelled;

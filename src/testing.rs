@@ -76,6 +76,7 @@ pub mod ports {
     pub use crate::ports::{
         clock::{Clock, SystemClock},
         entropy::SystemEntropy,
+        nonce_store::NonceKind,
         runtime::{AppRuntime, RunRequest, RunStream},
         state_stores::StateStores,
     };

@@ -85,6 +85,14 @@ need_browser_tools() {
     npm install --prefix "$tools" --no-save --no-audit --no-fund --silent axe-core@4.14.1
 }
 
+# Installs the OpenID provider of the browser tests, which start it with the address of their server.
+need_oidc_provider() {
+    local folder=$tools/oidc-provider version=9.13.3 installed
+    installed=$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$folder/node_modules/oidc-provider/package.json" 2>/dev/null || true)
+    [ "$installed" = "$version" ] && return
+    npm install --prefix "$folder" --no-save --no-audit --no-fund --silent "oidc-provider@$version"
+}
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 wait_for() { # arguments: a name, a command that succeeds when it is ready

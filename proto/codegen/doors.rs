@@ -45,7 +45,7 @@ fn policies(out: &mut String, methods: &[Method]) {
         let _ = writeln!(
             out,
             "    Policy {{ method: {:?}, grpc_path: {:?}, http: {http}, credential: Credential::{}, subjects: &[{}], scope: {scope}, \
-             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, form: {}, streams: {}, max_body: {} * 1024, struct_fields: &{:?}, errors: ErrorShape::{} }},",
+             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, approval_grant: {}, redirects: {}, form: {}, streams: {}, max_body: {} * 1024, struct_fields: &{:?}, errors: ErrorShape::{} }},",
             format!("{}.{}", method.service, method.name),
             format!("/{PACKAGE}.{}/{}", method.service, method.name),
             policy.credential,
@@ -55,6 +55,8 @@ fn policies(out: &mut String, methods: &[Method]) {
             list("LimitName", &policy.limits),
             policy.session,
             policy.json_only,
+            policy.approval_grant,
+            policy.redirects,
             policy.form,
             method.streams,
             policy.max_body_kib,

@@ -52,6 +52,9 @@ pub(crate) fn body(method: &Method, status: u16, example: &Example, shape: &str)
     if example.code == "insufficient_scope" {
         body["required_scope"] = json!("apps:run");
     }
+    if shape == "ConsoleError" {
+        body["error"] = json!(example.code);
+    }
     if shape == "OAuthError" {
         body["error"] = json!(match status {
             429 | 503 => "temporarily_unavailable",
@@ -121,7 +124,7 @@ fn checks_origin(method: &Method) -> bool {
 }
 
 fn decides_grant(method: &Method) -> bool {
-    named(method, &["ApproveDevice", "DenyDevice"])
+    named(method, &["ApproveDevice", "DenyDevice", "ApproveExternal"])
 }
 
 fn polls_token(method: &Method) -> bool {
@@ -134,8 +137,28 @@ fn looks_up_object(method: &Method) -> bool {
     decides_grant(method) || named(method, &methods)
 }
 
+fn with_grant(method: &Method) -> bool {
+    method.policy.credential == "ApprovalGrant" || method.policy.approval_grant
+}
+
+fn licensed(method: &Method) -> bool {
+    method.policy.license
+}
+
+fn starts_sign_in(method: &Method) -> bool {
+    named(method, &["StartSingleSignOn"])
+}
+
+fn completes_sign_in(method: &Method) -> bool {
+    named(method, &["CompleteSingleSignOn"])
+}
+
+fn signs_in(method: &Method) -> bool {
+    starts_sign_in(method) || completes_sign_in(method)
+}
+
 fn takes_user_code(method: &Method) -> bool {
-    decides_grant(method) || named(method, &["LookupUserCode"])
+    decides_grant(method) || starts_sign_in(method) || named(method, &["LookupUserCode"])
 }
 
 fn has_one_subject(method: &Method) -> bool {
@@ -148,7 +171,7 @@ fn has_query(method: &Method) -> bool {
 
 /// Whether the method requires bearer tokens to be enabled, without accepting one.
 fn requires_bearers_enabled(method: &Method) -> bool {
-    decides_grant(method) || named(method, &["CreateDeviceCode"])
+    decides_grant(method) || starts_sign_in(method) || named(method, &["CreateDeviceCode"])
 }
 
 fn has_scope(method: &Method) -> bool {
@@ -164,10 +187,18 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
     ErrorResponse {
         status: 400,
         description: "The request is malformed, or OAuth refuses it.",
-        applies_to: |method| has_body(method) || takes_user_code(method),
+        applies_to: |method| has_body(method) || takes_user_code(method) || completes_sign_in(method),
         examples: &[
             example("invalid_request", "The body must be a JSON object.", has_body),
             example("invalid_user_code", "That is not a valid code. Codes look like ABCD-EFGH.", takes_user_code),
+            example(
+                "invalid_sso_assertion",
+                "This sign-in is not valid, has expired, or was used before.",
+                completes_sign_in,
+            ),
+            example("user_code_mismatch", "This is not the code that you signed in for.", |method| {
+                decides_grant(method) && with_grant(method)
+            }),
             example("unsupported_client", "invalid_client", |method| named(method, &["CreateDeviceCode"])),
             example(
                 "authorization_pending",
@@ -194,7 +225,12 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("unknown_token_prefix", "This kind of token is not accepted here.", bearer),
             example("bearer_missing", "The service credential is required.", with_service_key),
             example("bearer_invalid", "The service credential is not valid.", with_service_key),
-            example("no_session", "You are not signed in.", console),
+            example("no_session", "You are not signed in.", |method| {
+                console(method) || named(method, &["GetApprovalContext"])
+            }),
+            example("session_already_consumed", "This sign-in has already been used.", |method| {
+                named(method, &["ApproveExternal"])
+            }),
             example("invalid_session", "Your session has ended.", |method| named(method, &["RefreshToken"])),
             example("authentication_failed", "The email address or the password is wrong.", |method| {
                 named(method, &["Login"])
@@ -205,12 +241,20 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
         status: 403,
         description: "The credential does not allow this.",
         applies_to: |method| {
-            has_one_subject(method) || has_scope(method) || is_app_method(method) || checks_origin(method)
+            has_one_subject(method)
+                || has_scope(method)
+                || is_app_method(method)
+                || checks_origin(method)
+                || licensed(method)
         },
         examples: &[
             example("wrong_surface", "This token is for another part of the API.", has_one_subject),
             example("insufficient_scope", "This token does not have the required scope.", has_scope),
             example("workspace_membership_revoked", "You are not a member of this workspace.", is_app_method),
+            example("license_required", "A valid enterprise license is required.", licensed),
+            example("email_belongs_to_dify_account", "This email address belongs to an account of Dify.", |method| {
+                named(method, &["ApproveExternal"])
+            }),
             example("csrf_mismatch", "This request did not come from this site's own pages.", checks_origin),
         ],
     },
@@ -221,6 +265,7 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
         examples: &[
             example("not_found", "There is nothing at this address.", |method| !looks_up_object(method)),
             example("not_found", "This code is no longer valid.", decides_grant),
+            example("sso_not_configured", "Single sign-on is not set up on this server.", signs_in),
             example("not_found", "There is no such session.", |method| named(method, &["RevokeSession"])),
             example("not_found", "There is no such workspace.", |method| {
                 named(method, &["GetWorkspace", "SwitchWorkspace"])
@@ -231,10 +276,11 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
     ErrorResponse {
         status: 409,
         description: "Already decided, being decided, or ambiguous.",
-        applies_to: |method| decides_grant(method) || named(method, &["DescribeApp"]),
+        applies_to: |method| decides_grant(method) || completes_sign_in(method) || named(method, &["DescribeApp"]),
         examples: &[
             example("already_resolved", "This code has already been approved or denied.", decides_grant),
             example("approve_in_progress", "This code is being approved right now.", decides_grant),
+            example("user_code_not_pending", "This code has already been decided or has expired.", completes_sign_in),
             example(
                 "ambiguous_app_name",
                 "Several apps have this name: 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55 (chat), \
@@ -300,9 +346,12 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
     },
     ErrorResponse {
         status: 502,
-        description: "The run failed.",
-        applies_to: runs_app,
-        examples: &[example("upstream_error", "The app's run failed.", runs_app)],
+        description: "The run failed, or the identity provider did.",
+        applies_to: |method| runs_app(method) || signs_in(method),
+        examples: &[
+            example("upstream_error", "The app's run failed.", runs_app),
+            example("upstream_error", "The identity provider cannot be reached, or its answer is invalid.", signs_in),
+        ],
     },
     ErrorResponse {
         status: 503,
@@ -322,8 +371,11 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
     },
     ErrorResponse {
         status: 504,
-        description: "The run took too long.",
-        applies_to: runs_app,
-        examples: &[example("upstream_timeout", "The run took longer than 1200 seconds.", runs_app)],
+        description: "The run took too long, or the identity provider did.",
+        applies_to: |method| runs_app(method) || signs_in(method),
+        examples: &[
+            example("upstream_timeout", "The run took longer than 1200 seconds.", runs_app),
+            example("upstream_timeout", "The identity provider did not answer in time.", signs_in),
+        ],
     },
 ];

@@ -70,7 +70,11 @@ pub(crate) struct Policy {
     pub json_only: bool,
     /// Whether it also accepts forms.
     pub form: bool,
-    /// `Envelope` or `OAuth`.
+    /// Also accepts the cookie of an approval.
+    pub approval_grant: bool,
+    /// Answers with a redirect.
+    pub redirects: bool,
+    /// `Envelope`, `OAuth` or `Console`.
     pub errors: String,
     /// Limit of the body, in KiB.
     pub max_body_kib: u32,
@@ -171,6 +175,8 @@ fn policy(method: &MethodDescriptor, pool: &DescriptorPool, default_max_body_kib
         json_only: flag(&policy, "json_only"),
         max_body_kib: number(&policy, "max_body_kib").unwrap_or(default_max_body_kib),
         form: flag(&policy, "form"),
+        approval_grant: flag(&policy, "approval_grant"),
+        redirects: flag(&policy, "redirects"),
         errors: enum_name(&policy, "errors", "ERROR_SHAPE_")
             .replace("Unspecified", "Envelope")
             .replace("Oauth", "OAuth"),

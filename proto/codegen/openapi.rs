@@ -20,6 +20,7 @@ pub(crate) fn document(methods: &[Method]) -> Value {
     }
     schemas.0.insert("Error".to_owned(), envelope());
     schemas.0.insert("OAuthError".to_owned(), oauth_error());
+    schemas.0.insert("ConsoleError".to_owned(), console_error());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -87,7 +88,11 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
         "Bearer" => json!([{"Bearer": []}]),
         // A method that only reads needs no CSRF token.
         "ConsoleSession" if http.verb == "GET" => json!([{"ConsoleSession": []}]),
+        "ConsoleSession" if method.policy.approval_grant => {
+            json!([{"ConsoleSession": [], "Csrf": []}, {"ApprovalGrant": [], "Csrf": []}])
+        }
         "ConsoleSession" => json!([{"ConsoleSession": [], "Csrf": []}]),
+        "ApprovalGrant" if http.verb == "GET" => json!([{"ApprovalGrant": []}]),
         "ApprovalGrant" => json!([{"ApprovalGrant": [], "Csrf": []}]),
         "Service" => json!([{"Service": []}]),
         _ => json!([]),
@@ -98,8 +103,17 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
 
 fn responses(method: &Method, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
-    responses.insert("200".to_owned(), json!({"description": "Done.", "content": success(method, schemas)}));
-    let shape = if method.policy.errors == "OAuth" { "OAuthError" } else { "Error" };
+    if method.policy.redirects {
+        let location = json!({"description": "Where to go on.", "schema": {"type": "string"}, "example": "/device"});
+        responses.insert("302".to_owned(), json!({"description": "Done.", "headers": {"Location": location}}));
+    } else {
+        responses.insert("200".to_owned(), json!({"description": "Done.", "content": success(method, schemas)}));
+    }
+    let shape = match method.policy.errors.as_str() {
+        "OAuth" => "OAuthError",
+        "Console" => "ConsoleError",
+        _ => "Error",
+    };
     for ErrorResponse { status, description, applies_to, examples } in error_responses::TABLE {
         if !applies_to(method) {
             continue;
@@ -156,6 +170,15 @@ fn envelope() -> Value {
             }},
         },
     })
+}
+
+/// The envelope of cookie routes.
+fn console_error() -> Value {
+    let mut error = envelope();
+    error["description"] = json!("An error with its code once more, under the name that Dify's own page reads.");
+    error["required"] = json!(["code", "error", "message", "status"]);
+    error["properties"]["error"] = json!({"type": "string"});
+    error
 }
 
 fn oauth_error() -> Value {

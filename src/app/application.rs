@@ -102,7 +102,13 @@ impl Application {
                 // Added before CORS, so that CORS answers preflights: the routes reject OPTIONS as an unknown method.
                 let api = api.method_not_allowed_fallback(fallback::method_not_allowed);
                 cors::allow(api, &self.cors_origins)
-                    .merge(json_door::router(&self.rpc, &self.pipeline, cookie_route))
+                    .merge(json_door::router(&self.rpc, &self.pipeline, |policy| {
+                        cookie_route(policy) && !policy.redirects
+                    }))
+                    .merge(
+                        self.pages
+                            .with_error_pages(json_door::router(&self.rpc, &self.pipeline, |policy| policy.redirects)),
+                    )
                     .merge(self.pages.router.clone())
                     .merge(grpc)
             }
@@ -158,6 +164,7 @@ fn pipeline(config: &Config, components: &Components, services: &Services) -> Pi
         services.bearers.clone(),
         services.console.clone(),
         services.licenses.clone(),
+        services.single_sign_on.clone(),
         settings,
     )
 }
@@ -184,6 +191,7 @@ fn jobs(config: &Config, components: &Components) -> Jobs {
         leases: Arc::clone(&components.stores.leases),
         invalidations: Arc::clone(&components.invalidations),
         last_used: Arc::clone(&components.last_used),
+        identity_provider: components.identity_provider.clone().map(|provider| provider as _),
         retention: settings::retention(config),
     }
 }
@@ -192,7 +200,7 @@ fn edge_settings(config: &Config, components: &Components) -> Result<EdgeSetting
     Ok(EdgeSettings {
         trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
         loopback_hosts_only: config.deployment.mode == Mode::Dev,
-        is_https: config.urls.is_secure(),
+        is_https: config.urls.is_https(),
         trusts_peers: false,
         metrics: Arc::clone(&components.context.metrics),
         memory: components.memory.clone(),

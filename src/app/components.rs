@@ -9,15 +9,27 @@ use super::{
     settings,
 };
 use crate::{
-    config::Config,
-    domain::{Result, key::KeyRing},
+    config::{Config, single_sign_on::OidcProvider},
+    domain::{Error, Result, key::KeyRing},
+    enterprise::oidc::OidcClient,
+    http_client::client_builder,
     memory::MemoryLedger,
-    ports::{enterprise::Enterprise, lease_store::LeaseStore, state_stores::StateStores},
+    ports::{clock::Clock, enterprise::Enterprise, lease_store::LeaseStore, state_stores::StateStores},
     rpc::Services,
     service::{
-        app::access_gate::AccessGate, bearer::Bearers, console::Console, context::ServiceContext,
-        device_flow::DeviceFlow, identity::Identity, invalidation::Invalidations, last_used::LastUsedTracker,
-        license::Licenses, password::Passwords, rate_limiter::RateLimiter, session::Sessions,
+        app::access_gate::AccessGate,
+        bearer::Bearers,
+        console::Console,
+        context::ServiceContext,
+        device_flow::DeviceFlow,
+        identity::Identity,
+        invalidation::Invalidations,
+        last_used::LastUsedTracker,
+        license::Licenses,
+        password::Passwords,
+        rate_limiter::RateLimiter,
+        session::Sessions,
+        single_sign_on::{SignInBackend, SingleSignOn, SingleSignOnDependencies},
         token_lifetime::TokenLifetimes,
     },
     store::{sql::SqlStore, state::in_process_stores},
@@ -37,6 +49,8 @@ pub(super) struct Components {
     pub(super) memory: MemoryLedger,
     /// `None` in the community edition.
     pub(super) enterprise: Option<EnterpriseBackend>,
+    /// The provider of the built-in OpenID Connect client.
+    pub(super) identity_provider: Option<Arc<OidcClient>>,
     /// Holds the slots of runs while the shared store is unavailable.
     local_leases: Arc<dyn LeaseStore>,
 }
@@ -55,9 +69,11 @@ impl Components {
         metrics.observe_memory(&memory);
         // Limits and slots of this process while the shared stores are unavailable.
         let local = in_process_stores(&clock);
+        let identity_provider = config.oidc.as_ref().map(|provider| identity_provider(config, provider, &clock));
         let context =
             ServiceContext { sql, clock, entropy, limits: Arc::clone(&limits), metrics: Arc::clone(&metrics) };
         Ok(Self {
+            identity_provider: identity_provider.transpose()?,
             standalone,
             rate_limiter: RateLimiter::new(Arc::clone(&stores.rate_limits), local.rate_limits, limits, metrics),
             enterprise: EnterpriseBackend::new(&config.enterprise, &context, &stores)?,
@@ -87,8 +103,10 @@ impl Components {
         let access = AccessGate::new(self.access(), self.licenses());
         let (apps, runs) =
             runtime::apps(config, &self.context, &self.stores, local_leases, access, self.standalone, resources)?;
+        let (device_flow, console) = (self.device_flow(config), self.console(config)?);
         Ok(Services {
-            device_flow: self.device_flow(config),
+            single_sign_on: self.single_sign_on(config, &device_flow, &console),
+            device_flow,
             sessions: Sessions::new(
                 self.context.clone(),
                 Arc::clone(&self.stores.health),
@@ -98,7 +116,7 @@ impl Components {
             apps,
             runs,
             bearers: self.bearers(),
-            console: self.console(config)?,
+            console,
             licenses: self.licenses(),
             cookies: settings::cookies(config, self.standalone),
             about: settings::about(config),
@@ -127,6 +145,20 @@ impl Components {
         ))
     }
 
+    fn single_sign_on(&self, config: &Config, device_flow: &DeviceFlow, console: &Console) -> SingleSignOn {
+        let remote = self.enterprise.as_ref().and_then(|backend| backend.sign_in.clone()).map(SignInBackend::Remote);
+        let built_in = || self.identity_provider.clone().map(|provider| SignInBackend::BuiltIn(provider as _));
+        SingleSignOn::new(SingleSignOnDependencies {
+            context: self.context.clone(),
+            device_flow: device_flow.clone(),
+            console: console.clone(),
+            nonces: Arc::clone(&self.stores.nonces),
+            keys: Arc::clone(&self.keys),
+            backend: remote.or_else(built_in),
+            settings: settings::single_sign_on(config, self.standalone),
+        })
+    }
+
     fn device_flow(&self, config: &Config) -> DeviceFlow {
         DeviceFlow::new(
             self.context.clone(),
@@ -138,4 +170,9 @@ impl Components {
             Arc::new(settings::device_flow(config)),
         )
     }
+}
+
+fn identity_provider(config: &Config, provider: &OidcProvider, clock: &Arc<dyn Clock>) -> Result<Arc<OidcClient>> {
+    let http = client_builder()?.build().map_err(Error::internal)?;
+    Ok(Arc::new(OidcClient::new(http, Arc::clone(clock), settings::oidc(config, provider))))
 }

@@ -21,7 +21,6 @@ use crate::{
 pub(super) struct EnterpriseBackend {
     pub(super) access: Arc<dyn Enterprise>,
     /// `None` without an enterprise service.
-    #[expect(dead_code, reason = "single sign-on uses it")]
     pub(super) sign_in: Option<Arc<dyn SignInService>>,
 }
 

@@ -5,15 +5,19 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::{
-    config::{Config, mode::Mode},
+    config::{Config, mode::Mode, single_sign_on::OidcProvider},
+    enterprise::oidc::OidcSettings,
     http::pages::PageSettings,
     pipeline::PipelineSettings,
     rpc::{
         About,
         reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings},
     },
-    service::{console::ConsoleSettings, device_flow::DeviceFlowSettings},
+    service::{console::ConsoleSettings, device_flow::DeviceFlowSettings, single_sign_on::SingleSignOnSettings},
 };
+
+/// The path that identity providers return people to.
+const SSO_COMPLETE: &str = "/openapi/v1/oauth/device/sso-complete";
 
 pub(super) fn console(config: &Config, standalone: bool) -> ConsoleSettings {
     ConsoleSettings {
@@ -28,6 +32,30 @@ pub(super) fn device_flow(config: &Config) -> DeviceFlowSettings {
         known_clients: config.oauth.known_client_ids.clone(),
         bearers_enabled: config.oauth.bearer_enabled,
         enterprise: config.enterprise.enabled,
+    }
+}
+
+pub(super) fn single_sign_on(config: &Config, standalone: bool) -> SingleSignOnSettings {
+    let (web, api) = (config.urls.issuer(), config.urls.api_url());
+    SingleSignOnSettings {
+        callback_url: format!("{api}{SSO_COMPLETE}"),
+        issuer: api.to_owned(),
+        pages_url: (web != api).then(|| web.to_owned()),
+        // The cookies of a session are set on the host of the callback.
+        accounts: standalone && web == api,
+    }
+}
+
+/// The client of the built-in identity provider.
+pub(super) fn oidc(config: &Config, provider: &OidcProvider) -> OidcSettings {
+    OidcSettings {
+        issuer: provider.issuer.clone(),
+        client_id: provider.client_id.clone(),
+        client_secret: provider.client_secret.clone(),
+        scopes: provider.scopes.clone(),
+        name: provider.name.clone(),
+        allowed_domains: provider.allowed_domains.clone(),
+        redirect_uri: format!("{}{SSO_COMPLETE}", config.urls.api_url()),
     }
 }
 
@@ -66,9 +94,11 @@ pub(super) fn about(config: &Config) -> About {
 pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
     let issuer = config.urls.issuer();
     PageSettings {
+        enterprise: config.enterprise.enabled,
         standalone,
         issuer: issuer.to_owned(),
         console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
+        api_url: (config.urls.api_url() != issuer).then(|| config.urls.api_url().to_owned()),
         prefill_links: config.oauth.verification_uri_complete,
     }
 }
@@ -90,6 +120,10 @@ fn delta(duration: Duration) -> TimeDelta {
 /// The origins of this server's pages. `dev` is reached by name and by address.
 fn own_origins(config: &Config) -> Vec<String> {
     let mut origins = vec![config.urls.issuer().to_owned()];
+    if config.urls.api_url() != config.urls.issuer() {
+        // The page on which external identities decide is on the host of the API.
+        origins.push(config.urls.api_url().to_owned());
+    }
     if config.deployment.mode == Mode::Dev {
         let port = config.listeners.public.port();
         origins.extend(["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}:{port}")));

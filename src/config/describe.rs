@@ -37,7 +37,7 @@ fn deployment(config: &Config) -> Vec<(&'static Setting, String)> {
     vec![
         (&settings::DEPLOY_ENV, if deployment.mode.is_development() { "DEVELOPMENT" } else { "PRODUCTION" }.to_owned()),
         (&settings::CONSOLE_WEB_URL, urls.issuer().to_owned()),
-        (&settings::CONSOLE_API_URL, or_off(urls.console_api())),
+        (&settings::CONSOLE_API_URL, urls.api_url().to_owned()),
         (&settings::COOKIE_DOMAIN, or_off(urls.cookie_domain.as_ref())),
         (&settings::LISTEN, listeners.public.to_string()),
         (&settings::GRPC_LISTEN, or_off(listeners.grpc)),
@@ -135,6 +135,8 @@ fn integrations(config: &Config) -> Vec<(&'static Setting, String)> {
         AllowOrigins::Any => "*".to_owned(),
         AllowOrigins::Listed(origins) => or_off(Some(origins.join(",")).filter(|list| !list.is_empty())),
     };
+    let oidc = config.oidc.as_ref();
+    let domains = oidc.map(|oidc| oidc.allowed_domains.join(","));
     let otlp = telemetry.otlp.as_ref();
     let format = match telemetry.format {
         LogFormat::Text => "text",
@@ -145,6 +147,12 @@ fn integrations(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::ENTERPRISE_ENABLED, enterprise.enabled.to_string()),
         (&settings::ENTERPRISE_API_URL, or_off(enterprise.service.as_ref().map(|service| &service.url))),
         (&settings::ENTERPRISE_API_SECRET_KEY, or_off(enterprise.service.as_ref().map(|_| "set"))),
+        (&settings::SSO_OIDC_ISSUER, or_off(oidc.map(|oidc| &oidc.issuer))),
+        (&settings::SSO_OIDC_CLIENT_ID, or_off(oidc.map(|oidc| &oidc.client_id))),
+        (&settings::SSO_OIDC_CLIENT_SECRET, or_off(oidc.map(|_| "set"))),
+        (&settings::SSO_OIDC_SCOPES, or_off(oidc.map(|oidc| &oidc.scopes))),
+        (&settings::SSO_OIDC_NAME, or_off(oidc.and_then(|oidc| oidc.name.as_ref()))),
+        (&settings::SSO_OIDC_ALLOWED_DOMAINS, or_off(domains.filter(|list| !list.is_empty()))),
         (&settings::LOG_OUTPUT_FORMAT, format.to_owned()),
         (&settings::LOG_LEVEL, telemetry.directives.clone()),
         (&settings::ENABLE_OTEL, otlp.is_some().to_string()),

@@ -22,6 +22,7 @@ use super::{
     runtime::Runtime,
     secrets::Secrets,
     settings,
+    single_sign_on::OidcProvider,
     telemetry::TelemetryConfig,
     urls::Urls,
 };
@@ -51,6 +52,8 @@ pub struct Config {
     pub cors: AllowOrigins,
     pub dify_api: DifyApi,
     pub enterprise: Enterprise,
+    /// The identity provider of the built-in client.
+    pub oidc: Option<OidcProvider>,
     /// The memory that the ledger divides.
     pub memory: Memory,
     pub runtime: Runtime,
@@ -164,7 +167,9 @@ impl Config {
         let deployment = Deployment::read(reader);
         let mode = deployment.mode;
         let oauth = OAuth::read(reader);
+        let enterprise = Enterprise::read(reader);
         Self {
+            oidc: OidcProvider::read(reader, mode, &enterprise),
             secrets: Secrets::read(reader, mode, secret_key, SystemClock.now()),
             urls: Urls::read(reader, mode, listen),
             listeners,
@@ -175,7 +180,7 @@ impl Config {
             console: ConsoleConfig::read(reader),
             cors: AllowOrigins::read(reader, oauth.bearer_enabled),
             dify_api: DifyApi::read(reader),
-            enterprise: Enterprise::read(reader),
+            enterprise,
             memory: Memory::read(reader),
             runtime: Runtime::read(reader),
             telemetry: TelemetryConfig::read(reader),

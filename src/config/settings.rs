@@ -60,9 +60,10 @@ settings! {
     "Deployment" {
         /// The URL that people open in a browser: scheme, host and port. Links, the OAuth issuer, cookies and origin
         /// checks derive from it.
-        CONSOLE_WEB_URL or "required; in `dev` the address it listens on";
-        /// As in Dify. With `CONSOLE_WEB_URL` it decides the names of the cookies.
-        CONSOLE_API_URL;
+        CONSOLE_WEB_URL or "`CONSOLE_API_URL`, one of them is required; in `dev` the address it listens on";
+        /// As in Dify: the URL of the API, if it has a host of its own. Identity providers return people to it, and with
+        /// `CONSOLE_WEB_URL` it decides the names and attributes of the cookies.
+        CONSOLE_API_URL or "`CONSOLE_WEB_URL`";
         /// As in Dify: the domain of the cookies.
         COOKIE_DOMAIN;
         /// `DEVELOPMENT` accepts weak and published secrets, with a warning.
@@ -240,6 +241,21 @@ settings! {
         ENTERPRISE_API_URL or "the tables of this server decide";
         /// The key of the enterprise service, sent as `Enterprise-Api-Secret-Key`.
         ENTERPRISE_API_SECRET_KEY: secret;
+    }
+    "Single sign-on" {
+        /// The issuer of the OpenID provider at which people sign in, exactly as its metadata has it. Needs
+        /// `ENTERPRISE_ENABLED`.
+        SSO_OIDC_ISSUER or "single sign-on is offered by the enterprise service only";
+        /// The client id of this server at the provider.
+        SSO_OIDC_CLIENT_ID;
+        /// The client secret of this server at the provider.
+        SSO_OIDC_CLIENT_SECRET: secret;
+        /// Scopes to request, separated by spaces.
+        SSO_OIDC_SCOPES = "openid email profile";
+        /// The provider's name on the button.
+        SSO_OIDC_NAME or "`SSO`";
+        /// Domains of email addresses that may sign in, separated by commas.
+        SSO_OIDC_ALLOWED_DOMAINS or "every verified email address may";
     }
     "Logs, traces and metrics" {
         /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`, or a list like `info,dify_openapi=debug`.

@@ -8,6 +8,7 @@ use crate::{
 
 mod data_dir;
 mod settings_table;
+mod single_sign_on;
 mod stores;
 
 const KEY: &str = "q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN";

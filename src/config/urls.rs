@@ -17,16 +17,21 @@ pub struct Urls {
     console_web: String,
     /// Whether `console_web` derives from the address of the listener, as in `dev`.
     is_derived: bool,
-    /// Only decides the names of cookies beside Dify.
-    console_api: Option<Url>,
+    /// The origin of `CONSOLE_API_URL`; `None` if it is not given.
+    console_api: Option<String>,
     pub cookie_domain: Option<String>,
 }
 
 impl Urls {
     /// `listen` is the address to derive the URL from if none is given.
     pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, listen: Option<SocketAddr>) -> Self {
-        let is_given = reader.text(&CONSOLE_WEB_URL).is_some();
+        let api_url = reader.http_url(&CONSOLE_API_URL);
+        let api_is_given = reader.text(&CONSOLE_API_URL).is_some();
+        let web_is_given = reader.text(&CONSOLE_WEB_URL).is_some();
+        let is_given = web_is_given || (api_is_given && listen.is_none());
+        // Each of the two defaults to the other, as in Dify.
         let url = reader.http_url(&CONSOLE_WEB_URL);
+        let url = if web_is_given || listen.is_some() { url } else { api_url.clone() };
         if !is_given && listen.is_none() {
             reader.problem(
                 &CONSOLE_WEB_URL,
@@ -47,7 +52,7 @@ impl Urls {
                 );
             }
         }
-        let console_api = reader.http_url(&CONSOLE_API_URL);
+        let console_api = api_url.map(|url| url.origin().ascii_serialization());
         let console_web = match (&url, listen) {
             (Some(url), _) => url.origin().ascii_serialization(),
             (None, Some(address)) => format!("http://{address}"),
@@ -69,20 +74,26 @@ impl Urls {
         &self.console_web
     }
 
-    /// Whether cookies carry `Secure`.
-    pub fn is_secure(&self) -> bool {
+    /// Whether people reach the pages by https.
+    pub fn is_https(&self) -> bool {
         self.console_web.starts_with("https://")
     }
 
-    /// The prefix of the console's cookies. Beside Dify it must equal Dify's, which treats an unset `CONSOLE_API_URL`
-    /// as plain HTTP; standalone, no other program reads the cookies.
-    pub fn cookie_prefix(&self, beside_dify: bool) -> &'static str {
-        let api = self.console_api.as_ref().map_or(!beside_dify, |url| url.scheme() == "https");
-        if self.is_secure() && api && self.cookie_domain.is_none() { "__Host-" } else { "" }
+    /// Whether cookies carry `Secure`: both URLs are https.
+    pub fn is_secure(&self) -> bool {
+        self.is_https() && self.api_url().starts_with("https://")
     }
 
-    pub fn console_api(&self) -> Option<&Url> {
-        self.console_api.as_ref()
+    /// The base URL of the API without a final slash.
+    pub fn api_url(&self) -> &str {
+        self.console_api.as_deref().unwrap_or(&self.console_web)
+    }
+
+    /// The prefix of the console's cookies. Beside Dify it must equal Dify's, which treats an unset `CONSOLE_API_URL` as
+    /// plain HTTP; standalone, no other program reads the cookies.
+    pub fn cookie_prefix(&self, beside_dify: bool) -> &'static str {
+        let is_known = !beside_dify || self.console_api.is_some();
+        if self.is_secure() && is_known && self.cookie_domain.is_none() { "__Host-" } else { "" }
     }
 }
 
@@ -98,7 +109,7 @@ fn check_console_web(reader: &mut Reader<'_>, url: &Url, mode: Mode) {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -5,12 +5,15 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
+use chrono::{DateTime, Utc};
+
 use super::{
     account::Account,
     error::{Error, Result},
     id::BrowserSessionId,
-    secret::TokenHash,
+    secret::{Secret, TokenHash},
     session::TokenContext,
+    user_code::UserCode,
 };
 
 /// The bearer of a live token.
@@ -27,6 +30,19 @@ pub struct ConsoleCaller {
     pub account: Account,
     /// `None` beside Dify, which has no records of browser sessions.
     pub session: Option<BrowserSessionId>,
+}
+
+/// An external identity that may decide about one device, by its cookie.
+#[derive(Clone, Debug)]
+pub struct GrantCaller {
+    pub email: String,
+    pub issuer: String,
+    /// The code of the device.
+    pub user_code: UserCode,
+    /// Consumed by the approval.
+    pub nonce: String,
+    pub csrf_token: Secret,
+    pub expires_at: DateTime<Utc>,
 }
 
 /// The client's address, behind trusted proxies.

@@ -9,3 +9,6 @@ pub(crate) fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value)
 }
+
+/// The cookie with which an external identity decides about one device, under Dify's name.
+pub(crate) const APPROVAL_GRANT: &str = "device_approval_grant";

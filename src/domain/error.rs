@@ -30,6 +30,10 @@ codes! {
     InvalidUserCode = "invalid_user_code",
     /// A scope or subject that this deployment does not mint.
     MintPolicyViolation = "mint_policy_violation",
+    /// An assertion or a callback of single sign-on that is not valid.
+    InvalidSsoAssertion = "invalid_sso_assertion",
+    /// The code in the body is not the one of the approval's cookie.
+    UserCodeMismatch = "user_code_mismatch",
     /// The app has no published definition, or a node type that cannot be run.
     AppUnavailable = "app_unavailable",
     /// A bearer route without a usable `Authorization`.
@@ -46,6 +50,8 @@ codes! {
     NoSession = "no_session",
     /// A browser session that is not valid.
     InvalidSession = "invalid_session",
+    /// The cookie of an approval was used before.
+    SessionAlreadyConsumed = "session_already_consumed",
     /// Wrong email or password.
     AuthenticationFailed = "authentication_failed",
     /// The subject belongs on the other surface.
@@ -58,16 +64,22 @@ codes! {
     WorkspaceMembershipRevoked = "workspace_membership_revoked",
     /// The app's access mode excludes this account.
     AppAccessDenied = "app_access_denied",
+    /// An external identity with the email address of an active account.
+    EmailBelongsToDifyAccount = "email_belongs_to_dify_account",
     /// A browser request without proof that it comes from the service's own pages.
     CsrfMismatch = "csrf_mismatch",
     /// The object does not exist, or the caller may not know of it.
     NotFound = "not_found",
+    /// No identity provider is configured.
+    SsoNotConfigured = "sso_not_configured",
     /// A known path with another HTTP method.
     MethodNotAllowed = "method_not_allowed",
     /// The grant is approved or denied already.
     AlreadyResolved = "already_resolved",
     /// Another approval of the grant is in progress.
     ApproveInProgress = "approve_in_progress",
+    /// The code of a sign-in is decided or has expired.
+    UserCodeNotPending = "user_code_not_pending",
     /// Several apps of the workspace have the requested name.
     AmbiguousAppName = "ambiguous_app_name",
     /// A body over the limit.

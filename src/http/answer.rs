@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{body::Body, response::Response};
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE},
+    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE},
 };
 
 use crate::rpc::reply::{SetCookie, SetCookies};
@@ -15,6 +15,19 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A redirect without a body; 500 for an address that no header can hold.
+pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    match HeaderValue::from_str(location) {
+        Ok(value) => {
+            *response.status_mut() = status;
+            response.headers_mut().insert(LOCATION, value);
+        }
+        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
     response
 }
 

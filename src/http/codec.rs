@@ -21,7 +21,10 @@ use super::{answer, error_body};
 use crate::{
     domain::Error,
     pipeline::policy::Policy,
-    rpc::{Rpc, reply::SetCookies},
+    rpc::{
+        Rpc,
+        reply::{Redirect, SetCookies},
+    },
 };
 
 /// The route of a method whose message is in the query and the path.
@@ -85,7 +88,10 @@ fn success<R: Serialize>(reply: tonic::Response<R>) -> Response {
         Ok(bytes) => bytes,
         Err(error) => return error_body::respond(&Error::internal(error), None),
     };
-    let mut response = answer::json(StatusCode::OK, bytes);
+    let mut response = match extensions.remove::<Redirect>() {
+        Some(Redirect(location)) => answer::redirect(StatusCode::FOUND, &location),
+        None => answer::json(StatusCode::OK, bytes),
+    };
     if let Some(cookies) = extensions.remove::<SetCookies>() {
         answer::set_cookies(&mut response, &cookies);
     }

@@ -1,5 +1,7 @@
 //! Error bodies of the JSON door: the envelope, and OAuth's format for the RFC 8628 endpoints (contract section 5).
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use serde::Serialize;
@@ -44,6 +46,13 @@ struct ErrorBody<'a> {
     details: Vec<DetailBody<'a>>,
 }
 
+/// The error of a response, as an extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ErrorSummary {
+    pub code: Code,
+    pub retry_after: Option<Duration>,
+}
+
 /// The response to an error, in the format of the method.
 pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
     let status = http_status(error.code());
@@ -69,11 +78,15 @@ pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
             ..Default::default()
         },
     };
+    if shape == ErrorShape::Console {
+        body.error = body.code;
+    }
     if shape == ErrorShape::OAuth && body.error.is_none() {
         body.error = Some(oauth_equivalent(status));
         body.error_description = Some(error.message());
     }
     let mut response = answer::json(status, serde_json::to_vec(&body).unwrap_or_default());
+    response.extensions_mut().insert(ErrorSummary { code: error.code(), retry_after });
     if let Some(after) = retry_after {
         answer::retry_after(&mut response, after);
     }

@@ -21,8 +21,8 @@ use crate::{
         proto::{
             self, app_service_server::AppServiceServer, device_flow_service_server::DeviceFlowServiceServer,
             identity_service_server::IdentityServiceServer, meta_service_server::MetaServiceServer,
-            session_service_server::SessionServiceServer, token_service_server::TokenServiceServer,
-            workspace_service_server::WorkspaceServiceServer,
+            session_service_server::SessionServiceServer, single_sign_on_service_server::SingleSignOnServiceServer,
+            token_service_server::TokenServiceServer, workspace_service_server::WorkspaceServiceServer,
         },
     },
 };
@@ -69,6 +69,7 @@ where
         DeviceFlowServiceServer,
         IdentityServiceServer,
         SessionServiceServer,
+        SingleSignOnServiceServer,
         WorkspaceServiceServer,
         TokenServiceServer,
         MetaServiceServer

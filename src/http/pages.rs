@@ -14,6 +14,7 @@ mod handlers;
 mod language;
 mod location;
 mod message_page;
+mod navigation;
 mod notice;
 mod notice_redirect;
 mod presession_token;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::Request,
+    middleware::from_fn_with_state,
     routing::{MethodRouter, any},
 };
 
@@ -48,6 +50,14 @@ pub struct PageRoutes {
     pub router: Router,
     /// Requests that no route of any door matches: a page below the pages' own paths, else the error of the door.
     pub not_found: MethodRouter,
+    site: Arc<Site>,
+}
+
+impl PageRoutes {
+    /// Shows errors of these API routes, which browsers navigate to, as pages.
+    pub fn with_error_pages(&self, router: Router) -> Router {
+        router.layer(from_fn_with_state(Arc::clone(&self.site), navigation::show_errors))
+    }
 }
 
 /// The policies of all pages, also of those that this deployment leaves out.
@@ -65,7 +75,7 @@ pub fn routes(dependencies: PageDependencies) -> Result<PageRoutes> {
             router = router.route(http.path, serve::method_router(&site, route));
         }
     }
-    Ok(PageRoutes { router, not_found: not_found(site) })
+    Ok(PageRoutes { router, not_found: not_found(Arc::clone(&site)), site })
 }
 
 /// People mistype and truncate addresses, so they get a page; programs get an error that they can parse.

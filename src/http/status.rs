@@ -9,6 +9,8 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         Code::InvalidRequest
         | Code::InvalidUserCode
         | Code::MintPolicyViolation
+        | Code::InvalidSsoAssertion
+        | Code::UserCodeMismatch
         | Code::AppUnavailable
         | Code::AuthorizationPending
         | Code::SlowDown
@@ -24,16 +26,20 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::InvalidPrefix
         | Code::NoSession
         | Code::InvalidSession
+        | Code::SessionAlreadyConsumed
         | Code::AuthenticationFailed => StatusCode::UNAUTHORIZED,
         Code::WrongSurface
         | Code::InsufficientScope
         | Code::LicenseRequired
         | Code::WorkspaceMembershipRevoked
         | Code::AppAccessDenied
+        | Code::EmailBelongsToDifyAccount
         | Code::CsrfMismatch => StatusCode::FORBIDDEN,
-        Code::NotFound | Code::Unimplemented => StatusCode::NOT_FOUND,
+        Code::NotFound | Code::SsoNotConfigured | Code::Unimplemented => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::AlreadyResolved | Code::ApproveInProgress | Code::AmbiguousAppName => StatusCode::CONFLICT,
+        Code::AlreadyResolved | Code::ApproveInProgress | Code::UserCodeNotPending | Code::AmbiguousAppName => {
+            StatusCode::CONFLICT
+        }
         Code::RequestEntityTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::MisdirectedRequest => StatusCode::MISDIRECTED_REQUEST,

@@ -4,11 +4,21 @@ use super::policy::Policy;
 use crate::{
     domain::{
         Error, Result,
-        caller::{Caller, ClientAddress, ConsoleCaller},
+        caller::{Caller, ClientAddress, ConsoleCaller, GrantCaller},
         limit::{LimitDecision, LimitName},
     },
     service::rate_limiter::RateLimiter,
 };
+
+/// The party whose requests are counted.
+#[derive(Clone, Copy)]
+pub(super) enum LimitedParty<'a> {
+    /// Known by its address only.
+    Address,
+    Bearer(&'a Caller),
+    ConsoleSession(&'a ConsoleCaller),
+    ApprovalGrant(&'a GrantCaller),
+}
 
 /// The limits that policies name.
 pub(super) struct PolicyLimits {
@@ -20,22 +30,20 @@ impl PolicyLimits {
         Self { rate_limiter }
     }
 
-    pub(super) async fn charge(
-        &self,
-        policy: &Policy,
-        address: ClientAddress,
-        caller: Option<&Caller>,
-        console: Option<&ConsoleCaller>,
-    ) -> Result<()> {
+    pub(super) async fn charge(&self, policy: &Policy, address: ClientAddress, party: LimitedParty<'_>) -> Result<()> {
         if policy.limits.is_empty() {
             return Ok(());
         }
-        let key = |name: LimitName| match name {
-            LimitName::Account => caller.map(|caller| match caller.token.subject.account_id() {
+        let key = |name: LimitName| match (name, party) {
+            (LimitName::Account, LimitedParty::Bearer(caller)) => Some(match caller.token.subject.account_id() {
                 Some(id) => id.to_string(),
                 None => caller.token.subject.email().to_lowercase(),
             }),
-            LimitName::Approve => console.map(|console| console.account.id.to_string()),
+            (LimitName::Approve, LimitedParty::ConsoleSession(caller)) => Some(caller.account.id.to_string()),
+            (LimitName::Approve | LimitName::ApproveExternal, LimitedParty::ApprovalGrant(caller)) => {
+                Some(caller.email.to_lowercase())
+            }
+            (LimitName::Account | LimitName::Approve | LimitName::ApproveExternal, _) => None,
             _ => Some(address.bucket()),
         };
         let charges: Vec<_> = policy
@@ -45,9 +53,9 @@ impl PolicyLimits {
             .collect::<Option<_>>()
             .ok_or_else(|| Error::internal("a limit without a key"))?;
         // Bearer requests are served while the shared store is unavailable, limited by each process for itself.
-        let verdict = match caller {
-            Some(_) => self.rate_limiter.charge_with_fallback(&charges).await?.0,
-            None => self.rate_limiter.charge(&charges).await?,
+        let verdict = match party {
+            LimitedParty::Bearer(_) => self.rate_limiter.charge_with_fallback(&charges).await?.0,
+            _ => self.rate_limiter.charge(&charges).await?,
         };
         match verdict {
             LimitDecision::Allowed => Ok(()),

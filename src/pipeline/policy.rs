@@ -28,6 +28,8 @@ pub enum Presence {
 pub enum ErrorShape {
     /// Code, message, hint, status.
     Envelope,
+    /// The envelope, and `error`, which repeats its code.
+    Console,
     /// OAuth's error and description; together with the envelope for errors that OAuth does not define.
     OAuth,
 }
@@ -61,6 +63,10 @@ pub struct Policy {
     /// Whether a public method also reads the console session, if there is one.
     pub session: bool,
     pub json_only: bool,
+    /// Whether a method for a console session also accepts the cookie of an approval.
+    pub approval_grant: bool,
+    /// Whether success is a redirect, because browsers navigate to the method.
+    pub redirects: bool,
     /// Whether the body may be a form.
     pub form: bool,
     /// Whether the response is a stream of events.

@@ -6,11 +6,11 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     proto,
     reply::{KNOWN_BROWSER, REFRESH_TOKEN, SetCookies},
-    request::{address, console_caller},
+    request::{address, console_caller, cookie},
     services::Rpc,
 };
 use crate::{
-    domain::{Code, Error, cookie, secret::Secret},
+    domain::{Code, Error, secret::Secret},
     service::console::invalid_session,
 };
 
@@ -18,12 +18,6 @@ fn with_cookies<T>(message: T, cookies: SetCookies) -> Response<T> {
     let mut response = Response::new(message);
     response.extensions_mut().insert(cookies);
     response
-}
-
-/// A cookie of a request. HTTP/2 may send a header for each cookie.
-fn cookie_of<'a, T>(request: &'a Request<T>, name: &str) -> Option<&'a str> {
-    let headers = request.metadata().get_all("cookie");
-    headers.iter().filter_map(|value| value.to_str().ok()).find_map(|header| cookie::find(header, name))
 }
 
 fn success() -> String {
@@ -46,7 +40,7 @@ impl proto::console_service_server::ConsoleService for Rpc {
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| Error::new(Code::InvalidRequest, "password must be UTF-8 text encoded as base64."))?;
-        let known_browser = cookie_of(&request, &self.services.cookies.name(KNOWN_BROWSER));
+        let known_browser = cookie(&request, &self.services.cookies.name(KNOWN_BROWSER));
         let password = Secret::new(password);
         let issued =
             self.services.console.login(&body.email, password, body.remember_me, address, known_browser).await?;
@@ -62,8 +56,7 @@ impl proto::console_service_server::ConsoleService for Rpc {
         &self,
         request: Request<proto::RefreshTokenRequest>,
     ) -> Result<Response<proto::RefreshTokenResponse>, Status> {
-        let refresh_token =
-            cookie_of(&request, &self.services.cookies.name(REFRESH_TOKEN)).ok_or_else(invalid_session)?;
+        let refresh_token = cookie(&request, &self.services.cookies.name(REFRESH_TOKEN)).ok_or_else(invalid_session)?;
         let issued = self.services.console.refresh(refresh_token).await?;
         let cookies = issued.map(|issued| self.services.cookies.issued(&issued)).unwrap_or_default();
         Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, cookies))

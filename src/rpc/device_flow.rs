@@ -5,16 +5,16 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     convert::default_workspace_id,
     proto,
+    reply::SetCookies,
     request::{address, basic_client_id, console_caller, user_agent},
     services::Rpc,
     timestamp::Timestamp,
 };
 use crate::domain::{
     Code, Error,
-    caller::ConsoleCaller,
+    caller::{ConsoleCaller, GrantCaller},
     grant::{INTERVAL, LIFETIME},
     scope,
-    subject::SubjectType,
 };
 
 /// RFC 8628 section 3.4.
@@ -58,21 +58,21 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         }
         let redeemed =
             self.services.device_flow.poll(&client_id, &request.get_ref().device_code, address(&request)?).await?;
-        let view = &redeemed.view;
+        let (subject, view) = (&redeemed.subject, redeemed.view.as_ref());
         Ok(Response::new(proto::PollDeviceTokenResponse {
             token: redeemed.token.expose().to_owned(),
             access_token: redeemed.token.expose().to_owned(),
             token_type: "Bearer".to_owned(),
             expires_in: redeemed.expires_in,
-            scope: scope::scope_string(SubjectType::Account).to_owned(),
+            scope: scope::scope_string(subject.subject_type()).to_owned(),
             expires_at: Some(redeemed.expires_at.into()),
             token_id: redeemed.token_id.to_string(),
-            subject_type: proto::SubjectType::Account.into(),
-            subject_email: view.account.email.clone(),
-            subject_issuer: None,
-            account: Some((&view.account).into()),
-            workspaces: view.memberships.iter().map(Into::into).collect(),
-            default_workspace_id: default_workspace_id(view),
+            subject_type: proto::SubjectType::from(subject.subject_type()).into(),
+            subject_email: subject.email().to_owned(),
+            subject_issuer: subject.wire_issuer().map(str::to_owned),
+            account: view.map(|view| (&view.account).into()),
+            workspaces: view.into_iter().flat_map(|view| &view.memberships).map(Into::into).collect(),
+            default_workspace_id: view.and_then(default_workspace_id),
         }))
     }
 
@@ -115,12 +115,16 @@ impl proto::device_flow_service_server::DeviceFlowService for Rpc {
         &self,
         request: Request<proto::DenyDeviceRequest>,
     ) -> Result<Response<proto::DenyDeviceResponse>, Status> {
-        let caller = console_caller(&request)?;
-        self.services
-            .device_flow
-            .deny(&caller.account, user_code(&request.get_ref().user_code)?, address(&request)?)
-            .await?;
-        Ok(Response::new(proto::DenyDeviceResponse { status: "denied".to_owned() }))
+        let user_code = user_code(&request.get_ref().user_code)?;
+        let mut response = Response::new(proto::DenyDeviceResponse { status: "denied".to_owned() });
+        if let Some(caller) = request.extensions().get::<GrantCaller>() {
+            self.services.single_sign_on.deny(caller, user_code).await?;
+            response.extensions_mut().insert(SetCookies(vec![self.services.cookies.cleared_grant()]));
+        } else {
+            let caller = console_caller(&request)?;
+            self.services.device_flow.deny(&caller.account, user_code, address(&request)?).await?;
+        }
+        Ok(response)
     }
 }
 

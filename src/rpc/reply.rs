@@ -4,11 +4,18 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 
-use crate::service::console::Issued;
+use crate::{
+    domain::{cookie::APPROVAL_GRANT, secret::Secret},
+    service::console::Issued,
+};
 
 /// Marks a response that is written as Server-Sent Events. Without it the first message is the body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Streamed;
+
+/// The address of a response that is a redirect. Its message is not written.
+#[derive(Clone, Debug)]
+pub(crate) struct Redirect(pub String);
 
 /// `Set-Cookie` values for the JSON door and the pages.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +59,13 @@ pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
 pub(crate) const KNOWN_BROWSER: &str = "known_browser";
 /// Lifetime of that cookie. It gives no access, only attempts of its own at the sign-in.
 const KNOWN_BROWSER_LIFETIME: TimeDelta = TimeDelta::days(365);
+/// The name of the cookie that binds sign-ins at an identity provider to the browser.
+pub(crate) const SSO_MARKS: &str = "sso_state";
+/// The lifetime of the state of a sign-in.
+const SSO_MARKS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
+const GRANT_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+/// The path of the routes of the device flow.
+const DEVICE_PATH: &str = "/openapi/v1/oauth/device";
 
 impl CookieSettings {
     pub fn name(&self, base: &str) -> String {
@@ -75,6 +89,27 @@ impl CookieSettings {
             text.push_str("; Secure");
         }
         SetCookie(text)
+    }
+
+    /// The cookie with which an external identity decides about one device. Dify reads it under the same name.
+    pub(crate) fn grant(&self, value: &Secret) -> SetCookie {
+        self.device_cookie(APPROVAL_GRANT, value.expose(), GRANT_LIFETIME)
+    }
+
+    pub(crate) fn cleared_grant(&self) -> SetCookie {
+        self.device_cookie(APPROVAL_GRANT, "", TimeDelta::zero())
+    }
+
+    /// The cookie that binds sign-ins at an identity provider to the browser.
+    pub(crate) fn sso_marks(&self, value: &Secret) -> SetCookie {
+        self.device_cookie(SSO_MARKS, value.expose(), SSO_MARKS_LIFETIME)
+    }
+
+    /// A cookie of this host for the routes of the device flow only, without a prefix, which would require all paths.
+    fn device_cookie(&self, name: &str, value: &str, max_age: TimeDelta) -> SetCookie {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let age = max_age.num_seconds();
+        SetCookie(format!("{name}={value}; Path={DEVICE_PATH}; SameSite=Lax; Max-Age={age}; HttpOnly{secure}"))
     }
 
     /// The cookies of an issued session. Scripts may read the CSRF cookie, because they repeat it in a header.

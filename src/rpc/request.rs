@@ -4,7 +4,8 @@ use tonic::Request;
 
 use crate::domain::{
     Error, Result,
-    caller::{Caller, ClientAddress, ConsoleCaller},
+    caller::{Caller, ClientAddress, ConsoleCaller, GrantCaller},
+    cookie,
 };
 
 /// The preferred format of a stream on the JSON door. gRPC requests have none.
@@ -27,6 +28,17 @@ pub(crate) fn caller<T>(request: &Request<T>) -> Result<&Caller> {
 
 pub(crate) fn console_caller<T>(request: &Request<T>) -> Result<&ConsoleCaller> {
     request.extensions().get().ok_or_else(|| Error::internal("a console method without a caller"))
+}
+
+/// The caller of a method for external identities.
+pub(crate) fn grant_caller<T>(request: &Request<T>) -> Result<&GrantCaller> {
+    request.extensions().get().ok_or_else(|| Error::internal("a method for external identities without a caller"))
+}
+
+/// A cookie of a request. HTTP/2 may send a header for each cookie.
+pub(crate) fn cookie<'a, T>(request: &'a Request<T>, name: &str) -> Option<&'a str> {
+    let headers = request.metadata().get_all("cookie");
+    headers.iter().filter_map(|value| value.to_str().ok()).find_map(|header| cookie::find(header, name))
 }
 
 pub(crate) fn address<T>(request: &Request<T>) -> Result<ClientAddress> {

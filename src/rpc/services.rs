@@ -7,7 +7,7 @@ use crate::{
     memory::MemoryLedger,
     service::{
         app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, license::Licenses,
-        run::Runs, session::Sessions,
+        run::Runs, session::Sessions, single_sign_on::SingleSignOn,
     },
 };
 
@@ -21,6 +21,7 @@ pub struct Services {
     pub bearers: Bearers,
     pub console: Console,
     pub licenses: Licenses,
+    pub single_sign_on: SingleSignOn,
     pub cookies: CookieSettings,
     pub about: About,
     /// Memory is reserved here before a message is read and parsed.

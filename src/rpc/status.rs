@@ -18,6 +18,8 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         Code::InvalidRequest
         | Code::InvalidUserCode
         | Code::MintPolicyViolation
+        | Code::InvalidSsoAssertion
+        | Code::UserCodeMismatch
         | Code::AppUnavailable
         | Code::WorkspaceIdRequired
         | Code::QueryRequiredForChat
@@ -37,17 +39,21 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         | Code::InvalidPrefix
         | Code::NoSession
         | Code::InvalidSession
+        | Code::SessionAlreadyConsumed
         | Code::AuthenticationFailed => Grpc::Unauthenticated,
         Code::WrongSurface
         | Code::InsufficientScope
         | Code::LicenseRequired
         | Code::WorkspaceMembershipRevoked
         | Code::AppAccessDenied
+        | Code::EmailBelongsToDifyAccount
         | Code::CsrfMismatch
         | Code::AccessDenied => Grpc::PermissionDenied,
-        Code::NotFound | Code::ExpiredToken => Grpc::NotFound,
+        Code::NotFound | Code::SsoNotConfigured | Code::ExpiredToken => Grpc::NotFound,
         Code::MethodNotAllowed | Code::Unimplemented => Grpc::Unimplemented,
-        Code::AlreadyResolved | Code::AmbiguousAppName | Code::AuthorizationPending => Grpc::FailedPrecondition,
+        Code::AlreadyResolved | Code::UserCodeNotPending | Code::AmbiguousAppName | Code::AuthorizationPending => {
+            Grpc::FailedPrecondition
+        }
         Code::ApproveInProgress => Grpc::Aborted,
         Code::RequestEntityTooLarge | Code::RateLimited | Code::SlowDown => Grpc::ResourceExhausted,
         Code::InternalServerError | Code::InternalStateInvariant => Grpc::Internal,

@@ -106,14 +106,41 @@ impl Console {
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };
         attempt.end(AttemptOutcome::Correct).await?;
+        self.start_known(account.id, &email, remember, address, browser).await
+    }
+
+    /// Signs in the active account with an email address that an identity provider has verified; `None` when there is
+    /// none. The session ends with the browser.
+    pub(crate) async fn sign_in_verified(
+        &self,
+        email: &str,
+        address: ClientAddress,
+        known_browser: Option<&str>,
+    ) -> Result<Option<Issued>> {
+        let email = email.trim().to_lowercase();
+        let found = if email.contains('\0') { None } else { self.context.sql.find_login(&email).await? };
+        let Some(login) = found.filter(|login| login.account.is_active()) else { return Ok(None) };
+        let browser = known_browser.and_then(KnownBrowser::parse);
+        self.start_known(login.account.id, &email, false, address, browser).await.map(Some)
+    }
+
+    /// Records the sign-in, and starts a session in a browser that is known for this account from now on.
+    async fn start_known(
+        &self,
+        account: AccountId,
+        email: &str,
+        remember: bool,
+        address: ClientAddress,
+        browser: Option<KnownBrowser>,
+    ) -> Result<Issued> {
         let now = self.context.clock.now();
-        self.context.sql.record_login(account.id, &address.0.to_string(), now).await?;
+        self.context.sql.record_login(account, &address.0.to_string(), now).await?;
         let browser = match browser {
             Some(browser) => browser,
             None => KnownBrowser::new(&self.context.entropy.base64url::<16>()?),
         };
-        let known_browser = Some(browser.with(&self.keys, &email).cookie());
-        Ok(Issued { known_browser, ..self.start(account.id, remember, now).await? })
+        let known_browser = Some(browser.with(&self.keys, email).cookie());
+        Ok(Issued { known_browser, ..self.start(account, remember, now).await? })
     }
 
     /// The account with this email, and whether the password is correct. Takes the same time without an account.

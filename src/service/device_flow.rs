@@ -1,6 +1,7 @@
 //! The device authorization grant (RFC 8628, contract section 6). `decision` has the part of the approver.
 
 mod decision;
+mod external;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::{
         key::KeyRing,
         limit::{LimitDecision, LimitName},
         secret::{BearerToken, DeviceCode, UserCodeKey},
+        subject::{Subject, SubjectType},
         text::{is_unprintable, visible_name},
         user_code::UserCode,
     },
@@ -63,12 +65,16 @@ pub struct Codes {
 pub struct Redeemed {
     pub token: BearerToken,
     pub token_id: TokenId,
+    pub subject: Subject,
     pub expires_at: DateTime<Utc>,
     /// Seconds until `expires_at`.
     pub expires_in: i64,
-    /// The token's account with its workspaces.
-    pub view: AccountView,
+    /// The account with its workspaces; `None` for an external identity.
+    pub view: Option<AccountView>,
 }
+
+/// A live token's expiry and owner.
+type Confirmed = (DateTime<Utc>, Subject, Option<AccountView>);
 
 impl DeviceFlow {
     pub fn new(
@@ -96,7 +102,7 @@ impl DeviceFlow {
             return Err(Error::missing("client_id"));
         }
         if !self.settings.known_clients.iter().any(|known| known == client_id) {
-            AuditEvent::DeviceFlowRejected { reason: "unsupported_client", subject_email: None }.record();
+            AuditEvent::DeviceFlowRejected { reason: "unsupported_client", subject: None, request: None }.record();
             return Err(Error::new(Code::UnsupportedClient, "invalid_client"));
         }
         let device_label = self.label(client_id, device_label)?;
@@ -152,15 +158,41 @@ impl DeviceFlow {
     async fn redeem(&self, device_code: &DeviceCode, approval: Approval) -> Result<Redeemed> {
         let token = device_code.open(&approval.sealed_token)?;
         let now = self.context.clock.now();
-        let confirmed = self.context.sql.confirm_minted(approval.token_id, &token.hash(), now).await?;
-        let Some((expires_at, view)) = confirmed.filter(|(_, view)| view.account.is_active()) else {
+        let confirmed = match token.subject_type() {
+            SubjectType::Account => self.confirm_account(&token, approval.token_id, now).await?,
+            SubjectType::ExternalSso => self.confirm_external(&token, approval.token_id, now).await?,
+        };
+        let Some((expires_at, subject, view)) = confirmed else {
             return Err(access_denied("The sign-in was approved but has since been withdrawn."));
         };
         if !self.grants.redeem(&device_code.hash(), approval.token_id).await? {
             return Err(expired_token());
         }
         let expires_in = expires_at.signed_duration_since(now).num_seconds();
-        Ok(Redeemed { token, token_id: approval.token_id, expires_at, expires_in, view })
+        Ok(Redeemed { token, token_id: approval.token_id, subject, expires_at, expires_in, view })
+    }
+
+    /// Expiry and owner of an account's token that was minted; `None` unless both are live.
+    async fn confirm_account(&self, token: &BearerToken, id: TokenId, now: DateTime<Utc>) -> Result<Option<Confirmed>> {
+        let confirmed = self.context.sql.confirm_minted(id, &token.hash(), now).await?;
+        Ok(confirmed.filter(|(_, view)| view.account.is_active()).map(|(expires_at, view)| {
+            let subject = Subject::Account { id: view.account.id, email: view.account.email.clone() };
+            (expires_at, subject, Some(view))
+        }))
+    }
+
+    /// The same for the token of an external identity.
+    async fn confirm_external(
+        &self,
+        token: &BearerToken,
+        id: TokenId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Confirmed>> {
+        let row = self.context.sql.find_token(&token.hash()).await?;
+        Ok(row.filter(|row| row.token_id == id && now < row.expires_at).and_then(|row| {
+            let subject = Subject::of_row(SubjectType::ExternalSso, &row)?;
+            Some((row.expires_at, subject, None))
+        }))
     }
 
     async fn unknown_code(&self, address: ClientAddress) -> Result<Error> {
@@ -194,7 +226,7 @@ impl DeviceFlow {
         self.grants.find_pending(&self.keys.user_code_keys(user_code)).await
     }
 
-    fn require_bearers(&self) -> Result<()> {
+    pub(crate) fn require_bearers(&self) -> Result<()> {
         if self.settings.bearers_enabled { Ok(()) } else { Err(bearer_auth_disabled()) }
     }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     caller::ClientAddress,
+    grant::GrantRequest,
     id::{AccountId, AppId, TokenId, WorkspaceId},
     scope::scope_string,
     subject::{Subject, SubjectType},
@@ -42,7 +43,15 @@ pub(crate) enum AuditEvent<'a> {
         /// The code of the error.
         reason: &'a str,
         /// `None` when the caller is not known.
-        subject_email: Option<&'a str>,
+        subject: Option<&'a Subject>,
+        /// `None` when the grant is not known.
+        request: Option<&'a GrantRequest>,
+    },
+    /// `oauth.sso_denied`: an assertion or a callback of single sign-on was rejected.
+    SsoDenied {
+        /// Never repeats the assertion.
+        reason: &'a str,
+        client: ClientAddress,
     },
     /// `oauth.token_expired`: an expired token was presented, and its session was ended.
     TokenExpired { token_id: TokenId, subject_email: &'a str },
@@ -126,9 +135,16 @@ impl AuditEvent<'_> {
                     client_id
                 );
             }
-            Self::DeviceFlowRejected { reason, subject_email } => {
-                event!("oauth.device_flow_rejected", reason, subject_email);
-            }
+            Self::DeviceFlowRejected { reason, subject, request } => event!(
+                "oauth.device_flow_rejected",
+                reason,
+                subject_type = subject.map(|subject| subject.subject_type().as_str()),
+                subject_email = subject.map(Subject::email),
+                subject_issuer = subject.map(Subject::stored_issuer),
+                client_id = request.map(|request| request.client_id.as_str()),
+                device_label = request.map(|request| request.device_label.as_str()),
+            ),
+            Self::SsoDenied { reason, client } => event!("oauth.sso_denied", reason, client = %client),
             Self::TokenExpired { token_id, subject_email } => {
                 event!("oauth.token_expired", token_id = %token_id, subject_email);
             }

@@ -109,7 +109,7 @@ fn audit_events_are_written_at_every_level() {
             token_id,
         }
         .record();
-        AuditEvent::DeviceFlowRejected { reason: "mint_policy_violation", subject_email: None }.record();
+        AuditEvent::DeviceFlowRejected { reason: "mint_policy_violation", subject: None, request: None }.record();
     });
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{text}");

@@ -50,6 +50,11 @@ const MATRIX: &[(&str, [&str; 17])] = &[
     ("ConsoleService.GetProfile", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
     ("ConsoleService.ListConsoleWorkspaces", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
     ("ConsoleService.SwitchWorkspace", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    // The community edition has no single sign-on.
+    ("SingleSignOnService.StartSingleSignOn", [NOT_FOUND; 17]),
+    ("SingleSignOnService.CompleteSingleSignOn", [NOT_FOUND; 17]),
+    ("SingleSignOnService.GetApprovalContext", [NOT_FOUND; 17]),
+    ("SingleSignOnService.ApproveExternal", [NOT_FOUND; 17]),
     ("TokenService.IntrospectToken", service_key(BAD)),
     ("TokenService.ResolveToken", service_key(BAD)),
     ("MetaService.GetHealth", [OK; 17]),

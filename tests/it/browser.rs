@@ -6,6 +6,7 @@ mod decision;
 mod languages;
 mod sessions;
 mod sign_in;
+mod single_sign_on;
 mod tabs;
 
 use crate::support::{

@@ -48,5 +48,6 @@ mod revoke;
 mod runs;
 mod secrets;
 mod sessions;
+mod single_sign_on;
 mod well_known;
 mod workspaces;

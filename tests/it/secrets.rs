@@ -1,6 +1,8 @@
 //! The whole life of a session with everything captured: no issued secret appears in a log line, span, metric, Redis
 //! entry or row.
 
+mod single_sign_on;
+
 use base64::Engine as _;
 use reqwest::Method;
 use serde_json::json;

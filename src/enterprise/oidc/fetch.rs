@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::FetchError;
+use crate::http_client::{BodyError, read_body};
 
 /// Longest time of a request with its response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,13 +25,10 @@ async fn read_json<T: DeserializeOwned>(request: RequestBuilder, max_bytes: usiz
     if response.status() != 200 {
         return Err(FetchError::Status(response.status().as_u16()));
     }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if bytes.len() + chunk.len() > max_bytes {
-            return Err(FetchError::TooLong(max_bytes));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
+    let bytes = read_body(&mut response, max_bytes).await.map_err(|error| match error {
+        BodyError::TooLong => FetchError::TooLong(max_bytes),
+        BodyError::Interrupted(error) => unreachable(error),
+    })?;
     serde_json::from_slice(&bytes).map_err(FetchError::Malformed)
 }
 

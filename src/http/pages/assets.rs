@@ -5,6 +5,10 @@ use serde::Serialize;
 
 use crate::domain::secret::sha256_hex;
 
+/// The folder of the pages' assets in the URL.
+pub(super) const FOLDER: &str = "/device/assets";
+/// The same for pages on the host of the API, where a gateway may serve `/openapi` only.
+pub(super) const EXTERNAL_FOLDER: &str = "/openapi/v1/oauth/device/assets";
 /// Characters of the hash in a path.
 const HASH_LENGTH: usize = 12;
 
@@ -32,9 +36,9 @@ const ICON: Asset =
     Asset { stem: "icon", extension: "svg", media_type: "image/svg+xml", content: include_str!("assets/icon.svg") };
 
 impl Asset {
-    fn path(&self) -> String {
+    fn path(&self, folder: &str) -> String {
         let hash = &sha256_hex(self.content.as_bytes())[..HASH_LENGTH];
-        format!("/device/assets/{}.{hash}.{}", self.stem, self.extension)
+        format!("{folder}/{}.{hash}.{}", self.stem, self.extension)
     }
 }
 
@@ -47,8 +51,9 @@ pub(super) struct AssetPaths {
 }
 
 impl AssetPaths {
-    pub(super) fn new() -> Self {
-        Self { css: CSS.path(), js: JS.path(), icon: ICON.path() }
+    /// The paths in a folder of the URL.
+    pub(super) fn in_folder(folder: &str) -> Self {
+        Self { css: CSS.path(folder), js: JS.path(folder), icon: ICON.path(folder) }
     }
 
     /// The asset with this path. A path with another hash is of another version and not found.
@@ -65,7 +70,7 @@ mod tests {
 
     #[test]
     fn asset_is_found_by_its_full_path_only() {
-        let paths = AssetPaths::new();
+        let paths = AssetPaths::in_folder(FOLDER);
         assert_eq!(paths.find(&paths.css).map(|asset| asset.media_type), Some("text/css; charset=utf-8"));
         assert!(paths.find("/device/assets/pages.css").is_none());
         assert!(paths.find("/device/assets/../pages.css").is_none());

@@ -109,6 +109,21 @@ impl PageContext {
         cookie::find_in(&self.parts.headers, &self.site.services.cookies.name(base))
     }
 
+    /// A cookie of this host only, by its full name.
+    pub(super) fn host_cookie(&self, name: &str) -> Option<&str> {
+        cookie::find_in(&self.parts.headers, name)
+    }
+
+    /// Whether the request belongs to the single sign-on of an external identity, which has no page of an account.
+    pub(super) fn is_external(&self) -> bool {
+        self.parts.uri.path().starts_with("/openapi/v1/oauth/device/")
+    }
+
+    /// The URL of the host of the pages, for links of external identities; empty for the same host.
+    pub(super) fn pages_url(&self) -> &str {
+        if self.is_external() { self.site.pages_url() } else { "" }
+    }
+
     /// The page to show after signing in or out, as the form or the query names it.
     pub(super) fn return_target(&self) -> ReturnTarget {
         let named = if self.is_post() { Some(self.form.text("return").to_owned()) } else { self.query_param("return") };
@@ -189,6 +204,8 @@ impl PageContext {
         let caller = self.find_caller();
         let layout = Layout {
             language: self.language,
+            is_external: self.is_external(),
+            pages_url: self.pages_url(),
             page_url: &self.canonical_url(),
             return_to: &self.base_page().path(),
             user: caller

@@ -6,6 +6,7 @@ use http::StatusCode;
 use super::{
     context::PageContext,
     error_redirect,
+    handlers::single_sign_on::CONFIRM,
     location::{SESSIONS, see_other},
     message_page::{MessageKind, MessagePage},
     renderer::PageTemplate,
@@ -23,7 +24,8 @@ use crate::{
 /// the page of a submitted form, or a message.
 pub(super) fn respond(context: &PageContext, error: &Error) -> Response {
     failure::log(error);
-    if let Some(redirect) = context.is_post().then(|| error_redirect::redirect(context, error)).flatten() {
+    let has_form = context.is_post() && !context.is_external();
+    if let Some(redirect) = has_form.then(|| error_redirect::redirect(context, error)).flatten() {
         return redirect;
     }
     if let Some(SignInNavigation::Redirect(location)) = sign_in_navigation(context, error)
@@ -44,6 +46,11 @@ pub(super) fn respond(context: &PageContext, error: &Error) -> Response {
 /// Renders an error as a page with a message.
 pub(super) fn render(context: &PageContext, status: StatusCode, error: &Error) -> Result<Response> {
     let navigation = sign_in_navigation(context, error);
+    if context.is_external()
+        && let Some(message) = external_message(context, error)
+    {
+        return context.render(status, PageTemplate::Message, &message.on_host(context.pages_url()));
+    }
     let message = message(
         context.texts(),
         &context.site.login_command,
@@ -57,8 +64,37 @@ pub(super) fn render(context: &PageContext, status: StatusCode, error: &Error) -
 
 /// How to get to the sign-in page; `None` when the error is not about a missing sign-in.
 fn sign_in_navigation(context: &PageContext, error: &Error) -> Option<SignInNavigation> {
-    (http_status(error.code()) == StatusCode::UNAUTHORIZED)
-        .then(|| context.site.sign_in_provider.navigation(&context.base_page()))
+    let is_missing = http_status(error.code()) == StatusCode::UNAUTHORIZED && !context.is_external();
+    is_missing.then(|| context.site.sign_in_provider.navigation(&context.base_page()))
+}
+
+/// The message for an error that only external identities meet, or that means something else to them.
+fn external_message(context: &PageContext, error: &Error) -> Option<MessagePage> {
+    let (texts, command) = (context.texts(), context.site.login_command.as_str());
+    let message =
+        |kind, title, text| MessagePage::new(texts, kind, title, text).with_link("/device", texts.get("enter_another"));
+    Some(match error.code() {
+        Code::NoSession | Code::InvalidSession | Code::SessionAlreadyConsumed => {
+            message(MessageKind::Temporary, "sso_session_title", "sso_session_text")
+        }
+        Code::InvalidSsoAssertion | Code::UserCodeMismatch | Code::InvalidRequest | Code::InvalidParam => {
+            message(MessageKind::Temporary, "sso_invalid_title", "sso_invalid_text")
+        }
+        Code::NotFound | Code::InvalidUserCode | Code::UserCodeNotPending => MessagePage::code_expired(texts, command),
+        Code::EmailBelongsToDifyAccount => message(MessageKind::Final, "sso_rejected_title", "sso_email_taken_text"),
+        Code::SsoNotConfigured => message(MessageKind::Final, "sso_off_title", "sso_off_text"),
+        Code::LicenseRequired => message(MessageKind::Final, "sso_license_title", "sso_license_text"),
+        Code::UpstreamError | Code::UpstreamTimeout => {
+            message(MessageKind::Temporary, "sso_upstream_title", "sso_upstream_text")
+                .with_reference(request_id::current().to_string())
+        }
+        Code::AlreadyResolved => {
+            MessagePage::new(texts, MessageKind::Final, "resolved_title", "resolved_text").with_command(command)
+        }
+        Code::ApproveInProgress => MessagePage::new(texts, MessageKind::Temporary, "busy_title", "busy_text")
+            .with_link(CONFIRM, texts.get("look_again")),
+        _ => return None,
+    })
 }
 
 fn may_redirect_to_sign_in(context: &PageContext, error: &Error) -> bool {
@@ -143,8 +179,15 @@ mod tests {
                 {
                     let error = Error::new(*code, "internal words").with_retry_after(Duration::from_secs(100));
                     let message = message(renderer.texts(language), "difyctl", &error, &target, &target.path(), None);
-                    let layout =
-                        Layout { language, page_url: "/device", return_to: "/device", user: None, csrf_token: "" };
+                    let layout = Layout {
+                        language,
+                        is_external: false,
+                        pages_url: "",
+                        page_url: "/device",
+                        return_to: "/device",
+                        user: None,
+                        csrf_token: "",
+                    };
                     let html = renderer.render(PageTemplate::Message, &layout, &message).expect("a page");
                     assert!(
                         !html.contains("internal words") && !html.contains("_title") && !html.contains("_text<"),

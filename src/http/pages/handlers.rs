@@ -7,3 +7,4 @@ pub(super) mod enter_code;
 pub(super) mod revocation;
 pub(super) mod sessions;
 pub(super) mod sign_in;
+pub(super) mod single_sign_on;

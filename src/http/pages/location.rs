@@ -1,24 +1,16 @@
 //! Addresses of pages, and redirects to them.
 
-use axum::{body::Body, response::Response};
-use http::{HeaderValue, StatusCode, header::LOCATION};
+use axum::response::Response;
+use http::StatusCode;
 
-use crate::domain::id::TokenId;
+use crate::{domain::id::TokenId, http::answer::redirect};
 
 /// The path of the sessions list.
 pub(super) const SESSIONS: &str = "/device/sessions";
 
 /// A redirect that is followed with GET (RFC 9110 section 15.4.4), so that reloading and going back repeat no form.
 pub(super) fn see_other(location: &str) -> Response {
-    let mut response = Response::new(Body::empty());
-    match HeaderValue::from_str(location) {
-        Ok(value) => {
-            *response.status_mut() = StatusCode::SEE_OTHER;
-            response.headers_mut().insert(LOCATION, value);
-        }
-        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
-    }
-    response
+    redirect(StatusCode::SEE_OTHER, location)
 }
 
 /// Appends a parameter, such as `page=2`, to an address.

@@ -64,6 +64,15 @@ impl MessagePage {
         self
     }
 
+    /// Makes the links lead to this host; an empty URL leaves them.
+    #[must_use]
+    pub(super) fn on_host(mut self, url: &str) -> Self {
+        for link in &mut self.links {
+            link.href.insert_str(0, url);
+        }
+        self
+    }
+
     /// Shows the request id, by which the request is found in the log; nothing for an empty one.
     #[must_use]
     pub(super) fn with_reference(mut self, request_id: String) -> Self {
@@ -93,6 +102,16 @@ impl MessagePage {
     pub(super) fn approved(texts: &Texts) -> Self {
         Self::new(texts, MessageKind::Success, "approved_title", "approved_text")
             .with_link(SESSIONS, texts.get("nav_sessions"))
+    }
+
+    /// The device was approved by an external identity, which has no list of sessions here.
+    pub(super) fn approved_by_sso(texts: &Texts) -> Self {
+        Self::new(texts, MessageKind::Success, "approved_title", "approved_text")
+    }
+
+    /// The device was denied by an external identity.
+    pub(super) fn denied_by_sso(texts: &Texts) -> Self {
+        Self::new(texts, MessageKind::Final, "denied_title", "denied_text")
     }
 
     /// The device was denied.

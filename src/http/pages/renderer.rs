@@ -4,7 +4,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, value::Serde};
 use serde::Serialize;
 
 use super::{
-    assets::AssetPaths,
+    assets::{AssetPaths, EXTERNAL_FOLDER, FOLDER},
     language::{self, Language},
     location::with_parameter,
     texts::{Texts, fill},
@@ -21,11 +21,20 @@ pub(super) enum PageTemplate {
     Message,
     Sessions,
     Confirm,
+    SsoStart,
 }
 
 impl PageTemplate {
-    const ALL: [Self; 7] =
-        [Self::SignIn, Self::Continue, Self::EnterCode, Self::Approve, Self::Message, Self::Sessions, Self::Confirm];
+    const ALL: [Self; 8] = [
+        Self::SignIn,
+        Self::Continue,
+        Self::EnterCode,
+        Self::Approve,
+        Self::Message,
+        Self::Sessions,
+        Self::Confirm,
+        Self::SsoStart,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -36,6 +45,7 @@ impl PageTemplate {
             Self::Message => "message.html",
             Self::Sessions => "sessions.html",
             Self::Confirm => "confirm.html",
+            Self::SsoStart => "sso_start.html",
         }
     }
 
@@ -48,6 +58,7 @@ impl PageTemplate {
             Self::Message => include_str!("templates/message.html"),
             Self::Sessions => include_str!("templates/sessions.html"),
             Self::Confirm => include_str!("templates/confirm.html"),
+            Self::SsoStart => include_str!("templates/sso_start.html"),
         }
     }
 }
@@ -63,6 +74,10 @@ pub(super) struct SignedInUser<'a> {
 /// The values of the layout around every page: header, footer and the CSRF token of forms.
 pub(super) struct Layout<'a> {
     pub language: Language,
+    /// Whether this is a page of external identities, on the host of the API.
+    pub is_external: bool,
+    /// The URL of the host of the other pages; empty for the same host.
+    pub pages_url: &'a str,
     /// The address that the language switch reloads.
     pub page_url: &'a str,
     /// The path to show after signing out and in again.
@@ -87,6 +102,7 @@ struct TemplateVariables<'a, P> {
     t: Value,
     languages: Vec<LanguageLink>,
     assets: &'a AssetPaths,
+    pages_url: &'a str,
     page_url: &'a str,
     return_to: &'a str,
     user: &'a Option<SignedInUser<'a>>,
@@ -100,6 +116,7 @@ pub(super) struct Renderer {
     english: Texts,
     chinese: Texts,
     assets: AssetPaths,
+    external_assets: AssetPaths,
 }
 
 impl Renderer {
@@ -115,7 +132,8 @@ impl Renderer {
             environment.add_template(template.name(), template.source()).map_err(Error::internal)?;
         }
         let (english, chinese) = (Texts::load(Language::English)?, Texts::load(Language::Chinese)?);
-        Ok(Self { environment, english, chinese, assets: AssetPaths::new() })
+        let (assets, external_assets) = (AssetPaths::in_folder(FOLDER), AssetPaths::in_folder(EXTERNAL_FOLDER));
+        Ok(Self { environment, english, chinese, assets, external_assets })
     }
 
     pub(super) fn texts(&self, language: Language) -> &Texts {
@@ -125,8 +143,8 @@ impl Renderer {
         }
     }
 
-    pub(super) fn assets(&self) -> &AssetPaths {
-        &self.assets
+    pub(super) fn assets(&self, is_external: bool) -> &AssetPaths {
+        if is_external { &self.external_assets } else { &self.assets }
     }
 
     /// The HTML of a page. `page` becomes the template variable of that name.
@@ -140,7 +158,8 @@ impl Renderer {
             lang: layout.language.tag(),
             t: self.texts(layout.language).value(),
             languages: Language::ALL.map(link).into(),
-            assets: &self.assets,
+            assets: self.assets(layout.is_external),
+            pages_url: layout.pages_url,
             page_url: layout.page_url,
             return_to: layout.return_to,
             user: &layout.user,

@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{
     context::PageContext,
     form::MAX_FORM_BYTES,
-    handlers::{approval, assets, continue_session, enter_code, revocation, sessions, sign_in},
+    handlers::{approval, assets, continue_session, enter_code, revocation, sessions, sign_in, single_sign_on},
     location::see_other,
     message_page::MessagePage,
     renderer::PageTemplate,
@@ -28,8 +28,8 @@ pub(super) struct PageRoute {
     pub handler: fn(Arc<PageContext>) -> PageFuture,
 }
 
-use Credential::{ConsoleSession, Public};
-use Presence::Standalone;
+use Credential::{ApprovalGrant, ConsoleSession, Public};
+use Presence::{Enterprise, Standalone};
 
 /// The routes of all pages.
 pub(super) static ROUTES: &[PageRoute] = &[
@@ -70,7 +70,7 @@ pub(super) static ROUTES: &[PageRoute] = &[
     // Devices. Entering a code needs no sign-in, the page of its device does.
     PageRoute {
         policy: get("Pages.EnterCode", "/device", Public),
-        handler: |context| Box::pin(async move { enter_code::show(&context) }),
+        handler: |context| Box::pin(async move { enter_code::show(&context).await }),
     },
     PageRoute {
         policy: Policy { limits: &[LimitName::Lookup], ..post("Pages.SubmitCode", "/device", Public) },
@@ -110,6 +110,62 @@ pub(super) static ROUTES: &[PageRoute] = &[
     PageRoute {
         policy: get("Pages.DeviceDecided", "/device/done/{outcome}", Public),
         handler: |context| Box::pin(async move { approval::decided(&context) }),
+    },
+    // Single sign-on: for an account, and for a device.
+    PageRoute {
+        policy: Policy { presence: Enterprise, ..redirect("Pages.StartAccountSso", "/signin/sso") },
+        handler: |context| Box::pin(async move { single_sign_on::start_for_account(&context).await }),
+    },
+    PageRoute {
+        policy: Policy { presence: Enterprise, ..get("Pages.StartDeviceSso", "/device/{handle}/sso", Public) },
+        handler: |context| Box::pin(async move { single_sign_on::show_start(&context).await }),
+    },
+    PageRoute {
+        policy: external("Pages.ReviewExternal", "GET", single_sign_on::CONFIRM),
+        handler: |context| Box::pin(async move { single_sign_on::show_confirmation(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            limits: &[LimitName::ApproveExternal],
+            ..external("Pages.ApproveExternal", "POST", "/openapi/v1/oauth/device/confirm/approve")
+        },
+        handler: |context| Box::pin(async move { single_sign_on::approve(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            limits: &[LimitName::Approve],
+            ..external("Pages.DenyExternal", "POST", "/openapi/v1/oauth/device/confirm/deny")
+        },
+        handler: |context| Box::pin(async move { single_sign_on::deny(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            presence: Enterprise,
+            ..get("Pages.ExternalDecided", "/openapi/v1/oauth/device/done/{outcome}", Public)
+        },
+        handler: |context| Box::pin(async move { single_sign_on::decided(&context) }),
+    },
+    PageRoute {
+        policy: Policy {
+            session: false,
+            presence: Enterprise,
+            ..get("Pages.ExternalAsset", "/openapi/v1/oauth/device/assets/{file}", Public)
+        },
+        handler: |context| Box::pin(async move { assets::show(&context) }),
+    },
+    PageRoute {
+        policy: Policy {
+            presence: Enterprise,
+            ..redirect("Pages.ReopenExternalApproval", "/openapi/v1/oauth/device/confirm/approve")
+        },
+        handler: |_| Box::pin(async { Ok(see_other(single_sign_on::CONFIRM)) }),
+    },
+    PageRoute {
+        policy: Policy {
+            presence: Enterprise,
+            ..redirect("Pages.ReopenExternalDenial", "/openapi/v1/oauth/device/confirm/deny")
+        },
+        handler: |_| Box::pin(async { Ok(see_other(single_sign_on::CONFIRM)) }),
     },
     // Sessions.
     PageRoute {
@@ -162,6 +218,11 @@ const fn redirect(method: &'static str, path: &'static str) -> Policy {
     Policy { session: false, ..get(method, path, Public) }
 }
 
+/// A page of external identities.
+const fn external(method: &'static str, verb: &'static str, path: &'static str) -> Policy {
+    Policy { presence: Enterprise, license: true, ..page(method, verb, path, ApprovalGrant) }
+}
+
 const fn get(method: &'static str, path: &'static str, credential: Credential) -> Policy {
     page(method, "GET", path, credential)
 }
@@ -184,6 +245,8 @@ const fn page(method: &'static str, verb: &'static str, path: &'static str, cred
         limits: &[],
         session: matches!(credential, Credential::Public),
         json_only: true,
+        approval_grant: false,
+        redirects: false,
         form: true,
         streams: false,
         max_body: MAX_FORM_BYTES,

@@ -89,7 +89,7 @@ fn is_embedded_by_other_site(headers: &HeaderMap) -> bool {
     is_cross_site(headers) && headers.get("sec-fetch-dest").is_some_and(|dest| dest.as_bytes() != b"document")
 }
 
-fn set_common_headers(context: &PageContext, response: &mut Response) {
+pub(super) fn set_common_headers(context: &PageContext, response: &mut Response) {
     if let Some(language) = context.switched_language() {
         let cookie =
             context.site.services.cookies.cookie(language::NAME, language.tag(), Some(LANGUAGE_LIFETIME), true);

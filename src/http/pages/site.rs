@@ -13,10 +13,14 @@ use crate::{
 /// The settings of the pages.
 #[derive(Clone, Debug)]
 pub struct PageSettings {
+    /// Whether this is the Enterprise edition.
+    pub enterprise: bool,
     /// Whether this service has its own sign-in page; beside Dify people sign in and out in its console.
     pub standalone: bool,
     /// This service's own URL, without a slash at the end.
     pub issuer: String,
+    /// The URL of the API, if it is on another host than the pages.
+    pub api_url: Option<String>,
     /// Beside Dify: its console's sign-in page, such as `https://console.example.com/signin`.
     pub console_sign_in_url: Option<String>,
     /// Whether a link may fill in the code (`DEVICE_FLOW_VERIFICATION_URI_COMPLETE`).
@@ -42,6 +46,8 @@ pub(super) struct Site {
     pub pipeline: Pipeline,
     pub entropy: Arc<dyn Entropy>,
     pub clock: Arc<dyn Clock>,
+    /// Whether this is the Enterprise edition.
+    pub enterprise: bool,
     /// Whether this service has its own sign-in page.
     pub standalone: bool,
     /// This service's own URL, without a slash at the end.
@@ -52,6 +58,8 @@ pub(super) struct Site {
     pub renderer: Renderer,
     /// The command with which a device signs in to this server.
     pub login_command: String,
+    /// The URL of the API, if it is on another host than the pages.
+    api_url: Option<String>,
     keys: Arc<KeyRing>,
 }
 
@@ -59,17 +67,19 @@ impl Site {
     /// Fails only when a template or a text file is invalid.
     pub(super) fn new(dependencies: PageDependencies) -> Result<Self> {
         let PageDependencies { services, pipeline, keys, entropy, clock, settings } = dependencies;
-        let PageSettings { standalone, issuer, console_sign_in_url, prefill_links } = settings;
+        let PageSettings { enterprise, standalone, issuer, api_url, console_sign_in_url, prefill_links } = settings;
         Ok(Self {
             services,
             pipeline,
             entropy,
             clock,
+            enterprise,
             standalone,
             sign_in_provider: SignInProvider::new(standalone, &issuer, console_sign_in_url.as_deref()),
             renderer: Renderer::new()?,
             login_command: login_command(&issuer),
             issuer,
+            api_url,
             prefill_links,
             keys,
         })
@@ -79,6 +89,16 @@ impl Site {
     /// handle, so that no history, log or referrer contains the code.
     pub(super) fn device_path(&self, code: &UserCode) -> Result<String> {
         Ok(format!("/device/{}", self.keys.seal_handle(code)?))
+    }
+
+    /// The address of a path of the API.
+    pub(super) fn api_url(&self, path: &str) -> String {
+        format!("{}{path}", self.api_url.as_deref().unwrap_or_default())
+    }
+
+    /// The URL of the pages, if they are on another host than the API; else empty.
+    pub(super) fn pages_url(&self) -> &str {
+        if self.api_url.is_some() { &self.issuer } else { "" }
     }
 
     /// The user code in a handle; `None` when the handle was not made with this server's keys.

@@ -43,27 +43,33 @@ impl DeviceFlow {
                 return Err(if known == ClaimOutcome::InProgress { in_progress() } else { already_resolved() });
             }
         };
-        let (flow, account) = (self.clone(), account.clone());
-        run_uncancelled(async move { flow.decide(attempt, &account, lifetime, &keys, claim, &request).await }).await
+        let subject = Subject::Account { id: account.id, email: account.email.clone() };
+        let flow = self.clone();
+        run_uncancelled(async move { flow.decide(Some(attempt), &subject, lifetime, &keys, claim, &request).await })
+            .await
     }
 
     /// Mints and finishes a claimed grant. Revokes the minted token if the claim was lost.
-    async fn decide(
+    pub(super) async fn decide(
         &self,
-        attempt: UserCodeAttempt,
-        account: &Account,
+        attempt: Option<UserCodeAttempt>,
+        subject: &Subject,
         lifetime: TimeDelta,
         keys: &[UserCodeKey],
         claim: ClaimId,
         request: &GrantRequest,
     ) -> Result<()> {
-        let outcome = match attempt.succeed().await {
-            Ok(()) => self.mint_and_finish(account, lifetime, keys, claim, request).await,
+        let attempted = match attempt {
+            Some(attempt) => attempt.succeed().await,
+            None => Ok(()),
+        };
+        let outcome = match attempted {
+            Ok(()) => self.mint_and_finish(subject, lifetime, keys, claim, request).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &outcome {
-            AuditEvent::DeviceFlowRejected { reason: error.code().as_str(), subject_email: Some(&account.email) }
-                .record();
+            let reason = error.code().as_str();
+            AuditEvent::DeviceFlowRejected { reason, subject: Some(subject), request: Some(request) }.record();
             // Best effort: a claim that is not released expires.
             let _ = self.grants.release(keys, claim).await;
         }
@@ -72,17 +78,17 @@ impl DeviceFlow {
 
     async fn mint_and_finish(
         &self,
-        account: &Account,
+        subject: &Subject,
         lifetime: TimeDelta,
         keys: &[UserCodeKey],
         claim: ClaimId,
         request: &GrantRequest,
     ) -> Result<()> {
-        let token = BearerToken::mint(SubjectType::Account, &self.context.entropy.array()?);
+        let token = BearerToken::mint(subject.subject_type(), &self.context.entropy.array()?);
         let sealed_token = key::seal(&token, &request.seal_key)?;
         let now = self.context.clock.now();
         let session = NewSession {
-            subject: Subject::Account { id: account.id, email: account.email.clone() },
+            subject: subject.clone(),
             client_id: request.client_id.clone(),
             device_label: request.device_label.clone(),
             hash: token.hash(),
@@ -113,7 +119,7 @@ impl DeviceFlow {
             self.context.sql.revoke_if_hash(minted.token_id, &session.hash, self.context.clock.now()).await?;
             return Err(finished.err().unwrap_or_else(in_progress));
         }
-        self.context.metrics.minted(SubjectType::Account);
+        self.context.metrics.minted(subject.subject_type());
         self.context.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated.is_some()));
         AuditEvent::DeviceFlowApproved {
             subject: &session.subject,
@@ -152,20 +158,20 @@ impl DeviceFlow {
         }
     }
 
-    fn new_claim(&self) -> Result<ClaimId> {
+    pub(super) fn new_claim(&self) -> Result<ClaimId> {
         Ok(ClaimId(self.context.entropy.uuid_v4()?))
     }
 }
 
-fn unknown_user_code() -> Error {
+pub(super) fn unknown_user_code() -> Error {
     Error::not_found("This code is no longer valid.").with_hint("Run `difyctl auth login` again for a new one.")
 }
 
-fn already_resolved() -> Error {
+pub(super) fn already_resolved() -> Error {
     Error::new(Code::AlreadyResolved, "This code has already been approved or denied.")
 }
 
-fn in_progress() -> Error {
+pub(super) fn in_progress() -> Error {
     Error::new(Code::ApproveInProgress, "This code is being approved right now.")
         .with_hint("Wait a few seconds and try again.")
 }

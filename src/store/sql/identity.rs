@@ -58,6 +58,18 @@ impl SqlStore {
         }))
     }
 
+    /// Whether an active account has this email address, compared without case.
+    pub async fn has_active_account(&self, email: &str) -> Result<bool> {
+        let select = Query::select()
+            .column((account::Entity, account::Column::Id))
+            .from(account::Entity)
+            .and_where(self.has_email(email))
+            .and_where(Expr::col((account::Entity, account::Column::Status)).eq(AccountStatus::Active.as_str()))
+            .limit(1)
+            .take();
+        Ok(self.query_one(&select).await?.is_some())
+    }
+
     /// Records the time and address of a sign-in.
     pub async fn record_login(&self, id: AccountId, ip: &str, now: DateTime<Utc>) -> Result<()> {
         let update = account::Entity::update_many()

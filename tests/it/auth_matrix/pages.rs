@@ -6,7 +6,10 @@ use dify_openapi::testing::{
 };
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{Answer, Bearer, Browser, Stores, TestServer, server::OWNER};
+use crate::support::{
+    Answer, Bearer, Browser, Stores, TestServer,
+    server::{OWNER, no_limits},
+};
 
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -36,7 +39,8 @@ fn asks_to_sign_in(answer: &Answer) -> bool {
 on_every_database!(every_page_accepts_the_credentials_of_its_policy);
 
 async fn every_page_accepts_the_credentials_of_its_policy(stores: Stores) {
-    let server = TestServer::start_without_limits(stores).await;
+    let server =
+        TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", &no_limits()), ("ENTERPRISE_ENABLED", "true")]).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut seen = 0;
     for policy in pages::policies() {
@@ -48,6 +52,13 @@ async fn every_page_accepts_the_credentials_of_its_policy(stores: Stores) {
         let cookie = || browser.bare(method.clone(), &path);
         let nobody = || Browser::anonymous(&server).bare(method.clone(), &path);
         let console = policy.credential == Credential::ConsoleSession;
+        if policy.credential == Credential::ApprovalGrant {
+            for request in [nobody(), cookie(), bearer.request(method.clone(), &path)] {
+                let request = if is_post(policy) { as_form(request, &csrf) } else { request };
+                assert_eq!(Answer::to(request).await.status, 401, "{name} without the cookie of an approval");
+            }
+            continue;
+        }
         if console {
             for request in [nobody(), bearer.request(method.clone(), &path)] {
                 let request = if is_post(policy) { as_form(request, "") } else { request };

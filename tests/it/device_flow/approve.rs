@@ -79,6 +79,7 @@ async fn unknown_or_malformed_user_code_is_rejected(stores: Stores) {
         assert_wire!(body, @r#"
         {
           "code": "not_found",
+          "error": "not_found",
           "hint": "Run `difyctl auth login` again for a new one.",
           "message": "This code is no longer valid.",
           "status": 404

@@ -1,5 +1,7 @@
 //! The error examples of the document equal the server's errors. The test provokes every error that it can.
 
+mod single_sign_on;
+
 use std::collections::BTreeSet;
 
 use dify_openapi::testing::domain::{ClaimId, KeyRing, Secret, UserCode};
@@ -27,9 +29,11 @@ const WORKSPACE: &str = "/openapi/v1/workspaces/{id}";
 const UNKNOWN_ID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
 /// Errors that a healthy server does not return: the host check is for development only, the scope of accounts
-/// satisfies every other scope, codes do not run out, and nothing fails.
-const UNREACHABLE: [(&str, &str); 4] = [
+/// satisfies every other scope, only an enterprise service has a license that ends, codes do not run out, and nothing
+/// fails.
+const UNREACHABLE: [(&str, &str); 5] = [
     ("403", "insufficient_scope"),
+    ("403", "license_required"),
     ("421", "misdirected_request"),
     ("500", "internal_server_error"),
     ("503", "user_code_exhausted"),
@@ -113,6 +117,7 @@ async fn documented_error_examples_match_the_server() {
     lookups(&server, &bearer, &mut document).await;
     runs(&server, &bearer, &mut document).await;
     credentials(&server, &bearer, &mut document).await;
+    single_sign_on::errors(&mut document).await;
 
     let off = start(&[("ENABLE_OAUTH_BEARER", "false")]).await;
     document.assert_shown(

@@ -149,7 +149,7 @@ impl TestProvider {
             redirect_uri: "https://dify.example/callback".to_owned(),
         };
         change(&mut settings);
-        let http = crate::runtime::http_client::client_builder().unwrap().build().unwrap();
+        let http = crate::http_client::client_builder().unwrap().build().unwrap();
         OidcClient::new(http, Arc::new(self.clock.clone()), settings)
     }
 

@@ -15,6 +15,7 @@ use crate::{
         context::PageContext, display_time::DisplayTime, form_error::FormError, location::see_other,
         message_page::MessagePage, renderer::PageTemplate,
     },
+    rpc::reply::CSRF_TOKEN,
 };
 
 /// The values of the page.
@@ -42,6 +43,10 @@ pub(crate) struct ApprovePage {
     pub account_email: String,
     /// The name of the default workspace.
     pub workspace: Option<String>,
+    /// The identity provider of an external identity, which has neither a name nor a workspace.
+    pub issuer: Option<String>,
+    /// The CSRF token of the form.
+    pub csrf_token: String,
     /// Why the submitted form was not accepted.
     pub error: Option<String>,
     /// The command that gets a new code.
@@ -93,28 +98,41 @@ async fn review(context: &PageContext, code: &UserCode, error: Option<String>) -
     };
     let memberships = context.site.services.console.workspaces(caller).await?;
     let view = AccountView { account: caller.account.clone(), memberships };
-    let (path, command) = (page_path(context), context.site.login_command.clone());
-    let page = ApprovePage { path, error, command, ..page_of_grant(grant, code, &view, address) };
-    context.render(StatusCode::OK, PageTemplate::Approve, &page)
-}
-
-fn page_of_grant(grant: PendingGrant, code: &UserCode, view: &AccountView, browser: ClientAddress) -> ApprovePage {
-    let device = grant.request.created_ip;
-    ApprovePage {
-        path: String::new(),
-        code: code.expose(),
-        client: grant.request.client_id,
-        label: grant.request.device_label,
-        device_address: device.to_canonical().to_string(),
-        browser_address: differs(device, browser.0).then(|| browser.0.to_canonical().to_string()),
-        started: DisplayTime::from_unix_millis(grant.created_at_ms),
-        expires_in: grant.expires_in,
-        expires_minutes: grant.expires_in.div_ceil(60).max(1).to_string(),
+    let page = ApprovePage {
+        path: page_path(context),
         account_name: view.account.name.clone(),
         account_email: view.account.email.clone(),
         workspace: view.default_workspace().map(|membership| membership.name.clone()),
-        error: None,
-        command: String::new(),
+        csrf_token: context.cookie(CSRF_TOKEN).unwrap_or_default().to_owned(),
+        error,
+        command: context.site.login_command.clone(),
+        ..ApprovePage::of_grant(grant, code, address)
+    };
+    context.render(StatusCode::OK, PageTemplate::Approve, &page)
+}
+
+impl ApprovePage {
+    /// What the page shows of the device.
+    pub(crate) fn of_grant(grant: PendingGrant, code: &UserCode, browser: ClientAddress) -> Self {
+        let device = grant.request.created_ip;
+        Self {
+            path: String::new(),
+            code: code.expose(),
+            client: grant.request.client_id,
+            label: grant.request.device_label,
+            device_address: device.to_canonical().to_string(),
+            browser_address: differs(device, browser.0).then(|| browser.0.to_canonical().to_string()),
+            started: DisplayTime::from_unix_millis(grant.created_at_ms),
+            expires_in: grant.expires_in,
+            expires_minutes: grant.expires_in.div_ceil(60).max(1).to_string(),
+            account_name: String::new(),
+            account_email: String::new(),
+            workspace: None,
+            issuer: None,
+            csrf_token: String::new(),
+            error: None,
+            command: String::new(),
+        }
     }
 }
 

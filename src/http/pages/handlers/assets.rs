@@ -15,7 +15,7 @@ pub(crate) fn show(context: &PageContext) -> Result<Response> {
     let asset = context
         .site
         .renderer
-        .assets()
+        .assets(context.is_external())
         .find(context.parts.uri.path())
         .ok_or_else(|| Error::not_found("There is no such file."))?;
     let mut response = Response::new(Body::from(asset.content));

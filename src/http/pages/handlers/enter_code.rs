@@ -5,6 +5,7 @@ use http::{StatusCode, header::REFERER};
 use serde::Serialize;
 use url::Url;
 
+use super::single_sign_on;
 use crate::{
     domain::{Result, user_code::UserCode},
     http::pages::{
@@ -34,11 +35,16 @@ pub(crate) struct EnterCodePage {
     pub prefill: String,
     /// Whether the last characters are missing in it.
     pub is_partial: bool,
+    /// The text of the button for single sign-on, if it is offered.
+    pub sso: Option<String>,
 }
 
 /// Shows the form. `verification_uri_complete` (RFC 8628 section 3.3.1) leads here with a code in the query, which is
 /// moved out of the address at once, also when it is invalid, so that the browser history does not keep it.
-pub(crate) fn show(context: &PageContext) -> Result<Response> {
+pub(crate) async fn show(context: &PageContext) -> Result<Response> {
+    if let Some(outcome) = single_sign_on::show_outcome(context) {
+        return outcome;
+    }
     if let Some(code) = context.query_param("user_code").filter(|code| !code.trim().is_empty()) {
         return prefill(context, &code);
     }
@@ -56,7 +62,9 @@ pub(crate) fn show(context: &PageContext) -> Result<Response> {
     if is_partial {
         prefill.truncate(prefill.len() - TYPED_CHARACTERS);
     }
-    context.render(StatusCode::OK, PageTemplate::EnterCode, &EnterCodePage { error, prefill, is_partial })
+    let is_offered = context.site.services.single_sign_on.is_offered().await;
+    let sso = is_offered.then(|| single_sign_on::button_text(context));
+    context.render(StatusCode::OK, PageTemplate::EnterCode, &EnterCodePage { error, prefill, is_partial, sso })
 }
 
 /// Redirects from `/device/`, as it is typed or built from a base URL.
@@ -75,7 +83,11 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     let account = context.find_caller().map(|caller| caller.account.id);
     let flow = &context.site.services.device_flow;
     match flow.lookup(&code.expose(), context.client_address()?, account).await? {
-        Some(_) => Ok(see_other(&context.site.device_path(&code)?)),
+        Some(_) => {
+            let path = context.site.device_path(&code)?;
+            let with_sso = context.form.is_checked("sso") && context.site.enterprise;
+            Ok(see_other(&if with_sso { format!("{path}/sso") } else { path }))
+        }
         None => see_other_with_notice(context, PATH, UNKNOWN_CODE, None),
     }
 }

@@ -7,7 +7,10 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::continue_session;
+use super::{
+    continue_session,
+    single_sign_on::{self, SsoLink},
+};
 use crate::{
     domain::{Code, Result},
     http::{
@@ -48,6 +51,8 @@ pub(crate) struct SignInPage {
     pub error: Option<String>,
     /// Whether the email address or the password was wrong.
     pub invalid_credentials: bool,
+    /// The link to the identity provider, if accounts can sign in there.
+    pub sso: Option<SsoLink>,
 }
 
 /// Shows the form. A caller who is signed in is redirected instead, and one with a refresh cookie may continue with it.
@@ -58,8 +63,9 @@ pub(crate) fn show(context: &PageContext) -> Result<Response> {
         return Ok(see_other(&target.path()));
     }
     let form_error = FormError::noticed(context);
+    let rejection = single_sign_on::noticed_rejection(context);
     let has_refresh_token = context.cookie(REFRESH_TOKEN).is_some_and(|token| !token.is_empty());
-    if !is_other_account && form_error.is_none() && has_refresh_token {
+    if !is_other_account && form_error.is_none() && rejection.is_none() && has_refresh_token {
         let another = with_parameter(&target.append_to("/signin"), &format!("{OTHER_ACCOUNT}=yes"));
         return continue_session::show(context, another);
     }
@@ -70,7 +76,9 @@ pub(crate) fn show(context: &PageContext) -> Result<Response> {
     };
     let page = SignInPage {
         notice: notice.map(|key| context.texts().get(key).to_owned()),
-        error: form_error.and_then(|error| error_text(context, error)),
+        error: form_error.and_then(|error| error_text(context, error)).or_else(|| {
+            rejection.map(|rejection| context.texts().get(single_sign_on::rejection_text(rejection)).to_owned())
+        }),
         invalid_credentials: form_error == Some(FormError::WrongCredentials),
         ..SignInPage::default()
     };
@@ -144,13 +152,18 @@ fn render(context: &PageContext, page: SignInPage) -> Result<Response> {
     let cookie = context.cookie(presession_token::NAME);
     let token = PreSessionToken::reuse_or_mint(cookie, context.site.entropy.as_ref())?;
     let target = context.return_target();
-    let page = SignInPage {
-        token: token.expose().to_owned(),
-        action: target.append_to("/signin"),
-        return_to: target.path(),
-        for_device: matches!(target, ReturnTarget::Device(_)),
-        ..page
-    };
+    let page =
+        SignInPage {
+            token: token.expose().to_owned(),
+            action: target.append_to("/signin"),
+            return_to: target.path(),
+            for_device: matches!(target, ReturnTarget::Device(_)),
+            sso: context.site.services.single_sign_on.is_offered_to_accounts().then(|| SsoLink {
+                href: target.append_to("/signin/sso"),
+                label: single_sign_on::button_text(context),
+            }),
+            ..page
+        };
     let mut response = context.render(StatusCode::OK, PageTemplate::SignIn, &page)?;
     set_cookie(
         &mut response,

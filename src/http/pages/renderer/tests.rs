@@ -12,6 +12,7 @@ use crate::http::pages::{
         revocation::ConfirmPage,
         sessions::{SessionCard, SessionsPage},
         sign_in::SignInPage,
+        single_sign_on::{SsoLink, SsoStartPage},
     },
     message_page::MessagePage,
 };
@@ -24,7 +25,15 @@ const HOSTILE: &str = "\"'><script>alert(1)</script>{{ t }}";
 
 fn render_in(renderer: &Renderer, template: PageTemplate, language: Language, page: &impl Serialize) -> String {
     let user = Some(SignedInUser { email: HOSTILE, can_sign_out: true });
-    let layout = Layout { language, page_url: "/device", return_to: "/device", user, csrf_token: "the-csrf-token" };
+    let layout = Layout {
+        language,
+        is_external: false,
+        pages_url: "",
+        page_url: "/device",
+        return_to: "/device",
+        user,
+        csrf_token: "the-csrf-token",
+    };
     let html = renderer.render(template, &layout, page).expect("a page");
     save(template, language, &html);
     // The escaper writes slashes as character references.
@@ -64,22 +73,33 @@ fn render(template: PageTemplate, page: impl Fn(&Texts) -> Value) -> [String; 2]
 fn approve(error: Option<&str>, browser_address: Option<&str>, workspace: Option<&str>) -> [String; 2] {
     render(PageTemplate::Approve, |_| {
         value_of(ApprovePage {
-            path: "/device/handle".to_owned(),
-            code: "ABCD-EFGH".to_owned(),
-            client: "difyctl".to_owned(),
-            label: HOSTILE.to_owned(),
-            device_address: "203.0.113.7".to_owned(),
             browser_address: browser_address.map(str::to_owned),
-            started: DisplayTime::from_unix_millis(1_764_000_000_000),
-            expires_in: 871,
-            expires_minutes: "15".to_owned(),
-            account_name: "Demo Person".to_owned(),
-            account_email: "demo@example.com".to_owned(),
             workspace: workspace.map(str::to_owned),
             error: error.map(str::to_owned),
-            command: "difyctl auth login --host https://dify.example".to_owned(),
+            ..approve_page()
         })
     })
+}
+
+fn approve_page() -> ApprovePage {
+    ApprovePage {
+        path: "/device/handle".to_owned(),
+        code: "ABCD-EFGH".to_owned(),
+        client: "difyctl".to_owned(),
+        label: HOSTILE.to_owned(),
+        device_address: "203.0.113.7".to_owned(),
+        browser_address: None,
+        started: DisplayTime::from_unix_millis(1_764_000_000_000),
+        expires_in: 871,
+        expires_minutes: "15".to_owned(),
+        account_name: "Demo Person".to_owned(),
+        account_email: "demo@example.com".to_owned(),
+        workspace: None,
+        issuer: None,
+        csrf_token: "the-csrf-token".to_owned(),
+        error: None,
+        command: "difyctl auth login --host https://dify.example".to_owned(),
+    }
 }
 
 #[test]
@@ -119,11 +139,16 @@ fn sign_in_page_shows_the_error() {
                 notice: Some("Signed out.".to_owned()),
                 error: error.clone(),
                 invalid_credentials: error.is_some(),
+                sso: Some(SsoLink {
+                    href: "/signin/sso?return=/device/sessions".to_owned(),
+                    label: HOSTILE.to_owned(),
+                }),
             })
         };
         for html in render(PageTemplate::SignIn, page) {
             assert!(html.contains("autocomplete=\"username\"") && html.contains("autocomplete=\"current-password\""));
             assert!(html.contains("name=\"signin_token\" value=\"pre\""));
+            assert!(html.contains("href=\"/signin/sso?return=/device/sessions\""));
             assert_eq!(html.contains("role=\"alert\""), error.is_some());
         }
     }
@@ -142,7 +167,8 @@ fn code_page_shows_the_error() {
 
 #[test]
 fn code_page_is_filled_in_and_explains_missing_characters() {
-    let page = |_: &Texts| value_of(EnterCodePage { error: None, prefill: "ABCD-EF".to_owned(), is_partial: true });
+    let page =
+        |_: &Texts| value_of(EnterCodePage { error: None, prefill: "ABCD-EF".to_owned(), is_partial: true, sso: None });
     let [english, chinese] = render(PageTemplate::EnterCode, page);
     assert!(english.contains("value=\"ABCD-EF\"") && english.contains("last two characters"));
     assert!(chinese.contains("value=\"ABCD-EF\"") && chinese.contains("最后两个字符"));
@@ -265,6 +291,8 @@ fn language_switch_links_to_the_same_page() {
     let renderer = Renderer::new().expect("a renderer");
     let layout = Layout {
         language: Language::English,
+        is_external: false,
+        pages_url: "",
         page_url: "/device/sessions?page=2",
         return_to: "/device",
         user: None,
@@ -273,4 +301,38 @@ fn language_switch_links_to_the_same_page() {
     let html = renderer.render(PageTemplate::EnterCode, &layout, &EnterCodePage::default()).expect("a page");
     assert!(html.contains("&amp;lang=zh") && !html.contains("lang=en\""), "only the other language is a link");
     assert!(!html.contains("/device/signout"), "no user is signed in");
+}
+
+#[test]
+fn page_before_the_identity_provider_shows_the_code_and_both_ways() {
+    let page = |_: &Texts| {
+        value_of(SsoStartPage {
+            code: "ABCD-EFGH".to_owned(),
+            link: SsoLink { href: "/sso-initiate?user_code=ABCD-EFGH".to_owned(), label: HOSTILE.to_owned() },
+            other: "/device/handle".to_owned(),
+        })
+    };
+    for html in render(PageTemplate::SsoStart, page) {
+        assert!(html.contains("href=\"/sso-initiate?user_code=ABCD-EFGH\"") && html.contains("ABCD-EFGH</strong>"));
+        assert!(html.contains("href=\"/device/handle\"") && !html.contains("<form method=\"post\" action=\"/sso"));
+    }
+}
+
+#[test]
+fn approval_page_of_an_external_identity_names_its_provider() {
+    let page = |_: &Texts| {
+        value_of(ApprovePage {
+            issuer: Some("https://idp.example".to_owned()),
+            account_email: HOSTILE.to_owned(),
+            csrf_token: "the token of the cookie".to_owned(),
+            path: "/openapi/v1/oauth/device/confirm".to_owned(),
+            ..approve_page()
+        })
+    };
+    for html in render(PageTemplate::Approve, page) {
+        assert!(html.contains("https://idp.example") && html.contains("value=\"the token of the cookie\""));
+        assert!(html.contains("action=\"/openapi/v1/oauth/device/confirm/approve\""));
+        assert!(html.contains("formaction=\"/openapi/v1/oauth/device/confirm/deny\""));
+        assert!(!html.contains("Demo Person"));
+    }
 }

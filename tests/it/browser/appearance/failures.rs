@@ -142,9 +142,12 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         services.bearers.clone(),
         services.console.clone(),
         services.licenses.clone(),
+        services.single_sign_on.clone(),
         settings,
     );
     let settings = PageSettings {
+        enterprise: false,
+        api_url: None,
         standalone: false,
         issuer: issuer.clone(),
         console_sign_in_url: Some(console.to_owned()),
