@@ -29,6 +29,18 @@ pub(super) fn check_features(input: &RunInput, features: &Value, graph: &Graph) 
     Err(Error::new(Code::AppUnavailable, format!("This app uses {unsupported}, which this service does not support.")))
 }
 
+/// Adds the features that are not supported here to the error of a graph that cannot be run.
+pub(super) fn with_features(error: Error, input: &RunInput, features: &Value) -> Error {
+    let mut unsupported: Vec<String> = unsupported_feature(features).into_iter().collect();
+    unsupported.extend(input.file_inputs.iter().map(|name| format!("the file input `{name}`")));
+    if error.code() != Code::AppUnavailable || unsupported.is_empty() {
+        return error;
+    }
+    let message =
+        format!("{} It also uses {}, which this service does not support.", error.message(), name_list(&unsupported));
+    Error::new(Code::AppUnavailable, message)
+}
+
 /// An enabled feature that no run of a graph supports.
 pub(crate) fn unsupported_feature(features: &Value) -> Option<String> {
     let moderation = &features["sensitive_word_avoidance"];

@@ -12,7 +12,7 @@ use super::{
         run::run_graph,
     },
     events::{message::MessageMetadata, workflow::CreatedBy},
-    graph_features::{check_features, opening_statement},
+    graph_features::{check_features, opening_statement, with_features},
     graph_variables::{GraphVariables, changed_variables},
     published_graphs::PublishedGraph,
     run_context::RunContext,
@@ -62,7 +62,8 @@ impl GraphRun {
     /// Returns `app_unavailable` when the graph is invalid or the app needs a feature that is not supported here.
     pub(super) fn new(context: &RunContext, prepared: PreparedRun, workflow: &Workflow) -> Result<Self> {
         let now = context.dependencies.clock.now().timestamp();
-        let published = context.graphs.get(workflow, prepared.input.mode)?;
+        let published = context.graphs.get(workflow, prepared.input.mode);
+        let published = published.map_err(|error| with_features(error, &prepared.input, &workflow.features))?;
         check_features(&prepared.input, &workflow.features, &published.graph)?;
         let introduction = match &prepared.conversation {
             Some(conversation) => conversation.introduction.clone(),

@@ -62,8 +62,18 @@ const LOOP: [&str; 2] = ["changed", "cycle"];
 const CYCLER: [&str; 2] = ["next", "reset"];
 
 /// Methods of Python's types that are not offered, because they have no use in templates or reach behind the values.
-const REFUSED: [&str; 9] =
-    ["encode", "translate", "maketrans", "isdisjoint", "hex", "fromhex", "to_bytes", "from_bytes", "mro"];
+const REFUSED: [&str; 10] = [
+    "as_integer_ratio",
+    "encode",
+    "from_bytes",
+    "fromhex",
+    "hex",
+    "isdisjoint",
+    "maketrans",
+    "mro",
+    "to_bytes",
+    "translate",
+];
 
 /// Whether templates that call this method are refused.
 pub(super) fn is_refused(name: &str) -> bool {

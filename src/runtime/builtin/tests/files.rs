@@ -67,3 +67,19 @@ async fn request_that_sends_files_is_refused_with_all_of_its_variables() {
                    \"h2\" (h2), which this service does not support.";
     assert_eq!(refusal(&test, run).await, message);
 }
+
+#[tokio::test]
+async fn refusal_names_unsupported_nodes_and_features_together() {
+    let test = TestRuntime::new().await;
+    let mut run = graph_request(AppMode::AdvancedChat, "Hi");
+    let Definition::Workflow(workflow) = &mut run.definition else { unreachable!() };
+    workflow.id = WorkflowId(Uuid::new_v4());
+    let code = json!({"id": "c", "type": "custom", "data": {"type": "code", "title": "Sums"}});
+    workflow.graph["nodes"].as_array_mut().unwrap().push(code);
+    workflow.graph["nodes"][0]["data"]["variables"] = json!([{"variable": "photo", "type": "file"}]);
+    workflow.features = json!({"sensitive_word_avoidance": {"enabled": true, "type": "keywords"}});
+    run.inputs.insert("photo".to_owned(), file());
+    let message = "The app's graph cannot be run: the node \"Sums\" (c) of type code is not supported here. It also uses \
+                   moderation by `keywords` in a graph and the file input `photo`, which this service does not support.";
+    assert_eq!(refusal(&test, run).await, message);
+}

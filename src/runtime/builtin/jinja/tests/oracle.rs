@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{TemplateError, rendered};
-use crate::runtime::builtin::jinja::{filters, globals, method_names, predicates};
+use crate::runtime::builtin::jinja::{check, filters, globals, method_names, predicates};
 
 #[derive(Deserialize)]
 struct Table {
@@ -60,6 +60,47 @@ fn table_has_every_filter_test_function_and_method() {
     let tests = predicates::names().filter(|name| name.starts_with(char::is_alphabetic));
     let names = names.chain(tests.map(|name| format!("is {name}")));
     let missing: Vec<String> = names.filter(|name| !all.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Prints every name that Jinja2 and the types of JSON have in Python.
+const NAMES: &str = "
+import json, jinja2.defaults as d
+members = lambda value: [name for name in dir(value) if not name.startswith('_')]
+literals = {repr(value): members(value) for value in ('', [], (), {}, 1, 1.5, True)}
+names = {'filters': [*d.DEFAULT_FILTERS], 'tests': [*d.DEFAULT_TESTS], 'functions': [*d.DEFAULT_NAMESPACE]}
+print(json.dumps({**names, 'members': literals}))
+";
+
+/// Whether templates that contain this are refused at import with a message that names it.
+fn is_refused(template: &str, name: &str) -> bool {
+    let named = format!("'{name}'");
+    matches!(check(template), Err(TemplateError::Unsupported { message, .. }) if message.contains(&named))
+}
+
+#[test]
+fn every_name_of_jinja2_is_offered_or_refused_by_name() {
+    let Ok(python) = std::env::var("TEST_PYTHON") else { return };
+    let output = Command::new(python).args(["-c", NAMES]).output().unwrap();
+    let names: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let listed = |kind: &str| names[kind].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let (all_filters, all_tests, functions): (Vec<_>, Vec<_>, Vec<_>) =
+        (listed("filters"), listed("tests"), listed("functions"));
+    assert!(all_filters.len() >= 50 && all_tests.len() >= 35 && functions.len() >= 6);
+    let mut missing: Vec<String> = Vec::new();
+    missing.extend(all_filters.into_iter().filter(|name| filters::names().all(|known| known != *name)).map(Into::into));
+    missing
+        .extend(all_tests.into_iter().filter(|name| predicates::names().all(|known| known != *name)).map(Into::into));
+    let is_function = |name: &str| globals::NAMES.contains(&name) || is_refused(&format!("{{{{ {name}() }}}}"), name);
+    missing.extend(functions.into_iter().filter(|name| !is_function(name)).map(Into::into));
+    for (literal, members) in names["members"].as_object().unwrap() {
+        for name in members.as_array().unwrap().iter().map(|name| name.as_str().unwrap()) {
+            let is_offered = rendered(&format!("{{{{ ({literal}).{name} is defined }}}}"), &json!({}));
+            if is_offered.as_deref() != Ok("True") && !is_refused(&format!("{{{{ ({literal}).{name}() }}}}"), name) {
+                missing.push(format!("({literal}).{name}"));
+            }
+        }
+    }
     assert!(missing.is_empty(), "{missing:?}");
 }
 
