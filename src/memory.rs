@@ -5,6 +5,7 @@
 
 mod account;
 pub(crate) mod available;
+mod counts;
 mod error;
 mod fair_share;
 mod kind;
@@ -13,6 +14,8 @@ mod permit;
 pub(crate) mod weight;
 
 pub(crate) use self::{
+    counts::{CONNECTION_BYTES, CountLimits, REQUEST_BYTES},
+    error::MemoryError,
     fair_share::{FairShares, NoPlaceError, Owner, SharePermit},
     permit::MemoryPermit,
 };

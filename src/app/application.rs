@@ -9,6 +9,7 @@ use crate::{
     config::{Config, cors::AllowOrigins, mode::Mode},
     domain::Result,
     http::{
+        anonymous::AnonymousLimits,
         client_address::TrustedProxies,
         cors,
         edge::{self, EdgeSettings},
@@ -204,6 +205,7 @@ fn edge_settings(config: &Config, components: &Components) -> Result<EdgeSetting
         trusts_peers: false,
         metrics: Arc::clone(&components.context.metrics),
         memory: components.memory.clone(),
+        anonymous: AnonymousLimits::within(&components.memory),
         request_ids: Arc::new(RequestIds::new(&*components.context.entropy)?),
     })
 }

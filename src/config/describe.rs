@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::limit::{LimitName, Quota},
-    memory::{MemoryKind, MemoryLedger, available::MemorySource},
+    memory::{CountLimits, MemoryKind, MemoryLedger, available::MemorySource},
 };
 
 impl Config {
@@ -98,13 +98,19 @@ fn tokens(config: &Config) -> Vec<(&'static Setting, String)> {
     ]
 }
 
-/// The limit, and what the ledger gives to each kind of work.
+/// The limit, what the ledger gives to each kind of work, and the numbers that follow.
 fn memory(config: &Config) -> Vec<(&'static Setting, String)> {
     let mib = |bytes: usize| bytes >> 20;
     let ledger = MemoryLedger::new(config.memory.limit);
     let shares = MemoryKind::ALL.map(|kind| format!("{}={}", kind.as_str(), mib(ledger.limit(kind))));
     let source = config.memory.source.map_or("set", MemorySource::as_str);
-    vec![(&settings::MEMORY_LIMIT_MIB, format!("{} ({source}: {})", mib(config.memory.limit), shares.join(",")))]
+    let counts = CountLimits::within(&ledger);
+    let counts = format!(
+        "{} connections, of one address {}, {} requests and {} unfinished bodies",
+        counts.connections, counts.network_connections, counts.network_requests, counts.network_bodies
+    );
+    let limit = mib(config.memory.limit);
+    vec![(&settings::MEMORY_LIMIT_MIB, format!("{limit} ({source}: {}; {counts})", shares.join(",")))]
 }
 
 fn runs(config: &Config) -> Vec<(&'static Setting, String)> {

@@ -198,7 +198,7 @@ settings! {
         /// Longest delay in seconds between wrong passwords of an account from one address.
         LOGIN_LOCKOUT_DURATION = "86400";
         /// Memory in MiB that the process divides among connections, bodies, hashing and runs. A request over its share
-        /// gets 503. `check-config` prints the shares.
+        /// gets 503. `check-config` prints the shares, and the numbers of connections and requests that follow.
         MEMORY_LIMIT_MIB or "what the cgroup or the machine has";
         /// Any limit by name, like `device_code=600/1h,lookup=0`. `check-config` prints all of them.
         OPENAPI_RATE_LIMITS;

@@ -51,7 +51,7 @@ pub(crate) fn wrap(router: Router, settings: &Arc<EdgeSettings>) -> Router {
             .layer(unless_set(CACHE_CONTROL, Some("no-store")))
             .layer(unless_set(STRICT_TRANSPORT_SECURITY, settings.is_https.then_some(STRICT_TRANSPORT)))
             // Below the layers above, so that requests over the limit are recorded and answered like all others.
-            .layer(MemoryLayer(settings.memory.clone()))
+            .layer(MemoryLayer { memory: settings.memory.clone(), anonymous: settings.anonymous.clone() })
             .layer(from_fn_with_state(Arc::clone(settings), host::check))
             // Innermost, so that the answer to a panic passes every layer above.
             .layer(CatchPanicLayer::custom(panic::answer)),

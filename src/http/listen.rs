@@ -7,7 +7,6 @@ mod connection;
 mod head_scanner;
 mod io;
 mod limits;
-mod network_limit;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -32,9 +31,8 @@ pub use self::options::ListenOptions;
 use self::{
     connection::ConnectionServer,
     limits::{ConnectionLimits, ConnectionPermit},
-    options::CONNECTION_BYTES,
 };
-use crate::memory::MemoryKind;
+use crate::memory::{CONNECTION_BYTES, MemoryKind};
 
 /// Interval at which idle connections are searched for while a connection waits for a permit.
 const CLOSE_IDLE_INTERVAL: Duration = Duration::from_millis(250);

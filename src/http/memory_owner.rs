@@ -22,3 +22,8 @@ pub(crate) fn memory_owner(extensions: &Extensions) -> Owner {
     }
     Owner::of(&extensions.get::<ClientAddress>().map(|address| address.bucket()))
 }
+
+/// Whether the caller of a request is known: a subject, or the account of a browser session.
+pub(super) fn is_authenticated(extensions: &Extensions) -> bool {
+    extensions.get::<Caller>().is_some() || extensions.get::<ConsoleCaller>().is_some()
+}

@@ -7,7 +7,7 @@ pub enum MemoryKind {
     Connections,
     /// Bodies that are being received.
     Bodies,
-    /// Parsed bodies.
+    /// Parsed bodies, and definitions of apps.
     Json,
     /// The blocks of password hashing.
     Hashing,

@@ -6,6 +6,7 @@ mod grpc;
 mod http2;
 mod requests;
 mod slow_bodies;
+mod unfinished_bodies;
 mod values;
 
 use std::{fmt::Write as _, time::Duration};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use super::bind::{self, BindMembers, Source};
 use crate::{
     domain::{Code, Error, Result},
-    http::memory_owner::memory_owner,
+    http::{anonymous::AnonymousRequest, memory_owner::memory_owner},
     memory::{MemoryKind, MemoryLedger, MemoryPermit, weight::json_weight},
     pipeline::policy::Policy,
 };
@@ -154,6 +154,7 @@ pub(crate) async fn read(parts: &Parts, body: Body, max: usize, memory: &MemoryL
     let bytes = if body.is_end_stream() {
         Bytes::new()
     } else {
+        let _place = AnonymousRequest::body_of(&parts.extensions)?;
         permit.resize(STEP.min(max))?;
         tokio::time::timeout(READ_TIMEOUT, collect(body, max, &mut permit))
             .await

@@ -13,25 +13,31 @@ use http_body::{Body as _, Frame, SizeHint};
 use tower::{Layer, Service};
 
 use crate::{
-    domain::Error,
-    http::{error_body, grpc_door::speaks_grpc, memory_owner::memory_owner},
-    memory::{MemoryKind, MemoryLedger, MemoryPermit},
+    domain::{Error, caller::ClientAddress},
+    http::{
+        anonymous::{AnonymousLimits, AnonymousRequest},
+        error_body,
+        grpc_door::speaks_grpc,
+        memory_owner::memory_owner,
+    },
+    memory::{MemoryKind, MemoryLedger, MemoryPermit, REQUEST_BYTES},
 };
 
-/// What a request takes besides its headers: its tasks, its span, the head of its answer.
-const REQUEST_BYTES: usize = 8 << 10;
 /// What a header takes besides its name and its value.
 const HEADER_BYTES: usize = 64;
 
 /// Puts [`MemoryGate`] before a service.
 #[derive(Clone)]
-pub(super) struct MemoryLayer(pub MemoryLedger);
+pub(super) struct MemoryLayer {
+    pub memory: MemoryLedger,
+    pub anonymous: AnonymousLimits,
+}
 
 impl<S> Layer<S> for MemoryLayer {
     type Service = MemoryGate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        MemoryGate { inner, memory: self.0.clone() }
+        MemoryGate { inner, memory: self.memory.clone(), anonymous: self.anonymous.clone() }
     }
 }
 
@@ -40,6 +46,7 @@ impl<S> Layer<S> for MemoryLayer {
 pub(super) struct MemoryGate<S> {
     inner: S,
     memory: MemoryLedger,
+    anonymous: AnonymousLimits,
 }
 
 impl<S> Service<Request> for MemoryGate<S>
@@ -55,13 +62,16 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let bytes = REQUEST_BYTES + header_bytes(request.headers()) + request.uri().path().len();
         let owner = memory_owner(request.extensions());
-        match self.memory.reserve_for(owner, MemoryKind::Connections, bytes) {
-            Ok(permit) => {
+        let address = request.extensions().get::<ClientAddress>().copied();
+        let reserved = self.memory.reserve_for(owner, MemoryKind::Connections, bytes);
+        match reserved.and_then(|permit| Ok((permit, self.anonymous.begin(address)?))) {
+            Ok((permit, anonymous)) => {
+                request.extensions_mut().insert(anonymous.clone());
                 let response = self.inner.call(request);
-                Box::pin(async move { response.await.map(|response| held(response, permit)) })
+                Box::pin(async move { response.await.map(|response| held(response, permit, anonymous)) })
             }
             Err(error) => {
                 let is_grpc = speaks_grpc(request.headers());
@@ -80,13 +90,13 @@ fn refusal(error: Error, is_grpc: bool) -> Response {
 }
 
 /// The answer with the request's memory, and its own: a peer that does not read leaves it here.
-fn held(response: Response, mut permit: MemoryPermit) -> Response {
+fn held(response: Response, mut permit: MemoryPermit, anonymous: AnonymousRequest) -> Response {
     if response.body().is_end_stream() {
         return response;
     }
     let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     permit.charge(length.unwrap_or_default());
-    response.map(|body| Body::new(HeldBody { body, permit }))
+    response.map(|body| Body::new(HeldBody { body, permit, _anonymous: anonymous }))
 }
 
 /// A body with its memory. Each piece takes its share along, since the connection may keep it long after the body
@@ -94,6 +104,7 @@ fn held(response: Response, mut permit: MemoryPermit) -> Response {
 struct HeldBody {
     body: Body,
     permit: MemoryPermit,
+    _anonymous: AnonymousRequest,
 }
 
 /// A piece of a body with its memory.
@@ -152,7 +163,8 @@ mod tests {
     async fn memory_of_an_answer_is_held_until_its_bytes_are_dropped() {
         let memory = MemoryLedger::new(100 << 20);
         let permit = memory.reserve(KIND, REQUEST_BYTES).unwrap();
-        let mut body = held(Response::new(Body::from(vec![b'x'; 100_000])), permit).into_body();
+        let mut body =
+            held(Response::new(Body::from(vec![b'x'; 100_000])), permit, AnonymousRequest::default()).into_body();
         assert_eq!(body.size_hint().exact(), Some(100_000));
         assert_eq!(memory.used(KIND), REQUEST_BYTES + 100_000);
         let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -167,7 +179,9 @@ mod tests {
         let memory = MemoryLedger::new(100 << 20);
         let pieces = (0..3).map(|_| Ok::<_, Infallible>(Bytes::from(vec![b'x'; 20_000])));
         let body = Body::from_stream(futures_util::stream::iter(pieces));
-        let mut body = held(Response::new(body), memory.reserve(KIND, REQUEST_BYTES).unwrap()).into_body();
+        let mut body =
+            held(Response::new(body), memory.reserve(KIND, REQUEST_BYTES).unwrap(), AnonymousRequest::default())
+                .into_body();
         let mut unread = Vec::new();
         while let Some(frame) = body.frame().await {
             unread.push(frame.unwrap().into_data().unwrap());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    http::client_address::TrustedProxies,
+    http::{anonymous::AnonymousLimits, client_address::TrustedProxies},
     memory::MemoryLedger,
     telemetry::{metrics::Metrics, request_id::RequestIds},
 };
@@ -20,5 +20,6 @@ pub(crate) struct EdgeSettings {
     pub trusts_peers: bool,
     pub metrics: Arc<Metrics>,
     pub memory: MemoryLedger,
+    pub anonymous: AnonymousLimits,
     pub request_ids: Arc<RequestIds>,
 }

@@ -10,11 +10,11 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{
+use super::options::ListenOptions;
+use crate::http::{
+    client_address::TrustedProxies,
     network_limit::{NetworkLimit, NetworkPermit},
-    options::ListenOptions,
 };
-use crate::http::client_address::TrustedProxies;
 
 pub(super) struct ConnectionLimits {
     all: Arc<Semaphore>,

@@ -6,18 +6,12 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     http::client_address::TrustedProxies,
-    memory::{MemoryKind, MemoryLedger},
+    memory::{CountLimits, MemoryLedger},
 };
 
 /// Default limit of open connections of a listener. While the limit is reached, idle connections are closed, and new
 /// ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 10_000;
-/// Limit of open connections of a listener, however little memory there is.
-const MIN_CONNECTIONS: usize = 64;
-/// One network may open this part of all connections.
-const NETWORK_SHARE: usize = 4;
-/// Memory of a connection: its buffers, and what its peer may send before anything is read.
-pub(super) const CONNECTION_BYTES: usize = 64 << 10;
 /// Default of `header_timeout`.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Default of `max_age`. HTTP/2 clients keep connections open, so without a limit new replicas would get no load, and
@@ -47,13 +41,12 @@ pub struct ListenOptions {
 }
 
 impl ListenOptions {
-    /// The defaults, with as many connections as half of their memory allows. The other half is for their requests.
+    /// The defaults, with as many connections as their memory allows.
     pub(crate) fn within(memory: &MemoryLedger) -> Self {
-        let room = memory.limit(MemoryKind::Connections) / 2 / CONNECTION_BYTES;
-        let max_connections = room.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
+        let limits = CountLimits::within(memory);
         Self {
-            max_connections,
-            max_connections_per_network: max_connections / NETWORK_SHARE,
+            max_connections: limits.connections,
+            max_connections_per_network: limits.network_connections,
             memory: memory.clone(),
             ..Self::default()
         }
@@ -65,7 +58,7 @@ impl Default for ListenOptions {
         Self {
             tls: None,
             max_connections: MAX_CONNECTIONS,
-            max_connections_per_network: MAX_CONNECTIONS / NETWORK_SHARE,
+            max_connections_per_network: MAX_CONNECTIONS,
             trusted_proxies: TrustedProxies::default(),
             header_timeout: HEADER_TIMEOUT,
             max_age: MAX_AGE,

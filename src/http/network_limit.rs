@@ -8,7 +8,7 @@ use crate::domain::caller::ClientAddress;
 
 /// Counts permits by network. Clones share the counts.
 #[derive(Clone, Debug)]
-pub(super) struct NetworkLimit(Arc<Counts>);
+pub(crate) struct NetworkLimit(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
@@ -18,12 +18,12 @@ struct Counts {
 }
 
 impl NetworkLimit {
-    pub(super) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self(Arc::new(Counts { max, held: Mutex::default() }))
     }
 
     /// `None` when the network of the address holds all of its permits.
-    pub(super) fn try_acquire(&self, address: IpAddr) -> Option<NetworkPermit> {
+    pub(crate) fn try_acquire(&self, address: IpAddr) -> Option<NetworkPermit> {
         let network = ClientAddress(address.to_canonical()).network();
         let mut held = self.0.held.lock();
         let count = held.entry(network).or_default();
@@ -37,7 +37,7 @@ impl NetworkLimit {
 
 /// Released when dropped.
 #[derive(Debug)]
-pub(super) struct NetworkPermit {
+pub(crate) struct NetworkPermit {
     counts: Arc<Counts>,
     network: IpAddr,
 }
