@@ -67,7 +67,7 @@ pub(super) fn apps(
     resources: RunResources<'_>,
 ) -> Result<(Apps, Runs)> {
     let settings = AppSettings { strict_workspace_id: config.deployment.strict_workspace_id };
-    let apps = Apps::new(context.clone(), Arc::clone(&stores.token_cache), access, settings);
+    let apps = Apps::new(context.clone(), Arc::clone(&stores.token_cache), access, resources.memory.clone(), settings);
     let slots = RunSlots::new(
         Arc::clone(&stores.leases),
         local_leases,
@@ -123,7 +123,7 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
             echo: EchoModel { pace: settings.echo_pace },
             endpoint: endpoint.transpose()?,
         }),
-        outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone())?),
+        outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone(), memory)?),
         templates: Arc::new(TemplateRenderer::new(
             thread::available_parallelism().map_or(DEFAULT_MAX_RENDERINGS, NonZero::get),
             Arc::clone(&context.entropy),

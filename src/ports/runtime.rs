@@ -112,6 +112,16 @@ impl RunEvents {
         self.sender.send(BufferedEvent { event, _bytes: bytes, _memory: memory }).await.map_err(|_| StreamClosedError)
     }
 
+    /// Sends an event whose memory is reserved already.
+    pub(crate) async fn send_reserved(
+        &self,
+        event: Result<RunEvent>,
+        memory: MemoryPermit,
+    ) -> Result<(), StreamClosedError> {
+        let bytes = Arc::clone(&self.bytes).acquire_many_owned(share(&event)).await.map_err(|_| StreamClosedError)?;
+        self.sender.send(BufferedEvent { event, _bytes: bytes, _memory: memory }).await.map_err(|_| StreamClosedError)
+    }
+
     /// Sends an event if the buffer has room for it.
     pub(crate) fn try_send(&self, event: Result<RunEvent>) -> Result<(), TrySendError<Result<RunEvent>>> {
         if self.is_closed() {

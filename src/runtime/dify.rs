@@ -52,7 +52,8 @@ const SHUTDOWN_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept. Dify's server closes it after two seconds, and a run that is sent on a
 /// connection that closes is lost.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Memory that a forwarded run takes: its tasks, its two connections, and the event that is being read.
+/// Memory that a forwarded run takes: its tasks, its two connections, and a short event. Long ones are reserved as they are
+/// read.
 const RUN_BYTES: usize = 256 << 10;
 /// `Retry-After` when every connection is in use.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -136,26 +137,33 @@ impl AppRuntime for DifyRuntime {
         let place = self.api.connections.take(workspace, app).map_err(busy)?;
         let memory = self.api.memory.reserve_for(workspace, MemoryKind::Runs, RUN_BYTES)?;
         let connection = UpstreamPermit { _place: place, _memory: memory };
+        let event_memory = self.api.memory.permit(MemoryKind::Runs, Some(workspace));
         let (events, stream) = runtime::events(EVENTS_AHEAD, &self.api.memory);
         let (start_sender, started) = oneshot::channel();
         let api = Arc::clone(&self.api);
         let sender = RunSender::new(start_sender, events);
         // A task, because a run that was sent has to be stopped even when the caller disconnects meanwhile.
-        self.tasks.spawn(async move { api.run(run, sender, connection).await }.in_current_span());
+        self.tasks.spawn(async move { api.run(run, sender, connection, event_memory).await }.in_current_span());
         started.await.map_err(Error::internal)??;
         Ok(stream)
     }
 }
 
 impl DifyClient {
-    async fn run(&self, run: RunRequest, mut sender: RunSender, connection: UpstreamPermit) {
+    async fn run(
+        &self,
+        run: RunRequest,
+        mut sender: RunSender,
+        connection: UpstreamPermit,
+        event_memory: MemoryPermit,
+    ) {
         let deadline = Instant::now() + self.run_timeout;
         let first_byte_deadline = deadline.min(Instant::now() + self.first_byte_timeout);
         let (key, response) = match self.send(&run, first_byte_deadline).await {
             Ok(sent) => sent,
             Err(error) => return sender.fail(error).await,
         };
-        let mut relay = Relay::new(response, run.app.mode, RequestedIds::from(&run));
+        let mut relay = Relay::new(response, run.app.mode, RequestedIds::from(&run), event_memory);
         // The deadline applies while the relay waits for a slow reader, too.
         let end = tokio::select! {
             biased;

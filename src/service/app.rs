@@ -38,8 +38,12 @@ use crate::{
         page::{Page, PageRequest},
         stored::StoredValue,
     },
+    memory::{MemoryKind, MemoryLedger, MemoryPermit, Owner, weight::json_weight},
     ports::token_cache::TokenCache,
 };
+
+/// Memory that is reserved for a definition before its size is known, in bytes.
+const DEFINITION_BYTES: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug)]
 pub struct AppSettings {
@@ -64,17 +68,20 @@ pub struct Apps {
     context: ServiceContext,
     token_cache: Arc<dyn TokenCache>,
     access: AccessGate,
+    memory: MemoryLedger,
     settings: AppSettings,
 }
 
 impl Apps {
+    /// `memory` has the memory of definitions that are read.
     pub fn new(
         context: ServiceContext,
         token_cache: Arc<dyn TokenCache>,
         access: AccessGate,
+        memory: MemoryLedger,
         settings: AppSettings,
     ) -> Self {
-        Self { context, token_cache, access, settings }
+        Self { context, token_cache, access, memory, settings }
     }
 
     /// A page of the apps that a workspace lists, newest first.
@@ -134,7 +141,7 @@ impl Apps {
             (self.id_of_name(caller, account, workspace, target).await?, Some(workspace))
         };
         let wanted = if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline };
-        let app = self.visible(caller, account, id, workspace, wanted).await?;
+        let (app, _memory) = self.visible(caller, account, id, workspace, wanted).await?;
         let info = fields.info.then(|| info(&app));
         // Without a definition both blocks are empty.
         let definition = app.definition.as_ref();
@@ -146,7 +153,8 @@ impl Apps {
         })
     }
 
-    /// An app that the caller may run, with its published definition, or with the requested version of its graph.
+    /// An app that the caller may run, with its published definition, or with the requested version of its graph, and the
+    /// memory of the definition.
     ///
     /// Fails with `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`,
     /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is
@@ -157,7 +165,7 @@ impl Apps {
         app_id: &str,
         workspace_id: Option<&str>,
         workflow_id: Option<&str>,
-    ) -> Result<(App, Definition)> {
+    ) -> Result<(App, Definition, MemoryPermit)> {
         let account = account_of(caller)?;
         let workspace = self.optional_workspace(account, workspace_id).await?;
         let version: Option<WorkflowId> = match named(workflow_id).map(str::parse) {
@@ -167,12 +175,12 @@ impl Apps {
         // A run requires the id. Names are not looked up.
         let Ok(id) = app_id.parse() else { return Err(self.not_found_error(caller, account, workspace).await?) };
         let wanted = version.map_or(AppDetail::Run, AppDetail::Version);
-        let app = self.visible(caller, account, id, workspace, wanted).await?;
+        let (app, memory) = self.visible(caller, account, id, workspace, wanted).await?;
         let Some(runnable) = app.runnable() else {
             return Err(Error::new(Code::ModeNotRunnable, format!("Apps of mode {} cannot be run.", app.mode)));
         };
         match app.definition {
-            Some(definition) => Ok((runnable, definition)),
+            Some(definition) => Ok((runnable, definition, memory)),
             None if version.is_some() && runnable.mode.has_graph() => {
                 Err(Error::not_found("This app has no such version."))
             }
@@ -181,7 +189,8 @@ impl Apps {
         }
     }
 
-    /// The app, if the caller may see it. The checks are in the order of the contract.
+    /// The app, if the caller may see it, and the memory of its definition, which is reserved before it is read and before it
+    /// is parsed. The checks are in the order of the contract.
     async fn visible(
         &self,
         caller: &Caller,
@@ -189,15 +198,22 @@ impl Apps {
         id: AppId,
         workspace: Option<WorkspaceId>,
         wanted: AppDetail,
-    ) -> Result<StoredApp> {
-        let (membership, app) = self.context.sql.find_app(account, id, workspace, wanted).await?;
+    ) -> Result<(StoredApp, MemoryPermit)> {
+        let mut memory = self.memory.permit(MemoryKind::Json, Some(Owner::of(&account.0)));
+        memory.resize(if wanted == AppDetail::Outline { 0 } else { DEFINITION_BYTES })?;
+        let mut weight = 0;
+        let mut admit = |text: &str| {
+            weight += json_weight(text.as_bytes());
+            Ok(memory.resize(weight.max(DEFINITION_BYTES))?)
+        };
+        let (membership, app) = self.context.sql.find_app(account, id, workspace, wanted, &mut admit).await?;
         self.check_membership(caller, membership, workspace).await?;
         let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
         let app = app
             .filter(|app| app.status.is(AppStatus::Normal) && app.enable_api && in_workspace(app))
             .ok_or_else(no_such_app)?;
         self.access.check(&caller.token.subject, app.id).await?;
-        Ok(app)
+        Ok((app, memory))
     }
 
     /// The id of the only app with this name. The membership is checked first.

@@ -23,6 +23,7 @@ use crate::{
         secret::hex,
         subject::Subject,
     },
+    memory::MemoryPermit,
     ports::runtime::{AppRuntime, RunEvent, RunRequest, RunStream},
     telemetry::audit::AuditEvent,
 };
@@ -71,7 +72,7 @@ impl Runs {
         let given = run.inputs.ok_or_else(|| Error::missing("inputs"))?;
         let conversation_id = parse_id::<ConversationId>("conversation_id", run.conversation_id.as_deref())?;
         let workflow_id = parse_id::<WorkflowId>("workflow_id", run.workflow_id.as_deref())?;
-        let (app, definition) = self
+        let (app, definition, definition_memory) = self
             .apps
             .find_runnable(caller, &run.app_id, run.workspace_id.as_deref(), run.workflow_id.as_deref())
             .await?;
@@ -107,7 +108,7 @@ impl Runs {
             Ok(None) => return Err(Error::new(Code::UpstreamError, "The run ended before it started.")),
             Err(_) => None,
         };
-        Ok(Running { mode, first, stream, _slot: slot })
+        Ok(Running { mode, first, stream, _slot: slot, _definition_memory: definition_memory })
     }
 }
 
@@ -117,6 +118,7 @@ pub struct Running {
     first: Option<RunEvent>,
     stream: RunStream,
     _slot: RunSlot,
+    _definition_memory: MemoryPermit,
 }
 
 impl Running {

@@ -1,15 +1,18 @@
-//! State in the process has bounds: a request that needs more room receives 503 until old entries expire.
+//! State in the process has bounds: a request that needs more room receives 503 until old entries expire. Definitions of apps
+//! have the memory of the ledger.
 
 use std::sync::Arc;
 
 use dify_openapi::testing::{ports::Clock, rpc::proto::CreateDeviceCodeRequest, store::bounded_in_process_stores};
+use reqwest::Method;
 use serde_json::json;
 use tonic::transport::Channel;
 
 use crate::support::{
-    Answer, Stores, TestServer,
+    Answer, Bearer, Stores, TestServer, apps,
     cli_device::{CODE, TOKEN},
     grpc::{Clients, reason},
+    server::OWNER,
 };
 
 /// A server that trusts a local proxy, and the URL of a second one on the same database with these bounds.
@@ -67,4 +70,25 @@ async fn full_rate_limit_store_returns_503_until_buckets_are_empty() {
     server.advance(61);
     assert_eq!(request_codes(&url, "192.0.2.3").await.status, 200);
     assert_full(&request_codes(&url, "192.0.2.2").await);
+}
+
+on_both_stores!(definition_that_needs_too_much_memory_is_not_parsed);
+
+async fn definition_that_needs_too_much_memory_is_not_parsed(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("MEMORY_LIMIT_MIB", "128")]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let workspace = apps::shared_workspace(&server).await;
+    for (name, lists, status) in [("Ordinary", 10, 200), ("Heavy", 200_000, 413)] {
+        let app = apps::insert(&server, &workspace, name, "workflow", 0).await;
+        let mut graph = apps::form_graph(&json!([]));
+        graph["nodes"][0]["data"]["extra"] = json!(vec![json!([]); lists]);
+        apps::publish(&server, &app, &graph, &json!({})).await;
+        let (found, body) = bearer.get(&format!("/openapi/v1/apps/{app}/describe?fields=parameters")).await;
+        assert_eq!(found, status, "{name}: {body}");
+        let run = bearer.request(Method::POST, &format!("/openapi/v1/apps/{app}/run"));
+        let run = Answer::to(run.json(&json!({"inputs": {}}))).await;
+        assert_eq!(run.status == 413, status == 413, "{name}: {}", run.text);
+        // Without the definition.
+        assert_eq!(bearer.get(&format!("/openapi/v1/apps/{app}/describe?fields=info")).await.0, 200);
+    }
 }

@@ -15,11 +15,16 @@ use super::{
 };
 use crate::{
     domain::{Code, Error, Result, app::AppMode},
+    memory::MemoryPermit,
     ports::runtime::{RunEvent, RunEvents},
 };
 
 /// Longest pause within a stream. Dify pings every ten seconds.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Events up to this many bytes are part of the memory of their run.
+const SHORT_EVENT: usize = 64 << 10;
+/// Memory of a long event for each of its bytes: a buffer doubles when it is full.
+const EVENT_FACTOR: usize = 2;
 /// How long a stream is read after its last event, so that its connection can be reused.
 const REST_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -102,10 +107,14 @@ impl RunSender {
         }
     }
 
-    /// Sends an event, and waits while the channel is full. Returns `false` when the reader has disconnected.
-    async fn send(&mut self, event: RunEvent) -> bool {
+    /// Sends an event, and waits while the channel is full. `memory` is that of a long event. Returns `false` when the reader
+    /// has disconnected.
+    async fn send(&mut self, event: RunEvent, memory: Option<MemoryPermit>) -> bool {
         self.start();
-        self.events.send(Ok(event)).await.is_ok()
+        match memory {
+            Some(memory) => self.events.send_reserved(Ok(event), memory).await.is_ok(),
+            None => self.events.send(Ok(event)).await.is_ok(),
+        }
     }
 }
 
@@ -124,14 +133,17 @@ pub(super) struct Relay {
     frames: SseParser,
     progress: Progress,
     requested: RequestedIds,
+    /// The memory of the event that is being read, if it is long.
+    memory: MemoryPermit,
     /// The id by which the run is stopped; `None` before the first event.
     pub(super) task_id: Option<String>,
 }
 
 impl Relay {
-    pub(super) fn new(response: Response, mode: AppMode, requested: RequestedIds) -> Self {
+    /// `memory` is a permit of nothing.
+    pub(super) fn new(response: Response, mode: AppMode, requested: RequestedIds, memory: MemoryPermit) -> Self {
         let (frames, progress) = (SseParser::default(), Progress::new(mode));
-        Self { response, frames, progress, requested, task_id: None }
+        Self { response, frames, progress, requested, memory, task_id: None }
     }
 
     /// Sends every event. The first frame must arrive before the deadline, and each later one within the idle timeout.
@@ -151,7 +163,9 @@ impl Relay {
             first = false;
             match frame.and_then(|frame| self.read(frame)) {
                 Ok(FrameContent::Event(event)) => {
-                    if !sender.send(event).await {
+                    let length = event.json.len();
+                    let memory = (length > SHORT_EVENT).then(|| self.memory.split(length * EVENT_FACTOR));
+                    if !sender.send(event, memory).await {
                         return RelayEnd::Unfinished;
                     }
                 }
@@ -194,7 +208,12 @@ impl Relay {
                 return Ok(Some(frame));
             }
             match self.response.chunk().await {
-                Ok(Some(chunk)) => self.frames.push(&chunk),
+                Ok(Some(chunk)) => {
+                    let length = self.frames.buffered() + chunk.len();
+                    let bytes = if length > SHORT_EVENT { length * EVENT_FACTOR } else { 0 };
+                    self.memory.resize(bytes).map_err(|error| (RelayEnd::Unfinished, error.into()))?;
+                    self.frames.push(&chunk);
+                }
                 Ok(None) => return Ok(None),
                 Err(cause) => return Err((RelayEnd::Unfinished, truncated().with_source(cause.without_url()))),
             }

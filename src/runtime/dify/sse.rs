@@ -54,6 +54,11 @@ impl SseParser {
         self.buffer.extend_from_slice(chunk);
     }
 
+    /// Bytes of frames that are not complete.
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffer.len() + self.data.as_ref().map_or(0, Bytes::len)
+    }
+
     /// The next complete frame; `None` when another chunk is needed.
     pub fn take(&mut self) -> Result<Option<SseFrame>, SseError> {
         while let Some(line) = self.line()? {

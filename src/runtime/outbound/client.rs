@@ -20,15 +20,17 @@ use super::{
 use crate::{
     domain::{Error, Result},
     http_client,
-    memory::Owner,
+    memory::{MemoryKind, MemoryLedger, MemoryPermit, Owner},
 };
 
 /// Longest wait for the next part of a response.
 pub(crate) const MAX_READ_TIMEOUT: Duration = Duration::from_mins(1);
-/// Requests at the same time in this process. Each may hold a response of several megabytes.
+/// Requests at the same time in this process.
 pub(super) const MAX_CONCURRENT: usize = 64;
 /// Longest time for a request with all of its redirects.
 const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
+/// The least memory of a body, in bytes.
+const BODY_STEP: usize = 16 << 10;
 
 /// Sends the requests of apps.
 #[derive(Debug)]
@@ -36,27 +38,33 @@ pub(crate) struct OutboundClient {
     client: Client,
     allowed: Arc<[IpNet]>,
     permits: Arc<OutboundPermits>,
+    /// Has the memory of responses, which are parts of runs.
+    memory: MemoryLedger,
 }
 
 impl OutboundClient {
     /// A client for public addresses and the `allowed` networks.
-    pub(crate) fn new(allowed: Vec<IpNet>) -> Result<Self> {
-        Self::with_resolver(allowed, Arc::new(SystemResolver))
+    pub(crate) fn new(allowed: Vec<IpNet>, memory: &MemoryLedger) -> Result<Self> {
+        Self::with_resolver(allowed, memory, Arc::new(SystemResolver))
     }
 
     /// A client that resolves names with `resolver`.
-    pub(crate) fn with_resolver(allowed: Vec<IpNet>, resolver: Arc<dyn AddressResolver>) -> Result<Self> {
+    pub(crate) fn with_resolver(
+        allowed: Vec<IpNet>,
+        memory: &MemoryLedger,
+        resolver: Arc<dyn AddressResolver>,
+    ) -> Result<Self> {
         let allowed: Arc<[IpNet]> = allowed.into();
         let client = http_client::client_builder()?
             .dns_resolver(CheckedResolver { resolver, allowed: allowed.clone() })
             .pool_max_idle_per_host(0)
             .build()
             .map_err(Error::internal)?;
-        Ok(Self { client, allowed, permits: Arc::new(OutboundPermits::new(MAX_CONCURRENT)) })
+        Ok(Self { client, allowed, permits: Arc::new(OutboundPermits::new(MAX_CONCURRENT)), memory: memory.clone() })
     }
 
     /// Sends a request of an app, follows redirects, and reads the response. `limit` returns the maximum of bytes for
-    /// its headers.
+    /// its headers. The response holds memory of the workspace, the first of the owners.
     pub(crate) async fn send(
         &self,
         owners: [Owner; 2],
@@ -65,20 +73,22 @@ impl OutboundClient {
     ) -> Result<OutboundResponse, OutboundError> {
         let _permit = self.permits.acquire(owners).await?;
         let deadline = Instant::now() + TOTAL_TIMEOUT;
-        timeout_at(deadline, self.send_all(request, limit)).await.unwrap_or(Err(OutboundError::TimedOut))
+        let memory = self.memory.permit(MemoryKind::Runs, Some(owners[0]));
+        timeout_at(deadline, self.send_all(request, limit, memory)).await.unwrap_or(Err(OutboundError::TimedOut))
     }
 
     async fn send_all(
         &self,
         mut request: OutboundRequest,
         limit: impl Fn(&HeaderMap) -> usize,
+        memory: MemoryPermit,
     ) -> Result<OutboundResponse, OutboundError> {
         for _ in 0..=MAX_REDIRECTS {
             let wait = request.read_timeout.min(MAX_READ_TIMEOUT);
             let response = self.send_once(&request, wait).await?;
             let Some(next) = redirected(&request, response.status(), response.headers())? else {
                 let limit = limit(response.headers());
-                return read(response, limit, wait).await;
+                return read(response, limit, wait, memory).await;
             };
             request = next;
         }
@@ -119,6 +129,7 @@ async fn read(
     mut response: reqwest::Response,
     limit: usize,
     wait: Duration,
+    mut memory: MemoryPermit,
 ) -> Result<OutboundResponse, OutboundError> {
     // A declared length is rejected before reading; an undeclared one is counted.
     if response.content_length().is_some_and(|length| length > limit as u64) {
@@ -128,8 +139,13 @@ async fn read(
     loop {
         let chunk = timeout(wait, response.chunk()).await.map_err(|_| OutboundError::TimedOut)?;
         let Some(chunk) = chunk.map_err(|error| outbound_error(&error))? else { break };
-        if body.len() + chunk.len() > limit {
+        let length = body.len() + chunk.len();
+        if length > limit {
             return Err(OutboundError::TooLarge { limit });
+        }
+        if length > memory.bytes() {
+            memory.resize(length.max(memory.bytes() * 2).max(BODY_STEP))?;
+            body.reserve(memory.bytes() - body.len());
         }
         body.extend_from_slice(&chunk);
     }
@@ -137,6 +153,7 @@ async fn read(
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
         body: body.freeze(),
+        _memory: memory,
     })
 }
 

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
+use crate::memory::MemoryPermit;
+
 #[derive(Clone, Debug)]
 pub(crate) struct OutboundRequest {
     pub method: Method,
@@ -18,10 +20,12 @@ pub(crate) struct OutboundRequest {
     pub read_timeout: Duration,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct OutboundResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     /// The body as received, still compressed if it was.
     pub body: Bytes,
+    /// The memory of the body; dropped with it.
+    pub _memory: MemoryPermit,
 }

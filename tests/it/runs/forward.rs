@@ -8,13 +8,15 @@ mod upstream_errors;
 use std::time::Duration;
 
 use dify_openapi::testing::{
-    domain::{AppMode, ConversationId, WorkflowId},
+    domain::{AppMode, Code, ConversationId, WorkflowId},
+    memory::{MemoryKind, MemoryLedger},
     ports::AppRuntime as _,
+    runtime::DifySettings,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::fixture::{Fixture, collect};
+use self::fixture::{Fixture, collect, settings};
 use crate::support::fake_dify::{self, FakeDify, TASK_ID, frame, open_events};
 
 fn message(text: &str) -> Value {
@@ -133,6 +135,24 @@ async fn event_of_ten_megabytes_is_forwarded() {
     let (received, error) = collect(fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap()).await;
     assert_eq!(error, None);
     assert!(received == [long, message_end()]);
+}
+
+#[tokio::test]
+async fn long_events_of_a_workspace_stay_within_its_share_of_the_memory() {
+    let long = message(&"x".repeat(4 << 20));
+    let upstream = FakeDify::sending(&[long.clone(), message_end()]).await;
+    let memory = MemoryLedger::with_limits(|_| 18 << 20);
+    let fixture = Fixture::with_settings(DifySettings { memory: memory.clone(), ..settings(&upstream.url) }).await;
+    // Its event is complete and unread.
+    let first = fixture.runtime.start(fixture.run(AppMode::Chat)).await.unwrap();
+    assert!(memory.used(MemoryKind::Runs) >= 8 << 20, "{}", memory.used(MemoryKind::Runs));
+    let second = fixture.runtime.start(fixture.run(AppMode::Chat)).await;
+    assert_eq!(second.err().map(|error| error.code()), Some(Code::RateLimited));
+    let (received, error) = collect(first).await;
+    assert_eq!((received, error), (vec![long, message_end()], None));
+    fixture.tasks.close();
+    fixture.tasks.wait().await;
+    assert_eq!(memory.used(MemoryKind::Runs), 0);
 }
 
 #[tokio::test]

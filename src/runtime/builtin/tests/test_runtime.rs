@@ -126,7 +126,7 @@ impl TestRuntime {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             models: Arc::clone(&models) as Arc<dyn Models>,
-            outbound: Arc::new(OutboundClient::new(Vec::new()).unwrap()),
+            outbound: Arc::new(OutboundClient::new(Vec::new(), &MemoryLedger::unlimited()).unwrap()),
             templates: Arc::new(TemplateRenderer::new(2, Arc::new(SystemEntropy), MemoryLedger::unlimited())),
             memory: memory.clone(),
             tasks: tasks.clone(),

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     domain::{
+        Error, Result,
         app::{AppMode, Definition, ModelConfig, Workflow, stored_app::AppDetail},
         id::{ModelConfigId, WorkflowId},
     },
@@ -72,8 +73,21 @@ pub(super) const WORKFLOW_COLUMNS: [workflow::Column; 5] = [
     workflow::Column::ConversationVariables,
 ];
 
+/// Is called with each stored JSON text of a definition before the text is parsed; an error ends the reading.
+pub(super) type AdmitText<'a> = dyn FnMut(&str) -> Result<()> + Send + 'a;
+
 /// Reads the definition of an app of this mode; `None` when it has none.
-pub(super) fn read_definition(row: &QueryResult, mode: AppMode) -> Result<Option<Definition>, DbErr> {
+pub(super) fn read_definition(
+    row: &QueryResult,
+    mode: AppMode,
+    admit: &mut AdmitText<'_>,
+) -> Result<Option<Definition>> {
+    let mut json = |row: &QueryResult, column: &str| {
+        let text: Option<String> = row.try_get_by(column)?;
+        let Some(text) = text else { return Ok::<_, Error>(Value::Null) };
+        admit(&text)?;
+        Ok(parsed(&text))
+    };
     if mode.has_graph() {
         let Some(id) = row.try_get_by::<Option<DbUuid>, _>("graph_id")? else { return Ok(None) };
         return Ok(Some(Definition::Workflow(Box::new(Workflow {
@@ -116,5 +130,9 @@ fn text(row: &QueryResult, column: &str) -> Result<String, DbErr> {
 /// JSON that is stored as text; null where the column is null, empty or not JSON.
 pub(super) fn json(row: &QueryResult, column: &str) -> Result<Value, DbErr> {
     let text: Option<String> = row.try_get_by(column)?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    Ok(text.map(|text| parsed(&text)).unwrap_or_default())
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
 }

@@ -1,10 +1,10 @@
 //! One app by its id, and apps by their exact name.
 
 use chrono::NaiveDateTime;
-use sea_orm::{DbErr, QueryResult, sea_query::Expr};
+use sea_orm::{QueryResult, sea_query::Expr};
 
 use super::{
-    definition::{DetailKind, json, read_definition},
+    definition::{AdmitText, DetailKind, json, read_definition},
     membership::read_membership_status,
     queries::apps_with_name,
     tags::read_tags,
@@ -29,13 +29,14 @@ impl SqlStore {
     /// statement.
     ///
     /// The app is returned whatever the membership is, and also when it is in another workspace: the caller checks both
-    /// in the contract's order.
+    /// in the contract's order. `admit` decides whether the definition is parsed.
     pub async fn find_app(
         &self,
         account: AccountId,
         id: AppId,
         workspace: Option<WorkspaceId>,
         detail: AppDetail,
+        admit: &mut AdmitText<'_>,
     ) -> Result<(MembershipStatus, Option<StoredApp>)> {
         let kind = DetailKind::of(detail);
         let version = if let AppDetail::Version(id) = detail { Some(id.0) } else { None };
@@ -45,24 +46,34 @@ impl SqlStore {
         let Some(row) = self.query_one_raw(self.statement(statement, values)).await? else {
             return Ok((MembershipStatus::Inactive, None));
         };
-        Ok((read_membership_status(&row)?, self.read_with_secrets(&row, kind)?))
+        Ok((read_membership_status(&row)?, self.read_with_secrets(&row, kind, admit)?))
     }
 
     /// An app in any state by its id, for an external identity. One statement.
-    pub async fn find_app_for_external(&self, id: AppId, detail: AppDetail) -> Result<Option<StoredApp>> {
+    pub async fn find_app_for_external(
+        &self,
+        id: AppId,
+        detail: AppDetail,
+        admit: &mut AdmitText<'_>,
+    ) -> Result<Option<StoredApp>> {
         let kind = DetailKind::of(detail);
         let version = if let AppDetail::Version(id) = detail { Some(id.0) } else { None };
         let statement = &self.rendered.apps.find_for_external[kind as usize];
         let values: Vec<_> = [version, Some(id.0)].into_iter().flatten().map(|id| self.id(id).into()).collect();
         match self.query_one_raw(self.statement(statement, values)).await? {
-            Some(row) => self.read_with_secrets(&row, kind),
+            Some(row) => self.read_with_secrets(&row, kind, admit),
             None => Ok(None),
         }
     }
 
     /// Reads an app. The secret variables of a graph are opened for a run.
-    fn read_with_secrets(&self, row: &QueryResult, kind: DetailKind) -> Result<Option<StoredApp>> {
-        let mut app = read_app(row, kind)?;
+    fn read_with_secrets(
+        &self,
+        row: &QueryResult,
+        kind: DetailKind,
+        admit: &mut AdmitText<'_>,
+    ) -> Result<Option<StoredApp>> {
+        let mut app = read_app(row, kind, admit)?;
         if matches!(kind, DetailKind::Run | DetailKind::Version)
             && let Some(Definition::Workflow(workflow)) = app.as_mut().and_then(|app| app.definition.as_mut())
         {
@@ -98,7 +109,7 @@ impl SqlStore {
     }
 }
 
-fn read_app(row: &QueryResult, kind: DetailKind) -> Result<Option<StoredApp>, DbErr> {
+fn read_app(row: &QueryResult, kind: DetailKind, admit: &mut AdmitText<'_>) -> Result<Option<StoredApp>> {
     let Some(id) = row.try_get_by::<Option<DbUuid>, _>("app_id")? else { return Ok(None) };
     let mode: StoredValue<AppMode> = read_word(row, "mode")?;
     let max_active_requests: Option<i32> = row.try_get_by("max_active_requests")?;
@@ -115,7 +126,7 @@ fn read_app(row: &QueryResult, kind: DetailKind) -> Result<Option<StoredApp>, Db
         max_active_requests: max_active_requests.and_then(|limit| u32::try_from(limit).ok()),
         agent_enabled: json(row, "agent_mode")?.get("enabled").is_some_and(is_truthy),
         definition: match mode.known() {
-            Some(mode) if kind != DetailKind::Outline => read_definition(row, mode)?,
+            Some(mode) if kind != DetailKind::Outline => read_definition(row, mode, admit)?,
             _ => None,
         },
         mode,

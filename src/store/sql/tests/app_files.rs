@@ -94,7 +94,7 @@ async fn exported_app_equals_the_imported_one(sql: SqlStore) {
 /// The environment variables of an app, as a run reads them.
 async fn environment(sql: &SqlStore, app: AppId) -> Result<Value> {
     let account = sql.find_login("ada@example.com").await.unwrap().unwrap().account.id;
-    let found = sql.find_app(account, app, None, AppDetail::Run).await?.1.unwrap();
+    let found = sql.find_app(account, app, None, AppDetail::Run, &mut |_| Ok(())).await?.1.unwrap();
     let Some(Definition::Workflow(workflow)) = found.definition else { panic!("no graph") };
     Ok(workflow.environment_variables)
 }

@@ -106,7 +106,7 @@ async fn strangers_and_inactive_accounts_find_no_apps(sql: SqlStore) {
     let find = async |who, id, workspace| {
         fixture
             .sql
-            .find_app(who, id, workspace, AppDetail::Outline)
+            .find_app(who, id, workspace, AppDetail::Outline, &mut |_| Ok(()))
             .await
             .map(|(membership, app)| (membership, app.is_some()))
     };

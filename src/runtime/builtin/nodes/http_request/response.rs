@@ -35,8 +35,12 @@ pub(super) fn max_size(headers: &HeaderMap) -> usize {
 
 /// `status_code`, `body`, `headers` and `files`. The content of a file is dropped: no other node could read it.
 pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<NodeError>> {
-    let encoding = declared_encoding(&response.headers);
-    let text = match (content_kind(&response.headers), encoding) {
+    let (kind, encoding) = (content_kind(&response.headers), declared_encoding(&response.headers));
+    // Before it is decoded. Characters of one byte in UTF-8 take at most two in another charset.
+    if kind != ContentKind::File && encoding.is_some() && response.body.len() > 2 * MAX_TEXT {
+        return Err(too_large());
+    }
+    let text = match (kind, encoding) {
         (ContentKind::File, _) => None,
         (ContentKind::Text, encoding) => Some(decoded(&response.body, encoding.unwrap_or(UTF_8))),
         (ContentKind::Unknown, Some(encoding)) => Some(decoded(&response.body, encoding)),
@@ -46,7 +50,7 @@ pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<Nod
     };
     let body = text.unwrap_or_default();
     if body.len() > MAX_TEXT {
-        return Err(NodeError::new("ResponseSizeError", OutboundError::TooLarge { limit: MAX_TEXT }.to_string()));
+        return Err(too_large());
     }
     let mut headers = JsonObject::new();
     for name in response.headers.keys() {
@@ -60,6 +64,10 @@ pub(super) fn outputs(response: &OutboundResponse) -> Result<JsonObject, Box<Nod
     outputs.insert("headers".to_owned(), Value::Object(headers));
     outputs.insert("files".to_owned(), json!([]));
     Ok(outputs)
+}
+
+fn too_large() -> Box<NodeError> {
+    NodeError::new("ResponseSizeError", OutboundError::TooLarge { limit: MAX_TEXT }.to_string())
 }
 
 fn decoded<'a>(body: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {

@@ -24,7 +24,9 @@ async fn find_app_reads_the_definition(sql: SqlStore) {
         ),
     )
     .await;
-    let find = async |id, wanted| fixture.sql.find_app(fixture.alice, id, None, wanted).await.unwrap().1.unwrap();
+    let find = async |id, wanted| {
+        fixture.sql.find_app(fixture.alice, id, None, wanted, &mut |_| Ok(())).await.unwrap().1.unwrap()
+    };
     assert!(find(chat, AppDetail::Published).await.definition.is_none(), "nothing is published");
     fixture.set(chat, &format!("app_model_config_id = '{config}', max_active_requests = 3")).await;
     let app = find(chat, AppDetail::Published).await;
@@ -77,7 +79,8 @@ async fn find_app_reads_versions_of_the_app_but_no_drafts(sql: SqlStore) {
     fixture.set(one, &format!("workflow_id = '{published}'")).await;
     let version = async |id| {
         let wanted = AppDetail::Version(WorkflowId(id));
-        let (_, app) = fixture.sql.find_app(fixture.alice, one, Some(fixture.workspace), wanted).await.unwrap();
+        let (_, app) =
+            fixture.sql.find_app(fixture.alice, one, Some(fixture.workspace), wanted, &mut |_| Ok(())).await.unwrap();
         app.unwrap().definition.map(|definition| match definition {
             Definition::Workflow(workflow) => workflow.version,
             Definition::Model(_) => panic!("a workflow has a graph"),

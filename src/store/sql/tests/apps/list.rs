@@ -70,7 +70,13 @@ async fn page_has_tags_authors_and_the_total_of_all_pages(sql: SqlStore) {
     assert_eq!((beyond.total, beyond.data.len(), beyond.has_more()), (45, 0, false));
     let tags: Vec<_> = first.data.iter().take(4).map(|app| app.tags.join(" ")).collect();
     assert_eq!(tags, ["alpha beta", "", "", "beta"]);
-    let found = fixture.sql.find_app(fixture.alice, ids[0], None, AppDetail::Outline).await.unwrap().1.unwrap();
+    let found = fixture
+        .sql
+        .find_app(fixture.alice, ids[0], None, AppDetail::Outline, &mut |_| Ok(()))
+        .await
+        .unwrap()
+        .1
+        .unwrap();
     assert_eq!(found.tags, ["alpha", "beta"]);
 }
 
