@@ -34,6 +34,11 @@ impl Browser {
         browser
     }
 
+    /// The same cookies at another replica.
+    pub fn at(&self, server: &TestServer) -> Self {
+        Self { base: server.url.clone(), ..self.clone() }
+    }
+
     pub async fn login(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": STANDARD.encode(password), "remember_me": true});
         Answer::to(self.client.post(format!("{}/console/api/login", self.base)).json(&body)).await

@@ -118,8 +118,14 @@ impl TestServer {
 
     /// A second server on the same stores and clock.
     pub async fn replica(&self) -> Self {
+        self.replica_with(&[]).await
+    }
+
+    /// A second server with other variables.
+    pub async fn replica_with(&self, variables: &[(&str, &str)]) -> Self {
         let mut env = self.env.clone();
         env.insert("LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+        env.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Self::run(self.stores.clone(), env, self.clock.clone(), Arc::clone(&self.directory)).await
     }
 
