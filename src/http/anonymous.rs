@@ -22,8 +22,8 @@ pub(crate) struct AnonymousLimits {
     bodies: NetworkLimit,
 }
 
-/// The place of a request among those of its network, as an extension. Clones share it. It is free once the caller is known,
-/// because accounts have shares of their own, and else when the answer is written.
+/// The place of a request among those of its network, as an extension. Clones share it. It is free once the caller is
+/// known, because accounts have shares of their own, and else when the answer is written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AnonymousRequest(Option<Arc<Place>>);
 
@@ -52,8 +52,8 @@ impl AnonymousLimits {
 }
 
 impl AnonymousRequest {
-    /// Takes a place for the body of a request with these extensions, before it is read. A request with a known caller needs
-    /// none, and gives up its own.
+    /// Takes a place for the body of a request with these extensions, before it is read. A request with a known caller
+    /// needs none, and gives up its own.
     pub(super) fn body_of(extensions: &Extensions) -> Result<Option<NetworkPermit>> {
         let Some(Self(Some(place))) = extensions.get() else { return Ok(None) };
         if is_authenticated(extensions) {

@@ -1,5 +1,5 @@
-//! Limits of numbers that follow from the memory: connections of a listener, and what one network may have under way before
-//! it is authenticated.
+//! Limits of numbers that follow from the memory: connections of a listener, and what one network may have under way
+//! before it is authenticated.
 
 use super::{kind::MemoryKind, ledger::MemoryLedger};
 

@@ -52,8 +52,8 @@ const SHUTDOWN_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept. Dify's server closes it after two seconds, and a run that is sent on a
 /// connection that closes is lost.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Memory that a forwarded run takes: its tasks, its two connections, and a short event. Long ones are reserved as they are
-/// read.
+/// Memory that a forwarded run takes: its tasks, its two connections, and a short event. Long ones are reserved as they
+/// are read.
 const RUN_BYTES: usize = 256 << 10;
 /// `Retry-After` when every connection is in use.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -153,8 +153,8 @@ impl Apps {
         })
     }
 
-    /// An app that the caller may run, with its published definition, or with the requested version of its graph, and the
-    /// memory of the definition.
+    /// An app that the caller may run, with its published definition, or with the requested version of its graph, and
+    /// the memory of the definition.
     ///
     /// Fails with `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`,
     /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is
@@ -189,8 +189,8 @@ impl Apps {
         }
     }
 
-    /// The app, if the caller may see it, and the memory of its definition, which is reserved before it is read and before it
-    /// is parsed. The checks are in the order of the contract.
+    /// The app, if the caller may see it, and the memory of its definition, which is reserved before it is read and
+    /// before it is parsed. The checks are in the order of the contract.
     async fn visible(
         &self,
         caller: &Caller,

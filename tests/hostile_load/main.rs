@@ -1,5 +1,5 @@
-//! Attacks the real server within the memory limit of the chart, with users beside the attacks: none of them ends the server,
-//! refuses users or keeps its memory, and refusals are clear. `benches/run --hostile` prints the table.
+//! Attacks the real server within the memory limit of the chart, with users beside the attacks: none of them ends the
+//! server, refuses users or keeps its memory, and refusals are clear. `benches/run --hostile` prints the table.
 //!
 //! `HOSTILE_LOAD_ONLY` selects attacks by a part of their name, `HOSTILE_LOAD_SERVER` another program to attack.
 

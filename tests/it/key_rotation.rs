@@ -1,5 +1,5 @@
-//! A new `SECRET_KEY`, with the old one among `SECRET_KEYS_PREVIOUS`: sign-ins that have begun continue, and people stay signed
-//! in for the lifetime of an access cookie only.
+//! A new `SECRET_KEY`, with the old one among `SECRET_KEYS_PREVIOUS`: sign-ins that have begun continue, and people
+//! stay signed in for the lifetime of an access cookie only.
 
 use chrono::SecondsFormat;
 use dify_openapi::testing::ports::Clock as _;

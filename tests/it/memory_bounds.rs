@@ -1,5 +1,5 @@
-//! State in the process has bounds: a request that needs more room receives 503 until old entries expire. Definitions of apps
-//! have the memory of the ledger.
+//! State in the process has bounds: a request that needs more room receives 503 until old entries expire. Definitions
+//! of apps have the memory of the ledger.
 
 use std::sync::Arc;
 

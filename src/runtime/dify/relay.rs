@@ -107,8 +107,8 @@ impl RunSender {
         }
     }
 
-    /// Sends an event, and waits while the channel is full. `memory` is that of a long event. Returns `false` when the reader
-    /// has disconnected.
+    /// Sends an event, and waits while the channel is full. `memory` is that of a long event. Returns `false` when the
+    /// reader has disconnected.
     async fn send(&mut self, event: RunEvent, memory: Option<MemoryPermit>) -> bool {
         self.start();
         match memory {

@@ -1,4 +1,5 @@
-//! Bodies that one address leaves unfinished before it is authenticated: their number is limited, and others are served.
+//! Bodies that one address leaves unfinished before it is authenticated: their number is limited, and others are
+//! served.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -24,7 +25,8 @@ async fn connect(server: &TestServer) -> SendRequest<Bytes> {
     sender
 }
 
-/// Sends the beginning of a body. Returns the status and the code of the answer, or `None` while the server waits for the rest.
+/// Sends the beginning of a body. Returns the status and the code of the answer, or `None` while the server waits for
+/// the rest.
 async fn begin(sender: SendRequest<Bytes>, request: Request<()>) -> Option<(u16, Value)> {
     let mut sender = sender.ready().await.unwrap();
     let (response, mut stream) = sender.send_request(request, false).unwrap();
