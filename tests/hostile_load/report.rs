@@ -37,7 +37,7 @@ impl Row {
             p99(Action::Login),
             p99(Action::Run),
             self.users.requests(),
-            self.users.failures.len(),
+            self.users.failures.len() + self.users.timeouts,
             self.outcomes
         );
     }

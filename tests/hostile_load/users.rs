@@ -21,6 +21,10 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// Each of so many requests of a user is a sign-in with the password.
 const LOGIN_EVERY: usize = 16;
 
+/// The message of a server whose database or state store does not answer in time. Refusals for want of memory have
+/// others.
+const TIMEOUT_MESSAGE: &str = "temporarily unavailable";
+
 /// What a user does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
@@ -39,6 +43,8 @@ pub enum Action {
 pub struct UserReport {
     pub waits: BTreeMap<Action, Vec<Duration>>,
     pub failures: Vec<String>,
+    /// Requests for which the server reached a timeout of its own, as a debug build does on a busy machine.
+    pub timeouts: usize,
 }
 
 impl UserReport {
@@ -147,6 +153,7 @@ async fn measure(action: Action, request: RequestBuilder, expected: u16, report:
     report.waits.entry(action).or_default().push(wait);
     match answer {
         Ok((status, text)) if status == expected => return serde_json::from_str(&text).ok(),
+        Ok((503, text)) if text.contains(TIMEOUT_MESSAGE) => report.timeouts += 1,
         Ok((status, text)) => report.failures.push(format!("{action:?}: {status} {text:.200}")),
         Err(error) => report.failures.push(format!("{action:?}: {error:?}")),
     }
