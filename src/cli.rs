@@ -1,5 +1,5 @@
-//! The command line. A failed command prints one sentence with the fix for each problem on standard error. Exit code 2:
-//! the command line or the configuration has to change; 1: anything else.
+//! The command line. A failed command prints one sentence with the fix for each problem on standard error.
+//! `exit_code` has the exit codes.
 
 mod access_mode;
 mod account;
@@ -10,7 +10,9 @@ mod demo;
 mod dev;
 mod display_name;
 mod error;
+mod exit_code;
 mod input_file;
+mod man_sections;
 mod migrate;
 mod openapi;
 mod operator;

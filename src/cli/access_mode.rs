@@ -53,7 +53,7 @@ impl ValueEnum for AccessMode {
 pub(crate) async fn run(command: AccessModeCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     let operator = Operator::connect().await?;
     if operator.config.enterprise.service.is_some() {
-        return Err(CommandError::usage(
+        return Err(CommandError::refused(
             "the enterprise service decides who may use which app (ENTERPRISE_API_URL is set); change it there",
         ));
     }

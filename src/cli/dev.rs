@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::{self, Dependencies},
-    config::{Config, DataDirLock, DevOptions, Env, data_dir::DataDirError, process_env, reader::parse_listen},
+    config::{Config, DataDirLock, DevOptions, Env, process_env, reader::parse_listen},
     http::pages::login_command,
     telemetry::{Output, Telemetry},
 };
@@ -57,21 +57,14 @@ pub(crate) fn prepare(args: &DevArgs, env: Env<'_>) -> Result<DevSetup, CommandE
             args.listen
         )));
     }
-    let lock = DataDirLock::acquire(&data_dir).map_err(data_dir_error)?;
+    let lock = DataDirLock::acquire(&data_dir)?;
     if args.fresh {
-        lock.clear().map_err(data_dir_error)?;
+        lock.clear()?;
     }
     let options = DevOptions { listen: args.listen, data_dir };
     let config = Config::for_dev(&options, env)?;
-    config.create_data_dir().map_err(data_dir_error)?;
+    config.create_data_dir()?;
     Ok(DevSetup { config, lock })
-}
-
-fn data_dir_error(error: DataDirError) -> CommandError {
-    match error {
-        DataDirError::InUse(_) => CommandError::other(error),
-        DataDirError::Io { .. } | DataDirError::Shared { .. } => CommandError::usage(error),
-    }
 }
 
 /// Runs until SIGTERM or SIGINT.

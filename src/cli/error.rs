@@ -2,10 +2,10 @@
 
 use std::{fmt, io::Write as _, process::ExitCode};
 
-use super::printable::Printable;
+use super::{exit_code::CommandErrorKind, printable::Printable};
 use crate::{
-    config::Problems,
-    domain::{Code, Error},
+    config::{Problems, data_dir::DataDirError},
+    domain::Error,
     store::sql::{
         error::{DatabaseTimeoutError, RedactedDbError},
         error_kind::SqlErrorKind,
@@ -15,19 +15,38 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct CommandError {
     sentences: Vec<String>,
-    /// 2: the command line or the configuration has to change; 1: anything else.
-    pub(super) code: u8,
+    pub(super) kind: CommandErrorKind,
 }
 
 impl CommandError {
-    /// Exit code 2: the command line or the configuration has to change.
-    pub(crate) fn usage(sentence: impl fmt::Display) -> Self {
-        Self { sentences: vec![sentence.to_string()], code: 2 }
+    pub(crate) fn new(kind: CommandErrorKind, sentence: impl fmt::Display) -> Self {
+        Self { sentences: vec![sentence.to_string()], kind }
     }
 
-    /// Exit code 1.
+    /// The command line, the configuration or an input file has to change.
+    pub(crate) fn usage(sentence: impl fmt::Display) -> Self {
+        Self::new(CommandErrorKind::Usage, sentence)
+    }
+
+    pub(crate) fn not_found(sentence: impl fmt::Display) -> Self {
+        Self::new(CommandErrorKind::NotFound, sentence)
+    }
+
+    pub(crate) fn conflict(sentence: impl fmt::Display) -> Self {
+        Self::new(CommandErrorKind::Conflict, sentence)
+    }
+
+    pub(crate) fn refused(sentence: impl fmt::Display) -> Self {
+        Self::new(CommandErrorKind::Refused, sentence)
+    }
+
+    pub(crate) fn unavailable(sentence: impl fmt::Display) -> Self {
+        Self::new(CommandErrorKind::Unavailable, sentence)
+    }
+
+    /// A failure of no other kind.
     pub(crate) fn other(sentence: impl fmt::Display) -> Self {
-        Self { sentences: vec![sentence.to_string()], code: 1 }
+        Self::new(CommandErrorKind::Failure, sentence)
     }
 
     /// Prints the sentences on standard error and returns the exit code.
@@ -37,7 +56,7 @@ impl CommandError {
             // Standard error may be closed.
             let _ = writeln!(std::io::stderr(), "error: {}", lines.join("\n"));
         }
-        ExitCode::from(self.code)
+        ExitCode::from(self.kind.exit_code())
     }
 }
 
@@ -51,7 +70,17 @@ impl std::error::Error for CommandError {}
 
 impl From<Problems> for CommandError {
     fn from(problems: Problems) -> Self {
-        Self { sentences: problems.0.into_iter().map(|problem| problem.sentence).collect(), code: 2 }
+        let sentences = problems.0.into_iter().map(|problem| problem.sentence).collect();
+        Self { sentences, kind: CommandErrorKind::Usage }
+    }
+}
+
+impl From<DataDirError> for CommandError {
+    fn from(error: DataDirError) -> Self {
+        match error {
+            DataDirError::InUse(_) => Self::conflict(error),
+            DataDirError::Io { .. } | DataDirError::Shared { .. } => Self::usage(error),
+        }
     }
 }
 
@@ -63,16 +92,15 @@ impl From<Error> for CommandError {
         if let Some(hint) = error.hint() {
             sentence = format!("{sentence} {hint}");
         }
+        let mut kind = CommandErrorKind::of(error.code());
         let mut cause = error.source();
         while let Some(inner) = cause {
-            sentence = trouble(inner).map_or_else(|| inner.to_string(), |trouble| advice(trouble).to_owned());
+            let trouble = trouble(inner);
+            sentence = trouble.map_or_else(|| inner.to_string(), |trouble| advice(trouble).to_owned());
+            kind = trouble.map_or(kind, kind_of);
             cause = inner.source();
         }
-        match error.code() {
-            // An unknown account or a name in use: the command line has to change.
-            Code::NotFound | Code::InvalidParam | Code::InvalidRequest => Self::usage(sentence),
-            _ => Self::other(sentence),
-        }
+        Self::new(kind, sentence)
     }
 }
 
@@ -81,6 +109,16 @@ fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqlErrorKind> {
     match cause.downcast_ref::<RedactedDbError>() {
         Some(error) => error.kind(),
         None => cause.is::<DatabaseTimeoutError>().then_some(SqlErrorKind::Unreachable),
+    }
+}
+
+/// Only an outage ends by itself.
+const fn kind_of(trouble: SqlErrorKind) -> CommandErrorKind {
+    match trouble {
+        SqlErrorKind::Unreachable | SqlErrorKind::Busy => CommandErrorKind::Unavailable,
+        SqlErrorKind::NoDatabase | SqlErrorKind::Credentials | SqlErrorKind::Schema | SqlErrorKind::File => {
+            CommandErrorKind::Failure
+        }
     }
 }
 

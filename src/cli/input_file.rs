@@ -1,8 +1,15 @@
 //! A DSL file that the command line names.
 
-use std::{convert::Infallible, fmt, fs::File, io::Read, path::PathBuf, str::FromStr};
+use std::{
+    convert::Infallible,
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
+    str::FromStr,
+};
 
-use super::error::CommandError;
+use super::{error::CommandError, exit_code::CommandErrorKind};
 use crate::dsl;
 
 /// A path, or `-` for standard input.
@@ -32,8 +39,8 @@ impl fmt::Display for InputFile {
 impl InputFile {
     /// Reads the text, at most one byte more than `dsl::read` accepts.
     pub(crate) fn read(&self) -> Result<String, CommandError> {
-        let unreadable = |cause: &dyn fmt::Display| {
-            CommandError::usage(format_args!("{self} cannot be read ({cause}); check the path"))
+        let unreadable = |kind, cause: &dyn fmt::Display| {
+            CommandError::new(kind, format_args!("{self} cannot be read ({cause}); check the path"))
         };
         let mut bytes = Vec::new();
         let limit = dsl::LONGEST as u64 + 1;
@@ -41,7 +48,10 @@ impl InputFile {
             Self::StandardInput => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
             Self::Path(path) => File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
         }
-        .map_err(|cause| unreadable(&cause))?;
-        String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => unreadable(CommandErrorKind::NotFound, &cause),
+            _ => unreadable(CommandErrorKind::Usage, &cause),
+        })?;
+        String::from_utf8(bytes).map_err(|_| unreadable(CommandErrorKind::Usage, &"it is not UTF-8 text"))
     }
 }

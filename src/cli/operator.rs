@@ -37,7 +37,7 @@ impl Operator {
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
         let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(CommandError::other)?;
         if config.uses_data_dir() {
-            config.create_data_dir().map_err(CommandError::other)?;
+            config.create_data_dir()?;
         }
         let (sql, standalone) = app::connect_sql(&config).await?;
         Ok(Self { config, sql, standalone, telemetry })
@@ -49,7 +49,9 @@ impl Operator {
         if operator.standalone {
             Ok(operator)
         } else {
-            Err(CommandError::usage("this is Dify's database; manage accounts, workspaces and apps in Dify's console"))
+            Err(CommandError::refused(
+                "this is Dify's database; manage accounts, workspaces and apps in Dify's console",
+            ))
         }
     }
 
@@ -71,7 +73,7 @@ impl Operator {
         let marked = Invalidations::new(stores.token_cache).invalidate_sessions(revoked).await;
         print_line(out, format_args!("{} session(s) ended", revoked.len()))?;
         marked.map_err(|_| {
-            CommandError::other("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")
+            CommandError::unavailable("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")
         })
     }
 
@@ -84,7 +86,7 @@ impl Operator {
         if configured || self.sql.selection_exists(selection).await? {
             return Ok(());
         }
-        Err(CommandError::usage(match selection {
+        Err(CommandError::not_found(match selection {
             RevokeSelection::Id(id) => format!("there is no session {id}; `dify-openapi token list` lists them"),
             RevokeSelection::Account(email) if self.standalone => {
                 format!("there is no account `{email}`; `dify-openapi account list` lists them")
@@ -108,8 +110,8 @@ impl Operator {
         }
         match self.sql.find_apps_of_name(text).await?.as_slice() {
             [app] => Ok(app.id),
-            [] => Err(CommandError::usage(format!("there is no app `{text}`; `dify-openapi app list` lists them"))),
-            _ => Err(CommandError::usage(format!("several apps are named `{text}`; use the id"))),
+            [] => Err(CommandError::not_found(format!("there is no app `{text}`; `dify-openapi app list` lists them"))),
+            _ => Err(CommandError::conflict(format!("several apps are named `{text}`; use the id"))),
         }
     }
 
@@ -119,11 +121,11 @@ impl Operator {
         let mut found = all.iter().filter(|workspace| workspace.name == text || workspace.id.to_string() == text);
         match (found.next(), found.next()) {
             (Some(workspace), None) => Ok(workspace.id),
-            (None, _) => Err(CommandError::usage(format!(
+            (None, _) => Err(CommandError::not_found(format!(
                 "there is no workspace `{text}`; `dify-openapi workspace list` lists them"
             ))),
             (Some(_), Some(_)) => {
-                Err(CommandError::usage(format!("several workspaces are named `{text}`; use the id")))
+                Err(CommandError::conflict(format!("several workspaces are named `{text}`; use the id")))
             }
         }
     }

@@ -25,8 +25,8 @@ pub(crate) fn prepare(env: Env<'_>) -> Result<ServeSetup, CommandError> {
     let config = Config::for_serve(env)?;
     let mut lock = None;
     if config.uses_data_dir() {
-        lock = Some(DataDirLock::acquire(&config.data_dir).map_err(CommandError::other)?);
-        config.create_data_dir().map_err(CommandError::other)?;
+        lock = Some(DataDirLock::acquire(&config.data_dir)?);
+        config.create_data_dir()?;
     }
     Ok(ServeSetup { config, lock })
 }

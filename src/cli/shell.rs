@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use super::{
     arguments::{Cli, PROGRAM},
     error::CommandError,
+    man_sections::man_sections,
     output::print_document,
 };
 
@@ -28,7 +29,7 @@ fn fix_bash_labels(script: &str) -> String {
     script.replace(&PROGRAM.replace('-', "__subcmd__"), &PROGRAM.replace('-', "__"))
 }
 
-/// Prints one manual page: the program, then a section for each command.
+/// Prints one manual page: the program, a section for each command, exit codes, environment and files.
 pub(crate) fn man(out: &mut dyn Write) -> Result<(), CommandError> {
     let page = manual().map_err(|cause| {
         CommandError::other(format!("the manual page could not be made ({cause}); read `dify-openapi --help` instead"))
@@ -50,6 +51,7 @@ fn manual() -> io::Result<Vec<u8>> {
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     write_commands(&program, &mut page)?;
+    page.extend(man_sections().into_bytes());
     page.extend(examples(&man)?.into_bytes());
     man.render_version_section(&mut page)?;
     Ok(page)

@@ -6,10 +6,11 @@ use clap::{CommandFactory as _, Parser as _};
 use super::{
     arguments::{Cli, Command},
     check_config, demo, dev,
+    exit_code::CommandErrorKind,
     input_file::InputFile,
     password, shell, token, usage,
 };
-use crate::domain::session::RevokeSelection;
+use crate::{config::settings::SETTINGS, domain::session::RevokeSelection};
 
 mod closed_pipes;
 mod completions;
@@ -152,7 +153,7 @@ fn check_config_prints_the_configuration_or_every_problem() {
     assert!(text.contains("warning: CONSOLE_WEB_URL") && !text.contains("geheim"), "{text}");
 
     let error = check_config::run(&|_| None, &mut Vec::new()).unwrap_err();
-    assert_eq!(error.code, 2);
+    assert_eq!(error.kind, CommandErrorKind::Usage);
     let text = error.to_string();
     assert!(text.contains("SECRET_KEY is not set") && text.contains("CONSOLE_WEB_URL is not set"), "{text}");
 }
@@ -192,6 +193,25 @@ fn manual_page_has_every_command_with_its_examples() {
     // One section for the program and one for each command.
     assert_eq!(page.matches("Example").count(), leaves.len() + 1, "{page}");
     assert!(!page.contains("(1)"), "refers to another page: {page}");
+}
+
+#[test]
+fn manual_page_has_exit_codes_environment_and_files() {
+    let mut page = Vec::new();
+    shell::man(&mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let sections = [".SH \"EXIT STATUS\"\n", ".SH \"ENVIRONMENT\"\n", ".SH \"FILES\"\n", ".SH EXAMPLES\n"];
+    let places = sections.map(|heading| page.find(heading).unwrap_or_else(|| panic!("{heading}")));
+    assert!(places.is_sorted(), "{places:?}");
+    for kind in CommandErrorKind::ALL {
+        assert!(page.contains(&format!(".TP\n\\fB{}\\fR\n", kind.exit_code())), "{kind:?}");
+    }
+    for setting in SETTINGS {
+        assert!(page.contains(&format!(".TP\n\\fB{setting}\\fR\n\\&")), "{setting}");
+    }
+    let environment = &page[places[1]..places[3]];
+    assert!(!environment.contains('`') && !environment.contains("\n'"), "{environment}");
+    assert!(environment.contains("\\fB$DATA_DIR/dify\\-openapi.db\\fR"), "{environment}");
 }
 
 #[test]

@@ -80,6 +80,8 @@ codes! {
     ApproveInProgress = "approve_in_progress",
     /// The code of a sign-in is decided or has expired.
     UserCodeNotPending = "user_code_not_pending",
+    /// An operator created something that exists.
+    AlreadyExists = "already_exists",
     /// Several apps of the workspace have the requested name.
     AmbiguousAppName = "ambiguous_app_name",
     /// A body over the limit.

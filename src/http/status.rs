@@ -37,9 +37,11 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::CsrfMismatch => StatusCode::FORBIDDEN,
         Code::NotFound | Code::SsoNotConfigured | Code::Unimplemented => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::AlreadyResolved | Code::ApproveInProgress | Code::UserCodeNotPending | Code::AmbiguousAppName => {
-            StatusCode::CONFLICT
-        }
+        Code::AlreadyResolved
+        | Code::ApproveInProgress
+        | Code::UserCodeNotPending
+        | Code::AlreadyExists
+        | Code::AmbiguousAppName => StatusCode::CONFLICT,
         Code::RequestEntityTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::MisdirectedRequest => StatusCode::MISDIRECTED_REQUEST,

@@ -54,6 +54,7 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         Code::AlreadyResolved | Code::UserCodeNotPending | Code::AmbiguousAppName | Code::AuthorizationPending => {
             Grpc::FailedPrecondition
         }
+        Code::AlreadyExists => Grpc::AlreadyExists,
         Code::ApproveInProgress => Grpc::Aborted,
         Code::RequestEntityTooLarge | Code::RateLimited | Code::SlowDown => Grpc::ResourceExhausted,
         Code::InternalServerError | Code::InternalStateInvariant => Grpc::Internal,

@@ -94,8 +94,9 @@ fn imported_app_is_exported_unchanged() {
     operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);
     assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], "").lines().count(), 2);
     for arguments in [&["app", "export", "Shouter"][..], &import] {
-        let line = operator.run_with_error(arguments, "").0.to_lowercase();
-        assert!(line.contains("several apps") && line.contains(" id"), "{line}");
+        let (line, code) = operator.run_with_error(arguments, "");
+        let line = line.to_lowercase();
+        assert!(line.contains("several apps") && line.contains(" id") && code == Some(4), "{code:?} {line}");
     }
 }
 
@@ -107,15 +108,15 @@ fn rejected_import_names_the_line_and_stores_nothing() {
     let (line, code) = operator.run_with_error(&import, &dangling);
     assert_eq!(line, "error: standard input: workflow.graph.edges[0].target (line 14): there is no node `c`\n");
     assert_eq!(code, Some(2));
-    for (arguments, input, word) in [
-        (&import[..], "a: [", "line"),
-        (&["app", "import", "nowhere.yml", "--workspace", "Lab"], "", "nowhere.yml cannot be read"),
-        (&["app", "import", "-", "--workspace", "Elsewhere"], APP, "`dify-openapi workspace list` lists them"),
-        (&["app", "export", "Shouter"], "", "`dify-openapi app list` lists them"),
-        (&["app", "export", "7f000001-0000-4000-8000-000000000000"], "", "no such app"),
+    for (arguments, input, word, expected) in [
+        (&import[..], "a: [", "line", 2),
+        (&["app", "import", "nowhere.yml", "--workspace", "Lab"], "", "nowhere.yml cannot be read", 3),
+        (&["app", "import", "-", "--workspace", "Elsewhere"], APP, "`dify-openapi workspace list` lists them", 3),
+        (&["app", "export", "Shouter"], "", "`dify-openapi app list` lists them", 3),
+        (&["app", "export", "7f000001-0000-4000-8000-000000000000"], "", "no such app", 3),
     ] {
-        let (line, _) = operator.run_with_error(arguments, input);
-        assert!(line.contains(word), "{arguments:?}: {line}");
+        let (line, code) = operator.run_with_error(arguments, input);
+        assert!(line.contains(word) && code == Some(expected), "{arguments:?}: {code:?} {line}");
     }
     assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], ""), "");
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
-    command::{succeeded, usage_error},
+    command::{failed, succeeded},
     server::{MEMBER, OWNER},
 };
 
@@ -58,11 +58,11 @@ async fn unknown_names_in_commands_are_errors(stores: Stores) {
         (["token", "list", "--account", "typo@example.com"], "no account `typo@example.com`"),
         (["token", "list", "--client", "difyclt"], "client `difyclt`"),
     ] {
-        let stderr = usage_error(&server.command(&arguments, ""));
+        let stderr = failed(&server.command(&arguments, ""), 3);
         assert!(stderr.contains(words) && stderr.contains("list` "), "{arguments:?}: {stderr}");
     }
     for change in ["disable", "enable", "set-password"] {
-        let stderr = usage_error(&server.command(&["account", change, "typo@example.com"], "a long password\n"));
+        let stderr = failed(&server.command(&["account", change, "typo@example.com"], "a long password\n"), 3);
         assert!(stderr.contains("`dify-openapi account list` lists them"), "{change}: {stderr}");
     }
 

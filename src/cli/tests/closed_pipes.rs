@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    cli::{check_config, error::CommandError, openapi, output, shell},
+    cli::{check_config, error::CommandError, exit_code::CommandErrorKind, openapi, output, shell},
     http::routes::OPENAPI,
 };
 
@@ -48,6 +48,9 @@ fn closed_pipe_is_not_an_error() {
 fn failed_write_is_an_error() {
     for done in print_everything(&mut Failing(io::ErrorKind::StorageFull)) {
         let error = done.unwrap_err();
-        assert!(error.code == 1 && error.to_string().contains("could not be printed"), "{error}");
+        assert!(
+            error.kind == CommandErrorKind::Failure && error.to_string().contains("could not be printed"),
+            "{error}"
+        );
     }
 }

@@ -54,7 +54,7 @@ impl SqlStore {
             match account::Entity::insert(row).exec_without_returning(&self.db).await {
                 Ok(_) => Ok(AccountId(id)),
                 Err(error) if is_unique_violation(&error) => {
-                    let taken = Error::new(Code::InvalidParam, "An account with this email address already exists.");
+                    let taken = Error::new(Code::AlreadyExists, "An account with this email address already exists.");
                     Err(SqlError::from(taken))
                 }
                 Err(error) => Err(error.into()),

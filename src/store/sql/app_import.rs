@@ -122,7 +122,7 @@ impl SqlStore {
             ([], _) => return Ok(None),
             ([row], _) => row,
             _ => {
-                return Err(Error::new(Code::InvalidParam, "Several apps in this workspace have this name.")
+                return Err(Error::new(Code::AmbiguousAppName, "Several apps in this workspace have this name.")
                     .with_hint("Choose one with --app ID, or create another with --new.")
                     .into());
             }

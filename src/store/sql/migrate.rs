@@ -35,7 +35,10 @@ pub(crate) enum SchemaError {
 
 impl From<SchemaError> for Error {
     fn from(error: SchemaError) -> Self {
-        Self::internal(error)
+        match error {
+            SchemaError::UnknownChange(_) => Self::not_found("There is no such change.").with_source(error),
+            _ => Self::internal(error),
+        }
     }
 }
 

@@ -58,8 +58,8 @@ impl SqlStore {
         Ok(WorkspaceId(id))
     }
 
-    /// Adds an account to a workspace. Fails with `invalid_param` for the owner's role and for an account that is a
-    /// member already.
+    /// Adds an account to a workspace. Fails with `invalid_param` for the owner's role, and with `already_exists`
+    /// for an account that is a member already.
     pub async fn add_member(
         &self,
         workspace: WorkspaceId,
@@ -91,7 +91,9 @@ impl SqlStore {
         }
         match self.join(&transaction, id, account, role, now).await {
             Err(error) if is_unique_violation(&error) => {
-                return Err(Error::new(Code::InvalidParam, "This account is already a member of the workspace.").into());
+                return Err(
+                    Error::new(Code::AlreadyExists, "This account is already a member of the workspace.").into()
+                );
             }
             done => done?,
         }

@@ -32,9 +32,9 @@ pub fn succeeded(output: Output) -> (String, String) {
     (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// The error line of a command that must fail with exit code 2.
-pub fn usage_error(output: &Output) -> String {
-    assert!(output.stdout.is_empty() && output.status.code() == Some(2), "{output:?}");
+/// The error line of a command that must fail with this exit code.
+pub fn failed(output: &Output, code: i32) -> String {
+    assert!(output.stdout.is_empty() && output.status.code() == Some(code), "{output:?}");
     let line = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
     assert!(line.starts_with("error: ") && line.lines().count() == 1, "{line}");
     line

@@ -57,7 +57,7 @@ async fn find_login_ignores_the_case_of_the_email_address(sql: SqlStore) {
 async fn second_account_with_the_same_email_address_is_rejected(sql: SqlStore) {
     migrate_with_account(&sql).await;
     let refused = sql.create_account("ALICE@example.com", "Other", None, start()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::InvalidParam);
+    assert_eq!(refused.code(), Code::AlreadyExists);
     assert_eq!(refused.message(), "An account with this email address already exists.");
     assert_eq!(sql.list_accounts().await.unwrap().len(), 1);
 }
@@ -100,7 +100,7 @@ async fn members_are_added_once_and_never_as_owner(sql: SqlStore) {
     assert_eq!(add(id, WorkspaceRole::Owner).await, Err(Code::InvalidParam));
     assert_eq!(add(WorkspaceId(Uuid::new_v4()), WorkspaceRole::Editor).await, Err(Code::NotFound));
     assert_eq!(add(id, WorkspaceRole::Editor).await, Ok(()));
-    assert_eq!(add(id, WorkspaceRole::Normal).await, Err(Code::InvalidParam));
+    assert_eq!(add(id, WorkspaceRole::Normal).await, Err(Code::AlreadyExists));
     let view = sql.find_account_view(bob).await.unwrap().unwrap();
     assert_eq!((view.memberships[0].role.as_str(), view.memberships[0].current), ("editor", true));
     let listed = sql.list_workspaces().await.unwrap();
