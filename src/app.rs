@@ -5,11 +5,13 @@ mod application;
 mod components;
 mod dependencies;
 mod enterprise;
+mod operator;
 mod runtime;
 mod server;
 mod settings;
 mod stores;
 
+pub(crate) use self::operator::token_issuer;
 pub use self::{
     application::{Application, ListenerKind},
     dependencies::Dependencies,

@@ -3,9 +3,11 @@
 
 mod access_mode;
 mod account;
+mod age;
 mod app;
 mod arguments;
 mod check_config;
+mod created_token;
 mod demo;
 mod dev;
 mod display_name;

@@ -13,7 +13,9 @@ pub(crate) mod password;
 pub(crate) mod rate_limiter;
 pub(crate) mod run;
 pub(crate) mod session;
+mod session_mint;
 pub(crate) mod single_sign_on;
+pub(crate) mod token_issuer;
 pub(crate) mod token_lifetime;
 
 mod uncancelled;

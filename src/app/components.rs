@@ -159,6 +159,10 @@ impl Components {
         })
     }
 
+    pub(super) fn token_lifetimes(&self, config: &Config) -> TokenLifetimes {
+        TokenLifetimes::new(self.context.clone(), self.access(), settings::token_lifetime(config))
+    }
+
     fn device_flow(&self, config: &Config) -> DeviceFlow {
         DeviceFlow::new(
             self.context.clone(),
@@ -166,7 +170,7 @@ impl Components {
             self.rate_limiter.clone(),
             Arc::clone(&self.keys),
             Arc::clone(&self.invalidations),
-            TokenLifetimes::new(self.context.clone(), self.access(), settings::token_lifetime(config)),
+            self.token_lifetimes(config),
             Arc::new(settings::device_flow(config)),
         )
     }

@@ -13,7 +13,10 @@ use crate::{
         About,
         reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings},
     },
-    service::{console::ConsoleSettings, device_flow::DeviceFlowSettings, single_sign_on::SingleSignOnSettings},
+    service::{
+        console::ConsoleSettings, device_flow::DeviceFlowSettings, single_sign_on::SingleSignOnSettings,
+        token_issuer::TokenIssuerSettings,
+    },
 };
 
 /// The path that identity providers return people to.
@@ -57,6 +60,10 @@ pub(super) fn oidc(config: &Config, provider: &OidcProvider) -> OidcSettings {
         allowed_domains: provider.allowed_domains.clone(),
         redirect_uri: format!("{}{SSO_COMPLETE}", config.urls.api_url()),
     }
+}
+
+pub(super) fn token_issuer(config: &Config) -> TokenIssuerSettings {
+    TokenIssuerSettings { bearers_enabled: config.oauth.bearer_enabled, enterprise: config.enterprise.enabled }
 }
 
 pub(super) fn cookies(config: &Config, standalone: bool) -> CookieSettings {

@@ -69,8 +69,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AppCommand,
     },
-    /// List sessions and end them.
+    /// Issue tokens; list sessions and end them.
     #[command(after_help = "Examples:
+  dify-openapi token create --account ada@example.com --label ci --ttl 30d
   dify-openapi token list --account ada@example.com
   dify-openapi token revoke --account ada@example.com
   dify-openapi token revoke --since 2h                end every session issued in the last two hours")]

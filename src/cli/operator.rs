@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 
 use super::{error::CommandError, output::print_line};
 use crate::{
-    app,
+    app::{self, Dependencies},
     config::{Config, process_env, telemetry::TelemetryConfig},
     domain::{
         id::{AppId, WorkspaceId},
         session::{RevokeSelection, RevokedSession},
     },
     ports::clock::{Clock, SystemClock},
-    service::invalidation::Invalidations,
+    service::{invalidation::Invalidations, token_issuer::TokenIssuer},
     store::sql::SqlStore,
     telemetry::{Output, Telemetry, audit::AuditEvent},
 };
@@ -53,6 +53,11 @@ impl Operator {
                 "this is Dify's database; manage accounts, workspaces and apps in Dify's console",
             ))
         }
+    }
+
+    pub(super) fn token_issuer(&self) -> Result<TokenIssuer, CommandError> {
+        let dependencies = Dependencies::system(Arc::clone(&self.telemetry.metrics));
+        Ok(app::token_issuer(&self.config, Arc::clone(&self.sql), self.standalone, dependencies)?)
     }
 
     pub(super) fn now() -> DateTime<Utc> {

@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::age::parse_age;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
     At(DateTime<Utc>),
@@ -32,20 +34,8 @@ impl FromStr for Since {
         if let Some(midnight) = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0)) {
             return Ok(Self::At(midnight.and_utc()));
         }
-        ago(text).map(Self::Ago).ok_or_else(|| {
+        parse_age(text).map(Self::Ago).ok_or_else(|| {
             format!("`{text}` is not a time; write 2026-11-20T08:00:00Z, 2026-11-20 (UTC), 90m, 2h or 3d")
         })
-    }
-}
-
-fn ago(text: &str) -> Option<TimeDelta> {
-    let unit = text.chars().last()?;
-    let number = i64::from(text.strip_suffix(unit)?.parse::<u32>().ok()?);
-    match unit {
-        's' => TimeDelta::try_seconds(number),
-        'm' => TimeDelta::try_minutes(number),
-        'h' => TimeDelta::try_hours(number),
-        'd' => TimeDelta::try_days(number),
-        _ => None,
     }
 }

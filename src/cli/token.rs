@@ -1,11 +1,17 @@
-//! `token`: lists sessions and ends them.
+//! `token`: issues tokens, lists sessions and ends them.
 
 use std::io::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
 
-use super::{error::CommandError, operator::Operator, output::print_line, since::Since};
+use super::{
+    created_token::{self, NewToken},
+    error::CommandError,
+    operator::Operator,
+    output::print_line,
+    since::Since,
+};
 use crate::domain::{id::TokenId, session::RevokeSelection};
 
 const MAX_LISTED_SESSIONS: u64 = 1_000;
@@ -24,6 +30,14 @@ pub(crate) enum TokenCommand {
         #[arg(long, value_name = "CLIENT_ID")]
         client: Option<String>,
     },
+    /// Issue a token without a browser, for CI and services. It is printed once.
+    ///
+    /// Its session has the client id `dify-openapi`, is listed and revoked as any other, and counts towards the limit of
+    /// sessions of its account.
+    #[command(after_help = "Examples:
+  dify-openapi token create --account ada@example.com --label ci --ttl 30d
+  dify-openapi token create --account ada@example.com --label nightly -o json")]
+    Create(NewToken),
     /// End sessions immediately, on every replica.
     #[command(after_help = "Examples:
   dify-openapi token revoke --account ada@example.com
@@ -81,6 +95,7 @@ pub(crate) async fn run(command: TokenCommand, out: &mut dyn Write) -> Result<()
             }
             Ok(())
         }
+        TokenCommand::Create(new) => created_token::create(&operator, new, out).await,
         TokenCommand::Revoke(selection) => {
             let Some(selection) = selection.resolve(now) else {
                 return Err(CommandError::usage("choose the sessions with --id, --account, --client or --since"));

@@ -64,7 +64,7 @@ pub struct NewSession {
     pub display_prefix: String,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
-    /// The address that requested the device code.
+    /// The address that requested the device code; empty for a token that a command issued.
     pub created_ip: String,
     /// The user agent that requested the device code.
     pub user_agent: Option<String>,

@@ -237,18 +237,23 @@ impl DeviceFlow {
     /// The label of the session. Without one, each device gets a label of its own, so that devices do not rotate each
     /// other's sessions.
     fn label(&self, client_id: &str, label: Option<&str>) -> Result<String> {
-        let label =
-            visible_name(label.unwrap_or_default()).map_err(|error| bad_label(format!("device_label {error}.")))?;
+        let label = checked_label(label.unwrap_or_default())?;
         if label.is_empty() {
             let code = UserCode::mint(&self.context.entropy.array::<32>()?);
             let suffix = code.map(|code| code.expose()[..4].to_lowercase()).unwrap_or_default();
             return Ok(format!("{client_id} #{suffix}"));
         }
-        if label.chars().count() > MAX_LABEL_LENGTH {
-            return Err(bad_label(format!("device_label may be at most {MAX_LABEL_LENGTH} characters long.")));
-        }
         Ok(label)
     }
+}
+
+/// A label without blanks around it. An empty one stays empty. Fails with `invalid_request`.
+pub(super) fn checked_label(text: &str) -> Result<String> {
+    let label = visible_name(text).map_err(|error| bad_label(format!("device_label {error}.")))?;
+    if label.chars().count() > MAX_LABEL_LENGTH {
+        return Err(bad_label(format!("device_label may be at most {MAX_LABEL_LENGTH} characters long.")));
+    }
+    Ok(label)
 }
 
 fn bad_label(message: String) -> Error {

@@ -28,14 +28,17 @@ impl TokenLifetimes {
         self.configured
     }
 
-    /// The lifetime by the policy of the account's default workspace.
+    /// The lifetime by the policy of the account's default workspace, or the configured one.
     pub async fn of_account(&self, account: AccountId) -> Result<TimeDelta> {
-        let Some(enterprise) = &self.enterprise else { return Ok(self.configured) };
+        Ok(self.policy_of(account).await?.unwrap_or(self.configured))
+    }
+
+    /// The policy of the account's default workspace; `None` when the configured lifetime applies.
+    pub async fn policy_of(&self, account: AccountId) -> Result<Option<TimeDelta>> {
+        let Some(enterprise) = &self.enterprise else { return Ok(None) };
         let view = self.context.sql.find_account_view(account).await?;
-        let Some(workspace) = view.as_ref().and_then(|view| view.default_workspace()) else {
-            return Ok(self.configured);
-        };
+        let Some(workspace) = view.as_ref().and_then(|view| view.default_workspace()) else { return Ok(None) };
         let lifetime = enterprise.token_lifetime(workspace.workspace_id).await;
-        Ok(lifetime.and_then(|lifetime| TimeDelta::from_std(lifetime).ok()).unwrap_or(self.configured))
+        Ok(lifetime.and_then(|lifetime| TimeDelta::from_std(lifetime).ok()))
     }
 }

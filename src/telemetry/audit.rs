@@ -53,6 +53,16 @@ pub(crate) enum AuditEvent<'a> {
         reason: &'a str,
         client: ClientAddress,
     },
+    /// `oauth.token_issued`: an operator issued a token without a device.
+    TokenIssued {
+        subject: &'a Subject,
+        client_id: &'a str,
+        device_label: &'a str,
+        /// Whether an existing session of the label got the new token.
+        rotated: bool,
+        expires_at: DateTime<Utc>,
+        token_id: TokenId,
+    },
     /// `oauth.token_expired`: an expired token was presented, and its session was ended.
     TokenExpired { token_id: TokenId, subject_email: &'a str },
     /// `oauth.device_code_cross_ip_poll`: a device polls from another address than the one that requested the code.
@@ -145,6 +155,17 @@ impl AuditEvent<'_> {
                 device_label = request.map(|request| request.device_label.as_str()),
             ),
             Self::SsoDenied { reason, client } => event!("oauth.sso_denied", reason, client = %client),
+            Self::TokenIssued { subject, client_id, device_label, rotated, expires_at, token_id } => event!(
+                "oauth.token_issued",
+                subject_email = subject.email(),
+                account_id = subject.account_id().map(tracing::field::display),
+                client_id,
+                device_label,
+                rotated,
+                expires_at = expires_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                token_id = %token_id,
+                by = "operator",
+            ),
             Self::TokenExpired { token_id, subject_email } => {
                 event!("oauth.token_expired", token_id = %token_id, subject_email);
             }

@@ -3,6 +3,7 @@
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
     command::{failed, succeeded},
+    enterprise_service::EnterpriseService,
     server::{MEMBER, OWNER},
 };
 
@@ -20,7 +21,9 @@ on_both_stores!(
     unknown_names_in_commands_are_errors,
     disabled_account_is_rejected_until_it_is_enabled,
     new_password_ends_browser_and_device_sessions,
-    new_password_keeps_device_sessions_on_request
+    new_password_keeps_device_sessions_on_request,
+    token_created_by_command_is_a_session_like_any_other,
+    token_is_created_only_for_active_accounts_labels_and_lifetimes
 );
 
 async fn session_revoked_by_command_ends_at_once_and_is_audited(stores: Stores) {
@@ -119,4 +122,83 @@ async fn new_password_keeps_device_sessions_on_request(stores: Stores) {
     assert!(printed.contains("device sessions continue"), "{printed}");
     assert!(!browser.is_signed_in().await);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+}
+
+/// Runs `token create` for the owner and returns the printed token.
+fn create_token(server: &TestServer, options: &[&str]) -> String {
+    let arguments = [&["token", "create", "--account", OWNER], options].concat();
+    let (printed, stderr) = succeeded(server.command(&arguments, ""));
+    let token = printed.trim_end().to_owned();
+    assert!(token.starts_with("dfoa_") && token.len() == 48, "{printed}");
+    assert!(stderr.contains("oauth.token_issued") && stderr.contains("it is not shown again"), "{stderr}");
+    assert!(!stderr.contains(&token[9..]), "{stderr}");
+    token
+}
+
+async fn token_created_by_command_is_a_session_like_any_other(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let first = Bearer::with_token(&server, &create_token(&server, &["--label", " ci ", "--ttl", "90d"]), "");
+    let (status, sessions) = first.get("/openapi/v1/account/sessions").await;
+    assert_eq!(status, 200, "{sessions}");
+    let session = sessions["data"][0].clone();
+    assert_eq!((&session["client_id"], &session["device_label"]), (&"dify-openapi".into(), &"ci".into()), "{session}");
+    let time = |name: &str| session[name].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    assert_eq!(time("expires_at") - time("created_at"), chrono::TimeDelta::days(90));
+
+    // The same label replaces the token and keeps the session.
+    let arguments = ["token", "create", "--account", OWNER, "--label", "ci", "-o", "json"];
+    let (printed, stderr) = succeeded(server.command(&arguments, ""));
+    assert!(stderr.contains("its previous token has ended"), "{stderr}");
+    let created: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&created["replaced"], &created["id"]), (&true.into(), &session["id"]), "{created}");
+    let second = Bearer::with_token(&server, created["token"].as_str().unwrap(), created["id"].as_str().unwrap());
+    assert_eq!(first.get("/openapi/v1/account").await.0, 401);
+    assert_eq!(second.get("/openapi/v1/account").await.0, 200);
+    let other = Bearer::with_token(&server, &create_token(&server, &["--label", "nightly"]), "");
+    assert_eq!(other.get("/openapi/v1/account").await.0, 200);
+
+    let (listed, _) = succeeded(server.command(&["token", "list", "--client", "dify-openapi"], ""));
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    let (_, stderr) = succeeded(server.command(&["token", "revoke", "--id", &second.token_id], ""));
+    assert_revocation_is_audited(&stderr, &second.token_id);
+    assert_eq!(second.get("/openapi/v1/account").await.0, 401);
+    assert_eq!(other.get("/openapi/v1/account").await.0, 200);
+}
+
+async fn token_is_created_only_for_active_accounts_labels_and_lifetimes(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let long = "x".repeat(256);
+    for (account, label, ttl, code) in [
+        ("typo@example.com", "ci", "1d", 3),
+        (OWNER, "\u{202e}ci", "1d", 2),
+        (OWNER, " ", "1d", 2),
+        (OWNER, &long, "1d", 2),
+        (OWNER, "ci", "366d", 2),
+        (OWNER, "ci", "59s", 2),
+        (OWNER, "ci", "soon", 2),
+    ] {
+        failed(&server.command(&["token", "create", "--account", account, "--label", label, "--ttl", ttl], ""), code);
+    }
+    succeeded(server.command(&["account", "disable", OWNER], ""));
+    let refused = server.command(&["token", "create", "--account", OWNER, "--label", "ci"], "");
+    assert!(failed(&refused, 5).contains("not active"));
+    let (listed, _) = succeeded(server.command(&["token", "list", "--client", "difyctl"], ""));
+    assert_eq!(listed, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_is_not_created_while_bearers_are_switched_off() {
+    let server = TestServer::start_with(Stores::Sqlite, &[("ENABLE_OAUTH_BEARER", "false")]).await;
+    let refused = server.command(&["token", "create", "--account", OWNER, "--label", "ci"], "");
+    assert!(failed(&refused, 5).contains("ENABLE_OAUTH_BEARER=true"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn created_token_lives_at_most_as_long_as_the_policy_of_the_workspace() {
+    let service = EnterpriseService::start().await;
+    service.knowledge.lock().ttl_days = Some(3);
+    let server = TestServer::start_with(Stores::Sqlite, &service.variables()).await;
+    let refused = server.command(&["token", "create", "--account", OWNER, "--label", "ci", "--ttl", "4d"], "");
+    assert!(failed(&refused, 5).contains("at most 4320 minutes"));
+    create_token(&server, &["--label", "ci", "--ttl", "3d"]);
 }

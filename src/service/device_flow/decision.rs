@@ -18,7 +18,7 @@ use crate::{
         session::NewSession,
         subject::{Subject, SubjectType},
     },
-    service::{uncancelled::run_uncancelled, user_code_attempt::UserCodeAttempt},
+    service::{session_mint::mint_session, uncancelled::run_uncancelled, user_code_attempt::UserCodeAttempt},
     telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
@@ -98,18 +98,7 @@ impl DeviceFlow {
             created_ip: request.created_ip.to_string(),
             user_agent: request.user_agent.clone(),
         };
-        let minted = self.context.sql.mint(&session).await?;
-        for session in &minted.evicted {
-            AuditEvent::SessionRevoked { token_id: session.token_id, by: "the session limit" }.record();
-        }
-        self.context.metrics.revoked(RevokeReason::Limit, minted.evicted.len() as u64);
-        let evicted = self.invalidations.invalidate_sessions(&minted.evicted).await;
-        // The rotated token is invalidated on every replica before the new one can be redeemed.
-        let rotated = match &minted.rotated {
-            Some(old) => self.invalidations.invalidate(old).await,
-            None => Ok(()),
-        };
-        let finished = evicted.and(rotated);
+        let (minted, finished) = mint_session(&self.context, &self.invalidations, &session).await?;
         let approval = Approval { token_id: minted.token_id, sealed_token };
         let finished = match finished {
             Ok(()) => self.grants.finish(keys, claim, &approval).await,

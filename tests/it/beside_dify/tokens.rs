@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::support::{
-    Answer, Dify,
+    Answer, Bearer, Dify,
     database::{self, execute},
     dify::{ALICE, ALICE_ID, BOB, BOB_ID},
 };
@@ -140,4 +140,15 @@ async fn last_use_of_a_token_of_dify_is_written() {
     dify.running().app.jobs().flush_last_used().await.unwrap();
     let row = dify.row("oauth_access_tokens", &bearer.token_id).await;
     assert!(row["last_used_at"].is_string(), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operator_creates_a_token_for_an_account_of_dify() {
+    let Some(dify) = Dify::start().await else { return };
+    let created = dify.command(&["token", "create", "--account", ALICE, "--label", "ci", "-o", "json"], "");
+    assert!(created.status.success(), "{created:?}");
+    let created: serde_json::Value = serde_json::from_slice(&created.stdout).unwrap();
+    let bearer = Bearer::with_token(&dify, created["token"].as_str().unwrap(), created["id"].as_str().unwrap());
+    let (status, body) = bearer.get(ACCOUNT).await;
+    assert_eq!((status, &body["account"]["id"]), (200, &ALICE_ID.into()), "{body}");
 }
