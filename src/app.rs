@@ -10,6 +10,7 @@ mod runtime;
 mod server;
 mod settings;
 mod stores;
+mod tls_reload;
 
 pub(crate) use self::operator::token_issuer;
 pub use self::{

@@ -39,7 +39,7 @@ use self::{
     arguments::{Cli, Command},
     error::CommandError,
 };
-use crate::{config::process_env, http::routes::OPENAPI};
+use crate::http::routes::OPENAPI;
 
 /// Parses the command line, runs the command, reports a failure, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -56,7 +56,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(command: Command) -> Result<(), CommandError> {
     let out = &mut std::io::stdout();
     match command {
-        Command::CheckConfig => check_config::run(&process_env, out),
+        Command::CheckConfig => check_config::run(out),
         Command::Openapi => openapi::run(OPENAPI.as_bytes(), out),
         Command::Completions { shell } => shell::completions(shell, out),
         Command::Man => shell::man(out),

@@ -14,6 +14,7 @@ mod environment;
 mod limits;
 pub(crate) mod listeners;
 pub(crate) mod memory;
+mod misspelled;
 pub(crate) mod mode;
 pub(crate) mod oauth;
 pub(crate) mod reader;
@@ -33,5 +34,6 @@ pub use self::environment::Config;
 pub(crate) use self::{
     data_dir::DataDirLock,
     environment::DevOptions,
+    misspelled::misspelled,
     reader::{Env, Problems, process_env},
 };

@@ -3,13 +3,14 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     application::{Application, ListenerKind},
     dependencies::Dependencies,
     stores::{connect_sql, connect_state},
+    tls_reload::{self, ReloadableTls},
 };
 use crate::{
     config::{Config, mode::Mode, tls::TlsFiles},
@@ -43,6 +44,8 @@ pub struct RunningServer {
     pub bound: BoundAddresses,
     pub app: Arc<Application>,
     readiness: Readiness,
+    /// Requests a check of the TLS files.
+    reload: Arc<Notify>,
     /// Stops accepting; open requests continue.
     soft_shutdown: CancellationToken,
     /// Ends open requests.
@@ -73,10 +76,12 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
 
     let mut bound = BoundAddresses { public: local(&public)?, admin: None, grpc: None, inner: None };
     let options = listen_options(&config, &memory);
-    let serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
+    let mut tls_listeners = Vec::new();
+    let mut serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
         let address = local(&listener)?;
-        let tls = tls.map(TlsFiles::load).transpose().map_err(Error::internal)?;
-        let options = ListenOptions { tls, ..options.clone() };
+        let tls = tls.map(ReloadableTls::load).transpose()?.map(Arc::new);
+        let options = ListenOptions { tls: tls.as_ref().map(|tls| tls.subscribe()), ..options.clone() };
+        tls_listeners.extend(tls);
         tracker.spawn(listen::serve(listener, router, options, soft_shutdown.clone(), hard_shutdown.clone()));
         Ok::<_, Error>(address)
     };
@@ -101,8 +106,12 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
         ));
     }
     serve(public, app.router(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
+    let reload = Arc::new(Notify::new());
+    if !tls_listeners.is_empty() {
+        tracker.spawn(tls_reload::watch_files(tls_listeners, Arc::clone(&reload), soft_shutdown.clone()));
+    }
     app.jobs().start(&tracker, &soft_shutdown);
-    Ok(RunningServer { bound, app, readiness, soft_shutdown, hard_shutdown, admin_shutdown, tracker })
+    Ok(RunningServer { bound, app, readiness, reload, soft_shutdown, hard_shutdown, admin_shutdown, tracker })
 }
 
 /// Options of all listeners except that of the admin routes.
@@ -117,6 +126,11 @@ fn listen_options(config: &Config, memory: &MemoryLedger) -> ListenOptions {
 }
 
 impl RunningServer {
+    /// Loads the TLS files again if they have changed. They are also checked at an interval.
+    pub(crate) fn reload_tls(&self) {
+        self.reload.notify_one();
+    }
+
     /// Turns readiness off and serves for `delay`, so that load balancers switch to other replicas.
     pub async fn announce_stop(&self, delay: Duration) {
         self.readiness.drain();

@@ -7,7 +7,7 @@ use super::{
     error::CommandError,
     output::{print_document, print_line},
     serve::stop_on_signal,
-    signals::Signals,
+    signals::{ReloadSignal, Signals},
 };
 use crate::{
     app::{self, Dependencies},
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), CommandError> {
     print_document("start screen", format!("{}\n", start_screen(running.app.issuer())).as_bytes(), out)?;
     print_line(out, format_args!("ready http://{}", running.bound.public))?;
     // No delay: there is no load balancer.
-    stop_on_signal(running, &telemetry, signals, Duration::ZERO).await;
+    stop_on_signal(running, &telemetry, signals, ReloadSignal::ignored(), Duration::ZERO).await;
     drop(lock);
     Ok(())
 }

@@ -49,6 +49,12 @@ impl CommandError {
         Self::new(CommandErrorKind::Failure, sentence)
     }
 
+    /// This error with further problems of the configuration.
+    pub(crate) fn and(mut self, problems: Problems) -> Self {
+        self.sentences.extend(Self::from(problems).sentences);
+        self
+    }
+
     /// Prints the sentences on standard error and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         for sentence in &self.sentences {

@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{error::CommandError, signals::Signals};
+use super::{
+    error::CommandError,
+    signals::{ReloadSignal, Signals},
+};
 use crate::{
     app::{self, Dependencies, RunningServer},
-    config::{Config, DataDirLock, Env, process_env},
+    config::{Config, DataDirLock, Env, misspelled, process_env},
     telemetry::{Output, Telemetry},
 };
 
@@ -31,14 +34,24 @@ pub(crate) fn prepare(env: Env<'_>) -> Result<ServeSetup, CommandError> {
     Ok(ServeSetup { config, lock })
 }
 
+/// Fails if variables of the process have nearly the names of settings, besides the problems of `result`.
+pub(crate) fn reject_misspelled<T>(result: Result<T, CommandError>) -> Result<T, CommandError> {
+    let problems = misspelled(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+    match result {
+        result if problems.0.is_empty() => result,
+        Ok(_) => Err(problems.into()),
+        Err(error) => Err(error.and(problems)),
+    }
+}
+
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run() -> Result<(), CommandError> {
-    let ServeSetup { config, lock } = prepare(&process_env)?;
+    let ServeSetup { config, lock } = reject_misspelled(prepare(&process_env))?;
     let telemetry = Telemetry::install(&config.telemetry, Output::Stdout).map_err(CommandError::other)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let signals = Signals::listen();
+    let (signals, reload) = (Signals::listen(), ReloadSignal::listen());
     let running = app::start(config, Dependencies::system(Arc::clone(&telemetry.metrics))).await?;
     let bound = running.bound;
     tracing::info!(
@@ -48,20 +61,26 @@ pub(crate) async fn run() -> Result<(), CommandError> {
         admin = bound.admin.map(tracing::field::display),
         "serving"
     );
-    stop_on_signal(running, &telemetry, signals, STOP_DELAY).await;
+    stop_on_signal(running, &telemetry, signals, reload, STOP_DELAY).await;
     drop(lock);
     Ok(())
 }
 
-/// Waits for a signal, continues to serve for `delay` or until a second signal, then drains the server and exports the
+/// Serves until a signal, continues to serve for `delay` or until a second signal, then drains the server and exports the
 /// remaining telemetry.
 pub(super) async fn stop_on_signal(
     running: RunningServer,
     telemetry: &Telemetry,
     mut signals: Signals,
+    mut reload: ReloadSignal,
     delay: Duration,
 ) {
-    signals.next().await;
+    loop {
+        tokio::select! {
+            () = signals.next() => break,
+            () = reload.next() => running.reload_tls(),
+        }
+    }
     tracing::info!("stopping once open requests have finished");
     tokio::select! {
         () = running.announce_stop(delay) => {}

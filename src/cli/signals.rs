@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT.
+//! SIGTERM and SIGINT, which end the process, and SIGHUP, which makes a server read its TLS files again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,5 +29,23 @@ async fn received(signal: Option<&mut Signal>) {
             signal.recv().await;
         }
         None => std::future::pending().await,
+    }
+}
+
+/// SIGHUP, which would end the process if nothing listened for it.
+pub(super) struct ReloadSignal(Option<Signal>);
+
+impl ReloadSignal {
+    pub(super) fn listen() -> Self {
+        Self(signal(SignalKind::hangup()).ok())
+    }
+
+    /// For a process in a terminal, which ends with its terminal.
+    pub(super) const fn ignored() -> Self {
+        Self(None)
+    }
+
+    pub(super) async fn next(&mut self) {
+        received(self.0.as_mut()).await;
     }
 }

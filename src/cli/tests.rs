@@ -6,11 +6,15 @@ use clap::{CommandFactory as _, Parser as _};
 use super::{
     arguments::{Cli, Command},
     check_config, demo, dev,
+    error::CommandError,
     exit_code::CommandErrorKind,
     input_file::InputFile,
     password, shell, token, usage,
 };
-use crate::{config::settings::SETTINGS, domain::session::RevokeSelection};
+use crate::{
+    config::{Config, settings::SETTINGS},
+    domain::session::RevokeSelection,
+};
 
 mod closed_pipes;
 mod completions;
@@ -144,7 +148,7 @@ fn check_config_prints_the_configuration_or_every_problem() {
         _ => None,
     };
     let mut out = Vec::new();
-    check_config::run(&env, &mut out).unwrap();
+    check_config::print(&Config::for_serve(&env).unwrap(), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(
         text.contains("CONSOLE_WEB_URL=http://dify.example.com\n") && text.contains("OAUTH_TTL_DAYS=14\n"),
@@ -152,7 +156,7 @@ fn check_config_prints_the_configuration_or_every_problem() {
     );
     assert!(text.contains("warning: CONSOLE_WEB_URL") && !text.contains("geheim"), "{text}");
 
-    let error = check_config::run(&|_| None, &mut Vec::new()).unwrap_err();
+    let error = CommandError::from(Config::for_serve(&|_| None).unwrap_err());
     assert_eq!(error.kind, CommandErrorKind::Usage);
     let text = error.to_string();
     assert!(text.contains("SECRET_KEY is not set") && text.contains("CONSOLE_WEB_URL is not set"), "{text}");

@@ -100,7 +100,8 @@ settings! {
         GRPC_LISTEN = "off";
         /// The JSON listener for internal services, with `POST /openapi/v1/oauth/introspect`.
         INNER_LISTEN = "off";
-        /// The certificate chain of the public listener, a PEM file.
+        /// The certificate chain of the public listener, a PEM file. Changed TLS files are loaded again within 30 s, or
+        /// at once on SIGHUP.
         TLS_CERT_FILE or "plain HTTP";
         /// Its private key, a PEM file.
         TLS_KEY_FILE;

@@ -148,6 +148,28 @@ fn each_bad_variable_is_named_with_its_fix() {
 }
 
 #[test]
+fn misspelled_variable_is_named_with_the_setting() {
+    let sentences = |names: &[&str]| {
+        let problems = misspelled(names.iter().map(|&name| name.to_owned()));
+        problems.0.into_iter().map(|problem| problem.sentence).collect::<Vec<_>>()
+    };
+    for (name, nearest) in [("CONSOLE_WEB_ULR", "CONSOLE_WEB_URL"), ("DATABSE_URL", "DATABASE_URL")] {
+        let expected = format!("{name} is not a setting; did you mean {nearest}? Rename it, or remove it.");
+        assert_eq!(sentences(&["PATH", name]), [expected]);
+        assert_eq!(sentences(&[name, nearest]), [""; 0], "both are set");
+    }
+    let of_others = [
+        "HOME",
+        "TRUSTED_PROXY",
+        "LANG",
+        "CONSOLE_CORS_ALLOW_ORIGINS",
+        "REDIS_PORT_6379_TCP",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    ];
+    assert_eq!(sentences(&of_others), [""; 0]);
+}
+
+#[test]
 fn every_problem_is_reported_at_once() {
     let env = map(&[("LISTEN", "x"), ("DB_TYPE", "oracle"), ("OAUTH_TTL_DAYS", "x"), ("LOG_LEVEL", "x")]);
     let problems = Config::for_serve(&source(&env)).unwrap_err();

@@ -1,13 +1,16 @@
-//! The TLS files of a listener. They are checked with the configuration, and loaded when the listener starts.
+//! The TLS files of a listener. They are checked with the configuration, loaded when the listener starts, and loaded again
+//! when they change.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fs, io, path::PathBuf, sync::Arc};
 
+use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
+use zeroize::Zeroizing;
 
 use super::{reader::Reader, settings::Setting};
 
@@ -81,6 +84,17 @@ impl TlsFiles {
             builder.with_single_cert(certs, key).map_err(|cause| self.error(TlsFileKind::Certificate, &cause))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+
+    /// A digest of the contents of all files, which changes when one is replaced.
+    pub(crate) fn digest(&self) -> io::Result<[u8; 32]> {
+        let mut digest = Sha256::new();
+        for path in [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten() {
+            let content = Zeroizing::new(fs::read(path)?);
+            digest.update(content.len().to_le_bytes());
+            digest.update(&*content);
+        }
+        Ok(digest.finalize().into())
     }
 
     fn error(&self, part: TlsFileKind, cause: &dyn std::fmt::Display) -> TlsError {

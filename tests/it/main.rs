@@ -51,5 +51,6 @@ mod runs;
 mod secrets;
 mod sessions;
 mod single_sign_on;
+mod tls_reload;
 mod well_known;
 mod workspaces;

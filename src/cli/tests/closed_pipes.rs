@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::{
     cli::{check_config, error::CommandError, exit_code::CommandErrorKind, openapi, output, shell},
+    config::Config,
     http::routes::OPENAPI,
 };
 
@@ -30,7 +31,7 @@ fn print_everything(out: &mut dyn Write) -> Vec<Result<(), CommandError>> {
     };
     vec![
         openapi::run(OPENAPI.as_bytes(), out),
-        check_config::run(&env, out),
+        check_config::print(&Config::for_serve(&env).unwrap(), out),
         shell::man(out),
         shell::completions(clap_complete::Shell::Fish, out),
         output::print_line(out, "a line"),

@@ -1,6 +1,6 @@
 //! One connection: TLS, HTTP, and the timers that close it.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{Request, Response};
@@ -15,7 +15,7 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use tokio::{net::TcpStream, sync::watch, time};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
@@ -48,7 +48,7 @@ pub(crate) struct PeerAddr(pub SocketAddr);
 /// Serves the connections of one listener.
 pub(super) struct ConnectionServer {
     builder: Builder<TokioExecutor>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     router: Router,
     header_timeout: Duration,
     max_age: Duration,
@@ -67,7 +67,7 @@ impl ConnectionServer {
     ) -> Self {
         Self {
             builder: http_builder(options.header_timeout),
-            tls: options.tls.map(TlsAcceptor::from),
+            tls: options.tls,
             // Builds the routes once instead of for each request.
             router: router.with_state(()),
             header_timeout: options.header_timeout,
@@ -81,7 +81,8 @@ impl ConnectionServer {
     pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         // Without this, small frames of gRPC and event streams wait for delayed acknowledgements.
         let _ = stream.set_nodelay(true);
-        match &self.tls {
+        let tls = self.tls.as_ref().map(|tls| Arc::clone(&tls.borrow()));
+        match tls.map(TlsAcceptor::from) {
             None => self.serve_http(TokioIo::new(stream), peer).await,
             Some(acceptor) => match time::timeout(self.header_timeout, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => self.serve_http(TokioIo::new(stream), peer).await,

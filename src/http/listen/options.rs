@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::watch;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
@@ -22,8 +23,8 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
-    /// `None` serves plain text.
-    pub tls: Option<Arc<ServerConfig>>,
+    /// `None` serves plain text. A connection uses the configuration of its time.
+    pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     pub max_connections: usize,
     /// Limit of open connections of one IPv4 address or one IPv6 /64. Further ones are closed at once.
     pub max_connections_per_network: usize,

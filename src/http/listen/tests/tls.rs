@@ -76,7 +76,7 @@ async fn get_over_tls(connector: TlsConnector, address: SocketAddr) -> String {
 async fn tls_terminates_here_and_may_require_a_client_certificate() {
     let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
     let tls = |mutual| ListenOptions {
-        tls: Some(authority.files(dir.path(), mutual).load().unwrap()),
+        tls: Some(watch::Sender::new(authority.files(dir.path(), mutual).load().unwrap()).subscribe()),
         ..ListenOptions::default()
     };
     let server = start(tls(false)).await;
