@@ -1,4 +1,4 @@
-"""Compares this build with another binary of the service, such as the last release, in one run: `benches/run --against`.
+"""Compares this build with another binary of the service, such as the last release: `benches/run --against`.
 
 Both serve their own database and Redis prefix. Their rounds alternate, so that the state of the machine affects both.
 """
@@ -6,6 +6,8 @@ Both serve their own database and Redis prefix. Their rounds alternate, so that 
 import statistics
 
 import apps
+from load import h2load, measured, wrk
+from server import WORK, call
 
 ROUNDS = 3
 COMPARED = ("_health", "account", "workspaces")
@@ -17,31 +19,33 @@ def report(what, other, this, unit):
     print(f"{what:34}{before:12.2f}{after:12.2f} {unit:4}{after / before:8.2f}")
 
 
-def compare(other, this, seconds, table):
-    """`other` and `this` are servers on the same kind of stores; `table` is the module with the loads."""
+def compare(other, this, loads, seconds):
+    """`other` and `this` are servers on the same kind of stores; `loads` lists the requests to one of them."""
     print(f"\n{this.stores}\n{'':34}{'other':>12}{'this':>12}{'':5}{'ratio':>8}")
-    pairs = [pair for pair in zip(*(table.loads(server, seconds) for server in (other, this))) if pair[0][0] in COMPARED]
-    for pair in pairs:
+    for pair in zip(*(loads(server, seconds) for server in (other, this))):
         name = pair[0][0]
+        if name not in COMPARED:
+            continue
         cpu = {"JSON": ([], []), "gRPC": ([], [])}
         for _ in range(ROUNDS):
             for side, (server, load) in enumerate(zip((other, this), pair)):
                 _, url, script, grpc_url, frame, headers, _ = load
-                over_json = table.measured(name, server.process.pid, lambda: table.wrk(url, seconds, script))
-                over_grpc = table.measured(name, server.process.pid, lambda: table.h2load(grpc_url, seconds, frame, headers))
+                pid = server.process.pid
+                over_json = measured(name, pid, lambda: wrk(url, seconds, script))
+                over_grpc = measured(name, pid, lambda: h2load(grpc_url, seconds, frame, headers))
                 cpu["JSON"][side].append(over_json.cpu)
                 cpu["gRPC"][side].append(over_grpc.cpu)
         for door, (before, after) in cpu.items():
             report(f"{name} {door}: CPU per request", before, after, "µs")
-    first_byte(other, this, seconds, table)
+    first_byte(other, this, seconds)
 
 
-def first_byte(other, this, seconds, table):
+def first_byte(other, this, seconds):
     """The time to the first event of a streamed run."""
     chat = '{"inputs":{},"query":"Hello","response_mode":"streaming"}'
     urls = []
     for server in (other, this):
-        bench = apps.Apps(server, table.call, table.WORK)
+        bench = apps.Apps(server, call, WORK)
         urls.append(bench.run_url(bench.echo))
     found = ([], [])
     for _ in range(ROUNDS):

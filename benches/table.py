@@ -1,243 +1,18 @@
 """The load table of benches/run: starts the servers, sends load with wrk and h2load, reads CPU time from /proc."""
 
 import argparse
-import base64
 import contextlib
 import json
-import os
-import re
-import signal
-import socket
-import statistics
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import apps
 import compare
 import engines
 import size
-
-WORK = Path(os.environ["BENCH_WORK"])
-TICK = os.sysconf("SC_CLK_TCK")
-SERVICE_KEY = "the-internal-services-of-the-benches"
-LIMITS_OFF = ",".join(
-    f"{name}=0"
-    for name in (
-        "device_code device_token lookup unknown_bearer user_code approve account token revoke refresh login"
-    ).split()
-)
-EMAIL, PASSWORD = "bench@example.com", "bench-password-1"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def cpu_seconds(pid, children=False):
-    """User and system time in seconds of a process, with its running and reaped children if wanted."""
-
-    def one(p):
-        fields = Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()
-        return sum(int(field) for field in fields[11:15]) / TICK
-
-    total = one(pid)
-    if children:
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            try:
-                total += one(child)
-            except FileNotFoundError:
-                pass
-    return total
-
-
-def call(method, url, body=None, headers=None):
-    data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
-    if data:
-        request.add_header("content-type", "application/json")
-    with urllib.request.urlopen(request) as response:
-        raw = response.read()
-        return response, json.loads(raw) if raw else None
-
-
-class Server:
-    """A `serve` process on one pair of stores, with the token of one account."""
-
-    def __init__(self, stores, name="bench", binary="target/release/dify-openapi"):
-        self.stores, self.binary = stores, binary
-        self.port, self.inner, self.grpc, self.admin = (free_port() for _ in range(4))
-        self.url = f"http://127.0.0.1:{self.port}"
-        data = WORK / f"data-{stores}-{name}"
-        data.mkdir()
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(WORK),
-            "DEPLOY_ENV": "DEVELOPMENT",
-            "SECRET_KEY": "a secret of the benches, long enough to be one",
-            "DATA_DIR": str(data),
-            "CONSOLE_WEB_URL": self.url,
-            "LISTEN": f"127.0.0.1:{self.port}",
-            "INNER_LISTEN": f"127.0.0.1:{self.inner}",
-            "GRPC_LISTEN": f"127.0.0.1:{self.grpc}",
-            "ADMIN_LISTEN": f"127.0.0.1:{self.admin}",
-            "INNER_API_KEY": SERVICE_KEY,
-            "OPENAPI_RATE_LIMITS": LIMITS_OFF,
-            "LOG_OUTPUT_FORMAT": "json",
-        }
-        if stores == "postgres+redis":
-            admin = os.environ["TEST_POSTGRES_URL"]
-            subprocess.run(["psql", admin, "-qc", f"CREATE DATABASE {name}"], check=True)
-            self.env["DATABASE_URL"] = admin.rsplit("/", 1)[0] + f"/{name}"
-            self.env["REDIS_URL"] = os.environ["TEST_REDIS_URL"]
-            self.env["REDIS_KEY_PREFIX"] = name
-        else:
-            self.env["DATABASE_URL"] = f"sqlite://{data}/bench.db?mode=rwc"
-        self.command("migrate", "up")
-        self.command("account", "create", EMAIL, "--name", "Bench", stdin=PASSWORD)
-        self.command("workspace", "create", "Bench Workspace", "--owner", EMAIL)
-        self.start()
-        self.idle_rss = rss(self.process.pid)
-        self.token = self.sign_in()
-
-    def start(self, **more):
-        self.started = time.monotonic()
-        self.log = open(WORK / f"serve-{self.stores}.log", "ab")
-        self.process = subprocess.Popen(
-            [self.binary, "serve"], env={**self.env, **more}, stdout=self.log, stderr=self.log
-        )
-        wait_for_port(self.port)
-        self.ready = time.monotonic() - self.started
-        time.sleep(0.5)
-
-    def restart(self, **more):
-        self.stop()
-        self.start(**more)
-
-    def command(self, *words, stdin=None):
-        done = subprocess.run(
-            [self.binary, *words], env=self.env, input=(stdin or "").encode(), capture_output=True
-        )
-        if done.returncode:
-            sys.exit(f"{' '.join(words)}: {done.stderr.decode()}")
-
-    def device_code(self):
-        return call("POST", f"{self.url}/openapi/v1/oauth/device/code", {"client_id": "difyctl"})[1]
-
-    def sign_in(self):
-        password = base64.b64encode(PASSWORD.encode()).decode()
-        response, _ = call("POST", f"{self.url}/console/api/login", {"email": EMAIL, "password": password})
-        cookies = dict(cookie.split(";")[0].split("=", 1) for cookie in response.headers.get_all("set-cookie"))
-        header = {"cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "x-csrf-token": cookies["csrf_token"]}
-        codes = self.device_code()
-        call("POST", f"{self.url}/openapi/v1/oauth/device/approve", {"user_code": codes["user_code"]}, header)
-        polled = call(
-            "POST",
-            f"{self.url}/openapi/v1/oauth/device/token",
-            {"client_id": "difyctl", "device_code": codes["device_code"]},
-        )[1]
-        return polled["token"]
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-
-
-def wait_for_port(port):
-    for _ in range(4000):
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            return
-        except OSError:
-            time.sleep(0.002)
-    sys.exit(f"nothing listens on {port}")
-
-
-def rss(pid):
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
-
-
-class Row:
-    """The results of one load; CPU in microseconds per request."""
-
-    def __init__(self, name, seconds, requests, latencies, cpu, redis, postgres, errors):
-        self.name, self.seconds, self.requests, self.errors = name, seconds, requests, errors
-        self.p50, self.p99 = latencies
-        per = lambda spent: spent / max(requests, 1) * 1e6
-        self.cpu, self.redis, self.postgres = per(cpu), per(redis), per(postgres)
-        self.ratio = None
-
-
-def measured(name, pid, drive):
-    stores = (int(os.environ["BENCH_REDIS_PID"]), False), (int(os.environ["BENCH_POSTGRES_PID"]), True)
-    before = [cpu_seconds(pid)] + [cpu_seconds(*store) for store in stores]
-    seconds, requests, latencies, errors = drive()
-    after = [cpu_seconds(pid)] + [cpu_seconds(*store) for store in stores]
-    spent = [b - a for a, b in zip(before, after)]
-    return Row(name, seconds, requests, latencies, *spent, errors)
-
-
-def wrk(url, seconds, lua):
-    script = WORK / "load.lua"
-    script.write_text(lua)
-    out = subprocess.run(
-        ["wrk", "-t1", "-c32", f"-d{seconds}s", "--latency", "-s", str(script), url],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}
-
-    def latency(percent):
-        value, suffix = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", out).groups()
-        return float(value) * unit[suffix]
-
-    requests = int(re.search(r"(\d+) requests in", out)[1])
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    return seconds, requests, (latency(50), latency(99)), int(bad[1]) if bad else 0
-
-
-def h2load_words(url, seconds, frame, headers):
-    body = WORK / "frame.bin"
-    body.write_bytes(frame)
-    words = ["h2load", "-D", str(seconds), "-c", "8", "-m", "4", "-d", str(body)]
-    for name, value in {"content-type": "application/grpc", "te": "trailers", **headers}.items():
-        words += ["-H", f"{name}: {value}"]
-    return [*words, url]
-
-
-def h2load(url, seconds, frame, headers):
-    log = WORK / "h2load.log"
-    log.unlink(missing_ok=True)
-    subprocess.run(
-        [*h2load_words(url, seconds, frame, headers), "--log-file", str(log)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = [line.split("\t") for line in log.read_text().splitlines()]
-    times = sorted(int(line[2]) / 1e3 for line in lines)
-    errors = sum(line[1] != "200" for line in lines)
-    quantiles = statistics.quantiles(times, n=100) if len(times) > 1 else [0] * 99
-    return seconds, len(times), (quantiles[49], quantiles[98]), errors
-
-
-def lua(method="GET", headers=None, body=None):
-    lines = [f'wrk.method = "{method}"']
-    lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in (headers or {}).items()]
-    if body is not None:
-        lines.append(f"wrk.body = [[{body}]]")
-    return "\n".join(lines)
-
-
-def grpc_frame(*strings):
-    """A gRPC frame of a message with the string fields 1, 2, …"""
-    message = b"".join(bytes([number << 3 | 2, len(text)]) + text.encode() for number, text in enumerate(strings, 1))
-    return b"\0" + len(message).to_bytes(4, "big") + message
+from load import grpc_frame, h2load, h2load_words, lua, measured, wrk
+from server import EMAIL, PASSWORD, SERVICE_KEY, WORK, Server, call, cpu_seconds, free_port, rss, wait_for_port
 
 
 def loads(server, seconds):
@@ -416,7 +191,7 @@ def against(binary, seconds):
     for stores in ("sqlite+memory", "postgres+redis"):
         servers = Server(stores, "other", binary), Server(stores, "this")
         try:
-            compare.compare(*servers, seconds, sys.modules[__name__])
+            compare.compare(*servers, loads, seconds)
         finally:
             for server in servers:
                 server.stop()
