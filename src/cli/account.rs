@@ -3,8 +3,18 @@
 use std::io::Write;
 
 use clap::Subcommand;
+use serde_json::json;
 
-use super::{display_name::display_name, error::CommandError, operator::Operator, output::print_line, password};
+use super::{
+    confirmation::ConfirmOptions,
+    display_name::display_name,
+    error::CommandError,
+    listing::{ListOptions, Listing},
+    operator::Operator,
+    output::print_line,
+    password,
+    result_format::{ResultFormat, counted},
+};
 use crate::{
     domain::{
         account::{AccountStatus, EndedSessions},
@@ -15,6 +25,8 @@ use crate::{
     memory::MemoryLedger,
     service::password::{Passwords, unacceptable},
 };
+
+const COLUMNS: &[&str] = &["id", "email", "name", "status"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum AccountCommand {
@@ -31,15 +43,25 @@ pub(crate) enum AccountCommand {
         /// A workspace for the account to join, by id or name.
         #[arg(long)]
         workspace: Option<String>,
+        /// The form of the result.
+        #[arg(short, long, value_enum, default_value_t = ResultFormat::Text)]
+        output: ResultFormat,
     },
     /// List accounts.
-    #[command(after_help = "Example:\n  dify-openapi account list")]
-    List,
+    #[command(after_help = "Examples:\n  dify-openapi account list\n  dify-openapi account list -o json")]
+    List {
+        #[command(flatten)]
+        options: ListOptions,
+    },
     /// Disable an account: its tokens and browser sessions end immediately.
-    #[command(after_help = "Example:\n  dify-openapi account disable ada@example.com")]
+    #[command(after_help = "Examples:
+  dify-openapi account disable ada@example.com --dry-run
+  dify-openapi account disable ada@example.com --yes")]
     Disable {
         /// Email address.
         email: String,
+        #[command(flatten)]
+        confirmation: ConfirmOptions,
     },
     /// Enable a disabled account.
     #[command(after_help = "Example:\n  dify-openapi account enable ada@example.com")]
@@ -65,7 +87,7 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
     let operator = Operator::standalone().await?;
     let (sql, now) = (&operator.sql, Operator::now());
     match command {
-        AccountCommand::Create { email, name, workspace } => {
+        AccountCommand::Create { email, name, workspace, output } => {
             let hash = checked_hash(password::ask(&email).await?).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
             let workspace = match &workspace {
@@ -76,20 +98,38 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
             if let Some(workspace) = workspace {
                 sql.add_member(workspace, &email, WorkspaceRole::Normal, now).await?;
             }
-            print_line(out, id)
+            let object = json!({
+                "id": id.to_string(),
+                "email": email,
+                "name": name,
+                "workspace_id": workspace.map(|id| id.to_string()),
+            });
+            output.print(format_args!("{name} can sign in as {email} (account {id})"), &object, out)
         }
-        AccountCommand::List => {
+        AccountCommand::List { options } => {
+            let mut listing = Listing::new("accounts", COLUMNS, "email");
             for account in sql.list_accounts().await? {
-                print_line(
-                    out,
-                    format_args!("{}  {:<10}  {}  {}", account.id, account.status, account.email, account.name),
-                )?;
+                listing.push([
+                    json!(account.id.to_string()),
+                    json!(account.email),
+                    json!(account.name),
+                    json!(account.status.as_str()),
+                ]);
             }
-            Ok(())
+            listing.print(options, out)
         }
-        AccountCommand::Disable { email } => {
+        AccountCommand::Disable { email, confirmation } => {
+            let selection = RevokeSelection::Account(email.clone());
+            operator.require_known(&selection).await?;
+            let count = counted(sql.count_selected(&selection).await?, "session");
+            let loss = format!("{email} will not be able to sign in, and {count} will end");
+            if !confirmation.obtain(loss, out).await? {
+                return Ok(());
+            }
             let revoked = sql.set_account_status(&email, AccountStatus::Banned, now).await?;
-            operator.publish_revocations(&revoked, out).await
+            let published = operator.publish_revocations(&revoked).await;
+            print_line(out, format_args!("{email} is disabled; {} ended", counted(revoked.len(), "session")))?;
+            published
         }
         AccountCommand::Enable { email } => {
             sql.set_account_status(&email, AccountStatus::Active, now).await?;
@@ -101,11 +141,14 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
             let hash = checked_hash(password::ask(&email).await?).await?;
             let scope = if keep_sessions { EndedSessions::Browser } else { EndedSessions::All };
             let revoked = sql.set_password(&email, &hash, scope, now).await?;
-            print_line(out, format_args!("{email} has a new password, and its browser sessions have ended"))?;
-            if keep_sessions {
-                return print_line(out, "its device sessions continue; `dify-openapi token revoke` ends them");
-            }
-            operator.publish_revocations(&revoked, out).await
+            let published = operator.publish_revocations(&revoked).await;
+            let ended = if keep_sessions {
+                "its device sessions continue; `dify-openapi token revoke` ends them".to_owned()
+            } else {
+                format!("{} ended", counted(revoked.len(), "session"))
+            };
+            print_line(out, format_args!("{email} has a new password; its browser sessions have ended; {ended}"))?;
+            published
         }
     }
 }

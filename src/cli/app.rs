@@ -3,22 +3,24 @@
 use std::io::Write;
 
 use clap::{ArgGroup, Subcommand};
+use serde_json::json;
 
 use super::{
     access_mode::{self, AccessModeCommand},
     error::CommandError,
     input_file::InputFile,
+    listing::{ListOptions, Listing},
     operator::Operator,
     output::{print_document, print_line},
     printable::Printable,
+    result_format::ResultFormat,
 };
 use crate::{
-    domain::{
-        app::file::ImportTarget,
-        id::{AppId, WorkspaceId},
-    },
+    domain::{app::file::ImportTarget, id::AppId},
     dsl::{self, Checked},
 };
+
+const COLUMNS: &[&str] = &["id", "name", "mode", "published", "workspace"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum AppCommand {
@@ -45,6 +47,9 @@ pub(crate) enum AppCommand {
         /// Create a new app even if one already has this name.
         #[arg(long)]
         new: bool,
+        /// The form of the result.
+        #[arg(short, long, value_enum, default_value_t = ResultFormat::Text)]
+        output: ResultFormat,
     },
     /// Report what will not run here, without importing anything.
     ///
@@ -63,6 +68,8 @@ pub(crate) enum AppCommand {
         /// The workspace, by id, or by name if it is unique.
         #[arg(long)]
         workspace: Option<String>,
+        #[command(flatten)]
+        options: ListOptions,
     },
     /// Write an app's published version to standard output, as a DSL file that can be imported again.
     ///
@@ -90,7 +97,7 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
     match command {
         AppCommand::AccessMode { command } => Box::pin(access_mode::run(command, out)).await,
         AppCommand::Check { files } => check(&files, out),
-        AppCommand::Import { file, workspace, app, new } => {
+        AppCommand::Import { file, workspace, app, new, output } => {
             let operator = Operator::standalone().await?;
             let read =
                 dsl::read(&file.read()?).map_err(|error| CommandError::usage(format_args!("{file}: {error}")))?;
@@ -105,17 +112,30 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
             }
             let imported = operator.sql.import_app(workspace, &read.app, target, Operator::now()).await?;
             let what = if imported.overwritten { "overwritten" } else { "created" };
-            print_line(out, format_args!("{}  {what}  {:<13}  {}", imported.id, read.app.mode.as_str(), read.app.name))
+            let (id, name, mode) = (imported.id, &read.app.name, read.app.mode.as_str());
+            let object = json!({"id": id.to_string(), "name": name, "mode": mode, "overwritten": imported.overwritten});
+            output.print(format_args!("the {mode} app {name} is {what} and published ({id})"), &object, out)
         }
-        AppCommand::List { workspace } => {
+        AppCommand::List { workspace, options } => {
             let operator = Operator::standalone().await?;
-            if let Some(workspace) = workspace {
-                return list(&operator, operator.workspace(&workspace).await?, "", out).await;
+            let only = match workspace {
+                Some(workspace) => Some(operator.workspace(&workspace).await?),
+                None => None,
+            };
+            let mut listing = Listing::new("apps", COLUMNS, "id");
+            let workspaces = operator.sql.list_workspaces().await?;
+            for workspace in workspaces.iter().filter(|workspace| only.is_none_or(|id| id == workspace.id)) {
+                for app in operator.sql.list_workspace_apps(workspace.id).await? {
+                    listing.push([
+                        json!(app.id.to_string()),
+                        json!(app.name),
+                        json!(app.mode.as_str()),
+                        json!(app.published),
+                        json!(workspace.name),
+                    ]);
+                }
             }
-            for workspace in operator.sql.list_workspaces().await? {
-                list(&operator, workspace.id, &format!("  in {}", workspace.name), out).await?;
-            }
-            Ok(())
+            listing.print(options, out)
         }
         AppCommand::Export { app, include_secrets } => {
             let operator = Operator::standalone().await?;
@@ -154,18 +174,4 @@ fn check(files: &[InputFile], out: &mut dyn Write) -> Result<(), CommandError> {
         1 if files.len() == 1 => Err(CommandError::other("the app will not run here; the lines above say why")),
         _ => Err(CommandError::other(format_args!("{failing} of {} files will not run here", files.len()))),
     }
-}
-
-/// Prints a workspace's apps, each line ending with `suffix`.
-async fn list(
-    operator: &Operator,
-    workspace: WorkspaceId,
-    suffix: &str,
-    out: &mut dyn Write,
-) -> Result<(), CommandError> {
-    for app in operator.sql.list_workspace_apps(workspace).await? {
-        let state = if app.published { "published" } else { "draft" };
-        print_line(out, format_args!("{}  {state:<9}  {:<13}  {}{suffix}", app.id, app.mode, app.name))?;
-    }
-    Ok(())
 }

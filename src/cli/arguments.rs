@@ -46,7 +46,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   dify-openapi account create ada@example.com --name Ada
   dify-openapi account list
-  dify-openapi account disable ada@example.com")]
+  dify-openapi account disable ada@example.com --yes")]
     Account {
         #[command(subcommand)]
         command: AccountCommand,

@@ -3,16 +3,12 @@
 use std::io::Write;
 
 use chrono::{SecondsFormat, TimeDelta};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::{
-    age::lifetime,
-    display_name::display_name,
-    error::CommandError,
-    operator::Operator,
-    output::{print_document, print_line},
-    printable::Printable,
+    age::lifetime, display_name::display_name, error::CommandError, operator::Operator, printable::Printable,
+    result_format::ResultFormat,
 };
 use crate::{
     domain::session::RevokeSelection,
@@ -30,27 +26,16 @@ pub(crate) struct NewToken {
     /// How long the token is valid, like 12h or 30d; at most 365d [default: that of a device's token].
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     ttl: Option<TimeDelta>,
-    /// What standard output gets.
+    /// The form of the result.
     #[arg(short, long, value_enum, default_value_t = ResultFormat::Text)]
     output: ResultFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ResultFormat {
-    /// The token on a line
-    Text,
-    /// A JSON object with the token and its session
-    Json,
 }
 
 pub(super) async fn create(operator: &Operator, new: NewToken, out: &mut dyn Write) -> Result<(), CommandError> {
     let email = new.account.trim();
     operator.require_known(&RevokeSelection::Account(email.to_owned())).await?;
     let issued = operator.token_issuer()?.issue(email, &new.label, new.ttl).await?;
-    match new.output {
-        ResultFormat::Text => print_line(out, issued.token.expose())?,
-        ResultFormat::Json => print_document("token", format!("{:#}\n", as_json(&issued)).as_bytes(), out)?,
-    }
+    new.output.print(issued.token.expose(), &as_json(&issued), out)?;
     // Standard output has only the token.
     let (email, label, until) = (&issued.account.email, &issued.label, expiry(&issued));
     eprintln!("{}", Printable(format_args!("{email} has the token \"{label}\" until {until}; it is not shown again")));

@@ -5,7 +5,9 @@ use std::io::Write;
 use clap::Subcommand;
 use dify_openapi_migrations::ChangeState;
 
-use super::{error::CommandError, operator::Operator, output::print_line};
+use super::{
+    confirmation::ConfirmOptions, error::CommandError, operator::Operator, output::print_line, result_format::counted,
+};
 use crate::store::sql::migrate::RevertRange;
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -17,9 +19,9 @@ pub(crate) enum MigrateCommand {
     #[command(after_help = "Example:\n  dify-openapi migrate plan")]
     Plan,
     /// Revert the last change, or all changes after one. The data in their tables is lost.
-    #[command(
-        after_help = "Example:\n  dify-openapi migrate down --to m20261121_000018_openapi_conversation_variables"
-    )]
+    #[command(after_help = "Examples:
+  dify-openapi migrate down --dry-run
+  dify-openapi migrate down --to m20261121_000018_openapi_conversation_variables --yes")]
     Down {
         /// Keep this change and all before it.
         #[arg(long, value_name = "CHANGE")]
@@ -27,6 +29,8 @@ pub(crate) enum MigrateCommand {
         /// Revert every change.
         #[arg(long, conflicts_with = "to")]
         all: bool,
+        #[command(flatten)]
+        confirmation: ConfirmOptions,
     },
     /// Show which changes have been applied, by this version or a newer one.
     #[command(after_help = "Example:\n  dify-openapi migrate status")]
@@ -41,22 +45,28 @@ pub(crate) async fn run(command: MigrateCommand, out: &mut dyn Write) -> Result<
         MigrateCommand::Up => {
             let applied = sql.migrate_up(beside_dify).await?;
             print_changes(out, "applied", &applied)?;
-            print_line(out, format_args!("{} change(s) applied", applied.len()))
+            print_line(out, format_args!("{} applied", counted(applied.len(), "change")))
         }
         MigrateCommand::Plan => {
             let pending = sql.pending_migrations(beside_dify).await?;
             print_changes(out, "pending", &pending)?;
-            print_line(out, format_args!("{} change(s) would be applied", pending.len()))
+            print_line(out, format_args!("{} would be applied", counted(pending.len(), "change")))
         }
-        MigrateCommand::Down { to, all } => {
+        MigrateCommand::Down { to, all, confirmation } => {
             let range = match (&to, all) {
                 (_, true) => RevertRange::All,
                 (Some(name), _) => RevertRange::After(name),
                 (None, _) => RevertRange::Last,
             };
+            let names = sql.revertible_migrations(beside_dify, range).await?;
+            let count = counted(names.len(), "change");
+            let loss = format!("{count} will be reverted, and the data in their tables is lost: {}", names.join(", "));
+            if !names.is_empty() && !confirmation.obtain(loss, out).await? {
+                return Ok(());
+            }
             let reverted = sql.migrate_down(beside_dify, range).await?;
             print_changes(out, "reverted", &reverted)?;
-            print_line(out, format_args!("{} change(s) reverted", reverted.len()))
+            print_line(out, format_args!("{} reverted", counted(reverted.len(), "change")))
         }
         MigrateCommand::Status => {
             for (name, state) in sql.schema_changes(beside_dify).await? {

@@ -1,13 +1,10 @@
 //! The connected stores that the operator's commands work on.
 
-use std::{
-    io::Write,
-    sync::{Arc, atomic::AtomicI64},
-};
+use std::sync::{Arc, atomic::AtomicI64};
 
 use chrono::{DateTime, Utc};
 
-use super::{error::CommandError, output::print_line};
+use super::error::CommandError;
 use crate::{
     app::{self, Dependencies},
     config::{Config, process_env, telemetry::TelemetryConfig},
@@ -64,20 +61,14 @@ impl Operator {
         SystemClock.now()
     }
 
-    /// Announces revocations to every running replica, records an audit event for each, and prints their number.
-    pub(super) async fn publish_revocations(
-        &self,
-        revoked: &[RevokedSession],
-        out: &mut dyn Write,
-    ) -> Result<(), CommandError> {
+    /// Announces revocations to every running replica, and records an audit event for each.
+    pub(super) async fn publish_revocations(&self, revoked: &[RevokedSession]) -> Result<(), CommandError> {
         for session in revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = app::connect_state(&self.config, &clock, &Arc::new(AtomicI64::new(0)))?;
-        let marked = Invalidations::new(stores.token_cache).invalidate_sessions(revoked).await;
-        print_line(out, format_args!("{} session(s) ended", revoked.len()))?;
-        marked.map_err(|_| {
+        Invalidations::new(stores.token_cache).invalidate_sessions(revoked).await.map_err(|_| {
             CommandError::unavailable("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")
         })
     }

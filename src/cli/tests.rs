@@ -118,7 +118,7 @@ fn start_screen_fits_a_terminal_and_names_both_accounts() {
 fn each_selection_option_becomes_its_selection() {
     let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
     let selected = |line: &str| match typed(line).unwrap().command {
-        Command::Token { command: token::TokenCommand::Revoke(selection) } => selection.resolve(now).unwrap(),
+        Command::Token { command: token::TokenCommand::Revoke { selection, .. } } => selection.resolve(now).unwrap(),
         other => panic!("{other:?}"),
     };
     let since = |line: &str| match selected(line) {

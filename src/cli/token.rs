@@ -4,17 +4,21 @@ use std::io::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::{
+    confirmation::ConfirmOptions,
     created_token::{self, NewToken},
     error::CommandError,
+    listing::{ListOptions, Listing},
     operator::Operator,
     output::print_line,
+    result_format::counted,
     since::Since,
 };
 use crate::domain::{id::TokenId, session::RevokeSelection};
 
-const MAX_LISTED_SESSIONS: u64 = 1_000;
+const COLUMNS: &[&str] = &["id", "account", "client_id", "label", "created_at", "expires_at", "last_used_at"];
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum TokenCommand {
@@ -29,6 +33,8 @@ pub(crate) enum TokenCommand {
         /// Only sessions of this client.
         #[arg(long, value_name = "CLIENT_ID")]
         client: Option<String>,
+        #[command(flatten)]
+        options: ListOptions,
     },
     /// Issue a token without a browser, for CI and services. It is printed once.
     ///
@@ -38,12 +44,17 @@ pub(crate) enum TokenCommand {
   dify-openapi token create --account ada@example.com --label ci --ttl 30d
   dify-openapi token create --account ada@example.com --label nightly -o json")]
     Create(NewToken),
-    /// End sessions immediately, on every replica.
+    /// End sessions immediately, on every replica. More than one needs a confirmation.
     #[command(after_help = "Examples:
   dify-openapi token revoke --account ada@example.com
-  dify-openapi token revoke --since 2026-11-20T08:00:00Z    every session issued since then
-  dify-openapi token revoke --since 2h")]
-    Revoke(SessionSelection),
+  dify-openapi token revoke --since 2026-11-20T08:00:00Z --dry-run    every session issued since then
+  dify-openapi token revoke --since 2h --yes")]
+    Revoke {
+        #[command(flatten)]
+        selection: SessionSelection,
+        #[command(flatten)]
+        confirmation: ConfirmOptions,
+    },
 }
 
 /// Selects sessions by exactly one option.
@@ -80,31 +91,46 @@ pub(crate) async fn run(command: TokenCommand, out: &mut dyn Write) -> Result<()
     let operator = Operator::connect().await?;
     let now = Operator::now();
     match command {
-        TokenCommand::List { account, client } => {
+        TokenCommand::List { account, client, options } => {
             let named = [account.clone().map(RevokeSelection::Account), client.clone().map(RevokeSelection::Client)];
             for selection in named.iter().flatten() {
                 operator.require_known(selection).await?;
             }
-            let sessions =
-                operator.sql.list_all_sessions(account.as_deref(), client.as_deref(), MAX_LISTED_SESSIONS, now).await?;
+            // One more than is printed shows that there are more.
+            let limit = options.limit() as u64 + 1;
+            let sessions = operator.sql.list_all_sessions(account.as_deref(), client.as_deref(), limit, now).await?;
+            let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let mut listing = Listing::new("live sessions", COLUMNS, "id");
             for (email, session) in sessions {
-                let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-                let (created, expires) = (time(session.created_at), time(session.expires_at));
-                let (id, client, label) = (session.id, session.client_id, session.device_label);
-                print_line(out, format_args!("{id}  {created}  until {expires}  {email}  {client}  {label}"))?;
+                listing.push([
+                    json!(session.id.to_string()),
+                    json!(email),
+                    json!(session.client_id),
+                    json!(session.device_label),
+                    json!(time(session.created_at)),
+                    json!(time(session.expires_at)),
+                    json!(session.last_used_at.map(time)),
+                ]);
             }
-            Ok(())
+            listing.print(options, out)
         }
         TokenCommand::Create(new) => created_token::create(&operator, new, out).await,
-        TokenCommand::Revoke(selection) => {
+        TokenCommand::Revoke { selection, confirmation } => {
             let Some(selection) = selection.resolve(now) else {
                 return Err(CommandError::usage("choose the sessions with --id, --account, --client or --since"));
             };
-            let revoked = operator.sql.revoke_selected(&selection, now).await?;
-            if revoked.is_empty() {
+            let count = operator.sql.count_selected(&selection).await?;
+            if count == 0 {
                 operator.require_known(&selection).await?;
             }
-            operator.publish_revocations(&revoked, out).await
+            let loss = format!("this ends {}", counted(count, "session"));
+            if (count > 1 || confirmation.is_dry_run()) && !confirmation.obtain(loss, out).await? {
+                return Ok(());
+            }
+            let revoked = operator.sql.revoke_selected(&selection, now).await?;
+            let published = operator.publish_revocations(&revoked).await;
+            print_line(out, format_args!("{} ended", counted(revoked.len(), "session")))?;
+            published
         }
     }
 }

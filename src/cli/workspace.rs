@@ -3,9 +3,19 @@
 use std::io::Write;
 
 use clap::{Subcommand, ValueEnum, builder::PossibleValue};
+use serde_json::json;
 
-use super::{display_name::display_name, error::CommandError, operator::Operator, output::print_line};
+use super::{
+    display_name::display_name,
+    error::CommandError,
+    listing::{ListOptions, Listing},
+    operator::Operator,
+    output::print_line,
+    result_format::ResultFormat,
+};
 use crate::domain::workspace::WorkspaceRole;
+
+const COLUMNS: &[&str] = &["id", "name", "status", "members"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum WorkspaceCommand {
@@ -18,6 +28,9 @@ pub(crate) enum WorkspaceCommand {
         /// Email address of the account that will own it.
         #[arg(long)]
         owner: String,
+        /// The form of the result.
+        #[arg(short, long, value_enum, default_value_t = ResultFormat::Text)]
+        output: ResultFormat,
     },
     /// Make an account a member.
     #[command(
@@ -33,8 +46,11 @@ pub(crate) enum WorkspaceCommand {
         role: WorkspaceRole,
     },
     /// List workspaces.
-    #[command(after_help = "Example:\n  dify-openapi workspace list")]
-    List,
+    #[command(after_help = "Examples:\n  dify-openapi workspace list\n  dify-openapi workspace list -o json")]
+    List {
+        #[command(flatten)]
+        options: ListOptions,
+    },
 }
 
 impl ValueEnum for WorkspaceRole {
@@ -57,26 +73,27 @@ impl ValueEnum for WorkspaceRole {
 pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Result<(), CommandError> {
     let operator = Operator::standalone().await?;
     match command {
-        WorkspaceCommand::Create { name, owner } => {
-            print_line(out, operator.sql.create_workspace(&name, &owner, Operator::now()).await?)
+        WorkspaceCommand::Create { name, owner, output } => {
+            let id = operator.sql.create_workspace(&name, &owner, Operator::now()).await?;
+            let object = json!({"id": id.to_string(), "name": name, "owner": owner});
+            output.print(format_args!("{owner} owns the new workspace {name} ({id})"), &object, out)
         }
         WorkspaceCommand::AddMember { workspace, email, role } => {
-            let workspace = operator.workspace(&workspace).await?;
-            operator.sql.add_member(workspace, &email, role, Operator::now()).await?;
-            print_line(out, format_args!("{email} is now a member"))
+            let id = operator.workspace(&workspace).await?;
+            operator.sql.add_member(id, &email, role, Operator::now()).await?;
+            print_line(out, format_args!("{email} is a member of {workspace} with the role {}", role.as_str()))
         }
-        WorkspaceCommand::List => {
+        WorkspaceCommand::List { options } => {
+            let mut listing = Listing::new("workspaces", COLUMNS, "id");
             for workspace in operator.sql.list_workspaces().await? {
-                let members = workspace.members;
-                print_line(
-                    out,
-                    format_args!(
-                        "{}  {:<8}  {members:>5} member(s)  {}",
-                        workspace.id, workspace.status, workspace.name
-                    ),
-                )?;
+                listing.push([
+                    json!(workspace.id.to_string()),
+                    json!(workspace.name),
+                    json!(workspace.status.as_str()),
+                    json!(workspace.members),
+                ]);
             }
-            Ok(())
+            listing.print(options, out)
         }
     }
 }

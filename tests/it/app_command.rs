@@ -64,12 +64,13 @@ fn imported_app_is_exported_unchanged() {
     std::fs::write(file, APP).unwrap();
     let import = ["app", "import", file.to_str().unwrap(), "--workspace", "Lab"];
     let first = operator.run_successfully(&import, "");
-    let (id, rest) = first.split_once("  ").unwrap();
-    assert_eq!(rest, "created  workflow       Shouter\n");
+    let (rest, id) = first.trim_end().split_once(" (").unwrap();
+    let id = id.trim_end_matches(')');
+    assert_eq!(rest, "the workflow app Shouter is created and published");
     assert_eq!(operator.run_successfully(&import, ""), first.replace("created", "overwritten"));
     assert_eq!(
         operator.run_successfully(&["app", "list", "--workspace", "Lab"], ""),
-        format!("{id}  published  workflow       Shouter\n")
+        format!("{:<36}  NAME     MODE      PUBLISHED  WORKSPACE\n{id}  Shouter  workflow  yes        Lab\n", "ID")
     );
 
     let whole = ["app", "export", "Shouter", "--include-secrets"];
@@ -92,7 +93,7 @@ fn imported_app_is_exported_unchanged() {
 
     // A name that two apps share needs an id.
     operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);
-    assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], "").lines().count(), 2);
+    assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab", "--quiet"], "").lines().count(), 2);
     for arguments in [&["app", "export", "Shouter"][..], &import] {
         let (line, code) = operator.run_with_error(arguments, "");
         let line = line.to_lowercase();
@@ -118,7 +119,7 @@ fn rejected_import_names_the_line_and_stores_nothing() {
         let (line, code) = operator.run_with_error(arguments, input);
         assert!(line.contains(word) && code == Some(expected), "{arguments:?}: {code:?} {line}");
     }
-    assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], ""), "");
+    assert_eq!(operator.run_successfully(&["app", "list", "--workspace", "Lab"], ""), "There are no apps.\n");
 }
 
 #[test]

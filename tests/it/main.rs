@@ -21,6 +21,7 @@ mod budgets;
 mod chart;
 mod clients;
 mod command_line;
+mod command_table;
 mod console;
 mod cors;
 mod demo_apps;

@@ -35,18 +35,27 @@ async fn session_revoked_by_command_ends_at_once_and_is_audited(stores: Stores) 
     }
     let (listed, stderr) = succeeded(server.command(&["token", "list", "--account", OWNER], ""));
     assert!(stderr.is_empty(), "{stderr}");
-    assert_eq!(listed.lines().count(), 1, "{listed}");
-    assert!(listed.contains(&bearer.token_id) && listed.contains("laptop"), "{listed}");
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(listed.starts_with("ID") && listed.contains(&bearer.token_id) && listed.contains("laptop"), "{listed}");
 
     let (printed, stderr) = succeeded(server.command(&["token", "revoke", "--account", OWNER], ""));
-    assert_eq!(printed, "1 session(s) ended\n");
+    assert_eq!(printed, "1 session ended\n");
     assert_revocation_is_audited(&stderr, &bearer.token_id);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     assert_eq!(other.get("/openapi/v1/account").await.0, 200);
 
-    // Revokes everything since a time; ended sessions are not counted again.
+    // More than one session needs a confirmation; ended sessions are not counted.
+    let third = Bearer::sign_in(&server, MEMBER, "tablet").await;
+    let refused = failed(&server.command(&["token", "revoke", "--since", "1h"], ""), 5);
+    assert!(refused.contains("this ends 2 sessions; add --yes"), "{refused}");
+    let (printed, _) = succeeded(server.command(&["token", "revoke", "--id", &third.token_id, "--dry-run"], ""));
+    assert!(printed.starts_with("this ends 1 session (dry run"), "{printed}");
+    assert_eq!(third.get("/openapi/v1/account").await.0, 200);
+    succeeded(server.command(&["token", "revoke", "--id", &third.token_id], ""));
+
+    // Revokes everything since a time.
     let (printed, stderr) = succeeded(server.command(&["token", "revoke", "--since", "1h"], ""));
-    assert_eq!(printed, "1 session(s) ended\n");
+    assert_eq!(printed, "1 session ended\n");
     assert_revocation_is_audited(&stderr, &other.token_id);
     assert_eq!(other.get("/openapi/v1/account").await.0, 401);
 }
@@ -72,12 +81,12 @@ async fn unknown_names_in_commands_are_errors(stores: Stores) {
     // An existing name without sessions is not an error.
     for selected in [["--account", OWNER], ["--client", "difyctl"]] {
         let (printed, _) = succeeded(server.command(&["token", "revoke", selected[0], selected[1]], ""));
-        assert_eq!(printed, "0 session(s) ended\n", "{selected:?}");
+        assert_eq!(printed, "0 sessions ended\n", "{selected:?}");
     }
     let ended = Bearer::sign_in(&server, OWNER, "laptop").await.token_id;
-    for count in [1, 0] {
+    for count in ["1 session", "0 sessions"] {
         let (printed, _) = succeeded(server.command(&["token", "revoke", "--id", &ended], ""));
-        assert_eq!(printed, format!("{count} session(s) ended\n"));
+        assert_eq!(printed, format!("{count} ended\n"));
     }
 }
 
@@ -85,8 +94,13 @@ async fn disabled_account_is_rejected_until_it_is_enabled(stores: Stores) {
     let server = TestServer::start(stores).await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
-    let (printed, stderr) = succeeded(server.command(&["account", "disable", OWNER], ""));
-    assert_eq!(printed, "1 session(s) ended\n");
+    let (printed, _) = succeeded(server.command(&["account", "disable", OWNER, "--dry-run"], ""));
+    assert!(printed.contains("1 session will end (dry run"), "{printed}");
+    let refused = failed(&server.command(&["account", "disable", OWNER], ""), 5);
+    assert!(refused.contains("1 session will end; add --yes"), "{refused}");
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+    let (printed, stderr) = succeeded(server.command(&["account", "disable", OWNER, "--yes"], ""));
+    assert_eq!(printed, format!("{OWNER} is disabled; 1 session ended\n"));
     assert_revocation_is_audited(&stderr, &bearer.token_id);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     assert!(!browser.is_signed_in().await);
@@ -104,7 +118,7 @@ async fn new_password_ends_browser_and_device_sessions(stores: Stores) {
     let other = Bearer::sign_in(&server, MEMBER, "laptop").await;
     let set = server.command(&["account", "set-password", OWNER], "a password of another kind\n");
     let (printed, stderr) = succeeded(set);
-    assert!(printed.contains("browser sessions have ended") && printed.contains("1 session(s) ended"), "{printed}");
+    assert!(printed.contains("browser sessions have ended") && printed.contains("1 session ended"), "{printed}");
     assert_revocation_is_audited(&stderr, &bearer.token_id);
     assert!(!browser.is_signed_in().await);
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
@@ -157,7 +171,7 @@ async fn token_created_by_command_is_a_session_like_any_other(stores: Stores) {
     let other = Bearer::with_token(&server, &create_token(&server, &["--label", "nightly"]), "");
     assert_eq!(other.get("/openapi/v1/account").await.0, 200);
 
-    let (listed, _) = succeeded(server.command(&["token", "list", "--client", "dify-openapi"], ""));
+    let (listed, _) = succeeded(server.command(&["token", "list", "--client", "dify-openapi", "-o", "name"], ""));
     assert_eq!(listed.lines().count(), 2, "{listed}");
     let (_, stderr) = succeeded(server.command(&["token", "revoke", "--id", &second.token_id], ""));
     assert_revocation_is_audited(&stderr, &second.token_id);
@@ -179,11 +193,11 @@ async fn token_is_created_only_for_active_accounts_labels_and_lifetimes(stores: 
     ] {
         failed(&server.command(&["token", "create", "--account", account, "--label", label, "--ttl", ttl], ""), code);
     }
-    succeeded(server.command(&["account", "disable", OWNER], ""));
+    succeeded(server.command(&["account", "disable", OWNER, "--yes"], ""));
     let refused = server.command(&["token", "create", "--account", OWNER, "--label", "ci"], "");
     assert!(failed(&refused, 5).contains("not active"));
     let (listed, _) = succeeded(server.command(&["token", "list", "--client", "difyctl"], ""));
-    assert_eq!(listed, "");
+    assert_eq!(listed, "There are no live sessions.\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,11 @@ impl SqlStore {
         Ok(reverted)
     }
 
+    /// The names of the migrations that `migrate_down` would revert, the last one first.
+    pub(crate) async fn revertible_migrations(&self, beside_dify: bool, range: RevertRange<'_>) -> Result<Vec<String>> {
+        revertible(&Schema::read(&self.db, beside_dify).await?, range)
+    }
+
     /// Every migration, in order, and its state. Two statements, neither of which writes.
     pub(crate) async fn schema_changes(&self, beside_dify: bool) -> Result<Vec<(String, ChangeState)>> {
         Ok(Schema::read(&self.db, beside_dify).await?.changes())
@@ -176,20 +181,26 @@ async fn down(transaction: &DatabaseTransaction, beside_dify: bool, range: Rever
         let migrated_by = compatible.map_or_else(|| "a newer one".to_owned(), |compatible| compatible.migrated_by);
         return Err(SchemaError::NewerChanges { migrated_by }.into());
     }
-    let mut reverted = in_state(schema.changes(), ChangeState::Applied);
+    let reverted = revertible(&schema, range)?;
+    schema.down(transaction, Some(u32::try_from(reverted.len()).unwrap_or(u32::MAX))).await?;
+    record_version(transaction).await?;
+    Ok(reverted)
+}
+
+/// The names of the applied migrations in the range, the last one first.
+fn revertible(schema: &Schema, range: RevertRange<'_>) -> Result<Vec<String>> {
+    let mut applied = in_state(schema.changes(), ChangeState::Applied);
     let kept = match range {
         RevertRange::All => 0,
-        RevertRange::Last => reverted.len().saturating_sub(1),
-        RevertRange::After(name) => match reverted.iter().position(|applied| applied == name) {
+        RevertRange::Last => applied.len().saturating_sub(1),
+        RevertRange::After(name) => match applied.iter().position(|applied| applied == name) {
             Some(at) => at + 1,
             None => return Err(SchemaError::UnknownChange(name.to_owned()).into()),
         },
     };
-    let mut reverted = reverted.split_off(kept);
-    schema.down(transaction, Some(u32::try_from(reverted.len()).unwrap_or(u32::MAX))).await?;
-    record_version(transaction).await?;
-    reverted.reverse();
-    Ok(reverted)
+    let mut names = applied.split_off(kept);
+    names.reverse();
+    Ok(names)
 }
 
 async fn record_version(transaction: &DatabaseTransaction) -> Result<()> {

@@ -61,13 +61,29 @@ impl SqlStore {
         selection: &RevokeSelection,
         now: DateTime<Utc>,
     ) -> Result<Vec<RevokedSession>> {
-        let condition = match selection {
+        self.revoke_where(self.is_selected(selection), now).await
+    }
+
+    /// Number of sessions that `revoke_selected` would revoke.
+    pub async fn count_selected(&self, selection: &RevokeSelection) -> Result<usize> {
+        let count = Query::select()
+            .expr_as(Expr::col((token::Entity, token::Column::Id)).count(), "sessions")
+            .from(token::Entity)
+            .and_where(self.is_selected(selection))
+            .and_where(token::Column::RevokedAt.is_null())
+            .and_where(token::Column::TokenHash.is_not_null())
+            .take();
+        let Some(row) = self.query_one(&count).await? else { return Ok(0) };
+        Ok(usize::try_from(row.try_get_by::<i64, _>("sessions")?).unwrap_or(0))
+    }
+
+    fn is_selected(&self, selection: &RevokeSelection) -> SimpleExpr {
+        match selection {
             RevokeSelection::Id(id) => token::Column::Id.eq(self.id(id.0)),
             RevokeSelection::Account(email) => self.of_account_with_email(email),
             RevokeSelection::Client(client) => self.is_exactly(token::Column::ClientId, client),
             RevokeSelection::Since(since) => token::Column::CreatedAt.gte(to_micros(*since)),
-        };
-        self.revoke_where(condition, now).await
+        }
     }
 
     /// Whether the selected account, session or client exists. An account counts without sessions, a session also after

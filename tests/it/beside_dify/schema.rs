@@ -66,7 +66,7 @@ async fn migrations_change_only_tables_of_this_service() {
     );
     dify.0.stop().await;
     for _ in 0..4 {
-        assert!(command(database, &["migrate", "down"]).status.success());
+        assert!(command(database, &["migrate", "down", "--yes"]).status.success());
     }
     assert_same(&schema(database), &before.0, "the schema, taken back");
 }
