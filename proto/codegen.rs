@@ -56,7 +56,8 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let methods = model::methods(&pool)?;
     fs::write(out.join("policies.rs"), doors::policy_table(&methods))?;
     fs::write(out.join("doors.rs"), doors::json_door(&methods, &pool))?;
-    fs::write(out.join("openapi.json"), serde_json::to_string_pretty(&openapi::document(&methods))?)?;
+    fs::write(out.join("openapi.json"), serde_json::to_string_pretty(&openapi::document(&methods, false))?)?;
+    fs::write(out.join("openapi_enterprise.json"), serde_json::to_string_pretty(&openapi::document(&methods, true))?)?;
 
     let mut config = prost_build::Config::new();
     config.extern_path(".google.protobuf.Timestamp", "crate::rpc::timestamp::Timestamp");

@@ -42,7 +42,7 @@ use self::{
     arguments::{Cli, Command},
     error::CommandError,
 };
-use crate::http::routes::OPENAPI;
+use crate::http::routes::openapi;
 
 /// Parses the command line, runs the command, reports a failure, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -60,7 +60,7 @@ fn run(command: Command) -> Result<(), CommandError> {
     let out = &mut std::io::stdout();
     match command {
         Command::CheckConfig => check_config::run(out),
-        Command::Openapi => openapi::run(OPENAPI.as_bytes(), out),
+        Command::Openapi { enterprise } => openapi::run(openapi(enterprise).as_bytes(), out),
         Command::Completions { shell } => shell::completions(shell, out),
         Command::Man => shell::man(out),
         command => tokio::runtime::Builder::new_multi_thread()
@@ -80,7 +80,9 @@ fn run(command: Command) -> Result<(), CommandError> {
                     Command::Workspace { command } => workspace::run(command, &mut std::io::stdout()).await,
                     Command::App { command } => app::run(command, &mut std::io::stdout()).await,
                     Command::Token { command } => token::run(command, &mut std::io::stdout()).await,
-                    Command::CheckConfig | Command::Openapi | Command::Completions { .. } | Command::Man => Ok(()),
+                    Command::CheckConfig | Command::Openapi { .. } | Command::Completions { .. } | Command::Man => {
+                        Ok(())
+                    }
                 }
             }),
     }

@@ -2,10 +2,12 @@
 
 mod about;
 pub(crate) mod app;
+mod app_run;
 pub(crate) mod console;
 pub(crate) mod convert;
 pub(crate) mod device_flow;
-pub(crate) mod identity;
+pub(crate) mod external_app;
+mod identity;
 pub(crate) mod json;
 pub(crate) mod meta;
 #[allow(clippy::all, clippy::pedantic, dead_code, unreachable_pub, reason = "generated")]

@@ -55,6 +55,14 @@ pub(crate) fn body(method: &Method, status: u16, example: &Example, shape: &str)
     if shape == "ConsoleError" {
         body["error"] = json!(example.code);
     }
+    if shape == "InnerError" {
+        let word = match example.code {
+            "invalid_request" => "invalid_token",
+            "bearer_missing" | "bearer_invalid" => "invalid inner api key",
+            code => code,
+        };
+        return json!({"error": word});
+    }
     if shape == "OAuthError" {
         body["error"] = json!(match status {
             429 | 503 => "temporarily_unavailable",
@@ -133,7 +141,15 @@ fn polls_token(method: &Method) -> bool {
 
 /// Whether the method looks up an object that may be missing.
 fn looks_up_object(method: &Method) -> bool {
-    let methods = ["RevokeSession", "GetWorkspace", "SwitchWorkspace", "DescribeApp", "RunApp"];
+    let methods = [
+        "RevokeSession",
+        "GetWorkspace",
+        "SwitchWorkspace",
+        "DescribeApp",
+        "RunApp",
+        "GetPermittedExternalApp",
+        "RunPermittedExternalApp",
+    ];
     decides_grant(method) || named(method, &methods)
 }
 
@@ -244,8 +260,8 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             has_one_subject(method)
                 || has_scope(method)
                 || is_app_method(method)
-                || checks_origin(method)
                 || licensed(method)
+                || checks_origin(method)
         },
         examples: &[
             example("wrong_surface", "This token is for another part of the API.", has_one_subject),
@@ -270,7 +286,9 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("not_found", "There is no such workspace.", |method| {
                 named(method, &["GetWorkspace", "SwitchWorkspace"])
             }),
-            example("not_found", "There is no such app.", |method| named(method, &["DescribeApp", "RunApp"])),
+            example("not_found", "There is no such app.", |method| {
+                named(method, &["DescribeApp", "RunApp", "GetPermittedExternalApp", "RunPermittedExternalApp"])
+            }),
         ],
     },
     ErrorResponse {
@@ -363,6 +381,11 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
                 "bearer_auth_disabled",
                 "Signing in with bearer tokens is switched off on this server.",
                 |method| bearer(method) || requires_bearers_enabled(method),
+            ),
+            example(
+                "permitted_external_apps_unavailable",
+                "The permitted apps cannot be listed right now.",
+                |method| named(method, &["ListPermittedExternalApps"]),
             ),
             example("user_code_exhausted", "No code is free right now. Try again.", |method| {
                 named(method, &["CreateDeviceCode"])

@@ -74,7 +74,7 @@ pub(crate) struct Policy {
     pub approval_grant: bool,
     /// Answers with a redirect.
     pub redirects: bool,
-    /// `Envelope`, `OAuth` or `Console`.
+    /// `Envelope`, `OAuth`, `Console` or `Inner`.
     pub errors: String,
     /// Limit of the body, in KiB.
     pub max_body_kib: u32,

@@ -9,10 +9,11 @@ use super::{
     schema::{self, Schemas},
 };
 
-pub(crate) fn document(methods: &[Method]) -> Value {
+/// The document of an edition. Methods of the Enterprise edition are absent from the other one.
+pub(crate) fn document(methods: &[Method], enterprise: bool) -> Value {
     let mut schemas = Schemas::default();
     let mut paths = Map::new();
-    for method in methods {
+    for method in methods.iter().filter(|method| enterprise || method.policy.presence != "Enterprise") {
         let Some(http) = &method.http else { continue };
         let operation = operation(method, http, &mut schemas);
         let path = paths.entry(http.path.clone()).or_insert_with(|| json!({}));
@@ -21,6 +22,9 @@ pub(crate) fn document(methods: &[Method]) -> Value {
     schemas.0.insert("Error".to_owned(), envelope());
     schemas.0.insert("OAuthError".to_owned(), oauth_error());
     schemas.0.insert("ConsoleError".to_owned(), console_error());
+    if enterprise {
+        schemas.0.insert("InnerError".to_owned(), inner_error());
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -112,6 +116,7 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
     let shape = match method.policy.errors.as_str() {
         "OAuth" => "OAuthError",
         "Console" => "ConsoleError",
+        "Inner" => "InnerError",
         _ => "Error",
     };
     for ErrorResponse { status, description, applies_to, examples } in error_responses::TABLE {
@@ -179,6 +184,15 @@ fn console_error() -> Value {
     error["description"] = json!("An error with its code once more, under the name that Dify's own page reads.");
     error["properties"]["error"] = json!({"type": "string"});
     error
+}
+
+fn inner_error() -> Value {
+    json!({
+        "type": "object",
+        "description": "An error of a method for Dify Enterprise.",
+        "required": ["error"],
+        "properties": {"error": {"type": "string"}},
+    })
 }
 
 fn oauth_error() -> Value {

@@ -20,7 +20,7 @@ use crate::{
     jobs::Jobs,
     pipeline::{
         Pipeline,
-        policy::{Credential, Policy},
+        policy::{Credential, ErrorShape, Policy},
     },
     ports::state_stores::StateStores,
     rpc::{Rpc, Services},
@@ -86,6 +86,8 @@ impl Application {
     /// The routes and layers of a listener, outermost layer last.
     pub fn router(&self, listener: ListenerKind) -> Result<Router> {
         let internal = listener != ListenerKind::Public || self.internal_on_public;
+        // The routes under `/inner/` are on their own listener, in development too.
+        let is_inner = |policy: &Policy| policy.errors == ErrorShape::Inner;
         let is_internal = |policy: &Policy| policy.credential == Credential::Service;
         let grpc = grpc_door::router(&self.rpc, &self.pipeline, self.reflection, move |policy| {
             internal || !is_internal(policy)
@@ -96,10 +98,11 @@ impl Application {
             ListenerKind::Public => {
                 let cookie_route = |policy: &Policy| policy.json_only;
                 let api = json_door::router(&self.rpc, &self.pipeline, move |policy| {
-                    !cookie_route(policy) && (internal || !is_internal(policy))
+                    !cookie_route(policy) && !is_inner(policy) && (internal || !is_internal(policy))
                 });
                 let introspection = internal && self.pipeline.has_service_key();
-                let api = api.merge(well_known::router(&self.issuer, introspection));
+                let api =
+                    api.merge(well_known::router(&self.issuer, introspection, self.components.enterprise.is_some()));
                 // Added before CORS, so that CORS answers preflights: the routes reject OPTIONS as an unknown method.
                 let api = api.method_not_allowed_fallback(fallback::method_not_allowed);
                 cors::allow(api, &self.cors_origins)

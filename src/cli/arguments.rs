@@ -81,7 +81,11 @@ pub(crate) enum Command {
     },
     /// Print the OpenAPI 3.1 document.
     #[command(after_help = "Example:\n  dify-openapi openapi > openapi.json")]
-    Openapi,
+    Openapi {
+        /// Include the methods of the Enterprise edition.
+        #[arg(long)]
+        enterprise: bool,
+    },
     /// Print the completion script of a shell.
     #[command(
         after_help = "Examples:\n  dify-openapi completions bash > /etc/bash_completion.d/dify-openapi\n  dify-openapi completions fish > ~/.config/fish/completions/dify-openapi.fish"

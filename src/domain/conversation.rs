@@ -21,27 +21,45 @@ const MAX_NAME_LENGTH: usize = 50;
 /// Characters kept of a longer query; an ellipsis follows.
 const TRUNCATED_NAME_LENGTH: usize = 47;
 
+/// An external identity that runs an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalUser {
+    /// In lower case.
+    pub email: String,
+    pub issuer: String,
+}
+
 /// A caller of an app: a row of `end_users`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndUser {
     /// The app's workspace.
     pub workspace_id: WorkspaceId,
     pub app_id: AppId,
-    /// A stable, opaque name of the caller.
+    /// A stable name of the caller: opaque for an account, the email address of an external identity.
     pub user: String,
+    /// The identity provider of an external identity.
+    pub issuer: Option<String>,
 }
 
 impl EndUser {
+    pub fn new(workspace_id: WorkspaceId, app_id: AppId, user: String, external: Option<ExternalUser>) -> Self {
+        match external {
+            None => Self { workspace_id, app_id, user, issuer: None },
+            Some(external) => Self { workspace_id, app_id, user: external.email, issuer: Some(external.issuer) },
+        }
+    }
+
     /// The row's id, derived from the fields, so that concurrent first runs write one row and a conversation's owner is
     /// known without a query. A UUID of version 8 (RFC 9562 section 5.8).
     pub fn id(&self) -> EndUserId {
-        let digest = Sha256::new()
-            .chain_update(self.workspace_id.0)
-            .chain_update(self.app_id.0)
-            .chain_update(&self.user)
-            .finalize();
+        let mut digest =
+            Sha256::new().chain_update(self.workspace_id.0).chain_update(self.app_id.0).chain_update(&self.user);
+        if let Some(issuer) = &self.issuer {
+            // The separator is part of no email address, so that other pairs give other ids.
+            digest = digest.chain_update([0]).chain_update(issuer);
+        }
         let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
+        bytes.copy_from_slice(&digest.finalize()[..16]);
         EndUserId(Builder::from_custom_bytes(bytes).into_uuid())
     }
 }
@@ -232,7 +250,11 @@ mod tests {
             workspace_id: WorkspaceId(Uuid::from_u128(1)),
             app_id: AppId(Uuid::from_u128(app)),
             user: user.to_owned(),
+            issuer: None,
         };
+        let external = |issuer: &str| EndUser { issuer: Some(issuer.to_owned()), ..user(2, "a") };
+        assert_ne!(external("https://one").id(), external("https://two").id());
+        assert_ne!(external("").id(), user(2, "a").id());
         assert_eq!(user(2, "a").id(), user(2, "a").id());
         assert_ne!(user(2, "a").id(), user(3, "a").id());
         assert_ne!(user(2, "a").id(), user(2, "b").id());

@@ -58,6 +58,9 @@ pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
     let status = http_status(error.code());
     let shape = policy.map_or(ErrorShape::Envelope, |policy| policy.errors);
     let retry_after = error.retry_after();
+    if shape == ErrorShape::Inner {
+        return inner(error, inner_word(error.code()));
+    }
     let mut body = match protocol_error(error.code()) {
         Some(code) if shape == ErrorShape::OAuth => ErrorBody {
             error: Some(code),
@@ -94,6 +97,36 @@ pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
         && let Some(challenge) = challenge(error)
     {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The response to a request that the pipeline rejected, in the format of the method. The methods of Dify Enterprise have
+/// another word for the service key than for the token in the body.
+pub(crate) fn reject(error: &Error, policy: Option<&Policy>) -> Response {
+    let is_key = matches!(error.code(), Code::BearerMissing | Code::BearerInvalid);
+    if is_key && policy.is_some_and(|policy| policy.errors == ErrorShape::Inner) {
+        return inner(error, "invalid inner api key");
+    }
+    respond(error, policy)
+}
+
+/// The error of a method for Dify Enterprise (contract section E5).
+fn inner_word(code: Code) -> &'static str {
+    match code {
+        Code::InvalidRequest | Code::BearerInvalid | Code::UnknownTokenPrefix | Code::InvalidPrefix => "invalid_token",
+        Code::BearerExpired => "token_expired",
+        Code::MethodNotAllowed => "method not allowed",
+        code => code.as_str(),
+    }
+}
+
+fn inner(error: &Error, word: &'static str) -> Response {
+    let body = ErrorBody { error: Some(word), ..Default::default() };
+    let mut response = answer::json(http_status(error.code()), serde_json::to_vec(&body).unwrap_or_default());
+    response.extensions_mut().insert(ErrorSummary { code: error.code(), retry_after: error.retry_after() });
+    if let Some(after) = error.retry_after() {
+        answer::retry_after(&mut response, after);
     }
     response
 }

@@ -21,6 +21,7 @@ use crate::{
         proto::{
             self, app_service_server::AppServiceServer, device_flow_service_server::DeviceFlowServiceServer,
             identity_service_server::IdentityServiceServer, meta_service_server::MetaServiceServer,
+            permitted_external_app_service_server::PermittedExternalAppServiceServer,
             session_service_server::SessionServiceServer, single_sign_on_service_server::SingleSignOnServiceServer,
             token_service_server::TokenServiceServer, workspace_service_server::WorkspaceServiceServer,
         },
@@ -68,6 +69,7 @@ where
         AppServiceServer,
         DeviceFlowServiceServer,
         IdentityServiceServer,
+        PermittedExternalAppServiceServer,
         SessionServiceServer,
         SingleSignOnServiceServer,
         WorkspaceServiceServer,

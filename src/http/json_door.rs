@@ -1,15 +1,15 @@
 //! The JSON door: the generated routes behind the pipeline.
 
-use axum::{Router, body::Body, response::Response};
+use axum::{Router, body::Body, response::Response, routing::MethodRouter};
 use http::Request;
 
 use super::{codec::JsonRoute, error_body, routes};
 use crate::{
-    domain::Error,
+    domain::{Code, Error},
     pipeline::{
         Pipeline,
         layer::{PipelineDoor, PipelineLayer},
-        policy::Policy,
+        policy::{ErrorShape, Policy},
     },
     rpc::Rpc,
 };
@@ -27,8 +27,19 @@ impl PipelineDoor<Body> for JsonDoor {
 
     fn reject(&self, policy: Option<&'static Policy>, error: Error) -> Response {
         crate::telemetry::failure::log(&error);
-        error_body::respond(&error, policy)
+        error_body::reject(&error, policy)
     }
+}
+
+/// Answers other verbs in the format of the methods for Dify Enterprise. Other methods share one fallback.
+fn with_inner_fallback(handler: MethodRouter, policy: &'static Policy) -> MethodRouter {
+    if policy.errors != ErrorShape::Inner {
+        return handler;
+    }
+    handler.fallback(async move || {
+        let error = Error::new(Code::MethodNotAllowed, "This address does not support this method.");
+        error_body::respond(&error, Some(policy))
+    })
 }
 
 /// The routes that exist in this deployment. `mounted` selects those of this listener.
@@ -37,7 +48,8 @@ pub(crate) fn router(rpc: &Rpc, pipeline: &Pipeline, mounted: impl Fn(&Policy) -
     for JsonRoute { policy, handler } in routes::routes(rpc) {
         let Some(http) = &policy.http else { continue };
         if mounted(policy) && pipeline.has(policy) {
-            router = router.route(http.path, handler.layer(PipelineLayer::new(pipeline.clone(), JsonDoor(policy))));
+            let handler = handler.layer(PipelineLayer::new(pipeline.clone(), JsonDoor(policy)));
+            router = router.route(http.path, with_inner_fallback(handler, policy));
         }
     }
     router

@@ -12,5 +12,11 @@ use crate::{
 
 include!(concat!(env!("OUT_DIR"), "/doors.rs"));
 
-/// The OpenAPI 3.1 document, generated from the protos.
-pub(crate) const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+/// The OpenAPI 3.1 document of an edition, generated from the protos.
+pub(crate) const fn openapi(enterprise: bool) -> &'static str {
+    if enterprise {
+        include_str!(concat!(env!("OUT_DIR"), "/openapi_enterprise.json"))
+    } else {
+        include_str!(concat!(env!("OUT_DIR"), "/openapi.json"))
+    }
+}

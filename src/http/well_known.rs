@@ -4,10 +4,11 @@ use axum::{Router, routing::get};
 use http::StatusCode;
 use serde_json::json;
 
-use super::{answer, routes::OPENAPI};
+use super::{answer, routes::openapi};
 
-/// `introspection`: whether this listener serves the introspection endpoint.
-pub(crate) fn router(issuer: &str, introspection: bool) -> Router {
+/// `introspection`: whether this listener serves the introspection endpoint. `enterprise`: whether this is the Enterprise
+/// edition.
+pub(crate) fn router(issuer: &str, introspection: bool, enterprise: bool) -> Router {
     let mut metadata = json!({
         "issuer": issuer,
         "device_authorization_endpoint": format!("{issuer}/openapi/v1/oauth/device/code"),
@@ -19,6 +20,9 @@ pub(crate) fn router(issuer: &str, introspection: bool) -> Router {
         "revocation_endpoint_auth_methods_supported": ["none"],
         "scopes_supported": ["full", "apps:read", "apps:run"],
     });
+    if enterprise && let Some(scopes) = metadata["scopes_supported"].as_array_mut() {
+        scopes.push(json!("apps:read:permitted-external"));
+    }
     if introspection {
         metadata["introspection_endpoint"] = json!(format!("{issuer}/openapi/v1/oauth/introspect"));
     }
@@ -29,5 +33,5 @@ pub(crate) fn router(issuer: &str, introspection: bool) -> Router {
     };
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(document))
-        .route("/openapi/v1/openapi.json", get(async || answer::json(StatusCode::OK, OPENAPI)))
+        .route("/openapi/v1/openapi.json", get(async move || answer::json(StatusCode::OK, openapi(enterprise))))
 }

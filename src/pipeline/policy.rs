@@ -32,6 +32,8 @@ pub enum ErrorShape {
     Console,
     /// OAuth's error and description; together with the envelope for errors that OAuth does not define.
     OAuth,
+    /// Only `error`, as Dify Enterprise reads it.
+    Inner,
 }
 
 /// A method's JSON form.

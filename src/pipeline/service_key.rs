@@ -15,8 +15,8 @@ use crate::{
     telemetry::audit::AuditEvent,
 };
 
-/// The header that carries the service key.
-const SERVICE_KEY: &str = "enterprise-api-secret-key";
+/// The headers that carry the service key. The second one is Dify's own name; it counts without the first one.
+const SERVICE_KEY_HEADERS: [&str; 2] = ["enterprise-api-secret-key", "x-inner-api-key"];
 
 pub(super) struct ServiceKeyGate {
     rate_limiter: RateLimiter,
@@ -31,8 +31,9 @@ impl ServiceKeyGate {
     /// Checks the key. After too many wrong ones from the address every key, correct or not, is `rate_limited`, so that
     /// guessing is limited. Without a configured key the routes are absent, and every key is wrong.
     pub(super) async fn authenticate(&self, headers: &HeaderMap, address: ClientAddress) -> Result<()> {
-        let presented = headers
-            .get(SERVICE_KEY)
+        let presented = SERVICE_KEY_HEADERS
+            .iter()
+            .find_map(|name| headers.get(*name))
             .ok_or_else(|| Error::new(Code::BearerMissing, "The service credential is required."))?;
         let wrong_keys = self.rate_limiter.bucket(LimitName::ServiceKey, address.bucket());
         if let LimitDecision::Limited(retry_after) = self.rate_limiter.peek_with_fallback(&wrong_keys).await? {

@@ -14,6 +14,7 @@ use crate::{
     domain::{
         Result,
         app::{App, Definition},
+        conversation::ExternalUser,
         id::{ConversationId, WorkflowId},
     },
     memory::{MemoryKind, MemoryLedger, MemoryPermit},
@@ -32,6 +33,8 @@ pub struct RunRequest {
     pub definition: Definition,
     /// The stable, opaque name of the subject in the app's data.
     pub user: String,
+    /// Set for an external identity, whose rows name it.
+    pub external_user: Option<ExternalUser>,
     /// Values of the form's variables, by name.
     pub inputs: Map<String, Value>,
     /// Set in the chat modes; optional in completion apps.

@@ -1,37 +1,28 @@
 //! `AppService`.
 
-use std::pin::Pin;
-
-use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
+    app_run::{self, Responses, RunMode},
     json::Object,
     proto,
-    reply::Streamed,
-    request::{Deadline, Prefers, caller},
+    request::caller,
     services::Rpc,
 };
 use crate::{
     domain::{
-        Code, Error, Result as DomainResult,
+        Error,
         app::{
-            description::{AppInfo, DescriptionFields},
+            description::{AppDescription, AppInfo, DescriptionFields},
             summary::AppSummary,
         },
         page::PageRequest,
     },
-    service::{
-        app::ListApps,
-        run::{Run, Running},
-    },
-    telemetry::request_id,
+    service::{app::ListApps, run::Run},
 };
 
 /// Apps of a page by default.
-const DEFAULT_LIMIT: u32 = 20;
-
-type Responses = Pin<Box<dyn Stream<Item = Result<proto::RunAppResponse, Status>> + Send>>;
+pub(super) const DEFAULT_LIMIT: u32 = 20;
 
 #[async_trait]
 impl proto::app_service_server::AppService for Rpc {
@@ -72,31 +63,21 @@ impl proto::app_service_server::AppService for Rpc {
         let fields = DescriptionFields::parse(Some(&asked.fields.join(",")))?;
         let found =
             self.services.apps.describe(caller(&request)?, &asked.id, asked.workspace_id.as_deref(), fields).await?;
-        Ok(Response::new(proto::DescribeAppResponse {
-            info: found.info.map(Into::into),
-            parameters: found.parameters.map(Object::from),
-            input_schema: found.input_schema.map(Object::from),
-        }))
+        Ok(Response::new(describe_response(found)))
     }
 
     async fn run_app(&self, request: Request<proto::RunAppRequest>) -> Result<Response<Responses>, Status> {
-        let streamed = is_streamed(&request)?;
-        let deadline = request.extensions().get::<Deadline>().copied();
+        let mode = RunMode::of(&request, request.get_ref().response_mode.as_deref())?;
         let caller = caller(&request)?.clone();
-        let run = run_of(request.into_inner());
-        let running = self.services.runs.start(&caller, run).await?;
-        if streamed {
-            let mut response = Response::new(responses(running, deadline));
-            response.extensions_mut().insert(Streamed);
-            return Ok(response);
-        }
-        let body = running.collect().await?;
-        let event = body.get("event").and_then(|event| event.as_str()).unwrap_or("workflow_finished").to_owned();
-        let data = Some(Object::from(match body {
-            serde_json::Value::Object(members) => members,
-            _ => return Err(Error::internal("a body that is not an object").into()),
-        }));
-        Ok(Response::new(Box::pin(stream::once(std::future::ready(Ok(proto::RunAppResponse { event, data }))))))
+        app_run::respond(&self.services.runs, &caller, run_of(request.into_inner()), mode).await
+    }
+}
+
+pub(super) fn describe_response(description: AppDescription) -> proto::DescribeAppResponse {
+    proto::DescribeAppResponse {
+        info: description.info.map(Into::into),
+        parameters: description.parameters.map(Object::from),
+        input_schema: description.input_schema.map(Object::from),
     }
 }
 
@@ -136,16 +117,6 @@ impl From<AppInfo> for proto::AppInfo {
     }
 }
 
-/// Whether the response is a stream: by `response_mode` or, without it, by the preference of the door.
-fn is_streamed(request: &Request<proto::RunAppRequest>) -> DomainResult<bool> {
-    match request.get_ref().response_mode.as_deref() {
-        Some("streaming") => Ok(true),
-        Some("blocking") => Ok(false),
-        Some(_) => Err(Error::invalid_param("body", "response_mode", "must be `streaming` or `blocking`")),
-        None => Ok(request.extensions().get() != Some(&Prefers::Json)),
-    }
-}
-
 fn run_of(request: proto::RunAppRequest) -> Run {
     Run {
         app_id: request.id,
@@ -157,26 +128,4 @@ fn run_of(request: proto::RunAppRequest) -> Run {
         auto_generate_name: request.auto_generate_name.unwrap_or(true),
         workflow_id: request.workflow_id,
     }
-}
-
-/// The events of a run, until its end or the caller's deadline. Dropping the stream cancels the run.
-fn responses(running: Running, deadline: Option<Deadline>) -> Responses {
-    let id = request_id::current();
-    Box::pin(stream::unfold(Some((running, id)), move |open| async move {
-        let (mut running, id) = open?;
-        let next = match deadline {
-            None => running.next().await,
-            Some(Deadline(at)) => tokio::time::timeout_at(at.into(), running.next()).await.unwrap_or_else(|_| {
-                Some(Err(Error::new(Code::DeadlineExceeded, "The run did not finish before the caller's deadline.")))
-            }),
-        };
-        match next? {
-            Ok(event) => {
-                let data = Some(Object::from(event.json));
-                Some((Ok(proto::RunAppResponse { event: event.event.into_owned(), data }), Some((running, id))))
-            }
-            // Logged under the request's id.
-            Err(error) => Some((Err(request_id::scope(id, async { Status::from(error) }).await), None)),
-        }
-    }))
 }

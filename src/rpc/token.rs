@@ -23,6 +23,33 @@ impl proto::token_service_server::TokenService for Rpc {
         }
     }
 
+    async fn check_access_token(
+        &self,
+        request: Request<proto::CheckAccessTokenRequest>,
+    ) -> Result<Response<proto::CheckAccessTokenResponse>, Status> {
+        let token = &request.get_ref().token;
+        if token.is_empty() {
+            return Err(Error::missing("token").into());
+        }
+        let context = self.resolve(token).await?;
+        let subject = &context.subject;
+        let account_id = subject.account_id();
+        let tenant_id = match account_id {
+            Some(account) => self.services.identity.default_workspace(account).await?,
+            None => None,
+        };
+        Ok(Response::new(proto::CheckAccessTokenResponse {
+            account_id: account_id.map(|id| id.to_string()),
+            tenant_id: tenant_id.map(|id| id.to_string()),
+            subject_type: proto::SubjectType::from(subject.subject_type()).into(),
+            scope: scope::scope_string(subject.subject_type()).to_owned(),
+            expires_at: context.expires_at.timestamp(),
+            subject_email: subject.email().to_owned(),
+            subject_issuer: subject.wire_issuer().map(str::to_owned),
+            client_id: context.client_id,
+        }))
+    }
+
     async fn resolve_token(
         &self,
         request: Request<proto::ResolveTokenRequest>,

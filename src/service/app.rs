@@ -9,6 +9,7 @@ pub(crate) mod inputs;
 mod membership;
 mod not_found;
 mod parameters;
+pub(crate) mod permitted;
 pub(crate) mod run_slots;
 #[cfg(test)]
 mod tests;
@@ -142,15 +143,7 @@ impl Apps {
         };
         let wanted = if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline };
         let (app, _memory) = self.visible(caller, account, id, workspace, wanted).await?;
-        let info = fields.info.then(|| info(&app));
-        // Without a definition both blocks are empty.
-        let definition = app.definition.as_ref();
-        let mode = app.mode.known().unwrap_or(AppMode::Workflow);
-        Ok(AppDescription {
-            info,
-            parameters: fields.parameters.then(|| parameters(definition)),
-            input_schema: fields.input_schema.then(|| input_schema(mode, definition)),
-        })
+        Ok(description(&app, fields))
     }
 
     /// An app that the caller may run, with its published definition, or with the requested version of its graph, and
@@ -168,25 +161,13 @@ impl Apps {
     ) -> Result<(App, Definition, MemoryPermit)> {
         let account = account_of(caller)?;
         let workspace = self.optional_workspace(account, workspace_id).await?;
-        let version: Option<WorkflowId> = match named(workflow_id).map(str::parse) {
-            Some(Err(_)) => return Err(Error::invalid_param("body", "workflow_id", "must be a UUID")),
-            version => version.transpose().unwrap_or_default(),
-        };
+        let version = requested_version(workflow_id)?;
         // A run requires the id. Names are not looked up.
         let Ok(id) = app_id.parse() else { return Err(self.not_found_error(caller, account, workspace).await?) };
         let wanted = version.map_or(AppDetail::Run, AppDetail::Version);
         let (app, memory) = self.visible(caller, account, id, workspace, wanted).await?;
-        let Some(runnable) = app.runnable() else {
-            return Err(Error::new(Code::ModeNotRunnable, format!("Apps of mode {} cannot be run.", app.mode)));
-        };
-        match app.definition {
-            Some(definition) => Ok((runnable, definition, memory)),
-            None if version.is_some() && runnable.mode.has_graph() => {
-                Err(Error::not_found("This app has no such version."))
-            }
-            None => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")
-                .with_hint("Publish it in Dify's editor, or import a complete DSL file.")),
-        }
+        let (app, definition) = runnable_definition(app, version)?;
+        Ok((app, definition, memory))
     }
 
     /// The app, if the caller may see it, and the memory of its definition, which is reserved before it is read and
@@ -242,6 +223,37 @@ impl Apps {
                 }
             }
         }
+    }
+}
+
+fn description(app: &StoredApp, fields: DescriptionFields) -> AppDescription {
+    // Without a definition both blocks are empty.
+    let definition = app.definition.as_ref();
+    let mode = app.mode.known().unwrap_or(AppMode::Workflow);
+    AppDescription {
+        info: fields.info.then(|| info(app)),
+        parameters: fields.parameters.then(|| parameters(definition)),
+        input_schema: fields.input_schema.then(|| input_schema(mode, definition)),
+    }
+}
+
+fn requested_version(workflow_id: Option<&str>) -> Result<Option<WorkflowId>> {
+    let version = named(workflow_id).map(str::parse).transpose();
+    version.map_err(|_| Error::invalid_param("body", "workflow_id", "must be a UUID"))
+}
+
+/// The app with the definition that a run follows.
+fn runnable_definition(app: StoredApp, version: Option<WorkflowId>) -> Result<(App, Definition)> {
+    let Some(runnable) = app.runnable() else {
+        return Err(Error::new(Code::ModeNotRunnable, format!("Apps of mode {} cannot be run.", app.mode)));
+    };
+    match app.definition {
+        Some(definition) => Ok((runnable, definition)),
+        None if version.is_some() && runnable.mode.has_graph() => {
+            Err(Error::not_found("This app has no such version."))
+        }
+        None => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")
+            .with_hint("Publish it in Dify's editor, or import a complete DSL file.")),
     }
 }
 

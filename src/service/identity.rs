@@ -44,6 +44,12 @@ impl Identity {
         })
     }
 
+    /// The default workspace of an active account.
+    pub async fn default_workspace(&self, account: AccountId) -> Result<Option<WorkspaceId>> {
+        let view = self.active_account(account).await?;
+        Ok(view.default_workspace().map(|membership| membership.workspace_id))
+    }
+
     async fn active_account(&self, id: AccountId) -> Result<AccountView> {
         self.context.sql.find_account_view(id).await?.filter(|view| view.account.is_active()).ok_or_else(bearer_invalid)
     }

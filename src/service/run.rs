@@ -18,6 +18,7 @@ use crate::{
         Code, Error, Result,
         app::AppMode,
         caller::Caller,
+        conversation::ExternalUser,
         error::Detail,
         id::{ConversationId, WorkflowId},
         secret::hex,
@@ -72,10 +73,17 @@ impl Runs {
         let given = run.inputs.ok_or_else(|| Error::missing("inputs"))?;
         let conversation_id = parse_id::<ConversationId>("conversation_id", run.conversation_id.as_deref())?;
         let workflow_id = parse_id::<WorkflowId>("workflow_id", run.workflow_id.as_deref())?;
-        let (app, definition, definition_memory) = self
-            .apps
-            .find_runnable(caller, &run.app_id, run.workspace_id.as_deref(), run.workflow_id.as_deref())
-            .await?;
+        let version = run.workflow_id.as_deref();
+        let ((app, definition, definition_memory), surface) = match caller.token.subject {
+            Subject::Account { .. } => {
+                let workspace = run.workspace_id.as_deref();
+                (self.apps.find_runnable(caller, &run.app_id, workspace, version).await?, "apps")
+            }
+            Subject::ExternalSso { .. } => {
+                let found = self.apps.find_permitted_runnable(caller, &run.app_id, version).await?;
+                (found, "permitted-external-apps")
+            }
+        };
         let query = run.query.map(without_nul);
         check_query(app.mode, query.as_deref())?;
         let inputs = checked_inputs(&definition, given)?;
@@ -84,7 +92,7 @@ impl Runs {
             app_id: &app.id.to_string(),
             tenant_id: app.workspace_id,
             subject: &caller.token.subject,
-            surface: "apps",
+            surface,
             token_id: caller.token.token_id,
         }
         .record();
@@ -95,6 +103,7 @@ impl Runs {
                 app,
                 definition,
                 user: user_name(&caller.token.subject),
+                external_user: external_user(&caller.token.subject),
                 inputs,
                 query,
                 files: run.files.into_iter().map(Value::Object).collect(),
@@ -170,6 +179,16 @@ fn parse_id<T: std::str::FromStr>(member: &'static str, text: Option<&str>) -> R
     match text.filter(|text| !text.is_empty()) {
         None => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, "must be a UUID")),
+    }
+}
+
+/// The identity that the rows of an external identity's runs name.
+fn external_user(subject: &Subject) -> Option<ExternalUser> {
+    match subject {
+        Subject::Account { .. } => None,
+        Subject::ExternalSso { email, issuer } => {
+            Some(ExternalUser { email: email.to_lowercase(), issuer: issuer.clone() })
+        }
     }
 }
 

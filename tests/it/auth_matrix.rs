@@ -6,13 +6,13 @@ mod pages;
 
 use std::collections::BTreeSet;
 
-use dify_openapi::testing::pipeline::{Credential, POLICIES, Policy};
+use dify_openapi::testing::pipeline::{Credential, ErrorShape, POLICIES, Policy, Presence};
 use reqwest::Method;
 use serde_json::json;
 use tonic::transport::Channel;
 
 use self::credentials::{Credentials, Kind};
-use crate::support::{Answer, Stores, TestServer, grpc};
+use crate::support::{Answer, Stores, TestServer, grpc, server::no_limits};
 
 const OK: &str = "ok";
 const MISSING: &str = "bearer_missing";
@@ -25,6 +25,7 @@ const BAD: &str = "invalid_request";
 const USER_CODE: &str = "invalid_user_code";
 const NOT_FOUND: &str = "not_found";
 const NO_WORKSPACE: &str = "workspace_id_required";
+const NO_SIGN_IN: &str = "sso_not_configured";
 
 /// The outcome of each method with an empty message, for each credential of `Kind::ALL`. Over gRPC, methods for
 /// browsers are UNIMPLEMENTED; all others have the same outcome.
@@ -50,11 +51,15 @@ const MATRIX: &[(&str, [&str; 17])] = &[
     ("ConsoleService.GetProfile", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
     ("ConsoleService.ListConsoleWorkspaces", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
     ("ConsoleService.SwitchWorkspace", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
-    // The community edition has no single sign-on.
-    ("SingleSignOnService.StartSingleSignOn", [NOT_FOUND; 17]),
-    ("SingleSignOnService.CompleteSingleSignOn", [NOT_FOUND; 17]),
-    ("SingleSignOnService.GetApprovalContext", [NOT_FOUND; 17]),
-    ("SingleSignOnService.ApproveExternal", [NOT_FOUND; 17]),
+    // Single sign-on is not configured, and no credential here is an approval's cookie.
+    ("SingleSignOnService.StartSingleSignOn", [NO_SIGN_IN; 17]),
+    ("SingleSignOnService.CompleteSingleSignOn", [BAD; 17]),
+    ("SingleSignOnService.GetApprovalContext", [NO_SESSION; 17]),
+    ("SingleSignOnService.ApproveExternal", [DEAD_SESSION; 17]),
+    ("PermittedExternalAppService.ListPermittedExternalApps", bearer(EXTERNAL, OK)),
+    ("PermittedExternalAppService.GetPermittedExternalApp", bearer(EXTERNAL, NOT_FOUND)),
+    ("PermittedExternalAppService.RunPermittedExternalApp", bearer(EXTERNAL, BAD)),
+    ("TokenService.CheckAccessToken", service_key(BAD)),
     ("TokenService.IntrospectToken", service_key(BAD)),
     ("TokenService.ResolveToken", service_key(BAD)),
     ("MetaService.GetHealth", [OK; 17]),
@@ -132,23 +137,41 @@ async fn call_over_grpc(channel: Channel, policy: &Policy, headers: &[(&'static 
     }
 }
 
-on_every_database!(every_method_has_the_expected_outcome_for_every_credential);
+on_every_database!(
+    every_method_has_the_expected_outcome_for_every_credential,
+    methods_of_the_enterprise_edition_are_absent_from_the_community_edition
+);
 
 async fn every_method_has_the_expected_outcome_for_every_credential(stores: Stores) {
+    let limits = no_limits();
+    let variables = [("OPENAPI_RATE_LIMITS", limits.as_str()), ("ENTERPRISE_ENABLED", "true")];
+    let server = TestServer::start_with(stores, &variables).await;
+    assert_matrix(&server, |_| true).await;
+}
+
+/// Every other method has the same outcomes in both editions. An absent one exists for no credential.
+async fn methods_of_the_enterprise_edition_are_absent_from_the_community_edition(stores: Stores) {
     let server = TestServer::start_without_limits(stores).await;
-    let (public, internal) = (grpc::channel(&server).await, grpc::internal_channel(&server).await);
+    assert_matrix(&server, |policy| policy.presence != Presence::Enterprise).await;
+}
+
+/// Compares the outcomes with the table. A method that is not present is not found for any credential.
+async fn assert_matrix(server: &TestServer, is_present: impl Fn(&Policy) -> bool) {
+    let (public, internal) = (grpc::channel(server).await, grpc::internal_channel(server).await);
     let mut wrong = Vec::new();
     for (method, expected) in MATRIX {
         let policy = policy(method);
-        let credentials = Credentials::new(&server).await;
+        let credentials = Credentials::new(server).await;
         for (kind, expected) in Kind::ALL.iter().zip(expected) {
+            let is_absent = !is_present(policy);
             let headers = credentials.headers(*kind).await;
-            let found = call_over_json(&server, policy, &headers).await;
-            if let Some(found) = found.filter(|found| found != expected) {
-                wrong.push(format!("JSON {method} with {kind:?}: {found}, not {expected}"));
+            let found = call_over_json(server, policy, &headers).await;
+            let json = if is_absent { NOT_FOUND } else { json_code(policy, expected) };
+            if let Some(found) = found.filter(|found| found != json) {
+                wrong.push(format!("JSON {method} with {kind:?}: {found}, not {json}"));
             }
             let headers = credentials.headers(*kind).await;
-            let expected = if policy.json_only { "unimplemented" } else { expected };
+            let expected = if policy.json_only || is_absent { "unimplemented" } else { *expected };
             let internal_only = policy.credential == Credential::Service;
             let found =
                 call_over_grpc(if internal_only { internal.clone() } else { public.clone() }, policy, &headers).await;
@@ -158,6 +181,15 @@ async fn every_method_has_the_expected_outcome_for_every_credential(stores: Stor
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The code on the JSON door, where methods for Dify Enterprise have words of their own.
+fn json_code(policy: &Policy, expected: &'static str) -> &'static str {
+    match expected {
+        MISSING | INVALID if policy.errors == ErrorShape::Inner => "invalid inner api key",
+        BAD if policy.errors == ErrorShape::Inner => "invalid_token",
+        other => other,
+    }
 }
 
 #[test]

@@ -113,6 +113,15 @@ async fn openapi_document_is_current() {
     assert_eq!(response.json(), serde_json::from_str::<serde_json::Value>(&printed).unwrap(), "served and printed");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn openapi_document_of_the_enterprise_edition_is_current() {
+    let (printed, _) = succeeded(run_command::<&str, &str>([], &["openapi", "--enterprise"], ""));
+    assert_current("openapi_enterprise.json", &printed);
+    let server = TestServer::start_with(Stores::Sqlite, &[("ENTERPRISE_ENABLED", "true")]).await;
+    let response = Answer::to(reqwest::Client::new().get(server.at("/openapi/v1/openapi.json"))).await;
+    assert_eq!(response.json(), serde_json::from_str::<serde_json::Value>(&printed).unwrap(), "served and printed");
+}
+
 /// The cells of a table row; `|` would end a cell.
 fn row(cells: &[&str]) -> String {
     let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();

@@ -2,3 +2,6 @@
 
 mod access_modes;
 mod failures;
+mod inner_routes;
+mod permitted_apps;
+mod permitted_runs;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::{
     cli::{check_config, error::CommandError, exit_code::CommandErrorKind, openapi, output, shell},
     config::Config,
-    http::routes::OPENAPI,
+    http::routes,
 };
 
 /// An output whose writes fail with this error.
@@ -30,7 +30,7 @@ fn print_everything(out: &mut dyn Write) -> Vec<Result<(), CommandError>> {
         _ => None,
     };
     vec![
-        openapi::run(OPENAPI.as_bytes(), out),
+        openapi::run(routes::openapi(false).as_bytes(), out),
         check_config::print(&Config::for_serve(&env).unwrap(), out),
         shell::man(out),
         shell::completions(clap_complete::Shell::Fish, out),

@@ -101,7 +101,7 @@ impl BuiltinRuntime {
 async fn prepare(context: &RunContext, mut run: RunRequest) -> Result<(PreparedRun, Definition)> {
     let dependencies = &context.dependencies;
     let input = RunInput::take_from(&mut run);
-    let end_user = EndUser { workspace_id: run.app.workspace_id, app_id: run.app.id, user: run.user };
+    let end_user = EndUser::new(run.app.workspace_id, run.app.id, run.user, run.external_user.take());
     let continued = run.conversation_id.filter(|_| input.mode.is_chat());
     let ids = RunIds::new(&*dependencies.entropy, continued)?;
     let mut conversation = None;

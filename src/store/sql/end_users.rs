@@ -7,7 +7,9 @@ use super::{entity::end_user, sql_store::SqlStore, timestamp::naive_utc};
 use crate::domain::conversation::EndUser;
 
 /// Dify's type for callers of its service API.
-const END_USER_TYPE: &str = "service_api";
+const SERVICE_API_TYPE: &str = "service_api";
+/// The type of external identities (contract section E4).
+const EXTERNAL_TYPE: &str = "openapi";
 
 impl SqlStore {
     /// Inserts the end user unless the row exists. The id is derived from app and caller, so that concurrent first runs
@@ -22,7 +24,7 @@ impl SqlStore {
             id: Set(self.id(user.id().0)),
             tenant_id: Set(self.id(user.workspace_id.0)),
             app_id: Set(Some(self.id(user.app_id.0))),
-            r#type: Set(END_USER_TYPE.to_owned()),
+            r#type: Set(if user.issuer.is_some() { EXTERNAL_TYPE } else { SERVICE_API_TYPE }.to_owned()),
             external_user_id: Set(Some(user.user.clone())),
             name: Set(None),
             is_anonymous: Set(false),

@@ -54,7 +54,8 @@ async fn built_in_access_modes_decide_about_every_route(stores: Stores) {
     let server = TestServer::start_with(stores, &[("ENTERPRISE_ENABLED", "true")]).await;
     let workspace = apps::shared_workspace(&server).await;
     let mut ids = Vec::new();
-    for (name, age) in [("Plain", 1), ("Public", 2), ("Verified", 3), ("Own", 4), ("Closed", 5), ("Odd", 6)] {
+    for (name, age) in [("Plain", 100), ("Public", 200), ("Verified", 300), ("Own", 400), ("Closed", 500), ("Odd", 600)]
+    {
         ids.push(apps::insert(&server, &workspace, name, "chat", age).await);
     }
     let set =

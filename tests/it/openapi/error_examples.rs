@@ -31,11 +31,12 @@ const UNKNOWN_ID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 /// Errors that a healthy server does not return: the host check is for development only, the scope of accounts
 /// satisfies every other scope, only an enterprise service has a license that ends, codes do not run out, and nothing
 /// fails.
-const UNREACHABLE: [(&str, &str); 5] = [
+const UNREACHABLE: [(&str, &str); 6] = [
     ("403", "insufficient_scope"),
     ("403", "license_required"),
     ("421", "misdirected_request"),
     ("500", "internal_server_error"),
+    ("503", "permitted_external_apps_unavailable"),
     ("503", "user_code_exhausted"),
 ];
 
@@ -105,9 +106,14 @@ async fn start(variables: &[(&str, &str)]) -> TestServer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn documented_error_examples_match_the_server() {
-    let server =
-        start(&[("APP_MAX_EXECUTION_TIME", "1"), ("ECHO_PACE_MS", "600"), ("OPENAPI_RATE_LIMITS", "account=1/1h")])
-            .await;
+    // The Enterprise edition, whose document has every method.
+    let server = start(&[
+        ("ENTERPRISE_ENABLED", "true"),
+        ("APP_MAX_EXECUTION_TIME", "1"),
+        ("ECHO_PACE_MS", "600"),
+        ("OPENAPI_RATE_LIMITS", "account=1/1h"),
+    ])
+    .await;
     let mut document = Document::of(&server).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
 

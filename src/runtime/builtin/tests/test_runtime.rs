@@ -178,6 +178,7 @@ pub(super) fn prompt_request(mode: AppMode, query: &str) -> RunRequest {
         app,
         definition: Definition::Model(Box::new(config())),
         user: "ann".to_owned(),
+        external_user: None,
         inputs: Map::from_iter([("name".to_owned(), json!("Ann"))]),
         query: Some(query.to_owned()).filter(|query| !query.is_empty()),
         files: Vec::new(),

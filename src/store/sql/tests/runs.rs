@@ -27,7 +27,7 @@ conformance!(
 
 fn end_user(app: u128, user: &str) -> EndUser {
     let workspace_id = WorkspaceId(Uuid::from_u128(1));
-    EndUser { workspace_id, app_id: AppId(Uuid::from_u128(app)), user: user.to_owned() }
+    EndUser { workspace_id, app_id: AppId(Uuid::from_u128(app)), user: user.to_owned(), issuer: None }
 }
 
 fn conversation_id(id: u128) -> ConversationId {
