@@ -82,6 +82,7 @@ app.kubernetes.io/component: server
 - dify.openapi.v1.DeviceFlowService
 - dify.openapi.v1.IdentityService
 - dify.openapi.v1.MetaService
+- dify.openapi.v1.PermittedExternalAppService
 - dify.openapi.v1.SessionService
 - dify.openapi.v1.WorkspaceService
 {{- end }}
