@@ -1,19 +1,31 @@
 //! Bodies of every method that accepts one.
 
-use dify_openapi::testing::pipeline::{Credential, POLICIES, Policy};
+use dify_openapi::testing::{
+    domain::SubjectType,
+    pipeline::{Credential, POLICIES, Policy},
+};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{MARKER, raw, status, status_of};
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
+    database::external_token,
     logs::Logs,
-    server::{OWNER, SERVICE_KEY},
+    server::{OWNER, SERVICE_KEY, no_limits},
 };
 
-/// The methods that accept a body, with their paths.
+/// A server of the Enterprise edition, which has every method, without limits.
+async fn start(stores: Stores) -> TestServer {
+    let variables = [("OPENAPI_RATE_LIMITS", &*no_limits()), ("ENTERPRISE_ENABLED", "true")];
+    TestServer::start_with(stores, &variables).await
+}
+
+/// The methods that accept a body, with their paths, except that for the cookie of an approval.
 fn methods_with_body() -> impl Iterator<Item = (&'static Policy, &'static str)> {
-    POLICIES.iter().filter_map(|policy| Some((policy, policy.http.filter(|http| http.verb == "POST")?.path)))
+    let policies = POLICIES.iter().filter(|policy| policy.credential != Credential::ApprovalGrant);
+    policies.filter_map(|policy| Some((policy, policy.http.filter(|http| http.verb == "POST")?.path)))
 }
 
 /// A request with a valid credential, so that its body is read.
@@ -22,6 +34,10 @@ async fn authorized_request(server: &TestServer, policy: &Policy, path: &str) ->
         Credential::Service => {
             let request = reqwest::Client::new().post(server.inner(path));
             request.header("enterprise-api-secret-key", SERVICE_KEY)
+        }
+        Credential::Bearer if policy.subjects == [SubjectType::ExternalSso] => {
+            let (token, _) = external_token(server, "eve@idp.example", &Uuid::new_v4().to_string()).await;
+            reqwest::Client::new().post(server.at(path)).bearer_auth(token)
         }
         Credential::Bearer => Bearer::sign_in(server, OWNER, "hostile").await.request(Method::POST, path),
         Credential::ConsoleSession => Browser::signed_in(server, OWNER).await.request(Method::POST, path),
@@ -41,7 +57,7 @@ on_both_stores!(
 );
 
 async fn bodies_that_are_not_objects_are_rejected(stores: Stores) {
-    let server = TestServer::start_without_limits(stores).await;
+    let server = start(stores).await;
     let logs = Logs::capture();
     let deep =
         |open: &str, close: &str| format!("{}\"{MARKER}\"{}", open.repeat(1_000), close.repeat(1_000)).into_bytes();
@@ -105,7 +121,7 @@ async fn json_lists_and_numbers_are_rejected(stores: Stores) {
 }
 
 async fn members_of_a_wrong_type_are_rejected(stores: Stores) {
-    let server = TestServer::start_without_limits(stores).await;
+    let server = start(stores).await;
     for value in [json!([MARKER]), json!({"a": MARKER}), json!(7), json!(1e300), json!(true)] {
         let members = ["client_id", "device_code", "user_code", "token", "email", "tenant_id", "query"];
         let body: serde_json::Map<_, _> = members.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
@@ -146,7 +162,7 @@ async fn large_bodies_are_rejected_before_they_are_read(stores: Stores) {
 }
 
 async fn every_method_rejects_a_large_content_length(stores: Stores) {
-    let server = TestServer::start_without_limits(stores).await;
+    let server = start(stores).await;
     for (policy, path) in methods_with_body().filter(|(policy, _)| !matches!(policy.credential, Credential::Service)) {
         let path = path.replace("{id}", "7f000001-0000-4000-8000-000000000000");
         let request = authorized_request(&server, policy, &path).await.build().unwrap();
