@@ -64,6 +64,7 @@ async fn operations_describe_credentials_errors_and_path_parameters() {
         let expected: &[&str] = match policy.credential {
             Credential::Public => &[],
             Credential::Bearer => &["Bearer"],
+            Credential::ConsoleSession if policy.approval_grant => &["ConsoleSession", "Csrf", "ApprovalGrant", "Csrf"],
             Credential::ConsoleSession if http.verb == "GET" => &["ConsoleSession"],
             Credential::ConsoleSession => &["ConsoleSession", "Csrf"],
             Credential::ApprovalGrant => &["ApprovalGrant", "Csrf"],
