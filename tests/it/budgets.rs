@@ -82,9 +82,10 @@ async fn warm_requests_stay_within_their_budgets() {
     let found = cost(&sql, &state, poll, 400).await;
     table.push(("a pending poll".to_owned(), found, found == (0, 1)));
     assert!(table.iter().all(|(_, _, within)| *within), "(statements, round trips): {table:?}");
-    // Proves that the proxies count: a password sign-in needs SQL and Redis.
+    // Proves that the proxies count: a password sign-in needs SQL, and a device code needs Redis.
     let before = (sql.count(), state.count());
     Browser::signed_in(&server, OWNER).await;
+    Device::start(&server, "tablet").await;
     assert!(sql.count() - before.0 >= 3 && state.count() > before.1);
 }
 
