@@ -115,6 +115,7 @@ fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) 
             "SingleSignOnService.CompleteSingleSignOn",
             "SingleSignOnService.GetApprovalContext",
             "SingleSignOnService.StartSingleSignOn",
+            "TokenService.CheckAccessToken",
         ]
     );
 }
