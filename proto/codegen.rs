@@ -1,10 +1,12 @@
 //! The generator behind `build.rs`: reads `proto/`, writes Rust and JSON into `OUT_DIR`.
 //!
-//! * `model` reads methods and their policies from the descriptors, and rejects a method without a policy
+//! * `model` reads methods and their policies from the descriptors, and rejects a method without a policy; `binding` reads
+//!   their HTTP forms, `operation` their entries in the catalog
 //! * `serde_attributes` gives messages the JSON of contract section 6
 //! * `doors` writes the policy table, the JSON routes and the binding of query, path and form
-//! * `openapi` writes the OpenAPI 3.1 document, with `schema` for messages, `error_responses` for errors and `run` for
-//!   runs
+//! * `catalog` writes the catalogs of all deployments
+//! * `openapi` writes the OpenAPI 3.1 document, with `schema` for messages, `error_responses` and `method_kinds` for errors,
+//!   `run` for runs and `upload` for uploads
 
 use std::{
     env,
@@ -15,20 +17,32 @@ use std::{
 
 use prost::Message as _;
 
+#[path = "codegen/binding.rs"]
+mod binding;
+#[path = "codegen/catalog.rs"]
+mod catalog;
 #[path = "codegen/doors.rs"]
 mod doors;
+#[path = "codegen/error_bodies.rs"]
+mod error_bodies;
 #[path = "codegen/error_responses.rs"]
 mod error_responses;
+#[path = "codegen/method_kinds.rs"]
+mod method_kinds;
 #[path = "codegen/model.rs"]
 mod model;
 #[path = "codegen/openapi.rs"]
 mod openapi;
+#[path = "codegen/operation.rs"]
+mod operation;
 #[path = "codegen/run.rs"]
 mod run;
 #[path = "codegen/schema.rs"]
 mod schema;
 #[path = "codegen/serde_attributes.rs"]
 mod serde_attributes;
+#[path = "codegen/upload.rs"]
+mod upload;
 
 /// The one package of the contract.
 pub(crate) const PACKAGE: &str = "dify.openapi.v1";
@@ -58,6 +72,10 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("doors.rs"), doors::json_door(&methods, &pool))?;
     fs::write(out.join("openapi.json"), serde_json::to_string_pretty(&openapi::document(&methods, false))?)?;
     fs::write(out.join("openapi_enterprise.json"), serde_json::to_string_pretty(&openapi::document(&methods, true))?)?;
+
+    for deployment in &catalog::DEPLOYMENTS {
+        fs::write(out.join(deployment.file), catalog::document(&methods, deployment)?)?;
+    }
 
     let mut config = prost_build::Config::new();
     config.extern_path(".google.protobuf.Timestamp", "crate::rpc::timestamp::Timestamp");

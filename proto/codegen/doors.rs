@@ -28,43 +28,52 @@ pub(crate) fn json_door(methods: &[Method], pool: &DescriptorPool) -> String {
 }
 
 fn policies(out: &mut String, methods: &[Method]) {
-    let _ = writeln!(out, "/// The policy of every method, from the protos.\npub static POLICIES: &[Policy] = &[");
-    for method in methods {
-        let policy = &method.policy;
-        let list = |kind: &str, names: &[String]| {
-            names.iter().map(|name| format!("{kind}::{}", camel_if_snake(name))).collect::<Vec<_>>().join(", ")
-        };
-        let http = method.http.as_ref().map_or("None".to_owned(), |http| {
-            format!("Some(HttpRoute {{ verb: {:?}, path: {:?} }})", http.verb, http.path)
-        });
-        let scope = if policy.scope.is_empty() {
-            "None".to_owned()
-        } else {
-            format!("Some(Scope::{})", scope_variant(&policy.scope))
-        };
-        let _ = writeln!(
-            out,
-            "    Policy {{ method: {:?}, grpc_path: {:?}, http: {http}, credential: Credential::{}, subjects: &[{}], scope: {scope}, \
-             presence: Presence::{}, license: {}, limits: &[{}], session: {}, json_only: {}, approval_grant: {}, redirects: {}, form: {}, streams: {}, max_body: {} * 1024, struct_fields: &{:?}, errors: ErrorShape::{} }},",
-            format!("{}.{}", method.service, method.name),
-            format!("/{PACKAGE}.{}/{}", method.service, method.name),
-            policy.credential,
-            list("SubjectType", &policy.subjects),
-            policy.presence,
-            policy.license,
-            list("LimitName", &policy.limits),
-            policy.session,
-            policy.json_only,
-            policy.approval_grant,
-            policy.redirects,
-            policy.form,
-            method.streams,
-            policy.max_body_kib,
-            struct_fields(&method.input),
-            policy.errors,
-        );
-    }
+    out.push_str("/// The policy of every method, on its first path, from the protos.\n");
+    out.push_str("pub static POLICIES: &[Policy] = &[\n");
+    methods.iter().filter(|method| !method.is_additional).for_each(|method| policy(out, method));
+    out.push_str("];\n\n/// The policies of methods on their other paths.\n");
+    out.push_str("pub(crate) static OTHER_PATHS: &[Policy] = &[\n");
+    methods.iter().filter(|method| method.is_additional).for_each(|method| policy(out, method));
     out.push_str("];\n\n");
+}
+
+fn policy(out: &mut String, method: &Method) {
+    let policy = &method.policy;
+    let list = |kind: &str, names: &[String]| {
+        names.iter().map(|name| format!("{kind}::{}", camel_if_snake(name))).collect::<Vec<_>>().join(", ")
+    };
+    let http = method.http.as_ref().map_or("None".to_owned(), |http| {
+        format!("Some(HttpRoute {{ verb: {:?}, path: {:?}, fixed: &{:?} }})", http.verb, http.path, http.fixed)
+    });
+    let scope = if policy.scope.is_empty() {
+        "None".to_owned()
+    } else {
+        format!("Some(Scope::{})", scope_variant(&policy.scope))
+    };
+    let _ = writeln!(
+        out,
+        "    Policy {{ method: {:?}, grpc_path: {:?}, http: {http}, credential: Credential::{}, subjects: &[{}], scope: {scope}, \
+         presence: Presence::{}, license: {}, external_license: {}, limits: &[{}], session: {}, json_only: {}, approval_grant: {}, redirects: {}, form: {}, streams: {}, always_streams: {}, uploads: {}, max_body: {} * 1024, struct_fields: &{:?}, errors: ErrorShape::{} }},",
+        format!("{}.{}", method.service, method.name),
+        format!("/{PACKAGE}.{}/{}", method.service, method.name),
+        policy.credential,
+        list("SubjectType", &policy.subjects),
+        policy.presence,
+        policy.license,
+        policy.external_license,
+        list("LimitName", &policy.limits),
+        policy.session,
+        policy.json_only,
+        policy.approval_grant,
+        policy.redirects,
+        policy.form,
+        method.streams,
+        method.http.as_ref().is_some_and(|http| http.always_streams),
+        method.uploads,
+        policy.max_body_kib,
+        struct_fields(&method.input),
+        policy.errors,
+    );
 }
 
 /// The numbers of the fields that hold a `google.protobuf.Struct`.
@@ -84,17 +93,32 @@ fn scope_variant(scope: &str) -> String {
 
 fn routes(out: &mut String, methods: &[Method]) {
     out.push_str("/// The JSON door: each method's handler beside its policy.\npub fn routes(rpc: &Rpc) -> Vec<JsonRoute> {\n    vec![\n");
-    for (index, method) in methods.iter().enumerate().filter(|(_, method)| method.http.is_some()) {
+    let (mut main, mut other) = (0.., 0..);
+    for method in methods {
+        let (table, index) =
+            if method.is_additional { ("OTHER_PATHS", other.next()) } else { ("POLICIES", main.next()) };
+        let (Some(index), true) = (index, method.http.is_some()) else { continue };
         let snake = snake(&method.name);
+        if method.uploads {
+            // Written by hand, because the form is stored while it arrives.
+            let _ = writeln!(out, "        codec::{snake}(&{table}[{index}], rpc),");
+            continue;
+        }
         let module = format!("proto::{}_server::{}", model::snake(&method.service), method.service);
         let codec = match method.http.as_ref().is_some_and(|http| http.body) {
-            _ if method.streams => "events",
+            true if method.streams => "events",
             true => "body",
+            false if method.streams => "query_events",
             false => "query",
+        };
+        // The part of the response that is the body.
+        let body = match method.http.as_ref().map_or("", |http| &http.response_body) {
+            "" => String::new(),
+            field => format!(".map(|reply| reply.map(|message| message.{field}))"),
         };
         let _ = writeln!(
             out,
-            "        codec::{codec}(&POLICIES[{index}], rpc, |rpc, request: tonic::Request<proto::{}>| async move {{ {module}::{snake}(&rpc, request).await }}),",
+            "        codec::{codec}(&{table}[{index}], rpc, |rpc, request: tonic::Request<proto::{}>| async move {{ {module}::{snake}(&rpc, request).await{body} }}),",
             method.input.name(),
         );
     }
@@ -117,7 +141,12 @@ fn binding(out: &mut String, message: &MessageDescriptor, pool: &DescriptorPool)
     let strict =
         model::option(&message.options(), pool, "message").is_some_and(|option| model::flag(&option, "strict"));
     let _ = writeln!(out, "impl BindMembers for proto::{} {{\n    const STRICT: bool = {strict};", message.name());
+    let members: Vec<_> = message.fields().map(|field| field.name().to_owned()).collect();
+    let _ = writeln!(out, "    const MEMBERS: &[&str] = &{members:?};");
     let fields: Vec<FieldDescriptor> = message.fields().filter(|field| scalar(field).is_some()).collect();
+    let lists = fields.iter().filter(|field| field.is_list());
+    let lists: Vec<_> = lists.map(|field| field.name().to_owned()).collect();
+    let _ = writeln!(out, "    const LISTS: &[&str] = &{lists:?};");
     let (name, value) = if fields.is_empty() { ("_name", "_value") } else { ("name", "value") };
     let _ = writeln!(out, "    fn set(&mut self, {name}: &str, {value}: &str) -> Result<bool, String> {{");
     if fields.is_empty() {
@@ -128,11 +157,13 @@ fn binding(out: &mut String, message: &MessageDescriptor, pool: &DescriptorPool)
     for field in fields {
         let parse = scalar(&field).unwrap_or_default();
         let name = field.name();
+        // A keyword of Rust.
+        let member = if name == "type" { "r#type" } else { name };
         let set = match (field.kind(), optional(&field)) {
-            (Kind::String, _) if field.is_list() => format!("bind::list(value, &mut self.{name})"),
-            (_, true) => format!("self.{name} = Some({parse})"),
-            (Kind::String, false) => format!("value.clone_into(&mut self.{name})"),
-            (_, false) => format!("self.{name} = {parse}"),
+            (Kind::String, _) if field.is_list() => format!("bind::list(value, &mut self.{member})"),
+            (_, true) => format!("self.{member} = Some({parse})"),
+            (Kind::String, false) => format!("value.clone_into(&mut self.{member})"),
+            (_, false) => format!("self.{member} = {parse}"),
         };
         let _ = writeln!(out, "            {name:?} => {set},");
     }

@@ -1,8 +1,14 @@
-//! The error responses of the OpenAPI document (contract section 5).
+//! Which errors a method returns: the table behind the error responses of the OpenAPI document (contract section 5).
 
-use serde_json::{Value, json};
-
-use super::model::Method;
+use super::{
+    method_kinds::{
+        always, bearer, checks_origin, completes_sign_in, console, decides_grant, edits_apps, exports, has_body,
+        has_one_subject, has_query, has_scope, is_app_method, is_in_workspace, licensed, looks_up_object,
+        manages_members, named, names_connection, needs_dify, polls_token, reads_credentials, requires_bearers_enabled,
+        runs_app, sets_up_client, signs_in, takes_form_token, takes_user_code, uploads, with_grant, with_service_key,
+    },
+    model::Method,
+};
 
 /// The responses with one status.
 pub(crate) struct ErrorResponse {
@@ -22,180 +28,8 @@ pub(crate) struct Example {
     pub applies_to: fn(&Method) -> bool,
 }
 
-/// Error codes of RFC 6749 and RFC 8628, whose bodies have no members of this API.
-const OAUTH_CODES: [&str; 7] = [
-    "authorization_pending",
-    "slow_down",
-    "expired_token",
-    "access_denied",
-    "unsupported_client",
-    "unsupported_grant_type",
-    "invalid_grant",
-];
-
-/// The body of an error in the shape that the method uses.
-pub(crate) fn body(method: &Method, status: u16, example: &Example, shape: &str) -> Value {
-    if OAUTH_CODES.contains(&example.code) {
-        let mut body = json!({"error": example.code, "error_description": example.message});
-        if example.code == "slow_down" {
-            body["interval"] = json!(10);
-        }
-        return body;
-    }
-    let member = method.input.fields().next().map(|field| field.name().to_owned()).unwrap_or_default();
-    let message = example.message.replace("{max_body_kib}", &method.policy.max_body_kib.to_string());
-    let message = message.replace("{member}", &member);
-    let mut body = json!({"code": example.code, "message": message, "status": status});
-    if status == 429 {
-        body["retry_after_ms"] = json!(1000);
-    }
-    if example.code == "insufficient_scope" {
-        body["required_scope"] = json!("apps:run");
-    }
-    if shape == "ConsoleError" {
-        body["error"] = json!(example.code);
-    }
-    if shape == "InnerError" {
-        let word = match example.code {
-            "invalid_request" => "invalid_token",
-            "bearer_missing" | "bearer_invalid" => "invalid inner api key",
-            code => code,
-        };
-        return json!({"error": word});
-    }
-    if shape == "OAuthError" {
-        body["error"] = json!(match status {
-            429 | 503 => "temporarily_unavailable",
-            401 => "invalid_client",
-            500..=599 => "server_error",
-            _ => "invalid_request",
-        });
-        body["error_description"] = json!(message);
-    }
-    body
-}
-
-/// The headers of a response with this status.
-pub(crate) fn headers(method: &Method, status: u16) -> Value {
-    let header = |name: &str, description: &str, schema: Value, example: Value| json!({name: {"description": description, "schema": schema, "example": example}});
-    match status {
-        401 if bearer(method) => {
-            let description = "What is wrong with the token (RFC 6750 section 3).";
-            header("WWW-Authenticate", description, json!({"type": "string"}), json!("Bearer error=\"invalid_token\""))
-        }
-        429 | 503 => {
-            let schema = json!({"type": "integer", "minimum": 0});
-            header("Retry-After", "Seconds to wait before the next attempt.", schema, json!(1))
-        }
-        _ => json!({}),
-    }
-}
-
 const fn example(code: &'static str, message: &'static str, applies_to: fn(&Method) -> bool) -> Example {
     Example { code, message, applies_to }
-}
-
-fn always(_: &Method) -> bool {
-    true
-}
-
-fn has_body(method: &Method) -> bool {
-    method.http.as_ref().is_some_and(|http| http.body)
-}
-
-fn bearer(method: &Method) -> bool {
-    method.policy.credential == "Bearer"
-}
-
-fn console(method: &Method) -> bool {
-    method.policy.credential == "ConsoleSession"
-}
-
-fn is_app_method(method: &Method) -> bool {
-    method.service == "AppService"
-}
-
-fn runs_app(method: &Method) -> bool {
-    method.streams
-}
-
-fn named(method: &Method, names: &[&str]) -> bool {
-    names.contains(&method.name.as_str())
-}
-
-/// Whether the method rejects requests from pages of other sites, which would use the cookies or the limits of the
-/// visitor.
-fn checks_origin(method: &Method) -> bool {
-    let is_limited_or_writes =
-        !method.policy.limits.is_empty() || method.http.as_ref().is_some_and(|http| http.verb != "GET");
-    method.policy.json_only || method.policy.credential == "Public" && is_limited_or_writes
-}
-
-fn decides_grant(method: &Method) -> bool {
-    named(method, &["ApproveDevice", "DenyDevice", "ApproveExternal"])
-}
-
-fn polls_token(method: &Method) -> bool {
-    named(method, &["PollDeviceToken"])
-}
-
-/// Whether the method looks up an object that may be missing.
-fn looks_up_object(method: &Method) -> bool {
-    let methods = [
-        "RevokeSession",
-        "GetWorkspace",
-        "SwitchWorkspace",
-        "DescribeApp",
-        "RunApp",
-        "GetPermittedExternalApp",
-        "RunPermittedExternalApp",
-    ];
-    decides_grant(method) || named(method, &methods)
-}
-
-fn with_grant(method: &Method) -> bool {
-    method.policy.credential == "ApprovalGrant" || method.policy.approval_grant
-}
-
-fn licensed(method: &Method) -> bool {
-    method.policy.license
-}
-
-fn starts_sign_in(method: &Method) -> bool {
-    named(method, &["StartSingleSignOn"])
-}
-
-fn completes_sign_in(method: &Method) -> bool {
-    named(method, &["CompleteSingleSignOn"])
-}
-
-fn signs_in(method: &Method) -> bool {
-    starts_sign_in(method) || completes_sign_in(method)
-}
-
-fn takes_user_code(method: &Method) -> bool {
-    decides_grant(method) || starts_sign_in(method) || named(method, &["LookupUserCode"])
-}
-
-fn has_one_subject(method: &Method) -> bool {
-    bearer(method) && method.policy.subjects.len() == 1
-}
-
-fn has_query(method: &Method) -> bool {
-    !has_body(method) && method.input.fields().len() > 0
-}
-
-/// Whether the method requires bearer tokens to be enabled, without accepting one.
-fn requires_bearers_enabled(method: &Method) -> bool {
-    decides_grant(method) || starts_sign_in(method) || named(method, &["CreateDeviceCode"])
-}
-
-fn has_scope(method: &Method) -> bool {
-    !method.policy.scope.is_empty()
-}
-
-fn with_service_key(method: &Method) -> bool {
-    method.policy.credential == "Service"
 }
 
 /// Ordered by status.
@@ -203,7 +37,14 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
     ErrorResponse {
         status: 400,
         description: "The request is malformed, or OAuth refuses it.",
-        applies_to: |method| has_body(method) || takes_user_code(method) || completes_sign_in(method),
+        applies_to: |method| {
+            has_body(method)
+                || uploads(method)
+                || takes_user_code(method)
+                || completes_sign_in(method)
+                || sets_up_client(method)
+                || named(method, &["StartConnection", "CompleteConnection", "RemoveMember", "ExportApp"])
+        },
         examples: &[
             example("invalid_request", "The body must be a JSON object.", has_body),
             example("invalid_user_code", "That is not a valid code. Codes look like ABCD-EFGH.", takes_user_code),
@@ -227,6 +68,21 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("invalid_grant", "This code was issued to another client.", polls_token),
             example("unsupported_grant_type", "This endpoint only supports the device_code grant type.", polls_token),
             example("app_unavailable", "This app has no published version that can be run.", runs_app),
+            example("app_unavailable", "This app has no published version.", |method| named(method, &["ExportApp"])),
+            example("oauth_client_missing", "This provider has no OAuth client yet.", |method| {
+                named(method, &["StartConnection"])
+            }),
+            example("invalid_request", "state is required.", |method| named(method, &["CompleteConnection"])),
+            example("invalid_request", "This provider has no OAuth; add an API key instead.", |method| {
+                named(method, &["StartConnection"]) || sets_up_client(method) && !has_body(method)
+            }),
+            example("invalid_request", "You cannot change your own membership.", |method| {
+                named(method, &["RemoveMember"])
+            }),
+            example("no_file_uploaded", "The request has no file.", uploads),
+            example("too_many_files", "Send one file at a time.", uploads),
+            example("filename_not_exists", "The file has no name.", uploads),
+            example("file_extension_blocked", "Files with the extension .exe are not accepted here.", uploads),
         ],
     },
     ErrorResponse {
@@ -271,6 +127,10 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("email_belongs_to_dify_account", "This email address belongs to an account of Dify.", |method| {
                 named(method, &["ApproveExternal"])
             }),
+            example("forbidden", "Only editors of the workspace may do this.", edits_apps),
+            example("forbidden", "Only administrators of the workspace may do this.", |method| {
+                sets_up_client(method) || manages_members(method)
+            }),
             example("csrf_mismatch", "This request did not come from this site's own pages.", checks_origin),
         ],
     },
@@ -283,18 +143,26 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("not_found", "This code is no longer valid.", decides_grant),
             example("sso_not_configured", "Single sign-on is not set up on this server.", signs_in),
             example("not_found", "There is no such session.", |method| named(method, &["RevokeSession"])),
-            example("not_found", "There is no such workspace.", |method| {
-                named(method, &["GetWorkspace", "SwitchWorkspace"])
-            }),
+            example("not_found", "Workspace not found.", |method| named(method, &["GetWorkspace", "SwitchWorkspace"])),
+            example("not_found", "Workspace not found.", is_in_workspace),
             example("not_found", "There is no such app.", |method| {
-                named(method, &["DescribeApp", "RunApp", "GetPermittedExternalApp", "RunPermittedExternalApp"])
+                let methods =
+                    ["DescribeApp", "RunApp", "GetPermittedExternalApp", "RunPermittedExternalApp", "UploadFile"];
+                exports(method) || named(method, &methods)
             }),
+            example("not_found", "There is no such form.", takes_form_token),
         ],
     },
     ErrorResponse {
         status: 409,
         description: "Already decided, being decided, or ambiguous.",
-        applies_to: |method| decides_grant(method) || completes_sign_in(method) || named(method, &["DescribeApp"]),
+        applies_to: |method| {
+            decides_grant(method)
+                || completes_sign_in(method)
+                || named(method, &["DescribeApp", "RunApp", "InviteMember"])
+                || reads_credentials(method)
+                || names_connection(method)
+        },
         examples: &[
             example("already_resolved", "This code has already been approved or denied.", decides_grant),
             example("approve_in_progress", "This code is being approved right now.", decides_grant),
@@ -303,22 +171,51 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
                 "ambiguous_app_name",
                 "Several apps have this name: 0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55 (chat), \
                  0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a56 (chat).",
-                |method| named(method, &["DescribeApp"]),
+                |method| named(method, &["DescribeApp", "RunApp"]),
             ),
+            example(
+                "reauthorization_required",
+                "The connection `AUTH 1` has to be authorized again (invalid_grant).",
+                reads_credentials,
+            ),
+            example("already_exists", "Another connection to this provider has this name.", names_connection),
+            example("already_exists", "This account is already a member of the workspace.", |method| {
+                named(method, &["InviteMember"])
+            }),
+        ],
+    },
+    ErrorResponse {
+        status: 412,
+        description: "The form cannot be submitted any more.",
+        applies_to: takes_form_token,
+        examples: &[
+            example("human_input_form_submitted", "The form has been submitted already.", takes_form_token),
+            example("human_input_form_expired", "The form has expired.", takes_form_token),
         ],
     },
     ErrorResponse {
         status: 413,
         description: "The body is too large.",
-        applies_to: has_body,
-        examples: &[example("request_entity_too_large", "The body may be at most {max_body_kib} KiB.", has_body)],
+        applies_to: |method| has_body(method) || uploads(method),
+        examples: &[
+            example("request_entity_too_large", "The body may be at most {max_body_kib} KiB.", has_body),
+            example("file_too_large", "The file is larger than its type may be.", uploads),
+        ],
     },
     ErrorResponse {
         status: 415,
         description: "The method does not accept a body of this type.",
-        applies_to: has_body,
+        applies_to: |method| has_body(method) || uploads(method),
         examples: &[
-            example("unsupported_media_type", "Send the body as application/json.", |method| !method.policy.form),
+            example("unsupported_media_type", "Send the body as multipart/form-data.", uploads),
+            example(
+                "unsupported_file_type",
+                "The extension of the file is .png, but its contents are application/zip.",
+                uploads,
+            ),
+            example("unsupported_media_type", "Send the body as application/json.", |method| {
+                has_body(method) && !method.policy.form
+            }),
             example(
                 "unsupported_media_type",
                 "Send the body as application/json or application/x-www-form-urlencoded.",
@@ -339,15 +236,51 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
     ErrorResponse {
         status: 422,
         description: "A value is missing or out of range.",
-        // A body of the wrong shape is a 400. Only the members of a run are checked one by one.
-        applies_to: |method| has_query(method) || runs_app(method),
+        // A body of the wrong shape is a 400. Only the members of a run and of a connection are checked one by one.
+        applies_to: |method| {
+            has_query(method)
+                || runs_app(method)
+                || uploads(method)
+                || names_connection(method)
+                || named(
+                    method,
+                    &["SetOAuthClient", "SubmitHumanInputForm", "InviteMember", "SetMemberRole", "ImportApp"],
+                )
+                || method.service == "ConnectionService"
+        },
         examples: &[
             example("invalid_param", "{member}: given more than once", has_query),
             example("invalid_param", "name in input form must be less than 48 characters", runs_app),
-            example("workspace_id_required", "workspace_id is required.", is_app_method),
+            example("invalid_param", "visibility: must be only_me or all_team_members", names_connection),
+            example("invalid_param", "mode: must be yaml-content or yaml-url", |method| named(method, &["ImportApp"])),
+            example("invalid_param", "role: must be normal or admin", |method| named(method, &["InviteMember"])),
+            example("invalid_param", "role: must be admin, editor, normal or dataset_operator", |method| {
+                named(method, &["SetMemberRole"])
+            }),
+            example("invalid_param", "client_id: is required", |method| {
+                named(method, &["SetOAuthClient", "SetSystemClient"])
+            }),
+            example("invalid_param", "tenant_id: must be a UUID", |method| {
+                method.service == "ConnectionService" && !named(method, &["SetSystemClient"])
+            }),
+            example("workspace_id_required", "workspace_id is required.", |method| {
+                is_app_method(method) && !uploads(method)
+            }),
+            example("mode_not_runnable", "Apps of mode channel cannot be run.", |method| {
+                uploads(method) || exports(method)
+            }),
             example("query_required_for_chat", "A chat app needs a query.", runs_app),
             example("query_not_supported_for_workflow", "A workflow does not take a query.", runs_app),
+            example("app_mode_mismatch", "The app has another mode than the requested one.", |method| {
+                named(method, &["RunApp"])
+            }),
             example("input_required", "name is required in input form", runs_app),
+            example("invalid_param", "action: is no action of this form", |method| {
+                named(method, &["SubmitHumanInputForm"])
+            }),
+            example("input_required", "The input \"tone\" is required.", |method| {
+                named(method, &["SubmitHumanInputForm"])
+            }),
         ],
     },
     ErrorResponse {
@@ -363,10 +296,17 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
         examples: &[example("internal_server_error", "Something went wrong on our side.", always)],
     },
     ErrorResponse {
+        status: 501,
+        description: "Beside Dify, only Dify itself can do this.",
+        applies_to: needs_dify,
+        examples: &[example("not_supported_here", "Only Dify itself can do this.", always)],
+    },
+    ErrorResponse {
         status: 502,
-        description: "The run failed, or the identity provider did.",
-        applies_to: |method| runs_app(method) || signs_in(method),
+        description: "The run failed, or a provider did.",
+        applies_to: |method| runs_app(method) || signs_in(method) || reads_credentials(method),
         examples: &[
+            example("upstream_error", "The provider cannot be reached.", reads_credentials),
             example("upstream_error", "The app's run failed.", runs_app),
             example("upstream_error", "The identity provider cannot be reached, or its answer is invalid.", signs_in),
         ],

@@ -1,4 +1,4 @@
-//! Methods, their HTTP form and their policies, read from the descriptors.
+//! Methods, their HTTP bindings and their policies, read from the descriptors.
 
 use std::error::Error;
 
@@ -6,7 +6,10 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor, MethodDescriptor, ReflectMessage as _, Value,
 };
 
-use super::PACKAGE;
+use super::{
+    PACKAGE,
+    binding::{self, Binding},
+};
 
 /// Limit of the body of a method without `max_body_kib`, in KiB.
 const DEFAULT_MAX_BODY_KIB: u32 = 64;
@@ -16,7 +19,8 @@ const SMALL_MAX_BODY_KIB: u32 = 4;
 /// The paths of device flow, OAuth and the console.
 const SMALL_BODY_PATHS: [&str; 2] = ["/openapi/v1/oauth/", "/console/api/"];
 
-/// An RPC with its options.
+/// An RPC with its options, on one of its HTTP bindings. An RPC with several bindings is in the list once for each.
+#[derive(Clone)]
 pub(crate) struct Method {
     /// Such as `IdentityService`.
     pub service: String,
@@ -27,29 +31,25 @@ pub(crate) struct Method {
     pub input: MessageDescriptor,
     pub output: MessageDescriptor,
     /// `None` for a method of gRPC only.
-    pub http: Option<Http>,
+    pub http: Option<Binding>,
+    /// Whether this is one of the `additional_bindings`. The others are the methods of gRPC.
+    pub is_additional: bool,
     /// Whether the response is a stream.
     pub streams: bool,
+    /// Whether the request is a stream: an upload.
+    pub uploads: bool,
+    /// The policy on this binding.
     pub policy: Policy,
 }
 
-/// `google.api.http`.
-pub(crate) struct Http {
-    /// `GET`, `POST`, `DELETE`, …
-    pub verb: &'static str,
-    /// Path template in the syntax that axum and OpenAPI share.
-    pub path: String,
-    /// Whether the message is sent in the body.
-    pub body: bool,
-}
-
-impl Http {
-    /// Names bound by the path.
-    pub(crate) fn path_params(&self) -> Vec<&str> {
-        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
+impl Method {
+    /// The fields that requests of this binding do not have as members: the path fixes their value or omits them.
+    pub(crate) fn is_absent(&self, field: &str) -> bool {
+        self.http.as_ref().is_some_and(|http| http.is_absent(field))
     }
 }
 
+#[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "a row of independent yes-or-no columns")]
 /// `dify.openapi.v1.policy`, enum values in Rust's spelling.
 pub(crate) struct Policy {
@@ -59,10 +59,12 @@ pub(crate) struct Policy {
     pub subjects: Vec<String>,
     /// The required scope; empty for none.
     pub scope: String,
-    /// `Everywhere`, `Enterprise` or `Standalone`.
+    /// `Everywhere`, `Enterprise`, `Standalone` or `Connections`.
     pub presence: String,
     /// Whether it requires a license.
     pub license: bool,
+    /// Whether external identities need a license.
+    pub external_license: bool,
     pub limits: Vec<String>,
     /// Whether the console session of a public caller is read.
     pub session: bool,
@@ -80,30 +82,46 @@ pub(crate) struct Policy {
     pub max_body_kib: u32,
 }
 
-/// Every method of the package, in the order of files and declarations.
+/// Every method of the package with each of its bindings, in the order of files and declarations.
 pub(crate) fn methods(pool: &DescriptorPool) -> Result<Vec<Method>, Box<dyn Error>> {
     let mut methods = Vec::new();
     for service in pool.services().filter(|service| service.package_name() == PACKAGE) {
         for method in service.methods() {
-            let http = http(&method, pool)?;
-            let default_kib = default_max_body_kib(http.as_ref());
-            methods.push(Method {
+            let bindings = binding::bindings(&method, pool)?;
+            let default_kib = default_max_body_kib(bindings.first());
+            let policy =
+                policy(&method, pool, default_kib).ok_or_else(|| format!("{} has no policy", method.full_name()))?;
+            let primary = Method {
                 service: service.name().to_owned(),
                 name: method.name().to_owned(),
                 comment: comment(&method.parent_file(), method.path()),
                 input: method.input(),
                 output: method.output(),
-                http,
+                http: None,
+                is_additional: false,
                 streams: method.is_server_streaming(),
-                policy: policy(&method, pool, default_kib)
-                    .ok_or_else(|| format!("{} has no policy", method.full_name()))?,
-            });
+                uploads: method.is_client_streaming(),
+                policy,
+            };
+            if bindings.is_empty() {
+                methods.push(primary);
+                continue;
+            }
+            for (index, binding) in bindings.into_iter().enumerate() {
+                let mut method = Method { is_additional: index > 0, ..primary.clone() };
+                if !binding.subjects.is_empty() {
+                    method.policy.subjects.clone_from(&binding.subjects);
+                }
+                method.policy.external_license = binding.external_license;
+                method.http = Some(binding);
+                methods.push(method);
+            }
         }
     }
     Ok(methods)
 }
 
-fn extension(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Option<DynamicMessage> {
+pub(crate) fn extension(options: &DynamicMessage, pool: &DescriptorPool, name: &str) -> Option<DynamicMessage> {
     let extension = pool.get_extension_by_name(name)?;
     options.has_extension(&extension).then(|| options.get_extension(&extension).as_message().cloned())?
 }
@@ -125,6 +143,13 @@ pub(crate) fn texts(message: &DynamicMessage, field: &str) -> Vec<String> {
     list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
+/// A list of messages in an option message.
+pub(crate) fn messages(message: &DynamicMessage, field: &str) -> Vec<DynamicMessage> {
+    let value = message.get_field_by_name(field);
+    let list = value.as_ref().and_then(|value| value.as_list()).unwrap_or_default();
+    list.iter().filter_map(Value::as_message).cloned().collect()
+}
+
 /// A bool member of an option message.
 pub(crate) fn flag(message: &DynamicMessage, field: &str) -> bool {
     message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or_default()
@@ -135,19 +160,8 @@ pub(crate) fn number(message: &DynamicMessage, field: &str) -> Option<u32> {
     message.get_field_by_name(field)?.as_u32().filter(|number| *number > 0)
 }
 
-fn http(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Option<Http>, Box<dyn Error>> {
-    let Some(rule) = extension(&method.options(), pool, "google.api.http") else { return Ok(None) };
-    for (field, verb) in [("get", "GET"), ("post", "POST"), ("put", "PUT"), ("delete", "DELETE"), ("patch", "PATCH")] {
-        let path = text(&rule, field);
-        if !path.is_empty() {
-            return Ok(Some(Http { verb, path, body: text(&rule, "body") == "*" }));
-        }
-    }
-    Err(format!("{} has an HTTP rule without a path", method.full_name()).into())
-}
-
-fn default_max_body_kib(http: Option<&Http>) -> u32 {
-    let is_small = |http: &Http| SMALL_BODY_PATHS.iter().any(|path| http.path.starts_with(path));
+fn default_max_body_kib(http: Option<&Binding>) -> u32 {
+    let is_small = |http: &Binding| SMALL_BODY_PATHS.iter().any(|path| http.path.starts_with(path));
     if http.is_some_and(is_small) { SMALL_MAX_BODY_KIB } else { DEFAULT_MAX_BODY_KIB }
 }
 
@@ -160,16 +174,13 @@ fn policy(method: &MethodDescriptor, pool: &DescriptorPool, default_max_body_kib
     let list = |field: &str| -> Vec<Value> {
         policy.get_field_by_name(field).and_then(|value| value.as_list().map(<[Value]>::to_vec)).unwrap_or_default()
     };
-    let subject_type = pool.get_enum_by_name(&format!("{PACKAGE}.SubjectType"))?;
     Some(Policy {
         credential,
-        subjects: list("subjects")
-            .iter()
-            .filter_map(|value| Some(camel(subject_type.get_value(value.as_enum_number()?)?.name(), "SUBJECT_TYPE_")))
-            .collect(),
+        subjects: subjects(&policy, pool),
         scope: text(&policy, "scope"),
         presence: enum_name(&policy, "presence", "PRESENCE_").replace("Unspecified", "Everywhere"),
         license: flag(&policy, "license"),
+        external_license: false,
         limits: list("limits").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect(),
         session: flag(&policy, "session"),
         json_only: flag(&policy, "json_only"),
@@ -181,6 +192,16 @@ fn policy(method: &MethodDescriptor, pool: &DescriptorPool, default_max_body_kib
             .replace("Unspecified", "Envelope")
             .replace("Oauth", "OAuth"),
     })
+}
+
+/// The subject types of an option message, in Rust's spelling.
+pub(crate) fn subjects(message: &DynamicMessage, pool: &DescriptorPool) -> Vec<String> {
+    let Some(kind) = pool.get_enum_by_name(&format!("{PACKAGE}.SubjectType")) else { return Vec::new() };
+    let value = message.get_field_by_name("subjects");
+    let numbers = value.as_ref().and_then(|value| value.as_list()).unwrap_or_default().iter();
+    numbers
+        .filter_map(|number| Some(camel(kind.get_value(number.as_enum_number()?)?.name(), "SUBJECT_TYPE_")))
+        .collect()
 }
 
 fn enum_name(message: &DynamicMessage, field: &str, prefix: &str) -> String {

@@ -3,10 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    binding::Binding,
+    error_bodies,
     error_responses::{self, ErrorResponse},
-    model::{Http, Method},
+    method_kinds::{creates, imports},
+    model::Method,
     run,
     schema::{self, Schemas},
+    upload,
 };
 
 /// The document of an edition. Methods of the Enterprise edition are absent from the other one.
@@ -47,11 +51,21 @@ pub(crate) fn document(methods: &[Method], enterprise: bool) -> Value {
     })
 }
 
-fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
-    let in_path = http.path_params();
+/// The id of an operation: the method's name and, except on its first path, the path.
+fn operation_id(method: &Method, http: &Binding) -> String {
+    let name = format!("{}_{}", method.service, method.name);
+    if !method.is_additional {
+        return name;
+    }
+    let path = http.path.trim_start_matches("/openapi/v1/");
+    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    format!("{name}_{}", words.collect::<Vec<_>>().join("_"))
+}
+
+fn operation(method: &Method, http: &Binding, schemas: &mut Schemas) -> Value {
     let mut parameters = Vec::new();
-    for field in method.input.fields() {
-        let path = in_path.contains(&field.name());
+    for field in method.input.fields().filter(|field| !method.is_absent(field.name())) {
+        let path = http.params.iter().any(|name| name == field.name());
         if path || !http.body {
             let required = path || schema::required(&field);
             let place = if path { "path" } else { "query" };
@@ -70,21 +84,27 @@ fn operation(method: &Method, http: &Http, schemas: &mut Schemas) -> Value {
         }
     }
     let mut operation = json!({
-        "operationId": format!("{}_{}", method.service, method.name),
+        "operationId": operation_id(method, http),
         "tags": [method.service.trim_end_matches("Service")],
         "summary": method.comment,
         "parameters": parameters,
         "responses": responses(method, schemas),
     });
-    if http.body {
-        let schema = schemas.body(&method.input, &in_path);
+    if method.uploads {
+        operation["requestBody"] = upload::request_body();
+    } else if http.body {
+        let is_elsewhere = |name: &str| method.is_absent(name) || http.params.iter().any(|param| param == name);
+        let schema = schemas.body(method, &is_elsewhere);
         let mut example = schema::example(&method.input, false);
         if let Some(members) = example.as_object_mut() {
-            members.retain(|name, _| !in_path.contains(&name.as_str()));
+            members.retain(|name, _| !is_elsewhere(name));
         }
         let mut content = json!({"application/json": {"schema": schema, "example": example}});
         if method.policy.form {
             content["application/x-www-form-urlencoded"] = json!({"schema": schema, "example": example});
+        }
+        if method.streams {
+            content["multipart/form-data"] = upload::run_form();
         }
         operation["requestBody"] = json!({"required": method.input.fields().len() > 0, "content": content});
     }
@@ -110,8 +130,14 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
     if method.policy.redirects {
         let location = json!({"description": "Where to go on.", "schema": {"type": "string"}, "example": "/device"});
         responses.insert("302".to_owned(), json!({"description": "Done.", "headers": {"Location": location}}));
+    } else if creates(method) {
+        responses.insert("201".to_owned(), json!({"description": "Created.", "content": success(method, schemas)}));
     } else {
         responses.insert("200".to_owned(), json!({"description": "Done.", "content": success(method, schemas)}));
+    }
+    if method.name == "ImportApp" {
+        let waits = json!({"description": "Waits for a confirmation.", "content": success(method, schemas)});
+        responses.insert("202".to_owned(), waits);
     }
     let shape = match method.policy.errors.as_str() {
         "OAuth" => "OAuthError",
@@ -127,23 +153,36 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
             .iter()
             .filter(|example| (example.applies_to)(method))
             .map(|example| {
-                (example.code.to_owned(), json!({"value": error_responses::body(method, *status, example, shape)}))
+                (example.code.to_owned(), json!({"value": error_bodies::body(method, *status, example, shape)}))
             })
             .collect();
-        let schema = json!({"$ref": format!("#/components/schemas/{shape}")});
+        let mut schema = json!({"$ref": format!("#/components/schemas/{shape}")});
+        if *status == 400 && imports(method) {
+            // The file cannot be imported.
+            schema = json!({"anyOf": [schema, schemas.reference(&method.output, true)]});
+        }
         let content = json!({"application/json": {"schema": schema, "examples": examples}});
-        let headers = error_responses::headers(method, *status);
+        let headers = error_bodies::headers(method, *status);
         let response = json!({"description": description, "headers": headers, "content": content});
         responses.insert(status.to_string(), response);
     }
     Value::Object(responses)
 }
 
-/// The body of success with an example. A run returns events or one body, as the caller requests.
+/// The body of success with an example. A run returns events or one body, as the caller requests, except on paths that
+/// always return events.
 fn success(method: &Method, schemas: &mut Schemas) -> Value {
+    let body_field = method.http.as_ref().and_then(|http| method.output.get_field_by_name(&http.response_body));
+    if let Some(field) = body_field {
+        let schema = schemas.property(&field, true, false);
+        return json!({"application/json": {"schema": schema, "example": schema::field_example(&field, true)}});
+    }
     if !method.streams {
         let schema = schemas.reference(&method.output, true);
         return json!({"application/json": {"schema": schema, "example": schema::example(&method.output, true)}});
+    }
+    if method.http.as_ref().is_some_and(|http| http.always_streams) {
+        return json!({"text/event-stream": run::event()});
     }
     schemas.0.insert("Run".to_owned(), run::schema());
     json!({

@@ -4,7 +4,7 @@ use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MessageD
 use serde_json::{Map, Value, json};
 
 use super::{
-    model,
+    model::{self, Method},
     serde_attributes::{omitted, optional},
 };
 
@@ -108,23 +108,28 @@ impl Schemas {
         let name = message.name().to_owned();
         if !self.0.contains_key(&name) {
             self.0.insert(name.clone(), Value::Null);
-            let schema = self.object(message, response, &[]);
+            let schema = self.object(message, response, &|_| false);
             self.0.insert(name.clone(), schema);
         }
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
-    /// A reference to the schema of a request's body, without the fields that the path contains.
-    pub(crate) fn body(&mut self, message: &MessageDescriptor, in_path: &[&str]) -> Value {
-        let schema = self.object(message, false, in_path);
-        self.0.insert(message.name().to_owned(), schema);
-        json!({"$ref": format!("#/components/schemas/{}", message.name())})
+    /// The schema of a request's body, without the fields that are `elsewhere`. On the method's first path it is a
+    /// reference.
+    pub(crate) fn body(&mut self, method: &Method, elsewhere: &dyn Fn(&str) -> bool) -> Value {
+        let schema = self.object(&method.input, false, elsewhere);
+        if method.is_additional {
+            return schema;
+        }
+        let name = method.input.name();
+        self.0.insert(name.to_owned(), schema);
+        json!({"$ref": format!("#/components/schemas/{name}")})
     }
 
-    fn object(&mut self, message: &MessageDescriptor, response: bool, in_path: &[&str]) -> Value {
+    fn object(&mut self, message: &MessageDescriptor, response: bool, elsewhere: &dyn Fn(&str) -> bool) -> Value {
         let mut properties = Map::new();
         let mut required_names = Vec::new();
-        for field in message.fields().filter(|field| !in_path.contains(&field.name())) {
+        for field in message.fields().filter(|field| !elsewhere(field.name())) {
             let is_omitted = omitted(&field, message.parent_pool());
             if if response { !is_omitted } else { required(&field) } {
                 required_names.push(field.name().to_owned());
@@ -141,6 +146,10 @@ impl Schemas {
         let mut schema = json!({"type": "object", "description": comment, "properties": properties});
         if !required_names.is_empty() {
             schema["required"] = json!(required_names);
+        }
+        let options = model::option(&message.options(), message.parent_pool(), "message");
+        if !response && options.is_some_and(|options| model::flag(&options, "strict")) {
+            schema["additionalProperties"] = json!(false);
         }
         schema
     }

@@ -11,7 +11,7 @@ pub(crate) fn apply(config: &mut prost_build::Config, methods: &[Method], pool: 
     let mut read = BTreeSet::new();
     let mut written = BTreeSet::new();
     for method in methods.iter().filter(|method| method.http.is_some()) {
-        if method.http.as_ref().is_some_and(|http| http.body) {
+        if method.http.as_ref().is_some_and(|http| http.body) && !method.uploads {
             reach(&method.input, &mut read);
         }
         reach(&method.output, &mut written);
@@ -43,7 +43,8 @@ pub(crate) fn apply(config: &mut prost_build::Config, methods: &[Method], pool: 
                 config.field_attribute(&path, attribute);
             }
             if omitted(&field, pool) {
-                config.field_attribute(&path, "#[serde(skip_serializing_if = \"Option::is_none\")]");
+                let kind = if field.is_list() { "Vec::is_empty" } else { "Option::is_none" };
+                config.field_attribute(&path, format!("#[serde(skip_serializing_if = \"{kind}\")]"));
             }
         }
     }

@@ -1,0 +1,33 @@
+//! The forms of uploads and of runs in the OpenAPI document, which are not declared in the protos.
+
+use serde_json::{Value, json};
+
+pub(crate) fn request_body() -> Value {
+    json!({
+        "required": true,
+        "content": {"multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {
+                    "type": "string",
+                    "contentMediaType": "application/octet-stream",
+                    "description": "The file with its name.",
+                }},
+            },
+            "example": {"file": "The text of a file."},
+        }},
+    })
+}
+
+/// The form of a run.
+pub(crate) fn run_form() -> Value {
+    json!({
+        "schema": {
+            "type": "object",
+            "description": "Parts `files[name]` are files of the inputs, and parts `files[name][]` those of lists. Other \
+                            parts are members, as JSON text.",
+        },
+        "example": {"inputs": "{}"},
+    })
+}
