@@ -31,6 +31,11 @@ mod m20261121_000018_openapi_conversation_variables;
 mod m20261128_000019_openapi_browser_sessions_refresh;
 mod m20261128_000020_openapi_app_access;
 mod m20261128_000022_openapi_schema_versions;
+mod m20261128_000030_tool_oauth_clients;
+mod m20261128_000031_tool_builtin_providers;
+mod m20261128_000032_openapi_connections;
+mod m20261128_000033_upload_files;
+mod m20261128_000034_openapi_human_forms;
 mod newer;
 mod schema;
 mod table;
@@ -57,6 +62,9 @@ fn shared() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261121_000015_conversations::Migration),
         Box::new(m20261121_000016_messages::Migration),
         Box::new(m20261121_000017_workflow_runs::Migration),
+        Box::new(m20261128_000030_tool_oauth_clients::Migration),
+        Box::new(m20261128_000031_tool_builtin_providers::Migration),
+        Box::new(m20261128_000033_upload_files::Migration),
     ]
 }
 
@@ -70,5 +78,7 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261128_000019_openapi_browser_sessions_refresh::Migration),
         Box::new(m20261128_000020_openapi_app_access::Migration),
         Box::new(m20261128_000022_openapi_schema_versions::Migration),
+        Box::new(m20261128_000032_openapi_connections::Migration),
+        Box::new(m20261128_000034_openapi_human_forms::Migration),
     ]
 }
