@@ -3,7 +3,7 @@
 use super::{stored::stored_words, subject::SubjectType};
 
 stored_words! {
-    /// Who may use an app. A word that is not listed here admits nobody.
+    /// Who may use an app. Any other word denies access.
     AccessMode {
         /// Accounts and external identities.
         Public = "public",

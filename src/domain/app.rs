@@ -5,6 +5,7 @@ pub(crate) mod definition;
 pub(crate) mod description;
 pub(crate) mod file;
 pub(crate) mod form;
+pub(crate) mod import;
 pub(crate) mod mode;
 pub(crate) mod stored_app;
 pub(crate) mod summary;

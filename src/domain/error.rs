@@ -34,8 +34,18 @@ codes! {
     InvalidSsoAssertion = "invalid_sso_assertion",
     /// The code in the body is not the one of the approval's cookie.
     UserCodeMismatch = "user_code_mismatch",
+    /// A provider without an OAuth client in this workspace.
+    OauthClientMissing = "oauth_client_missing",
     /// The app has no published definition, or a node type that cannot be run.
     AppUnavailable = "app_unavailable",
+    /// An upload without a part `file`.
+    NoFileUploaded = "no_file_uploaded",
+    /// An upload with several files.
+    TooManyFiles = "too_many_files",
+    /// A file without a name.
+    FilenameNotExists = "filename_not_exists",
+    /// A file whose extension the deployment does not accept.
+    FileExtensionBlocked = "file_extension_blocked",
     /// A bearer route without a usable `Authorization`.
     BearerMissing = "bearer_missing",
     /// An unknown, revoked or malformed bearer, or one of an inactive account.
@@ -66,6 +76,8 @@ codes! {
     AppAccessDenied = "app_access_denied",
     /// An external identity with the email address of an active account.
     EmailBelongsToDifyAccount = "email_belongs_to_dify_account",
+    /// The role of the caller does not allow this.
+    Forbidden = "forbidden",
     /// A browser request without proof that it comes from the service's own pages.
     CsrfMismatch = "csrf_mismatch",
     /// The object does not exist, or the caller may not know of it.
@@ -82,10 +94,20 @@ codes! {
     UserCodeNotPending = "user_code_not_pending",
     /// An operator created something that exists.
     AlreadyExists = "already_exists",
+    /// The object was changed at the same time.
+    Conflict = "conflict",
+    /// A connection whose owner has to authorize it again.
+    ReauthorizationRequired = "reauthorization_required",
     /// Several apps of the workspace have the requested name.
     AmbiguousAppName = "ambiguous_app_name",
+    /// A request that fails because the client's catalog is not the server's.
+    CatalogStale = "catalog_stale",
     /// A body over the limit.
     RequestEntityTooLarge = "request_entity_too_large",
+    /// A file over the limit of its type.
+    FileTooLarge = "file_too_large",
+    /// A file whose contents are not what its extension promises.
+    UnsupportedFileType = "unsupported_file_type",
     /// A body of a media type that the method does not accept.
     UnsupportedMediaType = "unsupported_media_type",
     /// A parameter that is out of range.
@@ -98,6 +120,12 @@ codes! {
     QueryNotSupportedForWorkflow = "query_not_supported_for_workflow",
     /// An app whose mode cannot be run.
     ModeNotRunnable = "mode_not_runnable",
+    /// An app with another mode than the one that the request names.
+    AppModeMismatch = "app_mode_mismatch",
+    /// A form of a run that was submitted before.
+    HumanInputFormSubmitted = "human_input_form_submitted",
+    /// A form of a run whose time has passed.
+    HumanInputFormExpired = "human_input_form_expired",
     /// An input that the app requires is missing.
     InputRequired = "input_required",
     /// A host name that this server does not serve.
@@ -124,6 +152,8 @@ codes! {
     DeadlineExceeded = "deadline_exceeded",
     /// The method exists over JSON only, or over gRPC only.
     Unimplemented = "unimplemented",
+    /// The deployment cannot do this: beside Dify, Dify itself has to.
+    NotSupportedHere = "not_supported_here",
     /// RFC 8628: not decided yet.
     AuthorizationPending = "authorization_pending",
     /// RFC 8628: polled too early.
@@ -139,6 +169,9 @@ codes! {
     /// Dify's name for RFC 6749's `invalid_client`.
     UnsupportedClient = "unsupported_client",
 }
+
+/// The kind of a detail about a member that the method does not know.
+pub(crate) const UNKNOWN_MEMBER: &str = "extra_forbidden";
 
 /// One problem of a request, in the form of `details` on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,9 +241,14 @@ impl Error {
 
     /// A required body member that is missing or empty (400).
     pub fn missing(member: &'static str) -> Self {
+        Self::missing_in("body", member)
+    }
+
+    /// The same for a member of another place, such as `query` (400).
+    pub fn missing_in(place: &'static str, member: &'static str) -> Self {
         Self::new(Code::InvalidRequest, format!("{member} is required.")).with_detail(Detail {
             kind: "missing",
-            loc: vec!["body".to_owned(), member.to_owned()],
+            loc: vec![place.to_owned(), member.to_owned()],
             msg: "Field required".to_owned(),
         })
     }

@@ -50,14 +50,22 @@ ids! {
     WorkflowId,
     /// A row of `end_users`.
     EndUserId,
+    /// A row of `upload_files`.
+    FileId,
     /// A row of `conversations`.
     ConversationId,
     /// A row of `messages`.
     MessageId,
     /// A row of `workflow_runs`.
     WorkflowRunId,
+    /// A form of a run that waits for a person.
+    HumanFormId,
+    /// One import of an app.
+    ImportId,
     /// One run, in events and in the call that stops it.
     TaskId,
     /// A step of an agent, in events.
     AgentThoughtId,
+    /// A row of `tool_builtin_providers`: credentials at a third-party service.
+    ConnectionId,
 }

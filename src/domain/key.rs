@@ -1,6 +1,9 @@
 //! Keys derived from `SECRET_KEY`, one for each purpose, and the encryption of grants and apps' secrets at rest
 //! (contract section 6, "At rest").
 
+mod credentials;
+mod system_clients;
+
 use chrono::{DateTime, Utc};
 use crypto_box::{PublicKey, SecretKey, aead::OsRng};
 use crypto_secretbox::{
@@ -14,7 +17,8 @@ use zeroize::Zeroizing;
 
 use super::{
     error::{Error, Result},
-    secret::{BearerToken, DeviceCode, Secret, UserCodeKey, hex},
+    id::FileId,
+    secret::{BearerToken, DeviceCode, Secret, UserCodeKey, constant_time_eq, hex},
     user_code::UserCode,
 };
 
@@ -33,6 +37,9 @@ enum Purpose {
     SsoState,
     SsoBrowser,
     CodeVerifier,
+    ConnectionState,
+    Credentials,
+    FilePreview,
 }
 
 impl Purpose {
@@ -47,6 +54,9 @@ impl Purpose {
             Self::SsoState => b"dify-openapi/sso-state/v1",
             Self::SsoBrowser => b"dify-openapi/sso-browser/v1",
             Self::CodeVerifier => b"dify-openapi/sso-code-verifier/v1",
+            Self::ConnectionState => b"dify-openapi/connection-state/v1",
+            Self::Credentials => b"dify-openapi/connection-credentials/v1",
+            Self::FilePreview => b"dify-openapi/file-preview/v1",
         }
     }
 }
@@ -65,6 +75,9 @@ struct KeyGeneration {
     sso_state: Zeroizing<[u8; 32]>,
     sso_browser: Zeroizing<[u8; 32]>,
     code_verifier: Zeroizing<[u8; 32]>,
+    connection_state: Zeroizing<[u8; 32]>,
+    credentials: Zeroizing<[u8; 32]>,
+    file_preview: Zeroizing<[u8; 32]>,
 }
 
 impl KeyGeneration {
@@ -80,6 +93,8 @@ impl KeyGeneration {
         let (prefill, notice) = (derive(Purpose::Prefill), derive(Purpose::Notice));
         let (sso_state, sso_browser) = (derive(Purpose::SsoState), derive(Purpose::SsoBrowser));
         let code_verifier = derive(Purpose::CodeVerifier);
+        let (connection_state, credentials) = (derive(Purpose::ConnectionState), derive(Purpose::Credentials));
+        let file_preview = derive(Purpose::FilePreview);
         Self {
             id: None,
             secret,
@@ -92,6 +107,9 @@ impl KeyGeneration {
             sso_state,
             sso_browser,
             code_verifier,
+            connection_state,
+            credentials,
+            file_preview,
         }
     }
 }
@@ -221,6 +239,19 @@ impl KeyRing {
         })
     }
 
+    /// Encrypts the state of an authorization at a third-party service.
+    pub(crate) fn seal_connection_state(&self, state: &str) -> Result<String> {
+        encrypt(&self.current.connection_state, state.as_bytes())
+    }
+
+    /// Decrypts a state that `seal_connection_state` has encrypted.
+    pub(crate) fn open_connection_state(&self, sealed: &str) -> Option<Secret> {
+        self.generations().find_map(|generation| {
+            let opened = decrypt(&generation.connection_state, sealed)?;
+            Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
+        })
+    }
+
     /// The proof that a browser has started the sign-in with this mark.
     pub(crate) fn sso_browser_proof(&self, mark: &str) -> String {
         hmac(&self.current.sso_browser, &[mark.as_bytes()])
@@ -236,6 +267,18 @@ impl KeyRing {
         Secret::new(hmac(&self.current.code_verifier, &[nonce.as_bytes()]))
     }
 
+    /// The signature of an address at which a file is served until a time, in Unix seconds.
+    pub(crate) fn file_preview_signature(&self, file: FileId, expires: i64) -> String {
+        preview_signature(&self.current, file, expires)
+    }
+
+    /// Whether a key of this ring made the signature.
+    pub(crate) fn accepts_file_preview(&self, file: FileId, expires: i64, signature: &str) -> bool {
+        self.generations().any(|generation| {
+            constant_time_eq(preview_signature(generation, file, expires).as_bytes(), signature.as_bytes())
+        })
+    }
+
     /// Encrypts the value of an app's secret variable.
     pub fn seal_app_secret(&self, value: &str) -> Result<String> {
         encrypt(&self.current.app_secret, value.as_bytes())
@@ -248,6 +291,10 @@ impl KeyRing {
             Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
         })
     }
+}
+
+fn preview_signature(generation: &KeyGeneration, file: FileId, expires: i64) -> String {
+    hmac(&generation.file_preview, &[file.to_string().as_bytes(), expires.to_string().as_bytes()])
 }
 
 fn open_code(key: &[u8; 32], sealed: &str) -> Option<UserCode> {

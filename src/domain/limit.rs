@@ -91,10 +91,20 @@ limits! {
     Approve = "approve", 10 / 3_600;
     /// `approve-external`, by email address.
     ApproveExternal = "approve_external", 10 / 3_600;
+    /// The routes of connections, by account.
+    Connection = "connection", 300 / 60;
     /// `GET /account`, by account or email address.
     Account = "account", 60 / 60;
+    /// Uploads of files, by account or email address.
+    Upload = "upload", 120 / 3_600;
+    /// Invitations of members, by account.
+    Invite = "invite", 60 / 3_600;
+    /// Imports of apps, by account.
+    Import = "import", 120 / 3_600;
     /// Every bearer request, by token.
     Token = "token", 60 / 60;
+    /// `_catalog`, by address.
+    Catalog = "catalog", 600 / 60;
     /// `oauth/revoke`, by address.
     Revoke = "revoke", 60 / 60;
     /// `refresh-token`, by address.

@@ -1,9 +1,9 @@
 //! Limits of password attempts (contract section 8). The store in memory runs these rules, the Redis scripts translate
 //! them, and one conformance suite tests both.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
-use super::limit::Quota;
+use super::{caller::ClientAddress, email::fold_email, limit::Quota, secret::sha256_hex};
 
 /// Delays after the first failures that are not free; the last one also follows every further failure.
 const DELAYS: [Duration; 4] =
@@ -41,6 +41,28 @@ pub(crate) fn delay_after(failures: u32, free: u32, max_delay: Duration) -> Opti
     let index = usize::try_from(failures.checked_sub(free)?).unwrap_or(usize::MAX);
     let delays = delays(max_delay);
     delays.get(index).or(delays.last()).copied()
+}
+
+/// The keys of the limits that lock an account: for every client, and for the clients at an address.
+pub(crate) fn lock_keys(email: &str, address: Option<ClientAddress>) -> Vec<String> {
+    let account = account_part(&fold_email(email));
+    let pair = address.map(|address| pair_key(&account, &address.bucket()));
+    [account_key(&account)].into_iter().chain(pair).collect()
+}
+
+/// What stands for an email address in a key.
+pub(crate) fn account_part(email: &str) -> String {
+    sha256_hex(email.as_bytes())
+}
+
+/// The key of an account's limit for all clients.
+pub(crate) fn account_key(account: &str) -> String {
+    format!("account:{account}")
+}
+
+/// The key of an account's limit for one client.
+pub(crate) fn pair_key(account: &str, client: &impl Display) -> String {
+    format!("pair:{account}:{client}")
 }
 
 #[cfg(test)]

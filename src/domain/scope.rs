@@ -13,6 +13,10 @@ pub enum Scope {
     AppsRead,
     /// Run apps.
     AppsRun,
+    /// Read a workspace and its members, and make it the current one.
+    WorkspaceRead,
+    /// Change the members and the apps of a workspace.
+    WorkspaceWrite,
     /// List and describe the apps an external identity may see.
     AppsReadPermittedExternal,
 }
@@ -23,6 +27,8 @@ impl Scope {
             Self::Full => "full",
             Self::AppsRead => "apps:read",
             Self::AppsRun => "apps:run",
+            Self::WorkspaceRead => "workspace:read",
+            Self::WorkspaceWrite => "workspace:write",
             Self::AppsReadPermittedExternal => "apps:read:permitted-external",
         }
     }
@@ -54,8 +60,7 @@ pub(crate) fn satisfies(subject_type: SubjectType, required: Scope) -> bool {
 pub(crate) fn check_mint(subject_type: SubjectType, scopes: &[Scope], enterprise: bool) -> Result<()> {
     let allowed = match subject_type {
         SubjectType::Account => {
-            !scopes.is_empty()
-                && scopes.iter().all(|scope| matches!(scope, Scope::Full | Scope::AppsRead | Scope::AppsRun))
+            !scopes.is_empty() && scopes.iter().all(|scope| *scope != Scope::AppsReadPermittedExternal)
         }
         SubjectType::ExternalSso => {
             enterprise

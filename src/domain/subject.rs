@@ -54,6 +54,14 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The key of limits by account: its id, or the email address of an external identity.
+    pub fn limit_key(&self) -> String {
+        match self {
+            Self::Account { id, .. } => id.to_string(),
+            Self::ExternalSso { email, .. } => email.to_lowercase(),
+        }
+    }
+
     pub fn subject_type(&self) -> SubjectType {
         match self {
             Self::Account { .. } => SubjectType::Account,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
+    error::{Code, Error, Result},
     id::WorkspaceId,
     stored::{StoredValue, stored_words},
 };
@@ -21,6 +22,15 @@ stored_words! {
 impl WorkspaceRole {
     /// Roles that an operator can give to a member. A workspace gets its owner when it is created.
     pub const ASSIGNABLE: &[Self] = &[Self::Admin, Self::Editor, Self::Normal, Self::DatasetOperator];
+
+    /// Fails with `invalid_param` for a role that no member can be given.
+    pub(crate) fn require_assignable(self) -> Result<()> {
+        if Self::ASSIGNABLE.contains(&self) {
+            return Ok(());
+        }
+        Err(Error::new(Code::InvalidParam, "This role cannot be given to a member.")
+            .with_hint("Use admin, editor, normal or dataset_operator."))
+    }
 }
 
 stored_words! {

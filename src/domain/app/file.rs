@@ -3,7 +3,15 @@
 use serde_json::{Map, Value};
 
 use super::mode::AppMode;
-use crate::domain::{id::AppId, stored::StoredValue};
+use crate::domain::{
+    id::{AppId, WorkflowId},
+    stored::StoredValue,
+};
+
+/// What the columns of names hold, in characters.
+pub(crate) const MAX_NAME: usize = 255;
+/// The types of icons, as Dify names them.
+pub(crate) const ICON_TYPES: [&str; 3] = ["emoji", "image", "link"];
 
 /// An app without its workspace.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +62,29 @@ impl AppFile {
         });
         emptied.collect()
     }
+
+    /// Removes the ids of the credentials that tools use, which mean nothing in another workspace.
+    pub(crate) fn clear_credential_ids(&mut self) {
+        let clear = |tool: &mut Value| {
+            if let Some(tool) = tool.as_object_mut() {
+                tool.remove("credential_id");
+            }
+        };
+        match &mut self.body {
+            AppBody::Model(config) => {
+                let tools = config.get_mut("agent_mode").and_then(|mode| mode.get_mut("tools"));
+                tools.and_then(Value::as_array_mut).into_iter().flatten().for_each(clear);
+            }
+            AppBody::Graph(body) => {
+                let nodes = body.graph.get_mut("nodes").and_then(Value::as_array_mut).into_iter().flatten();
+                for data in nodes.filter_map(|node| node.get_mut("data")) {
+                    let of_agent = data.pointer_mut("/agent_parameters/tools/value").and_then(Value::as_array_mut);
+                    of_agent.into_iter().flatten().for_each(clear);
+                    clear(data);
+                }
+            }
+        }
+    }
 }
 
 /// Whether a variable, `{"name", "value_type", "value", …}`, is a secret.
@@ -101,6 +132,16 @@ pub struct ListedApp {
     pub mode: StoredValue<AppMode>,
     /// Whether the app has a published definition.
     pub published: bool,
+}
+
+/// The version of an app that is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportedVersion {
+    Published,
+    /// The draft of a graph, which Dify's editor keeps; the published version where there is none.
+    Draft,
+    /// One version of the app's graph.
+    Id(WorkflowId),
 }
 
 /// Where an imported app is written.

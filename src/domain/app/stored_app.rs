@@ -7,6 +7,7 @@ use super::{
     mode::{AppMode, AppStatus},
 };
 use crate::domain::{
+    access_mode::AccessMode,
     id::{AppId, WorkflowId, WorkspaceId},
     stored::StoredValue,
 };
@@ -43,6 +44,8 @@ pub struct StoredApp {
     pub enable_api: bool,
     /// Limit of concurrent runs; `None` and 0 mean no limit.
     pub max_active_requests: Option<u32>,
+    /// The access mode that an operator has set here. Dify Enterprise keeps its own.
+    pub access_mode: Option<StoredValue<AccessMode>>,
     /// Whether the model configuration enables agent mode.
     pub agent_enabled: bool,
     /// The definition, if `AppDetail` includes it and it exists.

@@ -1,0 +1,18 @@
+//! What a deletion of apps deletes.
+
+use super::id::{AppId, WorkspaceId};
+
+/// The apps that are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletedApps {
+    One(AppId),
+    OfWorkspace(WorkspaceId),
+}
+
+/// Numbers of rows that are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletionCounts {
+    pub apps: u64,
+    pub conversations: u64,
+    pub runs: u64,
+}
