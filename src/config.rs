@@ -3,6 +3,7 @@
 //! `settings.rs` declares every variable; Dify's names are used where they exist. Reading reports all problems
 //! together, each with its variable and the fix, and without secrets.
 
+mod client_certificates;
 pub(crate) mod console;
 pub(crate) mod cors;
 pub(crate) mod data_dir;
@@ -11,12 +12,14 @@ mod describe;
 pub(crate) mod dify_api;
 pub(crate) mod enterprise;
 mod environment;
+pub(crate) mod files;
 mod limits;
 pub(crate) mod listeners;
 pub(crate) mod memory;
 mod misspelled;
 pub(crate) mod mode;
 pub(crate) mod oauth;
+pub(crate) mod plugin_daemon;
 pub(crate) mod reader;
 pub(crate) mod redis;
 pub(crate) mod runtime;

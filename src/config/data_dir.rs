@@ -9,7 +9,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{reader::Reader, settings};
+use super::{files::FILES_DIR, reader::Reader, settings};
 use crate::{domain::secret::Secret, ports::entropy::Entropy};
 
 /// The file name of the embedded database.
@@ -92,7 +92,7 @@ fn own_files() -> impl Iterator<Item = String> {
 fn has_only_own_files(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        if !own_files().any(|own| name == *own) {
+        if name != FILES_DIR && !own_files().any(|own| name == *own) {
             return Ok(false);
         }
     }
@@ -136,7 +136,7 @@ impl DataDirLock {
         }
     }
 
-    /// Deletes the files of this service and no others (`--fresh`).
+    /// Deletes the files of this service, uploads among them, and no others (`--fresh`).
     pub(crate) fn clear(&self) -> Result<(), DataDirError> {
         for name in own_files().filter(|name| name != LOCK_FILE) {
             match fs::remove_file(self.path.join(name)) {
@@ -146,7 +146,12 @@ impl DataDirLock {
                 _ => {}
             }
         }
-        Ok(())
+        match fs::remove_dir_all(self.path.join(FILES_DIR)) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(DataDirError::Io { path: self.path.clone(), cause })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Database {
     pub url: Secret,
     /// Maximum of connections.
     pub pool_size: u32,
+    /// Whether a pooler in transaction mode is in between.
+    pub transaction_pooling: bool,
 }
 
 impl fmt::Debug for Database {
@@ -70,13 +72,25 @@ impl Database {
         }
         // After a recorded problem, SQLite causes no further problem.
         let (kind, url) = chosen.unwrap_or_else(|| sqlite_in(Path::new("")));
-        Self { kind, url, pool_size }
+        let transaction_pooling = reader.flag(&settings::DB_TRANSACTION_POOLING);
+        if transaction_pooling && kind != DatabaseKind::Postgres && !reader.has_problem_with("D") {
+            reader.problem(
+                &settings::DB_TRANSACTION_POOLING,
+                format_args!("is true although the database is {}; it is for PostgreSQL, so remove it", kind.name()),
+            );
+        }
+        Self { kind, url, pool_size, transaction_pooling }
     }
 
     /// The embedded database of `dev`.
     pub(super) fn embedded(reader: &mut Reader<'_>, data_dir: &Path) -> Self {
         let (kind, url) = sqlite_in(data_dir);
-        Self { kind, url, pool_size: reader.number(&settings::SQLALCHEMY_POOL_SIZE, 1..=1_000) }
+        Self {
+            kind,
+            url,
+            pool_size: reader.number(&settings::SQLALCHEMY_POOL_SIZE, 1..=1_000),
+            transaction_pooling: false,
+        }
     }
 
     /// Whether this is the embedded database of the data directory.

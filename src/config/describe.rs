@@ -5,6 +5,7 @@ use std::{fmt::Display, path::PathBuf, time::Duration};
 use super::{
     cors::AllowOrigins,
     environment::Config,
+    files::FileStorage,
     redis::Redis,
     settings::{self, Setting},
     telemetry::LogFormat,
@@ -23,6 +24,7 @@ impl Config {
         rows.extend(tokens(self));
         rows.extend(memory(self));
         rows.extend(runs(self));
+        rows.extend(files(self));
         rows.extend(integrations(self));
         rows
     }
@@ -54,13 +56,18 @@ fn deployment(config: &Config) -> Vec<(&'static Setting, String)> {
             deployment.beside_dify.map_or_else(|| "decided by the database".to_owned(), |beside| beside.to_string()),
         ),
         (&settings::SINGLE_REPLICA, deployment.single_replica.to_string()),
-        (&settings::DIFY_VERSION, deployment.dify_version.clone()),
+        (
+            &settings::DIFY_VERSION,
+            deployment.dify_version.clone().unwrap_or_else(|| "the one that the client works with".to_owned()),
+        ),
         (&settings::DIFY_API_URL, or_off(deployment.dify_api_url.as_ref())),
         (&settings::DIFY_API_CONNECT_TIMEOUT, config.dify_api.connect_timeout.as_secs().to_string()),
         (&settings::DIFY_API_FIRST_BYTE_TIMEOUT, config.dify_api.first_byte_timeout.as_secs().to_string()),
         (&settings::DIFY_API_MAX_CONNECTIONS, config.dify_api.max_connections.to_string()),
+        (&settings::ENABLE_CONNECTIONS, deployment.connections.to_string()),
         (&settings::OPENAPI_STRICT_WORKSPACE_ID, deployment.strict_workspace_id.to_string()),
         (&settings::GRPC_REFLECTION, deployment.grpc_reflection.to_string()),
+        (&settings::API_REFERENCE, deployment.api_reference.to_string()),
     ]
 }
 
@@ -69,12 +76,21 @@ fn stores(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::DATA_DIR, config.data_dir.display().to_string()),
         (&settings::DATABASE_URL, config.database.redacted()),
         (&settings::SQLALCHEMY_POOL_SIZE, config.database.pool_size.to_string()),
+        (&settings::DB_TRANSACTION_POOLING, config.database.transaction_pooling.to_string()),
+        (&settings::SSL_CERT_FILE, trusted_roots(config)),
         (&settings::REDIS_URL, config.redis.as_ref().map_or_else(|| "in-process".to_owned(), Redis::redacted)),
         (
             &settings::REDIS_KEY_PREFIX,
             or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty())),
         ),
     ]
+}
+
+fn trusted_roots(config: &Config) -> String {
+    match config.trusted_roots.store().len() {
+        count if config.trusted_roots.is_empty() => format!("{count} authorities of Mozilla"),
+        count => format!("{count} authorities"),
+    }
 }
 
 fn tokens(config: &Config) -> Vec<(&'static Setting, String)> {
@@ -129,9 +145,38 @@ fn runs(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::OPENAI_MODELS, or_off(Some(names.join(",")).filter(|list| !list.is_empty()))),
         (&settings::ECHO_PACE_MS, runtime.echo_pace.as_millis().to_string()),
         (&settings::APP_MAX_EXECUTION_TIME, runtime.max_execution_time.as_secs().to_string()),
+        (&settings::HITL_GLOBAL_TIMEOUT_SECONDS, runtime.form_timeout.as_secs().to_string()),
         (&settings::APP_MAX_ACTIVE_REQUESTS, runtime.max_active_requests.to_string()),
         (&settings::MAX_RUNS_PER_PROCESS, runtime.max_runs.to_string()),
         (&settings::HTTP_REQUEST_ALLOWED_NETWORKS, or_off(Some(networks).filter(|list| !list.is_empty()))),
+    ]
+}
+
+fn files(config: &Config) -> Vec<(&'static Setting, String)> {
+    let (files, limits) = (&config.files, &config.files.limits);
+    let (directory, bucket) = match &files.storage {
+        FileStorage::Directory(path) => (Some(path.display()), None),
+        FileStorage::S3(bucket) => (None, Some(bucket)),
+    };
+    let mib = |bytes: u64| (bytes >> 20).to_string();
+    let blocked = limits.blocked_extensions.iter().cloned().collect::<Vec<_>>().join(",");
+    let style = bucket.map(|bucket| if bucket.virtual_host { "virtual" } else { "path" });
+    vec![
+        (&settings::STORAGE_TYPE, if bucket.is_some() { "s3" } else { "opendal" }.to_owned()),
+        (&settings::OPENDAL_FS_ROOT, or_off(directory)),
+        (&settings::S3_ENDPOINT, or_off(bucket.and_then(|bucket| bucket.endpoint.as_ref()))),
+        (&settings::S3_REGION, or_off(bucket.map(|bucket| &bucket.region))),
+        (&settings::S3_BUCKET_NAME, or_off(bucket.map(|bucket| &bucket.name))),
+        (&settings::S3_ACCESS_KEY, or_off(bucket.map(|bucket| &bucket.access_key))),
+        (&settings::S3_SECRET_KEY, or_off(bucket.map(|_| "set"))),
+        (&settings::S3_ADDRESS_STYLE, or_off(style)),
+        (&settings::UPLOAD_FILE_SIZE_LIMIT, mib(limits.file)),
+        (&settings::UPLOAD_IMAGE_FILE_SIZE_LIMIT, mib(limits.image)),
+        (&settings::UPLOAD_VIDEO_FILE_SIZE_LIMIT, mib(limits.video)),
+        (&settings::UPLOAD_AUDIO_FILE_SIZE_LIMIT, mib(limits.audio)),
+        (&settings::UPLOAD_FILE_EXTENSION_BLACKLIST, or_off(Some(blocked).filter(|list| !list.is_empty()))),
+        (&settings::WORKFLOW_FILE_UPLOAD_LIMIT, limits.run_files.to_string()),
+        (&settings::FILES_ACCESS_TIMEOUT, files.preview_lifetime.as_secs().to_string()),
     ]
 }
 
@@ -153,6 +198,8 @@ fn integrations(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::ENTERPRISE_ENABLED, enterprise.enabled.to_string()),
         (&settings::ENTERPRISE_API_URL, or_off(enterprise.service.as_ref().map(|service| &service.url))),
         (&settings::ENTERPRISE_API_SECRET_KEY, or_off(enterprise.service.as_ref().map(|_| "set"))),
+        (&settings::PLUGIN_DAEMON_URL, or_off(config.plugin_daemon.as_ref().map(|daemon| &daemon.url))),
+        (&settings::PLUGIN_DAEMON_KEY, or_off(config.plugin_daemon.as_ref().map(|_| "set"))),
         (&settings::SSO_OIDC_ISSUER, or_off(oidc.map(|oidc| &oidc.issuer))),
         (&settings::SSO_OIDC_CLIENT_ID, or_off(oidc.map(|oidc| &oidc.client_id))),
         (&settings::SSO_OIDC_CLIENT_SECRET, or_off(oidc.map(|_| "set"))),

@@ -9,7 +9,7 @@ use super::{
 use crate::domain::secret::Secret;
 
 #[derive(Clone, Debug)]
-pub struct Enterprise {
+pub struct EnterpriseConfig {
     /// Whether the routes of the Enterprise edition are served.
     pub enabled: bool,
     /// `None`: the tables of this server decide.
@@ -23,7 +23,7 @@ pub struct EnterpriseService {
     pub secret_key: Secret,
 }
 
-impl Enterprise {
+impl EnterpriseConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let enabled = reader.flag(&ENTERPRISE_ENABLED);
         let url = reader.http_url(&ENTERPRISE_API_URL);

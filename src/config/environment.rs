@@ -6,17 +6,20 @@ use std::{
 };
 
 use super::{
+    client_certificates::read_trusted_roots,
     console::ConsoleConfig,
     cors::AllowOrigins,
     data_dir::{self, DataDirError},
     database::Database,
     dify_api::DifyApi,
-    enterprise::Enterprise,
+    enterprise::EnterpriseConfig,
+    files::FilesConfig,
     limits,
     listeners::Listeners,
     memory::Memory,
     mode::{Deployment, Mode},
     oauth::OAuth,
+    plugin_daemon::PluginDaemon,
     reader::{Env, Problems, Reader},
     redis::Redis,
     runtime::Runtime,
@@ -32,6 +35,7 @@ use crate::{
         clock::{Clock as _, SystemClock},
         entropy::SystemEntropy,
     },
+    trusted_roots::TrustedRoots,
 };
 
 /// The configuration of one process. Its `Debug` prints no secret.
@@ -43,6 +47,8 @@ pub struct Config {
     pub listeners: Listeners,
     /// Empty if there is neither `DATA_DIR` nor a home directory.
     pub data_dir: PathBuf,
+    /// Whom outgoing TLS connections trust.
+    pub trusted_roots: TrustedRoots,
     pub database: Database,
     /// `None`: state stays in the process.
     pub redis: Option<Redis>,
@@ -51,12 +57,15 @@ pub struct Config {
     pub console: ConsoleConfig,
     pub cors: AllowOrigins,
     pub dify_api: DifyApi,
-    pub enterprise: Enterprise,
+    pub enterprise: EnterpriseConfig,
+    /// `None`: providers without an `oauth` block cannot be connected.
+    pub plugin_daemon: Option<PluginDaemon>,
     /// The identity provider of the built-in client.
     pub oidc: Option<OidcProvider>,
     /// The memory that the ledger divides.
     pub memory: Memory,
     pub runtime: Runtime,
+    pub files: FilesConfig,
     pub telemetry: TelemetryConfig,
     /// Sentences for the log about values that are allowed but probably a mistake.
     pub warnings: Vec<String>,
@@ -167,13 +176,15 @@ impl Config {
         let deployment = Deployment::read(reader);
         let mode = deployment.mode;
         let oauth = OAuth::read(reader);
-        let enterprise = Enterprise::read(reader);
+        let enterprise = EnterpriseConfig::read(reader);
         Self {
             oidc: OidcProvider::read(reader, mode, &enterprise),
+            files: FilesConfig::read(reader, &data_dir),
             secrets: Secrets::read(reader, mode, secret_key, SystemClock.now()),
             urls: Urls::read(reader, mode, listen),
             listeners,
             data_dir,
+            trusted_roots: read_trusted_roots(reader),
             database,
             redis,
             limits: limits::read(reader),
@@ -181,6 +192,7 @@ impl Config {
             cors: AllowOrigins::read(reader, oauth.bearer_enabled),
             dify_api: DifyApi::read(reader),
             enterprise,
+            plugin_daemon: PluginDaemon::read(reader),
             memory: Memory::read(reader),
             runtime: Runtime::read(reader),
             telemetry: TelemetryConfig::read(reader),

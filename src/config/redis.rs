@@ -5,22 +5,30 @@ use std::fmt;
 use url::Url;
 
 use super::{
+    client_certificates::read_redis_certificates,
     database::redact_url,
     reader::Reader,
     settings::{self, Setting},
 };
-use crate::{domain::secret::Secret, ports::redis_topology::RedisTopology};
+use crate::{
+    domain::secret::Secret,
+    ports::redis_topology::{RedisCertificates, RedisTopology},
+};
 
 #[derive(Clone)]
 pub struct Redis {
     pub topology: RedisTopology,
+    pub certificates: RedisCertificates,
     /// Joined to keys by `:` if it is not empty.
     pub key_prefix: String,
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("topology", &self.redacted()).field("key_prefix", &self.key_prefix).finish()
+        f.debug_struct("Redis")
+            .field("topology", &self.redacted())
+            .field("key_prefix", &self.key_prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +60,8 @@ impl Redis {
                 (false, false) => read_standalone(reader)?,
             }
         };
-        Some(Self { topology, key_prefix: reader.text(&settings::REDIS_KEY_PREFIX).unwrap_or_default() })
+        let certificates = read_redis_certificates(reader, topology.uses_tls());
+        Some(Self { topology, certificates, key_prefix: reader.text(&settings::REDIS_KEY_PREFIX).unwrap_or_default() })
     }
 
     /// The addresses without passwords.
@@ -72,6 +81,12 @@ fn check_url(reader: &mut Reader<'_>, url: &Secret) {
         reader.problem(
             &settings::REDIS_URL,
             "is not a Redis URL; write one like redis://:password@host:6379/0, percent-encoded",
+        );
+    } else if url.expose().ends_with("#insecure") {
+        reader.problem(
+            &settings::REDIS_URL,
+            "ends with #insecure, which would accept any certificate; remove it, and name the authority of Redis' \
+             certificate in REDIS_SSL_CA_CERTS",
         );
     }
 }

@@ -16,6 +16,8 @@ const OPENAI_URL: &str = "https://api.openai.com/v1";
 /// The address at which most clouds serve a machine's credentials.
 const METADATA: &str = "169.254.169.254";
 const MAX_EXECUTION_SECONDS: u64 = 86_400;
+/// A year.
+const MAX_FORM_TIMEOUT_SECONDS: u64 = 31_536_000;
 
 #[derive(Clone, Debug)]
 pub struct Runtime {
@@ -25,6 +27,8 @@ pub struct Runtime {
     pub echo_pace: Duration,
     /// Maximum duration of one run.
     pub max_execution_time: Duration,
+    /// Longest time that a run waits for a form.
+    pub form_timeout: Duration,
     /// Maximum of concurrent runs of one app, over all replicas; 0 is unlimited.
     pub max_active_requests: u32,
     /// Maximum of concurrent runs in this process.
@@ -60,6 +64,9 @@ impl Runtime {
             echo_pace: Duration::from_millis(reader.number(&settings::ECHO_PACE_MS, 0..=10_000)),
             max_execution_time: Duration::from_secs(
                 reader.number(&settings::APP_MAX_EXECUTION_TIME, 1..=MAX_EXECUTION_SECONDS),
+            ),
+            form_timeout: Duration::from_secs(
+                reader.number(&settings::HITL_GLOBAL_TIMEOUT_SECONDS, 1..=MAX_FORM_TIMEOUT_SECONDS),
             ),
             max_active_requests: reader.number(&settings::APP_MAX_ACTIVE_REQUESTS, 0..=1_000_000),
             max_runs: reader.number(&settings::MAX_RUNS_PER_PROCESS, 1..=1_000_000),

@@ -70,8 +70,8 @@ settings! {
         DEPLOY_ENV = "PRODUCTION";
         /// Whether Dify owns the accounts.
         BESIDE_DIFY or "decided by the tables of the database";
-        /// The version of Dify that `_version` reports.
-        DIFY_VERSION = "1.14.2";
+        /// The version of Dify that `_version` reports, to every client.
+        DIFY_VERSION or "the one that the client works with: `1.18.0`, `1.17.1` or `1.14.2`";
         /// `true` allows PostgreSQL or MySQL without Redis, for a deployment of one process.
         SINGLE_REPLICA = "false", dev "true";
         /// The directory of the SQLite file and of `dev`'s secret key. One process at a time uses it.
@@ -115,10 +115,19 @@ settings! {
         TRUSTED_PROXIES;
         /// Whether gRPC reflection is served.
         GRPC_REFLECTION = "false", dev "true";
+        /// Whether `/docs` serves the API reference as a page.
+        API_REFERENCE = "false", dev "true";
         /// Origins of other sites whose scripts may call with a bearer token, separated by commas; `*` allows all.
         OPENAPI_CORS_ALLOW_ORIGINS;
         /// Whether `workspace_id` is also required to run an app and to describe one by id.
         OPENAPI_STRICT_WORKSPACE_ID = "false";
+    }
+    "Outgoing connections" {
+        /// A PEM file of the certificate authorities that every outgoing TLS connection trusts: PostgreSQL, MySQL,
+        /// Redis, models, Dify, the enterprise service, the identity provider and the collector.
+        SSL_CERT_FILE or "the certificates of the machine, or Mozilla's where it has none";
+        /// Directories of such files, separated by colons, with names as `openssl rehash` makes them.
+        SSL_CERT_DIR;
     }
     "Database" {
         /// `sqlite://`, `postgres://` or `mysql://`, with user and password.
@@ -137,6 +146,9 @@ settings! {
         DB_DATABASE = "dify";
         /// Maximum of SQL connections of one process.
         SQLALCHEMY_POOL_SIZE = "30";
+        /// Whether PostgreSQL is reached through a pooler in transaction mode, which has to support prepared statements:
+        /// PgBouncer from 1.21 with `max_prepared_statements`.
+        DB_TRANSACTION_POOLING = "false";
     }
     "Redis" {
         /// One Redis: `redis://` or `rediss://`, with password and database.
@@ -154,6 +166,16 @@ settings! {
         REDIS_DB = "0";
         /// Whether connections use TLS.
         REDIS_USE_SSL = "false";
+        /// As in Dify: a PEM file of the authorities of Redis' certificate, in place of those that other connections
+        /// trust.
+        REDIS_SSL_CA_CERTS or "`SSL_CERT_FILE`";
+        /// As in Dify: the certificate that this server presents to Redis, a PEM file.
+        REDIS_SSL_CERTFILE;
+        /// As in Dify: its private key, a PEM file.
+        REDIS_SSL_KEYFILE;
+        /// As in Dify: `CERT_REQUIRED` or `CERT_OPTIONAL`, which are the same for a client. `CERT_NONE` is refused on TLS
+        /// connections.
+        REDIS_SSL_CERT_REQS = "CERT_REQUIRED";
         /// Whether the master is found through sentinels.
         REDIS_USE_SENTINEL = "false";
         /// The sentinels: `host:port,host:port`.
@@ -216,6 +238,8 @@ settings! {
         ECHO_PACE_MS = "0", dev "30";
         /// Maximum of seconds of one run.
         APP_MAX_EXECUTION_TIME = "1200";
+        /// Maximum of seconds that a run waits for a form, whatever the timeout of its node is.
+        HITL_GLOBAL_TIMEOUT_SECONDS = "604800";
         /// Maximum of concurrent runs of one app, over all replicas; 0 is unlimited. An app may set less.
         APP_MAX_ACTIVE_REQUESTS = "0";
         /// Maximum of concurrent runs in one process, within the share of memory of runs. One more gets 429, and one
@@ -224,6 +248,40 @@ settings! {
         /// Private networks and addresses that HTTP nodes may reach besides public ones, separated by commas. Leave out
         /// the metadata address `169.254.169.254`.
         HTTP_REQUEST_ALLOWED_NETWORKS;
+    }
+    "Files" {
+        /// Where uploaded files are kept: `opendal` in a directory, `s3` in a bucket of S3 or of a service that speaks its
+        /// protocol. Several replicas need a shared directory or a bucket.
+        STORAGE_TYPE = "opendal";
+        /// The directory of uploaded files; beside Dify the directory of its storage, for the private keys of
+        /// workspaces.
+        OPENDAL_FS_ROOT or "`files` in `DATA_DIR`";
+        /// The URL of the service.
+        S3_ENDPOINT or "the endpoint of AWS in `S3_REGION`";
+        /// The region of the bucket.
+        S3_REGION = "us-east-1";
+        /// The name of the bucket.
+        S3_BUCKET_NAME;
+        /// The id of the access key.
+        S3_ACCESS_KEY;
+        /// The access key.
+        S3_SECRET_KEY: secret;
+        /// `virtual`: the bucket is part of the host name. `path` and `auto`: it is part of the path.
+        S3_ADDRESS_STYLE = "auto";
+        /// Largest upload in MiB, except images, videos and audio.
+        UPLOAD_FILE_SIZE_LIMIT = "15";
+        /// Largest image in MiB.
+        UPLOAD_IMAGE_FILE_SIZE_LIMIT = "10";
+        /// Largest video in MiB.
+        UPLOAD_VIDEO_FILE_SIZE_LIMIT = "100";
+        /// Largest audio file in MiB.
+        UPLOAD_AUDIO_FILE_SIZE_LIMIT = "50";
+        /// Extensions that are not accepted, like `exe,bat`, separated by commas.
+        UPLOAD_FILE_EXTENSION_BLACKLIST;
+        /// Maximum of files in one list of a run.
+        WORKFLOW_FILE_UPLOAD_LIMIT = "10";
+        /// Seconds for which the address of an uploaded file's contents is valid.
+        FILES_ACCESS_TIMEOUT = "300";
     }
     "Beside Dify" {
         /// Dify's service API, which runs are forwarded to.
@@ -234,6 +292,16 @@ settings! {
         DIFY_API_FIRST_BYTE_TIMEOUT = "60";
         /// Maximum of runs that are forwarded at the same time.
         DIFY_API_MAX_CONNECTIONS = "1000";
+        /// Whether connections to third-party services are served in place of Dify. Needs read access to the private
+        /// keys in Dify's storage (`STORAGE_TYPE`, `OPENDAL_FS_ROOT`), and the gateway's routes. Standalone they always
+        /// are.
+        ENABLE_CONNECTIONS = "false";
+    }
+    "Connections" {
+        /// Dify's plugin daemon, which runs the plugins of providers whose manifest has no `oauth` block.
+        PLUGIN_DAEMON_URL or "such providers cannot be connected";
+        /// The key of the plugin daemon, sent as `X-Api-Key`.
+        PLUGIN_DAEMON_KEY: secret;
     }
     "Dify Enterprise" {
         /// Whether the routes of the Enterprise edition are served.

@@ -1,7 +1,7 @@
 //! The identity provider of the built-in OpenID Connect client.
 
 use super::{
-    enterprise::Enterprise,
+    enterprise::EnterpriseConfig,
     mode::Mode,
     reader::Reader,
     settings::{
@@ -31,7 +31,7 @@ pub struct OidcProvider {
 
 impl OidcProvider {
     /// `None` without an issuer, and where another component signs people in.
-    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, enterprise: &Enterprise) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode, enterprise: &EnterpriseConfig) -> Option<Self> {
         let issuer = read_issuer(reader, mode);
         let client_id = reader.text(&SSO_OIDC_CLIENT_ID);
         let client_secret = reader.secret(&SSO_OIDC_CLIENT_SECRET);

@@ -51,7 +51,7 @@ fn complete_environment_has_no_problem_and_no_warning() {
     assert_eq!(config.oauth.token_lifetime, Duration::from_hours(14 * 24));
     assert_eq!(config.oauth.known_client_ids, ["difyctl"]);
     assert_eq!(config.console.access_lifetime, Duration::from_hours(1));
-    assert_eq!(config.deployment.dify_version, "1.14.2");
+    assert_eq!(config.deployment.dify_version, None);
     assert!(config.oauth.bearer_enabled && config.oauth.clean_enabled && config.oauth.verification_uri_complete);
     assert!(!config.uses_data_dir());
 }
@@ -131,6 +131,7 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("OPENAI_MODELS", "openai:gpt-4o=llama3", "OPENAI_BASE_URL"),
         ("ECHO_PACE_MS", "slow", "from 0"),
         ("APP_MAX_EXECUTION_TIME", "0", "from 1"),
+        ("HITL_GLOBAL_TIMEOUT_SECONDS", "0", "from 1"),
         ("APP_MAX_ACTIVE_REQUESTS", "-1", "from 0"),
         ("MAX_RUNS_PER_PROCESS", "0", "from 1"),
         ("MEMORY_LIMIT_MIB", "half", "from 0 to"),

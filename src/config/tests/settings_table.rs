@@ -19,10 +19,11 @@ fn requested_variables(pairs: Pairs) -> BTreeSet<String> {
 
 #[test]
 fn every_setting_is_read_and_every_variable_is_a_setting() {
-    let environments: [Pairs; 4] = [
+    let environments: [Pairs; 5] = [
         &[("DB_HOST", "db"), ("REDIS_HOST", "redis"), ("ENABLE_OTEL", "true")],
         &[("REDIS_USE_SENTINEL", "true")],
         &[("REDIS_USE_CLUSTERS", "true")],
+        &[("STORAGE_TYPE", "s3"), ("PLUGIN_DAEMON_URL", "http://daemon:5002")],
         &[("HOME", "/home/ada")],
     ];
     let mut requested: BTreeSet<String> = environments.into_iter().flat_map(requested_variables).collect();
@@ -46,6 +47,10 @@ const PARTS: &[(&str, &[&str])] = &[
             "REDIS_PASSWORD",
             "REDIS_DB",
             "REDIS_USE_SSL",
+            "REDIS_SSL_CA_CERTS",
+            "REDIS_SSL_CERTFILE",
+            "REDIS_SSL_KEYFILE",
+            "REDIS_SSL_CERT_REQS",
             "REDIS_USE_SENTINEL",
             "REDIS_SENTINELS",
             "REDIS_SENTINEL_SERVICE_NAME",
@@ -56,6 +61,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "REDIS_CLUSTERS_PASSWORD",
         ],
     ),
+    ("SSL_CERT_FILE", &["SSL_CERT_DIR"]),
     (
         "OPENAPI_RATE_LIMITS",
         &["OPENAPI_RATE_LIMIT_PER_TOKEN", "DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", "LOGIN_LOCKOUT_DURATION"],

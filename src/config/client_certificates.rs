@@ -1,0 +1,100 @@
+//! The certificates of outgoing connections: whom they trust, and what they present.
+
+use std::path::Path;
+
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use super::{
+    reader::Reader,
+    settings::{self, Setting},
+};
+use crate::{
+    domain::secret::Secret,
+    ports::redis_topology::{ClientCertificate, RedisCertificates},
+    trusted_roots::TrustedRoots,
+};
+
+/// Reads `SSL_CERT_FILE` and `SSL_CERT_DIR`. Without them, the machine's certificates.
+pub(super) fn read_trusted_roots(reader: &mut Reader<'_>) -> TrustedRoots {
+    let (file, directory) = (reader.text(&settings::SSL_CERT_FILE), reader.text(&settings::SSL_CERT_DIR));
+    if let Some(path) = &file {
+        read_pem(reader, &settings::SSL_CERT_FILE, path);
+    }
+    let roots = TrustedRoots::load(file.as_deref().map(Path::new), directory.as_deref().map(Path::new));
+    if file.is_none() && directory.is_some() && roots.is_empty() {
+        reader.problem(
+            &settings::SSL_CERT_DIR,
+            "contains no certificate under a name that OpenSSL finds; run `openssl rehash` on it, or set SSL_CERT_FILE",
+        );
+    }
+    roots
+}
+
+/// Reads Dify's `REDIS_SSL_…` settings. They have no effect on connections without TLS, as in Dify.
+pub(super) fn read_redis_certificates(reader: &mut Reader<'_>, uses_tls: bool) -> RedisCertificates {
+    let requirement = reader.text(&settings::REDIS_SSL_CERT_REQS).unwrap_or_default();
+    let paths = [&settings::REDIS_SSL_CA_CERTS, &settings::REDIS_SSL_CERTFILE, &settings::REDIS_SSL_KEYFILE]
+        .map(|setting| reader.text(setting).map(|path| (setting, path)));
+    if !uses_tls {
+        if let Some((setting, _)) = paths.iter().flatten().next() {
+            reader.warning(
+                setting,
+                "has no effect without TLS; set REDIS_USE_SSL=true or begin REDIS_URL with rediss://",
+            );
+        }
+        return RedisCertificates::default();
+    }
+    match requirement.to_ascii_uppercase().as_str() {
+        "CERT_REQUIRED" | "CERT_OPTIONAL" => {}
+        "CERT_NONE" => reader.problem(
+            &settings::REDIS_SSL_CERT_REQS,
+            "is CERT_NONE, which would accept any certificate; remove it, and name the authority of Redis' certificate \
+             in REDIS_SSL_CA_CERTS",
+        ),
+        _ => reader.problem(
+            &settings::REDIS_SSL_CERT_REQS,
+            format_args!("is `{requirement}`; set it to CERT_REQUIRED, or remove it"),
+        ),
+    }
+    let [authorities, chain, key] = paths;
+    let authorities = authorities.and_then(|(setting, path)| read_pem(reader, setting, &path));
+    let client = match (chain, key) {
+        (Some((setting, chain)), Some((_, key))) => {
+            let chain = read_pem(reader, setting, &chain);
+            chain.zip(read_key(reader, &key)).map(|(chain, key)| ClientCertificate { chain, key })
+        }
+        (None, None) => None,
+        (chain, _) => {
+            let missing = if chain.is_some() { &settings::REDIS_SSL_KEYFILE } else { &settings::REDIS_SSL_CERTFILE };
+            reader.problem(missing, "is not set; a client certificate needs REDIS_SSL_CERTFILE and REDIS_SSL_KEYFILE");
+            None
+        }
+    };
+    RedisCertificates { authorities, client }
+}
+
+/// The content of a PEM file with at least one certificate.
+fn read_pem(reader: &mut Reader<'_>, setting: &'static Setting, path: &str) -> Option<Vec<u8>> {
+    let content = std::fs::read(path).map_err(|error| error.to_string()).and_then(|content| {
+        let certificates = CertificateDer::pem_slice_iter(&content).collect::<Result<Vec<_>, _>>();
+        match certificates {
+            Ok(certificates) if certificates.is_empty() => Err("it contains no certificate".to_owned()),
+            Ok(_) => Ok(content),
+            Err(error) => Err(error.to_string()),
+        }
+    });
+    content.map_err(|error| unusable(reader, setting, path, &error)).ok()
+}
+
+fn read_key(reader: &mut Reader<'_>, path: &str) -> Option<Secret> {
+    let content = std::fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|content| {
+        let secret = Secret::new(content);
+        PrivateKeyDer::from_pem_slice(secret.expose().as_bytes()).map_err(|error| error.to_string())?;
+        Ok(secret)
+    });
+    content.map_err(|error| unusable(reader, &settings::REDIS_SSL_KEYFILE, path, &error)).ok()
+}
+
+fn unusable(reader: &mut Reader<'_>, setting: &'static Setting, path: &str, error: &str) {
+    reader.problem(setting, format_args!("is {path}, which cannot be used ({error}); name a readable PEM file"));
+}
