@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use crate::domain::{
     Result,
     access_mode::AccessMode,
-    app::summary::AppFilter,
+    app::{stored_app::StoredApp, summary::AppFilter},
     id::{AccountId, AppId, WorkspaceId},
     page::PageRequest,
 };
@@ -44,6 +44,12 @@ pub trait Enterprise: Send + Sync + 'static {
     /// The access modes of these apps. An app that is missing from the map is denied to everyone. Fails with
     /// `service_unavailable`.
     async fn access_modes(&self, apps: &[AppId]) -> Result<HashMap<AppId, AccessMode>>;
+
+    /// The access mode of one app that was read from the database; `None` is denied to everyone. Fails with
+    /// `service_unavailable`.
+    async fn access_mode(&self, app: &StoredApp) -> Result<Option<AccessMode>> {
+        Ok(self.access_modes(&[app.id]).await?.get(&app.id).copied())
+    }
 
     /// Those of these `private` apps that the account may use. Fails with `service_unavailable`.
     async fn permitted_apps(&self, account: AccountId, apps: &[AppId]) -> Result<HashSet<AppId>>;

@@ -34,4 +34,7 @@ pub trait LoginAttemptStore: Send + Sync + 'static {
 
     /// Ends an attempt at the same limits.
     async fn end(&self, attempt: Uuid, outcome: AttemptOutcome, limits: &[LoginLimit]) -> Result<()>;
+
+    /// Forgets the attempts that were counted under these keys.
+    async fn forget(&self, keys: &[String]) -> Result<()>;
 }

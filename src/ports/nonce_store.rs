@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::domain::Result;
 
-/// Lifetime of the nonces that Dify shares. No value with such a nonce is valid for longer.
+/// Lifetime of the nonces that Dify shares, and of states of connections. No value with such a nonce is valid for longer.
 const SHARED_LIFETIME: Duration = Duration::from_mins(10);
 /// Lifetime of a state's nonce: longer than that of the state.
 const STATE_LIFETIME: Duration = Duration::from_mins(20);
@@ -20,13 +20,15 @@ pub enum NonceKind {
     ApprovalGrant,
     /// The state of a sign-in at the built-in identity provider.
     SsoState,
+    /// The state of an authorization at a third-party service.
+    ConnectionState,
 }
 
 impl NonceKind {
     /// How long a consumed nonce is remembered.
     pub(crate) const fn lifetime(self) -> Duration {
         match self {
-            Self::SsoAssertion | Self::ApprovalGrant => SHARED_LIFETIME,
+            Self::SsoAssertion | Self::ApprovalGrant | Self::ConnectionState => SHARED_LIFETIME,
             Self::SsoState => STATE_LIFETIME,
         }
     }

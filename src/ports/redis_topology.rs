@@ -2,6 +2,22 @@
 
 use crate::domain::secret::Secret;
 
+/// The certificates of TLS connections to Redis, as PEM.
+#[derive(Clone, Debug, Default)]
+pub struct RedisCertificates {
+    /// The authorities that are trusted; Mozilla's without it.
+    pub authorities: Option<Vec<u8>>,
+    /// What this service presents.
+    pub client: Option<ClientCertificate>,
+}
+
+/// A certificate with its private key, as PEM.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    pub chain: Vec<u8>,
+    pub key: Secret,
+}
+
 /// The servers of a Redis. URLs contain credentials.
 #[derive(Clone, Debug)]
 pub enum RedisTopology {
@@ -25,4 +41,16 @@ pub enum RedisTopology {
         /// The nodes to connect to first, with credentials.
         urls: Vec<Secret>,
     },
+}
+
+impl RedisTopology {
+    /// Whether connections to Redis or to its sentinels use TLS.
+    pub fn uses_tls(&self) -> bool {
+        let is_tls = |url: &Secret| url.expose().starts_with("rediss:");
+        match self {
+            Self::Single { url } => is_tls(url),
+            Self::Sentinel { urls, tls, .. } => *tls || urls.iter().any(is_tls),
+            Self::Cluster { urls } => urls.iter().any(is_tls),
+        }
+    }
 }

@@ -3,19 +3,23 @@
 //! A run is a stream of events. The buffer between the run and its reader is limited in events and bytes, so a slow
 //! reader slows its own run down. Dropping the stream cancels the run.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, mpsc::error::TrySendError};
+use tokio_util::sync::CancellationToken;
 
+pub(crate) use super::run_event::RunEvent;
 use crate::{
     domain::{
-        Result,
+        Error, Result,
         app::{App, Definition},
         conversation::ExternalUser,
-        id::{ConversationId, WorkflowId},
+        file::uploaded::UploadedFile,
+        human_form::{FormToken, HumanForm, OpenForm},
+        id::{ConversationId, TaskId, WorkflowId, WorkflowRunId},
     },
     memory::{MemoryKind, MemoryLedger, MemoryPermit},
 };
@@ -41,21 +45,67 @@ pub struct RunRequest {
     pub query: Option<String>,
     /// Files in Dify's format.
     pub files: Vec<Value>,
+    /// The uploads of the caller among the inputs and files.
+    pub uploads: Vec<UploadedFile>,
     /// `None` starts a conversation.
     pub conversation_id: Option<ConversationId>,
     /// Whether a new conversation is named after its first query.
     pub auto_generate_name: bool,
     /// `None` is the published version.
     pub workflow_id: Option<WorkflowId>,
+    /// Cancelled to stop the run, which then ends as stopped. Its reader receives the end.
+    pub stop: CancellationToken,
 }
 
-/// One event of a run, as it is written to the client.
+/// A run that continues after its form was resolved.
 #[derive(Clone, Debug)]
-pub struct RunEvent {
-    /// The `event` member.
-    pub event: Cow<'static, str>,
-    /// The event as a JSON object on one line, including `event`.
-    pub json: Bytes,
+pub struct ResumeRequest {
+    pub app: App,
+    /// The version of the graph that the run follows.
+    pub definition: Definition,
+    /// What the runtime kept of the run.
+    pub state: String,
+    pub answer: FormAnswer,
+    /// Cancelled to stop the run.
+    pub stop: CancellationToken,
+}
+
+/// The resolution of a form.
+#[derive(Clone, Debug)]
+pub struct FormAnswer {
+    /// The form as a person got it.
+    pub form: HumanForm,
+    pub expires_at: DateTime<Utc>,
+    /// The id of the chosen action; `None` after the timeout.
+    pub action: Option<String>,
+    /// Values by the names of inputs.
+    pub values: Map<String, Value>,
+}
+
+/// A submission of a form that is kept elsewhere.
+#[derive(Clone, Debug)]
+pub struct FormSubmission<'a> {
+    pub token: &'a FormToken,
+    /// The id of the chosen action.
+    pub action: &'a str,
+    /// Values by the names of inputs.
+    pub values: &'a Map<String, Value>,
+}
+
+/// How a run is followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowOptions {
+    /// Whether the events that were before come first.
+    pub include_state_snapshot: bool,
+    /// Whether the stream continues when the run pauses.
+    pub continue_on_pause: bool,
+}
+
+/// A run in an app, and the subject's name in the app's data.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOfUser<'a> {
+    pub app: &'a App,
+    pub user: &'a str,
 }
 
 /// A buffered event with its share of the buffered bytes.
@@ -167,6 +217,33 @@ pub trait AppRuntime: Send + Sync + 'static {
     /// Starts a run. Errors after the start are items of the stream. Fails with `app_unavailable`, `rate_limited`,
     /// `upstream_error`, `upstream_timeout`, or `not_found` for a conversation that is not the caller's.
     async fn start(&self, run: RunRequest) -> Result<RunStream>;
+
+    /// Continues a run that waited for a form. Fails like [`Self::start`].
+    async fn resume(&self, _run: ResumeRequest) -> Result<RunStream> {
+        Err(Error::internal("this runtime keeps no runs"))
+    }
+
+    /// Stops a run that runs elsewhere. Others end when their `stop` is cancelled.
+    async fn stop(&self, _of: RunOfUser<'_>, _task: TaskId) -> Result<()> {
+        Ok(())
+    }
+
+    /// The events of a run that are kept elsewhere; `None` when they are kept in the logs of this service.
+    async fn follow(&self, _of: RunOfUser<'_>, _run: WorkflowRunId, _: FollowOptions) -> Result<Option<RunStream>> {
+        Ok(None)
+    }
+
+    /// A form that is kept elsewhere; `None` when forms are kept in the database of this service. Fails with
+    /// `not_found`, `human_input_form_submitted`, `human_input_form_expired`.
+    async fn find_form(&self, _: &App, _: &FormToken) -> Result<Option<OpenForm>> {
+        Ok(None)
+    }
+
+    /// Submits a form that is kept elsewhere. Returns `false` when forms are kept in the database of this service. Fails
+    /// like [`Self::find_form`], and with `invalid_param`.
+    async fn submit_form(&self, _of: RunOfUser<'_>, _: FormSubmission<'_>) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 #[cfg(test)]
