@@ -3,14 +3,17 @@
 //! Each port has a folder with both implementations and the conformance suite that both pass.
 
 mod bounded_map;
+mod credential_cache;
 mod enterprise_cache;
 mod grants;
 mod leases;
 mod login_attempts;
 mod micros;
 mod nonces;
+mod pending_imports;
 mod rate_limits;
 pub(crate) mod redis;
+mod run_logs;
 mod token_cache;
 
 #[cfg(test)]
@@ -21,13 +24,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::{
+    credential_cache::NoCredentialCache,
     enterprise_cache::memory::MemoryEnterpriseCache,
     grants::memory::MemoryGrantStore,
     leases::memory::MemoryLeaseStore,
     login_attempts::memory::MemoryLoginAttemptStore,
     nonces::memory::MemoryNonceStore,
+    pending_imports::memory::MemoryPendingImportStore,
     rate_limits::memory::MemoryRateLimitStore,
     redis::{RedisState, options::RedisOptions},
+    run_logs::memory::MemoryRunLogStore,
     token_cache::memory::MemoryTokenCache,
 };
 use crate::{
@@ -57,7 +63,10 @@ pub fn bounded_in_process_stores(clock: &Arc<dyn Clock>, max_grants: usize, max_
         login_attempts: Arc::new(MemoryLoginAttemptStore::new(Arc::clone(clock), max_buckets)),
         leases: Arc::new(MemoryLeaseStore::new(Arc::clone(clock), max_buckets)),
         enterprise_cache: Arc::new(MemoryEnterpriseCache::new(Arc::clone(clock), max_buckets)),
+        credential_cache: Arc::new(NoCredentialCache),
         nonces: Arc::new(MemoryNonceStore::new(Arc::clone(clock), max_buckets)),
+        pending_imports: Arc::new(MemoryPendingImportStore::new(Arc::clone(clock))),
+        run_logs: Arc::new(MemoryRunLogStore::new(Arc::clone(clock), max_buckets)),
         health: Arc::new(AlwaysHealthy),
     }
 }
@@ -74,7 +83,10 @@ pub(crate) fn redis_stores(options: RedisOptions) -> Result<StateStores> {
         login_attempts: Arc::clone(&state) as _,
         leases: Arc::clone(&state) as _,
         enterprise_cache: Arc::clone(&state) as _,
+        credential_cache: Arc::clone(&state) as _,
         nonces: Arc::clone(&state) as _,
+        pending_imports: Arc::clone(&state) as _,
+        run_logs: Arc::clone(&state) as _,
         health: state,
     })
 }
@@ -84,6 +96,10 @@ struct AlwaysHealthy;
 
 #[async_trait]
 impl StateHealth for AlwaysHealthy {
+    async fn check_commands(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn ping(&self) -> Result<()> {
         Ok(())
     }

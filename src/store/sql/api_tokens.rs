@@ -15,7 +15,6 @@ use super::{
     not_found::app_not_found,
     retry::with_retries,
     sql_store::SqlStore,
-    timeout::with_timeout,
     timestamp::naive_utc,
 };
 use crate::domain::{error::Result, id::AppId, secret::Secret};
@@ -40,7 +39,7 @@ impl SqlStore {
     /// The key of an app, or `fresh` as its first key. Concurrent calls on any number of replicas create one row. Fails
     /// with `not_found` when the app does not exist.
     pub async fn get_or_create_app_key(&self, app: AppId, fresh: &Secret, now: DateTime<Utc>) -> Result<AppKey> {
-        with_timeout(with_retries(|| self.try_get_or_create_app_key(app, fresh, now))).await
+        self.call("TRANSACTION", with_retries(|| self.try_get_or_create_app_key(app, fresh, now))).await
     }
 
     async fn try_get_or_create_app_key(

@@ -17,7 +17,6 @@ use super::{
     not_found::app_not_found,
     retry::with_retries,
     sql_store::SqlStore,
-    timeout::with_timeout,
     timestamp::to_micros,
 };
 use crate::domain::{
@@ -125,7 +124,7 @@ impl SqlStore {
         changed_by: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        with_timeout(with_retries(|| self.try_set_access(app, mode, emails, changed_by, now))).await
+        self.call("TRANSACTION", with_retries(|| self.try_set_access(app, mode, emails, changed_by, now))).await
     }
 
     async fn try_set_access(

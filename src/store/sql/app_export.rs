@@ -1,9 +1,13 @@
 //! Apps, as an operator lists and exports them on a standalone server.
 
-use sea_orm::{ColumnTrait, DbErr, Order, QueryResult, sea_query::Query};
+use sea_orm::{
+    ColumnTrait, DbErr, Order, QueryResult,
+    sea_query::{ExprTrait as _, Query, SimpleExpr},
+};
 use serde_json::{Map, Value};
 
 use super::{
+    apps::AdmitText,
     columns::read_word,
     db_uuid::DbUuid,
     entity::{app, app_model_config as config, workflow},
@@ -13,7 +17,7 @@ use super::{
 use crate::domain::{
     app::{
         AppMode,
-        file::{AppBody, AppFile, CONFIG_MEMBERS, GraphBody, ListedApp, MemberType},
+        file::{AppBody, AppFile, CONFIG_MEMBERS, ExportedVersion, GraphBody, ListedApp, MemberType},
     },
     error::{Code, Error, Result},
     id::{AppId, WorkspaceId},
@@ -43,9 +47,20 @@ impl SqlStore {
         Ok(self.query_all(&select).await?.iter().map(read_listed).collect::<Result<_, _>>()?)
     }
 
-    /// An app with its published definition. Fails with `not_found`, and with `app_unavailable` when nothing is
-    /// published or the mode is not one of [`AppMode`].
+    /// An app with its published definition, whatever its size. Fails as [`Self::export_version`] does.
     pub async fn export_app(&self, id: AppId) -> Result<AppFile> {
+        self.export_version(id, ExportedVersion::Published, &mut |_| Ok(())).await
+    }
+
+    /// An app with one version of its definition. `admit` is called with each stored JSON text before it is parsed. Fails
+    /// with `not_found`, also for a version that the app does not have, and with `app_unavailable` when there is nothing
+    /// to export or the mode is not one of [`AppMode`].
+    pub async fn export_version(
+        &self,
+        id: AppId,
+        version: ExportedVersion,
+        admit: &mut AdmitText<'_>,
+    ) -> Result<AppFile> {
         let select = Query::select()
             .columns([
                 app::Column::Name,
@@ -65,16 +80,27 @@ impl SqlStore {
         let mode = read_word::<AppMode>(&row, "mode")?
             .known()
             .ok_or_else(|| Error::new(Code::AppUnavailable, "Apps of this mode cannot be exported."))?;
-        let body = if mode.has_graph() {
-            match row.try_get_by::<Option<DbUuid>, _>("workflow_id")? {
-                Some(graph) => self.export_graph(graph).await?,
-                None => None,
+        let of_app = workflow::Column::AppId.eq(self.id(id.0));
+        let published = row.try_get_by::<Option<DbUuid>, _>("workflow_id")?;
+        let published = published.map(|graph| workflow::Column::Id.eq(graph));
+        let body = match (mode.has_graph(), version) {
+            (true, ExportedVersion::Id(version)) => {
+                let is_version = of_app.and(workflow::Column::Id.eq(self.id(version.0)));
+                Some(self.export_graph(is_version, admit).await?.ok_or_else(version_not_found)?)
             }
-        } else {
-            match row.try_get_by::<Option<DbUuid>, _>("app_model_config_id")? {
-                Some(config) => self.export_config(config).await?,
-                None => None,
+            (false, ExportedVersion::Id(_)) => return Err(version_not_found()),
+            (true, ExportedVersion::Published) => self.export_graph_if(published, admit).await?,
+            (true, ExportedVersion::Draft) => {
+                let is_draft = of_app.and(workflow::Column::Version.eq(DRAFT));
+                match self.export_graph(is_draft, admit).await? {
+                    Some(draft) => Some(draft),
+                    None => self.export_graph_if(published, admit).await?,
+                }
             }
+            (false, _) => match row.try_get_by::<Option<DbUuid>, _>("app_model_config_id")? {
+                Some(config) => self.export_config(config, admit).await?,
+                None => None,
+            },
         };
         Ok(AppFile {
             name: row.try_get_by("name")?,
@@ -88,7 +114,7 @@ impl SqlStore {
         })
     }
 
-    async fn export_config(&self, id: DbUuid) -> Result<Option<AppBody>> {
+    async fn export_config(&self, id: DbUuid, admit: &mut AdmitText<'_>) -> Result<Option<AppBody>> {
         let mut select = Query::select();
         select.from(config::Entity).and_where(config::Column::Id.eq(id));
         for (name, _) in CONFIG_MEMBERS {
@@ -98,6 +124,7 @@ impl SqlStore {
         let mut members = Map::new();
         for (name, shape) in CONFIG_MEMBERS {
             let Some(text) = row.try_get_by::<Option<String>, _>(name)? else { continue };
+            admit(&text)?;
             let value =
                 if shape == MemberType::Text { Some(Value::String(text)) } else { serde_json::from_str(&text).ok() };
             members.extend(value.filter(|value| !value.is_null()).map(|value| (name.to_owned(), value)));
@@ -105,21 +132,35 @@ impl SqlStore {
         Ok(Some(AppBody::Model(members)))
     }
 
-    async fn export_graph(&self, id: DbUuid) -> Result<Option<AppBody>> {
+    async fn export_graph_if(
+        &self,
+        condition: Option<SimpleExpr>,
+        admit: &mut AdmitText<'_>,
+    ) -> Result<Option<AppBody>> {
+        match condition {
+            Some(condition) => self.export_graph(condition, admit).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn export_graph(&self, condition: SimpleExpr, admit: &mut AdmitText<'_>) -> Result<Option<AppBody>> {
         let columns = [
             workflow::Column::Graph,
             workflow::Column::Features,
             workflow::Column::EnvironmentVariables,
             workflow::Column::ConversationVariables,
         ];
-        let select =
-            Query::select().columns(columns).from(workflow::Entity).and_where(workflow::Column::Id.eq(id)).take();
+        let select = Query::select().columns(columns).from(workflow::Entity).and_where(condition).limit(1).take();
         let Some(row) = self.query_one(&select).await? else { return Ok(None) };
-        let json = |column: &str| {
-            let text: String = row.try_get_by(column)?;
+        let mut json = |column: &str| {
+            let text: Option<String> = row.try_get_by(column)?;
+            // Dify leaves columns without a value null or empty.
+            let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Value::Null) };
+            admit(&text)?;
             serde_json::from_str::<Value>(&text).map_err(Error::internal)
         };
-        let variables = |column: &str| {
+        let (graph, features) = (json("graph")?, json("features")?);
+        let mut variables = |column: &str| {
             let mut variables = json(column)?;
             self.open_secrets(&mut variables)?;
             Ok::<_, Error>(match variables {
@@ -129,12 +170,19 @@ impl SqlStore {
             })
         };
         Ok(Some(AppBody::Graph(GraphBody {
-            graph: json("graph")?,
-            features: json("features")?,
+            graph,
+            features,
             environment_variables: variables("environment_variables")?,
             conversation_variables: variables("conversation_variables")?,
         })))
     }
+}
+
+/// `workflows.version` of the draft that Dify's editor keeps.
+const DRAFT: &str = "draft";
+
+fn version_not_found() -> Error {
+    Error::not_found("This app has no such version.")
 }
 
 const LISTED_COLUMNS: [app::Column; 5] =

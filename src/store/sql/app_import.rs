@@ -12,7 +12,6 @@ use super::{
     error::SqlError,
     not_found::{app_not_found, workspace_not_found},
     sql_store::SqlStore,
-    timeout::with_timeout,
 };
 use crate::domain::{
     app::{
@@ -21,16 +20,13 @@ use crate::domain::{
     },
     error::{Code, Error, Result},
     id::{AppId, WorkspaceId},
+    member::{Actor, RequiredRole},
     stored::StoredValue,
     workspace::WorkspaceRole,
 };
 
 impl SqlStore {
-    /// Writes an app into a workspace and publishes it. One transaction, and one import of a workspace at a time. Runs
-    /// in progress keep their version.
-    ///
-    /// Fails with `not_found` when the workspace or the app does not exist, and with `invalid_param` when several apps
-    /// have the name, or when the existing app has another mode.
+    /// Writes an app into a workspace for an operator. Fails as [`Self::import_app_by`] does.
     pub async fn import_app(
         &self,
         workspace: WorkspaceId,
@@ -38,7 +34,23 @@ impl SqlStore {
         target: ImportTarget,
         now: DateTime<Utc>,
     ) -> Result<ImportedApp> {
-        with_timeout(self.try_import_app(workspace, file, target, now)).await
+        self.import_app_by(workspace, file, target, Actor::Operator, now).await
+    }
+
+    /// Writes an app into a workspace and publishes it. One transaction, and one import of a workspace at a time. Runs
+    /// in progress keep their version. The author is the actor, or the owner for an operator.
+    ///
+    /// Fails with `forbidden` for a member who is no editor at this time, with `not_found` when the workspace or the app
+    /// does not exist, and with `invalid_param` when several apps have the name, or when the existing app has another mode.
+    pub async fn import_app_by(
+        &self,
+        workspace: WorkspaceId,
+        file: &AppFile,
+        target: ImportTarget,
+        by: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<ImportedApp> {
+        self.call("TRANSACTION", self.try_import_app(workspace, file, target, by, now)).await
     }
 
     async fn try_import_app(
@@ -46,14 +58,17 @@ impl SqlStore {
         workspace: WorkspaceId,
         file: &AppFile,
         target: ImportTarget,
+        by: Actor,
         now: DateTime<Utc>,
     ) -> Result<ImportedApp, SqlError> {
         let transaction = self.begin().await?;
         let tenant = self.id(workspace.0);
         let owner = self.lock_workspace(&transaction, tenant).await?;
+        self.lock_actor(&transaction, workspace, by, RequiredRole::Editor).await?;
+        let author = by.account().map_or(owner, |account| self.id(account.0));
         let existing = self.find_import_target(&transaction, tenant, file, target).await?;
         let id = existing.unwrap_or_else(|| self.id(Uuid::new_v4()));
-        let import = ImportContext { transaction: &transaction, tenant, owner, now };
+        let import = ImportContext { transaction: &transaction, tenant, author, now };
         let definition = match &file.body {
             AppBody::Model(members) => {
                 DefinitionIds { config: Some(self.insert_config(&import, id, members).await?), graph: None }
@@ -72,7 +87,11 @@ impl SqlStore {
     }
 
     /// Locks the workspace's row, so that two imports of one name do not create two apps, and returns the owner's id.
-    async fn lock_workspace(&self, transaction: &DatabaseTransaction, tenant: DbUuid) -> Result<DbUuid, SqlError> {
+    pub(super) async fn lock_workspace(
+        &self,
+        transaction: &DatabaseTransaction,
+        tenant: DbUuid,
+    ) -> Result<DbUuid, SqlError> {
         let lock = Query::select()
             .column(tenant::Column::Id)
             .from(tenant::Entity)

@@ -23,8 +23,8 @@ use crate::domain::app::{
 pub(super) struct ImportContext<'a> {
     pub(super) transaction: &'a DatabaseTransaction,
     pub(super) tenant: DbUuid,
-    /// The workspace's owner, who is recorded as the author.
-    pub(super) owner: DbUuid,
+    /// The account that is recorded as the author.
+    pub(super) author: DbUuid,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -68,8 +68,8 @@ impl SqlStore {
             completion_prompt_config: Set(text("completion_prompt_config")),
             dataset_configs: Set(text("dataset_configs")),
             file_upload: Set(text("file_upload")),
-            created_by: Set(Some(import.owner)),
-            updated_by: Set(Some(import.owner)),
+            created_by: Set(Some(import.author)),
+            updated_by: Set(Some(import.author)),
             created_at: Set(naive_utc(import.now)),
             updated_at: Set(naive_utc(import.now)),
             ..Default::default()
@@ -100,8 +100,8 @@ impl SqlStore {
             rag_pipeline_variables: Set("{}".to_owned()),
             marked_name: Set(String::new()),
             marked_comment: Set(String::new()),
-            created_by: Set(import.owner),
-            updated_by: Set(Some(import.owner)),
+            created_by: Set(import.author),
+            updated_by: Set(Some(import.author)),
             created_at: Set(naive_utc(import.now)),
             updated_at: Set(naive_utc(import.now)),
         };
@@ -125,7 +125,7 @@ pub(super) async fn overwrite_app(
         .col_expr(app::Column::UseIconAsAnswerIcon, Expr::value(file.use_icon_as_answer_icon))
         .col_expr(app::Column::AppModelConfigId, Expr::value(definition.config))
         .col_expr(app::Column::WorkflowId, Expr::value(definition.graph))
-        .col_expr(app::Column::UpdatedBy, Expr::value(Some(import.owner)))
+        .col_expr(app::Column::UpdatedBy, Expr::value(Some(import.author)))
         .col_expr(app::Column::UpdatedAt, Expr::value(naive_utc(import.now)))
         .filter(app::Column::Id.eq(id))
         .exec(import.transaction)
@@ -157,8 +157,8 @@ pub(super) async fn insert_app(
         status: Set(AppStatus::Normal.as_str().to_owned()),
         enable_site: Set(true),
         enable_api: Set(true),
-        created_by: Set(Some(import.owner)),
-        updated_by: Set(Some(import.owner)),
+        created_by: Set(Some(import.author)),
+        updated_by: Set(Some(import.author)),
         created_at: Set(naive_utc(import.now)),
         updated_at: Set(naive_utc(import.now)),
         ..Default::default()

@@ -12,3 +12,5 @@ mod queries;
 pub(super) mod rendered;
 mod tags;
 pub(super) mod total_cache;
+
+pub(super) use self::definition::AdmitText;

@@ -15,7 +15,6 @@ use super::{
     error::SqlError,
     retry::with_retries,
     sql_store::SqlStore,
-    timeout::with_timeout,
     timestamp::to_micros,
 };
 use crate::domain::{
@@ -38,7 +37,7 @@ impl SqlStore {
             previous_refresh_hash: Set(None),
             refreshed_at: Set(None),
         };
-        with_timeout(browser::Entity::insert(row).exec_without_returning(&self.db)).await.map(|_| ())
+        self.call("INSERT", browser::Entity::insert(row).exec_without_returning(&self.db)).await.map(|_| ())
     }
 
     /// The account of a live browser session, whatever the account's status. One statement.
@@ -63,7 +62,7 @@ impl SqlStore {
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
     ) -> Result<Refresh> {
-        with_timeout(with_retries(|| self.try_rotate_refresh(old, new, now, new_expires))).await
+        self.call("TRANSACTION", with_retries(|| self.try_rotate_refresh(old, new, now, new_expires))).await
     }
 
     async fn try_rotate_refresh(
@@ -119,7 +118,7 @@ impl SqlStore {
     /// Ends a browser session. Returns `false` when it does not exist.
     pub async fn delete_browser_session(&self, id: BrowserSessionId) -> Result<bool> {
         let delete = browser::Entity::delete_many().filter(browser::Column::Id.eq(self.id(id.0)));
-        Ok(with_timeout(delete.exec(&self.db)).await?.rows_affected == 1)
+        Ok(self.call("DELETE", delete.exec(&self.db)).await?.rows_affected == 1)
     }
 
     /// Ends every browser session of an account.

@@ -2,24 +2,38 @@
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
+use dify_openapi_migrations::SCHEMA_VERSION_TABLE;
+use futures_util::FutureExt as _;
 use sea_orm::{
-    ConnectOptions, Database,
+    ConnectOptions, ConnectionTrait as _, Database,
+    sea_query::{Expr, Query},
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::Semaphore;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use zeroize::Zeroizing;
 
-use super::{pool::set_server_timeouts, rendered::RenderedStatements, sql_store::SqlStore, timeout::with_timeout};
-use crate::domain::{error::Result, key::KeyRing, secret::Secret};
+use super::{
+    connect_error::find_cause,
+    pool::{names_authority, set_hooks, trust},
+    rendered::RenderedStatements,
+    sql_store::SqlStore,
+    timeout::with_timeout,
+};
+use crate::{
+    domain::{
+        error::{Error, Result},
+        key::KeyRing,
+        secret::Secret,
+    },
+    ports::store_observer::StoreObserver,
+};
 
 /// How long a call waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another writer. Less than the time limit of a call, so that the wait ends with SQLite's
 /// own error.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
-/// A connection that was idle for longer is pinged before it is used: firewalls drop idle connections silently.
-const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// One in this many connections may write the end of a run at a time.
 const CONNECTIONS_PER_RUN_WRITER: u32 = 8;
 /// Limit of connections to SQLite, for each core.
@@ -34,6 +48,20 @@ pub struct SqlOptions {
     pub max_connections: u32,
     /// Keys that encrypt apps' secret variables.
     pub keys: Arc<KeyRing>,
+    /// Authorities that are trusted besides Mozilla's, as PEM, where the URL asks for a check of the server's
+    /// certificate and names no authority.
+    pub authorities: Option<Vec<u8>>,
+    /// Whether a pooler in transaction mode is in between. Settings of its sessions would reach other clients.
+    pub transaction_pooling: bool,
+    /// Receives the duration of each call.
+    pub observer: Option<Arc<dyn StoreObserver>>,
+}
+
+impl SqlOptions {
+    /// Options of a direct connection that trusts Mozilla's authorities.
+    pub fn new(url: Secret, max_connections: u32, keys: Arc<KeyRing>) -> Self {
+        Self { url, max_connections, keys, authorities: None, transaction_pooling: false, observer: None }
+    }
 }
 
 impl SqlStore {
@@ -75,9 +103,15 @@ impl SqlStore {
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
             });
         } else {
-            connect.test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
+            // `set_hooks` checks those that may be broken.
+            connect.test_before_acquire(false);
         }
-        set_server_timeouts(&mut connect);
+        let authorities = options.authorities.filter(|_| !names_authority(url));
+        if let Some(authorities) = &authorities {
+            trust(&mut connect, authorities);
+        }
+        let suspicion = Arc::default();
+        set_hooks(&mut connect, !options.transaction_pooling, &suspicion);
         if is_sqlite && !in_memory {
             // Switching a file to WAL needs an exclusive lock, for which SQLite does not wait. One connection does it
             // before the pool opens others.
@@ -88,21 +122,36 @@ impl SqlStore {
         }
         // At trace level, SeaORM's spans would contain the options with the password.
         let connecting = Box::pin(Database::connect(connect).with_subscriber(NoSubscriber::default()));
-        let db = with_timeout(connecting).await?;
+        let db = match with_timeout(connecting.map(Ok::<_, Error>)).await? {
+            Ok(db) => db,
+            Err(error) => return Err(find_cause(url, authorities.as_deref(), error).await.into()),
+        };
         let backend = db.get_database_backend();
         Ok(Self {
             db,
             backend,
+            suspicion,
+            observer: options.observer,
             keys: options.keys,
+            transaction_pooling: options.transaction_pooling,
             rendered: Arc::new(RenderedStatements::for_backend(backend)),
             app_totals: Arc::default(),
+            visibility_column: Arc::default(),
             run_write_permits: Arc::new(Semaphore::new(run_writers)),
         })
     }
 
     /// Checks that the database answers.
     pub async fn ping(&self) -> Result<()> {
-        with_timeout(self.db.ping()).await
+        self.call("PING", self.db.ping()).await
+    }
+
+    /// Checks that the database accepts writes: writes the row of the schema's version again. A standby, a read-only file
+    /// and a full disk refuse it.
+    pub(crate) async fn check_writable(&self) -> Result<()> {
+        let write =
+            Query::update().table(SCHEMA_VERSION_TABLE).value("migrated_by", Expr::col("migrated_by")).to_owned();
+        self.call("UPDATE", async { self.db.execute(&write).await }).await.map(|_| ())
     }
 
     /// Closes the pool: waits for calls in progress and lets SQLite write its log into the file.

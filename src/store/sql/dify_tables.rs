@@ -2,13 +2,13 @@
 
 use dify_openapi_migrations::{DIFY_VERSION_TABLE, SchemaManager};
 
-use super::{sql_store::SqlStore, timeout::with_timeout};
+use super::sql_store::SqlStore;
 use crate::domain::error::{Code, Error, Result};
 
 /// Dify's first migration.
 const DIFY_FIRST: &str = "64b051264f32";
 /// Each table with the Dify migration that creates it.
-const DIFY_TABLES: [(&str, &str); 14] = [
+const DIFY_TABLES: [(&str, &str); 15] = [
     ("accounts", DIFY_FIRST),
     ("tenants", DIFY_FIRST),
     ("tenant_account_joins", DIFY_FIRST),
@@ -23,6 +23,14 @@ const DIFY_TABLES: [(&str, &str); 14] = [
     ("conversations", DIFY_FIRST),
     ("messages", DIFY_FIRST),
     ("workflow_runs", "b289e2408ee2"),
+    ("upload_files", DIFY_FIRST),
+];
+
+/// The tables of connections, and the Dify migration that gave them their present columns.
+const CONNECTION_TABLES: [(&str, &str); 3] = [
+    ("tool_builtin_providers", "71f5020c6470"),
+    ("tool_oauth_system_clients", "71f5020c6470"),
+    ("tool_oauth_tenant_clients", "71f5020c6470"),
 ];
 
 impl SqlStore {
@@ -31,9 +39,11 @@ impl SqlStore {
         self.has_table(DIFY_VERSION_TABLE).await
     }
 
-    /// Fails when one of Dify's tables is missing, and names the migration that creates it.
-    pub async fn check_dify_tables(&self) -> Result<()> {
-        for (table, migration) in DIFY_TABLES {
+    /// Fails when one of Dify's tables is missing, and names the migration that creates it. `connections` says whether
+    /// those of connections are used.
+    pub async fn check_dify_tables(&self, connections: bool) -> Result<()> {
+        let optional = CONNECTION_TABLES.iter().filter(|_| connections);
+        for (table, migration) in DIFY_TABLES.iter().chain(optional) {
             if !self.has_table(table).await? {
                 return Err(Error::new(
                     Code::InternalServerError,
@@ -46,6 +56,7 @@ impl SqlStore {
     }
 
     async fn has_table(&self, table: &str) -> Result<bool> {
-        with_timeout(SchemaManager::new(&self.db).has_table(table)).await
+        let manager = SchemaManager::new(&self.db);
+        self.read(|| manager.has_table(table)).await
     }
 }

@@ -1,11 +1,14 @@
 //! Database errors as the product's error.
 
-use std::fmt;
+use std::{fmt, io::ErrorKind};
 
 use sea_orm::{DbErr, sqlx};
 
 use super::{
-    driver_error::{database_error_kind, driver_error, is_deadlock, is_outage, is_unique_violation, is_unusable_url},
+    driver_error::{
+        database_error_kind, driver_error, is_broken_connection, is_deadlock, is_outage, is_unique_violation,
+        is_unusable_url,
+    },
     error_kind::SqlErrorKind,
 };
 use crate::domain::error::Error;
@@ -47,12 +50,21 @@ impl fmt::Debug for RedactedDbError {
 impl std::error::Error for RedactedDbError {}
 
 impl RedactedDbError {
+    pub(super) fn is_broken_connection(&self) -> bool {
+        is_broken_connection(&self.0)
+    }
+
     /// The kind, if it is one that an operator can correct.
     pub(crate) fn kind(&self) -> Option<SqlErrorKind> {
         if matches!(self.0, DbErr::ConnectionAcquire(_)) {
             return Some(SqlErrorKind::Unreachable);
         }
         match driver_error(&self.0)? {
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => Some(SqlErrorKind::Refused),
+            // The standard library has no kind for it.
+            sqlx::Error::Io(error) if error.to_string().contains("lookup address") => Some(SqlErrorKind::UnknownHost),
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => Some(SqlErrorKind::Certificate),
+            sqlx::Error::Tls(_) => Some(SqlErrorKind::Certificate),
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Some(SqlErrorKind::Unreachable)
             }

@@ -13,7 +13,6 @@ use super::{
     error::SqlError,
     retry::with_retries,
     sql_store::SqlStore,
-    timeout::with_timeout,
     timestamp::naive_utc,
 };
 use crate::domain::{
@@ -76,13 +75,14 @@ impl SqlStore {
             .col_expr(account::Column::LastLoginAt, Expr::value(naive_utc(now)))
             .col_expr(account::Column::LastLoginIp, Expr::value(ip))
             .filter(account::Column::Id.eq(self.id(id.0)));
-        with_timeout(update.exec(&self.db)).await.map(|_| ())
+        self.call("UPDATE", update.exec(&self.db)).await.map(|_| ())
     }
 
     /// Makes a workspace the account's current one. Returns `false` when the account is not a member or the workspace
     /// is not in normal state.
     pub async fn switch_workspace(&self, id: AccountId, workspace: WorkspaceId, now: DateTime<Utc>) -> Result<bool> {
-        with_timeout(with_retries(|| self.try_switch_workspace(self.id(id.0), self.id(workspace.0), now))).await
+        self.call("TRANSACTION", with_retries(|| self.try_switch_workspace(self.id(id.0), self.id(workspace.0), now)))
+            .await
     }
 
     async fn try_switch_workspace(&self, id: DbUuid, workspace: DbUuid, now: DateTime<Utc>) -> Result<bool, SqlError> {

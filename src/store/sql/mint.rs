@@ -15,7 +15,6 @@ use super::{
     error::SqlError,
     retry::with_retries,
     sql_store::SqlStore,
-    timeout::with_timeout,
     timestamp::to_micros,
 };
 use crate::domain::{
@@ -32,7 +31,7 @@ impl SqlStore {
     /// One transaction, repeated when a concurrent mint for the same device wins. Fails with `access_denied` unless the
     /// account is active.
     pub async fn mint(&self, new: &NewSession) -> Result<MintedSession> {
-        with_timeout(with_retries(|| self.try_mint(new))).await
+        self.call("TRANSACTION", with_retries(|| self.try_mint(new))).await
     }
 
     async fn try_mint(&self, new: &NewSession) -> Result<MintedSession, SqlError> {

@@ -1,34 +1,106 @@
-//! Timeouts on the database server's side, and what happens to connections of abandoned calls.
+//! Sessions of the pool: their timeouts at the server, whom they trust, when they are checked, and what happens to
+//! connections of abandoned calls.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use sea_orm::{
     ConnectOptions,
-    sqlx::{self, Connection, Executor},
+    sqlx::{
+        self, Connection, Executor, mysql::MySqlConnectOptions, pool::PoolConnectionMetadata,
+        postgres::PgConnectOptions,
+    },
 };
+use tokio::time::Instant;
 
+/// A connection that was idle for longer is pinged before it is used: firewalls drop idle connections silently.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// How long a released connection may take to deliver outstanding answers. A live server gives up within the limits
 /// below, which are shorter.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// The timeouts of PostgreSQL for one transaction.
+pub(super) const LOCAL_TIMEOUTS: &str = "SET LOCAL lock_timeout = '4s'; SET LOCAL statement_timeout = '5s'";
+
+/// Whether the URL or the environment names the authorities to trust, as the drivers read them.
+pub(super) fn names_authority(url: &str) -> bool {
+    const NAMES: [&str; 4] = ["sslrootcert=", "ssl-root-cert=", "ssl-ca=", "sslca="];
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    NAMES.iter().any(|name| query.contains(name)) || std::env::var_os("PGSSLROOTCERT").is_some()
+}
+
+/// Trusts these authorities besides Mozilla's. The drivers use them in the modes `verify-ca` and `verify-full`
+/// (`VERIFY_CA` and `VERIFY_IDENTITY` of MySQL); their other modes accept any certificate.
+pub(super) fn trust(connect: &mut ConnectOptions, authorities: &[u8]) {
+    let [of_postgres, of_mysql] = [authorities.to_vec(), authorities.to_vec()];
+    connect
+        .map_sqlx_postgres_opts(move |options| trust_of_postgres(options, &of_postgres))
+        .map_sqlx_mysql_opts(move |options| trust_of_mysql(options, &of_mysql));
+}
+
+pub(super) fn trust_of_postgres(options: PgConnectOptions, authorities: &[u8]) -> PgConnectOptions {
+    options.ssl_root_cert_from_pem(authorities.to_vec())
+}
+
+pub(super) fn trust_of_mysql(options: MySqlConnectOptions, authorities: &[u8]) -> MySqlConnectOptions {
+    options.ssl_ca_from_pem(authorities.to_vec())
+}
+
 /// Makes the server give up before the call does. A call that is dropped leaves its connection busy until the server
 /// answers; a few such connections would exhaust the pool. A server that has vanished never answers: its connections
 /// are closed, so that new ones reach the server that has replaced it.
-pub(super) fn set_server_timeouts(connect: &mut ConnectOptions) {
-    connect.map_sqlx_postgres_pool_opts(|pool| {
-        pool.after_connect(|connection, _| {
+///
+/// With a pooler in transaction mode, `for_sessions` is false: the settings of its sessions would reach other clients.
+pub(super) fn set_hooks(connect: &mut ConnectOptions, for_sessions: bool, suspicion: &Arc<Suspicion>) {
+    let of_postgres = Arc::clone(suspicion);
+    connect.map_sqlx_postgres_pool_opts(move |pool| {
+        let suspicion = Arc::clone(&of_postgres);
+        pool.after_connect(move |connection, _| {
             Box::pin(async move {
+                if !for_sessions {
+                    return Ok(());
+                }
                 connection.execute("SET lock_timeout = '4s'; SET statement_timeout = '5s'").await.map(|_| ())
             })
         })
+        .before_acquire(move |connection, meta| Box::pin(check(connection, suspicion.covers(&meta))))
         .after_release(|connection, _| Box::pin(settle(connection)))
     });
-    connect.map_sqlx_mysql_pool_opts(|pool| {
+    let of_mysql = Arc::clone(suspicion);
+    connect.map_sqlx_mysql_pool_opts(move |pool| {
+        let suspicion = Arc::clone(&of_mysql);
         pool.after_connect(|connection, _| {
             Box::pin(async move { connection.execute("SET SESSION innodb_lock_wait_timeout = 4").await.map(|_| ()) })
         })
+        .before_acquire(move |connection, meta| Box::pin(check(connection, suspicion.covers(&meta))))
         .after_release(|connection, _| Box::pin(settle(connection)))
     });
+}
+
+/// Since when idle connections may be broken: a restart of the server breaks all of them at once, and the first use of
+/// one shows it.
+#[derive(Debug, Default)]
+pub(super) struct Suspicion(Mutex<Option<Instant>>);
+
+impl Suspicion {
+    /// A connection was found broken.
+    pub(super) fn raise(&self) {
+        *self.0.lock() = Some(Instant::now());
+    }
+
+    /// Whether a connection has to be pinged before it is used.
+    fn covers(&self, connection: &PoolConnectionMetadata) -> bool {
+        let idle_since_then = |at: Instant| connection.idle_for >= at.elapsed();
+        connection.idle_for >= IDLE_BEFORE_PING || self.0.lock().is_some_and(idle_since_then)
+    }
+}
+
+/// Pings a suspected connection. The pool closes it on an error, and takes another one.
+async fn check<C: Connection>(connection: &mut C, is_suspected: bool) -> Result<bool, sqlx::Error> {
+    if is_suspected {
+        connection.ping().await?;
+    }
+    Ok(true)
 }
 
 /// Waits for the answers that the server still owes to dropped calls. Usually there are none, and this returns at once.

@@ -16,7 +16,6 @@ use super::{
     db_uuid::DbUuid,
     entity::{browser_session, oauth_access_token as token, session},
     sql_store::SqlStore,
-    timeout::with_timeout,
     timestamp::to_micros,
 };
 use crate::domain::error::Result;
@@ -43,7 +42,12 @@ impl SqlStore {
     }
 
     /// Deletes the rows of a table that meet a condition, in the order of their keys.
-    async fn walk<E: EntityTrait>(&self, key: E::Column, condition: &SimpleExpr, window: u64) -> Result<u64> {
+    pub(super) async fn walk<E: EntityTrait>(
+        &self,
+        key: E::Column,
+        condition: &SimpleExpr,
+        window: u64,
+    ) -> Result<u64> {
         let (mut deleted, mut after) = (0, None::<DbUuid>);
         loop {
             let began = Instant::now();
@@ -58,7 +62,7 @@ impl SqlStore {
             if let Some(last) = last {
                 delete = delete.filter(key.lte(last));
             }
-            deleted += with_timeout(delete.exec(&self.db)).await?.rows_affected;
+            deleted += self.call("DELETE", delete.exec(&self.db)).await?.rows_affected;
             if last.is_none() {
                 return Ok(deleted);
             }

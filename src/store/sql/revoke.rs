@@ -12,7 +12,6 @@ use super::{
     error::SqlError,
     retry::with_retries,
     sql_store::{MAX_ROWS_PER_STATEMENT, SqlStore},
-    timeout::with_timeout,
     timestamp::to_micros,
 };
 use crate::domain::{
@@ -105,7 +104,7 @@ impl SqlStore {
     }
 
     async fn revoke_where(&self, condition: SimpleExpr, now: DateTime<Utc>) -> Result<Vec<RevokedSession>> {
-        with_timeout(with_retries(|| self.try_revoke_where(condition.clone(), now))).await
+        self.call("TRANSACTION", with_retries(|| self.try_revoke_where(condition.clone(), now))).await
     }
 
     async fn try_revoke_where(

@@ -1,17 +1,33 @@
 //! The store's struct, and the calls that its other files are built from.
 
-use std::{fmt, sync::Arc};
+use std::{error::Error as _, fmt, future::Future, sync::Arc};
 
+use futures_util::TryFutureExt as _;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
     SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions, TransactionTrait, Value, Values,
     sea_query::LockType,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use uuid::Uuid;
 
-use super::{apps::total_cache::TotalCache, db_uuid::DbUuid, rendered::RenderedStatements, timeout::with_timeout};
-use crate::domain::{error::Result, key::KeyRing};
+use super::{
+    apps::total_cache::TotalCache,
+    db_uuid::DbUuid,
+    driver_error::is_broken_connection,
+    error::RedactedDbError,
+    pool::{LOCAL_TIMEOUTS, Suspicion},
+    rendered::RenderedStatements,
+    timeout::with_timeout,
+};
+use crate::{
+    domain::{
+        error::{Error, Result},
+        key::KeyRing,
+    },
+    ports::store_observer::{StoreCall, StoreObserver},
+    store::observed::observed,
+};
 
 /// Rows that one statement names at most; databases limit the number of parameters.
 pub(super) const MAX_ROWS_PER_STATEMENT: usize = 500;
@@ -21,9 +37,16 @@ pub(super) const MAX_ROWS_PER_STATEMENT: usize = 500;
 pub struct SqlStore {
     pub(super) db: DatabaseConnection,
     pub(super) backend: DbBackend,
+    pub(super) observer: Option<Arc<dyn StoreObserver>>,
+    /// Which connections of the pool may be broken.
+    pub(super) suspicion: Arc<Suspicion>,
     pub(super) keys: Arc<KeyRing>,
+    /// Whether transactions set the timeouts that sessions cannot.
+    pub(super) transaction_pooling: bool,
     pub(super) rendered: Arc<RenderedStatements>,
     pub(super) app_totals: Arc<TotalCache>,
+    /// Whether Dify's table of connections has a column for their visibility.
+    pub(super) visibility_column: Arc<OnceCell<bool>>,
     /// Limits how many connections write the end of a run, so that some stay free for new requests.
     pub(super) run_write_permits: Arc<Semaphore>,
 }
@@ -35,6 +58,34 @@ impl fmt::Debug for SqlStore {
 }
 
 impl SqlStore {
+    /// Connections of the pool: open, and of these idle.
+    pub fn pool_connections(&self) -> [u32; 2] {
+        let idle = |idle: usize| u32::try_from(idle).unwrap_or(u32::MAX);
+        match self.backend {
+            DbBackend::Postgres => {
+                let pool = self.db.get_postgres_connection_pool();
+                [pool.size(), idle(pool.num_idle())]
+            }
+            DbBackend::MySql => {
+                let pool = self.db.get_mysql_connection_pool();
+                [pool.size(), idle(pool.num_idle())]
+            }
+            _ => {
+                let pool = self.db.get_sqlite_connection_pool();
+                [pool.size(), idle(pool.num_idle())]
+            }
+        }
+    }
+
+    /// The maximum of connections of the pool.
+    pub fn max_pool_connections(&self) -> u32 {
+        match self.backend {
+            DbBackend::Postgres => self.db.get_postgres_connection_pool().options().get_max_connections(),
+            DbBackend::MySql => self.db.get_mysql_connection_pool().options().get_max_connections(),
+            _ => self.db.get_sqlite_connection_pool().options().get_max_connections(),
+        }
+    }
+
     /// An id in the representation that this database binds.
     pub(super) fn id(&self, id: Uuid) -> DbUuid {
         if self.backend == DbBackend::Postgres { DbUuid::Native(id) } else { DbUuid::Text(id) }
@@ -50,20 +101,58 @@ impl SqlStore {
         if self.backend == DbBackend::Postgres { LockType::NoKeyUpdate } else { LockType::Update }
     }
 
+    /// Runs a call to the database within its time limit. The call is boxed, because transactions are large futures.
+    /// After one whose connection broke, the pool checks the other connections before it uses them.
+    pub(super) fn call<T, E: Into<Error>>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T>> {
+        let system = match self.backend {
+            DbBackend::Postgres => "postgresql",
+            DbBackend::MySql => "mysql",
+            _ => "sqlite",
+        };
+        let checked = with_timeout(call).inspect_err(|error| {
+            let cause = error.source().and_then(|cause| cause.downcast_ref::<RedactedDbError>());
+            if cause.is_some_and(RedactedDbError::is_broken_connection) {
+                self.suspicion.raise();
+            }
+        });
+        observed(StoreCall { system, operation }, self.observer.as_ref(), Box::pin(checked))
+    }
+
+    /// Repeats a read once after its connection broke. The pool then checks the other connections before it uses them.
+    pub(super) async fn read<T, F>(&self, read: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        self.call("SELECT", async {
+            match read().await {
+                Err(error) if is_broken_connection(&error) => {
+                    self.suspicion.raise();
+                    read().await
+                }
+                done => done,
+            }
+        })
+        .await
+    }
+
     pub(super) async fn query_one<S: StatementBuilder>(&self, statement: &S) -> Result<Option<QueryResult>> {
-        with_timeout(self.db.query_one(statement)).await
+        self.read(|| self.db.query_one(statement)).await
     }
 
     pub(super) async fn query_all<S: StatementBuilder>(&self, statement: &S) -> Result<Vec<QueryResult>> {
-        with_timeout(self.db.query_all(statement)).await
+        self.read(|| self.db.query_all(statement)).await
     }
 
     pub(super) async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>> {
-        with_timeout(self.db.query_one_raw(statement)).await
+        self.read(|| self.db.query_one_raw(statement.clone())).await
     }
 
     pub(super) async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>> {
-        with_timeout(self.db.query_all_raw(statement)).await
+        self.read(|| self.db.query_all_raw(statement.clone())).await
     }
 
     /// Begins a transaction that writes. It is rolled back when it is dropped.
@@ -72,13 +161,24 @@ impl SqlStore {
     /// written in between. MySQL must lock the gap where a row is missing, which it does at its default isolation level
     /// only.
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.db
-            .begin_with_options(TransactionOptions {
+        let begin = || {
+            self.db.begin_with_options(TransactionOptions {
                 isolation_level: (self.backend == DbBackend::MySql).then_some(IsolationLevel::RepeatableRead),
                 access_mode: None,
                 sqlite_transaction_mode: (self.backend == DbBackend::Sqlite)
                     .then_some(SqliteTransactionMode::Immediate),
             })
-            .await
+        };
+        let transaction = match begin().await {
+            Err(error) if is_broken_connection(&error) => {
+                self.suspicion.raise();
+                begin().await?
+            }
+            done => done?,
+        };
+        if self.transaction_pooling && self.backend == DbBackend::Postgres {
+            transaction.execute_unprepared(LOCAL_TIMEOUTS).await?;
+        }
+        Ok(transaction)
     }
 }

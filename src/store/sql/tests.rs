@@ -22,6 +22,9 @@ mod app_access;
 mod app_files;
 mod apps;
 mod browser_sessions;
+mod connections;
+mod deletion;
+mod human_forms;
 mod mint;
 mod runs;
 mod schema;
@@ -47,7 +50,7 @@ macro_rules! conformance {
 use conformance;
 
 async fn open(url: String) -> SqlStore {
-    let options = SqlOptions { url: Secret::new(url), max_connections: 12, keys: test_keys() };
+    let options = SqlOptions::new(Secret::new(url), 12, test_keys());
     SqlStore::connect(options).await.expect("open the database")
 }
 

@@ -11,7 +11,6 @@ use super::{
     db_uuid::DbUuid,
     entity::oauth_access_token as token,
     sql_store::{MAX_ROWS_PER_STATEMENT, SqlStore},
-    timeout::with_timeout,
     timestamp::to_micros,
 };
 use crate::domain::{
@@ -49,7 +48,7 @@ impl SqlStore {
             .filter(token::Column::Id.eq(self.id(id.0)))
             .filter(token::Column::TokenHash.eq(hash.expose()))
             .filter(token::Column::RevokedAt.is_null());
-        Ok(with_timeout(update.exec(&self.db)).await?.rows_affected == 1)
+        Ok(self.call("UPDATE", update.exec(&self.db)).await?.rows_affected == 1)
     }
 
     /// Expiry and account of a token that an approval has minted, if it is live and still has this hash. One statement.
@@ -78,7 +77,7 @@ impl SqlStore {
                 .col_expr(token::Column::LastUsedAt, last_used.into())
                 .filter(token::Column::Id.is_in(chunk.iter().map(|(id, _)| self.id(id.0))))
                 .filter(token::Column::RevokedAt.is_null());
-            with_timeout(update.exec(&self.db)).await?;
+            self.call("UPDATE", update.exec(&self.db)).await?;
         }
         Ok(())
     }

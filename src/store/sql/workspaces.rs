@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryResult,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryFilter, QueryResult,
     sea_query::{Expr, ExprTrait, JoinType, Query},
 };
 use uuid::Uuid;
@@ -16,7 +16,6 @@ use super::{
     error::SqlError,
     not_found::workspace_not_found,
     sql_store::SqlStore,
-    timeout::with_timeout,
     timestamp::naive_utc,
 };
 use crate::domain::{
@@ -28,10 +27,29 @@ use crate::domain::{
 /// `tenants.plan` of a workspace without billing.
 const PLAN: &str = "basic";
 
+/// A row of `tenant_account_joins` that is inserted.
+pub(super) struct NewMember {
+    pub(super) workspace: DbUuid,
+    pub(super) account: DbUuid,
+    pub(super) role: WorkspaceRole,
+    pub(super) invited_by: Option<DbUuid>,
+}
+
 impl SqlStore {
+    /// The key that Dify encrypts the secrets of a workspace with, as PEM.
+    pub async fn find_workspace_public_key(&self, workspace: WorkspaceId) -> Result<Option<String>> {
+        let select = Query::select()
+            .column(tenant::Column::EncryptPublicKey)
+            .from(tenant::Entity)
+            .and_where(Expr::col(tenant::Column::Id).eq(self.id(workspace.0)))
+            .take();
+        let Some(row) = self.query_one(&select).await? else { return Ok(None) };
+        Ok(row.try_get_by("encrypt_public_key")?)
+    }
+
     /// Creates a workspace. It becomes the current workspace of an owner who has none.
     pub async fn create_workspace(&self, name: &str, owner_email: &str, now: DateTime<Utc>) -> Result<WorkspaceId> {
-        with_timeout(self.try_create_workspace(name, owner_email, now)).await
+        self.call("TRANSACTION", self.try_create_workspace(name, owner_email, now)).await
     }
 
     async fn try_create_workspace(
@@ -53,9 +71,22 @@ impl SqlStore {
             ..Default::default()
         };
         tenant::Entity::insert(row).exec_without_returning(&transaction).await?;
-        self.join(&transaction, self.id(id), owner, WorkspaceRole::Owner, now).await?;
+        let member = NewMember { workspace: self.id(id), account: owner, role: WorkspaceRole::Owner, invited_by: None };
+        self.join(&transaction, &member, now).await?;
         transaction.commit().await?;
         Ok(WorkspaceId(id))
+    }
+
+    /// Gives a workspace another name. Fails with `not_found`.
+    pub async fn rename_workspace(&self, id: WorkspaceId, name: &str, now: DateTime<Utc>) -> Result<()> {
+        let update = tenant::Entity::update_many()
+            .col_expr(tenant::Column::Name, Expr::value(name))
+            .col_expr(tenant::Column::UpdatedAt, Expr::value(naive_utc(now)))
+            .filter(tenant::Column::Id.eq(self.id(id.0)));
+        match self.call("UPDATE", update.exec(&self.db)).await?.rows_affected {
+            0 => Err(workspace_not_found()),
+            _ => Ok(()),
+        }
     }
 
     /// Adds an account to a workspace. Fails with `invalid_param` for the owner's role, and with `already_exists`
@@ -67,11 +98,8 @@ impl SqlStore {
         role: WorkspaceRole,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        if !WorkspaceRole::ASSIGNABLE.contains(&role) {
-            return Err(Error::new(Code::InvalidParam, "This role cannot be given to a member.")
-                .with_hint("Use admin, editor, normal or dataset_operator."));
-        }
-        with_timeout(self.try_add_member(workspace, email, role, now)).await
+        role.require_assignable()?;
+        self.call("TRANSACTION", self.try_add_member(workspace, email, role, now)).await
     }
 
     async fn try_add_member(
@@ -89,45 +117,43 @@ impl SqlStore {
         if transaction.query_one(&exists).await?.is_none() {
             return Err(workspace_not_found().into());
         }
-        match self.join(&transaction, id, account, role, now).await {
-            Err(error) if is_unique_violation(&error) => {
-                return Err(
-                    Error::new(Code::AlreadyExists, "This account is already a member of the workspace.").into()
-                );
-            }
-            done => done?,
-        }
+        self.join(&transaction, &NewMember { workspace: id, account, role, invited_by: None }, now).await?;
         transaction.commit().await?;
         Ok(())
     }
 
-    async fn join(
+    /// Adds a member. The workspace becomes the current one of an account that has none. Fails with `already_exists`.
+    pub(super) async fn join(
         &self,
         transaction: &DatabaseTransaction,
-        workspace: DbUuid,
-        account: DbUuid,
-        role: WorkspaceRole,
+        member: &NewMember,
         now: DateTime<Utc>,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), SqlError> {
         let current = Query::select()
             .column(join::Column::Id)
             .from(join::Entity)
-            .and_where(join::Column::AccountId.eq(account))
+            .and_where(join::Column::AccountId.eq(member.account))
             .and_where(join::Column::Current.eq(true))
             .limit(1)
             .take();
         let first = transaction.query_one(&current).await?.is_none();
         let row = join::ActiveModel {
             id: Set(self.id(Uuid::new_v4())),
-            tenant_id: Set(workspace),
-            account_id: Set(account),
-            role: Set(role.as_str().to_owned()),
-            invited_by: Set(None),
+            tenant_id: Set(member.workspace),
+            account_id: Set(member.account),
+            role: Set(member.role.as_str().to_owned()),
+            invited_by: Set(member.invited_by),
             created_at: Set(naive_utc(now)),
             updated_at: Set(naive_utc(now)),
             current: Set(first),
         };
-        join::Entity::insert(row).exec_without_returning(transaction).await.map(|_| ())
+        match join::Entity::insert(row).exec_without_returning(transaction).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_unique_violation(&error) => {
+                Err(Error::new(Code::AlreadyExists, "This account is already a member of the workspace.").into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Every workspace, oldest first.

@@ -59,6 +59,15 @@ impl<K: Eq + Hash, V: Expires> BoundedMap<K, V> {
         Ok(())
     }
 
+    /// Every entry, also those that have expired and are not dropped yet.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter()
+    }
+
+    pub(super) fn drop_expired(&mut self, now_us: u64) {
+        self.entries.retain(|_, value| !value.is_expired(now_us));
+    }
+
     fn sweep(&mut self, now_us: u64) {
         let is_recent = self.swept_us.is_some_and(|swept| now_us.saturating_sub(swept) < MIN_SWEEP_INTERVAL_US);
         if is_recent && self.sweep_at >= self.max_entries {

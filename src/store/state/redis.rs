@@ -6,30 +6,40 @@
 
 mod connections;
 pub(crate) mod keys;
+mod managers;
 pub(crate) mod options;
 mod pool;
 pub(crate) mod script;
 
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use redis::{Cmd, FromRedisValue, ToRedisArgs};
+use redis::{Arg, Cmd, FromRedisValue, ToRedisArgs};
 
-use self::{connections::Connections, keys::Keys, options::RedisOptions, pool::ConnectionPool, script::Script};
+use self::{connections::RedisConnections, keys::Keys, options::RedisOptions, pool::ConnectionPool, script::Script};
 use crate::{
     domain::{Error, Result, limit::LimitDecision},
-    ports::{redis_topology::RedisTopology, state_stores::StateHealth},
+    ports::{
+        redis_topology::RedisTopology,
+        state_stores::{RefusedCommandError, StateHealth},
+        store_observer::{StoreCall, StoreObserver},
+    },
+    store::observed::observed,
 };
+
+/// Runs every command once.
+static PROBE: LazyLock<Script> = LazyLock::new(|| Script::new(&[include_str!("redis/probe.lua")]));
 
 /// The state in one Redis. Each port is implemented for it in the folder of the port.
 pub(crate) struct RedisState {
-    connections: Connections,
+    connections: RedisConnections,
+    observer: Option<Arc<dyn StoreObserver>>,
     keys: Keys,
     clock_offset: Arc<AtomicI64>,
 }
@@ -44,8 +54,9 @@ impl RedisState {
             ));
         }
         let keys = Keys::new(options.key_prefix.as_deref());
-        let connections = Connections::new(ConnectionPool::new(&options.topology)?, keys.probe());
-        Ok(Self { connections, keys, clock_offset: options.clock_offset })
+        let connections =
+            RedisConnections::new(ConnectionPool::new(&options.topology, &options.certificates)?, keys.probe());
+        Ok(Self { connections, observer: options.observer, keys, clock_offset: options.clock_offset })
     }
 
     pub(super) fn keys(&self) -> &Keys {
@@ -58,7 +69,7 @@ impl RedisState {
     }
 
     pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        self.connections.run(command).await
+        self.observed(operation_of(command), self.connections.run(command)).await
     }
 
     /// Runs a script that uses the clock. Its first argument is the offset of the clock; `add_arguments` adds the
@@ -91,15 +102,37 @@ impl RedisState {
             }
             add_arguments(command);
         };
-        self.connections.eval(script, fill).await
+        self.observed("EVALSHA", self.connections.eval(script, fill)).await
+    }
+
+    async fn observed<T>(&self, operation: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        observed(StoreCall { system: "redis", operation }, self.observer.as_ref(), work).await
     }
 }
 
 #[async_trait]
 impl StateHealth for RedisState {
-    async fn ping(&self) -> Result<()> {
-        self.connections.ping().await
+    async fn check_commands(&self) -> Result<()> {
+        let reply: Vec<String> = self.eval_without_clock(&PROBE, &self.keys.probe_kinds(), |_| {}).await?;
+        match <[String; 2]>::try_from(reply) {
+            Ok([command, reason]) => Err(Error::unavailable(RefusedCommandError { command, reason })),
+            Err(_) => Ok(()),
+        }
     }
+
+    async fn ping(&self) -> Result<()> {
+        self.observed("EXISTS", self.connections.ping()).await
+    }
+}
+
+/// The name of a command in spans and metrics.
+fn operation_of(command: &Cmd) -> &'static str {
+    const NAMES: [&str; 6] = ["DEL", "EXISTS", "GET", "MGET", "SET", "ZREM"];
+    let name = match command.args_iter().next() {
+        Some(Arg::Simple(name)) => name,
+        _ => &[],
+    };
+    NAMES.into_iter().find(|known| known.as_bytes() == name).unwrap_or("OTHER")
 }
 
 /// The verdict behind a script's reply: 0 when allowed, otherwise the microseconds to wait.

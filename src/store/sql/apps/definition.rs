@@ -74,7 +74,7 @@ pub(super) const WORKFLOW_COLUMNS: [workflow::Column; 5] = [
 ];
 
 /// Is called with each stored JSON text of a definition before the text is parsed; an error ends the reading.
-pub(super) type AdmitText<'a> = dyn FnMut(&str) -> Result<()> + Send + 'a;
+pub(crate) type AdmitText<'a> = dyn FnMut(&str) -> Result<()> + Send + 'a;
 
 /// Reads the definition of an app of this mode; `None` when it has none.
 pub(super) fn read_definition(

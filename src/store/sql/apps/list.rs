@@ -104,6 +104,16 @@ impl SqlStore {
 
     /// The conditions of a filter, beside those of every list.
     pub(super) fn filters(&self, workspace: WorkspaceId, filter: &AppFilter) -> Vec<SimpleExpr> {
+        let mut filters = self.filters_without_tag(filter);
+        if let Some(name) = &filter.tag {
+            let is_tag = self.is_same(Expr::col((tag::Entity, tag::Column::Name)), Expr::val(name.as_str()));
+            filters.push(has_tag(Expr::val(self.id(workspace.0)), is_tag));
+        }
+        filters
+    }
+
+    /// The conditions of a filter on the app's own row.
+    pub(super) fn filters_without_tag(&self, filter: &AppFilter) -> Vec<SimpleExpr> {
         let mut filters = Vec::new();
         if let Some(mode) = filter.mode.and_then(ModeFilter::only) {
             filters.push(Expr::col((app::Entity, app::Column::Mode)).eq(mode.as_str()));
@@ -113,15 +123,21 @@ impl SqlStore {
             Some(NameFilter::Id(id)) => filters.push(Expr::col((app::Entity, app::Column::Id)).eq(self.id(id.0))),
             None => {}
         }
-        if let Some(name) = &filter.tag {
-            let is_tag = self.is_same(Expr::col((tag::Entity, tag::Column::Name)), Expr::val(name.as_str()));
-            filters.push(has_tag(Expr::val(self.id(workspace.0)), is_tag));
-        }
         filters
     }
 }
 
 pub(super) fn read_summary(
+    row: &QueryResult,
+    workspace_id: WorkspaceId,
+    workspace_name: &str,
+) -> Result<AppSummary, DbErr> {
+    let app = read_untagged_summary(row, workspace_id, workspace_name)?;
+    Ok(AppSummary { tags: read_tags(row)?, created_by_name: row.try_get_by("author_name")?, ..app })
+}
+
+/// A row without tags and author.
+pub(super) fn read_untagged_summary(
     row: &QueryResult,
     workspace_id: WorkspaceId,
     workspace_name: &str,
@@ -133,9 +149,9 @@ pub(super) fn read_summary(
         mode: read_word::<AppMode>(row, "mode")?
             .known()
             .ok_or_else(|| DbErr::Type("a listed app has a mode that is never listed".to_owned()))?,
-        tags: read_tags(row)?,
+        tags: Vec::new(),
         updated_at: row.try_get_by::<NaiveDateTime, _>("updated_at")?.and_utc(),
-        created_by_name: row.try_get_by("author_name")?,
+        created_by_name: None,
         workspace_id,
         workspace_name: workspace_name.to_owned(),
     })

@@ -124,6 +124,7 @@ fn read_app(row: &QueryResult, kind: DetailKind, admit: &mut AdmitText<'_>) -> R
         status: read_word(row, "status")?,
         enable_api: row.try_get_by("enable_api")?,
         max_active_requests: max_active_requests.and_then(|limit| u32::try_from(limit).ok()),
+        access_mode: row.try_get_by::<Option<String>, _>("access_mode")?.map(StoredValue::from),
         agent_enabled: json(row, "agent_mode")?.get("enabled").is_some_and(is_truthy),
         definition: match mode.known() {
             Some(mode) if kind != DetailKind::Outline => read_definition(row, mode, admit)?,

@@ -2,23 +2,19 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDateTime;
 use sea_orm::{
     DbErr, QueryResult,
     sea_query::{Expr, ExprTrait, Query, SimpleExpr},
 };
 
 use super::{
-    name_filter::name_contains,
+    list::read_untagged_summary,
     queries::{ids_and_total, listed_apps},
 };
 use crate::{
     domain::{
         access_mode::{Access, AccessMode},
-        app::{
-            AppMode,
-            summary::{AppSummary, ModeFilter, NameFilter},
-        },
+        app::summary::AppSummary,
         error::Result,
         id::{AppId, WorkspaceId},
         stored::StoredWord as _,
@@ -26,7 +22,6 @@ use crate::{
     },
     ports::enterprise::{ExternalAppPage, ExternalAppQuery},
     store::sql::{
-        columns::read_word,
         db_uuid::DbUuid,
         entity::{app, app_access as access},
         sql_store::SqlStore,
@@ -73,16 +68,9 @@ impl SqlStore {
             .from(access::Entity)
             .and_where(Expr::col(access::Column::AccessMode).is_in(open))
             .take();
-        let id = || Expr::col((app::Entity, app::Column::Id));
-        let mut filters = vec![id().in_subquery(permitted)];
-        if let Some(mode) = query.filter.mode.and_then(ModeFilter::only) {
-            filters.push(Expr::col((app::Entity, app::Column::Mode)).eq(mode.as_str()));
-        }
-        match &query.filter.name {
-            Some(NameFilter::Contains(text)) => filters.push(name_contains(self.backend, text)),
-            Some(NameFilter::Id(app)) => filters.push(id().eq(self.id(app.0))),
-            None => {}
-        }
+        let is_permitted = Expr::col((app::Entity, app::Column::Id)).in_subquery(permitted);
+        let mut filters = self.filters_without_tag(query.filter);
+        filters.push(is_permitted);
         filters
     }
 }
@@ -92,17 +80,6 @@ fn read_total(row: &QueryResult) -> Result<u64, DbErr> {
 }
 
 fn read_summary(row: &QueryResult) -> Result<AppSummary, DbErr> {
-    Ok(AppSummary {
-        id: AppId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
-        name: row.try_get_by("name")?,
-        description: row.try_get_by::<Option<String>, _>("description")?.unwrap_or_default(),
-        mode: read_word::<AppMode>(row, "mode")?
-            .known()
-            .ok_or_else(|| DbErr::Type("a listed app has a mode that is never listed".to_owned()))?,
-        tags: Vec::new(),
-        updated_at: row.try_get_by::<NaiveDateTime, _>("updated_at")?.and_utc(),
-        created_by_name: None,
-        workspace_id: WorkspaceId(row.try_get_by::<DbUuid, _>("tenant_id")?.uuid()),
-        workspace_name: row.try_get_by("workspace_name")?,
-    })
+    let workspace = WorkspaceId(row.try_get_by::<DbUuid, _>("tenant_id")?.uuid());
+    read_untagged_summary(row, workspace, &row.try_get_by::<String, _>("workspace_name")?)
 }

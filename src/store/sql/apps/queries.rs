@@ -12,7 +12,7 @@ use super::{
 };
 use crate::store::sql::db_uuid::DbUuid;
 use crate::store::sql::entity::{
-    account, app, app_model_config as config, tenant, tenant_account_join as join, workflow,
+    account, app, app_access as access, app_model_config as config, tenant, tenant_account_join as join, workflow,
 };
 use crate::store::sql::render::placeholder;
 
@@ -173,6 +173,8 @@ fn join_details(select: &mut SelectStatement, kind: DetailKind) {
         Expr::col((config::Entity, config::Column::Id)).equals((app::Entity, app::Column::AppModelConfigId)),
     );
     select.column((config::Entity, config::Column::AgentMode));
+    let of_app = Expr::col((access::Entity, access::Column::AppId)).equals((app::Entity, app::Column::Id));
+    select.join(JoinType::LeftJoin, access::Entity, of_app).column((access::Entity, access::Column::AccessMode));
     if kind != DetailKind::Outline {
         join_definition(select, kind);
     }

@@ -23,14 +23,14 @@ conformance!(
     secrets_open_with_previous_keys_only,
 );
 
-async fn workspace(sql: &SqlStore) -> WorkspaceId {
+pub(super) async fn workspace(sql: &SqlStore) -> WorkspaceId {
     sql.migrate_up(false).await.unwrap();
     sql.create_account("ada@example.com", "Ada", None, start()).await.unwrap();
     sql.create_workspace("W", "ada@example.com", start()).await.unwrap()
 }
 
 /// An app with a value in every member.
-fn file(mode: AppMode) -> AppFile {
+pub(super) fn file(mode: AppMode) -> AppFile {
     let body = if mode.has_graph() {
         AppBody::Graph(GraphBody {
             graph: json!({

@@ -11,7 +11,8 @@ use crate::domain::{
         Conversation, EndUser, Ending, Exchange, MessageRecord, ModelName, NewConversation, RunRecord,
         WorkflowRunRecord,
     },
-    id::{AppId, ConversationId, MessageId, ModelConfigId, WorkflowId, WorkflowRunId, WorkspaceId},
+    id::{AppId, ConversationId, EndUserId, MessageId, ModelConfigId, WorkflowId, WorkflowRunId, WorkspaceId},
+    stored_run::RunCreator,
 };
 
 conformance!(
@@ -23,6 +24,7 @@ conformance!(
     conversation_has_its_last_exchanges_cut_and_in_order,
     concurrent_runs_of_one_conversation_are_all_stored,
     run_adds_nothing_to_a_deleted_conversation,
+    finished_run_is_found_by_its_creator_only,
 );
 
 fn end_user(app: u128, user: &str) -> EndUser {
@@ -30,11 +32,17 @@ fn end_user(app: u128, user: &str) -> EndUser {
     EndUser { workspace_id, app_id: AppId(Uuid::from_u128(app)), user: user.to_owned(), issuer: None }
 }
 
-fn conversation_id(id: u128) -> ConversationId {
+pub(super) fn conversation_id(id: u128) -> ConversationId {
     ConversationId(Uuid::from_u128(id))
 }
 
-fn chat_run(owner: &EndUser, id: ConversationId, begins: bool, exchange: (&str, &str), at: i64) -> RunRecord {
+pub(super) fn chat_run(
+    owner: &EndUser,
+    id: ConversationId,
+    begins: bool,
+    exchange: (&str, &str),
+    at: i64,
+) -> RunRecord {
     let new = NewConversation {
         name: NewConversation::name_from_query(Some(exchange.0)),
         introduction: "Hi\0!".to_owned(),
@@ -66,7 +74,7 @@ fn chat_run(owner: &EndUser, id: ConversationId, begins: bool, exchange: (&str, 
 }
 
 /// A run of an app with a graph, which handled a failure.
-fn graph_run(owner: &EndUser) -> RunRecord {
+pub(super) fn graph_run(owner: &EndUser) -> RunRecord {
     let mut run = chat_run(owner, conversation_id(9), true, ("Hello there", "General"), 0);
     run.mode = AppMode::AdvancedChat;
     run.ending = Ending::PartlySucceeded;
@@ -134,6 +142,31 @@ async fn conversation_is_found_by_its_caller_and_app_only(sql: SqlStore) {
     assert_eq!(find(&sql, conversation_id(8), &ann).await, None);
     execute(&sql, "UPDATE conversations SET is_deleted = true").await;
     assert_eq!(find(&sql, id, &ann).await, None);
+}
+
+async fn finished_run_is_found_by_its_creator_only(sql: SqlStore) {
+    sql.migrate_up(false).await.unwrap();
+    let ann = end_user(2, "ann");
+    sql.record_run(&graph_run(&ann)).await.unwrap();
+    let creator = |app: u128, id: EndUserId, user: &str| RunCreator {
+        app: AppId(Uuid::from_u128(app)),
+        id,
+        forwarded_as: user.to_owned(),
+    };
+    let other = EndUserId(Uuid::from_u128(99));
+    let found = async |run: u128, creator: RunCreator| {
+        let found = sql.find_workflow_run(WorkflowRunId(Uuid::from_u128(run)), &creator).await.unwrap();
+        found.map(|run| (run.created_by, run.status))
+    };
+    let run = Some((ann.id(), "partial-succeeded".to_owned()));
+    assert_eq!(found(5, creator(2, ann.id(), "opaque")).await, run);
+    // Dify's row of the user has another id.
+    assert_eq!(found(5, creator(2, other, "ann")).await, run);
+    assert_eq!(found(5, creator(2, other, "bob")).await, None);
+    assert_eq!(found(5, creator(3, ann.id(), "ann")).await, None, "another app");
+    assert_eq!(found(6, creator(2, ann.id(), "ann")).await, None, "another run");
+    execute(&sql, "UPDATE workflow_runs SET status = 'running', finished_at = NULL").await;
+    assert_eq!(found(5, creator(2, ann.id(), "ann")).await, None, "a run that has not ended");
 }
 
 async fn rows_have_the_values_that_dify_writes(sql: SqlStore) {

@@ -19,6 +19,22 @@ conformance!(
     errors_contain_no_values,
 );
 
+#[tokio::test]
+async fn full_and_read_only_sqlite_is_an_outage() {
+    // One connection, so that its pragmas apply to all calls.
+    let sql = open("sqlite::memory:".to_owned()).await;
+    sql.migrate_up(false).await.unwrap();
+    sql.check_writable().await.unwrap();
+    sql.db.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+    let long = format!("INSERT INTO openapi_schema_versions VALUES ('{}', '')", "x".repeat(1 << 20));
+    let error = Error::from(sql.db.execute_unprepared(&long).await.unwrap_err());
+    assert_eq!(error.code(), Code::ServiceUnavailable, "{error:?}");
+    sql.db.execute_unprepared("PRAGMA query_only = on").await.unwrap();
+    assert_eq!(sql.check_writable().await.unwrap_err().code(), Code::ServiceUnavailable);
+    sql.db.execute_unprepared("PRAGMA query_only = off").await.unwrap();
+    sql.check_writable().await.unwrap();
+}
+
 async fn tables(sql: &SqlStore) -> Vec<String> {
     let query = match sql.backend {
         DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1",
@@ -33,7 +49,7 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
 }
 
 async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 21);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 26);
     assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -51,7 +67,10 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "openapi_app_access",
             "openapi_app_access_accounts",
             "openapi_browser_sessions",
+            "openapi_connection_providers",
+            "openapi_connections",
             "openapi_conversation_variables",
+            "openapi_human_forms",
             "openapi_migrations",
             "openapi_schema_versions",
             "openapi_sessions",
@@ -60,11 +79,15 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "tags",
             "tenant_account_joins",
             "tenants",
+            "tool_builtin_providers",
+            "tool_oauth_system_clients",
+            "tool_oauth_tenant_clients",
+            "upload_files",
             "workflow_runs",
             "workflows"
         ]
     );
-    let last = ["m20261128_000022_openapi_schema_versions"];
+    let last = ["m20261128_000034_openapi_human_forms"];
     assert_eq!(sql.migrate_down(false, RevertRange::Last).await.unwrap(), last);
     assert_eq!(sql.pending_migrations(false).await.unwrap(), last);
     sql.migrate_down(false, RevertRange::All).await.unwrap();
@@ -161,10 +184,10 @@ async fn migrations_after_a_named_one_are_reverted(sql: SqlStore) {
 
 async fn missing_dify_table_names_its_migration(sql: SqlStore) {
     sql.migrate_up(false).await.unwrap();
-    sql.check_dify_tables().await.unwrap();
+    sql.check_dify_tables(true).await.unwrap();
     for (table, migration) in [("workflows", "b289e2408ee2"), ("oauth_access_tokens", "d4a5e1f3c9b7")] {
         execute(&sql, &format!("DROP TABLE {table}")).await;
-        let message = sql.check_dify_tables().await.unwrap_err().message().to_owned();
+        let message = sql.check_dify_tables(true).await.unwrap_err().message().to_owned();
         assert!(message.contains(table) && message.contains(migration), "{message}");
     }
 }
@@ -211,7 +234,7 @@ async fn rendered_statements_use_indexes() {
 
 #[tokio::test]
 async fn unsupported_connection_string_is_not_quoted() {
-    let options = SqlOptions { url: Secret::new("oracle://u:hidden@db/x"), max_connections: 1, keys: test_keys() };
+    let options = SqlOptions::new(Secret::new("oracle://u:hidden@db/x"), 1, test_keys());
     let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::InternalServerError);
     assert!(!format!("{error:?}").contains("hidden"));
@@ -226,8 +249,7 @@ async fn database_in_memory_works() {
 
 #[tokio::test]
 async fn unreachable_server_is_service_unavailable() {
-    let options =
-        SqlOptions { url: Secret::new("postgres://u:hidden@127.0.0.1:1/x"), max_connections: 1, keys: test_keys() };
+    let options = SqlOptions::new(Secret::new("postgres://u:hidden@127.0.0.1:1/x"), 1, test_keys());
     let error = SqlStore::connect(options).await.unwrap_err();
     assert_eq!(error.code(), Code::ServiceUnavailable);
     assert!(!format!("{error:?}").contains("hidden"));

@@ -27,6 +27,7 @@ on_both_backends! {
     attempt_that_is_not_ended_expires,
     concurrent_attempts_do_not_exceed_a_limit,
     attempt_after_a_delay_is_open_once,
+    forgotten_keys_have_no_attempts,
 }
 
 const FAILURES: Quota = Quota { count: 8, period: Duration::from_mins(8) };
@@ -179,4 +180,15 @@ async fn attempt_after_a_delay_is_open_once(backend: &TestBackend) {
         async move { login_attempts.begin(Uuid::new_v4(), &limits).await.unwrap() == LimitDecision::Allowed }
     });
     assert_eq!(begun.await, 1);
+}
+
+async fn forgotten_keys_have_no_attempts(backend: &TestBackend) {
+    let (ada, bob) = ([delays("ada")], [delays("bob")]);
+    for limits in [&ada, &bob] {
+        fail_times(backend, limits, 5).await;
+        assert_limited(fail(backend, limits).await, 60);
+    }
+    backend.stores.login_attempts.forget(&[ada[0].key.clone(), "pair:unknown".to_owned()]).await.unwrap();
+    fail_times(backend, &ada, 5).await;
+    assert_limited(fail(backend, &bob).await, 60);
 }

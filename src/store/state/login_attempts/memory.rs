@@ -146,4 +146,12 @@ impl LoginAttemptStore for MemoryLoginAttemptStore {
         }
         put_back(&mut map, limits, taken, now_us)
     }
+
+    async fn forget(&self, keys: &[String]) -> Result<()> {
+        let mut map = self.attempts.lock();
+        for key in keys {
+            map.remove(key);
+        }
+        Ok(())
+    }
 }

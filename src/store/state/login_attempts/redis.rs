@@ -74,4 +74,11 @@ impl LoginAttemptStore for RedisState {
         })
         .await
     }
+
+    async fn forget(&self, keys: &[String]) -> Result<()> {
+        for key in keys {
+            self.run::<()>(redis::cmd("DEL").arg(self.keys().login(key))).await?;
+        }
+        Ok(())
+    }
 }

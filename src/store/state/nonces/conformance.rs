@@ -12,7 +12,8 @@ on_both_backends! {
     exactly_one_of_many_concurrent_requests_consumes_a_nonce,
 }
 
-const KINDS: [NonceKind; 3] = [NonceKind::SsoAssertion, NonceKind::ApprovalGrant, NonceKind::SsoState];
+const KINDS: [NonceKind; 4] =
+    [NonceKind::SsoAssertion, NonceKind::ApprovalGrant, NonceKind::SsoState, NonceKind::ConnectionState];
 
 async fn nonce_is_consumed_once_per_kind(backend: &TestBackend) {
     let nonces = &backend.stores.nonces;
@@ -55,6 +56,7 @@ async fn nonces_in_redis_have_the_names_and_lifetimes_of_dify() {
         (NonceKind::SsoAssertion, "sso_assertion_nonce:abc", 600),
         (NonceKind::ApprovalGrant, "device_approval_grant_nonce:abc", 600),
         (NonceKind::SsoState, "openapi:sso_state_nonce:abc", 1_200),
+        (NonceKind::ConnectionState, "openapi:connection_state_nonce:abc", 600),
     ] {
         assert!(backend.stores.nonces.consume(kind, "abc").await.unwrap());
         let key = format!("{}:{name}", backend.key_prefix);

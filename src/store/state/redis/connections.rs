@@ -1,5 +1,5 @@
 //! A few multiplexed connections. A task keeps each of them alive, and commands clone a handle instead of checking a
-//! connection out: the pool's ping on checkout would double the round trips of every command.
+//! connection out of the pool, whose ping on checkout would double the round trips of every command.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT},
-    pool::{ConnectionHandle, ConnectionPool, MAX_CONNECTIONS, PooledConnection},
+    pool::{ConnectionHandle, ConnectionPool, MAX_CONNECTIONS},
     script::Script,
 };
 use crate::domain::{Error, Result};
@@ -52,14 +52,14 @@ struct ConnectionSlot {
 }
 
 /// The connections of a process. Each is made when a command first needs it.
-pub(super) struct Connections {
+pub(super) struct RedisConnections {
     pool: Arc<ConnectionPool>,
     probe_key: String,
     slots: [ConnectionSlot; MAX_CONNECTIONS],
     next_slot: AtomicUsize,
 }
 
-impl Connections {
+impl RedisConnections {
     pub(super) fn new(pool: ConnectionPool, probe_key: String) -> Self {
         Self { pool: Arc::new(pool), probe_key, slots: Default::default(), next_slot: AtomicUsize::new(0) }
     }
@@ -170,7 +170,6 @@ async fn keep_connected(
     let mut pause = MIN_RECONNECT_PAUSE;
     let mut is_reported = false;
     while !status.is_closed() {
-        // The pool's own timeouts bound each of its steps; this one bounds all of them together.
         let connected =
             timeout(CONNECT_TIMEOUT, pool.connect()).await.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed)));
         match connected {
@@ -180,13 +179,12 @@ async fn keep_connected(
                 }
                 pause = MIN_RECONNECT_PAUSE;
                 signal.reconnect.store(false, Ordering::Release);
-                status.send_replace(ConnectionStatus::Up(connection.handle()));
+                status.send_replace(ConnectionStatus::Up(connection.clone()));
                 tokio::select! {
-                    () = until_broken(&connection, &probe, &signal) => {}
+                    () = until_broken(connection, &probe, &signal) => {}
                     () = status.closed() => return,
                 }
                 status.send_replace(ConnectionStatus::Connecting);
-                connection.discard();
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_reported, true) {
@@ -202,8 +200,7 @@ async fn keep_connected(
     }
 }
 
-async fn until_broken(connection: &PooledConnection, probe: &Cmd, signal: &RecheckSignal) {
-    let mut handle = connection.handle();
+async fn until_broken(mut connection: ConnectionHandle, probe: &Cmd, signal: &RecheckSignal) {
     loop {
         tokio::select! {
             () = signal.recheck.notified() => {}
@@ -212,7 +209,7 @@ async fn until_broken(connection: &PooledConnection, probe: &Cmd, signal: &Reche
         if signal.reconnect.load(Ordering::Acquire) {
             return;
         }
-        match timeout(COMMAND_TIMEOUT, handle.run::<i64>(probe)).await {
+        match timeout(COMMAND_TIMEOUT, connection.run::<i64>(probe)).await {
             // A reply shows that the connection works, also when the reply is an error.
             Ok(outcome) if outcome.as_ref().err().is_none_or(|error| !is_broken(error)) => {}
             Ok(_) | Err(_) => return,

@@ -3,11 +3,11 @@
 
 use crate::{
     domain::{
-        id::{AccountId, AppId},
+        id::{AccountId, AppId, ConnectionId, TaskId, WorkflowRunId, WorkspaceId},
         limit::{Charge, LimitName},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
     },
-    ports::nonce_store::NonceKind,
+    ports::{nonce_store::NonceKind, pending_import_store::PendingImportKey},
 };
 
 /// Builds keys with the configured prefix.
@@ -80,6 +80,21 @@ impl Keys {
         self.join(&["openapi:slots:", key])
     }
 
+    /// The head of a run's log.
+    pub(crate) fn run_head(&self, task: TaskId) -> String {
+        self.join(&["openapi:run:{", &task.to_string(), "}"])
+    }
+
+    /// The events of a run's log, in the slot of its head.
+    pub(crate) fn run_events(&self, task: TaskId) -> String {
+        self.join(&["openapi:run:{", &task.to_string(), "}:events"])
+    }
+
+    /// The task of a run.
+    pub(crate) fn run_task(&self, run: WorkflowRunId) -> String {
+        self.join(&["openapi:run_task:", &run.to_string()])
+    }
+
     /// The status of the enterprise license, under Dify's name for it.
     pub(crate) fn license_status(&self) -> String {
         self.join(&["enterprise:license:status"])
@@ -90,17 +105,36 @@ impl Keys {
         self.join(&["acl:webapp:", &account.to_string(), ":", &app.to_string()])
     }
 
+    /// The decrypted values of a connection, under Dify's name for them.
+    pub(crate) fn credentials(&self, workspace: WorkspaceId, provider: &str, id: ConnectionId) -> String {
+        let (workspace, id) = (workspace.to_string(), id.to_string());
+        self.join(&["tool_credentials:tenant_id:", &workspace, ":provider:", provider, ":credential_id:", &id])
+    }
+
     /// A consumed nonce, under Dify's names for those that Dify also consumes.
     pub(crate) fn nonce(&self, kind: NonceKind, nonce: &str) -> String {
         let name = match kind {
             NonceKind::SsoAssertion => "sso_assertion_nonce:",
             NonceKind::ApprovalGrant => "device_approval_grant_nonce:",
             NonceKind::SsoState => "openapi:sso_state_nonce:",
+            NonceKind::ConnectionState => "openapi:connection_state_nonce:",
         };
         self.join(&[name, nonce])
     }
 
+    /// An import that waits for a confirmation.
+    pub(crate) fn pending_import(&self, import: PendingImportKey) -> String {
+        let PendingImportKey { workspace, account, id } = import;
+        let (workspace, account) = (workspace.to_string(), account.to_string());
+        self.join(&["openapi:pending_import:", &workspace, ":", &account, ":", &id.to_string()])
+    }
+
     /// A key that is never written, for checking whether Redis replies.
+    /// Keys of a text, a hash, a list and a sorted set, in one slot.
+    pub(super) fn probe_kinds(&self) -> [String; 4] {
+        ["text", "hash", "list", "set"].map(|kind| self.join(&["openapi:{probe}:", kind]))
+    }
+
     pub(super) fn probe(&self) -> String {
         self.join(&["openapi:probe"])
     }

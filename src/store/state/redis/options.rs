@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use crate::ports::redis_topology::RedisTopology;
+use crate::ports::{
+    redis_topology::{RedisCertificates, RedisTopology},
+    store_observer::StoreObserver,
+};
 
 /// The limit on making one connection.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -16,6 +19,10 @@ pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub(crate) struct RedisOptions {
     pub topology: RedisTopology,
+    /// Of TLS connections.
+    pub certificates: RedisCertificates,
+    /// Receives the duration of each command.
+    pub observer: Option<Arc<dyn StoreObserver>>,
     /// Put before every key, joined by `:`.
     pub key_prefix: Option<String>,
     /// Microseconds that are added to Redis' clock; 0 outside tests.
@@ -25,7 +32,25 @@ pub(crate) struct RedisOptions {
 impl RedisOptions {
     /// Options without a key prefix and without an offset of the clock.
     pub(crate) fn new(topology: RedisTopology) -> Self {
-        Self { topology, key_prefix: None, clock_offset: Arc::default() }
+        Self {
+            topology,
+            certificates: RedisCertificates::default(),
+            observer: None,
+            key_prefix: None,
+            clock_offset: Arc::default(),
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn with_certificates(mut self, certificates: RedisCertificates) -> Self {
+        self.certificates = certificates;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_observer(mut self, observer: Option<Arc<dyn StoreObserver>>) -> Self {
+        self.observer = observer;
+        self
     }
 
     #[must_use]

@@ -1,34 +1,30 @@
-//! The pool that makes connections, for each topology.
+//! The pool that makes connections, for each topology. Connections leave it for good: their tasks probe and replace them.
 
-use deadpool_redis::{PoolConfig, Runtime, Timeouts, cluster, sentinel};
+use deadpool::managed::{Manager, Object, Pool};
 use redis::{
-    AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, aio::MultiplexedConnection,
-    cluster_async::ClusterConnection,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, FromRedisValue, RedisError, TlsCertificates,
+    aio::MultiplexedConnection, cluster_async::ClusterConnection,
 };
 
-use super::options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT};
+use super::{
+    managers::{ClusterManager, MasterSettings, SentinelManager},
+    options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT},
+};
 use crate::{
-    domain::{Error, Result, secret::Secret},
-    ports::redis_topology::RedisTopology,
+    domain::{Error, Result},
+    ports::redis_topology::{RedisCertificates, RedisTopology},
 };
 
 /// Multiplexed connections that a process keeps. Redis runs one command at a time, so more would not be faster.
 pub(super) const MAX_CONNECTIONS: usize = 4;
 
 pub(super) enum ConnectionPool {
-    Single(deadpool_redis::Pool),
-    Sentinel(sentinel::Pool),
-    Cluster(cluster::Pool),
+    Single(Pool<deadpool_redis::Manager>),
+    Sentinel(Pool<SentinelManager>),
+    Cluster(Pool<ClusterManager>),
 }
 
-/// A connection that is checked out until it breaks.
-pub(super) enum PooledConnection {
-    Single(deadpool_redis::Connection),
-    Sentinel(sentinel::Connection),
-    Cluster(cluster::Connection),
-}
-
-/// A handle on a pooled connection, cloned for each command.
+/// A handle on a connection, cloned for each command.
 #[derive(Clone)]
 pub(super) enum ConnectionHandle {
     Node(MultiplexedConnection),
@@ -36,71 +32,75 @@ pub(super) enum ConnectionHandle {
 }
 
 impl ConnectionPool {
-    /// Checks the URLs. Connects nothing yet.
-    pub(super) fn new(topology: &RedisTopology) -> Result<Self> {
-        let timeouts =
-            Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
-        let config = PoolConfig { max_size: MAX_CONNECTIONS, timeouts, ..PoolConfig::default() };
-        let exposed = |urls: &[Secret]| urls.iter().map(|url| url.expose().to_owned()).collect::<Vec<_>>();
+    /// Checks the URLs and the certificates. Connects nothing yet.
+    pub(super) fn new(topology: &RedisTopology, certificates: &RedisCertificates) -> Result<Self> {
+        let certificates = tls_certificates(certificates);
         match topology {
             RedisTopology::Single { url } => {
                 let connection = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(CONNECT_TIMEOUT))
                     .set_response_timeout(Some(COMMAND_TIMEOUT));
-                let manager = deadpool_redis::Manager::new_with_config(url.expose(), connection)
+                let client = if topology.uses_tls() {
+                    Client::build_with_tls(url.expose(), certificates)
+                } else {
+                    Client::open(url.expose())
+                };
+                let manager = client
+                    .and_then(|client| {
+                        deadpool_redis::Manager::new_with_config(client.get_connection_info().clone(), connection)
+                    })
                     .map_err(|error| invalid_address(&error))?;
-                let pool = deadpool_redis::Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build();
-                Ok(Self::Single(pool.map_err(Error::internal)?))
+                build(manager).map(Self::Single)
             }
             RedisTopology::Sentinel { urls, service_name, username, password, db, tls } => {
-                let node = sentinel::SentinelNodeConnectionInfo {
-                    tls_mode: tls.then_some(sentinel::TlsMode::Secure),
-                    redis_connection_info: Some(deadpool_redis::RedisConnectionInfo {
-                        db: *db,
-                        username: username.clone(),
-                        password: password.as_ref().map(|password| password.expose().to_owned()),
-                        protocol: deadpool_redis::ProtocolVersion::default(),
-                    }),
+                let master = MasterSettings {
+                    service_name,
+                    username: username.as_deref(),
+                    password: password.as_ref(),
+                    db: *db,
+                    tls: *tls,
                 };
-                let master = sentinel::SentinelServerType::Master;
-                let manager = sentinel::Manager::new(exposed(urls), service_name.clone(), Some(node), master)
-                    .map_err(|error| invalid_address(&error))?;
-                let pool = sentinel::Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build();
-                Ok(Self::Sentinel(pool.map_err(Error::internal)?))
+                let manager =
+                    SentinelManager::new(urls, &master, &certificates).map_err(|error| invalid_address(&error))?;
+                build(manager).map(Self::Sentinel)
             }
             RedisTopology::Cluster { urls } => {
-                let manager = cluster::Manager::new(exposed(urls), false).map_err(|error| invalid_address(&error))?;
-                let pool = cluster::Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build();
-                Ok(Self::Cluster(pool.map_err(Error::internal)?))
+                let manager = ClusterManager::new(urls, topology.uses_tls().then_some(certificates))
+                    .map_err(|error| invalid_address(&error))?;
+                build(manager).map(Self::Cluster)
             }
         }
     }
 
-    pub(super) async fn connect(&self) -> Result<PooledConnection> {
+    /// Makes a connection. The caller sets the time limit.
+    pub(super) async fn connect(&self) -> Result<ConnectionHandle> {
         match self {
-            Self::Single(pool) => pool.get().await.map(PooledConnection::Single).map_err(Error::unavailable),
-            Self::Sentinel(pool) => pool.get().await.map(PooledConnection::Sentinel).map_err(Error::unavailable),
-            Self::Cluster(pool) => pool.get().await.map(PooledConnection::Cluster).map_err(Error::unavailable),
+            Self::Single(pool) => take(pool, ConnectionHandle::Node).await,
+            Self::Sentinel(pool) => take(pool, ConnectionHandle::Node).await,
+            Self::Cluster(pool) => take(pool, ConnectionHandle::Cluster).await,
         }
     }
 }
 
-impl PooledConnection {
-    pub(super) fn handle(&self) -> ConnectionHandle {
-        match self {
-            Self::Single(connection) => ConnectionHandle::Node((**connection).clone()),
-            Self::Sentinel(connection) => ConnectionHandle::Node((**connection).clone()),
-            Self::Cluster(connection) => ConnectionHandle::Cluster((**connection).clone()),
-        }
-    }
+fn build<M: Manager>(manager: M) -> Result<Pool<M>> {
+    Pool::builder(manager).max_size(MAX_CONNECTIONS).build().map_err(Error::internal)
+}
 
-    /// Removes a broken connection from the pool. The pool would otherwise ping it before it hands it out again.
-    pub(super) fn discard(self) {
-        match self {
-            Self::Single(connection) => drop(deadpool_redis::Connection::take(connection)),
-            Self::Sentinel(connection) => drop(sentinel::Connection::take(connection)),
-            Self::Cluster(connection) => drop(cluster::Connection::take(connection)),
-        }
+async fn take<M: Manager<Error = RedisError>>(
+    pool: &Pool<M>,
+    handle: impl Fn(M::Type) -> ConnectionHandle,
+) -> Result<ConnectionHandle> {
+    pool.get().await.map(|connection| handle(Object::take(connection))).map_err(Error::unavailable)
+}
+
+/// The certificates in the driver's type.
+fn tls_certificates(certificates: &RedisCertificates) -> TlsCertificates {
+    TlsCertificates {
+        client_tls: certificates.client.as_ref().map(|client| ClientTlsConfig {
+            client_cert: client.chain.clone(),
+            client_key: client.key.expose().as_bytes().to_vec(),
+        }),
+        root_cert: certificates.authorities.clone(),
     }
 }
 
