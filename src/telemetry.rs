@@ -2,10 +2,13 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod carry;
+pub(crate) mod client_call;
 mod error;
 pub(crate) mod failure;
 pub(crate) mod line;
 pub(crate) mod metrics;
+pub(crate) mod origin;
 mod otlp;
 pub(crate) mod redact;
 pub(crate) mod request_id;
@@ -100,7 +103,7 @@ impl Telemetry {
             let subscriber = tracing_subscriber::registry()
                 .with(otel)
                 .with(LineLayer::new(config.format, sink.clone()))
-                .with(targets(&config.directives));
+                .with(targets(&config.directives, tracers.is_some()));
             // Fails when the process already has a subscriber, which is kept. The cell decides a race of two first
             // calls.
             let _ = subscriber.try_init();
@@ -114,6 +117,13 @@ impl Telemetry {
         self.sink.flush();
     }
 
+    /// Does the same for the log of the process, if it was installed.
+    pub(crate) fn flush_process() {
+        if let Some(sink) = SINK.get() {
+            sink.flush();
+        }
+    }
+
     /// Exports the remaining spans and metrics and writes the remaining lines. Blocks for seconds when the collector is
     /// not reachable, so it must not run on the threads of the runtime.
     pub fn shutdown(&self) {
@@ -125,8 +135,9 @@ impl Telemetry {
     }
 }
 
-/// The filter of events. Audit events and request spans pass at every level.
-fn targets(directives: &str) -> Targets {
+/// The filter of events and spans. Audit events pass at every level, and so do request spans when traces are exported;
+/// otherwise there are none, which saves their cost.
+fn targets(directives: &str, exports_traces: bool) -> Targets {
     let chosen: Targets = directives.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let verbose = chosen.default_level().is_some_and(|level| level > Level::INFO);
     let info_only = INFO_ONLY_TARGETS
@@ -141,5 +152,5 @@ fn targets(directives: &str) -> Targets {
         .with_target("async_openai", LevelFilter::OFF)
         .with_targets(info_only)
         .with_target(audit::TARGET, Level::INFO)
-        .with_target(trace::TARGET, Level::INFO)
+        .with_target(trace::TARGET, if exports_traces { LevelFilter::INFO } else { LevelFilter::OFF })
 }

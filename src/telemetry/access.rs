@@ -3,8 +3,9 @@
 use std::{borrow::Cow, time::Duration};
 
 use http::{HeaderMap, Method};
+use opentelemetry::trace::SpanContext;
 
-use crate::domain::caller::ClientAddress;
+use crate::domain::{caller::ClientAddress, secret::hex};
 
 /// The target of access events.
 pub(crate) const TARGET: &str = "access";
@@ -118,7 +119,7 @@ pub(crate) const fn grpc_status_of_http(status: u16) -> &'static str {
 
 /// A request that has ended. It has no field for a query string, which may contain a code.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Access<'a> {
+pub(crate) struct AccessEvent<'a> {
     /// The HTTP method, by [`known_method`].
     pub method: &'static str,
     /// The pattern of the route, such as `/openapi/v1/account/sessions/{id}`, never the path itself.
@@ -129,9 +130,11 @@ pub(crate) struct Access<'a> {
     pub client: ClientAddress,
     pub request_id: &'a str,
     pub door: Door,
+    /// Where the request is in a trace.
+    pub place: Option<&'a SpanContext>,
 }
 
-impl Access<'_> {
+impl AccessEvent<'_> {
     pub(crate) fn record(&self) {
         tracing::info!(
             target: TARGET,
@@ -144,6 +147,8 @@ impl Access<'_> {
             client = %self.client,
             request_id = self.request_id,
             door = self.door.as_str(),
+            trace_id = self.place.map(|place| hex(&place.trace_id().to_bytes())),
+            span_id = self.place.map(|place| hex(&place.span_id().to_bytes())),
         );
     }
 }

@@ -15,11 +15,11 @@ use tracing::{
 };
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::{audit, redact, sink::Sink};
+use super::{access, audit, redact, sink::Sink, trace};
 use crate::config::telemetry::LogFormat;
 
-/// Writes every event as one line into a sink. Spans are not part of lines; events that need the request id have it as
-/// a field.
+/// Writes every event as one line into a sink, with the ids of trace and span inside a request. Spans are not part of
+/// lines; events that need the request id have it as a field.
 pub struct LineLayer {
     format: LogFormat,
     sink: Sink,
@@ -61,14 +61,21 @@ impl LineLayer {
         let metadata = event.metadata();
         buffers.line.clear();
         let micros = buffers.stamp_now();
+        // The event of the access log has the ids as fields, because most requests end outside their scope.
+        let place = trace::current_place().filter(|_| metadata.target() != access::TARGET);
         let Buffers { line, fields, value, stamp, .. } = buffers;
         match self.format {
             LogFormat::Json => {
                 let level = metadata.level().as_str();
                 let _ = write!(line, r#"{{"ts":"{stamp}.{micros:06}Z","level":"{level}","target":""#);
-                escape(line, metadata.target());
+                // Targets and names of fields are words of the code, which need no escapes.
+                line.push_str(metadata.target());
                 line.push('"');
                 event.record(&mut JsonFields { line, value });
+                if let Some(place) = &place {
+                    let (trace, span) = (place.trace_id(), place.span_id());
+                    let _ = write!(line, r#","trace_id":"{trace}","span_id":"{span}""#);
+                }
                 line.push_str("}\n");
             }
             LogFormat::Text => {
@@ -83,6 +90,9 @@ impl LineLayer {
                 // The message comes before the other fields.
                 event.record(&mut TextFields { line, fields, value });
                 line.push_str(fields);
+                if let Some(place) = &place {
+                    let _ = write!(line, " trace_id={} span_id={}", place.trace_id(), place.span_id());
+                }
                 line.push('\n');
             }
         }
@@ -107,11 +117,25 @@ impl Buffers {
     }
 }
 
+/// The control characters, `"` and `\`. A table, because nearly all bytes of a line pass it.
+const NEEDS_ESCAPE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < b' ' as usize {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table[0x7f] = true;
+    table
+};
+
 /// Appends text with the escapes of JSON. Text lines use them too, so that a value cannot start a new line.
 fn escape(out: &mut String, text: &str) {
     let mut plain = 0;
     for (index, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f {
+        if !NEEDS_ESCAPE[usize::from(byte)] {
             continue;
         }
         out.push_str(&text[plain..index]);
@@ -148,7 +172,7 @@ struct JsonFields<'a> {
 impl JsonFields<'_> {
     fn name(&mut self, field: &Field) {
         self.line.push_str(",\"");
-        escape(self.line, field.name());
+        self.line.push_str(field.name());
         self.line.push_str("\":");
     }
 

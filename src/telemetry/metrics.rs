@@ -1,5 +1,14 @@
 //! Metrics: instruments of the OpenTelemetry API, rendered for Prometheus and, when it is on, exported by OTLP.
 
+mod buckets;
+pub(crate) mod connections;
+pub(crate) mod enterprise;
+mod jobs;
+mod readiness;
+pub(crate) mod runs;
+pub(crate) mod stores;
+pub(crate) mod upstreams;
+
 use std::{
     sync::{
         Arc,
@@ -15,6 +24,10 @@ use opentelemetry::{
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder, process_collector::ProcessCollector};
 
+use self::{
+    buckets::BUCKETS, connections::ConnectionMetrics, enterprise::EnterpriseMetrics, jobs::JobMetrics,
+    readiness::ReadinessMetrics, runs::RunMetrics, stores::StoreMetrics, upstreams::UpstreamMetrics,
+};
 use super::{
     access::{Door, Outcome},
     error::TelemetryError,
@@ -25,9 +38,6 @@ use crate::{
     domain::{limit::LimitName, subject::SubjectType},
     memory::{MemoryKind, MemoryLedger},
 };
-
-/// Upper bounds of the duration buckets, in seconds.
-const BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The result of a look-up in the token cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,41 +81,6 @@ impl RevokeReason {
     }
 }
 
-/// A question to the enterprise service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// License and single sign-on.
-    Info,
-    AccessMode,
-    Permission,
-    ExternalApps,
-    TokenLifetime,
-    SignIn,
-}
-
-/// How a question to the enterprise service ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QuestionOutcome {
-    Answered,
-    /// The answer was an error status.
-    Rejected,
-    /// The answer had another form, or was too long.
-    Malformed,
-    TimedOut,
-    Unreachable,
-    /// The circuit breaker was open, or too many questions were under way.
-    NotAsked,
-}
-
-/// A kept answer of the enterprise service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AnswerCache {
-    License,
-    Permission,
-    SignIn,
-    TokenLifetime,
-}
-
 /// The instruments. Labels are constants, so recording does not allocate and the number of series is bounded.
 pub struct Metrics {
     registry: Registry,
@@ -119,8 +94,13 @@ pub struct Metrics {
     revoked: Counter<u64>,
     expired: Counter<u64>,
     login_failures: Counter<u64>,
-    enterprise_questions: Counter<u64>,
-    enterprise_cache: Counter<u64>,
+    pub(crate) connections: ConnectionMetrics,
+    pub(crate) enterprise: EnterpriseMetrics,
+    pub(crate) jobs: JobMetrics,
+    pub(crate) readiness: ReadinessMetrics,
+    pub(crate) runs: RunMetrics,
+    pub(crate) stores: Arc<StoreMetrics>,
+    pub(crate) upstreams: Arc<UpstreamMetrics>,
 }
 
 /// Counts a request as in progress until it is dropped.
@@ -181,8 +161,13 @@ impl Metrics {
             revoked: counter("openapi.tokens.revoked", "Sessions revoked before they expired."),
             expired: counter("openapi.tokens.expired", "Expired sessions that were presented."),
             login_failures: counter("openapi.login.failures", "Failed console logins."),
-            enterprise_questions: counter("openapi.enterprise.questions", "Questions to the enterprise service."),
-            enterprise_cache: counter("openapi.enterprise.cache", "Look-ups of kept enterprise answers."),
+            connections: ConnectionMetrics::new(meter),
+            enterprise: EnterpriseMetrics::new(meter),
+            jobs: JobMetrics::new(meter),
+            readiness: ReadinessMetrics::new(meter),
+            runs: RunMetrics::new(meter),
+            stores: Arc::new(StoreMetrics::new(meter)),
+            upstreams: Arc::new(UpstreamMetrics::new(meter)),
         }
         .start_at_zero()
     }
@@ -277,49 +262,6 @@ impl Metrics {
     /// Counts a failed login. `locked`: it was rejected before the password was checked.
     pub fn login_failed(&self, locked: bool) {
         self.login_failures.add(1, &[KeyValue::new("locked", locked)]);
-    }
-
-    /// A question to the enterprise service ended.
-    pub(crate) fn enterprise_question(&self, question: Question, outcome: QuestionOutcome) {
-        let question = match question {
-            Question::Info => "info",
-            Question::AccessMode => "access_mode",
-            Question::Permission => "permission",
-            Question::ExternalApps => "external_apps",
-            Question::TokenLifetime => "token_lifetime",
-            Question::SignIn => "sign_in",
-        };
-        let outcome = match outcome {
-            QuestionOutcome::Answered => "answered",
-            QuestionOutcome::Rejected => "rejected",
-            QuestionOutcome::Malformed => "malformed",
-            QuestionOutcome::TimedOut => "timed_out",
-            QuestionOutcome::Unreachable => "unreachable",
-            QuestionOutcome::NotAsked => "not_asked",
-        };
-        self.enterprise_questions.add(1, &[KeyValue::new("question", question), KeyValue::new("outcome", outcome)]);
-    }
-
-    /// A kept answer of the enterprise service was looked up.
-    pub(crate) fn answer_cache(&self, cache: AnswerCache, is_hit: bool) {
-        let cache = match cache {
-            AnswerCache::License => "license",
-            AnswerCache::Permission => "permission",
-            AnswerCache::SignIn => "sign_in",
-            AnswerCache::TokenLifetime => "token_lifetime",
-        };
-        let outcome = if is_hit { "hit" } else { "miss" };
-        self.enterprise_cache.add(1, &[KeyValue::new("cache", cache), KeyValue::new("outcome", outcome)]);
-    }
-
-    /// Reports whether questions to the enterprise service are held back: 1 or 0.
-    pub(crate) fn observe_enterprise_breaker(&self, is_open: impl Fn() -> bool + Send + Sync + 'static) {
-        let _ = self
-            .meter
-            .u64_observable_gauge("openapi.enterprise.circuit_open")
-            .with_description("Whether questions to the enterprise service are held back after failures.")
-            .with_callback(move |gauge| gauge.observe(u64::from(is_open()), &[]))
-            .build();
     }
 
     /// Reports the used memory, the limit and the rejected reservations of each kind of work.

@@ -1,5 +1,7 @@
 //! OTLP exporters. The SDK itself reads the standard `OTEL_*` variables, except those of endpoints and sampling.
 
+use std::sync::LazyLock;
+
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{
@@ -8,7 +10,14 @@ use opentelemetry_sdk::{
 };
 
 use super::error::TelemetryError;
-use crate::config::telemetry::Otlp;
+use crate::{
+    config::telemetry::Otlp,
+    ports::entropy::{Entropy, SystemEntropy},
+};
+
+/// A random id of this process, as the conventions recommend.
+static INSTANCE: LazyLock<String> =
+    LazyLock::new(|| (&SystemEntropy as &dyn Entropy).uuid_v4().map(|id| id.to_string()).unwrap_or_default());
 
 /// The resource of the exported telemetry. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over the default name
 /// and version.
@@ -18,7 +27,13 @@ pub(super) fn resource() -> Resource {
         detected.get(&key.into()).is_some_and(|value| !value.as_str().starts_with("unknown_service"))
     };
     let mut resource = Resource::builder();
-    for (key, value) in [("service.name", "dify-openapi"), ("service.version", env!("CARGO_PKG_VERSION"))] {
+    let instance = INSTANCE.as_str();
+    let own = [
+        ("service.name", "dify-openapi"),
+        ("service.version", env!("CARGO_PKG_VERSION")),
+        ("service.instance.id", instance),
+    ];
+    for (key, value) in own {
         if !is_set(key) {
             resource = resource.with_attribute(KeyValue::new(key, value));
         }

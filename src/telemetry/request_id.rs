@@ -45,7 +45,17 @@ pub(crate) fn scope<F: Future>(id: Arc<str>, request: F) -> impl Future<Output =
     CURRENT.scope(id, request)
 }
 
+/// Runs a part of a request, which does not wait, with `id` as the current id.
+pub(crate) fn enter<T>(id: Arc<str>, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(id, work)
+}
+
 /// The id of the current request; empty outside one.
 pub(crate) fn current() -> Arc<str> {
-    CURRENT.try_with(Clone::clone).unwrap_or_else(|_| Arc::from(""))
+    find_current().unwrap_or_else(|| Arc::from(""))
+}
+
+/// The id of the current request; `None` outside one, as in a command.
+pub(crate) fn find_current() -> Option<Arc<str>> {
+    CURRENT.try_with(Clone::clone).ok().filter(|id| !id.is_empty())
 }

@@ -11,7 +11,7 @@ use tracing::subscriber::with_default;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::{
-    access::{Access, Door, Outcome},
+    access::{AccessEvent, Door, Outcome},
     audit::AuditEvent,
     metrics::{CacheOutcome, RevokeReason},
     sink::Capture,
@@ -21,6 +21,7 @@ use crate::{
     config::telemetry::LogFormat,
     domain::caller::ClientAddress,
     domain::{
+        grant::GrantRequest,
         id::{AccountId, TokenId},
         limit::LimitName,
         subject::{Subject, SubjectType},
@@ -34,13 +35,14 @@ fn log_of(format: LogFormat, directives: &str, body: impl FnOnce()) -> String {
     let capture = Capture::default();
     let sink = Sink::new(Box::new(capture.clone())).unwrap();
     let layer = LineLayer::new(format, sink.clone());
-    with_default(tracing_subscriber::registry().with(layer).with(targets(directives)), body);
+    with_default(tracing_subscriber::registry().with(layer).with(targets(directives, true)), body);
     sink.flush();
     capture.text()
 }
 
-fn access() -> Access<'static> {
-    Access {
+fn access() -> AccessEvent<'static> {
+    AccessEvent {
+        place: None,
         method: "GET",
         route: "/openapi/v1/account/sessions/{id}",
         outcome: Outcome::complete(200, None),
@@ -73,7 +75,7 @@ fn call_that_failed_or_was_aborted_is_logged_with_its_status() {
         (Outcome::complete(200, Some("UNAVAILABLE")), serde_json::json!([200, "UNAVAILABLE", null])),
         (aborted, serde_json::json!([200, "CANCELLED", true])),
     ] {
-        let text = log_of(LogFormat::Json, "info", || Access { outcome, ..access() }.record());
+        let text = log_of(LogFormat::Json, "info", || AccessEvent { outcome, ..access() }.record());
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::json!([line["status"], line["grpc_status"], line["aborted"]]), expected);
     }
@@ -100,10 +102,16 @@ fn audit_events_are_written_at_every_level() {
         access().record();
         tracing::error!("not this");
         let token_id = TokenId(uuid::Uuid::max());
+        let request = GrantRequest {
+            client_id: "difyctl".to_owned(),
+            device_label: "laptop".to_owned(),
+            created_ip: CLIENT.0,
+            user_agent: None,
+            seal_key: [0; 32],
+        };
         AuditEvent::DeviceFlowApproved {
             subject: &subject,
-            client_id: "difyctl",
-            device_label: "laptop",
+            request: &request,
             rotated: true,
             expires_at: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
             token_id,
@@ -116,12 +124,13 @@ fn audit_events_are_written_at_every_level() {
     let mut approved = lines[0].clone();
     approved.as_object_mut().unwrap().remove("ts");
     let expected = serde_json::json!({
-        "level": "INFO", "target": "audit", "event": "oauth.device_flow_approved", "subject_email": "ada@example.com",
-        "account_id": "00000000-0000-0000-0000-000000000000", "subject_issuer": "dify:account", "client_id": "difyctl",
-        "device_label": "laptop", "scopes": "full", "subject_type": "account", "rotated": true,
+        "level": "INFO", "target": "audit", "event": "oauth.device_flow_approved", "outcome": "success",
+        "subject_email": "ada@example.com", "account_id": "00000000-0000-0000-0000-000000000000", "subject_issuer": "dify:account", "client_id": "difyctl",
+        "device_label": "laptop", "device_ip": "1.2.3.4", "scopes": "full", "subject_type": "account", "rotated": true,
         "expires_at": "2027-01-15T08:00:00Z", "token_id": "ffffffff-ffff-ffff-ffff-ffffffffffff",
     });
     assert_eq!(approved, expected);
+    assert_eq!(lines[1]["outcome"], "failure");
     // Absent fields are omitted.
     assert!(lines[1].get("subject_email").is_none());
 }
@@ -238,7 +247,7 @@ fn trusted_trace_context_is_continued_and_other_is_linked() {
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         headers.insert("traceparent", parent.parse().unwrap());
         for is_trusted in [true, false] {
-            let span = trace::request_span("GET", "/openapi/v1/account", Door::Json, &headers, is_trusted);
+            let span = trace::request_span("GET", Door::Json, &headers, is_trusted);
             let mut out = HeaderMap::new();
             trace::inject(&span, &mut out);
             let sent = out["traceparent"].to_str().unwrap();
@@ -258,7 +267,7 @@ fn sampled_flag_of_an_untrusted_peer_does_not_decide() {
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap());
         for is_trusted in [true, false] {
-            let span = trace::request_span("GET", "/openapi/v1/account", Door::Json, &headers, is_trusted);
+            let span = trace::request_span("GET", Door::Json, &headers, is_trusted);
             let mut out = HeaderMap::new();
             trace::inject(&span, &mut out);
             let is_sampled = out.get("traceparent").is_some_and(|sent| sent.as_bytes().ends_with(b"-01"));

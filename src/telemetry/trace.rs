@@ -1,19 +1,24 @@
-//! Spans of requests, and W3C trace context in received and sent headers (contract section 12).
+//! Spans of requests and of calls to other systems, and W3C trace context in received and sent headers (contract section
+//! 12).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     propagation::{Extractor, Injector, TextMapPropagator as _},
-    trace::{Status, TraceContextExt as _},
+    trace::{SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId, TraceState},
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::Span;
+use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::access::{Door, Outcome};
 
-/// The target of request spans.
+tokio::task_local! {
+    static PLACE: Option<SpanContext>;
+}
+
+/// The target of request spans and of client spans.
 pub(crate) const TARGET: &str = "request";
 
 /// Whether the process exports traces. It is static because a process has one subscriber.
@@ -24,25 +29,71 @@ pub(super) fn enable() {
     EXPORTED.store(true, Ordering::Relaxed);
 }
 
-/// The span of a request, or a disabled span when traces are not exported.
-pub(crate) fn span_if_exported(method: &'static str, door: Door, headers: &HeaderMap, is_trusted: bool) -> Span {
-    if EXPORTED.load(Ordering::Relaxed) {
-        request_span(method, "other", door, headers, is_trusted)
-    } else {
-        Span::none()
-    }
+/// Runs work of a request at its place in a trace.
+pub(crate) fn scope<F: Future>(place: Option<SpanContext>, work: F) -> impl Future<Output = F::Output> {
+    PLACE.scope(place, work)
 }
 
-/// Records the route, which is known only after routing, and how the request ended.
-pub(crate) fn record_outcome(span: &Span, route: &'static str, outcome: Outcome) {
+/// Runs a part of a request, which does not wait, at its place in a trace.
+pub(super) fn enter<T>(place: Option<SpanContext>, work: impl FnOnce() -> T) -> T {
+    PLACE.sync_scope(place, work)
+}
+
+/// The place of the current request in a trace; `None` outside one.
+pub(crate) fn current_place() -> Option<SpanContext> {
+    PLACE.try_with(Clone::clone).ok().flatten()
+}
+
+/// The span of a request, which is disabled when traces are not exported, and its place in a trace.
+pub(crate) fn begin(
+    method: &'static str,
+    door: Door,
+    headers: &HeaderMap,
+    is_trusted: bool,
+    request_id: &str,
+) -> (Span, SpanContext) {
+    if !EXPORTED.load(Ordering::Relaxed) {
+        return (Span::none(), forwarded(headers, is_trusted, request_id));
+    }
+    let span = request_span(method, door, headers, is_trusted);
+    let place = span.context().span().span_context().clone();
+    // Invalid where the subscriber of the process is not the one of this program.
+    let place = if place.is_valid() { place } else { forwarded(headers, is_trusted, request_id) };
+    (span, place)
+}
+
+/// The place of a request without a span: that of a trusted peer, or the begin of a trace that is named like the request.
+/// Such a trace is marked as sampled, because other systems that follow the mark would record nothing of it otherwise.
+fn forwarded(headers: &HeaderMap, is_trusted: bool, request_id: &str) -> SpanContext {
+    let received = is_trusted.then(|| TraceContextPropagator::new().extract(&ReceivedHeaders(headers)));
+    if let Some(place) = received.map(|context| context.span().span_context().clone()).filter(SpanContext::is_valid) {
+        return place;
+    }
+    // Both halves of an id are unique in the process and among processes; the second one is never 0.
+    let trace = TraceId::from_hex(request_id).unwrap_or(TraceId::INVALID);
+    let span = request_id.get(16..).and_then(|half| SpanId::from_hex(half).ok()).unwrap_or(SpanId::INVALID);
+    SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default())
+}
+
+/// Names the span by the route, which is known only after routing, and records how the request ended.
+pub(crate) fn record_outcome(span: &Span, method: &'static str, route: &'static str, outcome: Outcome) {
     if span.is_none() {
         return;
     }
-    span.record("otel.name", route);
-    span.record("http.route", route);
-    span.set_attribute("http.response.status_code", i64::from(outcome.status));
+    let context = span.context();
+    let exported = context.span();
     if let Some(status) = outcome.grpc_status {
+        // The conventions name methods without the slash of the path.
+        let method = route.trim_start_matches('/');
+        exported.update_name(method);
+        span.set_attribute("rpc.system.name", "grpc");
+        span.record("rpc.method", method);
         span.set_attribute("rpc.response.status_code", status);
+    } else {
+        exported.update_name(format!("{method} {route}"));
+        span.set_attribute("http.request.method", method);
+        span.record("http.route", route);
+        span.set_attribute("http.response.status_code", i64::from(outcome.status));
     }
     if let Some(error) = outcome.error_type() {
         span.set_attribute("error.type", error);
@@ -52,21 +103,15 @@ pub(crate) fn record_outcome(span: &Span, route: &'static str, outcome: Outcome)
 
 /// The span of a request. It continues the trace of a trusted peer. Any other peer's trace is only linked, because its
 /// `sampled` flag would decide what this service exports.
-pub(crate) fn request_span(
-    method: &'static str,
-    route: &'static str,
-    door: Door,
-    headers: &HeaderMap,
-    is_trusted: bool,
-) -> Span {
+pub(crate) fn request_span(method: &'static str, door: Door, headers: &HeaderMap, is_trusted: bool) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "request",
-        otel.name = route,
+        otel.name = method,
         otel.kind = "server",
-        http.request.method = method,
-        http.route = route,
         door = door.as_str(),
+        http.route = Empty,
+        rpc.method = Empty,
     );
     let context = TraceContextPropagator::new().extract(&ReceivedHeaders(headers));
     if is_trusted {
@@ -78,9 +123,15 @@ pub(crate) fn request_span(
     span
 }
 
-/// Writes the trace context of `span` into the headers of a request to another server.
-pub(crate) fn inject(span: &Span, headers: &mut HeaderMap) {
-    TraceContextPropagator::new().inject_context(&span.context(), &mut SentHeaders(headers));
+/// Writes the trace context of `span`, or of the current request without an exported span, into the headers of a request
+/// to another server.
+pub(super) fn inject(span: &Span, headers: &mut HeaderMap) {
+    let mut context = span.context();
+    if !context.span().span_context().is_valid() {
+        let Some(place) = current_place() else { return };
+        context = context.with_remote_span_context(place);
+    }
+    TraceContextPropagator::new().inject_context(&context, &mut SentHeaders(headers));
 }
 
 struct ReceivedHeaders<'a>(&'a HeaderMap);
