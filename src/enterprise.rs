@@ -5,5 +5,4 @@ pub(crate) mod built_in;
 pub(crate) mod oidc;
 pub(crate) mod remote;
 
-mod recent_answers;
 mod single_flight;

@@ -14,4 +14,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::client::{OidcClient, OidcSettings};
+pub(crate) use self::{
+    client::{OidcClient, OidcSettings},
+    fetch::ProviderHttp,
+};

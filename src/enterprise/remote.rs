@@ -25,7 +25,7 @@ use self::{
     },
     settings::RemoteSettings,
 };
-use super::{recent_answers::RecentAnswers, single_flight::SingleFlight};
+use super::single_flight::SingleFlight;
 use crate::{
     domain::{
         Result,
@@ -37,13 +37,17 @@ use crate::{
         id::{AccountId, AppId, WorkspaceId},
         stored::{StoredValue, StoredWord as _},
     },
+    expiring_cache::ExpiringCache,
     ports::{
         clock::Clock,
         enterprise::{Enterprise, ExternalAppPage, ExternalAppQuery},
         enterprise_cache::EnterpriseCache,
         sign_in_service::SignInService,
     },
-    telemetry::metrics::{AnswerCache, Metrics, Question},
+    telemetry::metrics::{
+        Metrics,
+        enterprise::{AnswerCache, Question},
+    },
 };
 
 /// Largest answer about one thing, in bytes.
@@ -58,6 +62,8 @@ const MAX_SIGN_IN_URL: usize = 8 << 10;
 const TOKEN_LIFETIME_DAYS: std::ops::RangeInclusive<u32> = 1..=365;
 /// How long the lifetime of a workspace's tokens is kept.
 const TOKEN_LIFETIME_KEPT: TimeDelta = TimeDelta::minutes(10);
+/// Most workspaces of which it is kept.
+const MAX_LIFETIMES: usize = 10_000;
 /// How long it is kept whether single sign-on is offered.
 const OFFER_KEPT: TimeDelta = TimeDelta::minutes(1);
 
@@ -74,8 +80,8 @@ struct Backend {
     modes: SingleFlight<Vec<AppId>, HashMap<AppId, AccessMode>>,
     permissions: SingleFlight<(AccountId, Vec<AppId>), HashMap<AppId, bool>>,
     lifetimes: SingleFlight<WorkspaceId, Option<Duration>>,
-    kept_lifetimes: RecentAnswers<WorkspaceId, Option<Duration>>,
-    kept_offer: RecentAnswers<(), bool>,
+    kept_lifetimes: ExpiringCache<WorkspaceId, Option<Duration>>,
+    kept_offer: ExpiringCache<(), bool>,
 }
 
 impl RemoteEnterprise {
@@ -94,8 +100,8 @@ impl RemoteEnterprise {
             modes: SingleFlight::default(),
             permissions: SingleFlight::default(),
             lifetimes: SingleFlight::default(),
-            kept_lifetimes: RecentAnswers::new(TOKEN_LIFETIME_KEPT),
-            kept_offer: RecentAnswers::new(OFFER_KEPT),
+            kept_lifetimes: ExpiringCache::new(TOKEN_LIFETIME_KEPT, MAX_LIFETIMES),
+            kept_offer: ExpiringCache::new(OFFER_KEPT, 1),
         })))
     }
 
@@ -107,7 +113,7 @@ impl RemoteEnterprise {
             let info: Info = backend.client.ask(request).await?;
             // Best effort: without the entry the next request asks again.
             let _ = backend.cache.put_license(&StoredValue::from(info.license_status())).await;
-            backend.kept_offer.put((), info.offers_sign_in(), backend.clock.now());
+            backend.kept_offer.insert((), info.offers_sign_in(), backend.clock.now());
             Ok(Arc::new(info))
         };
         self.0.info.join((), question).await
@@ -155,7 +161,7 @@ impl Backend {
     async fn find_permissions(&self, account: AccountId, apps: &[AppId]) -> Result<HashMap<AppId, bool>, RemoteError> {
         let mut permissions = self.cache.find_permissions(account, apps).await.unwrap_or_default();
         let missing: Vec<_> = apps.iter().copied().filter(|app| !permissions.contains_key(app)).collect();
-        self.metrics.answer_cache(AnswerCache::Permission, missing.is_empty());
+        self.metrics.enterprise.look_up(AnswerCache::Permission, missing.is_empty());
         if !missing.is_empty() {
             let answers = self.ask_permissions(account, &missing).await?;
             let _ = self.cache.put_permissions(account, &answers).await;
@@ -184,7 +190,7 @@ impl Backend {
 impl Enterprise for RemoteEnterprise {
     async fn has_valid_license(&self) -> Result<bool> {
         let cached = self.0.cache.find_license().await.ok().flatten();
-        self.0.metrics.answer_cache(AnswerCache::License, cached.is_some());
+        self.0.metrics.enterprise.look_up(AnswerCache::License, cached.is_some());
         let status = match cached {
             Some(status) => status,
             None => StoredValue::from(self.info().await.map_err(RemoteError::into_unavailable)?.license_status()),
@@ -218,14 +224,14 @@ impl Enterprise for RemoteEnterprise {
 
     async fn token_lifetime(&self, workspace: WorkspaceId) -> Option<Duration> {
         let kept = self.0.kept_lifetimes.get(&workspace, self.0.clock.now());
-        self.0.metrics.answer_cache(AnswerCache::TokenLifetime, kept.is_some());
+        self.0.metrics.enterprise.look_up(AnswerCache::TokenLifetime, kept.is_some());
         if let Some(lifetime) = kept {
             return lifetime;
         }
         let backend = Arc::clone(&self.0);
         let question = async move {
             let lifetime = backend.ask_lifetime(workspace).await?;
-            backend.kept_lifetimes.put(workspace, lifetime, backend.clock.now());
+            backend.kept_lifetimes.insert(workspace, lifetime, backend.clock.now());
             Ok(lifetime)
         };
         self.0.lifetimes.join(workspace, question).await.unwrap_or_else(|error| {
@@ -262,7 +268,7 @@ impl RemoteEnterprise {
 impl SignInService for RemoteEnterprise {
     async fn offers_sign_in(&self) -> Result<bool> {
         let kept = self.0.kept_offer.get(&(), self.0.clock.now());
-        self.0.metrics.answer_cache(AnswerCache::SignIn, kept.is_some());
+        self.0.metrics.enterprise.look_up(AnswerCache::SignIn, kept.is_some());
         match kept {
             Some(offers) => Ok(offers),
             None => Ok(self.info().await.map_err(RemoteError::into_unavailable)?.offers_sign_in()),

@@ -8,9 +8,9 @@ use futures_util::{
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tracing::Instrument as _;
 
 use super::remote::error::RemoteError;
+use crate::telemetry::carry::carry;
 
 type Flight<V> = Shared<BoxFuture<'static, Result<V, RemoteError>>>;
 
@@ -46,7 +46,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Si
                     drop(landing);
                     let _ = sender.send(answer);
                 };
-                tokio::spawn(task.in_current_span());
+                tokio::spawn(carry(task));
                 flight
             }
         };

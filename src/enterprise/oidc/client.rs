@@ -3,24 +3,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::decode_header;
-use reqwest::Client;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
 use super::{
     discovery::{ProviderMetadata, discover},
     error::FetchError,
+    fetch::ProviderHttp,
     id_token::{self, ALGORITHMS, Expected, IdentityClaims},
     keys::ProviderKeys,
     token::{Registration, TokenAnswer, exchange_code, fetch_user_info},
 };
 use crate::{
-    domain::{Error, Result, secret::Secret},
+    domain::{Error, Result, oauth_client::code_challenge, secret::Secret},
     ports::{
         clock::Clock,
         identity_provider::{
@@ -61,7 +59,7 @@ struct Discovered {
 
 /// The OpenID Connect client.
 pub(crate) struct OidcClient {
-    http: Client,
+    http: ProviderHttp,
     clock: Arc<dyn Clock>,
     settings: OidcSettings,
     registration: Registration,
@@ -72,7 +70,7 @@ pub(crate) struct OidcClient {
 
 impl OidcClient {
     /// `http` must not follow redirects.
-    pub(crate) fn new(http: Client, clock: Arc<dyn Clock>, settings: OidcSettings) -> Self {
+    pub(crate) fn new(http: ProviderHttp, clock: Arc<dyn Clock>, settings: OidcSettings) -> Self {
         let registration = Registration {
             id: settings.client_id.clone(),
             secret: settings.client_secret.clone(),
@@ -152,7 +150,6 @@ impl IdentityProvider for OidcClient {
 
     async fn authorization_url(&self, request: AuthorizationRequest<'_>) -> Result<Url> {
         let mut url = self.metadata().await?.authorization_endpoint.clone();
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(request.code_verifier.expose()));
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.settings.client_id)
@@ -160,7 +157,7 @@ impl IdentityProvider for OidcClient {
             .append_pair("scope", &self.settings.scopes)
             .append_pair("state", request.state)
             .append_pair("nonce", request.nonce)
-            .append_pair("code_challenge", &challenge)
+            .append_pair("code_challenge", &code_challenge(request.code_verifier))
             .append_pair("code_challenge_method", "S256");
         Ok(url)
     }

@@ -1,22 +1,16 @@
 //! The provider's metadata (OpenID Connect Discovery 1.0).
 
-use reqwest::Client;
 use serde::Deserialize;
 use url::Url;
 
-use super::{error::FetchError, fetch::fetch_json};
+use super::{
+    error::FetchError,
+    fetch::{ProviderHttp, fetch_json},
+};
+use crate::domain::oauth_client::ClientAuthentication;
 
 /// Longest metadata in bytes.
 const MAX_METADATA: usize = 128 * 1024;
-
-/// How the client authenticates at the token endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ClientAuthentication {
-    /// `client_secret_basic`, the default.
-    Basic,
-    /// `client_secret_post`.
-    Post,
-}
 
 /// The metadata that this client uses.
 #[derive(Clone, Debug)]
@@ -44,9 +38,9 @@ struct MetadataDocument {
 }
 
 /// Reads the metadata of an issuer.
-pub(super) async fn discover(http: &Client, issuer: &str) -> Result<ProviderMetadata, FetchError> {
+pub(super) async fn discover(http: &ProviderHttp, issuer: &str) -> Result<ProviderMetadata, FetchError> {
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    check(issuer, fetch_json(http.get(url), MAX_METADATA).await?)
+    check(issuer, fetch_json(http, http.client.get(url), MAX_METADATA).await?)
 }
 
 /// Checks that the document is of this issuer (section 4.3) and that its endpoints can be used.

@@ -1,27 +1,47 @@
 //! Requests to the provider, bounded in time and size.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use reqwest::RequestBuilder;
+use reqwest::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::FetchError;
-use crate::http_client::{BodyError, read_body};
+use crate::{
+    http_client::{BodyError, read_body},
+    telemetry::{
+        client_call,
+        metrics::upstreams::{Upstream, UpstreamMetrics},
+    },
+};
 
 /// Longest time of a request with its response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The client for requests to the provider, which are counted.
+#[derive(Clone)]
+pub(crate) struct ProviderHttp {
+    pub client: Client,
+    pub metrics: Arc<UpstreamMetrics>,
+}
+
 /// Sends a request and reads at most `max_bytes` of JSON from a response with status 200.
 pub(super) async fn fetch_json<T: DeserializeOwned>(
+    http: &ProviderHttp,
     request: RequestBuilder,
     max_bytes: usize,
 ) -> Result<T, FetchError> {
-    timeout(TOTAL_TIMEOUT, read_json(request, max_bytes)).await.unwrap_or(Err(FetchError::TimedOut))
+    timeout(TOTAL_TIMEOUT, read_json(http, request, max_bytes)).await.unwrap_or(Err(FetchError::TimedOut))
 }
 
-async fn read_json<T: DeserializeOwned>(request: RequestBuilder, max_bytes: usize) -> Result<T, FetchError> {
-    let mut response = request.header("accept", "application/json").send().await.map_err(unreachable)?;
+async fn read_json<T: DeserializeOwned>(
+    http: &ProviderHttp,
+    request: RequestBuilder,
+    max_bytes: usize,
+) -> Result<T, FetchError> {
+    let request = request.header("accept", "application/json");
+    let mut response =
+        client_call::execute(Upstream::IdentityProvider, &http.metrics, request).await.map_err(unreachable)?;
     if response.status() != 200 {
         return Err(FetchError::Status(response.status().as_u16()));
     }

@@ -5,13 +5,15 @@ use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
 };
-use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::{error::FetchError, fetch::fetch_json};
+use super::{
+    error::FetchError,
+    fetch::{ProviderHttp, fetch_json},
+};
 
 /// Longest key set in bytes.
 const MAX_KEY_SET: usize = 128 * 1024;
@@ -50,7 +52,7 @@ pub(super) struct ProviderKeys(Mutex<CachedKeys>);
 
 impl ProviderKeys {
     /// Reads the set again. After a failure the known keys stay.
-    pub(super) async fn refresh(&self, http: &Client, url: &Url, now: DateTime<Utc>) -> Result<(), FetchError> {
+    pub(super) async fn refresh(&self, http: &ProviderHttp, url: &Url, now: DateTime<Utc>) -> Result<(), FetchError> {
         // Not held while the set is read, so that sign-ins with known keys go on.
         let keys = fetch_keys(http, url).await?;
         *self.0.lock().await = CachedKeys { keys, attempted_at: Some(now) };
@@ -62,7 +64,7 @@ impl ProviderKeys {
     /// Fails when the set has to be read and cannot be.
     pub(super) async fn find(
         &self,
-        http: &Client,
+        http: &ProviderHttp,
         url: &Url,
         id: Option<&str>,
         algorithm: Algorithm,
@@ -94,8 +96,8 @@ impl CachedKeys {
     }
 }
 
-async fn fetch_keys(http: &Client, url: &Url) -> Result<Vec<VerificationKey>, FetchError> {
-    let document: KeySetDocument = fetch_json(http.get(url.clone()), MAX_KEY_SET).await?;
+async fn fetch_keys(http: &ProviderHttp, url: &Url) -> Result<Vec<VerificationKey>, FetchError> {
+    let document: KeySetDocument = fetch_json(http, http.client.get(url.clone()), MAX_KEY_SET).await?;
     Ok(document.keys.into_iter().take(MAX_KEYS).filter_map(verification_key).collect())
 }
 

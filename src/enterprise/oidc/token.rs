@@ -1,15 +1,20 @@
 //! The token endpoint (RFC 6749 section 4.1.3) and the user info endpoint (OpenID Connect Core section 5.3).
 
-use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    discovery::{ClientAuthentication, ProviderMetadata},
+    discovery::ProviderMetadata,
     error::FetchError,
-    fetch::fetch_json,
+    fetch::{ProviderHttp, fetch_json},
 };
-use crate::{domain::secret::Secret, ports::identity_provider::AuthorizationResponse};
+use crate::{
+    domain::{
+        oauth_client::{ClientAuthentication, encode_credential},
+        secret::Secret,
+    },
+    ports::identity_provider::AuthorizationResponse,
+};
 
 /// Longest answer of each endpoint in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -31,20 +36,24 @@ pub(super) struct TokenAnswer {
 
 /// Exchanges an authorization code.
 pub(super) async fn exchange_code(
-    http: &Client,
+    http: &ProviderHttp,
     metadata: &ProviderMetadata,
     client: &Registration,
     response: AuthorizationResponse<'_>,
 ) -> Result<TokenAnswer, FetchError> {
     let request = http
+        .client
         .post(metadata.token_endpoint.clone())
         .header("content-type", "application/x-www-form-urlencoded")
         .body(token_form(metadata.client_authentication, client, response));
     let request = match metadata.client_authentication {
-        ClientAuthentication::Basic => request.basic_auth(encoded(&client.id), Some(encoded(client.secret.expose()))),
+        ClientAuthentication::Basic => {
+            let secret = encode_credential(client.secret.expose());
+            request.basic_auth(encode_credential(&client.id), Some(secret))
+        }
         ClientAuthentication::Post => request,
     };
-    fetch_json(request, MAX_ANSWER).await
+    fetch_json(http, request, MAX_ANSWER).await
 }
 
 /// The form of the request (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
@@ -66,15 +75,10 @@ fn token_form(
 
 /// The claims of the user info endpoint about the owner of an access token.
 pub(super) async fn fetch_user_info(
-    http: &Client,
+    http: &ProviderHttp,
     metadata: &ProviderMetadata,
     access_token: &str,
 ) -> Result<Option<Value>, FetchError> {
     let Some(url) = &metadata.userinfo_endpoint else { return Ok(None) };
-    fetch_json(http.get(url.clone()).bearer_auth(access_token), MAX_ANSWER).await.map(Some)
-}
-
-/// User name and password of HTTP Basic are form-encoded first (RFC 6749 section 2.3.1).
-fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+    fetch_json(http, http.client.get(url.clone()).bearer_auth(access_token), MAX_ANSWER).await.map(Some)
 }

@@ -17,8 +17,12 @@ use crate::{
     http_client::{BodyError, client_builder, read_body},
     ports::clock::Clock,
     telemetry::{
-        metrics::{Metrics, Question, QuestionOutcome},
-        trace,
+        client_call,
+        metrics::{
+            Metrics,
+            enterprise::{Question, QuestionOutcome},
+            upstreams::Upstream,
+        },
     },
 };
 
@@ -73,7 +77,7 @@ impl RemoteClient {
         url.set_fragment(None);
         let breaker = Arc::new(CircuitBreaker::new(limits.max_failures, limits.open_for));
         let observed = Arc::clone(&breaker);
-        metrics.observe_enterprise_breaker(move || observed.is_open());
+        metrics.enterprise.observe_breaker(move || observed.is_open());
         Ok(Self {
             http,
             url,
@@ -122,7 +126,7 @@ impl RemoteClient {
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: RemoteRequest) -> Result<T, RemoteError> {
         let answer = self.ask_once_or_twice(&request).await;
         let outcome = answer.as_ref().map_or_else(RemoteError::outcome, |_| QuestionOutcome::Answered);
-        self.metrics.enterprise_question(request.question, outcome);
+        self.metrics.enterprise.question(request.question, outcome);
         answer
     }
 
@@ -149,7 +153,6 @@ impl RemoteClient {
 
     async fn send<T: DeserializeOwned>(&self, request: &RemoteRequest) -> Result<T, RemoteError> {
         let mut headers = HeaderMap::new();
-        trace::inject(&tracing::Span::current(), &mut headers);
         headers.insert(SECRET_KEY, self.secret_key.clone());
         headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
         let mut builder = self.http.request(request.method.clone(), request.url.clone());
@@ -157,7 +160,10 @@ impl RemoteClient {
             headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             builder = builder.body(body.clone());
         }
-        let mut response = builder.headers(headers).send().await.map_err(unreachable)?;
+        let mut response =
+            client_call::execute(Upstream::Enterprise, &self.metrics.upstreams, builder.headers(headers))
+                .await
+                .map_err(unreachable)?;
         if response.status() != StatusCode::OK {
             return Err(rejection(&mut response).await);
         }

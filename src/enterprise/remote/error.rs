@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Code, Error},
-    telemetry::metrics::QuestionOutcome,
+    telemetry::metrics::enterprise::QuestionOutcome,
 };
 
 /// A failed question. It is cloned to all callers that share the question.
@@ -20,7 +20,7 @@ pub(crate) enum RemoteError {
     TooLong(usize),
     #[error("too many questions to the enterprise service are under way")]
     Busy,
-    #[error("the enterprise service is not asked for some seconds, because it failed repeatedly")]
+    #[error("requests to the enterprise service are held back for some seconds, because it failed repeatedly")]
     CircuitOpen,
     #[error("the question to the enterprise service was cancelled")]
     Cancelled,
@@ -47,7 +47,7 @@ impl RemoteError {
             Self::TimedOut => QuestionOutcome::TimedOut,
             Self::Status { .. } => QuestionOutcome::Rejected,
             Self::Malformed(_) | Self::TooLong(_) => QuestionOutcome::Malformed,
-            Self::Busy | Self::CircuitOpen | Self::Cancelled => QuestionOutcome::NotAsked,
+            Self::Busy | Self::CircuitOpen | Self::Cancelled => QuestionOutcome::NotSent,
         }
     }
 

@@ -23,9 +23,9 @@ pub(crate) struct RemoteLimits {
     pub(crate) total_timeout: Duration,
     /// Questions at the same time in this process. Each may hold an answer of a megabyte.
     pub(crate) max_concurrent: usize,
-    /// Failures in a row after which the service is not asked for a while.
+    /// Failures in a row after which the circuit breaker opens.
     pub(crate) max_failures: u32,
-    /// How long it is not asked.
+    /// How long the circuit breaker stays open.
     pub(crate) open_for: TimeDelta,
 }
 

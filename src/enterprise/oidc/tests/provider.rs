@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{ManualClock, NONCE};
 use crate::{
     domain::secret::Secret,
-    enterprise::oidc::{OidcClient, OidcSettings},
+    enterprise::oidc::{OidcClient, OidcSettings, ProviderHttp},
 };
 
 pub(super) const CLIENT_ID: &str = "dify & co";
@@ -150,7 +150,7 @@ impl TestProvider {
         };
         change(&mut settings);
         let http = crate::http_client::client_builder().unwrap().build().unwrap();
-        OidcClient::new(http, Arc::new(self.clock.clone()), settings)
+        OidcClient::new(ProviderHttp { client: http, metrics: Arc::default() }, Arc::new(self.clock.clone()), settings)
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut Answers)) {
