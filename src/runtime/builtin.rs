@@ -16,6 +16,7 @@ pub(crate) mod name_list;
 pub(crate) mod nodes;
 pub(crate) mod prompt_app;
 pub(crate) mod run_context;
+pub(crate) mod run_images;
 pub(crate) mod run_input;
 pub(crate) mod run_limits;
 pub(crate) mod run_memory;
@@ -30,6 +31,7 @@ mod graph_variables;
 mod prompt_run;
 mod published_graphs;
 mod run_store;
+mod saved_run;
 mod token_estimate;
 
 #[cfg(test)]

@@ -5,25 +5,28 @@
 //! when nothing has run, is it sent again with a new key.
 
 pub(crate) mod sse;
+mod upload;
 
 mod app_keys;
 mod error_response;
+mod follow;
+mod forms;
 mod relay;
 mod request;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use reqwest::{
-    Client, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    Body, Client, Method, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument as _;
 use url::Url;
 
 use self::{
@@ -33,16 +36,26 @@ use self::{
     request::ApiUrls,
 };
 use crate::{
-    domain::{Code, Error, Result, app::AppMode, secret::Secret},
+    domain::{
+        Code, Error, Result,
+        app::App,
+        human_form::{FormToken, OpenForm},
+        id::{TaskId, WorkflowRunId, WorkspaceId},
+        secret::Secret,
+    },
     http_client::client_builder,
     memory::{FairShares, MemoryKind, MemoryLedger, MemoryPermit, Owner, SharePermit},
     ports::{
         clock::Clock,
         entropy::Entropy,
-        runtime::{self, AppRuntime, EVENTS_AHEAD, RunRequest, RunStream},
+        runtime::{self, AppRuntime, EVENTS_AHEAD, FollowOptions, FormSubmission, RunOfUser, RunRequest, RunStream},
     },
     store::sql::SqlStore,
-    telemetry::trace,
+    telemetry::{
+        carry::carry,
+        client_call,
+        metrics::upstreams::{Upstream, UpstreamMetrics},
+    },
 };
 
 /// Timeout of a request that stops a run.
@@ -55,8 +68,6 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Memory that a forwarded run takes: its tasks, its two connections, and a short event. Long ones are reserved as they
 /// are read.
 const RUN_BYTES: usize = 256 << 10;
-/// `Retry-After` when every connection is in use.
-const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The address of Dify's service API, and the limits of its runs.
 #[derive(Clone, Debug)]
@@ -69,9 +80,11 @@ pub struct DifySettings {
     pub run_timeout: Duration,
     /// Ends every run; cancelled when the process shuts down.
     pub end: CancellationToken,
-    /// Largest number of connections; each is one run. A run above it is `rate_limited` at once, because waiting for
+    /// Largest number of connections; each is one run or one upload. A run above it is `rate_limited` at once, because waiting for
     /// another run to end could take minutes.
     pub max_connections: usize,
+    /// Counts the requests.
+    pub metrics: Arc<UpstreamMetrics>,
     /// Has the memory of runs and of their events.
     pub memory: MemoryLedger,
 }
@@ -96,6 +109,7 @@ struct DifyClient {
     end: CancellationToken,
     connections: FairShares,
     memory: MemoryLedger,
+    metrics: Arc<UpstreamMetrics>,
 }
 
 impl DifyRuntime {
@@ -123,6 +137,7 @@ impl DifyRuntime {
             end: settings.end,
             connections: FairShares::new(settings.max_connections),
             memory: settings.memory,
+            metrics: settings.metrics,
         };
         Ok(Self { api: Arc::new(api), tasks })
     }
@@ -132,9 +147,8 @@ impl DifyRuntime {
 impl AppRuntime for DifyRuntime {
     /// Returns at the first byte of the stream, so that an earlier failure becomes an error response.
     async fn start(&self, run: RunRequest) -> Result<RunStream> {
-        let (workspace, app) = (Owner::of(&run.app.workspace_id.0), Owner::of(&run.app.id.0));
-        let busy = |_| Error::rate_limited(BUSY_RETRY_AFTER);
-        let place = self.api.connections.take(workspace, app).map_err(busy)?;
+        let workspace = Owner::of(&run.app.workspace_id.0);
+        let place = self.api.take_connection(&run.app)?;
         let memory = self.api.memory.reserve_for(workspace, MemoryKind::Runs, RUN_BYTES)?;
         let connection = UpstreamPermit { _place: place, _memory: memory };
         let event_memory = self.api.memory.permit(MemoryKind::Runs, Some(workspace));
@@ -143,13 +157,48 @@ impl AppRuntime for DifyRuntime {
         let api = Arc::clone(&self.api);
         let sender = RunSender::new(start_sender, events);
         // A task, because a run that was sent has to be stopped even when the caller disconnects meanwhile.
-        self.tasks.spawn(async move { api.run(run, sender, connection, event_memory).await }.in_current_span());
+        self.tasks.spawn(carry(async move { api.run(run, sender, connection, event_memory).await }));
         started.await.map_err(Error::internal)??;
         Ok(stream)
+    }
+
+    /// Dify stops its own runs only, and succeeds for other tasks as well. The stream of the run then ends there.
+    async fn stop(&self, of: RunOfUser<'_>, task: TaskId) -> Result<()> {
+        let (url, body) = (self.api.urls.stop(of.app.mode, &task.to_string()), request::stop_body(of.user)?);
+        let (_, response) =
+            self.api.request_for(of.app, Method::POST, url, Some(body), Instant::now() + STOP_TIMEOUT).await?;
+        let status = response.status();
+        if status.is_success() || status == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        Err(upstream_error("Dify did not stop the run.").with_source(format!("Dify answered {status}")))
+    }
+
+    /// Of a run that this service does not relay, such as one that continued after its form was submitted.
+    async fn follow(&self, of: RunOfUser<'_>, run: WorkflowRunId, options: FollowOptions) -> Result<Option<RunStream>> {
+        self.follow_run(of, run, options).await.map(Some)
+    }
+
+    async fn find_form(&self, app: &App, token: &FormToken) -> Result<Option<OpenForm>> {
+        self.api.get_form(app, token).await.map(Some)
+    }
+
+    async fn submit_form(&self, of: RunOfUser<'_>, submission: FormSubmission<'_>) -> Result<bool> {
+        self.api.post_form(of, submission).await.map(|()| true)
     }
 }
 
 impl DifyClient {
+    /// Takes a connection of the app's share. Does not wait.
+    fn take_connection(&self, app: &App) -> Result<SharePermit> {
+        self.take_connection_for(app.workspace_id, Owner::of(&app.id.0))
+    }
+
+    /// Takes a connection of the workspace's share, and of the share of an app or of a user.
+    fn take_connection_for(&self, workspace: WorkspaceId, owner: Owner) -> Result<SharePermit> {
+        Ok(self.connections.take(Owner::of(&workspace.0), owner)?)
+    }
+
     async fn run(
         &self,
         run: RunRequest,
@@ -198,60 +247,88 @@ impl DifyClient {
         }
     }
 
-    /// Sends a run. Sends it again when Dify rejects the key and the app has another one by now.
+    /// Sends a run.
     async fn send(&self, run: &RunRequest, deadline: Instant) -> Result<(Secret, Response)> {
-        let (url, body) = (self.urls.run(run), bytes::Bytes::from(request::body(run)?));
-        let mut key = self.keys.get(&run.app).await?;
-        let mut response = self.post(url.clone(), &key, body.clone(), deadline).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            self.keys.forget(run.app.id, &key);
-            let another = self.keys.get(&run.app).await?;
-            if !another.matches(key.expose()) {
-                key = another;
-                response = self.post(url, &key, body, deadline).await?;
-            }
-        }
+        let body = request::body(run)?.into();
+        let (key, response) =
+            self.request_for(&run.app, Method::POST, self.urls.run(run), Some(body), deadline).await?;
         let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|content_type| {
             let media_type = content_type.as_bytes().get(..17);
             media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case(b"text/event-stream"))
         });
         match response.status() {
             StatusCode::OK if is_stream => Ok((key, response)),
-            status => {
-                let status = status.as_u16();
-                let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let retry_after = retry_after.map(str::to_owned);
-                let body = error_response::read_body(&mut response).await;
-                Err(ErrorResponse::parse(&body).into_error(status, retry_after.as_deref(), RequestedIds::from(run)))
-            }
+            _ => Err(ErrorResponse::read(response).await.into_error(RequestedIds::from(run))),
         }
     }
 
-    async fn post(&self, url: Url, key: &Secret, body: bytes::Bytes, deadline: Instant) -> Result<Response> {
-        let request = self
-            .client
-            .post(url)
-            .header(AUTHORIZATION, authorization(key)?)
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "text/event-stream")
-            .headers(trace_headers())
-            .body(body);
-        match timeout_at(deadline, request.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(cause)) if cause.is_timeout() => Err(timed_out().with_source(cause.without_url())),
-            Ok(Err(cause)) => Err(upstream_error("Dify is not answering.").with_source(cause.without_url())),
-            Err(_) => Err(timed_out()),
+    /// Sends a request with the key of an app. Sends it again when Dify rejects the key and the app has another one by now.
+    async fn request_for(
+        &self,
+        app: &App,
+        method: Method,
+        url: Url,
+        body: Option<Bytes>,
+        deadline: Instant,
+    ) -> Result<(Secret, Response)> {
+        let key = self.keys.get(app).await?;
+        let response = self.request(method.clone(), url.clone(), &key, body.clone(), deadline).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.keys.forget(app.id, &key);
+            let another = self.keys.get(app).await?;
+            if !another.matches(key.expose()) {
+                let response = self.request(method, url, &another, body, deadline).await?;
+                return Ok((another, response));
+            }
         }
+        Ok((key, response))
+    }
+
+    /// Sends a request with a JSON body, or without a body, and waits for the head of its response.
+    async fn request(
+        &self,
+        method: Method,
+        url: Url,
+        key: &Secret,
+        body: Option<Bytes>,
+        deadline: Instant,
+    ) -> Result<Response> {
+        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/event-stream"))]);
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let response = self.dispatch(method, url, key, headers, body.map(Body::from));
+        timeout_at(deadline, response).await.unwrap_or_else(|_| Err(timed_out()))
+    }
+
+    /// Sends a request with these headers. Has no timeout.
+    async fn dispatch(
+        &self,
+        method: Method,
+        url: Url,
+        key: &Secret,
+        mut headers: HeaderMap,
+        body: Option<Body>,
+    ) -> Result<Response> {
+        headers.insert(AUTHORIZATION, authorization(key)?);
+        let mut request = self.client.request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        client_call::execute(Upstream::Dify, &self.metrics, request).await.map_err(|cause| {
+            let error = if cause.is_timeout() { timed_out() } else { upstream_error("Dify is not answering.") };
+            error.with_source(cause.without_url())
+        })
     }
 
     /// Stops a run. One request suffices: Dify stores a flag that the task checks.
     async fn stop(&self, run: &RunRequest, key: &Secret, task: &str) {
-        let mode: AppMode = run.app.mode;
+        let timeout = if self.end.is_cancelled() { SHUTDOWN_STOP_TIMEOUT } else { STOP_TIMEOUT };
         let stopped = async {
-            let body = serde_json::to_vec(&serde_json::json!({"user": run.user})).map_err(Error::internal)?;
-            let timeout = if self.end.is_cancelled() { SHUTDOWN_STOP_TIMEOUT } else { STOP_TIMEOUT };
-            let url = self.urls.stop(mode, task);
-            let status = self.post(url, key, body.into(), Instant::now() + timeout).await?.status();
+            let body = request::stop_body(&run.user)?;
+            let url = self.urls.stop(run.app.mode, task);
+            let response = self.request(Method::POST, url, key, Some(body), Instant::now() + timeout).await?;
+            let status = response.status();
             if status.is_success() { Ok(()) } else { Err(Error::internal(format!("Dify answered {status}"))) }
         };
         if let Err(error) = stopped.await {
@@ -270,11 +347,4 @@ fn authorization(key: &Secret) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(&text).map_err(Error::internal)?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// The trace context of the request that the run belongs to; empty without tracing.
-fn trace_headers() -> http::HeaderMap {
-    let mut headers = http::HeaderMap::new();
-    trace::inject(&tracing::Span::current(), &mut headers);
-    headers
 }

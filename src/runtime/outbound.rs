@@ -15,6 +15,7 @@ mod resolver;
 mod run_client;
 #[cfg(test)]
 mod tests;
+mod url_fetcher;
 
 pub(crate) use self::{
     client::{MAX_READ_TIMEOUT, OutboundClient},

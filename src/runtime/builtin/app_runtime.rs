@@ -4,16 +4,17 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tracing::Instrument as _;
 
 use super::{
     chat_history,
     graph_run::GraphRun,
     prompt_run::PromptRun,
     run_context::{RunContext, RuntimeDependencies},
+    run_images::RunImages,
     run_input::{PreparedRun, RunIds, RunInput},
     run_limits::RunLimits,
     run_memory::RunMemory,
+    saved_run::SavedRun,
     template::slots::SlotOwner,
 };
 use crate::{
@@ -21,10 +22,11 @@ use crate::{
         Code, Error, Result,
         app::{App, Definition},
         conversation::EndUser,
+        id::ConversationId,
     },
     memory::{FairShares, MemoryPermit, NoPlaceError, Owner, SharePermit},
-    ports::runtime::{self, AppRuntime, EVENTS_AHEAD, RunEvents, RunRequest, RunStream},
-    telemetry::request_id,
+    ports::runtime::{self, AppRuntime, EVENTS_AHEAD, ResumeRequest, RunEvents, RunRequest, RunStream},
+    telemetry::carry::carry,
 };
 
 /// The `Retry-After` of a run that finds no place.
@@ -72,6 +74,40 @@ impl AppRuntime for BuiltinRuntime {
             _ => Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run.")),
         }
     }
+
+    async fn resume(&self, run: ResumeRequest) -> Result<RunStream> {
+        let place = self.take_place(&run.app)?;
+        let ResumeRequest { app, definition, state, answer, stop } = run;
+        let saved = SavedRun::parse(&state)?;
+        let memory = RunMemory::new(&self.context.dependencies.memory, app.workspace_id);
+        let request = RunRequest {
+            app,
+            definition,
+            user: saved.user.clone(),
+            external_user: saved.external_user(),
+            inputs: saved.inputs.clone(),
+            query: saved.query.clone(),
+            // Those of the start are among the system variables that are kept.
+            files: Vec::new(),
+            uploads: Vec::new(),
+            conversation_id: saved.continued.map(ConversationId),
+            auto_generate_name: saved.auto_generate_name,
+            workflow_id: None,
+            stop,
+        };
+        let (mut prepared, definition) = prepare(&self.context, request).await?;
+        prepared.ids = saved.ids();
+        let owners = [Owner::of(&prepared.end_user.workspace_id.0), Owner::of(&prepared.end_user.app_id.0)];
+        prepared.input.images = Arc::new(RunImages::restored(saved.uploads(), owners));
+        let mut memory = memory.permit();
+        memory.resize(prepared.memory_bytes() + state.len())?;
+        let permit = RunPermit { _place: place, _memory: memory };
+        let Definition::Workflow(workflow) = definition else {
+            return Err(Error::new(Code::AppUnavailable, "This app has no published version that can be run."));
+        };
+        let run = GraphRun::resumed(&self.context, prepared, &workflow, saved, answer)?;
+        Ok(spawn(&self.context, permit, |context, out| async move { run.run(&context, out).await }))
+    }
 }
 
 /// One of the runs that the process may run at a time, with its memory.
@@ -112,7 +148,7 @@ async fn prepare(context: &RunContext, mut run: RunRequest) -> Result<(PreparedR
     }
     let exchanges = conversation.as_mut().map(|conversation| std::mem::take(&mut conversation.exchanges));
     let history = chat_history::prompt_messages(&exchanges.unwrap_or_default());
-    Ok((PreparedRun { input, end_user, ids, conversation, history }, run.definition))
+    Ok((PreparedRun { input, end_user, ids, conversation, history, stop: run.stop }, run.definition))
 }
 
 /// Spawns the run as a task of the process, with the id and the span of the request.
@@ -130,6 +166,6 @@ where
         run.await;
         drop(permit);
     };
-    context.dependencies.tasks.spawn(request_id::scope(request_id::current(), run).in_current_span());
+    context.dependencies.tasks.spawn(carry(run));
     stream
 }

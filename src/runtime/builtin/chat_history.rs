@@ -25,7 +25,7 @@ pub(super) fn prompt_messages(exchanges: &[Exchange]) -> Vec<PromptMessage> {
         fits
     });
     let kept = fitting.count();
-    let message = |role, text: &String| PromptMessage { role, text: text.clone() };
+    let message = |role, text: &String| PromptMessage::new(role, text.clone());
     exchanges[exchanges.len() - kept..]
         .iter()
         .flat_map(|exchange| {

@@ -6,7 +6,9 @@
 
 pub(crate) mod execution;
 pub(crate) mod outcome;
+pub(crate) mod pause;
 pub(crate) mod run;
+mod run_outputs;
 
 mod answer_stream;
 mod answer_writer;

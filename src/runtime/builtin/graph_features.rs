@@ -15,12 +15,8 @@ use super::{
 use crate::domain::{Code, Error, Result, app::Workflow};
 
 /// Returns `app_unavailable` when the run needs features that are not supported here. The message names all of them.
-pub(super) fn check_features(input: &RunInput, features: &Value, graph: &Graph) -> Result<()> {
+pub(super) fn check_features(features: &Value, graph: &Graph) -> Result<()> {
     let mut unsupported: Vec<String> = unsupported_feature(features).into_iter().collect();
-    unsupported.extend(input.file_inputs.iter().map(|name| format!("the file input `{name}`")));
-    if input.has_files && is_enabled(&features["file_upload"]) {
-        unsupported.push("files".to_owned());
-    }
     unsupported.extend(file_uploads(graph).iter().map(ToString::to_string));
     if unsupported.is_empty() {
         return Ok(());
@@ -30,9 +26,8 @@ pub(super) fn check_features(input: &RunInput, features: &Value, graph: &Graph) 
 }
 
 /// Adds the features that are not supported here to the error of a graph that cannot be run.
-pub(super) fn with_features(error: Error, input: &RunInput, features: &Value) -> Error {
-    let mut unsupported: Vec<String> = unsupported_feature(features).into_iter().collect();
-    unsupported.extend(input.file_inputs.iter().map(|name| format!("the file input `{name}`")));
+pub(super) fn with_features(error: Error, features: &Value) -> Error {
+    let unsupported: Vec<String> = unsupported_feature(features).into_iter().collect();
     if error.code() != Code::AppUnavailable || unsupported.is_empty() {
         return error;
     }

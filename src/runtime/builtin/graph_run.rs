@@ -9,16 +9,19 @@ use super::{
     engine::{
         execution::{ConversationIds, Execution},
         outcome::RunOutcome,
+        pause::Resumption,
         run::run_graph,
     },
     events::{message::MessageMetadata, workflow::CreatedBy},
     graph_features::{check_features, opening_statement, with_features},
     graph_variables::{GraphVariables, changed_variables},
+    nodes::http_request::WorkspaceCredentials,
     published_graphs::PublishedGraph,
     run_context::RunContext,
     run_input::PreparedRun,
     run_memory::RunMemory,
-    run_store::{server_stopping, store_and_finish, stored_inputs},
+    run_store::{finish, server_stopping, store_and_finish, stored_inputs},
+    saved_run::{PauseTimes, PausedRun, SavedRun},
     template::slots::SlotOwner,
     variables::pool::SystemVariables,
 };
@@ -30,7 +33,7 @@ use crate::{
         id::WorkflowId,
     },
     memory::Owner,
-    ports::runtime::{self, RunEvent, RunEvents, RunStream},
+    ports::runtime::{self, FormAnswer, RunEvent, RunEvents, RunStream},
     runtime::outbound::RunOutboundClient,
 };
 
@@ -39,7 +42,7 @@ const EVENTS_AHEAD_OF_FORWARDING: usize = 8;
 /// Time that the engine may take to end after its timeout.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Events that are held back until the run is stored: to a caller, each may mean its end.
-const LAST_EVENTS: [&str; 2] = ["message_end", "workflow_finished"];
+const LAST_EVENTS: [&str; 4] = ["message_end", "workflow_finished", "human_input_required", "workflow_paused"];
 
 /// A run of a graph that is ready to start.
 pub(super) struct GraphRun {
@@ -49,6 +52,10 @@ pub(super) struct GraphRun {
     version: String,
     variables: GraphVariables,
     introduction: String,
+    /// Present for a run that continues after a pause.
+    resumption: Option<Box<Resumption>>,
+    /// When the run began, if it continues.
+    began_at: Option<DateTime<Utc>>,
 }
 
 /// Why events are no longer forwarded.
@@ -63,8 +70,8 @@ impl GraphRun {
     pub(super) fn new(context: &RunContext, prepared: PreparedRun, workflow: &Workflow) -> Result<Self> {
         let now = context.dependencies.clock.now().timestamp();
         let published = context.graphs.get(workflow, prepared.input.mode);
-        let published = published.map_err(|error| with_features(error, &prepared.input, &workflow.features))?;
-        check_features(&prepared.input, &workflow.features, &published.graph)?;
+        let published = published.map_err(|error| with_features(error, &workflow.features))?;
+        check_features(&workflow.features, &published.graph)?;
         let introduction = match &prepared.conversation {
             Some(conversation) => conversation.introduction.clone(),
             None => opening_statement(workflow, &prepared.input)?,
@@ -76,17 +83,35 @@ impl GraphRun {
             prepared,
             published,
             introduction,
+            resumption: None,
+            began_at: None,
         })
+    }
+
+    /// A run that continues after its form was resolved. `saved` is what was kept of it.
+    pub(super) fn resumed(
+        context: &RunContext,
+        prepared: PreparedRun,
+        workflow: &Workflow,
+        saved: SavedRun,
+        answer: FormAnswer,
+    ) -> Result<Self> {
+        let mut run = Self::new(context, prepared, workflow)?;
+        run.variables.system = saved.system;
+        run.variables.conversation.clone_from(&saved.engine.conversation_variables);
+        run.began_at = Some(saved.began_at);
+        run.resumption = Some(Box::new(Resumption { engine: saved.engine, answer }));
+        Ok(run)
     }
 
     /// Runs the graph, stores the run, and sends the last events.
     pub(super) async fn run(mut self, context: &RunContext, out: RunEvents) {
         let clock = &context.dependencies.clock;
-        let began_at = clock.now();
+        let began_at = self.began_at.unwrap_or_else(|| clock.now());
         let (events, stream) = runtime::events(EVENTS_AHEAD_OF_FORWARDING, &context.dependencies.memory);
         let execution = self.execution(context);
         // Both run in this task: the engine continues, and its timeout counts, while a slow reader is waited for.
-        let (outcome, (mut last, stopped)) = tokio::join!(
+        let (mut outcome, (mut last, stopped)) = tokio::join!(
             async move {
                 let outcome = run_graph(&execution, &events).await;
                 drop(events);
@@ -96,6 +121,18 @@ impl GraphRun {
         );
         if stopped == Some(StopReason::ServerStopping) {
             last = vec![Err(server_stopping())];
+        }
+        // Without a reader the token of the form would be lost, so the run ends instead.
+        if let Some(pause) = outcome.pause.take().filter(|_| stopped.is_none()) {
+            let times = PauseTimes { began_at, now: clock.now() };
+            let paused = PausedRun::new(&self.prepared, &self.variables.system, self.workflow_id, *pause, times);
+            let stored = match paused {
+                Ok(paused) => {
+                    context.dependencies.sql.insert_human_form(&paused.form, &paused.token, &paused.state).await
+                }
+                Err(error) => Err(error),
+            };
+            return finish(&context.dependencies, stored, last, out).await;
         }
         match self.record(outcome, stopped, began_at, clock.now()) {
             Ok(record) => store_and_finish(&context.dependencies, record, last, out).await,
@@ -124,15 +161,22 @@ impl GraphRun {
             conversation: (prepared.input.mode == AppMode::AdvancedChat).then_some(conversation),
             created_by: CreatedBy { id: end_user.id().to_string(), user: end_user.user.clone() },
             history: std::mem::take(&mut prepared.history),
+            images: Arc::clone(&prepared.input.images),
             models: Arc::clone(&dependencies.models),
             templates: dependencies
                 .templates
                 .for_app(SlotOwner { workspace: end_user.workspace_id, app: end_user.app_id }),
             outbound: RunOutboundClient::new(&dependencies.outbound, [workspace, app]),
+            credentials: WorkspaceCredentials {
+                workspace: end_user.workspace_id,
+                source: Arc::clone(&dependencies.credentials),
+            },
             clock: Arc::clone(&dependencies.clock),
             entropy: Arc::clone(&dependencies.entropy),
             limits: context.limits,
             memory: RunMemory::new(&dependencies.memory, end_user.workspace_id),
+            stop: prepared.stop.clone(),
+            resumption: self.resumption.take(),
         }
     }
 
@@ -199,7 +243,8 @@ fn ending(outcome: &RunOutcome, stopped: Option<StopReason>) -> Ending {
         RunStatus::Stopped => {
             let reason = match stopped {
                 Some(StopReason::ServerStopping) => "The server stopped.",
-                _ => "The client disconnected.",
+                Some(StopReason::ClientDisconnected) => "The client disconnected.",
+                None => "The run was stopped.",
             };
             Ending::Stopped(reason.to_owned())
         }

@@ -65,7 +65,7 @@ fn system_variables(prepared: &PreparedRun, workflow: &Workflow, now: i64) -> Js
         system.insert("conversation_id".to_owned(), json!(prepared.ids.conversation.to_string()));
         system.insert("dialogue_count".to_owned(), json!(dialogues.saturating_add(1)));
     }
-    system.insert("files".to_owned(), json!([]));
+    system.insert("files".to_owned(), json!(prepared.input.files));
     system.insert("user_id".to_owned(), json!(prepared.end_user.user));
     system.insert("app_id".to_owned(), json!(prepared.end_user.app_id.to_string()));
     system.insert("workflow_id".to_owned(), json!(workflow.id.to_string()));

@@ -2,6 +2,8 @@
 
 pub(crate) mod echo;
 pub(crate) mod error;
+pub(crate) mod image;
+pub(crate) mod image_loader;
 pub(crate) mod openai;
 pub(crate) mod prompt;
 pub(crate) mod registry;

@@ -8,6 +8,7 @@ pub(crate) mod answer;
 pub(crate) mod assigner;
 pub(crate) mod end;
 pub(crate) mod http_request;
+pub(crate) mod human_input;
 pub(crate) mod if_else;
 pub(crate) mod iteration;
 pub(crate) mod llm;

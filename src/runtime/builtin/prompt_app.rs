@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use self::{events::PromptAppEvents, moderation::Moderation, prompt::PromptValues};
 use super::{
-    model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage},
+    model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage, prompt::add_images},
     run_input::RunInput,
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     ports::runtime::{RunEvent, RunEvents},
 };
 use futures_util::StreamExt;
+use serde_json::Value;
 
 /// An app whose prompt is ready to be sent.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum AnswerError {
     Model(ModelError),
+    Stopped,
     ClientDisconnected,
     TimedOut,
     ServerStopping,
@@ -79,9 +81,12 @@ impl PromptApp {
             None => prompt::opening_statement(config, inputs, form)?,
         };
         let values = PromptValues { inputs, form, query, history };
+        let mut prompt = prompt::prompt(*mode, config, values)?;
+        let detail = config.file_upload.pointer("/image/detail").and_then(Value::as_str);
+        add_images(&mut prompt.messages, input.images.of_files(&input.files, detail));
         let moderation = Moderation::from_config(&config.sensitive_word_avoidance);
         Ok(Self {
-            prompt: prompt::prompt(*mode, config, values)?,
+            prompt,
             preset_answer: moderation.check_inputs(inputs, query).map(str::to_owned),
             moderation,
             introduction,

@@ -59,6 +59,7 @@ impl PromptRun {
             biased;
             result = self.app.run(&*dependencies.models, &self.events, &out, &mut answer) => result,
             () = out.closed() => Err(AnswerError::ClientDisconnected),
+            () = self.prepared.stop.cancelled() => Err(AnswerError::Stopped),
             () = dependencies.shutdown.cancelled() => Err(AnswerError::ServerStopping),
             () = tokio::time::sleep(run_timeout) => Err(AnswerError::TimedOut),
         };
@@ -94,6 +95,10 @@ impl PromptRun {
                 // This becomes an error response of its own. The endpoint's words are its source, for the log.
                 let upstream = Error::new(Code::UpstreamError, error.message.clone()).with_source(error);
                 (Ending::Failed(full_message), Err(upstream))
+            }
+            // Dify ends the answer of a stopped run as any other.
+            Err(AnswerError::Stopped) => {
+                (Ending::Stopped("The run was stopped.".to_owned()), self.events.message_end(metadata))
             }
             Err(AnswerError::ClientDisconnected) => {
                 (Ending::Stopped("The client disconnected.".to_owned()), Err(server_stopping()))

@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{model::Models, published_graphs::PublishedGraphs, run_limits::RunLimits, template::TemplateRenderer};
 use crate::{
     memory::MemoryLedger,
-    ports::{clock::Clock, entropy::Entropy},
+    ports::{clock::Clock, entropy::Entropy, run_credentials::RunCredentials},
     runtime::outbound::OutboundClient,
     store::sql::SqlStore,
 };
@@ -21,6 +21,8 @@ pub(crate) struct RuntimeDependencies {
     pub models: Arc<dyn Models>,
     /// Sends the requests of HTTP nodes.
     pub outbound: Arc<OutboundClient>,
+    /// The connections that HTTP nodes name.
+    pub credentials: Arc<dyn RunCredentials>,
     pub templates: Arc<TemplateRenderer>,
     /// Has the memory of runs and of their events.
     pub memory: MemoryLedger,

@@ -1,16 +1,19 @@
 //! The input of a run: the request without the app's definition, and what is read before the run starts.
 
-use super::{json::JsonObject, model::PromptMessage, variables::value};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{json::JsonObject, model::PromptMessage, run_images::RunImages, variables::value};
 use crate::{
     domain::{
         Result,
-        app::{
-            AppMode,
-            form::{FormVariable, VariableKind},
-        },
+        app::AppMode,
         conversation::{Conversation, EndUser, NewConversation},
         id::{AgentThoughtId, ConversationId, MessageId, ModelConfigId, TaskId, WorkflowRunId},
     },
+    memory::Owner,
     ports::{entropy::Entropy, runtime::RunRequest},
 };
 
@@ -28,9 +31,10 @@ pub(crate) struct RunInput {
     /// Names of the form's variables, with or without a value.
     pub form: Vec<String>,
     pub query: Option<String>,
-    pub has_files: bool,
-    /// Names of the form's file variables that have a value.
-    pub file_inputs: Vec<String>,
+    /// `sys.files`.
+    pub files: Vec<Value>,
+    /// The images that models may see.
+    pub images: Arc<RunImages>,
     /// Whether a new conversation is named after its first query.
     pub auto_generate_name: bool,
 }
@@ -38,24 +42,17 @@ pub(crate) struct RunInput {
 impl RunInput {
     /// Takes the members out of the request; its definition stays.
     pub(super) fn take_from(request: &mut RunRequest) -> Self {
-        let file_inputs = file_inputs(request);
+        let owners = [Owner::of(&request.app.workspace_id.0), Owner::of(&request.app.id.0)];
         Self {
             mode: request.app.mode,
             inputs: std::mem::take(&mut request.inputs),
             form: request.definition.variables().iter().map(|variable| variable.name.to_owned()).collect(),
             query: request.query.take(),
-            has_files: !request.files.is_empty(),
-            file_inputs,
+            files: std::mem::take(&mut request.files),
+            images: Arc::new(RunImages::new(std::mem::take(&mut request.uploads), owners)),
             auto_generate_name: request.auto_generate_name,
         }
     }
-}
-
-fn file_inputs(request: &RunRequest) -> Vec<String> {
-    let is_file = |variable: &&FormVariable<'_>| matches!(variable.kind, VariableKind::File | VariableKind::FileList);
-    let has_value = |name: &&str| request.inputs.get(*name).is_some_and(|value| !value::is_falsy(value));
-    let variables = request.definition.variables();
-    variables.iter().filter(is_file).map(|variable| variable.name).filter(has_value).map(str::to_owned).collect()
 }
 
 /// The ids of one run. Which of them are used depends on the app's mode.
@@ -90,12 +87,15 @@ pub(super) struct PreparedRun {
     pub conversation: Option<Conversation>,
     /// The last exchanges of the conversation, oldest first.
     pub history: Vec<PromptMessage>,
+    /// Cancelled to stop the run.
+    pub stop: CancellationToken,
 }
 
 impl PreparedRun {
     /// An estimate of the memory that the run takes besides its variables, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        let inputs: usize = self.input.inputs.values().map(value::weight).sum();
+        let files = self.input.files.iter();
+        let inputs: usize = self.input.inputs.values().chain(files).map(value::weight).sum();
         let query = self.input.query.as_ref().map_or(0, String::len);
         let history: usize = self.history.iter().map(|message| message.text.len()).sum();
         BASE_BYTES + INPUT_COPIES * (inputs + query + history)

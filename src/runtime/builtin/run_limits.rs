@@ -20,6 +20,8 @@ pub(crate) struct RunLimits {
     pub answer_bytes: usize,
     /// How long the last events of a graph wait for a slow reader.
     pub last_events_timeout: Duration,
+    /// Longest time that a run waits for a form.
+    pub form_timeout: Duration,
 }
 
 impl Default for RunLimits {
@@ -33,6 +35,7 @@ impl Default for RunLimits {
             run_bytes: 32 << 20,
             answer_bytes: 4 << 20,
             last_events_timeout: Duration::from_secs(5),
+            form_timeout: Duration::from_hours(7 * 24),
         }
     }
 }

@@ -23,7 +23,18 @@ pub(super) async fn store_and_finish(
     last: Vec<Result<RunEvent>>,
     out: RunEvents,
 ) {
-    let last = match dependencies.sql.record_run(&record).await {
+    let stored = dependencies.sql.record_run(&record).await;
+    finish(dependencies, stored, last, out).await;
+}
+
+/// Sends the events that were held back until the run was stored, or the error, and closes the stream.
+pub(super) async fn finish(
+    dependencies: &RuntimeDependencies,
+    stored: Result<()>,
+    last: Vec<Result<RunEvent>>,
+    out: RunEvents,
+) {
+    let last = match stored {
         Ok(()) => last,
         Err(error) => {
             // The HTTP or gRPC layer logs the error that it sends. Without a reader, it is logged here.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::Response;
+use reqwest::{Response, header::RETRY_AFTER};
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -22,8 +22,12 @@ pub(super) struct ErrorResponse {
     code: Option<String>,
     #[serde(default)]
     message: Option<String>,
+    /// Of the response, or of the event.
     #[serde(default)]
     status: Option<u16>,
+    /// The header of the response.
+    #[serde(skip)]
+    retry_after: Option<String>,
 }
 
 /// Largest `Retry-After`, in seconds.
@@ -51,6 +55,9 @@ pub(super) struct RequestedIds {
     version: bool,
 }
 
+/// A request without other ids.
+pub(super) const NO_IDS: RequestedIds = RequestedIds { conversation: false, version: false };
+
 impl From<&RunRequest> for RequestedIds {
     fn from(run: &RunRequest) -> Self {
         Self { conversation: run.conversation_id.is_some(), version: run.workflow_id.is_some() }
@@ -58,19 +65,72 @@ impl From<&RunRequest> for RequestedIds {
 }
 
 impl ErrorResponse {
+    /// Reads an error response, as far as it arrives within the timeout.
+    pub(super) async fn read(mut response: Response) -> Self {
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let status = response.status().as_u16();
+        let body = read_body(&mut response).await;
+        Self { status: Some(status), retry_after, ..Self::parse(&body) }
+    }
+
     /// Parses a body. A body that is not Dify's JSON yields no members.
-    pub(super) fn parse(body: &[u8]) -> Self {
+    fn parse(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    fn status(&self) -> u16 {
+        self.status.unwrap_or(500)
     }
 
     /// The error of an `error` event, which has its status as a member.
     pub(super) fn event_error(json: &[u8], requested: RequestedIds) -> Error {
-        let response = Self::parse(json);
-        let status = response.status.unwrap_or(500);
-        response.into_error(status, None, requested)
+        Self::parse(json).into_error(requested)
     }
 
-    pub(super) fn into_error(self, status: u16, retry_after: Option<&str>, requested: RequestedIds) -> Error {
+    /// The error of an upload. Its codes are Dify's own.
+    pub(super) fn into_upload_error(self) -> Error {
+        const CODES: [Code; 6] = [
+            Code::NoFileUploaded,
+            Code::TooManyFiles,
+            Code::FilenameNotExists,
+            Code::FileExtensionBlocked,
+            Code::FileTooLarge,
+            Code::UnsupportedFileType,
+        ];
+        let same = CODES.into_iter().find(|code| Some(code.as_str()) == self.code.as_deref());
+        match (same, self.message.as_deref().and_then(sentence)) {
+            (Some(code), Some(message)) => Error::new(code, message),
+            (None, _) if self.status() == 413 => {
+                Error::new(Code::FileTooLarge, "The file is larger than Dify accepts.")
+            }
+            _ => self.into_error(NO_IDS),
+        }
+    }
+
+    /// The error of a form. Its codes are Dify's own.
+    pub(super) fn into_form_error(self) -> Error {
+        match (self.status(), self.code.as_deref()) {
+            (412, Some("human_input_form_submitted")) => {
+                Error::new(Code::HumanInputFormSubmitted, "The form has been submitted already.")
+            }
+            (412, _) => {
+                Error::new(Code::HumanInputFormExpired, "The form has expired.").with_hint("Run the app again.")
+            }
+            (404, _) => Error::not_found("There is no such form."),
+            _ => self.into_error(NO_IDS),
+        }
+    }
+
+    /// The error of a request for the events of a run.
+    pub(super) fn into_follow_error(self) -> Error {
+        match self.status() {
+            404 => Error::not_found("There is no such run."),
+            _ => self.into_error(NO_IDS),
+        }
+    }
+
+    pub(super) fn into_error(self, requested: RequestedIds) -> Error {
+        let status = self.status();
         let code = sentence(self.code.as_deref().unwrap_or_default()).unwrap_or_else(|| "no code".to_owned());
         let message = self.message.as_deref().and_then(sentence);
         let source = DifyError {
@@ -105,7 +165,7 @@ impl ErrorResponse {
             (403, _) if message.is_some() => Error::not_found("There is no such app."),
             (404, _) if requested.conversation => Error::not_found("There is no such conversation."),
             (404, _) if requested.version => Error::not_found("There is no such version of this app."),
-            (429, _) => Error::rate_limited(parse_retry_after(retry_after)),
+            (429, _) => Error::rate_limited(parse_retry_after(self.retry_after.as_deref())),
             (408 | 504, _) => Error::new(Code::UpstreamTimeout, "Dify took too long to answer."),
             _ => upstream_error("Dify did not run this app."),
         }
@@ -118,8 +178,7 @@ pub(super) fn upstream_error(message: &'static str) -> Error {
     Error::new(Code::UpstreamError, message)
 }
 
-/// Reads the body of an error response, as far as it arrives within the timeout.
-pub(super) async fn read_body(response: &mut Response) -> Bytes {
+async fn read_body(response: &mut Response) -> Bytes {
     let mut body = BytesMut::new();
     let read = async {
         while body.len() < MAX_BODY {
@@ -140,11 +199,16 @@ fn parse_retry_after(retry_after: Option<&str>) -> Duration {
 mod tests {
     use super::*;
 
-    const NONE: RequestedIds = RequestedIds { conversation: false, version: false };
+    const NONE: RequestedIds = NO_IDS;
 
     fn error_of(status: u16, code: &str, message: &str, requested: RequestedIds) -> Error {
         let body = serde_json::json!({"code": code, "message": message, "status": status});
-        ErrorResponse::parse(body.to_string().as_bytes()).into_error(status, Some("7"), requested)
+        response(status, body.to_string().as_bytes()).into_error(requested)
+    }
+
+    fn response(status: u16, body: &[u8]) -> ErrorResponse {
+        let retry_after = Some("7".to_owned());
+        ErrorResponse { status: Some(status), retry_after, ..ErrorResponse::parse(body) }
     }
 
     #[test]
@@ -190,7 +254,7 @@ mod tests {
     #[test]
     fn body_that_is_not_difys_json_is_not_passed_on() {
         for body in [&b"<html>proxy secrets</html>"[..], b"", b"[1]", b"{\"message\":7}", b"\xff"] {
-            let error = ErrorResponse::parse(body).into_error(400, None, NONE);
+            let error = response(400, body).into_error(NONE);
             assert_eq!(error.code(), Code::UpstreamError, "{body:?}");
             assert!(!error.message().contains("secrets"));
         }

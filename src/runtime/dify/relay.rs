@@ -1,6 +1,6 @@
 //! Relays the events of one run at Dify, until the last one or until the reader disconnects.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use reqwest::Response;
 use serde::Deserialize;
@@ -16,7 +16,10 @@ use super::{
 use crate::{
     domain::{Code, Error, Result, app::AppMode},
     memory::MemoryPermit,
-    ports::runtime::{RunEvent, RunEvents},
+    ports::{
+        run_event::{FINISHED, PAUSED, RunEvent},
+        runtime::RunEvents,
+    },
 };
 
 /// Longest pause within a stream. Dify pings every ten seconds.
@@ -27,36 +30,6 @@ const SHORT_EVENT: usize = 64 << 10;
 const EVENT_FACTOR: usize = 2;
 /// How long a stream is read after its last event, so that its connection can be reused.
 const REST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Names of events that are not copied.
-const EVENT_NAMES: &[&str] = &[
-    "message",
-    "agent_message",
-    "agent_thought",
-    "message_file",
-    "message_replace",
-    "message_end",
-    "workflow_started",
-    "workflow_finished",
-    "node_started",
-    "node_finished",
-    "node_retry",
-    "text_chunk",
-    "iteration_started",
-    "iteration_next",
-    "iteration_completed",
-    "loop_started",
-    "loop_next",
-    "loop_completed",
-    "agent_log",
-];
-
-/// The name of an event. Deserializing it checks that the whole event is JSON.
-#[derive(Deserialize)]
-struct EventName<'a> {
-    #[serde(borrow)]
-    event: Cow<'a, str>,
-}
 
 /// The task id of an event; read until an event has one.
 #[derive(Deserialize)]
@@ -76,7 +49,7 @@ impl RunSender {
     }
 
     /// Reports the start of the run, once.
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         if let Some(started) = self.started.take() {
             // Fails when the caller disconnected, which the channel of the events reports.
             let _ = started.send(Ok(()));
@@ -144,6 +117,12 @@ impl Relay {
     pub(super) fn new(response: Response, mode: AppMode, requested: RequestedIds, memory: MemoryPermit) -> Self {
         let (frames, progress) = (SseParser::default(), Progress::new(mode));
         Self { response, frames, progress, requested, memory, task_id: None }
+    }
+
+    /// Also relays what follows when the run waits for a person.
+    pub(super) fn continuing_on_pause(mut self, continues: bool) -> Self {
+        self.progress.continues_on_pause = continues;
+        self
     }
 
     /// Sends every event. The first frame must arrive before the deadline, and each later one within the idle timeout.
@@ -227,25 +206,17 @@ impl Relay {
             None if self.progress.may_end() => return Ok(FrameContent::EndOfStream),
             None => return Err((RelayEnd::Unfinished, truncated())),
         };
-        let text = std::str::from_utf8(&json).map_err(unreadable)?;
-        if !text.trim_start().starts_with('{') {
-            return Err(unreadable(NotAnObjectError));
-        }
-        let EventName { event } = serde_json::from_str(text).map_err(unreadable)?;
+        let event = RunEvent::parse(json).map_err(unreadable)?;
         if self.task_id.is_none() {
-            let task_id = serde_json::from_str(text).ok().map(|EventTaskId { task_id }| task_id);
+            let task_id = serde_json::from_slice(&event.json).ok().map(|EventTaskId { task_id }| task_id);
             self.task_id = task_id.filter(|id| is_task_id(id));
         }
-        match &*event {
+        match &*event.event {
             "ping" => return Ok(FrameContent::Ping),
-            "error" => return Err((RelayEnd::Finished, ErrorResponse::event_error(&json, self.requested))),
-            event => self.progress.record(event),
+            "error" => return Err((RelayEnd::Finished, ErrorResponse::event_error(&event.json, self.requested))),
+            name => self.progress.record(name),
         }
-        let event = match EVENT_NAMES.iter().find(|known| **known == event) {
-            Some(known) => Cow::Borrowed(*known),
-            None => Cow::Owned(event.into_owned()),
-        };
-        Ok(FrameContent::Event(RunEvent { event, json }))
+        Ok(FrameContent::Event(event))
     }
 }
 
@@ -261,27 +232,7 @@ fn is_task_id(text: &str) -> bool {
 }
 
 fn unreadable(cause: impl std::error::Error + Send + Sync + 'static) -> (RelayEnd, Error) {
-    let error = upstream_error("Dify's answer could not be understood.");
-    (RelayEnd::Unfinished, error.with_source(EventParseError::new(&cause)))
-}
-
-/// A parse error without the text of the event, which may be personal data.
-#[derive(Debug, thiserror::Error)]
-#[error("an event of Dify's stream cannot be read: {0}")]
-struct EventParseError(String);
-
-/// The event is JSON, but not an object. Deserializing [`EventName`] would accept a list.
-#[derive(Debug, thiserror::Error)]
-#[error("it is not an object")]
-struct NotAnObjectError;
-
-impl EventParseError {
-    fn new(cause: &(dyn std::error::Error + 'static)) -> Self {
-        Self(match cause.downcast_ref::<serde_json::Error>() {
-            Some(error) => format!("{:?} at column {}", error.classify(), error.column()),
-            None => cause.to_string(),
-        })
-    }
+    (RelayEnd::Unfinished, upstream_error("Dify's answer could not be understood.").with_source(cause))
 }
 
 fn truncated() -> Error {
@@ -297,37 +248,50 @@ fn timed_out() -> (RelayEnd, Error) {
 struct Progress {
     mode: AppMode,
     message_ended: bool,
-    workflow_ended: bool,
+    graph: GraphProgress,
+    /// Whether the stream continues when the run waits for a person.
+    continues_on_pause: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GraphProgress {
+    Running,
+    /// The run waits for a person.
+    Paused,
+    Ended,
 }
 
 impl Progress {
     fn new(mode: AppMode) -> Self {
-        Self { mode, message_ended: false, workflow_ended: false }
+        Self { mode, message_ended: false, graph: GraphProgress::Running, continues_on_pause: false }
     }
 
     fn record(&mut self, event: &str) {
         match event {
             "message_end" => self.message_ended = true,
-            // The stream also ends when the run waits for a person.
-            "workflow_finished" | "workflow_paused" => self.workflow_ended = true,
+            FINISHED => self.graph = GraphProgress::Ended,
+            PAUSED if !self.continues_on_pause => self.graph = GraphProgress::Paused,
             _ => {}
         }
     }
 
     /// Whether the stream may end here. Otherwise, its end means that the connection broke.
     fn may_end(self) -> bool {
+        let graph_ended = self.graph != GraphProgress::Running;
         match self.mode {
-            AppMode::Workflow => self.workflow_ended,
-            AppMode::AdvancedChat => self.message_ended || self.workflow_ended,
+            AppMode::Workflow => graph_ended,
+            AppMode::AdvancedChat => self.message_ended || graph_ended,
             AppMode::Chat | AppMode::AgentChat | AppMode::Completion => self.message_ended,
         }
     }
 
     /// Whether the last event has been received. Dify keeps the stream open for a while after it.
     fn is_finished(self) -> bool {
-        match self.mode {
-            // The two events come in either order. After a failure, `error` replaces `message_end`.
-            AppMode::AdvancedChat => self.message_ended && self.workflow_ended,
+        match (self.mode, self.graph) {
+            // After a failure, `error` replaces `message_end`; a run that waits has none.
+            (AppMode::AdvancedChat, GraphProgress::Paused) => true,
+            // The two events come in either order.
+            (AppMode::AdvancedChat, graph) => self.message_ended && graph == GraphProgress::Ended,
             _ => self.may_end(),
         }
     }

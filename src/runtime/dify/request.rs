@@ -1,12 +1,18 @@
 //! Requests to Dify's service API: their URLs in each mode, and the body of a run.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::{
-    domain::{Error, Result, app::AppMode, id::ConversationId, id::WorkflowId},
-    ports::runtime::RunRequest,
+    domain::{
+        Error, Result,
+        app::AppMode,
+        human_form::FormToken,
+        id::{ConversationId, WorkflowId, WorkflowRunId},
+    },
+    ports::runtime::{FollowOptions, RunRequest},
 };
 
 /// The URLs of the service API, below `DIFY_API_URL`. `/v1` is added when it is missing: Dify's `SERVICE_API_URL` omits
@@ -43,6 +49,26 @@ impl ApiUrls {
         }
     }
 
+    /// The URL that takes uploads.
+    pub(super) fn upload(&self) -> Url {
+        self.at(&["files", "upload"])
+    }
+
+    /// The URL of a form.
+    pub(super) fn form(&self, token: &FormToken) -> Url {
+        self.at(&["form", "human_input", token.expose()])
+    }
+
+    /// The URL of the events of a run.
+    pub(super) fn events(&self, run: WorkflowRunId, user: &str, options: FollowOptions) -> Url {
+        let mut url = self.at(&["workflow", &run.to_string(), "events"]);
+        url.query_pairs_mut()
+            .append_pair("user", user)
+            .append_pair("include_state_snapshot", flag(options.include_state_snapshot))
+            .append_pair("continue_on_pause", flag(options.continue_on_pause));
+        url
+    }
+
     fn at(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
         // Fails only for URLs without a host, which the configuration rejects.
@@ -51,6 +77,10 @@ impl ApiUrls {
         }
         url
     }
+}
+
+const fn flag(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
 fn messages(mode: AppMode) -> &'static str {
@@ -90,6 +120,11 @@ pub(super) fn body(run: &RunRequest) -> Result<Vec<u8>> {
         workflow_id: run.workflow_id.as_ref().map(WorkflowId::to_string).filter(|_| mode == AppMode::AdvancedChat),
     };
     serde_json::to_vec(&body).map_err(Error::internal)
+}
+
+/// The body of a request that stops a run, as JSON.
+pub(super) fn stop_body(user: &str) -> Result<Bytes> {
+    serde_json::to_vec(&serde_json::json!({"user": user})).map(Bytes::from).map_err(Error::internal)
 }
 
 #[cfg(test)]

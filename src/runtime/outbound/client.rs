@@ -77,6 +77,20 @@ impl OutboundClient {
         timeout_at(deadline, self.send_all(request, limit, memory)).await.unwrap_or(Err(OutboundError::TimedOut))
     }
 
+    /// Sends a request as [`Self::send`] does, but follows no redirect: the body may hold a secret of the receiver.
+    pub(crate) async fn send_without_redirects(
+        &self,
+        owners: [Owner; 2],
+        request: OutboundRequest,
+        limit: usize,
+    ) -> Result<OutboundResponse, OutboundError> {
+        let _permit = self.permits.acquire(owners).await?;
+        let memory = self.memory.permit(MemoryKind::Runs, Some(owners[0]));
+        let wait = request.read_timeout.min(MAX_READ_TIMEOUT);
+        let sending = async { read(self.send_once(&request, wait).await?, limit, wait, memory).await };
+        timeout(TOTAL_TIMEOUT, sending).await.unwrap_or(Err(OutboundError::TimedOut))
+    }
+
     async fn send_all(
         &self,
         mut request: OutboundRequest,
@@ -153,7 +167,7 @@ async fn read(
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
         body: body.freeze(),
-        _memory: memory,
+        memory,
     })
 }
 

@@ -27,5 +27,12 @@ pub(crate) struct OutboundResponse {
     /// The body as received, still compressed if it was.
     pub body: Bytes,
     /// The memory of the body; dropped with it.
-    pub _memory: MemoryPermit,
+    pub memory: MemoryPermit,
+}
+
+impl OutboundResponse {
+    /// The body with its memory.
+    pub(crate) fn into_body(self) -> (Bytes, MemoryPermit) {
+        (self.body, self.memory)
+    }
 }

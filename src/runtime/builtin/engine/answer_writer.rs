@@ -115,6 +115,29 @@ impl<'g> AnswerWriter<'g> {
         self.events.write_text(text, selector).await
     }
 
+    /// Repeats the end of a node without writing anything.
+    pub(super) fn repeat_end(&mut self, node: NodeIx, followed: &FollowedEdges) {
+        self.stream.node_ended(node, |edge| followed.contains(edge));
+    }
+
+    /// Continues with the text that was written before a pause. The ends of nodes have been repeated.
+    pub(super) fn restore(&mut self, text: &str, frames: &Frames<'_>) {
+        text.clone_into(&mut self.text);
+        if let (Some(root), Some(view)) = (frames.get(ROOT_FRAME), frames.view(ROOT_FRAME)) {
+            // The same texts as before, which fit.
+            let _ = self.stream.flush(root, view);
+        }
+    }
+
+    /// Begins to repeat the ends of nodes.
+    pub(super) fn begin_again(&mut self) {
+        self.stream.begin();
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The text, and the time from the start of the run to its first piece.
     pub(super) fn into_text(self) -> (String, Option<Duration>) {
         (self.text, self.time_to_first_text)

@@ -22,8 +22,9 @@ use crate::runtime::builtin::{
     },
 };
 
-/// Starts an attempt of a node that is not an iteration. `usage` counts the tokens of the attempt; `texts` receives
-/// the text of a model while it is generated. Returns `None` when the frame of the task is closed.
+/// Starts an attempt of a node that is neither an iteration nor one that waits for a form. `usage` counts the tokens of
+/// the attempt; `texts` receives the text of a model while it is generated. Returns `None` when the frame of the task is
+/// closed.
 pub(super) fn start_attempt(
     execution: &Execution,
     node: &Node,
@@ -48,6 +49,7 @@ pub(super) fn start_attempt(
             let context = llm::LlmContext {
                 view,
                 history: &execution.history,
+                images: &execution.images,
                 models: &execution.models,
                 templates: &execution.templates,
                 usage,
@@ -59,6 +61,7 @@ pub(super) fn start_attempt(
             let context = http_request::HttpRequestContext {
                 view,
                 outbound: &execution.outbound,
+                credentials: &execution.credentials,
                 limit,
                 masks: &execution.masks,
                 fail_on_status: node.retry.is_some() || node.on_error != OnError::Abort,
@@ -66,7 +69,7 @@ pub(super) fn start_attempt(
             };
             http_request::start(data, &context)
         }
-        NodeKind::IterationStart | NodeKind::Assigner(_) | NodeKind::Iteration(_) => {
+        NodeKind::IterationStart | NodeKind::Assigner(_) | NodeKind::HumanInput(_) | NodeKind::Iteration(_) => {
             NodeRun::Ready(Ok(NodeOutcome::default()))
         }
     };

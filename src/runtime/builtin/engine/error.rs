@@ -8,6 +8,10 @@ pub(super) enum RunError {
     Failed(String),
     #[error("the run timed out")]
     TimedOut,
+    #[error("the run waits for a form")]
+    Paused,
+    #[error("the run was stopped")]
+    Stopped,
     #[error("the client disconnected")]
     ClientDisconnected,
 }

@@ -7,15 +7,15 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{error::RunError, execution::Execution, outcome::RunOutcome};
+use super::{error::RunError, execution::Execution, outcome::RunOutcome, pause::Pause};
 use crate::{
-    domain::{Result, conversation::RunStatus},
+    domain::Result,
     ports::runtime::{RunEvent, RunEvents},
     runtime::builtin::{
         events::{
             envelope::EventHead,
             message::{Message, MessageEnd, MessageMetadata, MessageReplace, TextChunk, TextReplace},
-            workflow::{WorkflowFinished, WorkflowStarted},
+            workflow::{HumanInputRequired, PauseReason, WorkflowFinished, WorkflowPaused, WorkflowStarted},
         },
         model::usage::UsageBlock,
     },
@@ -38,12 +38,13 @@ pub(super) struct EventWriter<'a> {
 
 impl<'a> EventWriter<'a> {
     pub(super) fn new(execution: &'a Execution, events: &'a RunEvents, deadline: Instant) -> Self {
-        let now = execution.now();
         let conversation = execution.conversation;
+        let resumed = execution.resumption.as_ref();
+        let run_created_at = resumed.map_or_else(|| execution.now(), |resumption| resumption.engine.run_created_at);
         let head = EventHead {
             conversation_id: conversation.map(|ids| ids.conversation.to_string()),
             message_id: conversation.map(|ids| ids.message.to_string()),
-            created_at: conversation.map(|_| now),
+            created_at: conversation.map(|_| run_created_at),
             task_id: execution.task_id.to_string(),
         };
         Self {
@@ -53,7 +54,7 @@ impl<'a> EventWriter<'a> {
             head,
             workflow_run_id: execution.workflow_run_id.to_string(),
             workflow_id: execution.workflow_id.to_string(),
-            run_created_at: now,
+            run_created_at,
         }
     }
 
@@ -102,14 +103,54 @@ impl<'a> EventWriter<'a> {
         self.write("workflow_started", started).await
     }
 
-    /// `message_end` in a conversation, and `workflow_finished`. A stopped run has no reader and writes neither. Each
-    /// waits for the reader until `deadline`; an event that cannot be sent is dropped, because the outcome is stored
-    /// in any case.
+    /// Unix seconds.
+    pub(super) const fn run_created_at(&self) -> i64 {
+        self.run_created_at
+    }
+
+    /// `human_input_required` and `workflow_paused`.
+    async fn write_pause(&self, outcome: &RunOutcome, pause: &Pause) -> Result<(), RunError> {
+        let (required, form) = (&pause.form, &pause.form.form);
+        let id = required.id.to_string();
+        let event = HumanInputRequired {
+            form_id: &id,
+            node_id: &required.node_id,
+            node_title: &required.node_title,
+            form_content: &form.form_content,
+            inputs: &form.inputs,
+            actions: &form.user_actions,
+            display_in_ui: form.display_in_ui,
+            form_token: required.token.expose(),
+            resolved_default_values: &form.resolved_default_values,
+            expiration_time: required.expires_at.timestamp(),
+        };
+        self.write("human_input_required", event).await?;
+        let paused = WorkflowPaused {
+            workflow_run_id: &self.workflow_run_id,
+            paused_nodes: [&required.node_id],
+            reasons: [PauseReason { kind: "human_input_required", form: event }],
+            outputs: &outcome.outputs,
+            status: "paused",
+            created_at: self.run_created_at,
+            elapsed_time: super::node_events::seconds(outcome.elapsed),
+            total_tokens: outcome.total_tokens(),
+            total_steps: outcome.total_steps,
+        };
+        self.write("workflow_paused", paused).await
+    }
+
+    /// `message_end` in a conversation, and `workflow_finished`; for a run that waits, the form and the pause. Without a
+    /// reader neither is written. Each waits for the reader until `deadline`; an event that cannot be sent is dropped,
+    /// because the outcome is stored in any case.
     pub(super) async fn write_end(mut self, outcome: &RunOutcome, deadline: Instant) {
-        if outcome.status == RunStatus::Stopped {
+        if self.events.is_closed() {
             return;
         }
         self.deadline = deadline;
+        if let Some(pause) = &outcome.pause {
+            let _ = self.write_pause(outcome, pause).await;
+            return;
+        }
         let finished = WorkflowFinished {
             id: &self.workflow_run_id,
             workflow_id: &self.workflow_id,

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
+use super::pause::Resumption;
 use crate::{
     domain::id::{ConversationId, MessageId, TaskId, WorkflowId, WorkflowRunId},
     ports::{clock::Clock, entropy::Entropy},
@@ -11,6 +14,8 @@ use crate::{
             graph::topology::Graph,
             json::JsonObject,
             model::{Models, PromptMessage},
+            nodes::http_request::WorkspaceCredentials,
+            run_images::RunImages,
             run_limits::RunLimits,
             run_memory::RunMemory,
             secret_masks::SecretMasks,
@@ -51,14 +56,21 @@ pub(crate) struct Execution {
     pub created_by: CreatedBy,
     /// The last exchanges of the conversation, oldest first.
     pub history: Vec<PromptMessage>,
+    /// The images that models may see.
+    pub images: Arc<RunImages>,
     pub models: Arc<dyn Models>,
     pub templates: AppRenderer,
     /// Sends the requests of `http-request` nodes.
     pub outbound: RunOutboundClient,
+    pub credentials: WorkspaceCredentials,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub limits: RunLimits,
     pub memory: RunMemory,
+    /// Present for a run that continues after a pause.
+    pub resumption: Option<Box<Resumption>>,
+    /// Cancelled to stop the run. Its reader receives the end.
+    pub stop: CancellationToken,
 }
 
 impl Execution {

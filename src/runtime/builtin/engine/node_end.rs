@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::runtime::builtin::{
     graph::{
         node::OnError,
@@ -26,6 +28,7 @@ pub(super) struct NodeEnd {
 }
 
 /// The edges that are followed from a node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum FollowedEdges {
     /// Those of one branch.
     Branch(String),

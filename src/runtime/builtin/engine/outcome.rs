@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
+use super::pause::Pause;
 use crate::{
     domain::conversation::RunStatus,
     runtime::builtin::{json::JsonObject, model::Usage},
@@ -30,42 +29,13 @@ pub(crate) struct RunOutcome {
     pub exceptions_count: usize,
     /// The conversation variables after the run.
     pub conversation_variables: JsonObject,
+    /// Present when the run waits for a form. It has not ended then.
+    pub pause: Option<Box<Pause>>,
 }
 
 impl RunOutcome {
     /// Tokens of all prompts and answers.
     pub(crate) fn total_tokens(&self) -> u64 {
         self.usage.total_tokens()
-    }
-}
-
-/// The outputs of a run, collected while it runs.
-#[derive(Default)]
-pub(super) struct RunOutputs {
-    values: JsonObject,
-    /// The texts of the `answer` nodes, in the order in which they ended; `None` without any.
-    answer: Option<String>,
-}
-
-impl RunOutputs {
-    /// Adds the outputs of an `end` node.
-    pub(super) fn extend(&mut self, outputs: &JsonObject) {
-        self.values.extend(outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-
-    /// Adds the text of an `answer` node. Returns the length of all texts, in bytes.
-    pub(super) fn add_answer(&mut self, text: &str) -> usize {
-        let answer = self.answer.get_or_insert_default();
-        answer.push_str(text);
-        answer.len()
-    }
-
-    /// The outputs, with `answer` and `files` when an `answer` node ran.
-    pub(super) fn into_values(mut self) -> JsonObject {
-        if let Some(answer) = self.answer {
-            self.values.insert("answer".to_owned(), answer.into());
-            self.values.insert("files".to_owned(), json!([]));
-        }
-        self.values
     }
 }

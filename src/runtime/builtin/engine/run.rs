@@ -17,6 +17,7 @@ pub(crate) async fn run_graph(execution: &Execution, reader: &RunEvents) -> RunO
     let deadline = time::Instant::now() + limits.run_timeout;
     let events = EventWriter::new(execution, reader, deadline);
     let mut scheduler = Scheduler::new(execution, &events);
+    let mut pause = None;
     let (status, error) = match scheduler.run(reader, deadline).await {
         Ok(()) if scheduler.exceptions() > 0 => (RunStatus::PartlySucceeded, None),
         Ok(()) => (RunStatus::Succeeded, None),
@@ -25,9 +26,19 @@ pub(crate) async fn run_graph(execution: &Execution, reader: &RunEvents) -> RunO
             let message = format!("The run took longer than {} seconds", limits.run_timeout.as_secs());
             (RunStatus::Failed, Some(message))
         }
+        Err(RunError::Paused) => match scheduler.pause(started.elapsed()) {
+            Ok(found) => {
+                pause = Some(Box::new(found));
+                (RunStatus::Stopped, None)
+            }
+            Err(message) => (RunStatus::Failed, Some(message)),
+        },
+        Err(RunError::Stopped) => (RunStatus::Stopped, Some("The run was stopped".to_owned())),
         Err(RunError::ClientDisconnected) => (RunStatus::Stopped, Some("The client disconnected".to_owned())),
     };
-    let outcome = scheduler.into_outcome(status, error, started.elapsed());
+    let earlier = execution.resumption.as_ref().map_or_else(Default::default, |resumption| resumption.engine.elapsed);
+    let mut outcome = scheduler.into_outcome(status, error, earlier + started.elapsed());
+    outcome.pause = pause;
     events.write_end(&outcome, time::Instant::now() + limits.last_events_timeout).await;
     outcome
 }

@@ -4,6 +4,8 @@
 //! that run concurrently, [`Frames`] the progress of nodes and their variables, [`IterationRunner`] the rounds of
 //! iterations, [`AnswerWriter`] the text, and [`EventWriter`] the events.
 
+mod pausing;
+
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
@@ -22,7 +24,8 @@ use super::{
     node_end::{self, FollowedEdges, NodeEnd},
     node_end_writer::{has_node_events, write_node_end},
     node_events,
-    outcome::{RunOutcome, RunOutputs},
+    outcome::RunOutcome,
+    run_outputs::RunOutputs,
     running::{RunningEvent, RunningWork},
     step_counter::StepCounter,
     task::Task,
@@ -33,6 +36,7 @@ use crate::{
     ports::runtime::RunEvents,
     runtime::builtin::{
         graph::{index::NodeIx, node::NodeKind, topology::Graph},
+        json::JsonObject,
         model::usage::UsageCounter,
         nodes::outcome::{NodeError, NodeResult, NodeRun},
         variables::pool::VariablePool,
@@ -54,6 +58,10 @@ pub(super) struct Scheduler<'g> {
     steps: StepCounter,
     /// Number of attempts of nodes of the graph itself that failed, and of failures that the graph handled in rounds.
     exceptions: usize,
+    /// The tasks that wait for a form.
+    waiting: Vec<Task>,
+    /// The ends of nodes of the graph itself; `None` for a graph that cannot pause.
+    ended: Option<Vec<(NodeIx, Arc<JsonObject>, FollowedEdges)>>,
 }
 
 impl<'g> Scheduler<'g> {
@@ -80,15 +88,21 @@ impl<'g> Scheduler<'g> {
             usage: UsageCounter::default(),
             steps: StepCounter::default(),
             exceptions: 0,
+            waiting: Vec::new(),
+            ended: graph.nodes().iter().any(|node| matches!(node.kind, NodeKind::HumanInput(_))).then(Vec::new),
         }
     }
 
-    /// Runs the graph until it ends, `reader` is closed, or the deadline passes.
+    /// Runs the graph until it ends, it is stopped, `reader` is closed, or the deadline passes.
     pub(super) async fn run(&mut self, reader: &RunEvents, deadline: time::Instant) -> Result<(), RunError> {
-        self.events.write_start().await?;
-        self.begin_answer().await?;
-        if let Some(start) = self.frames.start(ROOT_FRAME) {
-            self.queue.push(Work::Start(ROOT_FRAME, start));
+        if let Some(resumption) = &self.execution.resumption {
+            self.resume(resumption).await?;
+        } else {
+            self.events.write_start().await?;
+            self.begin_answer().await?;
+            if let Some(start) = self.frames.start(ROOT_FRAME) {
+                self.queue.push(Work::Start(ROOT_FRAME, start));
+            }
         }
         let mut disconnected = pin!(reader.closed());
         let mut timed_out = pin!(time::sleep_until(deadline));
@@ -98,17 +112,21 @@ impl<'g> Scheduler<'g> {
                 if reader.is_closed() {
                     return Err(RunError::ClientDisconnected);
                 }
+                if self.execution.stop.is_cancelled() {
+                    return Err(RunError::Stopped);
+                }
                 if time::Instant::now() >= deadline {
                     return Err(RunError::TimedOut);
                 }
                 self.perform(work).await?;
             }
             if self.running.is_empty() {
-                return Ok(());
+                return if self.waiting.is_empty() { Ok(()) } else { Err(RunError::Paused) };
             }
             let event = tokio::select! {
                 biased;
                 () = &mut disconnected => return Err(RunError::ClientDisconnected),
+                () = self.execution.stop.cancelled() => return Err(RunError::Stopped),
                 () = &mut timed_out => return Err(RunError::TimedOut),
                 event = self.running.next() => event,
             };
@@ -172,6 +190,10 @@ impl<'g> Scheduler<'g> {
         let node = self.graph.node(task.node);
         if let NodeKind::Iteration(data) = &node.kind {
             return self.iterations.start(task, data, &mut self.frames, &mut self.queue).await;
+        }
+        if let NodeKind::HumanInput(_) = &node.kind {
+            self.waiting.push(task);
+            return Ok(());
         }
         let usage = self.usage.attempt();
         let streams = task.frame == ROOT_FRAME && self.answer.contains_model(task.node);
@@ -259,6 +281,9 @@ impl<'g> Scheduler<'g> {
         let Some(ready) = self.frames.leave(task.frame, task.node, follows) else { return Ok(()) };
         let kind = &self.graph.node(task.node).kind;
         if task.frame == ROOT_FRAME {
+            if let Some(ended) = &mut self.ended {
+                ended.push((task.node, Arc::clone(&end.outputs), followed.clone()));
+            }
             self.answer.node_ended(task.node, followed, &self.frames).await?;
             match kind {
                 NodeKind::End(_) => self.outputs.extend(&end.outputs),
@@ -322,6 +347,7 @@ impl<'g> Scheduler<'g> {
             total_steps: self.steps.total(),
             exceptions_count: self.exceptions,
             conversation_variables,
+            pause: None,
         }
     }
 }

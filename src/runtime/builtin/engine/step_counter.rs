@@ -25,6 +25,16 @@ impl StepCounter {
         Ok(self.total)
     }
 
+    /// The executions in all, and those of nodes of the graph itself.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.total, self.root)
+    }
+
+    /// Continues a run with these counts.
+    pub(super) fn restore(&mut self, (total, root): (usize, usize)) {
+        (self.total, self.root) = (total, root);
+    }
+
     pub(super) fn total(&self) -> usize {
         self.total
     }

@@ -5,6 +5,7 @@ mod branches;
 mod failures;
 mod iterations;
 mod models;
+mod pauses;
 mod readers;
 mod requests;
 mod run_setup;

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::index::{EdgeIx, LevelIx};
 use crate::runtime::builtin::{
     json::JsonObject,
-    nodes::{aggregator, answer, assigner, end, http_request, if_else, iteration, llm, template_transform},
+    nodes::{
+        aggregator, answer, assigner, end, http_request, human_input, if_else, iteration, llm, template_transform,
+    },
 };
 
 #[derive(Debug)]
@@ -29,7 +31,8 @@ pub(crate) struct Node {
 impl Node {
     /// Whether the result of the node decides which of its edges are followed.
     pub(crate) fn has_branches(&self) -> bool {
-        matches!(self.kind, NodeKind::IfElse(_)) || matches!(self.on_error, OnError::FailBranch)
+        matches!(self.kind, NodeKind::IfElse(_) | NodeKind::HumanInput(_))
+            || matches!(self.on_error, OnError::FailBranch)
     }
 }
 
@@ -45,6 +48,7 @@ pub(crate) enum NodeKind {
     Aggregator(aggregator::AggregatorNodeData),
     Assigner(assigner::AssignerNodeData),
     HttpRequest(Box<http_request::HttpRequestNodeData>),
+    HumanInput(Box<human_input::HumanInputNodeData>),
     Iteration(iteration::IterationNodeData),
     /// Where the contents of an iteration begin.
     IterationStart,
@@ -63,6 +67,7 @@ impl NodeKind {
             Self::Aggregator(_) => "variable-aggregator",
             Self::Assigner(_) => "assigner",
             Self::HttpRequest(_) => "http-request",
+            Self::HumanInput(_) => "human-input",
             Self::Iteration(_) => "iteration",
             Self::IterationStart => "iteration-start",
         }

@@ -11,6 +11,7 @@ use super::{
     index::LevelIx,
     node::{Node, NodeKind, OnError, Retry},
     raw::RawNode,
+    topology::Graph,
 };
 use crate::{
     domain::Result,
@@ -70,6 +71,7 @@ fn data_reader(kind: &str) -> Option<DataReader> {
         "variable-aggregator" | "variable-assigner" => |data| Ok(NodeKind::Aggregator(typed(data)?)),
         "assigner" => |data| Ok(NodeKind::Assigner(typed(data)?)),
         "http-request" => |data| Ok(NodeKind::HttpRequest(Box::new(typed(data)?))),
+        "human-input" => |data| Ok(NodeKind::HumanInput(Box::new(typed(data)?))),
         "iteration" => |data| Ok(NodeKind::Iteration(typed(data)?)),
         "iteration-start" => |_| Ok(NodeKind::IterationStart),
         _ => return None,
@@ -113,6 +115,9 @@ pub(super) fn read_node(raw: &RawNode<'_>, level: LevelIx) -> Result<Node> {
     let read = data_reader(raw.kind).ok_or_else(|| at_node(&"its type is not supported here".to_owned().into()))?;
     let kind = read(raw.data).map_err(|error| at_node(&error))?;
     let (retry, on_error) = common(raw.data).map_err(|error| at_node(&error))?;
+    if matches!(kind, NodeKind::HumanInput(_)) && level != Graph::ROOT {
+        return Err(at_node(&"a run cannot pause inside an iteration".to_owned().into()));
+    }
     Ok(Node {
         id: raw.id.into(),
         title: raw.title.to_owned(),

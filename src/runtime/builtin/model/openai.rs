@@ -32,6 +32,7 @@ use super::{error::ModelError, prompt::Prompt, stream::ModelStream};
 use crate::{
     domain::{Error, Result, app::full_provider},
     http_client::client_builder,
+    telemetry::{client_call, metrics::upstreams::Upstream},
 };
 
 /// Statuses with which endpoints reject a `response_format` that they do not support.
@@ -140,7 +141,12 @@ impl OpenAiModels {
         headers.remove(header::AUTHORIZATION);
         headers.extend(self.authorization.clone().map(|value| (header::AUTHORIZATION, value)));
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let response = timeout(self.settings.first_byte_timeout, self.http.execute(request)).await;
+        let request = reqwest::RequestBuilder::from_parts(self.http.clone(), request);
+        let response = timeout(
+            self.settings.first_byte_timeout,
+            client_call::execute(Upstream::Model, &self.settings.metrics, request),
+        )
+        .await;
         let response = response.map_err(|_| EndpointError::TimedOut)?.map_err(EndpointError::Unreachable)?;
         let status = response.status();
         if !status.is_success() {

@@ -21,7 +21,7 @@ pub(super) fn with_instructions(messages: &[PromptMessage], schema: &Value) -> V
     let (system, others): (Vec<&PromptMessage>, Vec<&PromptMessage>) =
         messages.iter().partition(|message| message.role == PromptRole::System);
     let parts = std::iter::once(instructions.as_str()).chain(system.iter().map(|message| message.text.as_str()));
-    let system = PromptMessage { role: PromptRole::System, text: parts.collect::<Vec<_>>().join("\n") };
+    let system = PromptMessage::new(PromptRole::System, parts.collect::<Vec<_>>().join("\n"));
     std::iter::once(system).chain(others.into_iter().cloned()).collect()
 }
 
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn instructions_precede_the_system_messages() {
-        let message = |role, text: &str| PromptMessage { role, text: text.to_owned() };
+        let message = |role, text: &str| PromptMessage::new(role, text);
         let messages = [
             message(PromptRole::System, "Be kind."),
             message(PromptRole::User, "Hi"),

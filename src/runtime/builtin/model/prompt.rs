@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::image::PromptImage;
+
 /// The author of a message of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PromptRole {
@@ -35,6 +37,26 @@ impl PromptRole {
 pub(crate) struct PromptMessage {
     pub role: PromptRole,
     pub text: String,
+    /// Shown before the text.
+    pub images: Vec<PromptImage>,
+}
+
+impl PromptMessage {
+    /// A message without images.
+    pub(crate) fn new(role: PromptRole, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), images: Vec::new() }
+    }
+}
+
+/// Adds images to the last message if it is the user's, else as a message of the user.
+pub(crate) fn add_images(messages: &mut Vec<PromptMessage>, images: Vec<PromptImage>) {
+    if images.is_empty() {
+        return;
+    }
+    match messages.last_mut() {
+        Some(last) if last.role == PromptRole::User => last.images.extend(images),
+        _ => messages.push(PromptMessage { images, ..PromptMessage::new(PromptRole::User, "") }),
+    }
 }
 
 #[derive(Clone, Debug)]

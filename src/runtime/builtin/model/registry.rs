@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::{
     echo::EchoModel,
     error::ModelError,
+    image_loader::ImageLoader,
     openai::OpenAiModels,
     prompt::Prompt,
     stream::{ModelStream, Models},
@@ -16,17 +17,25 @@ pub(crate) struct ModelRegistry {
     pub echo: EchoModel,
     /// Answers all other providers; `None` where no endpoint is configured.
     pub endpoint: Option<OpenAiModels>,
+    /// Loads the images of prompts for the endpoint; `None` where prompts have none.
+    pub images: Option<ImageLoader>,
 }
 
 #[async_trait]
 impl Models for ModelRegistry {
-    async fn stream(&self, prompt: Prompt) -> Result<ModelStream, ModelError> {
+    async fn stream(&self, mut prompt: Prompt) -> Result<ModelStream, ModelError> {
         // `echo`, or the same provider as a plugin: `langgenius/echo/echo`.
         if prompt.provider.rsplit('/').next() == Some("echo") {
             return Ok(self.echo.stream(&prompt));
         }
         match &self.endpoint {
-            Some(endpoint) => endpoint.stream(prompt).await,
+            Some(endpoint) => {
+                let _memory = match &self.images {
+                    Some(images) => images.load(&mut prompt).await?,
+                    None => Vec::new(),
+                };
+                endpoint.stream(prompt).await
+            }
             None => Err(ModelError::new(format!(
                 "No endpoint is configured for the model {} of {}. Set OPENAI_BASE_URL, and OPENAI_API_KEY if \
                  the endpoint needs a key; the provider echo needs neither.",

@@ -1,35 +1,53 @@
 //! `http-request`: sends an HTTP request.
 
 mod body;
+pub(crate) mod connection_header;
 mod context;
 mod data;
 mod event;
+mod header;
 mod json_body;
 mod lines;
 mod request;
 mod response;
 
+use self::request::BuiltRequest;
 use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
-use crate::runtime::{builtin::json::JsonObject, outbound::OutboundResponse};
+use crate::runtime::{
+    builtin::{json::JsonObject, secret_masks::SecretMasks},
+    outbound::OutboundResponse,
+};
 
-pub(crate) use self::{context::HttpRequestContext, data::HttpRequestNodeData};
+pub(crate) use self::{
+    context::{HttpRequestContext, WorkspaceCredentials},
+    data::HttpRequestNodeData,
+};
 
 /// Builds the request and starts to send it.
 pub(crate) fn start(data: &HttpRequestNodeData, context: &HttpRequestContext<'_>) -> NodeRun {
-    let (request, request_text) = match request::build(data, context) {
+    let BuiltRequest { mut request, text, connection } = match request::build(data, context) {
         Ok(built) => built,
         Err(error) => return NodeRun::Ready(Err(error)),
     };
     let (outbound, fail_on_status) = (context.outbound.clone(), context.fail_on_status);
+    let connection = connection.map(|header| (header, context.credentials.clone()));
     NodeRun::Pending(Box::pin(async move {
         let mut process_data = JsonObject::new();
-        process_data.insert("request".to_owned(), request_text.into());
-        match outbound.send(request, response::max_size).await {
+        process_data.insert("request".to_owned(), text.into());
+        let masks = match connection {
+            Some((header, credentials)) => match header.add_to(&mut request, &credentials).await {
+                Ok(masks) => masks,
+                Err(error) => return Err(error.with_process_data(process_data)),
+            },
+            None => SecretMasks::default(),
+        };
+        let result = match outbound.send(request, response::max_size).await {
             Ok(response) => node_result(&response, process_data, fail_on_status),
             Err(error) => {
                 Err(NodeError::new("HttpRequestNodeError", error.to_string()).with_process_data(process_data))
             }
-        }
+        };
+        connection_header::masked(result, &masks)
     }))
 }
 

@@ -22,7 +22,10 @@ use crate::{
     domain::app::full_provider,
     runtime::builtin::{
         json::JsonObject,
-        model::{ModelChunk, Models, Prompt, Usage, prompt::messages_json},
+        model::{
+            ModelChunk, Models, Prompt, Usage,
+            prompt::{add_images, messages_json},
+        },
     },
 };
 
@@ -59,14 +62,16 @@ pub(crate) fn start(data: &LlmNodeData, context: &LlmContext<'_>, texts: Option<
     let full_provider = full_provider(&provider);
     inputs.insert("model_provider".to_owned(), Value::String(full_provider.clone()));
     inputs.insert("model_name".to_owned(), Value::String(model.clone()));
+    let images = if mode == LlmMode::Chat { data.vision.images(context) } else { Vec::new() };
     let (models, call) = (context.models.clone(), ModelCall::new(context.usage.clone()));
     let separates_reasoning = data.separates_reasoning();
     let options = AnswerOptions { limit: context.limit, texts, separates_reasoning };
     NodeRun::Pending(Box::pin(async move {
-        let messages = match prompt::finish(messages, options.limit).await {
+        let mut messages = match prompt::finish(messages, options.limit).await {
             Ok(messages) => messages,
             Err(error) => return Err(error.with_inputs(inputs)),
         };
+        add_images(&mut messages, images);
         let mut process_data = JsonObject::new();
         process_data.insert("model_mode".to_owned(), json!(if mode == LlmMode::Chat { "chat" } else { "completion" }));
         process_data.insert("prompts".to_owned(), messages_json(&messages));

@@ -57,10 +57,6 @@ pub(crate) fn check(input: &RunInput, config: &ModelConfig) -> Result<()> {
             features.push(feature);
         }
     }
-    features.extend(input.file_inputs.iter().map(|name| format!("the file input `{name}`")));
-    if input.has_files && is_enabled(&config.file_upload) {
-        features.push("files".to_owned());
-    }
     if features.is_empty() {
         return Ok(());
     }

@@ -163,7 +163,7 @@ impl PromptWriter<'_> {
 }
 
 fn message(role: PromptRole, text: &str) -> PromptMessage {
-    PromptMessage { role, text: text.to_owned() }
+    PromptMessage::new(role, text)
 }
 
 fn unavailable(message: &'static str) -> Error {

@@ -16,9 +16,9 @@ use crate::{
         app::AppMode,
         id::{AgentThoughtId, ConversationId, MessageId, TaskId},
     },
-    memory::MemoryLedger,
+    memory::{MemoryLedger, Owner},
     ports::runtime::{self, EVENTS_AHEAD},
-    runtime::builtin::{events::message::MessageMetadata, model::stream::ModelStream},
+    runtime::builtin::{events::message::MessageMetadata, model::stream::ModelStream, run_images::RunImages},
 };
 
 /// Answers once with these chunks.
@@ -49,8 +49,8 @@ fn run_input(mode: AppMode, query: &str) -> RunInput {
         inputs: Map::from_iter([("name".to_owned(), json!("Ann"))]),
         form: vec!["name".to_owned(), "age".to_owned()],
         query: Some(query.to_owned()).filter(|query| !query.is_empty()),
-        has_files: false,
-        file_inputs: Vec::new(),
+        files: Vec::new(),
+        images: Arc::new(RunImages::new(Vec::new(), [Owner::of(&1), Owner::of(&2)])),
         auto_generate_name: true,
     }
 }
@@ -227,7 +227,7 @@ async fn sensitive_words_in_input_and_answer_are_replaced() {
 #[test]
 fn unsupported_features_are_named_and_disabled_ones_accepted() {
     type Change = fn(&mut ModelConfig);
-    let cases: [(&str, Change); 9] = [
+    let cases: [(&str, Change); 7] = [
         ("the tool `search`", |config| {
             config.agent_mode = json!({"enabled": true, "tools": [
                 {"tool_name": "off", "enabled": false}, {"tool_name": "search", "enabled": true},
@@ -247,13 +247,11 @@ fn unsupported_features_are_named_and_disabled_ones_accepted() {
             config.user_input_form = json!([{"external_data_tool": {"variable": "v"}}]);
         }),
         ("moderation by `api`", |config| config.sensitive_word_avoidance = json!({"enabled": true, "type": "api"})),
-        ("files", |config| config.file_upload = json!({"enabled": true})),
-        ("files", |config| config.file_upload = json!({"image": {"enabled": true}})),
     ];
     for (feature, change) in cases {
         let mut config = config();
         change(&mut config);
-        let input = RunInput { has_files: true, ..run_input(AppMode::AgentChat, "Hi") };
+        let input = run_input(AppMode::AgentChat, "Hi");
         let error = PromptApp::new(&input, &config, None, &[]).unwrap_err();
         assert_eq!(error.code(), Code::AppUnavailable);
         assert_eq!(error.message(), format!("This app uses {feature}, which this service does not support."));
@@ -273,6 +271,6 @@ fn unsupported_features_are_named_and_disabled_ones_accepted() {
     config.agent_mode = json!({"enabled": false, "tools": [{"tool_name": "search", "enabled": true}]});
     config.external_data_tools = json!([{"enabled": false, "variable": "w"}]);
     config.sensitive_word_avoidance = json!({"enabled": false, "type": "api"});
-    let input = RunInput { has_files: true, ..run_input(AppMode::Chat, "Hi") };
+    let input = run_input(AppMode::Chat, "Hi");
     PromptApp::new(&input, &config, None, &[]).unwrap();
 }

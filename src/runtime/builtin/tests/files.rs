@@ -1,4 +1,4 @@
-//! Files are refused before a run, by the name of their variable.
+//! Nodes that send files are refused before a run, and files that runs are started with are values.
 
 use super::*;
 
@@ -14,33 +14,24 @@ fn file() -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn file_input_of_a_graph_is_refused_and_its_absence_is_not() {
+async fn files_are_inputs_and_system_variables() {
     let test = TestRuntime::new().await;
-    for kind in ["file", "file-list"] {
-        let mut run = graph_request(AppMode::AdvancedChat, "Hi");
-        let Definition::Workflow(workflow) = &mut run.definition else { unreachable!() };
-        workflow.id = WorkflowId(Uuid::new_v4());
-        workflow.graph["nodes"][0]["data"]["variables"] = json!([{"variable": "photo", "type": kind}]);
-        for absent in [json!(null), json!([]), json!("")] {
-            run.inputs.insert("photo".to_owned(), absent);
-            test.run(run.clone()).await;
-        }
-        run.inputs.insert("photo".to_owned(), if kind == "file" { file() } else { json!([file()]) });
-        let message = "This app uses the file input `photo`, which this service does not support.";
-        assert_eq!(refusal(&test, run).await, message);
-    }
-    test.wait_for_all_runs().await;
-}
-
-#[tokio::test]
-async fn file_input_of_a_prompt_app_is_refused() {
-    let test = TestRuntime::new().await;
-    let mut run = prompt_request(AppMode::Chat, "Hi");
-    let Definition::Model(config) = &mut run.definition else { unreachable!() };
-    config.user_input_form = json!([{"file": {"variable": "photo"}}]);
+    let mut run = graph_request(AppMode::AdvancedChat, "Hi");
+    let Definition::Workflow(workflow) = &mut run.definition else { unreachable!() };
+    workflow.id = WorkflowId(Uuid::new_v4());
+    workflow.graph["nodes"][0]["data"]["variables"] = json!([{"variable": "photo", "type": "file"}]);
+    let node = workflow.graph["nodes"].as_array_mut().unwrap().iter_mut().find(|node| node["data"]["type"] == "answer");
+    node.unwrap()["data"]["answer"] = json!("{{#start.photo.url#}} {{#sys.files#}}");
     run.inputs.insert("photo".to_owned(), file());
-    let message = "This app uses the file input `photo`, which this service does not support.";
-    assert_eq!(refusal(&test, run).await, message);
+    run.files = vec![file()];
+    let events = test.run(run).await;
+    let answer: String = events
+        .iter()
+        .filter(|event| event["event"] == "message")
+        .map(|event| event["answer"].as_str().unwrap())
+        .collect();
+    assert_eq!(answer, "http://127.0.0.1/image ![file](http://127.0.0.1/image)");
+    test.wait_for_all_runs().await;
 }
 
 #[tokio::test]
@@ -76,10 +67,8 @@ async fn refusal_names_unsupported_nodes_and_features_together() {
     workflow.id = WorkflowId(Uuid::new_v4());
     let code = json!({"id": "c", "type": "custom", "data": {"type": "code", "title": "Sums"}});
     workflow.graph["nodes"].as_array_mut().unwrap().push(code);
-    workflow.graph["nodes"][0]["data"]["variables"] = json!([{"variable": "photo", "type": "file"}]);
     workflow.features = json!({"sensitive_word_avoidance": {"enabled": true, "type": "keywords"}});
-    run.inputs.insert("photo".to_owned(), file());
     let message = "The app's graph cannot be run: the node \"Sums\" (c) of type code is not supported here. It also uses \
-                   moderation by `keywords` in a graph and the file input `photo`, which this service does not support.";
+                   moderation by `keywords` in a graph, which this service does not support.";
     assert_eq!(refusal(&test, run).await, message);
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::super::{
     app_runtime::BuiltinRuntime,
     model::{ModelChunk, ModelError, ModelRegistry, Models, Prompt, echo::EchoModel, stream::ModelStream},
+    nodes::http_request::connection_header::NoConnections,
     run_context::RuntimeDependencies,
     run_limits::RunLimits,
     template::TemplateRenderer,
@@ -89,7 +90,7 @@ impl Models for PromptDrivenModels {
             }
             "refuse" => Err(error()),
             "break" => Ok(word.chain(stream::iter([Err(error())])).boxed()),
-            _ => ModelRegistry { echo: EchoModel::default(), endpoint: None }.stream(prompt).await,
+            _ => ModelRegistry { echo: EchoModel::default(), endpoint: None, images: None }.stream(prompt).await,
         }
     }
 }
@@ -115,9 +116,7 @@ impl TestRuntime {
     pub(super) async fn within(memory: &MemoryLedger, limits: RunLimits, max_runs: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
-        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8, keys: test_keys() })
-            .await
-            .unwrap();
+        let sql = SqlStore::connect(SqlOptions::new(Secret::new(url), 8, test_keys())).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         let (sql, models, tasks, shutdown) =
             (Arc::new(sql), Arc::default(), TaskTracker::new(), CancellationToken::new());
@@ -127,6 +126,7 @@ impl TestRuntime {
             entropy: Arc::new(SystemEntropy),
             models: Arc::clone(&models) as Arc<dyn Models>,
             outbound: Arc::new(OutboundClient::new(Vec::new(), &MemoryLedger::unlimited()).unwrap()),
+            credentials: Arc::new(NoConnections),
             templates: Arc::new(TemplateRenderer::new(2, Arc::new(SystemEntropy), MemoryLedger::unlimited())),
             memory: memory.clone(),
             tasks: tasks.clone(),
@@ -182,9 +182,11 @@ pub(super) fn prompt_request(mode: AppMode, query: &str) -> RunRequest {
         inputs: Map::from_iter([("name".to_owned(), json!("Ann"))]),
         query: Some(query.to_owned()).filter(|query| !query.is_empty()),
         files: Vec::new(),
+        uploads: Vec::new(),
         conversation_id: None,
         auto_generate_name: true,
         workflow_id: None,
+        stop: tokio_util::sync::CancellationToken::new(),
     }
 }
 

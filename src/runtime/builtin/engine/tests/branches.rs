@@ -175,7 +175,7 @@ async fn llm_prompt_contains_template_context_and_memory() {
     });
     let mut setup =
         RunSetup::chat([start(), llm("a", "words", "", data), answer("tell", "{{#a.text#}}")], "start>a a>tell");
-    let message = |role, text: &str| PromptMessage { role, text: text.to_owned() };
+    let message = |role, text: &str| PromptMessage::new(role, text);
     setup.history = vec![
         message(PromptRole::User, "forgotten"),
         message(PromptRole::Assistant, "as well"),
@@ -212,7 +212,7 @@ async fn completion_model_receives_one_message() {
     });
     let mut setup =
         RunSetup::chat([start(), llm("a", "words", "", data), answer("tell", "{{#a.text#}}")], "start>a a>tell");
-    let message = |role, text: &str| PromptMessage { role, text: text.to_owned() };
+    let message = |role, text: &str| PromptMessage::new(role, text);
     setup.history = vec![message(PromptRole::User, "hi"), message(PromptRole::Assistant, "ho")];
     let run = setup.execute().await;
     assert_eq!(run.models.prompts.lock()[0].messages, [message(PromptRole::User, "U: hi\nA: ho\nNow: What now?")]);

@@ -84,7 +84,7 @@ async fn memory_window_written_as_text_is_read() {
         let memory = json!({"memory": {"window": {"enabled": "true", "size": size}}});
         let nodes = [node("start", "start", json!({})), llm("l", "words", "x", memory)];
         let mut setup = RunSetup::chat(nodes, "start>l");
-        let message = |role, text: &str| PromptMessage { role, text: text.to_owned() };
+        let message = |role, text: &str| PromptMessage::new(role, text);
         for text in ["old", "new"] {
             setup.history.extend([message(PromptRole::User, text), message(PromptRole::Assistant, text)]);
         }

@@ -28,11 +28,14 @@ use crate::{
             engine::{
                 execution::{ConversationIds, Execution},
                 outcome::RunOutcome,
+                pause::Resumption,
                 run::run_graph,
             },
             events::workflow::CreatedBy,
             graph::parse::parse_graph,
             model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage, stream::ModelStream},
+            nodes::http_request::{WorkspaceCredentials, connection_header::NoConnections},
+            run_images::RunImages,
             run_limits::RunLimits,
             run_memory::RunMemory,
             secret_masks::SecretMasks,
@@ -62,7 +65,8 @@ impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<()> {
         let next = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         bytes.fill(0);
-        bytes[8..].copy_from_slice(&next.to_be_bytes());
+        let from = bytes.len() - 8;
+        bytes[from..].copy_from_slice(&next.to_be_bytes());
         Ok(())
     }
 }
@@ -187,6 +191,8 @@ pub(super) struct RunSetup {
     pub history: Vec<PromptMessage>,
     pub limits: RunLimits,
     pub models: Arc<ScriptedModels>,
+    /// Set for a run that continues.
+    pub resumption: Option<Resumption>,
 }
 
 /// The events and the outcome of a run.
@@ -206,6 +212,7 @@ impl RunSetup {
             history: Vec::new(),
             limits: RunLimits::default(),
             models: Arc::default(),
+            resumption: None,
         }
     }
 
@@ -250,6 +257,9 @@ impl RunSetup {
             }),
             created_by: CreatedBy { id: "end-user".to_owned(), user: "someone".to_owned() },
             history: self.history.clone(),
+            images: Arc::new(RunImages::new(Vec::new(), [Owner::of(&1), Owner::of(&2)])),
+            resumption: self.resumption.clone().map(Box::new),
+            stop: tokio_util::sync::CancellationToken::new(),
             models: self.models.clone(),
             templates: Arc::new(TemplateRenderer::new(
                 2,
@@ -263,6 +273,10 @@ impl RunSetup {
                 ),
                 [Owner::of(&"workspace"), Owner::of(&"app")],
             ),
+            credentials: WorkspaceCredentials {
+                workspace: id::WorkspaceId(Uuid::from_u128(6)),
+                source: Arc::new(NoConnections),
+            },
             clock: Arc::new(FixedClock),
             entropy: Arc::new(CountingEntropy::default()),
             limits: self.limits,

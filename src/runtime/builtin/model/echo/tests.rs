@@ -13,7 +13,7 @@ fn prompt(messages: &[(PromptRole, &str)]) -> Prompt {
         model: "echo".to_owned(),
         parameters: Map::new(),
         output_schema: None,
-        messages: messages.iter().map(|(role, text)| PromptMessage { role: *role, text: (*text).to_owned() }).collect(),
+        messages: messages.iter().map(|(role, text)| PromptMessage::new(*role, *text)).collect(),
     }
 }
 
@@ -73,7 +73,7 @@ proptest! {
     #[test]
     fn joined_chunks_are_the_answer(text in "\\PC*|[ \\n\\tab\u{2003}é]*") {
         let reply = format!("Reply exactly: {text}");
-        let messages = [PromptMessage { role: PromptRole::User, text: reply }];
+        let messages = [PromptMessage::new(PromptRole::User, reply)];
         let expected = answer_to(&messages);
         let (provider, model) = (String::new(), String::new());
         let prompt = Prompt { provider, model, parameters: Map::new(), messages: messages.into(), output_schema: None };

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::runtime::builtin::model::image::{ImageSource, PromptImage};
 use crate::runtime::builtin::model::output_schema::{schema_format, with_instructions};
 use crate::runtime::builtin::model::prompt::{Prompt, PromptMessage};
 
@@ -59,7 +60,24 @@ pub(super) fn body(prompt: &Prompt, model: &str, mode: SchemaMode) -> Value {
 }
 
 fn message(message: &PromptMessage) -> Value {
-    json!({"role": message.role.as_str(), "content": message.text})
+    let mut parts: Vec<Value> = message.images.iter().filter_map(image).collect();
+    if parts.is_empty() {
+        return json!({"role": message.role.as_str(), "content": message.text});
+    }
+    if !message.text.is_empty() {
+        parts.push(json!({"type": "text", "text": message.text}));
+    }
+    json!({"role": message.role.as_str(), "content": parts})
+}
+
+/// The part of an image; `None` for one that is not loaded.
+fn image(image: &PromptImage) -> Option<Value> {
+    let ImageSource::Data(url) = &image.source else { return None };
+    let mut part = json!({"type": "image_url", "image_url": {"url": url}});
+    if let Some(detail) = &image.detail {
+        part["image_url"]["detail"] = json!(detail);
+    }
+    Some(part)
 }
 
 /// Dify's forms write an empty list or text for a parameter that is not set.

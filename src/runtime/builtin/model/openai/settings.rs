@@ -1,10 +1,10 @@
 //! How the endpoint is reached.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use url::Url;
 
-use crate::domain::secret::Secret;
+use crate::{domain::secret::Secret, telemetry::metrics::upstreams::UpstreamMetrics};
 
 #[derive(Clone, Debug)]
 pub(crate) struct OpenAiSettings {
@@ -19,4 +19,6 @@ pub(crate) struct OpenAiSettings {
     pub first_byte_timeout: Duration,
     /// Longest pause within an answer.
     pub idle_timeout: Duration,
+    /// Counts the requests.
+    pub metrics: Arc<UpstreamMetrics>,
 }

@@ -74,6 +74,7 @@ fn client_with_timeout(url: &str, key: Option<&str>, timeout_limit: Duration) ->
         names: names.into(),
         first_byte_timeout: timeout_limit,
         idle_timeout: timeout_limit,
+        metrics: Arc::default(),
     })
     .unwrap()
 }
@@ -84,7 +85,7 @@ fn prompt() -> Prompt {
         "n": 5, "stream": false, "tools": [{}], "response_format": "json_schema", "json_schema": "{\"name\":\"x\"}",
     });
     let Value::Object(parameters) = parameters else { unreachable!() };
-    let message = |role, text: &str| PromptMessage { role, text: text.to_owned() };
+    let message = |role, text: &str| PromptMessage::new(role, text);
     Prompt {
         provider: "openai".to_owned(),
         model: "gpt-4o".to_owned(),

@@ -1,13 +1,27 @@
 //! What a run of the node reads and uses.
 
-use crate::runtime::{
-    builtin::{secret_masks::SecretMasks, variables::pool::VariableView},
-    outbound::RunOutboundClient,
+use std::sync::Arc;
+
+use crate::{
+    domain::id::WorkspaceId,
+    ports::run_credentials::RunCredentials,
+    runtime::{
+        builtin::{secret_masks::SecretMasks, variables::pool::VariableView},
+        outbound::RunOutboundClient,
+    },
 };
+
+/// The connections of the run's workspace.
+#[derive(Clone)]
+pub(crate) struct WorkspaceCredentials {
+    pub workspace: WorkspaceId,
+    pub source: Arc<dyn RunCredentials>,
+}
 
 pub(crate) struct HttpRequestContext<'a> {
     pub view: VariableView<'a>,
     pub outbound: &'a RunOutboundClient,
+    pub credentials: &'a WorkspaceCredentials,
     /// Longest text of any part of the request, in bytes.
     pub limit: usize,
     /// Masks secrets in the event's text of the request.

@@ -36,7 +36,7 @@ pub(super) struct Authorization {
     #[serde(default, rename = "type")]
     pub(super) kind: AuthorizationKind,
     #[serde(default)]
-    pub(super) config: Option<ApiKey>,
+    pub(super) config: Option<AuthorizationConfig>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -45,16 +45,27 @@ pub(super) enum AuthorizationKind {
     #[default]
     NoAuth,
     ApiKey,
+    /// This service's own.
+    Connection,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ApiKey {
-    #[serde(default, rename = "type", deserialize_with = "or_default")]
-    pub(super) kind: ApiKeyKind,
+pub(super) struct AuthorizationConfig {
+    #[serde(default, rename = "type")]
+    pub(super) kind: Option<ApiKeyKind>,
     #[serde(default, rename = "api_key", deserialize_with = "or_default")]
     pub(super) secret: TextTemplate,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) header: String,
+    /// Of a connection: `organization/plugin/provider`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) provider: String,
+    /// Of a connection: its id.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) credential_id: String,
+    /// Of a connection: the field of its values; empty for the usual one.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) field: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

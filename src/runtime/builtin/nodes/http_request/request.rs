@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
@@ -14,9 +13,11 @@ use http::{
 use url::Url;
 
 use super::{
+    connection_header::ConnectionHeader,
     context::HttpRequestContext,
-    data::{ApiKeyKind, AuthorizationKind, HttpRequestNodeData},
+    data::{AuthorizationConfig, AuthorizationKind, HttpRequestNodeData},
     event::RequestEvent,
+    header::{authorization_value, parse_header, request_error},
 };
 use crate::runtime::{
     builtin::{nodes::outcome::NodeError, secret_masks::MASK, variables::text::TextTemplate},
@@ -46,11 +47,19 @@ const SERVICE_USER_AGENT: HeaderValue = HeaderValue::from_static("dify-openapi")
 /// Largest size of the URL and all headers, in bytes. Few servers accept more.
 const MAX_HEAD: usize = 64 << 10;
 
-/// The request, and its text for the event.
+/// A request that was built.
+pub(super) struct BuiltRequest {
+    pub request: OutboundRequest,
+    /// Its text for the event.
+    pub text: String,
+    /// The header that is added when it is sent.
+    pub connection: Option<ConnectionHeader>,
+}
+
 pub(super) fn build(
     data: &HttpRequestNodeData,
     context: &HttpRequestContext<'_>,
-) -> Result<(OutboundRequest, String), Box<NodeError>> {
+) -> Result<BuiltRequest, Box<NodeError>> {
     let render = |text: &TextTemplate| text.render(context.view, context.limit);
     let method = METHODS
         .into_iter()
@@ -94,6 +103,11 @@ pub(super) fn build(
             headers.insert(name, value);
         }
     }
+    let connection = connection_header(data)?;
+    if let Some(header) = &connection {
+        event.add_header(header_name(config_of(data)?), MASK);
+        headers.remove(&header.name);
+    }
     let body = data.body.render(context)?;
     if let Some(content_type) = &body.content_type {
         let value =
@@ -112,7 +126,28 @@ pub(super) fn build(
     let sent = body.bytes.clone().or_else(|| needs_length.then(Bytes::new));
     let request = OutboundRequest { method, url, headers, body: sent, read_timeout };
     let text = event.text(&request, &body, context.masks);
-    Ok((request, text))
+    Ok(BuiltRequest { request, text, connection })
+}
+
+fn config_of(data: &HttpRequestNodeData) -> Result<&AuthorizationConfig, Box<NodeError>> {
+    let config = data.authorization.config.as_ref();
+    config.ok_or_else(|| NodeError::new("AuthorizationConfigError", "authorization config is required"))
+}
+
+/// The name of the header as the author wrote it.
+fn header_name(config: &AuthorizationConfig) -> &str {
+    if config.header.trim().is_empty() { "Authorization" } else { config.header.trim() }
+}
+
+/// The header with the value of a connection, if the node names one.
+fn connection_header(data: &HttpRequestNodeData) -> Result<Option<ConnectionHeader>, Box<NodeError>> {
+    if data.authorization.kind != AuthorizationKind::Connection {
+        return Ok(None);
+    }
+    let config = config_of(data)?;
+    let (name, _) = parse_header(header_name(config), "")?;
+    let is_sent = !IGNORED_HEADERS.contains(&name);
+    ConnectionHeader::new(config, name, is_sent).map(Some)
 }
 
 /// The name and the value of the header with the node's API key, if it has one.
@@ -123,21 +158,13 @@ fn api_key_header<'a>(
     if data.authorization.kind != AuthorizationKind::ApiKey {
         return Ok(None);
     }
-    let key = data.authorization.config.as_ref();
-    let key = key.ok_or_else(|| NodeError::new("AuthorizationConfigError", "authorization config is required"))?;
+    let key = config_of(data)?;
     let secret = key.secret.render(context.view, context.limit)?;
     if secret.trim().is_empty() {
         let message = "API key is required for authorization but was empty. Please provide a valid API key.";
         return Err(NodeError::new("AuthorizationConfigError", message));
     }
-    let name = if key.header.trim().is_empty() { "Authorization" } else { key.header.trim() };
-    let value = match key.kind {
-        ApiKeyKind::Bearer => format!("Bearer {secret}"),
-        ApiKeyKind::Basic if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
-        ApiKeyKind::Basic => format!("Basic {secret}"),
-        ApiKeyKind::Custom => secret,
-    };
-    Ok(Some((name, value)))
+    Ok(Some((header_name(key), authorization_value(key.kind.unwrap_or_default(), &secret))))
 }
 
 fn check_size(length: usize) -> Result<(), Box<NodeError>> {
@@ -159,21 +186,8 @@ fn parse_url(text: &str) -> Result<Url, Box<NodeError>> {
     Url::parse(text).map_err(|error| NodeError::new("InvalidURLError", format!("the url is not valid: {error}")))
 }
 
-fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| request_error("a header's name is not valid"))?;
-    // Control characters are rejected, so that no value ends its header. Other characters are sent as UTF-8.
-    let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-        request_error(format!("the value of the header {name} contains characters that are not allowed"))
-    })?;
-    Ok((name, value))
-}
-
 fn authorization(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Box<NodeError>> {
     let (name, mut value) = parse_header(name, value)?;
     value.set_sensitive(true);
     Ok((name, value))
-}
-
-fn request_error(message: impl Into<String>) -> Box<NodeError> {
-    NodeError::new("HttpRequestNodeError", message)
 }

@@ -5,15 +5,24 @@ use std::sync::Arc;
 use axum::{Router, extract::Request as ReceivedRequest, http::header, routing::any};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use super::*;
-use crate::memory::{MemoryLedger, Owner};
 use crate::runtime::{
     builtin::{
         secret_masks::SecretMasks,
         variables::pool::{SystemVariables, VariablePool},
     },
     outbound::{OutboundClient, RunOutboundClient},
+};
+use crate::{
+    domain::{
+        Error,
+        id::{ConnectionId, WorkspaceId},
+        secret::Secret,
+    },
+    memory::{MemoryLedger, Owner},
+    ports::run_credentials::{NamedCredential, RunCredentials},
 };
 
 /// Responds with the request that it received.
@@ -30,6 +39,23 @@ async fn echo(request: ReceivedRequest) -> String {
     headers.sort();
     let body = axum::body::to_bytes(body, 20_000).await.unwrap();
     format!("{} {} [{}] {}", parts.method, parts.uri, headers.join(" "), String::from_utf8_lossy(&body))
+}
+
+/// The connections of a workspace that has one.
+struct OneConnection;
+
+const CONNECTION: ConnectionId = ConnectionId(Uuid::from_u128(9));
+const TOKEN: &str = "t0ken/of-the-connection";
+
+#[async_trait::async_trait]
+impl RunCredentials for OneConnection {
+    async fn secret(&self, workspace: WorkspaceId, named: &NamedCredential) -> crate::domain::Result<Secret> {
+        assert_eq!(workspace, WorkspaceId(Uuid::from_u128(6)));
+        if named.connection != CONNECTION || named.provider.to_string() != "acme/tools/search" {
+            return Err(Error::not_found("There is no such connection."));
+        }
+        Ok(Secret::new(named.field.as_deref().unwrap_or(TOKEN)))
+    }
 }
 
 fn map(value: Value) -> Map<String, Value> {
@@ -68,9 +94,12 @@ async fn run_with(data: Value, fail_on_status: bool) -> NodeResult {
         [Owner::of(&"workspace"), Owner::of(&"app")],
     );
     let data: HttpRequestNodeData = serde_json::from_value(data).unwrap();
+    let workspace = WorkspaceId(Uuid::from_u128(6));
+    let credentials = WorkspaceCredentials { workspace, source: Arc::new(OneConnection) };
     let context = HttpRequestContext {
         view: pool.view(VariablePool::ROOT),
         outbound: &outbound,
+        credentials: &credentials,
         limit: 1 << 20,
         masks: &SecretMasks::new(["k3y-of-ours"]),
         fail_on_status,
@@ -265,5 +294,42 @@ async fn timeout_written_as_text_is_read() {
     for read in [json!("60"), json!(60.0), json!(""), json!(null)] {
         let data = request(json!({"method": "get", "timeout": {"read": read, "connect": "10"}}));
         assert_eq!(body(run(data).await), "GET /a [] ");
+    }
+}
+
+fn with_connection(config: Value) -> Value {
+    let mut all = json!({"provider": "acme/tools/search", "credential_id": CONNECTION.to_string()});
+    all.as_object_mut().unwrap().extend(map(config));
+    json!({"method": "get", "url": "{{#env.AT#}}/a", "headers": "", "params": "",
+        "authorization": {"type": "connection", "config": all}})
+}
+
+#[tokio::test]
+async fn value_of_a_connection_is_sent_and_masked() {
+    for (config, sent) in [
+        (json!({}), "authorization=Bearer ****"),
+        (json!({"type": "basic", "field": "user:t0ken"}), "authorization=Basic ****"),
+        (json!({"type": "custom", "header": "X-Key"}), "x-key=****"),
+    ] {
+        let outcome = run(with_connection(config)).await.unwrap();
+        let (body, request) = (&outcome.outputs["body"], &outcome.process_data["request"]);
+        assert_eq!(body, &json!(format!("GET /a [{sent}] ")), "the echo of the server is masked");
+        assert!(request.as_str().unwrap().contains(": ****\r\n"), "{request}");
+        assert!(!format!("{outcome:?}").contains("t0ken"));
+    }
+}
+
+#[tokio::test]
+async fn faulty_authorizations_with_a_connection_are_errors() {
+    for (config, kind) in [
+        (json!({"credential_id": Uuid::from_u128(8).to_string()}), "ConnectionError"),
+        (json!({"credential_id": "x"}), "AuthorizationConfigError"),
+        (json!({"provider": "Not a key"}), "AuthorizationConfigError"),
+        (json!({"header": "not a header"}), "HttpRequestNodeError"),
+        (json!({"field": "line\nbreak"}), "HttpRequestNodeError"),
+    ] {
+        let error = run(with_connection(config.clone())).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{config}: {error}");
+        assert!(!error.message.contains("line"), "{error}");
     }
 }

@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::context::LlmContext;
 use crate::runtime::builtin::{
     json::{JsonObject, flag, optional_count, or_default},
+    model::image::PromptImage,
     nodes::{outcome::NodeError, template_transform::TemplateVariable},
     template::TemplateSource,
     variables::{selector::Selector, text::TextTemplate},
@@ -20,6 +22,8 @@ pub(crate) struct LlmNodeData {
     pub(super) memory: Option<MemoryConfig>,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) context: ContextConfig,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) vision: Vision,
     #[serde(default, deserialize_with = "flag")]
     structured_output_enabled: bool,
     #[serde(default)]
@@ -40,6 +44,37 @@ impl LlmNodeData {
 
     pub(super) fn separates_reasoning(&self) -> bool {
         self.reasoning_format == ReasoningFormat::Separated
+    }
+}
+
+/// Whether the model sees images, and which.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Vision {
+    #[serde(default, deserialize_with = "flag")]
+    enabled: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    configs: VisionConfigs,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct VisionConfigs {
+    /// `sys.files` without one.
+    #[serde(default, deserialize_with = "or_default")]
+    variable_selector: Selector,
+    #[serde(default, deserialize_with = "or_default")]
+    detail: String,
+}
+
+impl Vision {
+    /// The images that the node shows to its model.
+    pub(super) fn images(&self, context: &LlmContext<'_>) -> Vec<PromptImage> {
+        if !self.enabled {
+            return Vec::new();
+        }
+        let files = Selector::new(["sys", "files"]);
+        let selector = if self.configs.variable_selector.is_empty() { &files } else { &self.configs.variable_selector };
+        let detail = Some(self.configs.detail.as_str()).filter(|detail| !detail.is_empty());
+        context.view.get(selector).map_or_else(Vec::new, |value| context.images.of(value, detail))
     }
 }
 

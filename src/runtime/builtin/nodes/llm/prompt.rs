@@ -81,7 +81,7 @@ pub(super) async fn finish(pending: Vec<PendingMessage>, limit: usize) -> Result
             return Err(value::TextTooLongError { limit }.into());
         }
         if !text.is_empty() {
-            messages.push(PromptMessage { role: message.role, text });
+            messages.push(PromptMessage::new(message.role, text));
         }
     }
     if messages.is_empty() {
