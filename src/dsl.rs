@@ -5,40 +5,51 @@
 
 pub mod demo;
 mod error;
-mod files;
 mod findings;
+pub(crate) mod format;
 mod graph;
 mod model_config;
 mod outline;
+mod version;
 mod write;
 mod yaml;
 
 use serde_json::Value;
 
 use self::{error::DslError, findings::Findings};
-use crate::domain::app::file::AppFile;
+use crate::{domain::app::file::AppFile, ports::app_file_format::FileVersion};
 
 pub use self::write::write;
 pub(crate) use self::yaml::LONGEST;
+
+/// Reads the only document of a YAML file as Dify reads its YAML.
+pub(crate) fn read_yaml(text: &str) -> Result<Value, DslError> {
+    Ok(yaml::Document::read(text)?.value)
+}
 
 /// A file that was read.
 #[derive(Clone, Debug)]
 pub struct Read {
     pub app: AppFile,
+    pub(crate) version: FileVersion,
     /// What will not work as it stands, a sentence each: the app is imported all the same.
     pub warnings: Vec<String>,
 }
 
 /// Reads a file of the versions 0.1 to 0.6.
 pub fn read(text: &str) -> Result<Read, DslError> {
-    let document = yaml::Document::read(text)?;
+    read_file(&yaml::Document::read(text)?, false)
+}
+
+/// Reads the app of a document, of a newer version only if it is accepted.
+fn read_file(document: &yaml::Document<'_>, accepts_newer: bool) -> Result<Read, DslError> {
     let mut findings = Findings::default();
-    match read_app(&document.value, &mut findings) {
-        Ok(app) => {
+    match read_app(&document.value, accepts_newer, &mut findings) {
+        Ok((version, app)) => {
             let mut warnings = findings.unsupported;
             warnings.append(&mut findings.warnings);
             document.set_lines(&mut warnings);
-            Ok(Read { app, warnings: warnings.iter().map(DslError::to_string).collect() })
+            Ok(Read { app, version, warnings: warnings.iter().map(DslError::to_string).collect() })
         }
         Err(mut fault) => {
             document.set_lines(std::slice::from_mut(&mut fault));
@@ -63,7 +74,7 @@ pub(crate) fn check(text: &str) -> Checked {
         Err(fault) => return Checked { faults: vec![fault], warnings: Vec::new() },
     };
     let mut findings = Findings::default();
-    let result = read_app(&document.value, &mut findings);
+    let result = read_app(&document.value, false, &mut findings);
     let Findings { unsupported: mut faults, mut warnings } = findings;
     faults.extend(result.err().filter(|fault| !faults.contains(fault)));
     document.set_lines(&mut faults);
@@ -71,9 +82,13 @@ pub(crate) fn check(text: &str) -> Checked {
     Checked { faults, warnings }
 }
 
-fn read_app(document: &Value, findings: &mut Findings) -> Result<AppFile, DslError> {
+fn read_app(
+    document: &Value,
+    accepts_newer: bool,
+    findings: &mut Findings,
+) -> Result<(FileVersion, AppFile), DslError> {
     yaml::without_nul(document)?;
-    let outline = outline::read(document)?;
+    let outline = outline::read(document, accepts_newer)?;
     let body = if outline.mode.has_graph() {
         graph::read(document, outline.mode, findings)?
     } else {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use crate::domain::sentence::sentence;
 
 /// Why a file is refused: one sentence.
@@ -29,6 +31,13 @@ impl DslError {
     pub(super) fn at_line(line: Option<u64>, reason: impl fmt::Display) -> Self {
         Self { line, ..Self::at("", reason) }
     }
+}
+
+/// A value as a sentence shows it: short, and on one line.
+pub(super) fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
 }
 
 impl fmt::Display for DslError {

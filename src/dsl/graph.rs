@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::{
     error::DslError,
-    files::{add_feature, add_form_field, is_file_field},
     findings::{EVERY_RUN, Findings},
 };
 use crate::{
@@ -24,7 +23,6 @@ use crate::{
         },
         graph_features::unsupported_feature,
         name_list::name_list,
-        prompt_app::check::is_enabled,
     },
 };
 
@@ -63,9 +61,6 @@ pub(super) fn read(document: &Value, mode: AppMode, findings: &mut Findings) -> 
         let variable = |node: &NodeOutline<'_>| file_sent_by(node.kind, node.data);
         findings.unsupported.extend(nodes.iter().filter_map(|node| Some(sends_file(node, &variable(node)?))));
     }
-    for node in &nodes {
-        add_files(node, findings);
-    }
     let features = match &workflow["features"] {
         Value::Null => Value::Object(Map::new()),
         features @ Value::Object(_) => features.clone(),
@@ -75,7 +70,6 @@ pub(super) fn read(document: &Value, mode: AppMode, findings: &mut Findings) -> 
         let reason = format_args!("{feature} is not supported here; {EVERY_RUN}");
         findings.unsupported.push(DslError::at("workflow.features.sensitive_word_avoidance", reason));
     }
-    add_feature("workflow.features.file_upload", &features["file_upload"], findings);
     let environment_variables = variables(workflow, "environment_variables")?;
     for (at, variable) in environment_variables.iter().enumerate().filter(|(_, variable)| is_secret(variable)) {
         if variable["value"].as_str().is_none_or(str::is_empty) {
@@ -98,20 +92,6 @@ fn sends_file(node: &NodeOutline<'_>, variable: &str) -> DslError {
         node.title
     );
     DslError::at(format!("{GRAPH}.nodes[{}]", node.at), reason)
-}
-
-/// Adds the files that a node takes from people.
-fn add_files(node: &NodeOutline<'_>, findings: &mut Findings) {
-    let place = format!("{GRAPH}.nodes[{}].data", node.at);
-    if node.kind == "start" {
-        let fields = node.data["variables"].as_array().into_iter().flatten().enumerate();
-        for (at, field) in fields.filter(|(_, field)| field["type"].as_str().is_some_and(is_file_field)) {
-            add_form_field(format!("{place}.variables[{at}]"), field, findings);
-        }
-    } else if node.kind == "llm" && is_enabled(&node.data["vision"]) {
-        let reason = format_args!("the node \"{}\" will not see files: they are not supported here", node.title);
-        findings.warnings.push(DslError::at(format!("{place}.vision"), reason));
-    }
 }
 
 struct NodeOutline<'a> {

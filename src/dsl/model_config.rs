@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::{
     error::DslError,
-    files::{add_feature, add_form_field, is_file_field},
     findings::{EVERY_RUN, Findings},
 };
 use crate::{
@@ -68,13 +67,6 @@ pub(super) fn read(document: &Value, mode: AppMode, findings: &mut Findings) -> 
         let reason = format_args!("{} is not supported here; {EVERY_RUN}", found.feature);
         DslError::at(format!("model_config.{}", found.place), reason)
     }));
-    for (at, row) in member("user_input_form").as_array().into_iter().flatten().enumerate() {
-        let fields = row.as_object().into_iter().flatten().filter(|(kind, _)| is_file_field(kind));
-        for (kind, field) in fields {
-            add_form_field(format!("model_config.user_input_form[{at}].{kind}"), field, findings);
-        }
-    }
-    add_feature("model_config.file_upload", member("file_upload"), findings);
     Ok(AppBody::Model(kept))
 }
 

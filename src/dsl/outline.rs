@@ -2,38 +2,43 @@
 
 use serde_json::Value;
 
-use super::error::DslError;
-use crate::domain::app::{
-    AppMode,
-    file::{AppBody, AppFile},
+use super::{
+    error::{DslError, shown},
+    version,
 };
-
-/// What columns of names hold, in characters.
-const LONGEST_NAME: usize = 255;
-/// How Dify spells what an icon is; it refuses to read others back.
-const ICON_TYPES: [&str; 3] = ["emoji", "image", "link"];
+use crate::{
+    domain::app::{
+        AppMode,
+        file::{AppBody, AppFile, ICON_TYPES, MAX_NAME},
+    },
+    ports::app_file_format::{FileAge, FileVersion},
+};
 
 /// An app without what it does.
 pub(super) struct Outline {
     pub(super) mode: AppMode,
+    pub(super) version: FileVersion,
     file: AppFile,
 }
 
 impl Outline {
-    pub(super) fn with(self, body: AppBody) -> AppFile {
-        AppFile { body, ..self.file }
+    pub(super) fn with(self, body: AppBody) -> (FileVersion, AppFile) {
+        (self.version, AppFile { body, ..self.file })
     }
 }
 
-/// Reads `version`, `kind` and `app`.
-pub(super) fn read(document: &Value) -> Result<Outline, DslError> {
+/// Reads `version`, `kind` and `app`. A file without a kind is an app.
+pub(super) fn read(document: &Value, accepts_newer: bool) -> Result<Outline, DslError> {
     if !document.is_object() {
         return Err(DslError::at(
             "",
             "the file is not a mapping; a DSL file has `app:`, and `workflow:` or `model_config:`",
         ));
     }
-    version(&document["version"])?;
+    let version = version::read(&document["version"])?;
+    if version.age == FileAge::Newer && !accepts_newer {
+        return Err(version::unsupported(&document["version"]));
+    }
     match &document["kind"] {
         Value::String(kind) if kind == "app" || kind.is_empty() => {}
         Value::Null => {}
@@ -82,38 +87,15 @@ pub(super) fn read(document: &Value) -> Result<Outline, DslError> {
         use_icon_as_answer_icon,
         body: AppBody::Model(serde_json::Map::new()),
     };
-    Ok(Outline { mode, file })
-}
-
-/// `0.1` to `0.6`, whatever follows. A file without a version is of version 0.1.0, and one without a kind is an app.
-fn version(version: &Value) -> Result<(), DslError> {
-    let text = match version {
-        Value::String(text) if text.is_empty() => return Ok(()),
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Null => return Ok(()),
-        _ => return Err(DslError::at("version", "is not a version; write one like 0.6.0")),
-    };
-    let mut parts = text.split('.').map(str::parse::<u32>);
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(Ok(0)), Some(Ok(1..=6)), None | Some(Ok(_)), None) => Ok(()),
-        _ => Err(DslError::at("version", format_args!("is {}; versions 0.1 to 0.6 are supported", shown(version)))),
-    }
+    Ok(Outline { mode, version, file })
 }
 
 fn short_text(app: &Value, member: &str) -> Result<Option<String>, DslError> {
     let place = || format!("app.{member}");
     match &app[member] {
         Value::Null => Ok(None),
-        Value::String(text) if text.chars().count() <= LONGEST_NAME => Ok(Some(text.clone())),
-        Value::String(_) => Err(DslError::at(place(), format_args!("is longer than {LONGEST_NAME} characters"))),
+        Value::String(text) if text.chars().count() <= MAX_NAME => Ok(Some(text.clone())),
+        Value::String(_) => Err(DslError::at(place(), format_args!("is longer than {MAX_NAME} characters"))),
         _ => Err(DslError::at(place(), "must be text")),
     }
-}
-
-/// A value as a sentence shows it: short, and on one line.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    let short: String = text.chars().take(60).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
 }

@@ -253,51 +253,30 @@ model_config:
 }
 
 #[test]
-fn check_names_the_nodes_that_send_or_take_files() {
+fn check_names_the_nodes_that_send_files() {
     let file = "{type: http-request, method: post, url: 'http://x', body: {type: binary, data: [{type: file, file: [a, doc]}]}, ";
-    let form =
-        "title: Start, variables: [{variable: doc, type: file, required: true}, {variable: more, type: file-list}]";
     let sends = SOUND.replacen("{type: template-transform, ", file, 1);
-    let several = sends.replacen("title: Start, variables: []", form, 1).replacen(
-        "type: end, ",
-        "type: llm, vision: {enabled: true}, ",
-        1,
-    );
     let said = |found: Vec<DslError>| found.iter().map(DslError::to_string).collect::<Vec<_>>();
     let fault = "workflow.graph.nodes[1] (line 13): the node \"Mid\" sends the file `a.doc`; files are not supported here; every run \
                  will be refused";
     assert_eq!(said(check(&sends).faults), [fault]);
-    let unsupported = several.replacen("type: llm, ", "type: code, ", 1);
-    let found = said(check(&unsupported).faults);
-    assert_eq!(
-        found[1..],
-        [
-            fault,
-            "workflow.graph.nodes[0].data.variables[0] (line 12): the required file input `doc` is not \
-                                    supported here; every run will be refused"
-        ]
-    );
-    let optional =
-        SOUND.replacen("title: Start, variables: []", "title: Start, variables: [{variable: doc, type: file}]", 1);
-    let Checked { faults, warnings } = check(&optional);
-    assert_eq!(faults, []);
-    assert_eq!(
-        said(warnings.clone()),
-        [
-            "workflow.graph.nodes[0].data.variables[0] (line 12): the file input `doc` is not supported here; a run with a file will be \
-         refused"
-        ]
-    );
-    // The import warns of the same.
-    assert!(read(&optional).unwrap().warnings.contains(&warnings[0].to_string()));
+}
+
+#[test]
+fn file_inputs_are_supported() {
+    let form =
+        "title: Start, variables: [{variable: doc, type: file, required: true}, {variable: more, type: file-list}]";
+    let graph = SOUND.replacen("title: Start, variables: []", form, 1);
     let chat = "app: {name: B, mode: chat}
 model_config:
   model: {provider: echo, name: echo}
   user_input_form: [{file: {variable: doc, required: true}}]
   file_upload: {image: {enabled: true}}
 ";
-    let Checked { faults, warnings } = check(chat);
-    assert_eq!((faults.len(), warnings.len()), (1, 1), "{faults:?} {warnings:?}");
+    for text in [graph.as_str(), chat] {
+        let Checked { faults, warnings } = check(text);
+        assert!(faults.is_empty() && warnings.is_empty(), "{faults:?} {warnings:?}");
+    }
 }
 
 #[test]

@@ -2,13 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::version::VERSION;
 use crate::domain::{
     Error, Result,
     app::file::{AppBody, AppFile, GraphBody},
 };
-
-/// The version of the files that are written.
-const VERSION: &str = "0.6.0";
 
 pub fn write(app: &AppFile) -> Result<String> {
     let mut document = json!({
