@@ -4,12 +4,14 @@
 //! The caller's membership of the workspace is checked before anything about an app is returned.
 
 pub(crate) mod access_gate;
+mod definition_memory;
 mod input_schema;
 pub(crate) mod inputs;
 mod membership;
 mod not_found;
 mod parameters;
 pub(crate) mod permitted;
+pub(crate) mod run_files;
 pub(crate) mod run_slots;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 use self::{
     access_gate::{AccessGate, denied},
+    definition_memory::DefinitionMemory,
     input_schema::input_schema,
     not_found::no_such_app,
     parameters::parameters,
@@ -35,21 +38,22 @@ use crate::{
         },
         caller::Caller,
         error::Detail,
+        file::limits::UploadLimits,
         id::{AccountId, AppId, WorkflowId, WorkspaceId},
         page::{Page, PageRequest},
         stored::StoredValue,
+        subject::Subject,
     },
-    memory::{MemoryKind, MemoryLedger, MemoryPermit, Owner, weight::json_weight},
+    memory::{MemoryLedger, MemoryPermit, Owner},
     ports::token_cache::TokenCache,
 };
 
-/// Memory that is reserved for a definition before its size is known, in bytes.
-const DEFINITION_BYTES: usize = 64 << 10;
-
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AppSettings {
     /// `OPENAPI_STRICT_WORKSPACE_ID`: whether `workspace_id` is required wherever the specification requires it.
     pub strict_workspace_id: bool,
+    /// The limits of uploads, which descriptions contain.
+    pub uploads: UploadLimits,
 }
 
 /// A query of a workspace's apps, as the caller sent it.
@@ -70,7 +74,7 @@ pub struct Apps {
     token_cache: Arc<dyn TokenCache>,
     access: AccessGate,
     memory: MemoryLedger,
-    settings: AppSettings,
+    settings: Arc<AppSettings>,
 }
 
 impl Apps {
@@ -82,7 +86,7 @@ impl Apps {
         memory: MemoryLedger,
         settings: AppSettings,
     ) -> Self {
-        Self { context, token_cache, access, memory, settings }
+        Self { context, token_cache, access, memory, settings: Arc::new(settings) }
     }
 
     /// A page of the apps that a workspace lists, newest first.
@@ -141,13 +145,14 @@ impl Apps {
             };
             (self.id_of_name(caller, account, workspace, target).await?, Some(workspace))
         };
-        let wanted = if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline };
+        let wanted = detail_of(fields);
         let (app, _memory) = self.visible(caller, account, id, workspace, wanted).await?;
-        Ok(description(&app, fields))
+        Ok(self.description(&app, fields))
     }
 
     /// An app that the caller may run, with its published definition, or with the requested version of its graph, and
-    /// the memory of the definition.
+    /// the memory of the definition. `target` is its id, or its exact name in the workspace or, without one, in the
+    /// account's only workspace.
     ///
     /// Fails with `workspace_id_required` in strict deployments, `workspace_membership_revoked`, `not_found`,
     /// `invalid_param` for a version that is not a UUID, `mode_not_runnable`, `app_unavailable` when nothing is
@@ -155,19 +160,57 @@ impl Apps {
     pub async fn find_runnable(
         &self,
         caller: &Caller,
-        app_id: &str,
+        target: &str,
         workspace_id: Option<&str>,
         workflow_id: Option<&str>,
     ) -> Result<(App, Definition, MemoryPermit)> {
         let account = account_of(caller)?;
-        let workspace = self.optional_workspace(account, workspace_id).await?;
+        let mut workspace = self.optional_workspace(account, workspace_id).await?;
         let version = requested_version(workflow_id)?;
-        // A run requires the id. Names are not looked up.
-        let Ok(id) = app_id.parse() else { return Err(self.not_found_error(caller, account, workspace).await?) };
+        let id = if let Ok(id) = target.parse() {
+            id
+        } else {
+            if workspace.is_none() {
+                workspace = self.only_workspace(account).await?;
+            }
+            let Some(workspace) = workspace else {
+                return Err(self.not_found_error(caller, account, None).await?.with_hint(NAME_NEEDS_WORKSPACE));
+            };
+            self.id_of_name(caller, account, workspace, target).await?
+        };
         let wanted = version.map_or(AppDetail::Run, AppDetail::Version);
         let (app, memory) = self.visible(caller, account, id, workspace, wanted).await?;
         let (app, definition) = runnable_definition(app, version)?;
         Ok((app, definition, memory))
+    }
+
+    /// The app of a run or of a form, if the caller may use it. `app_id` is its id. Fails with
+    /// `workspace_membership_revoked`, `not_found`, `app_access_denied`, `mode_not_runnable`.
+    pub(super) async fn find_used(&self, caller: &Caller, app_id: &str) -> Result<App> {
+        let app = match caller.token.subject {
+            Subject::Account { id: account, .. } => {
+                let Ok(id) = app_id.parse() else { return Err(self.not_found_error(caller, account, None).await?) };
+                self.visible(caller, account, id, None, AppDetail::Outline).await?.0
+            }
+            Subject::ExternalSso { .. } => self.permitted(caller, app_id, AppDetail::Outline).await?.0,
+        };
+        app.runnable().ok_or_else(|| mode_not_runnable(&app))
+    }
+
+    /// An app with one version of its graph, for a run that continues. Its caller was checked when it began. Fails with
+    /// `not_found` and `app_unavailable`.
+    pub(super) async fn find_version(
+        &self,
+        id: AppId,
+        workflow_id: WorkflowId,
+    ) -> Result<(App, Definition, MemoryPermit)> {
+        let wanted = AppDetail::Version(workflow_id);
+        let mut memory = DefinitionMemory::reserve(&self.memory, Owner::of(&id.0), wanted)?;
+        let mut admit = |text: &str| memory.admit(text);
+        let app = self.context.sql.find_app_for_external(id, wanted, &mut admit).await?;
+        let app = app.filter(|app| app.status.is(AppStatus::Normal) && app.enable_api).ok_or_else(no_such_app)?;
+        let (app, definition) = runnable_definition(app, Some(workflow_id))?;
+        Ok((app, definition, memory.into_permit()))
     }
 
     /// The app, if the caller may see it, and the memory of its definition, which is reserved before it is read and
@@ -180,21 +223,16 @@ impl Apps {
         workspace: Option<WorkspaceId>,
         wanted: AppDetail,
     ) -> Result<(StoredApp, MemoryPermit)> {
-        let mut memory = self.memory.permit(MemoryKind::Json, Some(Owner::of(&account.0)));
-        memory.resize(if wanted == AppDetail::Outline { 0 } else { DEFINITION_BYTES })?;
-        let mut weight = 0;
-        let mut admit = |text: &str| {
-            weight += json_weight(text.as_bytes());
-            Ok(memory.resize(weight.max(DEFINITION_BYTES))?)
-        };
+        let mut memory = DefinitionMemory::reserve(&self.memory, Owner::of(&account.0), wanted)?;
+        let mut admit = |text: &str| memory.admit(text);
         let (membership, app) = self.context.sql.find_app(account, id, workspace, wanted, &mut admit).await?;
         self.check_membership(caller, membership, workspace).await?;
         let in_workspace = |app: &StoredApp| workspace.is_none_or(|workspace| workspace == app.workspace_id);
         let app = app
             .filter(|app| app.status.is(AppStatus::Normal) && app.enable_api && in_workspace(app))
             .ok_or_else(no_such_app)?;
-        self.access.check(&caller.token.subject, app.id).await?;
-        Ok((app, memory))
+        self.access.check(&caller.token.subject, &app).await?;
+        Ok((app, memory.into_permit()))
     }
 
     /// The id of the only app with this name. The membership is checked first.
@@ -224,17 +262,25 @@ impl Apps {
             }
         }
     }
+
+    fn description(&self, app: &StoredApp, fields: DescriptionFields) -> AppDescription {
+        // Without a definition both blocks are empty.
+        let definition = app.definition.as_ref();
+        let mode = app.mode.known().unwrap_or(AppMode::Workflow);
+        AppDescription {
+            info: fields.info.then(|| info(app)),
+            parameters: fields.parameters.then(|| parameters(definition, &self.settings.uploads)),
+            input_schema: fields.input_schema.then(|| input_schema(mode, definition)),
+        }
+    }
 }
 
-fn description(app: &StoredApp, fields: DescriptionFields) -> AppDescription {
-    // Without a definition both blocks are empty.
-    let definition = app.definition.as_ref();
-    let mode = app.mode.known().unwrap_or(AppMode::Workflow);
-    AppDescription {
-        info: fields.info.then(|| info(app)),
-        parameters: fields.parameters.then(|| parameters(definition)),
-        input_schema: fields.input_schema.then(|| input_schema(mode, definition)),
-    }
+/// The hint about a name without a workspace.
+const NAME_NEEDS_WORKSPACE: &str = "To look an app up by its name, pass workspace_id.";
+
+/// What describing these fields reads.
+fn detail_of(fields: DescriptionFields) -> AppDetail {
+    if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline }
 }
 
 fn requested_version(workflow_id: Option<&str>) -> Result<Option<WorkflowId>> {
@@ -242,11 +288,13 @@ fn requested_version(workflow_id: Option<&str>) -> Result<Option<WorkflowId>> {
     version.map_err(|_| Error::invalid_param("body", "workflow_id", "must be a UUID"))
 }
 
+fn mode_not_runnable(app: &StoredApp) -> Error {
+    Error::new(Code::ModeNotRunnable, format!("Apps of mode {} cannot be run.", app.mode))
+}
+
 /// The app with the definition that a run follows.
 fn runnable_definition(app: StoredApp, version: Option<WorkflowId>) -> Result<(App, Definition)> {
-    let Some(runnable) = app.runnable() else {
-        return Err(Error::new(Code::ModeNotRunnable, format!("Apps of mode {} cannot be run.", app.mode)));
-    };
+    let runnable = app.runnable().ok_or_else(|| mode_not_runnable(&app))?;
     match app.definition {
         Some(definition) => Ok((runnable, definition)),
         None if version.is_some() && runnable.mode.has_graph() => {

@@ -19,14 +19,15 @@ use crate::{
         account::{Account, AccountView},
         browser_session::{NewBrowserSession, Refresh},
         caller::{ClientAddress, ConsoleCaller},
-        id::{AccountId, BrowserSessionId, WorkspaceId},
+        email::fold_email,
+        id::{AccountId, BrowserSessionId},
         key::KeyRing,
         known_browser::KnownBrowser,
         secret::{RefreshHash, Secret, hex},
         workspace::Membership,
     },
     ports::login_attempt_store::{AttemptOutcome, LoginAttemptStore},
-    telemetry::audit::AuditEvent,
+    telemetry::audit::sign_in::SignInEvent,
 };
 
 #[derive(Clone, Debug)]
@@ -86,7 +87,7 @@ impl Console {
         address: ClientAddress,
         known_browser: Option<&str>,
     ) -> Result<Issued> {
-        let email = email.trim().to_lowercase();
+        let email = fold_email(email);
         let browser = known_browser.and_then(KnownBrowser::parse);
         let attempt = self.begin_login(&email, address, browser.as_ref()).await?;
         let (account, is_correct) = match self.check_password(&email, password, address).await {
@@ -102,7 +103,7 @@ impl Console {
             // Counted before the response, so that no response exceeds the limit.
             attempt.end(AttemptOutcome::Wrong).await?;
             self.context.metrics.login_failed(false);
-            AuditEvent::LoginFailed { account_id, client: address }.record();
+            SignInEvent::LoginFailed { account_id }.record();
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };
         attempt.end(AttemptOutcome::Correct).await?;
@@ -117,7 +118,7 @@ impl Console {
         address: ClientAddress,
         known_browser: Option<&str>,
     ) -> Result<Option<Issued>> {
-        let email = email.trim().to_lowercase();
+        let email = fold_email(email);
         let found = if email.contains('\0') { None } else { self.context.sql.find_login(&email).await? };
         let Some(login) = found.filter(|login| login.account.is_active()) else { return Ok(None) };
         let browser = known_browser.and_then(KnownBrowser::parse);
@@ -140,7 +141,9 @@ impl Console {
             None => KnownBrowser::new(&self.context.entropy.base64url::<16>()?),
         };
         let known_browser = Some(browser.with(&self.keys, email).cookie());
-        Ok(Issued { known_browser, ..self.start(account, remember, now).await? })
+        let issued = self.start(account, remember, now).await?;
+        SignInEvent::SignedIn { account_id: account }.record();
+        Ok(Issued { known_browser, ..issued })
     }
 
     /// The account with this email, and whether the password is correct. Takes the same time without an account.
@@ -237,10 +240,11 @@ impl Console {
 
     /// Ends the browser session.
     pub async fn logout(&self, caller: &ConsoleCaller) -> Result<()> {
-        match caller.session {
-            Some(session) => self.context.sql.delete_browser_session(session).await.map(|_| ()),
-            None => Ok(()),
+        if let Some(session) = caller.session {
+            self.context.sql.delete_browser_session(session).await?;
         }
+        SignInEvent::SignedOut { account_id: caller.account.id }.record();
+        Ok(())
     }
 
     /// The signed-in account's workspaces, oldest first.
@@ -250,12 +254,7 @@ impl Console {
 
     /// Makes a workspace the account's current one. Fails with `not_found` for one that it has not joined.
     pub async fn switch(&self, caller: &ConsoleCaller, workspace: &str) -> Result<Membership> {
-        let unknown = || Error::not_found("There is no such workspace.");
-        let workspace: WorkspaceId = workspace.parse().map_err(|_| unknown())?;
-        if !self.context.sql.switch_workspace(caller.account.id, workspace, self.context.clock.now()).await? {
-            return Err(unknown());
-        }
-        self.workspaces(caller).await?.into_iter().find(|m| m.workspace_id == workspace).ok_or_else(unknown)
+        self.context.switch_account(caller.account.id, &caller.account.email, workspace, None).await
     }
 
     async fn view(&self, caller: &ConsoleCaller) -> Result<AccountView> {

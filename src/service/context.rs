@@ -3,10 +3,21 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Result, account::AccountStatus, id::AccountId, limit::Limits, secret::bearer_invalid},
+    domain::{
+        Result,
+        account::AccountStatus,
+        id::{AccountId, TokenId, WorkspaceId},
+        limit::Limits,
+        member::workspace_not_found,
+        secret::bearer_invalid,
+        workspace::Membership,
+    },
     ports::{clock::Clock, entropy::Entropy},
     store::sql::SqlStore,
-    telemetry::metrics::Metrics,
+    telemetry::{
+        audit::workspace::{WorkspaceEvent, WorkspaceEventKind},
+        metrics::Metrics,
+    },
 };
 
 /// The SQL store, clock, randomness, limits and metrics of the process.
@@ -27,5 +38,24 @@ impl ServiceContext {
             Some(status) if status.is(AccountStatus::Active) => Ok(()),
             _ => Err(bearer_invalid()),
         }
+    }
+
+    /// Makes a workspace an account's current one. Fails with `not_found` for one that it has not joined, and for text
+    /// that is not a UUID. `token_id` is `None` in the browser.
+    pub(super) async fn switch_account(
+        &self,
+        account: AccountId,
+        email: &str,
+        workspace: &str,
+        token_id: Option<TokenId>,
+    ) -> Result<Membership> {
+        let workspace_id: WorkspaceId = workspace.parse().map_err(|_| workspace_not_found())?;
+        if !self.sql.switch_workspace(account, workspace_id, self.clock.now()).await? {
+            return Err(workspace_not_found());
+        }
+        WorkspaceEvent { workspace_id, kind: WorkspaceEventKind::Switched, subject: email, token_id }.record();
+        let view = self.sql.find_account_view(account).await?;
+        let mut memberships = view.map(|view| view.memberships).unwrap_or_default().into_iter();
+        memberships.find(|membership| membership.workspace_id == workspace_id).ok_or_else(workspace_not_found)
     }
 }

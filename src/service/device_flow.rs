@@ -26,7 +26,7 @@ use crate::{
         user_code::UserCode,
     },
     ports::grant_store::GrantStore,
-    telemetry::audit::AuditEvent,
+    telemetry::audit::{AuditEvent, sign_in::SignInEvent},
 };
 
 /// Number of attempts to find a user code that is not in use.
@@ -118,6 +118,8 @@ impl DeviceFlow {
             let Some(user_code) = UserCode::mint(&self.context.entropy.array::<32>()?) else { continue };
             let index = self.keys.user_code_key(&user_code);
             if self.grants.create(&device_code.hash(), &index, &request).await? {
+                let GrantRequest { client_id, device_label, .. } = &request;
+                SignInEvent::DeviceCodeIssued { client_id, device_label }.record();
                 return Ok(Codes { device_code, user_code });
             }
         }
@@ -148,7 +150,9 @@ impl DeviceFlow {
             }
             PollOutcome::Approved { created_ip, approval } => {
                 audit_cross_ip(client_id, created_ip, address);
-                self.redeem(&device_code, approval).await
+                let redeemed = self.redeem(&device_code, approval).await?;
+                SignInEvent::TokenDelivered { token_id: redeemed.token_id, client_id }.record();
+                Ok(redeemed)
             }
         }
     }
@@ -212,10 +216,12 @@ impl DeviceFlow {
         account: Option<AccountId>,
     ) -> Result<Option<PendingGrant>> {
         let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, account).await?;
-        let keys = self.index_keys(user_code)?;
+        let keys = self.index_keys(user_code).inspect_err(|_| attempt.reject())?;
         let found = self.grants.find_pending(&keys).await?;
         if found.is_some() {
             attempt.succeed().await?;
+        } else {
+            attempt.reject();
         }
         Ok(found)
     }

@@ -2,12 +2,13 @@
 
 use super::context::ServiceContext;
 use crate::domain::{
-    Error, Result,
+    Result,
     account::AccountView,
     caller::Caller,
     id::{AccountId, WorkspaceId},
+    member::{RequiredRole, workspace_not_found},
     secret::bearer_invalid,
-    workspace::Membership,
+    workspace::{Membership, WorkspaceStatus},
 };
 
 #[derive(Clone)]
@@ -38,10 +39,42 @@ impl Identity {
     pub async fn workspace(&self, caller: &Caller, id: &str) -> Result<Membership> {
         let memberships = self.workspaces(caller).await?;
         let id: Option<WorkspaceId> = id.parse().ok();
-        memberships.into_iter().find(|membership| Some(membership.workspace_id) == id).ok_or_else(|| {
-            Error::not_found("There is no such workspace.")
-                .with_hint("GET /openapi/v1/workspaces lists your workspaces.")
-        })
+        let membership = memberships.into_iter().find(|membership| Some(membership.workspace_id) == id);
+        membership.ok_or_else(workspace_not_found)
+    }
+
+    /// One of the caller's workspaces in normal state, in which the caller has at least this role. Fails with `not_found`
+    /// and `forbidden`.
+    pub(super) async fn require_role(&self, caller: &Caller, id: &str, required: RequiredRole) -> Result<Membership> {
+        if let Ok(id) = id.parse() {
+            self.require_role_in(caller, id, required).await
+        } else {
+            // An account that is not active is reported first.
+            self.account(caller).await?;
+            Err(workspace_not_found())
+        }
+    }
+
+    /// Like [`Self::require_role`], for a known workspace.
+    pub(super) async fn require_role_in(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        required: RequiredRole,
+    ) -> Result<Membership> {
+        let memberships = self.workspaces(caller).await?;
+        let is_open = |one: &Membership| one.workspace_id == id && one.status.is(WorkspaceStatus::Normal);
+        let membership = memberships.into_iter().find(is_open).ok_or_else(workspace_not_found)?;
+        required.check(&membership.role)?;
+        Ok(membership)
+    }
+
+    /// Makes a workspace the account's current one. Fails with `not_found` for one that it has not joined.
+    pub async fn switch(&self, caller: &Caller, id: &str) -> Result<Membership> {
+        let subject = &caller.token.subject;
+        let account = subject.account_id().ok_or_else(workspace_not_found)?;
+        self.context.require_active(account).await?;
+        self.context.switch_account(account, subject.email(), id, Some(caller.token.token_id)).await
     }
 
     /// The default workspace of an active account.

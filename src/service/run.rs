@@ -1,32 +1,55 @@
 //! Starts runs of apps: checks the caller, the app, the inputs and the number of runs, then calls the runtime.
 
 mod collect;
+pub(crate) mod event_source;
+mod finished;
+pub(crate) mod follow;
+pub(crate) mod forms;
+mod log_reader;
+mod measured;
+mod recorder;
+pub(super) mod run_owner;
+mod run_tasks;
+pub(crate) mod running;
+mod stop;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::collect::Collector;
-use super::app::{
-    Apps,
-    inputs::checked_inputs,
-    run_slots::{RunSlot, RunSlots},
+use self::{
+    measured::MeasuredRun,
+    recorder::Recorders,
+    run_owner::{external_user, user_name},
+    running::{RecordedStream, Running},
+};
+use super::{
+    app::{
+        Apps,
+        inputs::{checked_files, checked_inputs},
+        run_files::referenced_uploads,
+        run_slots::RunSlots,
+    },
+    context::ServiceContext,
+    file::Files,
 };
 use crate::{
     domain::{
         Code, Error, Result,
         app::AppMode,
         caller::Caller,
-        conversation::ExternalUser,
         error::Detail,
         id::{ConversationId, WorkflowId},
-        secret::hex,
+        session::TokenContext,
         subject::Subject,
     },
-    memory::MemoryPermit,
-    ports::runtime::{AppRuntime, RunEvent, RunRequest, RunStream},
-    telemetry::audit::AuditEvent,
+    memory::{FairShares, MemoryLedger},
+    ports::{
+        run_log_store::RunLogStore,
+        runtime::{AppRuntime, RunRequest},
+    },
+    telemetry::audit::apps::AppEvent,
 };
 
 /// Time to wait for the first event before the stream begins without one. An error within this time is the response; a
@@ -49,26 +72,69 @@ pub struct Run {
     pub auto_generate_name: bool,
     /// A version of the graph. Empty means the published one.
     pub workflow_id: Option<String>,
+    /// The mode that the app must have; `chat` includes agent-chat.
+    pub mode: Option<String>,
+    /// Whether the run continues when its reader leaves.
+    pub outlives_reader: bool,
 }
+
+/// What the use cases of runs need.
+pub struct RunDependencies {
+    pub context: ServiceContext,
+    pub apps: Apps,
+    pub slots: RunSlots,
+    pub files: Files,
+    pub runtime: Arc<dyn AppRuntime>,
+    pub logs: Arc<dyn RunLogStore>,
+    pub memory: MemoryLedger,
+    /// Tracks the runs that outlive their reader.
+    pub tasks: TaskTracker,
+    /// Tracks what writes the logs of runs.
+    pub log_tasks: TaskTracker,
+    /// Cancelled when the process stops.
+    pub shutdown: CancellationToken,
+}
+
+/// Limit of streams that follow runs, in this process.
+const MAX_FOLLOWERS: usize = 4_000;
 
 #[derive(Clone)]
 pub struct Runs {
+    context: ServiceContext,
     apps: Apps,
     slots: RunSlots,
+    files: Files,
     runtime: Arc<dyn AppRuntime>,
+    recorders: Recorders,
+    followers: FairShares,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
 }
 
 impl Runs {
-    pub fn new(apps: Apps, slots: RunSlots, runtime: Arc<dyn AppRuntime>) -> Self {
-        Self { apps, slots, runtime }
+    pub fn new(dependencies: RunDependencies) -> Self {
+        let RunDependencies { context, apps, slots, files, runtime, logs, memory, tasks, log_tasks, shutdown } =
+            dependencies;
+        let recorders = Recorders { logs, local: run_tasks::LocalRuns::default(), memory, tasks: log_tasks };
+        Self {
+            context,
+            apps,
+            slots,
+            files,
+            runtime,
+            recorders,
+            followers: FairShares::new(MAX_FOLLOWERS),
+            tasks,
+            shutdown,
+        }
     }
 
     /// Starts a run for a caller.
     ///
     /// Checks membership and app (contract section 4, step 10), then the query, then the inputs. Fails with
-    /// `not_found`, `workspace_membership_revoked`, `app_access_denied`, `app_unavailable`, `query_required_for_chat`,
-    /// `query_not_supported_for_workflow`, `input_required`, `invalid_param`, `rate_limited`, or an error of the
-    /// runtime before the first event.
+    /// `not_found`, `workspace_membership_revoked`, `app_access_denied`, `app_unavailable`, `app_mode_mismatch`,
+    /// `query_required_for_chat`, `query_not_supported_for_workflow`, `input_required`, `invalid_param`, `rate_limited`, or
+    /// an error of the runtime before the first event.
     pub async fn start(&self, caller: &Caller, run: Run) -> Result<Running> {
         let given = run.inputs.ok_or_else(|| Error::missing("inputs"))?;
         let conversation_id = parse_id::<ConversationId>("conversation_id", run.conversation_id.as_deref())?;
@@ -84,19 +150,19 @@ impl Runs {
                 (found, "permitted-external-apps")
             }
         };
+        check_mode(app.mode, run.mode.as_deref())?;
+        let active = self.context.metrics.runs.begin(app.mode);
         let query = run.query.map(without_nul);
         check_query(app.mode, query.as_deref())?;
-        let inputs = checked_inputs(&definition, given)?;
+        let max_files = u64::from(self.files.limits().run_files);
+        let uploads = referenced_uploads(&definition, &given, &run.files, max_files);
+        let run_files = self.files.of_run(caller, &app, &uploads).await?;
+        let inputs = checked_inputs(&definition, given, &run_files)?;
+        let files = checked_files(&definition, &run.files, &run_files)?;
         let slot = self.slots.acquire(&app).await?;
-        AuditEvent::AppRun {
-            app_id: &app.id.to_string(),
-            tenant_id: app.workspace_id,
-            subject: &caller.token.subject,
-            surface,
-            token_id: caller.token.token_id,
-        }
-        .record();
-        let mode = app.mode;
+        let (app_id, tenant_id) = (app.id, app.workspace_id);
+        let (mode, stop) = (app.mode, CancellationToken::new());
+        let owner = run_owner::owner(caller, &app);
         let mut stream = self
             .runtime
             .start(RunRequest {
@@ -106,48 +172,55 @@ impl Runs {
                 external_user: external_user(&caller.token.subject),
                 inputs,
                 query,
-                files: run.files.into_iter().map(Value::Object).collect(),
+                files,
+                uploads: run_files.into_uploads(),
                 conversation_id,
                 auto_generate_name: run.auto_generate_name,
                 workflow_id,
+                stop: stop.clone(),
             })
             .await?;
+        let mut measured = MeasuredRun::new(active);
         let first = match tokio::time::timeout(FIRST_EVENT_TIMEOUT, stream.next()).await {
-            Ok(Some(first)) => Some(first?),
-            Ok(None) => return Err(Error::new(Code::UpstreamError, "The run ended before it started.")),
+            Ok(Some(Ok(first))) => {
+                measured.observe(&first);
+                Some(first)
+            }
+            Ok(failed) => {
+                measured.end(true, false);
+                let ended = || Error::new(Code::UpstreamError, "The run ended before it started.");
+                return Err(failed.and_then(Result::err).unwrap_or_else(ended));
+            }
             Err(_) => None,
         };
-        Ok(Running { mode, first, stream, _slot: slot, _definition_memory: definition_memory })
+        let Caller { token: TokenContext { subject, token_id, .. }, .. } = caller;
+        AppEvent::Run { app_id, tenant_id, subject, surface, token_id: *token_id }.record();
+        let source = RecordedStream {
+            unrecorded: first,
+            recorded: VecDeque::new(),
+            stream,
+            owner,
+            has_graph: mode.has_graph(),
+            stop,
+            recorders: self.recorders.clone(),
+            recorder: None,
+            measured,
+            _slot: slot,
+            _definition_memory: definition_memory,
+        };
+        Ok(Running::new(mode, run.outlives_reader, self.tasks.clone(), source))
     }
 }
 
-/// A run in progress. Dropping it cancels the run.
-pub struct Running {
-    mode: AppMode,
-    first: Option<RunEvent>,
-    stream: RunStream,
-    _slot: RunSlot,
-    _definition_memory: MemoryPermit,
-}
-
-impl Running {
-    /// The next event; `None` at the end. An error is the last item.
-    pub async fn next(&mut self) -> Option<Result<RunEvent>> {
-        match self.first.take() {
-            Some(first) => Some(Ok(first)),
-            None => self.stream.next().await,
+/// Checks that the app has the mode that the request names.
+fn check_mode(mode: AppMode, required: Option<&str>) -> Result<()> {
+    let path = if mode == AppMode::AgentChat { AppMode::Chat } else { mode }.as_str();
+    match required {
+        Some(required) if required != path => {
+            Err(Error::new(Code::AppModeMismatch, "The app has another mode than the requested one.")
+                .with_hint(format!("This is a {} app: run it as {path}.", mode.as_str())))
         }
-    }
-
-    /// Waits for the end and returns the body of a blocking run.
-    pub async fn collect(mut self) -> Result<Value> {
-        let mut collector = Collector::new(self.mode);
-        while let Some(event) = self.next().await {
-            if let Some(body) = collector.add(&event?)? {
-                return Ok(body);
-            }
-        }
-        collector.finish().ok_or_else(|| Error::new(Code::UpstreamError, "The run ended unexpectedly."))
+        _ => Ok(()),
     }
 }
 
@@ -180,31 +253,6 @@ fn parse_id<T: std::str::FromStr>(member: &'static str, text: Option<&str>) -> R
         None => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| Error::invalid_param("body", member, "must be a UUID")),
     }
-}
-
-/// The identity that the rows of an external identity's runs name.
-fn external_user(subject: &Subject) -> Option<ExternalUser> {
-    match subject {
-        Subject::Account { .. } => None,
-        Subject::ExternalSso { email, issuer } => {
-            Some(ExternalUser { email: email.to_lowercase(), issuer: issuer.clone() })
-        }
-    }
-}
-
-/// The subject's name in the app's data. It does not depend on `SECRET_KEY` and does not reveal the subject.
-fn user_name(subject: &Subject) -> String {
-    let mut hash = Sha256::new();
-    hash.update(b"dify-openapi app user\0");
-    match subject {
-        Subject::Account { id, .. } => hash.update(id.0.as_bytes()),
-        Subject::ExternalSso { email, issuer } => {
-            hash.update(issuer.as_bytes());
-            hash.update([0]);
-            hash.update(email.to_lowercase().as_bytes());
-        }
-    }
-    format!("openapi-{}", hex(&hash.finalize()[..16]))
 }
 
 #[cfg(test)]

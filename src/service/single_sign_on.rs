@@ -5,21 +5,19 @@
 //! an external identity does with its cookie.
 
 mod approval;
-mod browser_marks;
-mod claims;
+pub(crate) mod claims;
 pub(crate) mod completion;
-mod signed_value;
+pub(crate) mod signed_value;
 
 use std::sync::Arc;
 
 use url::Url;
 
 use self::{
-    browser_marks::BrowserMarks,
     claims::{ACCOUNT, DEVICE_FLOW, StateClaims},
     signed_value::SignedValues,
 };
-use super::{console::Console, context::ServiceContext, device_flow::DeviceFlow};
+use super::{browser_marks::BrowserMarks, console::Console, context::ServiceContext, device_flow::DeviceFlow};
 use crate::{
     domain::{Code, Error, Result, caller::ClientAddress, key::KeyRing, secret::Secret, user_code::UserCode},
     ports::{

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Error, Result},
-    telemetry::request_id,
+    telemetry::carry::carry,
 };
 
 /// Runs `work` to its end, also when the returned future is dropped because the client has disconnected. For steps that
@@ -10,5 +10,5 @@ use crate::{
 pub(super) async fn run_uncancelled<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    tokio::spawn(request_id::scope(request_id::current(), work)).await.map_err(Error::internal)?
+    tokio::spawn(carry(work)).await.map_err(Error::internal)?
 }

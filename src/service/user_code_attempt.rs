@@ -1,13 +1,15 @@
 //! The limit on wrong user codes. A code has 39 bits, so an attacker could guess one (contract section 8).
 
-use crate::domain::{
-    Result,
-    caller::ClientAddress,
-    id::AccountId,
-    limit::{Charge, LimitDecision, LimitName},
-};
-
 use super::rate_limiter::RateLimiter;
+use crate::{
+    domain::{
+        Result,
+        caller::ClientAddress,
+        id::AccountId,
+        limit::{Charge, LimitDecision, LimitName},
+    },
+    telemetry::audit::sign_in::SignInEvent,
+};
 
 /// An attempt at a user code.
 ///
@@ -16,6 +18,8 @@ use super::rate_limiter::RateLimiter;
 pub(super) struct UserCodeAttempt {
     rate_limiter: RateLimiter,
     charges: Vec<Charge>,
+    /// The account that is signed in.
+    account: Option<AccountId>,
 }
 
 impl UserCodeAttempt {
@@ -33,9 +37,14 @@ impl UserCodeAttempt {
             }
         }
         match rate_limiter.charge(&charges).await? {
-            LimitDecision::Allowed => Ok(Self { rate_limiter: rate_limiter.clone(), charges }),
+            LimitDecision::Allowed => Ok(Self { rate_limiter: rate_limiter.clone(), charges, account }),
             LimitDecision::Limited(retry_after) => Err(rate_limiter.limited(LimitName::UserCode, retry_after)),
         }
+    }
+
+    /// Audits the attempt: no grant has this code. It stays counted.
+    pub(super) fn reject(&self) {
+        SignInEvent::UserCodeRejected { account_id: self.account }.record();
     }
 
     /// Refunds the attempt: a grant has this code.

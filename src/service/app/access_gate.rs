@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Code, Error, Result,
         access_mode::{Access, AccessMode},
+        app::stored_app::StoredApp,
         id::{AccountId, AppId},
         subject::{Subject, SubjectType},
     },
@@ -34,15 +35,15 @@ impl AccessGate {
     /// Checks a subject's access to one app. The account's membership of the app's workspace was checked before. Fails
     /// with `app_access_denied`, for external identities with `not_found`; with `license_required` for a `private` app
     /// without a license, and with `service_unavailable`.
-    pub(super) async fn check(&self, subject: &Subject, app: AppId) -> Result<()> {
+    pub(super) async fn check(&self, subject: &Subject, app: &StoredApp) -> Result<()> {
         let Some(enterprise) = &self.enterprise else { return Ok(()) };
-        let mode = enterprise.access_modes(&[app]).await?.get(&app).copied();
+        let mode = enterprise.access_mode(app).await?;
         match (access_of(mode, subject.subject_type()), subject) {
             (Access::Allowed, _) => Ok(()),
             (Access::ByPermission, Subject::Account { id, .. }) => {
                 self.licenses.require().await?;
-                let permitted = enterprise.permitted_apps(*id, &[app]).await?;
-                if permitted.contains(&app) { Ok(()) } else { Err(denied()) }
+                let permitted = enterprise.permitted_apps(*id, &[app.id]).await?;
+                if permitted.contains(&app.id) { Ok(()) } else { Err(denied()) }
             }
             (Access::Denied, Subject::Account { .. }) => Err(denied()),
             (Access::Denied | Access::ByPermission, Subject::ExternalSso { .. }) => Err(no_such_app()),
@@ -70,7 +71,7 @@ impl AccessGate {
     }
 }
 
-/// An app without a known mode admits nobody.
+/// Access to an app without a known mode is denied.
 fn access_of(mode: Option<AccessMode>, subject_type: SubjectType) -> Access {
     mode.map_or(Access::Denied, |mode| mode.access_of(subject_type))
 }

@@ -65,6 +65,15 @@ impl Apps {
         }
     }
 
+    /// The workspace of an account that has exactly one.
+    pub(super) async fn only_workspace(&self, account: AccountId) -> Result<Option<WorkspaceId>> {
+        let view = self.context.sql.find_account_view(account).await?;
+        Ok(view.and_then(|view| match view.memberships.as_slice() {
+            [membership] => Some(membership.workspace_id),
+            _ => None,
+        }))
+    }
+
     /// Reads the id of a workspace. Text that is not an id gives the error of a workspace without the membership.
     pub(super) async fn workspace(&self, account: AccountId, text: &str) -> Result<WorkspaceId> {
         let Ok(id) = text.parse() else {

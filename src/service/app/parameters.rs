@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::app::{Definition, form::is_truthy};
+use crate::domain::{
+    app::{Definition, form::is_truthy},
+    file::limits::UploadLimits,
+};
 
 /// Default limit of files of a run.
 const MAX_FILES: u64 = 3;
 
 /// The block of an app. Without a definition it has Dify's defaults.
-pub(super) fn parameters(definition: Option<&Definition>) -> Map<String, Value> {
+pub(super) fn parameters(definition: Option<&Definition>, uploads: &UploadLimits) -> Map<String, Value> {
     let Some(definition) = definition else { return empty() };
     let feature = |name, default: fn() -> Value| feature(definition, name).unwrap_or_else(default);
     // In apps without a graph, sources are shown by default.
@@ -33,7 +36,7 @@ pub(super) fn parameters(definition: Option<&Definition>) -> Map<String, Value> 
         ("user_input_form", definition.form_rows().into()),
         ("sensitive_word_avoidance", feature("sensitive_word_avoidance", moderation)),
         ("file_upload", upload(definition, feature("file_upload", no_upload))),
-        ("system_parameters", system_parameters()),
+        ("system_parameters", system_parameters(uploads)),
     ])
 }
 
@@ -88,14 +91,14 @@ fn no_upload() -> Value {
     }})
 }
 
-/// Dify's default limits, in megabytes and numbers of files.
-fn system_parameters() -> Value {
+/// The limits of uploads, in megabytes and numbers of files.
+fn system_parameters(uploads: &UploadLimits) -> Value {
     json!({
-        "image_file_size_limit": 10,
-        "video_file_size_limit": 100,
-        "audio_file_size_limit": 50,
-        "file_size_limit": 15,
-        "workflow_file_upload_limit": 10,
+        "image_file_size_limit": uploads.image >> 20,
+        "video_file_size_limit": uploads.video >> 20,
+        "audio_file_size_limit": uploads.audio >> 20,
+        "file_size_limit": uploads.file >> 20,
+        "workflow_file_upload_limit": uploads.run_files,
     })
 }
 

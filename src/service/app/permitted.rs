@@ -1,6 +1,9 @@
 //! Apps that are open to external identities (contract section E4). An app that is not is `not_found`.
 
-use super::{Apps, DEFINITION_BYTES, description, not_found::no_such_app, requested_version, runnable_definition};
+use super::{
+    Apps, definition_memory::DefinitionMemory, detail_of, not_found::no_such_app, requested_version,
+    runnable_definition,
+};
 use crate::{
     domain::{
         Result,
@@ -14,7 +17,7 @@ use crate::{
         caller::Caller,
         page::PageRequest,
     },
-    memory::{MemoryKind, MemoryPermit, Owner, weight::json_weight},
+    memory::{MemoryPermit, Owner},
     ports::enterprise::ExternalAppQuery,
 };
 
@@ -57,9 +60,8 @@ impl Apps {
         id: &str,
         fields: DescriptionFields,
     ) -> Result<AppDescription> {
-        let wanted = if fields.needs_definition() { AppDetail::Published } else { AppDetail::Outline };
-        let (app, _memory) = self.permitted(caller, id, wanted).await?;
-        Ok(description(&app, fields))
+        let (app, _memory) = self.permitted(caller, id, detail_of(fields)).await?;
+        Ok(self.description(&app, fields))
     }
 
     /// A permitted app that can be run, with its published definition, or with the requested version of its graph. Fails
@@ -78,20 +80,20 @@ impl Apps {
     }
 
     /// The app, and the memory of its definition.
-    async fn permitted(&self, caller: &Caller, id: &str, wanted: AppDetail) -> Result<(StoredApp, MemoryPermit)> {
+    pub(super) async fn permitted(
+        &self,
+        caller: &Caller,
+        id: &str,
+        wanted: AppDetail,
+    ) -> Result<(StoredApp, MemoryPermit)> {
         let id = id.parse().map_err(|_| no_such_app())?;
         let subject = &caller.token.subject;
-        let mut memory =
-            self.memory.permit(MemoryKind::Json, Some(Owner::of(&(subject.email(), subject.wire_issuer()))));
-        memory.resize(if wanted == AppDetail::Outline { 0 } else { DEFINITION_BYTES })?;
-        let mut weight = 0;
-        let mut admit = |text: &str| {
-            weight += json_weight(text.as_bytes());
-            Ok(memory.resize(weight.max(DEFINITION_BYTES))?)
-        };
+        let owner = Owner::of(&(subject.email(), subject.wire_issuer()));
+        let mut memory = DefinitionMemory::reserve(&self.memory, owner, wanted)?;
+        let mut admit = |text: &str| memory.admit(text);
         let app = self.context.sql.find_app_for_external(id, wanted, &mut admit).await?;
         let app = app.filter(|app| app.status.is(AppStatus::Normal) && app.enable_api).ok_or_else(no_such_app)?;
-        self.access.check(subject, app.id).await?;
-        Ok((app, memory))
+        self.access.check(subject, &app).await?;
+        Ok((app, memory.into_permit()))
     }
 }

@@ -1,18 +1,24 @@
 //! Descriptions of apps with every type of input.
 
 use insta::assert_json_snapshot;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{input_schema, parameters};
+use super::input_schema;
 use crate::domain::{
     app::{
         AppMode, Definition, ModelConfig, Workflow,
         description::DescriptionFields,
         summary::{AppFilter, ModeFilter, NameFilter},
     },
+    file::limits::UploadLimits,
     id::{ModelConfigId, WorkflowId},
 };
+
+/// The block with Dify's limits of uploads.
+fn parameters(definition: Option<&Definition>) -> Map<String, Value> {
+    super::parameters(definition, &UploadLimits::default())
+}
 
 /// A model configuration without settings.
 pub(super) fn model_config() -> ModelConfig {
@@ -84,6 +90,17 @@ fn every_type_of_input_has_a_schema() {
         (input_schema(AppMode::Workflow, Some(&graph)), input_schema(AppMode::Completion, Some(&model)));
     assert_eq!(of_graph, of_model);
     assert_eq!(parameters(Some(&graph))["user_input_form"], parameters(Some(&model))["user_input_form"]);
+}
+
+#[test]
+fn length_limit_is_read_from_floats_and_texts() {
+    for (stored, expected) in
+        [(json!(10), json!(10)), (json!(10.0), json!(10)), (json!("10"), json!(10)), (json!(0), json!(null))]
+    {
+        let variable = json!([{"variable": "line", "label": "A line", "type": "text-input", "max_length": stored}]);
+        let schema = input_schema(AppMode::Workflow, Some(&workflow(start(&variable), json!({}))));
+        assert_eq!(schema["properties"]["inputs"]["properties"]["line"]["maxLength"], expected, "{stored}");
+    }
 }
 
 #[test]

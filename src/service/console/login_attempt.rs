@@ -11,11 +11,10 @@ use crate::{
         caller::ClientAddress,
         known_browser::KnownBrowser,
         limit::{LimitDecision, LimitName},
-        login_limit::{LoginLimit, LoginRule},
-        secret::sha256_hex,
+        login_limit::{LoginLimit, LoginRule, account_key, account_part, pair_key},
     },
     ports::login_attempt_store::{AttemptOutcome, LoginAttemptStore},
-    telemetry::audit::AuditEvent,
+    telemetry::audit::sign_in::SignInEvent,
 };
 
 /// An attempt that is open at the store.
@@ -49,7 +48,7 @@ impl Console {
             && let LimitDecision::Limited(retry_after) = attempt.store.begin(id, &attempt.limits).await?
         {
             self.context.metrics.login_failed(true);
-            AuditEvent::LoginLocked { client: address }.record();
+            SignInEvent::LoginLocked.record();
             return Err(locked(retry_after));
         }
         Ok(attempt)
@@ -58,7 +57,7 @@ impl Console {
     /// The limits of an attempt, without those that are off. A browser that the account signed in with has limits of
     /// its own only, so that no other client can lock its person out.
     fn login_limits(&self, email: &str, address: ClientAddress, browser: Option<&KnownBrowser>) -> Vec<LoginLimit> {
-        let account = sha256_hex(email.as_bytes());
+        let account = account_part(email);
         let quota = |name| self.context.limits.quota(name);
         let pair = quota(LimitName::Login);
         let delays = LoginRule::Delays { free: pair.count, max_delay: pair.period };
@@ -67,12 +66,12 @@ impl Console {
         let known = browser.filter(|browser| browser.has(&self.keys, email)).map(KnownBrowser::id);
         let limits = match known {
             Some(browser) => vec![
-                of((pair, delays), format!("pair:{account}:{browser}")),
+                of((pair, delays), pair_key(&account, &browser)),
                 of(failures(LimitName::LoginBrowser), format!("browser:{account}:{browser}")),
             ],
             None => vec![
-                of((pair, delays), format!("pair:{account}:{}", address.bucket())),
-                of(failures(LimitName::LoginAccount), format!("account:{account}")),
+                of((pair, delays), pair_key(&account, &address.bucket())),
+                of(failures(LimitName::LoginAccount), account_key(&account)),
                 of(failures(LimitName::LoginAddress), format!("address:{}", address.bucket())),
             ],
         };

@@ -12,7 +12,7 @@ use crate::{
         account::Account,
         caller::ClientAddress,
         grant::{Approval, ClaimOutcome, DenyOutcome, GrantRequest},
-        id::ClaimId,
+        id::{AccountId, ClaimId},
         key, scope,
         secret::{BearerToken, UserCodeKey},
         session::NewSession,
@@ -27,7 +27,7 @@ impl DeviceFlow {
     pub async fn approve(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
         self.require_bearers()?;
         let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, Some(account.id)).await?;
-        let keys = self.index_keys(user_code)?;
+        let keys = self.index_keys(user_code).inspect_err(|_| attempt.reject())?;
         let scopes = scope::scopes_of(SubjectType::Account);
         scope::check_mint(SubjectType::Account, scopes, self.settings.enterprise)?;
 
@@ -36,7 +36,10 @@ impl DeviceFlow {
 
         let claim = self.new_claim()?;
         let request = match self.grants.claim(&keys, claim).await? {
-            ClaimOutcome::Unknown => return Err(unknown_user_code()),
+            ClaimOutcome::Unknown => {
+                attempt.reject();
+                return Err(unknown_user_code());
+            }
             ClaimOutcome::Claimed(request) => request,
             known @ (ClaimOutcome::InProgress | ClaimOutcome::Resolved) => {
                 attempt.succeed().await?;
@@ -111,9 +114,8 @@ impl DeviceFlow {
         self.context.metrics.minted(subject.subject_type());
         self.context.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated.is_some()));
         AuditEvent::DeviceFlowApproved {
-            subject: &session.subject,
-            client_id: &session.client_id,
-            device_label: &session.device_label,
+            subject,
+            request,
             rotated: minted.rotated.is_some(),
             expires_at: session.expires_at,
             token_id: minted.token_id,
@@ -126,25 +128,14 @@ impl DeviceFlow {
     pub async fn deny(&self, account: &Account, user_code: &str, address: ClientAddress) -> Result<()> {
         self.require_bearers()?;
         let attempt = UserCodeAttempt::begin(&self.rate_limiter, address, Some(account.id)).await?;
-        let keys = self.index_keys(user_code)?;
+        let keys = self.index_keys(user_code).inspect_err(|_| attempt.reject())?;
         let outcome = self.grants.deny(&keys).await?;
-        if outcome != DenyOutcome::Unknown {
+        if outcome == DenyOutcome::Unknown {
+            attempt.reject();
+        } else {
             attempt.succeed().await?;
         }
-        match outcome {
-            DenyOutcome::Denied(request) => {
-                AuditEvent::DeviceFlowDenied {
-                    subject_email: &account.email,
-                    account_id: Some(account.id),
-                    client_id: Some(&request.client_id),
-                }
-                .record();
-                Ok(())
-            }
-            DenyOutcome::InProgress => Err(in_progress()),
-            DenyOutcome::Resolved => Err(already_resolved()),
-            DenyOutcome::Unknown => Err(unknown_user_code()),
-        }
+        record_denial(outcome, &account.email, Some(account.id))
     }
 
     pub(super) fn new_claim(&self) -> Result<ClaimId> {
@@ -163,4 +154,17 @@ pub(super) fn already_resolved() -> Error {
 pub(super) fn in_progress() -> Error {
     Error::new(Code::ApproveInProgress, "This code is being approved right now.")
         .with_hint("Wait a few seconds and try again.")
+}
+
+/// Audits a denied grant. Any other outcome is the error of the request.
+pub(super) fn record_denial(outcome: DenyOutcome, subject_email: &str, account_id: Option<AccountId>) -> Result<()> {
+    match outcome {
+        DenyOutcome::Denied(request) => {
+            AuditEvent::DeviceFlowDenied { subject_email, account_id, request: &request }.record();
+            Ok(())
+        }
+        DenyOutcome::InProgress => Err(in_progress()),
+        DenyOutcome::Resolved => Err(already_resolved()),
+        DenyOutcome::Unknown => Err(unknown_user_code()),
+    }
 }

@@ -2,18 +2,17 @@
 
 use super::{
     DeviceFlow,
-    decision::{already_resolved, in_progress, unknown_user_code},
+    decision::{already_resolved, in_progress, record_denial, unknown_user_code},
 };
 use crate::{
     domain::{
         Code, Error, Result,
-        grant::{ClaimOutcome, DenyOutcome},
+        grant::ClaimOutcome,
         scope,
         subject::{Subject, SubjectType},
         user_code::UserCode,
     },
     service::uncancelled::run_uncancelled,
-    telemetry::audit::AuditEvent,
 };
 
 impl DeviceFlow {
@@ -54,19 +53,7 @@ impl DeviceFlow {
 
     /// Denies the pending grant for an external identity.
     pub(crate) async fn deny_external(&self, subject: &Subject, code: &UserCode) -> Result<()> {
-        match self.grants.deny(&self.keys.user_code_keys(code)).await? {
-            DenyOutcome::Denied(request) => {
-                AuditEvent::DeviceFlowDenied {
-                    subject_email: subject.email(),
-                    account_id: None,
-                    client_id: Some(&request.client_id),
-                }
-                .record();
-                Ok(())
-            }
-            DenyOutcome::InProgress => Err(in_progress()),
-            DenyOutcome::Resolved => Err(already_resolved()),
-            DenyOutcome::Unknown => Err(unknown_user_code()),
-        }
+        let outcome = self.grants.deny(&self.keys.user_code_keys(code)).await?;
+        record_denial(outcome, subject.email(), None)
     }
 }

@@ -69,7 +69,7 @@ impl Collector {
     /// Adds an event. Returns the body once it is complete.
     pub(super) fn add(&mut self, event: &RunEvent) -> Result<Option<Value>> {
         let relevant = match (self.mode, &*event.event) {
-            (_, "error") | (AppMode::Workflow, "workflow_finished") => true,
+            (_, "error" | "workflow_paused") | (AppMode::Workflow, "workflow_finished") => true,
             (AppMode::Workflow, _) => false,
             (_, name) => {
                 matches!(name, "message" | "agent_message" | "message_replace" | "message_end" | "workflow_finished")
@@ -81,6 +81,7 @@ impl Collector {
         let fields = EventFields::parse(&event.json)?;
         match (self.mode, &*event.event) {
             (_, "error") => Err(event_error(&fields)),
+            (_, "workflow_paused") => Ok(Some(self.paused(&fields))),
             (AppMode::Workflow, _) => Ok(Some(workflow(fields))),
             (_, "workflow_finished") => {
                 if let Some(error) = graph_error(&fields) {
@@ -113,6 +114,17 @@ impl Collector {
     /// The body at the end of the stream: that of a graph without `workflow_finished`.
     pub(super) fn finish(self) -> Option<Value> {
         self.unconfirmed
+    }
+
+    /// The body of a run that waits for a form.
+    fn paused(&self, fields: &EventFields) -> Value {
+        json!({
+            "event": "workflow_paused",
+            "task_id": fields.task_id,
+            "workflow_run_id": fields.workflow_run_id,
+            "mode": self.mode.as_str(),
+            "data": fields.data,
+        })
     }
 
     fn message(&mut self, fields: EventFields) -> Value {

@@ -1,6 +1,7 @@
 use serde_json::json;
 
-use super::*;
+use super::{collect::Collector, *};
+use crate::ports::runtime::RunEvent;
 
 fn event(value: &Value) -> RunEvent {
     RunEvent { event: value["event"].as_str().unwrap().to_owned().into(), json: value.to_string().into() }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::signed_value::SignedClaims;
-use crate::domain::subject::ACCOUNT_ISSUER;
+use crate::domain::{email::is_email, subject::ACCOUNT_ISSUER};
 
 /// The intent of a sign-in for a device.
 pub(super) const DEVICE_FLOW: &str = "device_flow";
@@ -59,12 +59,6 @@ impl AssertionClaims {
     }
 }
 
-/// Whether a text can be the email address of an external identity.
-pub(super) fn is_email(text: &str) -> bool {
-    let one_at = text.split('@').count() == 2 && !text.starts_with('@') && !text.ends_with('@');
-    (3..=320).contains(&text.chars().count()) && one_at && !text.chars().any(|c| c.is_whitespace() || c.is_control())
-}
-
 /// Whether a text can be the issuer of an external identity.
 pub(super) fn is_issuer(text: &str) -> bool {
     (1..=255).contains(&text.chars().count()) && text != ACCOUNT_ISSUER && !text.chars().any(char::is_control)
@@ -72,7 +66,7 @@ pub(super) fn is_issuer(text: &str) -> bool {
 
 /// The content of the cookie with which an external identity decides about one device.
 #[derive(Serialize, Deserialize)]
-pub(super) struct GrantClaims {
+pub(crate) struct GrantClaims {
     /// This server's URL.
     pub iss: String,
     pub subject_email: String,

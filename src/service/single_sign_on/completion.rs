@@ -3,16 +3,15 @@
 
 use super::{
     SignInBackend, SingleSignOn,
-    browser_marks::BrowserMarks,
-    claims::{ACCOUNT, AssertionClaims, DEVICE_FLOW, GrantClaims, StateClaims, is_email, is_issuer},
+    claims::{ACCOUNT, AssertionClaims, DEVICE_FLOW, GrantClaims, StateClaims, is_issuer},
 };
 use crate::{
-    domain::{Code, Error, Result, caller::ClientAddress, secret::Secret, user_code::UserCode},
+    domain::{Code, Error, Result, caller::ClientAddress, email::is_email, secret::Secret, user_code::UserCode},
     ports::{
         identity_provider::{AuthorizationResponse, IdentityError, IdentityProvider, VerifiedIdentity},
         nonce_store::NonceKind,
     },
-    service::console::Issued,
+    service::{browser_marks::BrowserMarks, console::Issued},
     telemetry::audit::AuditEvent,
 };
 
@@ -98,14 +97,14 @@ impl SingleSignOn {
         let backend = self.dependencies.backend.as_ref();
         match (backend, callback) {
             (Some(SignInBackend::Remote(_)), Callback::Assertion(assertion)) => {
-                self.complete_assertion(assertion, &BrowserMarks::parse(marks), address).await
+                self.complete_assertion(assertion, &BrowserMarks::parse(marks)).await
             }
             (Some(SignInBackend::BuiltIn(provider)), Callback::Authorization { state, code, error, issuer }) => {
-                let state = self.consume_state(state, &BrowserMarks::parse(marks), address).await?;
+                let state = self.consume_state(state, &BrowserMarks::parse(marks)).await?;
                 let identity = match (code, error) {
-                    (Some(code), None) => self.find_identity(&**provider, &state, code, issuer, address).await,
+                    (Some(code), None) => self.find_identity(&**provider, &state, code, issuer).await,
                     (_, Some(_)) => Err(Stop::Rejected(Rejection::AccessDenied)),
-                    (None, None) => Err(Stop::Failed(invalid("no_code", address))),
+                    (None, None) => Err(Stop::Failed(invalid("no_code"))),
                 };
                 match identity {
                     Ok(identity) if state.intent == ACCOUNT => {
@@ -113,53 +112,48 @@ impl SingleSignOn {
                     }
                     Ok(identity) => {
                         let (user_code, nonce) = (state.user_code, state.nonce);
-                        self.grant(DeviceSignIn { identity, user_code, nonce }, address).await
+                        self.grant(DeviceSignIn { identity, user_code, nonce }).await
                     }
-                    Err(Stop::Rejected(rejection)) => Ok(rejected(rejection, &state, address)),
+                    Err(Stop::Rejected(rejection)) => Ok(rejected(rejection, &state)),
                     Err(Stop::Failed(error)) => Err(error),
                 }
             }
             (None, _) => Err(super::sso_not_configured()),
-            _ => Err(invalid("other_backend", address)),
+            _ => Err(invalid("other_backend")),
         }
     }
 
-    async fn complete_assertion(
-        &self,
-        assertion: &str,
-        marks: &BrowserMarks,
-        address: ClientAddress,
-    ) -> Result<Completed> {
+    async fn complete_assertion(&self, assertion: &str, marks: &BrowserMarks) -> Result<Completed> {
         let now = self.dependencies.context.clock.now();
         let verified = self.values.verify::<AssertionClaims>(assertion, now);
-        let claims = verified.map_err(|error| invalid(error.as_str(), address))?.claims;
+        let claims = verified.map_err(|error| invalid(error.as_str()))?.claims;
         let code = UserCode::parse(&claims.user_code).ok().filter(|_| claims.is_well_formed());
-        let Some(code) = code else { return Err(invalid("malformed_claims", address)) };
+        let Some(code) = code else { return Err(invalid("malformed_claims")) };
         if !marks.contain(&code.expose(), &self.dependencies.keys) {
-            return Err(invalid("other_browser", address));
+            return Err(invalid("other_browser"));
         }
         if !self.dependencies.nonces.consume(NonceKind::SsoAssertion, &claims.nonce).await? {
-            return Err(invalid("replayed", address));
+            return Err(invalid("replayed"));
         }
         let AssertionClaims { email, issuer, nonce, .. } = claims;
         let identity = VerifiedIdentity { email, issuer };
-        self.grant(DeviceSignIn { identity, user_code: code.expose(), nonce }, address).await
+        self.grant(DeviceSignIn { identity, user_code: code.expose(), nonce }).await
     }
 
     /// Verifies the state of the built-in client and consumes its nonce, before any request to the provider.
-    async fn consume_state(&self, sealed: &str, marks: &BrowserMarks, address: ClientAddress) -> Result<StateClaims> {
+    async fn consume_state(&self, sealed: &str, marks: &BrowserMarks) -> Result<StateClaims> {
         let now = self.dependencies.context.clock.now();
-        let opened = self.dependencies.keys.open_sso_state(sealed).ok_or_else(|| invalid("state", address))?;
+        let opened = self.dependencies.keys.open_sso_state(sealed).ok_or_else(|| invalid("state"))?;
         let verified = self.values.verify::<StateClaims>(opened.expose(), now);
-        let state = verified.map_err(|error| invalid(error.as_str(), address))?.claims;
+        let state = verified.map_err(|error| invalid(error.as_str()))?.claims;
         if state.intent != DEVICE_FLOW && state.intent != ACCOUNT {
-            return Err(invalid("malformed_claims", address));
+            return Err(invalid("malformed_claims"));
         }
         if !marks.contain(&state.nonce, &self.dependencies.keys) {
-            return Err(invalid("other_browser", address));
+            return Err(invalid("other_browser"));
         }
         if !self.dependencies.nonces.consume(NonceKind::SsoState, &state.nonce).await? {
-            return Err(invalid("replayed", address));
+            return Err(invalid("replayed"));
         }
         Ok(state)
     }
@@ -170,12 +164,11 @@ impl SingleSignOn {
         state: &StateClaims,
         code: &str,
         issuer: Option<&str>,
-        address: ClientAddress,
     ) -> Result<VerifiedIdentity, Stop> {
         let code_verifier = self.dependencies.keys.code_verifier(&state.nonce);
         let response = AuthorizationResponse { code, issuer, nonce: &state.nonce, code_verifier: &code_verifier };
         let identity = provider.find_identity(response).await.map_err(|error| match error {
-            IdentityError::Invalid(reason) => Stop::Failed(invalid(reason, address)),
+            IdentityError::Invalid(reason) => Stop::Failed(invalid(reason)),
             IdentityError::EmailNotVerified => Stop::Rejected(Rejection::EmailNotVerified),
             IdentityError::DomainNotAllowed => Stop::Rejected(Rejection::DomainNotAllowed),
             IdentityError::Unavailable(error) => Stop::Failed(error),
@@ -183,12 +176,12 @@ impl SingleSignOn {
         if is_email(&identity.email) && is_issuer(&identity.issuer) {
             Ok(identity)
         } else {
-            Err(Stop::Failed(invalid("malformed_claims", address)))
+            Err(Stop::Failed(invalid("malformed_claims")))
         }
     }
 
     /// The approval cookie of a verified external identity.
-    async fn grant(&self, sign_in: DeviceSignIn, address: ClientAddress) -> Result<Completed> {
+    async fn grant(&self, sign_in: DeviceSignIn) -> Result<Completed> {
         let DeviceSignIn { identity, user_code, nonce } = sign_in;
         let code = UserCode::parse(&user_code)?;
         if self.dependencies.device_flow.find_pending(&code).await?.is_none() {
@@ -197,7 +190,7 @@ impl SingleSignOn {
         }
         if self.dependencies.context.sql.has_active_account(&identity.email).await? {
             let rejection = Rejection::EmailBelongsToDifyAccount;
-            AuditEvent::SsoDenied { reason: rejection.as_str(), client: address }.record();
+            AuditEvent::SsoDenied { reason: rejection.as_str() }.record();
             return Ok(Completed::Rejected { rejection, return_to: None });
         }
         let claims = GrantClaims {
@@ -223,14 +216,14 @@ impl SingleSignOn {
             return Ok(Completed::Account { issued, return_to });
         }
         let rejection = Rejection::UnknownAccount;
-        AuditEvent::SsoDenied { reason: rejection.as_str(), client: address }.record();
+        AuditEvent::SsoDenied { reason: rejection.as_str() }.record();
         Ok(Completed::Rejected { rejection, return_to: Some(return_to) })
     }
 }
 
 /// The error for what is not valid. The reason is audited and not sent.
-fn invalid(reason: &'static str, client: ClientAddress) -> Error {
-    AuditEvent::SsoDenied { reason, client }.record();
+fn invalid(reason: &'static str) -> Error {
+    AuditEvent::SsoDenied { reason }.record();
     Error::new(Code::InvalidSsoAssertion, "This sign-in is not valid, has expired, or was used before.")
         .with_hint("Start the sign-in again.")
 }
@@ -241,8 +234,8 @@ enum Stop {
     Failed(Error),
 }
 
-fn rejected(rejection: Rejection, state: &StateClaims, client: ClientAddress) -> Completed {
-    AuditEvent::SsoDenied { reason: rejection.as_str(), client }.record();
+fn rejected(rejection: Rejection, state: &StateClaims) -> Completed {
+    AuditEvent::SsoDenied { reason: rejection.as_str() }.record();
     let return_to = (state.intent == ACCOUNT).then(|| state.return_to.clone());
     Completed::Rejected { rejection, return_to }
 }

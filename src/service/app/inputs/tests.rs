@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +10,10 @@ use crate::{
         app::{Definition, Workflow, form::FormVariable},
         id::WorkflowId,
     },
-    service::app::tests::model_config,
+    service::app::{
+        run_files::{FileForm, RunFiles},
+        tests::model_config,
+    },
 };
 
 fn graph(variables: &Value) -> Definition {
@@ -28,8 +33,13 @@ fn model(user_input_form: Value) -> Definition {
     Definition::Model(Box::new(config))
 }
 
+/// The files of a caller without uploads.
+fn no_uploads() -> RunFiles {
+    RunFiles { form: FileForm::Forwarded, max_files: 10, known: HashMap::new() }
+}
+
 fn check(definition: &Definition, given: &Value) -> Result<Value, Error> {
-    checked_inputs(definition, given.as_object().unwrap().clone()).map(Value::Object)
+    checked_inputs(definition, given.as_object().unwrap().clone(), &no_uploads()).map(Value::Object)
 }
 
 /// Checks one input against a variable with these members.
@@ -55,14 +65,33 @@ fn error_names_every_missing_variable() {
         {"variable": "doc", "type": "file", "required": true},
         {"variable": "note", "type": "paragraph", "required": false},
     ]));
-    let error = check(&definition, &json!({"n": null, "doc": {}, "other": 1})).unwrap_err();
+    let doc = json!({"transfer_method": "remote_url", "url": "https://example.com/a.pdf"});
+    let error = check(&definition, &json!({"n": null, "doc": doc, "other": 1})).unwrap_err();
     assert_eq!(error.code(), Code::InputRequired);
     assert_eq!(error.message(), "city, n are required in input form");
     let places: Vec<_> = error.details().iter().map(|detail| (detail.kind, detail.loc.join("."))).collect();
     let expected = [("missing", "body.inputs.city".to_owned()), ("missing", "body.inputs.n".to_owned())];
     assert_eq!(places, expected);
-    let error = check(&definition, &json!({"city": "", "doc": {}})).unwrap_err();
+    let error = check(&definition, &json!({"city": "", "doc": doc})).unwrap_err();
     assert_eq!(error.message(), "n is required in input form");
+}
+
+#[test]
+fn every_failure_is_a_detail_in_the_order_of_the_form() {
+    let definition = graph(&json!([
+        {"variable": "n", "type": "number"},
+        {"variable": "city", "type": "text-input", "required": true},
+        {"variable": "doc", "type": "file", "allowed_file_types": ["image"]},
+        {"variable": "ok", "type": "checkbox"},
+    ]));
+    let doc = json!({"type": "document", "transfer_method": "remote_url", "url": "https://example.com/a.pdf"});
+    let error = check(&definition, &json!({"doc": doc, "n": "x", "ok": true})).unwrap_err();
+    assert_eq!((error.code(), error.message()), (Code::InvalidParam, "n in input form must be a valid number"));
+    let places: Vec<_> = error.details().iter().map(|detail| detail.loc[2].as_str()).collect();
+    assert_eq!(places, ["n", "city", "doc"]);
+    let error = check(&definition, &json!({"doc": doc})).unwrap_err();
+    assert_eq!((error.code(), error.message()), (Code::InputRequired, "city is required in input form"));
+    assert_eq!(error.details().len(), 2);
 }
 
 #[test]
@@ -189,7 +218,7 @@ fn words_and_numbers_are_converted_to_booleans() {
 #[test]
 fn files_over_the_limit_are_rejected() {
     let file = json!({"type": "image", "transfer_method": "remote_url", "url": "https://example.com/a.png"});
-    assert_eq!(one(json!({"type": "file"}), &file), Ok(file.clone()));
+    assert_eq!(one(json!({"type": "file"}), &file), Ok(file.clone()), "as clients send it");
     assert_eq!(one(json!({"type": "file"}), &json!("")), Ok(json!(null)));
     for (required, given) in [(true, json!("")), (false, json!([file])), (false, json!(1))] {
         let outcome = one(json!({"type": "file", "required": required}), &given);
@@ -280,7 +309,7 @@ proptest! {
         let given: Map<_, _> = given.into_iter().collect();
         let rows: Vec<_> = variables.iter().map(|row| json!({row["type"].as_str().unwrap(): row})).collect();
         for definition in [graph(&json!(variables)), model(json!(rows)), graph(&junk), model(junk)] {
-            match checked_inputs(&definition, given.clone()) {
+            match checked_inputs(&definition, given.clone(), &no_uploads()) {
                 Ok(inputs) => {
                     let variables = definition.variables();
                     let names: Vec<_> = variables.iter().map(|variable| variable.name.to_owned()).collect();
@@ -289,7 +318,7 @@ proptest! {
                     let is_emptied =
                         |variable: &FormVariable<'_>| variable.default().is_some() && inputs[variable.name].is_null();
                     if !definition.variables().iter().any(is_emptied) {
-                        prop_assert_eq!(checked_inputs(&definition, inputs.clone()).unwrap(), inputs);
+                        prop_assert_eq!(checked_inputs(&definition, inputs.clone(), &no_uploads()).unwrap(), inputs);
                     }
                 }
                 Err(error) => prop_assert!(matches!(error.code(), Code::InputRequired | Code::InvalidParam)),

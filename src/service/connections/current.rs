@@ -1,0 +1,159 @@
+//! Current credentials for internal services and runs (contract K4).
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::{
+    Connections,
+    error::{reauthorization_required, unknown_connection},
+    refresh::{RefreshError, RefreshMode},
+};
+use crate::{
+    domain::{
+        Error, Result,
+        connection::{
+            credential::{Connection, ConnectionStatus, CredentialType, ReauthorizationReason},
+            manifest::ProviderManifest,
+            provider_key::ProviderKey,
+            values::CredentialValues,
+        },
+        id::{AccountId, ConnectionId, WorkspaceId},
+    },
+    telemetry::audit::connections::ConnectionEvent,
+};
+
+/// Credentials are refreshed on demand in these seconds before they expire.
+const REFRESH_WITHIN: i64 = 60;
+/// How exact `last_used_at` is: a use within this time after the recorded one is not recorded.
+const USE_PRECISION: TimeDelta = TimeDelta::hours(1);
+/// A token that is as young as this is not refreshed because of a report: the report is about the one before.
+const MIN_AGE_FOR_REPORT: TimeDelta = TimeDelta::seconds(10);
+
+/// Which credentials of a workspace are requested.
+#[derive(Clone, Debug)]
+pub struct CredentialSelection {
+    pub workspace: WorkspaceId,
+    pub provider: ProviderKey,
+    /// This connection, or the default of the account.
+    pub connection: Option<ConnectionId>,
+    /// The account that has to be allowed to use it.
+    pub account: Option<AccountId>,
+}
+
+/// Credentials that can be used now.
+pub struct CurrentCredentials {
+    pub connection: Connection,
+    /// The manifest of the connection's provider.
+    pub manifest: Arc<ProviderManifest>,
+    pub values: CredentialValues,
+}
+
+impl Connections {
+    /// Current credentials, refreshed if they are about to expire. Fails with `not_found`, with
+    /// `reauthorization_required`, and with `upstream_error` when they have expired and the provider cannot be reached.
+    pub async fn current(&self, selection: &CredentialSelection, reader: &'static str) -> Result<CurrentCredentials> {
+        let connection = self.select(selection).await?;
+        self.read_current(connection, selection, reader).await
+    }
+
+    /// Current credentials of a connection that was selected.
+    pub(super) async fn read_current(
+        &self,
+        connection: Connection,
+        selection: &CredentialSelection,
+        reader: &'static str,
+    ) -> Result<CurrentCredentials> {
+        let current = self.keep_current(connection).await?;
+        ConnectionEvent::CredentialsRead {
+            connection_id: current.connection.id,
+            provider: &current.connection.provider,
+            workspace_id: selection.workspace,
+            account_id: selection.account,
+            reader,
+        }
+        .record();
+        Ok(current)
+    }
+
+    /// The connections of a workspace that an account may use, or all without an account.
+    pub async fn list_for_service(
+        &self,
+        workspace: WorkspaceId,
+        provider: Option<&ProviderKey>,
+        account: Option<AccountId>,
+    ) -> Result<Vec<Connection>> {
+        let provider = provider.map(ToString::to_string);
+        let mut found = self.dependencies.context.sql.list_connections(workspace, provider.as_deref()).await?;
+        found.retain(|connection| account.is_none_or(|account| connection.is_visible_to(account)));
+        Ok(found)
+    }
+
+    /// A tool reports that the provider rejects the credentials: they are refreshed, or the connection is marked.
+    pub async fn report_invalid(&self, selection: &CredentialSelection) -> Result<CurrentCredentials> {
+        let connection = self.select(selection).await?;
+        require_active(&connection)?;
+        let now = self.dependencies.context.clock.now();
+        if connection.kind.is(CredentialType::OAuth) {
+            if now < connection.updated_at + MIN_AGE_FOR_REPORT {
+                return self.opened(connection).await;
+            }
+            let refreshed = self.refresh(connection, RefreshMode::Rejected).await.map_err(Error::from)?;
+            return self.opened(refreshed).await;
+        }
+        Err(self.require_reauthorization(connection, ReauthorizationReason::Rejected).await?)
+    }
+
+    async fn keep_current(&self, connection: Connection) -> Result<CurrentCredentials> {
+        require_active(&connection)?;
+        let context = &self.dependencies.context;
+        let now = context.clock.now();
+        let is_used_recently = connection.health.last_used_at.is_some_and(|at| now < at + USE_PRECISION);
+        if !is_used_recently {
+            context.sql.mark_used(connection.id, now).await?;
+        }
+        let is_due = connection.kind.is(CredentialType::OAuth) && connection.expires_within(REFRESH_WITHIN, now);
+        if !is_due {
+            return self.opened(connection).await;
+        }
+        match self.refresh(connection.clone(), RefreshMode::Expiring).await {
+            Ok(refreshed) => self.opened(refreshed).await,
+            // The token is used while it lives.
+            Err(RefreshError::Later(_)) if !connection.expires_within(0, context.clock.now()) => {
+                self.opened(connection).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn opened(&self, connection: Connection) -> Result<CurrentCredentials> {
+        let (_, manifest) = self.manifest_of(&connection).await?;
+        let values = self.open(&manifest, &connection).await?;
+        Ok(CurrentCredentials { connection, manifest, values })
+    }
+
+    pub(super) async fn select(&self, selection: &CredentialSelection) -> Result<Connection> {
+        let (sql, key) = (&self.dependencies.context.sql, selection.provider.to_string());
+        let may_use = |connection: &Connection| {
+            connection.provider == key && selection.account.is_none_or(|account| connection.is_visible_to(account))
+        };
+        let found = match (selection.connection, selection.account) {
+            (Some(id), _) => sql.find_connection(selection.workspace, id).await?.filter(may_use),
+            (None, Some(account)) => {
+                let mut found = sql.list_connections(selection.workspace, Some(&key)).await?;
+                found.retain(may_use);
+                // The account's own default, another of its own, then one that is shared; the oldest of each.
+                found.into_iter().min_by_key(|one| (one.owner != account, !one.is_default))
+            }
+            (None, None) => return Err(Error::missing("credential_id")),
+        };
+        found.ok_or_else(unknown_connection)
+    }
+}
+
+fn require_active(connection: &Connection) -> Result<()> {
+    match connection.health.status {
+        ConnectionStatus::Active => Ok(()),
+        ConnectionStatus::ReauthorizationRequired => Err(reauthorization_required(connection)),
+    }
+}

@@ -1,0 +1,82 @@
+//! Deletes connections, and revokes their credentials at the provider where it can (RFC 7009).
+
+use super::{Connections, member::CurrentMember};
+use crate::{
+    domain::{
+        Result,
+        connection::{
+            credential::{Connection, CredentialType},
+            provider_key::ProviderKey,
+        },
+        id::{AccountId, ConnectionId},
+    },
+    ports::connection_backend::BackendCall,
+    service::uncancelled::run_uncancelled,
+    telemetry::audit::connections::ConnectionEvent,
+};
+
+impl Connections {
+    /// Deletes a connection.
+    pub async fn delete(&self, member: CurrentMember, key: &ProviderKey, id: ConnectionId) -> Result<()> {
+        let connection = self.changeable(member, key, id).await?;
+        self.revoke(connection, Some(member.account)).await
+    }
+
+    /// Deletes a connection. For operators; `account` is `None`.
+    pub(crate) async fn revoke(&self, connection: Connection, account: Option<AccountId>) -> Result<()> {
+        let connections = self.clone();
+        run_uncancelled(async move {
+            // First here: a connection that the provider has revoked must not be used any more.
+            if !connections.dependencies.context.sql.delete_connection(connection.id).await? {
+                return Ok(());
+            }
+            connections.remove_cached(&connection).await;
+            let at_provider = connections.revoke_at_provider(&connection).await;
+            ConnectionEvent::Revoked {
+                connection_id: connection.id,
+                provider: &connection.provider,
+                workspace_id: connection.workspace_id,
+                account_id: account,
+                at_provider,
+            }
+            .record();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Best effort: returns whether the provider has accepted.
+    async fn revoke_at_provider(&self, connection: &Connection) -> bool {
+        if !connection.kind.is(CredentialType::OAuth) {
+            return false;
+        }
+        match self.try_revoke_at_provider(connection).await {
+            Ok(revoked) => revoked,
+            Err(error) => {
+                tracing::warn!(
+                    connection_id = %connection.id,
+                    error = &error as &dyn std::error::Error,
+                    "the credentials of a deleted connection were not revoked at the provider"
+                );
+                false
+            }
+        }
+    }
+
+    async fn try_revoke_at_provider(&self, connection: &Connection) -> Result<bool> {
+        let (key, manifest) = self.manifest_of(connection).await?;
+        let Some(client) = self.find_client(connection.workspace_id, &key, &manifest).await? else { return Ok(false) };
+        let values = self.open_sealed(&manifest, connection).await?.values;
+        let redirect_uri = self.redirect_uri(&key);
+        let call = BackendCall {
+            workspace: connection.workspace_id,
+            account: connection.owner,
+            provider: &key,
+            manifest: &manifest,
+            client: &client,
+            redirect_uri: &redirect_uri,
+        };
+        self.dependencies.backend.revoke(call, &values).await?;
+        Ok(true)
+    }
+}
