@@ -33,6 +33,7 @@ use crate::{
         Code, Error, Result,
         caller::{Caller, ClientAddress, ConsoleCaller, GrantCaller},
         scope,
+        subject::SubjectType,
     },
     service::{
         bearer::Bearers, console::Console, license::Licenses, rate_limiter::RateLimiter, single_sign_on::SingleSignOn,
@@ -83,6 +84,7 @@ impl Pipeline {
             policy::Presence::Everywhere => true,
             policy::Presence::Enterprise => self.0.settings.enterprise,
             policy::Presence::Standalone => self.0.settings.standalone,
+            policy::Presence::Connections => self.0.settings.connections,
         };
         present && (policy.credential != Credential::Service || self.0.settings.service_key.is_some())
     }
@@ -99,6 +101,9 @@ impl Pipeline {
                 }
                 let caller = self.0.bearers.authenticate(&token, address).await?;
                 surface_gate(policy, &caller)?;
+                if policy.external_license && caller.token.subject.subject_type() == SubjectType::ExternalSso {
+                    self.0.licenses.require().await?;
+                }
                 self.license_gate(policy).await?;
                 scope_gate(policy, &caller)?;
                 self.0.limits.charge(policy, address, LimitedParty::Bearer(&caller)).await?;
@@ -114,7 +119,7 @@ impl Pipeline {
                     parts.extensions.insert(caller);
                 }
             }
-            Credential::Service => self.0.service_keys.authenticate(&parts.headers, address).await?,
+            Credential::Service => self.0.service_keys.authenticate(&parts.headers, address, policy.method).await?,
             Credential::ApprovalGrant => {
                 let caller = self.0.grants.authenticate(parts)?;
                 if !parts.method.is_safe() {
@@ -190,10 +195,8 @@ fn surface_gate(policy: &'static Policy, caller: &Caller) -> Result<()> {
     }
     .record();
     let hint = match subject_type {
-        crate::domain::subject::SubjectType::Account => "Accounts use /openapi/v1/apps.",
-        crate::domain::subject::SubjectType::ExternalSso => {
-            "External identities use /openapi/v1/permitted-external-apps."
-        }
+        SubjectType::Account => "Accounts use /openapi/v1/apps.",
+        SubjectType::ExternalSso => "External identities use /openapi/v1/permitted-external-apps.",
     };
     Err(Error::new(Code::WrongSurface, "This token is for another part of the API.").with_hint(hint))
 }

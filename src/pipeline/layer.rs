@@ -11,7 +11,10 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::{Pipeline, policy::Policy};
-use crate::domain::{Code, Error};
+use crate::{
+    domain::{Code, Error},
+    telemetry::audit::sign_in::SignInEvent,
+};
 
 pub(crate) trait PipelineDoor<B>: Clone + Send + Sync + 'static {
     /// The body type of responses.
@@ -77,7 +80,12 @@ where
             let (mut parts, body) = request.into_parts();
             let mut response = match pipeline.admit(policy, &mut parts).await {
                 Ok(()) => inner.call(Request::from_parts(parts, body)).await?,
-                Err(error) => door.reject(Some(policy), error),
+                Err(error) => {
+                    if error.code() == Code::CsrfMismatch {
+                        SignInEvent::CsrfRejected { method: policy.method }.record();
+                    }
+                    door.reject(Some(policy), error)
+                }
             };
             // The edge reads the labels of the request from it.
             response.extensions_mut().insert(policy);

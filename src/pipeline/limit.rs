@@ -35,15 +35,26 @@ impl PolicyLimits {
             return Ok(());
         }
         let key = |name: LimitName| match (name, party) {
-            (LimitName::Account, LimitedParty::Bearer(caller)) => Some(match caller.token.subject.account_id() {
-                Some(id) => id.to_string(),
-                None => caller.token.subject.email().to_lowercase(),
-            }),
-            (LimitName::Approve, LimitedParty::ConsoleSession(caller)) => Some(caller.account.id.to_string()),
+            (
+                LimitName::Account | LimitName::Upload | LimitName::Invite | LimitName::Import,
+                LimitedParty::Bearer(caller),
+            ) => Some(caller.token.subject.limit_key()),
+            (LimitName::Approve | LimitName::Connection, LimitedParty::ConsoleSession(caller)) => {
+                Some(caller.account.id.to_string())
+            }
             (LimitName::Approve | LimitName::ApproveExternal, LimitedParty::ApprovalGrant(caller)) => {
                 Some(caller.email.to_lowercase())
             }
-            (LimitName::Account | LimitName::Approve | LimitName::ApproveExternal, _) => None,
+            (
+                LimitName::Account
+                | LimitName::Upload
+                | LimitName::Invite
+                | LimitName::Import
+                | LimitName::Approve
+                | LimitName::ApproveExternal
+                | LimitName::Connection,
+                _,
+            ) => None,
             _ => Some(address.bucket()),
         };
         let charges: Vec<_> = policy

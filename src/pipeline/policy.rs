@@ -1,4 +1,5 @@
-//! The policy table, generated from the protos: for each method the credential, limits and doors.
+//! The policy table, generated from the protos: for each method the credential, limits and doors. A method has a policy
+//! for each of its paths.
 
 use crate::domain::{limit::LimitName, scope::Scope, subject::SubjectType};
 
@@ -21,6 +22,8 @@ pub enum Presence {
     Everywhere,
     Enterprise,
     Standalone,
+    /// Standalone, and beside Dify with `ENABLE_CONNECTIONS`.
+    Connections,
 }
 
 /// The format of a method's errors on the JSON door.
@@ -40,8 +43,10 @@ pub enum ErrorShape {
 #[derive(Clone, Copy, Debug)]
 pub struct HttpRoute {
     pub verb: &'static str,
-    /// A template such as `/openapi/v1/apps/{id}/describe`.
+    /// A template such as `/openapi/v1/apps/{id}/describe`, possibly with a custom verb: `/openapi/v1/apps/{id}:run`.
     pub path: &'static str,
+    /// Members of the message whose values the path fixes.
+    pub fixed: &'static [(&'static str, &'static str)],
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "a row of independent yes-or-no columns")]
@@ -60,6 +65,8 @@ pub struct Policy {
     pub presence: Presence,
     /// Whether a license is required.
     pub license: bool,
+    /// Whether a license is required from external identities.
+    pub external_license: bool,
     /// Limits that are charged before the body is read, besides the per-token limit.
     pub limits: &'static [LimitName],
     /// Whether a public method also reads the console session, if there is one.
@@ -73,7 +80,11 @@ pub struct Policy {
     pub form: bool,
     /// Whether the response is a stream of events.
     pub streams: bool,
-    /// Limit of the body, in bytes.
+    /// Whether it is one on this path whatever the request prefers.
+    pub always_streams: bool,
+    /// Whether the request is a stream over gRPC and a multipart form over JSON.
+    pub uploads: bool,
+    /// Limit of the body, in bytes; of one message of an upload.
     pub max_body: usize,
     /// Numbers of the fields that hold a `google.protobuf.Struct`.
     pub struct_fields: &'static [u32],
@@ -86,6 +97,11 @@ impl Policy {
     /// The policy of a gRPC path.
     pub fn of_grpc_path(path: &str) -> Option<&'static Self> {
         POLICIES.iter().find(|policy| policy.grpc_path == path)
+    }
+
+    /// The policies of all methods on all their paths.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        POLICIES.iter().chain(OTHER_PATHS)
     }
 
     /// Whether this is a page. Pages are not served over gRPC.

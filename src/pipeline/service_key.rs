@@ -12,7 +12,7 @@ use crate::{
         limit::{LimitDecision, LimitName},
     },
     service::rate_limiter::RateLimiter,
-    telemetry::audit::AuditEvent,
+    telemetry::audit::sign_in::SignInEvent,
 };
 
 /// The headers that carry the service key. The second one is Dify's own name; it counts without the first one.
@@ -30,7 +30,7 @@ impl ServiceKeyGate {
 
     /// Checks the key. After too many wrong ones from the address every key, correct or not, is `rate_limited`, so that
     /// guessing is limited. Without a configured key the routes are absent, and every key is wrong.
-    pub(super) async fn authenticate(&self, headers: &HeaderMap, address: ClientAddress) -> Result<()> {
+    pub(super) async fn authenticate(&self, headers: &HeaderMap, address: ClientAddress, method: &str) -> Result<()> {
         let presented = SERVICE_KEY_HEADERS
             .iter()
             .find_map(|name| headers.get(*name))
@@ -47,7 +47,7 @@ impl ServiceKeyGate {
         if let LimitDecision::Limited(retry_after) = decision {
             return Err(self.rate_limiter.limited(LimitName::ServiceKey, retry_after));
         }
-        AuditEvent::ServiceKeyRejected { client: address }.record();
+        SignInEvent::ServiceKeyRejected { method }.record();
         Err(Error::new(Code::BearerInvalid, "The service credential is not valid."))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::secret::Secret;
 
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a deployment")]
 #[derive(Clone, Debug)]
 pub struct PipelineSettings {
     /// Whether bearer tokens are accepted at all.
@@ -10,6 +11,8 @@ pub struct PipelineSettings {
     pub enterprise: bool,
     /// Whether this service has browser sessions of its own.
     pub standalone: bool,
+    /// Whether this service serves connections.
+    pub connections: bool,
     /// The key of internal services. Without one their methods are absent.
     pub service_key: Option<Secret>,
     /// Origins of this service's own pages, as browsers write them.
