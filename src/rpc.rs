@@ -3,17 +3,25 @@
 mod about;
 pub(crate) mod app;
 mod app_run;
+pub(crate) mod catalog;
+pub(crate) mod connection;
+mod connection_console;
 pub(crate) mod console;
 pub(crate) mod convert;
 pub(crate) mod device_flow;
+mod dsl;
 pub(crate) mod external_app;
+pub(crate) mod file;
+mod hint;
 mod identity;
 pub(crate) mod json;
+mod member;
 pub(crate) mod meta;
 #[allow(clippy::all, clippy::pedantic, dead_code, unreachable_pub, reason = "generated")]
 pub mod proto;
 pub(crate) mod reply;
 pub(crate) mod request;
+mod run;
 mod services;
 pub(crate) mod session;
 mod single_sign_on;

@@ -1,12 +1,14 @@
 //! `AppService`.
 
+use serde_json::json;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     app_run::{self, Responses, RunMode},
+    hint::{DESCRIBE_APP, LIST_APPS},
     json::Object,
     proto,
-    request::caller,
+    request::{caller, client_generation},
     services::Rpc,
 };
 use crate::{
@@ -42,12 +44,26 @@ impl proto::app_service_server::AppService for Rpc {
             page,
         };
         let found = self.services.apps.list(caller(&request)?, query).await?;
+        let hints = proto::Hint::list(&request, || {
+            let describe = found.data.first().map(|app| {
+                proto::Hint::new("Show an app and its form", DESCRIBE_APP, &[("id", json!(app.id.to_string()))])
+            });
+            let query = [
+                ("workspace_id", json!(asked.workspace_id)),
+                ("mode", json!(asked.mode)),
+                ("name", json!(asked.name)),
+                ("tag", json!(asked.tag)),
+            ];
+            let next = found.has_more().then(|| proto::Hint::next_page(LIST_APPS, page.page, page.limit, &query));
+            describe.into_iter().chain(next).collect()
+        });
         Ok(Response::new(proto::ListAppsResponse {
             page: i32::try_from(page.page).unwrap_or(i32::MAX),
             limit: i32::try_from(page.limit).unwrap_or(i32::MAX),
             total: i64::try_from(found.total).unwrap_or(i64::MAX),
             has_more: found.has_more(),
             data: found.data.into_iter().map(Into::into).collect(),
+            hints,
         }))
     }
 
@@ -69,7 +85,9 @@ impl proto::app_service_server::AppService for Rpc {
     async fn run_app(&self, request: Request<proto::RunAppRequest>) -> Result<Response<Responses>, Status> {
         let mode = RunMode::of(&request, request.get_ref().response_mode.as_deref())?;
         let caller = caller(&request)?.clone();
-        app_run::respond(&self.services.runs, &caller, run_of(request.into_inner()), mode).await
+        let outlives_reader = client_generation(&request).leaves_runs_going();
+        let run = run_of(request.into_inner(), outlives_reader);
+        app_run::respond(&self.services.runs, &caller, run, mode).await
     }
 }
 
@@ -117,7 +135,7 @@ impl From<AppInfo> for proto::AppInfo {
     }
 }
 
-fn run_of(request: proto::RunAppRequest) -> Run {
+fn run_of(request: proto::RunAppRequest, outlives_reader: bool) -> Run {
     Run {
         app_id: request.id,
         workspace_id: request.workspace_id,
@@ -127,5 +145,7 @@ fn run_of(request: proto::RunAppRequest) -> Run {
         conversation_id: request.conversation_id,
         auto_generate_name: request.auto_generate_name.unwrap_or(true),
         workflow_id: request.workflow_id,
+        mode: request.mode,
+        outlives_reader,
     }
 }

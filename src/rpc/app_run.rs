@@ -13,8 +13,7 @@ use super::{
 };
 use crate::{
     domain::{Code, Error, Result as DomainResult, caller::Caller},
-    service::run::{Run, Running, Runs},
-    telemetry::request_id,
+    service::run::{Run, Runs, event_source::EventSource},
 };
 
 pub(super) type Responses = Pin<Box<dyn Stream<Item = Result<proto::RunAppResponse, Status>> + Send>>;
@@ -29,11 +28,13 @@ pub(super) struct RunMode {
 impl RunMode {
     /// Reads `response_mode` or, without it, the preference of the door.
     pub(super) fn of<T>(request: &Request<T>, response_mode: Option<&str>) -> DomainResult<Self> {
+        let format = request.extensions().get();
         let is_streamed = match response_mode {
+            _ if format == Some(&Prefers::OnlyEvents) => true,
             Some("streaming") => true,
             Some("blocking") => false,
             Some(_) => return Err(Error::invalid_param("body", "response_mode", "must be `streaming` or `blocking`")),
-            None => request.extensions().get() != Some(&Prefers::Json),
+            None => format != Some(&Prefers::Json),
         };
         Ok(Self { is_streamed, deadline: request.extensions().get::<Deadline>().copied() })
     }
@@ -48,9 +49,7 @@ pub(super) async fn respond(
 ) -> Result<Response<Responses>, Status> {
     let running = runs.start(caller, run).await?;
     if mode.is_streamed {
-        let mut response = Response::new(responses(running, mode.deadline));
-        response.extensions_mut().insert(Streamed);
-        return Ok(response);
+        return Ok(streamed(runs.stream_run(running), mode.deadline));
     }
     let body = running.collect().await?;
     let event = body.get("event").and_then(|event| event.as_str()).unwrap_or("workflow_finished").to_owned();
@@ -61,24 +60,28 @@ pub(super) async fn respond(
     Ok(Response::new(Box::pin(stream::once(std::future::ready(Ok(proto::RunAppResponse { event, data }))))))
 }
 
-/// The events of a run, until its end or the caller's deadline. Dropping the stream cancels the run.
-fn responses(running: Running, deadline: Option<Deadline>) -> Responses {
-    let id = request_id::current();
-    Box::pin(stream::unfold(Some((running, id)), move |open| async move {
-        let (mut running, id) = open?;
+/// A response of events, until their end or the caller's deadline. Dropping it drops their source.
+pub(super) fn streamed(events: EventSource, deadline: Option<Deadline>) -> Response<Responses> {
+    let mut response = Response::new(responses(events, deadline));
+    response.extensions_mut().insert(Streamed);
+    response
+}
+
+fn responses(events: EventSource, deadline: Option<Deadline>) -> Responses {
+    Box::pin(stream::unfold(Some(events), move |open| async move {
+        let mut events = open?;
         let next = match deadline {
-            None => running.next().await,
-            Some(Deadline(at)) => tokio::time::timeout_at(at.into(), running.next()).await.unwrap_or_else(|_| {
+            None => events.next().await,
+            Some(Deadline(at)) => tokio::time::timeout_at(at.into(), events.next()).await.unwrap_or_else(|_| {
                 Some(Err(Error::new(Code::DeadlineExceeded, "The run did not finish before the caller's deadline.")))
             }),
         };
         match next? {
             Ok(event) => {
                 let data = Some(Object::from(event.json));
-                Some((Ok(proto::RunAppResponse { event: event.event.into_owned(), data }), Some((running, id))))
+                Some((Ok(proto::RunAppResponse { event: event.event.into_owned(), data }), Some(events)))
             }
-            // Logged under the request's id.
-            Err(error) => Some((Err(request_id::scope(id, async { Status::from(error) }).await), None)),
+            Err(error) => Some((Err(error.into()), None)),
         }
     }))
 }

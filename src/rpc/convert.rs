@@ -58,6 +58,13 @@ impl From<Membership> for proto::GetWorkspaceResponse {
     }
 }
 
+impl From<Membership> for proto::SetCurrentWorkspaceResponse {
+    fn from(membership: Membership) -> Self {
+        let proto::GetWorkspaceResponse { id, name, role, status, current, created_at } = membership.into();
+        Self { id, name, role, status, current, created_at }
+    }
+}
+
 impl From<Membership> for proto::ConsoleWorkspace {
     fn from(membership: Membership) -> Self {
         Self {

@@ -7,7 +7,7 @@ use super::{
     app_run::{self, Responses, RunMode},
     json::Object,
     proto,
-    request::caller,
+    request::{caller, client_generation},
     services::Rpc,
 };
 use crate::{
@@ -51,6 +51,7 @@ impl proto::permitted_external_app_service_server::PermittedExternalAppService f
     ) -> Result<Response<Responses>, Status> {
         let mode = RunMode::of(&request, request.get_ref().response_mode.as_deref())?;
         let caller = caller(&request)?.clone();
+        let outlives_reader = client_generation(&request).leaves_runs_going();
         let request = request.into_inner();
         let run = Run {
             app_id: request.id,
@@ -61,6 +62,8 @@ impl proto::permitted_external_app_service_server::PermittedExternalAppService f
             conversation_id: request.conversation_id,
             auto_generate_name: request.auto_generate_name.unwrap_or(true),
             workflow_id: request.workflow_id,
+            mode: None,
+            outlives_reader,
         };
         app_run::respond(&self.services.runs, &caller, run, mode).await
     }

@@ -13,9 +13,41 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Streamed;
 
+/// How a call has ended that has not simply succeeded. Over gRPC, its message says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyStatus {
+    /// It has created something.
+    Created,
+    /// It waits for a confirmation.
+    Accepted,
+    /// It has failed, and the message says why.
+    Rejected,
+}
+
 /// The address of a response that is a redirect. Its message is not written.
 #[derive(Clone, Debug)]
 pub(crate) struct Redirect(pub String);
+
+/// The entity tag of a response (RFC 9110 section 8.8.3), which clients may keep as long as they check it each time.
+#[derive(Clone, Debug)]
+pub(crate) struct EntityTag {
+    /// Quoted.
+    pub tag: String,
+    /// Whether the client has this version, so that the response needs no body.
+    pub is_known: bool,
+}
+
+impl EntityTag {
+    /// The tag of a version. `If-None-Match` compares weakly (RFC 9110 section 13.1.2).
+    pub(super) fn new<T>(version: &str, request: &tonic::Request<T>) -> Self {
+        let tag = format!("\"{version}\"");
+        let known = request.metadata().get_all("if-none-match");
+        let known = known.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        let is_known =
+            known.map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || known == tag);
+        Self { tag, is_known }
+    }
+}
 
 /// `Set-Cookie` values for the JSON door and the pages.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +95,12 @@ const KNOWN_BROWSER_LIFETIME: TimeDelta = TimeDelta::days(365);
 pub(crate) const SSO_MARKS: &str = "sso_state";
 /// The lifetime of the state of a sign-in.
 const SSO_MARKS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
+/// The name of the cookie that binds authorizations at third-party services to the browser (Dify's).
+pub(crate) const CONNECTION_CONTEXT: &str = "context_id";
+/// The lifetime of the state of an authorization.
+const CONNECTION_CONTEXT_LIFETIME: TimeDelta = TimeDelta::seconds(300);
+/// The path of the callbacks of connections.
+const CONNECTION_PATH: &str = "/console/api/oauth/plugin";
 const GRANT_LIFETIME: TimeDelta = TimeDelta::minutes(5);
 /// The path of the routes of the device flow.
 const DEVICE_PATH: &str = "/openapi/v1/oauth/device";
@@ -103,6 +141,17 @@ impl CookieSettings {
     /// The cookie that binds sign-ins at an identity provider to the browser.
     pub(crate) fn sso_marks(&self, value: &Secret) -> SetCookie {
         self.device_cookie(SSO_MARKS, value.expose(), SSO_MARKS_LIFETIME)
+    }
+
+    /// The cookie that binds authorizations at third-party services to the browser, for their callbacks only.
+    pub(crate) fn connection_context(&self, value: &Secret) -> SetCookie {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let domain = self.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+        let (name, age) = (CONNECTION_CONTEXT, CONNECTION_CONTEXT_LIFETIME.num_seconds());
+        let value = value.expose();
+        SetCookie(format!(
+            "{name}={value}; Path={CONNECTION_PATH}; SameSite=Lax; Max-Age={age}; HttpOnly{domain}{secure}"
+        ))
     }
 
     /// A cookie of this host for the routes of the device flow only, without a prefix, which would require all paths.

@@ -5,6 +5,7 @@ use tonic::Request;
 use crate::domain::{
     Error, Result,
     caller::{Caller, ClientAddress, ConsoleCaller, GrantCaller},
+    client::ClientGeneration,
     cookie,
 };
 
@@ -15,6 +16,8 @@ pub(crate) enum Prefers {
     Json,
     /// Server-Sent Events.
     Events,
+    /// Server-Sent Events, also when the message requests one body: the path has no other format.
+    OnlyEvents,
 }
 
 /// The deadline of the caller. A stream ends at it.
@@ -47,6 +50,10 @@ pub(crate) fn address<T>(request: &Request<T>) -> Result<ClientAddress> {
 
 pub(crate) fn user_agent<T>(request: &Request<T>) -> Option<String> {
     request.metadata().get("user-agent")?.to_str().ok().map(str::to_owned)
+}
+
+pub(crate) fn client_generation<T>(request: &Request<T>) -> ClientGeneration {
+    ClientGeneration::of(user_agent(request).as_deref())
 }
 
 /// The `client_id` of HTTP Basic with an empty secret (RFC 6749 section 2.3.1).

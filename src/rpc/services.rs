@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{about::About, reply::CookieSettings};
+use super::{about::About, catalog::Catalog, reply::CookieSettings};
 use crate::{
     memory::MemoryLedger,
     service::{
-        app::Apps, bearer::Bearers, console::Console, device_flow::DeviceFlow, identity::Identity, license::Licenses,
+        app::Apps, app_export::AppExports, app_import::AppImports, bearer::Bearers, connections::Connections,
+        console::Console, device_flow::DeviceFlow, file::Files, identity::Identity, license::Licenses, member::Members,
         run::Runs, session::Sessions, single_sign_on::SingleSignOn,
     },
 };
@@ -16,14 +17,20 @@ pub struct Services {
     pub device_flow: DeviceFlow,
     pub sessions: Sessions,
     pub identity: Identity,
+    pub members: Members,
     pub apps: Apps,
+    pub app_exports: AppExports,
+    pub app_imports: AppImports,
     pub runs: Runs,
+    pub files: Files,
     pub bearers: Bearers,
     pub console: Console,
+    pub connections: Connections,
     pub licenses: Licenses,
     pub single_sign_on: SingleSignOn,
     pub cookies: CookieSettings,
     pub about: About,
+    pub catalog: Catalog,
     /// Memory is reserved here before a message is read and parsed.
     pub memory: MemoryLedger,
 }

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{proto, request::caller, services::Rpc};
+use super::{hint::LIST_SESSIONS, proto, request::caller, services::Rpc};
 use crate::domain::{Error, page::PageRequest};
 
 /// Sessions of a page by default.
@@ -16,12 +16,17 @@ impl proto::session_service_server::SessionService for Rpc {
     ) -> Result<Response<proto::ListSessionsResponse>, Status> {
         let page = PageRequest::new(request.get_ref().page, request.get_ref().limit, DEFAULT_LIMIT)?;
         let found = self.services.sessions.list(&caller(&request)?.token.subject, page).await?;
+        let hints = proto::Hint::list(&request, || {
+            let next = found.has_more().then(|| proto::Hint::next_page(LIST_SESSIONS, page.page, page.limit, &[]));
+            next.into_iter().collect()
+        });
         Ok(Response::new(proto::ListSessionsResponse {
             page: i32::try_from(page.page).unwrap_or(i32::MAX),
             limit: i32::try_from(page.limit).unwrap_or(i32::MAX),
             total: i64::try_from(found.total).unwrap_or(i64::MAX),
             has_more: found.has_more(),
             data: found.data.into_iter().map(Into::into).collect(),
+            hints,
         }))
     }
 

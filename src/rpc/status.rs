@@ -20,11 +20,18 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         | Code::MintPolicyViolation
         | Code::InvalidSsoAssertion
         | Code::UserCodeMismatch
+        | Code::OauthClientMissing
         | Code::AppUnavailable
+        | Code::NoFileUploaded
+        | Code::TooManyFiles
+        | Code::FilenameNotExists
+        | Code::FileExtensionBlocked
+        | Code::UnsupportedFileType
         | Code::WorkspaceIdRequired
         | Code::QueryRequiredForChat
         | Code::QueryNotSupportedForWorkflow
         | Code::ModeNotRunnable
+        | Code::AppModeMismatch
         | Code::InputRequired
         | Code::InvalidParam
         | Code::MisdirectedRequest
@@ -47,16 +54,24 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         | Code::WorkspaceMembershipRevoked
         | Code::AppAccessDenied
         | Code::EmailBelongsToDifyAccount
+        | Code::Forbidden
         | Code::CsrfMismatch
         | Code::AccessDenied => Grpc::PermissionDenied,
         Code::NotFound | Code::SsoNotConfigured | Code::ExpiredToken => Grpc::NotFound,
-        Code::MethodNotAllowed | Code::Unimplemented => Grpc::Unimplemented,
-        Code::AlreadyResolved | Code::UserCodeNotPending | Code::AmbiguousAppName | Code::AuthorizationPending => {
-            Grpc::FailedPrecondition
-        }
+        Code::MethodNotAllowed | Code::Unimplemented | Code::NotSupportedHere => Grpc::Unimplemented,
+        Code::AlreadyResolved
+        | Code::UserCodeNotPending
+        | Code::AmbiguousAppName
+        | Code::HumanInputFormSubmitted
+        | Code::HumanInputFormExpired
+        | Code::AuthorizationPending
+        | Code::CatalogStale
+        | Code::ReauthorizationRequired => Grpc::FailedPrecondition,
         Code::AlreadyExists => Grpc::AlreadyExists,
-        Code::ApproveInProgress => Grpc::Aborted,
-        Code::RequestEntityTooLarge | Code::RateLimited | Code::SlowDown => Grpc::ResourceExhausted,
+        Code::ApproveInProgress | Code::Conflict => Grpc::Aborted,
+        Code::RequestEntityTooLarge | Code::FileTooLarge | Code::RateLimited | Code::SlowDown => {
+            Grpc::ResourceExhausted
+        }
         Code::InternalServerError | Code::InternalStateInvariant => Grpc::Internal,
         Code::DeadlineExceeded | Code::UpstreamTimeout => Grpc::DeadlineExceeded,
         Code::UpstreamError
