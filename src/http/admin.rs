@@ -5,12 +5,14 @@
 mod tests;
 
 use std::{
+    collections::HashMap,
     future::Future,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -20,9 +22,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::metrics::Metrics;
+use crate::{domain::Error, telemetry::metrics::Metrics};
+
+/// Interval between two checks of which no probe is the cause.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The state of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,11 +44,14 @@ pub(crate) enum Health {
 }
 
 /// The result of a health check.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Check {
     /// `sql` or `state`.
     pub name: &'static str,
     pub health: Health,
+    /// Why it is not healthy. It is logged only.
+    #[serde(skip)]
+    pub error: Option<Error>,
 }
 
 /// Checks every dependency of the server.
@@ -51,28 +62,67 @@ pub(crate) type Checks = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<Check>>
 pub(crate) struct Readiness {
     draining: Arc<AtomicBool>,
     checks: Checks,
+    metrics: Arc<Metrics>,
+    /// The results that were logged last.
+    logged: Arc<Mutex<HashMap<&'static str, Health>>>,
 }
 
 impl Readiness {
     /// Ready while no check fails.
-    pub(crate) fn new<F, R>(checks: F) -> Self
+    pub(crate) fn new<F, R>(metrics: Arc<Metrics>, checks: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Vec<Check>> + Send + 'static,
     {
-        Self { draining: Arc::default(), checks: Arc::new(move || Box::pin(checks())) }
+        let checks = Arc::new(move || Box::pin(checks()) as Pin<Box<dyn Future<Output = Vec<Check>> + Send>>);
+        Self { draining: Arc::default(), checks, metrics, logged: Arc::default() }
     }
 
     /// Turns readiness off for good, so that load balancers stop sending requests before the listener closes.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.metrics.readiness.ready(false);
+    }
+
+    /// Checks at an interval until `shutdown`, for the metrics and the log. The first check is at once.
+    pub(crate) async fn watch(self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(CHECK_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            let _ = shutdown.run_until_cancelled(self.report()).await;
+        }
     }
 
     async fn report(&self) -> Report {
         let draining = self.draining.load(Ordering::Relaxed);
         let checks = (self.checks)().await;
         let ready = !draining && checks.iter().all(|check| check.health != Health::Failed);
+        for check in &checks {
+            self.metrics.readiness.check(check.name, check.health == Health::Ok);
+            self.log(check);
+        }
+        // Draining may have begun meanwhile.
+        self.metrics.readiness.ready(ready && !self.draining.load(Ordering::Relaxed));
         Report { ready, draining, checks }
+    }
+
+    /// Logs a check when its result has changed.
+    fn log(&self, check: &Check) {
+        let before = self.logged.lock().insert(check.name, check.health).unwrap_or(Health::Ok);
+        if before == check.health {
+            return;
+        }
+        let (name, health) = (check.name, check.health);
+        if let Some(error) = &check.error {
+            tracing::error!(
+                check = name,
+                ?health,
+                error = error as &dyn std::error::Error,
+                "a dependency cannot be used"
+            );
+        } else {
+            tracing::info!(check = name, "a dependency can be used again");
+        }
     }
 }
 

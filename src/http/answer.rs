@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{body::Body, response::Response};
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE},
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, SET_COOKIE},
 };
 
 use crate::rpc::reply::{SetCookie, SetCookies};
@@ -29,6 +29,22 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
         Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
     }
     response
+}
+
+/// The response to a client that has the current version.
+pub(crate) fn not_modified(tag: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    set_entity_tag(&mut response, tag);
+    response
+}
+
+/// Sets the tag, and lets clients keep the response as long as they check it each time.
+pub(crate) fn set_entity_tag(response: &mut Response, tag: &str) {
+    if let Ok(value) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(ETAG, value);
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
 }
 
 /// Sets `Retry-After`, if the status is 429 or 503.

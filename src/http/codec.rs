@@ -6,6 +6,9 @@ pub mod body;
 pub(crate) mod enumeration;
 mod events;
 mod route;
+mod run_form;
+mod run_members;
+mod upload_file;
 
 use std::future::Future;
 
@@ -16,14 +19,18 @@ use tonic::{Status, metadata::MetadataMap};
 
 use self::bind::BindMembers;
 use self::route::{failure, route};
-pub(crate) use self::{events::events, route::JsonRoute};
-use super::{answer, error_body};
+pub(crate) use self::{
+    events::{events, query_events},
+    route::JsonRoute,
+    upload_file::upload_file,
+};
+use super::{answer, error_body, status::reply_status};
 use crate::{
     domain::Error,
     pipeline::policy::Policy,
     rpc::{
         Rpc,
-        reply::{Redirect, SetCookies},
+        reply::{EntityTag, Redirect, SetCookies},
     },
 };
 
@@ -40,7 +47,7 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, _) = request.into_parts();
-            match bind::query::<M>(&mut parts).await {
+            match bind::query::<M>(&mut parts, policy).await {
                 Ok(message) => call_with(policy, rpc, parts, message, call).await,
                 Err(error) => error_body::respond(&error, Some(policy)),
             }
@@ -84,14 +91,21 @@ where
 
 fn success<R: Serialize>(reply: tonic::Response<R>) -> Response {
     let (_, message, mut extensions) = reply.into_parts();
+    let entity_tag = extensions.remove::<EntityTag>();
+    if let Some(EntityTag { tag, is_known: true }) = &entity_tag {
+        return answer::not_modified(tag);
+    }
     let bytes = match serde_json::to_vec(&message) {
         Ok(bytes) => bytes,
         Err(error) => return error_body::respond(&Error::internal(error), None),
     };
     let mut response = match extensions.remove::<Redirect>() {
         Some(Redirect(location)) => answer::redirect(StatusCode::FOUND, &location),
-        None => answer::json(StatusCode::OK, bytes),
+        None => answer::json(extensions.remove().map_or(StatusCode::OK, reply_status), bytes),
     };
+    if let Some(EntityTag { tag, .. }) = entity_tag {
+        answer::set_entity_tag(&mut response, &tag);
+    }
     if let Some(cookies) = extensions.remove::<SetCookies>() {
         answer::set_cookies(&mut response, &cookies);
     }

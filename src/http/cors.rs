@@ -7,26 +7,46 @@ use http::{
     HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
+use tonic::Status;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::config::cors::AllowOrigins;
 
 /// Allows origins to call a router of bearer and public routes. An empty list allows none.
 pub(crate) fn allow(router: Router, origins: &AllowOrigins) -> Router {
+    let Some(layer) = layer(origins) else { return router };
+    router.layer(
+        layer.allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-csrf-token")]).allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ]),
+    )
+}
+
+/// Allows origins to call gRPC methods by gRPC-Web, and to read the status. An empty list allows none.
+pub(crate) fn allow_grpc_web(router: Router, origins: &AllowOrigins) -> Router {
+    let Some(layer) = layer(origins) else { return router };
+    let headers = ["x-grpc-web", "x-user-agent", "grpc-timeout"].map(HeaderName::from_static);
+    router.layer(
+        layer
+            .allow_headers([AUTHORIZATION, CONTENT_TYPE].into_iter().chain(headers).collect::<Vec<_>>())
+            .expose_headers([Status::GRPC_STATUS, Status::GRPC_MESSAGE, Status::GRPC_STATUS_DETAILS])
+            .allow_methods([Method::POST]),
+    )
+}
+
+fn layer(origins: &AllowOrigins) -> Option<CorsLayer> {
     let allowed = match origins {
         AllowOrigins::Any => AllowOrigin::any(),
-        AllowOrigins::Listed(origins) if origins.is_empty() => return router,
+        AllowOrigins::Listed(origins) if origins.is_empty() => return None,
         AllowOrigins::Listed(origins) => {
             AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
         }
     };
-    router.layer(
-        CorsLayer::new()
-            .allow_origin(allowed)
-            .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("x-csrf-token")])
-            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE, Method::OPTIONS])
-            .max_age(Duration::from_mins(10)),
-    )
+    Some(CorsLayer::new().allow_origin(allowed).max_age(Duration::from_mins(10)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::{answer, status::http_status};
 use crate::{
-    domain::{Code, Error, error::Detail},
+    domain::{
+        Code, Error,
+        error::{Detail, UNKNOWN_MEMBER},
+    },
     pipeline::policy::{ErrorShape, Policy},
 };
 
@@ -51,6 +54,15 @@ struct ErrorBody<'a> {
 pub(crate) struct ErrorSummary {
     pub code: Code,
     pub retry_after: Option<Duration>,
+    /// Whether the request has a member that the method does not know.
+    pub has_unknown_member: bool,
+}
+
+impl ErrorSummary {
+    fn of(error: &Error) -> Self {
+        let has_unknown_member = error.details().iter().any(|detail| detail.kind == UNKNOWN_MEMBER);
+        Self { code: error.code(), retry_after: error.retry_after(), has_unknown_member }
+    }
 }
 
 /// The response to an error, in the format of the method.
@@ -89,7 +101,7 @@ pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
         body.error_description = Some(error.message());
     }
     let mut response = answer::json(status, serde_json::to_vec(&body).unwrap_or_default());
-    response.extensions_mut().insert(ErrorSummary { code: error.code(), retry_after });
+    response.extensions_mut().insert(ErrorSummary::of(error));
     if let Some(after) = retry_after {
         answer::retry_after(&mut response, after);
     }
@@ -124,7 +136,7 @@ fn inner_word(code: Code) -> &'static str {
 fn inner(error: &Error, word: &'static str) -> Response {
     let body = ErrorBody { error: Some(word), ..Default::default() };
     let mut response = answer::json(http_status(error.code()), serde_json::to_vec(&body).unwrap_or_default());
-    response.extensions_mut().insert(ErrorSummary { code: error.code(), retry_after: error.retry_after() });
+    response.extensions_mut().insert(ErrorSummary::of(error));
     if let Some(after) = error.retry_after() {
         answer::retry_after(&mut response, after);
     }

@@ -2,15 +2,18 @@
 
 mod arrival;
 mod bounds;
+mod protocol;
 
-use axum::{Router, body::Body, middleware, response::Response};
+use axum::{Router, body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 use http_body_util::Limited;
 use tonic::{Status, server::NamedService};
-use tower::{Layer as _, ServiceExt as _};
+use tower::{ServiceBuilder, ServiceExt as _};
 
+pub(crate) use self::protocol::translate_web;
 use crate::{
     domain::{Code, Error, Result},
+    http::around::around,
     pipeline::{
         Pipeline,
         layer::{PipelineDoor, PipelineLayer},
@@ -19,11 +22,14 @@ use crate::{
     rpc::{
         Rpc,
         proto::{
-            self, app_service_server::AppServiceServer, device_flow_service_server::DeviceFlowServiceServer,
-            identity_service_server::IdentityServiceServer, meta_service_server::MetaServiceServer,
+            self, app_service_server::AppServiceServer, connection_service_server::ConnectionServiceServer,
+            device_flow_service_server::DeviceFlowServiceServer, dsl_service_server::DslServiceServer,
+            file_service_server::FileServiceServer, identity_service_server::IdentityServiceServer,
+            member_service_server::MemberServiceServer, meta_service_server::MetaServiceServer,
             permitted_external_app_service_server::PermittedExternalAppServiceServer,
-            session_service_server::SessionServiceServer, single_sign_on_service_server::SingleSignOnServiceServer,
-            token_service_server::TokenServiceServer, workspace_service_server::WorkspaceServiceServer,
+            run_service_server::RunServiceServer, session_service_server::SessionServiceServer,
+            single_sign_on_service_server::SingleSignOnServiceServer, token_service_server::TokenServiceServer,
+            workspace_service_server::WorkspaceServiceServer,
         },
     },
 };
@@ -59,25 +65,36 @@ where
         ($($server:ident),*) => {$(
             for (path, max_body) in method_limits::<$server<Rpc>>() {
                 let service = $server::new(rpc.clone()).max_decoding_message_size(max_body).map_request(tonic_body);
-                let receive = middleware::from_fn_with_state(rpc.memory().clone(), arrival::receive);
-                let service = receive.layer(service.map_response(axum_body));
-                router = router.route_service(&path, layer.layer(service));
+                let service = ServiceBuilder::new()
+                    .layer(around((), protocol::require))
+                    .layer(around((), bounds::enforce_deadline))
+                    .layer(layer.clone())
+                    .layer(around(rpc.memory().clone(), arrival::receive))
+                    .service(service.map_response(axum_body));
+                router = router.route_service(&path, service);
             }
         )*};
     }
     mount!(
         AppServiceServer,
         DeviceFlowServiceServer,
+        DslServiceServer,
+        FileServiceServer,
         IdentityServiceServer,
+        MemberServiceServer,
         PermittedExternalAppServiceServer,
+        RunServiceServer,
         SessionServiceServer,
         SingleSignOnServiceServer,
         WorkspaceServiceServer,
+        ConnectionServiceServer,
         TokenServiceServer,
         MetaServiceServer
     );
-    let router = router.layer(middleware::from_fn(bounds::enforce_deadline));
-    Ok(router.merge(standard_services(reflection)?.layer(middleware::from_fn(bounds::enforce_standard_deadline))))
+    let standard = standard_services(reflection)?
+        .layer(around((), bounds::enforce_standard_deadline))
+        .layer(around((), protocol::require));
+    Ok(router.merge(standard))
 }
 
 /// The health service, and the reflection service if it is enabled.
@@ -87,15 +104,22 @@ fn standard_services(reflection: bool) -> Result<Router> {
     let mut router = Router::new()
         .route_service("/grpc.health.v1.Health/{*method}", health.map_request(small_body).map_response(axum_body));
     if reflection {
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()
-            .map_err(Error::internal)?;
-        let service = reflection.map_request(small_body).map_response(axum_body);
+        let service = descriptors().build_v1().map_err(Error::internal)?;
+        let service = service.map_request(small_body).map_response(axum_body);
         router = router.route_service("/grpc.reflection.v1.ServerReflection/{*method}", service);
+        // Older clients know the first version only.
+        let service = descriptors().build_v1alpha().map_err(Error::internal)?;
+        let service = service.map_request(small_body).map_response(axum_body);
+        router = router.route_service("/grpc.reflection.v1alpha.ServerReflection/{*method}", service);
     }
     Ok(router)
+}
+
+/// What the reflection services serve.
+fn descriptors() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 /// Reports the process as serving. `/readyz` reports the state of its dependencies.

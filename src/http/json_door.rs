@@ -3,7 +3,7 @@
 use axum::{Router, body::Body, response::Response, routing::MethodRouter};
 use http::Request;
 
-use super::{codec::JsonRoute, error_body, routes};
+use super::{codec::JsonRoute, custom_verb::routed_path, error_body, routes};
 use crate::{
     domain::{Code, Error},
     pipeline::{
@@ -44,12 +44,13 @@ fn with_inner_fallback(handler: MethodRouter, policy: &'static Policy) -> Method
 
 /// The routes that exist in this deployment. `mounted` selects those of this listener.
 pub(crate) fn router(rpc: &Rpc, pipeline: &Pipeline, mounted: impl Fn(&Policy) -> bool) -> Router {
-    let mut router = Router::new();
+    // axum reserves a `:` at the beginning of a segment, because its version 0.7 had parameters there.
+    let mut router = Router::new().without_v07_checks();
     for JsonRoute { policy, handler } in routes::routes(rpc) {
         let Some(http) = &policy.http else { continue };
         if mounted(policy) && pipeline.has(policy) {
             let handler = handler.layer(PipelineLayer::new(pipeline.clone(), JsonDoor(policy)));
-            router = router.route(http.path, with_inner_fallback(handler, policy));
+            router = router.route(&routed_path(http.path), with_inner_fallback(handler, policy));
         }
     }
     router

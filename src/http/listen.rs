@@ -8,6 +8,7 @@ mod head_scanner;
 mod io;
 mod limits;
 mod options;
+mod request_service;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,6 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -26,12 +26,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::connection::PeerAddr;
 pub use self::options::ListenOptions;
 use self::{
     connection::ConnectionServer,
     limits::{ConnectionLimits, ConnectionPermit},
 };
+pub(crate) use self::{connection::PeerAddr, request_service::RequestService};
 use crate::memory::{CONNECTION_BYTES, MemoryKind};
 
 /// Interval at which idle connections are searched for while a connection waits for a permit.
@@ -44,7 +44,7 @@ const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// closed.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: RequestService,
     options: ListenOptions,
     soft_shutdown: CancellationToken,
     hard_shutdown: CancellationToken,
@@ -53,7 +53,7 @@ pub async fn serve(
     let limits = ConnectionLimits::new(&options);
     let full = watch::Sender::new(());
     let memory = options.memory.clone();
-    let server = Arc::new(ConnectionServer::new(router, options, full.subscribe(), soft_shutdown.clone()));
+    let server = Arc::new(ConnectionServer::new(service, options, full.subscribe(), soft_shutdown.clone()));
     loop {
         let accepted = tokio::select! {
             biased;

@@ -3,24 +3,18 @@
 use http::Extensions;
 
 use crate::{
-    domain::{
-        caller::{Caller, ClientAddress, ConsoleCaller},
-        subject::Subject,
-    },
+    domain::caller::{Caller, ClientAddress, ConsoleCaller},
     memory::Owner,
 };
 
 pub(crate) fn memory_owner(extensions: &Extensions) -> Owner {
     if let Some(caller) = extensions.get::<Caller>() {
-        return match &caller.token.subject {
-            Subject::Account { id, .. } => Owner::of(&id.0),
-            Subject::ExternalSso { email, issuer } => Owner::of(&(email, issuer)),
-        };
+        return Owner::of_subject(&caller.token.subject);
     }
     if let Some(caller) = extensions.get::<ConsoleCaller>() {
         return Owner::of(&caller.account.id.0);
     }
-    Owner::of(&extensions.get::<ClientAddress>().map(|address| address.bucket()))
+    Owner::of(&extensions.get::<ClientAddress>().map(|address| address.network()))
 }
 
 /// Whether the caller of a request is known: a subject, or the account of a browser session.

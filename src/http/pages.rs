@@ -3,6 +3,7 @@
 //! The server renders them; they work without scripts. They use the same pipeline and the same services as the two
 //! doors. They are not an API: programs use `/openapi/v1` and `/console/api`.
 
+mod api_reference;
 mod assets;
 mod context;
 mod display_time;
@@ -62,14 +63,15 @@ impl PageRoutes {
 
 /// The policies of all pages, also of those that this deployment leaves out.
 pub fn policies() -> impl Iterator<Item = &'static Policy> {
-    route_table::ROUTES.iter().map(|route| &route.policy)
+    route_table::ROUTES.iter().chain([&route_table::API_REFERENCE]).map(|route| &route.policy)
 }
 
 /// The routes of the pages that exist in this deployment. Fails only when a template or a text file is invalid.
 pub fn routes(dependencies: PageDependencies) -> Result<PageRoutes> {
     let site = Arc::new(Site::new(dependencies)?);
     let mut router = Router::new();
-    for route in route_table::ROUTES {
+    let reference = site.api_reference.then_some(&route_table::API_REFERENCE);
+    for route in route_table::ROUTES.iter().chain(reference) {
         let Some(http) = &route.policy.http else { continue };
         if site.pipeline.has(&route.policy) {
             router = router.route(http.path, serve::method_router(&site, route));

@@ -6,7 +6,7 @@ use super::codec::{
     enumeration::JsonEnum,
 };
 use crate::{
-    pipeline::policy::POLICIES,
+    pipeline::policy::{OTHER_PATHS, POLICIES},
     rpc::{Rpc, proto},
 };
 

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::domain::Code;
+use crate::{domain::Code, rpc::reply::ReplyStatus};
 
 pub(crate) const fn http_status(code: Code) -> StatusCode {
     match code {
@@ -11,7 +11,12 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::MintPolicyViolation
         | Code::InvalidSsoAssertion
         | Code::UserCodeMismatch
+        | Code::OauthClientMissing
         | Code::AppUnavailable
+        | Code::NoFileUploaded
+        | Code::TooManyFiles
+        | Code::FilenameNotExists
+        | Code::FileExtensionBlocked
         | Code::AuthorizationPending
         | Code::SlowDown
         | Code::ExpiredToken
@@ -34,6 +39,7 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::WorkspaceMembershipRevoked
         | Code::AppAccessDenied
         | Code::EmailBelongsToDifyAccount
+        | Code::Forbidden
         | Code::CsrfMismatch => StatusCode::FORBIDDEN,
         Code::NotFound | Code::SsoNotConfigured | Code::Unimplemented => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -41,15 +47,21 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::ApproveInProgress
         | Code::UserCodeNotPending
         | Code::AlreadyExists
+        | Code::Conflict
+        | Code::ReauthorizationRequired
         | Code::AmbiguousAppName => StatusCode::CONFLICT,
-        Code::RequestEntityTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::CatalogStale | Code::HumanInputFormSubmitted | Code::HumanInputFormExpired => {
+            StatusCode::PRECONDITION_FAILED
+        }
+        Code::RequestEntityTooLarge | Code::FileTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UnsupportedMediaType | Code::UnsupportedFileType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::MisdirectedRequest => StatusCode::MISDIRECTED_REQUEST,
         Code::InvalidParam
         | Code::WorkspaceIdRequired
         | Code::QueryRequiredForChat
         | Code::QueryNotSupportedForWorkflow
         | Code::ModeNotRunnable
+        | Code::AppModeMismatch
         | Code::InputRequired => StatusCode::UNPROCESSABLE_ENTITY,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::InternalServerError | Code::InternalStateInvariant => StatusCode::INTERNAL_SERVER_ERROR,
@@ -57,7 +69,17 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::UserCodeExhausted
         | Code::PermittedExternalAppsUnavailable
         | Code::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::NotSupportedHere => StatusCode::NOT_IMPLEMENTED,
         Code::UpstreamError => StatusCode::BAD_GATEWAY,
         Code::DeadlineExceeded | Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// The status of a response that is no error envelope.
+pub(crate) const fn reply_status(status: ReplyStatus) -> StatusCode {
+    match status {
+        ReplyStatus::Created => StatusCode::CREATED,
+        ReplyStatus::Accepted => StatusCode::ACCEPTED,
+        ReplyStatus::Rejected => StatusCode::BAD_REQUEST,
     }
 }

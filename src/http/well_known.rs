@@ -18,7 +18,7 @@ pub(crate) fn router(issuer: &str, introspection: bool, enterprise: bool) -> Rou
         "grant_types_supported": ["urn:ietf:params:oauth:grant-type:device_code"],
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
-        "scopes_supported": ["full", "apps:read", "apps:run"],
+        "scopes_supported": ["full", "apps:read", "apps:run", "workspace:read", "workspace:write"],
     });
     if enterprise && let Some(scopes) = metadata["scopes_supported"].as_array_mut() {
         scopes.push(json!("apps:read:permitted-external"));

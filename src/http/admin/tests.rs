@@ -19,7 +19,9 @@ async fn readiness_follows_the_checks_until_draining() {
     let telemetry =
         Telemetry::install(&TelemetryConfig::default(), Output::Writer(Box::new(Capture::default()))).unwrap();
     for (health, status) in [(Health::Ok, 200), (Health::Degraded, 200), (Health::Failed, 503)] {
-        let readiness = Readiness::new(move || async move { vec![Check { name: "state", health }] });
+        let readiness = Readiness::new(Arc::clone(&telemetry.metrics), move || async move {
+            vec![Check { name: "state", health, error: None }]
+        });
         let router = router(readiness.clone(), Arc::clone(&telemetry.metrics));
         let (actual, body) = get(&router, "/readyz").await;
         assert_eq!(actual, status, "{body}");
@@ -28,7 +30,8 @@ async fn readiness_follows_the_checks_until_draining() {
         assert_eq!(get(&router, "/livez").await, (200, "ok\n".to_owned()));
         assert_eq!(get(&router, "/metrics").await.0, 200);
     }
-    let readiness = Readiness::new(|| async { vec![Check { name: "sql", health: Health::Failed }] });
+    let checks = || async { vec![Check { name: "sql", health: Health::Failed, error: None }] };
+    let readiness = Readiness::new(Arc::clone(&telemetry.metrics), checks);
     let (_, body) = get(&router(readiness, telemetry.metrics), "/readyz").await;
     assert_eq!(body, r#"{"ready":false,"draining":false,"checks":[{"name":"sql","health":"failed"}]}"#);
 }

@@ -2,19 +2,36 @@
 
 use std::{
     collections::HashSet,
+    fmt,
+    marker::PhantomData,
     str::{FromStr, Utf8Error},
 };
 
 use axum::extract::{FromRequestParts as _, RawPathParams};
 use http::request::Parts;
 use percent_encoding::percent_decode;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 
-use crate::domain::{Code, Error, Result, error::Detail, text::is_unprintable};
+use crate::{
+    domain::{
+        Code, Error, Result,
+        error::{Detail, UNKNOWN_MEMBER},
+        text::is_unprintable,
+    },
+    pipeline::policy::Policy,
+};
 
 /// Sets members of a message by name. Implementations are generated.
 pub trait BindMembers {
     /// Whether unknown members are rejected.
     const STRICT: bool;
+    /// The names of all members.
+    const MEMBERS: &[&str];
+    /// Members that are lists: they may be given more than once, or once with commas.
+    const LISTS: &[&str];
     /// Sets a member from text. Returns whether the member exists, or the reason why the text is not valid.
     fn set(&mut self, name: &str, value: &str) -> Result<bool, String>;
 }
@@ -50,17 +67,56 @@ pub(crate) fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: S
     let mut seen = HashSet::new();
     for (name, value) in pairs(encoded).map_err(|_| not_utf8(source))? {
         match message.set(&name, &value) {
-            Ok(true) if !seen.insert(name.clone().into_owned()) => {
+            Ok(true) if !M::LISTS.contains(&&*name) && !seen.insert(name.clone().into_owned()) => {
                 return Err(invalid_member(source, &name, "given more than once", "duplicate"));
             }
             Ok(false) if M::STRICT => {
-                return Err(invalid_member(source, &name, "unknown parameter", "extra_forbidden"));
+                return Err(invalid_member(source, &name, "unknown parameter", UNKNOWN_MEMBER));
             }
             Ok(_) => {}
             Err(reason) => return Err(invalid_member(source, &name, &reason, "type_error")),
         }
     }
     Ok(())
+}
+
+/// Rejects members of a JSON object that a strict message does not have.
+pub(crate) fn known_members<M: BindMembers>(object: &str) -> Result<()> {
+    if !M::STRICT {
+        return Ok(());
+    }
+    // The object has been parsed before.
+    match serde_json::from_str(object).map_err(Error::internal)? {
+        UnknownMember::<M>(Some(name), _) => Err(invalid_member(Source::Form, &name, "unknown member", UNKNOWN_MEMBER)),
+        UnknownMember(None, _) => Ok(()),
+    }
+}
+
+/// The first member of a JSON object that the message `M` does not have.
+struct UnknownMember<M>(Option<String>, PhantomData<M>);
+
+impl<'de, M: BindMembers> Deserialize<'de> for UnknownMember<M> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(None, PhantomData))
+    }
+}
+
+impl<'de, M: BindMembers> Visitor<'de> for UnknownMember<M> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Self, A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            members.next_value::<IgnoredAny>()?;
+            if self.0.is_none() && !M::MEMBERS.contains(&name.as_str()) {
+                self.0 = Some(name);
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// Decodes URL-encoded members. Fails on text that is not UTF-8, for which `form_urlencoded` would write replacement
@@ -89,20 +145,21 @@ fn invalid_member(source: Source, name: &str, msg: &str, kind: &'static str) -> 
 }
 
 /// Reads a message from the query and the path.
-pub(crate) async fn query<M: BindMembers + Default>(parts: &mut Parts) -> Result<M> {
+pub(crate) async fn query<M: BindMembers + Default>(parts: &mut Parts, policy: &Policy) -> Result<M> {
     let mut message = M::default();
     if let Some(encoded) = parts.uri.query() {
         // The path wins for a member that is in both.
         members(&mut message, encoded.as_bytes(), Source::Query)?;
     }
-    path(parts, message).await
+    path(parts, message, policy).await
 }
 
-/// Binds the parameters of the path.
-pub(crate) async fn path<M: BindMembers>(parts: &mut Parts, mut message: M) -> Result<M> {
+/// Binds the parameters of the path, and the values that it fixes.
+pub(crate) async fn path<M: BindMembers>(parts: &mut Parts, mut message: M, policy: &Policy) -> Result<M> {
     let not_found = || Error::not_found("Not found.");
     let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| not_found())?;
-    for (name, value) in &params {
+    let fixed = policy.http.map_or(&[][..], |http| http.fixed).iter().copied();
+    for (name, value) in params.iter().chain(fixed) {
         message.set(name, value).map_err(|_| not_found())?;
     }
     Ok(message)

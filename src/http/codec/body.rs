@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH},
     request::Parts,
 };
 use http_body::Body as _;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use super::bind::{self, BindMembers, Source};
 use crate::{
     domain::{Code, Error, Result},
-    http::{anonymous::AnonymousRequest, memory_owner::memory_owner},
+    http::{anonymous::AnonymousRequest, media_type::MediaType, memory_owner::memory_owner},
     memory::{MemoryKind, MemoryLedger, MemoryPermit, weight::json_weight},
     pipeline::policy::Policy,
 };
@@ -43,7 +43,7 @@ where
     M: BindMembers + DeserializeOwned + Default,
 {
     let (message, memory) = message(parts, body, policy, memory).await?;
-    Ok((bind::path(parts, message).await?, memory))
+    Ok((bind::path(parts, message, policy).await?, memory))
 }
 
 /// Reads a message from the body. Returns it with the memory of what was parsed. An empty body is a message without
@@ -52,7 +52,7 @@ pub async fn message<M>(parts: &Parts, body: Body, policy: &Policy, memory: &Mem
 where
     M: BindMembers + DeserializeOwned + Default,
 {
-    let kind = media_type(parts)?;
+    let kind = MediaType::of(&parts.headers)?;
     if parts.headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
         return Err(Error::new(Code::UnsupportedMediaType, "Compressed request bodies are not supported."));
@@ -61,7 +61,7 @@ where
     let bytes = &received.bytes;
     let is_form = match kind {
         MediaType::Form if policy.form => true,
-        MediaType::Form | MediaType::Other => return Err(unsupported(policy.form)),
+        MediaType::Form | MediaType::Multipart | MediaType::Other => return Err(unsupported(policy.form)),
         MediaType::Json | MediaType::None => false,
     };
     // Before anything is parsed: a small text may become a thousand times as large.
@@ -78,7 +78,7 @@ where
 }
 
 /// Parses a message. An empty text is a message without members.
-fn json<M: DeserializeOwned + Default>(text: &[u8]) -> Result<M> {
+fn json<M: BindMembers + DeserializeOwned + Default>(text: &[u8]) -> Result<M> {
     if text.is_empty() {
         return Ok(M::default());
     }
@@ -86,33 +86,14 @@ fn json<M: DeserializeOwned + Default>(text: &[u8]) -> Result<M> {
     let text = str::from_utf8(text).map_err(|_| not_json())?;
     let object = text.trim_ascii_start().starts_with('{');
     match serde_json::from_str(text) {
-        Ok(message) if object => Ok(message),
+        Ok(message) if object => {
+            bind::known_members::<M>(text)?;
+            Ok(message)
+        }
         Err(error) if object || !error.is_data() => Err(malformed(&error)),
         // serde also accepts an array of the members' values.
         _ => Err(not_an_object()),
     }
-}
-
-#[derive(Clone, Copy)]
-enum MediaType {
-    Json,
-    Form,
-    Other,
-    None,
-}
-
-fn media_type(parts: &Parts) -> Result<MediaType> {
-    let mut values = parts.headers.get_all(CONTENT_TYPE).iter();
-    let Some(value) = values.next() else { return Ok(MediaType::None) };
-    if values.next().is_some() {
-        return Err(Error::new(Code::InvalidRequest, "Content-Type appears more than once."));
-    }
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    Ok(match essence.as_str() {
-        "application/json" => MediaType::Json,
-        "application/x-www-form-urlencoded" => MediaType::Form,
-        _ => MediaType::Other,
-    })
 }
 
 fn unsupported(form: bool) -> Error {

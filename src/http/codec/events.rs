@@ -15,9 +15,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
-    bind::BindMembers,
+    bind::{self, BindMembers},
     body,
     route::{JsonRoute, failure, route},
+    run_form::{self, RunBody},
 };
 use crate::{
     domain::Error,
@@ -59,11 +60,43 @@ where
         let (rpc, call) = (rpc.clone(), call.clone());
         async move {
             let (mut parts, body) = request.into_parts();
-            let (message, _memory) = match body::bound::<M>(&mut parts, body, policy, rpc.memory()).await {
+            let bound = match run_form::to_json(&rpc, &mut parts, body, policy).await {
+                Ok(RunBody { body, _memory }) => body::bound::<M>(&mut parts, body, policy, rpc.memory()).await,
+                Err(error) => Err(error),
+            };
+            let (message, _memory) = match bound {
                 Ok(bound) => bound,
                 Err(error) => return error_body::respond(&error, Some(policy)),
             };
-            parts.extensions.insert(preferred_format(&parts.headers));
+            let format = if policy.always_streams { Prefers::OnlyEvents } else { preferred_format(&parts.headers) };
+            parts.extensions.insert(format);
+            let metadata = MetadataMap::from_headers(parts.headers);
+            match call(rpc, tonic::Request::from_parts(metadata, parts.extensions, message)).await {
+                Ok(reply) => respond(policy, reply).await,
+                Err(status) => failure(policy, &status),
+            }
+        }
+    })
+}
+
+/// The route of a method whose message is in the query and the path, and that responds with a stream.
+pub(crate) fn query_events<M, R, S, F, Fut>(policy: &'static Policy, rpc: &Rpc, call: F) -> JsonRoute
+where
+    M: BindMembers + Default + Send + 'static,
+    R: StreamedEvent + Send + 'static,
+    S: Stream<Item = Result<R, Status>> + Unpin + Send + 'static,
+    F: Fn(Rpc, tonic::Request<M>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<tonic::Response<S>, Status>> + Send,
+{
+    let rpc = rpc.clone();
+    route(policy, move |request: Request| {
+        let (rpc, call) = (rpc.clone(), call.clone());
+        async move {
+            let (mut parts, _) = request.into_parts();
+            let message = match bind::query::<M>(&mut parts, policy).await {
+                Ok(message) => message,
+                Err(error) => return error_body::respond(&error, Some(policy)),
+            };
             let metadata = MetadataMap::from_headers(parts.headers);
             match call(rpc, tonic::Request::from_parts(metadata, parts.extensions, message)).await {
                 Ok(reply) => respond(policy, reply).await,

@@ -5,6 +5,7 @@
 //! it.
 
 use std::{
+    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -13,47 +14,50 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::Response,
 };
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tracing::{Instrument as _, Span};
+use tower::Service;
 
-use super::settings::EdgeSettings;
+use super::{scoped_body::ScopedBody, settings::EdgeSettings};
 use crate::{
     domain::caller::ClientAddress,
     http::{grpc_door::speaks_grpc, listen::PeerAddr},
     pipeline::policy::Policy,
     telemetry::{
-        access::{self, Access, CLIENT_CLOSED, Door, Outcome},
+        access::{self, AccessEvent, CLIENT_CLOSED, Door, Outcome},
+        carry::RequestScope,
         metrics::InFlight,
-        request_id, trace,
+        origin, request_id, trace,
     },
 };
 
-pub(super) async fn record(State(edge): State<Arc<EdgeSettings>>, request: Request, next: Next) -> Response {
+pub(super) async fn record<S>(edge: Arc<EdgeSettings>, request: Request, mut inner: S) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
     let is_grpc = speaks_grpc(request.headers());
     let method = access::known_method(request.method());
     let door = if is_grpc { Door::Grpc } else { Door::Json };
     let peer = request.extensions().get::<PeerAddr>();
     let is_trusted = edge.trusts_peers || peer.is_some_and(|peer| edge.trusted_proxies.trusts(peer.0.ip()));
-    let span = trace::span_if_exported(method, door, request.headers(), is_trusted);
+    let request_id = request_id::current();
+    let (span, place) = trace::begin(method, door, request.headers(), is_trusted, &request_id);
     let mut open = OpenRequest {
         began: Instant::now(),
         _in_flight: edge.metrics.begin(),
         method,
         client: request.extensions().get::<ClientAddress>().copied(),
-        request_id: request_id::current(),
-        span: span.clone(),
+        scope: RequestScope { request_id, origin: origin::current(), place: Some(place), span },
         route: RouteLabels { pattern: "other", door },
         status: None,
         is_recorded: false,
         edge,
     };
 
-    let response = next.run(request).instrument(span).await;
+    let response = open.scope.clone().run(inner.call(request)).await?;
 
     open.route = RouteLabels::of(&response, is_grpc);
     let status = response.status().as_u16();
@@ -61,9 +65,12 @@ pub(super) async fn record(State(edge): State<Arc<EdgeSettings>>, request: Reque
     let grpc_status = is_grpc.then(|| access::grpc_status(response.headers())).flatten();
     if grpc_status.is_some() || (!is_grpc && response.body().size_hint().exact().is_some()) {
         open.end(Outcome::complete(status, grpc_status));
-        return response;
+        return Ok(response);
     }
-    response.map(|body| Body::new(RecordedBody { body, open }))
+    Ok(response.map(|body| {
+        let body = ScopedBody { scope: open.scope.clone(), body };
+        Body::new(RecordedBody { body, open })
+    }))
 }
 
 /// A request that has not ended.
@@ -73,8 +80,7 @@ struct OpenRequest {
     _in_flight: InFlight,
     method: &'static str,
     client: Option<ClientAddress>,
-    request_id: Arc<str>,
-    span: Span,
+    scope: RequestScope,
     route: RouteLabels,
     /// The status of the response, once there is one.
     status: Option<u16>,
@@ -92,11 +98,11 @@ impl OpenRequest {
         }
         let RouteLabels { pattern, door } = self.route;
         let duration = self.began.elapsed();
-        trace::record_outcome(&self.span, pattern, outcome);
+        trace::record_outcome(&self.scope.span, self.method, pattern, outcome);
         self.edge.metrics.request(self.method, pattern, door, outcome, duration);
         if let Some(client) = self.client {
-            let (method, request_id) = (self.method, &*self.request_id);
-            Access { method, route: pattern, outcome, duration, client, request_id, door }.record();
+            let (method, request_id, place) = (self.method, &*self.scope.request_id, self.scope.place.as_ref());
+            AccessEvent { method, route: pattern, outcome, duration, client, request_id, door, place }.record();
         }
     }
 
@@ -119,7 +125,7 @@ impl Drop for OpenRequest {
 
 /// The body of a stream or of a gRPC call, whose end is the end of the request.
 struct RecordedBody {
-    body: Body,
+    body: ScopedBody,
     open: OpenRequest,
 }
 

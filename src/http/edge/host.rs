@@ -1,14 +1,11 @@
 //! Checks the `Host` header of requests (RFC 9112 section 3.2).
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use http::{HeaderMap, Version, header::HOST};
 use tonic::Status;
+use tower::Service;
 
 use super::settings::EdgeSettings;
 use crate::{
@@ -16,15 +13,15 @@ use crate::{
     http::{error_body, grpc_door::speaks_grpc},
 };
 
-pub(super) async fn check(State(edge): State<Arc<EdgeSettings>>, request: Request, next: Next) -> Response {
+pub(super) async fn check<S>(edge: Arc<EdgeSettings>, request: Request, mut inner: S) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
     if let Err(error) = check_host(&request, edge.loopback_hosts_only) {
-        return if speaks_grpc(request.headers()) {
-            Status::from(error).into_http()
-        } else {
-            error_body::respond(&error, None)
-        };
+        let is_grpc = speaks_grpc(request.headers());
+        return Ok(if is_grpc { Status::from(error).into_http() } else { error_body::respond(&error, None) });
     }
-    next.run(request).await
+    inner.call(request).await
 }
 
 fn check_host<B>(request: &http::Request<B>, loopback_only: bool) -> Result<()> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use crate::{
     http::{anonymous::AnonymousLimits, client_address::TrustedProxies},
     memory::MemoryLedger,
@@ -22,4 +24,6 @@ pub(crate) struct EdgeSettings {
     pub memory: MemoryLedger,
     pub anonymous: AnonymousLimits,
     pub request_ids: Arc<RequestIds>,
+    /// The version of the catalog, for clients of the API.
+    pub catalog_version: HeaderValue,
 }

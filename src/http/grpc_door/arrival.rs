@@ -1,12 +1,10 @@
 //! Receives the message of an admitted call: bounded in size, memory and time, and weighed before it is decoded.
 
-use axum::{
-    body::Body,
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use std::convert::Infallible;
+
+use axum::{body::Body, extract::Request, response::Response};
 use tonic::Status;
+use tower::Service;
 
 use crate::{
     domain::Error,
@@ -21,21 +19,28 @@ const FRAME_HEADER: usize = 5;
 
 /// Passes the call on with a body that has arrived. The memory is held until the answer begins; a run has its own by
 /// then.
-pub(super) async fn receive(State(memory): State<MemoryLedger>, request: Request, next: Next) -> Response {
-    let Some(policy) = Policy::of_grpc_path(request.uri().path()) else { return next.run(request).await };
+pub(super) async fn receive<S>(memory: MemoryLedger, request: Request, mut inner: S) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let Some(policy) = Policy::of_grpc_path(request.uri().path()) else { return inner.call(request).await };
+    if policy.uploads {
+        // Its messages are read one by one.
+        return inner.call(request).await;
+    }
     let (parts, body) = request.into_parts();
     let received = match body::read(&parts, body, policy.max_body + FRAME_HEADER, &memory).await {
         Ok(received) => received,
-        Err(error) => return refused(error),
+        Err(error) => return Ok(refused(error)),
     };
     let message = received.bytes.get(FRAME_HEADER..).unwrap_or_default();
     let weight = structs_weight(message, policy.struct_fields);
     let _parsed = match memory.reserve_for(memory_owner(&parts.extensions), MemoryKind::Json, weight) {
         Ok(permit) => permit,
-        Err(error) => return refused(error.into()),
+        Err(error) => return Ok(refused(error.into())),
     };
     let _received = received.memory;
-    next.run(Request::from_parts(parts, Body::from(received.bytes))).await
+    inner.call(Request::from_parts(parts, Body::from(received.bytes))).await
 }
 
 fn refused(error: Error) -> Response {

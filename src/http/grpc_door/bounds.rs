@@ -1,10 +1,14 @@
 //! Deadlines of gRPC calls, and details for tonic's own errors (contract section 12).
 
-use std::time::{Duration, Instant};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::{extract::Request, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::Status;
+use tower::Service;
 
 use crate::{
     domain::{Code, Error},
@@ -14,28 +18,37 @@ use crate::{
 
 /// Limit of the duration of a unary call.
 const MAX_CALL_DURATION: Duration = Duration::from_secs(30);
+/// The same for an upload.
+const MAX_UPLOAD_DURATION: Duration = Duration::from_mins(10);
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Ends a call of this service at its deadline.
-pub(super) async fn enforce_deadline(request: Request, next: Next) -> Response {
+pub(super) async fn enforce_deadline<S>((): (), request: Request, mut inner: S) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
     let policy = Policy::of_grpc_path(request.uri().path());
     let requested = deadline(request.headers());
     if policy.is_some_and(|policy| policy.streams) {
-        return enforce_stream_deadline(request, next, requested).await;
+        return enforce_stream_deadline(request, inner, requested).await;
     }
-    let limit = requested.map_or(MAX_CALL_DURATION, |requested| requested.min(MAX_CALL_DURATION));
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => with_details(response),
-        Err(_) => reject(policy, deadline_exceeded()),
+    let max = if policy.is_some_and(|policy| policy.uploads) { MAX_UPLOAD_DURATION } else { MAX_CALL_DURATION };
+    let limit = requested.map_or(max, |requested| requested.min(max));
+    match tokio::time::timeout(limit, inner.call(request)).await {
+        Ok(response) => response.map(with_details),
+        Err(_) => Ok(reject(policy, deadline_exceeded())),
     }
 }
 
 /// Ends a call of a standard service at its deadline. For a stream, the deadline applies to the beginning of the
 /// response.
-pub(super) async fn enforce_standard_deadline(request: Request, next: Next) -> Response {
+pub(super) async fn enforce_standard_deadline<S>((): (), request: Request, mut inner: S) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
     let limit = deadline(request.headers()).map_or(MAX_CALL_DURATION, |requested| requested.min(MAX_CALL_DURATION));
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| reject(None, deadline_exceeded()))
+    tokio::time::timeout(limit, inner.call(request)).await.unwrap_or_else(|_| Ok(reject(None, deadline_exceeded())))
 }
 
 fn deadline_exceeded() -> Error {
@@ -43,18 +56,25 @@ fn deadline_exceeded() -> Error {
 }
 
 /// Only the caller's deadline limits the duration of a stream.
-async fn enforce_stream_deadline(request: Request, next: Next, requested: Option<Duration>) -> Response {
+async fn enforce_stream_deadline<S>(
+    request: Request,
+    mut inner: S,
+    requested: Option<Duration>,
+) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
     let policy = Policy::of_grpc_path(request.uri().path());
     let (mut parts, body) = request.into_parts();
     if let Some(requested) = requested {
         parts.extensions.insert(Deadline(Instant::now() + requested));
     }
-    let response = next.run(Request::from_parts(parts, body));
+    let response = inner.call(Request::from_parts(parts, body));
     match requested {
-        None => with_details(response.await),
+        None => response.await.map(with_details),
         Some(requested) => match tokio::time::timeout(requested, response).await {
-            Ok(response) => with_details(response),
-            Err(_) => reject(policy, deadline_exceeded()),
+            Ok(response) => response.map(with_details),
+            Err(_) => Ok(reject(policy, deadline_exceeded())),
         },
     }
 }

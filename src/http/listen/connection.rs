@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::{
@@ -23,6 +23,7 @@ use super::{
     activity::{ConnectionActivity, ObservedBody},
     io::InspectedStream,
     options::ListenOptions,
+    request_service::RequestService,
 };
 
 /// Time without a new request after which a connection is closed while another one waits to be accepted.
@@ -49,7 +50,7 @@ pub(crate) struct PeerAddr(pub SocketAddr);
 pub(super) struct ConnectionServer {
     builder: Builder<TokioExecutor>,
     tls: Option<watch::Receiver<Arc<ServerConfig>>>,
-    router: Router,
+    service: RequestService,
     header_timeout: Duration,
     max_age: Duration,
     stall_timeout: Duration,
@@ -60,7 +61,7 @@ pub(super) struct ConnectionServer {
 
 impl ConnectionServer {
     pub(super) fn new(
-        router: Router,
+        service: RequestService,
         options: ListenOptions,
         full: watch::Receiver<()>,
         soft_shutdown: CancellationToken,
@@ -68,8 +69,7 @@ impl ConnectionServer {
         Self {
             builder: http_builder(options.header_timeout),
             tls: options.tls,
-            // Builds the routes once instead of for each request.
-            router: router.with_state(()),
+            service,
             header_timeout: options.header_timeout,
             max_age: options.max_age,
             stall_timeout: options.stall_timeout,
@@ -97,7 +97,7 @@ impl ConnectionServer {
         I: rt::Read + rt::Write + Unpin + Send + 'static,
     {
         let activity = ConnectionActivity::new();
-        let service = routing_service(self.router.clone(), activity.clone(), peer);
+        let service = observed_service(self.service.clone(), activity.clone(), peer);
         let connection = self.builder.serve_connection(InspectedStream::new(io, activity.clone()), service);
         tokio::pin!(connection);
         // hyper's header timeout starts once hyper knows the version. This timer closes a client that sends nothing.
@@ -147,16 +147,16 @@ impl ConnectionServer {
     }
 }
 
-/// Routes the requests of one connection and records their activity.
-fn routing_service(
-    router: Router,
+/// Serves the requests of one connection and records their activity.
+fn observed_service(
+    service: RequestService,
     activity: ConnectionActivity,
     peer: SocketAddr,
 ) -> impl Service<Request<Incoming>, Response = Response<ObservedBody>, Error = Infallible, Future: Send> {
     service_fn(move |request| {
         let (guard, activity) = (activity.begin_request(), activity.clone());
-        // A router is always ready.
-        let response = router.clone().call(router_request(request, peer));
+        // Routers and their layers are always ready.
+        let response = service.clone().call(with_peer(request, peer));
         async move {
             let _guard = guard;
             response.await.map(|response| response.map(|body| ObservedBody::new(body, activity)))
@@ -187,7 +187,7 @@ fn with_jitter(age: Duration, peer: SocketAddr) -> Duration {
     age.mul_f64(0.9 + f64::from(peer.port() % 200) / 1_000.0)
 }
 
-fn router_request(request: Request<Incoming>, peer: SocketAddr) -> Request<Body> {
+fn with_peer(request: Request<Incoming>, peer: SocketAddr) -> Request<Body> {
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(PeerAddr(peer));
     // Most requests have no body. The empty body needs no allocation.

@@ -1,12 +1,13 @@
 //! A stream that detects the HTTP version, and checks the heads of HTTP/1 requests before hyper reads them.
 
 use std::{
+    cell::RefCell,
     io::{IoSlice, Result as IoResult},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
 use super::{activity::ConnectionActivity, head_scanner::HeadScanner};
 
@@ -17,6 +18,11 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const INVALID_HEAD: &[u8] = b"\0\r\n\r\n";
 /// Bytes of HTTP/1 that are read at once.
 const READ_SIZE: usize = 4096;
+
+thread_local! {
+    /// hyper's cursor does not expose the bytes that were read into it, so they pass through this buffer.
+    static BUFFER: RefCell<[u8; READ_SIZE]> = const { RefCell::new([0; READ_SIZE]) };
+}
 
 #[derive(Debug)]
 enum Version {
@@ -72,32 +78,45 @@ impl<I> InspectedStream<I> {
     }
 }
 
-impl<I: Read + Unpin> Read for InspectedStream<I> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<IoResult<()>> {
-        let limit = match &mut self.version {
-            Version::Rejected(rest) => {
-                let (next, after) = rest.split_at(rest.len().min(buf.remaining()));
-                buf.put_slice(next);
-                *rest = after;
-                return Poll::Ready(Ok(()));
-            }
-            Version::Http2 => return Pin::new(&mut self.io).poll_read(cx, buf),
-            // No byte after the preface is copied.
-            Version::Unknown { matched } => PREFACE.len() - *matched,
-            Version::Http1(_) => READ_SIZE,
-        };
-        // hyper's cursor does not expose the bytes that were read into it, so they pass through this buffer.
-        let mut bytes = [0; READ_SIZE];
-        let mut read_buf = hyper::rt::ReadBuf::new(&mut bytes[..limit.min(buf.remaining())]);
+impl<I: Read + Unpin> InspectedStream<I> {
+    /// Reads at most `bytes.len()` bytes and puts those into `buf` that hyper may read. Returns false if there are none,
+    /// although the stream has not ended.
+    fn read_through(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut [u8],
+        buf: &mut ReadBufCursor<'_>,
+    ) -> Poll<IoResult<bool>> {
+        let mut read_buf = ReadBuf::new(bytes);
         ready!(Pin::new(&mut self.io).poll_read(cx, read_buf.unfilled()))?;
         let length = read_buf.filled().len();
         let accepted = self.inspect(&bytes[..length]);
         buf.put_slice(&bytes[..accepted]);
-        if accepted == 0 && length > 0 {
-            // An empty read would be the end of the stream.
-            return self.poll_read(cx, buf);
+        Poll::Ready(Ok(accepted > 0 || length == 0))
+    }
+}
+
+impl<I: Read + Unpin> Read for InspectedStream<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<IoResult<()>> {
+        loop {
+            let limit = match &mut self.version {
+                Version::Rejected(rest) => {
+                    let (next, after) = rest.split_at(rest.len().min(buf.remaining()));
+                    buf.put_slice(next);
+                    *rest = after;
+                    return Poll::Ready(Ok(()));
+                }
+                Version::Http2 => return Pin::new(&mut self.io).poll_read(cx, buf),
+                // No byte after the preface is copied.
+                Version::Unknown { matched } => PREFACE.len() - *matched,
+                Version::Http1(_) => READ_SIZE,
+            };
+            let limit = limit.min(buf.remaining());
+            // An empty read would be the end of the stream, so a rejected head is answered at once.
+            if ready!(BUFFER.with_borrow_mut(|bytes| self.read_through(cx, &mut bytes[..limit], &mut buf)))? {
+                return Poll::Ready(Ok(()));
+            }
         }
-        Poll::Ready(Ok(()))
     }
 }
 

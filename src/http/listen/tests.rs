@@ -2,7 +2,7 @@ mod tls;
 
 use std::time::Instant;
 
-use axum::{Extension, routing::get};
+use axum::{Extension, Router, routing::get};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Empty};
@@ -46,7 +46,7 @@ async fn start(options: ListenOptions) -> RunningListener {
                 "done"
             }),
         );
-    let ended = tokio::spawn(serve(listener, router, options, soft.clone(), hard.clone()));
+    let ended = tokio::spawn(serve(listener, RequestService::new(router), options, soft.clone(), hard.clone()));
     RunningListener { address, soft, hard, arrived, release, ended }
 }
 

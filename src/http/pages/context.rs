@@ -146,7 +146,7 @@ impl PageContext {
                 Some(sealed) => with_parameter(&target.path(), &format!("{PREFILL}={sealed}")),
                 None => target.path(),
             },
-            target @ ReturnTarget::Device(_) => target.path(),
+            target @ (ReturnTarget::Device(_) | ReturnTarget::Connections) => target.path(),
         }
     }
 
@@ -194,6 +194,11 @@ impl PageContext {
         Language::of_tag(&self.query_param(language::NAME)?)
     }
 
+    /// The language of the request, as manifests of Dify's plugins name it.
+    pub(super) fn manifest_language(&self) -> &str {
+        self.texts().get("manifest_language")
+    }
+
     /// The texts in the language of the request.
     pub(super) fn texts(&self) -> &Texts {
         self.site.renderer.texts(self.language)
@@ -210,6 +215,7 @@ impl PageContext {
             return_to: &self.base_page().path(),
             user: caller
                 .map(|caller| SignedInUser { email: &caller.account.email, can_sign_out: self.site.standalone }),
+            has_connections: self.site.connections,
             csrf_token: self.cookie(CSRF_TOKEN).filter(|_| caller.is_some()).unwrap_or_default(),
         };
         let html = self.site.renderer.render(template, &layout, page)?;

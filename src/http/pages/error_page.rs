@@ -170,9 +170,9 @@ mod tests {
     };
 
     #[test]
-    fn every_code_has_texts_in_both_languages() {
+    fn every_code_has_texts_in_every_language() {
         let renderer = Renderer::new().expect("a renderer");
-        for language in Language::ALL {
+        for language in Language::all() {
             for code in Code::ALL {
                 for target in
                     [ReturnTarget::EnterCode, ReturnTarget::Sessions(None), ReturnTarget::Device("h".to_owned())]
@@ -187,6 +187,7 @@ mod tests {
                         return_to: "/device",
                         user: None,
                         csrf_token: "",
+                        has_connections: true,
                     };
                     let html = renderer.render(PageTemplate::Message, &layout, &message).expect("a page");
                     assert!(

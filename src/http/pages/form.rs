@@ -1,11 +1,14 @@
 //! Forms as browsers post them: URL-encoded, at most 4 KiB, each field once.
 
 use axum::body::Body;
-use http::{header::CONTENT_TYPE, request::Parts};
+use http::request::Parts;
 
 use crate::{
     domain::{Code, Error, Result, secret::Secret},
-    http::codec::{bind::pairs, body},
+    http::{
+        codec::{bind::pairs, body},
+        media_type::MediaType,
+    },
     memory::MemoryLedger,
 };
 
@@ -19,9 +22,7 @@ pub struct Form(Vec<(String, Secret)>);
 impl Form {
     /// Reads the body of a request as a form.
     pub(crate) async fn read(parts: &Parts, body: Body, memory: &MemoryLedger) -> Result<Self> {
-        let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if MediaType::of(&parts.headers)? != MediaType::Form {
             return Err(Error::new(Code::UnsupportedMediaType, "Send the form as application/x-www-form-urlencoded."));
         }
         Self::parse(&body::read(parts, body, MAX_FORM_BYTES, memory).await?.bytes)
@@ -58,6 +59,8 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
+    use http::header::CONTENT_TYPE;
+
     use super::*;
 
     async fn read(kind: &str, body: Vec<u8>) -> Result<Form> {

@@ -1,7 +1,10 @@
 //! The handlers of the pages, one file per page or group of pages.
 
+pub(super) mod api_reference;
 pub(super) mod approval;
 pub(super) mod assets;
+pub(super) mod connection_forms;
+pub(super) mod connections;
 pub(super) mod continue_session;
 pub(super) mod enter_code;
 pub(super) mod revocation;

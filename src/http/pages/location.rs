@@ -8,6 +8,9 @@ use crate::{domain::id::TokenId, http::answer::redirect};
 /// The path of the sessions list.
 pub(super) const SESSIONS: &str = "/device/sessions";
 
+/// The path of the list of connections.
+pub(super) const CONNECTIONS: &str = "/device/connections";
+
 /// A redirect that is followed with GET (RFC 9110 section 15.4.4), so that reloading and going back repeat no form.
 pub(super) fn see_other(location: &str) -> Response {
     redirect(StatusCode::SEE_OTHER, location)

@@ -22,10 +22,14 @@ pub(super) enum PageTemplate {
     Sessions,
     Confirm,
     SsoStart,
+    Connections,
+    ConnectionProvider,
+    Connected,
+    ApiReference,
 }
 
 impl PageTemplate {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 12] = [
         Self::SignIn,
         Self::Continue,
         Self::EnterCode,
@@ -34,6 +38,10 @@ impl PageTemplate {
         Self::Sessions,
         Self::Confirm,
         Self::SsoStart,
+        Self::Connections,
+        Self::ConnectionProvider,
+        Self::Connected,
+        Self::ApiReference,
     ];
 
     const fn name(self) -> &'static str {
@@ -46,6 +54,10 @@ impl PageTemplate {
             Self::Sessions => "sessions.html",
             Self::Confirm => "confirm.html",
             Self::SsoStart => "sso_start.html",
+            Self::Connections => "connections.html",
+            Self::ConnectionProvider => "connection_provider.html",
+            Self::Connected => "connected.html",
+            Self::ApiReference => "api_reference.html",
         }
     }
 
@@ -59,6 +71,10 @@ impl PageTemplate {
             Self::Sessions => include_str!("templates/sessions.html"),
             Self::Confirm => include_str!("templates/confirm.html"),
             Self::SsoStart => include_str!("templates/sso_start.html"),
+            Self::Connections => include_str!("templates/connections.html"),
+            Self::ConnectionProvider => include_str!("templates/connection_provider.html"),
+            Self::Connected => include_str!("templates/connected.html"),
+            Self::ApiReference => include_str!("templates/api_reference.html"),
         }
     }
 }
@@ -85,13 +101,16 @@ pub(super) struct Layout<'a> {
     pub user: Option<SignedInUser<'a>>,
     /// Empty when no user is signed in.
     pub csrf_token: &'a str,
+    /// Whether the footer links to the page of connections.
+    pub has_connections: bool,
 }
 
 /// A language in the language switch.
 #[derive(Serialize)]
-struct LanguageLink {
+struct LanguageLink<'a> {
     tag: &'static str,
-    name: &'static str,
+    /// In the language itself.
+    name: &'a str,
     href: String,
 }
 
@@ -100,21 +119,22 @@ struct LanguageLink {
 struct TemplateVariables<'a, P> {
     lang: &'static str,
     t: Value,
-    languages: Vec<LanguageLink>,
+    languages: Vec<LanguageLink<'a>>,
     assets: &'a AssetPaths,
     pages_url: &'a str,
     page_url: &'a str,
     return_to: &'a str,
     user: &'a Option<SignedInUser<'a>>,
     csrf_token: &'a str,
+    has_connections: bool,
     page: &'a P,
 }
 
 /// Templates, texts and asset paths.
 pub(super) struct Renderer {
     environment: Environment<'static>,
-    english: Texts,
-    chinese: Texts,
+    /// In the order of [`Language::all`].
+    texts: Vec<Texts>,
     assets: AssetPaths,
     external_assets: AssetPaths,
 }
@@ -131,16 +151,13 @@ impl Renderer {
         for template in PageTemplate::ALL {
             environment.add_template(template.name(), template.source()).map_err(Error::internal)?;
         }
-        let (english, chinese) = (Texts::load(Language::English)?, Texts::load(Language::Chinese)?);
+        let texts = Language::all().into_iter().map(Texts::load).collect::<Result<_>>()?;
         let (assets, external_assets) = (AssetPaths::in_folder(FOLDER), AssetPaths::in_folder(EXTERNAL_FOLDER));
-        Ok(Self { environment, english, chinese, assets, external_assets })
+        Ok(Self { environment, texts, assets, external_assets })
     }
 
     pub(super) fn texts(&self, language: Language) -> &Texts {
-        match language {
-            Language::English => &self.english,
-            Language::Chinese => &self.chinese,
-        }
+        &self.texts[language.index()]
     }
 
     pub(super) fn assets(&self, is_external: bool) -> &AssetPaths {
@@ -151,19 +168,20 @@ impl Renderer {
     pub(super) fn render(&self, template: PageTemplate, layout: &Layout<'_>, page: &impl Serialize) -> Result<String> {
         let link = |language: Language| LanguageLink {
             tag: language.tag(),
-            name: language.name(),
+            name: self.texts(language).get("language_name"),
             href: with_parameter(layout.page_url, &format!("{}={}", language::NAME, language.tag())),
         };
         let variables = TemplateVariables {
             lang: layout.language.tag(),
             t: self.texts(layout.language).value(),
-            languages: Language::ALL.map(link).into(),
+            languages: Language::all().map(link).into(),
             assets: self.assets(layout.is_external),
             pages_url: layout.pages_url,
             page_url: layout.page_url,
             return_to: layout.return_to,
             user: &layout.user,
             csrf_token: layout.csrf_token,
+            has_connections: layout.has_connections,
             page,
         };
         let template = self.environment.get_template(template.name()).map_err(Error::internal)?;

@@ -1,4 +1,4 @@
-//! The page to show after signing in. Only two kinds of page can be named, so that no link can lead to another site.
+//! The page to show after signing in. Only three kinds of page can be named, so that no link can lead to another site.
 
 use crate::domain::id::TokenId;
 
@@ -11,19 +11,22 @@ pub(super) enum ReturnTarget {
     Device(String),
     /// The sessions list, and the id of the current session if it is known.
     Sessions(Option<TokenId>),
+    /// The list of connections.
+    Connections,
     /// The form for a code; also stands for every other page.
     #[default]
     EnterCode,
 }
 
 impl ReturnTarget {
-    /// Parses the path in a link or a form. Anything but the exact paths of the two kinds is `EnterCode`.
+    /// Parses the path in a link or a form. Anything but the exact paths of the three kinds is `EnterCode`.
     pub(super) fn parse(text: &str) -> Self {
         if let Some(id) = text.strip_prefix("/device/sessions?current=") {
             return id.parse().map_or(Self::EnterCode, |id| Self::Sessions(Some(id)));
         }
         match text.strip_prefix("/device/") {
             Some("sessions") => Self::Sessions(None),
+            Some("connections") => Self::Connections,
             Some(handle) if is_handle(handle) => Self::Device(handle.to_owned()),
             _ => Self::EnterCode,
         }
@@ -34,6 +37,7 @@ impl ReturnTarget {
         let mut segments = path.strip_prefix("/device/").unwrap_or_default().split('/');
         match segments.next() {
             Some("sessions") => Self::Sessions(None),
+            Some("connections") => Self::Connections,
             Some(handle) if is_handle(handle) => Self::Device(handle.to_owned()),
             _ => Self::EnterCode,
         }
@@ -44,6 +48,7 @@ impl ReturnTarget {
             Self::Device(handle) => format!("/device/{handle}"),
             Self::Sessions(None) => "/device/sessions".to_owned(),
             Self::Sessions(Some(id)) => format!("/device/sessions?current={id}"),
+            Self::Connections => "/device/connections".to_owned(),
             Self::EnterCode => "/device".to_owned(),
         }
     }
@@ -85,6 +90,8 @@ mod tests {
         assert_eq!(ReturnTarget::parse(&path).path(), path);
         assert_eq!(ReturnTarget::containing(&format!("{path}/approve")).path(), path);
         assert_eq!(ReturnTarget::parse("/device/sessions"), ReturnTarget::Sessions(None));
+        assert_eq!(ReturnTarget::parse("/device/connections").path(), "/device/connections");
+        assert_eq!(ReturnTarget::containing("/device/connections/a/b/c/keys"), ReturnTarget::Connections);
         assert_eq!(ReturnTarget::containing("/device/sessions/x/revoke"), ReturnTarget::Sessions(None));
         let marked = "/device/sessions?current=0199f2c0-0000-7000-8000-000000000001";
         assert_eq!(ReturnTarget::parse(marked).path(), marked);

@@ -8,7 +8,10 @@ use http::StatusCode;
 use super::{
     context::PageContext,
     form::MAX_FORM_BYTES,
-    handlers::{approval, assets, continue_session, enter_code, revocation, sessions, sign_in, single_sign_on},
+    handlers::{
+        api_reference, approval, assets, connection_forms, connections, continue_session, enter_code, revocation,
+        sessions, sign_in, single_sign_on,
+    },
     location::see_other,
     message_page::MessagePage,
     renderer::PageTemplate,
@@ -30,6 +33,13 @@ pub(super) struct PageRoute {
 
 use Credential::{ApprovalGrant, ConsoleSession, Public};
 use Presence::{Enterprise, Standalone};
+
+/// The path of a provider's page.
+macro_rules! provider {
+    ($rest:literal) => {
+        concat!("/device/connections/{organization}/{plugin}/{provider}", $rest)
+    };
+}
 
 /// The routes of all pages.
 pub(super) static ROUTES: &[PageRoute] = &[
@@ -196,12 +206,65 @@ pub(super) static ROUTES: &[PageRoute] = &[
         policy: post("Pages.RevokeAllSessions", "/device/sessions/revoke-all", ConsoleSession),
         handler: |context| Box::pin(async move { revocation::revoke_all(&context).await }),
     },
+    // Connections.
+    PageRoute {
+        policy: Policy {
+            presence: Presence::Connections,
+            ..get("Pages.ListConnections", "/device/connections", ConsoleSession)
+        },
+        handler: |context| Box::pin(async move { connections::show(&context).await }),
+    },
+    PageRoute {
+        policy: Policy { presence: Presence::Connections, ..get("Pages.ShowProvider", provider!(""), ConsoleSession) },
+        handler: |context| Box::pin(async move { connections::show_provider(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            presence: Presence::Connections,
+            ..get("Pages.Connect", provider!("/connect"), ConsoleSession)
+        },
+        handler: |context| Box::pin(async move { connection_forms::connect(&context).await }),
+    },
+    PageRoute {
+        policy: changes_connection("Pages.ChangeConnection", provider!("/credentials/{id}")),
+        handler: |context| Box::pin(async move { connection_forms::change(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            presence: Presence::Connections,
+            ..get("Pages.ConfirmDisconnect", provider!("/credentials/{id}/disconnect"), ConsoleSession)
+        },
+        handler: |context| Box::pin(async move { connection_forms::confirm_disconnect(&context).await }),
+    },
+    PageRoute {
+        policy: changes_connection("Pages.Disconnect", provider!("/credentials/{id}/disconnect")),
+        handler: |context| Box::pin(async move { connection_forms::disconnect(&context).await }),
+    },
+    PageRoute {
+        policy: changes_connection("Pages.AddApiKey", provider!("/keys")),
+        handler: |context| Box::pin(async move { connection_forms::add_key(&context).await }),
+    },
+    PageRoute {
+        policy: changes_connection("Pages.SaveOAuthClient", provider!("/client")),
+        handler: |context| Box::pin(async move { connection_forms::save_client(&context).await }),
+    },
+    // Beside Dify its console has this page.
+    PageRoute {
+        policy: Policy { presence: Standalone, ..get("Pages.Connected", "/oauth-callback", Public) },
+        handler: |context| Box::pin(async move { connections::connected(&context) }),
+    },
     // Assets are public and use no store.
     PageRoute {
         policy: Policy { session: false, ..get("Pages.Asset", "/device/assets/{file}", Public) },
         handler: |context| Box::pin(async move { assets::show(&context) }),
     },
 ];
+
+/// The API reference, which a deployment may leave out.
+pub(super) static API_REFERENCE: PageRoute = PageRoute {
+    policy: Policy { session: false, ..get("Pages.ShowApiReference", "/docs", Public) },
+    handler: |context| Box::pin(async move { api_reference::show(&context) }),
+};
 
 /// Every other path below the paths of the pages.
 pub(super) static NOT_FOUND: PageRoute = PageRoute {
@@ -216,6 +279,11 @@ pub(super) static NOT_FOUND: PageRoute = PageRoute {
 /// A page that only redirects: it reads nothing and needs no sign-in.
 const fn redirect(method: &'static str, path: &'static str) -> Policy {
     Policy { session: false, ..get(method, path, Public) }
+}
+
+/// The target of a form that changes a connection.
+const fn changes_connection(method: &'static str, path: &'static str) -> Policy {
+    Policy { presence: Presence::Connections, limits: &[LimitName::Connection], ..post(method, path, ConsoleSession) }
 }
 
 /// A page of external identities.
@@ -236,12 +304,13 @@ const fn page(method: &'static str, verb: &'static str, path: &'static str, cred
     Policy {
         method,
         grpc_path: "",
-        http: Some(HttpRoute { verb, path }),
+        http: Some(HttpRoute { verb, path, fixed: &[] }),
         credential,
         subjects: &[],
         scope: None,
         presence: Presence::Everywhere,
         license: false,
+        external_license: false,
         limits: &[],
         session: matches!(credential, Credential::Public),
         json_only: true,
@@ -249,6 +318,8 @@ const fn page(method: &'static str, verb: &'static str, path: &'static str, cred
         redirects: false,
         form: true,
         streams: false,
+        always_streams: false,
+        uploads: false,
         max_body: MAX_FORM_BYTES,
         struct_fields: &[],
         errors: ErrorShape::Envelope,

@@ -11,12 +11,15 @@ use crate::{
 };
 
 /// The settings of the pages.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a deployment")]
 #[derive(Clone, Debug)]
 pub struct PageSettings {
     /// Whether this is the Enterprise edition.
     pub enterprise: bool,
     /// Whether this service has its own sign-in page; beside Dify people sign in and out in its console.
     pub standalone: bool,
+    /// Whether this service serves connections.
+    pub connections: bool,
     /// This service's own URL, without a slash at the end.
     pub issuer: String,
     /// The URL of the API, if it is on another host than the pages.
@@ -25,6 +28,8 @@ pub struct PageSettings {
     pub console_sign_in_url: Option<String>,
     /// Whether a link may fill in the code (`DEVICE_FLOW_VERIFICATION_URI_COMPLETE`).
     pub prefill_links: bool,
+    /// Whether the API reference is served.
+    pub api_reference: bool,
 }
 
 /// The services and settings that the pages are built from.
@@ -41,6 +46,7 @@ pub struct PageDependencies {
 }
 
 /// The shared state of all pages.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a deployment")]
 pub(super) struct Site {
     pub services: Arc<Services>,
     pub pipeline: Pipeline,
@@ -50,10 +56,14 @@ pub(super) struct Site {
     pub enterprise: bool,
     /// Whether this service has its own sign-in page.
     pub standalone: bool,
+    /// Whether the pages of connections are served.
+    pub connections: bool,
     /// This service's own URL, without a slash at the end.
     pub issuer: String,
     /// Whether a link may fill in the code.
     pub prefill_links: bool,
+    /// Whether the API reference is served.
+    pub api_reference: bool,
     pub sign_in_provider: SignInProvider,
     pub renderer: Renderer,
     /// The command with which a device signs in to this server.
@@ -67,7 +77,16 @@ impl Site {
     /// Fails only when a template or a text file is invalid.
     pub(super) fn new(dependencies: PageDependencies) -> Result<Self> {
         let PageDependencies { services, pipeline, keys, entropy, clock, settings } = dependencies;
-        let PageSettings { enterprise, standalone, issuer, api_url, console_sign_in_url, prefill_links } = settings;
+        let PageSettings {
+            enterprise,
+            standalone,
+            connections,
+            issuer,
+            api_url,
+            console_sign_in_url,
+            prefill_links,
+            api_reference,
+        } = settings;
         Ok(Self {
             services,
             pipeline,
@@ -75,12 +94,14 @@ impl Site {
             clock,
             enterprise,
             standalone,
+            connections,
             sign_in_provider: SignInProvider::new(standalone, &issuer, console_sign_in_url.as_deref()),
             renderer: Renderer::new()?,
             login_command: login_command(&issuer),
             issuer,
             api_url,
             prefill_links,
+            api_reference,
             keys,
         })
     }

@@ -18,11 +18,7 @@ pub(super) struct Texts {
 
 impl Texts {
     pub(super) fn load(language: Language) -> Result<Self> {
-        let json = match language {
-            Language::English => include_str!("texts/en.json"),
-            Language::Chinese => include_str!("texts/zh.json"),
-        };
-        let by_key: BTreeMap<String, String> = serde_json::from_str(json).map_err(Error::internal)?;
+        let by_key: BTreeMap<String, String> = serde_json::from_str(language.texts()).map_err(Error::internal)?;
         let value = Value::from(Serde(&by_key));
         Ok(Self { by_key, value })
     }
@@ -58,18 +54,21 @@ mod tests {
 
     #[test]
     fn languages_have_the_same_keys_and_placeholders() {
-        let [english, chinese] = Language::ALL.map(|language| Texts::load(language).expect("texts").by_key);
-        assert_eq!(english.keys().collect::<Vec<_>>(), chinese.keys().collect::<Vec<_>>());
-        for (key, text) in &english {
-            let placeholders = |text: &str| text.matches("{}").count();
-            assert!(!text.is_empty() && !chinese[key].is_empty(), "{key}");
-            assert_eq!(placeholders(text), placeholders(&chinese[key]), "{key}");
+        let [english, others @ ..] = Language::all().map(|language| Texts::load(language).expect("texts").by_key);
+        let placeholders = |text: &str| text.matches("{}").count();
+        assert!(others.len() >= 3);
+        for other in others {
+            assert_eq!(english.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+            for (key, text) in &english {
+                assert!(!text.is_empty() && !other[key].is_empty(), "{key}");
+                assert_eq!(placeholders(text), placeholders(&other[key]), "{key}: {}", other[key]);
+            }
         }
     }
 
     #[test]
     fn retry_after_is_rounded_up() {
-        let texts = Texts::load(Language::English).expect("texts");
+        let texts = Texts::load(Language::default()).expect("texts");
         assert_eq!(texts.retry_after(Duration::from_millis(200)), "Try again in 1 s.");
         assert_eq!(texts.retry_after(Duration::from_millis(89_001)), "Try again in 90 s.");
         assert_eq!(texts.retry_after(Duration::from_secs(121)), "Try again in about 3 min.");

@@ -105,3 +105,20 @@ document.querySelectorAll('[data-countdown]').forEach((line) => {
   const timer = setInterval(tick, 1000);
   tick();
 });
+
+// Copies the redirect URI; without scripts the button stays hidden.
+document.querySelectorAll('[data-copy]').forEach((button) => {
+  if (!navigator.clipboard) return;
+  const field = document.getElementById(button.dataset.copy);
+  button.hidden = false;
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(field.value);
+    button.textContent = field.dataset.copied;
+  });
+});
+
+// Reports a finished authorization to the page that opened this window.
+if (document.querySelector('[data-oauth-callback]') && window.opener) {
+  window.opener.postMessage({ type: 'oauth_callback' }, location.origin);
+  window.close();
+}
