@@ -6,17 +6,21 @@ mod account;
 mod age;
 mod app;
 mod arguments;
+mod audited_command;
 mod check_config;
 mod confirmation;
+mod connection;
 mod created_token;
 mod demo;
 mod dev;
 mod display_name;
+mod email_address;
 mod error;
 mod exit_code;
 mod input_file;
 mod listing;
 mod man_sections;
+mod membership;
 mod migrate;
 mod openapi;
 mod operator;
@@ -36,22 +40,35 @@ mod workspace;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser as _;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use self::{
     arguments::{Cli, Command},
+    audited_command::audited_command,
     error::CommandError,
 };
-use crate::http::routes::openapi;
+use crate::{
+    http::routes::openapi,
+    rpc::proto::DESCRIPTORS,
+    telemetry::{Telemetry, audit::operator::record_command},
+};
 
 /// Parses the command line, runs the command, reports a failure, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match parse(args) {
-        Ok(cli) => cli,
+    let args: Vec<_> = args.into_iter().collect();
+    let (cli, matches) = match parse(&args) {
+        Ok(parsed) => parsed,
         Err(code) => return code,
     };
+    let audited = audited_command(&matches);
     match run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            if let Some(command) = &audited {
+                record_command(command);
+                Telemetry::flush_process();
+            }
+            ExitCode::SUCCESS
+        }
         Err(error) => error.report(),
     }
 }
@@ -61,6 +78,7 @@ fn run(command: Command) -> Result<(), CommandError> {
     match command {
         Command::CheckConfig => check_config::run(out),
         Command::Openapi { enterprise } => openapi::run(openapi(enterprise).as_bytes(), out),
+        Command::Descriptors => openapi::run(DESCRIPTORS, out),
         Command::Completions { shell } => shell::completions(shell, out),
         Command::Man => shell::man(out),
         command => tokio::runtime::Builder::new_multi_thread()
@@ -78,21 +96,25 @@ fn run(command: Command) -> Result<(), CommandError> {
                     Command::Migrate { command } => migrate::run(command, &mut std::io::stdout()).await,
                     Command::Account { command } => account::run(command, &mut std::io::stdout()).await,
                     Command::Workspace { command } => workspace::run(command, &mut std::io::stdout()).await,
-                    Command::App { command } => app::run(command, &mut std::io::stdout()).await,
+                    Command::App { command } => Box::pin(app::run(command, &mut std::io::stdout())).await,
+                    Command::Connection { command } => connection::run(command, &mut std::io::stdout()).await,
                     Command::Token { command } => token::run(command, &mut std::io::stdout()).await,
-                    Command::CheckConfig | Command::Openapi { .. } | Command::Completions { .. } | Command::Man => {
-                        Ok(())
-                    }
+                    Command::CheckConfig
+                    | Command::Openapi { .. }
+                    | Command::Descriptors
+                    | Command::Completions { .. }
+                    | Command::Man => Ok(()),
                 }
             }),
     }
 }
 
 /// Parses the command line. `Err` holds the exit code after help, the version or a usage error has been printed.
-fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
-    let args: Vec<_> = args.into_iter().collect();
-    Cli::try_parse_from(&args).map_err(|error| {
-        if let Some(sentence) = usage::sentence(&error, &args) {
+fn parse(args: &[OsString]) -> Result<(Cli, ArgMatches), ExitCode> {
+    let matches = Cli::command().try_get_matches_from(args);
+    let parsed = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    parsed.map_err(|error| {
+        if let Some(sentence) = usage::sentence(&error, args) {
             CommandError::usage(sentence).report()
         } else {
             // Help or version. A closed pipe is not an error.

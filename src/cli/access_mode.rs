@@ -7,7 +7,7 @@ use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 use super::{error::CommandError, operator::Operator, output::print_line};
 use crate::{
     domain::{access_mode::AccessMode, id::WorkspaceId, stored::StoredWord},
-    telemetry::audit::AuditEvent,
+    telemetry::audit::apps::AppEvent,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -67,7 +67,7 @@ pub(crate) async fn run(command: AccessModeCommand, out: &mut dyn Write) -> Resu
             }
             let id = operator.app(&app).await?;
             operator.sql.set_access(id, mode, &allow, "operator", Operator::now()).await?;
-            AuditEvent::AccessModeChanged { app_id: id, mode: mode.as_str(), allowed: allow.len() }.record();
+            AppEvent::AccessModeChanged { app_id: id, mode: mode.as_str(), allowed: allow.len() }.record();
             print_line(out, format_args!("{id}  {}  {}", mode.as_str(), allow.join(" ")).to_string().trim_end())
         }
         AccessModeCommand::List { workspace: Some(workspace) } => {

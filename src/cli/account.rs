@@ -1,6 +1,6 @@
 //! `account`: accounts of a standalone server.
 
-use std::io::Write;
+use std::{io::Write, net::IpAddr};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -8,8 +8,10 @@ use serde_json::json;
 use super::{
     confirmation::ConfirmOptions,
     display_name::display_name,
+    email_address::email_address,
     error::CommandError,
     listing::{ListOptions, Listing},
+    membership,
     operator::Operator,
     output::print_line,
     password,
@@ -18,6 +20,8 @@ use super::{
 use crate::{
     domain::{
         account::{AccountStatus, EndedSessions},
+        caller::ClientAddress,
+        login_limit::lock_keys,
         secret::Secret,
         session::RevokeSelection,
         workspace::WorkspaceRole,
@@ -36,6 +40,7 @@ pub(crate) enum AccountCommand {
   echo 'a long password' | dify-openapi account create ada@example.com")]
     Create {
         /// Email address.
+        #[arg(value_parser = email_address)]
         email: String,
         /// Display name [default: the part before the @].
         #[arg(long, value_parser = display_name)]
@@ -59,6 +64,7 @@ pub(crate) enum AccountCommand {
   dify-openapi account disable ada@example.com --yes")]
     Disable {
         /// Email address.
+        #[arg(value_parser = email_address)]
         email: String,
         #[command(flatten)]
         confirmation: ConfirmOptions,
@@ -67,15 +73,65 @@ pub(crate) enum AccountCommand {
     #[command(after_help = "Example:\n  dify-openapi account enable ada@example.com")]
     Enable {
         /// Email address.
+        #[arg(value_parser = email_address)]
         email: String,
     },
-    /// Set an account's password, asked for or piped in. Its browser and device sessions end immediately.
+    /// Give an account another display name.
+    #[command(after_help = "Example:\n  dify-openapi account rename ada@example.com Ada")]
+    Rename {
+        /// Email address.
+        #[arg(value_parser = email_address)]
+        email: String,
+        /// Its new display name.
+        #[arg(value_parser = display_name)]
+        name: String,
+    },
+    /// Delete an account: its sessions end, and it leaves its workspaces. What it made stays.
+    #[command(after_help = "Examples:
+  dify-openapi account delete ada@example.com --dry-run
+  dify-openapi account delete ada@example.com --yes")]
+    Delete {
+        /// Email address.
+        #[arg(value_parser = email_address)]
+        email: String,
+        #[command(flatten)]
+        confirmation: ConfirmOptions,
+    },
+    /// Forget an account's wrong passwords, so that it can sign in before its lock ends.
+    #[command(after_help = "Examples:
+  dify-openapi account unlock ada@example.com
+  dify-openapi account unlock ada@example.com --address 192.0.2.7")]
+    Unlock {
+        /// Email address.
+        #[arg(value_parser = email_address)]
+        email: String,
+        /// Also forget those that were typed at this address, which wait longer after each one. The audit event
+        /// `login.locked` has it.
+        #[arg(long, value_name = "IP")]
+        address: Option<IpAddr>,
+    },
+    /// Give a member of a workspace another role.
+    #[command(after_help = "Example:\n  dify-openapi account set-role ada@example.com editor --workspace Research")]
+    SetRole {
+        /// Email address.
+        #[arg(value_parser = email_address)]
+        email: String,
+        /// Its role.
+        #[arg(value_enum)]
+        role: WorkspaceRole,
+        /// The workspace, by id, or by name if it is unique.
+        #[arg(long)]
+        workspace: String,
+    },
+    /// Set an account's password, asked for or piped in. Its browser and device sessions end immediately. An invited
+    /// account can sign in from then on.
     #[command(after_help = "Examples:
   dify-openapi account set-password ada@example.com
   dify-openapi account set-password ada@example.com --keep-sessions
   echo 'another long password' | dify-openapi account set-password ada@example.com")]
     SetPassword {
         /// Email address.
+        #[arg(value_parser = email_address)]
         email: String,
         /// Keep the account's device sessions: their tokens stay valid. Browser sessions end anyway.
         #[arg(long)]
@@ -121,19 +177,33 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
         AccountCommand::Disable { email, confirmation } => {
             let selection = RevokeSelection::Account(email.clone());
             operator.require_known(&selection).await?;
-            let count = counted(sql.count_selected(&selection).await?, "session");
+            let count = counted(sql.count_selected(&selection).await? as u64, "session");
             let loss = format!("{email} will not be able to sign in, and {count} will end");
             if !confirmation.obtain(loss, out).await? {
                 return Ok(());
             }
             let revoked = sql.set_account_status(&email, AccountStatus::Banned, now).await?;
             let published = operator.publish_revocations(&revoked).await;
-            print_line(out, format_args!("{email} is disabled; {} ended", counted(revoked.len(), "session")))?;
+            print_line(out, format_args!("{email} is disabled; {} ended", counted(revoked.len() as u64, "session")))?;
             published
         }
         AccountCommand::Enable { email } => {
             sql.set_account_status(&email, AccountStatus::Active, now).await?;
             print_line(out, format_args!("{email} can sign in again"))
+        }
+        AccountCommand::Rename { email, name } => {
+            let account = operator.account(&email).await?;
+            sql.rename_account(account.id, &name, now).await?;
+            print_line(out, format_args!("{email} is named {name}"))
+        }
+        AccountCommand::Delete { email, confirmation } => delete(&operator, &email, confirmation, out).await,
+        AccountCommand::Unlock { email, address } => {
+            operator.account(&email).await?;
+            operator.forget_login_attempts(&lock_keys(&email, address.map(ClientAddress))).await?;
+            print_line(out, format_args!("the wrong passwords of {email} are forgotten"))
+        }
+        AccountCommand::SetRole { email, role, workspace } => {
+            membership::set_role(&operator, &workspace, &email, role, out).await
         }
         AccountCommand::SetPassword { email, keep_sessions } => {
             // Checked before the password is typed.
@@ -145,12 +215,30 @@ pub(crate) async fn run(command: AccountCommand, out: &mut dyn Write) -> Result<
             let ended = if keep_sessions {
                 "its device sessions continue; `dify-openapi token revoke` ends them".to_owned()
             } else {
-                format!("{} ended", counted(revoked.len(), "session"))
+                format!("{} ended", counted(revoked.len() as u64, "session"))
             };
             print_line(out, format_args!("{email} has a new password; its browser sessions have ended; {ended}"))?;
             published
         }
     }
+}
+
+async fn delete(
+    operator: &Operator,
+    email: &str,
+    confirmation: ConfirmOptions,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let account = operator.account(email).await?;
+    let sessions = operator.sql.count_selected(&RevokeSelection::Account(email.to_owned())).await?;
+    let loss = format!("{email} will be deleted, and {} will end", counted(sessions as u64, "session"));
+    if !confirmation.obtain(loss, out).await? {
+        return Ok(());
+    }
+    let revoked = operator.sql.delete_account(account.id, Operator::now()).await?;
+    let published = operator.publish_revocations(&revoked).await;
+    print_line(out, format_args!("{email} is deleted; {} ended", counted(revoked.len() as u64, "session")))?;
+    published
 }
 
 /// The hash of a password that follows the rules.

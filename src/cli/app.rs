@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     access_mode::{self, AccessModeCommand},
+    confirmation::ConfirmOptions,
     error::CommandError,
     input_file::InputFile,
     listing::{ListOptions, Listing},
@@ -14,10 +15,12 @@ use super::{
     output::{print_document, print_line},
     printable::Printable,
     result_format::ResultFormat,
+    workspace::history,
 };
 use crate::{
-    domain::{app::file::ImportTarget, id::AppId},
+    domain::{app::file::ImportTarget, deletion::DeletedApps, id::AppId},
     dsl::{self, Checked},
+    telemetry::audit::apps::AppEvent,
 };
 
 const COLUMNS: &[&str] = &["id", "name", "mode", "published", "workspace"];
@@ -82,6 +85,28 @@ pub(crate) enum AppCommand {
         #[arg(long)]
         include_secrets: bool,
     },
+    /// Make an app callable again.
+    #[command(after_help = "Example:\n  dify-openapi app enable Greeting")]
+    Enable {
+        /// The app, by id, or by name if it is unique.
+        app: String,
+    },
+    /// Make an app unavailable to every client. Runs that have begun go on.
+    #[command(after_help = "Example:\n  dify-openapi app disable Greeting")]
+    Disable {
+        /// The app, by id, or by name if it is unique.
+        app: String,
+    },
+    /// Delete an app with its versions, conversations and runs.
+    #[command(after_help = "Examples:
+  dify-openapi app delete Greeting --dry-run
+  dify-openapi app delete Greeting --yes")]
+    Delete {
+        /// The app, by id, or by name if it is unique.
+        app: String,
+        #[command(flatten)]
+        confirmation: ConfirmOptions,
+    },
     /// Set and list who may use apps in the Enterprise edition, where no enterprise service decides.
     #[command(after_help = "Examples:
   dify-openapi app access-mode set Greeting public
@@ -111,6 +136,9 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
                 eprintln!("warning: {}", Printable(warning));
             }
             let imported = operator.sql.import_app(workspace, &read.app, target, Operator::now()).await?;
+            if imported.overwritten {
+                AppEvent::Overwritten { app_id: imported.id, tenant_id: workspace }.record();
+            }
             let what = if imported.overwritten { "overwritten" } else { "created" };
             let (id, name, mode) = (imported.id, &read.app.name, read.app.mode.as_str());
             let object = json!({"id": id.to_string(), "name": name, "mode": mode, "overwritten": imported.overwritten});
@@ -137,6 +165,15 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
             }
             listing.print(options, out)
         }
+        AppCommand::Enable { app } => {
+            set_enabled(&app, true).await?;
+            print_line(out, format_args!("{app} can be called"))
+        }
+        AppCommand::Disable { app } => {
+            set_enabled(&app, false).await?;
+            print_line(out, format_args!("{app} cannot be called; `dify-openapi app enable` reverses that"))
+        }
+        AppCommand::Delete { app, confirmation } => delete(&app, confirmation, out).await,
         AppCommand::Export { app, include_secrets } => {
             let operator = Operator::standalone().await?;
             let id = operator.app(&app).await?;
@@ -153,6 +190,23 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
             print_document("app", format!("{}\n", text.trim_end_matches('\n')).as_bytes(), out)
         }
     }
+}
+
+async fn set_enabled(app: &str, enabled: bool) -> Result<(), CommandError> {
+    let operator = Operator::standalone().await?;
+    let id = operator.app(app).await?;
+    Ok(operator.sql.set_app_enabled(id, enabled, Operator::now()).await?)
+}
+
+async fn delete(app: &str, confirmation: ConfirmOptions, out: &mut dyn Write) -> Result<(), CommandError> {
+    let operator = Operator::standalone().await?;
+    let id = operator.app(app).await?;
+    let lost = history(operator.sql.count_deleted(DeletedApps::One(id)).await?);
+    if !confirmation.obtain(format_args!("{app} will be deleted with {lost}"), out).await? {
+        return Ok(());
+    }
+    operator.sql.delete_app(id).await?;
+    print_line(out, format_args!("{app} is deleted with {lost}"))
 }
 
 /// Prints what keeps each file from running here.

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    account::AccountCommand, app::AppCommand, dev::DevArgs, migrate::MigrateCommand, token::TokenCommand,
-    workspace::WorkspaceCommand,
+    account::AccountCommand, app::AppCommand, connection::ConnectionCommand, dev::DevArgs, migrate::MigrateCommand,
+    token::TokenCommand, workspace::WorkspaceCommand,
 };
 
 /// The service behind Dify's /openapi/v1: sign-in, sessions and apps, over JSON and gRPC.
@@ -69,6 +69,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AppCommand,
     },
+    /// Manage connections to third-party services and their providers.
+    #[command(after_help = "Examples:
+  dify-openapi connection provider list
+  dify-openapi connection list --workspace 'Demo Workspace'
+  dify-openapi connection rotate-keys")]
+    Connection {
+        #[command(subcommand)]
+        command: ConnectionCommand,
+    },
     /// Issue tokens; list sessions and end them.
     #[command(after_help = "Examples:
   dify-openapi token create --account ada@example.com --label ci --ttl 30d
@@ -86,6 +95,11 @@ pub(crate) enum Command {
         #[arg(long)]
         enterprise: bool,
     },
+    /// Write the descriptors of the gRPC services to standard output: a `FileDescriptorSet` with comments and options.
+    #[command(after_help = "Examples:
+  dify-openapi descriptors > dify-openapi.binpb
+  buf curl --schema dify-openapi.binpb --protocol grpc …")]
+    Descriptors,
     /// Print the completion script of a shell.
     #[command(
         after_help = "Examples:\n  dify-openapi completions bash > /etc/bash_completion.d/dify-openapi\n  dify-openapi completions fish > ~/.config/fish/completions/dify-openapi.fish"

@@ -62,7 +62,7 @@ mod tests {
     async fn demo_apps_are_added_once_and_changed_ones_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let url = Secret::new(format!("sqlite://{}?mode=rwc", directory.path().join("dev.db").display()));
-        let sql = SqlStore::connect(SqlOptions { url, max_connections: 2, keys: test_keys() }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions::new(url, 2, test_keys())).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         add(&sql).await.unwrap();
         let workspace = sql.list_workspaces().await.unwrap().into_iter().find(|found| found.name == WORKSPACE).unwrap();

@@ -71,7 +71,7 @@ pub(crate) fn prepare(args: &DevArgs, env: Env<'_>) -> Result<DevSetup, CommandE
 pub(crate) async fn run(args: &DevArgs) -> Result<(), CommandError> {
     let DevSetup { config, lock } = prepare(args, &process_env)?;
     let telemetry = Telemetry::install(&config.telemetry, Output::Stderr).map_err(CommandError::other)?;
-    let (sql, standalone) = app::connect_sql(&config).await?;
+    let (sql, standalone) = app::connect_sql(&config, None).await?;
     sql.migrate_up(!standalone).await?;
     demo::add(&sql).await?;
     sql.as_ref().clone().close().await?;

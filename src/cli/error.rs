@@ -121,10 +121,19 @@ fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqlErrorKind> {
 /// Only an outage ends by itself.
 const fn kind_of(trouble: SqlErrorKind) -> CommandErrorKind {
     match trouble {
-        SqlErrorKind::Unreachable | SqlErrorKind::Busy => CommandErrorKind::Unavailable,
-        SqlErrorKind::NoDatabase | SqlErrorKind::Credentials | SqlErrorKind::Schema | SqlErrorKind::File => {
-            CommandErrorKind::Failure
-        }
+        SqlErrorKind::Unreachable
+        | SqlErrorKind::Refused
+        | SqlErrorKind::UnknownHost
+        | SqlErrorKind::TooManyConnections
+        | SqlErrorKind::ReadOnly
+        | SqlErrorKind::Full
+        | SqlErrorKind::Busy => CommandErrorKind::Unavailable,
+        SqlErrorKind::NoDatabase
+        | SqlErrorKind::Credentials
+        | SqlErrorKind::Certificate
+        | SqlErrorKind::Pooler
+        | SqlErrorKind::Schema
+        | SqlErrorKind::File => CommandErrorKind::Failure,
     }
 }
 
@@ -133,6 +142,25 @@ const fn advice(trouble: SqlErrorKind) -> &'static str {
     match trouble {
         SqlErrorKind::Unreachable => {
             "the database is not answering; check DATABASE_URL (or DB_HOST and DB_PORT), and that the server runs"
+        }
+        SqlErrorKind::Refused => {
+            "no database accepts connections at this address; check DATABASE_URL (or DB_HOST and DB_PORT), and that the \
+             server runs and listens there"
+        }
+        SqlErrorKind::UnknownHost => {
+            "the name of the database's host has no address; correct DATABASE_URL (or DB_HOST), or check the name server"
+        }
+        SqlErrorKind::Certificate => {
+            "the certificate of the database is not accepted; name its authority in SSL_CERT_FILE, and connect with a \
+             host name that the certificate has"
+        }
+        SqlErrorKind::TooManyConnections => {
+            "the database has no connection left; lower SQLALCHEMY_POOL_SIZE, or raise the limit of the database \
+             (max_connections) or its pooler"
+        }
+        SqlErrorKind::Pooler => {
+            "the pooler in front of the database does not keep prepared statements apart; use PgBouncer from 1.21 with \
+             max_prepared_statements and DB_TRANSACTION_POOLING=true, or its session mode"
         }
         SqlErrorKind::NoDatabase => {
             "the database server has no database of that name; create it, or correct DATABASE_URL (or DB_DATABASE)"
@@ -146,6 +174,10 @@ const fn advice(trouble: SqlErrorKind) -> &'static str {
         SqlErrorKind::File => {
             "the SQLite file cannot be opened as a database; check DATA_DIR or DATABASE_URL, and who may read and write there"
         }
+        SqlErrorKind::ReadOnly => {
+            "the database accepts no writes; connect to the primary, or make the file and its directory writable"
+        }
+        SqlErrorKind::Full => "the disk of the database is full; free some space",
         SqlErrorKind::Busy => "the database is busy with somebody else's changes; try again",
     }
 }

@@ -45,12 +45,12 @@ pub(crate) async fn run(command: MigrateCommand, out: &mut dyn Write) -> Result<
         MigrateCommand::Up => {
             let applied = sql.migrate_up(beside_dify).await?;
             print_changes(out, "applied", &applied)?;
-            print_line(out, format_args!("{} applied", counted(applied.len(), "change")))
+            print_line(out, format_args!("{} applied", counted(applied.len() as u64, "change")))
         }
         MigrateCommand::Plan => {
             let pending = sql.pending_migrations(beside_dify).await?;
             print_changes(out, "pending", &pending)?;
-            print_line(out, format_args!("{} would be applied", counted(pending.len(), "change")))
+            print_line(out, format_args!("{} would be applied", counted(pending.len() as u64, "change")))
         }
         MigrateCommand::Down { to, all, confirmation } => {
             let range = match (&to, all) {
@@ -59,14 +59,14 @@ pub(crate) async fn run(command: MigrateCommand, out: &mut dyn Write) -> Result<
                 (None, _) => RevertRange::Last,
             };
             let names = sql.revertible_migrations(beside_dify, range).await?;
-            let count = counted(names.len(), "change");
+            let count = counted(names.len() as u64, "change");
             let loss = format!("{count} will be reverted, and the data in their tables is lost: {}", names.join(", "));
             if !names.is_empty() && !confirmation.obtain(loss, out).await? {
                 return Ok(());
             }
             let reverted = sql.migrate_down(beside_dify, range).await?;
             print_changes(out, "reverted", &reverted)?;
-            print_line(out, format_args!("{} reverted", counted(reverted.len(), "change")))
+            print_line(out, format_args!("{} reverted", counted(reverted.len() as u64, "change")))
         }
         MigrateCommand::Status => {
             for (name, state) in sql.schema_changes(beside_dify).await? {

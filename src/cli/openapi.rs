@@ -1,4 +1,4 @@
-//! `openapi`: the OpenAPI 3.1 document.
+//! `openapi`: the OpenAPI 3.1 document; `descriptors`: the protos, compiled.
 
 use std::io::Write;
 

@@ -9,13 +9,17 @@ use crate::{
     app::{self, Dependencies},
     config::{Config, process_env, telemetry::TelemetryConfig},
     domain::{
+        account::Account,
         id::{AppId, WorkspaceId},
         session::{RevokeSelection, RevokedSession},
     },
-    ports::clock::{Clock, SystemClock},
-    service::{invalidation::Invalidations, token_issuer::TokenIssuer},
+    ports::{
+        clock::{Clock, SystemClock},
+        state_stores::StateStores,
+    },
+    service::{connections::Connections, invalidation::Invalidations, token_issuer::TokenIssuer},
     store::sql::SqlStore,
-    telemetry::{Output, Telemetry, audit::AuditEvent},
+    telemetry::{Output, Telemetry, audit::AuditEvent, origin::set_operator},
 };
 
 /// The configuration of the process environment and its SQL store.
@@ -32,11 +36,12 @@ impl Operator {
     pub(super) async fn connect() -> Result<Self, CommandError> {
         let config = Config::for_operator(&process_env)?;
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
+        set_operator(process_env);
         let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(CommandError::other)?;
         if config.uses_data_dir() {
             config.create_data_dir()?;
         }
-        let (sql, standalone) = app::connect_sql(&config).await?;
+        let (sql, standalone) = app::connect_sql(&config, None).await?;
         Ok(Self { config, sql, standalone, telemetry })
     }
 
@@ -57,6 +62,12 @@ impl Operator {
         Ok(app::token_issuer(&self.config, Arc::clone(&self.sql), self.standalone, dependencies)?)
     }
 
+    /// The use cases of connections. Needs no running server.
+    pub(super) fn connections(&self) -> Result<Connections, CommandError> {
+        let dependencies = Dependencies::system(Arc::clone(&self.telemetry.metrics));
+        Ok(app::connections(&self.config, Arc::clone(&self.sql), self.standalone, dependencies)?)
+    }
+
     pub(super) fn now() -> DateTime<Utc> {
         SystemClock.now()
     }
@@ -66,9 +77,7 @@ impl Operator {
         for session in revoked {
             AuditEvent::SessionRevoked { token_id: session.token_id, by: "operator" }.record();
         }
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let stores = app::connect_state(&self.config, &clock, &Arc::new(AtomicI64::new(0)))?;
-        Invalidations::new(stores.token_cache).invalidate_sessions(revoked).await.map_err(|_| {
+        Invalidations::new(self.state_stores()?.token_cache).invalidate_sessions(revoked).await.map_err(|_| {
             CommandError::unavailable("the sessions have ended in the database, but Redis is not answering; replicas may accept them for up to 60 more seconds")
         })
     }
@@ -97,6 +106,28 @@ impl Operator {
             }
             RevokeSelection::Since(moment) => format!("no session was issued since {moment}"),
         }))
+    }
+
+    /// Finds an account by its email address.
+    pub(super) async fn account(&self, email: &str) -> Result<Account, CommandError> {
+        self.sql.find_account_by_email(email).await?.ok_or_else(|| {
+            CommandError::not_found(format!("there is no account `{email}`; `dify-openapi account list` lists them"))
+        })
+    }
+
+    /// Forgets password attempts. Fails without Redis, because the attempts are then in the memory of a server.
+    pub(super) async fn forget_login_attempts(&self, keys: &[String]) -> Result<(), CommandError> {
+        if self.config.redis.is_none() {
+            return Err(CommandError::refused(
+                "without Redis, wrong passwords are counted in the server's memory; restart it to forget them",
+            ));
+        }
+        Ok(self.state_stores()?.login_attempts.forget(keys).await?)
+    }
+
+    fn state_stores(&self) -> Result<StateStores, CommandError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(app::connect_state(&self.config, &clock, &Arc::new(AtomicI64::new(0)), None)?)
     }
 
     /// Finds an app by id or by its unique name.

@@ -33,6 +33,6 @@ impl ResultFormat {
 }
 
 /// A number with its noun, such as "2 sessions".
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub(super) fn counted(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -123,13 +123,13 @@ pub(crate) async fn run(command: TokenCommand, out: &mut dyn Write) -> Result<()
             if count == 0 {
                 operator.require_known(&selection).await?;
             }
-            let loss = format!("this ends {}", counted(count, "session"));
+            let loss = format!("this ends {}", counted(count as u64, "session"));
             if (count > 1 || confirmation.is_dry_run()) && !confirmation.obtain(loss, out).await? {
                 return Ok(());
             }
             let revoked = operator.sql.revoke_selected(&selection, now).await?;
             let published = operator.publish_revocations(&revoked).await;
-            print_line(out, format_args!("{} ended", counted(revoked.len(), "session")))?;
+            print_line(out, format_args!("{} ended", counted(revoked.len() as u64, "session")))?;
             published
         }
     }

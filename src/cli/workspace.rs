@@ -6,14 +6,20 @@ use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 use serde_json::json;
 
 use super::{
+    confirmation::ConfirmOptions,
     display_name::display_name,
+    email_address::email_address,
     error::CommandError,
     listing::{ListOptions, Listing},
+    membership,
     operator::Operator,
     output::print_line,
-    result_format::ResultFormat,
+    result_format::{ResultFormat, counted},
 };
-use crate::domain::workspace::WorkspaceRole;
+use crate::domain::{
+    deletion::{DeletedApps, DeletionCounts},
+    workspace::WorkspaceRole,
+};
 
 const COLUMNS: &[&str] = &["id", "name", "status", "members"];
 
@@ -26,7 +32,7 @@ pub(crate) enum WorkspaceCommand {
         #[arg(value_parser = display_name)]
         name: String,
         /// Email address of the account that will own it.
-        #[arg(long)]
+        #[arg(long, value_parser = email_address)]
         owner: String,
         /// The form of the result.
         #[arg(short, long, value_enum, default_value_t = ResultFormat::Text)]
@@ -40,10 +46,51 @@ pub(crate) enum WorkspaceCommand {
         /// The workspace, by id, or by name if it is unique.
         workspace: String,
         /// Email address of the account.
+        #[arg(value_parser = email_address)]
         email: String,
         /// Its role.
         #[arg(long, value_enum, default_value_t = WorkspaceRole::Normal)]
         role: WorkspaceRole,
+    },
+    /// Give a member another role.
+    #[command(after_help = "Example:\n  dify-openapi workspace set-role Research grace@example.com admin")]
+    SetRole {
+        /// The workspace, by id, or by name if it is unique.
+        workspace: String,
+        /// Email address of the account.
+        #[arg(value_parser = email_address)]
+        email: String,
+        /// Its role.
+        #[arg(value_enum)]
+        role: WorkspaceRole,
+    },
+    /// End a membership. The account and its sessions stay.
+    #[command(after_help = "Example:\n  dify-openapi workspace remove-member Research grace@example.com")]
+    RemoveMember {
+        /// The workspace, by id, or by name if it is unique.
+        workspace: String,
+        /// Email address of the account.
+        #[arg(value_parser = email_address)]
+        email: String,
+    },
+    /// Give a workspace another name.
+    #[command(after_help = "Example:\n  dify-openapi workspace rename Research Design")]
+    Rename {
+        /// The workspace, by id, or by name if it is unique.
+        workspace: String,
+        /// Its new name.
+        #[arg(value_parser = display_name)]
+        name: String,
+    },
+    /// Delete a workspace with its apps, their conversations and runs. Its members keep their accounts.
+    #[command(after_help = "Examples:
+  dify-openapi workspace delete Research --dry-run
+  dify-openapi workspace delete Research --yes")]
+    Delete {
+        /// The workspace, by id, or by name if it is unique.
+        workspace: String,
+        #[command(flatten)]
+        confirmation: ConfirmOptions,
     },
     /// List workspaces.
     #[command(after_help = "Examples:\n  dify-openapi workspace list\n  dify-openapi workspace list -o json")]
@@ -83,6 +130,26 @@ pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Resul
             operator.sql.add_member(id, &email, role, Operator::now()).await?;
             print_line(out, format_args!("{email} is a member of {workspace} with the role {}", role.as_str()))
         }
+        WorkspaceCommand::SetRole { workspace, email, role } => {
+            membership::set_role(&operator, &workspace, &email, role, out).await
+        }
+        WorkspaceCommand::RemoveMember { workspace, email } => {
+            membership::remove(&operator, &workspace, &email, out).await
+        }
+        WorkspaceCommand::Rename { workspace, name } => {
+            let id = operator.workspace(&workspace).await?;
+            operator.sql.rename_workspace(id, &name, Operator::now()).await?;
+            print_line(out, format_args!("{workspace} is named {name}"))
+        }
+        WorkspaceCommand::Delete { workspace, confirmation } => {
+            let id = operator.workspace(&workspace).await?;
+            let lost = operator.sql.count_deleted(DeletedApps::OfWorkspace(id)).await?;
+            if !confirmation.obtain(format_args!("{workspace} will be deleted with {}", deleted(lost)), out).await? {
+                return Ok(());
+            }
+            operator.sql.delete_workspace(id).await?;
+            print_line(out, format_args!("{workspace} is deleted with {}", deleted(lost)))
+        }
         WorkspaceCommand::List { options } => {
             let mut listing = Listing::new("workspaces", COLUMNS, "id");
             for workspace in operator.sql.list_workspaces().await? {
@@ -96,4 +163,14 @@ pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Resul
             listing.print(options, out)
         }
     }
+}
+
+/// Such as "2 apps, 0 conversations and 7 runs".
+fn deleted(lost: DeletionCounts) -> String {
+    format!("{}, {}", counted(lost.apps, "app"), history(lost))
+}
+
+/// Such as "0 conversations and 7 runs".
+pub(super) fn history(lost: DeletionCounts) -> String {
+    format!("{} and {}", counted(lost.conversations, "conversation"), counted(lost.runs, "run"))
 }
