@@ -5,6 +5,7 @@ mod application;
 mod components;
 mod dependencies;
 mod enterprise;
+mod files;
 mod operator;
 mod runtime;
 mod server;
@@ -12,7 +13,7 @@ mod settings;
 mod stores;
 mod tls_reload;
 
-pub(crate) use self::operator::token_issuer;
+pub(crate) use self::operator::{connections, token_issuer};
 pub use self::{
     application::{Application, ListenerKind},
     dependencies::Dependencies,

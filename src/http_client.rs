@@ -3,13 +3,19 @@
 //! The clients follow no redirect and use no proxy of the environment: both would send a request, with its credentials,
 //! to a server that is not configured.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{ClientBuilder, Response, redirect};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use crate::domain::{Error, Result};
+use crate::{
+    domain::{Error, Result},
+    trusted_roots::TrustedRoots,
+};
 
 /// Timeout for connecting, with the TLS handshake. Callers may set another.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,6 +23,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// Idle time after which TCP probes the connection.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The trusted authorities, which the environment of the process selects. Read once for all clients.
+static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| Arc::new(TrustedRoots::of_process().store()));
 
 /// A builder with TLS configured. It has no timeout for a whole request, because streams have none; callers add theirs.
 pub fn client_builder() -> Result<ClientBuilder> {
@@ -52,18 +61,11 @@ pub(crate) async fn read_body(response: &mut Response, max_bytes: usize) -> Resu
     Ok(body.freeze())
 }
 
-/// Trusts the certificates of the machine, with an operator's own authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR`
-/// select others). On an image without certificates, trusts Mozilla's, which are compiled in.
 fn tls() -> Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(Error::internal)?
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(&ROOTS))
         .with_no_client_auth();
     Ok(config)
 }

@@ -8,7 +8,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     domain::{Error, Result},
     ports::{identity_provider::IdentityProvider, lease_store::LeaseStore},
-    service::{context::ServiceContext, invalidation::Invalidations, last_used::LastUsedTracker},
+    service::{
+        connections::Connections, context::ServiceContext, invalidation::Invalidations, last_used::LastUsedTracker,
+        run::Runs,
+    },
 };
 
 /// How often `last_used_at` is written; so also how exact it is.
@@ -17,8 +20,18 @@ const FLUSH_EVERY: Duration = Duration::from_mins(1);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Interval between two readings of the identity provider's metadata and keys; the first is at the start.
 const PROVIDER_REFRESH_INTERVAL: Duration = Duration::from_mins(10);
+/// The job that refreshes connections, and its lease.
+const CONNECTIONS: &str = "connections";
+/// How often it runs, so that each connection has several attempts before it expires.
+const CONNECTIONS_INTERVAL: Duration = Duration::from_mins(1);
+/// The lifetime of its lease: the longest time of a run.
+const CONNECTIONS_LEASE: Duration = Duration::from_mins(15);
 /// The job that deletes, and its lease.
 const RETENTION: &str = "retention";
+/// How often runs whose form has expired are continued.
+const FORM_INTERVAL: Duration = Duration::from_secs(10);
+/// How often what is left of resolved forms is deleted.
+const RESOLVED_FORM_INTERVAL: Duration = Duration::from_hours(1);
 /// How often retention looks whether it is due.
 const RETENTION_LOOKS: Duration = Duration::from_hours(1);
 /// How long its lease lasts, so that one replica runs it a day.
@@ -35,8 +48,12 @@ pub struct Jobs {
     pub invalidations: Arc<Invalidations>,
     /// Uses of tokens still to be written.
     pub last_used: Arc<LastUsedTracker>,
+    /// `None` where Dify manages connections.
+    pub connections: Option<Connections>,
     /// The built-in identity provider, whose metadata and keys are read again.
     pub identity_provider: Option<Arc<dyn IdentityProvider>>,
+    /// Runs that wait for a form, which may expire. `None` beside Dify, which has the runs.
+    pub runs: Option<Runs>,
     /// Age at which ended sessions are deleted; `None` leaves them.
     pub retention: Option<TimeDelta>,
 }
@@ -49,12 +66,28 @@ impl Jobs {
             jobs.invalidations.retry().await;
             Ok(())
         });
+        if let Some(runs) = &self.runs {
+            let (expired, resolved) = (runs.clone(), runs.clone());
+            self.every("expired-forms", FORM_INTERVAL, tracker, stop, move |_| {
+                let runs = expired.clone();
+                async move { runs.resume_expired().await }
+            });
+            self.every("resolved-forms", RESOLVED_FORM_INTERVAL, tracker, stop, move |_| {
+                let runs = resolved.clone();
+                async move { runs.delete_resolved_forms().await }
+            });
+        }
         if self.identity_provider.is_some() {
             self.every("identity-provider", PROVIDER_REFRESH_INTERVAL, tracker, stop, |jobs| async move {
                 match &jobs.identity_provider {
                     Some(provider) => provider.refresh().await,
                     None => Ok(()),
                 }
+            });
+        }
+        if self.connections.is_some() {
+            self.every(CONNECTIONS, CONNECTIONS_INTERVAL, tracker, stop, |jobs| async move {
+                jobs.refresh_connections().await
             });
         }
         if self.retention.is_some() {
@@ -78,6 +111,7 @@ impl Jobs {
         F: Fn(Arc<Self>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send,
     {
+        self.context.metrics.jobs.start(name);
         let (jobs, stop) = (Arc::clone(self), stop.clone());
         tracker.spawn(async move {
             let mut ticks = tokio::time::interval(period);
@@ -87,8 +121,13 @@ impl Jobs {
                     () = stop.cancelled() => break,
                     _ = ticks.tick() => {}
                 }
-                if let Err(error) = job(Arc::clone(&jobs)).await {
-                    log(name, &error);
+                let metrics = &jobs.context.metrics.jobs;
+                match job(Arc::clone(&jobs)).await {
+                    Ok(()) => metrics.succeeded(name, jobs.context.clock.now()),
+                    Err(error) => {
+                        metrics.failed(name);
+                        log(name, &error);
+                    }
                 }
             }
         });
@@ -97,6 +136,19 @@ impl Jobs {
     /// Writes the uses noted since the last time.
     pub async fn flush_last_used(&self) -> Result<()> {
         self.last_used.flush(&self.context.sql).await
+    }
+
+    /// Refreshes connections that expire soon, unless another replica does.
+    pub async fn refresh_connections(&self) -> Result<()> {
+        let Some(connections) = &self.connections else { return Ok(()) };
+        if !self.leases.acquire_lease(CONNECTIONS, CONNECTIONS_LEASE).await? {
+            return Ok(());
+        }
+        let refreshed = connections.refresh_due().await;
+        if let Err(error) = self.leases.release_lease(CONNECTIONS).await {
+            log(CONNECTIONS, &error);
+        }
+        refreshed.map(|_| ())
     }
 
     /// Deletes sessions that ended long ago, a window of rows at a time, unless another replica has the lease. It stops

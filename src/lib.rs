@@ -6,9 +6,11 @@
 mod app;
 mod cli;
 mod config;
+mod connections;
 mod domain;
 mod dsl;
 mod enterprise;
+mod expiring_cache;
 mod http;
 mod http_client;
 mod jobs;
@@ -21,5 +23,6 @@ mod service;
 mod store;
 mod telemetry;
 pub mod testing;
+mod trusted_roots;
 
 pub use cli::main as run_command;

@@ -26,7 +26,9 @@ pub mod domain {
             file::{AppBody, AppFile, ImportTarget},
         },
         caller::ClientAddress,
+        file::{name::FileName, uploaded::FileOwner},
         grant::ClaimOutcome,
+        human_form::FormToken,
         key::KeyRing,
         limit::LimitName,
         secret::{BearerToken, Secret, sha256_hex},
@@ -67,7 +69,7 @@ pub mod memory {
 pub mod pipeline {
     pub use crate::pipeline::{
         Pipeline, PipelineSettings, authenticate, browser, cookie,
-        policy::{Credential, ErrorShape, POLICIES, Policy, Presence},
+        policy::{Credential, ErrorShape, HttpRoute, POLICIES, Policy, Presence},
     };
 }
 
@@ -76,8 +78,9 @@ pub mod ports {
     pub use crate::ports::{
         clock::{Clock, SystemClock},
         entropy::SystemEntropy,
+        file_uploads::{FileUploads, NewFile, PendingUpload},
         nonce_store::NonceKind,
-        runtime::{AppRuntime, RunRequest, RunStream},
+        runtime::{AppRuntime, FollowOptions, FormSubmission, RunOfUser, RunRequest, RunStream},
         state_stores::StateStores,
     };
 }
@@ -103,12 +106,26 @@ pub mod http_client {
     pub use crate::http_client::client_builder;
 }
 
-/// Hashes passwords, and checks the JWTs of the console.
+/// Hashes passwords, and checks the JWTs of the console and the signed values of single sign-on.
 pub mod service {
+    use std::sync::Arc;
+
+    use chrono::{DateTime, Utc};
+
+    use crate::{
+        domain::key::KeyRing,
+        service::single_sign_on::{claims::GrantClaims, signed_value::SignedValues},
+    };
+
     pub use crate::service::{
         console::passport::{PASSPORT, Passports},
         password::Passwords,
     };
+
+    /// The email address in an approval grant that these keys have signed.
+    pub fn email_of_grant(keys: KeyRing, value: &str, now: DateTime<Utc>) -> Option<String> {
+        SignedValues::new(Arc::new(keys)).verify::<GrantClaims>(value, now).ok().map(|found| found.claims.subject_email)
+    }
 }
 
 /// The SQL store, and the state store in the process.

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use http::HeaderValue;
 
 use super::{components::Components, dependencies::Dependencies, runtime::RunTasks, settings};
 use crate::{
     config::{Config, cors::AllowOrigins, mode::Mode},
-    domain::Result,
+    domain::{Error, Result},
     http::{
         anonymous::AnonymousLimits,
         client_address::TrustedProxies,
         cors,
         edge::{self, EdgeSettings},
-        fallback, grpc_door, json_door,
+        fallback, file_preview, grpc_door, json_door,
+        listen::RequestService,
         pages::{self, PageDependencies, PageRoutes},
         well_known,
     },
@@ -69,10 +70,10 @@ impl Application {
         let pipeline = pipeline(config, &components, &services);
         let development = config.deployment.mode == Mode::Dev;
         Ok(Self {
+            edge: edge_settings(config, &components, &services)?,
             rpc: Rpc::new(Arc::clone(&services)),
-            edge: edge_settings(config, &components)?,
             pages: page_routes(config, &components, &services, &pipeline)?,
-            jobs: Arc::new(jobs(config, &components)),
+            jobs: Arc::new(jobs(config, &components, &services)),
             issuer: config.urls.issuer().to_owned(),
             cors_origins: config.cors.clone(),
             internal_on_public: development,
@@ -84,7 +85,7 @@ impl Application {
     }
 
     /// The routes and layers of a listener, outermost layer last.
-    pub fn router(&self, listener: ListenerKind) -> Result<Router> {
+    pub fn service(&self, listener: ListenerKind) -> Result<RequestService> {
         let internal = listener != ListenerKind::Public || self.internal_on_public;
         // The routes under `/inner/` are on their own listener, in development too.
         let is_inner = |policy: &Policy| policy.errors == ErrorShape::Inner;
@@ -101,6 +102,7 @@ impl Application {
                     !cookie_route(policy) && !is_inner(policy) && (internal || !is_internal(policy))
                 });
                 let introspection = internal && self.pipeline.has_service_key();
+                let api = api.merge(file_preview::router(&self.rpc));
                 let api =
                     api.merge(well_known::router(&self.issuer, introspection, self.components.enterprise.is_some()));
                 // Added before CORS, so that CORS answers preflights: the routes reject OPTIONS as an unknown method.
@@ -114,7 +116,7 @@ impl Application {
                             .with_error_pages(json_door::router(&self.rpc, &self.pipeline, |policy| policy.redirects)),
                     )
                     .merge(self.pages.router.clone())
-                    .merge(grpc)
+                    .merge(cors::allow_grpc_web(grpc, &self.cors_origins))
             }
         };
         let router = match listener {
@@ -189,18 +191,20 @@ fn page_routes(
     })
 }
 
-fn jobs(config: &Config, components: &Components) -> Jobs {
+fn jobs(config: &Config, components: &Components, services: &Services) -> Jobs {
     Jobs {
         context: components.context.clone(),
         leases: Arc::clone(&components.stores.leases),
         invalidations: Arc::clone(&components.invalidations),
         last_used: Arc::clone(&components.last_used),
+        connections: settings::serves_connections(config, components.standalone).then(|| services.connections.clone()),
         identity_provider: components.identity_provider.clone().map(|provider| provider as _),
+        runs: components.standalone.then(|| services.runs.clone()),
         retention: settings::retention(config),
     }
 }
 
-fn edge_settings(config: &Config, components: &Components) -> Result<EdgeSettings> {
+fn edge_settings(config: &Config, components: &Components, services: &Services) -> Result<EdgeSettings> {
     Ok(EdgeSettings {
         trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
         loopback_hosts_only: config.deployment.mode == Mode::Dev,
@@ -209,6 +213,7 @@ fn edge_settings(config: &Config, components: &Components) -> Result<EdgeSetting
         metrics: Arc::clone(&components.context.metrics),
         memory: components.memory.clone(),
         anonymous: AnonymousLimits::within(&components.memory),
+        catalog_version: HeaderValue::from_str(services.catalog.version()).map_err(Error::internal)?,
         request_ids: Arc::new(RequestIds::new(&*components.context.entropy)?),
     })
 }

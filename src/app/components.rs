@@ -5,20 +5,37 @@ use std::sync::Arc;
 use super::{
     dependencies::Dependencies,
     enterprise::EnterpriseBackend,
+    files,
     runtime::{self, RunResources, RunTasks},
     settings,
 };
 use crate::{
     config::{Config, single_sign_on::OidcProvider},
+    connections::{
+        backends::Backends,
+        declarative::DeclarativeBackend,
+        dify_cipher::{DifyCipher, WorkspaceKeys},
+        plugin_daemon::PluginDaemonBackend,
+        presets::presets,
+        standalone_cipher::StandaloneCipher,
+    },
     domain::{Error, Result, key::KeyRing},
-    enterprise::oidc::OidcClient,
+    dsl::format::DslFormat,
+    enterprise::oidc::{OidcClient, ProviderHttp},
     http_client::client_builder,
     memory::MemoryLedger,
-    ports::{clock::Clock, enterprise::Enterprise, lease_store::LeaseStore, state_stores::StateStores},
-    rpc::Services,
+    ports::{
+        app_file_format::AppFileFormat, credential_cipher::CredentialCipher, enterprise::Enterprise,
+        lease_store::LeaseStore, run_credentials::RunCredentials, state_stores::StateStores,
+    },
+    rpc::{Services, catalog::Catalog},
+    runtime::outbound::OutboundClient,
     service::{
         app::access_gate::AccessGate,
+        app_export::AppExports,
+        app_import::{AppImports, ImportDependencies},
         bearer::Bearers,
+        connections::{ConnectionDependencies, Connections},
         console::Console,
         context::ServiceContext,
         device_flow::DeviceFlow,
@@ -26,6 +43,7 @@ use crate::{
         invalidation::Invalidations,
         last_used::LastUsedTracker,
         license::Licenses,
+        member::Members,
         password::Passwords,
         rate_limiter::RateLimiter,
         session::Sessions,
@@ -69,9 +87,9 @@ impl Components {
         metrics.observe_memory(&memory);
         // Limits and slots of this process while the shared stores are unavailable.
         let local = in_process_stores(&clock);
-        let identity_provider = config.oidc.as_ref().map(|provider| identity_provider(config, provider, &clock));
         let context =
             ServiceContext { sql, clock, entropy, limits: Arc::clone(&limits), metrics: Arc::clone(&metrics) };
+        let identity_provider = config.oidc.as_ref().map(|provider| identity_provider(config, provider, &context));
         Ok(Self {
             identity_provider: identity_provider.transpose()?,
             standalone,
@@ -99,12 +117,32 @@ impl Components {
     /// The services that the RPCs and the pages call.
     pub(super) fn services(&self, config: &Config) -> Result<Services> {
         let local_leases = Arc::clone(&self.local_leases);
-        let resources = RunResources { tasks: &self.run_tasks, memory: &self.memory };
+        let connections = self.connections(config)?;
+        let credentials = Arc::new(connections.clone()) as Arc<dyn RunCredentials>;
+        let resources = RunResources {
+            tasks: &self.run_tasks,
+            memory: &self.memory,
+            keys: &self.keys,
+            credentials: &credentials,
+            rate_limiter: &self.rate_limiter,
+        };
         let access = AccessGate::new(self.access(), self.licenses());
-        let (apps, runs) =
+        let (apps, runs, files) =
             runtime::apps(config, &self.context, &self.stores, local_leases, access, self.standalone, resources)?;
+        let identity = Identity::new(self.context.clone());
         let (device_flow, console) = (self.device_flow(config), self.console(config)?);
+        let format: Arc<dyn AppFileFormat> = Arc::new(DslFormat);
+        let app_exports = AppExports {
+            context: self.context.clone(),
+            apps: apps.clone(),
+            identity: identity.clone(),
+            format: Arc::clone(&format),
+            memory: self.memory.clone(),
+            standalone: self.standalone,
+        };
         Ok(Services {
+            app_exports,
+            app_imports: self.app_imports(config, identity.clone(), format)?,
             single_sign_on: self.single_sign_on(config, &device_flow, &console),
             device_flow,
             sessions: Sessions::new(
@@ -112,16 +150,75 @@ impl Components {
                 Arc::clone(&self.stores.health),
                 Arc::clone(&self.invalidations),
             ),
-            identity: Identity::new(self.context.clone()),
+            members: Members::new(self.context.clone(), identity.clone(), settings::members(config, self.standalone)),
+            identity,
+            files,
             apps,
             runs,
             bearers: self.bearers(),
             console,
+            connections,
             licenses: self.licenses(),
             cookies: settings::cookies(config, self.standalone),
             about: settings::about(config),
+            catalog: Catalog::new(config.enterprise.enabled, self.standalone),
             memory: self.memory.clone(),
         })
+    }
+
+    fn app_imports(&self, config: &Config, identity: Identity, format: Arc<dyn AppFileFormat>) -> Result<AppImports> {
+        Ok(AppImports::new(ImportDependencies {
+            context: self.context.clone(),
+            identity,
+            format,
+            fetcher: Arc::new(self.outbound(config)?),
+            pending: Arc::clone(&self.stores.pending_imports),
+            leases: Arc::clone(&self.stores.leases),
+            keys: Arc::clone(&self.keys),
+            memory: self.memory.clone(),
+            standalone: self.standalone,
+        }))
+    }
+
+    /// A client for addresses that users choose. Each has shares of its own, so that one kind of work does not take the
+    /// connections of another.
+    fn outbound(&self, config: &Config) -> Result<OutboundClient> {
+        OutboundClient::new(config.runtime.allowed_networks.clone(), &self.memory)
+    }
+
+    pub(super) fn connections(&self, config: &Config) -> Result<Connections> {
+        let outbound = self.outbound(config)?;
+        let development = config.deployment.mode.is_development();
+        Ok(Connections::new(ConnectionDependencies {
+            context: self.context.clone(),
+            keys: Arc::clone(&self.keys),
+            nonces: Arc::clone(&self.stores.nonces),
+            leases: Arc::clone(&self.stores.leases),
+            cipher: self.credential_cipher(config),
+            cache: (!self.standalone).then(|| Arc::clone(&self.stores.credential_cache)),
+            backend: Arc::new(Backends {
+                declarative: DeclarativeBackend::new(Arc::new(outbound), Arc::clone(&self.context.clock), development),
+                plugin_daemon: self.plugin_daemon(config, development)?,
+            }),
+            presets: presets()?,
+            settings: settings::connections(config),
+        }))
+    }
+
+    fn credential_cipher(&self, config: &Config) -> Arc<dyn CredentialCipher> {
+        let keys = Arc::clone(&self.keys);
+        if self.standalone {
+            return Arc::new(StandaloneCipher::new(keys));
+        }
+        let (sql, clock) = (Arc::clone(&self.context.sql), Arc::clone(&self.context.clock));
+        Arc::new(DifyCipher::new(keys, WorkspaceKeys::new(sql, files::dify_storage(config), clock)))
+    }
+
+    fn plugin_daemon(&self, config: &Config, development: bool) -> Result<Option<PluginDaemonBackend>> {
+        let settings = config.plugin_daemon.as_ref().map(settings::plugin_daemon);
+        settings
+            .map(|settings| PluginDaemonBackend::new(&settings, Arc::clone(&self.context.clock), development))
+            .transpose()
     }
 
     fn bearers(&self) -> Bearers {
@@ -176,7 +273,8 @@ impl Components {
     }
 }
 
-fn identity_provider(config: &Config, provider: &OidcProvider, clock: &Arc<dyn Clock>) -> Result<Arc<OidcClient>> {
-    let http = client_builder()?.build().map_err(Error::internal)?;
-    Ok(Arc::new(OidcClient::new(http, Arc::clone(clock), settings::oidc(config, provider))))
+fn identity_provider(config: &Config, provider: &OidcProvider, context: &ServiceContext) -> Result<Arc<OidcClient>> {
+    let client = client_builder()?.build().map_err(Error::internal)?;
+    let http = ProviderHttp { client, metrics: Arc::clone(&context.metrics.upstreams) };
+    Ok(Arc::new(OidcClient::new(http, Arc::clone(&context.clock), settings::oidc(config, provider))))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    config::enterprise::Enterprise as EnterpriseConfig,
+    config::enterprise::EnterpriseConfig,
     domain::Result,
     enterprise::{
         built_in::BuiltInEnterprise,

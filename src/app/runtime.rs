@@ -4,17 +4,19 @@ use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::{files, settings};
 use crate::{
     config::Config,
-    domain::Result,
+    domain::{Result, key::KeyRing},
     memory::MemoryLedger,
-    ports::{lease_store::LeaseStore, runtime::AppRuntime, state_stores::StateStores},
+    ports::{lease_store::LeaseStore, run_credentials::RunCredentials, runtime::AppRuntime, state_stores::StateStores},
     runtime::{
         builtin::{
             app_runtime::BuiltinRuntime,
             model::{
                 ModelRegistry,
                 echo::EchoModel,
+                image_loader::ImageLoader,
                 openai::{OpenAiModels, settings::OpenAiSettings},
             },
             run_context::RuntimeDependencies,
@@ -28,8 +30,11 @@ use crate::{
     service::{
         app::{AppSettings, Apps, access_gate::AccessGate, run_slots::RunSlots},
         context::ServiceContext,
-        run::Runs,
+        file::{FileBackend, FileDependencies, Files},
+        rate_limiter::RateLimiter,
+        run::{RunDependencies, Runs},
     },
+    store::files::FileStore,
 };
 
 /// The tasks of runs. They outlive their requests, because the result of a run is stored, and a run whose client has
@@ -37,6 +42,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct RunTasks {
     pub tracker: TaskTracker,
+    /// Writes the logs of runs. Ends after the runs.
+    pub logs: TaskTracker,
     /// Cancels the remaining runs when the process stops.
     pub end: CancellationToken,
 }
@@ -46,6 +53,10 @@ pub struct RunTasks {
 pub(super) struct RunResources<'a> {
     pub(super) tasks: &'a RunTasks,
     pub(super) memory: &'a MemoryLedger,
+    pub(super) keys: &'a Arc<KeyRing>,
+    /// The connections that nodes name.
+    pub(super) credentials: &'a Arc<dyn RunCredentials>,
+    pub(super) rate_limiter: &'a RateLimiter,
 }
 
 /// Time limit of the first byte of a model's answer. Reasoning can take minutes.
@@ -56,7 +67,7 @@ const MODEL_IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 const DEFAULT_MAX_RENDERINGS: usize = 2;
 
 /// The use cases of apps, over the runtime of this deployment.
-/// `local_leases` holds the slots of runs while the shared store is unavailable.
+/// `local_leases` holds the slots of runs while the shared store is unavailable. Also returns the use cases of files.
 pub(super) fn apps(
     config: &Config,
     context: &ServiceContext,
@@ -65,17 +76,42 @@ pub(super) fn apps(
     access: AccessGate,
     standalone: bool,
     resources: RunResources<'_>,
-) -> Result<(Apps, Runs)> {
-    let settings = AppSettings { strict_workspace_id: config.deployment.strict_workspace_id };
-    let apps = Apps::new(context.clone(), Arc::clone(&stores.token_cache), access, resources.memory.clone(), settings);
+) -> Result<(Apps, Runs, Files)> {
+    let app_settings = AppSettings {
+        strict_workspace_id: config.deployment.strict_workspace_id,
+        uploads: config.files.limits.clone(),
+    };
+    let apps =
+        Apps::new(context.clone(), Arc::clone(&stores.token_cache), access, resources.memory.clone(), app_settings);
     let slots = RunSlots::new(
         Arc::clone(&stores.leases),
         local_leases,
         Arc::clone(&context.entropy),
         config.runtime.max_active_requests,
     );
-    let runs = Runs::new(apps.clone(), slots, runtime(config, context, standalone, resources)?);
-    Ok((apps, runs))
+    let (runtime, backend) = runtime(config, context, standalone, resources)?;
+    let files = Files::new(FileDependencies {
+        context: context.clone(),
+        apps: apps.clone(),
+        backend,
+        keys: Arc::clone(resources.keys),
+        memory: resources.memory.clone(),
+        rate_limiter: resources.rate_limiter.clone(),
+        settings: settings::files(config),
+    });
+    let runs = Runs::new(RunDependencies {
+        context: context.clone(),
+        apps: apps.clone(),
+        slots,
+        files: files.clone(),
+        runtime,
+        logs: Arc::clone(&stores.run_logs),
+        memory: resources.memory.clone(),
+        tasks: resources.tasks.tracker.clone(),
+        log_tasks: resources.tasks.logs.clone(),
+        shutdown: resources.tasks.end.clone(),
+    });
+    Ok((apps, runs, files))
 }
 
 /// Standalone: the built-in runtime. Beside Dify: its service API if the address is configured, otherwise none.
@@ -84,12 +120,17 @@ fn runtime(
     context: &ServiceContext,
     standalone: bool,
     resources: RunResources<'_>,
-) -> Result<Arc<dyn AppRuntime>> {
+) -> Result<(Arc<dyn AppRuntime>, FileBackend)> {
     if standalone {
-        return Ok(Arc::new(built_in(config, context, resources)?));
+        let store = files::store(config);
+        let runtime = built_in(config, context, &store, resources)?;
+        return Ok((Arc::new(runtime), files::stored(context, store, resources.tasks.tracker.clone())));
     }
-    let Some(url) = config.deployment.dify_api_url.clone() else { return Ok(Arc::new(UnavailableRuntime)) };
-    let RunResources { tasks, memory } = resources;
+    let Some(url) = config.deployment.dify_api_url.clone() else {
+        let runtime = Arc::new(UnavailableRuntime);
+        return Ok((Arc::clone(&runtime) as _, FileBackend { uploads: runtime, store: None }));
+    };
+    let RunResources { tasks, memory, .. } = resources;
     let settings = DifySettings {
         url,
         connect_timeout: config.dify_api.connect_timeout,
@@ -97,14 +138,22 @@ fn runtime(
         run_timeout: config.runtime.max_execution_time,
         end: tasks.end.clone(),
         max_connections: config.dify_api.max_connections,
+        metrics: Arc::clone(&context.metrics.upstreams),
         memory: memory.clone(),
     };
     let (clock, entropy) = (Arc::clone(&context.clock), Arc::clone(&context.entropy));
-    Ok(Arc::new(DifyRuntime::new(settings, Arc::clone(&context.sql), clock, entropy, tasks.tracker.clone())?))
+    let runtime = DifyRuntime::new(settings, Arc::clone(&context.sql), clock, entropy, tasks.tracker.clone())?;
+    let runtime = Arc::new(runtime);
+    Ok((Arc::clone(&runtime) as _, FileBackend { uploads: runtime, store: None }))
 }
 
-fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'_>) -> Result<BuiltinRuntime> {
-    let RunResources { tasks, memory } = resources;
+fn built_in(
+    config: &Config,
+    context: &ServiceContext,
+    files: &FileStore,
+    resources: RunResources<'_>,
+) -> Result<BuiltinRuntime> {
+    let RunResources { tasks, memory, credentials, .. } = resources;
     let settings = &config.runtime;
     let endpoint = settings.openai.as_ref().map(|endpoint| {
         OpenAiModels::new(OpenAiSettings {
@@ -113,8 +162,16 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
             names: endpoint.names.clone(),
             first_byte_timeout: MODEL_FIRST_BYTE_TIMEOUT,
             idle_timeout: MODEL_IDLE_TIMEOUT,
+            metrics: Arc::clone(&context.metrics.upstreams),
         })
     });
+    let outbound = Arc::new(OutboundClient::new(settings.allowed_networks.clone(), memory)?);
+    let images = ImageLoader {
+        files: files.clone(),
+        outbound: Arc::clone(&outbound),
+        memory: memory.clone(),
+        max_bytes: usize::try_from(config.files.limits.image).unwrap_or(usize::MAX),
+    };
     let dependencies = RuntimeDependencies {
         sql: Arc::clone(&context.sql),
         clock: Arc::clone(&context.clock),
@@ -122,8 +179,10 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
         models: Arc::new(ModelRegistry {
             echo: EchoModel { pace: settings.echo_pace },
             endpoint: endpoint.transpose()?,
+            images: Some(images),
         }),
-        outbound: Arc::new(OutboundClient::new(settings.allowed_networks.clone(), memory)?),
+        outbound,
+        credentials: Arc::clone(credentials),
         templates: Arc::new(TemplateRenderer::new(
             thread::available_parallelism().map_or(DEFAULT_MAX_RENDERINGS, NonZero::get),
             Arc::clone(&context.entropy),
@@ -133,6 +192,7 @@ fn built_in(config: &Config, context: &ServiceContext, resources: RunResources<'
         tasks: tasks.tracker.clone(),
         shutdown: tasks.end.clone(),
     };
-    let limits = RunLimits { run_timeout: settings.max_execution_time, ..RunLimits::default() };
+    let (run_timeout, form_timeout) = (settings.max_execution_time, settings.form_timeout);
+    let limits = RunLimits { run_timeout, form_timeout, ..RunLimits::default() };
     Ok(BuiltinRuntime::new(dependencies, limits, settings.max_runs))
 }

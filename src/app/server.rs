@@ -1,7 +1,14 @@
 //! Starts and stops a server: checks the stores and the schema, binds the listeners, starts the jobs, drains at the
 //! end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,15 +25,19 @@ use crate::{
     http::{
         admin::{self, Check, Health, Readiness},
         client_address::TrustedProxies,
-        listen::{self, ListenOptions},
+        listen::{self, ListenOptions, RequestService},
     },
     memory::MemoryLedger,
+    ports::{state_stores::RefusedCommandError, store_observer::StoreObserver},
+    telemetry::metrics::Metrics,
 };
 
 /// Time limit of open requests and streams after the signal to stop. Kubernetes kills the process after 30 s, which
 /// must also cover the last writes to SQL and the last telemetry export.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long the last events of runs may take to be logged.
+const LOG_END_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time in which cancelled runs send their last event and store their result.
 const RUN_END_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -58,18 +69,24 @@ pub struct RunningServer {
 /// Starts serving. Binds nothing until SQL answers and its schema is current. Does not wait for Redis: until Redis
 /// answers, requests that need it get 503 and all others are served.
 pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<RunningServer> {
-    let (sql, standalone) = connect_sql(&config).await?;
+    let observer = || Some(dependencies.metrics.stores.clone() as Arc<dyn StoreObserver>);
+    let (sql, standalone) = connect_sql(&config, observer()).await?;
     sql.check_schema(!standalone).await?;
     if !standalone {
-        sql.check_dify_tables().await?;
+        sql.check_dify_tables(config.deployment.connections).await?;
     }
-    let state = connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset)?;
+    let state = connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, observer())?;
 
     let public = bind(config.listeners.public).await?;
     config.bound_to(local(&public)?);
     let metrics = Arc::clone(&dependencies.metrics);
     let app = Arc::new(Application::new(&config, sql, state, standalone, dependencies)?);
-    let readiness = readiness(&app);
+    let readiness = readiness(&app, &metrics);
+    // Weak, because the store reports to the metrics.
+    let pool = Arc::downgrade(&app.context().sql);
+    let max = app.context().sql.max_pool_connections();
+    let read = move || pool.upgrade().map_or([0, 0], |pool| pool.pool_connections());
+    metrics.stores.observe_sql_pool(max, read);
     let memory = app.rpc().memory().clone();
     let [soft_shutdown, hard_shutdown, admin_shutdown] = std::array::from_fn(|_| CancellationToken::new());
     let tracker = TaskTracker::new();
@@ -77,40 +94,41 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     let mut bound = BoundAddresses { public: local(&public)?, admin: None, grpc: None, inner: None };
     let options = listen_options(&config, &memory);
     let mut tls_listeners = Vec::new();
-    let mut serve = |listener: TcpListener, router: axum::Router, tls: Option<&TlsFiles>| {
+    let mut serve = |listener: TcpListener, service: RequestService, tls: Option<&TlsFiles>| {
         let address = local(&listener)?;
         let tls = tls.map(ReloadableTls::load).transpose()?.map(Arc::new);
         let options = ListenOptions { tls: tls.as_ref().map(|tls| tls.subscribe()), ..options.clone() };
         tls_listeners.extend(tls);
-        tracker.spawn(listen::serve(listener, router, options, soft_shutdown.clone(), hard_shutdown.clone()));
+        tracker.spawn(listen::serve(listener, service, options, soft_shutdown.clone(), hard_shutdown.clone()));
         Ok::<_, Error>(address)
     };
     if let Some(address) = config.listeners.grpc {
-        let router = app.router(ListenerKind::Grpc)?;
-        bound.grpc = Some(serve(bind(address).await?, router, config.listeners.grpc_tls.as_ref())?);
+        let service = app.service(ListenerKind::Grpc)?;
+        bound.grpc = Some(serve(bind(address).await?, service, config.listeners.grpc_tls.as_ref())?);
     }
     if let Some(address) = config.listeners.inner {
-        bound.inner = Some(serve(bind(address).await?, app.router(ListenerKind::Inner)?, None)?);
+        bound.inner = Some(serve(bind(address).await?, app.service(ListenerKind::Inner)?, None)?);
     }
     if let Some(address) = config.listeners.admin {
         // Not tracked: it reports that the process is draining, so it ends last.
         let listener = bind(address).await?;
         bound.admin = Some(local(&listener)?);
-        let router = admin::router(readiness.clone(), metrics);
+        let service = RequestService::new(admin::router(readiness.clone(), metrics));
         tokio::spawn(listen::serve(
             listener,
-            router,
+            service,
             ListenOptions::within(app.rpc().memory()),
             admin_shutdown.clone(),
             admin_shutdown.clone(),
         ));
     }
-    serve(public, app.router(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
+    serve(public, app.service(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
     let reload = Arc::new(Notify::new());
     if !tls_listeners.is_empty() {
         tracker.spawn(tls_reload::watch_files(tls_listeners, Arc::clone(&reload), soft_shutdown.clone()));
     }
     app.jobs().start(&tracker, &soft_shutdown);
+    tracker.spawn(readiness.clone().watch(soft_shutdown.clone()));
     Ok(RunningServer { bound, app, readiness, reload, soft_shutdown, hard_shutdown, admin_shutdown, tracker })
 }
 
@@ -157,6 +175,8 @@ impl RunningServer {
         if tokio::time::timeout(RUN_END_TIMEOUT, runs.tracker.wait()).await.is_err() {
             tracing::warn!("some runs were not stored as stopped");
         }
+        runs.logs.close();
+        let _ = tokio::time::timeout(LOG_END_TIMEOUT, runs.logs.wait()).await;
         let unmarked = self.app.jobs().invalidations.retry().await;
         if unmarked > 0 {
             tracing::warn!(unmarked, "some revoked sessions may stay in the shared cache for up to 60 s");
@@ -181,15 +201,35 @@ fn local(listener: &TcpListener) -> Result<SocketAddr> {
 }
 
 /// SQL is required. Redis is not: without it bearer requests are still served, and an outage of Redis would otherwise
-/// make every replica unready at once.
-fn readiness(app: &Arc<Application>) -> Readiness {
+/// make every replica unready at once. Only a process that Redis has refused a command from the start, such as one of a
+/// version that needs further rights, is not ready.
+fn readiness(app: &Arc<Application>, metrics: &Arc<Metrics>) -> Readiness {
     let app = Arc::clone(app);
-    Readiness::new(move || {
+    let state_worked = Arc::new(AtomicBool::new(false));
+    Readiness::new(Arc::clone(metrics), move || {
         let (sql, state) = (Arc::clone(&app.context().sql), Arc::clone(&app.stores().health));
+        let state_worked = Arc::clone(&state_worked);
         async move {
-            let sql = if sql.ping().await.is_ok() { Health::Ok } else { Health::Failed };
-            let state = if state.ping().await.is_ok() { Health::Ok } else { Health::Degraded };
-            vec![Check { name: "sql", health: sql }, Check { name: "state", health: state }]
+            let (sql, state) = tokio::join!(sql.check_writable(), state.check_commands());
+            let sql =
+                Check { name: "sql", health: if sql.is_ok() { Health::Ok } else { Health::Failed }, error: sql.err() };
+            let health = match &state {
+                Ok(()) => {
+                    state_worked.store(true, Ordering::Relaxed);
+                    Health::Ok
+                }
+                Err(error) if is_refused(error) && !state_worked.load(Ordering::Relaxed) => Health::Failed,
+                Err(_) => Health::Degraded,
+            };
+            vec![sql, Check { name: "state", health, error: state.err() }]
         }
     })
+}
+
+/// Whether the state store lacks a command, or a right to use it.
+fn is_refused(error: &Error) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref::<RefusedCommandError>())
+        .is_some_and(RefusedCommandError::is_permanent)
 }

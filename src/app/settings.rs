@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::{
-    config::{Config, mode::Mode, single_sign_on::OidcProvider},
+    config::{Config, mode::Mode, plugin_daemon::PluginDaemon, single_sign_on::OidcProvider},
+    connections::plugin_daemon::PluginDaemonSettings,
     enterprise::oidc::OidcSettings,
     http::pages::PageSettings,
     pipeline::PipelineSettings,
@@ -14,8 +15,8 @@ use crate::{
         reply::{ACCESS_TOKEN, CSRF_TOKEN, CookieSettings},
     },
     service::{
-        console::ConsoleSettings, device_flow::DeviceFlowSettings, single_sign_on::SingleSignOnSettings,
-        token_issuer::TokenIssuerSettings,
+        connections::ConnectionSettings, console::ConsoleSettings, device_flow::DeviceFlowSettings, file::FileSettings,
+        member::MemberSettings, single_sign_on::SingleSignOnSettings, token_issuer::TokenIssuerSettings,
     },
 };
 
@@ -49,6 +50,19 @@ pub(super) fn single_sign_on(config: &Config, standalone: bool) -> SingleSignOnS
     }
 }
 
+/// Whether connections are served.
+pub(super) fn serves_connections(config: &Config, standalone: bool) -> bool {
+    standalone || config.deployment.connections
+}
+
+pub(super) fn connections(config: &Config) -> ConnectionSettings {
+    ConnectionSettings { api_url: config.urls.api_url().to_owned(), web_url: config.urls.issuer().to_owned() }
+}
+
+pub(super) fn plugin_daemon(daemon: &PluginDaemon) -> PluginDaemonSettings {
+    PluginDaemonSettings { url: daemon.url.clone(), key: daemon.key.clone() }
+}
+
 /// The client of the built-in identity provider.
 pub(super) fn oidc(config: &Config, provider: &OidcProvider) -> OidcSettings {
     OidcSettings {
@@ -59,6 +73,22 @@ pub(super) fn oidc(config: &Config, provider: &OidcProvider) -> OidcSettings {
         name: provider.name.clone(),
         allowed_domains: provider.allowed_domains.clone(),
         redirect_uri: format!("{}{SSO_COMPLETE}", config.urls.api_url()),
+    }
+}
+
+pub(super) fn members(config: &Config, standalone: bool) -> MemberSettings {
+    MemberSettings {
+        standalone,
+        enterprise: config.enterprise.enabled,
+        sign_in_url: format!("{}/signin", config.urls.issuer()),
+    }
+}
+
+pub(super) fn files(config: &Config) -> FileSettings {
+    FileSettings {
+        limits: config.files.limits.clone(),
+        api_url: config.urls.api_url().to_owned(),
+        preview_lifetime: delta(config.files.preview_lifetime),
     }
 }
 
@@ -81,6 +111,7 @@ pub(super) fn pipeline(config: &Config, standalone: bool, cookies: &CookieSettin
         bearers_enabled: config.oauth.bearer_enabled,
         enterprise: config.enterprise.enabled,
         standalone,
+        connections: serves_connections(config, standalone),
         service_key: config.secrets.inner_api_key.clone(),
         origins: own_origins(config),
         cross_origins: config.cors.listed(),
@@ -92,7 +123,7 @@ pub(super) fn pipeline(config: &Config, standalone: bool, cookies: &CookieSettin
 pub(super) fn about(config: &Config) -> About {
     About {
         version: config.deployment.dify_version.clone(),
-        edition: if config.enterprise.enabled { "ENTERPRISE" } else { "SELF_HOSTED" },
+        enterprise: config.enterprise.enabled,
         issuer: config.urls.issuer().to_owned(),
         verification_uri_complete: config.oauth.verification_uri_complete,
     }
@@ -103,10 +134,12 @@ pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
     PageSettings {
         enterprise: config.enterprise.enabled,
         standalone,
+        connections: serves_connections(config, standalone),
         issuer: issuer.to_owned(),
         console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
         api_url: (config.urls.api_url() != issuer).then(|| config.urls.api_url().to_owned()),
         prefill_links: config.oauth.verification_uri_complete,
+        api_reference: config.deployment.api_reference,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicI64};
 use crate::{
     config::{Config, redis::Redis},
     domain::Result,
-    ports::{clock::Clock, state_stores::StateStores},
+    ports::{clock::Clock, state_stores::StateStores, store_observer::StoreObserver},
     store::{
         sql::{SqlOptions, SqlStore},
         state::{in_process_stores, redis::options::RedisOptions, redis_stores},
@@ -13,11 +13,14 @@ use crate::{
 };
 
 /// Connects the SQL store. The second value is `true` standalone and `false` beside Dify.
-pub async fn connect_sql(config: &Config) -> Result<(Arc<SqlStore>, bool)> {
+pub async fn connect_sql(config: &Config, observer: Option<Arc<dyn StoreObserver>>) -> Result<(Arc<SqlStore>, bool)> {
+    let database = &config.database;
+    let keys = Arc::new(config.secrets.key_ring());
     let options = SqlOptions {
-        url: config.database.url.clone(),
-        max_connections: config.database.pool_size,
-        keys: Arc::new(config.secrets.key_ring()),
+        authorities: config.trusted_roots.pem(),
+        transaction_pooling: database.transaction_pooling,
+        observer,
+        ..SqlOptions::new(database.url.clone(), database.pool_size, keys)
     };
     let sql = SqlStore::connect(options).await?;
     let beside_dify = match config.deployment.beside_dify {
@@ -32,14 +35,21 @@ pub fn connect_state(
     config: &Config,
     clock: &Arc<dyn Clock>,
     redis_clock_offset: &Arc<AtomicI64>,
+    observer: Option<Arc<dyn StoreObserver>>,
 ) -> Result<StateStores> {
     Ok(match &config.redis {
-        Some(redis) => redis_stores(redis_options(redis).with_clock_offset(Arc::clone(redis_clock_offset)))?,
+        Some(redis) => {
+            let options = redis_options(config, redis).with_observer(observer);
+            redis_stores(options.with_clock_offset(Arc::clone(redis_clock_offset)))?
+        }
         None => in_process_stores(clock),
     })
 }
 
-fn redis_options(redis: &Redis) -> RedisOptions {
+fn redis_options(config: &Config, redis: &Redis) -> RedisOptions {
+    let mut certificates = redis.certificates.clone();
+    certificates.authorities = certificates.authorities.or_else(|| config.trusted_roots.pem());
     RedisOptions::new(redis.topology.clone())
+        .with_certificates(certificates)
         .with_key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
 }

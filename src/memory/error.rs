@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::kind::MemoryKind;
+use super::{fair_share::NoPlaceError, kind::MemoryKind};
 use crate::domain::{Code, Error};
 
-/// The `Retry-After` of a request that is refused for want of memory.
+/// The `Retry-After` of a request that is refused for want of memory or of a place.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The ledger refuses a request for memory.
@@ -19,6 +19,12 @@ pub enum MemoryError {
     /// The request exceeds the limit of one owner.
     #[error("more memory for {} than there is", .0.as_str())]
     TooLarge(MemoryKind),
+}
+
+impl From<NoPlaceError> for Error {
+    fn from(_: NoPlaceError) -> Self {
+        Self::rate_limited(RETRY_AFTER)
+    }
 }
 
 impl From<MemoryError> for Error {

@@ -9,6 +9,8 @@ use std::{
 
 use parking_lot::Mutex;
 
+use crate::domain::subject::Subject;
+
 /// Who holds a share: an account, a workspace, an app or an address, by the hash of its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Owner(u64);
@@ -18,6 +20,14 @@ impl Owner {
     pub(crate) fn of(id: &impl Hash) -> Self {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         Self(HASHER.hash_one(id))
+    }
+
+    /// The owner of what a subject causes, whatever its token and the app are.
+    pub(crate) fn of_subject(subject: &Subject) -> Self {
+        match subject {
+            Subject::Account { id, .. } => Self::of(&id.0),
+            Subject::ExternalSso { email, issuer } => Self::of(&(email.to_lowercase(), issuer)),
+        }
     }
 }
 

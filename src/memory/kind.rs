@@ -17,11 +17,21 @@ pub enum MemoryKind {
     Templates,
     /// Events that wait for their reader.
     Events,
+    /// Contents of files that are received or served.
+    Files,
 }
 
 impl MemoryKind {
-    pub const ALL: [Self; 7] =
-        [Self::Connections, Self::Bodies, Self::Json, Self::Hashing, Self::Runs, Self::Templates, Self::Events];
+    pub const ALL: [Self; 8] = [
+        Self::Connections,
+        Self::Bodies,
+        Self::Json,
+        Self::Hashing,
+        Self::Runs,
+        Self::Templates,
+        Self::Events,
+        Self::Files,
+    ];
 
     /// The word in metrics and in `check-config`.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +43,7 @@ impl MemoryKind {
             Self::Runs => "runs",
             Self::Templates => "templates",
             Self::Events => "events",
+            Self::Files => "files",
         }
     }
 
@@ -41,15 +52,17 @@ impl MemoryKind {
     pub(super) const fn percent(self) -> usize {
         match self {
             Self::Connections | Self::Runs => 20,
-            Self::Bodies | Self::Json | Self::Hashing => 10,
-            Self::Templates | Self::Events => 5,
+            Self::Json | Self::Hashing => 10,
+            Self::Bodies | Self::Templates | Self::Events | Self::Files => 5,
         }
     }
 
-    /// The least limit in bytes, however little memory there is: one password can always be hashed.
+    /// The least limit in bytes, however little memory there is: one password can always be hashed, and one file sent to
+    /// S3.
     pub(super) const fn minimum(self) -> usize {
         match self {
             Self::Hashing => 20 << 20,
+            Self::Files => 16 << 20,
             _ => 1 << 20,
         }
     }

@@ -37,6 +37,13 @@ pub(crate) fn json_weight(text: &[u8]) -> usize {
     weight
 }
 
+/// An upper estimate of the bytes of a YAML text's [`Value`]. Counts what may begin a value, also within texts; what
+/// aliases repeat is bounded by the reader.
+pub(crate) fn yaml_weight(text: &[u8]) -> usize {
+    let begins = text.iter().filter(|byte| matches!(byte, b'\n' | b',' | b':' | b'[' | b'{')).count();
+    VALUE + text.len() + begins * (GROWTH * (MEMBER + INDEX_ENTRY) + ALLOCATION)
+}
+
 /// The place after the string that begins at `at`.
 fn string_end(text: &[u8], mut at: usize) -> usize {
     while let Some(byte) = text.get(at) {
