@@ -93,6 +93,16 @@ need_oidc_provider() {
     npm install --prefix "$folder" --no-save --no-audit --no-fund --silent "oidc-provider@$version"
 }
 
+# Installs a server that speaks S3's protocol in a virtual environment below target/: its dependencies are many.
+need_s3() {
+    local venv=$tools/s3 version=5.2.5
+    [ "$(cat "$venv/installed" 2>/dev/null)" = "$version" ] && return
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "moto[s3,server]==$version"
+    echo "$version" >"$venv/installed"
+}
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 wait_for() { # arguments: a name, a command that succeeds when it is ready
@@ -160,4 +170,16 @@ start_mariadb() {
     signals[$!]=TERM
     wait_for mariadb mariadb-admin --no-defaults --host=127.0.0.1 --port="$port" --user=root ping
     export TEST_MYSQL_URL="mysql://root@127.0.0.1:$port/mysql"
+}
+
+# A bucket on a server that checks signatures after the four requests of tests/s3/bucket.py.
+start_s3() {
+    local port
+    port=$(free_port)
+    mkdir "$work/s3"
+    INITIAL_NO_AUTH_ACTION_COUNT=4 "$tools/s3/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/s3/log" 2>&1 &
+    pids+=($!)
+    wait_for s3 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+    TEST_S3_URL=$("$tools/s3/bin/python" tests/s3/bucket.py "http://127.0.0.1:$port")
+    export TEST_S3_URL
 }

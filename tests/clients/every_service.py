@@ -11,6 +11,7 @@ import json
 import pathlib
 import sys
 import tempfile
+import uuid
 
 import grpc
 from google.protobuf.json_format import MessageToDict
@@ -49,17 +50,19 @@ class Client:
             for method in messages.DESCRIPTOR.services_by_name[service].methods:
                 yield f"{service}.{method.name}"
 
-    def call(self, name, metadata=(), **members):
+    def call(self, name, metadata=(), /, **members):
         service, method = name.split(".")
         messages, stub = self.services[service]
         descriptor = messages.DESCRIPTOR.services_by_name[service].methods_by_name[method]
         request = getattr(messages, descriptor.input_type.name)
-        response = getattr(stub, method)(request(**members), metadata=metadata, timeout=10)
+        sent = request(**members)
+        sent = iter([sent]) if descriptor.client_streaming else sent
+        response = getattr(stub, method)(sent, metadata=metadata, timeout=10)
         response = list(response) if descriptor.server_streaming else response
         self.answered.add(name)
         return response
 
-    def refused(self, name, metadata=(), **members):
+    def refused(self, name, metadata=(), /, **members):
         """The code and the decoded details of a call that must fail."""
         try:
             self.call(name, metadata, **members)
@@ -98,6 +101,30 @@ def sign_in(client):
     return client.call("DeviceFlowService.PollDeviceToken", **poll), {"pending": pending, "slow_down": slow_down}
 
 
+def use_members(client, bearer, workspace):
+    """Invites a person, changes the role, lists the members, and removes the person."""
+    of_workspace = {"workspace_id": workspace}
+    invited = client.call("MemberService.InviteMember", bearer, email="grace@example.com", role="normal", **of_workspace)
+    member = {"member_id": invited.member_id, **of_workspace}
+    client.call("MemberService.SetMemberRole", bearer, role="editor", **member)
+    members = client.call("MemberService.ListMembers", bearer, **of_workspace).data
+    client.call("MemberService.RemoveMember", bearer, **member)
+    return [f"{one.email}: {one.role}, {one.status}" for one in members]
+
+
+def use_files(client, bearer, workspace):
+    """Exports an app, imports it, and confirms the import of a file of a newer version."""
+    of_workspace = {"workspace_id": workspace}
+    greeting = client.call("AppService.DescribeApp", bearer, id="Greeting", **of_workspace).info.id
+    text = client.call("DslService.ExportApp", bearer, id=greeting).data
+    newer = text.replace("0.6.0", "0.9.0", 1)
+    pending = client.call("DslService.ImportApp", bearer, mode="yaml-content", yaml_content=newer, **of_workspace)
+    confirmed = client.call("DslService.ConfirmImport", bearer, import_id=pending.id, **of_workspace)
+    again = client.call("DslService.ConfirmImport", bearer, import_id=pending.id, **of_workspace)
+    missing = client.call("DslService.CheckDependencies", bearer, id=confirmed.app_id).leaked_dependencies
+    return [pending.status, confirmed.status, again.status, len(missing)]
+
+
 def use_apps(client, bearer, workspace):
     """Lists the apps, describes one, and runs it."""
     apps = client.call("AppService.ListApps", bearer, workspace_id=workspace)
@@ -105,6 +132,19 @@ def use_apps(client, bearer, workspace):
     asked = {"id": parrot.info.id, "inputs": {"mood": "fine"}, "query": "Reply exactly: one two three"}
     events = client.call("AppService.RunApp", bearer, response_mode="streaming", **asked)
     whole = client.call("AppService.RunApp", bearer, response_mode="blocking", **asked)
+    client.call("FileService.UploadFile", bearer, id=parrot.info.id, name="note.txt", content=b"hello")
+    greeting = client.call("AppService.DescribeApp", bearer, id="Greeting", workspace_id=workspace).info.id
+    client.call("RunService.StopRun", bearer, id=greeting, task_id=str(uuid.uuid4()))
+    ran = client.call("AppService.RunApp", bearer, response_mode="streaming", id=greeting, inputs={"name": "Ann"})
+    run_id = ran[0].data["workflow_run_id"]
+    followed = client.call("RunService.GetRunEvents", bearer, id=greeting, run_id=run_id)
+    assert [event.event for event in followed] == ["workflow_finished"], followed
+    asker = client.call("AppService.DescribeApp", bearer, id="Asker", workspace_id=workspace).info.id
+    paused = client.call("AppService.RunApp", bearer, response_mode="streaming", id=asker, inputs={"name": "Ann"})
+    form = {"id": asker, "token": paused[-2].data["data"]["form_token"]}
+    actions = client.call("RunService.GetHumanInputForm", bearer, **form).user_actions
+    filled = {"action": actions[0].id, "inputs": {"tone": "warm"}}
+    client.call("RunService.SubmitHumanInputForm", bearer, **form, **filled)
     return {
         "apps": [apps.total, *(f"{one.name}: {one.mode}" for one in apps.data)],
         "opening statement": parrot.parameters["opening_statement"],
@@ -122,13 +162,18 @@ def main(protos, public_address, internal_address, service_key):
     public, internal = Client(services, public_address), Client(services, internal_address)
     found = {"version": public.call("MetaService.GetVersion").version}
     assert public.call("MetaService.GetHealth").ok
+    catalog = public.call("MetaService.GetCatalog")
+    assert len(catalog.version) == 64 and "get.workspace" in catalog.document["ops"]
 
     token, errors = sign_in(public)
     bearer = (("authorization", f"Bearer {token.access_token}"),)
     found["email"] = public.call("IdentityService.GetAccount", bearer).subject_email
     workspaces = public.call("WorkspaceService.ListWorkspaces", bearer).workspaces
     found["workspaces"] = [public.call("WorkspaceService.GetWorkspace", bearer, id=one.id).name for one in workspaces]
+    public.call("WorkspaceService.SetCurrentWorkspace", bearer, id=workspaces[0].id)
+    found["members"] = use_members(public, bearer, workspaces[0].id)
     found["use"] = use_apps(public, bearer, workspaces[0].id)
+    found["files"] = use_files(public, bearer, workspaces[0].id)
     errors["unknown app"] = public.refused("AppService.DescribeApp", bearer, id=workspaces[0].id)
     errors["nothing to run"] = public.refused("AppService.RunApp", bearer, id=workspaces[0].id, inputs={})
     sessions = {one.device_label: one.id for one in public.call("SessionService.ListSessions", bearer).data}
@@ -139,6 +184,15 @@ def main(protos, public_address, internal_address, service_key):
     resolved = internal.call("TokenService.ResolveToken", service, token=token.access_token)
     found["resolved"] = resolved.token_id == token.token_id
     found["active"] = internal.call("TokenService.IntrospectToken", service, token=token.access_token).active
+
+    workspace = {"tenant_id": workspaces[0].id, "provider": "github"}
+    listed = internal.call("ConnectionService.ListConnections", service, **workspace).connections
+    current = internal.call("ConnectionService.GetCredentials", service, credential_id=listed[0].credential_id, **workspace)
+    found["connection"] = [current.credential_type, MessageToDict(current.values), current.expires_at]
+    registration = {"client_params": {"client_id": "c", "client_secret": "s"}}
+    internal.call("ConnectionService.SetSystemClient", service, provider="github", **registration)
+    errors["rejected connection"] = internal.refused(
+        "ConnectionService.ReportInvalid", service, credential_id=listed[0].credential_id, **workspace)
 
     errors["no bearer"] = public.refused("IdentityService.GetAccount")
     errors["out of range"] = public.refused("SessionService.ListSessions", bearer, limit=201)

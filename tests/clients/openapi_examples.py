@@ -29,7 +29,7 @@ def check(place, content):
 for path, operations in document["paths"].items():
     for verb, operation in operations.items():
         for status, response in operation["responses"].items():
-            check(f"{verb} {path} {status}", response["content"])
+            check(f"{verb} {path} {status}", response.get("content", {}))
         check(f"{verb} {path}", operation.get("requestBody", {}).get("content", {}))
         for parameter in operation["parameters"]:
             check(f"{verb} {path} {parameter['name']}", {"parameter": parameter})

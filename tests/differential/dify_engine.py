@@ -1,5 +1,6 @@
 """What Dify puts around graphon: nodes with their collaborators, the variables of a run, and the engines of iterations."""
 
+import datetime
 import json
 import time
 
@@ -21,6 +22,7 @@ from graphon.model_runtime.entities.message_entities import AssistantPromptMessa
 from graphon.nodes.base.node import Node
 from graphon.nodes.http_request.config import build_http_request_config
 from graphon.nodes.http_request.node import HttpRequestNodeDependencies
+from graphon.nodes.human_input.enums import HumanInputFormStatus
 from graphon.runtime.graph_runtime_state import ChildGraphNotFoundError, GraphRuntimeState
 from graphon.runtime.variable_pool import VariablePool
 from graphon.template_rendering import Jinja2TemplateRenderer, TemplateRenderError
@@ -33,6 +35,7 @@ from model_client import EndpointModel, PromptSerializer
 from graphon.nodes.answer.answer_node import AnswerNode  # noqa: F401
 from graphon.nodes.end.end_node import EndNode  # noqa: F401
 from graphon.nodes.http_request.node import HttpRequestNode  # noqa: F401
+from graphon.nodes.human_input.human_input_node import HumanInputNode  # noqa: F401
 from graphon.nodes.if_else.if_else_node import IfElseNode  # noqa: F401
 from graphon.nodes.iteration.iteration_node import IterationNode  # noqa: F401
 from graphon.nodes.iteration.iteration_start_node import IterationStartNode  # noqa: F401
@@ -73,6 +76,36 @@ class History:
         return messages
 
 
+class SubmittedForm:
+    """A form that was submitted with its first action, and with a text or the first option for each input."""
+
+    id = "form"
+    submitted = True
+    status = HumanInputFormStatus.SUBMITTED
+    expiration_time = datetime.datetime.max
+
+    def __init__(self, data, pool):
+        self.rendered_content = pool.convert_template(data.form_content).markdown
+        self.selected_action_id = data.user_actions[0].id
+        self.submitted_data = {}
+        for field in data.inputs:
+            options = field.option_source.value if field.type == "select" else [f"filled {field.output_variable_name}"]
+            self.submitted_data[field.output_variable_name] = options[0]
+
+
+class SubmittedForms:
+    """The runtime of `human-input` nodes, whose forms are submitted already: the run does not pause."""
+
+    def __init__(self, data, pool):
+        self.data, self.pool = data, pool
+
+    def get_form(self, *, node_id):
+        return SubmittedForm(self.data, self.pool)
+
+    def create_form(self, **_):
+        raise AssertionError("the form exists")
+
+
 class NodeFactory:
     def __init__(self, engine, state, init_params):
         self.engine, self.state, self.init_params = engine, state, init_params
@@ -95,6 +128,12 @@ class NodeFactory:
 
     def _template_transform(self, _):
         return {"jinja2_template_renderer": SandboxTemplates()}
+
+    def _human_input(self, data):
+        return {
+            "runtime": SubmittedForms(data, self.state.variable_pool),
+            "file_reference_factory": _UnsupportedHttpFileReferenceFactory(),
+        }
 
     def _http_request(self, _):
         return {

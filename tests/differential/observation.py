@@ -53,6 +53,8 @@ class Recorder:
                 self.node("exception", event, event.error)
             case events.NodeRunFailedEvent() if event.node_type not in ("iteration", "loop"):
                 self.node("failed", event, event.error)
+            case events.NodeRunHumanInputFormFilledEvent():
+                self.step("human_input_form_filled", event)
             case events.NodeRunIterationStartedEvent():
                 self.step("iteration_started", event)
             case events.NodeRunIterationNextEvent():

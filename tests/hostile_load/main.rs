@@ -87,7 +87,7 @@ fn problems(attack: &Attack, row: &Row, attacker: &Attacker) -> Vec<String> {
     }
     if !attack.is_distributed {
         problems.extend(row.users.failures.iter().take(3).cloned());
-        if row.users.timeouts * 2 > row.users.requests() {
+        if row.users.timeouts * 10 > row.users.requests() {
             problems.push(format!("{} of {} requests of users time out", row.users.timeouts, row.users.requests()));
         }
     }

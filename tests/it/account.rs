@@ -4,6 +4,7 @@ use reqwest::Method;
 
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer, database,
+    logs::Logs,
     server::{MEMBER, OWNER},
 };
 
@@ -106,8 +107,11 @@ async fn default_workspace_is_the_current_one_or_else_the_first(stores: Stores) 
     let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
     let (_, before) = bearer.get(ACCOUNT).await;
     let ids: Vec<_> = before["workspaces"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+    let logs = Logs::capture();
     let (status, _) = browser.post("/console/api/workspaces/switch", &serde_json::json!({"tenant_id": ids[1]})).await;
     assert_eq!(status, 200);
+    let tenant = format!("tenant_id={}", ids[1].as_str().unwrap());
+    assert_eq!(logs.matching(&["INFO audit", "workspace.switched", &tenant]).len(), 1);
     assert_eq!(bearer.get(ACCOUNT).await.1["default_workspace_id"], ids[1]);
     database::execute(&server, "UPDATE tenant_account_joins SET current = false").await;
     assert_eq!(bearer.get(ACCOUNT).await.1["default_workspace_id"], ids[0]);

@@ -65,9 +65,18 @@ async fn counters_exist_before_their_first_event() {
         ("openapi_tokens_revoked_total", "reason=\"owner\""),
         ("openapi_tokens_expired_total", ""),
         ("openapi_login_failures_total", "locked=\"false\""),
+        ("openapi_runs_total", "mode=\"workflow\""),
+        ("openapi_runs_active", "mode=\"agent-chat\""),
+        ("openapi_streams_active", "kind=\"follower\""),
+        ("openapi_upstream_calls_total", "peer=\"dify-enterprise\""),
+        ("openapi_jobs_runs_total", "outcome=\"failure\""),
     ] {
         let line = metrics.lines().find(|line| line.starts_with(&format!("{name}{{")) && line.contains(label));
         assert!(line.is_some_and(|line| line.ends_with(" 0")), "{name} in\n{metrics}");
+    }
+    for job in ["last-used", "invalidations", "expired-forms"] {
+        let prefix = "openapi_jobs_last_success_seconds{";
+        assert!(metrics.lines().any(|line| line.starts_with(prefix) && line.contains(job)), "{job} in\n{metrics}");
     }
     assert!(metrics.contains("target_info{") && metrics.contains("service_name=\"dify-openapi\""), "{metrics}");
     assert!(metrics.contains("process_resident_memory_bytes "), "{metrics}");

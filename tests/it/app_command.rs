@@ -84,12 +84,16 @@ fn imported_app_is_exported_unchanged() {
     let without = operator.run(&["app", "export", "Shouter"], "");
     assert!(without.status.success(), "{without:?}");
     assert_eq!(String::from_utf8(without.stdout).unwrap(), exported.replace("value: s3cret", "value: \"\""));
-    let line = String::from_utf8(without.stderr).unwrap();
-    assert_eq!(line, "warning: the secret `TOKEN` was left empty; add --include-secrets to export it\n");
+    // The audit event of the command follows.
+    let printed = String::from_utf8(without.stderr).unwrap();
+    let (warning, event) = printed.split_once('\n').unwrap();
+    assert!(event.contains("event=operator.command") && event.contains("command=\"app export\""), "{event}");
+    assert_eq!(warning, "warning: the secret `TOKEN` was left empty; add --include-secrets to export it");
     let back = operator.run(&["app", "import", "-", "--workspace", "Lab"], &exported.replace("s3cret", "''"));
     assert!(back.status.success(), "{back:?}");
-    let line = String::from_utf8(back.stderr).unwrap();
-    assert_eq!(line, "warning: workflow.environment_variables[0].value (line 15): the secret `TOKEN` is empty\n");
+    let printed = String::from_utf8(back.stderr).unwrap();
+    let warning = "warning: workflow.environment_variables[0].value (line 15): the secret `TOKEN` is empty";
+    assert_eq!(printed.lines().next(), Some(warning));
 
     // A name that two apps share needs an id.
     operator.run_successfully(&["app", "import", "-", "--workspace", "Lab", "--new"], &exported);

@@ -2,3 +2,4 @@
 
 mod describe;
 mod list;
+mod moved_paths;

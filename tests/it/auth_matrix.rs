@@ -6,7 +6,7 @@ mod pages;
 
 use std::collections::BTreeSet;
 
-use dify_openapi::testing::pipeline::{Credential, ErrorShape, POLICIES, Policy, Presence};
+use dify_openapi::testing::pipeline::{Credential, ErrorShape, HttpRoute, POLICIES, Policy, Presence};
 use reqwest::Method;
 use serde_json::json;
 use tonic::transport::Channel;
@@ -25,6 +25,7 @@ const BAD: &str = "invalid_request";
 const USER_CODE: &str = "invalid_user_code";
 const NOT_FOUND: &str = "not_found";
 const NO_WORKSPACE: &str = "workspace_id_required";
+const NO_CLIENT: &str = "oauth_client_missing";
 const NO_SIGN_IN: &str = "sso_not_configured";
 
 /// The outcome of each method with an empty message, for each credential of `Kind::ALL`. Over gRPC, methods for
@@ -36,9 +37,23 @@ const MATRIX: &[(&str, [&str; 17])] = &[
     ("SessionService.RevokeSession", bearer(NOT_FOUND, NOT_FOUND)),
     ("WorkspaceService.ListWorkspaces", bearer(OK, EXTERNAL)),
     ("WorkspaceService.GetWorkspace", bearer(NOT_FOUND, EXTERNAL)),
+    ("WorkspaceService.SetCurrentWorkspace", bearer(NOT_FOUND, EXTERNAL)),
+    ("MemberService.ListMembers", bearer(NOT_FOUND, EXTERNAL)),
+    ("MemberService.InviteMember", bearer(NOT_FOUND, EXTERNAL)),
+    ("MemberService.RemoveMember", bearer(NOT_FOUND, EXTERNAL)),
+    ("MemberService.SetMemberRole", bearer(NOT_FOUND, EXTERNAL)),
+    ("DslService.ExportApp", bearer(NOT_FOUND, EXTERNAL)),
+    ("DslService.CheckDependencies", bearer(NOT_FOUND, EXTERNAL)),
+    ("DslService.ImportApp", bearer(NOT_FOUND, EXTERNAL)),
+    ("DslService.ConfirmImport", bearer(NOT_FOUND, EXTERNAL)),
     ("AppService.ListApps", bearer(NO_WORKSPACE, EXTERNAL)),
     ("AppService.DescribeApp", bearer(NOT_FOUND, EXTERNAL)),
     ("AppService.RunApp", bearer(BAD, EXTERNAL)),
+    ("FileService.UploadFile", bearer(NOT_FOUND, EXTERNAL)),
+    ("RunService.StopRun", bearer(NOT_FOUND, EXTERNAL)),
+    ("RunService.GetRunEvents", bearer(NOT_FOUND, NOT_FOUND)),
+    ("RunService.GetHumanInputForm", bearer(NOT_FOUND, EXTERNAL)),
+    ("RunService.SubmitHumanInputForm", bearer(NOT_FOUND, EXTERNAL)),
     ("SessionService.RevokeToken", [BAD; 17]),
     ("DeviceFlowService.CreateDeviceCode", [BAD; 17]),
     ("DeviceFlowService.PollDeviceToken", [BAD; 17]),
@@ -59,11 +74,56 @@ const MATRIX: &[(&str, [&str; 17])] = &[
     ("PermittedExternalAppService.ListPermittedExternalApps", bearer(EXTERNAL, OK)),
     ("PermittedExternalAppService.GetPermittedExternalApp", bearer(EXTERNAL, NOT_FOUND)),
     ("PermittedExternalAppService.RunPermittedExternalApp", bearer(EXTERNAL, BAD)),
+    // Nothing is configured for the provider.
+    (
+        "ConnectionConsoleService.StartConnection",
+        cookies([NO_CLIENT, NO_CLIENT, NO_CLIENT, NO_CLIENT, DEAD_SESSION], NO_SESSION),
+    ),
+    ("ConnectionConsoleService.CompleteConnection", [BAD; 17]),
+    ("ConnectionConsoleService.GetOAuthClientSchema", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.SetOAuthClient", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.GetOAuthClient", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.DeleteOAuthClient", cookies([CSRF, CSRF, CSRF, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.ListCredentials", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.GetCredentialSchema", cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.AddCredential", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.UpdateCredential", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.DeleteCredential", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionConsoleService.SetDefaultCredential", cookies([CSRF, CSRF, CSRF, BAD, DEAD_SESSION], NO_SESSION)),
+    ("ConnectionService.GetCredentials", service_key(BAD)),
+    ("ConnectionService.ListConnections", service_key(BAD)),
+    ("ConnectionService.ReportInvalid", service_key(BAD)),
+    ("ConnectionService.SetSystemClient", service_key(BAD)),
     ("TokenService.CheckAccessToken", service_key(BAD)),
     ("TokenService.IntrospectToken", service_key(BAD)),
     ("TokenService.ResolveToken", service_key(BAD)),
     ("MetaService.GetHealth", [OK; 17]),
     ("MetaService.GetVersion", [OK; 17]),
+    ("MetaService.GetCatalog", [OK; 17]),
+];
+
+/// The outcomes on the other paths of methods, over JSON.
+const OTHER_PATHS: &[(&str, [&str; 17])] = &[
+    ("GET /openapi/v1/apps/{id}", bearer(NOT_FOUND, EXTERNAL)),
+    ("POST /openapi/v1/apps/{id}/tasks/{task_id}:stop", bearer(NOT_FOUND, NOT_FOUND)),
+    ("GET /openapi/v1/apps/{id}/human-input-forms/{token}", bearer(NOT_FOUND, NOT_FOUND)),
+    ("POST /openapi/v1/apps/{id}/human-input-forms/{token}:submit", bearer(NOT_FOUND, NOT_FOUND)),
+    ("POST /openapi/v1/apps/{id}:run", bearer(BAD, BAD)),
+    ("POST /openapi/v1/apps/{id}/workflow:run", bearer(BAD, BAD)),
+    ("POST /openapi/v1/apps/{id}/chat:run", bearer(BAD, BAD)),
+    ("POST /openapi/v1/apps/{id}/advanced-chat:run", bearer(BAD, BAD)),
+    ("POST /openapi/v1/apps/{id}/completion:run", bearer(BAD, BAD)),
+    ("POST /openapi/v1/workspaces/{id}:switch", bearer(NOT_FOUND, EXTERNAL)),
+    ("PATCH /openapi/v1/workspaces/{workspace_id}/members/{member_id}", bearer(NOT_FOUND, EXTERNAL)),
+    ("GET /openapi/v1/apps/{id}/dsl", bearer(NOT_FOUND, EXTERNAL)),
+    ("GET /openapi/v1/apps/{id}/dependencies:check", bearer(NOT_FOUND, EXTERNAL)),
+    ("POST /openapi/v1/workspaces/{workspace_id}/apps/imports/{import_id}:confirm", bearer(NOT_FOUND, EXTERNAL)),
+    ("POST /openapi/v1/apps/{id}/files", bearer(NOT_FOUND, NOT_FOUND)),
+    ("GET /console/api/oauth/plugin/{organization}/{plugin}/{provider}/{tool}/callback", [BAD; 17]),
+    (
+        "GET /console/api/workspaces/current/tool-provider/builtin/{organization}/{plugin}/{provider}/credential/info",
+        cookies([OK, OK, OK, OK, DEAD_SESSION], NO_SESSION),
+    ),
 ];
 
 /// A method for bearer tokens: the outcome for an account's token and for one of an external identity.
@@ -105,16 +165,31 @@ fn policy(method: &str) -> &'static Policy {
     POLICIES.iter().find(|policy| policy.method == method).unwrap_or_else(|| panic!("there is no method {method}"))
 }
 
+/// The policy of a method on another than its first path, `GET /…`.
+fn other_path(route: &str) -> &'static Policy {
+    let policies = Policy::all().filter(|policy| !POLICIES.iter().any(|first| std::ptr::eq(first, *policy)));
+    let mut of_route = policies.filter(|policy| policy.http.is_some_and(|http| route_of(http) == route));
+    of_route.next().unwrap_or_else(|| panic!("there is no path {route}"))
+}
+
+fn route_of(http: HttpRoute) -> String {
+    format!("{} {}", http.verb, http.path)
+}
+
 /// Internal methods are served on a separate listener.
 fn url(server: &TestServer, policy: &Policy, path: &str) -> String {
-    let path = path.replace("{id}", "00000000-0000-0000-0000-000000000000");
+    let path = path
+        .replace("{id}", "00000000-0000-0000-0000-000000000000")
+        .replace("{organization}/{plugin}/{provider}", "langgenius/gmail/gmail")
+        .replace("{tool}", "tool")
+        .replace("{credential_type}", "oauth2");
     if policy.credential == Credential::Service { server.inner(&path) } else { server.at(&path) }
 }
 
 async fn call_over_json(server: &TestServer, policy: &Policy, headers: &[(&'static str, String)]) -> Option<String> {
     let http = policy.http?;
     let method: Method = http.verb.parse().unwrap();
-    let takes_a_body = method == Method::POST;
+    let takes_a_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
     let mut request = reqwest::Client::new().request(method, url(server, policy, http.path));
     if takes_a_body {
         request = request.json(&json!({}));
@@ -157,12 +232,16 @@ async fn methods_of_the_enterprise_edition_are_absent_from_the_community_edition
 
 /// Compares the outcomes with the table. A method that is not present is not found for any credential.
 async fn assert_matrix(server: &TestServer, is_present: impl Fn(&Policy) -> bool) {
+    let is_enterprise = POLICIES.iter().any(|policy| policy.presence == Presence::Enterprise && is_present(policy));
     let (public, internal) = (grpc::channel(server).await, grpc::internal_channel(server).await);
     let mut wrong = Vec::new();
     for (method, expected) in MATRIX {
         let policy = policy(method);
         let credentials = Credentials::new(server).await;
         for (kind, expected) in Kind::ALL.iter().zip(expected) {
+            // Only the Enterprise edition has a license.
+            let is_unlicensed = *kind == Kind::ExternalToken && policy.external_license && !is_enterprise;
+            let expected = if is_unlicensed { &"license_required" } else { expected };
             let is_absent = !is_present(policy);
             let headers = credentials.headers(*kind).await;
             let found = call_over_json(server, policy, &headers).await;
@@ -177,6 +256,22 @@ async fn assert_matrix(server: &TestServer, is_present: impl Fn(&Policy) -> bool
                 call_over_grpc(if internal_only { internal.clone() } else { public.clone() }, policy, &headers).await;
             if found != expected {
                 wrong.push(format!("gRPC {method} with {kind:?}: {found}, not {expected}"));
+            }
+        }
+    }
+    for (route, expected) in OTHER_PATHS {
+        let policy = other_path(route);
+        let credentials = Credentials::new(server).await;
+        for (kind, expected) in Kind::ALL.iter().zip(expected) {
+            let expected = match kind {
+                _ if !is_present(policy) => NOT_FOUND,
+                // Only the Enterprise edition has a license.
+                Kind::ExternalToken if policy.external_license && !is_enterprise => "license_required",
+                _ => expected,
+            };
+            let found = call_over_json(server, policy, &credentials.headers(*kind).await).await;
+            if found.as_deref() != Some(expected) {
+                wrong.push(format!("{route} with {kind:?}: {found:?}, not {expected}"));
             }
         }
     }
@@ -198,4 +293,8 @@ fn matrix_has_every_method_once() {
     assert_eq!(table.len(), MATRIX.len(), "a method has two rows");
     let policies: BTreeSet<_> = POLICIES.iter().map(|policy| policy.method).collect();
     assert_eq!(table, policies);
+    let table: BTreeSet<_> = OTHER_PATHS.iter().map(|(route, _)| (*route).to_owned()).collect();
+    let first: BTreeSet<_> = POLICIES.iter().filter_map(|policy| policy.http.map(route_of)).collect();
+    let all: BTreeSet<_> = Policy::all().filter_map(|policy| policy.http.map(route_of)).collect();
+    assert_eq!(table, all.difference(&first).cloned().collect());
 }

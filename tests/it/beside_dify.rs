@@ -2,9 +2,15 @@
 
 mod apps;
 mod cache;
+mod connections;
 mod console;
 mod cookies;
+mod enterprise;
+mod forms;
+mod run_tasks;
 mod runs;
 mod schema;
 mod token_rows;
 mod tokens;
+mod uploads;
+mod workspaces;

@@ -1,5 +1,7 @@
-//! Third-party clients and clients generated from the protos work without changes.
+//! Third-party clients, clients generated from the protos, and every generation of difyctl work without changes.
 
+mod difyctl;
+mod grpc_example;
 mod grpc_python;
 mod oauth2_crate;
 mod openapi_examples;

@@ -42,7 +42,7 @@ fn database_errors_suggest_a_fix_and_hide_passwords() {
         (sqlite("no/such/directory.db"), "cannot be opened", 1),
         (sqlite("letter.txt"), "cannot be opened as a database", 1),
         ("postgres://dify:hunter2@127.0.0.1:1/dify".to_owned(), "check DATABASE_URL (or DB_HOST", 6),
-        ("mysql://dify:hunter2@nowhere.invalid/dify".to_owned(), "check DATABASE_URL (or DB_HOST", 6),
+        ("mysql://dify:hunter2@nowhere.invalid/dify".to_owned(), "correct DATABASE_URL (or DB_HOST)", 6),
     ];
     for (variable, user) in [("TEST_POSTGRES_URL", "postgres@"), ("TEST_MYSQL_URL", "root@")] {
         let Ok(server) = std::env::var(variable) else {

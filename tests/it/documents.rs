@@ -1,11 +1,13 @@
 //! The generated files under `docs/`. Each test compares a file with its source, and writes it with `UPDATE_DOCS=1`.
 
+mod audit;
+
 use std::{fmt::Write as _, fs, path::Path};
 
 use dify_openapi::testing::{
     config::{SETTINGS, Setting},
     http::pages,
-    pipeline::{Credential, POLICIES, Policy, Presence},
+    pipeline::{Credential, Policy, Presence},
 };
 
 use crate::support::{
@@ -38,6 +40,7 @@ fn edition(policy: &Policy) -> &'static str {
     match (policy.presence, policy.license) {
         (Presence::Everywhere, _) => "all",
         (Presence::Standalone, _) => "standalone",
+        (Presence::Connections, _) => "standalone, `ENABLE_CONNECTIONS`",
         (Presence::Enterprise, false) => "enterprise",
         (Presence::Enterprise, true) => "enterprise, licensed",
     }
@@ -76,7 +79,7 @@ fn routes_document() -> String {
         | route | gRPC method | credential | subjects | scope | limits | edition |\n\
         |---|---|---|---|---|---|---|\n"
         .to_owned();
-    for policy in sorted(POLICIES.iter()) {
+    for policy in sorted(Policy::all()) {
         let method = if policy.json_only { String::new() } else { format!("`{}`", policy.method) };
         let subjects: Vec<_> = policy.subjects.iter().map(|subject| format!("`{}`", subject.as_str())).collect();
         let cells = [

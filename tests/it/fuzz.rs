@@ -25,6 +25,8 @@ const PIECES: &[&str] = &[
     "{\"alg\":\"HS256\"}",
     "{\"user_id\":\"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\",\"exp\":1900000000,\"sub\":\"Console API Passport\"}",
     "{\"sub\":\"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\",\"exp\":1900000000}",
+    "{\"alg\":\"HS256\",\"kid\":\"dify-shared-v1\"}",
+    "\"aud\":\"api.device_flow.approval_grant\",\"exp\":1800000300,",
     "{\"id\":\"a\",\"inputs\":{",
     "\"query\":\"hi\"",
     "\"files\":[{",
@@ -131,6 +133,11 @@ fn cookies_and_csrf() {
 #[test]
 fn console_jwt() {
     check("console_jwt", entry_points::console_jwt);
+}
+
+#[test]
+fn signed_value() {
+    check("signed_value", entry_points::signed_value);
 }
 
 #[test]

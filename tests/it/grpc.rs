@@ -3,3 +3,4 @@
 mod errors;
 mod infrastructure;
 mod services;
+mod web;

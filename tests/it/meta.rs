@@ -21,6 +21,25 @@ async fn health_and_version_need_no_credential(stores: Stores) {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn version_is_the_one_that_the_client_works_with() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let configured = TestServer::start_with(Stores::Sqlite, &[("DIFY_VERSION", "1.16.4")]).await;
+    for (client, version, edition) in [
+        ("difyctl/0.1.3 (linux; x64; stable)", "1.14.2", "SELF_HOSTED"),
+        ("difyctl/0.2.0 (linux; x64; stable)", "1.17.1", "COMMUNITY"),
+        ("difyctl/1.17.1 (darwin; arm64; stable)", "1.17.1", "COMMUNITY"),
+        ("difyctl/1.18.0 (windows; x64; stable)", "1.18.0", "COMMUNITY"),
+        ("curl/8.5.0", "1.14.2", "SELF_HOSTED"),
+    ] {
+        for (server, version) in [(&server, version), (&configured, "1.16.4")] {
+            let request = Browser::anonymous(server).bare(Method::GET, "/openapi/v1/_version");
+            let answer = Answer::to(request.header("user-agent", client)).await;
+            assert_eq!(answer.json(), json!({"version": version, "edition": edition}), "{client}");
+        }
+    }
+}
+
 async fn reserved_headers_are_ignored(stores: Stores) {
     let server = TestServer::start(stores).await;
     let request = Browser::anonymous(&server).bare(Method::GET, "/openapi/v1/_health");

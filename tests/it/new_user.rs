@@ -1,28 +1,22 @@
 //! The first steps of a new user: the real binary on an empty data directory, with a browser and `curl`.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    process::{Command, Output, Stdio},
-    time::{Duration, Instant},
+    io::{BufRead as _, BufReader, Lines},
+    path::Path,
+    process::{ChildStdout, Command, Output, Stdio},
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{
     Chromium,
     dev_server::{DevServer, dev_command},
-    process,
+    process::{self, Process},
     server::{OWNER, PASSWORD},
     visitor::{AUTHORIZE, SUBMIT},
 };
 
 impl DevServer {
-    /// Posts a form.
-    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
-        let request = reqwest::Client::new().post(format!("{}{path}", self.url)).form(form);
-        request.send().await.unwrap().json().await.unwrap()
-    }
-
     /// The status of `GET /account` with a bearer token.
     async fn account(&self, token: &str) -> u16 {
         let request = reqwest::Client::new().get(format!("{}/openapi/v1/account", self.url)).bearer_auth(token);
@@ -30,77 +24,59 @@ impl DevServer {
     }
 }
 
-/// The commands of the README's tour, with the shell variables that the tour sets.
-struct ReadmeTour<'a>(Vec<(&'a str, &'a str)>);
+/// The shell commands of the README's tour, as they are printed, for a server at another address.
+fn readme_tour(url: &str) -> [String; 2] {
+    let readme = include_str!("../../README.md");
+    let tour = readme.split_once("## A tour").unwrap().1.split_once("\n## ").unwrap().0;
+    let (first, rest) = tour.split_once("\n### ").unwrap();
+    let blocks = |text: &str| {
+        let blocks = text.split("```sh\n").skip(1).map(|block| block.split_once("\n```").unwrap().0.to_owned());
+        blocks.collect::<Vec<_>>().join("\n")
+    };
+    let printed = "H=http://127.0.0.1:5001\n";
+    assert!(first.contains(printed), "the tour sets H");
+    [blocks(first).replace(printed, &format!("H={url}\n")), blocks(rest)]
+}
 
-impl ReadmeTour<'_> {
-    /// The one command of the tour that contains `part`.
-    fn command(&self, part: &str) -> Command {
-        let readme = include_str!("../../README.md");
-        let tour = readme.split_once("## A tour").unwrap().1.split_once("\n### ").unwrap().0;
-        let mut found = tour.lines().filter(|line| line.starts_with("curl ") && line.contains(part));
-        let line = found.next().unwrap_or_else(|| panic!("the tour has no {part}"));
-        assert_eq!(found.next(), None, "which {part}?");
-        let mut command = Command::new("sh");
-        command.args(["-c", line]).envs(self.0.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
-        command
-    }
+/// A shell that runs commands one after the other, and fails with the first that fails.
+struct Shell {
+    process: Process,
+    lines: Lines<BufReader<ChildStdout>>,
+}
 
-    /// Runs a command and parses its output.
-    fn json(&self, part: &str) -> Value {
-        let output = self.command(part).output().unwrap();
-        assert!(output.status.success(), "{part}: {output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// Runs a streaming command. Returns its events and the time between the first and the last word.
-    fn events(&self, part: &str) -> (Vec<Value>, Duration) {
-        let mut process = self.command(part).spawn().unwrap();
-        let (mut events, mut moments) = (Vec::<Value>::new(), Vec::new());
-        for line in BufReader::new(process.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            let Some(data) = line.strip_prefix("data: ") else { continue };
-            events.push(serde_json::from_str(data).unwrap());
-            if events.last().unwrap()["event"] == "message" {
-                moments.push(Instant::now());
-            }
+impl Shell {
+    fn start(script: &str) -> Self {
+        let mut command = Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", script]).stdin(Stdio::null()).stdout(Stdio::piped());
+        // Where the tests have installed buf.
+        if let Some(python) = std::env::var_os("TEST_PYTHON") {
+            let tools = Path::new(&python).parent().unwrap();
+            command.env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap()));
         }
-        assert!(process.wait().unwrap().success());
-        (events, *moments.last().unwrap() - moments[0])
+        let mut process = Process(command.spawn().unwrap());
+        let lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    fn line(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+
+    /// The rest of the output, when the script has succeeded.
+    fn finish(mut self) -> Vec<String> {
+        let rest = self.lines.by_ref().map(Result::unwrap).collect();
+        assert!(self.process.0.wait().unwrap().success(), "{rest:?}");
+        rest
     }
 }
 
-/// Runs the commands of the tour up to a streaming run.
-fn follow_readme_tour(url: &str, token: &str) {
-    let bearer = format!("Authorization: Bearer {token}");
-    let mut tour = ReadmeTour(vec![("H", url), ("A", &bearer)]);
-    assert_eq!(tour.json("/account ")["account"]["email"], OWNER);
-    let workspaces = tour.json("/workspaces ");
-    let mut workspaces = workspaces["workspaces"].as_array().unwrap().iter();
-    let workspace = workspaces.find(|workspace| workspace["name"] == "Demo Workspace").unwrap()["id"].clone();
-    tour.0.push(("W", workspace.as_str().unwrap()));
-
-    let apps = tour.json("/apps?");
-    let mut modes: Vec<_> = apps["data"].as_array().unwrap().iter().map(|app| app["mode"].as_str().unwrap()).collect();
-    modes.sort_unstable();
-    assert_eq!(modes, ["advanced-chat", "agent-chat", "chat", "completion", "workflow"], "one app per mode");
-    let parrot = tour.json("/apps/Parrot/describe");
-    assert_eq!(parrot["info"]["mode"], "chat");
-    assert!(parrot["parameters"]["user_input_form"].is_array() && parrot["input_schema"].is_object(), "{parrot}");
-    let id = parrot["info"]["id"].clone();
-    tour.0.push(("APP", id.as_str().unwrap()));
-
-    // The demo model sends a word every 30 ms. A delayed reader can receive all words at once, so the check is
-    // repeated; a buffered stream would fail every time.
-    let apart = (0..5).any(|_| {
-        let (events, took) = tour.events("/apps/$APP/run");
-        let answers: Vec<_> = events.iter().filter(|event| event["event"] == "message").collect();
-        let words: Vec<_> = answers.iter().map(|event| event["answer"].as_str().unwrap()).collect();
-        assert_eq!(words, ["You", " said:", " it", " streams"]);
-        assert_eq!(events.last().unwrap()["event"], "message_end");
-        took >= Duration::from_millis(60)
-    });
-    assert!(apart, "the words arrived separately");
+/// The events of a stream.
+fn read_events(lines: &[String]) -> Vec<Value> {
+    lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect()
 }
 
 /// The error line of a command that cannot start.
@@ -122,31 +98,50 @@ async fn new_user_follows_the_readme_from_sign_in_to_revocation() {
         assert!(server.output.contains(&words), "{words}: {}", server.output);
     }
 
-    let codes =
-        server.post("/openapi/v1/oauth/device/code", &[("client_id", "difyctl"), ("device_label", "my laptop")]).await;
-    assert_eq!(codes["verification_uri"], json!(format!("{url}/device")));
-    chromium.open(codes["verification_uri_complete"].as_str().unwrap()).await;
-    assert_eq!(json!(chromium.field_value("#user_code").await), codes["user_code"]);
+    let [first, rest] = readme_tour(&url);
+    // The variables of the first part, for the second one.
+    let mut shell = Shell::start(&format!("{first}\necho \"$A\""));
+    let (page, code) = tokio::task::block_in_place(|| (shell.line(), shell.line()));
+    assert_eq!(page, format!("{url}/device"));
+    chromium.open(&page).await;
+    chromium.type_into("#user_code", &code).await;
     chromium.follow(SUBMIT).await;
     chromium.type_into("#email", OWNER).await;
     chromium.type_into("#password", PASSWORD).await;
     chromium.follow(SUBMIT).await;
-    assert_eq!(json!(chromium.text_of(".code strong").await), codes["user_code"]);
+    assert_eq!(chromium.text_of(".code strong").await, code);
     chromium.click("#mine").await;
     chromium.follow(AUTHORIZE).await;
     assert_eq!(chromium.text_of("h1").await, "Device authorized");
 
-    let poll = [("client_id", "difyctl"), ("device_code", codes["device_code"].as_str().unwrap())];
-    let token = server.post("/openapi/v1/oauth/device/token", &poll).await;
-    let token = token["access_token"].as_str().unwrap();
+    let lines = tokio::task::block_in_place(|| shell.finish());
+    let shown = lines.join("\n");
+    for text in [OWNER, "advanced-chat: ", "agent-chat: ", "chat: Parrot", "completion: ", "workflow: "] {
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
+    let events = read_events(&lines);
+    let answers = events.iter().filter(|event| event["event"] == "message").map(|event| event["answer"].clone());
+    assert_eq!(answers.collect::<Vec<_>>(), ["You", " said:", " it", " streams"]);
+    assert_eq!(events.last().unwrap()["event"], "message_end");
+    let bearer = lines.last().unwrap();
+    let token = bearer.strip_prefix("Authorization: Bearer ").unwrap();
     assert_eq!(server.account(token).await, 200);
-    tokio::task::block_in_place(|| follow_readme_tour(&url, token));
 
     chromium.follow("main a.button").await;
     assert_eq!(chromium.address().await, format!("{url}/device/sessions"));
     assert_eq!(chromium.text_of(".sessions h2").await, "my laptop");
-    chromium.follow(".sessions a.danger").await;
-    chromium.follow("main button.danger").await;
+    if std::env::var_os("TEST_PYTHON").is_some() {
+        let second = Shell::start(&format!("H={url}\nA='{bearer}'\n{rest}"));
+        let shown = tokio::task::block_in_place(|| second.finish()).join("\n");
+        for text in [OWNER, "my laptop, until ", "{\"status\":\"revoked\"}", "bearer_invalid"] {
+            assert!(shown.contains(text), "{text}: {shown}");
+        }
+        chromium.open(&format!("{url}/device/sessions")).await;
+    } else {
+        eprintln!("no TEST_PYTHON: tests/run sets it and installs buf");
+        chromium.follow(".sessions a.danger").await;
+        chromium.follow("main button.danger").await;
+    }
     assert_eq!(chromium.text_of(".empty h2").await, "No device is signed in");
     assert_eq!(server.account(token).await, 401);
     assert_eq!(chromium.browser_errors().await, Vec::<String>::new());

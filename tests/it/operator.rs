@@ -7,9 +7,11 @@ use crate::support::{
     server::{MEMBER, OWNER},
 };
 
-/// Checks that standard error has exactly the audit event of one revoked session.
+/// Checks that standard error has exactly the audit events of one revoked session and of the command.
 fn assert_revocation_is_audited(stderr: &str, token_id: &str) {
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let events: Vec<_> = stderr.lines().filter_map(|line| line.split_once(" event=")).collect();
+    let names: Vec<_> = events.iter().filter_map(|(_, event)| event.split(' ').next()).collect();
+    assert_eq!((names, stderr.lines().count()), (vec!["oauth.session_revoked", "operator.command"], 2), "{stderr}");
     assert!(
         stderr.contains("oauth.session_revoked") && stderr.contains(token_id) && stderr.contains("operator"),
         "{stderr}"

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use dify_openapi::testing::{
+    domain::{SubjectType, WorkspaceId, WorkspaceRole},
+    ports::Clock as _,
+};
 use reqwest::Method;
 use serde_json::json;
 use tokio::sync::Barrier;
 
 use crate::support::{
-    Answer, Bearer, Browser, Device, Stores, TestServer, database,
+    Answer, Bearer, Browser, Device, Stores, TestServer, apps,
+    database::{self, TokenRow},
     logs::Logs,
     server::{MEMBER, OWNER},
 };
@@ -49,7 +54,9 @@ on_every_database!(
     concurrent_cache_fill_does_not_restore_a_revoked_token,
     exactly_one_concurrent_revocation_succeeds,
     concurrent_uses_of_an_expired_token_are_audited_once,
-    concurrent_requests_do_not_exceed_the_limit
+    concurrent_requests_do_not_exceed_the_limit,
+    administrators_who_remove_each_other_leave_one,
+    exactly_one_concurrent_invitation_succeeds
 );
 
 async fn exactly_one_concurrent_poll_receives_the_token(stores: Stores) {
@@ -218,5 +225,49 @@ async fn concurrent_requests_do_not_exceed_the_limit(stores: Stores) {
         let requests = (0..AT_ONCE).map(|_| bearer.request(Method::GET, "/openapi/v1/workspaces")).collect();
         let answers = at_once(requests).await;
         assert_eq!((with_status(&answers, 200), with_status(&answers, 429)), (20, AT_ONCE - 20));
+    }
+}
+
+async fn administrators_who_remove_each_other_leave_one(stores: Stores) {
+    let server = TestServer::start_without_limits(stores).await;
+    let workspace = apps::shared_workspace(&server).await;
+    let mut admins = Vec::new();
+    for email in ["ada@example.com", "grace@example.com"] {
+        let id = server.sql().create_account(email, "Admin", None, server.clock.now()).await.unwrap().to_string();
+        let row = TokenRow {
+            subject_type: SubjectType::Account,
+            account_id: Some(&id),
+            email,
+            label: "laptop",
+            expires_in: 3_600,
+            revoked: false,
+        };
+        let (token, token_id) = database::insert_token(&server, &row).await;
+        admins.push((Bearer::with_token(&server, &token, &token_id), id, email));
+    }
+    let [(ada, ada_id, _), (grace, grace_id, _)] = admins.as_slice() else { panic!("two administrators") };
+    let joined: WorkspaceId = workspace.parse().unwrap();
+    for round in 0..ROUNDS / 4 {
+        for (_, _, email) in &admins {
+            // One of them is still a member since the round before.
+            let _ = server.sql().add_member(joined, email, WorkspaceRole::Admin, server.clock.now()).await;
+        }
+        let remove = |bearer: &Bearer, id: &str| {
+            bearer.request(Method::DELETE, &format!("/openapi/v1/workspaces/{workspace}/members/{id}"))
+        };
+        let answers = at_once(vec![remove(ada, grace_id), remove(grace, ada_id)]).await;
+        assert_eq!((with_status(&answers, 200), with_status(&answers, 404)), (1, 1), "round {round}: {answers:?}");
+    }
+}
+
+async fn exactly_one_concurrent_invitation_succeeds(stores: Stores) {
+    let server = TestServer::start_without_limits(stores).await;
+    let path = format!("/openapi/v1/workspaces/{}/members", apps::shared_workspace(&server).await);
+    let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
+    for round in 0..ROUNDS / 10 {
+        let body = json!({"email": format!("person-{round}@example.com"), "role": "normal"});
+        let invite = || owner.request(Method::POST, &path).json(&body);
+        let answers = at_once((0..8).map(|_| invite()).collect()).await;
+        assert_eq!((with_status(&answers, 201), with_status(&answers, 409)), (1, 7), "round {round}: {answers:?}");
     }
 }

@@ -2,12 +2,15 @@
 
 pub mod answer;
 pub mod apps;
+pub mod authority;
 pub mod axe;
 pub mod browser;
+pub mod catalog;
 pub mod certified_provider;
 pub mod chromium;
 pub mod cli_device;
 pub mod clock;
+pub mod collector;
 pub mod command;
 pub mod database;
 pub mod demo_user;
@@ -15,9 +18,12 @@ pub mod dev_server;
 pub mod dify;
 pub mod enterprise_service;
 pub mod fake_dify;
+pub mod forms;
 pub mod grpc;
 pub mod logs;
 pub mod openid_provider;
+pub mod pgbouncer;
+pub mod plugin_daemon;
 pub mod postgres_process;
 pub mod process;
 pub mod python;
@@ -26,6 +32,9 @@ pub mod runs;
 pub mod server;
 pub mod stores;
 pub mod tcp_proxy;
+pub mod team;
+pub mod token_provider;
+pub mod uploads;
 pub mod visitor;
 pub mod window;
 
@@ -37,6 +46,7 @@ pub use dify::Dify;
 pub use openid_provider::OpenIdProvider;
 pub use server::TestServer;
 pub use stores::Stores;
+pub use team::Team;
 pub use visitor::Visitor;
 
 /// Defines two tests for each named `async fn name(stores: Stores)`: `name::on_sqlite` with the state in the process,

@@ -29,7 +29,9 @@ async fn metadata_lists_endpoints_that_exist(stores: Stores) {
       "scopes_supported": [
         "full",
         "apps:read",
-        "apps:run"
+        "apps:run",
+        "workspace:read",
+        "workspace:write"
       ],
       "token_endpoint": "[url]/openapi/v1/oauth/device/token",
       "token_endpoint_auth_methods_supported": [

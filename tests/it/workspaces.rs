@@ -10,17 +10,40 @@ use crate::support::{
 const WORKSPACES: &str = "/openapi/v1/workspaces";
 
 on_every_database!(
-    workspaces_are_listed_oldest_first_without_an_envelope,
+    workspaces_are_listed_oldest_first_and_in_pages,
     workspace_details_include_created_at,
     workspace_that_was_not_joined_returns_404,
     membership_is_read_on_every_request
 );
 
-async fn workspaces_are_listed_oldest_first_without_an_envelope(stores: Stores) {
+async fn workspaces_are_listed_oldest_first_and_in_pages(stores: Stores) {
     let server = TestServer::start(stores).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let (_, list) = bearer.get(&format!("{WORKSPACES}?page=2&limit=1")).await;
+    assert_eq!(list["data"], serde_json::json!([list["workspaces"][1]]));
+    assert_eq!((&list["page"], &list["total"], &list["has_more"]), (&2.into(), &2.into(), &false.into()));
     assert_wire!(Answer::to(bearer.request(Method::GET, WORKSPACES)).await.redacted(), @r#"
     {
+      "data": [
+        {
+          "current": true,
+          "id": "[uuid]",
+          "name": "Demo Workspace",
+          "role": "owner",
+          "status": "normal"
+        },
+        {
+          "current": false,
+          "id": "[uuid]",
+          "name": "Second Workspace",
+          "role": "owner",
+          "status": "normal"
+        }
+      ],
+      "has_more": false,
+      "limit": 100,
+      "page": 1,
+      "total": 2,
       "workspaces": [
         {
           "current": true,

@@ -17,7 +17,7 @@ use dify_openapi::testing::{
     pipeline::{Policy, authenticate, browser, cookie},
     rpc::proto::{CreateDeviceCodeRequest, RunAppRequest},
     runtime::{SseFrame, SseParser, render_template},
-    service::{PASSPORT, Passports},
+    service::{PASSPORT, Passports, email_of_grant},
 };
 use hmac::{Hmac, Mac as _};
 use http::{HeaderMap, HeaderValue, Request, header};
@@ -228,6 +228,36 @@ pub fn console_jwt(data: &[u8]) {
     signature[0] ^= 1;
     for forged in [format!("{signed}."), signed.clone(), format!("{signed}.{}", part(&signature))] {
         assert_eq!(holder(&forged), None, "{forged}");
+    }
+}
+
+/// A correctly signed approval grant with the two lines as claims and header, and the raw bytes as an unsigned one. A
+/// grant that is accepted names its key and audience, and expires within ten minutes.
+pub fn signed_value(data: &[u8]) {
+    const NOW: i64 = 1_800_000_000;
+    let Some(now) = DateTime::from_timestamp(NOW, 0) else { return };
+    let email = |value: &str| email_of_grant(KeyRing::new(Secret::new(SIGNED_UNDER), Vec::new()), value, now);
+    if let Ok(text) = std::str::from_utf8(data) {
+        assert_eq!(email(text), None, "no key of the service signs raw input");
+    }
+    let (claims, header) = data.rsplit_once_byte(b'\n');
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", part(header), part(claims));
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(SIGNED_UNDER.as_bytes()) else { return };
+    mac.update(signed.as_bytes());
+    let mut signature = mac.finalize().into_bytes();
+    let Some(found) = email(&format!("{signed}.{}", part(&signature))) else { return };
+
+    let (header, claims) = (serde_json::from_slice::<Value>(header), serde_json::from_slice::<Value>(claims));
+    let (header, claims) = (header.unwrap_or_default(), claims.unwrap_or_default());
+    assert_eq!((&header["alg"], &header["kid"]), (&"HS256".into(), &"dify-shared-v1".into()));
+    let audience = claims["aud"].as_str().or_else(|| claims["aud"][0].as_str());
+    assert_eq!(audience, Some("api.device_flow.approval_grant"));
+    assert!(claims["exp"].as_i64().is_some_and(|exp| exp > NOW && exp <= NOW + 600));
+    assert_eq!(claims["subject_email"], *found);
+    signature[0] ^= 1;
+    for forged in [format!("{signed}."), signed.clone(), format!("{signed}.{}", part(&signature))] {
+        assert_eq!(email(&forged), None, "{forged}");
     }
 }
 

@@ -19,6 +19,7 @@ fn path(policy: &Policy) -> String {
         .replace("{handle}", "nothing")
         .replace("{outcome}", "approved")
         .replace("{file}", "nothing")
+        .replace("{organization}/{plugin}/{provider}", "langgenius/gmail/gmail")
 }
 
 fn is_post(policy: &Policy) -> bool {
@@ -39,8 +40,10 @@ fn asks_to_sign_in(answer: &Answer) -> bool {
 on_every_database!(every_page_accepts_the_credentials_of_its_policy);
 
 async fn every_page_accepts_the_credentials_of_its_policy(stores: Stores) {
-    let server =
-        TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", &no_limits()), ("ENTERPRISE_ENABLED", "true")]).await;
+    let limits = no_limits();
+    let variables =
+        [("OPENAPI_RATE_LIMITS", limits.as_str()), ("ENTERPRISE_ENABLED", "true"), ("API_REFERENCE", "true")];
+    let server = TestServer::start_with(stores, &variables).await;
     let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
     let mut seen = 0;
     for policy in pages::policies() {

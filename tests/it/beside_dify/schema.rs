@@ -61,8 +61,9 @@ async fn migrations_change_only_tables_of_this_service() {
     );
     assert_eq!(
         made.await.unwrap(),
-        "openapi_app_access openapi_app_access_accounts openapi_browser_sessions openapi_conversation_variables \
-         openapi_migrations openapi_schema_versions openapi_sessions openapi_spent_refresh_tokens"
+        "openapi_app_access openapi_app_access_accounts openapi_browser_sessions \
+         openapi_connection_providers openapi_connections openapi_conversation_variables \
+         openapi_human_forms openapi_migrations openapi_schema_versions openapi_sessions openapi_spent_refresh_tokens"
     );
     dify.0.stop().await;
     for _ in 0..4 {

@@ -75,6 +75,26 @@ async fn token_issued_by_dify_is_accepted() {
           "status": "normal",
           "current": false
         }
+      ],
+      "page": 1,
+      "limit": 100,
+      "total": 2,
+      "has_more": false,
+      "data": [
+        {
+          "id": "f2adae0a-61c6-5c97-8b64-3778e6596247",
+          "name": "Acme Inc.",
+          "role": "owner",
+          "status": "normal",
+          "current": true
+        },
+        {
+          "id": "cdd8f333-9900-55ff-907d-fb10149a61ed",
+          "name": "Beta Labs",
+          "role": "normal",
+          "status": "normal",
+          "current": false
+        }
       ]
     }
     "#);

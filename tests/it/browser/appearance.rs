@@ -1,10 +1,10 @@
-//! Every state of the pages in both languages, both colour schemes, wide and narrow: axe-core finds no violation,
+//! Every state of the pages in every language, both colour schemes, wide and narrow: axe-core finds no violation,
 //! nothing overflows, the browser reports no error. Screenshots are saved in the test output.
 
 use super::*;
 
-/// Defines two tests for each named `async fn name(language: &str)`: `name::in_english` and `name::in_chinese`.
-macro_rules! in_both_languages {
+/// Defines a test in each language for each named `async fn name(language: &str)`.
+macro_rules! in_every_language {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
             #[tokio::test(flavor = "multi_thread")]
@@ -15,6 +15,16 @@ macro_rules! in_both_languages {
             #[tokio::test(flavor = "multi_thread")]
             async fn in_chinese() {
                 super::$name("zh").await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn in_german() {
+                super::$name("de").await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn in_japanese() {
+                super::$name("ja").await;
             }
         }
     )+};
@@ -34,7 +44,7 @@ fn long_label() -> String {
     "a-device-with-a-very-long-name-".repeat(8)
 }
 
-in_both_languages! {
+in_every_language! {
     sign_in_pages,
     continue_and_prefilled_pages,
     device_pages,

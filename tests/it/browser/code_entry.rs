@@ -87,7 +87,7 @@ async fn manipulated_address_shows_no_device(visitor: &Visitor) {
         visitor.visit(&path).await;
         assert_eq!(visitor.text_of("h1").await, title, "{path}");
     }
-    visitor.switch_language().await;
+    visitor.switch_language("zh").await;
     assert_eq!(visitor.text_of("h1").await, "页面不存在");
     visitor.follow("main a.button").await;
     assert_eq!(visitor.path().await, "/device");

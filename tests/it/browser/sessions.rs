@@ -102,9 +102,9 @@ async fn current_session_is_marked_and_kept(visitor: &Visitor) {
     assert_eq!(visitor.path().await, list, "sign-in keeps the link");
     assert_eq!(shown_labels(visitor).await, ["three", "two this device", "one"]);
     assert_eq!(visitor.count("footer a[aria-current=page]").await, 1);
-    visitor.switch_language().await;
+    visitor.switch_language("zh").await;
     assert_eq!(shown_labels(visitor).await, ["three", "two 此设备", "one"]);
-    visitor.switch_language().await;
+    visitor.switch_language("en").await;
 
     visitor.follow(".sessions li:nth-child(2) a.danger").await;
     assert!(visitor.text_of("[role=note]").await.contains("came here from this device"));
@@ -169,8 +169,8 @@ async fn list_shows_twenty_sessions_per_page(visitor: &Visitor) {
     assert!(visitor.text_of(".paging").await.contains("3 / 3"));
 
     visitor.follow(".sessions a.danger").await;
-    visitor.switch_language().await;
-    visitor.switch_language().await;
+    visitor.switch_language("zh").await;
+    visitor.switch_language("en").await;
     visitor.follow("main a.button.plain").await;
     assert_eq!(visitor.path().await, "/device/sessions?page=3", "cancel leads back to the page of the list");
     visitor.follow(".sessions a.danger").await;

@@ -250,3 +250,13 @@ async fn pages_in_english() {
 async fn pages_in_chinese() {
     pages_in("zh").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_in_german() {
+    pages_in("de").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_in_japanese() {
+    pages_in("ja").await;
+}

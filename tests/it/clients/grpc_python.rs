@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bearer, Browser, Stores, TestServer, apps,
+    Bearer, Browser, Stores, TestServer, apps, forms,
     python::Script,
     server::{OWNER, SERVICE_KEY},
 };
@@ -39,12 +39,13 @@ fn assert_apps_were_used(used: Value) {
         "one two three"
       ],
       "apps": [
-        5,
+        6,
         "Parrot: chat",
         "Translator: completion",
         "Detective: agent-chat",
         "Concierge: advanced-chat",
-        "Greeting: workflow"
+        "Greeting: workflow",
+        "Asker: workflow"
       ],
       "events": [
         [
@@ -100,6 +101,20 @@ fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) 
     assert_eq!(
         unavailable,
         [
+            "ConnectionConsoleService.AddCredential",
+            "ConnectionConsoleService.CompleteConnection",
+            "ConnectionConsoleService.DeleteCredential",
+            "ConnectionConsoleService.DeleteOAuthClient",
+            "ConnectionConsoleService.GetCredentialSchema",
+            "ConnectionConsoleService.GetOAuthClient",
+            "ConnectionConsoleService.GetOAuthClientSchema",
+            "ConnectionConsoleService.ListCredentials",
+            "ConnectionConsoleService.SetDefaultCredential",
+            "ConnectionConsoleService.SetOAuthClient",
+            "ConnectionConsoleService.StartConnection",
+            "ConnectionConsoleService.UpdateCredential",
+            // An API key that is rejected has to be entered again.
+            "ConnectionService.ReportInvalid",
             "ConsoleService.GetProfile",
             "ConsoleService.ListConsoleWorkspaces",
             "ConsoleService.Login",
@@ -120,14 +135,79 @@ fn assert_every_method_was_called(protos: &Path, left: &Value, answered: Value) 
     );
 }
 
+fn assert_errors(errors: serde_json::Value) {
+    assert_wire!(errors, @r#"
+    {
+      "no bearer": {
+        "code": "UNAUTHENTICATED",
+        "domain": "openapi.dify",
+        "reason": "BEARER_MISSING"
+      },
+      "nothing to run": {
+        "code": "NOT_FOUND",
+        "domain": "openapi.dify",
+        "reason": "NOT_FOUND"
+      },
+      "out of range": {
+        "code": "INVALID_ARGUMENT",
+        "domain": "openapi.dify",
+        "fields": [
+          "limit"
+        ],
+        "reason": "INVALID_PARAM"
+      },
+      "pending": {
+        "code": "FAILED_PRECONDITION",
+        "domain": "openapi.dify",
+        "reason": "AUTHORIZATION_PENDING"
+      },
+      "rejected connection": {
+        "code": "FAILED_PRECONDITION",
+        "domain": "openapi.dify",
+        "reason": "REAUTHORIZATION_REQUIRED"
+      },
+      "revoked": {
+        "code": "UNAUTHENTICATED",
+        "domain": "openapi.dify",
+        "reason": "BEARER_INVALID"
+      },
+      "slow_down": {
+        "code": "RESOURCE_EXHAUSTED",
+        "domain": "openapi.dify",
+        "reason": "SLOW_DOWN",
+        "retry_seconds": 10
+      },
+      "unknown app": {
+        "code": "NOT_FOUND",
+        "domain": "openapi.dify",
+        "reason": "NOT_FOUND"
+      },
+      "unknown session": {
+        "code": "NOT_FOUND",
+        "domain": "openapi.dify",
+        "reason": "NOT_FOUND"
+      }
+    }
+    "#);
+}
+
 on_both_stores!(python_client_calls_every_service_and_reads_error_details);
+
+/// Connects the owner to GitHub with an API key.
+async fn add_api_key(server: &TestServer) {
+    let key = json!({"credentials": {"access_tokens": "key-of-the-tests"}});
+    let add = "/console/api/workspaces/current/tool-provider/builtin/langgenius/github/github/add";
+    assert_eq!(Browser::signed_in(server, OWNER).await.post(add, &key).await.0, 200);
+}
 
 async fn python_client_calls_every_service_and_reads_error_details(stores: Stores) {
     let server = TestServer::start(stores).await;
     let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
     let public = server.url.strip_prefix("http://").unwrap();
     let internal = server.running().bound.grpc.unwrap().to_string();
-    apps::import_demo(&server).await;
+    let workspace = apps::import_demo(&server).await;
+    forms::asking_app_in(&server, &workspace, "workflow").await;
+    add_api_key(&server).await;
     let old = Bearer::sign_in(&server, OWNER, "old laptop").await;
     let Some(mut client) = Script::start("every_service.py", &[protos, public, &internal, SERVICE_KEY]) else { return };
     let user_code = client.next()["user_code"].as_str().unwrap().to_owned();
@@ -137,56 +217,29 @@ async fn python_client_calls_every_service_and_reads_error_details(stores: Store
     let left = found.as_object_mut().unwrap().remove("left").unwrap();
     let answered = found.as_object_mut().unwrap().remove("answered").unwrap();
     assert_apps_were_used(found.as_object_mut().unwrap().remove("use").unwrap());
+    assert_errors(found.as_object_mut().unwrap().remove("errors").unwrap());
     assert_wire!(found, @r#"
     {
       "active": true,
+      "connection": [
+        "api-key",
+        {
+          "access_tokens": "key-of-the-tests"
+        },
+        -1
+      ],
       "email": "demo@example.com",
-      "errors": {
-        "no bearer": {
-          "code": "UNAUTHENTICATED",
-          "domain": "openapi.dify",
-          "reason": "BEARER_MISSING"
-        },
-        "nothing to run": {
-          "code": "NOT_FOUND",
-          "domain": "openapi.dify",
-          "reason": "NOT_FOUND"
-        },
-        "out of range": {
-          "code": "INVALID_ARGUMENT",
-          "domain": "openapi.dify",
-          "fields": [
-            "limit"
-          ],
-          "reason": "INVALID_PARAM"
-        },
-        "pending": {
-          "code": "FAILED_PRECONDITION",
-          "domain": "openapi.dify",
-          "reason": "AUTHORIZATION_PENDING"
-        },
-        "revoked": {
-          "code": "UNAUTHENTICATED",
-          "domain": "openapi.dify",
-          "reason": "BEARER_INVALID"
-        },
-        "slow_down": {
-          "code": "RESOURCE_EXHAUSTED",
-          "domain": "openapi.dify",
-          "reason": "SLOW_DOWN",
-          "retry_seconds": 10
-        },
-        "unknown app": {
-          "code": "NOT_FOUND",
-          "domain": "openapi.dify",
-          "reason": "NOT_FOUND"
-        },
-        "unknown session": {
-          "code": "NOT_FOUND",
-          "domain": "openapi.dify",
-          "reason": "NOT_FOUND"
-        }
-      },
+      "files": [
+        "pending",
+        "completed",
+        "failed",
+        0
+      ],
+      "members": [
+        "demo@example.com: owner, active",
+        "member@example.com: normal, active",
+        "grace@example.com: editor, pending"
+      ],
       "resolved": true,
       "revoked": [
         "revoked",

@@ -10,7 +10,10 @@ use dify_openapi::testing::ports::Clock as _;
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
     apps::shared_workspace,
-    server::{OWNER, SERVICE_KEY},
+    command::succeeded,
+    database::external_token,
+    runs::prompt_app,
+    server::{OWNER, SERVICE_KEY, no_limits},
 };
 
 /// The routes for browsers.
@@ -164,5 +167,31 @@ async fn responses_to_internal_services_match_the_openapi_document() {
     let mut run =
         SchemathesisRun::of(&server).header("Enterprise-Api-Secret-Key", SERVICE_KEY).only(&["--include-tag", "Token"]);
     run.url = server.inner("");
+    run.assert_passes();
+}
+
+async fn enterprise_server() -> TestServer {
+    let variables = [("ENTERPRISE_ENABLED", "true"), ("OPENAPI_RATE_LIMITS", &no_limits())];
+    TestServer::start_with(Stores::Sqlite, &variables).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enterprise_responses_without_a_bearer_match_the_openapi_document() {
+    SchemathesisRun::of(&enterprise_server().await).assert_passes();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_to_external_identities_match_the_openapi_document() {
+    let server = enterprise_server().await;
+    let app = prompt_app(&server, "chat").await;
+    succeeded(server.command(&["app", "access-mode", "set", &app, "public"], ""));
+    let (token, _) = external_token(&server, "eve@idp.example", "laptop").await;
+    let mut run = SchemathesisRun::of(&server).header("Authorization", &format!("Bearer {token}")).only(&[
+        "--exclude-tag",
+        "Token",
+        "--exclude-path-regex",
+        "/account/sessions/",
+    ]);
+    run.known = vec![("path.id", app)];
     run.assert_passes();
 }

@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Bearer, Browser, Stores, TestServer, redact,
+    Answer, Bearer, Browser, Stores, TestServer,
+    logs::Logs,
+    redact,
     server::{MEMBER, OWNER},
 };
 
@@ -83,6 +85,7 @@ async fn switching_makes_exactly_one_workspace_current(stores: Stores) {
     let browser = Browser::signed_in(&server, OWNER).await;
     let (_, body) = browser.get("/console/api/workspaces").await;
     let second = body["workspaces"][1]["id"].clone();
+    let logs = Logs::capture();
     let (status, body) = browser.post(SWITCH, &json!({"tenant_id": second})).await;
     assert_eq!(
         (status, &body["result"], &body["new_tenant"]["id"], &body["new_tenant"]["current"]),
@@ -92,6 +95,8 @@ async fn switching_makes_exactly_one_workspace_current(stores: Stores) {
     let current: Vec<_> =
         body["workspaces"].as_array().unwrap().iter().map(|row| row["current"].as_bool().unwrap()).collect();
     assert_eq!(current, [false, true]);
+    let events = logs.matching(&["INFO audit", "workspace.switched", OWNER, second.as_str().unwrap()]);
+    assert_eq!(events.len(), 1, "{events:?}");
 }
 
 async fn switching_to_a_workspace_that_was_not_joined_returns_404(stores: Stores) {

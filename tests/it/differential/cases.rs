@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::oracle::{Upstream, script};
 
 /// The node types that both engines have.
-const NODE_TYPES: [&str; 11] = [
+const NODE_TYPES: [&str; 12] = [
     "start",
     "end",
     "answer",
@@ -21,6 +21,7 @@ const NODE_TYPES: [&str; 11] = [
     "http-request",
     "iteration",
     "iteration-start",
+    "human-input",
 ];
 
 /// An app, and the turns of a conversation with it, or the one run of it.

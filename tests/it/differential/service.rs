@@ -13,7 +13,7 @@ use super::{
     cases::Case,
     observation::{Ids, observation},
 };
-use crate::support::{Answer, Bearer, Stores, TestServer, apps, database, runs, server::OWNER};
+use crate::support::{Answer, Bearer, Stores, TestServer, apps, database, forms, runs, server::OWNER};
 
 /// Cases that run at the same time.
 const CONCURRENT: usize = 4;
@@ -61,6 +61,37 @@ impl Service {
         Answer::to(self.bearer.request(Method::GET, &format!("/openapi/v1/apps/{app}/describe"))).await.json()
     }
 
+    /// Submits the form that a run waits for, as the oracle does: the first action, and a text or the first option for
+    /// each input. Replaces the events of the pause with those that follow it.
+    async fn submit(&self, app: &str, events: &mut Vec<Value>) -> Result<(), String> {
+        events.pop();
+        let required = events.pop().unwrap();
+        let (form, run) = (&required["data"], required["workflow_run_id"].as_str().unwrap());
+        let value = |input: &Value| match input["option_source"]["value"].get(0) {
+            Some(option) => option.clone(),
+            None => format!("filled {}", input["output_variable_name"].as_str().unwrap()).into(),
+        };
+        let inputs = form["inputs"].as_array().unwrap().iter();
+        let inputs: serde_json::Map<_, _> =
+            inputs.map(|input| (input["output_variable_name"].as_str().unwrap().to_owned(), value(input))).collect();
+        let follow = runs::follow_request(&self.bearer, app, run, "continue_on_pause=true");
+        let mut follower = runs::EventReader::open(follow).await;
+        let body = json!({"action": form["actions"][0]["id"], "inputs": inputs});
+        let token = form["form_token"].as_str().unwrap();
+        let answer = forms::submit_with(&self.bearer, app, token, &body).await;
+        if answer.status != 200 {
+            return Err(answer.text);
+        }
+        while let Some(event) = follower.next().await {
+            let is_end = event["event"] == "workflow_finished" || event["event"] == "workflow_paused";
+            events.push(event);
+            if is_end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     async fn run(&self, case: &Case) -> Result<Value, String> {
         let read = dsl::read(&case.dsl).map_err(|fault| fault.to_string())?;
         let app = self.import(&read.app).await?;
@@ -78,7 +109,10 @@ impl Service {
             if status != 200 {
                 return Err(text);
             }
-            let events = runs::events(&text);
+            let mut events = runs::events(&text);
+            while events.last().is_some_and(|event| event["event"] == "workflow_paused") {
+                self.submit(&app, &mut events).await?;
+            }
             conversation.clone_from(&events[0]["conversation_id"]);
             turns.push(observation(&events, &Ids::of(&events, &app, &self.user)));
         }

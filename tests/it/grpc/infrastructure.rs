@@ -4,9 +4,12 @@ use dify_openapi::testing::rpc::proto::{GetHealthRequest, IntrospectTokenRequest
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
-use tonic_reflection::pb::v1::{
-    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+use tonic_reflection::pb::{
+    v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    },
+    v1alpha,
 };
 
 use crate::support::{
@@ -29,6 +32,17 @@ async fn reflected(channel: tonic::transport::Channel) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// Whether `v1alpha` of the reflection service answers.
+async fn reflected_in_the_first_version(channel: tonic::transport::Channel) -> bool {
+    let request = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1alpha::server_reflection_request::MessageRequest::ListServices(String::new())),
+    };
+    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(channel);
+    let Ok(answers) = client.server_reflection_info(tokio_stream::once(request)).await else { return false };
+    answers.into_inner().next().await.is_some_and(|answer| answer.is_ok())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +80,9 @@ async fn reflection_is_served_only_when_enabled() {
     for name in ["dify.openapi.v1.IdentityService", "dify.openapi.v1.DeviceFlowService", "grpc.health.v1.Health"] {
         assert!(services.iter().any(|service| service == name), "{name} in {services:?}");
     }
+    assert!(reflected_in_the_first_version(channel(&server).await).await);
     let silent = TestServer::start_with(Stores::Sqlite, &[("GRPC_REFLECTION", "false")]).await;
+    assert!(!reflected_in_the_first_version(channel(&silent).await).await);
     assert_eq!(reflected(channel(&silent).await).await, None);
 }
 

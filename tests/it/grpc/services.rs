@@ -77,7 +77,7 @@ async fn sessions_and_workspaces_match_json(stores: Stores) {
 
     let list = clients
         .workspace
-        .list_workspaces(with_bearer(ListWorkspacesRequest {}, &bearer.token))
+        .list_workspaces(with_bearer(ListWorkspacesRequest::default(), &bearer.token))
         .await
         .unwrap()
         .into_inner();
@@ -113,7 +113,8 @@ async fn external_identity_has_its_subject_type_and_issuer(stores: Stores) {
     let account = clients.identity.get_account(with_bearer(GetAccountRequest {}, &token)).await.unwrap().into_inner();
     assert!(matches!(account.subject_type(), SubjectType::ExternalSso));
     assert_eq!((account.subject_issuer.as_deref(), account.account), (Some(database::ISSUER), None));
-    let refused = clients.workspace.list_workspaces(with_bearer(ListWorkspacesRequest {}, &token)).await.unwrap_err();
+    let refused =
+        clients.workspace.list_workspaces(with_bearer(ListWorkspacesRequest::default(), &token)).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "wrong_surface"));
 }
 
@@ -165,10 +166,13 @@ async fn json_and_grpc_share_rate_limits(stores: Stores) {
     let mut clients = Clients::on(channel(&server).await);
     for _ in 0..2 {
         assert_eq!(bearer.get("/openapi/v1/workspaces").await.0, 200);
-        clients.workspace.list_workspaces(with_bearer(ListWorkspacesRequest {}, &bearer.token)).await.unwrap();
+        clients.workspace.list_workspaces(with_bearer(ListWorkspacesRequest::default(), &bearer.token)).await.unwrap();
     }
     assert_eq!(bearer.get("/openapi/v1/workspaces").await.0, 429);
-    let limited =
-        clients.workspace.list_workspaces(with_bearer(ListWorkspacesRequest {}, &bearer.token)).await.unwrap_err();
+    let limited = clients
+        .workspace
+        .list_workspaces(with_bearer(ListWorkspacesRequest::default(), &bearer.token))
+        .await
+        .unwrap_err();
     assert_eq!((limited.code(), reason(&limited).as_str()), (Code::ResourceExhausted, "rate_limited"));
 }

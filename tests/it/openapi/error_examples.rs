@@ -1,5 +1,6 @@
 //! The error examples of the document equal the server's errors. The test provokes every error that it can.
 
+mod connections;
 mod single_sign_on;
 
 use std::collections::BTreeSet;
@@ -12,8 +13,10 @@ use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer, apps,
     cli_device::{CODE, TOKEN},
     database,
+    forms::{asking_app, get_form, paused, submit, submit_with},
     runs::{answer, blocking, end, graph_app, greeting, prompt_app, request},
     server::{MEMBER, OWNER, SECRET_KEY},
+    uploads::{ZIP, file_part, form, request as upload},
 };
 
 const ACCOUNT: &str = "/openapi/v1/account";
@@ -23,19 +26,27 @@ const INTROSPECT: &str = "/openapi/v1/oauth/introspect";
 const LIST: &str = "/openapi/v1/apps";
 const LOOKUP: &str = "/openapi/v1/oauth/device/lookup";
 const RUN: &str = "/openapi/v1/apps/{id}/run";
+const RUN_CHAT: &str = "/openapi/v1/apps/{id}/chat:run";
 const SESSION: &str = "/openapi/v1/account/sessions/{id}";
 const SESSIONS: &str = "/openapi/v1/account/sessions";
 const WORKSPACE: &str = "/openapi/v1/workspaces/{id}";
+const MEMBERS: &str = "/openapi/v1/workspaces/{workspace_id}/members";
+const MEMBER_ID: &str = "/openapi/v1/workspaces/{workspace_id}/members/{member_id}";
+const EXPORT: &str = "/openapi/v1/apps/{id}/export";
+const IMPORTS: &str = "/openapi/v1/workspaces/{workspace_id}/apps/imports";
+const UPLOAD: &str = "/openapi/v1/apps/{id}/files/upload";
+const FORM: &str = "/openapi/v1/apps/{id}/form/human_input/{token}";
 const UNKNOWN_ID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
 /// Errors that a healthy server does not return: the host check is for development only, the scope of accounts
-/// satisfies every other scope, only an enterprise service has a license that ends, codes do not run out, and nothing
-/// fails.
-const UNREACHABLE: [(&str, &str); 6] = [
+/// satisfies every other scope, only an enterprise service has a license that ends, codes do not run out, nothing
+/// fails, and a standalone server does everything.
+const UNREACHABLE: [(&str, &str); 7] = [
     ("403", "insufficient_scope"),
     ("403", "license_required"),
     ("421", "misdirected_request"),
     ("500", "internal_server_error"),
+    ("501", "not_supported_here"),
     ("503", "permitted_external_apps_unavailable"),
     ("503", "user_code_exhausted"),
 ];
@@ -112,6 +123,8 @@ async fn documented_error_examples_match_the_server() {
         ("APP_MAX_EXECUTION_TIME", "1"),
         ("ECHO_PACE_MS", "600"),
         ("OPENAPI_RATE_LIMITS", "account=1/1h"),
+        ("UPLOAD_FILE_SIZE_LIMIT", "1"),
+        ("UPLOAD_FILE_EXTENSION_BLACKLIST", "exe"),
     ])
     .await;
     let mut document = Document::of(&server).await;
@@ -122,8 +135,13 @@ async fn documented_error_examples_match_the_server() {
     bodies(&server, &mut document).await;
     lookups(&server, &bearer, &mut document).await;
     runs(&server, &bearer, &mut document).await;
+    uploads(&server, &bearer, &mut document).await;
+    forms(&server, &bearer, &mut document).await;
+    members(&server, &bearer, &mut document).await;
+    app_files(&server, &bearer, &mut document).await;
     credentials(&server, &bearer, &mut document).await;
     single_sign_on::errors(&mut document).await;
+    connections::errors(&mut document).await;
 
     let off = start(&[("ENABLE_OAUTH_BEARER", "false")]).await;
     document.assert_shown(
@@ -239,7 +257,87 @@ async fn runs(server: &TestServer, bearer: &Bearer, document: &mut Document) {
     ] {
         document.assert_shown("post", RUN, &blocking(bearer, app, body).await);
     }
+    let chat_path = RUN_CHAT.replace("{id}", &workflow);
+    let mismatch = Answer::to(bearer.request(Method::POST, &chat_path).json(&json!({"inputs": ann}))).await;
+    document.assert_shown("post", RUN_CHAT, &mismatch);
     document.assert_shown("post", RUN, &Answer::to(request(bearer, UNKNOWN_ID, &json!({"inputs": {}}))).await);
+}
+
+async fn uploads(server: &TestServer, bearer: &Bearer, document: &mut Document) {
+    let workspace = apps::shared_workspace(server).await;
+    let app = apps::insert(server, &workspace, "Uploads", "workflow", 0).await;
+    let channel = apps::insert(server, &workspace, "Channel", "channel", 0).await;
+    let file = || file_part("a.txt", b"a");
+    for (app, parts) in [
+        (app.as_str(), vec![]),
+        (&app, vec![file(), file()]),
+        (&app, vec![file_part("", b"a")]),
+        (&app, vec![file_part("setup.exe", b"a")]),
+        (&app, vec![file_part("large.bin", &vec![1; (1 << 20) + 1])]),
+        (&app, vec![file_part("cat.png", ZIP)]),
+        (&channel, vec![file()]),
+        (UNKNOWN_ID, vec![file()]),
+    ] {
+        document.assert_shown("post", UPLOAD, &Answer::to(upload(bearer, app, form(&parts))).await);
+    }
+    let json = bearer.request(Method::POST, &UPLOAD.replace("{id}", &app)).json(&json!({}));
+    document.assert_shown("post", UPLOAD, &Answer::to(json).await);
+}
+
+async fn forms(server: &TestServer, bearer: &Bearer, document: &mut Document) {
+    let app = asking_app(server, "workflow").await;
+    let waiting = paused(bearer, &app).await;
+    let token = &waiting.token;
+    document.assert_shown("get", FORM, &get_form(bearer, &app, "another").await);
+    for body in [json!({"action": "other"}), json!({"action": "send"})] {
+        document.assert_shown("post", FORM, &submit_with(bearer, &app, token, &body).await);
+    }
+    assert_eq!(submit(bearer, &app, token, "send").await.status, 200);
+    document.assert_shown("post", FORM, &submit(bearer, &app, token, "send").await);
+    let waiting = paused(bearer, &app).await;
+    server.advance(2 * 3_600);
+    document.assert_shown("get", FORM, &get_form(bearer, &app, &waiting.token).await);
+}
+
+async fn members(server: &TestServer, owner: &Bearer, document: &mut Document) {
+    let workspace = apps::shared_workspace(server).await;
+    let member = Bearer::sign_in(server, MEMBER, "desktop").await;
+    let invite = |bearer: &Bearer, workspace: &str, role: &str| {
+        let request = bearer.request(Method::POST, &MEMBERS.replace("{workspace_id}", workspace));
+        Answer::to(request.json(&json!({"email": MEMBER, "role": role})))
+    };
+    for refused in [
+        invite(&member, &workspace, "normal").await,
+        invite(owner, UNKNOWN_ID, "normal").await,
+        invite(owner, &workspace, "normal").await,
+        invite(owner, &workspace, "king").await,
+    ] {
+        document.assert_shown("post", MEMBERS, &refused);
+    }
+    let own = MEMBER_ID.replace("{workspace_id}", &workspace);
+    let own = own.replace("{member_id}", &database::account_id(server, OWNER).await);
+    document.assert_shown("delete", MEMBER_ID, &Answer::to(owner.request(Method::DELETE, &own)).await);
+    let change = owner.request(Method::PATCH, &own).json(&json!({"role": "king"}));
+    document.assert_shown("patch", MEMBER_ID, &Answer::to(change).await);
+}
+
+async fn app_files(server: &TestServer, owner: &Bearer, document: &mut Document) {
+    let workspace = apps::shared_workspace(server).await;
+    let member = Bearer::sign_in(server, MEMBER, "tablet").await;
+    let import = |bearer: &Bearer, workspace: &str| {
+        let request = bearer.request(Method::POST, &IMPORTS.replace("{workspace_id}", workspace));
+        Answer::to(request.json(&json!({"mode": "yaml-file"})))
+    };
+    for refused in [import(&member, &workspace).await, import(owner, UNKNOWN_ID).await, import(owner, &workspace).await]
+    {
+        document.assert_shown("post", IMPORTS, &refused);
+    }
+    let empty = apps::insert(server, &workspace, "Nothing", "workflow", 0).await;
+    let channel = apps::insert(server, &workspace, "Another channel", "channel", 0).await;
+    for app in [empty.as_str(), channel.as_str(), UNKNOWN_ID] {
+        let refused = Answer::to(owner.request(Method::GET, &EXPORT.replace("{id}", app))).await;
+        document.assert_shown("get", EXPORT, &refused);
+    }
 }
 
 async fn credentials(server: &TestServer, bearer: &Bearer, document: &mut Document) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Answer, Bearer, Stores, TestServer,
     answer::redact,
-    database,
+    apps, database,
     grpc::reason,
     logs::Logs,
     runs::{answer, blocking, end, end_user_id, graph_app, greeting, lines, over_grpc, prompt_app, request, streamed},
@@ -18,8 +18,27 @@ on_every_database!(
     blocking_advanced_chat_returns_its_answer,
     failed_graph_returns_502_and_logs_the_cause,
     accept_header_selects_the_default_response_mode,
-    user_member_of_the_body_is_ignored
+    user_member_of_the_body_is_ignored,
+    app_is_run_by_its_exact_name
 );
+
+async fn app_is_run_by_its_exact_name(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    prompt_app(&server, "chat").await;
+    let workspace = apps::shared_workspace(&server).await;
+    let body = |workspace: Option<&str>| json!({"inputs": {"name": "Ann"}, "query": "hi", "workspace_id": workspace});
+    // The owner has two workspaces, the member one.
+    let owner = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let member = Bearer::sign_in(&server, MEMBER, "laptop").await;
+    assert_eq!(blocking(&owner, "chat", body(Some(&workspace))).await.status, 200);
+    assert_eq!(blocking(&member, "chat", body(None)).await.status, 200);
+    let unknown = blocking(&owner, "chat", body(None)).await;
+    assert_eq!(unknown.outcome(), (404, "not_found".to_owned()));
+    assert!(unknown.text.contains("pass workspace_id"), "{}", unknown.text);
+    assert_eq!(blocking(&member, "chart", body(None)).await.outcome(), (404, "not_found".to_owned()));
+    prompt_app(&server, "chat").await;
+    assert_eq!(blocking(&member, "chat", body(None)).await.outcome(), (409, "ambiguous_app_name".to_owned()));
+}
 
 async fn conversation_continues_for_its_account_only(stores: Stores) {
     let server = TestServer::start(stores).await;

@@ -2,7 +2,10 @@
 
 mod disconnects;
 mod fixture;
+mod forms;
 mod keys;
+mod stops;
+mod uploads;
 mod upstream_errors;
 
 use std::time::Duration;

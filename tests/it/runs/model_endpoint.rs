@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::{Json, Router, http::HeaderMap, response::IntoResponse, routing::post};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -10,6 +11,7 @@ use crate::support::{
     Bearer, Stores, TestServer, apps,
     runs::{blocking, prompt_app, streamed},
     server::OWNER,
+    uploads::{PNG, upload},
 };
 
 const KEY: &str = "sk-of-the-endpoint-0123456789";
@@ -91,4 +93,62 @@ async fn missing_model_endpoint_names_the_variable() {
     let refusal = blocking(&bearer, &app, body()).await;
     assert_eq!((refusal.status, refusal.code().as_str()), (502, "upstream_error"));
     assert!(refusal.text.contains("OPENAI_BASE_URL"), "{}", refusal.text);
+}
+
+/// The data URL of the picture.
+fn png_url() -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(PNG))
+}
+
+/// The content of the last message that the endpoint received.
+fn last_content(requests: &Mutex<Vec<(HeaderMap, Value)>>) -> Value {
+    let (_, request) = requests.lock().unwrap().pop().unwrap();
+    request["messages"].as_array().unwrap().last().unwrap()["content"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_reach_models_that_see_as_data_urls() {
+    let (url, requests) = endpoint().await;
+    let server = TestServer::start_with(Stores::Sqlite, &[("OPENAI_BASE_URL", &url)]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let chat = with_model(&server, "openai", "llama3").await;
+    apps::configure_more(&server, &chat, "file_upload", &json!({"image": {"enabled": true, "detail": "low"}})).await;
+    let id = upload(&bearer, &chat, "a.png", PNG).await.json()["id"].clone();
+    let file = json!({"type": "image", "transfer_method": "local_file", "upload_file_id": id});
+    let mut run = body();
+    run["files"] = json!([file]);
+    assert_eq!(blocking(&bearer, &chat, run).await.status, 200);
+    let image = |detail: &str| json!({"type": "image_url", "image_url": {"url": png_url(), "detail": detail}});
+    assert_eq!(last_content(&requests), json!([image("low"), {"type": "text", "text": "Hello"}]));
+
+    let workspace = apps::shared_workspace(&server).await;
+    let workflow = apps::insert(&server, &workspace, "See", "workflow", 0).await;
+    let llm = |vision: bool| {
+        json!({
+            "type": "llm", "title": "LLM", "context": {"enabled": false},
+            "model": {"provider": "openai", "name": "llama3", "mode": "chat", "completion_params": {}},
+            "prompt_template": [{"role": "user", "text": "What is {{#start.photo.name#}}?"}],
+            "vision": {"enabled": vision, "configs": {"variable_selector": ["start", "photo"], "detail": "high"}},
+        })
+    };
+    for vision in [true, false] {
+        let variables = json!([{"variable": "photo", "type": "file", "allowed_file_types": ["image"]}]);
+        let graph = json!({
+            "nodes": [
+                {"id": "start", "data": {"type": "start", "title": "Start", "variables": variables}},
+                {"id": "llm", "data": llm(vision)},
+                {"id": "end", "data": {"type": "end", "title": "End", "outputs": []}},
+            ],
+            "edges": [
+                {"id": "e", "source": "start", "target": "llm", "sourceHandle": "source", "targetHandle": "target"},
+                {"id": "f", "source": "llm", "target": "end", "sourceHandle": "source", "targetHandle": "target"},
+            ],
+        });
+        apps::publish(&server, &workflow, &graph, &json!({})).await;
+        let answer = blocking(&bearer, &workflow, json!({"inputs": {"photo": file}})).await;
+        assert_eq!(answer.json()["data"]["status"], "succeeded", "{}", answer.text);
+        let text = "What is a.png?";
+        let expected = if vision { json!([image("high"), {"type": "text", "text": text}]) } else { json!(text) };
+        assert_eq!(last_content(&requests), expected);
+    }
 }

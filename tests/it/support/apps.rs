@@ -57,6 +57,13 @@ pub async fn configure(server: &TestServer, app: &str, columns: &[(&str, Value)]
     set(server, app, &format!("app_model_config_id = '{id}'")).await;
 }
 
+/// Changes a column of an app's model configuration.
+pub async fn configure_more(server: &TestServer, app: &str, column: &str, value: &Value) {
+    let value = quoted(server, &value.to_string());
+    let statement = format!("UPDATE app_model_configs SET {column} = {value} WHERE app_id = '{app}'");
+    assert!(database::execute(server, &statement).await > 0);
+}
+
 /// Publishes a graph. Returns the id of the version.
 pub async fn publish(server: &TestServer, app: &str, graph: &Value, features: &Value) -> String {
     let id = Uuid::new_v4().to_string();

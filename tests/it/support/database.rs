@@ -37,6 +37,23 @@ pub async fn execute(server: &TestServer, statement: &str) -> u64 {
     changed
 }
 
+/// Runs a statement at a URL.
+pub async fn execute_at(url: &str, statement: &str) {
+    let connection = Database::connect(url).await.unwrap();
+    connection.execute_unprepared(statement).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// The only value that a query gives at a URL.
+pub async fn scalar(url: &str, query: &str) -> String {
+    let connection = Database::connect(url).await.unwrap();
+    let statement = Statement::from_string(connection.get_database_backend(), query);
+    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+    let value = row.try_get_by_index(0).unwrap();
+    connection.close().await.unwrap();
+    value
+}
+
 /// The text of the first column of the first row.
 pub async fn text(server: &TestServer, query: &str) -> Option<String> {
     let connection = connect(server).await;

@@ -124,13 +124,7 @@ pub async fn restored_database() -> Option<Stores> {
 
 /// Adds the tables of this service to a database of Dify.
 pub async fn migrate(stores: &Stores) {
-    let sql = SqlStore::connect(SqlOptions {
-        url: Secret::new(url(stores)),
-        max_connections: 2,
-        keys: super::server::keys(),
-    })
-    .await
-    .unwrap();
+    let sql = SqlStore::connect(SqlOptions::new(Secret::new(url(stores)), 2, super::server::keys())).await.unwrap();
     assert!(sql.is_dify_database().await.unwrap());
     sql.migrate_up(true).await.unwrap();
     sql.close().await.unwrap();

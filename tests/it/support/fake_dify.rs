@@ -35,6 +35,7 @@ pub struct Call {
     pub path: String,
     /// The bearer token.
     pub key: String,
+    /// The text of a body that is not JSON; null for one that broke off.
     pub body: Value,
 }
 
@@ -61,7 +62,24 @@ impl FakeDify {
     where
         F: Future<Output = Response> + Send + 'static,
     {
-        let handler: Arc<Handler> = Arc::new(move |call| Box::pin(handler(call)));
+        Self::serve(Arc::new(move |call| {
+            if call.path.ends_with("/stop") {
+                return Box::pin(async { axum::Json(json!({"result": "success"})).into_response() });
+            }
+            Box::pin(handler(call))
+        }))
+        .await
+    }
+
+    /// A fake that responds to runs and to stops with `handler`.
+    pub async fn start_with_stops<F>(handler: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        Self::serve(Arc::new(move |call| Box::pin(handler(call)))).await
+    }
+
+    async fn serve(handler: Arc<Handler>) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let stop = CancellationToken::new();
         let received = Arc::clone(&calls);
@@ -70,9 +88,6 @@ impl FakeDify {
             async move {
                 let call = read(request).await;
                 received.lock().push(call.clone());
-                if call.path.ends_with("/stop") {
-                    return axum::Json(json!({"result": "success"})).into_response();
-                }
                 handler(call).await
             }
         });
@@ -174,11 +189,14 @@ impl UnacceptingListener {
 
 async fn read(request: Request) -> Call {
     let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await;
     let header = |name: &str| parts.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     Call {
         path: parts.uri.to_string(),
         key: header("authorization").trim_start_matches("Bearer ").to_owned(),
-        body: serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap(),
+        body: bytes.map_or(Value::Null, |bytes| {
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into())
+        }),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use dify_openapi::testing::rpc::proto::{
     app_service_client::AppServiceClient, device_flow_service_client::DeviceFlowServiceClient,
-    identity_service_client::IdentityServiceClient, meta_service_client::MetaServiceClient,
+    file_service_client::FileServiceClient, identity_service_client::IdentityServiceClient,
+    meta_service_client::MetaServiceClient, run_service_client::RunServiceClient,
     session_service_client::SessionServiceClient, token_service_client::TokenServiceClient,
     workspace_service_client::WorkspaceServiceClient,
 };
@@ -27,6 +28,8 @@ pub struct Clients {
     pub device_flow: DeviceFlowServiceClient<Channel>,
     pub identity: IdentityServiceClient<Channel>,
     pub app: AppServiceClient<Channel>,
+    pub file: FileServiceClient<Channel>,
+    pub run: RunServiceClient<Channel>,
     pub session: SessionServiceClient<Channel>,
     pub workspace: WorkspaceServiceClient<Channel>,
     pub token: TokenServiceClient<Channel>,
@@ -39,6 +42,8 @@ impl Clients {
             device_flow: DeviceFlowServiceClient::new(channel.clone()),
             identity: IdentityServiceClient::new(channel.clone()),
             app: AppServiceClient::new(channel.clone()),
+            file: FileServiceClient::new(channel.clone()),
+            run: RunServiceClient::new(channel.clone()),
             session: SessionServiceClient::new(channel.clone()),
             workspace: WorkspaceServiceClient::new(channel.clone()),
             token: TokenServiceClient::new(channel.clone()),

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -16,6 +16,8 @@ use super::process::signal;
 pub struct PostgresProcess {
     /// Its port. It has the database `postgres` and a user of that name.
     pub port: u16,
+    /// Further arguments of the server.
+    arguments: Vec<String>,
     child: Mutex<Option<Child>>,
     directory: tempfile::TempDir,
 }
@@ -23,16 +25,36 @@ pub struct PostgresProcess {
 impl PostgresProcess {
     /// Creates and starts a PostgreSQL; `None` with a message when the tests have no servers.
     pub async fn start() -> Option<Self> {
+        Self::start_with(&[], |_| Vec::new()).await
+    }
+
+    /// Creates and starts one with files in its directory, and with the arguments that the paths of these files give.
+    pub async fn start_with(files: &[(&str, String)], arguments: impl Fn(&Path) -> Vec<String>) -> Option<Self> {
         if std::env::var_os("TEST_POSTGRES_URL").is_none() {
             eprintln!("no TEST_POSTGRES_URL: tests/run without --quick sets it");
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
-        let postgres = Self { port: super::server::free_port(), child: Mutex::default(), directory };
+        for (name, content) in files {
+            let path = directory.path().join(name);
+            fs::write(&path, content).unwrap();
+            // A private key that others can read is refused.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let arguments = arguments(directory.path());
+        let port = super::server::free_port();
+        let postgres = Self { port, arguments, child: Mutex::default(), directory };
         let data = postgres.data();
         if is_root() {
             // PostgreSQL refuses to run as root.
-            assert!(Command::new("chown").arg("postgres").arg(postgres.directory.path()).status().unwrap().success());
+            assert!(
+                Command::new("chown")
+                    .args(["-R", "postgres"])
+                    .arg(postgres.directory.path())
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
         let mut make = program("initdb");
         make.arg("-D")
@@ -68,19 +90,11 @@ impl PostgresProcess {
         signal("CONT", &[id]);
     }
 
-    /// Starts it again on the same port and waits until it responds.
+    /// Starts it again on the same port and waits until it responds. A killed server's processes may hold its memory for a
+    /// moment, in which a new one gives up.
     pub async fn restart(&self) {
         let port = self.port.to_string();
-        let log = fs::File::create(self.directory.path().join("log")).unwrap();
-        let started = program("postgres")
-            .arg("-D")
-            .arg(self.data())
-            .args(["-p", &port, "-h", "127.0.0.1", "-c", "fsync=off", "-k"])
-            .arg(self.directory.path())
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn();
-        *self.child.lock() = Some(started.unwrap());
+        *self.child.lock() = Some(self.spawn());
         for _ in 0..600 {
             let mut ready = Command::new(installation().join("pg_isready"));
             if ready
@@ -93,8 +107,26 @@ impl PostgresProcess {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
+            let mut child = self.child.lock();
+            if child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
+                *child = Some(self.spawn());
+            }
         }
         panic!("{}", fs::read_to_string(self.directory.path().join("log")).unwrap());
+    }
+
+    fn spawn(&self) -> Child {
+        let log = fs::File::create(self.directory.path().join("log")).unwrap();
+        let started = program("postgres")
+            .arg("-D")
+            .arg(self.data())
+            .args(["-p", &self.port.to_string(), "-h", "127.0.0.1", "-c", "fsync=off", "-k"])
+            .arg(self.directory.path())
+            .args(&self.arguments)
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn();
+        started.unwrap()
     }
 
     fn data(&self) -> PathBuf {

@@ -9,6 +9,10 @@ use super::process::signal;
 /// A `redis-server` process on a free port, without persistence: a restart loses its data.
 pub struct RedisProcess {
     pub port: u16,
+    /// Whether it is a sentinel.
+    is_sentinel: bool,
+    /// Further lines of its configuration.
+    configuration: String,
     child: Mutex<Option<Child>>,
     directory: tempfile::TempDir,
 }
@@ -16,12 +20,28 @@ pub struct RedisProcess {
 impl RedisProcess {
     /// Starts one; `None` with a message when the tests have no servers.
     pub async fn start() -> Option<Self> {
+        Self::start_with("").await
+    }
+
+    /// Starts one with further lines of configuration, in which `{port}` is its port.
+    pub async fn start_with(configuration: &str) -> Option<Self> {
+        Self::start_as(false, configuration).await
+    }
+
+    /// Starts a sentinel.
+    pub async fn start_sentinel(configuration: &str) -> Option<Self> {
+        Self::start_as(true, configuration).await
+    }
+
+    async fn start_as(is_sentinel: bool, configuration: &str) -> Option<Self> {
         if std::env::var_os("TEST_REDIS_URL").is_none() {
             eprintln!("no TEST_REDIS_URL: tests/run without --quick sets it");
             return None;
         }
         let port = super::server::free_port();
-        let redis = Self { port, child: Mutex::default(), directory: tempfile::tempdir().unwrap() };
+        let configuration = configuration.replace("{port}", &port.to_string());
+        let directory = tempfile::tempdir().unwrap();
+        let redis = Self { port, is_sentinel, configuration, child: Mutex::default(), directory };
         redis.restart().await;
         Some(redis)
     }
@@ -49,19 +69,18 @@ impl RedisProcess {
 
     /// Starts it again, empty, on the same port, and waits until it responds.
     pub async fn restart(&self) {
+        let file = self.directory.path().join("redis.conf");
+        let directory = self.directory.path().display();
+        let port = if self.configuration.contains("tls-port") { 0 } else { self.port };
+        let configuration = format!(
+            "port {port}\nbind 127.0.0.1\ndir {directory}\n{}{}\n",
+            if self.is_sentinel { "" } else { "save \"\"\nappendonly no\n" },
+            self.configuration
+        );
+        std::fs::write(&file, configuration).unwrap();
         let child = Command::new("redis-server")
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-            ])
-            .arg(self.directory.path())
+            .arg(&file)
+            .args(self.is_sentinel.then_some("--sentinel"))
             .stdout(Stdio::null())
             .spawn()
             .unwrap();

@@ -104,6 +104,7 @@ pub fn message(app: &str, body: &Value) -> RunAppRequest {
         auto_generate_name: None,
         workflow_id: text("workflow_id"),
         workspace_id: text("workspace_id"),
+        mode: text("mode"),
     }
 }
 
@@ -212,4 +213,79 @@ pub fn end() -> Value {
 /// An answer node with the greeting.
 pub fn answer() -> Value {
     json!({"id": "answer", "data": {"type": "answer", "title": "Answer", "answer": "{{#greet.output#}}!"}})
+}
+
+/// A chatflow that answers with a long text, word by word where `ECHO_PACE_MS` is set.
+pub async fn talking_app(server: &TestServer) -> String {
+    let model = json!({"id": "greet", "data": {"type": "llm", "title": "Talk",
+        "model": {"provider": "echo", "name": "echo", "mode": "chat", "completion_params": {}},
+        "prompt_template": [{"role": "user", "text": "{{#sys.query#}}"}], "memory": null,
+        "context": {"enabled": false, "variable_selector": []}}});
+    let mut node = answer();
+    node["data"]["answer"] = json!("{{#greet.text#}}");
+    graph_app(server, "advanced-chat", &[model, node]).await
+}
+
+/// The body of a streaming run of [`talking_app`] that answers with so many words.
+pub fn words(count: usize) -> Value {
+    let words = (0..count).map(|index| format!("w{index}")).collect::<Vec<_>>().join(" ");
+    json!({"inputs": {"name": "Ann"}, "query": format!("Reply exactly: {words}"), "response_mode": "streaming"})
+}
+
+/// The events of a response as they arrive.
+pub struct EventReader {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl EventReader {
+    pub async fn open(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, kind) = (response.status().as_u16(), response.headers().get("content-type").cloned());
+        let is_stream = status == 200 && kind.is_some_and(|kind| kind == "text/event-stream");
+        assert!(is_stream, "{status}: {}", response.text().await.unwrap());
+        Self { response, text: String::new() }
+    }
+
+    /// The next event without pings; `None` at the end.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            while let Some((frame, rest)) = self.text.split_once("\n\n") {
+                let (frame, rest) = (frame.to_owned(), rest.to_owned());
+                self.text = rest;
+                if let Some(event) = events(&(frame + "\n\n")).pop() {
+                    return Some(event);
+                }
+            }
+            let piece = self.response.chunk().await.ok()??;
+            self.text.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+    }
+
+    /// The events until the end of the stream.
+    pub async fn rest(mut self) -> Vec<Value> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event);
+        }
+        events
+    }
+}
+
+/// Starts a streaming run and reads its first event.
+pub async fn started(request: RequestBuilder) -> (EventReader, Value) {
+    let mut reader = EventReader::open(request).await;
+    let first = reader.next().await.unwrap();
+    (reader, first)
+}
+
+/// The response to stopping a task.
+pub async fn stop(bearer: &Bearer, app: &str, task: &str) -> Answer {
+    let path = format!("/openapi/v1/apps/{app}/tasks/{task}/stop");
+    Answer::to(bearer.request(Method::POST, &path).json(&json!({}))).await
+}
+
+/// A request to follow a run.
+pub fn follow_request(bearer: &Bearer, app: &str, run: &str, query: &str) -> RequestBuilder {
+    bearer.request(Method::GET, &format!("/openapi/v1/apps/{app}/tasks/{run}/events?{query}"))
 }

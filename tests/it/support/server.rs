@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -91,6 +92,7 @@ impl TestServer {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
+        env.insert("OPENDAL_FS_ROOT".to_owned(), directory.path().join("files").display().to_string());
         // Origins and links contain this URL, so the port is chosen before the start.
         let port = free_port();
         env.insert("CONSOLE_WEB_URL".to_owned(), format!("http://127.0.0.1:{port}"));
@@ -111,9 +113,21 @@ impl TestServer {
         (env, directory, TestClock::default())
     }
 
+    /// The directory of uploaded files.
+    pub fn files_dir(&self) -> PathBuf {
+        self.directory.path().join("files")
+    }
+
     /// Runs a command on the stores of this server.
     pub fn command(&self, arguments: &[&str], input: &str) -> std::process::Output {
         super::command::run_command(&self.env, arguments, input)
+    }
+
+    /// Runs a command on the stores of this server with other variables.
+    pub fn command_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> std::process::Output {
+        let mut env = self.env.clone();
+        env.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        super::command::run_command(&env, arguments, "")
     }
 
     /// A second server on the same stores and clock.
@@ -133,12 +147,12 @@ impl TestServer {
     pub async fn replica_with_state(&self, state: StateStores) -> String {
         let config = config(&self.env);
         let dependencies = dependencies(&self.clock, &self.telemetry);
-        let (sql, standalone) = app::connect_sql(&config).await.unwrap();
+        let (sql, standalone) = app::connect_sql(&config, None).await.unwrap();
         let app = Application::new(&config, sql, state, standalone, dependencies).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (router, never) = (app.router(ListenerKind::Public).unwrap(), CancellationToken::new());
-        tokio::spawn(serve(listener, router, ListenOptions::default(), never.clone(), never));
+        let (service, never) = (app.service(ListenerKind::Public).unwrap(), CancellationToken::new());
+        tokio::spawn(serve(listener, service, ListenOptions::default(), never.clone(), never));
         url
     }
 
@@ -266,7 +280,7 @@ pub fn keys() -> Arc<KeyRing> {
 
 /// Creates the schema, the owner and the member of one workspace, and a second workspace of the owner.
 async fn prepare(config: &Config, clock: &TestClock) {
-    let options = SqlOptions { url: config.database.url.clone(), max_connections: 2, keys: keys() };
+    let options = SqlOptions::new(config.database.url.clone(), 2, keys());
     let sql = SqlStore::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();
     let now = clock.now();
@@ -275,6 +289,7 @@ async fn prepare(config: &Config, clock: &TestClock) {
     sql.create_account(MEMBER, "Member", Some(&hash), now).await.unwrap();
     let demo = sql.create_workspace("Demo Workspace", OWNER, now).await.unwrap();
     sql.create_workspace("Second Workspace", OWNER, now + TimeDelta::seconds(1)).await.unwrap();
-    sql.add_member(demo, MEMBER, WorkspaceRole::Normal, now).await.unwrap();
+    // Later than the owner, because members are listed in the order in which they joined.
+    sql.add_member(demo, MEMBER, WorkspaceRole::Normal, now + TimeDelta::seconds(1)).await.unwrap();
     sql.close().await.unwrap();
 }

@@ -123,8 +123,9 @@ impl Visitor {
         self.follow(SUBMIT).await;
     }
 
-    pub async fn switch_language(&self) {
-        self.follow("footer a[hreflang]").await;
+    /// Follows the link of the language switch to a language.
+    pub async fn switch_language(&self, tag: &str) {
+        self.follow(&format!("footer a[hreflang={tag}]")).await;
     }
 }
 

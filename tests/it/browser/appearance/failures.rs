@@ -18,7 +18,7 @@ fn keys() -> KeyRing {
     KeyRing::new(Secret::new(SECRET_KEY), Vec::new())
 }
 
-in_both_languages! {
+in_every_language! {
     internal_error_shows_a_reference,
     concurrent_approval_shows_a_wait,
     disabled_bearers_show_a_message,
@@ -131,6 +131,7 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         bearers_enabled: true,
         enterprise: false,
         standalone: false,
+        connections: false,
         service_key: None,
         origins: vec![issuer.clone()],
         cross_origins: Some(Vec::new()),
@@ -149,9 +150,11 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         enterprise: false,
         api_url: None,
         standalone: false,
+        connections: false,
         issuer: issuer.clone(),
         console_sign_in_url: Some(console.to_owned()),
         prefill_links: true,
+        api_reference: false,
     };
     let clock = Arc::clone(&app.context().clock);
     let pages = PageDependencies {

@@ -9,7 +9,10 @@ use std::{
 };
 
 use axum::body::Bytes;
-use dify_openapi::testing::{domain::AppMode, ports::AppRuntime as _};
+use dify_openapi::testing::{
+    domain::AppMode,
+    ports::{AppRuntime as _, RunOfUser},
+};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 
@@ -87,6 +90,18 @@ async fn dropped_stream_stops_the_run_once_as_the_same_user() {
         fixture.tasks.close();
         tokio::time::timeout(Duration::from_secs(5), fixture.tasks.wait()).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn stop_of_a_task_is_forwarded_as_the_same_user() {
+    let upstream = FakeDify::sending(&[]).await;
+    let fixture = Fixture::new(&upstream).await;
+    let run = fixture.run(AppMode::Workflow);
+    let task = TASK_ID.parse().unwrap();
+    fixture.runtime.stop(RunOfUser { app: &run.app, user: "caller-1" }, task).await.unwrap();
+    let stops = upstream.wait_for_stop().await;
+    assert_eq!(stops[0].path, format!("/v1/workflows/tasks/{TASK_ID}/stop"));
+    assert_eq!(stops[0].body, json!({"user": "caller-1"}));
 }
 
 #[tokio::test]

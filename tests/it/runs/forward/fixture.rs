@@ -37,6 +37,7 @@ pub fn settings(url: &str) -> DifySettings {
         run_timeout: Duration::from_mins(1),
         end: tokio_util::sync::CancellationToken::new(),
         max_connections: 100,
+        metrics: std::sync::Arc::default(),
         memory: MemoryLedger::unlimited(),
     }
 }
@@ -50,9 +51,7 @@ impl Fixture {
     pub async fn with_settings(settings: DifySettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("runs.db").display());
-        let sql = SqlStore::connect(SqlOptions { url: Secret::new(url.clone()), max_connections: 8, keys: keys() })
-            .await
-            .unwrap();
+        let sql = SqlStore::connect(SqlOptions::new(Secret::new(url.clone()), 8, keys())).await.unwrap();
         sql.migrate_up(false).await.unwrap();
         let database = Database::connect(url).await.unwrap();
         let (app, workspace) = (AppId(Uuid::new_v4()), WorkspaceId(Uuid::new_v4()));
@@ -70,8 +69,7 @@ impl Fixture {
     /// A second runtime on the same database.
     pub async fn replica(&self, settings: DifySettings) -> DifyRuntime {
         let url = format!("sqlite://{}?mode=rwc", self.directory.path().join("runs.db").display());
-        let sql =
-            SqlStore::connect(SqlOptions { url: Secret::new(url), max_connections: 8, keys: keys() }).await.unwrap();
+        let sql = SqlStore::connect(SqlOptions::new(Secret::new(url), 8, keys())).await.unwrap();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         DifyRuntime::new(settings, Arc::new(sql), clock, entropy, self.tasks.clone()).unwrap()
     }
@@ -86,9 +84,11 @@ impl Fixture {
             inputs: serde_json::Map::new(),
             query: Some("Hello".to_owned()),
             files: Vec::new(),
+            uploads: Vec::new(),
             conversation_id: None,
             auto_generate_name: true,
             workflow_id: None,
+            stop: tokio_util::sync::CancellationToken::new(),
         }
     }
 

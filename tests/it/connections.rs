@@ -1,0 +1,167 @@
+//! Connections to third-party services, with a stand-in for the provider.
+
+mod authorization;
+mod commands;
+mod credentials;
+mod current;
+mod pages;
+mod plugin_daemon;
+mod refusals;
+mod runs;
+
+use std::ops::{Deref, DerefMut};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::support::{
+    Answer, Browser, Stores, TestServer,
+    openid_provider::parameter,
+    server::{MEMBER, OWNER, SERVICE_KEY, no_limits},
+    token_provider::{CLIENT_ID, CLIENT_SECRET, Fault, TokenProvider},
+};
+
+/// The key under which the stand-in is imported.
+pub(crate) const PROVIDER: &str = "acme/tools/stand-in";
+
+pub(crate) fn oauth_path(path: &str) -> String {
+    format!("/console/api/oauth/plugin/{PROVIDER}/{path}")
+}
+
+pub(crate) fn provider_path(path: &str) -> String {
+    format!("/console/api/workspaces/current/tool-provider/builtin/{PROVIDER}/{path}")
+}
+
+/// A server that knows the stand-in.
+pub(crate) struct ConnectionServer {
+    server: TestServer,
+    pub(crate) provider: TokenProvider,
+}
+
+impl Deref for ConnectionServer {
+    type Target = TestServer;
+
+    fn deref(&self) -> &TestServer {
+        &self.server
+    }
+}
+
+impl ConnectionServer {
+    /// Without an OAuth client.
+    pub(crate) async fn bare(stores: Stores) -> Self {
+        Self::bare_with(stores, &[]).await
+    }
+
+    /// Like `bare`, with variables of the server.
+    async fn bare_with(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        let provider = TokenProvider::start().await;
+        let limits = no_limits();
+        let own = [("HTTP_REQUEST_ALLOWED_NETWORKS", "127.0.0.0/8"), ("OPENAPI_RATE_LIMITS", limits.as_str())];
+        let variables = [own.as_slice(), variables].concat();
+        let server = TestServer::start_with(stores, &variables).await;
+        let imported =
+            server.command(&["connection", "provider", "import", "-", "--key", PROVIDER], &provider.manifest());
+        assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+        Self { server, provider }
+    }
+
+    /// With an OAuth client of the workspace.
+    pub(crate) async fn start(stores: Stores) -> Self {
+        let server = Self::bare(stores).await;
+        server.set_client().await;
+        server
+    }
+
+    /// Stores the OAuth client of the workspace.
+    async fn set_client(&self) {
+        let admin = Browser::signed_in(self, OWNER).await;
+        let client = json!({"client_params": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}});
+        let (status, body) = admin.post(&provider_path("oauth/custom-client"), &client).await;
+        assert_eq!((status, body["result"].as_str()), (200, Some("success")), "{body}");
+    }
+
+    pub(crate) async fn browser(&self, email: &str) -> Person {
+        Person { browser: Browser::signed_in(self, email).await, provider: self.provider.clone() }
+    }
+
+    /// Calls a method for internal services.
+    pub(crate) async fn service(&self, path: &str, body: &Value) -> Answer {
+        call_service(&self.server, path, body).await
+    }
+
+    /// The workspace of both accounts.
+    pub(crate) async fn workspace(&self) -> String {
+        let (_, body) = Browser::signed_in(self, MEMBER).await.get("/console/api/workspaces").await;
+        body["workspaces"][0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) async fn call_service(server: &TestServer, path: &str, body: &Value) -> Answer {
+    let url = server.inner(&format!("/inner/api/connections/{path}"));
+    let request = reqwest::Client::new().post(url).header("enterprise-api-secret-key", SERVICE_KEY);
+    Answer::to(request.json(body)).await
+}
+
+/// A person with a browser.
+pub(crate) struct Person {
+    pub(crate) browser: Browser,
+    pub(crate) provider: TokenProvider,
+}
+
+impl Deref for Person {
+    type Target = Browser;
+
+    fn deref(&self) -> &Browser {
+        &self.browser
+    }
+}
+
+impl DerefMut for Person {
+    fn deref_mut(&mut self) -> &mut Browser {
+        &mut self.browser
+    }
+}
+
+impl Person {
+    /// Begins an authorization, and returns the provider's page.
+    pub(crate) async fn start(&mut self, query: &str) -> Url {
+        let path = oauth_path(&format!("tool/authorization-url{query}"));
+        let answer = Answer::to(self.request(Method::GET, &path)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        self.take_cookies(&answer.headers);
+        answer.json()["authorization_url"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The callback's path after a consent.
+    fn consent(&self, request: &Url) -> String {
+        let (code, state) = (self.provider.issue_code(request), parameter(request, "state"));
+        oauth_path(&format!("tool/callback?code={code}&state={state}"))
+    }
+
+    /// Follows the provider's redirect, and returns the address of the result.
+    async fn follow(&self, callback: &str) -> String {
+        let answer = Answer::to(self.bare(Method::GET, callback)).await;
+        assert_eq!(answer.status, 302, "{}", answer.text);
+        answer.header("location").to_owned()
+    }
+
+    pub(crate) async fn connect(&mut self) -> String {
+        let request = self.start("").await;
+        let location = self.follow(&self.consent(&request)).await;
+        assert!(location.ends_with("/oauth-callback"), "{location}");
+        let credentials = self.credentials().await;
+        credentials.last().unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn credentials(&self) -> Vec<Value> {
+        let (status, body) = self.get(&provider_path("credentials")).await;
+        assert_eq!(status, 200, "{body}");
+        body["credentials"].as_array().unwrap().clone()
+    }
+}
+
+/// The error word in the address of the result.
+fn error_of(location: &str) -> String {
+    parameter(&location.parse().unwrap(), "error")
+}

@@ -1,0 +1,82 @@
+//! A stand-in for an OpenTelemetry collector: it keeps the spans that it receives over gRPC.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    common::v1::{AnyValue, KeyValue, any_value::Value},
+    trace::v1::Span,
+};
+use parking_lot::Mutex;
+use tonic::{Request, Response, Status};
+
+/// Received spans, and the attributes of the last resource.
+#[derive(Clone, Default)]
+pub struct Collector(Arc<Mutex<Received>>);
+
+#[derive(Default)]
+struct Received {
+    spans: Vec<Span>,
+    resource: BTreeMap<String, Value>,
+}
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let mut received = self.0.lock();
+        for spans in request.into_inner().resource_spans {
+            received.resource = attributes(&spans.resource.unwrap_or_default().attributes);
+            received.spans.extend(spans.scope_spans.into_iter().flat_map(|scope| scope.spans));
+        }
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+impl Collector {
+    /// Starts one, and returns its endpoint.
+    pub async fn start() -> (Self, String) {
+        let collector = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let service = TraceServiceServer::new(collector.clone());
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+        (collector, endpoint)
+    }
+
+    /// Waits for a span for which the predicate is true.
+    pub async fn wait_for(&self, what: &str, wanted: impl Fn(&Span) -> bool) -> Span {
+        for _ in 0..400 {
+            if let Some(span) = self.0.lock().spans.iter().find(|span| wanted(span)) {
+                return span.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let names: Vec<_> = self.spans().into_iter().map(|span| span.name).collect();
+        panic!("no span {what} in {names:?}");
+    }
+
+    pub fn spans(&self) -> Vec<Span> {
+        self.0.lock().spans.clone()
+    }
+
+    pub fn resource(&self) -> BTreeMap<String, Value> {
+        self.0.lock().resource.clone()
+    }
+}
+
+/// Attributes by their names.
+pub fn attributes(list: &[KeyValue]) -> BTreeMap<String, Value> {
+    let value = |value: Option<AnyValue>| value.and_then(|value| value.value);
+    list.iter().filter_map(|pair| Some((pair.key.clone(), value(pair.value.clone())?))).collect()
+}
+
+pub fn text(value: &str) -> Value {
+    Value::StringValue(value.to_owned())
+}
