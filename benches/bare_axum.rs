@@ -22,6 +22,8 @@ use dify_openapi::testing::{
 };
 use serde::{Deserialize, Serialize};
 
+const HEALTH: &str = "/openapi/v1/_health";
+
 #[derive(Serialize)]
 struct Health {
     ok: bool,
@@ -181,7 +183,7 @@ async fn poll(Json(request): Json<PollRequest>) -> Json<OAuthError> {
     })
 }
 
-/// The generated routes without the layers around them.
+/// A generated route without the layers around it.
 async fn codec_alone() -> Result<Router, Box<dyn Error>> {
     let env = |name: &str| match name {
         "DATA_DIR" => Some(std::env::temp_dir().display().to_string()),
@@ -191,7 +193,7 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
         _ => None,
     };
     let config = Config::for_serve(&env)?;
-    let (sql, standalone) = app::connect_sql(&config).await?;
+    let (sql, standalone) = app::connect_sql(&config, None).await?;
     let telemetry = Telemetry::install(&config.telemetry, Output::Stdout)?;
     let dependencies = Dependencies {
         clock: Arc::new(SystemClock),
@@ -199,12 +201,12 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
         metrics: Arc::clone(&telemetry.metrics),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     };
-    let state = app::connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset)?;
+    let state = app::connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, None)?;
     let app = Application::new(&config, sql, state, standalone, dependencies)?;
-    Ok(routes(app.rpc()).into_iter().fold(Router::new(), |router, route| match &route.policy.http {
-        Some(http) => router.route(http.path, route.handler),
-        None => router,
-    }))
+    let mut routes = routes(app.rpc()).into_iter();
+    let health = routes.find(|route| route.policy.http.is_some_and(|http| http.path == HEALTH));
+    let route = health.ok_or("there is no health check")?;
+    Ok(Router::new().route(HEALTH, route.handler))
 }
 
 #[tokio::main]

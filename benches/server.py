@@ -15,12 +15,6 @@ from pathlib import Path
 WORK = Path(os.environ["BENCH_WORK"])
 TICK = os.sysconf("SC_CLK_TCK")
 SERVICE_KEY = "the-internal-services-of-the-benches"
-LIMITS_OFF = ",".join(
-    f"{name}=0"
-    for name in (
-        "device_code device_token lookup unknown_bearer user_code approve account token revoke refresh login"
-    ).split()
-)
 EMAIL, PASSWORD = "bench@example.com", "bench-password-1"
 
 
@@ -45,6 +39,15 @@ def cpu_seconds(pid, children=False):
             except FileNotFoundError:
                 pass
     return total
+
+
+def limits_off(binary, env):
+    """All rate limits of a binary, switched off. Another binary may have fewer of them, and rejects others."""
+    refused = subprocess.run(
+        [binary, "check-config"], env={**env, "OPENAPI_RATE_LIMITS": "none=0"}, capture_output=True, text=True
+    )
+    listed = re.search(r"the limits are ([a-z_, ]+)", refused.stdout + refused.stderr)[1]
+    return ",".join(f"{name}=0" for name in listed.split(", "))
 
 
 def call(method, url, body=None, headers=None):
@@ -78,7 +81,6 @@ class Server:
             "GRPC_LISTEN": f"127.0.0.1:{self.grpc}",
             "ADMIN_LISTEN": f"127.0.0.1:{self.admin}",
             "INNER_API_KEY": SERVICE_KEY,
-            "OPENAPI_RATE_LIMITS": LIMITS_OFF,
             "LOG_OUTPUT_FORMAT": "json",
         }
         if stores == "postgres+redis":
@@ -89,6 +91,7 @@ class Server:
             self.env["REDIS_KEY_PREFIX"] = name
         else:
             self.env["DATABASE_URL"] = f"sqlite://{data}/bench.db?mode=rwc"
+        self.env["OPENAPI_RATE_LIMITS"] = limits_off(binary, self.env)
         self.command("migrate", "up")
         self.command("account", "create", EMAIL, "--name", "Bench", stdin=PASSWORD)
         self.command("workspace", "create", "Bench Workspace", "--owner", EMAIL)
@@ -120,13 +123,17 @@ class Server:
     def device_code(self):
         return call("POST", f"{self.url}/openapi/v1/oauth/device/code", {"client_id": "difyctl"})[1]
 
-    def sign_in(self):
+    def console_session(self):
+        """The headers of a signed-in browser."""
         password = base64.b64encode(PASSWORD.encode()).decode()
         response, _ = call("POST", f"{self.url}/console/api/login", {"email": EMAIL, "password": password})
         cookies = dict(cookie.split(";")[0].split("=", 1) for cookie in response.headers.get_all("set-cookie"))
-        header = {"cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "x-csrf-token": cookies["csrf_token"]}
+        return {"cookie": "; ".join(f"{k}={v}" for k, v in cookies.items()), "x-csrf-token": cookies["csrf_token"]}
+
+    def sign_in(self):
         codes = self.device_code()
-        call("POST", f"{self.url}/openapi/v1/oauth/device/approve", {"user_code": codes["user_code"]}, header)
+        body = {"user_code": codes["user_code"]}
+        call("POST", f"{self.url}/openapi/v1/oauth/device/approve", body, self.console_session())
         polled = call(
             "POST",
             f"{self.url}/openapi/v1/oauth/device/token",

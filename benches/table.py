@@ -9,8 +9,11 @@ from pathlib import Path
 
 import apps
 import compare
+import connections
 import engines
+import enterprise
 import size
+import uploads
 from load import grpc_frame, h2load, h2load_words, lua, measured, wrk
 from server import EMAIL, PASSWORD, SERVICE_KEY, WORK, Server, call, cpu_seconds, free_port, rss, wait_for_port
 
@@ -33,6 +36,7 @@ def loads(server, seconds):
     introspect = json.dumps({"token": server.token})
     return [
         ("_health", f"{api}/_health", lua(), f"{grpc}MetaService/GetHealth", grpc_frame(), {}, "/health"),
+        ("_catalog", f"{api}/_catalog", lua(), f"{grpc}MetaService/GetCatalog", grpc_frame(), {}, "/health"),
         (
             "introspect",
             f"{inner}/oauth/introspect",
@@ -115,6 +119,7 @@ def app_rows(server, seconds):
     apps.runs(bench, seconds, cpu_seconds)
     apps.lists(bench, seconds, measured, wrk, lua)
     engines.mixed_nodes(bench, cpu_seconds, WORK)
+    uploads.uploads(server, f"{server.url}/openapi/v1/apps/{bench.echo}/files/upload", cpu_seconds, rss)
     server.restart(ECHO_PACE_MS="100")
     apps.many_streams(bench, rss, 100)
     if server.stores == "postgres+redis":
@@ -244,6 +249,12 @@ def main():
             if arguments.only in "apps":
                 app_rows(server, arguments.seconds)
             server.stop()
+        if arguments.only in "enterprise":
+            print("\nEnterprise edition, postgres+redis")
+            enterprise.enterprise_rows(arguments.seconds)
+        if arguments.only in "connections":
+            print("\nConnections, postgres+redis")
+            connections.connection_rows(arguments.seconds)
         if arguments.only in "size":
             size_rows(arguments.seconds)
     finally:
