@@ -73,6 +73,32 @@ app.kubernetes.io/component: server
 {{- if .Values.standalone }}
 - {type: Prefix, path: /signin}
 - {type: Prefix, path: /console/api}
+- {type: Exact, path: /oauth-callback}
+{{- end }}
+{{- end }}
+
+{{/* The host of the callbacks of connections, without its port: that of CONSOLE_API_URL. */}}
+{{- define "dify-openapi.apiHost" -}}
+{{- with .Values.config.CONSOLE_API_URL }}{{ regexReplaceAll ":[0-9]+$" (urlParse .).host "" }}{{ else }}{{ include "dify-openapi.host" . }}{{ end }}
+{{- end }}
+
+{{/* The routes of connections to one provider beside Dify. Dify keeps its other routes below the same prefixes. */}}
+{{- define "dify-openapi.connectionPaths" -}}
+{{- $provider := . }}
+{{- range list "authorization-url" "callback" }}
+- /console/api/oauth/plugin/{{ $provider }}/tool/{{ . }}
+{{- end }}
+{{- range list "add" "credential/info" "credential/schema/api-key" "credential/schema/oauth2" "credentials" "default-credential" "delete" "oauth/client-schema" "oauth/custom-client" "update" }}
+- /console/api/workspaces/current/tool-provider/builtin/{{ $provider }}/{{ . }}
+{{- end }}
+{{- end }}
+
+{{/* The providers whose routes are made: none standalone, where all of /console/api is routed here. */}}
+{{- define "dify-openapi.connectionProviders" -}}
+{{- if and .Values.connections.enabled (not .Values.standalone) }}
+{{- toYaml .Values.connections.providers }}
+{{- else }}
+{{- toYaml list }}
 {{- end }}
 {{- end }}
 
@@ -80,9 +106,13 @@ app.kubernetes.io/component: server
 {{- define "dify-openapi.grpcServices" -}}
 - dify.openapi.v1.AppService
 - dify.openapi.v1.DeviceFlowService
+- dify.openapi.v1.DslService
+- dify.openapi.v1.FileService
 - dify.openapi.v1.IdentityService
+- dify.openapi.v1.MemberService
 - dify.openapi.v1.MetaService
 - dify.openapi.v1.PermittedExternalAppService
+- dify.openapi.v1.RunService
 - dify.openapi.v1.SessionService
 - dify.openapi.v1.WorkspaceService
 {{- end }}
@@ -90,6 +120,13 @@ app.kubernetes.io/component: server
 {{- define "dify-openapi.configData" -}}
 {{- $_ := include "dify-openapi.host" . -}}
 BESIDE_DIFY: {{ not .Values.standalone | quote }}
+{{- $stored := or .Values.connections.privateKeys.existingClaim .Values.config.OPENDAL_FS_ROOT (eq (toString .Values.config.STORAGE_TYPE) "s3") }}
+{{- if and .Values.connections.enabled (not .Values.standalone) (not $stored) }}{{ fail "connections.enabled needs the private keys of Dify's workspaces; set connections.privateKeys.existingClaim, or config.STORAGE_TYPE to s3" }}{{ end }}
+ENABLE_CONNECTIONS: {{ .Values.connections.enabled | quote }}
+{{- if .Values.connections.privateKeys.existingClaim }}
+{{- if .Values.config.OPENDAL_FS_ROOT }}{{ fail "connections.privateKeys.existingClaim and config.OPENDAL_FS_ROOT are both set; remove one of them" }}{{ end }}
+OPENDAL_FS_ROOT: /var/lib/dify-storage
+{{- end }}
 {{- range $name, $value := .Values.config }}
 {{- /* Helm reads numbers as floats and would print a large one as 1e+06. */}}
 {{ $name }}: {{ if kindIs "float64" $value }}{{ int64 $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
@@ -130,5 +167,53 @@ ipFamilyPolicy: {{ . }}
 {{- with .Values.service.ipFamilies }}
 ipFamilies:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The mount and the volume of the private keys of Dify's workspaces. */}}
+{{- define "dify-openapi.privateKeysMount" -}}
+{{- with .Values.connections.privateKeys }}
+{{- if .existingClaim }}
+- name: private-keys
+  mountPath: /var/lib/dify-storage/privkeys
+  subPath: {{ .subPath }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.privateKeysVolume" -}}
+{{- with .Values.connections.privateKeys.existingClaim }}
+- name: private-keys
+  persistentVolumeClaim:
+    claimName: {{ . }}
+    readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* The environment, the mount and the volume of the private authorities. */}}
+{{- define "dify-openapi.caBundleEnv" -}}
+{{- if .Values.caBundle.existingSecret }}
+- name: SSL_CERT_FILE
+  value: /etc/dify-openapi/ca/{{ .Values.caBundle.key }}
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.caBundleMount" -}}
+{{- if .Values.caBundle.existingSecret }}
+- name: ca-bundle
+  mountPath: /etc/dify-openapi/ca
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.caBundleVolume" -}}
+{{- if .Values.caBundle.existingSecret }}
+- name: ca-bundle
+  secret:
+    secretName: {{ .Values.caBundle.existingSecret }}
+    items:
+      - key: {{ .Values.caBundle.key }}
+        path: {{ .Values.caBundle.key }}
 {{- end }}
 {{- end }}
