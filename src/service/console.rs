@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use self::passport::{Holder, Passports};
+use self::{
+    login_attempt::Withdrawals,
+    passport::{Holder, Passports},
+};
 use super::{
     context::ServiceContext,
     password::{Passwords, Stored},
@@ -45,6 +48,7 @@ pub struct ConsoleSettings {
 pub struct Console {
     context: ServiceContext,
     login_attempts: Arc<dyn LoginAttemptStore>,
+    withdrawals: Withdrawals,
     keys: Arc<KeyRing>,
     passports: Passports,
     passwords: Passwords,
@@ -74,7 +78,7 @@ impl Console {
         settings: ConsoleSettings,
     ) -> Self {
         let passports = Passports::new(Arc::clone(&keys), settings.access_lifetime);
-        Self { context, login_attempts, keys, passports, passwords, settings }
+        Self { context, login_attempts, withdrawals: Withdrawals::new(), keys, passports, passwords, settings }
     }
 
     /// Signs in with email and password. An unknown account costs the same time as a wrong password and gives the same

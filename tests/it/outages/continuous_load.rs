@@ -75,6 +75,12 @@ async fn read(deployment: &Deployment, load: &Load) {
             }
         }
         load.send("profile", deployment.browser.request(Method::GET, PROFILE), &["200 ok"]).await;
+    }
+}
+
+/// Signs in with a password. One task only, because the open attempts of an account are limited.
+async fn sign_in(deployment: &Deployment, load: &Load) {
+    while load.is_running() {
         load.send("login", deployment.login(), &["200 ok"]).await;
     }
 }
@@ -190,7 +196,7 @@ async fn responses_stay_correct_while_stores_restart_under_load() {
         restart_stores(&deployment).await;
         load.stopped.store(true, Ordering::Relaxed);
     };
-    tokio::join!(readers, checkers, users, storm);
+    tokio::join!(readers, sign_in(&deployment, &load), checkers, users, storm);
     let (answers, sign_ins) = (load.answers.into_inner(), load.sign_ins.into_inner());
     let revoked = load.revoked.into_inner();
     // A low bound, because the machine may be busy.

@@ -60,3 +60,16 @@ async fn paused_redis_degrades_and_recovers() {
     assert_revoked_tokens_stay_rejected(&deployment).await;
     deployment.assert_recovers(true).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_during_a_pause_of_redis_do_not_lock_the_account() {
+    let Some(deployment) = Deployment::start().await else { return };
+    deployment.redis.pause();
+    // As many as wrong passwords that lock the account for this address.
+    let logins = (0..5).map(|_| requests::outcome("login", deployment.login()));
+    for outcome in futures_util::future::join_all(logins).await {
+        assert_eq!(outcome.code, "503 service_unavailable");
+    }
+    deployment.redis.resume();
+    deployment.wait_until_healthy().await;
+}
