@@ -10,10 +10,15 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{ClientBuilder, Response, redirect};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 
 use crate::{
     domain::{Error, Result},
+    ports::outgoing_certificates::{ClientCertificate, OutgoingCertificates},
     trusted_roots::TrustedRoots,
 };
 
@@ -29,15 +34,28 @@ static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| Arc::new(TrustedRo
 
 /// A builder with TLS configured. It has no timeout for a whole request, because streams have none; callers add theirs.
 pub fn client_builder() -> Result<ClientBuilder> {
-    Ok(ClientBuilder::new()
-        .tls_backend_preconfigured(tls()?)
+    Ok(builder(tls(Arc::clone(&ROOTS), None)?))
+}
+
+/// The same, with the certificates of one server.
+pub(crate) fn client_builder_with(certificates: &OutgoingCertificates) -> Result<ClientBuilder> {
+    let roots = match &certificates.authorities {
+        Some(pem) => Arc::new(root_store(pem)?),
+        None => Arc::clone(&ROOTS),
+    };
+    Ok(builder(tls(roots, certificates.client.as_ref())?))
+}
+
+fn builder(tls: ClientConfig) -> ClientBuilder {
+    ClientBuilder::new()
+        .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(redirect::Policy::none())
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .tcp_keepalive(KEEPALIVE_INTERVAL)
-        .tcp_nodelay(true))
+        .tcp_nodelay(true)
 }
 
 /// A body that was not read to its end.
@@ -61,13 +79,24 @@ pub(crate) async fn read_body(response: &mut Response, max_bytes: usize) -> Resu
     Ok(body.freeze())
 }
 
-fn tls() -> Result<ClientConfig> {
+fn tls(roots: Arc<RootCertStore>, client: Option<&ClientCertificate>) -> Result<ClientConfig> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(Error::internal)?
-        .with_root_certificates(Arc::clone(&ROOTS))
-        .with_no_client_auth();
-    Ok(config)
+        .with_root_certificates(roots);
+    let Some(client) = client else { return Ok(config.with_no_client_auth()) };
+    let key = PrivateKeyDer::from_pem_slice(client.key.expose().as_bytes()).map_err(Error::internal)?;
+    config.with_client_auth_cert(certificates(&client.chain)?, key).map_err(Error::internal)
+}
+
+fn root_store(pem: &[u8]) -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(certificates(pem)?);
+    Ok(store)
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(Error::internal)
 }
 
 #[cfg(test)]

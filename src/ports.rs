@@ -16,6 +16,7 @@ pub(crate) mod identity_provider;
 pub(crate) mod lease_store;
 pub(crate) mod login_attempt_store;
 pub(crate) mod nonce_store;
+pub(crate) mod outgoing_certificates;
 pub(crate) mod pending_import_store;
 pub(crate) mod rate_limit_store;
 pub(crate) mod redis_topology;

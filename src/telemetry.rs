@@ -79,7 +79,8 @@ impl Telemetry {
     /// traces. Later calls, as in tests with several servers, get their own metrics and share the rest. Needs a Tokio
     /// runtime when OTLP is on.
     pub fn install(config: &TelemetryConfig, output: Output) -> Result<Self, TelemetryError> {
-        let (metrics, meters) = metrics::start(config.otlp.as_ref())?;
+        let exports = Arc::default();
+        let (metrics, meters) = metrics::start(config.otlp.as_deref(), &exports)?;
         let mut tracers = None;
         let sink = if let Some(sink) = SINK.get() {
             sink.clone()
@@ -89,7 +90,7 @@ impl Telemetry {
                 Output::Stderr => Box::new(io::stderr()),
                 Output::Writer(writer) => writer,
             })?;
-            tracers = config.otlp.as_ref().map(otlp::tracers).transpose()?;
+            tracers = config.otlp.as_deref().map(|otlp| otlp::tracers(otlp, &exports)).transpose()?.flatten();
             // Not installed when off, because even at a sampling ratio of 0 the layer costs 2 µs a request.
             let otel = tracers.as_ref().map(|tracers| {
                 trace::enable();

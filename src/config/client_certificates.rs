@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::secret::Secret,
-    ports::redis_topology::{ClientCertificate, RedisCertificates},
+    ports::outgoing_certificates::{ClientCertificate, OutgoingCertificates},
     trusted_roots::TrustedRoots,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn read_trusted_roots(reader: &mut Reader<'_>) -> TrustedRoots {
 }
 
 /// Reads Dify's `REDIS_SSL_…` settings. They have no effect on connections without TLS, as in Dify.
-pub(super) fn read_redis_certificates(reader: &mut Reader<'_>, uses_tls: bool) -> RedisCertificates {
+pub(super) fn read_redis_certificates(reader: &mut Reader<'_>, uses_tls: bool) -> OutgoingCertificates {
     let requirement = reader.text(&settings::REDIS_SSL_CERT_REQS).unwrap_or_default();
     let paths = [&settings::REDIS_SSL_CA_CERTS, &settings::REDIS_SSL_CERTFILE, &settings::REDIS_SSL_KEYFILE]
         .map(|setting| reader.text(setting).map(|path| (setting, path)));
@@ -42,7 +42,7 @@ pub(super) fn read_redis_certificates(reader: &mut Reader<'_>, uses_tls: bool) -
                 "has no effect without TLS; set REDIS_USE_SSL=true or begin REDIS_URL with rediss://",
             );
         }
-        return RedisCertificates::default();
+        return OutgoingCertificates::default();
     }
     match requirement.to_ascii_uppercase().as_str() {
         "CERT_REQUIRED" | "CERT_OPTIONAL" => {}
@@ -56,21 +56,30 @@ pub(super) fn read_redis_certificates(reader: &mut Reader<'_>, uses_tls: bool) -
             format_args!("is `{requirement}`; set it to CERT_REQUIRED, or remove it"),
         ),
     }
-    let [authorities, chain, key] = paths;
+    read_files(reader, [&settings::REDIS_SSL_CA_CERTS, &settings::REDIS_SSL_CERTFILE, &settings::REDIS_SSL_KEYFILE])
+}
+
+/// Reads the files that three settings name: of authorities, of a client's certificate, and of its key.
+pub(super) fn read_files(reader: &mut Reader<'_>, names: [&'static Setting; 3]) -> OutgoingCertificates {
+    let [authorities, chain, key] = names.map(|setting| reader.text(setting).map(|path| (setting, path)));
     let authorities = authorities.and_then(|(setting, path)| read_pem(reader, setting, &path));
     let client = match (chain, key) {
-        (Some((setting, chain)), Some((_, key))) => {
-            let chain = read_pem(reader, setting, &chain);
-            chain.zip(read_key(reader, &key)).map(|(chain, key)| ClientCertificate { chain, key })
+        (Some((chain_setting, chain)), Some((key_setting, key))) => {
+            let chain = read_pem(reader, chain_setting, &chain);
+            chain.zip(read_key(reader, key_setting, &key)).map(|(chain, key)| ClientCertificate { chain, key })
         }
         (None, None) => None,
         (chain, _) => {
-            let missing = if chain.is_some() { &settings::REDIS_SSL_KEYFILE } else { &settings::REDIS_SSL_CERTFILE };
-            reader.problem(missing, "is not set; a client certificate needs REDIS_SSL_CERTFILE and REDIS_SSL_KEYFILE");
+            let [_, chain_setting, key_setting] = names;
+            let missing = if chain.is_some() { key_setting } else { chain_setting };
+            reader.problem(
+                missing,
+                format_args!("is not set; a client certificate needs {chain_setting} and {key_setting}"),
+            );
             None
         }
     };
-    RedisCertificates { authorities, client }
+    OutgoingCertificates { authorities, client }
 }
 
 /// The content of a PEM file with at least one certificate.
@@ -86,13 +95,13 @@ fn read_pem(reader: &mut Reader<'_>, setting: &'static Setting, path: &str) -> O
     content.map_err(|error| unusable(reader, setting, path, &error)).ok()
 }
 
-fn read_key(reader: &mut Reader<'_>, path: &str) -> Option<Secret> {
+fn read_key(reader: &mut Reader<'_>, setting: &'static Setting, path: &str) -> Option<Secret> {
     let content = std::fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|content| {
         let secret = Secret::new(content);
         PrivateKeyDer::from_pem_slice(secret.expose().as_bytes()).map_err(|error| error.to_string())?;
         Ok(secret)
     });
-    content.map_err(|error| unusable(reader, &settings::REDIS_SSL_KEYFILE, path, &error)).ok()
+    content.map_err(|error| unusable(reader, setting, path, &error)).ok()
 }
 
 fn unusable(reader: &mut Reader<'_>, setting: &'static Setting, path: &str, error: &str) {

@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{
     domain::secret::Secret,
-    ports::redis_topology::{RedisCertificates, RedisTopology},
+    ports::{outgoing_certificates::OutgoingCertificates, redis_topology::RedisTopology},
 };
 
 #[derive(Clone)]
 pub struct Redis {
     pub topology: RedisTopology,
-    pub certificates: RedisCertificates,
+    pub certificates: OutgoingCertificates,
     /// Joined to keys by `:` if it is not empty.
     pub key_prefix: String,
 }

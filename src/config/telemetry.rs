@@ -1,9 +1,6 @@
 //! Logs, traces and metrics.
 
-use super::{
-    reader::Reader,
-    settings::{self, Setting},
-};
+use super::{otlp::Otlp, reader::Reader, settings};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -17,19 +14,8 @@ pub struct TelemetryConfig {
     pub format: LogFormat,
     /// `LOG_LEVEL` as `tracing_subscriber::filter::Targets` parses it.
     pub directives: String,
-    /// `None` if `ENABLE_OTEL` is off.
-    pub otlp: Option<Otlp>,
-}
-
-/// OTLP over gRPC. The SDK reads headers, timeouts, compression and resource from the standard `OTEL_*` variables.
-#[derive(Clone, Debug)]
-pub struct Otlp {
-    /// Endpoint of traces.
-    pub traces: String,
-    /// Endpoint of metrics.
-    pub metrics: String,
-    /// Share of new traces that is kept; `None` if `OTEL_TRACES_SAMPLER` decides.
-    pub sampling: Option<f64>,
+    /// `None` if nothing is exported.
+    pub otlp: Option<Box<Otlp>>,
 }
 
 impl Default for TelemetryConfig {
@@ -40,7 +26,7 @@ impl Default for TelemetryConfig {
 
 impl TelemetryConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        Self { format: read_format(reader), directives: read_level(reader), otlp: read_otlp(reader) }
+        Self { format: read_format(reader), directives: read_level(reader), otlp: Otlp::read(reader).map(Box::new) }
     }
 }
 
@@ -77,28 +63,4 @@ fn read_level(reader: &mut Reader<'_>) -> String {
         reader.problem(setting, format_args!("is `{text}`; set it to ERROR, WARN, INFO, DEBUG or TRACE"));
         "info".to_owned()
     }
-}
-
-fn read_otlp(reader: &mut Reader<'_>) -> Option<Otlp> {
-    if !reader.flag(&settings::ENABLE_OTEL) || reader.flag(&settings::OTEL_SDK_DISABLED) {
-        return None;
-    }
-    let protocol = reader.text(&settings::OTEL_EXPORTER_OTLP_PROTOCOL).unwrap_or_default();
-    if protocol != "grpc" {
-        reader.problem(&settings::OTEL_EXPORTER_OTLP_PROTOCOL, format_args!("is `{protocol}`, but this server exports over gRPC only; set it to grpc and the endpoint to the collector's gRPC port, often 4317"));
-    }
-    // The standard names win over Dify's.
-    let mut endpoint = |own: &'static Setting| {
-        let names = [own, &settings::OTEL_EXPORTER_OTLP_ENDPOINT, &settings::OTLP_BASE_ENDPOINT];
-        let name = names.into_iter().find(|name| reader.text(name).is_some());
-        name.and_then(|name| reader.http_url(name))
-            .map_or_else(|| "http://localhost:4317".to_owned(), |url| url.to_string())
-    };
-    let traces = endpoint(&settings::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
-    let metrics = endpoint(&settings::OTEL_EXPORTER_OTLP_METRICS_ENDPOINT);
-    let sampling = match reader.text(&settings::OTEL_TRACES_SAMPLER) {
-        Some(_) => None,
-        None => Some(reader.share(&settings::OTEL_SAMPLING_RATE)),
-    };
-    Some(Otlp { traces, metrics, sampling })
 }

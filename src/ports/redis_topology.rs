@@ -2,22 +2,6 @@
 
 use crate::domain::secret::Secret;
 
-/// The certificates of TLS connections to Redis, as PEM.
-#[derive(Clone, Debug, Default)]
-pub struct RedisCertificates {
-    /// The authorities that are trusted; Mozilla's without it.
-    pub authorities: Option<Vec<u8>>,
-    /// What this service presents.
-    pub client: Option<ClientCertificate>,
-}
-
-/// A certificate with its private key, as PEM.
-#[derive(Clone, Debug)]
-pub struct ClientCertificate {
-    pub chain: Vec<u8>,
-    pub key: Secret,
-}
-
 /// The servers of a Redis. URLs contain credentials.
 #[derive(Clone, Debug)]
 pub enum RedisTopology {

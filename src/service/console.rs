@@ -3,14 +3,15 @@
 
 mod login_attempt;
 pub(crate) mod passport;
+mod withdrawals;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use self::{
-    login_attempt::Withdrawals,
     passport::{Holder, Passports},
+    withdrawals::Withdrawals,
 };
 use super::{
     context::ServiceContext,

@@ -3,6 +3,7 @@
 mod buckets;
 pub(crate) mod connections;
 pub(crate) mod enterprise;
+mod exports;
 mod jobs;
 mod readiness;
 pub(crate) mod runs;
@@ -31,10 +32,10 @@ use self::{
 use super::{
     access::{Door, Outcome},
     error::TelemetryError,
-    otlp,
+    otlp::{self, outcomes::ExportCounts},
 };
 use crate::{
-    config::telemetry::Otlp,
+    config::otlp::Otlp,
     domain::{limit::LimitName, subject::SubjectType},
     memory::{MemoryKind, MemoryLedger},
 };
@@ -114,7 +115,10 @@ impl Drop for InFlight {
 }
 
 /// Creates the instruments of one server and starts their export.
-pub(super) fn start(otlp: Option<&Otlp>) -> Result<(Metrics, SdkMeterProvider), TelemetryError> {
+pub(super) fn start(
+    otlp: Option<&Otlp>,
+    exports: &Arc<ExportCounts>,
+) -> Result<(Metrics, SdkMeterProvider), TelemetryError> {
     let registry = Registry::new();
     // Memory, CPU, file descriptors and the start of the process, under Prometheus' own names.
     registry
@@ -125,11 +129,13 @@ pub(super) fn start(otlp: Option<&Otlp>) -> Result<(Metrics, SdkMeterProvider), 
         .build()
         .map_err(|cause| TelemetryError::Exporter(cause.to_string()))?;
     let mut builder = SdkMeterProvider::builder().with_reader(reader).with_resource(otlp::resource());
-    if let Some(otlp) = otlp {
-        builder = builder.with_periodic_exporter(otlp::metrics(otlp)?);
+    if let Some(exporter) = otlp.map(|otlp| otlp::metrics(otlp, exports)).transpose()?.flatten() {
+        builder = builder.with_periodic_exporter(exporter);
     }
     let provider = builder.build();
-    Ok((Metrics::new(&provider.meter("dify-openapi"), registry), provider))
+    let meter = provider.meter("dify-openapi");
+    exports::observe(&meter, exports);
+    Ok((Metrics::new(&meter, registry), provider))
 }
 
 impl Metrics {

@@ -167,7 +167,7 @@ fn tokens_in_values_are_redacted() {
 
 #[test]
 fn metrics_are_rendered_for_prometheus() {
-    let (metrics, _meters) = metrics::start(None).unwrap();
+    let (metrics, _meters) = metrics::start(None, &Arc::default()).unwrap();
     let in_flight = metrics.begin();
     let not_found = Outcome::complete(404, None);
     metrics.request("GET", "/openapi/v1/account", Door::Json, not_found, Duration::from_millis(3));

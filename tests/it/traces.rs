@@ -13,6 +13,7 @@ use opentelemetry_proto::tonic::{
 
 use crate::support::{
     Stores, TestServer,
+    authority::{self, Authority},
     collector::{Collector, attributes, text},
     process::Process,
     server::{SECRET_KEY, free_port},
@@ -21,6 +22,7 @@ use crate::support::{
 /// A server process on SQLite that exports all traces.
 struct ExportingServer {
     url: String,
+    admin: String,
     log: std::path::PathBuf,
     _directory: tempfile::TempDir,
     _process: Process,
@@ -28,9 +30,13 @@ struct ExportingServer {
 
 impl ExportingServer {
     async fn start(endpoint: &str) -> Self {
+        Self::start_with(&[("OTLP_BASE_ENDPOINT", endpoint)]).await
+    }
+
+    async fn start_with(variables: &[(&str, &str)]) -> Self {
         crate::support::server::install_crypto();
         let directory = tempfile::tempdir().unwrap();
-        let (port, log) = (free_port(), directory.path().join("log"));
+        let (port, admin, log) = (free_port(), free_port(), directory.path().join("log"));
         let url = format!("http://127.0.0.1:{port}");
         let command = |arguments: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_dify-openapi"));
@@ -42,19 +48,25 @@ impl ExportingServer {
                 .env("DEPLOY_ENV", "DEVELOPMENT")
                 .env("CONSOLE_WEB_URL", &url)
                 .env("LISTEN", format!("127.0.0.1:{port}"))
-                .env("ADMIN_LISTEN", "off")
+                .env("ADMIN_LISTEN", format!("127.0.0.1:{admin}"))
                 .env("LOG_OUTPUT_FORMAT", "json")
                 .env("TRUSTED_PROXIES", "127.0.0.1")
                 .env("ENABLE_OTEL", "true")
-                .env("OTLP_BASE_ENDPOINT", endpoint)
                 .env("OTEL_SAMPLING_RATE", "1")
-                .env("OTEL_BSP_SCHEDULE_DELAY", "100");
+                .env("OTEL_BSP_SCHEDULE_DELAY", "100")
+                .envs(variables.iter().copied());
             command
         };
         assert!(command(&["migrate", "up"]).output().unwrap().status.success());
         let output = std::fs::File::create(&log).unwrap();
         let child = command(&["serve"]).stdout(output).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { url, log, _directory: directory, _process: Process(child) };
+        let server = Self {
+            url,
+            admin: format!("http://127.0.0.1:{admin}"),
+            log,
+            _directory: directory,
+            _process: Process(child),
+        };
         for _ in 0..400 {
             if reqwest::get(format!("{}/openapi/v1/_health", server.url)).await.is_ok() {
                 return server;
@@ -62,6 +74,29 @@ impl ExportingServer {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         panic!("the server did not start: {}", std::fs::read_to_string(&server.log).unwrap());
+    }
+
+    /// Waits for a line of the log.
+    async fn wait_for_line(&self, wanted: &str) {
+        for _ in 0..400 {
+            if std::fs::read_to_string(&self.log).unwrap().contains(wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no line {wanted:?} in {}", std::fs::read_to_string(&self.log).unwrap());
+    }
+
+    /// A sample of `/metrics`.
+    async fn metric(&self, series: &str) -> f64 {
+        let text = reqwest::get(format!("{}/metrics", self.admin)).await.unwrap().text().await.unwrap();
+        let line = text.lines().find(|line| line.starts_with(series));
+        line.unwrap_or_else(|| panic!("no {series} in {text}")).rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    async fn send(&self) {
+        let sent = reqwest::get(format!("{}/openapi/v1/_version", self.url)).await.unwrap();
+        assert_eq!(sent.status(), 200);
     }
 }
 
@@ -175,4 +210,68 @@ async fn store_calls_are_measured() {
     let max = metrics.lines().find(|line| line.starts_with("db_client_connection_max")).unwrap();
     let max: u32 = max.rsplit(' ').next().unwrap().parse().unwrap();
     assert!((1..1000).contains(&max), "{max}");
+}
+
+const FAILED_EXPORTS: &str = "openapi_otlp_exports_total{outcome=\"failure\",signal=\"traces\"";
+const DROPPED_AT_EXPORT: &str = "openapi_otlp_spans_dropped_total{reason=\"export_failed\"";
+const DROPPED_AT_QUEUE: &str = "openapi_otlp_spans_dropped_total{reason=\"queue_full\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_are_exported_over_http_and_an_outage_of_the_collector_is_logged_once() {
+    let port = free_port();
+    let endpoint = format!("http://127.0.0.1:{port}/otlp/");
+    let server = ExportingServer::start_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=acme"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+    ])
+    .await;
+    for _ in 0..3 {
+        server.send().await;
+        server.wait_for_line("telemetry cannot be exported").await;
+    }
+    assert!(server.metric(FAILED_EXPORTS).await >= 1.0);
+    assert!(server.metric(DROPPED_AT_EXPORT).await >= 1.0);
+
+    let collector = Collector::start_over_http(port).await;
+    // Spans of the outage may arrive, too.
+    server.send().await;
+    collector.wait_for("of the request", named("GET /openapi/v1/_version")).await;
+    server.wait_for_line("the collector accepts telemetry again").await;
+    let log = std::fs::read_to_string(&server.log).unwrap();
+    assert_eq!(log.matches("telemetry cannot be exported").count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collector_with_a_private_authority_gets_the_client_certificate() {
+    let authority = Authority::new();
+    let (collector, endpoint) = Collector::start_with_tls(&authority).await;
+    let [certificate, key] = authority.issue_files("client");
+    let server = ExportingServer::start_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", authority::text(&authority.file())),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", authority::text(&certificate)),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", authority::text(&key)),
+    ])
+    .await;
+    server.send().await;
+    collector.wait_for("of the request", named("GET /openapi/v1/_version")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_beyond_the_queue_of_a_silent_collector_are_counted() {
+    // Accepts connections, and never answers.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = ExportingServer::start_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "2"),
+    ])
+    .await;
+    for _ in 0..6 {
+        server.send().await;
+    }
+    assert!(server.metric(DROPPED_AT_QUEUE).await >= 1.0);
 }

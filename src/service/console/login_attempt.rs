@@ -2,10 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, sleep_until},
-};
 use uuid::Uuid;
 
 use super::Console;
@@ -20,37 +16,6 @@ use crate::{
     ports::login_attempt_store::{AttemptOutcome, LoginAttemptStore},
     telemetry::audit::sign_in::SignInEvent,
 };
-
-/// Seconds after which an attempt is withdrawn whose opening got no reply. Later, it has nearly expired.
-const WITHDRAWAL_SECONDS: [u64; 4] = [1, 3, 7, 15];
-/// Withdrawals at one time. Attempts beyond them expire.
-const MAX_WITHDRAWALS: usize = 64;
-
-/// Withdraws attempts that the store may have opened although its reply was lost, so that an outage does not count as
-/// wrong passwords.
-#[derive(Clone)]
-pub(super) struct Withdrawals(Arc<Semaphore>);
-
-impl Withdrawals {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_WITHDRAWALS)))
-    }
-
-    /// Withdraws in the background, as soon as the store replies again.
-    fn start(&self, attempt: LoginAttempt) {
-        let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() else { return };
-        let began = Instant::now();
-        tokio::spawn(async move {
-            for seconds in WITHDRAWAL_SECONDS {
-                sleep_until(began + Duration::from_secs(seconds)).await;
-                if attempt.store.end(attempt.id, AttemptOutcome::Unchecked, &attempt.limits).await.is_ok() {
-                    break;
-                }
-            }
-            drop(permit);
-        });
-    }
-}
 
 /// An attempt that is open at the store.
 pub(super) struct LoginAttempt {
@@ -90,7 +55,7 @@ impl Console {
                 Err(locked(retry_after))
             }
             Err(error) => {
-                self.withdrawals.start(attempt);
+                self.withdrawals.start(id, attempt.limits, attempt.store);
                 Err(error)
             }
         }

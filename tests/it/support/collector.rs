@@ -1,4 +1,4 @@
-//! A stand-in for an OpenTelemetry collector: it keeps the spans that it receives over gRPC.
+//! A stand-in for an OpenTelemetry collector: it keeps the spans that it receives over gRPC and over HTTP.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,7 +11,13 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span,
 };
 use parking_lot::Mutex;
-use tonic::{Request, Response, Status};
+use prost::Message as _;
+use tonic::{
+    Request, Response, Status,
+    transport::{Certificate, Identity, ServerTlsConfig},
+};
+
+use super::authority::Authority;
 
 /// Received spans, and the attributes of the last resource.
 #[derive(Clone, Default)]
@@ -29,11 +35,7 @@ impl TraceService for Collector {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut received = self.0.lock();
-        for spans in request.into_inner().resource_spans {
-            received.resource = attributes(&spans.resource.unwrap_or_default().attributes);
-            received.spans.extend(spans.scope_spans.into_iter().flat_map(|scope| scope.spans));
-        }
+        self.keep(request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -48,6 +50,46 @@ impl Collector {
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
         (collector, endpoint)
+    }
+
+    /// Starts one that requires the certificates of an authority.
+    pub async fn start_with_tls(authority: &Authority) -> (Self, String) {
+        let collector = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let issued = authority.issue();
+        let clients = Certificate::from_pem(std::fs::read(authority.file()).unwrap());
+        let tls =
+            ServerTlsConfig::new().identity(Identity::from_pem(issued.certificate, issued.key)).client_ca_root(clients);
+        let mut server = tonic::transport::Server::builder().tls_config(tls).unwrap();
+        let service = TraceServiceServer::new(collector.clone());
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        tokio::spawn(server.add_service(service).serve_with_incoming(incoming));
+        (collector, endpoint)
+    }
+
+    /// Starts one that speaks protobuf over HTTP, on a port that is free.
+    pub async fn start_over_http(port: u16) -> Self {
+        let collector = Self::default();
+        let receiver = collector.clone();
+        let receive = move |headers: axum::http::HeaderMap, body: axum::body::Bytes| async move {
+            assert_eq!(headers["content-type"], "application/x-protobuf");
+            assert_eq!(headers["x-tenant"], "acme");
+            receiver.keep(ExportTraceServiceRequest::decode(body).unwrap());
+            ExportTraceServiceResponse::default().encode_to_vec()
+        };
+        let router = axum::Router::new().route("/otlp/v1/traces", axum::routing::post(receive));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        collector
+    }
+
+    fn keep(&self, request: ExportTraceServiceRequest) {
+        let mut received = self.0.lock();
+        for spans in request.resource_spans {
+            received.resource = attributes(&spans.resource.unwrap_or_default().attributes);
+            received.spans.extend(spans.scope_spans.into_iter().flat_map(|scope| scope.spans));
+        }
     }
 
     /// Waits for a span for which the predicate is true.

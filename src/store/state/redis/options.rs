@@ -6,8 +6,7 @@ use std::{
 };
 
 use crate::ports::{
-    redis_topology::{RedisCertificates, RedisTopology},
-    store_observer::StoreObserver,
+    outgoing_certificates::OutgoingCertificates, redis_topology::RedisTopology, store_observer::StoreObserver,
 };
 
 /// The limit on making one connection.
@@ -20,7 +19,7 @@ pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) struct RedisOptions {
     pub topology: RedisTopology,
     /// Of TLS connections.
-    pub certificates: RedisCertificates,
+    pub certificates: OutgoingCertificates,
     /// Receives the duration of each command.
     pub observer: Option<Arc<dyn StoreObserver>>,
     /// Put before every key, joined by `:`.
@@ -34,7 +33,7 @@ impl RedisOptions {
     pub(crate) fn new(topology: RedisTopology) -> Self {
         Self {
             topology,
-            certificates: RedisCertificates::default(),
+            certificates: OutgoingCertificates::default(),
             observer: None,
             key_prefix: None,
             clock_offset: Arc::default(),
@@ -42,7 +41,7 @@ impl RedisOptions {
     }
 
     #[must_use]
-    pub(crate) fn with_certificates(mut self, certificates: RedisCertificates) -> Self {
+    pub(crate) fn with_certificates(mut self, certificates: OutgoingCertificates) -> Self {
         self.certificates = certificates;
         self
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{Error, Result},
-    ports::redis_topology::{RedisCertificates, RedisTopology},
+    ports::{outgoing_certificates::OutgoingCertificates, redis_topology::RedisTopology},
 };
 
 /// Multiplexed connections that a process keeps. Redis runs one command at a time, so more would not be faster.
@@ -33,7 +33,7 @@ pub(super) enum ConnectionHandle {
 
 impl ConnectionPool {
     /// Checks the URLs and the certificates. Connects nothing yet.
-    pub(super) fn new(topology: &RedisTopology, certificates: &RedisCertificates) -> Result<Self> {
+    pub(super) fn new(topology: &RedisTopology, certificates: &OutgoingCertificates) -> Result<Self> {
         let certificates = tls_certificates(certificates);
         match topology {
             RedisTopology::Single { url } => {
@@ -94,7 +94,7 @@ async fn take<M: Manager<Error = RedisError>>(
 }
 
 /// The certificates in the driver's type.
-fn tls_certificates(certificates: &RedisCertificates) -> TlsCertificates {
+fn tls_certificates(certificates: &OutgoingCertificates) -> TlsCertificates {
     TlsCertificates {
         client_tls: certificates.client.as_ref().map(|client| ClientTlsConfig {
             client_cert: client.chain.clone(),
