@@ -3,6 +3,7 @@
 //! `settings.rs` declares every variable; Dify's names are used where they exist. Reading reports all problems
 //! together, each with its variable and the fix, and without secrets.
 
+mod branding;
 mod client_certificates;
 pub(crate) mod console;
 pub(crate) mod cors;
@@ -19,6 +20,7 @@ pub(crate) mod memory;
 mod misspelled;
 pub(crate) mod mode;
 pub(crate) mod oauth;
+pub(crate) mod otlp;
 pub(crate) mod plugin_daemon;
 pub(crate) mod reader;
 pub(crate) mod redis;

@@ -4,6 +4,7 @@
 pub(crate) mod access_mode;
 pub(crate) mod account;
 pub(crate) mod app;
+pub(crate) mod branding;
 pub(crate) mod browser_session;
 pub(crate) mod caller;
 pub(crate) mod client;

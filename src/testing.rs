@@ -25,6 +25,7 @@ pub mod domain {
             App, AppMode, Definition, ModelConfig,
             file::{AppBody, AppFile, ImportTarget},
         },
+        branding::Branding,
         caller::ClientAddress,
         file::{name::FileName, uploaded::FileOwner},
         grant::ClaimOutcome,

@@ -1,6 +1,6 @@
 //! Converts the configuration into the settings type of each part.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 
@@ -140,6 +140,7 @@ pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
         api_url: (config.urls.api_url() != issuer).then(|| config.urls.api_url().to_owned()),
         prefill_links: config.oauth.verification_uri_complete,
         api_reference: config.deployment.api_reference,
+        branding: Arc::clone(&config.branding),
     }
 }
 

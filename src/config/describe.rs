@@ -6,6 +6,7 @@ use super::{
     cors::AllowOrigins,
     environment::Config,
     files::FileStorage,
+    otlp::OtlpSignal,
     redis::Redis,
     settings::{self, Setting},
     telemetry::LogFormat,
@@ -188,12 +189,22 @@ fn integrations(config: &Config) -> Vec<(&'static Setting, String)> {
     };
     let oidc = config.oidc.as_ref();
     let domains = oidc.map(|oidc| oidc.allowed_domains.join(","));
-    let otlp = telemetry.otlp.as_ref();
+    let otlp = telemetry.otlp.as_deref();
+    let endpoint = |signal: Option<&OtlpSignal>| signal.map(|signal| signal.endpoint.clone());
     let format = match telemetry.format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
     };
+    let branding = &config.branding;
+    let logo = branding.logo.as_ref().map(|logo| format!("{} bytes of {}", logo.content.len(), logo.media_type));
     vec![
+        (&settings::BRAND_NAME, branding.name.clone()),
+        (&settings::BRAND_LOGO_FILE, or_off(logo)),
+        (&settings::BRAND_ACCENT_COLOR, or_off(branding.accent.map(|accent| accent.light.css()))),
+        (&settings::HELP_URL, or_off(branding.help_url.as_ref())),
+        (&settings::PRIVACY_URL, or_off(branding.privacy_url.as_ref())),
+        (&settings::TERMS_URL, or_off(branding.terms_url.as_ref())),
+        (&settings::SIGN_IN_HELP_URL, or_off(branding.sign_in_help_url.as_ref())),
         (&settings::OPENAPI_CORS_ALLOW_ORIGINS, origins),
         (&settings::ENTERPRISE_ENABLED, enterprise.enabled.to_string()),
         (&settings::ENTERPRISE_API_URL, or_off(enterprise.service.as_ref().map(|service| &service.url))),
@@ -209,8 +220,8 @@ fn integrations(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::LOG_OUTPUT_FORMAT, format.to_owned()),
         (&settings::LOG_LEVEL, telemetry.directives.clone()),
         (&settings::ENABLE_OTEL, otlp.is_some().to_string()),
-        (&settings::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or_off(otlp.map(|otlp| &otlp.traces))),
-        (&settings::OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, or_off(otlp.map(|otlp| &otlp.metrics))),
+        (&settings::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or_off(endpoint(otlp.and_then(|otlp| otlp.traces.as_ref())))),
+        (&settings::OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, or_off(endpoint(otlp.and_then(|otlp| otlp.metrics.as_ref())))),
         (&settings::OTEL_SAMPLING_RATE, or_off(otlp.and_then(|otlp| otlp.sampling))),
     ]
 }

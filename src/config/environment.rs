@@ -3,9 +3,11 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
+    branding,
     client_certificates::read_trusted_roots,
     console::ConsoleConfig,
     cors::AllowOrigins,
@@ -30,7 +32,7 @@ use super::{
     urls::Urls,
 };
 use crate::{
-    domain::{limit::Limits, secret::Secret},
+    domain::{branding::Branding, limit::Limits, secret::Secret},
     ports::{
         clock::{Clock as _, SystemClock},
         entropy::SystemEntropy,
@@ -66,6 +68,8 @@ pub struct Config {
     pub memory: Memory,
     pub runtime: Runtime,
     pub files: FilesConfig,
+    /// How the pages look.
+    pub branding: Arc<Branding>,
     pub telemetry: TelemetryConfig,
     /// Sentences for the log about values that are allowed but probably a mistake.
     pub warnings: Vec<String>,
@@ -180,6 +184,7 @@ impl Config {
         Self {
             oidc: OidcProvider::read(reader, mode, &enterprise),
             files: FilesConfig::read(reader, &data_dir),
+            branding: Arc::new(branding::read(reader)),
             secrets: Secrets::read(reader, mode, secret_key, SystemClock.now()),
             urls: Urls::read(reader, mode, listen),
             listeners,

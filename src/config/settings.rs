@@ -326,13 +326,30 @@ settings! {
         /// Domains of email addresses that may sign in, separated by commas.
         SSO_OIDC_ALLOWED_DOMAINS or "every verified email address may";
     }
+    "Pages" {
+        /// The name in the header and in the titles of pages, up to 40 characters.
+        BRAND_NAME = "Dify";
+        /// A PNG or SVG file of at most 256 KiB, in place of the icon.
+        BRAND_LOGO_FILE;
+        /// The colour of buttons and links, such as `#0a7d55`. Its contrast to white must be at least 4.5; the colours of
+        /// the dark scheme are derived from it.
+        BRAND_ACCENT_COLOR;
+        /// A link in the footer.
+        HELP_URL;
+        /// A link in the footer.
+        PRIVACY_URL;
+        /// A link in the footer.
+        TERMS_URL;
+        /// Where the sign-in page sends people who forgot their password.
+        SIGN_IN_HELP_URL;
+    }
     "Logs, traces and metrics" {
         /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`, or a list like `info,dify_openapi=debug`.
         LOG_LEVEL = "INFO";
         /// `text` for people, `json` for machines.
         LOG_OUTPUT_FORMAT = "text";
-        /// Whether traces and metrics are exported over OTLP. Headers, timeouts, compression, resource and sampler
-        /// follow the standard `OTEL_…` variables.
+        /// Whether traces and metrics are exported over OTLP. Headers, resource, sampler and limits of spans follow the
+        /// standard `OTEL_…` variables; those without an effect here are refused.
         ENABLE_OTEL = "false";
         /// `true` switches the export off, as in the OpenTelemetry specification.
         OTEL_SDK_DISABLED = "false";
@@ -340,12 +357,51 @@ settings! {
         OTLP_BASE_ENDPOINT or "`http://localhost:4317`";
         /// The collector.
         OTEL_EXPORTER_OTLP_ENDPOINT;
-        /// The collector of traces.
+        /// The collector of traces; over HTTP with the whole path.
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
-        /// The collector of metrics.
+        /// The collector of metrics; over HTTP with the whole path.
         OTEL_EXPORTER_OTLP_METRICS_ENDPOINT;
-        /// Only `grpc` is implemented.
+        /// `grpc` or `http/protobuf`.
         OTEL_EXPORTER_OTLP_PROTOCOL = "grpc";
+        /// The protocol of traces.
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL;
+        /// The protocol of metrics.
+        OTEL_EXPORTER_OTLP_METRICS_PROTOCOL;
+        /// Milliseconds that one export may take.
+        OTEL_EXPORTER_OTLP_TIMEOUT = "10000";
+        /// The same for traces.
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT;
+        /// The same for metrics.
+        OTEL_EXPORTER_OTLP_METRICS_TIMEOUT;
+        /// A PEM file with the authorities of the collector's certificate.
+        OTEL_EXPORTER_OTLP_CERTIFICATE or "`SSL_CERT_FILE`, then the machine's";
+        /// A PEM file with the certificate that this server shows to the collector.
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE;
+        /// A PEM file with its key.
+        OTEL_EXPORTER_OTLP_CLIENT_KEY;
+        /// The authorities of the collector of traces. With one of the three files for a signal, those for all signals
+        /// do not apply to it.
+        OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE;
+        /// The certificate that this server shows to the collector of traces.
+        OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE;
+        /// Its key.
+        OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY;
+        /// The authorities of the collector of metrics.
+        OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE;
+        /// The certificate that this server shows to the collector of metrics.
+        OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE;
+        /// Its key.
+        OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY;
+        /// `otlp`, or `none` to export no traces.
+        OTEL_TRACES_EXPORTER = "otlp";
+        /// `otlp`, or `none` to export no metrics; `/metrics` has them in both cases.
+        OTEL_METRICS_EXPORTER = "otlp";
+        /// Only `none`: logs are written to standard output.
+        OTEL_LOGS_EXPORTER = "none";
+        /// Only `tracecontext`: `traceparent` is passed on.
+        OTEL_PROPAGATORS = "tracecontext";
+        /// Ended spans that wait for their export. Others are dropped and counted.
+        OTEL_BSP_MAX_QUEUE_SIZE = "2048";
         /// A sampler of the OpenTelemetry specification.
         OTEL_TRACES_SAMPLER or "`OTEL_SAMPLING_RATE`, following the caller's decision";
         /// Share of new traces that is kept, 0 to 1.

@@ -325,10 +325,9 @@ fn standard_otlp_variables_win_over_those_of_dify() {
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317"),
     ]);
     let otlp = config.unwrap().telemetry.otlp.unwrap();
-    assert_eq!((otlp.traces.as_str(), otlp.metrics.as_str()), ("http://traces:4317/", "http://base:4317/"));
+    let [traces, metrics] = [otlp.traces, otlp.metrics].map(|signal| signal.unwrap().endpoint);
+    assert_eq!((traces.as_str(), metrics.as_str()), ("http://traces:4317/", "http://base:4317/"));
     assert!(serve(&[("OTLP_BASE_ENDPOINT", "http://base:4317")]).unwrap().telemetry.otlp.is_none());
-    let http = serve(&[("ENABLE_OTEL", "true"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]);
-    assert!(sentences(http)[0].contains("grpc"));
 }
 
 #[test]

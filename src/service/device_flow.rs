@@ -226,6 +226,15 @@ impl DeviceFlow {
         Ok(found)
     }
 
+    /// When a token expires that is issued now: to an account, or to an external identity.
+    pub async fn token_expiry(&self, account: Option<AccountId>) -> Result<DateTime<Utc>> {
+        let lifetime = match account {
+            Some(account) => self.token_lifetimes.of_account(account).await?,
+            None => self.token_lifetimes.configured(),
+        };
+        Ok(self.context.clock.now() + lifetime)
+    }
+
     /// The pending grant of a code that was looked up before; `None` once it is decided or has expired. Counts no
     /// attempt, so the caller must know that a grant had the code.
     pub async fn find_pending(&self, user_code: &UserCode) -> Result<Option<PendingGrant>> {

@@ -1,6 +1,7 @@
 //! The pages in a real browser: on a desktop with scripts, and 320 px wide without.
 
 mod appearance;
+mod branding;
 mod code_entry;
 mod decision;
 mod languages;

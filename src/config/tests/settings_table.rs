@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use super::{settings::SETTINGS, *};
+use super::{otlp::REFUSED, settings::SETTINGS, *};
 
 /// The variables that are requested while the configuration is read.
 fn requested_variables(pairs: Pairs) -> BTreeSet<String> {
@@ -27,7 +27,7 @@ fn every_setting_is_read_and_every_variable_is_a_setting() {
         &[("HOME", "/home/ada")],
     ];
     let mut requested: BTreeSet<String> = environments.into_iter().flat_map(requested_variables).collect();
-    for name in ["HOME", "XDG_DATA_HOME"] {
+    for name in ["HOME", "XDG_DATA_HOME"].into_iter().chain(REFUSED.map(|(name, _)| name)) {
         assert!(requested.remove(name), "{name}");
     }
     let declared: BTreeSet<String> = SETTINGS.iter().map(ToString::to_string).collect();
@@ -73,7 +73,31 @@ const PARTS: &[(&str, &[&str])] = &[
             "OTLP_BASE_ENDPOINT",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+            "OTEL_TRACES_EXPORTER",
             "OTEL_TRACES_SAMPLER",
+            "OTEL_LOGS_EXPORTER",
+            "OTEL_PROPAGATORS",
+            "OTEL_BSP_MAX_QUEUE_SIZE",
+        ],
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        &[
+            "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
+            "OTEL_METRICS_EXPORTER",
         ],
     ),
 ];

@@ -164,14 +164,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::http::pages::{
-        language::Language,
-        renderer::{Layout, Renderer},
+    use crate::{
+        domain::branding::Branding,
+        http::pages::{
+            language::Language,
+            renderer::{Layout, Renderer},
+        },
     };
 
     #[test]
     fn every_code_has_texts_in_every_language() {
-        let renderer = Renderer::new().expect("a renderer");
+        let renderer = Renderer::new(&Branding::default()).expect("a renderer");
         for language in Language::all() {
             for code in Code::ALL {
                 for target in

@@ -4,12 +4,12 @@ use minijinja::{Environment, UndefinedBehavior, Value, value::Serde};
 use serde::Serialize;
 
 use super::{
-    assets::{AssetPaths, EXTERNAL_FOLDER, FOLDER},
+    assets::{AssetPaths, Assets, EXTERNAL_FOLDER, FOLDER},
     language::{self, Language},
     location::with_parameter,
     texts::{Texts, fill},
 };
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, branding::Branding};
 
 /// The template of a page's main part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,16 @@ struct LanguageLink<'a> {
     href: String,
 }
 
+/// The organization's name and links.
+#[derive(Serialize)]
+struct Brand {
+    name: String,
+    help_url: Option<String>,
+    privacy_url: Option<String>,
+    terms_url: Option<String>,
+    sign_in_help_url: Option<String>,
+}
+
 /// The variables of all templates.
 #[derive(Serialize)]
 struct TemplateVariables<'a, P> {
@@ -121,6 +131,7 @@ struct TemplateVariables<'a, P> {
     t: Value,
     languages: Vec<LanguageLink<'a>>,
     assets: &'a AssetPaths,
+    brand: &'a Brand,
     pages_url: &'a str,
     page_url: &'a str,
     return_to: &'a str,
@@ -135,13 +146,15 @@ pub(super) struct Renderer {
     environment: Environment<'static>,
     /// In the order of [`Language::all`].
     texts: Vec<Texts>,
-    assets: AssetPaths,
-    external_assets: AssetPaths,
+    pub(super) assets: Assets,
+    paths: AssetPaths,
+    external_paths: AssetPaths,
+    brand: Brand,
 }
 
 impl Renderer {
     /// Fails only when a template or a text file is invalid.
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(branding: &Branding) -> Result<Self> {
         let mut environment = Environment::new();
         // An undefined variable is a bug; it must fail a test and not render as an empty string.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -152,16 +165,20 @@ impl Renderer {
             environment.add_template(template.name(), template.source()).map_err(Error::internal)?;
         }
         let texts = Language::all().into_iter().map(Texts::load).collect::<Result<_>>()?;
-        let (assets, external_assets) = (AssetPaths::in_folder(FOLDER), AssetPaths::in_folder(EXTERNAL_FOLDER));
-        Ok(Self { environment, texts, assets, external_assets })
+        let assets = Assets::new(branding);
+        let (paths, external_paths) = (assets.paths(FOLDER), assets.paths(EXTERNAL_FOLDER));
+        let brand = Brand {
+            name: branding.name.clone(),
+            help_url: branding.help_url.clone(),
+            privacy_url: branding.privacy_url.clone(),
+            terms_url: branding.terms_url.clone(),
+            sign_in_help_url: branding.sign_in_help_url.clone(),
+        };
+        Ok(Self { environment, texts, assets, paths, external_paths, brand })
     }
 
     pub(super) fn texts(&self, language: Language) -> &Texts {
         &self.texts[language.index()]
-    }
-
-    pub(super) fn assets(&self, is_external: bool) -> &AssetPaths {
-        if is_external { &self.external_assets } else { &self.assets }
     }
 
     /// The HTML of a page. `page` becomes the template variable of that name.
@@ -175,7 +192,8 @@ impl Renderer {
             lang: layout.language.tag(),
             t: self.texts(layout.language).value(),
             languages: Language::all().map(link).into(),
-            assets: self.assets(layout.is_external),
+            assets: if layout.is_external { &self.external_paths } else { &self.paths },
+            brand: &self.brand,
             pages_url: layout.pages_url,
             page_url: layout.page_url,
             return_to: layout.return_to,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{notice::Notice, renderer::Renderer, sign_in_provider::SignInProvider};
 use crate::{
-    domain::{Result, key::KeyRing, user_code::UserCode},
+    domain::{Result, branding::Branding, key::KeyRing, user_code::UserCode},
     pipeline::Pipeline,
     ports::{clock::Clock, entropy::Entropy},
     rpc::Services,
@@ -30,6 +30,8 @@ pub struct PageSettings {
     pub prefill_links: bool,
     /// Whether the API reference is served.
     pub api_reference: bool,
+    /// The organization's name, logo, colours and links.
+    pub branding: Arc<Branding>,
 }
 
 /// The services and settings that the pages are built from.
@@ -86,6 +88,7 @@ impl Site {
             console_sign_in_url,
             prefill_links,
             api_reference,
+            branding,
         } = settings;
         Ok(Self {
             services,
@@ -96,7 +99,7 @@ impl Site {
             standalone,
             connections,
             sign_in_provider: SignInProvider::new(standalone, &issuer, console_sign_in_url.as_deref()),
-            renderer: Renderer::new()?,
+            renderer: Renderer::new(&branding)?,
             login_command: login_command(&issuer),
             issuer,
             api_url,

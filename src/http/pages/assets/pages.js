@@ -106,6 +106,39 @@ document.querySelectorAll('[data-countdown]').forEach((line) => {
   tick();
 });
 
+// Shows times in the time zone of the reader, and recent ones relative to now. Without scripts they are in UTC.
+document.querySelectorAll('time[datetime]').forEach((time) => {
+  const at = new Date(time.dateTime);
+  if (Number.isNaN(at.getTime())) return;
+  const language = document.documentElement.lang;
+  const local = new Intl.DateTimeFormat(language, {
+    year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short',
+  }).format(at);
+  const minutes = Math.round((at - Date.now()) / 60_000);
+  if ('relative' in time.dataset && minutes <= 0 && minutes > -24 * 60) {
+    const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+    time.textContent = minutes > -60 ? relative.format(minutes, 'minute') : relative.format(Math.round(minutes / 60), 'hour');
+    time.title = local;
+  } else {
+    time.title = time.textContent;
+    time.textContent = local;
+  }
+});
+
+// Shows the password while the box is ticked.
+document.querySelectorAll('[data-show-password]').forEach((line) => {
+  const field = document.getElementById(line.dataset.showPassword);
+  const box = line.querySelector('input');
+  line.hidden = false;
+  box.addEventListener('change', () => {
+    field.type = box.checked ? 'text' : 'password';
+  });
+  // A browser saves the password of a password field only.
+  field.form.addEventListener('submit', () => {
+    field.type = 'password';
+  });
+});
+
 // Copies the redirect URI; without scripts the button stays hidden.
 document.querySelectorAll('[data-copy]').forEach((button) => {
   if (!navigator.clipboard) return;

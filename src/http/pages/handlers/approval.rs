@@ -4,19 +4,21 @@
 use std::net::IpAddr;
 
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    domain::{
-        Code, Error, Result, account::AccountView, caller::ClientAddress, grant::PendingGrant, user_code::UserCode,
-    },
+    domain::{Code, Error, Result, caller::ClientAddress, grant::PendingGrant, user_code::UserCode},
     http::pages::{
         context::PageContext, display_time::DisplayTime, form_error::FormError, location::see_other,
         message_page::MessagePage, renderer::PageTemplate,
     },
     rpc::reply::CSRF_TOKEN,
 };
+
+/// The workspaces whose names are shown.
+const SHOWN_WORKSPACES: usize = 3;
 
 /// The values of the page.
 #[derive(Serialize)]
@@ -41,8 +43,12 @@ pub(crate) struct ApprovePage {
     pub expires_minutes: String,
     pub account_name: String,
     pub account_email: String,
-    /// The name of the default workspace.
-    pub workspace: Option<String>,
+    /// The workspaces that the token gives access to.
+    pub workspace_count: String,
+    /// The names of the first ones.
+    pub workspace_names: String,
+    /// When the token expires.
+    pub until: DisplayTime,
     /// The identity provider of an external identity, which has neither a name nor a workspace.
     pub issuer: Option<String>,
     /// The CSRF token of the form.
@@ -96,24 +102,27 @@ async fn review(context: &PageContext, code: &UserCode, error: Option<String>) -
         let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
         return context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &message);
     };
-    let memberships = context.site.services.console.workspaces(caller).await?;
-    let view = AccountView { account: caller.account.clone(), memberships };
+    let workspaces = context.site.services.console.workspaces(caller).await?;
+    let names = workspaces.iter().take(SHOWN_WORKSPACES).map(|workspace| workspace.name.as_str());
+    let more = if workspaces.len() > SHOWN_WORKSPACES { ", …" } else { "" };
+    let until = context.site.services.device_flow.token_expiry(Some(caller.account.id)).await?;
     let page = ApprovePage {
         path: page_path(context),
-        account_name: view.account.name.clone(),
-        account_email: view.account.email.clone(),
-        workspace: view.default_workspace().map(|membership| membership.name.clone()),
+        account_name: caller.account.name.clone(),
+        account_email: caller.account.email.clone(),
+        workspace_count: if workspaces.is_empty() { String::new() } else { workspaces.len().to_string() },
+        workspace_names: names.collect::<Vec<_>>().join(", ") + more,
         csrf_token: context.cookie(CSRF_TOKEN).unwrap_or_default().to_owned(),
         error,
         command: context.site.login_command.clone(),
-        ..ApprovePage::of_grant(grant, code, address)
+        ..ApprovePage::of_grant(grant, code, address, until)
     };
     context.render(StatusCode::OK, PageTemplate::Approve, &page)
 }
 
 impl ApprovePage {
     /// What the page shows of the device.
-    pub(crate) fn of_grant(grant: PendingGrant, code: &UserCode, browser: ClientAddress) -> Self {
+    pub(crate) fn of_grant(grant: PendingGrant, code: &UserCode, browser: ClientAddress, until: DateTime<Utc>) -> Self {
         let device = grant.request.created_ip;
         Self {
             path: String::new(),
@@ -127,7 +136,9 @@ impl ApprovePage {
             expires_minutes: grant.expires_in.div_ceil(60).max(1).to_string(),
             account_name: String::new(),
             account_email: String::new(),
-            workspace: None,
+            workspace_count: String::new(),
+            workspace_names: String::new(),
+            until: until.into(),
             issuer: None,
             csrf_token: String::new(),
             error: None,

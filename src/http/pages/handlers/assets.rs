@@ -15,10 +15,10 @@ pub(crate) fn show(context: &PageContext) -> Result<Response> {
     let asset = context
         .site
         .renderer
-        .assets(context.is_external())
-        .find(context.parts.uri.path())
+        .assets
+        .find(context.path_param("file"))
         .ok_or_else(|| Error::not_found("There is no such file."))?;
-    let mut response = Response::new(Body::from(asset.content));
+    let mut response = Response::new(Body::from(asset.content.clone()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));

@@ -138,6 +138,7 @@ pub(crate) async fn show_confirmation(context: &PageContext) -> Result<Response>
     let left = caller.expires_at.signed_duration_since(context.site.clock.now()).num_seconds();
     let grant = PendingGrant { expires_in: grant.expires_in.min(u32::try_from(left).unwrap_or(0)), ..grant };
     let is_unconfirmed = FormError::noticed(context) == Some(FormError::Unconfirmed);
+    let until = context.site.services.device_flow.token_expiry(None).await?;
     let page = ApprovePage {
         path: CONFIRM.to_owned(),
         account_email: caller.email.clone(),
@@ -145,7 +146,7 @@ pub(crate) async fn show_confirmation(context: &PageContext) -> Result<Response>
         csrf_token: caller.csrf_token.expose().to_owned(),
         error: is_unconfirmed.then(|| context.texts().get("mine_required").to_owned()),
         command: context.site.login_command.clone(),
-        ..ApprovePage::of_grant(grant, &caller.user_code, context.client_address()?)
+        ..ApprovePage::of_grant(grant, &caller.user_code, context.client_address()?, until)
     };
     context.render(StatusCode::OK, PageTemplate::Approve, &page)
 }

@@ -57,7 +57,7 @@ fn save(template: PageTemplate, language: Language, html: &str) {
 
 /// Renders a page in every language and checks what holds for every page.
 fn render(template: PageTemplate, page: impl Fn(&Texts) -> Value) -> Vec<String> {
-    let renderer = Renderer::new().expect("a renderer");
+    let renderer = Renderer::new(&Branding::default()).expect("a renderer");
     Language::all()
         .map(|language| {
             let html = render_in(&renderer, template, language, &page(renderer.texts(language)));
@@ -77,7 +77,8 @@ fn approve(error: Option<&str>, browser_address: Option<&str>, workspace: Option
     render(PageTemplate::Approve, |_| {
         value_of(ApprovePage {
             browser_address: browser_address.map(str::to_owned),
-            workspace: workspace.map(str::to_owned),
+            workspace_count: if workspace.is_some() { "2".to_owned() } else { String::new() },
+            workspace_names: workspace.unwrap_or_default().to_owned(),
             error: error.map(str::to_owned),
             ..approve_page()
         })
@@ -97,7 +98,9 @@ fn approve_page() -> ApprovePage {
         expires_minutes: "15".to_owned(),
         account_name: "Demo Person".to_owned(),
         account_email: "demo@example.com".to_owned(),
-        workspace: None,
+        workspace_count: String::new(),
+        workspace_names: String::new(),
+        until: DisplayTime::from_unix_millis(1_765_209_600_000),
         issuer: None,
         csrf_token: "the-csrf-token".to_owned(),
         error: None,
@@ -108,9 +111,15 @@ fn approve_page() -> ApprovePage {
 #[test]
 fn approval_page_shows_the_device_and_both_choices() {
     for html in approve(None, None, Some("Demo Workspace")) {
-        for shown in
-            ["ABCD-EFGH", "difyctl", "203.0.113.7", "demo@example.com", "Demo Workspace", "2025-11-24T16:00:00Z"]
-        {
+        for shown in [
+            "ABCD-EFGH",
+            "difyctl",
+            "203.0.113.7",
+            "demo@example.com",
+            "Demo Workspace",
+            "2025-11-24T16:00:00Z",
+            "2025-12-08",
+        ] {
             assert!(html.contains(shown), "{shown}");
         }
         assert!(
@@ -292,7 +301,7 @@ fn message_pages_show_the_next_step() {
 
 #[test]
 fn language_switch_links_to_the_same_page() {
-    let renderer = Renderer::new().expect("a renderer");
+    let renderer = Renderer::new(&Branding::default()).expect("a renderer");
     let layout = Layout {
         language: Language::default(),
         is_external: false,
@@ -339,5 +348,22 @@ fn approval_page_of_an_external_identity_names_its_provider() {
         assert!(html.contains("action=\"/openapi/v1/oauth/device/confirm/approve\""));
         assert!(html.contains("formaction=\"/openapi/v1/oauth/device/confirm/deny\""));
         assert!(!html.contains("Demo Person"));
+    }
+}
+
+#[test]
+fn pages_show_the_name_and_the_links_of_the_organization() {
+    let branding = Branding {
+        name: HOSTILE.to_owned(),
+        help_url: Some("https://acme.example/help".to_owned()),
+        sign_in_help_url: Some("https://acme.example/password".to_owned()),
+        ..Branding::default()
+    };
+    let renderer = Renderer::new(&branding).expect("a renderer");
+    for language in Language::all() {
+        let html = render_in(&renderer, PageTemplate::SignIn, language, &SignInPage::default());
+        assert!(html.contains("href=\"https://acme.example/help\"") && !html.contains("alert(1)</script>"));
+        assert!(html.contains("href=\"https://acme.example/password\""));
+        assert!(!html.contains(">Dify<") && !html.contains("· Dify"));
     }
 }

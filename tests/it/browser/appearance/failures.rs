@@ -4,7 +4,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use dify_openapi::testing::{
-    domain::{ClaimId, ClaimOutcome, ClientAddress, KeyRing, Secret, UserCode},
+    domain::{Branding, ClaimId, ClaimOutcome, ClientAddress, KeyRing, Secret, UserCode},
     http::pages::{self, PageDependencies, PageSettings},
     pipeline::{Pipeline, PipelineSettings},
     ports::SystemEntropy,
@@ -155,6 +155,7 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         console_sign_in_url: Some(console.to_owned()),
         prefill_links: true,
         api_reference: false,
+        branding: Arc::new(Branding::default()),
     };
     let clock = Arc::clone(&app.context().clock);
     let pages = PageDependencies {
