@@ -36,14 +36,18 @@ pub struct Read {
     pub warnings: Vec<String>,
 }
 
-/// Reads a file of the versions 0.1 to 0.6.
+/// Reads a file of the versions 0.1 to 0.6, for a service without a plugin daemon.
 pub fn read(text: &str) -> Result<Read, DslError> {
-    read_file(&yaml::Document::read(text)?, false)
+    read_for(text, false)
+}
+
+/// Reads a file of the versions 0.1 to 0.6.
+pub(crate) fn read_for(text: &str, has_plugin_daemon: bool) -> Result<Read, DslError> {
+    read_file(&yaml::Document::read(text)?, false, Findings::new(has_plugin_daemon))
 }
 
 /// Reads the app of a document, of a newer version only if it is accepted.
-fn read_file(document: &yaml::Document<'_>, accepts_newer: bool) -> Result<Read, DslError> {
-    let mut findings = Findings::default();
+fn read_file(document: &yaml::Document<'_>, accepts_newer: bool, mut findings: Findings) -> Result<Read, DslError> {
     match read_app(&document.value, accepts_newer, &mut findings) {
         Ok((version, app)) => {
             let mut warnings = findings.unsupported;
@@ -68,14 +72,14 @@ pub(crate) struct Checked {
 }
 
 /// Checks a file without importing it.
-pub(crate) fn check(text: &str) -> Checked {
+pub(crate) fn check(text: &str, has_plugin_daemon: bool) -> Checked {
     let document = match yaml::Document::read(text) {
         Ok(document) => document,
         Err(fault) => return Checked { faults: vec![fault], warnings: Vec::new() },
     };
-    let mut findings = Findings::default();
+    let mut findings = Findings::new(has_plugin_daemon);
     let result = read_app(&document.value, false, &mut findings);
-    let Findings { unsupported: mut faults, mut warnings } = findings;
+    let Findings { unsupported: mut faults, mut warnings, .. } = findings;
     faults.extend(result.err().filter(|fault| !faults.contains(fault)));
     document.set_lines(&mut faults);
     document.set_lines(&mut warnings);

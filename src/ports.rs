@@ -28,4 +28,5 @@ pub(crate) mod sign_in_service;
 pub(crate) mod state_stores;
 pub(crate) mod store_observer;
 pub(crate) mod token_cache;
+pub(crate) mod tool_invoker;
 pub(crate) mod url_fetcher;

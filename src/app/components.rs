@@ -15,7 +15,7 @@ use crate::{
         backends::Backends,
         declarative::DeclarativeBackend,
         dify_cipher::{DifyCipher, WorkspaceKeys},
-        plugin_daemon::PluginDaemonBackend,
+        plugin_daemon::{PluginDaemonClient, backend::PluginDaemonBackend, tools::PluginDaemonTools},
         presets::presets,
         standalone_cipher::StandaloneCipher,
     },
@@ -26,7 +26,7 @@ use crate::{
     memory::MemoryLedger,
     ports::{
         app_file_format::AppFileFormat, credential_cipher::CredentialCipher, enterprise::Enterprise,
-        lease_store::LeaseStore, run_credentials::RunCredentials, state_stores::StateStores,
+        lease_store::LeaseStore, run_credentials::RunCredentials, state_stores::StateStores, tool_invoker::ToolInvoker,
     },
     rpc::{Services, catalog::Catalog},
     runtime::outbound::OutboundClient,
@@ -119,11 +119,14 @@ impl Components {
         let local_leases = Arc::clone(&self.local_leases);
         let connections = self.connections(config)?;
         let credentials = Arc::new(connections.clone()) as Arc<dyn RunCredentials>;
+        let tools = plugin_daemon(config)?.map(|daemon| PluginDaemonTools::new(daemon, &self.memory));
+        let tools = tools.map(|tools| Arc::new(tools) as Arc<dyn ToolInvoker>);
         let resources = RunResources {
             tasks: &self.run_tasks,
             memory: &self.memory,
             keys: &self.keys,
             credentials: &credentials,
+            tools: tools.as_ref(),
             rate_limiter: &self.rate_limiter,
         };
         let access = AccessGate::new(self.access(), self.licenses());
@@ -131,7 +134,7 @@ impl Components {
             runtime::apps(config, &self.context, &self.stores, local_leases, access, self.standalone, resources)?;
         let identity = Identity::new(self.context.clone());
         let (device_flow, console) = (self.device_flow(config), self.console(config)?);
-        let format: Arc<dyn AppFileFormat> = Arc::new(DslFormat);
+        let format: Arc<dyn AppFileFormat> = Arc::new(DslFormat { has_plugin_daemon: tools.is_some() });
         let app_exports = AppExports {
             context: self.context.clone(),
             apps: apps.clone(),
@@ -198,7 +201,8 @@ impl Components {
             cache: (!self.standalone).then(|| Arc::clone(&self.stores.credential_cache)),
             backend: Arc::new(Backends {
                 declarative: DeclarativeBackend::new(Arc::new(outbound), Arc::clone(&self.context.clock), development),
-                plugin_daemon: self.plugin_daemon(config, development)?,
+                plugin_daemon: plugin_daemon(config)?
+                    .map(|daemon| PluginDaemonBackend::new(daemon, Arc::clone(&self.context.clock), development)),
             }),
             presets: presets()?,
             settings: settings::connections(config),
@@ -212,13 +216,6 @@ impl Components {
         }
         let (sql, clock) = (Arc::clone(&self.context.sql), Arc::clone(&self.context.clock));
         Arc::new(DifyCipher::new(keys, WorkspaceKeys::new(sql, files::dify_storage(config), clock)))
-    }
-
-    fn plugin_daemon(&self, config: &Config, development: bool) -> Result<Option<PluginDaemonBackend>> {
-        let settings = config.plugin_daemon.as_ref().map(settings::plugin_daemon);
-        settings
-            .map(|settings| PluginDaemonBackend::new(&settings, Arc::clone(&self.context.clock), development))
-            .transpose()
     }
 
     fn bearers(&self) -> Bearers {
@@ -271,6 +268,12 @@ impl Components {
             Arc::new(settings::device_flow(config)),
         )
     }
+}
+
+/// A client of the plugin daemon; `None` where none is configured.
+fn plugin_daemon(config: &Config) -> Result<Option<PluginDaemonClient>> {
+    let settings = config.plugin_daemon.as_ref().map(settings::plugin_daemon);
+    settings.map(|settings| PluginDaemonClient::new(&settings)).transpose()
 }
 
 fn identity_provider(config: &Config, provider: &OidcProvider, context: &ServiceContext) -> Result<Arc<OidcClient>> {

@@ -9,7 +9,10 @@ use crate::{
     config::Config,
     domain::{Result, key::KeyRing},
     memory::MemoryLedger,
-    ports::{lease_store::LeaseStore, run_credentials::RunCredentials, runtime::AppRuntime, state_stores::StateStores},
+    ports::{
+        lease_store::LeaseStore, run_credentials::RunCredentials, runtime::AppRuntime, state_stores::StateStores,
+        tool_invoker::ToolInvoker,
+    },
     runtime::{
         builtin::{
             app_runtime::BuiltinRuntime,
@@ -54,8 +57,10 @@ pub(super) struct RunResources<'a> {
     pub(super) tasks: &'a RunTasks,
     pub(super) memory: &'a MemoryLedger,
     pub(super) keys: &'a Arc<KeyRing>,
-    /// The connections that nodes name.
+    /// The connections that nodes use.
     pub(super) credentials: &'a Arc<dyn RunCredentials>,
+    /// `None` without a plugin daemon.
+    pub(super) tools: Option<&'a Arc<dyn ToolInvoker>>,
     pub(super) rate_limiter: &'a RateLimiter,
 }
 
@@ -153,7 +158,7 @@ fn built_in(
     files: &FileStore,
     resources: RunResources<'_>,
 ) -> Result<BuiltinRuntime> {
-    let RunResources { tasks, memory, credentials, .. } = resources;
+    let RunResources { tasks, memory, credentials, tools, .. } = resources;
     let settings = &config.runtime;
     let endpoint = settings.openai.as_ref().map(|endpoint| {
         OpenAiModels::new(OpenAiSettings {
@@ -182,6 +187,7 @@ fn built_in(
             images: Some(images),
         }),
         outbound,
+        tools: tools.cloned(),
         credentials: Arc::clone(credentials),
         templates: Arc::new(TemplateRenderer::new(
             thread::available_parallelism().map_or(DEFAULT_MAX_RENDERINGS, NonZero::get),

@@ -18,6 +18,7 @@ use super::{
     workspace::history,
 };
 use crate::{
+    config::{process_env, settings::PLUGIN_DAEMON_URL},
     domain::{app::file::ImportTarget, deletion::DeletedApps, id::AppId},
     dsl::{self, Checked},
     telemetry::audit::apps::AppEvent,
@@ -57,8 +58,8 @@ pub(crate) enum AppCommand {
     /// Report what will not run here, without importing anything.
     ///
     /// Every node, tool and feature that is missing here is named with its line, everything that would refuse the
-    /// import, and, as a warning, what will not work in an app that runs. Needs no configuration. The exit code is 0
-    /// when all files will run, and 1 otherwise.
+    /// import, and, as a warning, what will not work in an app that runs. Needs no configuration; tools are accepted where
+    /// `PLUGIN_DAEMON_URL` is set. The exit code is 0 when all files will run, and 1 otherwise.
     #[command(after_help = "Examples:\n  dify-openapi app check greeting.yml\n  dify-openapi app check apps/*.yml")]
     Check {
         /// The files; `-` reads standard input.
@@ -124,8 +125,8 @@ pub(crate) async fn run(command: AppCommand, out: &mut dyn Write) -> Result<(), 
         AppCommand::Check { files } => check(&files, out),
         AppCommand::Import { file, workspace, app, new, output } => {
             let operator = Operator::standalone().await?;
-            let read =
-                dsl::read(&file.read()?).map_err(|error| CommandError::usage(format_args!("{file}: {error}")))?;
+            let read = dsl::read_for(&file.read()?, operator.config.plugin_daemon.is_some())
+                .map_err(|error| CommandError::usage(format_args!("{file}: {error}")))?;
             let workspace = operator.workspace(&workspace).await?;
             let target = match app {
                 Some(id) => ImportTarget::App(id),
@@ -211,9 +212,10 @@ async fn delete(app: &str, confirmation: ConfirmOptions, out: &mut dyn Write) ->
 
 /// Prints what keeps each file from running here.
 fn check(files: &[InputFile], out: &mut dyn Write) -> Result<(), CommandError> {
+    let has_plugin_daemon = process_env(PLUGIN_DAEMON_URL.name).is_some_and(|url| !url.trim().is_empty());
     let mut failing = 0;
     for file in files {
-        let Checked { faults, warnings } = dsl::check(&file.read()?);
+        let Checked { faults, warnings } = dsl::check(&file.read()?, has_plugin_daemon);
         failing += usize::from(!faults.is_empty());
         print_line(out, format_args!("{file}: {}", if faults.is_empty() { "will run" } else { "will not run" }))?;
         for fault in faults {

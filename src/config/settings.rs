@@ -298,8 +298,9 @@ settings! {
         ENABLE_CONNECTIONS = "false";
     }
     "Connections" {
-        /// Dify's plugin daemon, which runs the plugins of providers whose manifest has no `oauth` block.
-        PLUGIN_DAEMON_URL or "such providers cannot be connected";
+        /// Dify's plugin daemon, which runs the plugins of providers whose manifest has no `oauth` block, and the tools of
+        /// `tool` nodes.
+        PLUGIN_DAEMON_URL or "such providers cannot be connected, and apps with `tool` nodes cannot run";
         /// The key of the plugin daemon, sent as `X-Api-Key`.
         PLUGIN_DAEMON_KEY: secret;
     }

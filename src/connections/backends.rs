@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use url::Url;
 
-use super::{declarative::DeclarativeBackend, plugin_daemon::PluginDaemonBackend};
+use super::{declarative::DeclarativeBackend, plugin_daemon::backend::PluginDaemonBackend};
 use crate::{
     domain::{
         connection::{manifest::ProviderManifest, values::CredentialValues},

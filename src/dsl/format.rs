@@ -1,6 +1,6 @@
 //! DSL files for the use cases of apps.
 
-use super::{LONGEST, Read, error::DslError, read_file, version, yaml};
+use super::{LONGEST, Read, error::DslError, findings::Findings, read_file, version, yaml};
 use crate::{
     domain::{Result, app::file::AppFile},
     memory::weight::yaml_weight,
@@ -8,7 +8,10 @@ use crate::{
 };
 
 /// Dify's DSL.
-pub(crate) struct DslFormat;
+pub(crate) struct DslFormat {
+    /// Whether the tools of plugins can be invoked.
+    pub has_plugin_daemon: bool,
+}
 
 impl AppFileFormat for DslFormat {
     fn max_bytes(&self) -> usize {
@@ -30,7 +33,8 @@ impl AppFileFormat for DslFormat {
         if let Some(version) = version::read(&document.value["version"]).ok().filter(is_refused) {
             return Ok(AppFileReading::Newer(version));
         }
-        let Read { app, version, warnings } = read_file(&document, accepts_newer).map_err(error)?;
+        let findings = Findings::new(self.has_plugin_daemon);
+        let Read { app, version, warnings } = read_file(&document, accepts_newer, findings).map_err(error)?;
         Ok(AppFileReading::Read(Box::new(ReadAppFile { app, version, has_warnings: !warnings.is_empty() })))
     }
 
@@ -46,15 +50,14 @@ mod tests {
 
     #[test]
     fn newer_file_is_read_only_on_request() {
+        let format = DslFormat { has_plugin_daemon: false };
         let newer = demo::FILES[0].replacen("version: 0.6.0", "version: 0.9.0", 1);
         assert_ne!(newer, demo::FILES[0]);
-        let AppFileReading::Newer(version) = DslFormat.read(&newer, false).unwrap() else { panic!("it is newer") };
+        let AppFileReading::Newer(version) = format.read(&newer, false).unwrap() else { panic!("it is newer") };
         assert_eq!((version.text.as_str(), version.age), ("0.9.0", FileAge::Newer));
-        let AppFileReading::Read(read) = DslFormat.read(&newer, true).unwrap() else { panic!("it is accepted") };
+        let AppFileReading::Read(read) = format.read(&newer, true).unwrap() else { panic!("it is accepted") };
         assert!(!read.has_warnings);
-        let AppFileReading::Read(current) = DslFormat.read(demo::FILES[0], false).unwrap() else {
-            panic!("it is ours")
-        };
+        let AppFileReading::Read(current) = format.read(demo::FILES[0], false).unwrap() else { panic!("it is ours") };
         assert_eq!(read.app, current.app);
     }
 }

@@ -19,7 +19,8 @@ use crate::{
             limits::{MAX_EDGES, MAX_NODES},
             node_data::data_error,
             parse::parse_graph,
-            unsupported::{is_reported, tools},
+            plugin_tools::SET_DAEMON,
+            unsupported::{is_reported, provider_kind, tools},
         },
         graph_features::unsupported_feature,
         name_list::name_list,
@@ -42,7 +43,12 @@ pub(super) fn read(document: &Value, mode: AppMode, findings: &mut Findings) -> 
     let nodes = nodes(list(graph, "nodes", MAX_NODES)?)?;
     let edges = edges(list(graph, "edges", MAX_EDGES)?, &nodes)?;
     acyclic(&nodes, &edges)?;
-    let unsupported: Vec<DslError> = nodes.iter().filter(|node| is_reported(node.kind)).map(unsupported).collect();
+    let (unsupported_nodes, others): (Vec<_>, Vec<_>) =
+        nodes.iter().partition(|node| is_reported(node.kind, node.data));
+    let unsupported: Vec<DslError> = unsupported_nodes.into_iter().map(unsupported).collect();
+    if !findings.has_plugin_daemon {
+        findings.unsupported.extend(others.into_iter().filter(|node| node.kind == "tool").map(without_daemon));
+    }
     let unreadable: Vec<DslError> = nodes.iter().filter_map(unreadable).collect();
     let first = unreadable.first().filter(|_| unsupported.is_empty()).cloned();
     let is_supported = unsupported.is_empty();
@@ -103,11 +109,26 @@ struct NodeOutline<'a> {
 }
 
 fn unsupported(node: &NodeOutline<'_>) -> DslError {
-    let tools: Vec<String> = tools(node.data).map(|tool| format!("`{tool}`")).collect();
-    let with = if tools.is_empty() { String::new() } else { format!(" with {}", name_list(&tools)) };
-    let reason =
-        format_args!("the node type `{}` of \"{}\"{with} is not supported here; {EVERY_RUN}", node.kind, node.title);
+    let (with, of_kind) = (tools_of(node), provider_kind(node.kind, node.data));
+    let reason = format_args!(
+        "the node type `{}` of \"{}\"{with}{of_kind} is not supported here; {EVERY_RUN}",
+        node.kind, node.title
+    );
     DslError::at(format!("{GRAPH}.nodes[{}]", node.at), reason)
+}
+
+fn without_daemon(node: &NodeOutline<'_>) -> DslError {
+    let with = tools_of(node);
+    let reason = format_args!(
+        "the node type `tool` of \"{}\"{with} needs a plugin daemon; {SET_DAEMON}; {EVERY_RUN}",
+        node.title
+    );
+    DslError::at(format!("{GRAPH}.nodes[{}]", node.at), reason)
+}
+
+fn tools_of(node: &NodeOutline<'_>) -> String {
+    let tools: Vec<String> = tools(node.data).map(|tool| format!("`{tool}`")).collect();
+    if tools.is_empty() { String::new() } else { format!(" with {}", name_list(&tools)) }
 }
 
 /// The fault of a node whose data cannot be read.

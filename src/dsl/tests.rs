@@ -203,28 +203,32 @@ fn unsupported_node_type_is_a_warning_that_names_the_node() {
 
 #[test]
 fn check_names_every_node_tool_and_fault_with_its_line() {
-    assert_eq!(check(SOUND), Checked::default());
+    assert_eq!(check(SOUND, false), Checked::default());
     let several = SOUND
         .replacen("type: template-transform, ", "type: code, ", 1)
-        .replacen("type: end, title: End, outputs: []", "type: tool, title: End, tool_name: web_search", 1)
+        .replacen(
+            "type: end, title: End, outputs: []",
+            "type: tool, title: End, provider_type: api, tool_name: web_search",
+            1,
+        )
         .replacen("type: start, ", "type: start, retry_config: {max_retries: often}, ", 1);
-    let faults: Vec<String> = check(&several).faults.iter().map(DslError::to_string).collect();
+    let faults: Vec<String> = check(&several, false).faults.iter().map(DslError::to_string).collect();
     assert_eq!(
         faults,
         [
             "workflow.graph.nodes[1] (line 13): the node type `code` of \"Mid\" is not supported here; every run will be refused",
-            "workflow.graph.nodes[2] (line 15): the node type `tool` of \"End\" with `web_search` is not supported here; every run \
-             will be refused",
+            "workflow.graph.nodes[2] (line 15): the node type `tool` of \"End\" with `web_search` of a provider of the type \
+             `api` is not supported here; every run will be refused",
             "workflow.graph.nodes[0].data.retry_config.max_retries (line 12): the node \"Start\" is the text \"often\"; write a \
              whole number that is not negative",
         ]
     );
     // The import warns of the same.
     assert_eq!(read(&several).unwrap().warnings, faults);
-    let refused = check(&SOUND.replacen("target: mid", "target: gone", 1)).faults;
+    let refused = check(&SOUND.replacen("target: mid", "target: gone", 1), false).faults;
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].to_string(), "workflow.graph.edges[0].target (line 18): there is no node `gone`");
-    assert_eq!(check("a: [").faults.len(), 1);
+    assert_eq!(check("a: [", false).faults.len(), 1);
 }
 
 #[test]
@@ -241,7 +245,7 @@ model_config:
     - dataset: {enabled: true, id: x}
   sensitive_word_avoidance: {enabled: true, type: openai_moderation}
 ";
-    let faults: Vec<String> = check(agent).faults.iter().map(DslError::to_string).collect();
+    let faults: Vec<String> = check(agent, false).faults.iter().map(DslError::to_string).collect();
     let expected = [
         "model_config.agent_mode.tools[0] (line 7): the tool `current_time`",
         "model_config.agent_mode.tools[2] (line 9): the tool `google_search`",
@@ -259,7 +263,7 @@ fn check_names_the_nodes_that_send_files() {
     let said = |found: Vec<DslError>| found.iter().map(DslError::to_string).collect::<Vec<_>>();
     let fault = "workflow.graph.nodes[1] (line 13): the node \"Mid\" sends the file `a.doc`; files are not supported here; every run \
                  will be refused";
-    assert_eq!(said(check(&sends).faults), [fault]);
+    assert_eq!(said(check(&sends, false).faults), [fault]);
 }
 
 #[test]
@@ -274,7 +278,7 @@ model_config:
   file_upload: {image: {enabled: true}}
 ";
     for text in [graph.as_str(), chat] {
-        let Checked { faults, warnings } = check(text);
+        let Checked { faults, warnings } = check(text, false);
         assert!(faults.is_empty() && warnings.is_empty(), "{faults:?} {warnings:?}");
     }
 }

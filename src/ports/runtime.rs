@@ -19,7 +19,7 @@ use crate::{
         conversation::ExternalUser,
         file::uploaded::UploadedFile,
         human_form::{FormToken, HumanForm, OpenForm},
-        id::{ConversationId, TaskId, WorkflowId, WorkflowRunId},
+        id::{AccountId, ConversationId, TaskId, WorkflowId, WorkflowRunId},
     },
     memory::{MemoryKind, MemoryLedger, MemoryPermit},
 };
@@ -37,6 +37,8 @@ pub struct RunRequest {
     pub definition: Definition,
     /// The stable, opaque name of the subject in the app's data.
     pub user: String,
+    /// The account of the subject; `None` for an external identity.
+    pub account: Option<AccountId>,
     /// Set for an external identity, whose rows name it.
     pub external_user: Option<ExternalUser>,
     /// Values of the form's variables, by name.

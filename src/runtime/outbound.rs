@@ -21,5 +21,6 @@ pub(crate) use self::{
     client::{MAX_READ_TIMEOUT, OutboundClient},
     error::OutboundError,
     message::{OutboundRequest, OutboundResponse},
+    permits::OutboundPermits,
     run_client::RunOutboundClient,
 };

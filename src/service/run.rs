@@ -169,6 +169,7 @@ impl Runs {
                 app,
                 definition,
                 user: user_name(&caller.token.subject),
+                account: caller.token.subject.account_id(),
                 external_user: external_user(&caller.token.subject),
                 inputs,
                 query,

@@ -162,3 +162,24 @@ fn check_reports_what_will_not_run_without_importing() {
     assert_eq!(lines, expected);
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: 1 of 2 files will not run here\n");
 }
+
+#[test]
+fn tools_of_plugins_need_a_plugin_daemon() {
+    let tool = "type: tool, provider_id: acme/mail/mail, provider_type: builtin, tool_name: send";
+    let with_tool = APP.replace("type: end", tool);
+    let check = |text: &str, url: &str| {
+        let output = run_command([("PATH", ""), ("PLUGIN_DAEMON_URL", url)], &["app", "check", "-"], text);
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let refusal = "workflow.graph.nodes[1] (line 12): the node type `tool` of \"End\" with `send` needs a plugin daemon; set \
+                   PLUGIN_DAEMON_URL and PLUGIN_DAEMON_KEY; every run will be refused\n";
+    assert_eq!(check(&with_tool, ""), (false, format!("standard input: will not run\n  {refusal}")));
+    assert_eq!(check(&with_tool, "http://daemon.internal:5002"), (true, "standard input: will run\n".to_owned()));
+    let of_api = with_tool.replace("provider_type: builtin", "provider_type: api");
+    let (runs, lines) = check(&of_api, "http://daemon.internal:5002");
+    assert!(!runs && lines.contains("with `send` of a provider of the type `api` is not supported here"), "{lines}");
+    let operator = Operator::new();
+    let output = operator.run(&["app", "import", "-", "--workspace", "Lab"], &with_tool);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("warning: {refusal}"));
+}

@@ -8,6 +8,7 @@ mod pages;
 mod plugin_daemon;
 mod refusals;
 mod runs;
+mod tools;
 
 use std::ops::{Deref, DerefMut};
 

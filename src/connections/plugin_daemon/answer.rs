@@ -1,11 +1,10 @@
-//! Reads the answers of the plugin daemon with distrust: lines `data: {"code", "message", "data"}`, and the JSON of errors
-//! that no plugin has caused.
+//! Reads what plugins answer to the calls of OAuth, with distrust.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::{line_buffer::Line, plugin_error::PluginError};
 use crate::{
     connections::answer_checks::{GrantType, MAX_LIFETIME, check_length},
     domain::connection::{
@@ -17,82 +16,33 @@ use crate::{
 
 /// Longest URL of a provider's page in bytes.
 const MAX_URL: usize = 8 * 1024;
-/// How deep errors of plugins are wrapped in errors of the daemon: two levels for each, a text and its object.
-const MAX_DEPTH: usize = 8;
 
-#[derive(Deserialize)]
-struct Line {
-    code: i64,
-    #[serde(default)]
-    message: Value,
-    #[serde(default)]
-    data: Value,
-}
-
-/// The data of the first line that has some, or the error that a line reports.
-pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, BackendError> {
-    let text = std::str::from_utf8(body).map_err(|_| BackendError::InvalidAnswer("it is not text"))?;
-    for line in text.lines() {
-        let Some(json) = line.strip_prefix("data:") else { continue };
-        let line: Line = serde_json::from_str(json.trim())
-            .map_err(|_| BackendError::InvalidAnswer("a line of the plugin daemon is not as specified"))?;
-        if line.code != 0 {
-            return Err(error_of(&line.message, &line.data));
-        }
-        match line.data {
-            Value::Object(data) => return Ok(data),
-            Value::Null => {}
-            _ => return Err(BackendError::InvalidAnswer("the data of the plugin daemon is not an object")),
-        }
+/// The data of a line, if it has some, or the error that it reports.
+pub(super) fn data_of(json: &[u8]) -> Result<Option<Map<String, Value>>, BackendError> {
+    let line = Line::parse(json)
+        .map_err(|_| BackendError::InvalidAnswer("a line of the plugin daemon is not as specified"))?;
+    if line.code != 0 {
+        return Err(error_of(&PluginError::of(&line)));
     }
-    Err(BackendError::InvalidAnswer("it has no data"))
-}
-
-/// The error of a response whose status reports one.
-pub(super) fn rejection(body: &[u8]) -> BackendError {
-    match serde_json::from_slice::<Line>(body) {
-        Ok(error) => error_of(&error.message, &error.data),
-        Err(_) => BackendError::InvalidAnswer("the plugin daemon rejects the request"),
+    match line.data {
+        Value::Object(data) => Ok(Some(data)),
+        Value::Null => Ok(None),
+        _ => Err(BackendError::InvalidAnswer("the data of the plugin daemon is not an object")),
     }
 }
 
-/// The error of a plugin, which the daemon wraps in its own. Its text may contain secrets and is not repeated.
-fn error_of(message: &Value, data: &Value) -> BackendError {
-    let mut words = Vec::new();
-    collect(message, 0, &mut words);
-    collect(data, 0, &mut words);
-    let has = |word: &str| words.iter().any(|text| text.contains(word));
-    if has("invalid_grant") {
+/// The error that a plugin reports. Its text may contain secrets and is not repeated.
+pub(super) fn error_of(error: &PluginError) -> BackendError {
+    if error.mentions("invalid_grant") {
         BackendError::Rejected(ReauthorizationReason::InvalidGrant)
-    } else if has("invalid_client") || has("unauthorized_client") {
+    } else if error.mentions("invalid_client") || error.mentions("unauthorized_client") {
         BackendError::Rejected(ReauthorizationReason::InvalidClient)
-    } else if has("NotImplementedError") {
+    } else if error.mentions("NotImplementedError") {
         BackendError::Rejected(ReauthorizationReason::NoRefreshToken)
-    } else if has("PluginNotFound") || has("plugin not found") {
+    } else if error.is_plugin_missing() {
         BackendError::NotSupported("the plugin of the provider is not installed")
     } else {
         BackendError::InvalidAnswer("the plugin reports an error")
-    }
-}
-
-/// The texts of `error_type` and `message`. A message may be JSON of the same form.
-fn collect(value: &Value, depth: usize, words: &mut Vec<String>) {
-    if depth == MAX_DEPTH {
-        return;
-    }
-    match value {
-        Value::String(text) => match serde_json::from_str::<Map<String, Value>>(text) {
-            Ok(inner) => collect(&Value::Object(inner), depth + 1, words),
-            Err(_) => words.push(text.clone()),
-        },
-        Value::Object(members) => {
-            for name in ["error_type", "message"] {
-                if let Some(member) = members.get(name) {
-                    collect(member, depth + 1, words);
-                }
-            }
-        }
-        _ => {}
     }
 }
 
@@ -141,35 +91,31 @@ mod tests {
     use super::*;
     use crate::domain::connection::values::MAX_VALUES;
 
-    fn line(value: &Value) -> Vec<u8> {
-        format!("data: {value}\n\n").into_bytes()
-    }
-
     fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
-    fn data_of_the_first_line_that_has_some_is_read() {
-        let body = [b": ping\n\n".to_vec(), line(&json!({"code": 0, "message": "", "data": null}))].concat();
-        let body = [body, line(&json!({"code": 0, "message": "success", "data": {"a": 1}}))].concat();
-        assert_eq!(parse(&body).unwrap(), object(&json!({"a": 1})));
+    fn data_of_a_line_is_read() {
+        let read = |line: Value| data_of(line.to_string().as_bytes()).unwrap();
+        assert_eq!(read(json!({"code": 0, "message": "", "data": null})), None);
+        assert_eq!(read(json!({"code": 0})), None);
+        let data = read(json!({"code": 0, "message": "success", "data": {"a": 1}}));
+        assert_eq!(data, Some(object(&json!({"a": 1}))));
     }
 
     #[test]
-    fn other_bodies_are_rejected() {
-        for body in [
-            b"".to_vec(),
-            b"<html>data</html>".to_vec(),
-            b"data: <html>\n".to_vec(),
-            b"data: {\"data\": {}}\n".to_vec(),
-            b"data: {\"code\": \"0\", \"data\": {}}\n".to_vec(),
-            b"data: \xff\n".to_vec(),
-            line(&json!({"code": 0, "data": [1]})),
-            line(&json!({"code": 0, "data": "text"})),
-            line(&json!({"code": 0})),
+    fn other_lines_are_rejected() {
+        for line in [
+            &b""[..],
+            b"<html>",
+            b"{\"data\": {}}",
+            b"{\"code\": \"0\", \"data\": {}}",
+            b"\xff",
+            b"{\"code\": 0, \"data\": [1]}",
+            b"{\"code\": 0, \"data\": \"text\"}",
         ] {
-            assert!(matches!(parse(&body), Err(BackendError::InvalidAnswer(_))), "{}", String::from_utf8_lossy(&body));
+            assert!(matches!(data_of(line), Err(BackendError::InvalidAnswer(_))), "{}", String::from_utf8_lossy(line));
         }
     }
 
@@ -177,7 +123,8 @@ mod tests {
     fn errors_of_plugins_are_recognised_within_those_of_the_daemon() {
         let inner = json!({"error_type": "ToolProviderOAuthError", "message": "400: {\"error\": \"invalid_grant\"}"});
         let outer = json!({"error_type": "PluginInvokeError", "message": inner.to_string()});
-        let reason = |line_of: Value| match parse(&line(&line_of)).unwrap_err() {
+        let missing = json!({"error_type": "PluginNotFoundError", "message": "plugin not found"}).to_string();
+        let reason = |line_of: Value| match data_of(line_of.to_string().as_bytes()).unwrap_err() {
             BackendError::Rejected(reason) => reason.as_str(),
             BackendError::NotSupported(_) => "not supported",
             _ => "other",
@@ -187,18 +134,9 @@ mod tests {
         assert_eq!(reason(json!({"code": -1, "message": {"error_type": "NotImplementedError"}})), "no_refresh_token");
         assert_eq!(reason(json!({"code": -1, "message": "invalid_client"})), "invalid_client");
         assert_eq!(reason(json!({"code": -404, "message": "plugin not found"})), "not supported");
+        assert_eq!(reason(json!({"code": -404, "message": missing, "data": null})), "not supported");
         assert_eq!(reason(json!({"code": -500, "message": "boom"})), "other");
         assert_eq!(reason(json!({"code": 1, "data": {"credentials": {}}})), "other", "only 0 is a success");
-    }
-
-    #[test]
-    fn errors_of_the_daemon_itself_are_plain_json() {
-        let error = json!({"error_type": "PluginNotFoundError", "message": "plugin not found"}).to_string();
-        let body = json!({"code": -404, "message": error, "data": null}).to_string();
-        assert!(matches!(rejection(body.as_bytes()), BackendError::NotSupported(_)));
-        for body in ["", "404 page not found", "{}", "[]", "{\"code\": -500, \"message\": \"boom\"}"] {
-            assert!(matches!(rejection(body.as_bytes()), BackendError::InvalidAnswer(_)), "{body}");
-        }
     }
 
     #[test]

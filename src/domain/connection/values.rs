@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 use super::field::{CredentialField, FieldKind};
-use crate::domain::error::{Error, Result};
+use crate::domain::{
+    error::{Error, Result},
+    secret::Secret,
+};
 
 /// The text that stands for a stored secret in an update (Dify's).
 pub(crate) const HIDDEN: &str = "[__HIDDEN__]";
@@ -80,12 +83,19 @@ impl CredentialValues {
     /// The values as people see them: secrets show their first and last two characters. A value without a field is a
     /// secret.
     pub fn masked(&self, fields: &[CredentialField]) -> Map<String, Value> {
-        let is_public = |name: &str| fields.iter().any(|field| field.name == name && field.kind != FieldKind::Secret);
         let mask = |(name, value): (&String, &Value)| {
-            let shown = if is_public(name) { value.clone() } else { Value::String(masked_text(value)) };
+            let shown = if is_public(fields, name) { value.clone() } else { Value::String(masked_text(value)) };
             (name.clone(), shown)
         };
         self.0.iter().map(mask).collect()
+    }
+
+    /// The texts among the values that are secrets. A value without a field is one.
+    pub(crate) fn secrets(&self, fields: &[CredentialField]) -> Vec<Secret> {
+        let secret = |(name, value): (&String, &Value)| {
+            value.as_str().filter(|text| !is_public(fields, name) && !text.is_empty()).map(Secret::new)
+        };
+        self.0.iter().filter_map(secret).collect()
     }
 
     /// Checks values that a person entered against the fields, keeps the stored value of hidden secrets, and drops
@@ -119,6 +129,10 @@ impl CredentialValues {
         }
         Ok(values)
     }
+}
+
+fn is_public(fields: &[CredentialField], name: &str) -> bool {
+    fields.iter().any(|field| field.name == name && field.kind != FieldKind::Secret)
 }
 
 fn masked_text(value: &Value) -> String {

@@ -84,6 +84,7 @@ impl AppRuntime for BuiltinRuntime {
             app,
             definition,
             user: saved.user.clone(),
+            account: saved.account(),
             external_user: saved.external_user(),
             inputs: saved.inputs.clone(),
             query: saved.query.clone(),
@@ -148,7 +149,8 @@ async fn prepare(context: &RunContext, mut run: RunRequest) -> Result<(PreparedR
     }
     let exchanges = conversation.as_mut().map(|conversation| std::mem::take(&mut conversation.exchanges));
     let history = chat_history::prompt_messages(&exchanges.unwrap_or_default());
-    Ok((PreparedRun { input, end_user, ids, conversation, history, stop: run.stop }, run.definition))
+    let account = run.account;
+    Ok((PreparedRun { input, end_user, account, ids, conversation, history, stop: run.stop }, run.definition))
 }
 
 /// Spawns the run as a task of the process, with the id and the span of the request.

@@ -9,6 +9,7 @@ pub(crate) mod limits;
 pub(crate) mod node;
 pub(crate) mod node_data;
 pub(crate) mod parse;
+pub(crate) mod plugin_tools;
 pub(crate) mod topology;
 pub(crate) mod unsupported;
 

@@ -13,9 +13,10 @@ use super::{
         run::run_graph,
     },
     events::{message::MessageMetadata, workflow::CreatedBy},
+    graph::plugin_tools::check_without_daemon,
     graph_features::{check_features, opening_statement, with_features},
     graph_variables::{GraphVariables, changed_variables},
-    nodes::http_request::WorkspaceCredentials,
+    nodes::{tool::RunTools, workspace_credentials::WorkspaceCredentials},
     published_graphs::PublishedGraph,
     run_context::RunContext,
     run_input::PreparedRun,
@@ -72,6 +73,9 @@ impl GraphRun {
         let published = context.graphs.get(workflow, prepared.input.mode);
         let published = published.map_err(|error| with_features(error, &workflow.features))?;
         check_features(&workflow.features, &published.graph)?;
+        if context.dependencies.tools.is_none() {
+            check_without_daemon(&published.graph)?;
+        }
         let introduction = match &prepared.conversation {
             Some(conversation) => conversation.introduction.clone(),
             None => opening_statement(workflow, &prepared.input)?,
@@ -167,8 +171,13 @@ impl GraphRun {
                 .templates
                 .for_app(SlotOwner { workspace: end_user.workspace_id, app: end_user.app_id }),
             outbound: RunOutboundClient::new(&dependencies.outbound, [workspace, app]),
+            tools: dependencies.tools.as_ref().map(|invoker| {
+                let user = prepared.account.map_or_else(|| end_user.id().to_string(), |account| account.to_string());
+                RunTools::new(invoker, [workspace, app], user)
+            }),
             credentials: WorkspaceCredentials {
                 workspace: end_user.workspace_id,
+                account: prepared.account,
                 source: Arc::clone(&dependencies.credentials),
             },
             clock: Arc::clone(&dependencies.clock),

@@ -16,3 +16,5 @@ pub(crate) mod outcome;
 pub(crate) mod start;
 pub(crate) mod template_transform;
 pub(crate) mod text_sender;
+pub(crate) mod tool;
+pub(crate) mod workspace_credentials;

@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{model::Models, published_graphs::PublishedGraphs, run_limits::RunLimits, template::TemplateRenderer};
 use crate::{
     memory::MemoryLedger,
-    ports::{clock::Clock, entropy::Entropy, run_credentials::RunCredentials},
+    ports::{clock::Clock, entropy::Entropy, run_credentials::RunCredentials, tool_invoker::ToolInvoker},
     runtime::outbound::OutboundClient,
     store::sql::SqlStore,
 };
@@ -21,7 +21,9 @@ pub(crate) struct RuntimeDependencies {
     pub models: Arc<dyn Models>,
     /// Sends the requests of HTTP nodes.
     pub outbound: Arc<OutboundClient>,
-    /// The connections that HTTP nodes name.
+    /// Invokes the tools of plugins; `None` without a plugin daemon.
+    pub tools: Option<Arc<dyn ToolInvoker>>,
+    /// The connections that nodes use.
     pub credentials: Arc<dyn RunCredentials>,
     pub templates: Arc<TemplateRenderer>,
     /// Has the memory of runs and of their events.

@@ -11,7 +11,7 @@ use crate::{
         Result,
         app::AppMode,
         conversation::{Conversation, EndUser, NewConversation},
-        id::{AgentThoughtId, ConversationId, MessageId, ModelConfigId, TaskId, WorkflowRunId},
+        id::{AccountId, AgentThoughtId, ConversationId, MessageId, ModelConfigId, TaskId, WorkflowRunId},
     },
     memory::Owner,
     ports::{entropy::Entropy, runtime::RunRequest},
@@ -82,6 +82,8 @@ impl RunIds {
 pub(super) struct PreparedRun {
     pub input: RunInput,
     pub end_user: EndUser,
+    /// The account that runs the app; `None` for an external identity.
+    pub account: Option<AccountId>,
     pub ids: RunIds,
     /// The conversation that continues, without its exchanges; `None` starts one.
     pub conversation: Option<Conversation>,

@@ -16,7 +16,7 @@ use crate::domain::{
     Code, Error, Result,
     conversation::ExternalUser,
     human_form::{FormTokenHash, StoredHumanForm},
-    id::{AgentThoughtId, ConversationId, FileId, MessageId, TaskId, WorkflowId, WorkflowRunId},
+    id::{AccountId, AgentThoughtId, ConversationId, FileId, MessageId, TaskId, WorkflowId, WorkflowRunId},
 };
 
 /// Limit of what is kept of a run, in bytes.
@@ -26,6 +26,9 @@ const MAX_STATE: usize = 8 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SavedRun {
     pub user: String,
+    /// Absent in what earlier versions have stored: such a run uses shared connections only.
+    #[serde(default)]
+    account: Option<Uuid>,
     issuer: Option<String>,
     pub inputs: JsonObject,
     pub query: Option<String>,
@@ -48,6 +51,10 @@ impl SavedRun {
 
     pub(super) fn uploads(&self) -> HashMap<FileId, StoredImage> {
         self.uploads.iter().map(|(id, image)| (FileId(*id), image.clone())).collect()
+    }
+
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.account.map(AccountId)
     }
 
     pub(super) fn external_user(&self) -> Option<ExternalUser> {
@@ -95,6 +102,7 @@ impl PausedRun {
         let (ids, end_user) = (prepared.ids, &prepared.end_user);
         let saved = SavedRun {
             user: end_user.user.clone(),
+            account: prepared.account.map(|account| account.0),
             issuer: end_user.issuer.clone(),
             inputs: prepared.input.inputs.clone(),
             query: prepared.input.query.clone(),

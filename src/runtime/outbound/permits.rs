@@ -17,25 +17,25 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The places of all requests.
 #[derive(Debug)]
-pub(super) struct OutboundPermits {
+pub(crate) struct OutboundPermits {
     shares: FairShares,
     released: Notify,
     wait: Duration,
 }
 
 /// A place of one request.
-pub(super) struct OutboundPermit<'a> {
+pub(crate) struct OutboundPermit<'a> {
     share: Option<SharePermit>,
     released: &'a Notify,
 }
 
 impl OutboundPermits {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { shares: FairShares::new(capacity), released: Notify::new(), wait: WAIT }
     }
 
     /// Takes a place for the workspace and the app of a request, or fails when there is none in time.
-    pub(super) async fn acquire(&self, [workspace, app]: [Owner; 2]) -> Result<OutboundPermit<'_>, OutboundError> {
+    pub(crate) async fn acquire(&self, [workspace, app]: [Owner; 2]) -> Result<OutboundPermit<'_>, OutboundError> {
         let deadline = Instant::now() + self.wait;
         loop {
             if let Ok(share) = self.shares.take(workspace, app) {

@@ -133,21 +133,32 @@ impl Connections {
     }
 
     pub(super) async fn select(&self, selection: &CredentialSelection) -> Result<Connection> {
-        let (sql, key) = (&self.dependencies.context.sql, selection.provider.to_string());
-        let may_use = |connection: &Connection| {
-            connection.provider == key && selection.account.is_none_or(|account| connection.is_visible_to(account))
-        };
-        let found = match (selection.connection, selection.account) {
-            (Some(id), _) => sql.find_connection(selection.workspace, id).await?.filter(may_use),
-            (None, Some(account)) => {
-                let mut found = sql.list_connections(selection.workspace, Some(&key)).await?;
-                found.retain(may_use);
-                // The account's own default, another of its own, then one that is shared; the oldest of each.
-                found.into_iter().min_by_key(|one| (one.owner != account, !one.is_default))
-            }
-            (None, None) => return Err(Error::missing("credential_id")),
-        };
+        let CredentialSelection { workspace, provider, connection, account } = selection;
+        if connection.is_none() && account.is_none() {
+            return Err(Error::missing("credential_id"));
+        }
+        let may_use = |connection: &Connection| account.is_none_or(|account| connection.is_visible_to(account));
+        let found = self.find_usable(*workspace, provider, *connection, *account, may_use).await?;
         found.ok_or_else(unknown_connection)
+    }
+
+    /// This connection, if it may be used. Without an id the account's own default, another of its own, then the default
+    /// of those that it may use otherwise; the oldest of each.
+    pub(super) async fn find_usable(
+        &self,
+        workspace: WorkspaceId,
+        provider: &ProviderKey,
+        id: Option<ConnectionId>,
+        account: Option<AccountId>,
+        may_use: impl Fn(&Connection) -> bool,
+    ) -> Result<Option<Connection>> {
+        let (sql, key) = (&self.dependencies.context.sql, provider.to_string());
+        if let Some(id) = id {
+            let found = sql.find_connection(workspace, id).await?;
+            return Ok(found.filter(|connection| connection.provider == key && may_use(connection)));
+        }
+        let found = sql.list_connections(workspace, Some(&key)).await?.into_iter().filter(may_use);
+        Ok(found.min_by_key(|one| (Some(one.owner) != account, !one.is_default)))
     }
 }
 

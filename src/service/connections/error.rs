@@ -1,7 +1,10 @@
 //! Errors of connections.
 
 use crate::{
-    domain::{Code, Error, connection::credential::Connection},
+    domain::{
+        Code, Error,
+        connection::{credential::Connection, provider_key::ProviderKey},
+    },
     ports::connection_backend::BackendError,
 };
 
@@ -12,6 +15,12 @@ pub(super) fn unknown_provider() -> Error {
 
 pub(super) fn unknown_connection() -> Error {
     Error::not_found("There is no such connection.")
+}
+
+/// A tool needs a connection, and the person who runs it may use none.
+pub(super) fn connection_missing(provider: &ProviderKey) -> Error {
+    Error::new(Code::NotFound, format!("There is no connection to {provider} that you may use."))
+        .with_hint("Connect it under Connections.")
 }
 
 /// The connection has changed since it was read.

@@ -2,19 +2,24 @@
 
 use async_trait::async_trait;
 
-use super::{Connections, current::CredentialSelection, error::unknown_connection};
+use super::{
+    Connections,
+    current::CredentialSelection,
+    error::{connection_missing, unknown_connection},
+    values::fields_of,
+};
 use crate::{
     domain::{
-        Error, Result,
+        Code, Error, Result,
         connection::{
             credential::{Connection, CredentialType, Visibility},
             field::FieldKind,
             manifest::ProviderManifest,
         },
-        id::WorkspaceId,
+        id::{ConnectionId, WorkspaceId},
         secret::Secret,
     },
-    ports::run_credentials::{NamedCredential, RunCredentials},
+    ports::run_credentials::{NamedCredential, RunCredentials, ToolConnection, ToolCredentials},
 };
 
 /// Who reads, for audit events.
@@ -42,6 +47,59 @@ impl RunCredentials for Connections {
         value.map(Secret::new).ok_or_else(|| {
             Error::invalid_param("authorization", "field", "name a text field of the connection's values")
         })
+    }
+
+    async fn for_tool(&self, wanted: &ToolConnection) -> Result<Option<ToolCredentials>> {
+        let ToolConnection { workspace, account, provider, connection } = wanted;
+        let needs_connection = match self.provider(provider).await {
+            Ok(manifest) => manifest.supports_oauth() || manifest.supports_api_keys(),
+            // The provider of a plugin that has no manifest here has no connections either.
+            Err(error) if error.code() == Code::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        if connection.is_none() && !needs_connection {
+            return Ok(None);
+        }
+        let may_use = |connection: &Connection| {
+            connection.visibility.is(Visibility::Workspace)
+                || account.is_some_and(|account| connection.owner == account)
+        };
+        let found = self.find_usable(*workspace, provider, *connection, *account, may_use).await?;
+        let found = found.ok_or_else(|| match connection {
+            Some(_) => unknown_connection(),
+            None => connection_missing(provider),
+        })?;
+        let selection = CredentialSelection {
+            workspace: *workspace,
+            provider: provider.clone(),
+            connection: Some(found.id),
+            account: *account,
+        };
+        let current = self.read_current(found, &selection, READER).await?;
+        let fields = fields_of(&current.manifest, &current.connection);
+        Ok(Some(ToolCredentials {
+            connection: current.connection.id,
+            credential_type: current.connection.kind.as_str().to_owned(),
+            secrets: current.values.secrets(fields),
+            values: current.values,
+        }))
+    }
+
+    async fn report_rejected(&self, wanted: &ToolConnection, used: ConnectionId) {
+        // The outcome is the state of the connection; an error says why it cannot be used any more.
+        let selection = CredentialSelection {
+            workspace: wanted.workspace,
+            provider: wanted.provider.clone(),
+            connection: Some(used),
+            account: None,
+        };
+        if let Err(error) = self.report_invalid(&selection).await {
+            tracing::info!(
+                connection_id = %used,
+                error = &error as &dyn std::error::Error,
+                "a tool reports that the credentials of a connection are rejected"
+            );
+        }
     }
 }
 

@@ -5,22 +5,31 @@ use dify_openapi::testing::ports::Clock as _;
 use super::*;
 use crate::support::plugin_daemon::{Dispatch, Fault as DaemonFault, KEY, PluginDaemon};
 
-struct PluginServer {
-    server: ConnectionServer,
-    daemon: PluginDaemon,
-    member: Person,
+pub(super) struct PluginServer {
+    pub(super) server: ConnectionServer,
+    pub(super) daemon: PluginDaemon,
+    pub(super) member: Person,
 }
 
 impl PluginServer {
-    async fn start(stores: Stores) -> Self {
-        let daemon = PluginDaemon::start().await;
-        let url = daemon.url.clone();
-        Self::start_with(stores, daemon, &url, KEY).await
+    pub(super) async fn start(stores: Stores) -> Self {
+        Self::start_with(stores, &[]).await
     }
 
-    async fn start_with(stores: Stores, daemon: PluginDaemon, url: &str, key: &str) -> Self {
-        let variables = [("PLUGIN_DAEMON_URL", url), ("PLUGIN_DAEMON_KEY", key)];
-        let server = ConnectionServer::bare_with(stores, &variables).await;
+    /// With more variables of the server.
+    pub(super) async fn start_with(stores: Stores, more: &[(&str, &str)]) -> Self {
+        let daemon = PluginDaemon::start().await;
+        let url = daemon.url.clone();
+        Self::start_at(
+            stores,
+            daemon,
+            &[&[("PLUGIN_DAEMON_URL", url.as_str()), ("PLUGIN_DAEMON_KEY", KEY)], more].concat(),
+        )
+        .await
+    }
+
+    async fn start_at(stores: Stores, daemon: PluginDaemon, variables: &[(&str, &str)]) -> Self {
+        let server = ConnectionServer::bare_with(stores, variables).await;
         import_without_oauth(&server);
         server.set_client().await;
         let member = server.browser(MEMBER).await;
@@ -34,7 +43,8 @@ impl PluginServer {
         oauth_path(&format!("tool/callback?code=the+code&state={}", parameter(&request, "state")))
     }
 
-    async fn connect(&mut self) -> Value {
+    /// Connects the member. Returns the request for its credentials.
+    pub(super) async fn connect(&mut self) -> Value {
         let callback = self.consent().await;
         assert_eq!(self.member.follow(&callback).await, self.server.at("/oauth-callback"));
         let id = self.member.credentials().await.last().unwrap()["id"].clone();
@@ -225,7 +235,12 @@ async fn plugin_that_is_not_installed_is_reported() {
 async fn daemon_that_rejects_the_key_is_logged_with_the_setting() {
     let daemon = PluginDaemon::start().await;
     let url = daemon.url.clone();
-    let plugin = PluginServer::start_with(Stores::Sqlite, daemon, &url, "another key").await;
+    let plugin = PluginServer::start_at(
+        Stores::Sqlite,
+        daemon,
+        &[("PLUGIN_DAEMON_URL", url.as_str()), ("PLUGIN_DAEMON_KEY", "another key")],
+    )
+    .await;
     let logs = crate::support::logs::Logs::capture();
     let (_, outcome) = started(&plugin.member).await;
     assert_eq!(outcome, (502, "upstream_error".to_owned()));
@@ -238,7 +253,9 @@ async fn daemon_that_rejects_the_key_is_logged_with_the_setting() {
 async fn daemon_that_does_not_run_is_reported() {
     let daemon = PluginDaemon::start().await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let plugin = PluginServer::start_with(Stores::Sqlite, daemon, &format!("http://{closed}"), KEY).await;
+    let url = format!("http://{closed}");
+    let variables = [("PLUGIN_DAEMON_URL", url.as_str()), ("PLUGIN_DAEMON_KEY", KEY)];
+    let plugin = PluginServer::start_at(Stores::Sqlite, daemon, &variables).await;
     let logs = crate::support::logs::Logs::capture();
     let (_, outcome) = started(&plugin.member).await;
     assert_eq!(outcome, (502, "upstream_error".to_owned()));

@@ -1,14 +1,20 @@
-//! A stand-in for Dify's plugin daemon with one plugin, written from contract K1. It can be made to answer with faults.
+//! A stand-in for Dify's plugin daemon with one plugin, written from contracts K1 and K5. It can be made to answer with
+//! faults.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{
     Json, Router,
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
     routing::post,
 };
+use futures_util::{StreamExt as _, stream};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -30,6 +36,8 @@ pub enum Fault {
     Huge,
     /// This line in place of the right one.
     Line(Value),
+    /// The first message of a tool, and nothing more.
+    Hang,
 }
 
 /// A request that the daemon has received.
@@ -45,6 +53,8 @@ pub struct Dispatch {
 struct Daemon {
     fault: Fault,
     issued: u64,
+    /// Calls that hang.
+    open: Arc<AtomicUsize>,
     expires_at: i64,
     received: Vec<Dispatch>,
 }
@@ -63,6 +73,7 @@ impl PluginDaemon {
         let daemon = Arc::new(Mutex::new(Daemon::default()));
         let router = Router::new()
             .route("/plugin/{tenant}/dispatch/oauth/{method}", post(dispatch))
+            .route("/plugin/{tenant}/dispatch/tool/{method}", post(dispatch))
             .with_state(Arc::clone(&daemon));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, daemon }
@@ -75,6 +86,11 @@ impl PluginDaemon {
     /// Sets when the credentials expire that are issued from now on.
     pub fn expire_at(&self, at: i64) {
         self.daemon.lock().expires_at = at;
+    }
+
+    /// Calls that hang now.
+    pub fn open_calls(&self) -> usize {
+        self.daemon.lock().open.load(Ordering::SeqCst)
     }
 
     /// The requests since the last call.
@@ -113,6 +129,7 @@ async fn dispatch(
             format!("data: {{\"code\": 0, \"data\": {{\"a\": \"{}\"}}}}", "x".repeat(10 << 20)).into_response()
         }
         Fault::Line(value) => line(&value),
+        Fault::Hang => hanging(Arc::clone(&daemon.lock().open)),
     }
 }
 
@@ -131,6 +148,7 @@ fn answer(daemon: &Mutex<Daemon>, method: &str, data: &Value) -> Response {
         }
         "get_credentials" => data["raw_http_request"].is_string(),
         "refresh_credentials" => data["credentials"]["refresh_token"].is_string(),
+        "invoke" => return used(data),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     assert!(issued, "{data}");
@@ -139,4 +157,42 @@ fn answer(daemon: &Mutex<Daemon>, method: &str, data: &Value) -> Response {
     let credentials = json!({"access_token": format!("access-of-plugin-{number}"), "refresh_token": format!("refresh-of-plugin-{number}")});
     let data = json!({"credentials": credentials, "expires_at": daemon.expires_at, "metadata": {"name": "Ann"}});
     line(&json!({"code": 0, "message": "success", "data": data}))
+}
+
+/// What a message of a tool is written as.
+fn message(kind: &str, content: &Value) -> String {
+    let data = json!({"type": kind, "message": content, "meta": null});
+    format!("data: {}\n\n", json!({"code": 0, "message": "success", "data": data}))
+}
+
+/// A tool that repeats its parameters and the token that it was given.
+fn used(data: &Value) -> Response {
+    let credentials = &data["credentials"];
+    let secret = ["access_token", "api_key"].iter().find_map(|name| credentials[name].as_str()).unwrap_or("nothing");
+    let text = format!("used {secret} for {}", data["tool_parameters"]["whom"].as_str().unwrap_or_default());
+    let variable = json!({"variable_name": "kind", "variable_value": data["credential_type"]});
+    let messages = [
+        message("text", &json!({"text": text})),
+        message("json", &json!({"json_object": {"secret": secret, "tool": data["tool"]}})),
+        message("variable", &variable),
+        message("log", &json!({"id": "1", "label": "done", "status": "success", "data": {}})),
+    ];
+    messages.concat().into_response()
+}
+
+/// Counts a call while it is open.
+struct OpenCall(Arc<AtomicUsize>);
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn hanging(open: Arc<AtomicUsize>) -> Response {
+    open.fetch_add(1, Ordering::SeqCst);
+    let call = OpenCall(open);
+    let first = stream::iter([Ok::<_, std::io::Error>(message("text", &json!({"text": "first"})))]);
+    let forever = stream::pending().inspect(move |_| _ = &call);
+    Body::from_stream(first.chain(forever)).into_response()
 }

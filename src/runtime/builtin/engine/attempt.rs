@@ -19,6 +19,7 @@ use crate::runtime::builtin::{
         outcome::{NodeError, NodeOutcome, NodeResult, NodeRun},
         start, template_transform,
         text_sender::TextSender,
+        tool,
     },
 };
 
@@ -68,6 +69,10 @@ pub(super) fn start_attempt(
                 boundary: random_id(execution)?,
             };
             http_request::start(data, &context)
+        }
+        NodeKind::Tool(data) => {
+            let (tools, credentials) = (execution.tools.as_ref(), &execution.credentials);
+            tool::start(data, &tool::ToolContext { view, tools, credentials, limit })
         }
         NodeKind::IterationStart | NodeKind::Assigner(_) | NodeKind::HumanInput(_) | NodeKind::Iteration(_) => {
             NodeRun::Ready(Ok(NodeOutcome::default()))

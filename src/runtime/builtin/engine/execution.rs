@@ -14,7 +14,7 @@ use crate::{
             graph::topology::Graph,
             json::JsonObject,
             model::{Models, PromptMessage},
-            nodes::http_request::WorkspaceCredentials,
+            nodes::{tool::RunTools, workspace_credentials::WorkspaceCredentials},
             run_images::RunImages,
             run_limits::RunLimits,
             run_memory::RunMemory,
@@ -62,6 +62,8 @@ pub(crate) struct Execution {
     pub templates: AppRenderer,
     /// Sends the requests of `http-request` nodes.
     pub outbound: RunOutboundClient,
+    /// Invokes the tools of `tool` nodes; `None` without a plugin daemon.
+    pub tools: Option<RunTools>,
     pub credentials: WorkspaceCredentials,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,

@@ -10,3 +10,4 @@ mod readers;
 mod requests;
 mod run_setup;
 mod sequences;
+mod tools;

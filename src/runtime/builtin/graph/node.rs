@@ -6,7 +6,7 @@ use super::index::{EdgeIx, LevelIx};
 use crate::runtime::builtin::{
     json::JsonObject,
     nodes::{
-        aggregator, answer, assigner, end, http_request, human_input, if_else, iteration, llm, template_transform,
+        aggregator, answer, assigner, end, http_request, human_input, if_else, iteration, llm, template_transform, tool,
     },
 };
 
@@ -49,6 +49,7 @@ pub(crate) enum NodeKind {
     Assigner(assigner::AssignerNodeData),
     HttpRequest(Box<http_request::HttpRequestNodeData>),
     HumanInput(Box<human_input::HumanInputNodeData>),
+    Tool(Box<tool::ToolNodeData>),
     Iteration(iteration::IterationNodeData),
     /// Where the contents of an iteration begin.
     IterationStart,
@@ -68,6 +69,7 @@ impl NodeKind {
             Self::Assigner(_) => "assigner",
             Self::HttpRequest(_) => "http-request",
             Self::HumanInput(_) => "human-input",
+            Self::Tool(_) => "tool",
             Self::Iteration(_) => "iteration",
             Self::IterationStart => "iteration-start",
         }

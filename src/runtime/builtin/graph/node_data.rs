@@ -17,7 +17,7 @@ use crate::{
     domain::Result,
     runtime::builtin::{
         json::{JsonObject, count, flag, number},
-        nodes::{llm::LlmNodeData, template_transform::TemplateTransformNodeData},
+        nodes::{llm::LlmNodeData, template_transform::TemplateTransformNodeData, tool},
     },
 };
 
@@ -72,6 +72,7 @@ fn data_reader(kind: &str) -> Option<DataReader> {
         "assigner" => |data| Ok(NodeKind::Assigner(typed(data)?)),
         "http-request" => |data| Ok(NodeKind::HttpRequest(Box::new(typed(data)?))),
         "human-input" => |data| Ok(NodeKind::HumanInput(Box::new(typed(data)?))),
+        "tool" => |data| Ok(NodeKind::Tool(Box::new(typed(data)?))),
         "iteration" => |data| Ok(NodeKind::Iteration(typed(data)?)),
         "iteration-start" => |_| Ok(NodeKind::IterationStart),
         _ => return None,
@@ -91,14 +92,14 @@ fn llm(data: &Value) -> Result<NodeKind, NodeDataError> {
     Ok(NodeKind::Llm(Box::new(data)))
 }
 
-/// Whether nodes of this type are supported here.
-pub(crate) fn is_supported(kind: &str) -> bool {
-    data_reader(kind).is_some()
+/// Whether nodes of this type are supported here. The data of a tool decides, too: only some have a plugin.
+pub(super) fn is_supported(kind: &str, data: &Value) -> bool {
+    data_reader(kind).is_some() && (kind != "tool" || tool::is_served(data))
 }
 
 /// Why the data of a node of this type cannot be read; `None` when it can, or the type is not supported here.
 pub(crate) fn data_error(kind: &str, data: &Value) -> Option<NodeDataError> {
-    let read = data_reader(kind)?;
+    let read = data_reader(kind).filter(|_| is_supported(kind, data))?;
     read(data).map(drop).and_then(|()| common(data).map(drop)).err()
 }
 

@@ -78,7 +78,8 @@ fn invalid_graph_is_rejected_with_the_place_of_its_fault() {
         node
     };
     let many: Vec<Value> = (0..=MAX_NODES).map(|at| node(&at.to_string(), "end")).collect();
-    let tool = json!({"id": "t", "data": {"type": "tool", "title": "Search", "tool_name": "web_search"}});
+    let tool = json!({"id": "t", "data": {"type": "tool", "title": "Search", "provider_type": "api", "tool_name": "web_search"}});
+    let unreadable_tool = json!({"id": "t", "data": {"type": "tool", "title": "Search", "provider_type": "builtin"}});
     for (graph, expected) in [
         (json!(null), "nodes is not a list"),
         (json!({"nodes": []}), "edges is not a list"),
@@ -110,8 +111,10 @@ fn invalid_graph_is_rejected_with_the_place_of_its_fault() {
         ),
         (
             graph(&[start(), node("c", "code"), tool, node("e", "end")], ""),
-            "the nodes \"T c\" (c) of type code and \"Search\" (t) of type tool with the tools `web_search` are not supported here",
+            "the nodes \"T c\" (c) of type code and \"Search\" (t) of type tool with the tools `web_search` of a \
+             provider of the type `api` are not supported here",
         ),
+        (graph(&[start(), unreadable_tool], ""), "the node \"Search\" (t) of type tool: lacks `provider_id`; add it"),
         (graph(&[start()], "s>x"), "edges[0] refers to x, which is not a node"),
         (graph(&[start()], "s>s"), "there is a cycle at the node \"T s\" (s)"),
         (

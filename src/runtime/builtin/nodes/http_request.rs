@@ -1,7 +1,7 @@
 //! `http-request`: sends an HTTP request.
 
 mod body;
-pub(crate) mod connection_header;
+mod connection_header;
 mod context;
 mod data;
 mod event;
@@ -12,16 +12,13 @@ mod request;
 mod response;
 
 use self::request::BuiltRequest;
-use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun};
+use super::outcome::{NodeError, NodeOutcome, NodeResult, NodeRun, masked};
 use crate::runtime::{
     builtin::{json::JsonObject, secret_masks::SecretMasks},
     outbound::OutboundResponse,
 };
 
-pub(crate) use self::{
-    context::{HttpRequestContext, WorkspaceCredentials},
-    data::HttpRequestNodeData,
-};
+pub(crate) use self::{context::HttpRequestContext, data::HttpRequestNodeData};
 
 /// Builds the request and starts to send it.
 pub(crate) fn start(data: &HttpRequestNodeData, context: &HttpRequestContext<'_>) -> NodeRun {
@@ -47,7 +44,7 @@ pub(crate) fn start(data: &HttpRequestNodeData, context: &HttpRequestContext<'_>
                 Err(NodeError::new("HttpRequestNodeError", error.to_string()).with_process_data(process_data))
             }
         };
-        connection_header::masked(result, &masks)
+        masked(result, &masks)
     }))
 }
 

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use crate::runtime::builtin::{
     json::JsonObject,
     model::Usage,
+    secret_masks::SecretMasks,
     variables::{budget::VariableLimitError, value::TextTooLongError},
 };
 
@@ -74,6 +75,18 @@ impl From<VariableLimitError> for Box<NodeError> {
 
 /// How a run of a node ended.
 pub(crate) type NodeResult = Result<NodeOutcome, Box<NodeError>>;
+
+/// Masks the values of a connection in what the service that it belongs to has returned.
+pub(crate) fn masked(mut result: NodeResult, masks: &SecretMasks) -> NodeResult {
+    match &mut result {
+        Ok(outcome) => masks.mask_object(&mut outcome.outputs),
+        Err(error) => {
+            masks.mask_object(&mut error.outputs);
+            error.message = masks.mask_text(&error.message).into_owned();
+        }
+    }
+    result
+}
 
 /// A run of a node that has been started.
 #[expect(clippy::large_enum_variant, reason = "most nodes are ready at once")]

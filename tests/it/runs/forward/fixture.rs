@@ -80,6 +80,7 @@ impl Fixture {
             app: App { id: self.app, workspace_id: self.workspace, mode, max_active_requests: None },
             definition: Definition::Model(Box::new(no_config())),
             user: "caller-1".to_owned(),
+            account: None,
             external_user: None,
             inputs: serde_json::Map::new(),
             query: Some("Hello".to_owned()),

@@ -22,6 +22,7 @@ use crate::{
         clock::Clock,
         entropy::Entropy,
         runtime::{self, EVENTS_AHEAD},
+        tool_invoker::ToolInvoker,
     },
     runtime::{
         builtin::{
@@ -34,7 +35,10 @@ use crate::{
             events::workflow::CreatedBy,
             graph::parse::parse_graph,
             model::{ModelChunk, ModelError, Models, Prompt, PromptMessage, Usage, stream::ModelStream},
-            nodes::http_request::{WorkspaceCredentials, connection_header::NoConnections},
+            nodes::{
+                tool::RunTools,
+                workspace_credentials::{NoConnections, WorkspaceCredentials},
+            },
             run_images::RunImages,
             run_limits::RunLimits,
             run_memory::RunMemory,
@@ -191,6 +195,7 @@ pub(super) struct RunSetup {
     pub history: Vec<PromptMessage>,
     pub limits: RunLimits,
     pub models: Arc<ScriptedModels>,
+    pub tools: Option<Arc<dyn ToolInvoker>>,
     /// Set for a run that continues.
     pub resumption: Option<Resumption>,
 }
@@ -212,6 +217,7 @@ impl RunSetup {
             history: Vec::new(),
             limits: RunLimits::default(),
             models: Arc::default(),
+            tools: None,
             resumption: None,
         }
     }
@@ -273,8 +279,12 @@ impl RunSetup {
                 ),
                 [Owner::of(&"workspace"), Owner::of(&"app")],
             ),
+            tools: self.tools.as_ref().map(|invoker| {
+                RunTools::new(invoker, [Owner::of(&"workspace"), Owner::of(&"app")], "someone".to_owned())
+            }),
             credentials: WorkspaceCredentials {
                 workspace: id::WorkspaceId(Uuid::from_u128(6)),
+                account: None,
                 source: Arc::new(NoConnections),
             },
             clock: Arc::new(FixedClock),

@@ -4,7 +4,6 @@ use http::HeaderName;
 use uuid::Uuid;
 
 use super::{
-    context::WorkspaceCredentials,
     data::{ApiKeyKind, AuthorizationConfig},
     header::{authorization_value, parse_header},
 };
@@ -13,7 +12,7 @@ use crate::{
     ports::run_credentials::NamedCredential,
     runtime::{
         builtin::{
-            nodes::outcome::{NodeError, NodeResult},
+            nodes::{outcome::NodeError, workspace_credentials::WorkspaceCredentials},
             secret_masks::SecretMasks,
         },
         outbound::OutboundRequest,
@@ -68,36 +67,5 @@ impl ConnectionHeader {
         // What follows the scheme may be encoded.
         let sent = written.rsplit(' ').next().unwrap_or_default();
         Ok(SecretMasks::new([secret.expose(), sent]))
-    }
-}
-
-/// Masks the value in what a server has returned.
-pub(super) fn masked(result: NodeResult, masks: &SecretMasks) -> NodeResult {
-    match result {
-        Ok(mut outcome) => {
-            masks.mask_object(&mut outcome.outputs);
-            Ok(outcome)
-        }
-        Err(mut error) => {
-            masks.mask_object(&mut error.outputs);
-            error.message = masks.mask_text(&error.message).into_owned();
-            Err(error)
-        }
-    }
-}
-
-/// A workspace without connections.
-#[cfg(test)]
-pub(crate) struct NoConnections;
-
-#[cfg(test)]
-#[async_trait::async_trait]
-impl crate::ports::run_credentials::RunCredentials for NoConnections {
-    async fn secret(
-        &self,
-        _: crate::domain::id::WorkspaceId,
-        _: &NamedCredential,
-    ) -> crate::domain::Result<crate::domain::secret::Secret> {
-        Err(crate::domain::Error::not_found("There is no such connection."))
     }
 }

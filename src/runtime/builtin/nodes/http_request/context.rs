@@ -1,22 +1,11 @@
 //! What a run of the node reads and uses.
 
-use std::sync::Arc;
-
-use crate::{
-    domain::id::WorkspaceId,
-    ports::run_credentials::RunCredentials,
-    runtime::{
-        builtin::{secret_masks::SecretMasks, variables::pool::VariableView},
-        outbound::RunOutboundClient,
+use crate::runtime::{
+    builtin::{
+        nodes::workspace_credentials::WorkspaceCredentials, secret_masks::SecretMasks, variables::pool::VariableView,
     },
+    outbound::RunOutboundClient,
 };
-
-/// The connections of the run's workspace.
-#[derive(Clone)]
-pub(crate) struct WorkspaceCredentials {
-    pub workspace: WorkspaceId,
-    pub source: Arc<dyn RunCredentials>,
-}
 
 pub(crate) struct HttpRequestContext<'a> {
     pub view: VariableView<'a>,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::runtime::{
     builtin::{
+        nodes::workspace_credentials::WorkspaceCredentials,
         secret_masks::SecretMasks,
         variables::pool::{SystemVariables, VariablePool},
     },
@@ -22,7 +23,7 @@ use crate::{
         secret::Secret,
     },
     memory::{MemoryLedger, Owner},
-    ports::run_credentials::{NamedCredential, RunCredentials},
+    ports::run_credentials::{NamedCredential, RunCredentials, ToolConnection, ToolCredentials},
 };
 
 /// Responds with the request that it received.
@@ -56,6 +57,12 @@ impl RunCredentials for OneConnection {
         }
         Ok(Secret::new(named.field.as_deref().unwrap_or(TOKEN)))
     }
+
+    async fn for_tool(&self, _: &ToolConnection) -> crate::domain::Result<Option<ToolCredentials>> {
+        Ok(None)
+    }
+
+    async fn report_rejected(&self, _: &ToolConnection, _: ConnectionId) {}
 }
 
 fn map(value: Value) -> Map<String, Value> {
@@ -95,7 +102,7 @@ async fn run_with(data: Value, fail_on_status: bool) -> NodeResult {
     );
     let data: HttpRequestNodeData = serde_json::from_value(data).unwrap();
     let workspace = WorkspaceId(Uuid::from_u128(6));
-    let credentials = WorkspaceCredentials { workspace, source: Arc::new(OneConnection) };
+    let credentials = WorkspaceCredentials { workspace, account: None, source: Arc::new(OneConnection) };
     let context = HttpRequestContext {
         view: pool.view(VariablePool::ROOT),
         outbound: &outbound,
