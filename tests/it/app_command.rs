@@ -181,5 +181,5 @@ fn tools_of_plugins_need_a_plugin_daemon() {
     let operator = Operator::new();
     let output = operator.run(&["app", "import", "-", "--workspace", "Lab"], &with_tool);
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("warning: {refusal}"));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with(&format!("warning: {refusal}")));
 }
