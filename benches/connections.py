@@ -126,7 +126,7 @@ def refreshed_ahead(connections):
         list(pool.map(fill, keys))
     # All of them are due at once.
     statement = (
-        "UPDATE tool_builtin_providers SET updated_at = now() - interval '1 hour', "
+        "UPDATE tool_builtin_providers SET updated_at = timezone('UTC', now()) - interval '1 hour', "
         "expires_at = extract(epoch FROM now())::bigint + 600"
     )
     subprocess.run(["psql", server.env["DATABASE_URL"], "-qc", statement], check=True)

@@ -235,7 +235,9 @@ async fn delete(
     if !confirmation.obtain(loss, out).await? {
         return Ok(());
     }
+    let connections = operator.sql.list_private_connections(account.id).await?;
     let revoked = operator.sql.delete_account(account.id, Operator::now()).await?;
+    operator.connections()?.revoke_deleted(connections).await;
     let published = operator.publish_revocations(&revoked).await;
     print_line(out, format_args!("{email} is deleted; {} ended", counted(revoked.len() as u64, "session")))?;
     published

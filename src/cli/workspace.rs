@@ -147,6 +147,7 @@ pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Resul
             if !confirmation.obtain(format_args!("{workspace} will be deleted with {}", deleted(lost)), out).await? {
                 return Ok(());
             }
+            operator.connections()?.revoke_all(operator.sql.list_connections(id, None).await?).await;
             operator.sql.delete_workspace(id).await?;
             print_line(out, format_args!("{workspace} is deleted with {}", deleted(lost)))
         }

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod manage;
 pub(crate) mod member;
 pub(crate) mod refresh;
+mod refresh_ahead;
 mod revocation;
 mod rotation;
 mod run_credentials;

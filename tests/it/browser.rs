@@ -3,6 +3,7 @@
 mod appearance;
 mod branding;
 mod code_entry;
+mod connections;
 mod decision;
 mod languages;
 mod sessions;

@@ -2,10 +2,13 @@
 
 mod authorization;
 mod commands;
+mod crashes;
 mod credentials;
 mod current;
 mod pages;
 mod plugin_daemon;
+mod providers;
+mod races;
 mod refusals;
 mod runs;
 mod tools;
@@ -99,9 +102,13 @@ impl ConnectionServer {
 }
 
 pub(crate) async fn call_service(server: &TestServer, path: &str, body: &Value) -> Answer {
+    call_service_with(&reqwest::Client::new(), server, path, body).await
+}
+
+/// Like `call_service`, with a client of many calls: a new one takes a while to read the certificates.
+async fn call_service_with(client: &reqwest::Client, server: &TestServer, path: &str, body: &Value) -> Answer {
     let url = server.inner(&format!("/inner/api/connections/{path}"));
-    let request = reqwest::Client::new().post(url).header("enterprise-api-secret-key", SERVICE_KEY);
-    Answer::to(request.json(body)).await
+    Answer::to(client.post(url).header("enterprise-api-secret-key", SERVICE_KEY).json(body)).await
 }
 
 /// A person with a browser.

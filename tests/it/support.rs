@@ -30,6 +30,7 @@ pub mod python;
 pub mod redis_process;
 pub mod runs;
 pub mod server;
+pub mod server_process;
 pub mod stores;
 pub mod tcp_proxy;
 pub mod team;

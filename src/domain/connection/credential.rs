@@ -55,6 +55,16 @@ stored_words! {
     }
 }
 
+/// The result of recording that a person has to authorize again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    Now,
+    /// It was recorded before.
+    Before,
+    /// Nothing is recorded, because the connection has other values than the ones that were read, or was deleted.
+    Changed,
+}
+
 /// The state of a connection that Dify's table has no columns for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionHealth {

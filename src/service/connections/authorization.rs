@@ -52,7 +52,7 @@ pub struct ProviderCallback {
 pub enum AuthorizationError {
     /// The person has declined.
     AccessDenied,
-    /// The state is not valid: unknown, expired, used, or of another browser, account or provider.
+    /// The state is not valid: unknown, expired, used, or of another browser, account, workspace or provider.
     InvalidState,
     /// The provider has reported another error.
     ProviderError,
@@ -183,14 +183,23 @@ impl Connections {
             && state.redirect_uri == self.redirect_uri(key)
             && BrowserMarks::parse(marks).contain(&state.mark(), keys)
             && signed_in.is_none_or(|caller| caller.account.id == account);
-        // Consumed only by the browser that it belongs to, so that no other one can spoil it.
-        if !is_bound || !self.dependencies.nonces.consume(NonceKind::ConnectionState, &state.nonce).await? {
+        if !is_bound {
             return invalid;
         }
-        match self.find_member(account, WorkspaceId(state.workspace)).await? {
-            Some(member) => Ok(Ok(Admitted { key: key.clone(), member, state })),
-            None => Ok(Err(AuthorizationError::NotMember)),
+        let Some(member) = self.find_member(account, WorkspaceId(state.workspace)).await? else {
+            return Ok(Err(AuthorizationError::NotMember));
+        };
+        // Somebody who has switched to another workspace would not find the connection there.
+        if let Some(caller) = signed_in
+            && self.member(caller).await?.workspace != member.workspace
+        {
+            return invalid;
         }
+        // Consumed only by the browser that it belongs to, so that no other one can spoil it.
+        if !self.dependencies.nonces.consume(NonceKind::ConnectionState, &state.nonce).await? {
+            return invalid;
+        }
+        Ok(Ok(Admitted { key: key.clone(), member, state }))
     }
 
     async fn exchange(
@@ -240,9 +249,16 @@ impl Connections {
                 .record();
                 Ok(Ok(id))
             }
-            Err(error) if error.code() == Code::InvalidParam => Ok(Err(AuthorizationError::TooMany)),
-            Err(error) if error.code() == Code::NotFound => Ok(Err(AuthorizationError::NotMember)),
-            Err(error) => Err(error),
+            Err(error) => {
+                let outcome = match error.code() {
+                    Code::InvalidParam => AuthorizationError::TooMany,
+                    Code::NotFound => AuthorizationError::NotMember,
+                    // The credentials may be stored.
+                    _ => return Err(error),
+                };
+                self.revoke_issued(call, &issued).await;
+                Ok(Err(outcome))
+            }
         }
     }
 

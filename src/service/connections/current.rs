@@ -37,7 +37,7 @@ pub struct CredentialSelection {
     pub provider: ProviderKey,
     /// This connection, or the default of the account.
     pub connection: Option<ConnectionId>,
-    /// The account that has to be allowed to use it.
+    /// The account that has to be a member of the workspace and allowed to use it.
     pub account: Option<AccountId>,
 }
 
@@ -76,13 +76,19 @@ impl Connections {
         Ok(current)
     }
 
-    /// The connections of a workspace that an account may use, or all without an account.
+    /// The connections of a workspace that an account may use; without an account all of them. An account that is not
+    /// an active member uses none.
     pub async fn list_for_service(
         &self,
         workspace: WorkspaceId,
         provider: Option<&ProviderKey>,
         account: Option<AccountId>,
     ) -> Result<Vec<Connection>> {
+        if let Some(account) = account
+            && self.find_member(account, workspace).await?.is_none()
+        {
+            return Ok(Vec::new());
+        }
         let provider = provider.map(ToString::to_string);
         let mut found = self.dependencies.context.sql.list_connections(workspace, provider.as_deref()).await?;
         found.retain(|connection| account.is_none_or(|account| connection.is_visible_to(account)));
@@ -101,7 +107,11 @@ impl Connections {
             let refreshed = self.refresh(connection, RefreshMode::Rejected).await.map_err(Error::from)?;
             return self.opened(refreshed).await;
         }
-        Err(self.require_reauthorization(connection, ReauthorizationReason::Rejected).await?)
+        match self.require_reauthorization(&connection, ReauthorizationReason::Rejected).await? {
+            Some(error) => Err(error),
+            // A person has entered another key meanwhile.
+            None => self.opened(self.select(selection).await?).await,
+        }
     }
 
     async fn keep_current(&self, connection: Connection) -> Result<CurrentCredentials> {
@@ -119,7 +129,9 @@ impl Connections {
         match self.refresh(connection.clone(), RefreshMode::Expiring).await {
             Ok(refreshed) => self.opened(refreshed).await,
             // The token is used while it lives.
-            Err(RefreshError::Later(_)) if !connection.expires_within(0, context.clock.now()) => {
+            Err(RefreshError::Later(_) | RefreshError::ProviderFailed(_))
+                if !connection.expires_within(0, context.clock.now()) =>
+            {
                 self.opened(connection).await
             }
             Err(error) => Err(error.into()),
@@ -136,6 +148,9 @@ impl Connections {
         let CredentialSelection { workspace, provider, connection, account } = selection;
         if connection.is_none() && account.is_none() {
             return Err(Error::missing("credential_id"));
+        }
+        if let Some(account) = account {
+            self.find_member(*account, *workspace).await?.ok_or_else(unknown_connection)?;
         }
         let may_use = |connection: &Connection| account.is_none_or(|account| connection.is_visible_to(account));
         let found = self.find_usable(*workspace, provider, *connection, *account, may_use).await?;

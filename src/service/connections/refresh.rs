@@ -6,7 +6,6 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt as _, stream};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -16,9 +15,11 @@ use super::{
 };
 use crate::{
     domain::{
-        Error, Result,
+        Code, Error, Result,
         connection::{
-            credential::{Connection, ConnectionStatus, ReauthorizationReason, ReplacedCredentials},
+            credential::{
+                Connection, ConnectionHealth, ConnectionStatus, ReauthorizationReason, Recorded, ReplacedCredentials,
+            },
             manifest::ProviderManifest,
             provider_key::ProviderKey,
             values::CredentialValues,
@@ -46,15 +47,6 @@ const WAIT_INTERVAL: Duration = Duration::from_millis(50);
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(2);
 const MAX_RETRY: TimeDelta = TimeDelta::minutes(15);
 
-/// Credentials that expire within this time are refreshed in the background,
-const REFRESH_AHEAD: TimeDelta = TimeDelta::minutes(15);
-/// if they were used within this time.
-const USED_WITHIN: TimeDelta = TimeDelta::days(30);
-/// Connections that one statement reads.
-const PAGE: u64 = 200;
-/// Refreshes in the background at the same time.
-const MAX_CONCURRENT: usize = 16;
-
 /// Why credentials are refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefreshMode {
@@ -69,6 +61,8 @@ pub(super) enum RefreshMode {
 pub(super) enum RefreshError {
     /// It may succeed later.
     Later(Error),
+    /// The provider has failed, and it may succeed later.
+    ProviderFailed(Error),
     /// It cannot succeed.
     Never(Error),
 }
@@ -76,7 +70,7 @@ pub(super) enum RefreshError {
 impl From<RefreshError> for Error {
     fn from(error: RefreshError) -> Self {
         match error {
-            RefreshError::Later(error) | RefreshError::Never(error) => error,
+            RefreshError::Later(error) | RefreshError::ProviderFailed(error) | RefreshError::Never(error) => error,
         }
     }
 }
@@ -151,10 +145,10 @@ impl Connections {
         let (key, manifest) = self.manifest_of(&connection).await?;
         let values = self.open_sealed(&manifest, &connection).await?.values;
         if !self.dependencies.backend.can_refresh(&manifest, &values) {
-            return Err(self.without_refresh_token(connection, mode).await?);
+            return self.without_refresh_token(connection, mode).await;
         }
         let Some(client) = self.find_client(connection.workspace_id, &key, &manifest).await? else {
-            return Err(self.never(connection, ReauthorizationReason::ClientMissing).await?);
+            return self.never(connection, ReauthorizationReason::ClientMissing).await;
         };
         let redirect_uri = self.redirect_uri(&key);
         let call = BackendCall {
@@ -171,30 +165,30 @@ impl Connections {
             return Err(RefreshError::Later(Error::unavailable("the refresh began too late for its lease")));
         }
         match self.dependencies.backend.refresh(call, &values).await {
-            Ok(issued) => self.store_refreshed(connection, &manifest, &*sealer, values, issued).await,
-            Err(BackendError::Rejected(ReauthorizationReason::NoRefreshToken)) => {
-                Err(self.without_refresh_token(connection, mode).await?)
-            }
-            Err(BackendError::Rejected(reason)) => {
-                // Dify may have used the refresh token meanwhile, and its result is stored.
-                let stored = self.stored(connection.id).await?;
-                if stored.is_newer_than(&connection) {
-                    return Ok(stored);
+            Ok(issued) => {
+                let stored = self.store_refreshed(connection, &manifest, &*sealer, &values, &issued).await;
+                if matches!(&stored, Err(RefreshError::Never(_))) {
+                    self.revoke_issued(call, &issued).await;
                 }
-                Err(self.never(connection, reason).await?)
+                stored
             }
+            Err(BackendError::Rejected(ReauthorizationReason::NoRefreshToken)) => {
+                self.without_refresh_token(connection, mode).await
+            }
+            Err(BackendError::Rejected(reason)) => self.never(connection, reason).await,
             Err(error) => Err(self.later(&connection, &key, error).await?),
         }
     }
 
-    /// Stores what the provider has issued, before anything else happens.
+    /// Stores what the provider has issued, before anything else happens. Fails with [`RefreshError::Never`] when the
+    /// connection was deleted meanwhile.
     async fn store_refreshed(
         &self,
         connection: Connection,
         manifest: &ProviderManifest,
         sealer: &dyn RowSealer,
-        values: CredentialValues,
-        issued: IssuedCredentials,
+        values: &CredentialValues,
+        issued: &IssuedCredentials,
     ) -> Result<Connection, RefreshError> {
         let mut merged = values.clone();
         merged.merge(&issued.values);
@@ -203,12 +197,12 @@ impl Connections {
         let (now, expires_at) = (context.clock.now(), issued.expires_at);
         let mut old = connection.sealed.clone();
         let mut attempts = 0;
-        while let Some(stored) =
-            self.replace_issued(connection.id, &ReplacedCredentials { old: &old, new: &new, expires_at, now }).await?
-        {
+        loop {
+            let replaced = ReplacedCredentials { old: &old, new: &new, expires_at, now };
+            let Some(stored) = self.replace_issued(connection.id, &replaced).await.map_err(not_stored)? else { break };
             // The same values may have been encrypted again. Other ones are newer: a person has authorized again, or the
             // lease has expired.
-            if self.open_sealed(manifest, &stored).await?.values != values {
+            if self.open_sealed(manifest, &stored).await?.values != *values {
                 return Ok(stored);
             }
             attempts += 1;
@@ -248,16 +242,37 @@ impl Connections {
             connection_id = %connection.id, provider = %key, failures, error = &error as &dyn std::error::Error,
             "a refresh failed and will be tried again"
         );
-        Ok(RefreshError::Later(error.into()))
+        Ok(RefreshError::ProviderFailed(error.into()))
     }
 
-    async fn never(&self, connection: Connection, reason: ReauthorizationReason) -> Result<RefreshError> {
-        self.dependencies.context.metrics.connections.refreshed(RefreshOutcome::Rejected);
-        Ok(RefreshError::Never(self.require_reauthorization(connection, reason).await?))
+    /// A person has to authorize again. Returns the connection with newer values when somebody has done so meanwhile, or
+    /// when Dify has used the refresh token and its result is stored.
+    async fn never(
+        &self,
+        mut connection: Connection,
+        reason: ReauthorizationReason,
+    ) -> Result<Connection, RefreshError> {
+        for _ in 0..MAX_STORE_ATTEMPTS {
+            if let Some(error) = self.require_reauthorization(&connection, reason).await? {
+                self.dependencies.context.metrics.connections.refreshed(RefreshOutcome::Rejected);
+                return Err(RefreshError::Never(error));
+            }
+            let stored = self.stored(connection.id).await?;
+            if stored.is_newer_than(&connection) {
+                return Ok(stored);
+            }
+            // The same values, encrypted again.
+            connection = stored;
+        }
+        Err(changed_meanwhile().into())
     }
 
     /// Credentials without a refresh token are used until they expire or are rejected.
-    async fn without_refresh_token(&self, connection: Connection, mode: RefreshMode) -> Result<RefreshError> {
+    async fn without_refresh_token(
+        &self,
+        connection: Connection,
+        mode: RefreshMode,
+    ) -> Result<Connection, RefreshError> {
         let context = &self.dependencies.context;
         if mode == RefreshMode::Rejected {
             return self.never(connection, ReauthorizationReason::Rejected).await;
@@ -267,17 +282,22 @@ impl Connections {
         }
         let expires_at = DateTime::from_timestamp(connection.expires_at, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
         context.sql.mark_refresh_failed(connection.id, connection.health.failures, expires_at).await?;
-        Ok(RefreshError::Later(provider_unavailable()))
+        Err(RefreshError::Later(provider_unavailable()))
     }
 
-    /// Records that a person has to authorize again, and returns the error that says so.
+    /// Records that a person has to authorize again, and returns the error that says so; `None` when the stored
+    /// connection has other values, or was deleted.
     pub(super) async fn require_reauthorization(
         &self,
-        mut connection: Connection,
+        connection: &Connection,
         reason: ReauthorizationReason,
-    ) -> Result<Error> {
+    ) -> Result<Option<Error>> {
         let context = &self.dependencies.context;
-        if context.sql.mark_reauthorization_required(connection.id, reason).await? {
+        let recorded = context.sql.mark_reauthorization_required(connection, reason).await?;
+        if recorded == Recorded::Changed {
+            return Ok(None);
+        }
+        if recorded == Recorded::Now {
             context.metrics.connections.reauthorization_required(reason);
             ConnectionEvent::ReauthorizationRequired {
                 connection_id: connection.id,
@@ -288,32 +308,14 @@ impl Connections {
             }
             .record();
         }
-        connection.health.reason = Some(StoredValue::Known(reason));
-        Ok(reauthorization_required(&connection))
+        let health = ConnectionHealth { reason: Some(StoredValue::Known(reason)), ..connection.health.clone() };
+        Ok(Some(reauthorization_required(&Connection { health, ..connection.clone() })))
     }
+}
 
-    /// Refreshes connections in use before they expire. A failure of one does not stop the others. Returns how many
-    /// were refreshed.
-    pub(crate) async fn refresh_due(&self) -> Result<usize> {
-        let context = &self.dependencies.context;
-        let (mut refreshed, mut after) = (0, None::<Connection>);
-        loop {
-            let now = context.clock.now();
-            let (expires_before, used_since) = (now + REFRESH_AHEAD, now - USED_WITHIN);
-            let sql = &context.sql;
-            let due = sql.list_due_connections(now, expires_before, used_since, after.as_ref(), PAGE).await?;
-            let is_last = (due.len() as u64) < PAGE;
-            after = due.last().cloned();
-            let results = stream::iter(due.into_iter().filter(|connection| connection.is_half_over(now)))
-                .map(|connection| self.refresh(connection, RefreshMode::Expiring))
-                .buffer_unordered(MAX_CONCURRENT)
-                .map(|result| usize::from(result.is_ok()));
-            refreshed += results.fold(0, |sum, one| async move { sum + one }).await;
-            if is_last {
-                return Ok(refreshed);
-            }
-        }
-    }
+/// Credentials that were issued are not stored.
+fn not_stored(error: Error) -> RefreshError {
+    if error.code() == Code::NotFound { RefreshError::Never(error) } else { RefreshError::Later(error) }
 }
 
 fn provider_unavailable() -> Error {

@@ -1,5 +1,7 @@
 //! Deletes connections, and revokes their credentials at the provider where it can (RFC 7009).
 
+use futures_util::{StreamExt as _, stream};
+
 use super::{Connections, member::CurrentMember};
 use crate::{
     domain::{
@@ -10,10 +12,13 @@ use crate::{
         },
         id::{AccountId, ConnectionId},
     },
-    ports::connection_backend::BackendCall,
+    ports::connection_backend::{BackendCall, IssuedCredentials},
     service::uncancelled::run_uncancelled,
     telemetry::audit::connections::ConnectionEvent,
 };
+
+/// Requests to providers at the same time.
+const MAX_CONCURRENT: usize = 16;
 
 impl Connections {
     /// Deletes a connection.
@@ -30,19 +35,44 @@ impl Connections {
             if !connections.dependencies.context.sql.delete_connection(connection.id).await? {
                 return Ok(());
             }
-            connections.remove_cached(&connection).await;
-            let at_provider = connections.revoke_at_provider(&connection).await;
-            ConnectionEvent::Revoked {
-                connection_id: connection.id,
-                provider: &connection.provider,
-                workspace_id: connection.workspace_id,
-                account_id: account,
-                at_provider,
-            }
-            .record();
+            connections.finish_deletion(&connection, account).await;
             Ok(())
         })
         .await
+    }
+
+    /// Deletes connections, several at a time. One that cannot be deleted is logged. For operators.
+    pub(crate) async fn revoke_all(&self, connections: Vec<Connection>) {
+        let revoke = |connection: Connection| async move {
+            let id = connection.id;
+            if let Err(error) = self.revoke(connection, None).await {
+                tracing::warn!(
+                    connection_id = %id, error = &error as &dyn std::error::Error,
+                    "a connection was not deleted with its workspace"
+                );
+            }
+        };
+        stream::iter(connections).map(revoke).buffer_unordered(MAX_CONCURRENT).collect::<()>().await;
+    }
+
+    /// Revokes the credentials of connections that were deleted, several at a time. For operators.
+    pub(crate) async fn revoke_deleted(&self, connections: Vec<Connection>) {
+        let revoke = |connection: Connection| async move { self.finish_deletion(&connection, None).await };
+        stream::iter(connections).map(revoke).buffer_unordered(MAX_CONCURRENT).collect::<()>().await;
+    }
+
+    /// What follows the deletion of the row.
+    async fn finish_deletion(&self, connection: &Connection, account: Option<AccountId>) {
+        self.remove_cached(connection).await;
+        let at_provider = self.revoke_at_provider(connection).await;
+        ConnectionEvent::Revoked {
+            connection_id: connection.id,
+            provider: &connection.provider,
+            workspace_id: connection.workspace_id,
+            account_id: account,
+            at_provider,
+        }
+        .record();
     }
 
     /// Best effort: returns whether the provider has accepted.
@@ -60,6 +90,16 @@ impl Connections {
                 );
                 false
             }
+        }
+    }
+
+    /// Revokes credentials that a provider has issued and that are not stored: nobody else could. Best effort.
+    pub(super) async fn revoke_issued(&self, call: BackendCall<'_>, issued: &IssuedCredentials) {
+        if let Err(error) = self.dependencies.backend.revoke(call, &issued.values).await {
+            tracing::warn!(
+                provider = %call.provider, error = &error as &dyn std::error::Error,
+                "credentials that are not stored were not revoked at the provider"
+            );
         }
     }
 

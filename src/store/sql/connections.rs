@@ -3,6 +3,8 @@
 
 mod clients;
 mod create;
+mod deletion;
+mod health;
 mod providers;
 mod read;
 mod visibility;

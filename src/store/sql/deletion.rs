@@ -47,7 +47,7 @@ impl SqlStore {
         self.call("TRANSACTION", with_retries(deletion)).await
     }
 
-    /// Deletes a workspace with its apps, tags and memberships. Its members keep their accounts. Fails with
+    /// Deletes a workspace with its apps, tags, memberships and connections. Its members keep their accounts. Fails with
     /// `not_found`.
     pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<()> {
         let tenant = self.id(id.0);
@@ -62,13 +62,14 @@ impl SqlStore {
             delete_apps(&transaction, &in_workspace).await?;
             tag::Entity::delete_many().filter(tag::Column::TenantId.eq(tenant)).exec(&transaction).await?;
             join::Entity::delete_many().filter(join::Column::TenantId.eq(tenant)).exec(&transaction).await?;
+            self.delete_connections_of_workspace(&transaction, tenant).await?;
             Ok(transaction.commit().await?)
         };
         self.call("TRANSACTION", with_retries(deletion)).await
     }
 
-    /// Deletes an account with its memberships, and ends its sessions; the caller drops the returned hashes from the
-    /// cache. What it made stays. Fails with `not_found`, and with `already_exists` while it owns a workspace.
+    /// Deletes an account with its memberships and the connections that only it could use, and ends its sessions; the
+    /// caller drops the returned hashes from the cache. What it made or shared stays. Fails with `not_found`, and with `already_exists` while it owns a workspace.
     pub async fn delete_account(&self, id: AccountId, now: DateTime<Utc>) -> Result<Vec<RevokedSession>> {
         self.call("TRANSACTION", with_retries(|| self.try_delete_account(self.id(id.0), now))).await
     }
@@ -95,6 +96,7 @@ impl SqlStore {
         self.end_browser_sessions(&transaction, id).await?;
         join::Entity::delete_many().filter(join::Column::AccountId.eq(id)).exec(&transaction).await?;
         allowed::Entity::delete_many().filter(allowed::Column::AccountId.eq(id)).exec(&transaction).await?;
+        self.delete_private_connections(&transaction, id).await?;
         transaction.commit().await?;
         Ok(revoked)
     }

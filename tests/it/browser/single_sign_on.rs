@@ -57,7 +57,7 @@ async fn go_to_provider(visitor: &Visitor, code: &str) {
 }
 
 /// Signs in at the provider, unless it remembers the person, and agrees. Drops what the browser reports of its pages.
-async fn sign_in_at_provider(visitor: &Visitor, email: &str) {
+pub(super) async fn sign_in_at_provider(visitor: &Visitor, email: &str) {
     if visitor.count("input[name=login]").await == 1 {
         visitor.type_into("input[name=login]", email).await;
         visitor.type_into("input[name=password]", "any").await;

@@ -62,6 +62,32 @@ async fn connections_are_listed_and_revoked() {
     assert_eq!(server.provider.revoked().len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_end_with_their_account_or_workspace() {
+    let server = ConnectionServer::start(Stores::Sqlite).await;
+    let (mut member, mut owner) = (server.browser(MEMBER).await, server.browser(OWNER).await);
+    let (private, shared) = (member.connect().await, member.connect().await);
+    let share = json!({"credential_id": shared, "visibility": "all_team_members"});
+    assert_eq!(member.post(&provider_path("update"), &share).await.0, 200);
+    owner.connect().await;
+    let workspace = server.workspace().await;
+    let body = json!({"tenant_id": workspace, "provider": PROVIDER, "credential_id": private});
+    let token = server.service("credentials", &body).await.json()["values"]["refresh_token"].clone();
+    let (succeeded, text) = run(&server, &["account", "delete", MEMBER, "--yes"], "");
+    assert!(succeeded, "{text}");
+    assert_eq!(server.provider.revoked(), [token.as_str().unwrap()]);
+    assert_eq!(server.service("credentials", &body).await.status, 404);
+    let body = json!({"tenant_id": workspace, "provider": PROVIDER, "credential_id": shared});
+    assert_eq!(server.service("credentials", &body).await.status, 200, "the workspace uses it");
+    let (succeeded, text) = run(&server, &["workspace", "delete", "Demo Workspace", "--yes"], "");
+    assert!(succeeded, "{text}");
+    assert_eq!((server.provider.revoked().len(), server.provider.refresh_tokens()), (3, Vec::new()));
+    assert_eq!(server.service("credentials", &body).await.status, 404);
+    for table in ["tool_builtin_providers", "openapi_connections", "tool_oauth_tenant_clients"] {
+        assert_eq!(crate::support::database::count(&server, table).await, 0, "{table}");
+    }
+}
+
 const OLD_KEY: &str = "an old secret of the tests and long enough";
 const NEW_KEY: &str = "a new secret of the tests and long enough";
 

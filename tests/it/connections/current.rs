@@ -124,6 +124,27 @@ async fn credentials_of_some_minutes_are_not_refreshed_all_the_time(stores: Stor
     }
 }
 
+/// Sixteen refreshes run at the same time, and three failures stop further ones.
+#[tokio::test]
+async fn failing_provider_does_not_hold_up_the_refreshes_of_others() {
+    let (server, mut member, mut body) = connected(Stores::Sqlite).await;
+    for _ in 0..40 {
+        body["credential_id"] = json!(member.connect().await);
+        access_token(&server.service("credentials", &body).await);
+    }
+    server.advance(3_600 - 600);
+    server.provider.set_fault(Fault::Down);
+    let before = server.provider.requests();
+    server.running().app.jobs().refresh_connections().await.unwrap();
+    let requests = server.provider.requests() - before;
+    assert!((3..=18).contains(&requests), "{requests} of 40");
+    // The others follow once it works.
+    server.provider.set_fault(Fault::None);
+    server.advance(10);
+    server.running().app.jobs().refresh_connections().await.unwrap();
+    assert_eq!(server.provider.refreshes(), 40);
+}
+
 /// Contract K4: at the moment of expiry, fifty callers of two replicas cause one refresh and all get its result.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_callers_of_two_replicas_cause_one_refresh() {
@@ -131,12 +152,13 @@ async fn concurrent_callers_of_two_replicas_cause_one_refresh() {
     let (server, _, body) = connected(stores).await;
     let replica = server.replica().await;
     server.provider.set_delay(Duration::from_millis(20));
+    let client = reqwest::Client::new();
     let rounds = std::env::var("TEST_REFRESH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(10);
     for round in 1..=rounds {
         server.advance(3_600);
         let calls = (0..50).map(|call| {
             let server = if call % 2 == 0 { &server.server } else { &replica };
-            call_service(server, "credentials", &body)
+            call_service_with(&client, server, "credentials", &body)
         });
         let answers = futures_util::future::join_all(calls).await;
         let tokens: std::collections::BTreeSet<_> = answers.iter().map(access_token).collect();

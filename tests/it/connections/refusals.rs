@@ -1,4 +1,4 @@
-//! What is refused: foreign and used states, other roles, and providers that answer with faults.
+//! What people are refused: foreign and used states, addresses of others, and what belongs to others.
 
 use super::*;
 
@@ -6,7 +6,8 @@ on_both_stores!(
     state_of_another_browser_account_provider_or_time_is_rejected,
     state_is_consumed_once,
     denied_and_failed_authorizations_lead_to_the_page_of_connections,
-    faulty_answers_of_the_provider_connect_nothing,
+    state_of_another_workspace_is_rejected,
+    redirects_lead_to_the_pages_of_this_service_only,
     members_do_not_read_the_client_or_connections_of_others
 );
 
@@ -44,6 +45,59 @@ async fn state_of_another_browser_account_provider_or_time_is_rejected(stores: S
     assert!(member.credentials().await.is_empty());
 }
 
+async fn state_of_another_workspace_is_rejected(stores: Stores) {
+    let server = ConnectionServer::start(stores).await;
+    let mut owner = server.browser(OWNER).await;
+    let (_, listed) = owner.get("/console/api/workspaces").await;
+    let [first, second] = [0, 1].map(|index| json!({"tenant_id": listed["workspaces"][index]["id"]}));
+    let request = owner.start("").await;
+    let callback = owner.consent(&request);
+    assert_eq!(owner.post("/console/api/workspaces/switch", &second).await.0, 200);
+    assert_eq!(error_of(&owner.follow(&callback).await), "invalid_state");
+    assert!(owner.credentials().await.is_empty());
+    assert_eq!(server.provider.exchanges(), 0, "no code was sent to the provider");
+    assert_eq!(owner.post("/console/api/workspaces/switch", &first).await.0, 200);
+    assert!(owner.credentials().await.is_empty());
+    // The workspace is the one of the state again.
+    assert_eq!(owner.follow(&callback).await, server.at("/oauth-callback"));
+    assert_eq!(owner.credentials().await.len(), 1);
+}
+
+async fn redirects_lead_to_the_pages_of_this_service_only(stores: Stores) {
+    let server = ConnectionServer::start(stores).await;
+    let mut member = server.browser(MEMBER).await;
+    let evil = "https%3A%2F%2Fevil.example";
+    let own = server.at("/");
+    for query in [
+        format!("error={evil}"),
+        format!("error=access_denied&error_uri={evil}&error_description={evil}"),
+        format!("code={evil}&redirect_uri={evil}&return={evil}&next={evil}"),
+        format!("code=any&iss={evil}"),
+    ] {
+        let state = parameter(&member.start("").await, "state");
+        let callback = oauth_path(&format!("tool/callback?{query}&state={state}"));
+        let request = member.bare(Method::GET, &callback).header("x-forwarded-host", "evil.example");
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.status, 302, "{query}: {}", answer.text);
+        let location = answer.header("location");
+        assert!(location.starts_with(&own) && !location.contains("evil"), "{query}: {location}");
+    }
+    // Neither the caller nor a header chooses the redirect URI.
+    let query = format!("tool/authorization-url?redirect_uri={evil}&return={evil}");
+    let request = member.bare(Method::GET, &oauth_path(&query)).header("x-forwarded-host", "evil.example");
+    let answer = Answer::to(request).await;
+    let allowed = answer.status == 200
+        && parameter(&answer.json()["authorization_url"].as_str().unwrap().parse().unwrap(), "redirect_uri")
+            == server.at(&oauth_path("tool/callback"));
+    assert!(allowed || answer.status == 422, "{}", answer.text);
+    // Without a session, the page of connections leads to the sign-in of this service.
+    for path in ["/device/connections", &format!("/device/connections/{PROVIDER}/connect?return={evil}")] {
+        let answer = Answer::to(Browser::anonymous(&server).bare(Method::GET, path)).await;
+        let location = answer.header("location");
+        assert!(answer.status == 303 && location.starts_with('/') && !location.starts_with("//"), "{path}: {location}");
+    }
+}
+
 async fn state_is_consumed_once(stores: Stores) {
     let server = ConnectionServer::start(stores).await;
     let mut member = server.browser(MEMBER).await;
@@ -77,32 +131,6 @@ async fn denied_and_failed_authorizations_lead_to_the_page_of_connections(stores
     assert!(member.credentials().await.is_empty());
 }
 
-async fn faulty_answers_of_the_provider_connect_nothing(stores: Stores) {
-    let server = ConnectionServer::start(stores).await;
-    let mut member = server.browser(MEMBER).await;
-    let elsewhere = TokenProvider::start().await;
-    for (fault, error) in [
-        (Fault::Down, "provider_unavailable"),
-        (Fault::Html, "provider_error"),
-        (Fault::Huge, "provider_error"),
-        (Fault::ExpiresIn(json!(-1)), "provider_error"),
-        (Fault::ExpiresIn(json!("3600")), "provider_error"),
-        (Fault::ExpiresIn(json!(1e18)), "provider_error"),
-        (Fault::Error("invalid_grant"), "rejected"),
-        (Fault::Error("invalid_client"), "rejected"),
-        (Fault::Error("server_error"), "provider_error"),
-        (Fault::Redirect(format!("{}/token", elsewhere.url)), "provider_error"),
-    ] {
-        server.provider.set_fault(fault.clone());
-        let request = member.start("").await;
-        assert_eq!(error_of(&member.follow(&member.consent(&request)).await), error, "{fault:?}");
-    }
-    assert_eq!(elsewhere.exchanges(), 0, "the code and the secret are not sent to another address");
-    assert!(member.credentials().await.is_empty());
-    server.provider.set_fault(Fault::None);
-    member.connect().await;
-}
-
 async fn members_do_not_read_the_client_or_connections_of_others(stores: Stores) {
     let server = ConnectionServer::start(stores).await;
     let (mut member, mut admin) = (server.browser(MEMBER).await, server.browser(OWNER).await);
@@ -110,6 +138,23 @@ async fn members_do_not_read_the_client_or_connections_of_others(stores: Stores)
         assert_eq!(member.get(&provider_path(path)).await.0, 403, "{path}");
     }
     assert_eq!(member.post(&provider_path("oauth/custom-client"), &json!({"client_params": {}})).await.0, 403);
+    assert_eq!(
+        member.request(Method::DELETE, &provider_path("oauth/custom-client")).send().await.unwrap().status(),
+        403
+    );
+    for path in [&format!("/device/connections/{PROVIDER}"), "/device/connections"] {
+        let page = Answer::to(member.bare(Method::GET, path)).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(!page.text.contains(CLIENT_SECRET) && !page.text.contains(CLIENT_ID), "{path}");
+    }
+    for path in ["credential/info", "credential/schema/oauth2", "credential/schema/api-key"] {
+        let (status, body) = member.get(&provider_path(path)).await;
+        assert_eq!(status, 200, "{body}");
+        assert!(!body.to_string().contains(CLIENT_SECRET) && !body.to_string().contains(CLIENT_ID), "{body}");
+    }
+    // Administrators see the secret masked, on the page too.
+    let page = Answer::to(admin.bare(Method::GET, &format!("/device/connections/{PROVIDER}"))).await;
+    assert!(page.text.contains(CLIENT_ID) && !page.text.contains(CLIENT_SECRET), "{}", page.text);
     let of_admin = admin.connect().await;
     assert!(member.credentials().await.is_empty(), "the connection of the administrator is private");
     for (path, body) in [
@@ -127,36 +172,16 @@ async fn members_do_not_read_the_client_or_connections_of_others(stores: Stores)
     let workspace = server.workspace().await;
     let body = json!({"tenant_id": workspace, "provider": PROVIDER, "credential_id": of_admin});
     assert_eq!(server.service("credentials", &body).await.status, 200);
-    // A service that names the account gets what the account may use.
+    // A service that names the account gets what the account may use, as long as it is a member.
     let (_, profile) = member.get("/console/api/account/profile").await;
     let body =
         json!({"tenant_id": workspace, "provider": PROVIDER, "credential_id": of_admin, "account_id": profile["id"]});
     assert_eq!(server.service("credentials", &body).await.outcome(), (404, "not_found".to_owned()));
-}
-
-#[tokio::test]
-async fn endpoint_on_a_private_address_is_not_called() {
-    let provider = TokenProvider::start().await;
-    let server = TestServer::start(Stores::Sqlite).await;
-    let imported = server.command(&["connection", "provider", "import", "-", "--key", PROVIDER], &provider.manifest());
-    assert!(imported.status.success());
-    let server = ConnectionServer { server, provider };
-    let admin = server.browser(OWNER).await;
-    let client = json!({"client_params": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}});
-    assert_eq!(admin.post(&provider_path("oauth/custom-client"), &client).await.0, 200);
-    let mut member = server.browser(MEMBER).await;
-    let request = member.start("").await;
-    assert_eq!(error_of(&member.follow(&member.consent(&request)).await), "provider_unavailable");
-    assert_eq!(server.provider.exchanges(), 0);
-}
-
-/// The time limit of the service is real time.
-#[tokio::test]
-async fn silent_provider_is_given_up() {
-    let server = ConnectionServer::start(Stores::Sqlite).await;
-    let mut member = server.browser(MEMBER).await;
-    server.provider.set_fault(Fault::Silent);
-    let request = member.start("").await;
-    assert_eq!(error_of(&member.follow(&member.consent(&request)).await), "provider_unavailable");
-    assert!(member.credentials().await.is_empty());
+    let own = json!({"tenant_id": workspace, "provider": PROVIDER, "account_id": profile["id"]});
+    assert_eq!(server.service("credentials", &own).await.json()["credential_id"], of_member);
+    let removed = server.command(&["workspace", "remove-member", "Demo Workspace", MEMBER], "");
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(server.service("credentials", &own).await.outcome(), (404, "not_found".to_owned()));
+    let listed = server.service("list", &json!({"tenant_id": workspace, "account_id": profile["id"]})).await.json();
+    assert_eq!(listed["connections"], json!([]));
 }

@@ -8,6 +8,10 @@ use std::{
 
 use super::{process::Process, server::free_port};
 
+/// The provider's client.
+pub const CLIENT_ID: &str = "dify";
+pub const CLIENT_SECRET: &str = "the secret of the tests";
+
 /// A provider, and the port of the server that it returns people to.
 pub struct CertifiedProvider {
     pub issuer: String,
@@ -19,8 +23,14 @@ pub struct CertifiedProvider {
 }
 
 impl CertifiedProvider {
-    /// Starts a provider. `None` with a message when it is not installed; with `TEST_BROWSER=required` that fails.
+    /// Starts a provider for single sign-on. `None` with a message when it is not installed; with
+    /// `TEST_BROWSER=required` that fails.
     pub fn start() -> Option<Self> {
+        Self::start_for("/openapi/v1/oauth/device/sso-complete")
+    }
+
+    /// Starts a provider whose client has a redirect URI with this path.
+    pub fn start_for(path: &str) -> Option<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let modules = root.join("target/test-tools/oidc-provider/node_modules");
         if !modules.join("oidc-provider").exists() {
@@ -32,7 +42,7 @@ impl CertifiedProvider {
         let mut process = Command::new("node")
             .arg(root.join("tests/oidc_provider/provider.mjs"))
             .arg(modules)
-            .arg(format!("http://{server}/openapi/v1/oauth/device/sso-complete"))
+            .arg(format!("http://{server}{path}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -48,16 +58,20 @@ impl CertifiedProvider {
         Some(Self { issuer, server, _process: process, _output: output })
     }
 
-    /// The variables of the server that uses this provider.
+    /// The variables of a server where the provider returns people to.
+    pub fn address(&self) -> Vec<(&'static str, String)> {
+        vec![("LISTEN", self.server.clone()), ("CONSOLE_WEB_URL", format!("http://{}", self.server))]
+    }
+
+    /// The variables of a server that uses this provider for single sign-on.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("LISTEN", self.server.clone()),
-            ("CONSOLE_WEB_URL", format!("http://{}", self.server)),
-            ("ENTERPRISE_ENABLED", "true".to_owned()),
-            ("SSO_OIDC_ISSUER", self.issuer.clone()),
-            ("SSO_OIDC_CLIENT_ID", "dify".to_owned()),
-            ("SSO_OIDC_CLIENT_SECRET", "the secret of the tests".to_owned()),
-            ("SSO_OIDC_NAME", "Partner".to_owned()),
-        ]
+        let own = [
+            ("ENTERPRISE_ENABLED", "true"),
+            ("SSO_OIDC_ISSUER", self.issuer.as_str()),
+            ("SSO_OIDC_CLIENT_ID", CLIENT_ID),
+            ("SSO_OIDC_CLIENT_SECRET", CLIENT_SECRET),
+            ("SSO_OIDC_NAME", "Partner"),
+        ];
+        self.address().into_iter().chain(own.map(|(name, value)| (name, value.to_owned()))).collect()
     }
 }

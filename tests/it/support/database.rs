@@ -169,19 +169,38 @@ async fn column(connection: &DatabaseConnection, backend: DbBackend, query: &str
 
 /// Every Redis key of this test with its value as text; empty without Redis.
 pub async fn dump_redis(server: &TestServer) -> String {
-    let Stores::Servers { redis, prefix, .. } = &server.stores else { return String::new() };
+    match &server.stores {
+        Stores::Servers { prefix, .. } => dump_redis_keys(server, &format!("*{prefix}*")).await,
+        Stores::Sqlite => String::new(),
+    }
+}
+
+/// The Redis keys that match a pattern, with their values as text; empty without Redis.
+pub async fn dump_redis_keys(server: &TestServer, pattern: &str) -> String {
+    let Stores::Servers { redis, .. } = &server.stores else { return String::new() };
     let client = redis::Client::open(redis.as_str()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("*{prefix}*")).query_async(&mut connection).await.unwrap();
+    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
     let mut dump = String::new();
     for key in keys {
         let kind: String = redis::cmd("TYPE").arg(&key).query_async(&mut connection).await.unwrap();
-        let value: redis::RedisResult<redis::Value> = match kind.as_str() {
-            "hash" => redis::cmd("HGETALL").arg(&key).query_async(&mut connection).await,
-            "string" => redis::cmd("GET").arg(&key).query_async(&mut connection).await,
+        let mut read = match kind.as_str() {
+            "hash" => redis::cmd("HGETALL"),
+            "string" => redis::cmd("GET"),
+            "set" => redis::cmd("SMEMBERS"),
+            "list" => redis::cmd("LRANGE"),
+            "zset" => redis::cmd("ZRANGE"),
+            "stream" => redis::cmd("XRANGE"),
             "none" => continue,
             other => panic!("{key} is a {other}"),
         };
+        read.arg(&key);
+        match kind.as_str() {
+            "list" | "zset" => read.arg(0).arg(-1),
+            "stream" => read.arg("-").arg("+"),
+            _ => &mut read,
+        };
+        let value: redis::RedisResult<redis::Value> = read.query_async(&mut connection).await;
         writeln!(dump, "{key} = {}", readable(&value.unwrap())).unwrap();
     }
     dump

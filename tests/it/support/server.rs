@@ -162,11 +162,7 @@ impl TestServer {
         clock: TestClock,
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
-        let config = config(&env);
-        super::logs::install();
-        export_traces(&env);
-        let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
-        let running = app::start(config, dependencies(&clock, &telemetry)).await.unwrap();
+        let (running, telemetry) = run_application(&env, &clock).await;
         let url = format!("http://{}", running.bound.public);
         Self { url, clock, stores, env, running: Some(running), telemetry, directory }
     }
@@ -207,7 +203,23 @@ impl TestServer {
 
     /// Stops the server after its requests end.
     pub async fn stop(mut self) {
+        self.halt().await;
+    }
+
+    /// Stops the server, and keeps its stores and its address for `resume`.
+    pub async fn halt(&mut self) {
         self.running.take().unwrap().stop().await;
+    }
+
+    /// Starts a server that was halted, on the same stores, address and clock.
+    pub async fn resume(&mut self) {
+        let (running, telemetry) = run_application(&self.env, &self.clock).await;
+        (self.running, self.telemetry) = (Some(running), telemetry);
+    }
+
+    /// The server's environment.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.env
     }
 }
 
@@ -233,12 +245,12 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// The dependencies with the test clock.
 /// The value of `OPENAPI_RATE_LIMITS` that switches every limit off.
 pub fn no_limits() -> String {
     LimitName::ALL.iter().map(|name| format!("{}=0", name.as_str())).collect::<Vec<_>>().join(",")
 }
 
+/// The dependencies with the test clock.
 fn dependencies(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
     Dependencies {
         clock: Arc::new(clock.clone()),
@@ -246,6 +258,16 @@ fn dependencies(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
         metrics: Arc::clone(&telemetry.metrics),
         redis_clock_offset: Arc::clone(&clock.0),
     }
+}
+
+/// Starts the application of a server.
+async fn run_application(env: &BTreeMap<String, String>, clock: &TestClock) -> (RunningServer, Telemetry) {
+    let config = config(env);
+    super::logs::install();
+    export_traces(env);
+    let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
+    let running = app::start(config, dependencies(clock, &telemetry)).await.unwrap();
+    (running, telemetry)
 }
 
 fn config(env: &BTreeMap<String, String>) -> Config {

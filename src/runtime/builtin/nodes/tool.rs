@@ -1,16 +1,17 @@
 //! `tool`: invokes a tool of a plugin, with current credentials of a connection (contract K5).
 
+mod context;
 mod data;
 mod input;
 mod messages;
 mod parameters;
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-pub(crate) use self::data::{ToolNodeData, is_served};
+pub(crate) use self::{
+    context::{RunTools, ToolContext},
+    data::{ToolNodeData, is_served},
+};
 use self::messages::ToolOutputs;
 use super::{
     outcome::{NodeError, NodeOutcome, NodeResult, NodeRun, masked},
@@ -18,48 +19,17 @@ use super::{
 };
 use crate::{
     domain::{id::ConnectionId, secret::Secret},
-    memory::Owner,
     ports::{
         run_credentials::{ToolConnection, ToolCredentials},
-        tool_invoker::{ToolCall, ToolError, ToolInvoker},
+        tool_invoker::{ToolCall, ToolError},
     },
-    runtime::builtin::{json::JsonObject, secret_masks::SecretMasks, variables::pool::VariableView},
+    runtime::builtin::{json::JsonObject, secret_masks::SecretMasks},
 };
 
-/// Calls of one run at the same time.
-const MAX_CONCURRENT_OF_RUN: usize = 8;
 /// Longest message of a failure, in bytes.
 const MAX_MESSAGE: usize = 4_000;
 /// The `credential_type` of a call without credentials, as Dify sends it.
 const NO_CREDENTIALS: &str = "api-key";
-
-/// Invokes the tools of one run. Clones share the limit.
-#[derive(Clone)]
-pub(crate) struct RunTools {
-    invoker: Arc<dyn ToolInvoker>,
-    permits: Arc<Semaphore>,
-    /// The workspace and the app.
-    owners: [Owner; 2],
-    /// The id of the person who runs the app.
-    user: String,
-}
-
-impl RunTools {
-    pub(crate) fn new(invoker: &Arc<dyn ToolInvoker>, owners: [Owner; 2], user: String) -> Self {
-        let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_OF_RUN));
-        Self { invoker: Arc::clone(invoker), permits, owners, user }
-    }
-}
-
-/// What a run of the node reads and uses.
-pub(crate) struct ToolContext<'a> {
-    pub view: VariableView<'a>,
-    /// `None` without a plugin daemon.
-    pub tools: Option<&'a RunTools>,
-    pub credentials: &'a WorkspaceCredentials,
-    /// Longest text, in bytes.
-    pub limit: usize,
-}
 
 /// Fills in the parameters and starts to invoke the tool.
 pub(crate) fn start(data: &ToolNodeData, context: &ToolContext<'_>) -> NodeRun {

@@ -108,7 +108,7 @@ fn read_connection(row: &QueryResult, has_visibility: bool) -> Result<Connection
 
 impl SqlStore {
     /// The connections that the statement selects once `refine` has completed it.
-    async fn connections(&self, refine: impl FnOnce(&mut SelectStatement)) -> Result<Vec<Connection>> {
+    pub(super) async fn connections(&self, refine: impl FnOnce(&mut SelectStatement)) -> Result<Vec<Connection>> {
         let has_visibility = self.has_visibility_column().await?;
         let mut select = select_connections(has_visibility);
         refine(&mut select);

@@ -3,16 +3,13 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _,
-    sea_query::OnConflict,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _,
 };
 
-use super::create::name_is_taken;
+use super::{create::name_is_taken, health::put_state};
 use crate::{
     domain::{
-        connection::credential::{
-            Connection, ConnectionChange, ConnectionStatus, ReauthorizationReason, ReplacedCredentials, Visibility,
-        },
+        connection::credential::{Connection, ConnectionChange, ReplacedCredentials},
         error::Result,
         id::ConnectionId,
     },
@@ -22,7 +19,7 @@ use crate::{
         error::SqlError,
         retry::with_retries,
         sql_store::SqlStore,
-        timestamp::{naive_utc, to_micros},
+        timestamp::naive_utc,
     },
 };
 
@@ -89,7 +86,7 @@ impl SqlStore {
         if let Some(visibility) = change.visibility {
             let mut row = self.new_state(read.id);
             row.visibility = Set(visibility.as_str().to_owned());
-            self.put_state(&transaction, row, &[state::Column::Visibility]).await?;
+            put_state(&transaction, row, &[state::Column::Visibility]).await?;
             self.put_visibility(&transaction, has_visibility, read.id, visibility).await?;
         }
         transaction.commit().await?;
@@ -126,88 +123,13 @@ impl SqlStore {
 
     async fn try_delete_connection(&self, id: ConnectionId) -> Result<bool, SqlError> {
         let transaction = self.begin().await?;
-        state::Entity::delete_many().filter(state::Column::CredentialId.eq(self.id(id.0))).exec(&transaction).await?;
+        // In the order in which all transactions lock both rows.
         let deleted = credential::Entity::delete_many()
             .filter(credential::Column::Id.eq(self.id(id.0)))
             .exec(&transaction)
             .await?;
+        state::Entity::delete_many().filter(state::Column::CredentialId.eq(self.id(id.0))).exec(&transaction).await?;
         transaction.commit().await?;
         Ok(deleted.rows_affected == 1)
-    }
-
-    /// Records that a connection works.
-    pub async fn mark_active(&self, id: ConnectionId) -> Result<()> {
-        let mut row = self.new_state(id);
-        (row.reason, row.failures, row.retry_at) = (Set(None), Set(0), Set(None));
-        let columns = [state::Column::Status, state::Column::Reason, state::Column::Failures, state::Column::RetryAt];
-        self.call("INSERT", self.put_state(&self.db, row, &columns)).await
-    }
-
-    /// Records that a person has to authorize again. Returns `false` when that was recorded before.
-    pub async fn mark_reauthorization_required(&self, id: ConnectionId, reason: ReauthorizationReason) -> Result<bool> {
-        let status = ConnectionStatus::ReauthorizationRequired.as_str();
-        let row = state::ActiveModel {
-            status: Set(status.to_owned()),
-            reason: Set(Some(reason.as_str().to_owned())),
-            retry_at: Set(None),
-            ..Default::default()
-        };
-        let update = state::Entity::update_many()
-            .set(row.clone())
-            .filter(state::Column::CredentialId.eq(self.id(id.0)))
-            .filter(state::Column::Status.ne(status));
-        if self.call("UPDATE", update.exec(&self.db)).await?.rows_affected == 1 {
-            return Ok(true);
-        }
-        // Either it was recorded before, or Dify has created the connection and it has no state yet.
-        let new = state::ActiveModel { status: row.status, reason: row.reason, ..self.new_state(id) };
-        let insert = async {
-            match state::Entity::insert(new).exec_without_returning(&self.db).await {
-                Ok(_) => Ok(true),
-                Err(error) if is_unique_violation(&error) => Ok(false),
-                Err(error) => Err(error),
-            }
-        };
-        self.call("INSERT", insert).await
-    }
-
-    /// Records a refresh that failed for a moment.
-    pub async fn mark_refresh_failed(&self, id: ConnectionId, failures: u32, retry_at: DateTime<Utc>) -> Result<()> {
-        let mut row = self.new_state(id);
-        row.failures = Set(i32::try_from(failures).unwrap_or(i32::MAX));
-        row.retry_at = Set(Some(to_micros(retry_at)));
-        self.call("INSERT", self.put_state(&self.db, row, &[state::Column::Failures, state::Column::RetryAt])).await
-    }
-
-    /// Records a use.
-    pub async fn mark_used(&self, id: ConnectionId, at: DateTime<Utc>) -> Result<()> {
-        let mut row = self.new_state(id);
-        row.last_used_at = Set(Some(to_micros(at)));
-        self.call("INSERT", self.put_state(&self.db, row, &[state::Column::LastUsedAt])).await
-    }
-
-    /// The state of a connection that has none.
-    fn new_state(&self, id: ConnectionId) -> state::ActiveModel {
-        state::ActiveModel {
-            credential_id: Set(self.id(id.0)),
-            visibility: Set(Visibility::Workspace.as_str().to_owned()),
-            status: Set(ConnectionStatus::Active.as_str().to_owned()),
-            reason: Set(None),
-            failures: Set(0),
-            retry_at: Set(None),
-            last_used_at: Set(None),
-        }
-    }
-
-    /// Inserts the state, or updates these columns of the existing one.
-    async fn put_state(
-        &self,
-        connection: &impl sea_orm::ConnectionTrait,
-        row: state::ActiveModel,
-        columns: &[state::Column],
-    ) -> Result<(), DbErr> {
-        let on_conflict =
-            OnConflict::column(state::Column::CredentialId).update_columns(columns.iter().copied()).to_owned();
-        state::Entity::insert(row).on_conflict(on_conflict).exec_without_returning(connection).await.map(|_| ())
     }
 }

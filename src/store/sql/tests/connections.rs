@@ -6,7 +6,7 @@ use crate::domain::{
         client::{ReplacedClient, StoredClient},
         credential::{
             Connection, ConnectionChange, ConnectionStatus, CredentialType, MAX_CONNECTIONS, NewConnection,
-            ReauthorizationReason, ReplacedCredentials, Visibility,
+            ReauthorizationReason, Recorded, ReplacedCredentials, Visibility,
         },
         manifest::ProviderManifest,
         provider_key::ProviderKey,
@@ -113,8 +113,9 @@ async fn states_follow_failures_and_successes(sql: SqlStore) {
     assert_eq!((health.failures, health.status), (3, ConnectionStatus::Active));
     assert_eq!(health.retry_at.map(|at| at.timestamp()), Some(later(60).timestamp()));
     let reason = ReauthorizationReason::InvalidGrant;
-    assert!(sql.mark_reauthorization_required(new.id, reason).await.unwrap());
-    assert!(!sql.mark_reauthorization_required(new.id, reason).await.unwrap(), "it is recorded once");
+    let read = get(&sql, new.id).await;
+    let mark = async |read: &Connection| sql.mark_reauthorization_required(read, reason).await.unwrap();
+    assert_eq!([mark(&read).await, mark(&read).await], [Recorded::Now, Recorded::Before], "it is recorded once");
     let health = get(&sql, new.id).await.health;
     assert_eq!(health.status, ConnectionStatus::ReauthorizationRequired);
     assert!(health.reason.is_some_and(|stored| stored.is(reason)));
@@ -127,9 +128,22 @@ async fn states_follow_failures_and_successes(sql: SqlStore) {
     // A connection that Dify has created has no state.
     execute(&sql, "DELETE FROM openapi_connections").await;
     assert!(get(&sql, new.id).await.visibility.is(Visibility::Workspace));
-    assert!(sql.mark_reauthorization_required(new.id, reason).await.unwrap());
-    assert!(!sql.mark_reauthorization_required(new.id, reason).await.unwrap());
+    assert_eq!([mark(&read).await, mark(&read).await], [Recorded::Now, Recorded::Before]);
     assert!(get(&sql, new.id).await.visibility.is(Visibility::Workspace));
+    // Other values than the ones that were read, and a connection that was deleted.
+    sql.mark_active(new.id).await.unwrap();
+    let (old, other) = (Secret::new("sealed 1"), Secret::new("other"));
+    let replaced = ReplacedCredentials { old: &old, new: &other, expires_at: 1, now: later(1) };
+    assert!(sql.replace_credentials(new.id, replaced).await.unwrap());
+    assert_eq!(mark(&read).await, Recorded::Changed);
+    let read = get(&sql, new.id).await;
+    assert_eq!(read.health.status, ConnectionStatus::Active);
+    assert!(sql.delete_connection(new.id).await.unwrap());
+    assert_eq!(mark(&read).await, Recorded::Changed);
+    sql.mark_used(new.id, later(5)).await.unwrap();
+    sql.mark_refresh_failed(new.id, 1, later(60)).await.unwrap();
+    sql.mark_active(new.id).await.unwrap();
+    assert_eq!(count(&sql, "openapi_connections").await, 0);
 }
 
 async fn due_connections_are_used_active_and_expire_soon(sql: SqlStore) {
@@ -144,7 +158,8 @@ async fn due_connections_are_used_active_and_expire_soon(sql: SqlStore) {
         }
         ids.push(new.id);
     }
-    sql.mark_reauthorization_required(ids[5], ReauthorizationReason::InvalidGrant).await.unwrap();
+    let read = get(&sql, ids[5]).await;
+    sql.mark_reauthorization_required(&read, ReauthorizationReason::InvalidGrant).await.unwrap();
     let due = async |now, limit| {
         let (mut found, mut after) = (Vec::new(), None);
         loop {

@@ -8,10 +8,14 @@ use super::{
 use crate::domain::{
     access_mode::AccessMode,
     app::{AppMode, file::ImportTarget},
+    connection::{
+        client::StoredClient,
+        credential::{CredentialType, NEVER, NewConnection, Visibility},
+    },
     conversation::EndUser,
     deletion::{DeletedApps, DeletionCounts},
     error::Code,
-    id::{AppId, WorkspaceId},
+    id::{AppId, ConnectionId, WorkspaceId},
     member::Actor,
     workspace::WorkspaceRole,
 };
@@ -106,9 +110,24 @@ async fn deleted_workspace_leaves_its_members_only(sql: SqlStore) {
     used_app(&sql, workspace, AppMode::AdvancedChat, 1).await;
     let kept = used_app(&sql, other, AppMode::Chat, 2).await;
     let before = count_of_app(&sql, kept).await;
+    let ada = sql.find_account_by_email("ada@example.com").await.unwrap().unwrap().id;
+    for of in [workspace, other] {
+        connect(&sql, of, ada, Visibility::Workspace).await;
+        let client = StoredClient { enabled: true, sealed: Secret::new("sealed") };
+        sql.put_workspace_client(Uuid::new_v4(), of, &"gmail".parse().unwrap(), &client).await.unwrap();
+    }
     sql.delete_workspace(workspace).await.unwrap();
     assert_eq!(count_of_app(&sql, kept).await, before);
-    for (table, rows) in [("apps", 1), ("tags", 1), ("tenants", 1), ("tenant_account_joins", 1), ("accounts", 1)] {
+    for (table, rows) in [
+        ("apps", 1),
+        ("tags", 1),
+        ("tenants", 1),
+        ("tenant_account_joins", 1),
+        ("accounts", 1),
+        ("tool_builtin_providers", 1),
+        ("openapi_connections", 1),
+        ("tool_oauth_tenant_clients", 1),
+    ] {
         assert_eq!(count(&sql, table).await, rows, "{table}");
     }
     assert_eq!(sql.delete_workspace(workspace).await.unwrap_err().code(), Code::NotFound);
@@ -120,13 +139,39 @@ async fn deleted_account_has_no_sessions_and_no_memberships(sql: SqlStore) {
     let id = account_id(&bob);
     sql.add_member(workspace, "bob@example.com", WorkspaceRole::Editor, start()).await.unwrap();
     sql.mint(&new_session(&bob, "laptop", start())).await.unwrap();
+    let private = connect(&sql, workspace, id, Visibility::OnlyMe).await;
+    let shared = connect(&sql, workspace, id, Visibility::Workspace).await;
+    let listed = sql.list_private_connections(id).await.unwrap();
+    assert_eq!(listed.iter().map(|connection| connection.id).collect::<Vec<_>>(), [private]);
     let owner = sql.find_account_by_email("ada@example.com").await.unwrap().unwrap();
     assert_eq!(sql.delete_account(owner.id, later(1)).await.unwrap_err().code(), Code::AlreadyExists);
     assert_eq!(sql.delete_account(id, later(1)).await.unwrap().len(), 1);
     assert!(sql.find_account_by_email("bob@example.com").await.unwrap().is_none());
     assert_eq!(count(&sql, "tenant_account_joins").await, 1);
     assert_eq!(count(&sql, "oauth_access_tokens WHERE token_hash IS NOT NULL").await, 0);
+    let kept = sql.list_connections(workspace, None).await.unwrap();
+    assert_eq!(kept.iter().map(|connection| connection.id).collect::<Vec<_>>(), [shared]);
+    assert_eq!(count(&sql, "openapi_connections").await, 1);
     assert_eq!(sql.delete_account(id, later(2)).await.unwrap_err().code(), Code::NotFound);
+}
+
+/// A new connection.
+async fn connect(sql: &SqlStore, workspace: WorkspaceId, owner: AccountId, visibility: Visibility) -> ConnectionId {
+    let id = ConnectionId(Uuid::new_v4());
+    let new = NewConnection {
+        id,
+        workspace_id: workspace,
+        owner,
+        provider: "langgenius/gmail/gmail".to_owned(),
+        name: None,
+        kind: CredentialType::OAuth,
+        visibility,
+        sealed: Secret::new("sealed"),
+        expires_at: NEVER,
+        created_at: start(),
+    };
+    sql.create_connection(&new).await.unwrap();
+    id
 }
 
 async fn member_changes_spare_the_owner_and_strangers(sql: SqlStore) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ToolContext, data::ToolNodeData, input::ToolInput};
+use super::{context::ToolContext, data::ToolNodeData, input::ToolInput};
 use crate::runtime::builtin::{json::JsonObject, nodes::outcome::NodeError, variables::budget::ByteBudget};
 
 /// Settings replace parameters of the same name, as in Dify. A parameter whose variable has no value is left out; the
