@@ -36,6 +36,7 @@ mod m20261128_000031_tool_builtin_providers;
 mod m20261128_000032_openapi_connections;
 mod m20261128_000033_upload_files;
 mod m20261128_000034_openapi_human_forms;
+mod m20261128_000040_dify_setups;
 mod newer;
 mod schema;
 mod table;
@@ -65,6 +66,7 @@ fn shared() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261128_000030_tool_oauth_clients::Migration),
         Box::new(m20261128_000031_tool_builtin_providers::Migration),
         Box::new(m20261128_000033_upload_files::Migration),
+        Box::new(m20261128_000040_dify_setups::Migration),
     ]
 }
 

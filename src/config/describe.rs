@@ -103,6 +103,7 @@ fn tokens(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::SECRET_KEYS_PREVIOUS, or_off(Some(kids).filter(|list| !list.is_empty()))),
         (&settings::SECRET_KEY_ROTATED_AT, or_off(secrets.rotated_at.map(|at| at.to_rfc3339()))),
         (&settings::INNER_API_KEY, or_off(secrets.inner_api_key.as_ref().map(|_| "set"))),
+        (&settings::INIT_PASSWORD, or_off(secrets.init_password.as_ref().map(|_| "set"))),
         (&settings::ENABLE_OAUTH_BEARER, oauth.bearer_enabled.to_string()),
         (&settings::OPENAPI_KNOWN_CLIENT_IDS, oauth.known_client_ids.join(",")),
         (&settings::OAUTH_TTL_DAYS, days(oauth.token_lifetime)),

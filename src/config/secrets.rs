@@ -8,7 +8,7 @@ use super::{
     mode::Mode,
     reader::Reader,
     secret_strength::MinStrength,
-    settings::{INNER_API_KEY, SECRET_KEY, SECRET_KEY_ROTATED_AT, SECRET_KEYS_PREVIOUS, Setting},
+    settings::{INIT_PASSWORD, INNER_API_KEY, SECRET_KEY, SECRET_KEY_ROTATED_AT, SECRET_KEYS_PREVIOUS, Setting},
 };
 use crate::domain::{
     key::{KeyRing, ReplacedSecret},
@@ -37,6 +37,8 @@ pub struct Secrets {
     pub rotated_at: Option<DateTime<Utc>>,
     /// The service key. Without it, the methods for internal services are not served.
     pub inner_api_key: Option<Secret>,
+    /// The password that the setup of the first administrator requires.
+    pub init_password: Option<Secret>,
 }
 
 impl fmt::Debug for Secrets {
@@ -45,6 +47,7 @@ impl fmt::Debug for Secrets {
             .field("previous", &self.previous)
             .field("rotated_at", &self.rotated_at)
             .field("inner_api_key", &self.inner_api_key)
+            .field("init_password", &self.init_password)
             .finish_non_exhaustive()
     }
 }
@@ -67,9 +70,14 @@ impl Secrets {
         if let Some(key) = &inner_api_key {
             check.own_secret(&INNER_API_KEY, key, MinStrength::CREDENTIAL);
         }
+        let init_password = check.reader.secret(&INIT_PASSWORD);
+        if let Some(weakness) = init_password.as_ref().and_then(|secret| MinStrength::CREDENTIAL.weakness(secret)) {
+            // It is needed once, and attempts are limited.
+            check.reader.warning(&INIT_PASSWORD, format_args!("{weakness}; choose another before the setup"));
+        }
         let previous = read_previous(&mut check);
         let rotated_at = read_rotated_at(reader, &previous, now);
-        Self { secret_key, previous, rotated_at, inner_api_key }
+        Self { secret_key, previous, rotated_at, inner_api_key, init_password }
     }
 
     pub fn key_ring(&self) -> KeyRing {

@@ -90,6 +90,9 @@ settings! {
         /// The service key of internal callers, at least 16 bytes. Without it, introspection and `TokenService` are not
         /// served.
         INNER_API_KEY: secret;
+        /// As in Dify: the password that the setup of the first administrator requires, standalone. Without it, whoever
+        /// first calls the setup of a server without accounts becomes its administrator.
+        INIT_PASSWORD: secret;
     }
     "Listeners" {
         /// The public listener: JSON, gRPC and pages over HTTP/1.1 and HTTP/2.

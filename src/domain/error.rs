@@ -64,6 +64,12 @@ codes! {
     SessionAlreadyConsumed = "session_already_consumed",
     /// Wrong email or password.
     AuthenticationFailed = "authentication_failed",
+    /// `INIT_PASSWORD` was not presented before the setup.
+    NotInitValidated = "not_init_validated",
+    /// Wrong `INIT_PASSWORD`.
+    InitValidateFailed = "init_validate_failed",
+    /// The first administrator exists.
+    AlreadySetup = "already_setup",
     /// The subject belongs on the other surface.
     WrongSurface = "wrong_surface",
     /// The token lacks the method's scope.

@@ -48,6 +48,8 @@ ids! {
     ModelConfigId,
     /// A row of `workflows`: one version of an app's graph.
     WorkflowId,
+    /// A row of `tags`.
+    TagId,
     /// A row of `end_users`.
     EndUserId,
     /// A row of `upload_files`.

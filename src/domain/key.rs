@@ -40,6 +40,7 @@ enum Purpose {
     ConnectionState,
     Credentials,
     FilePreview,
+    InitProof,
 }
 
 impl Purpose {
@@ -57,6 +58,7 @@ impl Purpose {
             Self::ConnectionState => b"dify-openapi/connection-state/v1",
             Self::Credentials => b"dify-openapi/connection-credentials/v1",
             Self::FilePreview => b"dify-openapi/file-preview/v1",
+            Self::InitProof => b"dify-openapi/init-proof/v1",
         }
     }
 }
@@ -78,6 +80,7 @@ struct KeyGeneration {
     connection_state: Zeroizing<[u8; 32]>,
     credentials: Zeroizing<[u8; 32]>,
     file_preview: Zeroizing<[u8; 32]>,
+    init_proof: Zeroizing<[u8; 32]>,
 }
 
 impl KeyGeneration {
@@ -94,7 +97,7 @@ impl KeyGeneration {
         let (sso_state, sso_browser) = (derive(Purpose::SsoState), derive(Purpose::SsoBrowser));
         let code_verifier = derive(Purpose::CodeVerifier);
         let (connection_state, credentials) = (derive(Purpose::ConnectionState), derive(Purpose::Credentials));
-        let file_preview = derive(Purpose::FilePreview);
+        let (file_preview, init_proof) = (derive(Purpose::FilePreview), derive(Purpose::InitProof));
         Self {
             id: None,
             secret,
@@ -110,6 +113,7 @@ impl KeyGeneration {
             connection_state,
             credentials,
             file_preview,
+            init_proof,
         }
     }
 }
@@ -277,6 +281,11 @@ impl KeyRing {
         self.generations().any(|generation| {
             constant_time_eq(preview_signature(generation, file, expires).as_bytes(), signature.as_bytes())
         })
+    }
+
+    /// The signature of a proof, valid until a time in Unix seconds, that its holder knows `INIT_PASSWORD`.
+    pub(crate) fn init_proof_signature(&self, expires: i64) -> String {
+        hmac(&self.current.init_proof, &[expires.to_string().as_bytes()])
     }
 
     /// Encrypts the value of an app's secret variable.

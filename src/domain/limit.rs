@@ -103,6 +103,12 @@ limits! {
     Import = "import", 120 / 3_600;
     /// Every bearer request, by token.
     Token = "token", 60 / 60;
+    /// Changes of apps and tags in the console, by account.
+    ConsoleEdit = "console_edit", 1_200 / 3_600;
+    /// The state of the setup and the setup itself, by address.
+    Setup = "setup", 60 / 60;
+    /// Attempts to give `INIT_PASSWORD`, by address.
+    InitPassword = "init_password", 10 / 900;
     /// `_catalog`, by address.
     Catalog = "catalog", 600 / 60;
     /// `oauth/revoke`, by address.

@@ -32,7 +32,9 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::NoSession
         | Code::InvalidSession
         | Code::SessionAlreadyConsumed
-        | Code::AuthenticationFailed => StatusCode::UNAUTHORIZED,
+        | Code::AuthenticationFailed
+        | Code::NotInitValidated
+        | Code::InitValidateFailed => StatusCode::UNAUTHORIZED,
         Code::WrongSurface
         | Code::InsufficientScope
         | Code::LicenseRequired
@@ -40,7 +42,8 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
         | Code::AppAccessDenied
         | Code::EmailBelongsToDifyAccount
         | Code::Forbidden
-        | Code::CsrfMismatch => StatusCode::FORBIDDEN,
+        | Code::CsrfMismatch
+        | Code::AlreadySetup => StatusCode::FORBIDDEN,
         Code::NotFound | Code::SsoNotConfigured | Code::Unimplemented => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::AlreadyResolved

@@ -39,9 +39,10 @@ impl PolicyLimits {
                 LimitName::Account | LimitName::Upload | LimitName::Invite | LimitName::Import,
                 LimitedParty::Bearer(caller),
             ) => Some(caller.token.subject.limit_key()),
-            (LimitName::Approve | LimitName::Connection, LimitedParty::ConsoleSession(caller)) => {
-                Some(caller.account.id.to_string())
-            }
+            (
+                LimitName::Approve | LimitName::Connection | LimitName::ConsoleEdit,
+                LimitedParty::ConsoleSession(caller),
+            ) => Some(caller.account.id.to_string()),
             (LimitName::Approve | LimitName::ApproveExternal, LimitedParty::ApprovalGrant(caller)) => {
                 Some(caller.email.to_lowercase())
             }
@@ -52,7 +53,8 @@ impl PolicyLimits {
                 | LimitName::Import
                 | LimitName::Approve
                 | LimitName::ApproveExternal
-                | LimitName::Connection,
+                | LimitName::Connection
+                | LimitName::ConsoleEdit,
                 _,
             ) => None,
             _ => Some(address.bucket()),

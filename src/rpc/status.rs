@@ -47,7 +47,9 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         | Code::NoSession
         | Code::InvalidSession
         | Code::SessionAlreadyConsumed
-        | Code::AuthenticationFailed => Grpc::Unauthenticated,
+        | Code::AuthenticationFailed
+        | Code::NotInitValidated
+        | Code::InitValidateFailed => Grpc::Unauthenticated,
         Code::WrongSurface
         | Code::InsufficientScope
         | Code::LicenseRequired
@@ -56,6 +58,7 @@ pub(crate) const fn grpc_code(code: Code) -> Grpc {
         | Code::EmailBelongsToDifyAccount
         | Code::Forbidden
         | Code::CsrfMismatch
+        | Code::AlreadySetup
         | Code::AccessDenied => Grpc::PermissionDenied,
         Code::NotFound | Code::SsoNotConfigured | Code::ExpiredToken => Grpc::NotFound,
         Code::MethodNotAllowed | Code::Unimplemented | Code::NotSupportedHere => Grpc::Unimplemented,

@@ -24,6 +24,7 @@ use crate::domain::{
     id::AccountId,
     secret::Secret,
     session::RevokedSession,
+    setup::NewAdministrator,
 };
 
 impl SqlStore {
@@ -48,6 +49,23 @@ impl SqlStore {
             })
         };
         self.call("INSERT", insert).await
+    }
+
+    /// Creates the first administrator, with a password.
+    pub(super) async fn insert_administrator(
+        &self,
+        connection: &impl ConnectionTrait,
+        administrator: &NewAdministrator<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<AccountId, SqlError> {
+        let row = account::ActiveModel {
+            password: Set(Some(administrator.password_hash.expose().to_owned())),
+            status: Set(AccountStatus::Active.as_str().to_owned()),
+            interface_language: Set(administrator.language.map(str::to_owned)),
+            initialized_at: Set(Some(naive_utc(now))),
+            ..new_account(administrator.email, administrator.name, now)
+        };
+        Ok(self.insert_account(connection, row).await?)
     }
 
     /// Creates an account that cannot sign in before it has a password.

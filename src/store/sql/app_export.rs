@@ -10,6 +10,7 @@ use super::{
     apps::AdmitText,
     columns::read_word,
     db_uuid::DbUuid,
+    drafts::DRAFT,
     entity::{app, app_model_config as config, workflow},
     not_found::app_not_found,
     sql_store::SqlStore,
@@ -177,9 +178,6 @@ impl SqlStore {
         })))
     }
 }
-
-/// `workflows.version` of the draft that Dify's editor keeps.
-const DRAFT: &str = "draft";
 
 fn version_not_found() -> Error {
     Error::not_found("This app has no such version.")

@@ -8,6 +8,7 @@ use super::{
     app_rows::{DefinitionIds, ImportContext, insert_app, overwrite_app},
     columns::read_word,
     db_uuid::DbUuid,
+    drafts::delete_draft,
     entity::{app, tenant, tenant_account_join as join},
     error::SqlError,
     not_found::{app_not_found, workspace_not_found},
@@ -41,7 +42,7 @@ impl SqlStore {
     /// in progress keep their version. The author is the actor, or the owner for an operator.
     ///
     /// Fails with `forbidden` for a member who is no editor at this time, with `not_found` when the workspace or the app
-    /// does not exist, and with `invalid_param` when several apps have the name, or when the existing app has another mode.
+    /// does not exist, with `invalid_request` for one app of a member too many, and with `invalid_param` when several apps have the name, or when the existing app has another mode.
     pub async fn import_app_by(
         &self,
         workspace: WorkspaceId,
@@ -67,6 +68,9 @@ impl SqlStore {
         self.lock_actor(&transaction, workspace, by, RequiredRole::Editor).await?;
         let author = by.account().map_or(owner, |account| self.id(account.0));
         let existing = self.find_import_target(&transaction, tenant, file, target).await?;
+        if existing.is_none() && by.account().is_some() {
+            self.require_place_for_app(&transaction, tenant).await?;
+        }
         let id = existing.unwrap_or_else(|| self.id(Uuid::new_v4()));
         let import = ImportContext { transaction: &transaction, tenant, author, now };
         let definition = match &file.body {
@@ -78,6 +82,7 @@ impl SqlStore {
             }
         };
         if existing.is_some() {
+            delete_draft(&transaction, id).await?;
             overwrite_app(&import, id, file, &definition).await?;
         } else {
             insert_app(&import, id, file, &definition).await?;

@@ -85,14 +85,25 @@ impl SqlStore {
         mode: AppMode,
         body: &GraphBody,
     ) -> Result<DbUuid, SqlError> {
+        self.insert_version(import, app, mode, body, version_name(import.now)).await
+    }
+
+    /// Inserts a version of a graph, or its draft.
+    pub(super) async fn insert_version(
+        &self,
+        import: &ImportContext<'_>,
+        app: DbUuid,
+        mode: AppMode,
+        body: &GraphBody,
+        version: String,
+    ) -> Result<DbUuid, SqlError> {
         let id = self.id(Uuid::new_v4());
         let row = workflow::ActiveModel {
             id: Set(id),
             tenant_id: Set(import.tenant),
             app_id: Set(app),
             r#type: Set(if mode == AppMode::Workflow { "workflow" } else { "chat" }.to_owned()),
-            // Dify names a published version by its time, in the format of Python's `str(datetime)`.
-            version: Set(naive_utc(import.now).format("%Y-%m-%d %H:%M:%S%.6f").to_string()),
+            version: Set(version),
             graph: Set(body.graph.to_string()),
             features: Set(body.features.to_string()),
             environment_variables: Set(by_name(&self.seal_secrets(&body.environment_variables)?)),
@@ -108,6 +119,11 @@ impl SqlStore {
         workflow::Entity::insert(row).exec_without_returning(import.transaction).await?;
         Ok(id)
     }
+}
+
+/// The name of a version that is published now: its time, in the format of Python's `str(datetime)`, as in Dify.
+pub(super) fn version_name(now: DateTime<Utc>) -> String {
+    naive_utc(now).format("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
 pub(super) async fn overwrite_app(

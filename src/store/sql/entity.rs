@@ -18,6 +18,7 @@ pub(super) mod human_form;
 pub(super) mod message;
 pub(super) mod oauth_access_token;
 pub(super) mod session;
+pub(super) mod setup;
 pub(super) mod spent_refresh_token;
 pub(super) mod tag;
 pub(super) mod tag_binding;

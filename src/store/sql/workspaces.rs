@@ -60,9 +60,23 @@ impl SqlStore {
     ) -> Result<WorkspaceId, SqlError> {
         let transaction = self.begin().await?;
         let owner = self.lock_account(&transaction, owner_email).await?;
-        let id = Uuid::new_v4();
+        let workspace = self.insert_workspace(&transaction, name, now).await?;
+        let member = NewMember { workspace, account: owner, role: WorkspaceRole::Owner, invited_by: None };
+        self.join(&transaction, &member, now).await?;
+        transaction.commit().await?;
+        Ok(WorkspaceId(workspace.uuid()))
+    }
+
+    /// Creates a workspace without members.
+    pub(super) async fn insert_workspace(
+        &self,
+        transaction: &DatabaseTransaction,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<DbUuid, DbErr> {
+        let id = self.id(Uuid::new_v4());
         let row = tenant::ActiveModel {
-            id: Set(self.id(id)),
+            id: Set(id),
             name: Set(name.to_owned()),
             plan: Set(PLAN.to_owned()),
             status: Set(WorkspaceStatus::Normal.as_str().to_owned()),
@@ -70,11 +84,8 @@ impl SqlStore {
             updated_at: Set(naive_utc(now)),
             ..Default::default()
         };
-        tenant::Entity::insert(row).exec_without_returning(&transaction).await?;
-        let member = NewMember { workspace: self.id(id), account: owner, role: WorkspaceRole::Owner, invited_by: None };
-        self.join(&transaction, &member, now).await?;
-        transaction.commit().await?;
-        Ok(WorkspaceId(id))
+        tenant::Entity::insert(row).exec_without_returning(transaction).await?;
+        Ok(id)
     }
 
     /// Gives a workspace another name. Fails with `not_found`.

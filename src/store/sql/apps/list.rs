@@ -103,7 +103,7 @@ impl SqlStore {
     }
 
     /// The conditions of a filter, beside those of every list.
-    pub(super) fn filters(&self, workspace: WorkspaceId, filter: &AppFilter) -> Vec<SimpleExpr> {
+    pub(in crate::store::sql) fn filters(&self, workspace: WorkspaceId, filter: &AppFilter) -> Vec<SimpleExpr> {
         let mut filters = self.filters_without_tag(filter);
         if let Some(name) = &filter.tag {
             let is_tag = self.is_same(Expr::col((tag::Entity, tag::Column::Name)), Expr::val(name.as_str()));

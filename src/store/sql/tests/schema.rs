@@ -49,7 +49,7 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
 }
 
 async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 26);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 27);
     assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -61,6 +61,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "app_model_configs",
             "apps",
             "conversations",
+            "dify_setups",
             "end_users",
             "messages",
             "oauth_access_tokens",
@@ -87,7 +88,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "workflows"
         ]
     );
-    let last = ["m20261128_000034_openapi_human_forms"];
+    let last = ["m20261128_000040_dify_setups"];
     assert_eq!(sql.migrate_down(false, RevertRange::Last).await.unwrap(), last);
     assert_eq!(sql.pending_migrations(false).await.unwrap(), last);
     sql.migrate_down(false, RevertRange::All).await.unwrap();
