@@ -7,6 +7,7 @@ pub(crate) mod bearer;
 mod browser_marks;
 pub(crate) mod connections;
 pub(crate) mod console;
+pub(crate) mod console_apps;
 pub(crate) mod context;
 pub(crate) mod device_flow;
 pub(crate) mod file;
@@ -21,7 +22,9 @@ pub(crate) mod rate_limiter;
 pub(crate) mod run;
 pub(crate) mod session;
 mod session_mint;
+pub(crate) mod setup;
 pub(crate) mod single_sign_on;
+pub(crate) mod tags;
 pub(crate) mod token_issuer;
 pub(crate) mod token_lifetime;
 

@@ -2,10 +2,11 @@
 
 use super::{
     method_kinds::{
-        always, bearer, checks_origin, completes_sign_in, console, decides_grant, edits_apps, exports, has_body,
-        has_one_subject, has_query, has_scope, is_app_method, is_in_workspace, licensed, looks_up_object,
-        manages_members, named, names_connection, needs_dify, polls_token, reads_credentials, requires_bearers_enabled,
-        runs_app, sets_up_client, signs_in, takes_form_token, takes_user_code, uploads, with_grant, with_service_key,
+        always, bearer, checks_console_values, checks_origin, completes_sign_in, console, decides_grant, edits_apps,
+        edits_in_console, exports, has_body, has_one_subject, has_query, has_scope, is_app_method, is_in_workspace,
+        licensed, looks_up_object, manages_members, named, names_connection, names_console_app, needs_dify,
+        polls_token, reads_credentials, requires_bearers_enabled, runs_app, sets_up_client, signs_in, takes_form_token,
+        takes_user_code, uploads, with_grant, with_service_key,
     },
     model::Method,
 };
@@ -88,7 +89,10 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
     ErrorResponse {
         status: 401,
         description: "No credential, or one that is not valid.",
-        applies_to: |method| method.policy.credential != "Public" || named(method, &["Login", "RefreshToken"]),
+        applies_to: |method| {
+            method.policy.credential != "Public"
+                || named(method, &["Login", "RefreshToken", "SetUp", "ValidateInitPassword"])
+        },
         examples: &[
             example("bearer_missing", "A bearer token is required.", bearer),
             example("bearer_invalid", "This token is not valid.", bearer),
@@ -104,6 +108,10 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
                 named(method, &["ApproveExternal"])
             }),
             example("invalid_session", "Your session has ended.", |method| named(method, &["RefreshToken"])),
+            example("not_init_validated", "INIT_PASSWORD has not been given.", |method| named(method, &["SetUp"])),
+            example("init_validate_failed", "INIT_PASSWORD is wrong.", |method| {
+                named(method, &["ValidateInitPassword"])
+            }),
             example("authentication_failed", "The email address or the password is wrong.", |method| {
                 named(method, &["Login"])
             }),
@@ -127,9 +135,14 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("email_belongs_to_dify_account", "This email address belongs to an account of Dify.", |method| {
                 named(method, &["ApproveExternal"])
             }),
-            example("forbidden", "Only editors of the workspace may do this.", edits_apps),
+            example("already_setup", "This server has been set up already.", |method| {
+                named(method, &["SetUp", "ValidateInitPassword"])
+            }),
+            example("forbidden", "Only editors of the workspace may do this.", |method| {
+                edits_apps(method) || edits_in_console(method)
+            }),
             example("forbidden", "Only administrators of the workspace may do this.", |method| {
-                sets_up_client(method) || manages_members(method)
+                sets_up_client(method) || manages_members(method) || named(method, &["EnableConsoleApp"])
             }),
             example("csrf_mismatch", "This request did not come from this site's own pages.", checks_origin),
         ],
@@ -148,8 +161,9 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("not_found", "There is no such app.", |method| {
                 let methods =
                     ["DescribeApp", "RunApp", "GetPermittedExternalApp", "RunPermittedExternalApp", "UploadFile"];
-                exports(method) || named(method, &methods)
+                exports(method) || names_console_app(method) || named(method, &methods)
             }),
+            example("not_found", "There is no such tag.", |method| named(method, &["DeleteTag"])),
             example("not_found", "There is no such form.", takes_form_token),
         ],
     },
@@ -159,7 +173,7 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
         applies_to: |method| {
             decides_grant(method)
                 || completes_sign_in(method)
-                || named(method, &["DescribeApp", "RunApp", "InviteMember"])
+                || named(method, &["DescribeApp", "RunApp", "InviteMember", "CreateTag", "SaveDraft"])
                 || reads_credentials(method)
                 || names_connection(method)
         },
@@ -179,6 +193,10 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
                 reads_credentials,
             ),
             example("already_exists", "Another connection to this provider has this name.", names_connection),
+            example("already_exists", "Another tag of the workspace has this name.", |method| {
+                named(method, &["CreateTag"])
+            }),
+            example("conflict", "The draft has changed since it was read.", |method| named(method, &["SaveDraft"])),
             example("already_exists", "This account is already a member of the workspace.", |method| {
                 named(method, &["InviteMember"])
             }),
@@ -242,6 +260,7 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
                 || runs_app(method)
                 || uploads(method)
                 || names_connection(method)
+                || checks_console_values(method)
                 || named(
                     method,
                     &["SetOAuthClient", "SubmitHumanInputForm", "InviteMember", "SetMemberRole", "ImportApp"],
@@ -253,6 +272,21 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
             example("invalid_param", "name in input form must be less than 48 characters", runs_app),
             example("invalid_param", "visibility: must be only_me or all_team_members", names_connection),
             example("invalid_param", "mode: must be yaml-content or yaml-url", |method| named(method, &["ImportApp"])),
+            example("invalid_param", "email: this is not an email address, such as ada@example.com", |method| {
+                named(method, &["SetUp"])
+            }),
+            example("invalid_param", "name: must have 1 to 50 characters", |method| named(method, &["CreateTag"])),
+            example("invalid_param", "tag_ids: must have 1 to 50 ids", |method| {
+                named(method, &["BindTags", "UnbindTags"])
+            }),
+            example("invalid_param", "marked_name: must have at most 20 characters", |method| {
+                named(method, &["PublishDraft"])
+            }),
+            example(
+                "invalid_param",
+                "mode: must be one of chat, agent-chat, advanced-chat, completion and workflow",
+                |method| named(method, &["CreateConsoleApp"]),
+            ),
             example("invalid_param", "role: must be normal or admin", |method| named(method, &["InviteMember"])),
             example("invalid_param", "role: must be admin, editor, normal or dataset_operator", |method| {
                 named(method, &["SetMemberRole"])

@@ -87,7 +87,25 @@ pub(crate) fn needs_dify(method: &Method) -> bool {
 
 /// Whether success is 201.
 pub(crate) fn creates(method: &Method) -> bool {
-    uploads(method) || named(method, &["InviteMember"])
+    uploads(method) || named(method, &["InviteMember", "SetUp", "ValidateInitPassword", "CreateConsoleApp"])
+}
+
+/// Whether the method names one app of the console.
+pub(crate) fn names_console_app(method: &Method) -> bool {
+    named(method, &["GetConsoleApp", "EnableConsoleApp", "SaveDraft", "PublishDraft", "BindTags", "UnbindTags"])
+}
+
+/// Whether the method is for editors in the console.
+pub(crate) fn edits_in_console(method: &Method) -> bool {
+    named(
+        method,
+        &["CreateConsoleApp", "SaveDraft", "PublishDraft", "CreateTag", "DeleteTag", "BindTags", "UnbindTags"],
+    )
+}
+
+/// Whether the method checks values of its body one by one.
+pub(crate) fn checks_console_values(method: &Method) -> bool {
+    named(method, &["SetUp", "CreateConsoleApp", "PublishDraft", "CreateTag", "BindTags", "UnbindTags"])
 }
 
 /// Whether the method looks up an object that may be missing.
@@ -103,8 +121,13 @@ pub(crate) fn looks_up_object(method: &Method) -> bool {
         "UploadFile",
         "GetHumanInputForm",
         "SubmitHumanInputForm",
+        "DeleteTag",
     ];
-    decides_grant(method) || is_in_workspace(method) || exports(method) || named(method, &methods)
+    names_console_app(method)
+        || decides_grant(method)
+        || is_in_workspace(method)
+        || exports(method)
+        || named(method, &methods)
 }
 
 pub(crate) fn with_grant(method: &Method) -> bool {

@@ -37,6 +37,7 @@ use crate::{
         bearer::Bearers,
         connections::{ConnectionDependencies, Connections},
         console::Console,
+        console_apps::ConsoleApps,
         context::ServiceContext,
         device_flow::DeviceFlow,
         identity::Identity,
@@ -47,7 +48,9 @@ use crate::{
         password::Passwords,
         rate_limiter::RateLimiter,
         session::Sessions,
+        setup::Setup,
         single_sign_on::{SignInBackend, SingleSignOn, SingleSignOnDependencies},
+        tags::Tags,
         token_lifetime::TokenLifetimes,
     },
     store::{sql::SqlStore, state::in_process_stores},
@@ -133,7 +136,8 @@ impl Components {
         let (apps, runs, files) =
             runtime::apps(config, &self.context, &self.stores, local_leases, access, self.standalone, resources)?;
         let identity = Identity::new(self.context.clone());
-        let (device_flow, console) = (self.device_flow(config), self.console(config)?);
+        let passwords = Passwords::new(&self.memory)?;
+        let (device_flow, console) = (self.device_flow(config), self.console(config, passwords.clone()));
         let format: Arc<dyn AppFileFormat> = Arc::new(DslFormat { has_plugin_daemon: tools.is_some() });
         let app_exports = AppExports {
             context: self.context.clone(),
@@ -145,7 +149,10 @@ impl Components {
         };
         Ok(Services {
             app_exports,
+            console_apps: ConsoleApps::new(self.context.clone(), Arc::clone(&format), self.memory.clone()),
             app_imports: self.app_imports(config, identity.clone(), format)?,
+            setup: self.setup(config, passwords),
+            tags: Tags::new(self.context.clone()),
             single_sign_on: self.single_sign_on(config, &device_flow, &console),
             device_flow,
             sessions: Sessions::new(
@@ -229,14 +236,19 @@ impl Components {
         )
     }
 
-    fn console(&self, config: &Config) -> Result<Console> {
-        Ok(Console::new(
+    fn console(&self, config: &Config, passwords: Passwords) -> Console {
+        Console::new(
             self.context.clone(),
             Arc::clone(&self.stores.login_attempts),
             Arc::clone(&self.keys),
-            Passwords::new(&self.memory)?,
+            passwords,
             settings::console(config, self.standalone),
-        ))
+        )
+    }
+
+    fn setup(&self, config: &Config, passwords: Passwords) -> Setup {
+        let init_password = config.secrets.init_password.clone();
+        Setup::new(self.context.clone(), passwords, Arc::clone(&self.keys), init_password)
     }
 
     fn single_sign_on(&self, config: &Config, device_flow: &DeviceFlow, console: &Console) -> SingleSignOn {

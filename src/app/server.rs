@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Config, mode::Mode, tls::TlsFiles},
-    domain::{Error, Result},
+    domain::{Error, Result, setup::SetupState},
     http::{
         admin::{self, Check, Health, Readiness},
         client_address::TrustedProxies,
@@ -74,6 +74,11 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     sql.check_schema(!standalone).await?;
     if !standalone {
         sql.check_dify_tables(config.deployment.connections).await?;
+    } else if config.secrets.init_password.is_none() && sql.setup_state().await? == SetupState::NotStarted {
+        tracing::warn!(
+            "there is no account and no INIT_PASSWORD: whoever first calls /console/api/setup becomes the administrator; \
+             set INIT_PASSWORD, or create an account with `dify-openapi account create`"
+        );
     }
     let state = connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, observer())?;
 

@@ -88,6 +88,21 @@ impl proto::console_service_server::ConsoleService for Rpc {
         Ok(Response::new(proto::ListConsoleWorkspacesResponse { workspaces }))
     }
 
+    async fn get_current_workspace(
+        &self,
+        request: Request<proto::GetCurrentWorkspaceRequest>,
+    ) -> Result<Response<proto::GetCurrentWorkspaceResponse>, Status> {
+        let workspace = self.services.console.current_workspace(console_caller(&request)?).await?;
+        Ok(Response::new(proto::GetCurrentWorkspaceResponse {
+            id: workspace.workspace_id.to_string(),
+            name: workspace.name,
+            plan: workspace.plan,
+            status: workspace.status.to_string(),
+            created_at: workspace.created_at.timestamp(),
+            role: workspace.role.to_string(),
+        }))
+    }
+
     async fn switch_workspace(
         &self,
         request: Request<proto::SwitchWorkspaceRequest>,

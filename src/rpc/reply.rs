@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use crate::{
     domain::{cookie::APPROVAL_GRANT, secret::Secret},
-    service::console::Issued,
+    service::{console::Issued, setup::PROOF_LIFETIME},
 };
 
 /// Marks a response that is written as Server-Sent Events. Without it the first message is the body.
@@ -99,6 +99,10 @@ const SSO_MARKS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 pub(crate) const CONNECTION_CONTEXT: &str = "context_id";
 /// The lifetime of the state of an authorization.
 const CONNECTION_CONTEXT_LIFETIME: TimeDelta = TimeDelta::seconds(300);
+/// The name of the cookie that proves that `INIT_PASSWORD` was given.
+pub(crate) const INIT_PROOF: &str = "init_validated";
+/// The paths of the setup.
+const CONSOLE_PATH: &str = "/console/api";
 /// The path of the callbacks of connections.
 const CONNECTION_PATH: &str = "/console/api/oauth/plugin";
 const GRANT_LIFETIME: TimeDelta = TimeDelta::minutes(5);
@@ -152,6 +156,13 @@ impl CookieSettings {
         SetCookie(format!(
             "{name}={value}; Path={CONNECTION_PATH}; SameSite=Lax; Max-Age={age}; HttpOnly{domain}{secure}"
         ))
+    }
+
+    /// The cookie that proves that `INIT_PASSWORD` was given, for the routes of the console.
+    pub(crate) fn init_proof(&self, value: &Secret) -> SetCookie {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let (value, age) = (value.expose(), PROOF_LIFETIME.num_seconds());
+        SetCookie(format!("{INIT_PROOF}={value}; Path={CONSOLE_PATH}; SameSite=Lax; Max-Age={age}; HttpOnly{secure}"))
     }
 
     /// A cookie of this host for the routes of the device flow only, without a prefix, which would require all paths.

@@ -7,8 +7,9 @@ use crate::{
     memory::MemoryLedger,
     service::{
         app::Apps, app_export::AppExports, app_import::AppImports, bearer::Bearers, connections::Connections,
-        console::Console, device_flow::DeviceFlow, file::Files, identity::Identity, license::Licenses, member::Members,
-        run::Runs, session::Sessions, single_sign_on::SingleSignOn,
+        console::Console, console_apps::ConsoleApps, device_flow::DeviceFlow, file::Files, identity::Identity,
+        license::Licenses, member::Members, run::Runs, session::Sessions, setup::Setup, single_sign_on::SingleSignOn,
+        tags::Tags,
     },
 };
 
@@ -25,6 +26,9 @@ pub struct Services {
     pub files: Files,
     pub bearers: Bearers,
     pub console: Console,
+    pub console_apps: ConsoleApps,
+    pub setup: Setup,
+    pub tags: Tags,
     pub connections: Connections,
     pub licenses: Licenses,
     pub single_sign_on: SingleSignOn,

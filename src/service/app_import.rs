@@ -98,7 +98,7 @@ impl AppImports {
             }
             None => ImportTarget::New,
         };
-        let overrides = checked(overrides)?;
+        let overrides = checked_overrides(overrides)?;
         let text = match self.text(workspace, requested).await? {
             Ok(text) => text,
             Err(reason) => return Ok(ImportState::failed(id, reason)),
@@ -261,7 +261,7 @@ fn raw_file(mut url: Url) -> Url {
 }
 
 /// Checks the values that replace those of the file. Fails with `invalid_param`.
-fn checked(overrides: AppOverrides) -> Result<AppOverrides> {
+pub(super) fn checked_overrides(overrides: AppOverrides) -> Result<AppOverrides> {
     let name = overrides.name.map(|name| {
         let name = visible_name(&name).map_err(|error| Error::invalid_param("body", "name", error.to_string()))?;
         let is_valid = !name.is_empty() && name.chars().count() <= MAX_NAME;

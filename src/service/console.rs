@@ -27,6 +27,7 @@ use crate::{
         id::{AccountId, BrowserSessionId},
         key::KeyRing,
         known_browser::KnownBrowser,
+        member::RequiredRole,
         secret::{RefreshHash, Secret, hex},
         workspace::Membership,
     },
@@ -255,6 +256,11 @@ impl Console {
     /// The signed-in account's workspaces, oldest first.
     pub async fn workspaces(&self, caller: &ConsoleCaller) -> Result<Vec<Membership>> {
         Ok(self.view(caller).await?.memberships)
+    }
+
+    /// The signed-in account's current workspace. Fails with `not_found` without one.
+    pub async fn current_workspace(&self, caller: &ConsoleCaller) -> Result<Membership> {
+        self.context.current_membership(caller, RequiredRole::Any).await
     }
 
     /// Makes a workspace the account's current one. Fails with `not_found` for one that it has not joined.

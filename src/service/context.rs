@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::{
     domain::{
-        Result,
+        Error, Result,
         account::AccountStatus,
+        caller::ConsoleCaller,
         id::{AccountId, TokenId, WorkspaceId},
         limit::Limits,
-        member::workspace_not_found,
+        member::{RequiredRole, workspace_not_found},
         secret::bearer_invalid,
-        workspace::Membership,
+        workspace::{Membership, WorkspaceStatus},
     },
     ports::{clock::Clock, entropy::Entropy},
     store::sql::SqlStore,
@@ -38,6 +39,25 @@ impl ServiceContext {
             Some(status) if status.is(AccountStatus::Active) => Ok(()),
             _ => Err(bearer_invalid()),
         }
+    }
+
+    /// The current workspace of a browser session's account, in which it has at least this role. Fails with `not_found`
+    /// without a workspace, and with `forbidden`.
+    pub(super) async fn current_membership(
+        &self,
+        caller: &ConsoleCaller,
+        required: RequiredRole,
+    ) -> Result<Membership> {
+        let view = self.sql.find_account_view(caller.account.id).await?;
+        let mut open = view.map(|view| view.memberships).unwrap_or_default();
+        open.retain(|membership| membership.status.is(WorkspaceStatus::Normal));
+        if open.is_empty() {
+            return Err(Error::not_found("You have not joined a workspace."));
+        }
+        let current = open.iter().position(|membership| membership.current).unwrap_or(0);
+        let membership = open.swap_remove(current);
+        required.check(&membership.role)?;
+        Ok(membership)
     }
 
     /// Makes a workspace an account's current one. Fails with `not_found` for one that it has not joined, and for text

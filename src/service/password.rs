@@ -36,7 +36,12 @@ impl Passwords {
         self.0.run(client, move |memory| argon::verify(&password, stored.as_ref(), memory)).await
     }
 
-    /// Returns the PHC string of a new password.
+    /// Returns the PHC string of a client's new password.
+    pub async fn hash_for(&self, client: ClientAddress, password: Secret) -> Result<Secret> {
+        self.0.run(Owner::of(&client.bucket()), move |memory| argon::hash(&password, memory)).await
+    }
+
+    /// Returns the PHC string of a new password of an operator.
     pub async fn hash(&self, password: Secret) -> Result<Secret> {
         self.0.run(Owner::of(&"operator"), move |memory| argon::hash(&password, memory)).await
     }

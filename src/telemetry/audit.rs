@@ -111,8 +111,10 @@ macro_rules! event {
 // After the macro, which it uses.
 pub(crate) mod apps;
 pub(crate) mod connections;
+pub(crate) mod console_apps;
 pub(crate) mod forms;
 pub(crate) mod operator;
+pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod workspace;
 
