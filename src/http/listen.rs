@@ -7,6 +7,7 @@ mod connection;
 mod head_scanner;
 mod io;
 mod limits;
+mod linger;
 mod options;
 mod request_service;
 #[cfg(test)]

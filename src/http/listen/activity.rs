@@ -13,6 +13,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
 
 /// The activity of one connection. Clones share it.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ struct Counters {
     last_response_ms: AtomicU64,
     /// Requests whose response has not begun.
     requests_in_flight: AtomicUsize,
+    /// Whether the latest request has a body that was not read to its end.
+    has_unread_body: AtomicBool,
 }
 
 impl ConnectionActivity {
@@ -39,6 +42,7 @@ impl ConnectionActivity {
             last_request_ms: AtomicU64::new(0),
             last_response_ms: AtomicU64::new(0),
             requests_in_flight: AtomicUsize::new(0),
+            has_unread_body: AtomicBool::new(false),
         }))
     }
 
@@ -75,6 +79,15 @@ impl ConnectionActivity {
         self.idle_for().min(self.since(&self.0.last_response_ms))
     }
 
+    /// Whether the client may still be sending the body of the latest request, which nothing reads any more.
+    pub(super) fn has_unread_body(&self) -> bool {
+        self.0.has_unread_body.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_unread_body(&self, is_unread: bool) {
+        self.0.has_unread_body.store(is_unread, Ordering::Relaxed);
+    }
+
     fn record(&self, event: &AtomicU64) {
         let now = u64::try_from(self.0.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         event.store(now.max(1), Ordering::Relaxed);
@@ -92,6 +105,39 @@ impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.record(&self.0.0.last_response_ms);
         self.0.0.requests_in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A request body that records when it was read to its end.
+pub(super) struct RequestBody {
+    body: Incoming,
+    activity: ConnectionActivity,
+}
+
+impl RequestBody {
+    pub(super) fn new(body: Incoming, activity: ConnectionActivity) -> Self {
+        Self { body, activity }
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.activity.set_unread_body(false);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use super::{
-    activity::{ConnectionActivity, ObservedBody},
+    activity::{ConnectionActivity, ObservedBody, RequestBody},
     io::InspectedStream,
     options::ListenOptions,
     request_service::RequestService,
@@ -156,7 +156,7 @@ fn observed_service(
     service_fn(move |request| {
         let (guard, activity) = (activity.begin_request(), activity.clone());
         // Routers and their layers are always ready.
-        let response = service.clone().call(with_peer(request, peer));
+        let response = service.clone().call(with_peer(request, peer, &activity));
         async move {
             let _guard = guard;
             response.await.map(|response| response.map(|body| ObservedBody::new(body, activity)))
@@ -187,10 +187,12 @@ fn with_jitter(age: Duration, peer: SocketAddr) -> Duration {
     age.mul_f64(0.9 + f64::from(peer.port() % 200) / 1_000.0)
 }
 
-fn with_peer(request: Request<Incoming>, peer: SocketAddr) -> Request<Body> {
+fn with_peer(request: Request<Incoming>, peer: SocketAddr, activity: &ConnectionActivity) -> Request<Body> {
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(PeerAddr(peer));
     // Most requests have no body. The empty body needs no allocation.
-    let body = if body.is_end_stream() { Body::empty() } else { Body::new(body) };
+    let has_body = !body.is_end_stream();
+    activity.set_unread_body(has_body);
+    let body = if has_body { Body::new(RequestBody::new(body, activity.clone())) } else { Body::empty() };
     Request::from_parts(parts, body)
 }

@@ -1,4 +1,5 @@
-//! A stream that detects the HTTP version, and checks the heads of HTTP/1 requests before hyper reads them.
+//! A stream that detects the HTTP version, and checks the heads of HTTP/1 requests before hyper reads them. It ends only
+//! after a client has had time to read the response to a body that was refused.
 
 use std::{
     cell::RefCell,
@@ -9,7 +10,7 @@ use std::{
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
-use super::{activity::ConnectionActivity, head_scanner::HeadScanner};
+use super::{activity::ConnectionActivity, head_scanner::HeadScanner, linger::Linger};
 
 /// The first bytes of an HTTP/2 connection (RFC 9113 section 3.4). Any difference means HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -40,11 +41,13 @@ pub(super) struct InspectedStream<I> {
     io: I,
     version: Version,
     activity: ConnectionActivity,
+    /// The end of the connection, once it has begun.
+    linger: Option<Linger>,
 }
 
 impl<I> InspectedStream<I> {
     pub(super) fn new(io: I, activity: ConnectionActivity) -> Self {
-        Self { io, version: Version::Unknown { matched: 0 }, activity }
+        Self { io, version: Version::Unknown { matched: 0 }, activity, linger: None }
     }
 
     /// Returns the number of bytes that hyper may read.
@@ -120,7 +123,40 @@ impl<I: Read + Unpin> Read for InspectedStream<I> {
     }
 }
 
-impl<I: Write + Unpin> Write for InspectedStream<I> {
+impl<I: Read + Write + Unpin> InspectedStream<I> {
+    /// Sends the end of the stream, then discards what the client still sends: closing at once would reset the connection,
+    /// and the client might lose the response (RFC 9112 section 9.6). Streams of HTTP/2 end one by one and need none of
+    /// this.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<IoResult<()>> {
+        let linger = match &mut self.linger {
+            Some(linger) => linger,
+            None => {
+                ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+                if !matches!(self.version, Version::Http1(_)) || !self.activity.has_unread_body() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.linger.insert(Linger::new())
+            }
+        };
+        loop {
+            if linger.is_over(cx) {
+                return Poll::Ready(Ok(()));
+            }
+            let read = BUFFER.with_borrow_mut(|bytes| {
+                let mut buf = ReadBuf::new(&mut bytes[..]);
+                let read = Pin::new(&mut self.io).poll_read(cx, buf.unfilled());
+                read.map_ok(|()| buf.filled().len())
+            });
+            match ready!(read) {
+                Ok(length) if length > 0 => linger.discarded(length),
+                // The client has closed, too.
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+impl<I: Read + Write + Unpin> Write for InspectedStream<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<IoResult<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
@@ -130,7 +166,7 @@ impl<I: Write + Unpin> Write for InspectedStream<I> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<IoResult<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        self.poll_close(cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -37,6 +37,7 @@ async fn start(options: ListenOptions) -> RunningListener {
     let router = Router::new()
         .route("/peer", get(|Extension(PeerAddr(peer)): Extension<PeerAddr>| async move { peer.to_string() }))
         .route("/page", get(async || "x".repeat(5_000)))
+        .route("/refuse", axum::routing::post(|| async { (http::StatusCode::PAYLOAD_TOO_LARGE, "too large") }))
         .route("/echo", axum::routing::post(|body: Bytes| async move { body }))
         .route(
             "/slow",
@@ -340,4 +341,47 @@ async fn header_over_the_limit_is_rejected() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 431");
+}
+
+/// The head of a request that is refused, with a body of this length.
+fn refused_head(length: usize) -> String {
+    format!("POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn client_that_sends_everything_first_reads_the_refusal_of_a_large_body() {
+    let server = start(ListenOptions::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let length = 12_000_000;
+    send(&mut stream, &refused_head(length)).await;
+    stream.write_all(&vec![b'x'; length]).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.ends_with("too large"), "{answer}");
+}
+
+#[tokio::test]
+async fn client_that_sends_without_end_is_disconnected() {
+    let server = start(ListenOptions::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    send(&mut stream, &refused_head(1 << 40)).await;
+    let (mut from, mut to) = stream.split();
+    let read = async {
+        let mut answer = [0; 13];
+        from.read_exact(&mut answer).await.unwrap();
+        answer
+    };
+    let sent = async {
+        let piece = vec![b'x'; 1 << 20];
+        // More than is discarded, and than the buffers of both sides hold.
+        for _ in 0..256 {
+            if to.write_all(&piece).await.is_err() {
+                return true;
+            }
+        }
+        false
+    };
+    let (answer, is_disconnected) = tokio::join!(read, sent);
+    assert_eq!((&answer, is_disconnected), (b"HTTP/1.1 413 ", true));
 }
