@@ -14,6 +14,7 @@ import engines
 import enterprise
 import size
 import uploads
+from followers import followers
 from load import grpc_frame, h2load, h2load_words, lua, measured, wrk
 from server import EMAIL, PASSWORD, SERVICE_KEY, WORK, Server, call, cpu_seconds, free_port, rss, wait_for_port
 
@@ -255,6 +256,12 @@ def main():
         if arguments.only in "connections":
             print("\nConnections, postgres+redis")
             connections.connection_rows(arguments.seconds)
+        if arguments.only in "followers":
+            print()
+            for stores in ("sqlite+memory", "postgres+redis"):
+                server = Server(stores, "followers")
+                followers(server, stores)
+                server.stop()
         if arguments.only in "size":
             size_rows(arguments.seconds)
     finally:
