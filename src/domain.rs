@@ -29,6 +29,7 @@ pub(crate) mod scope;
 pub(crate) mod secret;
 pub(crate) mod sentence;
 pub(crate) mod session;
+pub(crate) mod setup;
 pub(crate) mod stored;
 pub(crate) mod stored_run;
 pub(crate) mod subject;

@@ -3,6 +3,7 @@
 mod difyctl;
 mod grpc_example;
 mod grpc_python;
+mod large_body;
 mod oauth2_crate;
 mod openapi_examples;
 mod requests_oauthlib;

@@ -51,6 +51,7 @@ mod operator;
 mod outages;
 mod outgoing;
 mod pages;
+mod provisioning;
 mod races;
 mod readiness;
 mod replicas;

@@ -62,6 +62,13 @@ impl TestServer {
         Self::run(stores, env, clock, directory).await
     }
 
+    /// Starts a server with the schema and without accounts.
+    pub async fn start_empty(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        let (env, directory, clock) = Self::environment(&stores, variables);
+        migrate(&config(&env)).await.close().await.unwrap();
+        Self::run(stores, env, clock, directory).await
+    }
+
     /// Starts a server without rate limits.
     pub async fn start_without_limits(stores: Stores) -> Self {
         Self::start_with(stores, &[("OPENAPI_RATE_LIMITS", &no_limits())]).await
@@ -300,11 +307,17 @@ pub fn keys() -> Arc<KeyRing> {
     Arc::new(KeyRing::new(Secret::new(SECRET_KEY), Vec::new()))
 }
 
-/// Creates the schema, the owner and the member of one workspace, and a second workspace of the owner.
-async fn prepare(config: &Config, clock: &TestClock) {
+/// Creates the schema.
+async fn migrate(config: &Config) -> SqlStore {
     let options = SqlOptions::new(config.database.url.clone(), 2, keys());
     let sql = SqlStore::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();
+    sql
+}
+
+/// Creates the schema, the owner and the member of one workspace, and a second workspace of the owner.
+async fn prepare(config: &Config, clock: &TestClock) {
+    let sql = migrate(config).await;
     let now = clock.now();
     let hash = password_hash().await;
     sql.create_account(OWNER, "Demo", Some(&hash), now).await.unwrap();
