@@ -1,5 +1,5 @@
-"""1,000 followers of 100 long runs: how much the memory of the server grows. Each run waits at a stand-in of a third-party
-service; ten connections follow each.
+"""1,000 followers of 100 long runs: how much the memory of the server grows. Each run retries a refused request for most of
+a minute, because a process has 64 requests of runs under way at most; ten connections follow each run.
 
     benches/run --only followers
     BENCH_WORK=$(mktemp -d) python3 benches/followers.py target/debug/dify-openapi     alone, on SQLite
@@ -11,11 +11,9 @@ import json
 import re
 import socket
 import sys
-import threading
-import time
 from pathlib import Path
 
-from server import Server, call, free_port, rss
+from server import Server, call, rss
 
 RUNS, FOLLOWERS = 100, 10
 # Connections of one address are limited, so that runs and followers come from several.
@@ -23,35 +21,14 @@ ADDRESSES = [f"127.0.0.{number}" for number in range(2, 12)]
 TARGET = 150
 
 
-class StandIn:
-    """Accepts requests, and answers all of them at the end."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.waiting = []
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=RUNS)
-        threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
-
-    def accept(self, listener):
-        while True:
-            connection, _ = listener.accept()
-            connection.recv(65_536)
-            self.waiting.append(connection)
-
-    def release(self):
-        for connection in self.waiting:
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
-            connection.close()
-
-
-def waiting_dsl(url):
-    """A workflow whose request waits."""
+def waiting_dsl():
+    """A workflow whose request is refused and retried."""
     node = lambda id, kind, **data: {"id": id, "data": {"type": kind, "title": id, **data}}
-    request = {"method": "get", "url": url, "authorization": {"type": "no-auth"}, "headers": "", "params": ""}
-    timeout = {"max_connect_timeout": 10, "max_read_timeout": 600, "max_write_timeout": 10}
+    request = {"method": "get", "url": "http://127.0.0.1:9/", "authorization": {"type": "no-auth"}, "headers": "", "params": ""}
+    retry = {"retry_enabled": True, "max_retries": 10, "retry_interval": 5000}
     nodes = [
         node("start", "start", variables=[]),
-        node("call", "http-request", **request, body={"type": "none", "data": []}, timeout=timeout),
+        node("call", "http-request", **request, body={"type": "none", "data": []}, retry_config=retry),
         node("end", "end", outputs=[{"variable": "text", "value_selector": ["call", "body"]}]),
     ]
     edges = [
@@ -87,10 +64,9 @@ class Stream:
 
 def followers(server, label):
     """Prints the row."""
-    stand_in = StandIn()
     server.restart(HTTP_REQUEST_ALLOWED_NETWORKS="127.0.0.0/8")
     # Every JSON text is YAML.
-    dsl = json.dumps(waiting_dsl(f"http://127.0.0.1:{stand_in.port}/wait"))
+    dsl = json.dumps(waiting_dsl())
     server.command("app", "import", "-", "--workspace", "Bench Workspace", stdin=dsl)
     workspace = call("GET", f"{server.url}/openapi/v1/workspaces", headers=bearer(server))[1]["workspaces"][0]["id"]
     listed = call("GET", f"{server.url}/openapi/v1/apps?workspace_id={workspace}&name=Waiting", headers=bearer(server))[1]
@@ -104,7 +80,8 @@ def followers(server, label):
         run.read_until(b"workflow_run_id")
         run.id = re.search(rb'"workflow_run_id":\s*"([0-9a-f-]{36})"', run.received)[1].decode()
         runs.append(run)
-    wait_until(lambda: len(stand_in.waiting) == RUNS)
+    for run in runs:
+        run.read_until(b'"node_type":"http-request"')
     running = rss(pid)
     Path(f"/proc/{pid}/clear_refs").write_text("5")
     following = []
@@ -114,9 +91,6 @@ def followers(server, label):
     for stream in following:
         stream.read_until(b"node_started")
     followed = rss(pid)
-    stand_in.release()
-    for stream in [*following, *runs]:
-        stream.read_until(b"workflow_finished")
     peak = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
     print(
         f"{RUNS * FOLLOWERS} followers of {RUNS} runs, {label}: {idle:.0f} MB idle, {running:.0f} MB with the runs, "
@@ -127,14 +101,6 @@ def followers(server, label):
 
 def bearer(server):
     return {"authorization": f"Bearer {server.token}"}
-
-
-def wait_until(condition):
-    for _ in range(1200):
-        if condition():
-            return
-        time.sleep(0.05)
-    sys.exit("the runs did not begin")
 
 
 if __name__ == "__main__":

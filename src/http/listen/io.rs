@@ -128,16 +128,13 @@ impl<I: Read + Write + Unpin> InspectedStream<I> {
     /// and the client might lose the response (RFC 9112 section 9.6). Streams of HTTP/2 end one by one and need none of
     /// this.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<IoResult<()>> {
-        let linger = match &mut self.linger {
-            Some(linger) => linger,
-            None => {
-                ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
-                if !matches!(self.version, Version::Http1(_)) || !self.activity.has_unread_body() {
-                    return Poll::Ready(Ok(()));
-                }
-                self.linger.insert(Linger::new())
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            if matches!(self.version, Version::Http1(_)) && self.activity.has_unread_body() {
+                self.linger = Some(Linger::new());
             }
-        };
+        }
+        let Some(linger) = &mut self.linger else { return Poll::Ready(Ok(())) };
         loop {
             if linger.is_over(cx) {
                 return Poll::Ready(Ok(()));
