@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
 use http_body::Body as _;
 use hyper::{
     body::Incoming,
@@ -155,11 +155,17 @@ fn observed_service(
 ) -> impl Service<Request<Incoming>, Response = Response<ObservedBody>, Error = Infallible, Future: Send> {
     service_fn(move |request| {
         let (guard, activity) = (activity.begin_request(), activity.clone());
+        let is_http1 = request.version() < Version::HTTP_2;
         // Routers and their layers are always ready.
         let response = service.clone().call(with_peer(request, peer, &activity));
         async move {
             let _guard = guard;
-            response.await.map(|response| response.map(|body| ObservedBody::new(body, activity)))
+            let mut response = response.await?;
+            if is_http1 && activity.has_unread_body() {
+                // hyper closes the connection after the response, so the client must not send another request.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| ObservedBody::new(body, activity)))
         }
     })
 }
