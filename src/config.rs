@@ -27,6 +27,7 @@ pub(crate) mod redis;
 pub(crate) mod runtime;
 mod secret_strength;
 pub(crate) mod secrets;
+mod setting;
 pub(crate) mod settings;
 pub(crate) mod single_sign_on;
 pub(crate) mod telemetry;

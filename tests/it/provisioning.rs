@@ -15,21 +15,21 @@ use crate::support::{
     server::{PASSWORD, no_limits},
 };
 
-const INIT: &str = "/console/api/init";
-const SETUP: &str = "/console/api/setup";
-const APPS: &str = "/console/api/apps";
+pub const INIT: &str = "/console/api/init";
+pub const SETUP: &str = "/console/api/setup";
+pub const APPS: &str = "/console/api/apps";
 const TAGS: &str = "/console/api/tags";
 const BINDINGS: &str = "/console/api/tag-bindings";
-const INIT_PASSWORD: &str = "the-password-of-the-first-setup-4711";
+pub const INIT_PASSWORD: &str = "the-password-of-the-first-setup-4711";
 const ANN: &str = "ann@example.com";
 
 /// The body of a setup.
-fn administrator(email: &str) -> Value {
+pub fn administrator(email: &str) -> Value {
     json!({"email": email, "name": "Ann", "password": PASSWORD, "language": "en-US"})
 }
 
 /// A graph that returns its input.
-fn echo_graph() -> Value {
+pub fn echo_graph() -> Value {
     json!({
         "nodes": [
             {"id": "start", "data": {"type": "start", "title": "Start", "variables": [
@@ -44,7 +44,7 @@ fn echo_graph() -> Value {
 }
 
 /// Creates a workflow. Returns its id.
-async fn create_app(browser: &Browser, name: &str) -> String {
+pub async fn create_app(browser: &Browser, name: &str) -> String {
     let (status, app) = browser.post(APPS, &json!({"name": name, "mode": "workflow"})).await;
     assert_eq!(status, 201, "{app}");
     app["id"].as_str().unwrap().to_owned()

@@ -1,6 +1,7 @@
 //! The error examples of the document equal the server's errors. The test provokes every error that it can.
 
 mod connections;
+mod provisioning;
 mod single_sign_on;
 
 use std::collections::BTreeSet;
@@ -142,6 +143,7 @@ async fn documented_error_examples_match_the_server() {
     credentials(&server, &bearer, &mut document).await;
     single_sign_on::errors(&mut document).await;
     connections::errors(&mut document).await;
+    provisioning::errors(&mut document).await;
 
     let off = start(&[("ENABLE_OAUTH_BEARER", "false")]).await;
     document.assert_shown(

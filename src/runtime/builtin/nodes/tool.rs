@@ -8,11 +8,11 @@ mod parameters;
 
 use uuid::Uuid;
 
+use self::messages::ToolOutputs;
 pub(crate) use self::{
     context::{RunTools, ToolContext},
     data::{ToolNodeData, is_served},
 };
-use self::messages::ToolOutputs;
 use super::{
     outcome::{NodeError, NodeOutcome, NodeResult, NodeRun, masked},
     workspace_credentials::WorkspaceCredentials,
