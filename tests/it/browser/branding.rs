@@ -75,7 +75,7 @@ async fn device_is_decided_with_another_account(visitor: &Visitor) {
     let device = visitor.device("laptop").await;
     visitor.enter_code(&device.user_code).await;
     let page = visitor.path().await;
-    visitor.follow("main dd form button.link").await;
+    visitor.follow("main dd button.link").await;
     assert!(visitor.path().await.starts_with("/signin?return="), "{}", visitor.path().await);
     visitor.sign_in_as(MEMBER, PASSWORD).await;
     assert_eq!(visitor.path().await, page);
