@@ -134,7 +134,7 @@ async fn poll_one_second_early_is_accepted(stores: Stores) {
     assert_eq!(device.poll_error().await, "authorization_pending");
     server.advance(4);
     assert_eq!(device.poll_error().await, "authorization_pending");
-    server.advance(3);
+    server.advance(2);
     assert_eq!(device.poll_error().await, "slow_down");
 }
 

@@ -8,7 +8,8 @@ use std::sync::{
 use chrono::{DateTime, TimeDelta, Utc};
 use dify_openapi::testing::ports::{Clock, SystemClock};
 
-/// The system's time plus an offset in microseconds.
+/// The system's time plus an offset in microseconds. It runs on between two steps of a test, so a step that must stay
+/// before a deadline keeps a distance of some seconds.
 #[derive(Clone, Default)]
 pub struct TestClock(pub Arc<AtomicI64>);
 
