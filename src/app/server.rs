@@ -76,7 +76,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
         sql.check_dify_tables(config.deployment.connections).await?;
     } else if config.secrets.init_password.is_none() && sql.setup_state().await? == SetupState::NotStarted {
         tracing::warn!(
-            "there is no account and no INIT_PASSWORD: whoever first calls /console/api/setup becomes the administrator; \
+            "there is no account and no INIT_PASSWORD: the first caller of /console/api/setup becomes the administrator; \
              set INIT_PASSWORD, or create an account with `dify-openapi account create`"
         );
     }

@@ -231,15 +231,19 @@ async fn delete(
 ) -> Result<(), CommandError> {
     let account = operator.account(email).await?;
     let sessions = operator.sql.count_selected(&RevokeSelection::Account(email.to_owned())).await?;
-    let loss = format!("{email} will be deleted, and {} will end", counted(sessions as u64, "session"));
+    let private = operator.sql.list_private_connections(account.id).await?;
+    let private_count = counted(private.len() as u64, "private connection");
+    let loss =
+        format!("{email} will be deleted with {private_count}, and {} will end", counted(sessions as u64, "session"));
     if !confirmation.obtain(loss, out).await? {
         return Ok(());
     }
-    let connections = operator.sql.list_private_connections(account.id).await?;
+    let connections = operator.connections()?;
     let revoked = operator.sql.delete_account(account.id, Operator::now()).await?;
-    operator.connections()?.revoke_deleted(connections).await;
+    connections.revoke_deleted(private).await;
     let published = operator.publish_revocations(&revoked).await;
-    print_line(out, format_args!("{email} is deleted; {} ended", counted(revoked.len() as u64, "session")))?;
+    let ended = counted(revoked.len() as u64, "session");
+    print_line(out, format_args!("{email} is deleted with {private_count}; {ended} ended"))?;
     published
 }
 

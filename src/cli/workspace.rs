@@ -147,7 +147,7 @@ pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Resul
             if !confirmation.obtain(format_args!("{workspace} will be deleted with {}", deleted(lost)), out).await? {
                 return Ok(());
             }
-            operator.connections()?.revoke_all(operator.sql.list_connections(id, None).await?).await;
+            operator.connections()?.revoke_workspace(id).await?;
             operator.sql.delete_workspace(id).await?;
             print_line(out, format_args!("{workspace} is deleted with {}", deleted(lost)))
         }
@@ -168,7 +168,14 @@ pub(crate) async fn run(command: WorkspaceCommand, out: &mut dyn Write) -> Resul
 
 /// Such as "2 apps, 0 conversations and 7 runs".
 fn deleted(lost: DeletionCounts) -> String {
-    format!("{}, {}", counted(lost.apps, "app"), history(lost))
+    let DeletionCounts { apps, conversations, runs, connections } = lost;
+    format!(
+        "{}, {}, {} and {}",
+        counted(apps, "app"),
+        counted(conversations, "conversation"),
+        counted(runs, "run"),
+        counted(connections, "connection")
+    )
 }
 
 /// Such as "0 conversations and 7 runs".

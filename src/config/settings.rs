@@ -40,8 +40,8 @@ settings! {
         /// The service key of internal callers, at least 16 bytes. Without it, introspection and `TokenService` are not
         /// served.
         INNER_API_KEY: secret;
-        /// As in Dify: the password that the setup of the first administrator requires, standalone. Without it, whoever
-        /// first calls the setup of a server without accounts becomes its administrator.
+        /// As in Dify: the password that the setup of the first administrator requires, standalone. Without it, the first
+        /// caller of the setup becomes the administrator of a server without accounts.
         INIT_PASSWORD: secret;
     }
     "Listeners" {

@@ -43,9 +43,9 @@ pub(super) fn check_length(values: &CredentialValues) -> Result<(), BackendError
 }
 
 /// Fails with [`BackendError::Unavailable`] for a status that reports a failure which passes.
-pub(super) fn check_available(server: &str, status: StatusCode) -> Result<(), BackendError> {
+pub(super) fn check_available(status: StatusCode) -> Result<(), BackendError> {
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(BackendError::unavailable(format!("{server} returned status {}", status.as_u16())));
+        return Err(BackendError::unavailable(format!("the provider returned status {}", status.as_u16())));
     }
     Ok(())
 }

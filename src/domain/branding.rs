@@ -3,9 +3,9 @@
 /// The least contrast of text (WCAG 2.2, 1.4.3).
 const MIN_CONTRAST: f64 = 4.5;
 /// What the accent stands on or behind in the light scheme: the text of buttons and cards, and the page.
-const LIGHT: [Color; 2] = [Color([0xff, 0xff, 0xff]), Color([0xf3, 0xf5, 0xf9])];
+pub(crate) const LIGHT: [Color; 2] = [Color([0xff, 0xff, 0xff]), Color([0xf3, 0xf5, 0xf9])];
 /// The same in the dark scheme: the text of buttons, cards, and the page.
-const DARK: [Color; 3] = [Color([0x0a, 0x15, 0x33]), Color([0x19, 0x1e, 0x28]), Color([0x0f, 0x12, 0x19])];
+pub(crate) const DARK: [Color; 3] = [Color([0x0a, 0x15, 0x33]), Color([0x19, 0x1e, 0x28]), Color([0x0f, 0x12, 0x19])];
 const BLACK: Color = Color([0; 3]);
 const WHITE: Color = Color([0xff; 3]);
 

@@ -15,4 +15,6 @@ pub struct DeletionCounts {
     pub apps: u64,
     pub conversations: u64,
     pub runs: u64,
+    /// Of a workspace that is deleted.
+    pub connections: u64,
 }

@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     connection_console::{provider_key, values},
     proto,
+    reply::success,
     services::Rpc,
 };
 use crate::{
@@ -137,6 +138,6 @@ impl proto::connection_service_server::ConnectionService for Rpc {
         let params = values(message.client_params.ok_or_else(|| Error::missing("client_params"))?);
         let key = provider_key(&message.organization, &message.plugin, &message.provider)?;
         self.services.connections.put_system_client(&key, &params).await?;
-        Ok(Response::new(proto::SetSystemClientResponse { result: "success".to_owned() }))
+        Ok(Response::new(proto::SetSystemClientResponse { result: success() }))
     }
 }

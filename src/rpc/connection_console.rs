@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     json::Object,
     proto,
-    reply::{CONNECTION_CONTEXT, Redirect, SetCookies},
+    reply::{CONNECTION_CONTEXT, Redirect, SetCookies, success},
     request::{console_caller, cookie},
     services::Rpc,
 };
@@ -41,10 +41,6 @@ macro_rules! key {
 pub(super) fn provider_key(organization: &str, plugin: &str, provider: &str) -> Result<ProviderKey> {
     ProviderKey::from_segments(organization, plugin, provider)
         .map_err(|error| Error::not_found("There is no such provider.").with_hint(error.to_string()))
-}
-
-fn success() -> String {
-    "success".to_owned()
 }
 
 pub(super) fn values(object: Object) -> CredentialValues {

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     proto,
-    reply::{KNOWN_BROWSER, REFRESH_TOKEN, SetCookies},
+    reply::{KNOWN_BROWSER, REFRESH_TOKEN, SetCookies, success},
     request::{address, console_caller, cookie},
     services::Rpc,
 };
@@ -18,10 +18,6 @@ fn with_cookies<T>(message: T, cookies: SetCookies) -> Response<T> {
     let mut response = Response::new(message);
     response.extensions_mut().insert(cookies);
     response
-}
-
-fn success() -> String {
-    "success".to_owned()
 }
 
 #[async_trait]

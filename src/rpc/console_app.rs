@@ -3,7 +3,14 @@
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{json::Object, proto, reply::ReplyStatus, request::console_caller, services::Rpc, tag::APP};
+use super::{
+    json::Object,
+    proto,
+    reply::{created, success},
+    request::console_caller,
+    services::Rpc,
+    tag::APP,
+};
 use crate::domain::{
     Error,
     app::{
@@ -17,10 +24,6 @@ use crate::domain::{
 const DEFAULT_LIMIT: u32 = 20;
 /// The mode of a list that is not narrowed, in Dify's words.
 const EVERY_MODE: &str = "all";
-
-fn success() -> String {
-    "success".to_owned()
-}
 
 impl From<AppTag> for proto::ConsoleAppTag {
     fn from(tag: AppTag) -> Self {
@@ -89,9 +92,7 @@ impl proto::console_app_service_server::ConsoleAppService for Rpc {
             icon_background: given(message.icon_background),
         };
         let app = self.services.console_apps.create(console_caller(&request)?, &message.mode, values).await?;
-        let mut response = Response::new(proto::CreateConsoleAppResponse { app: Some(app.into()) });
-        response.extensions_mut().insert(ReplyStatus::Created);
-        Ok(response)
+        Ok(created(proto::CreateConsoleAppResponse { app: Some(app.into()) }))
     }
 
     async fn get_console_app(

@@ -2,7 +2,13 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{hint::LIST_MEMBERS, proto, reply::ReplyStatus, request::caller, services::Rpc};
+use super::{
+    hint::LIST_MEMBERS,
+    proto,
+    reply::{created, success},
+    request::caller,
+    services::Rpc,
+};
 use crate::domain::{member::Member, page::PageRequest};
 
 /// Members of a page by default.
@@ -36,18 +42,17 @@ impl proto::member_service_server::MemberService for Rpc {
         &self,
         request: Request<proto::InviteMemberRequest>,
     ) -> Result<Response<proto::InviteMemberResponse>, Status> {
-        let (caller, asked) = (caller(&request)?, request.get_ref());
-        let invited = self.services.members.invite(caller, &asked.workspace_id, &asked.email, &asked.role).await?;
-        let mut response = Response::new(proto::InviteMemberResponse {
+        let (caller, message) = (caller(&request)?, request.get_ref());
+        let invited =
+            self.services.members.invite(caller, &message.workspace_id, &message.email, &message.role).await?;
+        Ok(created(proto::InviteMemberResponse {
             result: success(),
             email: invited.email,
             role: invited.role.as_str().to_owned(),
             member_id: invited.member_id.to_string(),
             invite_url: invited.invite_url,
             tenant_id: invited.workspace_id.to_string(),
-        });
-        response.extensions_mut().insert(ReplyStatus::Created);
-        Ok(response)
+        }))
     }
 
     async fn remove_member(
@@ -80,8 +85,4 @@ impl From<Member> for proto::Member {
             avatar: member.account.avatar,
         }
     }
-}
-
-fn success() -> String {
-    "success".to_owned()
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::TimeDelta;
+use tonic::Response;
 
 use crate::{
     domain::{cookie::APPROVAL_GRANT, secret::Secret},
@@ -22,6 +23,18 @@ pub(crate) enum ReplyStatus {
     Accepted,
     /// It has failed, and the message says why.
     Rejected,
+}
+
+/// The `result` of calls that return nothing else, as in Dify.
+pub(super) fn success() -> String {
+    "success".to_owned()
+}
+
+/// The response of a call that has created something.
+pub(super) fn created<T>(message: T) -> Response<T> {
+    let mut response = Response::new(message);
+    response.extensions_mut().insert(ReplyStatus::Created);
+    response
 }
 
 /// The address of a response that is a redirect. Its message is not written.

@@ -6,6 +6,7 @@ use super::{
     app_run::{self, Responses},
     json::Object,
     proto,
+    reply::success,
     request::{Deadline, caller},
     services::Rpc,
 };
@@ -24,7 +25,7 @@ impl proto::run_service_server::RunService for Rpc {
     ) -> Result<Response<proto::StopRunResponse>, Status> {
         let run = request.get_ref();
         self.services.runs.stop(caller(&request)?, &run.id, &run.task_id).await?;
-        Ok(Response::new(proto::StopRunResponse { result: "success".to_owned() }))
+        Ok(Response::new(proto::StopRunResponse { result: success() }))
     }
 
     async fn get_run_events(

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     proto,
-    reply::{INIT_PROOF, ReplyStatus, SetCookies},
+    reply::{INIT_PROOF, SetCookies, created, success},
     request::{address, cookie},
     services::Rpc,
 };
@@ -16,16 +16,6 @@ use crate::{
 
 const FINISHED: &str = "finished";
 const NOT_STARTED: &str = "not_started";
-
-fn success() -> String {
-    "success".to_owned()
-}
-
-fn created<T>(message: T) -> Response<T> {
-    let mut response = Response::new(message);
-    response.extensions_mut().insert(ReplyStatus::Created);
-    response
-}
 
 #[async_trait]
 impl proto::setup_service_server::SetupService for Rpc {

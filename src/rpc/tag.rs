@@ -2,17 +2,13 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{proto, request::console_caller, services::Rpc};
+use super::{proto, reply::success, request::console_caller, services::Rpc};
 use crate::domain::{Error, Result, app::tag::Tag};
 
 /// The kind of all tags here.
 pub(super) const APP: &str = "app";
 /// The kind of Dify's tags of knowledge bases, which this service does not have.
 const KNOWLEDGE: &str = "knowledge";
-
-fn success() -> String {
-    "success".to_owned()
-}
 
 /// Fails with `invalid_param` for every kind of tags but those of apps.
 fn require_app_kind(kind: &str) -> Result<()> {

@@ -132,8 +132,11 @@ impl ConsoleApps {
         for (member, text, max) in
             [("marked_name", mark.name, MAX_VERSION_NAME), ("marked_comment", mark.comment, MAX_VERSION_COMMENT)]
         {
-            if text.chars().count() > max || text.contains('\0') {
+            if text.chars().count() > max {
                 return Err(Error::invalid_param("body", member, format!("must have at most {max} characters")));
+            }
+            if text.contains('\0') {
+                return Err(Error::invalid_param("body", member, "must not contain NUL"));
             }
         }
         let (id, now) = (app_id(app)?, self.context.clock.now());

@@ -43,7 +43,7 @@ pub struct Setup {
     context: ServiceContext,
     passwords: Passwords,
     keys: Arc<KeyRing>,
-    /// `INIT_PASSWORD`. Without it, whoever is first sets the server up.
+    /// `INIT_PASSWORD`. Without it, the first caller sets the server up.
     init_password: Option<Secret>,
 }
 

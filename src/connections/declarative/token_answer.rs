@@ -17,7 +17,7 @@ use crate::{
 
 /// The members of a successful answer, or the error that the provider names.
 pub(super) fn parse_token_answer(status: StatusCode, body: &[u8]) -> Result<Map<String, Value>, BackendError> {
-    check_available("the provider", status)?;
+    check_available(status)?;
     let answer: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| BackendError::InvalidAnswer("it is not a JSON object"))?;
     // GitHub and Slack report errors with status 200.

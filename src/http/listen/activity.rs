@@ -109,18 +109,18 @@ impl Drop for RequestGuard {
 }
 
 /// A request body that records when it was read to its end.
-pub(super) struct RequestBody {
+pub(super) struct ObservedRequestBody {
     body: Incoming,
     activity: ConnectionActivity,
 }
 
-impl RequestBody {
+impl ObservedRequestBody {
     pub(super) fn new(body: Incoming, activity: ConnectionActivity) -> Self {
         Self { body, activity }
     }
 }
 
-impl http_body::Body for RequestBody {
+impl http_body::Body for ObservedRequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 

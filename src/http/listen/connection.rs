@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use super::{
-    activity::{ConnectionActivity, ObservedBody, RequestBody},
+    activity::{ConnectionActivity, ObservedBody, ObservedRequestBody},
     io::InspectedStream,
     options::ListenOptions,
     request_service::RequestService,
@@ -199,6 +199,6 @@ fn with_peer(request: Request<Incoming>, peer: SocketAddr, activity: &Connection
     // Most requests have no body. The empty body needs no allocation.
     let has_body = !body.is_end_stream();
     activity.set_unread_body(has_body);
-    let body = if has_body { Body::new(RequestBody::new(body, activity.clone())) } else { Body::empty() };
+    let body = if has_body { Body::new(ObservedRequestBody::new(body, activity.clone())) } else { Body::empty() };
     Request::from_parts(parts, body)
 }

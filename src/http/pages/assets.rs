@@ -107,7 +107,7 @@ pub(super) struct AssetPaths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::branding::{Color, Logo};
+    use crate::domain::branding::{Color, DARK, LIGHT, Logo};
 
     #[test]
     fn asset_is_found_by_its_full_name_only() {
@@ -115,6 +115,20 @@ mod tests {
         assert_eq!(assets.find(&assets.css.file).map(|asset| asset.media_type), Some("text/css; charset=utf-8"));
         assert!(assets.find("pages.css").is_none());
         assert!(assets.find("../pages.css").is_none());
+    }
+
+    #[test]
+    fn contrast_is_checked_against_the_colors_of_the_style_sheet() {
+        let (light, dark) = CSS.split_once("prefers-color-scheme: dark").unwrap();
+        for (scheme, names, colors) in [
+            (light, ["on-primary", "ground"].as_slice(), LIGHT.as_slice()),
+            (dark, &["on-primary", "card", "ground"], &DARK),
+        ] {
+            for (name, color) in names.iter().zip(colors) {
+                assert!(scheme.contains(&format!("--{name}: {};", color.css())), "{name} {}", color.css());
+            }
+        }
+        assert!(light.contains("--card: #ffffff;"));
     }
 
     #[test]

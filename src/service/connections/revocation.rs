@@ -10,7 +10,7 @@ use crate::{
             credential::{Connection, CredentialType},
             provider_key::ProviderKey,
         },
-        id::{AccountId, ConnectionId},
+        id::{AccountId, ConnectionId, WorkspaceId},
     },
     ports::connection_backend::{BackendCall, IssuedCredentials},
     service::uncancelled::run_uncancelled,
@@ -41,18 +41,32 @@ impl Connections {
         .await
     }
 
-    /// Deletes connections, several at a time. One that cannot be deleted is logged. For operators.
-    pub(crate) async fn revoke_all(&self, connections: Vec<Connection>) {
-        let revoke = |connection: Connection| async move {
-            let id = connection.id;
-            if let Err(error) = self.revoke(connection, None).await {
-                tracing::warn!(
-                    connection_id = %id, error = &error as &dyn std::error::Error,
-                    "a connection was not deleted with its workspace"
-                );
+    /// Deletes the connections of a workspace, several at a time. One that cannot be deleted is logged. For operators.
+    pub(crate) async fn revoke_workspace(&self, workspace: WorkspaceId) -> Result<()> {
+        loop {
+            // A list has a limit.
+            let found = self.dependencies.context.sql.list_connections(workspace, None).await?;
+            let deleted = stream::iter(found)
+                .map(|connection| self.revoke_with_workspace(connection))
+                .buffer_unordered(MAX_CONCURRENT)
+                .fold(0, |sum, is_deleted| async move { sum + usize::from(is_deleted) })
+                .await;
+            if deleted == 0 {
+                return Ok(());
             }
-        };
-        stream::iter(connections).map(revoke).buffer_unordered(MAX_CONCURRENT).collect::<()>().await;
+        }
+    }
+
+    async fn revoke_with_workspace(&self, connection: Connection) -> bool {
+        let id = connection.id;
+        let revoked = self.revoke(connection, None).await;
+        if let Err(error) = &revoked {
+            tracing::warn!(
+                connection_id = %id, error = error as &dyn std::error::Error,
+                "a connection was not deleted with its workspace"
+            );
+        }
+        revoked.is_ok()
     }
 
     /// Revokes the credentials of connections that were deleted, several at a time. For operators.
@@ -93,7 +107,7 @@ impl Connections {
         }
     }
 
-    /// Revokes credentials that a provider has issued and that are not stored: nobody else could. Best effort.
+    /// Revokes credentials that a provider has issued and that are not stored, so that they do not stay valid. Best effort.
     pub(super) async fn revoke_issued(&self, call: BackendCall<'_>, issued: &IssuedCredentials) {
         if let Err(error) = self.dependencies.backend.revoke(call, &issued.values).await {
             tracing::warn!(

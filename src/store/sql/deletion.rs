@@ -14,7 +14,7 @@ use super::{
     entity::{
         account, api_token, app, app_access as access, app_access_account as allowed, app_model_config as config,
         conversation, conversation_variables, end_user, human_form, message, oauth_access_token as token, tag,
-        tag_binding, tenant, tenant_account_join as join, workflow, workflow_run as run,
+        tag_binding, tenant, tenant_account_join as join, tool_credential as credential, workflow, workflow_run as run,
     },
     error::SqlError,
     not_found::{app_not_found, workspace_not_found},
@@ -103,9 +103,13 @@ impl SqlStore {
 
     /// Counts what a deletion of an app deletes, or of a workspace's apps.
     pub async fn count_deleted(&self, apps: DeletedApps) -> Result<DeletionCounts> {
-        let is_app = match apps {
-            DeletedApps::One(id) => app::Column::Id.eq(self.id(id.0)),
-            DeletedApps::OfWorkspace(id) => app::Column::TenantId.eq(self.id(id.0)),
+        let (is_app, connections) = match apps {
+            DeletedApps::One(id) => (app::Column::Id.eq(self.id(id.0)), 0),
+            DeletedApps::OfWorkspace(id) => {
+                let workspace = self.id(id.0);
+                let connections = credential::Entity::find().filter(credential::Column::TenantId.eq(workspace));
+                (app::Column::TenantId.eq(workspace), self.read(|| connections.clone().count(&self.db)).await?)
+            }
         };
         let of_app = |column: SimpleExpr| column.in_subquery(ids_of_apps(&is_app));
         let apps = app::Entity::find().filter(is_app.clone());
@@ -115,6 +119,7 @@ impl SqlStore {
             apps: self.read(|| apps.clone().count(&self.db)).await?,
             conversations: self.read(|| conversations.clone().count(&self.db)).await?,
             runs: self.read(|| runs.clone().count(&self.db)).await?,
+            connections,
         })
     }
 

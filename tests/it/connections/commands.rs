@@ -74,13 +74,13 @@ async fn connections_end_with_their_account_or_workspace() {
     let body = json!({"tenant_id": workspace, "provider": PROVIDER, "credential_id": private});
     let token = server.service("credentials", &body).await.json()["values"]["refresh_token"].clone();
     let (succeeded, text) = run(&server, &["account", "delete", MEMBER, "--yes"], "");
-    assert!(succeeded, "{text}");
+    assert!(succeeded && text.contains("with 1 private connection;"), "{text}");
     assert_eq!(server.provider.revoked(), [token.as_str().unwrap()]);
     assert_eq!(server.service("credentials", &body).await.status, 404);
     let body = json!({"tenant_id": workspace, "provider": PROVIDER, "credential_id": shared});
     assert_eq!(server.service("credentials", &body).await.status, 200, "the workspace uses it");
     let (succeeded, text) = run(&server, &["workspace", "delete", "Demo Workspace", "--yes"], "");
-    assert!(succeeded, "{text}");
+    assert!(succeeded && text.contains(" and 2 connections"), "{text}");
     assert_eq!((server.provider.revoked().len(), server.provider.refresh_tokens()), (3, Vec::new()));
     assert_eq!(server.service("credentials", &body).await.status, 404);
     for table in ["tool_builtin_providers", "openapi_connections", "tool_oauth_tenant_clients"] {

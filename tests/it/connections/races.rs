@@ -71,7 +71,7 @@ async fn tokens_beyond_the_limit_of_connections_are_revoked(stores: Stores) {
     }
     assert_eq!(error_of(&member.follow(&member.consent(&request)).await), "too_many");
     assert_eq!(member.credentials().await.len(), 100);
-    assert_eq!(server.provider.refresh_tokens(), kept, "nobody holds the new token");
+    assert_eq!(server.provider.refresh_tokens(), kept, "the new token is revoked");
 }
 
 /// The provider rejects the old token while a person authorizes again: the connection stays authorized.

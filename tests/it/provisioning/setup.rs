@@ -62,7 +62,7 @@ async fn setup_without_init_password_works_once(stores: Stores) {
     assert_eq!((status, &refused["code"]), (401, &json!("init_validate_failed")));
     assert_eq!(set_up(&browser, ANN).await, (201, "ok".to_owned()));
     assert_eq!(set_up(&browser, "eve@example.com").await, (403, "already_setup".to_owned()));
-    // The administrator may be deleted; nobody else becomes one by that.
+    // The administrator may be deleted; that opens no second setup.
     succeeded(server.command(&["workspace", "delete", "Ann's Workspace", "--yes"], ""));
     succeeded(server.command(&["account", "delete", ANN, "--yes"], ""));
     assert_eq!(count(&server, "accounts").await, 0);
@@ -104,7 +104,7 @@ async fn wrong_init_passwords_are_limited_and_audited(stores: Stores) {
     let variables = [("INIT_PASSWORD", INIT_PASSWORD), ("OPENAPI_RATE_LIMITS", "init_password=3/15m")];
     let server = TestServer::start_empty(stores, &variables).await;
     let browser = Browser::anonymous(&server);
-    // The name of this client tells its events from those of other tests.
+    // The name of this client distinguishes its events from those of other tests.
     let agent = format!("guesser/{}", uuid::Uuid::new_v4());
     let guess = async || {
         let request = browser.request(Method::POST, INIT).header("user-agent", &agent);

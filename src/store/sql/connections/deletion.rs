@@ -22,7 +22,7 @@ use crate::{
 const CHUNK: usize = 500;
 
 impl SqlStore {
-    /// The connections of an account that nobody else may use.
+    /// The connections that only this account may use.
     pub async fn list_private_connections(&self, account: AccountId) -> Result<Vec<Connection>> {
         let condition = is_private(self.id(account.0));
         self.connections(|select| {
@@ -43,7 +43,7 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Deletes the connections of an account that nobody else may use.
+    /// Deletes the connections that only this account may use.
     pub(in crate::store::sql) async fn delete_private_connections(
         &self,
         transaction: &DatabaseTransaction,

@@ -96,7 +96,7 @@ async fn deleted_app_leaves_nothing_and_its_neighbour_stays(sql: SqlStore) {
     let before = count_of_app(&sql, graph).await;
     assert!(count_of_app(&sql, chat).await.iter().filter(|rows| **rows > 0).count() >= 9);
     let counts = sql.count_deleted(DeletedApps::One(graph)).await.unwrap();
-    assert_eq!(counts, DeletionCounts { apps: 1, conversations: 1, runs: 1 });
+    assert_eq!(counts, DeletionCounts { apps: 1, conversations: 1, runs: 1, connections: 0 });
     sql.delete_app(chat).await.unwrap();
     assert_eq!(count_of_app(&sql, chat).await, [0; 11]);
     assert_eq!(count(&sql, "openapi_conversation_variables").await, 1);
