@@ -90,6 +90,11 @@ pub(crate) fn creates(method: &Method) -> bool {
     uploads(method) || named(method, &["InviteMember", "SetUp", "ValidateInitPassword", "CreateConsoleApp"])
 }
 
+/// Whether success is 204.
+pub(crate) fn deletes(method: &Method) -> bool {
+    named(method, &["DeleteTag"])
+}
+
 /// Whether the method names one app of the console.
 pub(crate) fn names_console_app(method: &Method) -> bool {
     named(method, &["GetConsoleApp", "EnableConsoleApp", "SaveDraft", "PublishDraft", "BindTags", "UnbindTags"])

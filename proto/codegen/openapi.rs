@@ -6,7 +6,7 @@ use super::{
     binding::Binding,
     error_bodies,
     error_responses::{self, ErrorResponse},
-    method_kinds::{creates, imports},
+    method_kinds::{creates, deletes, imports},
     model::Method,
     run,
     schema::{self, Schemas},
@@ -132,6 +132,8 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
         responses.insert("302".to_owned(), json!({"description": "Done.", "headers": {"Location": location}}));
     } else if creates(method) {
         responses.insert("201".to_owned(), json!({"description": "Created.", "content": success(method, schemas)}));
+    } else if deletes(method) {
+        responses.insert("204".to_owned(), json!({"description": "Deleted."}));
     } else {
         responses.insert("200".to_owned(), json!({"description": "Done.", "content": success(method, schemas)}));
     }

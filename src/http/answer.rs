@@ -18,6 +18,13 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
+/// The response of a call that has deleted something.
+pub(crate) fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// A redirect without a body; 500 for an address that no header can hold.
 pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
     let mut response = Response::new(Body::empty());

@@ -101,7 +101,10 @@ fn success<R: Serialize>(reply: tonic::Response<R>) -> Response {
     };
     let mut response = match extensions.remove::<Redirect>() {
         Some(Redirect(location)) => answer::redirect(StatusCode::FOUND, &location),
-        None => answer::json(extensions.remove().map_or(StatusCode::OK, reply_status), bytes),
+        None => match extensions.remove().map_or(StatusCode::OK, reply_status) {
+            StatusCode::NO_CONTENT => answer::no_content(),
+            status => answer::json(status, bytes),
+        },
     };
     if let Some(EntityTag { tag, .. }) = entity_tag {
         answer::set_entity_tag(&mut response, &tag);

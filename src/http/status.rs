@@ -82,6 +82,7 @@ pub(crate) const fn http_status(code: Code) -> StatusCode {
 pub(crate) const fn reply_status(status: ReplyStatus) -> StatusCode {
     match status {
         ReplyStatus::Created => StatusCode::CREATED,
+        ReplyStatus::Deleted => StatusCode::NO_CONTENT,
         ReplyStatus::Accepted => StatusCode::ACCEPTED,
         ReplyStatus::Rejected => StatusCode::BAD_REQUEST,
     }

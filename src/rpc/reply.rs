@@ -19,6 +19,8 @@ pub(crate) struct Streamed;
 pub(crate) enum ReplyStatus {
     /// It has created something.
     Created,
+    /// It has deleted something, and there is nothing to say about it: over JSON, the response has no body.
+    Deleted,
     /// It waits for a confirmation.
     Accepted,
     /// It has failed, and the message says why.

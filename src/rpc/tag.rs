@@ -2,7 +2,12 @@
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{proto, reply::success, request::console_caller, services::Rpc};
+use super::{
+    proto,
+    reply::{ReplyStatus, success},
+    request::console_caller,
+    services::Rpc,
+};
 use crate::domain::{Error, Result, app::tag::Tag};
 
 /// The kind of all tags here.
@@ -59,7 +64,9 @@ impl proto::tag_service_server::TagService for Rpc {
         request: Request<proto::DeleteTagRequest>,
     ) -> Result<Response<proto::DeleteTagResponse>, Status> {
         self.services.tags.delete(console_caller(&request)?, &request.get_ref().tag_id).await?;
-        Ok(Response::new(proto::DeleteTagResponse { result: success() }))
+        let mut response = Response::new(proto::DeleteTagResponse { result: success() });
+        response.extensions_mut().insert(ReplyStatus::Deleted);
+        Ok(response)
     }
 
     async fn bind_tags(

@@ -63,7 +63,7 @@ async fn tags_are_created_bound_and_deleted(stores: Stores) {
     }
     let path = format!("{TAGS}/{}", ids[1].as_str().unwrap());
     let delete = async || Answer::to(browser.request(Method::DELETE, &path)).await.status;
-    assert_eq!((delete().await, delete().await), (200, 404));
+    assert_eq!((delete().await, delete().await), (204, 404));
     assert_eq!(count(&server, "tag_bindings").await, 0);
 }
 
