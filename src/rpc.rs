@@ -31,6 +31,7 @@ pub(crate) mod status;
 mod tag;
 pub(crate) mod timestamp;
 pub(crate) mod token;
+pub(crate) mod typed_event;
 pub(crate) mod workspace;
 
 pub(crate) use self::{

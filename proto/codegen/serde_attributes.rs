@@ -12,9 +12,9 @@ pub(crate) fn apply(config: &mut prost_build::Config, methods: &[Method], pool: 
     let mut written = BTreeSet::new();
     for method in methods.iter().filter(|method| method.http.is_some()) {
         if method.http.as_ref().is_some_and(|http| http.body) && !method.uploads {
-            reach(&method.input, &mut read);
+            reach(&method.input, pool, &mut read);
         }
-        reach(&method.output, &mut written);
+        reach(&method.output, pool, &mut written);
     }
     for name in &read {
         config.type_attribute(name, "#[derive(serde::Deserialize)]\n#[serde(default)]");
@@ -34,6 +34,12 @@ pub(crate) fn apply(config: &mut prost_build::Config, methods: &[Method], pool: 
         let Some(message) = pool.get_message_by_name(name) else { continue };
         for field in message.fields() {
             let path = format!("{name}.{}", field.name());
+            if grpc_only(&field, pool) {
+                config.field_attribute(&path, "#[serde(skip)]");
+                if let Kind::Message(inner) = field.kind() {
+                    read_from_json(config, &inner, pool);
+                }
+            }
             if let Kind::Enum(kind) = field.kind() {
                 let function = if optional(&field) { "optional" } else { "required" };
                 let attribute = format!(
@@ -60,13 +66,38 @@ pub(crate) fn omitted(field: &prost_reflect::FieldDescriptor, pool: &DescriptorP
     model::option(&field.options(), pool, "field").is_some_and(|option| model::flag(&option, "omit_when_absent"))
 }
 
-fn reach(message: &MessageDescriptor, names: &mut BTreeSet<String>) {
+/// Whether JSON does not have the field.
+fn grpc_only(field: &prost_reflect::FieldDescriptor, pool: &DescriptorPool) -> bool {
+    model::option(&field.options(), pool, "field").is_some_and(|option| model::flag(&option, "grpc_only"))
+}
+
+/// Lets the members of `message`, which `rpc::typed_event` joins, be read from the JSON of events. Members that are
+/// missing or null have their default.
+fn read_from_json(config: &mut prost_build::Config, message: &MessageDescriptor, pool: &DescriptorPool) {
+    let mut names = BTreeSet::new();
+    for field in message.fields() {
+        if let Kind::Message(inner) = field.kind() {
+            reach(&inner, pool, &mut names);
+        }
+    }
+    for name in &names {
+        config.type_attribute(name, "#[derive(serde::Deserialize)]\n#[serde(default)]");
+        let fields =
+            pool.get_message_by_name(name).into_iter().flat_map(|message| message.fields().collect::<Vec<_>>());
+        for field in fields.filter(|field| !optional(field)) {
+            let path = format!("{name}.{}", field.name());
+            config.field_attribute(&path, "#[serde(deserialize_with = \"crate::rpc::typed_event::null_is_default\")]");
+        }
+    }
+}
+
+fn reach(message: &MessageDescriptor, pool: &DescriptorPool, names: &mut BTreeSet<String>) {
     if message.package_name() != super::PACKAGE || !names.insert(message.full_name().to_owned()) {
         return;
     }
-    for field in message.fields() {
+    for field in message.fields().filter(|field| !grpc_only(field, pool)) {
         if let Kind::Message(inner) = field.kind() {
-            reach(&inner, names);
+            reach(&inner, pool, names);
         }
     }
 }

@@ -34,13 +34,13 @@ impl proto::app_service_server::AppService for Rpc {
         &self,
         request: Request<proto::ListAppsRequest>,
     ) -> Result<Response<proto::ListAppsResponse>, Status> {
-        let asked = request.get_ref();
-        let page = PageRequest::new(asked.page, asked.limit, DEFAULT_LIMIT)?;
+        let message = request.get_ref();
+        let page = PageRequest::new(message.page, message.limit, DEFAULT_LIMIT)?;
         let query = ListApps {
-            workspace_id: asked.workspace_id.as_deref(),
-            mode: asked.mode.as_deref(),
-            name: asked.name.as_deref(),
-            tag: asked.tag.as_deref(),
+            workspace_id: message.workspace_id.as_deref(),
+            mode: message.mode.as_deref(),
+            name: message.name.as_deref(),
+            tag: message.tag.as_deref(),
             page,
         };
         let found = self.services.apps.list(caller(&request)?, query).await?;
@@ -49,10 +49,10 @@ impl proto::app_service_server::AppService for Rpc {
                 proto::Hint::new("Show an app and its form", DESCRIBE_APP, &[("id", json!(app.id.to_string()))])
             });
             let query = [
-                ("workspace_id", json!(asked.workspace_id)),
-                ("mode", json!(asked.mode)),
-                ("name", json!(asked.name)),
-                ("tag", json!(asked.tag)),
+                ("workspace_id", json!(message.workspace_id)),
+                ("mode", json!(message.mode)),
+                ("name", json!(message.name)),
+                ("tag", json!(message.tag)),
             ];
             let next = found.has_more().then(|| proto::Hint::next_page(LIST_APPS, page.page, page.limit, &query));
             describe.into_iter().chain(next).collect()
@@ -71,14 +71,17 @@ impl proto::app_service_server::AppService for Rpc {
         &self,
         request: Request<proto::DescribeAppRequest>,
     ) -> Result<Response<proto::DescribeAppResponse>, Status> {
-        let asked = request.get_ref();
-        if asked.id.is_empty() {
+        let message = request.get_ref();
+        if message.id.is_empty() {
             // Only over gRPC: a path always has an id.
             return Err(Error::not_found("There is no such app.").into());
         }
-        let fields = DescriptionFields::parse(Some(&asked.fields.join(",")))?;
-        let found =
-            self.services.apps.describe(caller(&request)?, &asked.id, asked.workspace_id.as_deref(), fields).await?;
+        let fields = DescriptionFields::parse(Some(&message.fields.join(",")))?;
+        let found = self
+            .services
+            .apps
+            .describe(caller(&request)?, &message.id, message.workspace_id.as_deref(), fields)
+            .await?;
         Ok(Response::new(describe_response(found)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status};
 
@@ -10,6 +11,7 @@ use super::{
     proto,
     reply::Streamed,
     request::{Deadline, Prefers},
+    typed_event,
 };
 use crate::{
     domain::{Code, Error, Result as DomainResult, caller::Caller},
@@ -22,7 +24,27 @@ pub(super) type Responses = Pin<Box<dyn Stream<Item = Result<proto::RunAppRespon
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RunMode {
     is_streamed: bool,
+    format: EventFormat,
+}
+
+/// How events are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EventFormat {
     deadline: Option<Deadline>,
+    /// Whether events are also sent as typed messages: JSON does not have them.
+    is_typed: bool,
+}
+
+impl EventFormat {
+    pub(super) fn of<T>(request: &Request<T>) -> Self {
+        let extensions = request.extensions();
+        Self { deadline: extensions.get().copied(), is_typed: extensions.get::<Prefers>().is_none() }
+    }
+
+    fn response(self, event: String, json: Bytes) -> proto::RunAppResponse {
+        let typed = if self.is_typed { typed_event::typed(&event, &json) } else { None };
+        proto::RunAppResponse { event, data: Some(Object::from(json)), typed }
+    }
 }
 
 impl RunMode {
@@ -36,7 +58,7 @@ impl RunMode {
             Some(_) => return Err(Error::invalid_param("body", "response_mode", "must be `streaming` or `blocking`")),
             None => format != Some(&Prefers::Json),
         };
-        Ok(Self { is_streamed, deadline: request.extensions().get::<Deadline>().copied() })
+        Ok(Self { is_streamed, format: EventFormat::of(request) })
     }
 }
 
@@ -49,38 +71,32 @@ pub(super) async fn respond(
 ) -> Result<Response<Responses>, Status> {
     let running = runs.start(caller, run).await?;
     if mode.is_streamed {
-        return Ok(streamed(runs.stream_run(running), mode.deadline));
+        return Ok(streamed(runs.stream_run(running), mode.format));
     }
     let body = running.collect().await?;
     let event = body.get("event").and_then(|event| event.as_str()).unwrap_or("workflow_finished").to_owned();
-    let data = Some(Object::from(match body {
-        serde_json::Value::Object(members) => members,
-        _ => return Err(Error::internal("a body that is not an object").into()),
-    }));
-    Ok(Response::new(Box::pin(stream::once(std::future::ready(Ok(proto::RunAppResponse { event, data }))))))
+    let last = mode.format.response(event, body.to_string().into());
+    Ok(Response::new(Box::pin(stream::once(std::future::ready(Ok(last))))))
 }
 
 /// A response of events, until their end or the caller's deadline. Dropping it drops their source.
-pub(super) fn streamed(events: EventSource, deadline: Option<Deadline>) -> Response<Responses> {
-    let mut response = Response::new(responses(events, deadline));
+pub(super) fn streamed(events: EventSource, format: EventFormat) -> Response<Responses> {
+    let mut response = Response::new(responses(events, format));
     response.extensions_mut().insert(Streamed);
     response
 }
 
-fn responses(events: EventSource, deadline: Option<Deadline>) -> Responses {
+fn responses(events: EventSource, format: EventFormat) -> Responses {
     Box::pin(stream::unfold(Some(events), move |open| async move {
         let mut events = open?;
-        let next = match deadline {
+        let next = match format.deadline {
             None => events.next().await,
             Some(Deadline(at)) => tokio::time::timeout_at(at.into(), events.next()).await.unwrap_or_else(|_| {
                 Some(Err(Error::new(Code::DeadlineExceeded, "The run did not finish before the caller's deadline.")))
             }),
         };
         match next? {
-            Ok(event) => {
-                let data = Some(Object::from(event.json));
-                Some((Ok(proto::RunAppResponse { event: event.event.into_owned(), data }), Some(events)))
-            }
+            Ok(event) => Some((Ok(format.response(event.event.into_owned(), event.json)), Some(events))),
             Err(error) => Some((Err(error.into()), None)),
         }
     }))

@@ -3,11 +3,11 @@
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    app_run::{self, Responses},
+    app_run::{self, EventFormat, Responses},
     json::Object,
     proto,
     reply::success,
-    request::{Deadline, caller},
+    request::caller,
     services::Rpc,
 };
 use crate::{
@@ -38,8 +38,8 @@ impl proto::run_service_server::RunService for Rpc {
             continue_on_pause: query.continue_on_pause.unwrap_or(false),
         };
         let followed = self.services.runs.follow(caller(&request)?, &query.id, &query.run_id, options).await?;
-        let deadline = request.extensions().get::<Deadline>().copied();
-        Ok(app_run::streamed(self.services.runs.stream_followed(followed), deadline))
+        let format = EventFormat::of(&request);
+        Ok(app_run::streamed(self.services.runs.stream_followed(followed), format))
     }
 
     async fn get_human_input_form(

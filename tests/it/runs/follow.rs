@@ -1,6 +1,6 @@
 //! `GET /apps/{id}/tasks/{run_id}/events` and `RunService.GetRunEvents`.
 
-use dify_openapi::testing::rpc::proto::GetRunEventsRequest;
+use dify_openapi::testing::rpc::proto::{GetRunEventsRequest, run_event::Event};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -105,12 +105,20 @@ async fn run_over_grpc_is_followed(stores: Stores) {
     let mut clients = Clients::on(channel(&server).await);
     let mut stream = clients.run.get_run_events(with_bearer(message, &bearer.token)).await.unwrap().into_inner();
     let mut names = Vec::new();
+    let mut last = None;
     while let Some(event) = stream.message().await.unwrap() {
         names.push(event.event);
+        assert!(event.typed.is_some(), "every event of this app is declared");
+        last = event.typed;
     }
     let events = reader.rest().await;
     assert_eq!(names.len(), events.len() + 1);
     assert_eq!(names.last().unwrap(), "workflow_finished");
+    let last = last.unwrap();
+    assert_eq!(last.workflow_run_id.as_deref(), first["workflow_run_id"].as_str());
+    let Some(Event::WorkflowFinished(finished)) = last.event else { panic!("another event") };
+    assert_eq!(finished.status, "succeeded");
+    assert_eq!(finished.created_at, events.last().unwrap()["data"]["created_at"].as_i64().unwrap());
 }
 
 async fn generation_3_leaves_its_run_going(stores: Stores) {
