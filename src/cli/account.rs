@@ -34,7 +34,7 @@ const COLUMNS: &[&str] = &["id", "email", "name", "status"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum AccountCommand {
-    /// Create an account; its password is asked for, or read from standard input when that is piped.
+    /// Create an account; its password is prompted for, or read from standard input when that is piped.
     #[command(after_help = "Examples:
   dify-openapi account create ada@example.com --name Ada
   echo 'a long password' | dify-openapi account create ada@example.com")]
@@ -123,7 +123,7 @@ pub(crate) enum AccountCommand {
         #[arg(long)]
         workspace: String,
     },
-    /// Set an account's password, asked for or piped in. Its browser and device sessions end immediately. An invited
+    /// Set an account's password, prompted for or piped in. Its browser and device sessions end immediately. An invited
     /// account can sign in from then on.
     #[command(after_help = "Examples:
   dify-openapi account set-password ada@example.com

@@ -46,7 +46,7 @@ use crate::{
     },
     telemetry::metrics::{
         Metrics,
-        enterprise::{AnswerCache, Question},
+        enterprise::{AnswerCache, EnterpriseOperation},
     },
 };
 
@@ -108,73 +108,74 @@ impl RemoteEnterprise {
     /// Asks for the license and the sign-in, and caches both.
     async fn info(&self) -> Result<Arc<Info>, RemoteError> {
         let backend = Arc::clone(&self.0);
-        let question = async move {
-            let request = backend.client.get(Question::Info, &["info"], &[], MAX_ANSWER);
-            let info: Info = backend.client.ask(request).await?;
-            // Best effort: without the entry the next request asks again.
+        let call = async move {
+            let request = backend.client.get(EnterpriseOperation::Info, &["info"], &[], MAX_ANSWER);
+            let info: Info = backend.client.call(request).await?;
+            // Best effort: without the entry the next caller sends the request again.
             let _ = backend.cache.put_license(&StoredValue::from(info.license_status())).await;
             backend.kept_offer.insert((), info.offers_sign_in(), backend.clock.now());
             Ok(Arc::new(info))
         };
-        self.0.info.join((), question).await
+        self.0.info.join((), call).await
     }
 }
 
 impl Backend {
-    async fn ask_modes(&self, apps: &[AppId]) -> Result<HashMap<AppId, AccessMode>, RemoteError> {
+    async fn fetch_modes(&self, apps: &[AppId]) -> Result<HashMap<AppId, AccessMode>, RemoteError> {
         if let [app] = apps {
             let query = [("appId", app.to_string())];
             let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
             let path = ["webapp", "access-mode", "id"];
-            let request = self.client.get(Question::AccessMode, &path, &query, MAX_ANSWER);
-            let answer: AccessModeAnswer = self.client.ask(request).await?;
+            let request = self.client.get(EnterpriseOperation::AccessMode, &path, &query, MAX_ANSWER);
+            let answer: AccessModeAnswer = self.client.call(request).await?;
             let mode = answer.access_mode.as_deref().map_or(Some(AccessMode::Private), AccessMode::parse);
             return Ok(mode.map(|mode| (*app, mode)).into_iter().collect());
         }
         let body = AppIds { app_ids: texts(apps) };
         let path = ["webapp", "access-mode", "batch", "id"];
-        let request = self.client.post(Question::AccessMode, &path, &body, map_limit(apps))?;
-        let answer: AccessModesAnswer = self.client.ask(request).await?;
+        let request = self.client.post(EnterpriseOperation::AccessMode, &path, &body, map_limit(apps))?;
+        let answer: AccessModesAnswer = self.client.call(request).await?;
         check_length(answer.access_modes.len(), apps.len())?;
         let mode_of = |app: &AppId| Some((*app, AccessMode::parse(answer.access_modes.get(&app.to_string())?)?));
         Ok(apps.iter().filter_map(mode_of).collect())
     }
 
-    async fn ask_permissions(&self, account: AccountId, apps: &[AppId]) -> Result<HashMap<AppId, bool>, RemoteError> {
+    async fn fetch_permissions(&self, account: AccountId, apps: &[AppId]) -> Result<HashMap<AppId, bool>, RemoteError> {
         if let [app] = apps {
             let query = [("userId", account.to_string()), ("appId", app.to_string())];
             let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
-            let request = self.client.get(Question::Permission, &["webapp", "permission"], &query, MAX_ANSWER);
-            let answer: PermissionAnswer = self.client.ask(request).await?;
+            let request =
+                self.client.get(EnterpriseOperation::Permission, &["webapp", "permission"], &query, MAX_ANSWER);
+            let answer: PermissionAnswer = self.client.call(request).await?;
             return Ok(HashMap::from([(*app, answer.result == Some(true))]));
         }
         let body = PermissionsRequest { user_id: account.to_string(), app_ids: texts(apps) };
         let path = ["webapp", "permission", "batch"];
-        let request = self.client.post(Question::Permission, &path, &body, map_limit(apps))?;
-        let answer: PermissionsAnswer = self.client.ask(request).await?;
+        let request = self.client.post(EnterpriseOperation::Permission, &path, &body, map_limit(apps))?;
+        let answer: PermissionsAnswer = self.client.call(request).await?;
         check_length(answer.permissions.len(), apps.len())?;
         let is_allowed = |app: &AppId| answer.permissions.get(&app.to_string()).copied().unwrap_or(false);
         Ok(apps.iter().map(|app| (*app, is_allowed(app))).collect())
     }
 
-    /// Asks for the permissions that the cache does not have. Without a cache it asks for all.
+    /// Fetches the permissions that the cache does not have. Without a cache it fetches all.
     async fn find_permissions(&self, account: AccountId, apps: &[AppId]) -> Result<HashMap<AppId, bool>, RemoteError> {
         let mut permissions = self.cache.find_permissions(account, apps).await.unwrap_or_default();
         let missing: Vec<_> = apps.iter().copied().filter(|app| !permissions.contains_key(app)).collect();
         self.metrics.enterprise.look_up(AnswerCache::Permission, missing.is_empty());
         if !missing.is_empty() {
-            let answers = self.ask_permissions(account, &missing).await?;
+            let answers = self.fetch_permissions(account, &missing).await?;
             let _ = self.cache.put_permissions(account, &answers).await;
             permissions.extend(answers);
         }
         Ok(permissions)
     }
 
-    async fn ask_lifetime(&self, workspace: WorkspaceId) -> Result<Option<Duration>, RemoteError> {
+    async fn fetch_lifetime(&self, workspace: WorkspaceId) -> Result<Option<Duration>, RemoteError> {
         let query = [("tenantId", workspace.to_string())];
         let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let request = self.client.get(Question::TokenLifetime, &["policy", "oauth-ttl"], &query, MAX_ANSWER);
-        match self.client.ask::<TokenLifetimeAnswer>(request).await {
+        let request = self.client.get(EnterpriseOperation::TokenLifetime, &["policy", "oauth-ttl"], &query, MAX_ANSWER);
+        match self.client.call::<TokenLifetimeAnswer>(request).await {
             Ok(answer) => {
                 let days = answer.ttl_days.clamp(*TOKEN_LIFETIME_DAYS.start(), *TOKEN_LIFETIME_DAYS.end());
                 Ok(Some(Duration::from_hours(24 * u64::from(days))))
@@ -202,24 +203,24 @@ impl Enterprise for RemoteEnterprise {
         if apps.is_empty() {
             return Ok(HashMap::new());
         }
-        let (backend, asked) = (Arc::clone(&self.0), apps.to_vec());
-        let question = async move { backend.ask_modes(&asked).await };
-        self.0.modes.join(apps.to_vec(), question).await.map_err(RemoteError::into_unavailable)
+        let (backend, ids) = (Arc::clone(&self.0), apps.to_vec());
+        let call = async move { backend.fetch_modes(&ids).await };
+        self.0.modes.join(apps.to_vec(), call).await.map_err(RemoteError::into_unavailable)
     }
 
     async fn permitted_apps(&self, account: AccountId, apps: &[AppId]) -> Result<HashSet<AppId>> {
         if apps.is_empty() {
             return Ok(HashSet::new());
         }
-        let (backend, asked) = (Arc::clone(&self.0), apps.to_vec());
-        let question = async move { backend.find_permissions(account, &asked).await };
-        let permissions = self.0.permissions.join((account, apps.to_vec()), question).await;
+        let (backend, ids) = (Arc::clone(&self.0), apps.to_vec());
+        let call = async move { backend.find_permissions(account, &ids).await };
+        let permissions = self.0.permissions.join((account, apps.to_vec()), call).await;
         let permissions = permissions.map_err(RemoteError::into_unavailable)?;
         Ok(permissions.into_iter().filter_map(|(app, is_allowed)| is_allowed.then_some(app)).collect())
     }
 
     async fn list_external_apps(&self, query: &ExternalAppQuery<'_>) -> Result<ExternalAppPage> {
-        self.ask_external_apps(query).await.map_err(RemoteError::into_list_unavailable)
+        self.fetch_external_apps(query).await.map_err(RemoteError::into_list_unavailable)
     }
 
     async fn token_lifetime(&self, workspace: WorkspaceId) -> Option<Duration> {
@@ -229,12 +230,12 @@ impl Enterprise for RemoteEnterprise {
             return lifetime;
         }
         let backend = Arc::clone(&self.0);
-        let question = async move {
-            let lifetime = backend.ask_lifetime(workspace).await?;
+        let call = async move {
+            let lifetime = backend.fetch_lifetime(workspace).await?;
             backend.kept_lifetimes.insert(workspace, lifetime, backend.clock.now());
             Ok(lifetime)
         };
-        self.0.lifetimes.join(workspace, question).await.unwrap_or_else(|error| {
+        self.0.lifetimes.join(workspace, call).await.unwrap_or_else(|error| {
             tracing::warn!(%error, %workspace, "the lifetime of tokens is the configured one, because the policy cannot be read");
             None
         })
@@ -242,7 +243,7 @@ impl Enterprise for RemoteEnterprise {
 }
 
 impl RemoteEnterprise {
-    async fn ask_external_apps(&self, query: &ExternalAppQuery<'_>) -> Result<ExternalAppPage, RemoteError> {
+    async fn fetch_external_apps(&self, query: &ExternalAppQuery<'_>) -> Result<ExternalAppPage, RemoteError> {
         let limit = query.page.limit as usize;
         let body = ExternalAppsRequest {
             page: query.page.page,
@@ -255,8 +256,8 @@ impl RemoteEnterprise {
         };
         let max_body = MAX_ANSWER + limit * MAX_ANSWER_PER_APP;
         let path = ["webapp", "externally-accessible-apps"];
-        let request = self.0.client.post(Question::ExternalApps, &path, &body, max_body)?;
-        let answer: ExternalAppsAnswer = self.0.client.ask(request).await?;
+        let request = self.0.client.post(EnterpriseOperation::ExternalApps, &path, &body, max_body)?;
+        let answer: ExternalAppsAnswer = self.0.client.call(request).await?;
         check_length(answer.data.len(), limit)?;
         let parse = |text: &str| text.parse().map_err(|_| RemoteError::Malformed("an app id is not a UUID".to_owned()));
         let apps = answer.data.iter().map(|row| parse(&row.app_id)).collect::<Result<_, _>>()?;
@@ -279,8 +280,8 @@ impl SignInService for RemoteEnterprise {
         let body = SignInRequest { signed_state };
         let answer = async {
             let path = ["device-flow", "sso-initiate"];
-            let request = self.0.client.post(Question::SignIn, &path, &body, MAX_ANSWER)?.once();
-            let answer: SignInAnswer = self.0.client.ask(request).await?;
+            let request = self.0.client.post(EnterpriseOperation::SignIn, &path, &body, MAX_ANSWER)?.once();
+            let answer: SignInAnswer = self.0.client.call(request).await?;
             let url = answer.url.filter(|url| url.len() <= MAX_SIGN_IN_URL).and_then(|url| Url::parse(&url).ok());
             url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
                 .ok_or_else(|| RemoteError::Malformed("there is no URL to sign in at".to_owned()))

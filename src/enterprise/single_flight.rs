@@ -1,4 +1,4 @@
-//! Joins concurrent callers with the same question, so that an expired cache entry causes one question and not many.
+//! Joins concurrent callers with the same request, so that an expired cache entry causes one request and not many.
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::telemetry::carry::carry;
 
 type Flight<V> = Shared<BoxFuture<'static, Result<V, RemoteError>>>;
 
-/// The questions that are under way, by key.
+/// The requests that are under way, by key.
 pub(super) struct SingleFlight<K, V>(Arc<Mutex<HashMap<K, Flight<V>>>>);
 
 impl<K, V> Default for SingleFlight<K, V> {
@@ -24,13 +24,13 @@ impl<K, V> Default for SingleFlight<K, V> {
 }
 
 impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + Sync + 'static> SingleFlight<K, V> {
-    /// Returns the answer of the question with this key that is under way, or starts `question`. A question is a task of
-    /// its own and ends within its own time limit, also when all callers have disconnected. The question itself reads
+    /// Returns the answer of the request with this key that is under way, or starts `call`. A request is a task of
+    /// its own and ends within its own time limit, also when all callers have disconnected. The request itself reads
     /// and fills the cache.
     pub(super) async fn join(
         &self,
         key: K,
-        question: impl Future<Output = Result<V, RemoteError>> + Send + 'static,
+        call: impl Future<Output = Result<V, RemoteError>> + Send + 'static,
     ) -> Result<V, RemoteError> {
         let flight = {
             let mut flights = self.0.lock();
@@ -42,7 +42,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Si
                 flights.insert(key.clone(), flight.clone());
                 let landing = Landing { flights: Arc::clone(&self.0), key };
                 let task = async move {
-                    let answer = question.await;
+                    let answer = call.await;
                     drop(landing);
                     let _ = sender.send(answer);
                 };
@@ -54,7 +54,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, V: Clone + Send + Sync + 'static> Si
     }
 }
 
-/// Removes a question when it ends, also by a panic.
+/// Removes a request when it ends, also by a panic.
 struct Landing<K: Eq + Hash, V> {
     flights: Arc<Mutex<HashMap<K, Flight<V>>>>,
     key: K,
@@ -75,9 +75,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn concurrent_callers_share_one_question() {
+    async fn concurrent_callers_share_one_request() {
         let (flights, started, go) = (SingleFlight::default(), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let ask = |key: u8| {
+        let join = |key: u8| {
             let (started, go) = (Arc::clone(&started), Arc::clone(&go));
             flights.join(key, async move {
                 started.fetch_add(1, Ordering::Relaxed);
@@ -85,22 +85,22 @@ mod tests {
                 if key == 1 { Ok(7) } else { Err(RemoteError::Busy) }
             })
         };
-        let callers: Vec<_> = (0..50).map(|_| ask(1)).collect();
+        let callers: Vec<_> = (0..50).map(|_| join(1)).collect();
         let mut callers = std::pin::pin!(futures_util::future::join_all(callers));
         assert!(futures_util::poll!(callers.as_mut()).is_pending());
         tokio::task::yield_now().await;
         go.notify_waiters();
         assert!(callers.await.into_iter().all(|answer| matches!(answer, Ok(7))));
         assert_eq!(started.load(Ordering::Relaxed), 1);
-        // The next caller asks again, and a failure reaches everyone.
+        // The next caller sends another, and a failure reaches everyone.
         go.notify_one();
-        assert!(matches!(ask(2).await, Err(RemoteError::Busy)));
+        assert!(matches!(join(2).await, Err(RemoteError::Busy)));
         assert_eq!(started.load(Ordering::Relaxed), 2);
         assert!(flights.0.lock().is_empty());
     }
 
     #[tokio::test]
-    async fn question_ends_without_its_callers() {
+    async fn request_ends_without_its_callers() {
         let (flights, go) = (SingleFlight::<u8, u8>::default(), Arc::new(Notify::new()));
         let (waiting, done) = (Arc::clone(&go), Arc::new(Notify::new()));
         let ended = Arc::clone(&done);
@@ -116,9 +116,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn panic_of_a_question_is_an_error_for_its_callers() {
+    async fn panic_of_a_request_is_an_error_for_its_callers() {
         let flights = SingleFlight::<u8, u8>::default();
-        let answer = flights.join(1, async { panic!("a question that panics") }).await;
+        let answer = flights.join(1, async { panic!("a request that panics") }).await;
         assert!(matches!(answer, Err(RemoteError::Cancelled)));
         assert!(matches!(flights.join(1, async { Ok(1) }).await, Ok(1)));
     }

@@ -1,5 +1,5 @@
-//! Stops questions to a service that fails repeatedly, so that callers get their error at once instead of after a timeout.
-//! After a while one question is let through; its outcome closes or opens the circuit again.
+//! Stops requests to a service that fails repeatedly, so that callers get their error at once instead of after a timeout.
+//! After a while one request is let through; its outcome closes or opens the circuit again.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
@@ -12,11 +12,11 @@ pub(super) struct CircuitBreaker {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Questions pass. The number of failures in a row.
+    /// Requests pass. The number of failures in a row.
     Closed(u32),
-    /// No question passes before `open_for` has passed since this time.
+    /// No request passes before `open_for` has passed since this time.
     Open(DateTime<Utc>),
-    /// One question is under way since this time; others do not pass.
+    /// One request is under way since this time; others do not pass.
     HalfOpen(DateTime<Utc>),
 }
 
@@ -25,12 +25,12 @@ impl CircuitBreaker {
         Self { max_failures, open_for, state: Mutex::new(State::Closed(0)) }
     }
 
-    /// Whether a question may be sent now. Its outcome must be recorded.
+    /// Whether a request may be sent now. Its outcome must be recorded.
     pub(super) fn admits(&self, now: DateTime<Utc>) -> bool {
         let mut state = self.state.lock();
         match *state {
             State::Closed(_) => true,
-            // A question whose outcome was never recorded counts as failed after the same time.
+            // A request whose outcome was never recorded counts as failed after the same time.
             State::Open(since) | State::HalfOpen(since) if self.has_passed(since, now) => {
                 *state = State::HalfOpen(now);
                 true
@@ -48,12 +48,12 @@ impl CircuitBreaker {
         *state = match *state {
             State::Closed(failures) if failures + 1 < self.max_failures => State::Closed(failures + 1),
             State::Closed(_) | State::HalfOpen(_) => State::Open(now),
-            // A question that was sent before the circuit opened.
+            // A request that was sent before the circuit opened.
             State::Open(since) => State::Open(since),
         };
     }
 
-    /// Whether questions are held back.
+    /// Whether requests are held back.
     pub(super) fn is_open(&self) -> bool {
         !matches!(*self.state.lock(), State::Closed(_))
     }
@@ -95,11 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn one_question_decides_after_the_pause() {
+    fn one_request_decides_after_the_pause() {
         let breaker = breaker();
         fail(&breaker, 3, at(0));
         assert!(breaker.admits(at(5)));
-        assert!(!breaker.admits(at(5)), "one question is under way");
+        assert!(!breaker.admits(at(5)), "one request is under way");
         breaker.record_failure(at(6));
         assert!(!breaker.admits(at(10)));
         assert!(breaker.admits(at(11)));
@@ -123,7 +123,7 @@ mod tests {
     fn lost_outcome_and_changed_clock_do_not_keep_the_circuit_open() {
         let breaker = breaker();
         fail(&breaker, 3, at(100));
-        assert!(breaker.admits(at(105)), "the outcome of this question is lost");
+        assert!(breaker.admits(at(105)), "the outcome of this request is lost");
         assert!(!breaker.admits(at(109)));
         assert!(breaker.admits(at(110)));
         breaker.record_failure(at(110));

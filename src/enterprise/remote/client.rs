@@ -1,4 +1,4 @@
-//! Sends questions to the enterprise service: time limit, one retry of reads, circuit breaker, bounded answers.
+//! Sends requests to the enterprise service: time limit, one retry of reads, circuit breaker, bounded answers.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
         client_call,
         metrics::{
             Metrics,
-            enterprise::{Question, QuestionOutcome},
+            enterprise::{EnterpriseOperation, EnterpriseOutcome},
             upstreams::Upstream,
         },
     },
@@ -41,9 +41,9 @@ pub(super) struct RemoteClient {
     metrics: Arc<Metrics>,
 }
 
-/// One question.
+/// One request.
 pub(super) struct RemoteRequest {
-    question: Question,
+    operation: EnterpriseOperation,
     method: Method,
     url: Url,
     body: Option<bytes::Bytes>,
@@ -92,7 +92,7 @@ impl RemoteClient {
 
     pub(super) fn get(
         &self,
-        question: Question,
+        operation: EnterpriseOperation,
         path: &[&str],
         query: &[(&str, &str)],
         max_body: usize,
@@ -101,19 +101,19 @@ impl RemoteClient {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        RemoteRequest { question, method: Method::GET, url, body: None, max_body, is_read: true }
+        RemoteRequest { operation, method: Method::GET, url, body: None, max_body, is_read: true }
     }
 
     pub(super) fn post(
         &self,
-        question: Question,
+        operation: EnterpriseOperation,
         path: &[&str],
         body: &impl Serialize,
         max_body: usize,
     ) -> Result<RemoteRequest, RemoteError> {
         let body = serde_json::to_vec(body).map_err(|error| RemoteError::Malformed(error.to_string()))?;
         Ok(RemoteRequest {
-            question,
+            operation,
             method: Method::POST,
             url: self.at(path),
             body: Some(body.into()),
@@ -123,14 +123,14 @@ impl RemoteClient {
     }
 
     /// Sends a request and reads its answer, within the total timeout.
-    pub(super) async fn ask<T: DeserializeOwned>(&self, request: RemoteRequest) -> Result<T, RemoteError> {
-        let answer = self.ask_once_or_twice(&request).await;
-        let outcome = answer.as_ref().map_or_else(RemoteError::outcome, |_| QuestionOutcome::Answered);
-        self.metrics.enterprise.question(request.question, outcome);
+    pub(super) async fn call<T: DeserializeOwned>(&self, request: RemoteRequest) -> Result<T, RemoteError> {
+        let answer = self.send_once_or_twice(&request).await;
+        let outcome = answer.as_ref().map_or_else(RemoteError::outcome, |_| EnterpriseOutcome::Answered);
+        self.metrics.enterprise.call(request.operation, outcome);
         answer
     }
 
-    async fn ask_once_or_twice<T: DeserializeOwned>(&self, request: &RemoteRequest) -> Result<T, RemoteError> {
+    async fn send_once_or_twice<T: DeserializeOwned>(&self, request: &RemoteRequest) -> Result<T, RemoteError> {
         let _permit = self.permits.try_acquire().map_err(|_| RemoteError::Busy)?;
         let deadline = Instant::now() + self.settings.limits.total_timeout;
         match self.attempt(request, deadline).await {

@@ -1,11 +1,11 @@
-//! Failures of questions to the enterprise service. They are logged and never sent to callers.
+//! Failures of requests to the enterprise service. They are logged and never sent to callers.
 
 use crate::{
     domain::{Code, Error},
-    telemetry::metrics::enterprise::QuestionOutcome,
+    telemetry::metrics::enterprise::EnterpriseOutcome,
 };
 
-/// A failed question. It is cloned to all callers that share the question.
+/// A failed request. It is cloned to all callers that share the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RemoteError {
     #[error("the enterprise service does not answer: {0}")]
@@ -18,11 +18,11 @@ pub(crate) enum RemoteError {
     Malformed(String),
     #[error("the enterprise service sent more than {0} bytes")]
     TooLong(usize),
-    #[error("too many questions to the enterprise service are under way")]
+    #[error("too many requests to the enterprise service are under way")]
     Busy,
     #[error("requests to the enterprise service are held back for some seconds, because it failed repeatedly")]
     CircuitOpen,
-    #[error("the question to the enterprise service was cancelled")]
+    #[error("the request to the enterprise service was cancelled")]
     Cancelled,
 }
 
@@ -41,13 +41,13 @@ impl RemoteError {
         }
     }
 
-    pub(super) fn outcome(&self) -> QuestionOutcome {
+    pub(super) fn outcome(&self) -> EnterpriseOutcome {
         match self {
-            Self::Unreachable(_) => QuestionOutcome::Unreachable,
-            Self::TimedOut => QuestionOutcome::TimedOut,
-            Self::Status { .. } => QuestionOutcome::Rejected,
-            Self::Malformed(_) | Self::TooLong(_) => QuestionOutcome::Malformed,
-            Self::Busy | Self::CircuitOpen | Self::Cancelled => QuestionOutcome::NotSent,
+            Self::Unreachable(_) => EnterpriseOutcome::Unreachable,
+            Self::TimedOut => EnterpriseOutcome::TimedOut,
+            Self::Status { .. } => EnterpriseOutcome::Rejected,
+            Self::Malformed(_) | Self::TooLong(_) => EnterpriseOutcome::Malformed,
+            Self::Busy | Self::CircuitOpen | Self::Cancelled => EnterpriseOutcome::NotSent,
         }
     }
 

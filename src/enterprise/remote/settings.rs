@@ -19,9 +19,9 @@ pub(crate) struct RemoteSettings {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RemoteLimits {
     pub(crate) connect_timeout: Duration,
-    /// For a question with its retry and the body of the answer.
+    /// For a request with its retry and the body of the answer.
     pub(crate) total_timeout: Duration,
-    /// Questions at the same time in this process. Each may hold an answer of a megabyte.
+    /// Requests at the same time in this process. Each may hold an answer of a megabyte.
     pub(crate) max_concurrent: usize,
     /// Failures in a row after which the circuit breaker opens.
     pub(crate) max_failures: u32,

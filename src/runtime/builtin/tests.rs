@@ -49,8 +49,8 @@ async fn chat_is_stored_before_message_end_and_can_continue() {
         RunRequest { conversation_id: conversation_id_of(&events), ..prompt_request(AppMode::Chat, "And now?") };
     let more = test.run(second).await;
     assert_eq!(conversation_id_of(&more), conversation_id_of(&events));
-    let asked = test.models.prompts.lock().last().unwrap().messages.clone();
-    let lines: Vec<&str> = asked.iter().map(|line| line.text.as_str()).collect();
+    let messages = test.models.prompts.lock().last().unwrap().messages.clone();
+    let lines: Vec<&str> = messages.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(lines, ["You help Ann, .\n", "Reply exactly: one two", "one two", "And now?"]);
     assert_eq!(test.count("conversations WHERE dialogue_count = 2 AND name = 'Reply exactly: one two'").await, 1);
     assert_eq!(test.count("conversations WHERE introduction = 'Hi Ann!' AND app_model_config_id IS NOT NULL").await, 1);

@@ -1,6 +1,6 @@
 //! Refreshes credentials, one refresh of a connection at a time over all replicas (contract K4).
 //!
-//! A lease in the state store excludes other refreshes while the provider is asked. It expires, so it alone does not
+//! A lease in the state store excludes other refreshes while the provider is called. It expires, so it alone does not
 //! protect the stored token: the new one is stored by a statement that compares the old one.
 
 use std::{sync::Arc, time::Duration};

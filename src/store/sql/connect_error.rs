@@ -1,4 +1,4 @@
-//! Why the pool could not connect. The pool repeats attempts that a server refuses until its time is over, and then
+//! Why the pool could not connect. The pool repeats attempts that a server refuses until its timeout, and then
 //! reports only that.
 
 use std::{str::FromStr as _, time::Duration};

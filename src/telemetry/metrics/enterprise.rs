@@ -7,7 +7,7 @@ use opentelemetry::{
 
 /// What a request to the enterprise service is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Question {
+pub(crate) enum EnterpriseOperation {
     /// License and single sign-on.
     Info,
     AccessMode,
@@ -17,7 +17,7 @@ pub(crate) enum Question {
     SignIn,
 }
 
-impl Question {
+impl EnterpriseOperation {
     const ALL: [Self; 6] =
         [Self::Info, Self::AccessMode, Self::Permission, Self::ExternalApps, Self::TokenLifetime, Self::SignIn];
 
@@ -35,7 +35,7 @@ impl Question {
 
 /// How a request to the enterprise service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QuestionOutcome {
+pub(crate) enum EnterpriseOutcome {
     Answered,
     /// The answer was an error status.
     Rejected,
@@ -47,7 +47,7 @@ pub(crate) enum QuestionOutcome {
     NotSent,
 }
 
-impl QuestionOutcome {
+impl EnterpriseOutcome {
     const ALL: [Self; 6] =
         [Self::Answered, Self::Rejected, Self::Malformed, Self::TimedOut, Self::Unreachable, Self::NotSent];
 
@@ -88,7 +88,7 @@ impl AnswerCache {
 /// The instruments.
 pub(crate) struct EnterpriseMetrics {
     meter: Meter,
-    questions: Counter<u64>,
+    calls: Counter<u64>,
     cache: Counter<u64>,
 }
 
@@ -98,12 +98,12 @@ impl EnterpriseMetrics {
         let counter = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
         let metrics = Self {
             meter: meter.clone(),
-            questions: counter("openapi.enterprise.questions", "Requests to the enterprise service."),
+            calls: counter("openapi.enterprise.questions", "Requests to the enterprise service."),
             cache: counter("openapi.enterprise.cache", "Look-ups of kept answers of the enterprise service."),
         };
-        for question in Question::ALL {
-            for outcome in QuestionOutcome::ALL {
-                metrics.add_question(question, outcome, 0);
+        for operation in EnterpriseOperation::ALL {
+            for outcome in EnterpriseOutcome::ALL {
+                metrics.add_call(operation, outcome, 0);
             }
         }
         for cache in AnswerCache::ALL {
@@ -115,8 +115,8 @@ impl EnterpriseMetrics {
     }
 
     /// Counts a request that has ended.
-    pub(crate) fn question(&self, question: Question, outcome: QuestionOutcome) {
-        self.add_question(question, outcome, 1);
+    pub(crate) fn call(&self, operation: EnterpriseOperation, outcome: EnterpriseOutcome) {
+        self.add_call(operation, outcome, 1);
     }
 
     /// Counts a look-up of a kept answer.
@@ -134,9 +134,9 @@ impl EnterpriseMetrics {
             .build();
     }
 
-    fn add_question(&self, question: Question, outcome: QuestionOutcome, count: u64) {
-        let labels = [KeyValue::new("question", question.as_str()), KeyValue::new("outcome", outcome.as_str())];
-        self.questions.add(count, &labels);
+    fn add_call(&self, operation: EnterpriseOperation, outcome: EnterpriseOutcome, count: u64) {
+        let labels = [KeyValue::new("question", operation.as_str()), KeyValue::new("outcome", outcome.as_str())];
+        self.calls.add(count, &labels);
     }
 
     fn add_look_up(&self, cache: AnswerCache, is_hit: bool, count: u64) {

@@ -1,6 +1,6 @@
 //! A process that is killed with SIGKILL while it exchanges a code or refreshes a token: before the provider answers,
 //! between the answer and the store, and after the store. After a restart there is at most one connection, the stored
-//! token is the newest one or a person is asked to authorize again, and no secret has left the encrypted columns.
+//! token is the newest one or a person must authorize again, and no secret has left the encrypted columns.
 
 use std::time::Duration;
 
@@ -273,8 +273,8 @@ async fn killed_refresh_keeps_the_newest_token(stores: Stores) {
         assert_eq!(answer.status, 200, "{moment:?}: {}", answer.text);
         let values = answer.json()["values"].clone();
         assert_eq!(provider.secrets().last().unwrap(), values["refresh_token"].as_str().unwrap(), "{moment:?}");
-        let asked = refreshes + if moment == Moment::AfterAnswer { 2 } else { 1 };
-        assert_eq!(provider.refreshes(), asked, "{moment:?}");
+        let expected = refreshes + if moment == Moment::AfterAnswer { 2 } else { 1 };
+        assert_eq!(provider.refreshes(), expected, "{moment:?}");
         // The stored refresh token is accepted.
         crashing.server.advance(3_600);
         let later = crashing.server.service("credentials", &body).await;

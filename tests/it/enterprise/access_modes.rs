@@ -183,9 +183,9 @@ async fn private_app_requires_a_license(stores: Stores) {
     service.take_questions();
     let required = (403, "license_required".to_owned());
     assert_eq!(use_app(&bearer, &ids[1]).await, [required.clone(), required.clone()]);
-    let asked = service.take_names();
-    assert_eq!(asked.iter().filter(|name| *name == "GET /info").count(), 1, "the status is cached: {asked:?}");
-    assert!(!asked.iter().any(|name| name.contains("permission")), "{asked:?}");
+    let calls = service.take_names();
+    assert_eq!(calls.iter().filter(|name| *name == "GET /info").count(), 1, "the status is cached: {calls:?}");
+    assert!(!calls.iter().any(|name| name.contains("permission")), "{calls:?}");
     assert_eq!(use_app(&bearer, &ids[0]).await, allowed());
     assert_eq!(names(&list(&bearer, &format!("workspace_id={workspace}")).await), ["Open"]);
     // A word of another version is no license.
@@ -227,8 +227,8 @@ async fn permissions_are_cached_and_shared(stores: Stores) {
     assert_eq!(use_app(&bearer, &app).await, allowed());
     assert_eq!(use_app(&bearer, &app).await, allowed());
     list(&bearer, &format!("workspace_id={workspace}")).await;
-    let asked = service.take_names();
-    assert_eq!(asked.iter().filter(|name| name.contains("permission")).count(), 1, "{asked:?}");
+    let calls = service.take_names();
+    assert_eq!(calls.iter().filter(|name| name.contains("permission")).count(), 1, "{calls:?}");
     if let Stores::Servers { .. } = &server.stores {
         let dump = database::dump_redis(&server).await;
         assert!(dump.contains(&format!("acl:webapp:{member}:{app} = allow")), "{dump}");

@@ -120,7 +120,7 @@ async fn silent_service_does_not_hold_requests(stores: Stores) {
         fixture.assert_closed("silence").await;
         assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     }
-    // After five failures the service is not asked.
+    // After five failures the service is not called.
     fixture.service.take_questions();
     let began = Instant::now();
     fixture.assert_closed("silence").await;

@@ -114,8 +114,8 @@ async fn external_apps_are_listed_by_mode_newest_first(sql: SqlStore) {
     assert_eq!(list(1, 20, Some("app 5")).await.apps, [expected[3]]);
     assert_eq!(list(1, 20, Some(&expected[1].to_string())).await.apps, [expected[1]]);
     // Rows come in the given order, without those that cannot be called.
-    let asked = [expected[2], archived, AppId(Uuid::new_v4()), expected[0]];
-    let rows = sql.list_apps_by_id(&asked).await.unwrap();
+    let ids = [expected[2], archived, AppId(Uuid::new_v4()), expected[0]];
+    let rows = sql.list_apps_by_id(&ids).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [expected[2], expected[0]]);
     assert_eq!(rows[0].workspace_name, "Acme");
     assert_eq!(sql.list_apps_by_id(&[]).await.unwrap(), []);

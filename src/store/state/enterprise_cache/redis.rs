@@ -20,7 +20,7 @@ const ALLOW: &str = "allow";
 const DENY: &str = "deny";
 /// Limit of bytes in a license status. A longer value counts as absent.
 const MAX_STATUS: usize = 64;
-/// Entries that one call writes at most; the others are asked for again.
+/// Entries that one call writes at most; the others are requested again.
 const MAX_WRITES: usize = 1_000;
 /// Writes of one call that are under way at the same time. Their keys are in different slots of a cluster.
 const CONCURRENT_WRITES: usize = 16;
