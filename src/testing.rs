@@ -27,6 +27,7 @@ pub mod domain {
         },
         branding::Branding,
         caller::ClientAddress,
+        device_handle::DeviceHandle,
         file::{name::FileName, uploaded::FileOwner},
         grant::ClaimOutcome,
         human_form::FormToken,

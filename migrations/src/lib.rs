@@ -37,6 +37,8 @@ mod m20261128_000032_openapi_connections;
 mod m20261128_000033_upload_files;
 mod m20261128_000034_openapi_human_forms;
 mod m20261128_000040_dify_setups;
+mod m20261129_000041_openapi_browser_sessions_origin;
+mod m20261129_000042_openapi_sessions_name;
 mod newer;
 mod schema;
 mod table;
@@ -82,5 +84,7 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261128_000022_openapi_schema_versions::Migration),
         Box::new(m20261128_000032_openapi_connections::Migration),
         Box::new(m20261128_000034_openapi_human_forms::Migration),
+        Box::new(m20261129_000041_openapi_browser_sessions_origin::Migration),
+        Box::new(m20261129_000042_openapi_sessions_name::Migration),
     ]
 }

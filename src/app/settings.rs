@@ -139,6 +139,8 @@ pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
         console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
         api_url: (config.urls.api_url() != issuer).then(|| config.urls.api_url().to_owned()),
         prefill_links: config.oauth.verification_uri_complete,
+        clients: config.oauth.known_client_ids.clone(),
+        client_commands: config.oauth.client_commands.clone(),
         api_reference: config.deployment.api_reference,
         branding: Arc::clone(&config.branding),
     }

@@ -97,6 +97,8 @@ fn trusted_roots(config: &Config) -> String {
 fn tokens(config: &Config) -> Vec<(&'static Setting, String)> {
     let (oauth, console, secrets) = (&config.oauth, &config.console, &config.secrets);
     let kids = secrets.previous.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>().join(",");
+    let commands = oauth.client_commands.iter().map(|(client, command)| format!("{client}={command}"));
+    let commands = commands.collect::<Vec<_>>().join(",");
     let limits = LimitName::ALL.iter().map(|name| format!("{}={}", name.as_str(), quota(config.limits.quota(*name))));
     vec![
         (&settings::SECRET_KEY, format!("set, {} bytes", secrets.secret_key.expose().len())),
@@ -106,6 +108,7 @@ fn tokens(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::INIT_PASSWORD, or_off(secrets.init_password.as_ref().map(|_| "set"))),
         (&settings::ENABLE_OAUTH_BEARER, oauth.bearer_enabled.to_string()),
         (&settings::OPENAPI_KNOWN_CLIENT_IDS, oauth.known_client_ids.join(",")),
+        (&settings::OPENAPI_CLIENT_COMMANDS, or_off(Some(commands).filter(|list| !list.is_empty()))),
         (&settings::OAUTH_TTL_DAYS, days(oauth.token_lifetime)),
         (&settings::OAUTH_ACCESS_TOKEN_RETENTION_DAYS, days(oauth.retention)),
         (&settings::ENABLE_CLEAN_OAUTH_ACCESS_TOKENS_TASK, oauth.clean_enabled.to_string()),

@@ -1,16 +1,21 @@
 //! Bearer tokens and the device flow.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{reader::Reader, settings};
+use crate::domain::text::visible_name;
 
 const DAY: u64 = 86_400;
+/// Limit of a command in characters.
+const MAX_COMMAND: usize = 200;
 
 #[derive(Clone, Debug)]
 pub struct OAuth {
     /// Whether bearer tokens are accepted and issued.
     pub bearer_enabled: bool,
     pub known_client_ids: Vec<String>,
+    /// The command with which a client signs in, by client id.
+    pub client_commands: BTreeMap<String, String>,
     pub token_lifetime: Duration,
     /// Time that ended sessions are kept.
     pub retention: Duration,
@@ -34,6 +39,7 @@ impl OAuth {
         let retention_days: u64 = reader.number(&settings::OAUTH_ACCESS_TOKEN_RETENTION_DAYS, 0..=36_500);
         Self {
             bearer_enabled: reader.flag(&settings::ENABLE_OAUTH_BEARER),
+            client_commands: read_client_commands(reader, &known_client_ids),
             known_client_ids,
             token_lifetime: Duration::from_secs(read_ttl_days(reader) * DAY),
             retention: Duration::from_secs(retention_days * DAY),
@@ -41,6 +47,33 @@ impl OAuth {
             verification_uri_complete: reader.flag(&settings::DEVICE_FLOW_VERIFICATION_URI_COMPLETE),
         }
     }
+}
+
+/// Parses `client=command,…`.
+fn read_client_commands(reader: &mut Reader<'_>, clients: &[String]) -> BTreeMap<String, String> {
+    let setting = &settings::OPENAPI_CLIENT_COMMANDS;
+    let mut commands = BTreeMap::new();
+    for part in reader.list(setting) {
+        let (client, command) = part.split_once('=').unwrap_or((&part, ""));
+        let (client, command) = (client.trim(), visible_name(command).unwrap_or_default());
+        if command.is_empty() || command.chars().count() > MAX_COMMAND {
+            reader.problem(
+                setting,
+                format_args!(
+                    "contains `{part}`; write client=command, like acme-cli=acme login, with a printable command of at \
+                     most {MAX_COMMAND} characters"
+                ),
+            );
+        } else if !clients.iter().any(|known| known == client) {
+            reader.problem(
+                setting,
+                format_args!("names `{client}`, which is not in OPENAPI_KNOWN_CLIENT_IDS; add it there too"),
+            );
+        } else if commands.insert(client.to_owned(), command).is_some() {
+            reader.problem(setting, format_args!("names `{client}` twice; write one command for each client"));
+        }
+    }
+    commands
 }
 
 /// A number out of range is clamped and not refused, as in Dify (contract section 3).

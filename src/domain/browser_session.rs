@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    browser_origin::BrowserOrigin,
     id::{AccountId, BrowserSessionId},
     secret::RefreshHash,
 };
@@ -22,6 +23,35 @@ pub struct NewBrowserSession {
     pub created_at: DateTime<Utc>,
     /// The end of the session unless it is refreshed.
     pub expires_at: DateTime<Utc>,
+    /// Where the session begins.
+    pub origin: BrowserOrigin,
+}
+
+/// A listed browser session.
+#[derive(Clone, Debug)]
+pub struct BrowserSession {
+    pub id: BrowserSessionId,
+    pub created_at: DateTime<Utc>,
+    /// `None` before the first refresh.
+    pub refreshed_at: Option<DateTime<Utc>>,
+    pub expires_at: DateTime<Utc>,
+    /// The address at the beginning; `None` in rows of older versions.
+    pub created_ip: Option<String>,
+    /// The user agent at the beginning.
+    pub user_agent: Option<String>,
+    /// The address of the last refresh.
+    pub last_ip: Option<String>,
+    /// The user agent of the last refresh.
+    pub last_user_agent: Option<String>,
+}
+
+/// The newest browser sessions of an account.
+#[derive(Clone, Debug, Default)]
+pub struct BrowserSessions {
+    /// The number of all.
+    pub total: u64,
+    /// Newest first.
+    pub newest: Vec<BrowserSession>,
 }
 
 /// The result of using a refresh token.

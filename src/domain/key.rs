@@ -16,6 +16,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{
+    device_handle::DeviceHandle,
     error::{Error, Result},
     id::FileId,
     secret::{BearerToken, DeviceCode, Secret, UserCodeKey, constant_time_eq, hex},
@@ -210,14 +211,16 @@ impl KeyRing {
         hmac(&self.current.notice, &[browser.as_bytes(), notice.as_bytes()])
     }
 
-    /// Encrypts a user code that was looked up as the opaque handle in the URL of its page.
-    pub fn seal_handle(&self, code: &UserCode) -> Result<String> {
-        encrypt(&self.current.handle, code.canonical().as_slice())
+    /// Encrypts a user code that was looked up, with the client that asked for it, as the opaque handle in the URL of its
+    /// page.
+    pub fn seal_handle(&self, handle: &DeviceHandle) -> Result<String> {
+        encrypt(&self.current.handle, &handle.to_bytes())
     }
 
     /// Decrypts a handle; `None` for anything that `seal_handle` has not returned.
-    pub fn open_handle(&self, handle: &str) -> Option<UserCode> {
-        self.generations().find_map(|generation| open_code(&generation.handle, handle))
+    pub fn open_handle(&self, handle: &str) -> Option<DeviceHandle> {
+        let opened = self.generations().find_map(|generation| decrypt(&generation.handle, handle))?;
+        DeviceHandle::from_bytes(&opened)
     }
 
     /// Encrypts a user code that a form is filled in with. It may belong to no grant, so it is no handle.

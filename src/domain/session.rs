@@ -19,10 +19,15 @@ pub struct Session {
     /// The token's first nine characters, or only `dfoa_` or `dfoe_` for a token that Dify minted.
     pub prefix: String,
     pub client_id: String,
+    /// The name that a person gave the session, or the label of the device.
     pub device_label: String,
     pub created_at: DateTime<Utc>,
     pub last_used_at: Option<DateTime<Utc>>,
     pub expires_at: DateTime<Utc>,
+    /// The address that requested the device code; `None` for tokens of Dify and of commands.
+    pub created_ip: Option<String>,
+    /// The user agent that requested the device code.
+    pub user_agent: Option<String>,
 }
 
 /// The identity behind a live bearer, as it is cached.

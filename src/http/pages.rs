@@ -3,8 +3,10 @@
 //! The server renders them; they work without scripts. They use the same pipeline and the same services as the two
 //! doors. They are not an API: programs use `/openapi/v1` and `/console/api`.
 
+mod agent_name;
 mod api_reference;
 mod assets;
+mod client_commands;
 mod context;
 mod display_time;
 mod error_page;
@@ -36,7 +38,7 @@ use axum::{
     routing::{MethodRouter, any},
 };
 
-pub(crate) use self::site::login_command;
+pub(crate) use self::client_commands::login_command;
 pub use self::site::{PageDependencies, PageSettings};
 use self::{return_target::is_page, site::Site};
 use crate::{

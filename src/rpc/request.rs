@@ -4,6 +4,7 @@ use tonic::Request;
 
 use crate::domain::{
     Error, Result,
+    browser_origin::BrowserOrigin,
     caller::{Caller, ClientAddress, ConsoleCaller, GrantCaller},
     client::ClientGeneration,
     cookie,
@@ -50,6 +51,11 @@ pub(crate) fn address<T>(request: &Request<T>) -> Result<ClientAddress> {
 
 pub(crate) fn user_agent<T>(request: &Request<T>) -> Option<String> {
     request.metadata().get("user-agent")?.to_str().ok().map(str::to_owned)
+}
+
+/// Where and with what the request of a browser was sent.
+pub(crate) fn browser_origin<T>(request: &Request<T>) -> Result<BrowserOrigin> {
+    Ok(BrowserOrigin::new(address(request)?, user_agent(request).as_deref()))
 }
 
 pub(crate) fn client_generation<T>(request: &Request<T>) -> ClientGeneration {

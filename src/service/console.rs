@@ -1,6 +1,7 @@
 //! Browser sessions (contract sections 1 and 6). Standalone, this service issues its own cookies. Beside Dify, it
 //! verifies Dify's cookies and issues none.
 
+mod browser_sessions;
 mod login_attempt;
 pub(crate) mod passport;
 mod withdrawals;
@@ -21,6 +22,7 @@ use crate::{
     domain::{
         Code, Error, Result,
         account::{Account, AccountView},
+        browser_origin::BrowserOrigin,
         browser_session::{NewBrowserSession, Refresh},
         caller::{ClientAddress, ConsoleCaller},
         email::fold_email,
@@ -90,9 +92,10 @@ impl Console {
         email: &str,
         password: Secret,
         remember: bool,
-        address: ClientAddress,
+        origin: BrowserOrigin,
         known_browser: Option<&str>,
     ) -> Result<Issued> {
+        let address = origin.address;
         let email = fold_email(email);
         let browser = known_browser.and_then(KnownBrowser::parse);
         let attempt = self.begin_login(&email, address, browser.as_ref()).await?;
@@ -113,7 +116,7 @@ impl Console {
             return Err(Error::new(Code::AuthenticationFailed, "The email address or the password is wrong."));
         };
         attempt.end(AttemptOutcome::Correct).await?;
-        self.start_known(account.id, &email, remember, address, browser).await
+        self.start_known(account.id, &email, remember, origin, browser).await
     }
 
     /// Signs in the active account with an email address that an identity provider has verified; `None` when there is
@@ -121,14 +124,14 @@ impl Console {
     pub(crate) async fn sign_in_verified(
         &self,
         email: &str,
-        address: ClientAddress,
+        origin: BrowserOrigin,
         known_browser: Option<&str>,
     ) -> Result<Option<Issued>> {
         let email = fold_email(email);
         let found = if email.contains('\0') { None } else { self.context.sql.find_login(&email).await? };
         let Some(login) = found.filter(|login| login.account.is_active()) else { return Ok(None) };
         let browser = known_browser.and_then(KnownBrowser::parse);
-        self.start_known(login.account.id, &email, false, address, browser).await.map(Some)
+        self.start_known(login.account.id, &email, false, origin, browser).await.map(Some)
     }
 
     /// Records the sign-in, and starts a session in a browser that is known for this account from now on.
@@ -137,17 +140,17 @@ impl Console {
         account: AccountId,
         email: &str,
         remember: bool,
-        address: ClientAddress,
+        origin: BrowserOrigin,
         browser: Option<KnownBrowser>,
     ) -> Result<Issued> {
         let now = self.context.clock.now();
-        self.context.sql.record_login(account, &address.0.to_string(), now).await?;
+        self.context.sql.record_login(account, &origin.address.0.to_string(), now).await?;
         let browser = match browser {
             Some(browser) => browser,
             None => KnownBrowser::new(&self.context.entropy.base64url::<16>()?),
         };
         let known_browser = Some(browser.with(&self.keys, email).cookie());
-        let issued = self.start(account, remember, now).await?;
+        let issued = self.start(account, remember, origin, now).await?;
         SignInEvent::SignedIn { account_id: account }.record();
         Ok(Issued { known_browser, ..issued })
     }
@@ -171,7 +174,13 @@ impl Console {
         Ok((account, self.passwords.verify(address, password, stored).await?))
     }
 
-    async fn start(&self, account: AccountId, remember: bool, now: DateTime<Utc>) -> Result<Issued> {
+    async fn start(
+        &self,
+        account: AccountId,
+        remember: bool,
+        origin: BrowserOrigin,
+        now: DateTime<Utc>,
+    ) -> Result<Issued> {
         let session = BrowserSessionId(self.context.entropy.uuid_v4()?);
         let refresh_token = self.new_refresh_token()?;
         let new = NewBrowserSession {
@@ -181,6 +190,7 @@ impl Console {
             remember,
             created_at: now,
             expires_at: now + self.settings.refresh_lifetime,
+            origin,
         };
         self.context.sql.create_browser_session(&new).await?;
         self.issue(session, account, refresh_token, remember, now)
@@ -210,12 +220,12 @@ impl Console {
 
     /// Exchanges a refresh token, once. `None` when another request of the same browser has just done so; any other
     /// second use ends the session.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<Option<Issued>> {
+    pub async fn refresh(&self, refresh_token: &str, origin: &BrowserOrigin) -> Result<Option<Issued>> {
         let now = self.context.clock.now();
         let next = self.new_refresh_token()?;
         let (old_hash, new_hash) = (RefreshHash::of_token(refresh_token), RefreshHash::of_token(next.expose()));
         let expires_at = now + self.settings.refresh_lifetime;
-        match self.context.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at).await? {
+        match self.context.sql.rotate_refresh(&old_hash, &new_hash, now, expires_at, origin).await? {
             Refresh::Rotated { session_id: session, account_id: account, remember } => {
                 self.issue(session, account, next, remember, now).map(Some)
             }

@@ -15,14 +15,16 @@ use crate::{
     domain::{
         Code, Error, Result,
         account::AccountView,
+        browser_origin::printable_user_agent,
         caller::ClientAddress,
+        decision::Decision,
         grant::{self, Approval, GrantRequest, PendingGrant, PollOutcome},
         id::{AccountId, TokenId},
         key::KeyRing,
         limit::{LimitDecision, LimitName},
         secret::{BearerToken, DeviceCode, UserCodeKey},
         subject::{Subject, SubjectType},
-        text::{is_unprintable, visible_name},
+        text::visible_name,
         user_code::UserCode,
     },
     ports::grant_store::GrantStore,
@@ -111,7 +113,7 @@ impl DeviceFlow {
             client_id: client_id.to_owned(),
             device_label,
             created_ip: address.0,
-            user_agent: user_agent.map(|agent| agent.chars().filter(|c| !is_unprintable(*c)).take(255).collect()),
+            user_agent: user_agent.as_deref().map(printable_user_agent),
             seal_key: device_code.seal_key(),
         };
         for _ in 0..USER_CODE_TRIES {
@@ -239,6 +241,12 @@ impl DeviceFlow {
     /// attempt, so the caller must know that a grant had the code.
     pub async fn find_pending(&self, user_code: &UserCode) -> Result<Option<PendingGrant>> {
         self.grants.find_pending(&self.keys.user_code_keys(user_code)).await
+    }
+
+    /// What the account decided about this code within the last day. Only for the account itself: for others the answer
+    /// would show that a grant had the code.
+    pub async fn find_decision(&self, user_code: &UserCode, account: AccountId) -> Result<Option<Decision>> {
+        self.grants.find_decision(&self.keys.user_code_keys(user_code), account).await
     }
 
     pub(crate) fn require_bearers(&self) -> Result<()> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{context::ServiceContext, invalidation::Invalidations, uncancelled::run_uncancelled};
+use super::{
+    context::ServiceContext, device_flow::checked_label, invalidation::Invalidations, uncancelled::run_uncancelled,
+};
 use crate::{
     domain::{
         Error, Result,
@@ -63,6 +65,24 @@ impl Sessions {
         AuditEvent::SessionRevoked { token_id: id, by: subject.email() }.record();
         self.context.metrics.revoked(RevokeReason::Owner, 1);
         self.invalidations.invalidate_sessions(&[revoked]).await
+    }
+
+    /// Names one live session of the subject. Fails with `not_found` for all others, and with `invalid_request` for a name
+    /// that a device could not give itself.
+    pub async fn rename(&self, subject: &Subject, id: &str, name: &str) -> Result<()> {
+        let id: TokenId = id.parse().map_err(|_| unknown())?;
+        let name = checked_label(name)?;
+        if name.is_empty() {
+            return Err(Error::missing("device_label"));
+        }
+        if let Some(account) = subject.account_id() {
+            self.context.require_active(account).await?;
+        }
+        if !self.context.sql.name_session(subject, id, &name, self.context.clock.now()).await? {
+            return Err(unknown());
+        }
+        AuditEvent::SessionRenamed { token_id: id, by: subject.email(), device_label: &name }.record();
+        Ok(())
     }
 
     /// Revokes the session of the request's token.

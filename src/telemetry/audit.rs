@@ -76,6 +76,13 @@ pub(crate) enum AuditEvent<'a> {
         /// The email address of the subject, or the cause, such as `operator`.
         by: &'a str,
     },
+    /// `oauth.session_renamed`: an account named a session.
+    SessionRenamed {
+        token_id: TokenId,
+        /// The email address of the subject.
+        by: &'a str,
+        device_label: &'a str,
+    },
     /// `openapi.wrong_surface_denied`: a token was used on the other surface.
     WrongSurfaceDenied { subject_type: SubjectType, attempted_path: &'a str, client_id: &'a str, token_id: TokenId },
     /// `openapi.internal_state_invariant`: stored state contradicts an invariant.
@@ -174,6 +181,9 @@ impl AuditEvent<'_> {
                 event!("oauth.device_code_cross_ip_poll", creation_ip = %creation_ip, poll_ip = %poll_ip, client_id);
             }
             Self::SessionRevoked { token_id, by } => event!("oauth.session_revoked", token_id = %token_id, by),
+            Self::SessionRenamed { token_id, by, device_label } => {
+                event!("oauth.session_renamed", token_id = %token_id, by, device_label);
+            }
             Self::WrongSurfaceDenied { subject_type, attempted_path, client_id, token_id } => event!(
                 failure "openapi.wrong_surface_denied",
                 subject_type = subject_type.as_str(),

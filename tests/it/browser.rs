@@ -6,6 +6,8 @@ mod code_entry;
 mod connections;
 mod decision;
 mod languages;
+mod outcome;
+mod own_browsers;
 mod sessions;
 mod sign_in;
 mod single_sign_on;
@@ -18,15 +20,16 @@ use crate::support::{
     window::NARROW,
 };
 
-/// Defines one test for each named `async fn name(visitor: &Visitor)`; `with VARIABLE` sets a variable of its servers.
+/// Defines one test for each named `async fn name(visitor: &Visitor)`; `with VARIABLE => VARIABLE` sets
+/// variables of its servers.
 macro_rules! in_both_browsers {
-    ($($name:ident $(with $variable:expr)?),+ $(,)?) => {$(
+    ($($name:ident $(with $($variable:expr)=>+)?),+ $(,)?) => {$(
         mod $name {
             use super::*;
 
             #[tokio::test(flavor = "multi_thread")]
             async fn in_both_browsers() {
-                $crate::browser::run_in_both_browsers(&[$($variable)?], $name).await;
+                $crate::browser::run_in_both_browsers(&[$($($variable),+)?], $name).await;
             }
         }
     )+};

@@ -50,7 +50,10 @@ on_both_stores!(
     wrong_code_counts_at_the_submitted_form_only,
     session_is_refreshed_by_a_submitted_form_only,
     trailing_slash_removes_the_code_from_the_address,
-    pages_are_not_embedded_by_other_sites
+    pages_are_not_embedded_by_other_sites,
+    outcome_is_shown_to_the_account_that_decided,
+    sessions_of_other_accounts_are_neither_named_nor_ended,
+    limited_refresh_does_not_speak_of_codes
 );
 
 async fn get_of_a_form_target_redirects_to_its_page(stores: Stores) {
@@ -60,6 +63,8 @@ async fn get_of_a_form_target_redirects_to_its_page(stores: Stores) {
         for (path, target) in [
             (format!("{page}/approve"), page.as_str()),
             (format!("{page}/deny"), page.as_str()),
+            (format!("{page}/end"), page.as_str()),
+            ("/device/sessions/browsers/x/end".to_owned(), "/device/sessions"),
             ("/device/signout".to_owned(), "/device"),
             // A malformed handle is not repeated.
             ("/device/%2f%2fevil.example/approve".to_owned(), "/device"),
@@ -156,7 +161,7 @@ async fn current_session_is_marked_only_for_its_account(stores: Stores) {
     Bearer::sign_in_with(&server, &browser, "tower").await;
     let others = Bearer::sign_in(&server, MEMBER, "phone").await;
     let list = |id: &str| format!("/device/sessions?current={id}");
-    let marks = async |path: &str| get(&browser, path).await.text.matches("class=\"tag here\"").count();
+    let marks = async |path: &str| get(&browser, path).await.text.matches(">this device<").count();
     assert_eq!(marks("/device/sessions").await, 0);
     assert_eq!(marks(&list(&own.token_id)).await, 1);
     for id in [others.token_id.as_str(), "nonsense", ""] {
@@ -306,7 +311,7 @@ async fn wrong_code_counts_at_the_submitted_form_only(stores: Stores) {
         let answer = enter_code(&browser, "WXYV-3456").await;
         assert_eq!(redirect_of(&answer), see_other("/device?notice=unknown_code"));
         let shown = get(&with_cookies(&browser, &answer), answer.header("location")).await.text;
-        assert!(shown.contains("This code is no longer valid"), "{shown}");
+        assert!(shown.contains("This code does not work"), "{shown}");
     }
     let limited = enter_code(&browser, "WXYV-3457").await;
     let (status, location) = redirect_of(&limited);
@@ -391,4 +396,83 @@ async fn pages_are_not_embedded_by_other_sites(stores: Stores) {
     let shown = get(&browser, "/device").await.text.replace("&#x2f;", "/");
     let css = shown.split('"').find(|part| part.starts_with("/device/assets/pages.")).unwrap();
     assert_eq!(from(css, "same-origin", "style").await, 200);
+}
+
+async fn post(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let csrf = ("csrf_token", browser.cookies["csrf_token"].as_str());
+    let fields: Vec<_> = [csrf].into_iter().chain(fields.iter().copied()).collect();
+    Answer::to(browser.bare(Method::POST, path).form(&fields)).await
+}
+
+async fn outcome_is_shown_to_the_account_that_decided(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
+    let page = device_page(&server).await;
+    let done = format!("{page}/done");
+    assert_eq!(redirect_of(&get(&owner, &done).await), see_other(&page), "not decided");
+    assert_eq!(redirect_of(&post(&owner, &format!("{page}/approve"), &[("mine", "yes")]).await), see_other(&done));
+    let shown = get(&owner, &done).await;
+    assert!(shown.status == 200 && shown.text.contains(">laptop</bdi>"), "{}", shown.text);
+    let session = shown.text.split("name=\"session\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(redirect_of(&get(&owner, &page).await), see_other(&done));
+    let others = get(&member, &done).await;
+    assert!(others.status == 200 && !others.text.contains("laptop") && others.text.contains("Already decided"));
+    assert_eq!(get(&Browser::anonymous(&server), &done).await.status, 303);
+
+    // The handle of one device and the session of another account.
+    let end = format!("{page}/end");
+    assert_eq!(
+        redirect_of(&post(&member, &end, &[("session", &session)]).await),
+        see_other(&format!("{done}?notice=ended"))
+    );
+    assert!(get(&owner, &done).await.text.contains("name=\"session\""), "it is still live");
+    for id in ["", "nonsense"] {
+        assert_eq!(post(&owner, &end, &[("session", id)]).await.status, 303);
+    }
+    let bare = Answer::to(owner.bare(Method::POST, &end).form(&[("session", session.as_str())])).await;
+    assert_eq!(bare.status, 403, "without the CSRF token");
+    assert!(get(&owner, &done).await.text.contains("name=\"session\""), "it is still live");
+    assert_eq!(
+        redirect_of(&post(&owner, &end, &[("session", &session)]).await),
+        see_other(&format!("{done}?notice=ended"))
+    );
+    let ended = get(&owner, &done).await.text;
+    assert!(ended.contains("The session has ended") && ended.contains(">laptop</bdi>"), "{ended}");
+}
+
+async fn sessions_of_other_accounts_are_neither_named_nor_ended(stores: Stores) {
+    let server = TestServer::start(stores).await;
+    let (owner, member) = (Browser::signed_in(&server, OWNER).await, Browser::signed_in(&server, MEMBER).await);
+    let bearer = Bearer::sign_in_with(&server, &owner, "laptop").await;
+    let rename = format!("/device/sessions/{}/rename", bearer.token_id);
+    assert_eq!(get(&member, &rename).await.status, 404);
+    let renamed = post(&member, &rename, &[("name", "stolen")]).await;
+    assert_eq!(redirect_of(&renamed), see_other("/device/sessions?notice=not_found"));
+    let list = get(&owner, "/device/sessions").await.text.replace("&#x2f;", "/");
+    assert!(list.contains("laptop") && !list.contains("stolen"));
+
+    let second = Browser::signed_in(&server, OWNER).await;
+    let list = get(&second, "/device/sessions").await.text.replace("&#x2f;", "/");
+    let end = list.split("action=\"").find(|part| part.starts_with("/device/sessions/browsers/")).unwrap();
+    let end = end.split('"').next().unwrap();
+    let ended = post(&member, end, &[]).await;
+    assert_eq!(redirect_of(&ended), see_other("/device/sessions?notice=not_found"));
+    assert!(owner.is_signed_in().await);
+    assert_eq!(redirect_of(&post(&second, end, &[]).await), see_other("/device/sessions?notice=browser_ended"));
+    assert!(!owner.is_signed_in().await && second.is_signed_in().await);
+}
+
+async fn limited_refresh_does_not_speak_of_codes(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", "refresh=1/1m")]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    server.advance(2 * 3_600);
+    let refresh = || {
+        let request = browser.bare(Method::POST, "/signin/refresh").header("origin", &server.url);
+        Answer::to(request.form(&[("return", "/device/sessions")]))
+    };
+    assert_eq!(refresh().await.status, 303);
+    let limited = refresh().await;
+    assert_eq!(limited.status, 429);
+    assert!(limited.text.contains("too many requests") && !limited.text.contains("codes"), "{}", limited.text);
+    assert!(limited.text.replace("&#x2f;", "/").contains("href=\"/signin?return=/device/sessions\""));
 }

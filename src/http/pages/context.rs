@@ -7,10 +7,15 @@ use axum::{
     extract::{FromRequestParts as _, RawPathParams},
     response::Response,
 };
-use http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{CONTENT_TYPE, USER_AGENT},
+    request::Parts,
+};
 use serde::Serialize;
 
 use super::{
+    client_commands::ClientCommand,
     form::Form,
     language::{self, Language},
     location::{SESSIONS, with_list_position, with_parameter},
@@ -23,6 +28,7 @@ use super::{
 use crate::{
     domain::{
         Result,
+        browser_origin::BrowserOrigin,
         caller::{ClientAddress, ConsoleCaller},
         id::TokenId,
         subject::Subject,
@@ -91,6 +97,12 @@ impl PageContext {
 
     pub(super) fn client_address(&self) -> Result<ClientAddress> {
         ClientAddress::required(self.parts.extensions.get())
+    }
+
+    /// Where and with what the request was sent.
+    pub(super) fn browser_origin(&self) -> Result<BrowserOrigin> {
+        let user_agent = self.parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(BrowserOrigin::new(self.client_address()?, user_agent))
     }
 
     /// A parameter of the path; empty when the route has no parameter of that name.
@@ -162,6 +174,18 @@ impl PageContext {
     /// The code with which the form is filled in.
     pub(super) fn prefilled_code(&self) -> Option<UserCode> {
         self.site.open_prefill(&self.query_param(PREFILL)?)
+    }
+
+    /// The commands that get a new code: that of the client which asked for the code of this page, if it is known.
+    pub(super) fn commands(&self) -> Vec<ClientCommand> {
+        let handle = match self.base_page() {
+            ReturnTarget::Device(handle) => self.site.open_handle(&handle),
+            _ => None,
+        };
+        match handle.and_then(|handle| handle.client) {
+            Some(tag) => self.site.client_commands.of_tag(tag),
+            None => self.site.client_commands.of_unknown_client(),
+        }
     }
 
     /// The page of the sessions list, from 1; 1 when the query has none or an invalid one.

@@ -4,6 +4,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{
+    client_commands::ClientCommand,
     context::PageContext,
     error_redirect,
     handlers::single_sign_on::CONFIRM,
@@ -53,13 +54,21 @@ pub(super) fn render(context: &PageContext, status: StatusCode, error: &Error) -
     }
     let message = message(
         context.texts(),
-        &context.site.login_command,
+        context.commands(),
         error,
         &context.base_page(),
-        &context.base_page_url(),
+        &retry_url(context),
         navigation.as_ref(),
     );
     context.render(status, PageTemplate::Message, &message)
+}
+
+/// The address with which the person tries again.
+fn retry_url(context: &PageContext) -> String {
+    if context.parts.uri.path().starts_with("/signin") {
+        return context.return_target().append_to("/signin");
+    }
+    context.base_page_url()
 }
 
 /// How to get to the sign-in page; `None` when the error is not about a missing sign-in.
@@ -70,7 +79,7 @@ fn sign_in_navigation(context: &PageContext, error: &Error) -> Option<SignInNavi
 
 /// The message for an error that only external identities meet, or that means something else to them.
 fn external_message(context: &PageContext, error: &Error) -> Option<MessagePage> {
-    let (texts, command) = (context.texts(), context.site.login_command.as_str());
+    let (texts, commands) = (context.texts(), context.commands());
     let message =
         |kind, title, text| MessagePage::new(texts, kind, title, text).with_link("/device", texts.get("enter_another"));
     Some(match error.code() {
@@ -80,7 +89,7 @@ fn external_message(context: &PageContext, error: &Error) -> Option<MessagePage>
         Code::InvalidSsoAssertion | Code::UserCodeMismatch | Code::InvalidRequest | Code::InvalidParam => {
             message(MessageKind::Temporary, "sso_invalid_title", "sso_invalid_text")
         }
-        Code::NotFound | Code::InvalidUserCode | Code::UserCodeNotPending => MessagePage::code_expired(texts, command),
+        Code::NotFound | Code::InvalidUserCode | Code::UserCodeNotPending => MessagePage::code_expired(texts, commands),
         Code::EmailBelongsToDifyAccount => message(MessageKind::Final, "sso_rejected_title", "sso_email_taken_text"),
         Code::SsoNotConfigured => message(MessageKind::Final, "sso_off_title", "sso_off_text"),
         Code::LicenseRequired => message(MessageKind::Final, "sso_license_title", "sso_license_text"),
@@ -89,7 +98,7 @@ fn external_message(context: &PageContext, error: &Error) -> Option<MessagePage>
                 .with_reference(request_id::current().to_string())
         }
         Code::AlreadyResolved => {
-            MessagePage::new(texts, MessageKind::Final, "resolved_title", "resolved_text").with_command(command)
+            MessagePage::new(texts, MessageKind::Final, "resolved_title", "resolved_text").with_commands(commands)
         }
         Code::ApproveInProgress => MessagePage::new(texts, MessageKind::Temporary, "busy_title", "busy_text")
             .with_link(CONFIRM, texts.get("look_again")),
@@ -105,10 +114,10 @@ fn may_redirect_to_sign_in(context: &PageContext, error: &Error) -> bool {
     cannot_loop && context.parts.method.is_safe() && !after_form
 }
 
-/// The message for an error on the page `base_page`, whose address is `base_page_url`.
+/// The message for an error on the page `base_page`; `base_page_url` is the address to try again.
 fn message(
     texts: &Texts,
-    command: &str,
+    commands: Vec<ClientCommand>,
     error: &Error,
     base_page: &ReturnTarget,
     base_page_url: &str,
@@ -125,13 +134,20 @@ fn message(
         Code::NotFound if matches!(base_page, ReturnTarget::Sessions(_)) => {
             MessagePage::session_ended(texts, base_page_url)
         }
-        Code::NotFound if matches!(base_page, ReturnTarget::Device(_)) => MessagePage::code_expired(texts, command),
+        Code::NotFound if matches!(base_page, ReturnTarget::Device(_)) => MessagePage::code_expired(texts, commands),
         Code::NotFound | Code::MethodNotAllowed | Code::Unimplemented => MessagePage::not_found(texts),
         Code::AlreadyResolved => MessagePage::new(texts, MessageKind::Final, "resolved_title", "resolved_text")
-            .with_command(command)
+            .with_commands(commands)
             .with_link(SESSIONS, texts.get("nav_sessions")),
         Code::ApproveInProgress => temporary("busy_title", "busy_text"),
-        Code::RateLimited => temporary("limited_title", "limited_text").with_wait(wait),
+        Code::RateLimited => {
+            let text = if base_page_url.starts_with("/device?") || base_page_url == "/device" {
+                "limited_codes_text"
+            } else {
+                "limited_text"
+            };
+            temporary("limited_title", text).with_wait(wait)
+        }
         Code::CsrfMismatch => temporary("csrf_title", "csrf_text"),
         Code::BearerAuthDisabled => MessagePage::new(texts, MessageKind::Final, "disabled_title", "disabled_text"),
         Code::ServiceUnavailable | Code::UserCodeExhausted => temporary("unavailable_title", "unavailable_text")
@@ -181,7 +197,7 @@ mod tests {
                     [ReturnTarget::EnterCode, ReturnTarget::Sessions(None), ReturnTarget::Device("h".to_owned())]
                 {
                     let error = Error::new(*code, "internal words").with_retry_after(Duration::from_secs(100));
-                    let message = message(renderer.texts(language), "difyctl", &error, &target, &target.path(), None);
+                    let message = message(renderer.texts(language), Vec::new(), &error, &target, &target.path(), None);
                     let layout = Layout {
                         language,
                         is_external: false,

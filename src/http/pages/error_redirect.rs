@@ -28,6 +28,8 @@ pub(super) fn redirect(context: &PageContext, error: &Error) -> Option<Response>
         Code::NotFound if context.base_page() == ReturnTarget::EnterCode => return None,
         // A form of this service that has expired only when the browser reports this origin.
         Code::CsrfMismatch if !is_same_origin(&context.parts.headers) => return None,
+        // The page of codes would say that there were too many of them.
+        Code::RateLimited if !context.parts.uri.path().starts_with("/device") => return None,
         code => code,
     };
     let word = REDIRECTED.contains(&code).then(|| code.as_str())?;

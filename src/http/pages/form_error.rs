@@ -22,16 +22,19 @@ pub(super) enum FormError {
     MalformedCode,
     /// The box that confirms the device is the person's own is not ticked.
     Unconfirmed,
+    /// The name of a session is empty, too long or cannot be seen.
+    InvalidName,
 }
 
 impl FormError {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::WrongCredentials,
         Self::SignInLocked,
         Self::MissingCredentials,
         Self::ExpiredForm,
         Self::MalformedCode,
         Self::Unconfirmed,
+        Self::InvalidName,
     ];
 
     /// The name of the notice.
@@ -43,6 +46,7 @@ impl FormError {
             Self::ExpiredForm => "stale",
             Self::MalformedCode => "malformed",
             Self::Unconfirmed => "unticked",
+            Self::InvalidName => "invalid_name",
         }
     }
 

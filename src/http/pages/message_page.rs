@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{location::SESSIONS, texts::Texts};
+use super::{
+    client_commands::ClientCommand,
+    location::SESSIONS,
+    texts::{SentencePart, Texts, sentence},
+};
+use crate::domain::id::TokenId;
 
 /// The kind of a message, which decides its icon and colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,11 +22,18 @@ pub(super) enum MessageKind {
     Temporary,
 }
 
-/// A link to the next step. Never a form, which must not end on another origin.
+/// A link to the next step.
 #[derive(Clone, Debug, Serialize)]
 struct MessageLink {
     href: String,
     label: String,
+}
+
+/// A form that ends a session.
+#[derive(Clone, Debug, Serialize)]
+struct EndForm {
+    path: String,
+    session: String,
 }
 
 /// A page with a message.
@@ -29,10 +41,14 @@ struct MessageLink {
 pub(super) struct MessagePage {
     kind: MessageKind,
     title: String,
+    /// Says who is signed in where; empty when the page names no device.
+    sentence: Vec<SentencePart>,
     text: String,
-    command: Option<String>,
+    /// The commands that get a new code; `None` when the page is not about a code.
+    commands: Option<Vec<ClientCommand>>,
     wait: Option<String>,
     links: Vec<MessageLink>,
+    end: Option<EndForm>,
     reference: Option<String>,
 }
 
@@ -40,13 +56,37 @@ impl MessagePage {
     /// `title` and `text` are keys of the texts.
     pub(super) fn new(texts: &Texts, kind: MessageKind, title: &'static str, text: &'static str) -> Self {
         let (title, text) = (texts.get(title).to_owned(), texts.get(text).to_owned());
-        Self { kind, title, text, command: None, wait: None, links: Vec::new(), reference: None }
+        Self {
+            kind,
+            title,
+            sentence: Vec::new(),
+            text,
+            commands: None,
+            wait: None,
+            links: Vec::new(),
+            end: None,
+            reference: None,
+        }
     }
 
-    /// Shows the command that gets a new code.
+    /// Shows the commands that get a new code. Without any, the page says to start again on the device.
     #[must_use]
-    pub(super) fn with_command(mut self, command: &str) -> Self {
-        self.command = Some(command.to_owned());
+    pub(super) fn with_commands(mut self, commands: Vec<ClientCommand>) -> Self {
+        self.commands = Some(commands);
+        self
+    }
+
+    /// Shows a sentence with values; `text` is a key of the texts.
+    #[must_use]
+    pub(super) fn with_sentence(mut self, texts: &Texts, text: &'static str, values: &[(&str, &str)]) -> Self {
+        self.sentence = sentence(texts.get(text), values);
+        self
+    }
+
+    /// Shows a button that ends a session; `path` is the target of its form.
+    #[must_use]
+    pub(super) fn with_end_form(mut self, path: String, session: TokenId) -> Self {
+        self.end = Some(EndForm { path, session: session.to_string() });
         self
     }
 
@@ -80,11 +120,19 @@ impl MessagePage {
         self
     }
 
-    /// The code has expired, was used, or never existed.
-    pub(super) fn code_expired(texts: &Texts, command: &str) -> Self {
+    /// The code of a device's page has expired or was used.
+    pub(super) fn code_expired(texts: &Texts, commands: Vec<ClientCommand>) -> Self {
         Self::new(texts, MessageKind::Final, "expired_title", "expired_text")
-            .with_command(command)
+            .with_commands(commands)
             .with_link("/device", texts.get("enter_another"))
+    }
+
+    /// No pending grant has the entered code: it was mistyped, has expired or was used. These look alike, so that nobody
+    /// learns which codes exist.
+    pub(super) fn code_unknown(texts: &Texts, commands: Vec<ClientCommand>) -> Self {
+        Self::new(texts, MessageKind::Final, "unknown_title", "unknown_text")
+            .with_commands(commands)
+            .with_link("/device", texts.get("enter_again"))
     }
 
     /// The session has ended already; `list` is the address of the sessions list.

@@ -21,6 +21,7 @@ pub(super) enum PageTemplate {
     Message,
     Sessions,
     Confirm,
+    Rename,
     SsoStart,
     Connections,
     ConnectionProvider,
@@ -29,7 +30,7 @@ pub(super) enum PageTemplate {
 }
 
 impl PageTemplate {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::SignIn,
         Self::Continue,
         Self::EnterCode,
@@ -37,6 +38,7 @@ impl PageTemplate {
         Self::Message,
         Self::Sessions,
         Self::Confirm,
+        Self::Rename,
         Self::SsoStart,
         Self::Connections,
         Self::ConnectionProvider,
@@ -53,6 +55,7 @@ impl PageTemplate {
             Self::Message => "message.html",
             Self::Sessions => "sessions.html",
             Self::Confirm => "confirm.html",
+            Self::Rename => "rename.html",
             Self::SsoStart => "sso_start.html",
             Self::Connections => "connections.html",
             Self::ConnectionProvider => "connection_provider.html",
@@ -70,6 +73,7 @@ impl PageTemplate {
             Self::Message => include_str!("templates/message.html"),
             Self::Sessions => include_str!("templates/sessions.html"),
             Self::Confirm => include_str!("templates/confirm.html"),
+            Self::Rename => include_str!("templates/rename.html"),
             Self::SsoStart => include_str!("templates/sso_start.html"),
             Self::Connections => include_str!("templates/connections.html"),
             Self::ConnectionProvider => include_str!("templates/connection_provider.html"),

@@ -2,8 +2,9 @@
 
 use crate::domain::id::TokenId;
 
-/// Characters of a handle: 24 bytes of nonce, 16 of tag and 8 of code, in base64url.
-const HANDLE_LENGTH: usize = 64;
+/// Characters of a handle: 24 bytes of nonce, 16 of tag, 8 of code and 4 of the client, in base64url. Handles of older
+/// versions have no client.
+const HANDLE_LENGTHS: [usize; 2] = [64, 70];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum ReturnTarget {
@@ -71,7 +72,8 @@ pub(super) fn is_page(path: &str) -> bool {
 }
 
 fn is_handle(text: &str) -> bool {
-    text.len() == HANDLE_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    HANDLE_LENGTHS.contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]
@@ -79,12 +81,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{key::KeyRing, secret::Secret, user_code::UserCode};
+    use crate::domain::{device_handle::DeviceHandle, key::KeyRing, secret::Secret, user_code::UserCode};
 
     #[test]
     fn device_pages_and_the_sessions_list_are_targets() {
         let keys = KeyRing::new(Secret::new("a secret of some length"), Vec::new());
-        let handle = keys.seal_handle(&UserCode::parse("ABCD-EFGH").expect("a code")).expect("a handle");
+        let code = UserCode::parse("ABCD-EFGH").expect("a code");
+        let handle = keys.seal_handle(&DeviceHandle::new(code, "difyctl")).expect("a handle");
         let path = format!("/device/{handle}");
         assert_eq!(ReturnTarget::parse(&path), ReturnTarget::Device(handle));
         assert_eq!(ReturnTarget::parse(&path).path(), path);
@@ -109,7 +112,7 @@ mod tests {
 
     #[test]
     fn any_other_text_is_code_entry() {
-        let handle = "A".repeat(HANDLE_LENGTH);
+        let handle = "A".repeat(64);
         for text in [
             String::new(),
             "/".to_owned(),

@@ -9,10 +9,10 @@ use super::{
     context::PageContext,
     form::MAX_FORM_BYTES,
     handlers::{
-        api_reference, approval, assets, connection_forms, connections, continue_session, enter_code, revocation,
-        sessions, sign_in, single_sign_on,
+        api_reference, approval, assets, browser_sessions, connection_forms, connections, continue_session, enter_code,
+        outcome, rename, revocation, sessions, sign_in, single_sign_on,
     },
-    location::see_other,
+    location::{SESSIONS, see_other},
     message_page::MessagePage,
     renderer::PageTemplate,
 };
@@ -118,6 +118,18 @@ pub(super) static ROUTES: &[PageRoute] = &[
         handler: |context| Box::pin(async move { Ok(see_other(&context.base_page().path())) }),
     },
     PageRoute {
+        policy: get("Pages.DeviceOutcome", "/device/{handle}/done", ConsoleSession),
+        handler: |context| Box::pin(async move { outcome::show(&context).await }),
+    },
+    PageRoute {
+        policy: post("Pages.EndDeviceSession", "/device/{handle}/end", ConsoleSession),
+        handler: |context| Box::pin(async move { outcome::end(&context).await }),
+    },
+    PageRoute {
+        policy: redirect("Pages.ReopenOutcome", "/device/{handle}/end"),
+        handler: |context| Box::pin(async move { Ok(see_other(&context.base_page().path())) }),
+    },
+    PageRoute {
         policy: get("Pages.DeviceDecided", "/device/done/{outcome}", Public),
         handler: |context| Box::pin(async move { approval::decided(&context) }),
     },
@@ -205,6 +217,28 @@ pub(super) static ROUTES: &[PageRoute] = &[
     PageRoute {
         policy: post("Pages.RevokeAllSessions", "/device/sessions/revoke-all", ConsoleSession),
         handler: |context| Box::pin(async move { revocation::revoke_all(&context).await }),
+    },
+    PageRoute {
+        policy: get("Pages.ShowRename", "/device/sessions/{id}/rename", ConsoleSession),
+        handler: |context| Box::pin(async move { rename::show(&context).await }),
+    },
+    PageRoute {
+        policy: post("Pages.RenameSession", "/device/sessions/{id}/rename", ConsoleSession),
+        handler: |context| Box::pin(async move { rename::submit(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            presence: Standalone,
+            ..post("Pages.EndBrowserSession", "/device/sessions/browsers/{id}/end", ConsoleSession)
+        },
+        handler: |context| Box::pin(async move { browser_sessions::end(&context).await }),
+    },
+    PageRoute {
+        policy: Policy {
+            presence: Standalone,
+            ..redirect("Pages.ReopenBrowserSessions", "/device/sessions/browsers/{id}/end")
+        },
+        handler: |_| Box::pin(async { Ok(see_other(SESSIONS)) }),
     },
     // Connections.
     PageRoute {

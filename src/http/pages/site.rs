@@ -1,10 +1,10 @@
 //! What all pages of a deployment share.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{notice::Notice, renderer::Renderer, sign_in_provider::SignInProvider};
+use super::{client_commands::ClientCommands, notice::Notice, renderer::Renderer, sign_in_provider::SignInProvider};
 use crate::{
-    domain::{Result, branding::Branding, key::KeyRing, user_code::UserCode},
+    domain::{Result, branding::Branding, device_handle::DeviceHandle, key::KeyRing, user_code::UserCode},
     pipeline::Pipeline,
     ports::{clock::Clock, entropy::Entropy},
     rpc::Services,
@@ -28,6 +28,10 @@ pub struct PageSettings {
     pub console_sign_in_url: Option<String>,
     /// Whether a link may fill in the code (`DEVICE_FLOW_VERIFICATION_URI_COMPLETE`).
     pub prefill_links: bool,
+    /// Ids of the clients that may ask for codes.
+    pub clients: Vec<String>,
+    /// The command with which a client signs in, by client id (`OPENAPI_CLIENT_COMMANDS`).
+    pub client_commands: BTreeMap<String, String>,
     /// Whether the API reference is served.
     pub api_reference: bool,
     /// The organization's name, logo, colours and links.
@@ -68,8 +72,8 @@ pub(super) struct Site {
     pub api_reference: bool,
     pub sign_in_provider: SignInProvider,
     pub renderer: Renderer,
-    /// The command with which a device signs in to this server.
-    pub login_command: String,
+    /// The commands with which devices sign in to this server.
+    pub client_commands: ClientCommands,
     /// The URL of the API, if it is on another host than the pages.
     api_url: Option<String>,
     keys: Arc<KeyRing>,
@@ -87,6 +91,8 @@ impl Site {
             api_url,
             console_sign_in_url,
             prefill_links,
+            clients,
+            client_commands,
             api_reference,
             branding,
         } = settings;
@@ -100,7 +106,7 @@ impl Site {
             connections,
             sign_in_provider: SignInProvider::new(standalone, &issuer, console_sign_in_url.as_deref()),
             renderer: Renderer::new(&branding)?,
-            login_command: login_command(&issuer),
+            client_commands: ClientCommands::new(&issuer, &clients, &client_commands),
             issuer,
             api_url,
             prefill_links,
@@ -111,8 +117,8 @@ impl Site {
 
     /// The path of a device's page, for a code that was looked up. It holds the user code only in sealed form, as a
     /// handle, so that no history, log or referrer contains the code.
-    pub(super) fn device_path(&self, code: &UserCode) -> Result<String> {
-        Ok(format!("/device/{}", self.keys.seal_handle(code)?))
+    pub(super) fn device_path(&self, code: &UserCode, client_id: &str) -> Result<String> {
+        Ok(format!("/device/{}", self.keys.seal_handle(&DeviceHandle::new(code.clone(), client_id))?))
     }
 
     /// The address of a path of the API.
@@ -125,8 +131,8 @@ impl Site {
         if self.api_url.is_some() { &self.issuer } else { "" }
     }
 
-    /// The user code in a handle; `None` when the handle was not made with this server's keys.
-    pub(super) fn open_handle(&self, handle: &str) -> Option<UserCode> {
+    /// The user code and the client in a handle; `None` when the handle was not made with this server's keys.
+    pub(super) fn open_handle(&self, handle: &str) -> Option<DeviceHandle> {
         self.keys.open_handle(handle)
     }
 
@@ -148,25 +154,5 @@ impl Site {
     /// Reads the query parameter of a notice for the browser with this cookie.
     pub(super) fn read_notice(&self, parameter: &str, cookie: &str) -> Option<Notice> {
         Notice::read(parameter, cookie, &self.keys)
-    }
-}
-
-/// The command with which a device signs in to the server at this URL.
-pub(crate) fn login_command(url: &str) -> String {
-    let unencrypted = if url.starts_with("http://") { " --insecure" } else { "" };
-    format!("difyctl auth login --host {url}{unencrypted}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn login_command_names_the_server_and_marks_unencrypted_urls() {
-        assert_eq!(login_command("https://dify.example"), "difyctl auth login --host https://dify.example");
-        assert_eq!(
-            login_command("http://127.0.0.1:5001"),
-            "difyctl auth login --host http://127.0.0.1:5001 --insecure"
-        );
     }
 }

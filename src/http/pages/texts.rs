@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
 use minijinja::{Value, value::Serde};
+use serde::Serialize;
 
 use super::language::Language;
 use crate::{
@@ -48,6 +49,29 @@ pub(super) fn fill(text: &str, value: impl Display) -> String {
     text.replace("{}", &value.to_string())
 }
 
+/// A part of a sentence: words, or a value between them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct SentencePart {
+    text: String,
+    is_value: bool,
+}
+
+/// Puts values in the place of the placeholders of a text, such as `{client}`. A value is not read for placeholders.
+pub(super) fn sentence(text: &str, values: &[(&str, &str)]) -> Vec<SentencePart> {
+    let part = |text: &str, is_value| SentencePart { text: text.to_owned(), is_value };
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((words, (name, after))) = rest.split_once('{').and_then(|(w, rest)| Some((w, rest.split_once('}')?)))
+    {
+        parts.push(part(words, false));
+        parts.extend(values.iter().filter(|(known, _)| *known == name).map(|(_, value)| part(value, true)));
+        rest = after;
+    }
+    parts.push(part(rest, false));
+    parts.retain(|part| !part.text.is_empty());
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,7 +79,9 @@ mod tests {
     #[test]
     fn languages_have_the_same_keys_and_placeholders() {
         let [english, others @ ..] = Language::all().map(|language| Texts::load(language).expect("texts").by_key);
-        let placeholders = |text: &str| text.matches("{}").count();
+        let placeholders = |text: &str| {
+            ["{}", "{client}", "{device}", "{account}"].map(|placeholder| text.matches(placeholder).count())
+        };
         assert!(others.len() >= 3);
         for other in others {
             assert_eq!(english.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
@@ -64,6 +90,14 @@ mod tests {
                 assert_eq!(placeholders(text), placeholders(&other[key]), "{key}: {}", other[key]);
             }
         }
+    }
+
+    #[test]
+    fn sentence_has_its_values_and_reads_no_placeholder_in_them() {
+        let parts = sentence("{client} on {device}!", &[("client", "acme"), ("device", "{client}")]);
+        let shown: Vec<_> = parts.iter().map(|part| (part.text.as_str(), part.is_value)).collect();
+        assert_eq!(shown, [("acme", true), (" on ", false), ("{client}", true), ("!", false)]);
+        assert_eq!(sentence("no value {", &[]).len(), 1);
     }
 
     #[test]

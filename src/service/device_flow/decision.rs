@@ -11,6 +11,7 @@ use crate::{
         Code, Error, Result,
         account::Account,
         caller::ClientAddress,
+        decision::{Decision, DecisionOutcome},
         grant::{Approval, ClaimOutcome, DenyOutcome, GrantRequest},
         id::{AccountId, ClaimId},
         key, scope,
@@ -19,7 +20,7 @@ use crate::{
         subject::{Subject, SubjectType},
     },
     service::{session_mint::mint_session, uncancelled::run_uncancelled, user_code_attempt::UserCodeAttempt},
-    telemetry::{audit::AuditEvent, metrics::RevokeReason},
+    telemetry::{audit::AuditEvent, failure, metrics::RevokeReason},
 };
 
 impl DeviceFlow {
@@ -121,7 +122,26 @@ impl DeviceFlow {
             token_id: minted.token_id,
         }
         .record();
+        if let Some(account) = subject.account_id() {
+            self.remember(keys, account, request, DecisionOutcome::Approved(minted.token_id)).await;
+        }
         Ok(())
+    }
+
+    /// Records a decision for the pages. A failure does not undo the decision: the pages then do not name the device.
+    async fn remember(
+        &self,
+        keys: &[UserCodeKey],
+        account: AccountId,
+        request: &GrantRequest,
+        outcome: DecisionOutcome,
+    ) {
+        let Some(key) = keys.first() else { return };
+        let decision =
+            Decision { client_id: request.client_id.clone(), device_label: request.device_label.clone(), outcome };
+        if let Err(error) = self.grants.record_decision(key, account, &decision).await {
+            failure::log(&error);
+        }
     }
 
     /// Denies the pending grant of a user code.
@@ -134,6 +154,9 @@ impl DeviceFlow {
             attempt.reject();
         } else {
             attempt.succeed().await?;
+        }
+        if let DenyOutcome::Denied(request) = &outcome {
+            self.remember(&keys, account.id, request, DecisionOutcome::Denied).await;
         }
         record_denial(outcome, &account.email, Some(account.id))
     }

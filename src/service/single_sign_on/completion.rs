@@ -6,7 +6,9 @@ use super::{
     claims::{ACCOUNT, AssertionClaims, DEVICE_FLOW, GrantClaims, StateClaims, is_issuer},
 };
 use crate::{
-    domain::{Code, Error, Result, caller::ClientAddress, email::is_email, secret::Secret, user_code::UserCode},
+    domain::{
+        Code, Error, Result, browser_origin::BrowserOrigin, email::is_email, secret::Secret, user_code::UserCode,
+    },
     ports::{
         identity_provider::{AuthorizationResponse, IdentityError, IdentityProvider, VerifiedIdentity},
         nonce_store::NonceKind,
@@ -91,7 +93,7 @@ impl SingleSignOn {
         &self,
         callback: Callback<'_>,
         marks: Option<&str>,
-        address: ClientAddress,
+        origin: BrowserOrigin,
         known_browser: Option<&str>,
     ) -> Result<Completed> {
         let backend = self.dependencies.backend.as_ref();
@@ -108,7 +110,7 @@ impl SingleSignOn {
                 };
                 match identity {
                     Ok(identity) if state.intent == ACCOUNT => {
-                        self.sign_in_account(&identity, state.return_to, address, known_browser).await
+                        self.sign_in_account(&identity, state.return_to, origin, known_browser).await
                     }
                     Ok(identity) => {
                         let (user_code, nonce) = (state.user_code, state.nonce);
@@ -208,11 +210,11 @@ impl SingleSignOn {
         &self,
         identity: &VerifiedIdentity,
         return_to: String,
-        address: ClientAddress,
+        origin: BrowserOrigin,
         known_browser: Option<&str>,
     ) -> Result<Completed> {
         let console = &self.dependencies.console;
-        if let Some(issued) = console.sign_in_verified(&identity.email, address, known_browser).await? {
+        if let Some(issued) = console.sign_in_verified(&identity.email, origin, known_browser).await? {
             return Ok(Completed::Account { issued, return_to });
         }
         let rejection = Rejection::UnknownAccount;

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::domain::{
     account::{Account, AccountStatus},
+    browser_origin::BrowserOrigin,
     browser_session::{NewBrowserSession, REFRESH_GRACE, Refresh},
     error::Result,
     id::{AccountId, BrowserSessionId},
@@ -36,6 +37,10 @@ impl SqlStore {
             remember: Set(new.remember),
             previous_refresh_hash: Set(None),
             refreshed_at: Set(None),
+            created_ip: Set(Some(new.origin.address.0.to_canonical().to_string())),
+            user_agent: Set(new.origin.user_agent.clone()),
+            last_ip: Set(None),
+            last_user_agent: Set(None),
         };
         self.call("INSERT", browser::Entity::insert(row).exec_without_returning(&self.db)).await.map(|_| ())
     }
@@ -61,8 +66,9 @@ impl SqlStore {
         new: &RefreshHash,
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
+        origin: &BrowserOrigin,
     ) -> Result<Refresh> {
-        self.call("TRANSACTION", with_retries(|| self.try_rotate_refresh(old, new, now, new_expires))).await
+        self.call("TRANSACTION", with_retries(|| self.try_rotate_refresh(old, new, now, new_expires, origin))).await
     }
 
     async fn try_rotate_refresh(
@@ -71,6 +77,7 @@ impl SqlStore {
         new: &RefreshHash,
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
+        origin: &BrowserOrigin,
     ) -> Result<Refresh, SqlError> {
         let transaction = self.begin().await?;
         // The update comes first: a transaction that waited for it then reads the winner's spent token, on every
@@ -80,6 +87,8 @@ impl SqlStore {
             .col_expr(browser::Column::ExpiresAt, Expr::value(to_micros(new_expires)))
             .col_expr(browser::Column::PreviousRefreshHash, Expr::value(old.expose()))
             .col_expr(browser::Column::RefreshedAt, Expr::value(to_micros(now)))
+            .col_expr(browser::Column::LastIp, Expr::value(origin.address.0.to_canonical().to_string()))
+            .col_expr(browser::Column::LastUserAgent, Expr::value(origin.user_agent.clone()))
             .filter(browser::Column::RefreshHash.eq(old.expose()))
             .filter(browser::Column::ExpiresAt.gt(to_micros(now)))
             .exec(&transaction)

@@ -124,7 +124,7 @@ impl SqlStore {
         Ok(id)
     }
 
-    /// Writes what the session is listed with. `created_at` is copied from the token's row, so that both are equal
+    /// Writes what the session is listed with, and keeps its name. `created_at` is copied from the token's row, so that both are equal
     /// whatever the precision of the columns.
     async fn write_session_details(
         &self,
@@ -132,6 +132,15 @@ impl SqlStore {
         id: DbUuid,
         new: &NewSession,
     ) -> Result<(), SqlError> {
+        let details = Query::select()
+            .column(session::Column::Name)
+            .from(session::Entity)
+            .and_where(session::Column::TokenId.eq(id))
+            .take();
+        let name: Option<String> = match transaction.query_one(&details).await? {
+            Some(row) => row.try_get_by("name")?,
+            None => None,
+        };
         session::Entity::delete_many().filter(session::Column::TokenId.eq(id)).exec(transaction).await?;
         let details = Query::select()
             .column(token::Column::Id)
@@ -139,6 +148,7 @@ impl SqlStore {
             .expr(Expr::value(new.created_ip.as_str()))
             .expr(Expr::value(new.user_agent.clone()))
             .column(token::Column::CreatedAt)
+            .expr(Expr::value(name))
             .from(token::Entity)
             .and_where(token::Column::Id.eq(id))
             .take();
@@ -150,6 +160,7 @@ impl SqlStore {
                 session::Column::CreatedIp,
                 session::Column::UserAgent,
                 session::Column::CreatedAt,
+                session::Column::Name,
             ])
             .select_from(details)
             .map_err(Error::internal)?

@@ -124,7 +124,7 @@ impl SqlStore {
 }
 
 /// The condition that a token is neither revoked nor expired.
-fn is_live(now: DateTime<Utc>) -> SimpleExpr {
+pub(super) fn is_live(now: DateTime<Utc>) -> SimpleExpr {
     token::Column::RevokedAt
         .is_null()
         .and(token::Column::ExpiresAt.gt(to_micros(now)))
@@ -148,6 +148,10 @@ fn select_sessions() -> SelectStatement {
             column(token::Column::ExpiresAt),
         ])
         .expr_as(Expr::col((session::Entity, session::Column::Prefix)), "display_prefix")
+        .columns(
+            [session::Column::Name, session::Column::CreatedIp, session::Column::UserAgent]
+                .map(|column| (session::Entity, column)),
+        )
         .from(token::Entity)
         .join(JoinType::LeftJoin, session::Entity, same_token)
         .order_by(column(token::Column::CreatedAt), Order::Desc)
@@ -157,13 +161,17 @@ fn select_sessions() -> SelectStatement {
 
 fn read_session(row: &QueryResult) -> Result<Session, DbErr> {
     let display_prefix: Option<String> = row.try_get_by("display_prefix")?;
+    let name: Option<String> = row.try_get_by("name")?;
+    let created_ip: Option<String> = row.try_get_by("created_ip")?;
     Ok(Session {
         id: TokenId(row.try_get_by::<DbUuid, _>("id")?.uuid()),
         prefix: display_prefix.map_or_else(|| row.try_get_by("prefix"), Ok)?,
         client_id: row.try_get_by("client_id")?,
-        device_label: row.try_get_by("device_label")?,
+        device_label: name.map_or_else(|| row.try_get_by("device_label"), Ok)?,
         created_at: row.try_get_by("created_at")?,
         last_used_at: row.try_get_by("last_used_at")?,
         expires_at: row.try_get_by("expires_at")?,
+        created_ip: created_ip.filter(|address| !address.is_empty()),
+        user_agent: row.try_get_by("user_agent")?,
     })
 }

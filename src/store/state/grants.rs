@@ -1,5 +1,6 @@
 //! `GrantStore` in this process and in Redis.
 
+mod decision_text;
 pub(super) mod memory;
 mod redis;
 

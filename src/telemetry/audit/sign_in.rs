@@ -10,6 +10,8 @@ pub(crate) enum SignInEvent<'a> {
     SignedIn { account_id: AccountId },
     /// `auth.signed_out`: an account ended its browser session.
     SignedOut { account_id: AccountId },
+    /// `auth.browser_sessions_ended`: an account ended browser sessions of its own from the list.
+    BrowserSessionsEnded { account_id: AccountId, sessions: u64 },
     /// `auth.login_failed`: an email address or a password was wrong.
     LoginFailed {
         /// `None` when no account has the entered email address. The entered text is not logged: it may be a password.
@@ -43,6 +45,9 @@ impl SignInEvent<'_> {
         match *self {
             Self::SignedIn { account_id } => event!("auth.signed_in", account_id = %account_id),
             Self::SignedOut { account_id } => event!("auth.signed_out", account_id = %account_id),
+            Self::BrowserSessionsEnded { account_id, sessions } => {
+                event!("auth.browser_sessions_ended", account_id = %account_id, sessions);
+            }
             Self::LoginFailed { account_id } => {
                 event!(failure "auth.login_failed", account_id = account_id.map(tracing::field::display));
             }

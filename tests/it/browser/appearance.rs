@@ -50,6 +50,7 @@ in_every_language! {
     device_pages,
     rejection_pages,
     session_pages,
+    pages_of_other_clients,
 }
 
 async fn sign_in_pages(language: &str) {
@@ -107,12 +108,18 @@ async fn device_pages(language: &str) {
     visitor.click("#mine").await;
     visitor.follow(AUTHORIZE).await;
     visitor.check_page("approved").await;
+    visitor.enter_code(&device.user_code).await;
+    visitor.check_page("approved-again").await;
+    visitor.follow("main form button.danger").await;
+    visitor.check_page("ended").await;
 
     let device = Device::start_from(&visitor.server, &long_label(), "2001:db8:1234:5678:9abc:def0:1234:5678").await;
     visitor.enter_code(&device.user_code).await;
     visitor.check_page("approve-another-network").await;
     visitor.follow(CANCEL).await;
     visitor.check_page("denied").await;
+    visitor.enter_code(&device.user_code).await;
+    visitor.check_page("denied-again").await;
 }
 
 async fn rejection_pages(language: &str) {
@@ -123,8 +130,8 @@ async fn rejection_pages(language: &str) {
     assert_eq!(Browser::signed_in(&visitor.server, OWNER).await.deny(&device.user_code).await.0, 200);
     visitor.follow(CANCEL).await;
     visitor.check_page("already-decided").await;
-    visitor.enter_code(&device.user_code).await;
-    visitor.check_page("expired").await;
+    visitor.enter_code("WXYV-3456").await;
+    visitor.check_page("unknown-code").await;
     visitor.enter_code("WXYV-3456").await;
     visitor.check_page("too-many-tries").await;
     visitor.visit("/device/done/otherwise").await;
@@ -155,8 +162,18 @@ async fn session_pages(language: &str) {
         let bearer = Bearer::sign_in_with(&visitor.server, &browser, &label).await;
         assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
     }
+    visitor.devtools("Emulation.setTimezoneOverride", serde_json::json!({"timezoneId": "Asia/Tokyo"})).await;
     visitor.visit("/device/sessions").await;
     visitor.check_page("sessions").await;
+    visitor.follow(".browsers button").await;
+    visitor.check_page("browser-signed-out").await;
+    visitor.follow(".sessions a.plain").await;
+    visitor.check_page("rename").await;
+    visitor.run("document.querySelector('#name').type = 'hidden'", &[]).await;
+    visitor.run("document.querySelector('#name').value = ''", &[]).await;
+    visitor.follow(SUBMIT).await;
+    visitor.check_page("rename-invalid").await;
+    let browser = Browser::signed_in(&visitor.server, OWNER).await;
     let newest = Bearer::sign_in_with(&visitor.server, &browser, &long_label()).await;
     let list = format!("/device/sessions?current={}", newest.token_id);
     visitor.visit(&list).await;
@@ -164,7 +181,7 @@ async fn session_pages(language: &str) {
     visitor.follow(".sessions li:has(.tag) a.danger").await;
     visitor.check_page("revoke-current").await;
     visitor.visit(&list).await;
-    visitor.follow(".sessions a.plain").await;
+    visitor.follow("main > .actions a[href*='revoke-others']").await;
     visitor.check_page("revoke-others").await;
     visitor.visit("/device/sessions").await;
     visitor.follow(".sessions a.danger").await;
@@ -186,6 +203,30 @@ async fn session_pages(language: &str) {
     visitor.check_page("sessions-all-revoked").await;
     visitor.follow(".person button").await;
     visitor.check_page("signed-out").await;
+}
+
+async fn pages_of_other_clients(language: &str) {
+    let clients = [
+        ("OPENAPI_KNOWN_CLIENT_IDS", "acme-cli,other,silent"),
+        ("OPENAPI_CLIENT_COMMANDS", "acme-cli=acme login,other=other auth --from the terminal"),
+    ];
+    let Some(visitor) = visitor_in(language, &clients).await else { return };
+    visitor.sign_in().await;
+    let (acme, silent) = (
+        Device::start_as(&visitor.server, "acme-cli", "build-box").await,
+        Device::start_as(&visitor.server, "silent", "sensor").await,
+    );
+    visitor.enter_code(&silent.user_code).await;
+    visitor.follow(CANCEL).await;
+    visitor.check_page("denied-without-a-command").await;
+    visitor.enter_code(&acme.user_code).await;
+    visitor.server.advance(901);
+    visitor.reload().await;
+    visitor.check_page("expired").await;
+    visitor.enter_code("WXYV-3456").await;
+    visitor.check_page("unknown-code-of-many-clients").await;
+    visitor.visit("/device/sessions").await;
+    visitor.check_page("sessions-empty-of-many-clients").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ async fn trailing_slash_leads_to_the_same_page(visitor: &Visitor) {
 async fn unknown_code_shows_the_login_command(visitor: &Visitor) {
     visitor.sign_in().await;
     visitor.enter_code(UNKNOWN).await;
-    assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
+    assert_eq!(visitor.text_of("h1").await, "This code does not work");
     assert_eq!(visitor.text_of("pre").await, visitor.login_command());
 }
 

@@ -34,7 +34,7 @@ async fn confirmed_device_is_authorized(visitor: &Visitor) {
     assert!(visitor.run(time, &[]).await.as_str().unwrap().contains("UTC"));
     visitor.click("#mine").await;
     visitor.follow(AUTHORIZE).await;
-    assert_eq!(visitor.path().await, "/device/done/approved");
+    assert!(visitor.path().await.ends_with("/done"));
     assert_eq!(visitor.text_of("h1").await, "Device authorized");
     let token = poll(visitor, &device).await;
     let bearer =
@@ -58,7 +58,7 @@ async fn authorization_requires_the_confirmation(visitor: &Visitor) {
     assert_eq!(poll(visitor, &device).await["error"], "authorization_pending");
     visitor.click("#mine").await;
     visitor.follow(AUTHORIZE).await;
-    assert_eq!(visitor.path().await, "/device/done/approved");
+    assert!(visitor.path().await.ends_with("/done"));
     assert!(poll(visitor, &device).await["token"].is_string());
 }
 
@@ -72,7 +72,7 @@ async fn cancel_denies_the_device_without_a_confirmation(visitor: &Visitor) {
     assert_eq!(yes, no, "both buttons have the same size");
     assert!(yes[1].as_u64().unwrap() < 50, "the label is on one line");
     visitor.follow(CANCEL).await;
-    assert_eq!(visitor.path().await, "/device/done/denied");
+    assert!(visitor.path().await.ends_with("/done"));
     assert_eq!(visitor.text_of("h1").await, "Request denied");
     assert_eq!(poll(visitor, &device).await["error"], "access_denied");
 }
@@ -96,8 +96,8 @@ async fn expired_code_shows_the_login_command(visitor: &Visitor) {
     visitor.server.advance(901);
     visitor.click("#mine").await;
     visitor.follow(AUTHORIZE).await;
-    for _ in 0..2 {
-        assert_eq!(visitor.text_of("h1").await, "This code is no longer valid");
+    for title in ["This code is no longer valid", "This code does not work"] {
+        assert_eq!(visitor.text_of("h1").await, title);
         assert_eq!(visitor.text_of("pre").await, visitor.login_command());
         visitor.enter_code(&device.user_code).await;
     }

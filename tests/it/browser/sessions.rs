@@ -29,7 +29,7 @@ async fn shown_labels(visitor: &Visitor) -> Vec<String> {
 
 in_both_browsers! {
     session_is_revoked_after_confirmation,
-    all_other_sessions_are_revoked,
+    session_is_renamed,
     all_sessions_are_revoked_and_the_list_is_empty,
     current_session_is_marked_and_kept,
     link_marks_only_sessions_of_the_account,
@@ -64,21 +64,37 @@ async fn session_is_revoked_after_confirmation(visitor: &Visitor) {
     assert_eq!(visitor.browser_errors().await, Vec::<String>::new());
 }
 
-async fn all_other_sessions_are_revoked(visitor: &Visitor) {
+async fn session_is_renamed(visitor: &Visitor) {
     visitor.sign_in().await;
-    let bearers = sign_devices_in(visitor, &["one", "two", "three"]).await;
+    let bearers = sign_devices_in(visitor, &["build-box", "laptop"]).await;
     visitor.visit("/device/sessions").await;
-    visitor.follow(".sessions li:nth-child(2) a.plain").await;
-    assert_eq!(visitor.text_of("h1").await, "Revoke all other sessions?");
-    assert!(visitor.text_of("main").await.contains("two"));
-    visitor.follow("main button.danger").await;
-    assert_eq!(visitor.text_of("[role=status]").await, "All other sessions have been revoked.");
-    assert_eq!(shown_labels(visitor).await, ["two"]);
-    assert_eq!(
-        (is_live(&bearers[0]).await, is_live(&bearers[1]).await, is_live(&bearers[2]).await),
-        (false, true, false)
-    );
-    assert_eq!(visitor.count(".sessions a.plain").await, 0, "there is no other session");
+    visitor.follow(".sessions li:last-child a.plain").await;
+    assert_eq!(visitor.field_value("#name").await, "build-box");
+    let form = visitor.path().await;
+    // What the browser would not send.
+    visitor.run("document.querySelector('#name').type = 'hidden'", &[]).await;
+    for hostile in ["", "line\nbreak", "turned \u{202e}round", "\u{200b}", &"x".repeat(256)] {
+        visitor.run("document.querySelector('#name').value = arguments[0]", &[hostile.into()]).await;
+        visitor.run("document.querySelector('#name').removeAttribute('data-keep')", &[]).await;
+        visitor.follow(SUBMIT).await;
+        assert!(visitor.text_of("[role=alert]").await.starts_with("A name has"), "{hostile:?}");
+        assert_eq!(visitor.path().await, format!("{form}?notice=invalid_name"));
+        visitor.run("document.querySelector('#name').type = 'hidden'", &[]).await;
+    }
+    visitor.visit(&form).await;
+    visitor.run("document.querySelector('#name').value = ''", &[]).await;
+    visitor.type_into("#name", "  Ada's <b>build</b> machine ").await;
+    visitor.follow(SUBMIT).await;
+    assert_eq!(visitor.text_of("[role=status]").await, "The session has a new name.");
+    assert_eq!(shown_labels(visitor).await, ["laptop", "Ada's <b>build</b> machine"]);
+    let listed = bearers[1].get("/openapi/v1/account/sessions").await.1;
+    assert!(listed.to_string().contains("Ada's <b>build</b> machine"), "{listed}");
+    assert!(is_live(&bearers[0]).await);
+    // A new sign-in of the device replaces its session, and keeps the name.
+    sign_devices_in(visitor, &["build-box"]).await;
+    visitor.visit("/device/sessions").await;
+    assert_eq!(shown_labels(visitor).await, ["Ada's <b>build</b> machine", "laptop"]);
+    assert_eq!(visitor.browser_errors().await, Vec::<String>::new());
 }
 
 async fn all_sessions_are_revoked_and_the_list_is_empty(visitor: &Visitor) {
@@ -87,7 +103,10 @@ async fn all_sessions_are_revoked_and_the_list_is_empty(visitor: &Visitor) {
     visitor.visit("/device/sessions").await;
     visitor.follow("main > .actions a.danger").await;
     visitor.follow("main button.danger").await;
-    assert_eq!(visitor.text_of("[role=status]").await, "All sessions have been revoked.");
+    assert_eq!(
+        visitor.text_of("[role=status]").await,
+        "All other sessions have been revoked. This browser stays signed in."
+    );
     assert!(visitor.text_of(".empty").await.contains(&visitor.login_command()));
     assert!(!is_live(&bearers[0]).await && !is_live(&bearers[1]).await);
     assert!(visitor.text_of(".person").await.contains(OWNER), "this browser stays signed in");

@@ -81,9 +81,9 @@ async fn wrong_passwords_over_the_limit_delay_sign_in(visitor: &Visitor) {
         visitor.sign_in_as(OWNER, "not the password").await;
     }
     let words = visitor.text_of("[role=alert]").await;
-    assert!(words.starts_with("Too many wrong passwords.") && words.contains("Try again in "), "{words}");
+    assert!(words.starts_with("There were too many failed attempts") && words.contains("Try again in "), "{words}");
     visitor.sign_in_as(OWNER, PASSWORD).await;
-    assert!(visitor.text_of("[role=alert]").await.starts_with("Too many wrong passwords."));
+    assert!(visitor.text_of("[role=alert]").await.starts_with("There were too many failed attempts"));
     visitor.server.advance(61);
     visitor.sign_in_as(OWNER, PASSWORD).await;
     assert_eq!(visitor.path().await, "/device");

@@ -13,6 +13,7 @@ pub const TOKEN: &str = "/openapi/v1/oauth/device/token";
 pub struct Device {
     base: String,
     client: reqwest::Client,
+    client_id: String,
     pub device_code: String,
     pub user_code: String,
 }
@@ -20,17 +21,30 @@ pub struct Device {
 impl Device {
     /// Requests codes with a label.
     pub async fn start(server: &TestServer, label: &str) -> Self {
-        Self::start_with(server, label, |request| request).await
+        Self::start_with(server, "difyctl", label, |request| request).await
+    }
+
+    /// Requests codes as a client.
+    pub async fn start_as(server: &TestServer, client_id: &str, label: &str) -> Self {
+        Self::start_with(server, client_id, label, |request| {
+            request.header("user-agent", format!("{client_id}/2.0 (linux; x64)"))
+        })
+        .await
     }
 
     /// Requests codes through a proxy for an address. The server must trust the proxy.
     pub async fn start_from(server: &TestServer, label: &str, address: &str) -> Self {
-        Self::start_with(server, label, |request| request.header("x-forwarded-for", address)).await
+        Self::start_with(server, "difyctl", label, |request| request.header("x-forwarded-for", address)).await
     }
 
-    async fn start_with(server: &TestServer, label: &str, adjust: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
+    async fn start_with(
+        server: &TestServer,
+        client_id: &str,
+        label: &str,
+        adjust: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Self {
         let client = reqwest::Client::new();
-        let body = json!({"client_id": "difyctl", "device_label": label});
+        let body = json!({"client_id": client_id, "device_label": label});
         let request = client.post(server.at("/openapi/v1/oauth/device/code")).json(&body);
         let response = adjust(request).send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -38,6 +52,7 @@ impl Device {
         Self {
             base: server.url.clone(),
             client,
+            client_id: client_id.to_owned(),
             device_code: codes["device_code"].as_str().unwrap().to_owned(),
             user_code: codes["user_code"].as_str().unwrap().to_owned(),
         }
@@ -65,7 +80,7 @@ impl Device {
 
     /// Polls once at another replica.
     pub async fn poll_at(&self, server: &TestServer) -> Answer {
-        Self::poll_with(server, &json!({"client_id": "difyctl", "device_code": self.device_code})).await
+        Self::poll_with(server, &json!({"client_id": self.client_id, "device_code": self.device_code})).await
     }
 
     /// Polls once and returns the error, which must be one.
@@ -77,7 +92,7 @@ impl Device {
 
     /// Polls once.
     pub async fn poll(&self) -> (u16, Value) {
-        let body = json!({"client_id": "difyctl", "device_code": self.device_code});
+        let body = json!({"client_id": self.client_id, "device_code": self.device_code});
         let url = format!("{}/openapi/v1/oauth/device/token", self.base);
         let response = self.client.post(url).json(&body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())

@@ -115,9 +115,10 @@ document.querySelectorAll('time[datetime]').forEach((time) => {
     year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short',
   }).format(at);
   const minutes = Math.round((at - Date.now()) / 60_000);
-  if ('relative' in time.dataset && minutes <= 0 && minutes > -24 * 60) {
+  if ('relative' in time.dataset && minutes <= 0 && minutes > -7 * 24 * 60) {
     const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
-    time.textContent = minutes > -60 ? relative.format(minutes, 'minute') : relative.format(Math.round(minutes / 60), 'hour');
+    const [size, unit] = minutes > -60 ? [1, 'minute'] : minutes > -24 * 60 ? [60, 'hour'] : [24 * 60, 'day'];
+    time.textContent = relative.format(Math.round(minutes / size), unit);
     time.title = local;
   } else {
     time.title = time.textContent;

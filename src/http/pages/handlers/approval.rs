@@ -8,11 +8,12 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::Serialize;
 
+use super::device::{device_handle, done_path, find_decision, page_path};
 use crate::{
-    domain::{Code, Error, Result, caller::ClientAddress, grant::PendingGrant, user_code::UserCode},
+    domain::{Error, Result, caller::ClientAddress, grant::PendingGrant, user_code::UserCode},
     http::pages::{
-        context::PageContext, display_time::DisplayTime, form_error::FormError, location::see_other,
-        message_page::MessagePage, renderer::PageTemplate,
+        client_commands::ClientCommand, context::PageContext, display_time::DisplayTime, form_error::FormError,
+        location::see_other, message_page::MessagePage, renderer::PageTemplate,
     },
     rpc::reply::CSRF_TOKEN,
 };
@@ -55,37 +56,37 @@ pub(crate) struct ApprovePage {
     pub csrf_token: String,
     /// Why the submitted form was not accepted.
     pub error: Option<String>,
-    /// The command that gets a new code.
-    pub command: String,
+    /// The command that gets a new code; empty when none is known.
+    pub commands: Vec<ClientCommand>,
 }
 
 /// Shows the device.
 pub(crate) async fn show(context: &PageContext) -> Result<Response> {
-    let code = user_code(context)?;
+    let code = device_handle(context)?.user_code;
     let is_unconfirmed = FormError::noticed(context) == Some(FormError::Unconfirmed);
     review(context, &code, is_unconfirmed.then(|| context.texts().get("mine_required").to_owned())).await
 }
 
 /// Approves the device if the person confirmed that it is their own.
 pub(crate) async fn approve(context: &PageContext) -> Result<Response> {
-    let code = user_code(context)?;
+    let code = device_handle(context)?.user_code;
     if !context.form.is_checked("mine") {
         return FormError::Unconfirmed.redirect(context, &page_path(context));
     }
     let (account, address) = (&context.caller()?.account, context.client_address()?);
     context.site.services.device_flow.approve(account, &code.expose(), address).await?;
-    Ok(see_other("/device/done/approved"))
+    Ok(see_other(&done_path(&page_path(context))))
 }
 
 /// Denies the device.
 pub(crate) async fn deny(context: &PageContext) -> Result<Response> {
-    let code = user_code(context)?;
+    let code = device_handle(context)?.user_code;
     let (account, address) = (&context.caller()?.account, context.client_address()?);
     context.site.services.device_flow.deny(account, &code.expose(), address).await?;
-    Ok(see_other("/device/done/denied"))
+    Ok(see_other(&done_path(&page_path(context))))
 }
 
-/// Shows the outcome. The page names no device, so that it can be reloaded and shared without harm.
+/// Shows the outcome without the device, for addresses of older versions.
 pub(crate) fn decided(context: &PageContext) -> Result<Response> {
     let message = match context.path_param("outcome") {
         "approved" => MessagePage::approved(context.texts()),
@@ -99,7 +100,10 @@ async fn review(context: &PageContext, code: &UserCode, error: Option<String>) -
     let (caller, address) = (context.caller()?, context.client_address()?);
     let found = context.site.services.device_flow.find_pending(code).await?;
     let Some(grant) = found else {
-        let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
+        if find_decision(context, code).await?.is_some() {
+            return Ok(see_other(&done_path(&page_path(context))));
+        }
+        let message = MessagePage::code_expired(context.texts(), context.commands());
         return context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &message);
     };
     let workspaces = context.site.services.console.workspaces(caller).await?;
@@ -114,7 +118,7 @@ async fn review(context: &PageContext, code: &UserCode, error: Option<String>) -
         workspace_names: names.collect::<Vec<_>>().join(", ") + more,
         csrf_token: context.cookie(CSRF_TOKEN).unwrap_or_default().to_owned(),
         error,
-        command: context.site.login_command.clone(),
+        commands: context.site.client_commands.of_client(&grant.request.client_id),
         ..ApprovePage::of_grant(grant, code, address, until)
     };
     context.render(StatusCode::OK, PageTemplate::Approve, &page)
@@ -142,7 +146,7 @@ impl ApprovePage {
             issuer: None,
             csrf_token: String::new(),
             error: None,
-            command: String::new(),
+            commands: Vec::new(),
         }
     }
 }
@@ -153,17 +157,6 @@ fn differs(device: IpAddr, browser: IpAddr) -> bool {
     let (device, browser) = (device.to_canonical(), browser.to_canonical());
     let both_loopback = device.is_loopback() && browser.is_loopback();
     !both_loopback && ClientAddress(device).bucket() != ClientAddress(browser).bucket()
-}
-
-/// The path of the device's page.
-fn page_path(context: &PageContext) -> String {
-    format!("/device/{}", context.path_param("handle"))
-}
-
-/// The user code in the handle of the path. A handle that cannot be opened reads like an expired code.
-fn user_code(context: &PageContext) -> Result<UserCode> {
-    let code = context.site.open_handle(context.path_param("handle"));
-    code.ok_or_else(|| Error::new(Code::NotFound, "This code is no longer valid."))
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use http::{StatusCode, header::REFERER};
 use serde::Serialize;
 use url::Url;
 
-use super::single_sign_on;
+use super::{
+    device::{find_decision, see_again},
+    single_sign_on,
+};
 use crate::{
     domain::{Result, user_code::UserCode},
     http::pages::{
@@ -49,7 +52,7 @@ pub(crate) async fn show(context: &PageContext) -> Result<Response> {
         return prefill(context, &code);
     }
     if context.notice() == Some(UNKNOWN_CODE) {
-        let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
+        let message = MessagePage::code_unknown(context.texts(), context.commands());
         return context.render(StatusCode::OK, PageTemplate::Message, &message);
     }
     let is_malformed = FormError::noticed(context) == Some(FormError::MalformedCode);
@@ -83,12 +86,16 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     let account = context.find_caller().map(|caller| caller.account.id);
     let flow = &context.site.services.device_flow;
     match flow.lookup(&code.expose(), context.client_address()?, account).await? {
-        Some(_) => {
-            let path = context.site.device_path(&code)?;
+        Some(grant) => {
+            let path = context.site.device_path(&code, &grant.request.client_id)?;
             let with_sso = context.form.is_checked("sso") && context.site.enterprise;
             Ok(see_other(&if with_sso { format!("{path}/sso") } else { path }))
         }
-        None => see_other_with_notice(context, PATH, UNKNOWN_CODE, None),
+        // The attempt stays counted, so that this answer costs as much as that to a wrong code.
+        None => match find_decision(context, &code).await? {
+            Some(decision) => see_again(context, &code, &decision),
+            None => see_other_with_notice(context, PATH, UNKNOWN_CODE, None),
+        },
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) async fn confirm_all(context: &PageContext) -> Result<Response> {
     let current = own_current_session(context).await?;
     let confirmation = Confirmation {
         title: "revoke_all_title",
-        text: "revoke_all_text",
+        text: if context.site.standalone { "revoke_all_text" } else { "revoke_all_devices_text" },
         button: "revoke_all",
         path: format!("{SESSIONS}/revoke-all"),
         warning: current.map(|_| "revoke_includes_current"),
@@ -100,8 +100,9 @@ pub(crate) async fn confirm_all(context: &PageContext) -> Result<Response> {
     render(context, confirmation, current)
 }
 
-/// Revokes every session.
+/// Revokes every session, and ends those of all other browsers.
 pub(crate) async fn revoke_all(context: &PageContext) -> Result<Response> {
+    context.site.services.console.end_other_browser_sessions(context.caller()?).await?;
     context.site.services.sessions.revoke_all(&context.subject()?, None).await?;
     see_other_with_notice(context, &context.base_page().path(), ALL_REVOKED, None)
 }

@@ -4,9 +4,12 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::browser_sessions::{BROWSER_ENDED, BrowserList};
 use crate::{
     domain::{Code, Error, Result, id::TokenId, page::PageRequest, session::Session},
     http::pages::{
+        agent_name::agent_name,
+        client_commands::ClientCommand,
         context::PageContext,
         display_time::DisplayTime,
         location::{see_other, with_list_position, with_parameter},
@@ -22,19 +25,31 @@ const SESSIONS_PER_PAGE: u32 = 20;
 pub(super) const REVOKED: &str = "revoked";
 pub(super) const OTHERS_REVOKED: &str = "others_revoked";
 pub(super) const ALL_REVOKED: &str = "all_revoked";
+/// The notice after naming a session.
+pub(super) const RENAMED: &str = "renamed";
 /// The notices with the keys of their texts.
-const DONE: [(&str, &str); 3] = [(REVOKED, "done_revoked"), (OTHERS_REVOKED, "done_others"), (ALL_REVOKED, "done_all")];
+const DONE: [(&str, &str); 5] = [
+    (REVOKED, "done_revoked"),
+    (OTHERS_REVOKED, "done_others"),
+    (ALL_REVOKED, "done_all"),
+    (RENAMED, "done_renamed"),
+    (BROWSER_ENDED, "done_browser_ended"),
+];
 
 /// A session in the list.
 #[derive(Serialize)]
 pub(crate) struct SessionCard {
     pub id: String,
-    /// The label that the device gave itself.
+    /// The name of the session, or the label that the device gave itself.
     pub label: String,
     /// The client id.
     pub client: String,
     /// The first characters of the token.
     pub prefix: String,
+    /// The program with which the session began, if it is known.
+    pub agent: Option<String>,
+    /// The address at which it began, if it is known.
+    pub address: Option<String>,
     pub created: DisplayTime,
     pub last_used: Option<DisplayTime>,
     pub expires: DisplayTime,
@@ -50,6 +65,8 @@ impl SessionCard {
             label: session.device_label,
             client: session.client_id,
             prefix: session.prefix,
+            agent: session.user_agent.as_deref().and_then(agent_name),
+            address: session.created_ip,
             created: session.created_at.into(),
             last_used: session.last_used_at.map(Into::into),
             expires: session.expires_at.into(),
@@ -68,8 +85,10 @@ pub(crate) struct SessionsPage {
     pub current: Option<String>,
     /// The query of the links, with which they lead back to this page of the list.
     pub query: String,
-    /// The command with which a device signs in.
-    pub command: String,
+    /// The commands with which devices sign in.
+    pub commands: Vec<ClientCommand>,
+    /// The browsers of the account.
+    pub browsers: BrowserList,
     /// The number of sessions on all pages.
     pub total: u64,
     /// The number of this page, from 1.
@@ -107,7 +126,8 @@ pub(crate) async fn show(context: &PageContext) -> Result<Response> {
         sessions: found.data.into_iter().map(|session| SessionCard::new(session, current)).collect(),
         current: current.map(|id| id.to_string()),
         query: with_list_position("", current, request.page),
-        command: context.site.login_command.clone(),
+        commands: context.commands(),
+        browsers: BrowserList::read(context).await?,
         total: found.total,
         number,
         pages,

@@ -93,7 +93,7 @@ fn error_text(context: &PageContext, error: FormError) -> Option<String> {
         FormError::MissingCredentials => "sign_in_incomplete",
         FormError::ExpiredForm => "sign_in_stale",
         FormError::SignInLocked => "sign_in_locked",
-        FormError::MalformedCode | FormError::Unconfirmed => return None,
+        FormError::MalformedCode | FormError::Unconfirmed | FormError::InvalidName => return None,
     };
     let text = texts.get(key).to_owned();
     match context.remaining_wait().filter(|_| error == FormError::SignInLocked) {
@@ -119,9 +119,9 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     else {
         return redirect_to_form(context, FormError::MissingCredentials, None);
     };
-    let (remember, address) = (context.form.is_checked("remember"), context.client_address()?);
+    let (remember, origin) = (context.form.is_checked("remember"), context.browser_origin()?);
     let known_browser = context.cookie(KNOWN_BROWSER);
-    match context.site.services.console.login(email, password.clone(), remember, address, known_browser).await {
+    match context.site.services.console.login(email, password.clone(), remember, origin, known_browser).await {
         Ok(issued) => {
             let cookies = &context.site.services.cookies;
             let mut response = see_other(&context.return_target().path());

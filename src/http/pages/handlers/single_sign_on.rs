@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::approval::ApprovePage;
+use super::{approval::ApprovePage, device::device_handle};
 use crate::{
     domain::{Error, Result, caller::GrantCaller, grant::PendingGrant},
     http::{
@@ -56,10 +56,9 @@ pub(crate) fn button_text(context: &PageContext) -> String {
 /// Leads to the identity provider. It is a page of its own with a link, because a submitted form must not end on another
 /// origin.
 pub(crate) async fn show_start(context: &PageContext) -> Result<Response> {
-    let code = context.site.open_handle(context.path_param("handle"));
-    let code = code.ok_or_else(|| Error::not_found("This code is no longer valid."))?;
+    let code = device_handle(context)?.user_code;
     if context.site.services.device_flow.find_pending(&code).await?.is_none() {
-        let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
+        let message = MessagePage::code_expired(context.texts(), context.commands());
         return context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &message);
     }
     let href = context.site.api_url(&format!("{START}?user_code={}", code.expose()));
@@ -130,7 +129,7 @@ fn rejection_message(texts: &Texts, rejection: Rejection, sign_in: Option<&str>)
 pub(crate) async fn show_confirmation(context: &PageContext) -> Result<Response> {
     let caller = caller(context)?;
     let Some(grant) = context.site.services.device_flow.find_pending(&caller.user_code).await? else {
-        let message = MessagePage::code_expired(context.texts(), &context.site.login_command);
+        let message = MessagePage::code_expired(context.texts(), context.commands());
         let message = message.on_host(context.pages_url());
         return context.render(StatusCode::NOT_FOUND, PageTemplate::Message, &message);
     };
@@ -145,7 +144,7 @@ pub(crate) async fn show_confirmation(context: &PageContext) -> Result<Response>
         issuer: Some(caller.issuer.clone()),
         csrf_token: caller.csrf_token.expose().to_owned(),
         error: is_unconfirmed.then(|| context.texts().get("mine_required").to_owned()),
-        command: context.site.login_command.clone(),
+        commands: context.site.client_commands.of_client(&grant.request.client_id),
         ..ApprovePage::of_grant(grant, &caller.user_code, context.client_address()?, until)
     };
     context.render(StatusCode::OK, PageTemplate::Approve, &page)

@@ -3,18 +3,22 @@
 use serde::Serialize;
 
 use super::*;
+use crate::domain::id::TokenId;
 use crate::http::pages::{
+    client_commands::ClientCommand,
     display_time::DisplayTime,
     handlers::{
         approval::ApprovePage,
+        browser_sessions::{BrowserCard, BrowserList},
         continue_session::ContinuePage,
         enter_code::EnterCodePage,
+        rename::RenamePage,
         revocation::ConfirmPage,
         sessions::{SessionCard, SessionsPage},
         sign_in::SignInPage,
         single_sign_on::{SsoLink, SsoStartPage},
     },
-    message_page::MessagePage,
+    message_page::{MessageKind, MessagePage},
 };
 
 fn value_of(page: impl Serialize) -> Value {
@@ -104,8 +108,14 @@ fn approve_page() -> ApprovePage {
         issuer: None,
         csrf_token: "the-csrf-token".to_owned(),
         error: None,
-        command: "difyctl auth login --host https://dify.example".to_owned(),
+        commands: commands(),
     }
+}
+
+fn commands() -> Vec<ClientCommand> {
+    let command =
+        |client: &str, command: &str| ClientCommand { client: client.to_owned(), command: command.to_owned() };
+    vec![command("difyctl", "difyctl auth login --host https://dify.example"), command("acme-cli", HOSTILE)]
 }
 
 #[test]
@@ -208,11 +218,27 @@ fn card(last_used: bool) -> SessionCard {
         label: HOSTILE.to_owned(),
         client: "difyctl".to_owned(),
         prefix: "dfoa_ab2f".to_owned(),
+        agent: Some(HOSTILE.to_owned()),
+        address: last_used.then(|| "203.0.113.7".to_owned()),
         created: DisplayTime::from_unix_millis(1_764_000_000_000),
         last_used: last_used.then(|| DisplayTime::from_unix_millis(1_764_000_600_000)),
         expires: DisplayTime::from_unix_millis(1_765_209_600_000),
         current: last_used,
     }
+}
+
+fn browsers() -> BrowserList {
+    let card = |id: &str, current: bool| BrowserCard {
+        id: id.to_owned(),
+        name: current.then(|| HOSTILE.to_owned()),
+        address: Some("203.0.113.8".to_owned()),
+        last_address: (!current).then(|| "203.0.113.9".to_owned()),
+        created: DisplayTime::from_unix_millis(1_764_000_000_000),
+        last_used: (!current).then(|| DisplayTime::from_unix_millis(1_764_000_600_000)),
+        expires: DisplayTime::from_unix_millis(1_765_209_600_000),
+        current,
+    };
+    BrowserList { cards: vec![card("this", true), card("that", false)], total: 25, unlisted: 23 }
 }
 
 #[test]
@@ -223,7 +249,8 @@ fn sessions_page_shows_cards_paging_and_the_empty_list() {
             sessions: vec![card(true), card(false)],
             current: Some("0199f2c0-0000-7000-8000-000000000001".to_owned()),
             query: "?current=0199f2c0-0000-7000-8000-000000000001&page=2".to_owned(),
-            command: String::new(),
+            commands: Vec::new(),
+            browsers: browsers(),
             total: 42,
             number: 2,
             pages: 3,
@@ -235,7 +262,10 @@ fn sessions_page_shows_cards_paging_and_the_empty_list() {
         let revoke = "/device/sessions/0199f2c0-0000-7000-8000-000000000001/revoke";
         let query = "?current=0199f2c0-0000-7000-8000-000000000001&amp;page=2";
         assert!(html.contains(&format!("href=\"{revoke}{query}\"")));
-        assert_eq!(html.matches("class=\"tag here\"").count(), 1, "only the current session is marked");
+        assert_eq!(html.matches("class=\"tag here\"").count(), 2, "only the current session and browser are marked");
+        assert!(html.contains("action=\"/device/sessions/browsers/that/end?current="));
+        assert!(!html.contains("browsers/this/end"), "this browser signs out in the header");
+        assert!(html.contains("203.0.113.7") && html.contains("203.0.113.8") && html.contains("203.0.113.9"));
         assert!(html.contains("?page=1&amp;current=") && html.contains("?page=3") && html.contains("role=\"status\""));
         assert!(html.contains("dfoa_ab2f…") && html.contains("/device/sessions/revoke-all"));
     }
@@ -245,7 +275,8 @@ fn sessions_page_shows_cards_paging_and_the_empty_list() {
             sessions: Vec::new(),
             current: None,
             query: String::new(),
-            command: "difyctl auth login --host https://dify.example".to_owned(),
+            commands: commands(),
+            browsers: BrowserList::default(),
             total: 0,
             number: 1,
             pages: 1,
@@ -289,12 +320,49 @@ fn message_pages_show_the_next_step() {
     for (message, shown) in [
         (MessagePage::approved as fn(&Texts) -> MessagePage, "/device/sessions"),
         (MessagePage::denied, "/device/sessions"),
-        (|texts| MessagePage::code_expired(texts, "difyctl auth login"), "difyctl auth login"),
+        (|texts| MessagePage::code_expired(texts, commands()), "difyctl auth login"),
+        (|texts| MessagePage::code_unknown(texts, commands()), "acme-cli"),
         (|texts| MessagePage::session_ended(texts, "/device/sessions?page=3"), "/device/sessions?page=3"),
         (MessagePage::not_found, "/device"),
     ] {
         for html in render(PageTemplate::Message, |texts| value_of(message(texts))) {
             assert!(html.contains(shown));
+        }
+    }
+}
+
+#[test]
+fn outcome_names_the_session_and_ends_it() {
+    let message = |texts: &Texts| {
+        let values = [("client", "acme-cli"), ("device", HOSTILE), ("account", "Ada")];
+        let page = MessagePage::new(texts, MessageKind::Success, "approved_title", "approved_text")
+            .with_sentence(texts, "approved_sentence", &values)
+            .with_commands(Vec::new())
+            .with_end_form("/device/handle/end".to_owned(), TokenId(uuid::Uuid::nil()));
+        value_of(page)
+    };
+    for html in render(PageTemplate::Message, message) {
+        assert!(html.contains("<bdi translate=\"no\">acme-cli</bdi>") && html.contains(">Ada</bdi>"), "{html}");
+        assert!(html.contains("method=\"post\" action=\"/device/handle/end\"") && html.contains("the-csrf-token"));
+        assert!(html.contains("value=\"00000000-0000-0000-0000-000000000000\"") && !html.contains("<pre>"));
+    }
+}
+
+#[test]
+fn rename_page_shows_the_name_and_the_error() {
+    for error in [None, Some("Not a name.".to_owned())] {
+        let page = |_: &Texts| {
+            value_of(RenamePage {
+                label: HOSTILE.to_owned(),
+                client: "difyctl".to_owned(),
+                path: "/device/sessions/x/rename".to_owned(),
+                back: "/device/sessions".to_owned(),
+                error: error.clone(),
+            })
+        };
+        for html in render(PageTemplate::Rename, page) {
+            assert!(html.contains("action=\"/device/sessions/x/rename\"") && html.contains("the-csrf-token"));
+            assert_eq!(html.contains("role=\"alert\""), error.is_some());
         }
     }
 }

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::key::ReplacedSecret;
+use crate::domain::{device_handle::DeviceHandle, key::ReplacedSecret};
 
 const CURRENT: &str = "q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWiXoRtN";
 const PREVIOUS: &str = "WiXoRtNq8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4e";
@@ -62,10 +62,11 @@ fn previous_keys_are_rejected_without_the_time_of_the_rotation() {
 #[test]
 fn previous_keys_open_user_codes_and_handles_without_the_time_of_the_rotation() {
     let code = crate::domain::user_code::UserCode::parse("WDJP-XKLM").unwrap();
+    let handle = DeviceHandle::new(code.clone(), "difyctl");
     for key in [PREVIOUS, OLDER] {
         let before = KeyRing::new(Secret::new(key), Vec::new());
         let ring = KeyRing::new(Secret::new(CURRENT), vec![Secret::new(PREVIOUS), Secret::new(OLDER)]);
         assert!(ring.user_code_keys(&code).contains(&before.user_code_key(&code)));
-        assert_eq!(ring.open_handle(&before.seal_handle(&code).unwrap()).unwrap().canonical(), code.canonical());
+        assert_eq!(ring.open_handle(&before.seal_handle(&handle).unwrap()).as_ref(), Some(&handle));
     }
 }

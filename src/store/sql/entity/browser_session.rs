@@ -17,6 +17,12 @@ pub(crate) struct Model {
     /// The hash before `refresh_hash`; null before the first refresh.
     pub previous_refresh_hash: Option<String>,
     pub refreshed_at: Option<DateTimeUtc>,
+    /// Where the session began; null in rows of older versions.
+    pub created_ip: Option<String>,
+    pub user_agent: Option<String>,
+    /// Where the last refresh came from; null before the first one.
+    pub last_ip: Option<String>,
+    pub last_user_agent: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -15,6 +15,8 @@ pub(crate) struct Model {
     pub created_ip: String,
     pub user_agent: Option<String>,
     pub created_at: DateTimeUtc,
+    /// The name that a person gave the session; null shows the label of the device.
+    pub name: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

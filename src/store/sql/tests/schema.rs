@@ -88,7 +88,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "workflows"
         ]
     );
-    let last = ["m20261128_000040_dify_setups"];
+    let last = ["m20261129_000042_openapi_sessions_name"];
     assert_eq!(sql.migrate_down(false, RevertRange::Last).await.unwrap(), last);
     assert_eq!(sql.pending_migrations(false).await.unwrap(), last);
     sql.migrate_down(false, RevertRange::All).await.unwrap();

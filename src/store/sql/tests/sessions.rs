@@ -20,6 +20,7 @@ conformance!(
     revoke_by_hash_ends_the_token,
     revoke_selected_ends_the_selected_sessions,
     last_use_is_written_in_batches,
+    name_of_a_session_is_shown_and_survives_a_new_sign_in,
     retention_deletes_ended_sessions_only,
 );
 
@@ -230,4 +231,28 @@ async fn retention_deletes_ended_sessions_only(sql: SqlStore) {
     execute(&sql, "DELETE FROM oauth_access_tokens").await;
     assert_eq!(sql.delete_ended_sessions(later(50), 1).await.unwrap(), 0);
     assert_eq!(count(&sql, "openapi_sessions").await, 0);
+}
+
+async fn name_of_a_session_is_shown_and_survives_a_new_sign_in(sql: SqlStore) {
+    let alice = migrate_with_account(&sql).await;
+    let bob = create_account(&sql, "bob@example.com").await;
+    let id = sql.mint(&new_session(&alice, "build-box", start())).await.unwrap().token_id;
+    let shown = async || sql.find_session(&alice, id, later(3)).await.unwrap().unwrap().device_label;
+    assert_eq!(shown().await, "build-box");
+    assert!(!sql.name_session(&bob, id, "taken", later(1)).await.unwrap(), "of another account");
+    for name in ["Ada's build machine", "Ada's build machine", "box 2"] {
+        assert!(sql.name_session(&alice, id, name, later(1)).await.unwrap());
+        assert_eq!(shown().await, name);
+    }
+    // The label decides which session a new sign-in of the device replaces.
+    assert_eq!(sql.mint(&new_session(&alice, "build-box", later(2))).await.unwrap().token_id, id);
+    assert_eq!(shown().await, "box 2");
+    // A row of Dify's has no details.
+    execute(&sql, "DELETE FROM openapi_sessions").await;
+    assert!(sql.name_session(&alice, id, "of Dify", later(3)).await.unwrap());
+    assert_eq!(shown().await, "of Dify");
+    let session = sql.find_session(&alice, id, later(3)).await.unwrap().unwrap();
+    assert_eq!((session.prefix.as_str(), session.created_ip, session.user_agent), ("dfoa_", None, None));
+    sql.revoke_session(&alice, id, later(4)).await.unwrap().unwrap();
+    assert!(!sql.name_session(&alice, id, "too late", later(4)).await.unwrap());
 }

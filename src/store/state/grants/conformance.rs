@@ -8,8 +8,9 @@ use std::{slice::from_ref, time::Duration};
 
 use crate::{
     domain::{
+        decision::{Decision, DecisionOutcome},
         grant::{ClaimOutcome, DenyOutcome, GrantRequest, PollOutcome},
-        id::TokenId,
+        id::{AccountId, TokenId},
         secret::{DeviceCodeHash, UserCodeKey},
     },
     store::state::tests::{
@@ -33,6 +34,7 @@ on_both_backends! {
     denied_grant_remains_denied,
     expired_grant_is_unknown,
     unknown_code_is_reported_as_unknown,
+    decision_is_found_by_the_account_that_made_it,
 }
 
 async fn new_grant(backend: &TestBackend) -> (DeviceCodeHash, UserCodeKey) {
@@ -254,4 +256,24 @@ async fn unknown_code_is_reported_as_unknown(backend: &TestBackend) {
     assert!(!backend.stores.grants.finish(keys, new_claim_id(), &new_approval()).await.unwrap());
     backend.stores.grants.release(keys, new_claim_id()).await.unwrap();
     assert!(!backend.stores.grants.redeem(&device, new_approval().token_id).await.unwrap());
+}
+
+async fn decision_is_found_by_the_account_that_made_it(backend: &TestBackend) {
+    let (ada, bob) = (AccountId(uuid::Uuid::new_v4()), AccountId(uuid::Uuid::new_v4()));
+    let (_, user, token_id) = approved_grant(backend).await;
+    let request = grant_request();
+    let decision = |outcome| Decision {
+        client_id: request.client_id.clone(),
+        device_label: request.device_label.clone(),
+        outcome,
+    };
+    let grants = &backend.stores.grants;
+    assert_eq!(grants.find_decision(from_ref(&user), ada).await.unwrap(), None);
+    for outcome in [DecisionOutcome::Denied, DecisionOutcome::Approved(token_id)] {
+        grants.record_decision(&user, ada, &decision(outcome)).await.unwrap();
+        let keys = [new_codes().1, user.clone()];
+        assert_eq!(grants.find_decision(&keys, ada).await.unwrap(), Some(decision(outcome)));
+    }
+    assert_eq!(grants.find_decision(from_ref(&user), bob).await.unwrap(), None, "another account");
+    assert_eq!(grants.find_decision(&[new_codes().1], ada).await.unwrap(), None, "another code");
 }

@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use crate::{
     domain::{
         Result,
+        decision::{self, Decision},
         grant::{Approval, ClaimOutcome, DenyOutcome, Grant, GrantRequest, PendingGrant, PollOutcome},
-        id::{ClaimId, TokenId},
+        id::{AccountId, ClaimId, TokenId},
         secret::{DeviceCodeHash, UserCodeKey},
     },
     ports::{clock::Clock, grant_store::GrantStore},
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) struct MemoryGrantStore {
     clock: Arc<dyn Clock>,
     grants: Mutex<GrantMaps>,
+    decisions: Mutex<BoundedMap<(UserCodeKey, AccountId), RecordedDecision>>,
 }
 
 struct GrantMaps {
@@ -34,6 +36,18 @@ struct GrantMaps {
 struct IndexEntry {
     device_code: DeviceCodeHash,
     expires_us: u64,
+}
+
+/// A decision until it expires.
+struct RecordedDecision {
+    decision: Decision,
+    expires_us: u64,
+}
+
+impl Expires for RecordedDecision {
+    fn is_expired(&self, now_us: u64) -> bool {
+        now_us >= self.expires_us
+    }
 }
 
 impl Expires for Grant {
@@ -57,7 +71,7 @@ impl IndexEntry {
 impl MemoryGrantStore {
     pub(crate) fn new(clock: Arc<dyn Clock>, max_grants: usize) -> Self {
         let maps = GrantMaps { by_device_code: BoundedMap::new(max_grants), by_user_code: BoundedMap::new(max_grants) };
-        Self { clock, grants: Mutex::new(maps) }
+        Self { clock, grants: Mutex::new(maps), decisions: Mutex::new(BoundedMap::new(max_grants)) }
     }
 
     fn now_us(&self) -> u64 {
@@ -160,5 +174,18 @@ impl GrantStore for MemoryGrantStore {
             grants.by_device_code.remove(device_code);
         }
         Ok(redeems)
+    }
+
+    async fn record_decision(&self, user_code: &UserCodeKey, account: AccountId, decision: &Decision) -> Result<()> {
+        let (mut decisions, now_us) = (self.decisions.lock(), self.now_us());
+        let expires_us = now_us.saturating_add(u64::from(decision::LIFETIME) * 1_000_000);
+        let recorded = RecordedDecision { decision: decision.clone(), expires_us };
+        decisions.insert((user_code.clone(), account), recorded, now_us)
+    }
+
+    async fn find_decision(&self, user_codes: &[UserCodeKey], account: AccountId) -> Result<Option<Decision>> {
+        let (decisions, now_us) = (self.decisions.lock(), self.now_us());
+        let find = |user_code: &UserCodeKey| decisions.get(&(user_code.clone(), account), now_us);
+        Ok(user_codes.iter().find_map(find).map(|recorded| recorded.decision.clone()))
     }
 }

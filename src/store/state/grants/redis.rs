@@ -11,17 +11,21 @@ use redis::{FromRedisValue, Value};
 use crate::{
     domain::{
         Error, Result,
+        decision::{self, Decision},
         grant::{
             Approval, CLAIM_LIFETIME, ClaimOutcome, DECIDED_LIFETIME, DenyOutcome, GrantRequest, INTERVAL, LIFETIME,
             MAX_INTERVAL, POLL_TOLERANCE_MS, PendingGrant, PollOutcome, SLOW_DOWN_STEP,
         },
-        id::{ClaimId, TokenId},
+        id::{AccountId, ClaimId, TokenId},
         secret::{DeviceCodeHash, UserCodeKey},
     },
     ports::grant_store::GrantStore,
-    store::state::redis::{
-        RedisState,
-        script::{CLOCK, Script},
+    store::state::{
+        grants::decision_text,
+        redis::{
+            RedisState,
+            script::{CLOCK, Script},
+        },
     },
 };
 
@@ -228,6 +232,23 @@ impl GrantStore for RedisState {
             command.arg(token_id.to_string());
         })
         .await
+    }
+
+    async fn record_decision(&self, user_code: &UserCodeKey, account: AccountId, decision: &Decision) -> Result<()> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.keys().decision(user_code, account)).arg(decision_text::write(decision));
+        self.run(set.arg("EX").arg(decision::LIFETIME)).await
+    }
+
+    async fn find_decision(&self, user_codes: &[UserCodeKey], account: AccountId) -> Result<Option<Decision>> {
+        for user_code in user_codes {
+            let value: Option<String> =
+                self.run(redis::cmd("GET").arg(self.keys().decision(user_code, account))).await?;
+            if let Some(value) = value {
+                return decision_text::read(&value).map(Some).ok_or_else(unreadable_grant);
+            }
+        }
+        Ok(None)
     }
 }
 

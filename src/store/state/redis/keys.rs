@@ -45,6 +45,11 @@ impl Keys {
         self.join(&["openapi:user_code:", user_code.expose()])
     }
 
+    /// What an account decided about the grant of a user code.
+    pub(crate) fn decision(&self, user_code: &UserCodeKey, account: AccountId) -> String {
+        self.join(&["openapi:decision:", user_code.expose(), ":", &account.to_string()])
+    }
+
     /// The bucket of a limit. The per-token limit has the bucket that reading the token's cache entry charges.
     pub(crate) fn bucket(&self, charge: &Charge) -> String {
         if charge.name == LimitName::Token {

@@ -1,10 +1,10 @@
 //! The states that depend on more than the page: failed stores, concurrent approvals, disabled bearers, and sign-in in
 //! Dify's console.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use dify_openapi::testing::{
-    domain::{Branding, ClaimId, ClaimOutcome, ClientAddress, KeyRing, Secret, UserCode},
+    domain::{Branding, ClaimId, ClaimOutcome, ClientAddress, DeviceHandle, KeyRing, Secret, UserCode},
     http::pages::{self, PageDependencies, PageSettings},
     pipeline::{Pipeline, PipelineSettings},
     ports::SystemEntropy,
@@ -59,7 +59,7 @@ async fn concurrent_approval_shows_a_wait(language: &str) {
 async fn disabled_bearers_show_a_message(language: &str) {
     let Some(visitor) = visitor_in(language, &[("ENABLE_OAUTH_BEARER", "false")]).await else { return };
     visitor.sign_in().await;
-    let handle = keys().seal_handle(&UserCode::parse("WXYV-3456").unwrap()).unwrap();
+    let handle = keys().seal_handle(&DeviceHandle::new(UserCode::parse("WXYV-3456").unwrap(), "difyctl")).unwrap();
     visitor.visit(&format!("/device/{handle}")).await;
     // No device gets a code here, so the form of an older page is submitted.
     let send = "document.querySelector('.person form').action = location.pathname + '/deny'";
@@ -154,6 +154,8 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         issuer: issuer.clone(),
         console_sign_in_url: Some(console.to_owned()),
         prefill_links: true,
+        clients: vec!["difyctl".to_owned()],
+        client_commands: BTreeMap::new(),
         api_reference: false,
         branding: Arc::new(Branding::default()),
     };

@@ -1,0 +1,37 @@
+//! `openapi_browser_sessions`: where and with what a session began and was last used.
+
+use sea_orm_migration::prelude::*;
+
+use crate::column::Columns;
+
+const TABLE: &str = "openapi_browser_sessions";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let added = [
+            ("created_ip", Columns::varchar("created_ip", 64)),
+            ("user_agent", ColumnDef::new("user_agent").text().take()),
+            ("last_ip", Columns::varchar("last_ip", 64)),
+            ("last_user_agent", ColumnDef::new("last_user_agent").text().take()),
+        ];
+        // SQLite adds one column per statement.
+        for (name, mut column) in added {
+            if manager.has_column(TABLE, name).await? {
+                continue;
+            }
+            manager.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for column in ["created_ip", "user_agent", "last_ip", "last_user_agent"] {
+            manager.alter_table(Table::alter().table(TABLE).drop_column(column).take()).await?;
+        }
+        Ok(())
+    }
+}
