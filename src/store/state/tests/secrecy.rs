@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
+        decision::{Decision, DecisionOutcome},
         grant::{Approval, ClaimOutcome, GrantRequest},
         id::{AccountId, TokenId},
         key::{KeyRing, seal},
@@ -74,6 +75,12 @@ async fn redis_holds_no_usable_secret() {
     let token_id = TokenId(Uuid::new_v4());
     let approval = Approval { token_id, sealed_token: seal(&token, &found.seal_key).unwrap() };
     assert!(backend.stores.grants.finish(&keys, claim, &approval).await.unwrap());
+    let decision = Decision {
+        client_id: found.client_id.clone(),
+        device_label: found.device_label.clone(),
+        outcome: DecisionOutcome::Approved(token_id),
+    };
+    backend.stores.grants.record_decision(&user_key, AccountId(Uuid::new_v4()), &decision).await.unwrap();
     dumps.extend(dump(&mut connection, &backend.key_prefix).await);
     assert!(backend.stores.grants.redeem(&device_code.hash(), token_id).await.unwrap());
     let context = TokenContext {
