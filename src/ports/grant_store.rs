@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use crate::domain::{
     Result,
-    decision::Decision,
     grant::{Approval, ClaimOutcome, DenyOutcome, GrantRequest, PendingGrant, PollOutcome},
     id::{AccountId, ClaimId, TokenId},
+    recorded_decision::Decision,
     secret::{DeviceCodeHash, UserCodeKey},
 };
 
@@ -45,7 +45,7 @@ pub trait GrantStore: Send + Sync + 'static {
     /// Deletes a grant that was approved with this session. Exactly one caller gets `true`, and with it the token.
     async fn redeem(&self, device_code: &DeviceCodeHash, token_id: TokenId) -> Result<bool>;
 
-    /// Records what an account decided about a grant, for `decision::LIFETIME`.
+    /// Records what an account decided about a grant, for `recorded_decision::LIFETIME`.
     async fn record_decision(&self, user_code: &UserCodeKey, account: AccountId, decision: &Decision) -> Result<()>;
 
     /// What this account decided about a grant with this user code.

@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use crate::{
-    domain::{Code, Error, Result, decision::Decision, device_handle::DeviceHandle, user_code::UserCode},
+    domain::{Code, Error, Result, device_handle::DeviceHandle, recorded_decision::Decision, user_code::UserCode},
     http::pages::{context::PageContext, notice_redirect::see_other_with_notice},
 };
 

@@ -7,7 +7,7 @@ use super::device::{AGAIN, device_handle, done_path, find_decision, page_path};
 use crate::{
     domain::{
         Code, Result,
-        decision::{Decision, DecisionOutcome},
+        recorded_decision::{Decision, DecisionOutcome},
         session::Session,
     },
     http::pages::{

@@ -8,9 +8,9 @@ use std::{slice::from_ref, time::Duration};
 
 use crate::{
     domain::{
-        decision::{Decision, DecisionOutcome},
         grant::{ClaimOutcome, DenyOutcome, GrantRequest, PollOutcome},
         id::{AccountId, TokenId},
+        recorded_decision::{Decision, DecisionOutcome},
         secret::{DeviceCodeHash, UserCodeKey},
     },
     store::state::tests::{

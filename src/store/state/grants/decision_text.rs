@@ -2,8 +2,8 @@
 //! line break.
 
 use crate::domain::{
-    decision::{Decision, DecisionOutcome},
     id::TokenId,
+    recorded_decision::{Decision, DecisionOutcome},
 };
 
 const DENIED: &str = "denied";

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use crate::{
     domain::{
         Result,
-        decision::{self, Decision},
         grant::{Approval, ClaimOutcome, DenyOutcome, Grant, GrantRequest, PendingGrant, PollOutcome},
         id::{AccountId, ClaimId, TokenId},
+        recorded_decision::{self, Decision},
         secret::{DeviceCodeHash, UserCodeKey},
     },
     ports::{clock::Clock, grant_store::GrantStore},
@@ -178,7 +178,7 @@ impl GrantStore for MemoryGrantStore {
 
     async fn record_decision(&self, user_code: &UserCodeKey, account: AccountId, decision: &Decision) -> Result<()> {
         let (mut decisions, now_us) = (self.decisions.lock(), self.now_us());
-        let expires_us = now_us.saturating_add(u64::from(decision::LIFETIME) * 1_000_000);
+        let expires_us = now_us.saturating_add(u64::from(recorded_decision::LIFETIME) * 1_000_000);
         let recorded = RecordedDecision { decision: decision.clone(), expires_us };
         decisions.insert((user_code.clone(), account), recorded, now_us)
     }

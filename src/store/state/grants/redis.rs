@@ -11,12 +11,12 @@ use redis::{FromRedisValue, Value};
 use crate::{
     domain::{
         Error, Result,
-        decision::{self, Decision},
         grant::{
             Approval, CLAIM_LIFETIME, ClaimOutcome, DECIDED_LIFETIME, DenyOutcome, GrantRequest, INTERVAL, LIFETIME,
             MAX_INTERVAL, POLL_TOLERANCE_MS, PendingGrant, PollOutcome, SLOW_DOWN_STEP,
         },
         id::{AccountId, ClaimId, TokenId},
+        recorded_decision::{self, Decision},
         secret::{DeviceCodeHash, UserCodeKey},
     },
     ports::grant_store::GrantStore,
@@ -237,7 +237,7 @@ impl GrantStore for RedisState {
     async fn record_decision(&self, user_code: &UserCodeKey, account: AccountId, decision: &Decision) -> Result<()> {
         let mut set = redis::cmd("SET");
         set.arg(self.keys().decision(user_code, account)).arg(decision_text::write(decision));
-        self.run(set.arg("EX").arg(decision::LIFETIME)).await
+        self.run(set.arg("EX").arg(recorded_decision::LIFETIME)).await
     }
 
     async fn find_decision(&self, user_codes: &[UserCodeKey], account: AccountId) -> Result<Option<Decision>> {

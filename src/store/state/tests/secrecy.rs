@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     domain::{
-        decision::{Decision, DecisionOutcome},
         grant::{Approval, ClaimOutcome, GrantRequest},
         id::{AccountId, TokenId},
         key::{KeyRing, seal},
         limit::{LimitName, Quota},
+        recorded_decision::{Decision, DecisionOutcome},
         secret::{BearerToken, DeviceCode, Secret},
         session::TokenContext,
         subject::{Subject, SubjectType},
