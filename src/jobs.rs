@@ -64,6 +64,9 @@ impl Jobs {
         self.every("last-used", FLUSH_EVERY, tracker, stop, |jobs| async move { jobs.flush_last_used().await });
         self.every("invalidations", RETRY_EVERY, tracker, stop, |jobs| async move {
             jobs.invalidations.retry().await;
+            if let Some(connections) = &jobs.connections {
+                connections.retry_removals().await;
+            }
             Ok(())
         });
         if let Some(runs) = &self.runs {

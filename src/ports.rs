@@ -5,6 +5,7 @@
 pub(crate) mod app_file_format;
 pub(crate) mod clock;
 pub(crate) mod connection_backend;
+pub(crate) mod connection_cache;
 pub(crate) mod credential_cache;
 pub(crate) mod credential_cipher;
 pub(crate) mod enterprise;

@@ -205,7 +205,8 @@ impl Components {
             nonces: Arc::clone(&self.stores.nonces),
             leases: Arc::clone(&self.stores.leases),
             cipher: self.credential_cipher(config),
-            cache: (!self.standalone).then(|| Arc::clone(&self.stores.credential_cache)),
+            dify_cache: (!self.standalone).then(|| Arc::clone(&self.stores.credential_cache)),
+            cache: self.standalone.then(|| Arc::clone(&self.stores.connection_cache)),
             backend: Arc::new(Backends {
                 declarative: DeclarativeBackend::new(Arc::new(outbound), Arc::clone(&self.context.clock), development),
                 plugin_daemon: plugin_daemon(config)?

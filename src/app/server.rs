@@ -186,6 +186,9 @@ impl RunningServer {
         if unmarked > 0 {
             tracing::warn!(unmarked, "some revoked sessions may stay in the shared cache for up to 60 s");
         }
+        if let Some(connections) = &self.app.jobs().connections {
+            connections.retry_removals().await;
+        }
         if let Err(error) = self.app.jobs().flush_last_used().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of some sessions were not written");
         }

@@ -80,6 +80,8 @@ struct KeyGeneration {
     code_verifier: Zeroizing<[u8; 32]>,
     connection_state: Zeroizing<[u8; 32]>,
     credentials: Zeroizing<[u8; 32]>,
+    /// The id of `credentials`, in what it seals.
+    credentials_id: String,
     file_preview: Zeroizing<[u8; 32]>,
     init_proof: Zeroizing<[u8; 32]>,
 }
@@ -101,6 +103,7 @@ impl KeyGeneration {
         let (file_preview, init_proof) = (derive(Purpose::FilePreview), derive(Purpose::InitProof));
         Self {
             id: None,
+            credentials_id: credentials::key_id(&credentials),
             secret,
             user_code,
             handle,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    credential_cache::CredentialCache, enterprise_cache::EnterpriseCache, grant_store::GrantStore,
+    connection_cache::ConnectionCache, credential_cache::CredentialCache, enterprise_cache::EnterpriseCache,
+    grant_store::GrantStore,
     lease_store::LeaseStore, login_attempt_store::LoginAttemptStore, nonce_store::NonceStore,
     pending_import_store::PendingImportStore, rate_limit_store::RateLimitStore, run_log_store::RunLogStore,
     token_cache::TokenCache,
@@ -53,6 +54,7 @@ pub struct StateStores {
     pub login_attempts: Arc<dyn LoginAttemptStore>,
     pub leases: Arc<dyn LeaseStore>,
     pub enterprise_cache: Arc<dyn EnterpriseCache>,
+    pub connection_cache: Arc<dyn ConnectionCache>,
     pub credential_cache: Arc<dyn CredentialCache>,
     pub nonces: Arc<dyn NonceStore>,
     pub pending_imports: Arc<dyn PendingImportStore>,

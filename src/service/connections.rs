@@ -12,7 +12,9 @@ pub(crate) mod refresh;
 mod refresh_ahead;
 mod revocation;
 mod rotation;
+mod rows;
 mod run_credentials;
+mod shared_cache;
 mod state;
 mod values;
 
@@ -20,6 +22,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::TimeDelta;
 
+use self::shared_cache::SharedCache;
 use super::context::ServiceContext;
 use crate::{
     domain::{
@@ -28,8 +31,8 @@ use crate::{
     },
     expiring_cache::ExpiringCache,
     ports::{
-        connection_backend::ConnectionBackend, credential_cache::CredentialCache, credential_cipher::CredentialCipher,
-        lease_store::LeaseStore, nonce_store::NonceStore,
+        connection_backend::ConnectionBackend, connection_cache::ConnectionCache, credential_cache::CredentialCache,
+        credential_cipher::CredentialCipher, lease_store::LeaseStore, nonce_store::NonceStore,
     },
 };
 
@@ -50,7 +53,9 @@ pub struct ConnectionDependencies {
     pub leases: Arc<dyn LeaseStore>,
     pub cipher: Arc<dyn CredentialCipher>,
     /// Dify's cache of decrypted values; `None` standalone.
-    pub cache: Option<Arc<dyn CredentialCache>>,
+    pub dify_cache: Option<Arc<dyn CredentialCache>>,
+    /// The cache that all replicas share; `None` beside Dify, which would not remove what it changes.
+    pub cache: Option<Arc<dyn ConnectionCache>>,
     pub backend: Arc<dyn ConnectionBackend>,
     /// The providers that ship in the binary.
     pub presets: BTreeMap<ProviderKey, ProviderManifest>,
@@ -67,12 +72,18 @@ const MAX_MANIFESTS: usize = 256;
 pub struct Connections {
     dependencies: Arc<ConnectionDependencies>,
     manifests: Arc<ExpiringCache<ProviderKey, Arc<ProviderManifest>>>,
+    cache: Option<Arc<SharedCache>>,
 }
 
 impl Connections {
     pub fn new(dependencies: ConnectionDependencies) -> Self {
         let manifests = Arc::new(ExpiringCache::new(MANIFEST_LIFETIME, MAX_MANIFESTS));
-        Self { dependencies: Arc::new(dependencies), manifests }
+        let shared = |cache: &Arc<dyn ConnectionCache>| {
+            let (clock, entropy) = (&dependencies.context.clock, &dependencies.context.entropy);
+            Arc::new(SharedCache::new(Arc::clone(cache), Arc::clone(clock), Arc::clone(entropy)))
+        };
+        let cache = dependencies.cache.as_ref().map(shared);
+        Self { dependencies: Arc::new(dependencies), manifests, cache }
     }
 
     /// The redirect URI of a provider, as it is registered there.

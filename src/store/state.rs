@@ -3,6 +3,7 @@
 //! Each port has a folder with both implementations and the conformance suite that both pass.
 
 mod bounded_map;
+mod connection_cache;
 mod credential_cache;
 mod enterprise_cache;
 mod grants;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::{
+    connection_cache::memory::MemoryConnectionCache,
     credential_cache::NoCredentialCache,
     enterprise_cache::memory::MemoryEnterpriseCache,
     grants::memory::MemoryGrantStore,
@@ -63,6 +65,7 @@ pub fn bounded_in_process_stores(clock: &Arc<dyn Clock>, max_grants: usize, max_
         login_attempts: Arc::new(MemoryLoginAttemptStore::new(Arc::clone(clock), max_buckets)),
         leases: Arc::new(MemoryLeaseStore::new(Arc::clone(clock), max_buckets)),
         enterprise_cache: Arc::new(MemoryEnterpriseCache::new(Arc::clone(clock), max_buckets)),
+        connection_cache: Arc::new(MemoryConnectionCache),
         credential_cache: Arc::new(NoCredentialCache),
         nonces: Arc::new(MemoryNonceStore::new(Arc::clone(clock), max_buckets)),
         pending_imports: Arc::new(MemoryPendingImportStore::new(Arc::clone(clock))),
@@ -83,6 +86,7 @@ pub(crate) fn redis_stores(options: RedisOptions) -> Result<StateStores> {
         login_attempts: Arc::clone(&state) as _,
         leases: Arc::clone(&state) as _,
         enterprise_cache: Arc::clone(&state) as _,
+        connection_cache: Arc::clone(&state) as _,
         credential_cache: Arc::clone(&state) as _,
         nonces: Arc::clone(&state) as _,
         pending_imports: Arc::clone(&state) as _,

@@ -1,6 +1,7 @@
 //! Connections to third-party services, with a stand-in for the provider.
 
 mod authorization;
+mod cache;
 mod commands;
 mod crashes;
 mod credentials;

@@ -6,7 +6,7 @@ use chacha20poly1305::{
 };
 use zeroize::Zeroizing;
 
-use super::{KeyGeneration, KeyRing, decode_url, encode_url, hmac};
+use super::{KeyRing, decode_url, encode_url, hmac};
 use crate::domain::error::{Error, Result};
 
 /// The first part of every sealed text. It names the format.
@@ -32,13 +32,13 @@ impl KeyRing {
             .encrypt(&nonce, Payload { msg: plaintext, aad: row.as_bytes() })
             .map_err(|_| Error::internal("an encryption failed"))?;
         let text = encode_url(&[nonce.as_slice(), &sealed].concat());
-        Ok(format!("{FORMAT}.{}.{text}", key_id(&self.current)))
+        Ok(format!("{FORMAT}.{}.{text}", self.current.credentials_id))
     }
 
     /// Decrypts credentials of a row; `None` for anything that no key of this ring has sealed for it.
     pub fn open_credentials(&self, row: &str, text: &str) -> Option<OpenedCredentials> {
         let (id, sealed) = text.strip_prefix(FORMAT)?.strip_prefix('.')?.split_once('.')?;
-        let generation = self.generations().find(|generation| key_id(generation) == id)?;
+        let generation = self.generations().find(|generation| generation.credentials_id == id)?;
         let bytes = decode_url(sealed)?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
         let plaintext = XChaCha20Poly1305::new((&*generation.credentials).into())
@@ -50,8 +50,8 @@ impl KeyRing {
 }
 
 /// The id of a key, which identifies it without disclosing it.
-fn key_id(generation: &KeyGeneration) -> String {
-    let mut id = hmac(&generation.credentials, &[b"key id"]);
+pub(super) fn key_id(key: &[u8; 32]) -> String {
+    let mut id = hmac(key, &[b"key id"]);
     id.truncate(KEY_ID);
     id
 }

@@ -285,7 +285,7 @@ impl Connections {
             expires_at: issued.expires_at,
             created_at: now,
         };
-        context.sql.create_connection(&new).await?;
+        self.insert_row(&new).await?;
         Ok(id)
     }
 
@@ -309,9 +309,8 @@ impl Connections {
                 expires_at: issued.expires_at,
                 now: context.clock.now(),
             };
-            if self.replace_issued(id, &replaced).await?.is_none() {
-                self.remove_cached(&connection).await;
-                context.sql.mark_active(id).await?;
+            if self.replace_issued(&connection, &replaced).await?.is_none() {
+                self.mark_row_active(&connection).await?;
                 return Ok(id);
             }
         }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Connections,
     error::{reauthorization_required, unknown_connection},
     refresh::{RefreshError, RefreshMode},
+    shared_cache::Lookup,
 };
 use crate::{
     domain::{
@@ -20,6 +21,7 @@ use crate::{
         },
         id::{AccountId, ConnectionId, WorkspaceId},
     },
+    ports::connection_cache::{CachedSelection, ConnectionGroup},
     telemetry::audit::connections::ConnectionEvent,
 };
 
@@ -53,8 +55,25 @@ impl Connections {
     /// Current credentials, refreshed if they are about to expire. Fails with `not_found`, with
     /// `reauthorization_required`, and with `upstream_error` when they have expired and the provider cannot be reached.
     pub async fn current(&self, selection: &CredentialSelection, reader: &'static str) -> Result<CurrentCredentials> {
-        let connection = self.select(selection).await?;
-        self.read_current(connection, selection, reader).await
+        self.require_member(selection).await?;
+        let fill = match self.find_cached(selection).await {
+            Lookup::Found(connection) => {
+                if let Some(current) = self.open_cached(*connection, selection).await {
+                    record_read(&current, selection, reader);
+                    return Ok(current);
+                }
+                None
+            }
+            Lookup::Missing(fill) => fill,
+        };
+        let connection = self.select_for_member(selection).await?;
+        let current = self.read_current(connection, selection, reader).await?;
+        if let (Some(cache), Some(fill)) = (&self.cache, fill)
+            && self.is_ready(&current.connection)
+        {
+            cache.fill(&current.connection, fill).await;
+        }
+        Ok(current)
     }
 
     /// Current credentials of a connection that was selected.
@@ -65,14 +84,7 @@ impl Connections {
         reader: &'static str,
     ) -> Result<CurrentCredentials> {
         let current = self.keep_current(connection).await?;
-        ConnectionEvent::CredentialsRead {
-            connection_id: current.connection.id,
-            provider: &current.connection.provider,
-            workspace_id: selection.workspace,
-            account_id: selection.account,
-            reader,
-        }
-        .record();
+        record_read(&current, selection, reader);
         Ok(current)
     }
 
@@ -114,16 +126,40 @@ impl Connections {
         }
     }
 
-    async fn keep_current(&self, connection: Connection) -> Result<CurrentCredentials> {
+    async fn find_cached(&self, selection: &CredentialSelection) -> Lookup {
+        let default = || selection.account.map(CachedSelection::DefaultOf);
+        let wanted = selection.connection.map(CachedSelection::Connection).or_else(default);
+        let (Some(cache), Some(wanted)) = (&self.cache, wanted) else { return Lookup::Missing(None) };
+        let provider = selection.provider.to_string();
+        cache.find(ConnectionGroup { workspace: selection.workspace, provider: &provider }, wanted).await
+    }
+
+    /// The credentials of a cached connection that can be used as they are. SQL decides about all others.
+    async fn open_cached(&self, connection: Connection, selection: &CredentialSelection) -> Option<CurrentCredentials> {
+        let may_use = selection.account.is_none_or(|account| connection.is_visible_to(account));
+        if !may_use || !self.is_ready(&connection) {
+            return None;
+        }
+        let (_, manifest) = self.manifest_of(&connection).await.ok()?;
+        let opened = self.open_sealed(&manifest, &connection).await.ok().filter(|opened| !opened.is_stale)?;
+        Some(CurrentCredentials { connection, manifest, values: opened.values })
+    }
+
+    /// Whether nothing has to be written before the connection is used.
+    fn is_ready(&self, connection: &Connection) -> bool {
+        let now = self.dependencies.context.clock.now();
+        require_active(connection).is_ok() && is_used_recently(connection, now) && !is_due(connection, now)
+    }
+
+    async fn keep_current(&self, mut connection: Connection) -> Result<CurrentCredentials> {
         require_active(&connection)?;
         let context = &self.dependencies.context;
         let now = context.clock.now();
-        let is_used_recently = connection.health.last_used_at.is_some_and(|at| now < at + USE_PRECISION);
-        if !is_used_recently {
+        if !is_used_recently(&connection, now) {
             context.sql.mark_used(connection.id, now).await?;
+            connection.health.last_used_at = Some(now);
         }
-        let is_due = connection.kind.is(CredentialType::OAuth) && connection.expires_within(REFRESH_WITHIN, now);
-        if !is_due {
+        if !is_due(&connection, now) {
             return self.opened(connection).await;
         }
         match self.refresh(connection.clone(), RefreshMode::Expiring).await {
@@ -145,12 +181,22 @@ impl Connections {
     }
 
     pub(super) async fn select(&self, selection: &CredentialSelection) -> Result<Connection> {
+        self.require_member(selection).await?;
+        self.select_for_member(selection).await
+    }
+
+    /// Fails with `not_found` when the account of the selection is not an active member of the workspace.
+    async fn require_member(&self, selection: &CredentialSelection) -> Result<()> {
+        if let Some(account) = selection.account {
+            self.find_member(account, selection.workspace).await?.ok_or_else(unknown_connection)?;
+        }
+        Ok(())
+    }
+
+    async fn select_for_member(&self, selection: &CredentialSelection) -> Result<Connection> {
         let CredentialSelection { workspace, provider, connection, account } = selection;
         if connection.is_none() && account.is_none() {
             return Err(Error::missing("credential_id"));
-        }
-        if let Some(account) = account {
-            self.find_member(*account, *workspace).await?.ok_or_else(unknown_connection)?;
         }
         let may_use = |connection: &Connection| account.is_none_or(|account| connection.is_visible_to(account));
         let found = self.find_usable(*workspace, provider, *connection, *account, may_use).await?;
@@ -175,6 +221,26 @@ impl Connections {
         let found = sql.list_connections(workspace, Some(&key)).await?.into_iter().filter(may_use);
         Ok(found.min_by_key(|one| (Some(one.owner) != account, !one.is_default)))
     }
+}
+
+fn is_used_recently(connection: &Connection, now: DateTime<Utc>) -> bool {
+    connection.health.last_used_at.is_some_and(|at| now < at + USE_PRECISION)
+}
+
+/// Whether the credentials are refreshed before they are used.
+fn is_due(connection: &Connection, now: DateTime<Utc>) -> bool {
+    connection.kind.is(CredentialType::OAuth) && connection.expires_within(REFRESH_WITHIN, now)
+}
+
+fn record_read(current: &CurrentCredentials, selection: &CredentialSelection, reader: &'static str) {
+    ConnectionEvent::CredentialsRead {
+        connection_id: current.connection.id,
+        provider: &current.connection.provider,
+        workspace_id: selection.workspace,
+        account_id: selection.account,
+        reader,
+    }
+    .record();
 }
 
 fn require_active(connection: &Connection) -> Result<()> {

@@ -100,7 +100,7 @@ impl Connections {
             expires_at: NEVER,
             created_at: context.clock.now(),
         };
-        context.sql.create_connection(&new).await?;
+        self.insert_row(&new).await?;
         ConnectionEvent::Authorized {
             connection_id: id,
             provider: key,
@@ -140,17 +140,15 @@ impl Connections {
         let has_values = sealed.is_some();
         let name = entered.name.as_deref().map(checked_name).transpose()?;
         let change = ConnectionChange { name, visibility: entered.visibility, sealed };
-        let context = &self.dependencies.context;
         // A refresh may replace the values between reading and writing; a change without values is then repeated.
-        if !context.sql.change_connection(&connection, &change, context.clock.now()).await? {
+        if !self.change_row(&connection, &change).await? {
             let again = self.changeable(member, key, id).await?;
-            if has_values || !context.sql.change_connection(&again, &change, context.clock.now()).await? {
+            if has_values || !self.change_row(&again, &change).await? {
                 return Err(changed_meanwhile());
             }
         }
         if has_values {
-            self.remove_cached(&connection).await;
-            context.sql.mark_active(id).await?;
+            self.mark_row_active(&connection).await?;
         }
         ConnectionEvent::Changed {
             connection_id: id,
@@ -168,7 +166,7 @@ impl Connections {
     /// Makes a connection its owner's default for the provider.
     pub async fn make_default(&self, member: CurrentMember, key: &ProviderKey, id: ConnectionId) -> Result<()> {
         let connection = self.changeable(member, key, id).await?;
-        self.dependencies.context.sql.make_default(&connection).await?;
+        self.make_row_default(&connection).await?;
         ConnectionEvent::DefaultChanged {
             connection_id: id,
             provider: &connection.provider,

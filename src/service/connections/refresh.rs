@@ -199,7 +199,7 @@ impl Connections {
         let mut attempts = 0;
         loop {
             let replaced = ReplacedCredentials { old: &old, new: &new, expires_at, now };
-            let Some(stored) = self.replace_issued(connection.id, &replaced).await.map_err(not_stored)? else { break };
+            let Some(stored) = self.replace_issued(&connection, &replaced).await.map_err(not_stored)? else { break };
             // The same values may have been encrypted again. Other ones are newer: a person has authorized again, or the
             // lease has expired.
             if self.open_sealed(manifest, &stored).await?.values != *values {
@@ -211,9 +211,8 @@ impl Connections {
             }
             old = stored.sealed;
         }
-        self.remove_cached(&connection).await;
         if (connection.health.failures > 0 || connection.health.status != ConnectionStatus::Active)
-            && let Err(error) = context.sql.mark_active(connection.id).await
+            && let Err(error) = self.mark_row_active(&connection).await
         {
             // The new credentials are stored and are used.
             tracing::warn!(
@@ -236,7 +235,7 @@ impl Connections {
         let context = &self.dependencies.context;
         let failures = connection.health.failures.saturating_add(1);
         let retry_at = retry_at(failures, context.clock.now());
-        context.sql.mark_refresh_failed(connection.id, failures, retry_at).await?;
+        self.mark_row_failed(connection, failures, retry_at).await?;
         context.metrics.connections.refreshed(RefreshOutcome::Failed);
         tracing::warn!(
             connection_id = %connection.id, provider = %key, failures, error = &error as &dyn std::error::Error,
@@ -281,7 +280,7 @@ impl Connections {
             return self.never(connection, ReauthorizationReason::NoRefreshToken).await;
         }
         let expires_at = DateTime::from_timestamp(connection.expires_at, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        context.sql.mark_refresh_failed(connection.id, connection.health.failures, expires_at).await?;
+        self.mark_row_failed(&connection, connection.health.failures, expires_at).await?;
         Err(RefreshError::Later(provider_unavailable()))
     }
 
@@ -293,7 +292,7 @@ impl Connections {
         reason: ReauthorizationReason,
     ) -> Result<Option<Error>> {
         let context = &self.dependencies.context;
-        let recorded = context.sql.mark_reauthorization_required(connection, reason).await?;
+        let recorded = self.mark_row_unauthorized(connection, reason).await?;
         if recorded == Recorded::Changed {
             return Ok(None);
         }

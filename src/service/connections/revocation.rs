@@ -32,7 +32,7 @@ impl Connections {
         let connections = self.clone();
         run_uncancelled(async move {
             // First here: a connection that the provider has revoked must not be used any more.
-            if !connections.dependencies.context.sql.delete_connection(connection.id).await? {
+            if !connections.delete_row(&connection).await? {
                 return Ok(());
             }
             connections.finish_deletion(&connection, account).await;
@@ -71,13 +71,15 @@ impl Connections {
 
     /// Revokes the credentials of connections that were deleted, several at a time. For operators.
     pub(crate) async fn revoke_deleted(&self, connections: Vec<Connection>) {
-        let revoke = |connection: Connection| async move { self.finish_deletion(&connection, None).await };
+        let revoke = |connection: Connection| async move {
+            self.forget_row(&connection).await;
+            self.finish_deletion(&connection, None).await;
+        };
         stream::iter(connections).map(revoke).buffer_unordered(MAX_CONCURRENT).collect::<()>().await;
     }
 
     /// What follows the deletion of the row.
     async fn finish_deletion(&self, connection: &Connection, account: Option<AccountId>) {
-        self.remove_cached(connection).await;
         let at_provider = self.revoke_at_provider(connection).await;
         ConnectionEvent::Revoked {
             connection_id: connection.id,

@@ -15,7 +15,6 @@ use crate::{
             provider_key::ProviderKey,
             values::CredentialValues,
         },
-        id::ConnectionId,
         secret::Secret,
     },
     ports::credential_cipher::{OpenedValues, SealedRow},
@@ -67,12 +66,12 @@ impl Connections {
     /// have been executed: then the stored values are the new ones.
     pub(super) async fn replace_issued(
         &self,
-        id: ConnectionId,
+        connection: &Connection,
         replaced: &ReplacedCredentials<'_>,
     ) -> Result<Option<Connection>> {
-        let sql = &self.dependencies.context.sql;
+        let (sql, id) = (&self.dependencies.context.sql, connection.id);
         let replace = async || {
-            if sql.replace_credentials(id, replaced.clone()).await? {
+            if self.replace_row(connection, replaced.clone()).await? {
                 return Ok(None);
             }
             let stored = sql.find_any_connection(id).await?.ok_or_else(unknown_connection)?;
@@ -104,27 +103,7 @@ impl Connections {
         let new = self.seal(manifest, connection, values).await?;
         let (old, expires_at) = (&connection.sealed, connection.expires_at);
         let replaced = ReplacedCredentials { old, new: &new, expires_at, now: connection.updated_at };
-        let is_replaced = self.dependencies.context.sql.replace_credentials(connection.id, replaced).await?;
-        if is_replaced {
-            self.remove_cached(connection).await;
-        }
-        Ok(is_replaced)
-    }
-
-    /// Removes the values that Dify keeps decrypted. Called after each write of a connection's values. Dify uses the old
-    /// ones for up to a day when it fails twice.
-    pub(super) async fn remove_cached(&self, connection: &Connection) {
-        let Some(cache) = &self.dependencies.cache else { return };
-        let remove = || cache.remove(connection.workspace_id, &connection.provider, connection.id);
-        if remove().await.is_err()
-            && let Err(error) = remove().await
-        {
-            tracing::warn!(
-                connection_id = %connection.id,
-                error = &error as &dyn std::error::Error,
-                "Dify's cache may hold old values of a connection"
-            );
-        }
+        self.replace_row(connection, replaced).await
     }
 
     pub(super) async fn seal(

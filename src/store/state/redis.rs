@@ -127,7 +127,7 @@ impl StateHealth for RedisState {
 
 /// The name of a command in spans and metrics.
 fn operation_of(command: &Cmd) -> &'static str {
-    const NAMES: [&str; 6] = ["DEL", "EXISTS", "GET", "MGET", "SET", "ZREM"];
+    const NAMES: [&str; 7] = ["DEL", "EXISTS", "GET", "HMGET", "MGET", "SET", "ZREM"];
     let name = match command.args_iter().next() {
         Some(Arg::Simple(name)) => name,
         _ => &[],

@@ -7,7 +7,9 @@ use crate::{
         limit::{Charge, LimitName},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
     },
-    ports::{nonce_store::NonceKind, pending_import_store::PendingImportKey},
+    ports::{
+        connection_cache::ConnectionGroup, nonce_store::NonceKind, pending_import_store::PendingImportKey,
+    },
 };
 
 /// Builds keys with the configured prefix.
@@ -108,6 +110,11 @@ impl Keys {
     /// Whether an account may use a private app, under Dify's name for it.
     pub(crate) fn app_permission(&self, account: AccountId, app: AppId) -> String {
         self.join(&["acl:webapp:", &account.to_string(), ":", &app.to_string()])
+    }
+
+    /// The cached connections of a workspace to a provider.
+    pub(crate) fn connections(&self, group: ConnectionGroup<'_>) -> String {
+        self.join(&["openapi:connections:", &group.workspace.to_string(), ":", group.provider])
     }
 
     /// The decrypted values of a connection, under Dify's name for them.
