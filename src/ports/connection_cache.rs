@@ -34,7 +34,8 @@ pub struct Generation(pub Option<Uuid>);
 /// What is cached.
 #[derive(Clone, Debug)]
 pub enum CachedConnection {
-    Found(Box<Connection>),
+    /// A connection, and the generation of its group.
+    Found(Box<Connection>, Generation),
     /// Nothing. What is read from SQL after this may be cached while the group has this generation.
     Missing(Generation),
     /// Nothing, and nothing may be cached: a write is in progress.

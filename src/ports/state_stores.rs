@@ -6,8 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     connection_cache::ConnectionCache, credential_cache::CredentialCache, enterprise_cache::EnterpriseCache,
-    grant_store::GrantStore,
-    lease_store::LeaseStore, login_attempt_store::LoginAttemptStore, nonce_store::NonceStore,
+    grant_store::GrantStore, lease_store::LeaseStore, login_attempt_store::LoginAttemptStore, nonce_store::NonceStore,
     pending_import_store::PendingImportStore, rate_limit_store::RateLimitStore, run_log_store::RunLogStore,
     token_cache::TokenCache,
 };

@@ -10,6 +10,8 @@ use crate::domain::{
 
 /// Most connections of a workspace to one provider (contract K3).
 pub(crate) const MAX_CONNECTIONS: u64 = 100;
+/// Most connections of a member who is not an administrator to one provider, so that nobody takes the places of others.
+pub(crate) const MAX_CONNECTIONS_OF_MEMBER: u64 = 20;
 /// Longest name, in characters.
 pub(crate) const MAX_NAME: usize = 30;
 /// `expires_at` of credentials that do not expire.
@@ -129,6 +131,8 @@ pub struct NewConnection {
     pub id: ConnectionId,
     pub workspace_id: WorkspaceId,
     pub owner: AccountId,
+    /// Most connections of the owner to the provider.
+    pub max_of_owner: u64,
     pub provider: String,
     /// `None` for an automatic name.
     pub name: Option<String>,

@@ -17,13 +17,12 @@ use crate::{
             credential::{CredentialType, NewConnection, ReplacedCredentials, Visibility},
             manifest::ProviderManifest,
             provider_key::ProviderKey,
-            values::CredentialValues,
         },
         id::{AccountId, ConnectionId, WorkspaceId},
         secret::Secret,
     },
     ports::{
-        connection_backend::{AuthorizationCallback, BackendCall, BackendError, IssuedCredentials},
+        connection_backend::{AuthorizationCallback, BackendError, IssuedCredentials},
         credential_cipher::SealedRow,
         nonce_store::NonceKind,
     },
@@ -64,7 +63,7 @@ pub enum AuthorizationError {
     ClientMissing,
     /// The account is not a member of the workspace any more, or the connection is gone.
     NotMember,
-    /// The workspace has too many connections to the provider.
+    /// The workspace, or the member, has too many connections to the provider.
     TooMany,
 }
 
@@ -120,20 +119,18 @@ impl Connections {
             member.require_reauthorization(&found)?;
         }
         let (context, keys) = (&self.dependencies.context, &self.dependencies.keys);
-        let redirect_uri = self.redirect_uri(key);
         let state = AuthorizationState {
             account: member.account.0,
             workspace: member.workspace.0,
             provider: key.to_string(),
-            redirect_uri: redirect_uri.clone(),
+            redirect_uri: self.redirect_uri(key),
             nonce: context.entropy.base64url::<16>()?.expose().to_owned(),
             expires_at: (context.clock.now() + STATE_LIFETIME).timestamp(),
             connection: connection.map(|id| id.0),
         };
-        let call = call(&manifest, &client, key, member, &redirect_uri);
         let sealed = state.seal(keys)?;
         let verifier = keys.code_verifier(&state.mark());
-        let url = self.dependencies.backend.authorization_url(call, &sealed, &verifier).await?;
+        let url = self.dependencies.backend.authorization_url(client.call(member.account), &sealed, &verifier).await?;
         Ok(StartedAuthorization { url, marks: BrowserMarks::parse(marks).with(&state.mark(), keys) })
     }
 
@@ -213,7 +210,7 @@ impl Connections {
             return Ok(Err(AuthorizationError::ClientMissing));
         };
         let Some(code) = &callback.code else { return Ok(Err(AuthorizationError::ProviderError)) };
-        let call = call(&manifest, &client, key, *member, &state.redirect_uri);
+        let call = client.call(member.account);
         let code_verifier = self.dependencies.keys.code_verifier(&state.mark());
         let answer = AuthorizationCallback {
             code,
@@ -277,6 +274,7 @@ impl Connections {
             id,
             workspace_id: member.workspace,
             owner: member.account,
+            max_of_owner: member.max_connections(),
             provider: admitted.key.to_string(),
             name: None,
             kind: CredentialType::OAuth,
@@ -316,15 +314,4 @@ impl Connections {
         }
         Err(changed_meanwhile())
     }
-}
-
-/// The call of a member.
-pub(super) fn call<'a>(
-    manifest: &'a ProviderManifest,
-    client: &'a CredentialValues,
-    provider: &'a ProviderKey,
-    member: CurrentMember,
-    redirect_uri: &'a str,
-) -> BackendCall<'a> {
-    BackendCall { workspace: member.workspace, account: member.account, provider, manifest, client, redirect_uri }
 }

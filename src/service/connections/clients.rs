@@ -12,9 +12,9 @@ use crate::{
             client::StoredClient, field::CredentialField, manifest::ProviderManifest, provider_key::ProviderKey,
             values::CredentialValues,
         },
-        id::WorkspaceId,
+        id::{AccountId, WorkspaceId},
     },
-    ports::credential_cipher::SealedRow,
+    ports::{connection_backend::BackendCall, credential_cipher::SealedRow},
     telemetry::audit::connections::ConnectionEvent,
 };
 
@@ -28,6 +28,29 @@ pub struct ClientView {
     /// The values of the workspace's own client, masked.
     pub params: Map<String, Value>,
     pub redirect_uri: String,
+}
+
+/// The registration at a provider that a workspace uses.
+pub(super) struct ProviderClient {
+    workspace: WorkspaceId,
+    key: ProviderKey,
+    manifest: Arc<ProviderManifest>,
+    values: CredentialValues,
+    redirect_uri: String,
+}
+
+impl ProviderClient {
+    /// A call of the provider for an account.
+    pub(super) fn call(&self, account: AccountId) -> BackendCall<'_> {
+        BackendCall {
+            workspace: self.workspace,
+            account,
+            provider: &self.key,
+            manifest: &self.manifest,
+            client: &self.values,
+            redirect_uri: &self.redirect_uri,
+        }
+    }
 }
 
 impl Connections {
@@ -121,6 +144,22 @@ impl Connections {
         &self,
         workspace: WorkspaceId,
         key: &ProviderKey,
+        manifest: &Arc<ProviderManifest>,
+    ) -> Result<Option<ProviderClient>> {
+        let values = self.find_client_values(workspace, key, manifest).await?;
+        Ok(values.map(|values| ProviderClient {
+            workspace,
+            key: key.clone(),
+            manifest: Arc::clone(manifest),
+            values,
+            redirect_uri: self.redirect_uri(key),
+        }))
+    }
+
+    async fn find_client_values(
+        &self,
+        workspace: WorkspaceId,
+        key: &ProviderKey,
         manifest: &ProviderManifest,
     ) -> Result<Option<CredentialValues>> {
         let sql = &self.dependencies.context.sql;
@@ -140,8 +179,8 @@ impl Connections {
         &self,
         workspace: WorkspaceId,
         key: &ProviderKey,
-        manifest: &ProviderManifest,
-    ) -> Result<CredentialValues> {
+        manifest: &Arc<ProviderManifest>,
+    ) -> Result<ProviderClient> {
         let found = self.find_client(workspace, key, manifest).await?;
         found.ok_or_else(|| client_missing(&self.redirect_uri(key)))
     }

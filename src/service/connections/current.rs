@@ -57,12 +57,12 @@ impl Connections {
     pub async fn current(&self, selection: &CredentialSelection, reader: &'static str) -> Result<CurrentCredentials> {
         self.require_member(selection).await?;
         let fill = match self.find_cached(selection).await {
-            Lookup::Found(connection) => {
+            Lookup::Found(connection, fill) => {
                 if let Some(current) = self.open_cached(*connection, selection).await {
                     record_read(&current, selection, reader);
                     return Ok(current);
                 }
-                None
+                Some(fill)
             }
             Lookup::Missing(fill) => fill,
         };

@@ -92,6 +92,7 @@ impl Connections {
             id,
             workspace_id: member.workspace,
             owner: member.account,
+            max_of_owner: member.max_connections(),
             provider: key.to_string(),
             name: entered.name.as_deref().map(checked_name).transpose()?,
             kind: CredentialType::ApiKey,

@@ -4,7 +4,7 @@ use super::Connections;
 use crate::domain::{
     Code, Error, Result,
     caller::ConsoleCaller,
-    connection::credential::Connection,
+    connection::credential::{Connection, MAX_CONNECTIONS, MAX_CONNECTIONS_OF_MEMBER},
     id::{AccountId, WorkspaceId},
     member::RequiredRole,
     workspace::{Membership, WorkspaceStatus},
@@ -23,6 +23,11 @@ impl CurrentMember {
     fn new(account: AccountId, membership: &Membership) -> Self {
         let is_admin = RequiredRole::Admin.is_met_by(&membership.role);
         Self { account, workspace: membership.workspace_id, is_admin }
+    }
+
+    /// Most connections of the member to one provider.
+    pub(super) fn max_connections(self) -> u64 {
+        if self.is_admin { MAX_CONNECTIONS } else { MAX_CONNECTIONS_OF_MEMBER }
     }
 
     /// Fails with `forbidden` for other members.

@@ -28,7 +28,7 @@ use crate::{
         stored::StoredValue,
     },
     ports::{
-        connection_backend::{BackendCall, BackendError, IssuedCredentials},
+        connection_backend::{BackendError, IssuedCredentials},
         credential_cipher::RowSealer,
     },
     service::uncancelled::run_uncancelled,
@@ -150,15 +150,7 @@ impl Connections {
         let Some(client) = self.find_client(connection.workspace_id, &key, &manifest).await? else {
             return self.never(connection, ReauthorizationReason::ClientMissing).await;
         };
-        let redirect_uri = self.redirect_uri(&key);
-        let call = BackendCall {
-            workspace: connection.workspace_id,
-            account: connection.owner,
-            provider: &key,
-            manifest: &manifest,
-            client: &client,
-            redirect_uri: &redirect_uri,
-        };
+        let call = client.call(connection.owner);
         // Loaded before the provider may make the old refresh token invalid.
         let sealer = self.dependencies.cipher.sealer(row_of(&connection)).await?;
         if context.clock.now() > started + MAX_PREPARATION {

@@ -123,16 +123,7 @@ impl Connections {
         let (key, manifest) = self.manifest_of(connection).await?;
         let Some(client) = self.find_client(connection.workspace_id, &key, &manifest).await? else { return Ok(false) };
         let values = self.open_sealed(&manifest, connection).await?.values;
-        let redirect_uri = self.redirect_uri(&key);
-        let call = BackendCall {
-            workspace: connection.workspace_id,
-            account: connection.owner,
-            provider: &key,
-            manifest: &manifest,
-            client: &client,
-            redirect_uri: &redirect_uri,
-        };
-        self.dependencies.backend.revoke(call, &values).await?;
+        self.dependencies.backend.revoke(client.call(connection.owner), &values).await?;
         Ok(true)
     }
 }

@@ -31,11 +31,7 @@ impl Connections {
     }
 
     /// Returns `false` when the stored values are not the old ones any more.
-    pub(super) async fn replace_row(
-        &self,
-        connection: &Connection,
-        replaced: ReplacedCredentials<'_>,
-    ) -> Result<bool> {
+    pub(super) async fn replace_row(&self, connection: &Connection, replaced: ReplacedCredentials<'_>) -> Result<bool> {
         let replace = self.dependencies.context.sql.replace_credentials(connection.id, replaced);
         let result = self.write(group_of(connection), replace).await;
         if !matches!(result, Ok(false)) {

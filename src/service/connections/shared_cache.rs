@@ -27,7 +27,8 @@ const MAX_PENDING: usize = 10_000;
 
 /// The answer of the cache.
 pub(super) enum Lookup {
-    Found(Box<Connection>),
+    /// A connection, and a permit to replace it.
+    Found(Box<Connection>, Fill),
     /// SQL decides. With a permit its answer may be cached.
     Missing(Option<Fill>),
 }
@@ -62,7 +63,9 @@ impl SharedCache {
             return Lookup::Missing(None);
         }
         match self.noted(self.cache.get(group, selection).await) {
-            Ok(CachedConnection::Found(connection)) => Lookup::Found(connection),
+            Ok(CachedConnection::Found(connection, generation)) => {
+                Lookup::Found(connection, Fill { selection, generation, began })
+            }
             Ok(CachedConnection::Missing(generation)) => Lookup::Missing(Some(Fill { selection, generation, began })),
             Ok(CachedConnection::Closed) | Err(_) => Lookup::Missing(None),
         }

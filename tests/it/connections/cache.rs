@@ -7,8 +7,9 @@ use crate::support::{
     database::{account_id, dump_redis_keys, execute, text},
     logs::Logs,
     redis_process::RedisProcess,
-    server::SECRET_KEY,
 };
+
+const OLD_KEY: &str = "an old secret of the tests and long enough";
 
 /// An API key whose credentials replicas read, and what a test changes beside it.
 struct Cached {
@@ -22,7 +23,8 @@ struct Cached {
 
 impl Cached {
     async fn start(stores: Stores) -> Self {
-        let server = ConnectionServer::start(stores).await;
+        let server = ConnectionServer::bare_with(stores, &[("SECRET_KEY", OLD_KEY)]).await;
+        server.set_client().await;
         let replica = server.replica().await;
         let member = server.browser(MEMBER).await;
         let id = member.add_key("Probe").await;
@@ -154,8 +156,8 @@ async fn every_command_removes_what_is_cached() {
     assert!(revoked.status.success());
     cached.assert_removed("connection revoke").await;
     cached.prime().await;
-    let previous = format!("old={SECRET_KEY}");
-    let new_key = [("SECRET_KEY", "another secret key of the tests, long enough"), ("SECRET_KEYS_PREVIOUS", &previous)];
+    let previous = format!("old:{OLD_KEY}");
+    let new_key = [("SECRET_KEY", "a new secret of the tests and long enough"), ("SECRET_KEYS_PREVIOUS", &previous)];
     let rotated = cached.server.command_with(&new_key, &["connection", "rotate-keys"]);
     assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
     // These replicas do not know the new key, and so do not use what it has sealed.
@@ -266,4 +268,36 @@ async fn outage_of_redis_never_serves_an_old_row() {
     cached.server.advance(40);
     assert_eq!(cached.read().await, [marked; 2]);
     cached.prime().await;
+}
+
+#[test]
+fn every_statement_that_writes_connections_removes_what_is_cached() {
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let mut callers = std::collections::BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let code: String = std::fs::read_to_string(&path).unwrap_or_default().split_whitespace().collect();
+            for statement in [
+                "create_connection",
+                "replace_credentials",
+                "change_connection",
+                "make_default",
+                "delete_connection",
+                "mark_active",
+                "mark_reauthorization_required",
+                "mark_refresh_failed",
+            ] {
+                if code.contains(&format!("sql.{statement}(")) && !path.to_string_lossy().contains("/store/sql/tests/")
+                {
+                    callers.insert(path.file_name().unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+    }
+    assert_eq!(Vec::from_iter(callers), ["rows.rs"]);
 }

@@ -65,13 +65,21 @@ async fn tokens_beyond_the_limit_of_connections_are_revoked(stores: Stores) {
     let (server, mut member, _) = connected(stores).await;
     let request = member.start("").await;
     let kept = server.provider.refresh_tokens();
-    for number in 2..=100 {
+    for number in 2..=20 {
         let key = json!({"credentials": {"api_key": "key-of-the-tests"}, "name": format!("Key {number}")});
         assert_eq!(member.post(&provider_path("add"), &key).await.0, 200);
     }
     assert_eq!(error_of(&member.follow(&member.consent(&request)).await), "too_many");
-    assert_eq!(member.credentials().await.len(), 100);
+    assert_eq!(member.credentials().await.len(), 20);
     assert_eq!(server.provider.refresh_tokens(), kept, "the new token is revoked");
+    let key = json!({"credentials": {"api_key": "key-of-the-tests"}});
+    let (status, body) = member.post(&provider_path("add"), &key).await;
+    assert_eq!((status, body["code"].as_str()), (422, Some("invalid_param")), "{body}");
+    // The places of others are free, and administrators have no share.
+    let owner = server.browser(OWNER).await;
+    for _ in 0..21 {
+        assert_eq!(owner.post(&provider_path("add"), &key).await.0, 200);
+    }
 }
 
 /// The provider rejects the old token while a person authorizes again: the connection stays authorized.

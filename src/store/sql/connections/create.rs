@@ -23,7 +23,7 @@ use crate::{
 impl SqlStore {
     /// Stores a connection and returns its name. An automatic name is the first free `AUTH n`. Fails with
     /// `already_exists` for a name that is taken, and with `invalid_param` when the workspace has [`MAX_CONNECTIONS`]
-    /// to the provider.
+    /// to the provider, or the owner as many as it may.
     pub async fn create_connection(&self, new: &NewConnection) -> Result<String> {
         self.call("TRANSACTION", with_retries(|| self.try_create_connection(new))).await
     }
@@ -42,6 +42,16 @@ impl SqlStore {
                 format!("A workspace has at most {MAX_CONNECTIONS} connections to one provider."),
             )
             .with_hint("Remove one that is not used any more.")
+            .into());
+        }
+        let of_owner = of_provider.clone().filter(credential::Column::UserId.eq(self.id(new.owner.0)));
+        if of_owner.count(&transaction).await? >= new.max_of_owner {
+            let max = new.max_of_owner;
+            return Err(Error::new(
+                Code::InvalidParam,
+                format!("A member has at most {max} connections to one provider."),
+            )
+            .with_hint("Remove one that you do not use any more, or ask an administrator to add it.")
             .into());
         }
         let name = if let Some(name) = &new.name {

@@ -32,6 +32,7 @@ fn new(workspace: WorkspaceId, owner: AccountId, name: Option<&str>) -> NewConne
         id: ConnectionId(Uuid::new_v4()),
         workspace_id: workspace,
         owner,
+        max_of_owner: MAX_CONNECTIONS,
         provider: PROVIDER.to_owned(),
         name: name.map(str::to_owned),
         kind: CredentialType::OAuth,
@@ -64,6 +65,12 @@ async fn connections_are_named_limited_and_deleted(sql: SqlStore) {
     let [one, two] = [new(acme, alice, None), new(acme, alice, None)];
     let (one, two) = tokio::join!(sql.create_connection(&one), sql.create_connection(&two));
     assert_ne!(one.unwrap(), two.unwrap());
+    // Five exist.
+    let of_member = NewConnection { max_of_owner: 5, ..new(acme, alice, None) };
+    assert_eq!(sql.create_connection(&of_member).await.unwrap_err().code(), Code::InvalidParam);
+    let of_other = NewConnection { max_of_owner: 1, ..new(acme, AccountId(Uuid::new_v4()), None) };
+    sql.create_connection(&of_other).await.unwrap();
+    assert!(sql.delete_connection(of_other.id).await.unwrap());
     for _ in 5..MAX_CONNECTIONS {
         sql.create_connection(&new(acme, alice, None)).await.unwrap();
     }

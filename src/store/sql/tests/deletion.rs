@@ -162,6 +162,7 @@ async fn connect(sql: &SqlStore, workspace: WorkspaceId, owner: AccountId, visib
         id,
         workspace_id: workspace,
         owner,
+        max_of_owner: 100,
         provider: "langgenius/gmail/gmail".to_owned(),
         name: None,
         kind: CredentialType::OAuth,

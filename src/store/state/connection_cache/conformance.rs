@@ -68,7 +68,7 @@ impl TestBackend {
     async fn generation(&self, connection: &Connection) -> Generation {
         match self.find(connection, selections(connection)[0]).await {
             CachedConnection::Missing(generation) => generation,
-            CachedConnection::Found(_) | CachedConnection::Closed => Generation(Some(Uuid::max())),
+            CachedConnection::Found(..) | CachedConnection::Closed => Generation(Some(Uuid::max())),
         }
     }
 
@@ -89,7 +89,7 @@ impl TestBackend {
     async fn assert_empty(&self, connection: &Connection) {
         for selection in selections(connection) {
             let found = self.find(connection, selection).await;
-            assert!(!matches!(found, CachedConnection::Found(_)), "{found:?}");
+            assert!(!matches!(found, CachedConnection::Found(..)), "{found:?}");
         }
     }
 }
@@ -140,14 +140,14 @@ async fn cached_connection_is_found_as_it_was_put_until_a_write() {
     for _ in 0..2 {
         backend.put(&row, backend.generation(&row).await).await;
         for selection in selections(&row) {
-            let CachedConnection::Found(found) = backend.find(&row, selection).await else { panic!("not cached") };
+            let CachedConnection::Found(found, _) = backend.find(&row, selection).await else { panic!("not cached") };
             assert_eq!(found.sealed.expose(), row.sealed.expose());
             assert_eq!(format!("{found:?}"), format!("{row:?}"));
         }
         backend.assert_empty(&other).await;
         // A write of another group removes nothing.
         backend.begin(&other).await;
-        assert!(matches!(backend.find(&row, selections(&row)[0]).await, CachedConnection::Found(_)));
+        assert!(matches!(backend.find(&row, selections(&row)[0]).await, CachedConnection::Found(..)));
         backend.begin(&row).await;
         backend.end(&row).await;
     }
@@ -167,7 +167,7 @@ async fn entries_and_groups_are_bounded_and_expire() {
     }
     let mut cached = 0;
     for selection in &accounts {
-        cached += usize::from(matches!(backend.find(&row, *selection).await, CachedConnection::Found(_)));
+        cached += usize::from(matches!(backend.find(&row, *selection).await, CachedConnection::Found(..)));
     }
     assert_eq!(cached, 256);
     let key = format!("{}:openapi:connections:{}:{PROVIDER}", backend.key_prefix, row.workspace_id);

@@ -55,14 +55,13 @@ impl ConnectionCache for RedisState {
         let mut command = redis::cmd("HMGET");
         command.arg(self.keys().connections(group)).arg(field(selection)).arg(GENERATION);
         let (entry, generation): (Option<Vec<u8>>, Option<String>) = self.run(&command).await?;
-        if let Some(connection) = entry.and_then(|entry| read(group, &entry)) {
-            return Ok(CachedConnection::Found(Box::new(connection)));
-        }
-        Ok(match generation.as_deref().map(Uuid::try_parse) {
-            None => CachedConnection::Missing(Generation(None)),
-            Some(Ok(generation)) => CachedConnection::Missing(Generation(Some(generation))),
-            Some(Err(_)) => CachedConnection::Closed,
-        })
+        let generation = match generation.as_deref().map(Uuid::try_parse) {
+            None => Generation(None),
+            Some(Ok(generation)) => Generation(Some(generation)),
+            Some(Err(_)) => return Ok(CachedConnection::Closed),
+        };
+        let connection = entry.and_then(|entry| read(group, &entry)).map(Box::new);
+        Ok(connection.map_or(CachedConnection::Missing(generation), |found| CachedConnection::Found(found, generation)))
     }
 
     async fn put(

@@ -7,9 +7,7 @@ use crate::{
         limit::{Charge, LimitName},
         secret::{DeviceCodeHash, TokenHash, UserCodeKey},
     },
-    ports::{
-        connection_cache::ConnectionGroup, nonce_store::NonceKind, pending_import_store::PendingImportKey,
-    },
+    ports::{connection_cache::ConnectionGroup, nonce_store::NonceKind, pending_import_store::PendingImportKey},
 };
 
 /// Builds keys with the configured prefix.
