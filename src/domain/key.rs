@@ -26,6 +26,9 @@ use super::{
 /// The `kid` of the current `SECRET_KEY`, under which Dify signs too.
 pub(crate) const SHARED_KEY_ID: &str = "dify-shared-v1";
 
+/// Characters of a key id.
+const KEY_ID: usize = 8;
+
 /// The purpose of a derived key. `info` is HKDF's input and must not change.
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
@@ -103,7 +106,7 @@ impl KeyGeneration {
         let (file_preview, init_proof) = (derive(Purpose::FilePreview), derive(Purpose::InitProof));
         Self {
             id: None,
-            credentials_id: credentials::key_id(&credentials),
+            credentials_id: key_id(&credentials),
             secret,
             user_code,
             handle,
@@ -334,6 +337,13 @@ fn decrypt(key: &[u8; 32], text: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 fn index_key(generation: &KeyGeneration, code: &UserCode) -> UserCodeKey {
     UserCodeKey::new(hmac(&generation.user_code, &[code.canonical().as_slice()]))
+}
+
+/// The id of a key, which identifies it without disclosing it.
+fn key_id(key: &[u8; 32]) -> String {
+    let mut id = hmac(key, &[b"key id"]);
+    id.truncate(KEY_ID);
+    id
 }
 
 /// HMAC-SHA256 in hexadecimal of parts separated by NUL. Only the last part may contain NUL.

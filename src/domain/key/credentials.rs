@@ -6,15 +6,13 @@ use chacha20poly1305::{
 };
 use zeroize::Zeroizing;
 
-use super::{KeyRing, decode_url, encode_url, hmac};
+use super::{KeyRing, decode_url, encode_url};
 use crate::domain::error::{Error, Result};
 
 /// The first part of every sealed text. It names the format.
 const FORMAT: &str = "v1";
 /// Bytes of a nonce of XChaCha20-Poly1305.
 const NONCE: usize = 24;
-/// Characters of a key id.
-const KEY_ID: usize = 8;
 
 /// Decrypted credentials.
 pub struct OpenedCredentials {
@@ -47,13 +45,6 @@ impl KeyRing {
         let is_stale = !std::ptr::eq(generation, &raw const self.current);
         Some(OpenedCredentials { plaintext: Zeroizing::new(plaintext), is_stale })
     }
-}
-
-/// The id of a key, which identifies it without disclosing it.
-pub(super) fn key_id(key: &[u8; 32]) -> String {
-    let mut id = hmac(key, &[b"key id"]);
-    id.truncate(KEY_ID);
-    id
 }
 
 #[cfg(test)]
