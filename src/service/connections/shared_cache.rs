@@ -92,8 +92,9 @@ impl SharedCache {
         write: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let generation = self.entropy.uuid_v4()?;
-        let begun = self.noted(self.cache.begin_write(group).await);
-        let result = write.await;
+        // Side by side, so that a slow cache does not delay the storing of a token that the provider has rotated.
+        let (begun, result) = tokio::join!(self.cache.begin_write(group), write);
+        let begun = self.noted(begun);
         let ended = self.noted(self.cache.end_write(group, generation).await);
         // A write that has begun ends by itself.
         if begun.is_err()
