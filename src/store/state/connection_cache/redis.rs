@@ -16,7 +16,7 @@ use crate::{
 /// Longest lifetime of an entry, and lifetime of a generation. A fill is rejected later than this after its read.
 const LIFETIME: Duration = Duration::from_secs(30);
 /// How long nothing is cached after a write whose end was lost.
-const CLOSED_LIFETIME: Duration = Duration::from_secs(120);
+const CLOSED_LIFETIME: Duration = Duration::from_mins(2);
 /// Largest entry in bytes.
 const MAX_ENTRY: usize = 16 << 10;
 /// Most entries of a group.
