@@ -3,10 +3,11 @@
 //! * `model` reads methods and their policies from the descriptors, and rejects a method without a policy; `binding` reads
 //!   their HTTP forms, `operation` their entries in the catalog
 //! * `serde_attributes` gives messages the JSON of contract section 6
+//! * `descriptors` writes what reflection serves
 //! * `doors` writes the policy table, the JSON routes and the binding of query, path and form
 //! * `catalog` writes the catalogs of all deployments
-//! * `openapi` writes the OpenAPI 3.1 document, with `schema` for messages, `error_responses` and `method_kinds` for errors,
-//!   `run` for runs and `upload` for uploads
+//! * `openapi` writes the OpenAPI 3.1 documents, with `description` for texts, `schema` for messages, `error_responses`,
+//!   `error_schemas` and `method_kinds` for errors, `run` for runs and `upload` for uploads
 
 use std::{
     env,
@@ -17,16 +18,24 @@ use std::{
 
 use prost::Message as _;
 
+use self::openapi::Audience;
+
 #[path = "codegen/binding.rs"]
 mod binding;
 #[path = "codegen/catalog.rs"]
 mod catalog;
+#[path = "codegen/description.rs"]
+mod description;
+#[path = "codegen/descriptors.rs"]
+mod descriptors;
 #[path = "codegen/doors.rs"]
 mod doors;
 #[path = "codegen/error_bodies.rs"]
 mod error_bodies;
 #[path = "codegen/error_responses.rs"]
 mod error_responses;
+#[path = "codegen/error_schemas.rs"]
+mod error_schemas;
 #[path = "codegen/method_kinds.rs"]
 mod method_kinds;
 #[path = "codegen/model.rs"]
@@ -48,8 +57,10 @@ mod upload;
 pub(crate) const PACKAGE: &str = "dify.openapi.v1";
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=proto");
-    println!("cargo::rerun-if-changed=build.rs");
+    // The examples beside them change nothing here.
+    for path in ["proto/dify", "proto/google", "proto/codegen", "proto/codegen.rs", "build.rs"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
     let folder = "proto/dify/openapi/v1";
@@ -63,15 +74,22 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true).open_files(&files)?;
     let encoded = compiler.encode_file_descriptor_set();
-    // Reflection serves the same descriptors, options included.
-    fs::write(out.join("descriptors.bin"), &encoded)?;
 
     let pool = compiler.descriptor_pool();
     let methods = model::methods(&pool)?;
+    fs::write(out.join("descriptors.bin"), descriptors::without_json_only(&encoded, &pool, &methods)?)?;
     fs::write(out.join("policies.rs"), doors::policy_table(&methods))?;
     fs::write(out.join("doors.rs"), doors::json_door(&methods, &pool))?;
-    fs::write(out.join("openapi.json"), serde_json::to_string_pretty(&openapi::document(&methods, false))?)?;
-    fs::write(out.join("openapi_enterprise.json"), serde_json::to_string_pretty(&openapi::document(&methods, true))?)?;
+    fs::write(out.join("rpc_names.rs"), doors::rpc_names(&methods))?;
+    for (file, audience, enterprise) in [
+        ("openapi.json", Audience::Public, false),
+        ("openapi_enterprise.json", Audience::Public, true),
+        ("openapi_internal.json", Audience::Internal, false),
+        ("openapi_internal_enterprise.json", Audience::Internal, true),
+    ] {
+        let document = openapi::document(&methods, audience, enterprise);
+        fs::write(out.join(file), serde_json::to_string_pretty(&document)?)?;
+    }
 
     for deployment in &catalog::DEPLOYMENTS {
         fs::write(out.join(deployment.file), catalog::document(&methods, deployment)?)?;

@@ -48,7 +48,7 @@ use self::{
     error::CommandError,
 };
 use crate::{
-    http::routes::openapi,
+    http::routes::{internal_openapi, openapi},
     rpc::proto::DESCRIPTORS,
     telemetry::{Telemetry, audit::operator::record_command},
 };
@@ -77,7 +77,8 @@ fn run(command: Command) -> Result<(), CommandError> {
     let out = &mut std::io::stdout();
     match command {
         Command::CheckConfig => check_config::run(out),
-        Command::Openapi { enterprise } => openapi::run(openapi(enterprise).as_bytes(), out),
+        Command::Openapi { enterprise, internal: false } => openapi::run(openapi(enterprise).as_bytes(), out),
+        Command::Openapi { enterprise, internal: true } => openapi::run(internal_openapi(enterprise).as_bytes(), out),
         Command::Descriptors => openapi::run(DESCRIPTORS, out),
         Command::Completions { shell } => shell::completions(shell, out),
         Command::Man => shell::man(out),

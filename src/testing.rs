@@ -53,7 +53,7 @@ pub mod http {
         client_address::TrustedProxies,
         codec::{bind::BindMembers, body},
         listen::{ListenOptions, serve},
-        routes::routes,
+        routes::{internal_openapi, openapi, routes},
     };
 
     /// The pages for browsers.

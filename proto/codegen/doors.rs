@@ -82,6 +82,16 @@ fn struct_fields(message: &MessageDescriptor) -> Vec<u32> {
     message.fields().filter(is_struct).map(|field| field.number()).collect()
 }
 
+/// The RPC behind each JSON route, except those that are not served over gRPC.
+pub(crate) fn rpc_names(methods: &[Method]) -> String {
+    let mut out = String::from("/// Verb, path and RPC.\nconst RPC_NAMES: &[(&str, &str, &str)] = &[\n");
+    for method in methods.iter().filter(|method| !method.policy.json_only) {
+        let Some(http) = &method.http else { continue };
+        let _ = writeln!(out, "    ({:?}, {:?}, \"{}.{}\"),", http.verb, http.path, method.service, method.name);
+    }
+    out + "];\n"
+}
+
 fn camel_if_snake(name: &str) -> String {
     if name.starts_with(char::is_lowercase) { camel(name, "") } else { name.to_owned() }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Method {
     pub name: String,
     /// The comment in the proto.
     pub comment: String,
+    /// The comment of the service.
+    pub service_comment: String,
     pub input: MessageDescriptor,
     pub output: MessageDescriptor,
     /// `None` for a method of gRPC only.
@@ -95,6 +97,7 @@ pub(crate) fn methods(pool: &DescriptorPool) -> Result<Vec<Method>, Box<dyn Erro
                 service: service.name().to_owned(),
                 name: method.name().to_owned(),
                 comment: comment(&method.parent_file(), method.path()),
+                service_comment: comment(&service.parent_file(), service.path()),
                 input: method.input(),
                 output: method.output(),
                 http: None,

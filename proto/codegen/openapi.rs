@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     binding::Binding,
-    error_bodies,
+    description, error_bodies,
     error_responses::{self, ErrorResponse},
+    error_schemas,
     method_kinds::{creates, deletes, imports},
     model::Method,
     run,
@@ -13,42 +14,92 @@ use super::{
     upload,
 };
 
-/// The document of an edition. Methods of the Enterprise edition are absent from the other one.
-pub(crate) fn document(methods: &[Method], enterprise: bool) -> Value {
+/// Whom a document is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Clients of the API under `/openapi/v1`.
+    Public,
+    /// Dify's own parts: the console, and the services behind it.
+    Internal,
+}
+
+impl Audience {
+    fn of(http: &Binding) -> Self {
+        if http.path.starts_with("/openapi/v1/") { Self::Public } else { Self::Internal }
+    }
+
+    fn info(self) -> Value {
+        let (title, description) = match self {
+            Self::Public => (
+                "Dify OpenAPI",
+                "Sign in from a terminal (RFC 8628), see and end sessions, list workspaces, and list, describe and run apps.",
+            ),
+            Self::Internal => (
+                "Internal API",
+                "The routes of Dify's console, for browsers and for scripts that set up a server, and those of internal \
+                 services. They follow Dify and may change with it; other clients use the API under /openapi/v1.",
+            ),
+        };
+        json!({
+            "title": title,
+            "version": "1",
+            "description": description,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        })
+    }
+}
+
+/// The document of an audience and an edition. Methods of the Enterprise edition are absent from the other one.
+pub(crate) fn document(methods: &[Method], audience: Audience, enterprise: bool) -> Value {
     let mut schemas = Schemas::default();
     let mut paths = Map::new();
+    let mut tags = Vec::new();
     for method in methods.iter().filter(|method| enterprise || method.policy.presence != "Enterprise") {
-        let Some(http) = &method.http else { continue };
+        let Some(http) = method.http.as_ref().filter(|http| Audience::of(http) == audience) else { continue };
         let operation = operation(method, http, &mut schemas);
         let path = paths.entry(http.path.clone()).or_insert_with(|| json!({}));
         path[http.verb.to_lowercase()] = operation;
+        let tag = json!({"name": tag(method), "description": method.service_comment});
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
     }
-    schemas.0.insert("Error".to_owned(), envelope());
-    schemas.0.insert("OAuthError".to_owned(), oauth_error());
-    schemas.0.insert("ConsoleError".to_owned(), console_error());
-    if enterprise {
-        schemas.0.insert("InnerError".to_owned(), inner_error());
+    let mut credentials = security_schemes();
+    if let Some(credentials) = credentials.as_object_mut() {
+        credentials.retain(|name, _| paths.values().any(|path| requires(path, name)));
     }
     json!({
         "openapi": "3.1.0",
-        "info": {
-            "title": "Dify OpenAPI",
-            "version": "1",
-            "description": "Sign in from a terminal (RFC 8628), see and end sessions, list workspaces, and list, describe and run apps.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
+        "info": audience.info(),
+        "servers": [{"url": "/", "description": "The server of this document."}],
+        "tags": tags,
         "paths": paths,
         "components": {
             "schemas": schemas.0,
-            "securitySchemes": {
-                "Bearer": {"type": "http", "scheme": "bearer", "description": "`dfoa_…` or `dfoe_…`"},
-                "ConsoleSession": {"type": "apiKey", "in": "cookie", "name": "access_token"},
-                "Csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
-                "ApprovalGrant": {"type": "apiKey", "in": "cookie", "name": "device_approval_grant"},
-                "Service": {"type": "apiKey", "in": "header", "name": "Enterprise-Api-Secret-Key"},
-            },
+            "securitySchemes": credentials,
         },
     })
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "Bearer": {"type": "http", "scheme": "bearer", "description": "`dfoa_…` or `dfoe_…`"},
+        "ConsoleSession": {"type": "apiKey", "in": "cookie", "name": "access_token"},
+        "Csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
+        "ApprovalGrant": {"type": "apiKey", "in": "cookie", "name": "device_approval_grant"},
+        "Service": {"type": "apiKey", "in": "header", "name": "Enterprise-Api-Secret-Key"},
+    })
+}
+
+/// Whether an operation of the path requires this scheme.
+fn requires(path: &Value, scheme: &str) -> bool {
+    let operations = path.as_object().into_iter().flat_map(Map::values);
+    let sets = operations.filter_map(|operation| operation["security"].as_array()).flatten();
+    sets.filter_map(Value::as_object).any(|set| set.contains_key(scheme))
+}
+
+fn tag(method: &Method) -> &str {
+    method.service.trim_end_matches("Service")
 }
 
 /// The id of an operation: the method's name and, except on its first path, the path.
@@ -85,13 +136,14 @@ fn operation(method: &Method, http: &Binding, schemas: &mut Schemas) -> Value {
     }
     let mut operation = json!({
         "operationId": operation_id(method, http),
-        "tags": [method.service.trim_end_matches("Service")],
-        "summary": method.comment,
+        "tags": [tag(method)],
+        "summary": description::summary(method),
+        "description": description::description(method),
         "parameters": parameters,
         "responses": responses(method, schemas),
     });
     if method.uploads {
-        operation["requestBody"] = upload::request_body();
+        operation["requestBody"] = upload::request_body(schemas);
     } else if http.body {
         let is_elsewhere = |name: &str| method.is_absent(name) || http.params.iter().any(|param| param == name);
         let schema = schemas.body(method, &is_elsewhere);
@@ -104,7 +156,7 @@ fn operation(method: &Method, http: &Binding, schemas: &mut Schemas) -> Value {
             content["application/x-www-form-urlencoded"] = json!({"schema": schema, "example": example});
         }
         if method.streams {
-            content["multipart/form-data"] = upload::run_form();
+            content["multipart/form-data"] = upload::run_form(schemas);
         }
         operation["requestBody"] = json!({"required": method.input.fields().len() > 0, "content": content});
     }
@@ -147,6 +199,7 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
         "Inner" => "InnerError",
         _ => "Error",
     };
+    let error = error_schemas::reference(shape, schemas);
     for ErrorResponse { status, description, applies_to, examples } in error_responses::TABLE {
         if !applies_to(method) {
             continue;
@@ -158,10 +211,11 @@ fn responses(method: &Method, schemas: &mut Schemas) -> Value {
                 (example.code.to_owned(), json!({"value": error_bodies::body(method, *status, example, shape)}))
             })
             .collect();
-        let mut schema = json!({"$ref": format!("#/components/schemas/{shape}")});
+        let mut schema = error.clone();
         if *status == 400 && imports(method) {
             // The file cannot be imported.
-            schema = json!({"anyOf": [schema, schemas.reference(&method.output, true)]});
+            let either = json!({"anyOf": [schema, schemas.reference(&method.output, true)]});
+            schema = schemas.add("ImportError", || either);
         }
         let content = json!({"application/json": {"schema": schema, "examples": examples}});
         let headers = error_bodies::headers(method, *status);
@@ -183,73 +237,12 @@ fn success(method: &Method, schemas: &mut Schemas) -> Value {
         let schema = schemas.reference(&method.output, true);
         return json!({"application/json": {"schema": schema, "example": schema::example(&method.output, true)}});
     }
+    let event = run::event(schemas);
     if method.http.as_ref().is_some_and(|http| http.always_streams) {
-        return json!({"text/event-stream": run::event()});
+        return json!({"text/event-stream": event});
     }
-    schemas.0.insert("Run".to_owned(), run::schema());
     json!({
-        "application/json": {"schema": {"$ref": "#/components/schemas/Run"}, "examples": run::examples()},
-        "text/event-stream": run::event(),
-    })
-}
-
-fn envelope() -> Value {
-    json!({
-        "type": "object",
-        "description": "Every error: a code for programs, a message and a hint for people.",
-        "required": ["code", "message", "status"],
-        "properties": {
-            "code": {"type": "string"},
-            "message": {"type": "string"},
-            "hint": {"type": "string"},
-            "status": {"type": "integer"},
-            "required_scope": {"type": "string"},
-            "retry_after_ms": {"type": "integer"},
-            "details": {"type": "array", "items": {
-                "type": "object",
-                "required": ["type", "loc", "msg"],
-                "properties": {
-                    "type": {"type": "string"},
-                    "loc": {"type": "array", "items": {"type": "string"}},
-                    "msg": {"type": "string"},
-                },
-            }},
-        },
-    })
-}
-
-/// The envelope of cookie routes.
-fn console_error() -> Value {
-    let mut error = envelope();
-    // Errors before the route is known, such as those of absent routes, have no `error`.
-    error["description"] = json!("An error with its code once more, under the name that Dify's own page reads.");
-    error["properties"]["error"] = json!({"type": "string"});
-    error
-}
-
-fn inner_error() -> Value {
-    json!({
-        "type": "object",
-        "description": "An error of a method for Dify Enterprise.",
-        "required": ["error"],
-        "properties": {"error": {"type": "string"}},
-    })
-}
-
-fn oauth_error() -> Value {
-    json!({
-        "type": "object",
-        "description": "An OAuth error (RFC 6749 section 5.2). Failures that OAuth has no word for also carry the members of Error.",
-        "required": ["error"],
-        "properties": {
-            "error": {"type": "string"},
-            "error_description": {"type": "string"},
-            "interval": {"type": "integer"},
-            "code": {"type": "string"},
-            "message": {"type": "string"},
-            "hint": {"type": "string"},
-            "status": {"type": "integer"},
-            "retry_after_ms": {"type": "integer"},
-        },
+        "application/json": {"schema": run::reference(schemas), "examples": run::examples()},
+        "text/event-stream": event,
     })
 }

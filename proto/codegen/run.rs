@@ -2,32 +2,40 @@
 
 use serde_json::{Value, json};
 
+use super::schema::{self, Schemas};
+
 const EVENTS: &str = "A Server-Sent Event of the stream. `data` is `{\"event\": …}`: workflow_started, node_started, \
     text_chunk, node_finished, workflow_finished, message, agent_message, message_end, message_replace, error. A ping, which \
     has no `data`, comes at least every ten seconds.";
 
 /// One event of a stream by its fields. OpenAPI 3.1 cannot describe a stream as a whole.
-pub(crate) fn event() -> Value {
-    let data =
-        json!({"event": "message", "conversation_id": "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55", "answer": "Hello"});
-    json!({
-        "schema": {
+pub(crate) fn event(schemas: &mut Schemas) -> Value {
+    let schema = schemas.add("ServerSentEvent", || {
+        json!({
             "type": "object",
             "description": EVENTS,
             "properties": {
                 "event": {"type": "string"},
                 "data": {"type": "string", "contentMediaType": "application/json"},
             },
-        },
-        "example": {"data": data.to_string()},
-    })
+        })
+    });
+    let data =
+        json!({"event": "message", "conversation_id": "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55", "answer": "Hello"});
+    json!({"schema": schema, "example": {"data": data.to_string()}})
 }
 
-/// The bodies of blocking runs.
-pub(crate) fn schema() -> Value {
+/// A reference to the schema of the bodies of blocking runs, each of which has a schema of its own.
+pub(crate) fn reference(schemas: &mut Schemas) -> Value {
+    let message = schemas.add("MessageRun", message);
+    let result = schemas.add("WorkflowResult", workflow_result);
+    let workflow = schemas.add("WorkflowRun", || workflow(&result));
+    schemas.add("Run", || json!({"description": "The result of a run.", "oneOf": [message, workflow]}))
+}
+
+fn message() -> Value {
     let text = json!({"type": ["string", "null"]});
-    let number = json!({"type": ["number", "null"]});
-    let message = json!({
+    json!({
         "type": "object",
         "description": "The answer of a chat or a completion.",
         "required": ["event", "task_id", "id", "message_id", "mode", "answer", "metadata", "created_at"],
@@ -39,11 +47,15 @@ pub(crate) fn schema() -> Value {
             "conversation_id": text,
             "mode": {"type": "string", "enum": ["chat", "agent-chat", "advanced-chat", "completion"]},
             "answer": {"type": "string"},
-            "metadata": {"type": "object"},
+            "metadata": schema::any_object(),
             "created_at": {"type": ["integer", "null"]},
         },
-    });
-    let workflow = json!({
+    })
+}
+
+fn workflow(data: &Value) -> Value {
+    let text = json!({"type": ["string", "null"]});
+    json!({
         "type": "object",
         "description": "How a workflow finished; `status` says whether it succeeded.",
         "required": ["workflow_run_id", "task_id", "mode", "data"],
@@ -51,28 +63,34 @@ pub(crate) fn schema() -> Value {
             "workflow_run_id": text,
             "task_id": text,
             "mode": {"const": "workflow"},
-            "data": {
-                "type": "object",
-                "required": [
-                    "id", "workflow_id", "status", "outputs", "error", "elapsed_time", "total_tokens", "total_steps",
-                    "created_at", "finished_at",
-                ],
-                "properties": {
-                    "id": text,
-                    "workflow_id": text,
-                    "status": text,
-                    "outputs": {"type": "object"},
-                    "error": text,
-                    "elapsed_time": number,
-                    "total_tokens": number,
-                    "total_steps": number,
-                    "created_at": number,
-                    "finished_at": number,
-                },
-            },
+            "data": data,
         },
-    });
-    json!({"oneOf": [message, workflow]})
+    })
+}
+
+fn workflow_result() -> Value {
+    let text = json!({"type": ["string", "null"]});
+    let number = json!({"type": ["number", "null"]});
+    json!({
+        "type": "object",
+        "description": "The result of a workflow.",
+        "required": [
+            "id", "workflow_id", "status", "outputs", "error", "elapsed_time", "total_tokens", "total_steps", "created_at",
+            "finished_at",
+        ],
+        "properties": {
+            "id": text,
+            "workflow_id": text,
+            "status": text,
+            "outputs": schema::any_object(),
+            "error": text,
+            "elapsed_time": number,
+            "total_tokens": number,
+            "total_steps": number,
+            "created_at": number,
+            "finished_at": number,
+        },
+    })
 }
 
 /// One example of each body.

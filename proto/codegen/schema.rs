@@ -91,6 +91,24 @@ pub(crate) fn field_example(field: &FieldDescriptor, response: bool) -> Value {
 /// The id in examples.
 const EXAMPLE_UUID: &str = "0197e3a1-5b1c-7c3e-9f43-2f6f0d9c1a55";
 
+/// The name of a body: that of the message, after what the path fixes. The body of `/chat:run` is `ChatRunAppRequest`.
+fn body_name(method: &Method) -> String {
+    let name = method.input.name();
+    let Some(http) = &method.http else { return name.to_owned() };
+    let fixed: String = http.fixed.iter().map(|(_, value)| model::camel(&value.replace('-', "_"), "")).collect();
+    if fixed.is_empty() && http.always_streams { format!("Streaming{name}") } else { fixed + name }
+}
+
+/// The schema of an object with any members. Some generators take an object without `additionalProperties` for an empty one.
+pub(crate) fn any_object() -> Value {
+    json!({"type": "object", "additionalProperties": true})
+}
+
+/// A reference to a schema of the document.
+pub(crate) fn reference_to(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
 /// Schemas of messages by name. A schema is added when it is first referred to.
 #[derive(Default)]
 pub(crate) struct Schemas(pub(crate) Map<String, Value>);
@@ -103,7 +121,7 @@ impl Schemas {
             return json!({"type": "string", "format": "date-time"});
         }
         if message.full_name() == "google.protobuf.Struct" {
-            return json!({"type": "object"});
+            return any_object();
         }
         let name = message.name().to_owned();
         if !self.0.contains_key(&name) {
@@ -111,19 +129,22 @@ impl Schemas {
             let schema = self.object(message, response, &|_| false);
             self.0.insert(name.clone(), schema);
         }
-        json!({"$ref": format!("#/components/schemas/{name}")})
+        reference_to(&name)
     }
 
-    /// The schema of a request's body, without the fields that are `elsewhere`. On the method's first path it is a
-    /// reference.
+    /// A reference to a schema that no message declares. It is added if it is new.
+    pub(crate) fn add(&mut self, name: &str, schema: impl FnOnce() -> Value) -> Value {
+        self.0.entry(name).or_insert_with(schema);
+        reference_to(name)
+    }
+
+    /// A reference to the schema of a request's body, without the fields that are `elsewhere`.
     pub(crate) fn body(&mut self, method: &Method, elsewhere: &dyn Fn(&str) -> bool) -> Value {
         let schema = self.object(&method.input, false, elsewhere);
-        if method.is_additional {
-            return schema;
-        }
-        let name = method.input.name();
-        self.0.insert(name.to_owned(), schema);
-        json!({"$ref": format!("#/components/schemas/{name}")})
+        let name = body_name(method);
+        let existing = self.0.entry(&name).or_insert_with(|| schema.clone());
+        // Paths with other parameters have other members in their bodies.
+        if *existing == schema { reference_to(&name) } else { schema }
     }
 
     fn object(&mut self, message: &MessageDescriptor, response: bool, elsewhere: &dyn Fn(&str) -> bool) -> Value {

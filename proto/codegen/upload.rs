@@ -2,32 +2,34 @@
 
 use serde_json::{Value, json};
 
-pub(crate) fn request_body() -> Value {
+use super::schema::Schemas;
+
+pub(crate) fn request_body(schemas: &mut Schemas) -> Value {
+    let schema = schemas.add("UploadForm", || {
+        json!({
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {
+                "type": "string",
+                "contentMediaType": "application/octet-stream",
+                "description": "The file with its name.",
+            }},
+        })
+    });
     json!({
         "required": true,
-        "content": {"multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {"file": {
-                    "type": "string",
-                    "contentMediaType": "application/octet-stream",
-                    "description": "The file with its name.",
-                }},
-            },
-            "example": {"file": "The text of a file."},
-        }},
+        "content": {"multipart/form-data": {"schema": schema, "example": {"file": "The text of a file."}}},
     })
 }
 
 /// The form of a run.
-pub(crate) fn run_form() -> Value {
-    json!({
-        "schema": {
+pub(crate) fn run_form(schemas: &mut Schemas) -> Value {
+    let schema = schemas.add("RunForm", || {
+        json!({
             "type": "object",
             "description": "Parts `files[name]` are files of the inputs, and parts `files[name][]` those of lists. Other \
                             parts are members, as JSON text.",
-        },
-        "example": {"inputs": "{}"},
-    })
+        })
+    });
+    json!({"schema": schema, "example": {"inputs": "{}"}})
 }

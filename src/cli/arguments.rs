@@ -88,12 +88,17 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Print the OpenAPI 3.1 document.
-    #[command(after_help = "Example:\n  dify-openapi openapi > openapi.json")]
+    /// Print the OpenAPI 3.1 document of the public API.
+    #[command(after_help = "Examples:
+  dify-openapi openapi > openapi.json
+  dify-openapi openapi --internal > openapi_internal.json")]
     Openapi {
         /// Include the methods of the Enterprise edition.
         #[arg(long)]
         enterprise: bool,
+        /// Describe the routes of the console and of internal services instead.
+        #[arg(long)]
+        internal: bool,
     },
     /// Write the descriptors of the gRPC services to standard output: a `FileDescriptorSet` with comments and options.
     #[command(after_help = "Examples:

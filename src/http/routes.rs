@@ -12,11 +12,20 @@ use crate::{
 
 include!(concat!(env!("OUT_DIR"), "/doors.rs"));
 
-/// The OpenAPI 3.1 document of an edition, generated from the protos.
-pub(crate) const fn openapi(enterprise: bool) -> &'static str {
+/// The OpenAPI 3.1 document of the public API in an edition, generated from the protos.
+pub const fn openapi(enterprise: bool) -> &'static str {
     if enterprise {
         include_str!(concat!(env!("OUT_DIR"), "/openapi_enterprise.json"))
     } else {
         include_str!(concat!(env!("OUT_DIR"), "/openapi.json"))
+    }
+}
+
+/// The document of the other routes: those of the console and of internal services.
+pub const fn internal_openapi(enterprise: bool) -> &'static str {
+    if enterprise {
+        include_str!(concat!(env!("OUT_DIR"), "/openapi_internal_enterprise.json"))
+    } else {
+        include_str!(concat!(env!("OUT_DIR"), "/openapi_internal.json"))
     }
 }

@@ -174,7 +174,8 @@ const ROWS: &[Row] = &[
     ("app delete Echo --yes", "", 3, "no app `Echo`"),
     // The rest.
     ("check-config", "", 0, "The configuration is complete."),
-    ("openapi", "", 0, "\"openapi\""),
+    ("openapi", "", 0, "\"/openapi/v1/account\""),
+    ("openapi --internal", "", 0, "\"/console/api/login\""),
     ("descriptors", "", 0, "dify/openapi/v1/app.proto"),
     ("completions bash", "", 0, "complete -F"),
     ("completions csh", "", 2, "bash"),

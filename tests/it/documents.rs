@@ -116,6 +116,17 @@ async fn openapi_document_is_current() {
     assert_eq!(response.json(), serde_json::from_str::<serde_json::Value>(&printed).unwrap(), "served and printed");
 }
 
+#[test]
+fn openapi_documents_of_internal_routes_are_current() {
+    for (name, options) in [
+        ("openapi_internal.json", &["openapi", "--internal"][..]),
+        ("openapi_internal_enterprise.json", &["openapi", "--internal", "--enterprise"]),
+    ] {
+        let (printed, _) = succeeded(run_command::<&str, &str>([], options, ""));
+        assert_current(name, &printed);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn openapi_document_of_the_enterprise_edition_is_current() {
     let (printed, _) = succeeded(run_command::<&str, &str>([], &["openapi", "--enterprise"], ""));

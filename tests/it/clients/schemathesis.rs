@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use dify_openapi::testing::ports::Clock as _;
+use dify_openapi::testing::{http::internal_openapi, ports::Clock as _};
 
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
@@ -31,6 +31,8 @@ struct SchemathesisRun<'s> {
     server: &'s TestServer,
     /// The base URL of the methods.
     url: String,
+    /// Whether the document of the internal routes is used instead of the served one.
+    internal: bool,
     /// Headers of every request.
     headers: Vec<String>,
     /// Values of existing path parameters.
@@ -42,7 +44,12 @@ struct SchemathesisRun<'s> {
 impl<'s> SchemathesisRun<'s> {
     fn of(server: &'s TestServer) -> Self {
         let filter = vec!["--exclude-tag", "Token"];
-        Self { server, url: server.url.clone(), headers: Vec::new(), known: Vec::new(), filter }
+        Self { server, url: server.url.clone(), internal: false, headers: Vec::new(), known: Vec::new(), filter }
+    }
+
+    /// A run with the document of the console and internal services.
+    fn of_internal_routes(server: &'s TestServer) -> Self {
+        Self { internal: true, ..Self::of(server) }
     }
 
     fn header(mut self, name: &str, value: &str) -> Self {
@@ -71,6 +78,16 @@ impl<'s> SchemathesisRun<'s> {
         file
     }
 
+    /// The document: the server's address, or a file in this directory.
+    fn document(&self, directory: &Path) -> String {
+        if !self.internal {
+            return self.server.at("/openapi/v1/openapi.json");
+        }
+        let file = directory.join("openapi_internal.json");
+        std::fs::write(&file, internal_openapi(false)).unwrap();
+        file.display().to_string()
+    }
+
     /// Runs schemathesis and panics with its report when it fails.
     fn assert_passes(&self) {
         let Some(python) = std::env::var_os("TEST_PYTHON") else {
@@ -85,7 +102,7 @@ impl<'s> SchemathesisRun<'s> {
             .current_dir(&directory)
             .arg("--config-file")
             .arg(self.settings(directory.path()))
-            .args(["run", &self.server.at("/openapi/v1/openapi.json"), "--url", &self.url])
+            .args(["run", &self.document(directory.path()), "--url", &self.url])
             .args(["--checks", "all", "--max-examples", &examples, "--phases", "examples,coverage,fuzzing"])
             .args(["--workers", "1", "--seed", "1", "--continue-on-failure", "--no-color"])
             .args(["--suppress-health-check", "all"])
@@ -106,7 +123,9 @@ async fn server() -> TestServer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn responses_without_a_bearer_match_the_openapi_document() {
-    SchemathesisRun::of(&server().await).assert_passes();
+    let server = server().await;
+    SchemathesisRun::of(&server).assert_passes();
+    SchemathesisRun::of_internal_routes(&server).assert_passes();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,19 +165,20 @@ async fn responses_to_a_console_session_match_the_openapi_document() {
     let server = server().await;
     let browser = Browser::signed_in(&server, OWNER).await;
     let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    SchemathesisRun::of(&server)
-        .header("Cookie", &cookies.join("; "))
-        .header("X-CSRF-Token", &browser.cookies["csrf_token"])
-        .only(&[
-            "--include-path-regex",
-            BROWSER_PATHS,
-            "--exclude-path-regex",
-            SESSION_ENDING_PATHS,
-            "--exclude-method",
-            "GET",
-        ])
-        .without(NEGATIVE_DATA_CHECK)
-        .assert_passes();
+    for run in [SchemathesisRun::of(&server), SchemathesisRun::of_internal_routes(&server)] {
+        run.header("Cookie", &cookies.join("; "))
+            .header("X-CSRF-Token", &browser.cookies["csrf_token"])
+            .only(&[
+                "--include-path-regex",
+                BROWSER_PATHS,
+                "--exclude-path-regex",
+                SESSION_ENDING_PATHS,
+                "--exclude-method",
+                "GET",
+            ])
+            .without(NEGATIVE_DATA_CHECK)
+            .assert_passes();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
