@@ -38,6 +38,7 @@ pub(crate) mod stored_run;
 pub(crate) mod subject;
 pub(crate) mod text;
 pub(crate) mod user_code;
+pub(crate) mod violations;
 pub(crate) mod workspace;
 
 // Shorter paths for other parts of the crate. Files of this folder use `error` itself.

@@ -298,6 +298,14 @@ impl Error {
         self
     }
 
+    /// Adds another fault of the same request. Code and hint stay those of this one.
+    #[must_use]
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.0.message = format!("{}; {}", self.0.message, other.0.message).into();
+        self.0.details.extend(other.0.details);
+        self
+    }
+
     /// Adds the cause. It is logged and not sent.
     #[must_use]
     pub fn with_source(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -1,6 +1,9 @@
 //! Pages of a list (contract section 6).
 
-use super::error::{Error, Result};
+use super::{
+    error::{Error, Result},
+    violations::Violations,
+};
 
 /// Limit of rows in a page.
 pub(crate) const MAX_LIMIT: i32 = 200;
@@ -15,22 +18,18 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// Checks the caller's values. Fails with `invalid_param` for one that is out of range.
+    /// Checks the caller's values. Fails with `invalid_param` for those that are out of range.
     pub fn new(page: Option<i32>, limit: Option<i32>, default_limit: u32) -> Result<Self> {
-        let page = match page {
-            None => 1,
-            Some(page) => u32::try_from(page)
-                .ok()
-                .filter(|page| *page >= 1)
-                .ok_or_else(|| Error::invalid_param("query", "page", "must be 1 or more"))?,
-        };
-        let limit = match limit {
-            None => default_limit,
-            Some(limit) if (1..=MAX_LIMIT).contains(&limit) => limit.unsigned_abs(),
-            Some(_) => {
-                return Err(Error::invalid_param("query", "limit", format!("must be between 1 and {MAX_LIMIT}")));
-            }
-        };
+        let mut violations = Violations::default();
+        let page = u32::try_from(page.unwrap_or(1)).unwrap_or_default();
+        if page == 0 {
+            violations.add(Error::invalid_param("query", "page", "must be 1 or more"));
+        }
+        let limit = limit.map_or(default_limit, |limit| u32::try_from(limit).unwrap_or_default());
+        if !(1..=MAX_LIMIT.unsigned_abs()).contains(&limit) {
+            violations.add(Error::invalid_param("query", "limit", format!("must be between 1 and {MAX_LIMIT}")));
+        }
+        violations.finish()?;
         Ok(Self { page, limit })
     }
 

@@ -16,9 +16,10 @@ use crate::{
         Error,
         app::{
             description::{AppDescription, AppInfo, DescriptionFields},
-            summary::AppSummary,
+            summary::{AppFilter, AppSummary},
         },
         page::PageRequest,
+        violations::both,
     },
     service::{app::ListApps, run::Run},
 };
@@ -35,7 +36,10 @@ impl proto::app_service_server::AppService for Rpc {
         request: Request<proto::ListAppsRequest>,
     ) -> Result<Response<proto::ListAppsResponse>, Status> {
         let message = request.get_ref();
-        let page = PageRequest::new(message.page, message.limit, DEFAULT_LIMIT)?;
+        let (page, _) = both(
+            PageRequest::new(message.page, message.limit, DEFAULT_LIMIT),
+            AppFilter::parse(message.mode.as_deref(), message.name.as_deref(), message.tag.as_deref()),
+        )?;
         let query = ListApps {
             workspace_id: message.workspace_id.as_deref(),
             mode: message.mode.as_deref(),

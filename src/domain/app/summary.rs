@@ -6,6 +6,7 @@ use super::mode::AppMode;
 use crate::domain::{
     error::{Error, Result},
     id::{AppId, WorkspaceId},
+    violations::Violations,
 };
 
 /// Limit of characters in a name filter.
@@ -56,16 +57,19 @@ impl AppFilter {
     /// Reads the caller's parameters; an empty name or tag is no filter. Fails with `invalid_param` for an unknown mode
     /// or a name that is too long.
     pub fn parse(mode: Option<&str>, name: Option<&str>, tag: Option<&str>) -> Result<Self> {
+        let mut violations = Violations::default();
         let name = name.filter(|name| !name.is_empty());
         if name.is_some_and(|name| name.chars().nth(MAX_NAME_LENGTH).is_some()) {
-            return Err(Error::invalid_param(
-                "query",
-                "name",
-                format!("must be at most {MAX_NAME_LENGTH} characters long"),
-            ));
+            let message = format!("must be at most {MAX_NAME_LENGTH} characters long");
+            violations.add(Error::invalid_param("query", "name", message));
         }
+        let mode = mode.map(ModeFilter::parse).transpose().unwrap_or_else(|error| {
+            violations.add(error);
+            None
+        });
+        violations.finish()?;
         Ok(Self {
-            mode: mode.map(ModeFilter::parse).transpose()?,
+            mode,
             name: name.map(|name| match name.parse() {
                 Ok(id) => NameFilter::Id(id),
                 Err(_) => NameFilter::Contains(name.to_owned()),

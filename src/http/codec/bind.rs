@@ -20,6 +20,7 @@ use crate::{
         Code, Error, Result,
         error::{Detail, UNKNOWN_MEMBER},
         text::is_unprintable,
+        violations::Violations,
     },
     pipeline::policy::Policy,
 };
@@ -62,22 +63,23 @@ pub(crate) enum Source {
     Form,
 }
 
-/// Binds URL-encoded members. A repeated parameter is rejected (RFC 6749 section 3.1).
+/// Binds URL-encoded members. The error has every fault. A repeated parameter is rejected (RFC 6749 section 3.1).
 pub(crate) fn members<M: BindMembers>(message: &mut M, encoded: &[u8], source: Source) -> Result<()> {
     let mut seen = HashSet::new();
+    let mut violations = Violations::default();
     for (name, value) in pairs(encoded).map_err(|_| not_utf8(source))? {
         match message.set(&name, &value) {
             Ok(true) if !M::LISTS.contains(&&*name) && !seen.insert(name.clone().into_owned()) => {
-                return Err(invalid_member(source, &name, "given more than once", "duplicate"));
+                violations.add(invalid_member(source, &name, "given more than once", "duplicate"));
             }
             Ok(false) if M::STRICT => {
-                return Err(invalid_member(source, &name, "unknown parameter", UNKNOWN_MEMBER));
+                violations.add(invalid_member(source, &name, "unknown parameter", UNKNOWN_MEMBER));
             }
             Ok(_) => {}
-            Err(reason) => return Err(invalid_member(source, &name, &reason, "type_error")),
+            Err(reason) => violations.add(invalid_member(source, &name, &reason, "type_error")),
         }
     }
-    Ok(())
+    violations.finish()
 }
 
 /// Rejects members of a JSON object that a strict message does not have.
