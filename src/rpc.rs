@@ -11,6 +11,7 @@ mod console_app;
 pub(crate) mod convert;
 pub(crate) mod device_flow;
 mod dsl;
+mod error_hint;
 pub(crate) mod external_app;
 pub(crate) mod file;
 mod hint;

@@ -2,12 +2,17 @@
 
 mod arrival;
 mod bounds;
+mod compression;
 mod protocol;
 
+use std::collections::BTreeSet;
+
 use axum::{Router, body::Body, response::Response};
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 use http_body_util::Limited;
-use tonic::{Status, server::NamedService};
+use tonic::{Status, codec::CompressionEncoding, server::NamedService};
+use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::{ServiceBuilder, ServiceExt as _};
 
 pub(crate) use self::protocol::translate_web;
@@ -59,12 +64,16 @@ pub(crate) fn router<F>(rpc: &Rpc, pipeline: &Pipeline, reflection: bool, mounte
 where
     F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static,
 {
-    let layer = PipelineLayer::new(pipeline.clone(), GrpcDoor(mounted));
+    let layer = PipelineLayer::new(pipeline.clone(), GrpcDoor(mounted.clone()));
     let mut router = Router::new();
     macro_rules! mount {
         ($($server:ident),*) => {$(
             for (path, max_body) in method_limits::<$server<Rpc>>() {
-                let service = $server::new(rpc.clone()).max_decoding_message_size(max_body).map_request(tonic_body);
+                let service = $server::new(rpc.clone())
+                    .max_decoding_message_size(max_body)
+                    .accept_compressed(CompressionEncoding::Gzip)
+                    .send_compressed(CompressionEncoding::Gzip)
+                    .map_request(tonic_body);
                 let service = ServiceBuilder::new()
                     .layer(around((), protocol::require))
                     .layer(around((), bounds::enforce_deadline))
@@ -91,15 +100,21 @@ where
         TokenServiceServer,
         MetaServiceServer
     );
-    let standard = standard_services(reflection)?
+    let standard = standard_services(reflection, served_services(mounted))?
         .layer(around((), bounds::enforce_standard_deadline))
         .layer(around((), protocol::require));
     Ok(router.merge(standard))
 }
 
+/// The names of the services with a method that this listener serves over gRPC.
+fn served_services(mounted: impl Fn(&Policy) -> bool) -> BTreeSet<&'static str> {
+    let served = POLICIES.iter().filter(|policy| !policy.json_only && mounted(policy));
+    served.filter_map(|policy| policy.grpc_path.split('/').nth(1)).collect()
+}
+
 /// The health service, and the reflection service if it is enabled.
-fn standard_services(reflection: bool) -> Result<Router> {
-    let health = tonic_health::server::HealthService::from_health_reporter(reporter());
+fn standard_services(reflection: bool, served: BTreeSet<&'static str>) -> Result<Router> {
+    let health = tonic_health::server::HealthService::from_health_reporter(reporter(served));
     let health = tonic_health::pb::health_server::HealthServer::new(health);
     let mut router = Router::new()
         .route_service("/grpc.health.v1.Health/{*method}", health.map_request(small_body).map_response(axum_body));
@@ -122,9 +137,14 @@ fn descriptors() -> tonic_reflection::server::Builder<'static> {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
-/// Reports the process as serving. `/readyz` reports the state of its dependencies.
-fn reporter() -> tonic_health::server::HealthReporter {
-    tonic_health::server::HealthReporter::new()
+/// Reports the process and each service as serving. `/readyz` reports the state of their dependencies.
+fn reporter(served: BTreeSet<&'static str>) -> HealthReporter {
+    let reporter = HealthReporter::new();
+    for service in served {
+        // Ready at once, because nobody else has the reporter yet.
+        let _ = reporter.set_service_status(service, ServingStatus::Serving).now_or_never();
+    }
+    reporter
 }
 
 /// The routes of a service with the limits of their messages: one for each method, and one for methods that do not

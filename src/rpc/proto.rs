@@ -2,5 +2,5 @@
 
 tonic::include_proto!("dify.openapi.v1");
 
-/// The encoded file descriptors, for reflection.
+/// The encoded file descriptors, for reflection: without the methods that are served as JSON only.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use super::error_hint;
 use crate::{
     domain::{Code, Error},
     telemetry::failure,
@@ -97,7 +98,7 @@ impl From<Error> for Status {
             metadata.insert("interval".to_owned(), interval.to_string());
         }
         if let Some(hint) = error.hint() {
-            metadata.insert("hint".to_owned(), hint.to_owned());
+            metadata.insert("hint".to_owned(), error_hint::for_grpc(hint));
         }
         let mut details = ErrorDetails::new();
         details.set_error_info(error.code().as_str().to_uppercase(), DOMAIN, metadata);

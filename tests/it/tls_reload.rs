@@ -1,7 +1,7 @@
 //! Renewed certificates are served without a restart.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::Path,
     process::{Command, Stdio},
     sync::Arc,
@@ -54,6 +54,18 @@ async fn wait_until_shown(port: u16, certificate: &CertificateDer<'static>) {
     panic!("the certificate is not served");
 }
 
+/// Waits until one line of the log has all texts.
+async fn assert_logged(log: &Path, texts: &[&str]) {
+    for _ in 0..400 {
+        let lines = fs::read_to_string(log).unwrap();
+        if lines.lines().any(|line| texts.iter().all(|text| line.contains(text))) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{}", fs::read_to_string(log).unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hang_up_signal_loads_renewed_certificates_and_keeps_the_last_usable_ones() {
     let dir = tempfile::tempdir().unwrap();
@@ -74,13 +86,15 @@ async fn hang_up_signal_loads_renewed_certificates_and_keeps_the_last_usable_one
         program
     };
     assert!(program("migrate").arg("up").status().unwrap().success());
-    let mut server = Process(program("serve").spawn().unwrap());
+    let log = dir.path().join("log");
+    let mut server = Process(program("serve").stderr(File::create(&log).unwrap()).spawn().unwrap());
     wait_until_shown(port, &first).await;
 
     let second = renew(dir.path());
     signal("HUP", &[server.0.id()]);
     wait_until_shown(port, &second).await;
     assert!(!shows(port, &first).await);
+    assert_logged(&log, &["a TLS handshake failed", "UnknownCA"]).await;
 
     // A key of another certificate cannot be used.
     fs::write(dir.path().join("key.pem"), KeyPair::generate().unwrap().serialize_pem()).unwrap();

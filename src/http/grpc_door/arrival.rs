@@ -3,19 +3,19 @@
 use std::convert::Infallible;
 
 use axum::{body::Body, extract::Request, response::Response};
+use bytes::Bytes;
+use http::request::Parts;
 use tonic::Status;
 use tower::Service;
 
+use super::compression::{self, FRAME_HEADER};
 use crate::{
     domain::Error,
     http::{codec::body, memory_owner::memory_owner},
-    memory::{MemoryKind, MemoryLedger},
+    memory::{MemoryKind, MemoryLedger, MemoryPermit},
     pipeline::policy::Policy,
     rpc::json::weight::structs_weight,
 };
-
-/// What precedes a message: a flag and a length.
-const FRAME_HEADER: usize = 5;
 
 /// Passes the call on with a body that has arrived. The memory is held until the answer begins; a run has its own by
 /// then.
@@ -33,14 +33,32 @@ where
         Ok(received) => received,
         Err(error) => return Ok(refused(error)),
     };
-    let message = received.bytes.get(FRAME_HEADER..).unwrap_or_default();
+    let (bytes, _plain) = match plain(&parts, received.bytes, policy.max_body, &memory) {
+        Ok(plain) => plain,
+        Err(error) => return Ok(refused(error)),
+    };
+    let message = bytes.get(FRAME_HEADER..).unwrap_or_default();
     let weight = structs_weight(message, policy.struct_fields);
     let _parsed = match memory.reserve_for(memory_owner(&parts.extensions), MemoryKind::Json, weight) {
         Ok(permit) => permit,
         Err(error) => return Ok(refused(error.into())),
     };
     let _received = received.memory;
-    inner.call(Request::from_parts(parts, Body::from(received.bytes))).await
+    inner.call(Request::from_parts(parts, Body::from(bytes))).await
+}
+
+/// The message, decompressed, and the memory of that, which is reserved first.
+fn plain(
+    parts: &Parts,
+    bytes: Bytes,
+    max: usize,
+    memory: &MemoryLedger,
+) -> Result<(Bytes, Option<MemoryPermit>), Error> {
+    if !compression::is_compressed(&parts.headers, &bytes) {
+        return Ok((bytes, None));
+    }
+    let permit = memory.reserve_for(memory_owner(&parts.extensions), MemoryKind::Bodies, max)?;
+    Ok((compression::decompress(&bytes, max)?, Some(permit)))
 }
 
 fn refused(error: Error) -> Response {

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{extract::Request, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tonic::Status;
+use tonic::{Code as Grpc, Status};
 use tower::Service;
 
 use crate::{
@@ -48,7 +48,34 @@ where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
     let limit = deadline(request.headers()).map_or(MAX_CALL_DURATION, |requested| requested.min(MAX_CALL_DURATION));
-    tokio::time::timeout(limit, inner.call(request)).await.unwrap_or_else(|_| Ok(reject(None, deadline_exceeded())))
+    match tokio::time::timeout(limit, inner.call(request)).await {
+        Ok(response) => response.map(with_standard_details),
+        Err(_) => Ok(reject(None, deadline_exceeded())),
+    }
+}
+
+/// Adds `ErrorInfo` to an error of a standard service.
+fn with_standard_details(response: Response) -> Response {
+    let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Grpc::Ok) else {
+        return response;
+    };
+    if !status.details().is_empty() {
+        return response;
+    }
+    let code = match status.code() {
+        Grpc::NotFound => Code::NotFound,
+        Grpc::Unimplemented => Code::Unimplemented,
+        Grpc::ResourceExhausted | Grpc::OutOfRange => Code::RequestEntityTooLarge,
+        // The message could not be read or decoded.
+        _ => Code::InvalidRequest,
+    };
+    let message = match code {
+        Code::NotFound => "There is no such service here.",
+        Code::Unimplemented => "There is no such method.",
+        Code::RequestEntityTooLarge => "The message is too large.",
+        _ => "The message could not be decoded.",
+    };
+    reject(None, Error::new(code, message))
 }
 
 fn deadline_exceeded() -> Error {
@@ -116,7 +143,7 @@ fn with_details(response: Response) -> Response {
     let error = match headers.get("grpc-status").map(HeaderValue::as_bytes) {
         Some(b"2") => Error::new(Code::InvalidRequest, "The message ended unexpectedly or took too long to arrive."),
         Some(b"11") => Error::new(Code::RequestEntityTooLarge, "The message is too large."),
-        Some(b"12") => Error::new(Code::Unimplemented, "Compressed messages are not supported."),
+        Some(b"12") => Error::new(Code::Unimplemented, "This encoding of messages is not supported; use gzip or none."),
         Some(b"13") => Error::new(Code::InvalidRequest, "The message could not be decoded."),
         _ => return response,
     };
@@ -158,11 +185,26 @@ mod tests {
     }
 
     #[test]
+    fn errors_of_standard_services_have_details() {
+        for (status, expected) in [
+            (Status::not_found("service not registered"), "5"),
+            (Status::unimplemented(""), "12"),
+            (Status::internal("invalid varint"), "3"),
+            (Status::out_of_range("too large"), "8"),
+        ] {
+            let response = with_standard_details(status.into_http());
+            assert_eq!(response.headers()["grpc-status"], expected);
+            assert!(response.headers().contains_key("grpc-status-details-bin"));
+        }
+        assert!(!with_standard_details(Response::default()).headers().contains_key("grpc-status"));
+    }
+
+    #[test]
     fn message_that_tonic_cannot_read_is_an_error_of_the_caller() {
         for (status, expected) in [
             (Status::internal("invalid varint"), "3"),
             (Status::out_of_range("too large"), "8"),
-            (Status::unimplemented("gzip"), "12"),
+            (Status::unimplemented("zstd"), "12"),
         ] {
             let response = with_details(status.into_http());
             assert_eq!(response.headers()["grpc-status"], expected);

@@ -1,6 +1,6 @@
 //! One connection: TLS, HTTP, and the timers that close it.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
@@ -86,7 +86,11 @@ impl ConnectionServer {
             None => self.serve_http(TokioIo::new(stream), peer).await,
             Some(acceptor) => match time::timeout(self.header_timeout, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => self.serve_http(TokioIo::new(stream), peer).await,
-                Ok(Err(error)) => tracing::debug!(cause = %error, %peer, "a TLS handshake failed"),
+                // A health check that only connects is not worth a line.
+                Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                    tracing::debug!(cause = %error, %peer, "a TLS handshake was not finished");
+                }
+                Ok(Err(error)) => tracing::info!(cause = %error, %peer, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
         }

@@ -3,7 +3,8 @@
 use dify_openapi::testing::rpc::{
     DOMAIN,
     proto::{
-        CreateDeviceCodeRequest, GetAccountRequest, ListSessionsRequest, LookupUserCodeRequest, PollDeviceTokenRequest,
+        CreateDeviceCodeRequest, GetAccountRequest, ListAppsRequest, ListSessionsRequest, LookupUserCodeRequest,
+        PollDeviceTokenRequest,
     },
 };
 use tonic::Code;
@@ -45,6 +46,19 @@ async fn invalid_fields_are_named_in_bad_request(stores: Stores) {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_param"));
     let violations = status.get_details_bad_request().unwrap().field_violations;
     assert_eq!((violations.len(), violations[0].field.as_str()), (1, "limit"));
+    let request = ListAppsRequest {
+        page: Some(0),
+        limit: Some(201),
+        mode: Some("poem".to_owned()),
+        name: Some("x".repeat(201)),
+        ..ListAppsRequest::default()
+    };
+    let status = clients.app.list_apps(with_bearer(request, &bearer.token)).await.unwrap_err();
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["page", "limit", "name", "mode"], "all at once");
+    let (code, body) = bearer.get("/openapi/v1/apps?page=x&page=1&limit=y").await;
+    assert_eq!((code, body["details"].as_array().unwrap().len()), (422, 2), "{body}");
     let status = clients.device_flow.create_device_code(CreateDeviceCodeRequest::default()).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "invalid_request"));
     assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "client_id");

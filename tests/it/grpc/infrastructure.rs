@@ -1,8 +1,18 @@
 //! Health, reflection, and unimplemented methods.
 
-use dify_openapi::testing::rpc::proto::{GetHealthRequest, IntrospectTokenRequest, ResolveTokenRequest};
+use std::collections::BTreeSet;
+
+use dify_openapi::testing::{
+    pipeline::Policy,
+    rpc::proto::{
+        CreateDeviceCodeRequest, DESCRIPTORS, GetAccountRequest, GetHealthRequest, IntrospectTokenRequest,
+        ResolveTokenRequest, device_flow_service_client::DeviceFlowServiceClient,
+        identity_service_client::IdentityServiceClient,
+    },
+};
+use prost::Message as _;
 use tokio_stream::StreamExt as _;
-use tonic::Code;
+use tonic::{Code, codec::CompressionEncoding};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::{
     v1::{
@@ -13,9 +23,9 @@ use tonic_reflection::pb::{
 };
 
 use crate::support::{
-    Browser, Stores, TestServer,
-    grpc::{Clients, call_empty, channel, internal_channel, reason, with_metadata},
-    server::SERVICE_KEY,
+    Bearer, Browser, Stores, TestServer,
+    grpc::{Clients, call_empty, channel, internal_channel, reason, with_bearer, with_metadata},
+    server::{OWNER, SERVICE_KEY},
 };
 
 /// The services that reflection lists; `None` without reflection.
@@ -68,8 +78,91 @@ async fn standard_health_service_is_served() {
         let mut client = HealthClient::new(channel);
         let answer = client.check(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
         assert_eq!(answer.status(), tonic_health::ServingStatus::Serving.into());
-        let unknown = client.check(HealthCheckRequest { service: "nothing.Service".to_owned() }).await.unwrap_err();
-        assert_eq!(unknown.code(), Code::NotFound);
+        let service = "dify.openapi.v1.IdentityService".to_owned();
+        let answer = client.check(HealthCheckRequest { service }).await.unwrap().into_inner();
+        assert_eq!(answer.status(), tonic_health::ServingStatus::Serving.into());
+        for service in ["nothing.Service", "dify.openapi.v1.ConsoleService"] {
+            let unknown = client.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap_err();
+            assert_eq!((unknown.code(), reason(&unknown).as_str()), (Code::NotFound, "not_found"), "{service}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_names_internal_services_on_the_internal_listener_only() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let service = "dify.openapi.v1.TokenService";
+    let check = async |channel| {
+        HealthClient::new(channel).check(HealthCheckRequest { service: service.to_owned() }).await.is_ok()
+    };
+    assert!(check(internal_channel(&server).await).await);
+    assert!(!check(channel(&server).await).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_health_and_reflection_carry_error_info() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    for path in [
+        "/grpc.health.v1.Health/Nothing",
+        "/grpc.reflection.v1.ServerReflection/Nothing",
+        "/grpc.reflection.v1alpha.ServerReflection/Nothing",
+    ] {
+        let status = call_empty(channel(&server).await, path, &[]).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "unimplemented"), "{path}");
+    }
+}
+
+/// The methods of the descriptors, like `AppService.RunApp`, with their comments.
+fn described_methods() -> Vec<(String, String)> {
+    let set = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+    let mut methods = Vec::new();
+    for file in set.file.iter().filter(|file| file.package() == "dify.openapi.v1") {
+        let locations = &file.source_code_info.as_ref().unwrap().location;
+        for (service, number) in file.service.iter().zip(0..) {
+            assert!(!service.method.is_empty(), "{} is empty", service.name());
+            for (method, place) in service.method.iter().zip(0..) {
+                let comment = locations.iter().find(|location| location.path == [6, number, 2, place]);
+                let comment = comment.map_or("", |comment| comment.leading_comments()).trim().to_owned();
+                methods.push((format!("{}.{}", service.name(), method.name()), comment));
+            }
+        }
+    }
+    methods
+}
+
+#[test]
+fn descriptors_have_exactly_the_methods_of_grpc_with_their_comments() {
+    let described = described_methods();
+    let names: BTreeSet<_> = described.iter().map(|(name, _)| name.as_str()).collect();
+    let served = Policy::all().filter(|policy| !policy.json_only && !policy.grpc_path.is_empty());
+    assert_eq!(names, served.map(|policy| policy.method).collect());
+    assert!(!names.contains("DeviceFlowService.DenyDevice") && !names.contains("ConsoleService.Login"), "{names:?}");
+    let comment = |name: &str| described.iter().find(|(found, _)| found == name).unwrap().1.clone();
+    assert_eq!(comment("TokenService.ResolveToken"), "Resolve a token as a bearer request does, with the same errors.");
+    assert!(comment("ConnectionService.GetCredentials").starts_with("Get current credentials"));
+    assert!(comment("DeviceFlowService.LookupUserCode").starts_with("Look up whether"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_compressed_in_both_directions() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let client = IdentityServiceClient::new(channel(&server).await);
+    let mut client = client.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip);
+    let answer = client.get_account(with_bearer(GetAccountRequest {}, &bearer.token)).await.unwrap();
+    assert_eq!(answer.metadata().get("grpc-encoding").unwrap(), "gzip");
+    assert_eq!(answer.into_inner().subject_email, OWNER);
+    let plain = IdentityServiceClient::new(channel(&server).await);
+    let answer = plain.clone().get_account(with_bearer(GetAccountRequest {}, &bearer.token)).await.unwrap();
+    assert!(answer.metadata().get("grpc-encoding").is_none());
+
+    let client = DeviceFlowServiceClient::new(channel(&server).await).send_compressed(CompressionEncoding::Gzip);
+    for (length, expected) in [(300, Code::InvalidArgument), (1 << 20, Code::ResourceExhausted)] {
+        let request =
+            CreateDeviceCodeRequest { client_id: "difyctl".to_owned(), device_label: Some("x".repeat(length)) };
+        let status = client.clone().create_device_code(request).await.unwrap_err();
+        assert_eq!(status.code(), expected, "{length} {status:?}");
+        assert!(!reason(&status).is_empty());
     }
 }
 
@@ -80,6 +173,7 @@ async fn reflection_is_served_only_when_enabled() {
     for name in ["dify.openapi.v1.IdentityService", "dify.openapi.v1.DeviceFlowService", "grpc.health.v1.Health"] {
         assert!(services.iter().any(|service| service == name), "{name} in {services:?}");
     }
+    assert!(!services.iter().any(|service| service.contains("Console")), "{services:?}");
     assert!(reflected_in_the_first_version(channel(&server).await).await);
     let silent = TestServer::start_with(Stores::Sqlite, &[("GRPC_REFLECTION", "false")]).await;
     assert!(!reflected_in_the_first_version(channel(&silent).await).await);
