@@ -79,6 +79,31 @@ need_graphon() {
     export TEST_GRAPHON="$PWD/$venv/bin/python"
 }
 
+# Installs the dependencies of a Node.js package of this repository below target/, again after they changed.
+need_node_package() {
+    local folder=$tools/$(basename "$1")
+    cmp -s "$1/package.json" "$folder/installed.json" && return
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$1/package.json" "$folder"
+    npm install --prefix "$folder" --no-package-lock --no-audit --no-fund --silent
+    cp "$1/package.json" "$folder/installed.json"
+}
+
+# Installs what generates and builds the examples and the clients of the OpenAPI document. Go's packages come from Debian.
+need_client_tools() {
+    local go=/usr/share/gocode/src
+    need npm npm go golang-go protoc-gen-go protoc-gen-go protoc-gen-go-grpc protoc-gen-go-grpc \
+        "$go/google.golang.org/grpc" golang-google-grpc-dev "$go/google.golang.org/genproto" golang-google-genproto-dev \
+        "$go/google.golang.org/protobuf" golang-google-protobuf-dev "$go/gopkg.in/validator.v2" golang-gopkg-validator.v2-dev \
+        /usr/share/doc/golang-github-golang-protobuf-1-5-dev golang-github-golang-protobuf-1-5-dev
+    "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/generators.txt
+    need_node_package proto/examples/typescript
+    need_node_package tests/clients/openapi_typescript
+    # Without this variable the tests with these tools are skipped.
+    export TEST_CLIENT_TOOLS="$PWD/$tools"
+}
+
 # Installs the accessibility checker of the browser tests.
 need_browser_tools() {
     [ -e "$tools/node_modules/axe-core/axe.min.js" ] && return
