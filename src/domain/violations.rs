@@ -6,13 +6,13 @@ use super::error::{Error, Result};
 const MAX_COLLECTED: usize = 20;
 
 #[derive(Default)]
-pub struct Violations {
+pub(crate) struct Violations {
     error: Option<Error>,
     count: usize,
 }
 
 impl Violations {
-    pub fn add(&mut self, error: Error) {
+    pub(crate) fn add(&mut self, error: Error) {
         self.count += 1;
         if self.count <= MAX_COLLECTED {
             self.error = Some(match self.error.take() {
@@ -23,13 +23,13 @@ impl Violations {
     }
 
     /// Fails with the collected faults.
-    pub fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         self.error.map_or(Ok(()), Err)
     }
 }
 
 /// Both values, or the faults of both.
-pub fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+pub(crate) fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok((first, second)),
         (Err(first), Err(second)) => Err(first.and(second)),
