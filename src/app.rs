@@ -1,6 +1,7 @@
 //! The composition root: the only place that connects implementations to each other. `serve`, `dev` and the tests run
 //! the same code.
 
+mod admin_listener;
 mod application;
 mod components;
 mod dependencies;

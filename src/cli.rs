@@ -24,6 +24,7 @@ mod membership;
 mod migrate;
 mod openapi;
 mod operator;
+mod operator_events;
 mod output;
 mod password;
 mod printable;
@@ -61,19 +62,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(code) => return code,
     };
     let audited = audited_command(&matches);
-    match run(cli.command) {
+    match run(cli.command, audited.as_deref()) {
         Ok(()) => {
-            if let Some(command) = &audited {
-                record_command(command);
-                Telemetry::flush_process();
-            }
+            Telemetry::flush_process();
             ExitCode::SUCCESS
         }
         Err(error) => error.report(),
     }
 }
 
-fn run(command: Command) -> Result<(), CommandError> {
+/// Runs a command. `audited` names it in the audit trail.
+fn run(command: Command, audited: Option<&str>) -> Result<(), CommandError> {
     let out = &mut std::io::stdout();
     match command {
         Command::CheckConfig => check_config::run(out),
@@ -91,7 +90,7 @@ fn run(command: Command) -> Result<(), CommandError> {
                 ))
             })?
             .block_on(async {
-                match command {
+                let outcome = match command {
                     Command::Dev(args) => dev::run(&args).await,
                     Command::Serve => serve::run().await,
                     Command::Migrate { command } => migrate::run(command, &mut std::io::stdout()).await,
@@ -105,7 +104,13 @@ fn run(command: Command) -> Result<(), CommandError> {
                     | Command::Descriptors
                     | Command::Completions { .. }
                     | Command::Man => Ok(()),
+                };
+                if let (Ok(()), Some(command)) = (&outcome, audited) {
+                    record_command(command);
                 }
+                // Also the events of a command that failed halfway.
+                operator_events::store().await;
+                outcome
             }),
     }
 }

@@ -26,6 +26,7 @@ pub(crate) mod limit;
 pub(crate) mod login_limit;
 pub(crate) mod member;
 pub(crate) mod oauth_client;
+pub(crate) mod operator_event;
 pub(crate) mod page;
 pub(crate) mod recorded_decision;
 pub(crate) mod scope;

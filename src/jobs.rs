@@ -10,7 +10,7 @@ use crate::{
     ports::{identity_provider::IdentityProvider, lease_store::LeaseStore},
     service::{
         connections::Connections, context::ServiceContext, invalidation::Invalidations, last_used::LastUsedTracker,
-        run::Runs,
+        operator_events, run::Runs,
     },
 };
 
@@ -20,6 +20,8 @@ const FLUSH_EVERY: Duration = Duration::from_mins(1);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Interval between two readings of the identity provider's metadata and keys; the first is at the start.
 const PROVIDER_REFRESH_INTERVAL: Duration = Duration::from_mins(10);
+/// How often the audit events of commands are written to the log.
+const OPERATOR_EVENTS_INTERVAL: Duration = Duration::from_secs(10);
 /// The job that refreshes connections, and its lease.
 const CONNECTIONS: &str = "connections";
 /// How often it runs, so that each connection has several attempts before it expires.
@@ -68,6 +70,9 @@ impl Jobs {
                 connections.retry_removals().await;
             }
             Ok(())
+        });
+        self.every("operator-events", OPERATOR_EVENTS_INTERVAL, tracker, stop, |jobs| async move {
+            jobs.write_operator_events().await
         });
         if let Some(runs) = &self.runs {
             let (expired, resolved) = (runs.clone(), runs.clone());
@@ -139,6 +144,11 @@ impl Jobs {
     /// Writes the uses noted since the last time.
     pub async fn flush_last_used(&self) -> Result<()> {
         self.last_used.flush(&self.context.sql).await
+    }
+
+    /// Writes the audit events of commands to the log of this server, unless another replica does.
+    pub async fn write_operator_events(&self) -> Result<()> {
+        operator_events::write_stored(&self.context).await
     }
 
     /// Refreshes connections that expire soon, unless another replica does.

@@ -17,6 +17,7 @@ pub(crate) mod invalidation;
 pub(crate) mod last_used;
 pub(crate) mod license;
 pub(crate) mod member;
+pub(crate) mod operator_events;
 pub(crate) mod password;
 pub(crate) mod rate_limiter;
 pub(crate) mod run;

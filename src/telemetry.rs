@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod failure;
 pub(crate) mod line;
 pub(crate) mod metrics;
+pub(crate) mod operator_events;
 pub(crate) mod origin;
 mod otlp;
 pub(crate) mod redact;
@@ -33,7 +34,7 @@ use tracing_subscriber::{
 };
 
 pub(crate) use self::error::TelemetryError;
-use self::{line::LineLayer, metrics::Metrics, sink::Sink};
+use self::{line::LineLayer, metrics::Metrics, operator_events::OperatorEventLayer, sink::Sink};
 use crate::config::telemetry::TelemetryConfig;
 
 /// The destination of log lines.
@@ -85,6 +86,7 @@ impl Telemetry {
         let sink = if let Some(sink) = SINK.get() {
             sink.clone()
         } else {
+            let is_command = matches!(output, Output::Stderr);
             let sink = Sink::new(match output {
                 Output::Stdout => Box::new(io::stdout()),
                 Output::Stderr => Box::new(io::stderr()),
@@ -104,6 +106,7 @@ impl Telemetry {
             let subscriber = tracing_subscriber::registry()
                 .with(otel)
                 .with(LineLayer::new(config.format, sink.clone()))
+                .with(is_command.then_some(OperatorEventLayer))
                 .with(targets(&config.directives, tracers.is_some()));
             // Fails when the process already has a subscriber, which is kept. The cell decides a race of two first
             // calls.

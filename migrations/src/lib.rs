@@ -39,6 +39,8 @@ mod m20261128_000034_openapi_human_forms;
 mod m20261128_000040_dify_setups;
 mod m20261129_000041_openapi_browser_sessions_origin;
 mod m20261129_000042_openapi_sessions_name;
+mod m20261129_000043_openapi_sessions_token_hash;
+mod m20261129_000044_openapi_operator_events;
 mod newer;
 mod schema;
 mod table;
@@ -86,5 +88,7 @@ fn own() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m20261128_000034_openapi_human_forms::Migration),
         Box::new(m20261129_000041_openapi_browser_sessions_origin::Migration),
         Box::new(m20261129_000042_openapi_sessions_name::Migration),
+        Box::new(m20261129_000043_openapi_sessions_token_hash::Migration),
+        Box::new(m20261129_000044_openapi_operator_events::Migration),
     ]
 }

@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    admin_listener,
     application::{Application, ListenerKind},
     dependencies::Dependencies,
     stores::{connect_sql, connect_state},
@@ -116,16 +117,9 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     }
     if let Some(address) = config.listeners.admin {
         // Not tracked: it reports that the process is draining, so it ends last.
-        let listener = bind(address).await?;
-        bound.admin = Some(local(&listener)?);
         let service = RequestService::new(admin::router(readiness.clone(), metrics));
-        tokio::spawn(listen::serve(
-            listener,
-            service,
-            ListenOptions::within(app.rpc().memory()),
-            admin_shutdown.clone(),
-            admin_shutdown.clone(),
-        ));
+        let options = ListenOptions::within(app.rpc().memory());
+        bound.admin = Some(admin_listener::start(bind(address).await?, service, options, admin_shutdown.clone())?);
     }
     serve(public, app.service(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
     let reload = Arc::new(Notify::new());
@@ -208,7 +202,7 @@ fn local(listener: &TcpListener) -> Result<SocketAddr> {
     listener.local_addr().map_err(Error::internal)
 }
 
-/// SQL is required. Redis is not: without it bearer requests are still served, and an outage of Redis would otherwise
+/// SQL is required. Redis and the directory of files are not: without it bearer requests are still served, and an outage of Redis would otherwise
 /// make every replica unready at once. Only a process that Redis has refused a command from the start, such as one of a
 /// version that needs further rights, is not ready.
 fn readiness(app: &Arc<Application>, metrics: &Arc<Metrics>) -> Readiness {
@@ -216,9 +210,15 @@ fn readiness(app: &Arc<Application>, metrics: &Arc<Metrics>) -> Readiness {
     let state_worked = Arc::new(AtomicBool::new(false));
     Readiness::new(Arc::clone(metrics), move || {
         let (sql, state) = (Arc::clone(&app.context().sql), Arc::clone(&app.stores().health));
-        let state_worked = Arc::clone(&state_worked);
+        let (state_worked, files) = (Arc::clone(&state_worked), app.services().files.store().cloned());
         async move {
-            let (sql, state) = tokio::join!(sql.check_writable(), state.check_commands());
+            let files = async {
+                match &files {
+                    Some(files) => files.check_writable().await,
+                    None => Ok(()),
+                }
+            };
+            let (sql, state, files) = tokio::join!(sql.check_writable(), state.check_commands(), files);
             let sql =
                 Check { name: "sql", health: if sql.is_ok() { Health::Ok } else { Health::Failed }, error: sql.err() };
             let health = match &state {
@@ -229,7 +229,10 @@ fn readiness(app: &Arc<Application>, metrics: &Arc<Metrics>) -> Readiness {
                 Err(error) if is_refused(error) && !state_worked.load(Ordering::Relaxed) => Health::Failed,
                 Err(_) => Health::Degraded,
             };
-            vec![sql, Check { name: "state", health, error: state.err() }]
+            let state = Check { name: "state", health, error: state.err() };
+            // Only uploads and runs with files need the directory.
+            let health = if files.is_ok() { Health::Ok } else { Health::Degraded };
+            vec![sql, state, Check { name: "files", health, error: files.err() }]
         }
     })
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicI64};
 
 use chrono::{DateTime, Utc};
 
-use super::error::CommandError;
+use super::{error::CommandError, operator_events};
 use crate::{
     app::{self, Dependencies},
     config::{Config, process_env, telemetry::TelemetryConfig},
@@ -42,6 +42,7 @@ impl Operator {
             config.create_data_dir()?;
         }
         let (sql, standalone) = app::connect_sql(&config, None).await?;
+        operator_events::set_store(&sql);
         Ok(Self { config, sql, standalone, telemetry })
     }
 

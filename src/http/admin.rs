@@ -24,13 +24,21 @@ use axum::{
 };
 use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::time::MissedTickBehavior;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{domain::Error, telemetry::metrics::Metrics};
 
 /// Interval between two checks of which no probe is the cause.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// Time in which the threads of the server have to run something, so that a probe waits for their checks. Probes of
+/// Kubernetes wait for a second.
+const RUNTIME_TIMEOUT: Duration = Duration::from_millis(500);
+/// Age up to which the last result counts while the threads are busy.
+const MAX_AGE: Duration = Duration::from_secs(30);
 
 /// The state of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -46,7 +54,7 @@ pub(crate) enum Health {
 /// The result of a health check.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
-    /// `sql` or `state`.
+    /// `sql`, `state`, `files`, or `runtime` when the threads of the server are busy.
     pub name: &'static str,
     pub health: Health,
     /// Why it is not healthy. It is logged only.
@@ -65,17 +73,22 @@ pub(crate) struct Readiness {
     metrics: Arc<Metrics>,
     /// The results that were logged last.
     logged: Arc<Mutex<HashMap<&'static str, Health>>>,
+    /// The threads of the server, which run the checks. Probes are answered by another thread.
+    runtime: Handle,
+    /// When the last check ended, and whether none failed.
+    last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl Readiness {
-    /// Ready while no check fails.
+    /// Ready while no check fails. Checks run on the present runtime.
     pub(crate) fn new<F, R>(metrics: Arc<Metrics>, checks: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Vec<Check>> + Send + 'static,
     {
         let checks = Arc::new(move || Box::pin(checks()) as Pin<Box<dyn Future<Output = Vec<Check>> + Send>>);
-        Self { draining: Arc::default(), checks, metrics, logged: Arc::default() }
+        let (logged, last) = (Arc::default(), Arc::default());
+        Self { draining: Arc::default(), checks, metrics, logged, runtime: Handle::current(), last }
     }
 
     /// Turns readiness off for good, so that load balancers stop sending requests before the listener closes.
@@ -96,7 +109,9 @@ impl Readiness {
     async fn report(&self) -> Report {
         let draining = self.draining.load(Ordering::Relaxed);
         let checks = (self.checks)().await;
-        let ready = !draining && checks.iter().all(|check| check.health != Health::Failed);
+        let is_healthy = checks.iter().all(|check| check.health != Health::Failed);
+        *self.last.lock() = Some((Instant::now(), is_healthy));
+        let ready = !draining && is_healthy;
         for check in &checks {
             self.metrics.readiness.check(check.name, check.health == Health::Ok);
             self.log(check);
@@ -104,6 +119,26 @@ impl Readiness {
         // Draining may have begun meanwhile.
         self.metrics.readiness.ready(ready && !self.draining.load(Ordering::Relaxed));
         Report { ready, draining, checks }
+    }
+
+    /// The report for a probe. While the threads of the server are busy, it repeats the last result for a while: a
+    /// server under load still works.
+    async fn report_to_probe(self) -> Report {
+        let answers = tokio::time::timeout(RUNTIME_TIMEOUT, self.runtime.spawn(async {})).await;
+        if answers.is_ok() {
+            let readiness = self.clone();
+            if let Ok(report) = self.runtime.spawn(async move { readiness.report().await }).await {
+                return report;
+            }
+        }
+        let (draining, last) = (self.draining.load(Ordering::Relaxed), *self.last.lock());
+        let was_healthy = last.is_some_and(|(at, is_healthy)| is_healthy && at.elapsed() < MAX_AGE);
+        let health = if was_healthy { Health::Degraded } else { Health::Failed };
+        Report {
+            ready: was_healthy && !draining,
+            draining,
+            checks: vec![Check { name: "runtime", health, error: None }],
+        }
     }
 
     /// Logs a check when its result has changed.
@@ -142,7 +177,7 @@ pub(crate) fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> Response {
-    let report = readiness.report().await;
+    let report = readiness.report_to_probe().await;
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report)).into_response()
 }

@@ -4,6 +4,7 @@
 
 mod activity;
 mod connection;
+mod descriptors;
 mod head_scanner;
 mod io;
 mod limits;
@@ -32,7 +33,7 @@ use self::{
     connection::ConnectionServer,
     limits::{ConnectionLimits, ConnectionPermit},
 };
-pub(crate) use self::{connection::PeerAddr, request_service::RequestService};
+pub(crate) use self::{connection::PeerAddr, descriptors::DescriptorReserve, request_service::RequestService};
 use crate::memory::{CONNECTION_BYTES, MemoryKind};
 
 /// Interval at which idle connections are searched for while a connection waits for a permit.
@@ -53,17 +54,17 @@ pub async fn serve(
     let connections = TaskTracker::new();
     let limits = ConnectionLimits::new(&options);
     let full = watch::Sender::new(());
-    let memory = options.memory.clone();
+    let (memory, reserve) = (options.memory.clone(), options.reserve.clone());
     let server = Arc::new(ConnectionServer::new(service, options, full.subscribe(), soft_shutdown.clone()));
     loop {
         let accepted = tokio::select! {
             biased;
             () = soft_shutdown.cancelled() => break,
             () = hard_shutdown.cancelled() => break,
-            accepted = accept(&listener, &limits, &full) => accepted,
+            accepted = accept(&listener, &limits, &full, reserve.as_deref()) => accepted,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
-        let (server, hard_shutdown) = (Arc::clone(&server), hard_shutdown.clone());
+        let (server, hard_shutdown, reserve) = (Arc::clone(&server), hard_shutdown.clone(), reserve.clone());
         let memory = memory.charge(MemoryKind::Connections, CONNECTION_BYTES);
         connections.spawn(async move {
             let _permits = (permit, memory);
@@ -71,6 +72,9 @@ pub async fn serve(
                 biased;
                 () = hard_shutdown.cancelled() => {}
                 () = server.serve(stream, peer) => {}
+            }
+            if let Some(reserve) = reserve {
+                reserve.refill();
             }
         });
     }
@@ -86,6 +90,7 @@ async fn accept(
     listener: &TcpListener,
     limits: &ConnectionLimits,
     full: &watch::Sender<()>,
+    reserve: Option<&DescriptorReserve>,
 ) -> Option<(TcpStream, SocketAddr, ConnectionPermit)> {
     match listener.accept().await {
         Ok((stream, peer)) => {
@@ -100,6 +105,7 @@ async fn accept(
             }
         }
         Err(error) if concerns_one_connection(&error) => None,
+        Err(error) if reserve.is_some_and(|reserve| reserve.release(&error)) => None,
         Err(error) => {
             // Out of file descriptors or memory. Connections that end release some.
             tracing::warn!(cause = %error, "a connection could not be accepted");

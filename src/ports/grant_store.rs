@@ -36,6 +36,10 @@ pub trait GrantStore: Send + Sync + 'static {
     /// Approves a claimed grant. Returns `false` when the claim has expired or belongs to another approval.
     async fn finish(&self, user_codes: &[UserCodeKey], claim: ClaimId, approval: &Approval) -> Result<bool>;
 
+    /// Whether there is a grant that is not approved with this session. `false` also when the grant is gone: it was
+    /// redeemed, or has expired.
+    async fn has_other_outcome(&self, user_codes: &[UserCodeKey], token_id: TokenId) -> Result<bool>;
+
     /// Ends a claim without a decision. Does nothing when the claim is not the current one.
     async fn release(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<()>;
 

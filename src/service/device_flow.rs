@@ -2,6 +2,7 @@
 
 mod decision;
 mod external;
+mod settlement;
 
 use std::sync::Arc;
 

@@ -106,6 +106,11 @@ impl Files {
         Self { context, apps, backend: Arc::new(backend), keys, memory, rate_limiter, settings: Arc::new(settings) }
     }
 
+    /// The store of contents; `None` beside Dify, which has its own.
+    pub(crate) fn store(&self) -> Option<&FileStore> {
+        self.backend.store.as_ref()
+    }
+
     pub fn limits(&self) -> &UploadLimits {
         &self.settings.limits
     }

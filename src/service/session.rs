@@ -12,7 +12,7 @@ use crate::{
         id::TokenId,
         page::{Page, PageRequest},
         secret::{BearerToken, bearer_invalid},
-        session::Session,
+        session::{RevokedSession, Session},
         subject::Subject,
     },
     ports::state_stores::StateHealth,
@@ -58,13 +58,14 @@ impl Sessions {
             return self.invalidations.invalidate_queued(id).await;
         }
         let Some(revoked) = self.context.sql.revoke_session(subject, id, self.context.clock.now()).await? else {
-            // Another replica may have revoked it and queued the invalidation. Without the cache this is unknown.
-            self.health.ping().await?;
+            // Another replica may have revoked it and may not reach the cache, where its token is still live.
+            match self.context.sql.find_ended_hash(subject, id).await? {
+                Some(hash) => self.invalidations.invalidate(&hash).await?,
+                None => self.health.ping().await?,
+            }
             return Err(unknown());
         };
-        AuditEvent::SessionRevoked { token_id: id, by: subject.email() }.record();
-        self.context.metrics.revoked(RevokeReason::Owner, 1);
-        self.invalidations.invalidate_sessions(&[revoked]).await
+        self.publish(subject, revoked).await
     }
 
     /// Names one live session of the subject. Fails with `not_found` for all others, and with `invalid_request` for a name
@@ -85,9 +86,33 @@ impl Sessions {
         Ok(())
     }
 
-    /// Revokes the session of the request's token.
+    /// Revokes the session of the request's token. A session that has another token by now, because the device has
+    /// signed in again, is not revoked.
     pub async fn revoke_current(&self, caller: &Caller) -> Result<()> {
-        self.revoke(&caller.token.subject, &caller.token.token_id.to_string()).await
+        let (sessions, caller) = (self.clone(), caller.clone());
+        run_uncancelled(async move { sessions.end_current(&caller).await }).await
+    }
+
+    async fn end_current(&self, caller: &Caller) -> Result<()> {
+        let subject = &caller.token.subject;
+        if let Some(account) = subject.account_id() {
+            self.context.require_active(account).await?;
+        }
+        if self.invalidations.is_queued(&caller.hash) {
+            return self.invalidations.invalidate(&caller.hash).await;
+        }
+        let Some(revoked) = self.context.sql.revoke_by_hash(&caller.hash, self.context.clock.now()).await? else {
+            // Another replica may have revoked it and may not reach the cache.
+            self.invalidations.invalidate(&caller.hash).await?;
+            return Err(unknown());
+        };
+        self.publish(subject, revoked).await
+    }
+
+    async fn publish(&self, subject: &Subject, revoked: RevokedSession) -> Result<()> {
+        AuditEvent::SessionRevoked { token_id: revoked.token_id, by: subject.email() }.record();
+        self.context.metrics.revoked(RevokeReason::Owner, 1);
+        self.invalidations.invalidate_sessions(&[revoked]).await
     }
 
     /// Revokes every session of the subject except one. Returns the number of revoked sessions.

@@ -26,6 +26,8 @@ const READ_BYTES: usize = 256 << 10;
 const FILE_PART_BYTES: usize = 256 << 10;
 /// The part that is sent at a time to S3, whose least is 5 MiB.
 const S3_PART_BYTES: usize = 5 << 20;
+/// Length of the file that a check writes: a block of common file systems.
+const CHECK_BYTES: usize = 4 << 10;
 /// Unfinished files, below the directory. They are renamed when they are complete.
 const UNFINISHED: &str = "unfinished";
 
@@ -128,6 +130,18 @@ impl FileStore {
 
     async fn delete(&self, key: &str) -> Result<()> {
         self.operator().await?.delete(key).await.map_err(Error::unavailable)
+    }
+
+    /// Writes and removes a small file. Fails when the directory is read-only or full. A bucket is not written to.
+    pub(crate) async fn check_writable(&self) -> Result<()> {
+        if self.0.read_only || matches!(self.0.location, FileLocation::S3(_)) {
+            return Ok(());
+        }
+        let operator = self.operator().await?;
+        // Each process has a name of its own.
+        let name = format!("{UNFINISHED}/.writable-{}", std::process::id());
+        operator.write(&name, vec![0; CHECK_BYTES]).await.map_err(Error::unavailable)?;
+        operator.delete(&name).await.map_err(Error::unavailable)
     }
 
     async fn operator(&self) -> Result<Operator> {

@@ -36,6 +36,7 @@ mod members;
 pub(crate) mod migrate;
 mod mint;
 mod not_found;
+mod operator_events;
 mod pool;
 mod render;
 mod rendered;

@@ -15,7 +15,7 @@ use tracing::{
 };
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::{access, audit, redact, sink::Sink, trace};
+use super::{access, audit, operator_events, redact, sink::Sink, trace};
 use crate::config::telemetry::LogFormat;
 
 /// Writes every event as one line into a sink, with the ids of trace and span inside a request. Spans are not part of
@@ -191,6 +191,16 @@ impl JsonFields<'_> {
 
 impl Visit for JsonFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == operator_events::FIELDS
+            && let Some(members) = operator_events::members(value)
+        {
+            for (name, value) in members {
+                self.line.push_str(",\"");
+                escape(self.line, &name);
+                let _ = write!(self.line, "\":{value}");
+            }
+            return;
+        }
         self.name(field);
         self.line.push('"');
         escape(self.line, &redact::scrub(value));
@@ -234,13 +244,19 @@ struct TextFields<'a> {
 
 impl TextFields<'_> {
     fn put(&mut self, field: &Field, value: &str) {
-        let value = redact::scrub(value);
         if field.name() == "message" {
             self.line.push(' ');
-            escape(self.line, &value);
+            escape(self.line, &redact::scrub(value));
             return;
         }
-        let _ = write!(self.fields, " {}=", field.name());
+        self.put_named(field.name(), value);
+    }
+
+    fn put_named(&mut self, name: &str, value: &str) {
+        let value = redact::scrub(value);
+        self.fields.push(' ');
+        escape(self.fields, name);
+        self.fields.push('=');
         let quote = value.is_empty() || value.contains([' ', '=']);
         if quote {
             self.fields.push('"');
@@ -254,6 +270,15 @@ impl TextFields<'_> {
 
 impl Visit for TextFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == operator_events::FIELDS
+            && let Some(members) = operator_events::members(value)
+        {
+            for (name, value) in members {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                self.put_named(&name, &text);
+            }
+            return;
+        }
         self.put(field, value);
     }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_rustls::rustls::ServerConfig;
 
+use super::descriptors::DescriptorReserve;
 use crate::{
     http::client_address::TrustedProxies,
     memory::{CountLimits, MemoryLedger},
@@ -39,6 +40,8 @@ pub struct ListenOptions {
     pub stall_timeout: Duration,
     /// Counts the connections.
     pub memory: MemoryLedger,
+    /// Descriptors that only this listener uses, when there are no others.
+    pub(crate) reserve: Option<Arc<DescriptorReserve>>,
 }
 
 impl ListenOptions {
@@ -65,6 +68,7 @@ impl Default for ListenOptions {
             max_age: MAX_AGE,
             stall_timeout: STALL_TIMEOUT,
             memory: MemoryLedger::unlimited(),
+            reserve: None,
         }
     }
 }

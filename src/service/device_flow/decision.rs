@@ -5,7 +5,7 @@
 
 use chrono::TimeDelta;
 
-use super::DeviceFlow;
+use super::{DeviceFlow, settlement::MintedGrant};
 use crate::{
     domain::{
         Code, Error, Result,
@@ -21,7 +21,7 @@ use crate::{
         subject::{Subject, SubjectType},
     },
     service::{session_mint::mint_session, uncancelled::run_uncancelled, user_code_attempt::UserCodeAttempt},
-    telemetry::{audit::AuditEvent, failure, metrics::RevokeReason},
+    telemetry::{audit::AuditEvent, failure},
 };
 
 impl DeviceFlow {
@@ -103,34 +103,39 @@ impl DeviceFlow {
             created_ip: request.created_ip.to_string(),
             user_agent: request.user_agent.clone(),
         };
-        let (minted, finished) = mint_session(&self.context, &self.invalidations, &session).await?;
+        let (minted, replaced) = mint_session(&self.context, &self.invalidations, &session).await?;
         let approval = Approval { token_id: minted.token_id, sealed_token };
-        let finished = match finished {
-            Ok(()) => self.grants.finish(keys, claim, &approval).await,
+        let minted = MintedGrant {
+            subject: subject.clone(),
+            request: request.clone(),
+            keys: keys.to_vec(),
+            claim,
+            approval,
+            hash: session.hash,
+            expires_at: session.expires_at,
+            rotated: minted.rotated.is_some(),
+        };
+        let finished = match replaced {
+            Ok(()) => match self.grants.finish(keys, claim, &minted.approval).await {
+                Err(error) => {
+                    // The store may have approved the grant, and the device may have its token.
+                    self.settle_later(minted);
+                    return Err(error);
+                }
+                finished => finished,
+            },
             Err(error) => Err(error),
         };
         if !matches!(finished, Ok(true)) {
-            self.context.sql.revoke_if_hash(minted.token_id, &session.hash, self.context.clock.now()).await?;
+            self.withdraw(&minted).await?;
             return Err(finished.err().unwrap_or_else(in_progress));
         }
-        self.context.metrics.minted(subject.subject_type());
-        self.context.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated.is_some()));
-        AuditEvent::DeviceFlowApproved {
-            subject,
-            request,
-            rotated: minted.rotated.is_some(),
-            expires_at: session.expires_at,
-            token_id: minted.token_id,
-        }
-        .record();
-        if let Some(account) = subject.account_id() {
-            self.remember(keys, account, request, DecisionOutcome::Approved(minted.token_id)).await;
-        }
+        self.record_approval(&minted).await;
         Ok(())
     }
 
     /// Records a decision for the pages. A failure does not undo the decision: the pages then do not name the device.
-    async fn remember(
+    pub(super) async fn remember(
         &self,
         keys: &[UserCodeKey],
         account: AccountId,

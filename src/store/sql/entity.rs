@@ -17,6 +17,7 @@ pub(super) mod end_user;
 pub(super) mod human_form;
 pub(super) mod message;
 pub(super) mod oauth_access_token;
+pub(super) mod operator_event;
 pub(super) mod session;
 pub(super) mod setup;
 pub(super) mod spent_refresh_token;

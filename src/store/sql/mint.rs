@@ -149,6 +149,7 @@ impl SqlStore {
             .expr(Expr::value(new.user_agent.clone()))
             .column(token::Column::CreatedAt)
             .expr(Expr::value(name))
+            .column(token::Column::TokenHash)
             .from(token::Entity)
             .and_where(token::Column::Id.eq(id))
             .take();
@@ -161,6 +162,7 @@ impl SqlStore {
                 session::Column::UserAgent,
                 session::Column::CreatedAt,
                 session::Column::Name,
+                session::Column::TokenHash,
             ])
             .select_from(details)
             .map_err(Error::internal)?

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Order, QueryFilter, QueryResult, Value,
-    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+    sea_query::{Expr, ExprTrait, JoinType, Query, SimpleExpr},
 };
 
 use super::{
     db_uuid::DbUuid,
-    entity::{account, oauth_access_token as token},
+    entity::{account, oauth_access_token as token, session},
     error::SqlError,
     retry::with_retries,
     sql_store::{MAX_ROWS_PER_STATEMENT, SqlStore},
@@ -52,6 +52,24 @@ impl SqlStore {
     /// Revokes the session of the token with this hash (RFC 7009).
     pub async fn revoke_by_hash(&self, hash: &TokenHash, now: DateTime<Utc>) -> Result<Option<RevokedSession>> {
         Ok(self.revoke_where(token::Column::TokenHash.eq(hash.expose()), now).await?.pop())
+    }
+
+    /// The hash that the subject's session had when it ended; `None` when it is live, belongs to another subject, or was
+    /// issued by Dify.
+    pub async fn find_ended_hash(&self, subject: &Subject, id: TokenId) -> Result<Option<TokenHash>> {
+        let select = Query::select()
+            .column((session::Entity, session::Column::TokenHash))
+            .from(session::Entity)
+            .join(
+                JoinType::InnerJoin,
+                token::Entity,
+                Expr::col((token::Entity, token::Column::Id)).equals((session::Entity, session::Column::TokenId)),
+            )
+            .and_where(session::Column::TokenId.eq(self.id(id.0)).and(self.owned_by(subject)))
+            .and_where(token::Column::TokenHash.is_null())
+            .take();
+        let Some(row) = self.query_one(&select).await? else { return Ok(None) };
+        Ok(row.try_get_by::<Option<String>, _>("token_hash")?.map(TokenHash::from_stored))
     }
 
     /// Revokes the sessions that an operator selected.

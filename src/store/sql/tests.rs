@@ -26,6 +26,7 @@ mod connections;
 mod deletion;
 mod human_forms;
 mod mint;
+mod operator_events;
 mod runs;
 mod schema;
 mod sessions;

@@ -17,6 +17,8 @@ pub(crate) struct Model {
     pub created_at: DateTimeUtc,
     /// The name that a person gave the session; null shows the label of the device.
     pub name: Option<String>,
+    /// The hash of the token, which `oauth_access_tokens` erases at its end. Null for tokens of older versions.
+    pub token_hash: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -49,7 +49,7 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
 }
 
 async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 29);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 31);
     assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -73,6 +73,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "openapi_conversation_variables",
             "openapi_human_forms",
             "openapi_migrations",
+            "openapi_operator_events",
             "openapi_schema_versions",
             "openapi_sessions",
             "openapi_spent_refresh_tokens",
@@ -88,7 +89,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "workflows"
         ]
     );
-    let last = ["m20261129_000042_openapi_sessions_name"];
+    let last = ["m20261129_000044_openapi_operator_events"];
     assert_eq!(sql.migrate_down(false, RevertRange::Last).await.unwrap(), last);
     assert_eq!(sql.pending_migrations(false).await.unwrap(), last);
     sql.migrate_down(false, RevertRange::All).await.unwrap();

@@ -155,6 +155,15 @@ impl GrantStore for MemoryGrantStore {
         Ok(finished.unwrap_or(false))
     }
 
+    async fn has_other_outcome(&self, user_codes: &[UserCodeKey], token_id: TokenId) -> Result<bool> {
+        let (mut grants, now_us) = (self.grants.lock(), self.now_us());
+        let read = |grant: Grant| {
+            let is_other = !grant.redeems(token_id, now_us / 1_000);
+            (grant, is_other)
+        };
+        Ok(grants.transition(user_codes, now_us, read)?.unwrap_or(false))
+    }
+
     async fn release(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<()> {
         let (mut grants, now_us) = (self.grants.lock(), self.now_us());
         grants.transition(user_codes, now_us, |grant| (grant.release(claim, now_us / 1_000), ())).map(|_| ())

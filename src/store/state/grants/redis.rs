@@ -196,6 +196,19 @@ impl GrantStore for RedisState {
         Ok(false)
     }
 
+    async fn has_other_outcome(&self, user_codes: &[UserCodeKey], token_id: TokenId) -> Result<bool> {
+        for user_code in user_codes {
+            let Some(found) = self.find_indexed_grant(user_code).await? else { continue };
+            let mut read = redis::cmd("HMGET");
+            read.arg(&found.grant_key).arg("state").arg("token_id");
+            let (state, approved): (Option<String>, Option<String>) = self.run(&read).await?;
+            if state.is_some() {
+                return Ok(approved != Some(token_id.to_string()));
+            }
+        }
+        Ok(false)
+    }
+
     async fn release(&self, user_codes: &[UserCodeKey], claim: ClaimId) -> Result<()> {
         for user_code in user_codes {
             let Some(found) = self.find_indexed_grant(user_code).await? else { continue };
