@@ -4,7 +4,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bearer, Browser, Device, Stores, TestServer, apps, command::succeeded, database::account_id, logs::Logs,
+    Bearer, Browser, Device, Stores, TestServer, apps,
+    command::succeeded,
+    database::{account_id, execute},
+    logs::Logs,
     server::OWNER,
 };
 
@@ -72,4 +75,45 @@ async fn commands_are_audited_with_their_operator() {
     assert!(!log_of(&import).contains("app.overwritten"));
     let log = log_of(&import);
     assert!(log.contains("app.overwritten") && log.contains(&workspace) && log.contains("operator=grace"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_commands_reach_the_log_of_one_replica() {
+    let Some(stores) = Stores::servers().await else { return };
+    let logs = Logs::capture();
+    let server = TestServer::start(stores).await;
+    let other = server.replica().await;
+    let operator = format!("grace {}", uuid::Uuid::new_v4());
+    let variables = [("OPERATOR", operator.as_str())];
+    let (_, printed) = succeeded(server.command_with(&variables, &["workspace", "create", "Lab", "--owner", OWNER]));
+    assert!(printed.contains("operator.command"), "{printed}");
+    succeeded(server.command_with(&variables, &["token", "create", "--account", OWNER, "--label", "ci"]));
+    succeeded(server.command_with(&variables, &["workspace", "list"]));
+    for _ in 0..2 {
+        let (one, two) = (server.running().app.jobs(), other.running().app.jobs());
+        let (one, two) = tokio::join!(one.write_operator_events(), two.write_operator_events());
+        one.and(two).unwrap();
+    }
+    let lines = logs.lines();
+    let events = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let events: Vec<_> = events.filter(|event| event["operator"] == operator.as_str()).collect();
+    let names: Vec<_> = events.iter().map(|event| (event["event"].as_str(), event["command"].as_str())).collect();
+    let expected = [
+        (Some("operator.command"), Some("workspace create")),
+        (Some("oauth.token_issued"), None),
+        (Some("operator.command"), Some("token create")),
+    ];
+    assert_eq!(names, expected, "{events:#?}");
+    for event in &events {
+        assert_eq!((event["target"].as_str(), event["outcome"].as_str()), (Some("audit"), Some("success")));
+        assert!(event["recorded_at"].is_string() && event["event_id"].is_string(), "{event}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_commands_are_printed_when_they_cannot_be_stored() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    execute(&server, "DROP TABLE openapi_operator_events").await;
+    let (_, printed) = succeeded(server.command(&["workspace", "create", "Lab", "--owner", OWNER], ""));
+    assert!(printed.contains("operator.command") && printed.contains("were not stored"), "{printed}");
 }

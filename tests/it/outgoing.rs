@@ -2,6 +2,7 @@
 //! that errors name.
 
 mod errors;
+mod mysql_tls;
 mod pooler;
 mod postgres_tls;
 mod redis_tls;

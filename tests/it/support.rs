@@ -22,6 +22,7 @@ pub mod fake_dify;
 pub mod forms;
 pub mod grpc;
 pub mod logs;
+pub mod mariadb_process;
 pub mod openid_provider;
 pub mod pgbouncer;
 pub mod plugin_daemon;

@@ -63,7 +63,8 @@ async fn migrations_change_only_tables_of_this_service() {
         made.await.unwrap(),
         "openapi_app_access openapi_app_access_accounts openapi_browser_sessions \
          openapi_connection_providers openapi_connections openapi_conversation_variables \
-         openapi_human_forms openapi_migrations openapi_schema_versions openapi_sessions openapi_spent_refresh_tokens"
+         openapi_human_forms openapi_migrations openapi_operator_events openapi_schema_versions openapi_sessions \
+         openapi_spent_refresh_tokens"
     );
     dify.0.stop().await;
     for _ in 0..4 {

@@ -224,10 +224,10 @@ async fn connection_is_used_refreshed_and_authorized_again(is_narrow: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_is_used_refreshed_and_authorized_again_on_a_desktop() {
-    connection_is_used_refreshed_and_authorized_again(false).await;
+    Box::pin(connection_is_used_refreshed_and_authorized_again(false)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_is_used_refreshed_and_authorized_again_narrow_and_without_scripts() {
-    connection_is_used_refreshed_and_authorized_again(true).await;
+    Box::pin(connection_is_used_refreshed_and_authorized_again(true)).await;
 }

@@ -62,6 +62,14 @@ impl RedisProcess {
         signal("STOP", &[self.child.lock().as_ref().unwrap().id()]);
     }
 
+    /// Lets commands that write wait for this time. Others are answered.
+    pub async fn pause_writes(&self, time: std::time::Duration) {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let mut pause = redis::cmd("CLIENT");
+        pause.arg("PAUSE").arg(u64::try_from(time.as_millis()).unwrap()).arg("WRITE");
+        pause.query_async::<()>(&mut connection).await.unwrap();
+    }
+
     /// Ends the pause, with its data.
     pub fn resume(&self) {
         signal("CONT", &[self.child.lock().as_ref().unwrap().id()]);

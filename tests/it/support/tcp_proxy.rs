@@ -1,4 +1,4 @@
-//! A TCP proxy that can silence its connections without closing them.
+//! A TCP proxy that can silence, hold or refuse its connections, as a broken network does.
 
 use std::sync::{
     Arc,
@@ -14,10 +14,30 @@ use tokio::{
     sync::watch,
 };
 
+/// What passes the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    All,
+    /// Connections stay open, and what is sent waits for the end of the partition.
+    Nothing,
+    /// Requests pass, and replies wait.
+    RequestsOnly,
+    /// Connections are closed, and new ones are closed at once.
+    Refused,
+}
+
+/// The direction of a half of a connection.
+#[derive(Clone, Copy, PartialEq)]
+enum Direction {
+    Request,
+    Reply,
+}
+
 /// Forwards connections from a port of its own.
 pub struct TcpProxy {
     pub port: u16,
     cut: watch::Sender<()>,
+    traffic: watch::Sender<Traffic>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -26,18 +46,27 @@ impl TcpProxy {
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port_here = listener.local_addr().unwrap().port();
-        let proxy = Self { port: port_here, cut: watch::Sender::new(()), connections: Arc::default() };
-        let (cut, connections) = (proxy.cut.subscribe(), Arc::clone(&proxy.connections));
+        let proxy = Self {
+            port: port_here,
+            cut: watch::Sender::new(()),
+            traffic: watch::Sender::new(Traffic::All),
+            connections: Arc::default(),
+        };
+        let (cut, traffic, connections) =
+            (proxy.cut.subscribe(), proxy.traffic.subscribe(), Arc::clone(&proxy.connections));
         tokio::spawn(async move {
             while let Ok((from, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::Relaxed);
+                if *traffic.borrow() == Traffic::Refused {
+                    continue;
+                }
                 // Ignores earlier cuts, which were for older connections.
                 let mut cut = cut.clone();
                 cut.mark_unchanged();
                 let Ok(to) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
                 let ((from_read, from_write), (to_read, to_write)) = (from.into_split(), to.into_split());
-                tokio::spawn(pump(from_read, to_write, cut.clone()));
-                tokio::spawn(pump(to_read, from_write, cut));
+                tokio::spawn(pump(from_read, to_write, cut.clone(), traffic.clone(), Direction::Request));
+                tokio::spawn(pump(to_read, from_write, cut, traffic.clone(), Direction::Reply));
             }
         });
         proxy
@@ -52,18 +81,50 @@ impl TcpProxy {
     pub fn cut(&self) {
         self.cut.send_replace(());
     }
+
+    /// Changes what passes, also for the present connections.
+    pub fn set_traffic(&self, traffic: Traffic) {
+        self.traffic.send_replace(traffic);
+    }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut cut: watch::Receiver<()>) {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut cut: watch::Receiver<()>,
+    mut traffic: watch::Receiver<Traffic>,
+    direction: Direction,
+) {
+    let mut refusals = traffic.clone();
     let mut buffer = vec![0; 16 * 1024];
     loop {
         tokio::select! {
             biased;
             Ok(()) = cut.changed() => std::future::pending().await,
+            () = wait_until(&mut refusals, |traffic| traffic == Traffic::Refused) => return,
             read = from.read(&mut buffer) => match read {
                 Ok(0) | Err(_) => return,
-                Ok(read) => if to.write_all(&buffer[..read]).await.is_err() { return },
+                Ok(read) => {
+                    wait_until(&mut traffic, |traffic| passes(traffic, direction)).await;
+                    if *traffic.borrow() == Traffic::Refused || to.write_all(&buffer[..read]).await.is_err() {
+                        return;
+                    }
+                },
             },
         }
+    }
+}
+
+/// Waits for a kind of traffic, or for the end of the proxy.
+async fn wait_until(traffic: &mut watch::Receiver<Traffic>, is_wanted: impl Fn(Traffic) -> bool) {
+    let _ = traffic.wait_for(|traffic| is_wanted(*traffic)).await;
+}
+
+/// Whether the wait of a direction ends.
+fn passes(traffic: Traffic, direction: Direction) -> bool {
+    match traffic {
+        Traffic::All | Traffic::Refused => true,
+        Traffic::Nothing => false,
+        Traffic::RequestsOnly => direction == Direction::Request,
     }
 }

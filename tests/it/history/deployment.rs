@@ -1,0 +1,154 @@
+//! Two replicas on one PostgreSQL and one Redis of the test's own, each behind proxies of its own, so that a partition
+//! can separate one replica from one store.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use reqwest::Method;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    actors::{Actor, DeviceCodes},
+    faults,
+    record::{History, Recorder, TokenCall},
+};
+use crate::support::{
+    Answer, Bearer, Browser, Device, Stores, TestServer,
+    postgres_process::PostgresProcess,
+    redis_process::RedisProcess,
+    server::{MEMBER, OWNER, no_limits},
+    tcp_proxy::TcpProxy,
+};
+
+/// The time limit of the recovery after the last fault.
+const RECOVERY_LIMIT: Duration = Duration::from_mins(1);
+/// Actors of each account.
+const ACTORS: usize = 3;
+
+/// A replica and its ways to the stores.
+pub struct Replica {
+    pub server: TestServer,
+    pub redis: TcpProxy,
+    pub postgres: TcpProxy,
+}
+
+pub struct Deployment {
+    pub replicas: [Replica; 2],
+    pub redis: RedisProcess,
+    pub postgres: PostgresProcess,
+    pub recorder: Recorder,
+    pub grants: Mutex<Vec<DeviceCodes>>,
+    stopped: AtomicBool,
+}
+
+impl Deployment {
+    /// Returns `None` with a message when the tests have no servers.
+    pub async fn start() -> Option<Self> {
+        let (redis, postgres) = (RedisProcess::start().await?, PostgresProcess::start().await?);
+        let proxies = async || (TcpProxy::to(redis.port).await, TcpProxy::to(postgres.port).await);
+        let database = |proxy: &TcpProxy| format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port);
+        let state = |proxy: &TcpProxy| format!("redis://127.0.0.1:{}/0", proxy.port);
+        let (first, second) = (proxies().await, proxies().await);
+        let stores =
+            Stores::Servers { database: database(&first.1), redis: state(&first.0), prefix: "history".to_owned() };
+        let limits = no_limits();
+        let one = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", &limits), ("OAUTH_TTL_DAYS", "1")]).await;
+        let variables = [("DATABASE_URL", database(&second.1)), ("REDIS_URL", state(&second.0))];
+        let other = one.replica_with(&variables.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+        let recorder = Recorder::new(one.clock.clone());
+        let replicas = [(one, first), (other, second)];
+        Some(Self {
+            replicas: replicas.map(|(server, (redis, postgres))| Replica { server, redis, postgres }),
+            redis,
+            postgres,
+            recorder,
+            grants: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        })
+    }
+
+    /// Runs actors, clock and faults; after the recovery uses every token at both replicas.
+    pub async fn run(&self, seed: u64, duration: Duration) -> History {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut actors = Vec::new();
+        for nth in 0..2 * ACTORS {
+            let email = [OWNER, MEMBER][nth % 2];
+            let browser = Browser::signed_in(&self.replicas[0].server, email).await;
+            actors.push(Actor::new(self, nth, nth % 2, browser, StdRng::from_rng(&mut random)));
+        }
+        let work = futures_util::future::join_all(actors.iter_mut().map(Actor::work));
+        let clock = self.move_clock(StdRng::from_rng(&mut random));
+        let storm = async {
+            faults::inject(self, StdRng::from_rng(&mut random), Instant::now() + duration).await;
+            self.wait_until_healthy().await;
+            self.stopped.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(work, clock, storm);
+        self.use_all_tokens(&mut actors[0]).await;
+        self.recorder.snapshot()
+    }
+
+    pub fn is_running(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Lets the service's time pass several times faster, and sometimes past the end of grants and of tokens.
+    async fn move_clock(&self, mut random: StdRng) {
+        while self.is_running() {
+            tokio::time::sleep(Duration::from_millis(random.random_range(100..200))).await;
+            let seconds = match random.random_range(0..150) {
+                0 => 25 * 3_600,
+                1 | 2 => 900,
+                3 => 3_600,
+                _ => 1,
+            };
+            self.replicas[0].server.advance(seconds);
+        }
+    }
+
+    async fn wait_until_healthy(&self) {
+        let began = Instant::now();
+        let mut in_succession = 0;
+        // Both replicas have several connections to each store.
+        while in_succession < 10 {
+            in_succession = match self.check_health().await {
+                Ok(()) => in_succession + 1,
+                Err(error) if began.elapsed() > RECOVERY_LIMIT => panic!("the replicas do not recover: {error}"),
+                Err(_) => 0,
+            };
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Uses SQL and Redis at both replicas.
+    async fn check_health(&self) -> Result<(), String> {
+        for (nth, replica) in self.replicas.iter().enumerate() {
+            let body = json!({"client_id": "difyctl", "device_label": "health"});
+            // An unknown token needs SQL.
+            let unknown = Bearer::with_token(&replica.server, &format!("dfoa_{:043}", rand::random::<u32>()), "");
+            let used = unknown.request(Method::GET, super::requests::ACCOUNT);
+            let used = Answer::to(used).await;
+            let codes = Device::request_codes(&replica.server, &body).await;
+            if (used.status, codes.status) != (401, 200) {
+                return Err(format!("replica {nth}: {} {}", used.text, codes.text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls that are recorded as final, after the queued invalidations had time.
+    async fn use_all_tokens(&self, actor: &mut Actor<'_>) {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let count = self.recorder.change(|history| history.tokens.len());
+        for token in 0..count {
+            for replica in [0, 1] {
+                actor.call_token(token, TokenCall::Use, replica, true).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The faults: stores are killed, paused and restarted, and single replicas lose the way to a store.
+
+use std::time::Duration;
+
+use rand::{Rng as _, rngs::StdRng, seq::IndexedRandom as _};
+use tokio::time::{Instant, sleep};
+
+use super::deployment::Deployment;
+use crate::support::tcp_proxy::{TcpProxy, Traffic};
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    RedisKill,
+    RedisPause,
+    /// Reads pass, and writes wait.
+    RedisWritePause,
+    PostgresKill,
+    PostgresPause,
+    /// Existing connections become silent.
+    Cut,
+    Partition(Traffic),
+}
+
+const FAULTS: [Fault; 10] = [
+    Fault::RedisKill,
+    Fault::RedisPause,
+    Fault::RedisWritePause,
+    Fault::PostgresKill,
+    Fault::PostgresPause,
+    Fault::Cut,
+    Fault::Partition(Traffic::Nothing),
+    Fault::Partition(Traffic::RequestsOnly),
+    Fault::Partition(Traffic::RequestsOnly),
+    Fault::Partition(Traffic::Refused),
+];
+
+/// Injects one fault after the other until a time. Ends healed.
+pub async fn inject(deployment: &Deployment, mut random: StdRng, until: Instant) {
+    while Instant::now() < until {
+        sleep(Duration::from_millis(random.random_range(300..1_200))).await;
+        let fault = *FAULTS.choose(&mut random).unwrap();
+        let lasts = Duration::from_millis(random.random_range(200..2_000));
+        eprintln!("{fault:?} for {lasts:?}");
+        suffer(deployment, fault, lasts, &mut random).await;
+    }
+}
+
+async fn suffer(deployment: &Deployment, fault: Fault, lasts: Duration, random: &mut StdRng) {
+    let (redis, postgres) = (&deployment.redis, &deployment.postgres);
+    match fault {
+        Fault::RedisKill => {
+            let span = deployment.recorder.start();
+            redis.kill();
+            sleep(lasts / 4).await;
+            redis.restart().await;
+            let span = deployment.recorder.end(span);
+            deployment.recorder.change(|history| history.losses.push(span));
+        }
+        Fault::RedisPause => {
+            redis.pause();
+            sleep(lasts).await;
+            redis.resume();
+        }
+        Fault::RedisWritePause => {
+            redis.pause_writes(lasts).await;
+            sleep(lasts).await;
+        }
+        Fault::PostgresKill => {
+            postgres.kill();
+            sleep(lasts / 4).await;
+            postgres.restart().await;
+        }
+        Fault::PostgresPause => {
+            postgres.pause();
+            sleep(lasts).await;
+            postgres.resume();
+        }
+        Fault::Cut => proxy(deployment, random).cut(),
+        Fault::Partition(traffic) => {
+            let proxy = proxy(deployment, random);
+            proxy.set_traffic(traffic);
+            sleep(lasts).await;
+            proxy.set_traffic(Traffic::All);
+        }
+    }
+}
+
+/// The way from one replica to one store.
+fn proxy<'a>(deployment: &'a Deployment, random: &mut StdRng) -> &'a TcpProxy {
+    let replica = deployment.replicas.choose(random).unwrap();
+    if random.random_bool(0.5) { &replica.redis } else { &replica.postgres }
+}
