@@ -11,7 +11,10 @@ use std::{
 };
 
 use tokio::{net::TcpListener, sync::Notify};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use super::{
     admin_listener,
@@ -62,8 +65,8 @@ pub struct RunningServer {
     soft_shutdown: CancellationToken,
     /// Ends open requests.
     hard_shutdown: CancellationToken,
-    /// Ends the admin listener.
-    admin_shutdown: CancellationToken,
+    /// Ends the admin listener, whose thread would outlive the server.
+    admin_shutdown: DropGuard,
     tracker: TaskTracker,
 }
 
@@ -94,7 +97,8 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     let read = move || pool.upgrade().map_or([0, 0], |pool| pool.pool_connections());
     metrics.stores.observe_sql_pool(max, read);
     let memory = app.rpc().memory().clone();
-    let [soft_shutdown, hard_shutdown, admin_shutdown] = std::array::from_fn(|_| CancellationToken::new());
+    let [soft_shutdown, hard_shutdown] = std::array::from_fn(|_| CancellationToken::new());
+    let admin_shutdown = CancellationToken::new().drop_guard();
     let tracker = TaskTracker::new();
 
     let mut bound = BoundAddresses { public: local(&public)?, admin: None, grpc: None, inner: None };
@@ -119,7 +123,8 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
         // Not tracked: it reports that the process is draining, so it ends last.
         let service = RequestService::new(admin::router(readiness.clone(), metrics));
         let options = ListenOptions::within(app.rpc().memory());
-        bound.admin = Some(admin_listener::start(bind(address).await?, service, options, admin_shutdown.clone())?);
+        let shutdown = admin_shutdown.token().clone();
+        bound.admin = Some(admin_listener::start(bind(address).await?, service, options, shutdown)?);
     }
     serve(public, app.service(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
     let reload = Arc::new(Notify::new());
@@ -186,7 +191,7 @@ impl RunningServer {
         if let Err(error) = self.app.jobs().flush_last_used().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of some sessions were not written");
         }
-        self.admin_shutdown.cancel();
+        drop(self.admin_shutdown);
     }
 }
 
@@ -202,9 +207,9 @@ fn local(listener: &TcpListener) -> Result<SocketAddr> {
     listener.local_addr().map_err(Error::internal)
 }
 
-/// SQL is required. Redis and the directory of files are not: without it bearer requests are still served, and an outage of Redis would otherwise
-/// make every replica unready at once. Only a process that Redis has refused a command from the start, such as one of a
-/// version that needs further rights, is not ready.
+/// SQL is required. Redis and the directory of files are not: without them bearer requests are still served, and an
+/// outage of Redis would otherwise make every replica unready at once. Only a process that Redis has refused a command
+/// from the start, such as one of a version that needs further rights, is not ready.
 fn readiness(app: &Arc<Application>, metrics: &Arc<Metrics>) -> Readiness {
     let app = Arc::clone(app);
     let state_worked = Arc::new(AtomicBool::new(false));

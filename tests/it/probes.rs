@@ -100,3 +100,18 @@ async fn directory_that_cannot_be_written_degrades_readiness() {
     std::fs::remove_file(&directory).unwrap();
     assert!(ready().await.contains(r#"{"name":"files","health":"ok"}"#));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admin_listener_ends_with_its_server() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let address = server.running().bound.admin.unwrap();
+    assert!(TcpStream::connect(address).is_ok());
+    drop(server);
+    for _ in 0..200 {
+        if TcpStream::connect(address).is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("the listener still accepts connections");
+}
