@@ -22,7 +22,9 @@ async fn app_with(server: &TestServer, more: Value) -> String {
     let mut tool = json!({"type": "tool", "title": "Send", "provider_id": PROVIDER, "provider_type": "builtin",
         "provider_name": PROVIDER, "tool_name": "send", "tool_label": "Send", "tool_node_version": "2",
         "tool_configurations": {"urgent": {"type": "constant", "value": true}},
-        "tool_parameters": {"whom": {"type": "mixed", "value": "{{#start.name#}}"}}});
+        "tool_parameters": {"whom": {"type": "mixed", "value": "{{#start.name#}}"},
+            "times": {"type": "mixed", "value": "2"}},
+        "paramSchemas": [{"name": "whom", "type": "string"}, {"name": "times", "type": "number"}]});
     tool.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let output = |name: &str| json!({"variable": name, "value_selector": ["t", name]});
     let end = json!({"id": "end", "data": {"type": "end", "title": "End",
@@ -84,7 +86,7 @@ async fn tool_is_invoked_with_a_refreshed_token(stores: Stores) {
         }
         assert_eq!((calls[0].plugin.as_str(), &calls[0].tenant), ("acme/tools", &plugin.server.workspace().await));
         assert_eq!((&data["provider"], &data["tool"]), (&json!("stand-in"), &json!("send")));
-        assert_eq!(data["tool_parameters"], json!({"whom": "Ann", "urgent": true}));
+        assert_eq!(data["tool_parameters"], json!({"whom": "Ann", "times": 2, "urgent": true}));
         assert_eq!(data["credential_type"], "oauth2");
         assert!(calls[0].body["user_id"].is_string());
         tokens.push(token);

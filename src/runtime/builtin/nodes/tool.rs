@@ -5,6 +5,7 @@ mod data;
 mod input;
 mod messages;
 mod parameters;
+mod types;
 
 use uuid::Uuid;
 
@@ -37,11 +38,15 @@ pub(crate) fn start(data: &ToolNodeData, context: &ToolContext<'_>) -> NodeRun {
         Ok(parameters) => parameters,
         Err(error) => return NodeRun::Ready(Err(error)),
     };
+    let mut arguments = parameters.clone();
+    if let Err(message) = data.types.convert(&mut arguments, context.limit) {
+        return NodeRun::Ready(Err(NodeError::new("ToolParameterError", message).with_inputs(parameters)));
+    }
     let invocation = match Invocation::new(data, context) {
         Ok(invocation) => invocation,
         Err(error) => return NodeRun::Ready(Err(error.with_inputs(parameters))),
     };
-    NodeRun::Pending(Box::pin(invocation.run(parameters)))
+    NodeRun::Pending(Box::pin(invocation.run(parameters, arguments)))
 }
 
 /// One run of the node.
@@ -73,7 +78,8 @@ impl Invocation {
         })
     }
 
-    async fn run(self, parameters: JsonObject) -> NodeResult {
+    /// `arguments` are the parameters in their declared types. The events of the node have the parameters as they are.
+    async fn run(self, parameters: JsonObject, arguments: JsonObject) -> NodeResult {
         let used = match self.credentials.source.for_tool(&self.wanted).await {
             Ok(used) => used,
             Err(error) => {
@@ -83,7 +89,7 @@ impl Invocation {
         };
         let masks = SecretMasks::new(used.iter().flat_map(|used| &used.secrets).map(Secret::expose));
         let connection = used.as_ref().map(|used| used.connection);
-        let result = self.invoke(parameters.clone(), used).await;
+        let result = self.invoke(arguments, used).await;
         if let (Err(ToolError::Failed { rejects_credentials: true, .. }), Some(connection)) = (&result, connection) {
             self.credentials.source.report_rejected(&self.wanted, connection).await;
         }
@@ -98,7 +104,7 @@ impl Invocation {
         })
     }
 
-    async fn invoke(&self, parameters: JsonObject, used: Option<ToolCredentials>) -> Result<JsonObject, ToolError> {
+    async fn invoke(&self, arguments: JsonObject, used: Option<ToolCredentials>) -> Result<JsonObject, ToolError> {
         // An error would mean that the semaphore is closed, which never happens.
         let _permit = self.tools.permits.acquire().await;
         let (credential_type, credentials) = match used {
@@ -113,7 +119,7 @@ impl Invocation {
             tool: self.tool.clone(),
             credential_type,
             credentials,
-            parameters,
+            parameters: arguments,
         };
         let mut outputs = ToolOutputs::new(self.wanted.workspace, self.limit);
         self.tools.invoker.invoke(call, &mut outputs).await?;

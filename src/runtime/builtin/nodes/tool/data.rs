@@ -3,7 +3,10 @@
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use super::input::{ToolInput, configurations, parameters};
+use super::{
+    input::{ToolInput, configurations, parameters},
+    types::ParameterTypes,
+};
 use crate::{domain::connection::provider_key::ProviderKey, runtime::builtin::json::or_default};
 
 /// The kinds of providers whose tools the plugin daemon serves.
@@ -18,6 +21,8 @@ pub(crate) struct ToolNodeData {
     pub(super) tool_configurations: Vec<(String, ToolInput)>,
     #[serde(default, deserialize_with = "parameters")]
     pub(super) tool_parameters: Vec<(String, ToolInput)>,
+    #[serde(rename = "paramSchemas", default)]
+    pub(super) types: ParameterTypes,
     /// The id of a connection; empty for the default one.
     #[serde(default, deserialize_with = "or_default")]
     pub(super) credential_id: String,
