@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::device::{device_handle, done_path, find_decision, page_path};
 use crate::{
-    domain::{Error, Result, caller::ClientAddress, grant::PendingGrant, user_code::UserCode},
+    domain::{Code, Error, Result, caller::ClientAddress, grant::PendingGrant, user_code::UserCode},
     http::pages::{
         client_commands::ClientCommand, context::PageContext, display_time::DisplayTime, form_error::FormError,
         location::see_other, message_page::MessagePage, renderer::PageTemplate,
@@ -74,15 +74,26 @@ pub(crate) async fn approve(context: &PageContext) -> Result<Response> {
         return FormError::Unconfirmed.redirect(context, &page_path(context));
     }
     let (account, address) = (&context.caller()?.account, context.client_address()?);
-    context.site.services.device_flow.approve(account, &code.expose(), address).await?;
-    Ok(see_other(&done_path(&page_path(context))))
+    let decided = context.site.services.device_flow.approve(account, &code.expose(), address).await;
+    see_outcome(context, &code, decided).await
 }
 
 /// Denies the device.
 pub(crate) async fn deny(context: &PageContext) -> Result<Response> {
     let code = device_handle(context)?.user_code;
     let (account, address) = (&context.caller()?.account, context.client_address()?);
-    context.site.services.device_flow.deny(account, &code.expose(), address).await?;
+    let decided = context.site.services.device_flow.deny(account, &code.expose(), address).await;
+    see_outcome(context, &code, decided).await
+}
+
+/// Redirects to the outcome. A browser may show its own copy of a page whose code this account has decided long before:
+/// that decision is the outcome then.
+async fn see_outcome(context: &PageContext, code: &UserCode, decided: Result<()>) -> Result<Response> {
+    if let Err(error) = decided
+        && (error.code() != Code::NotFound || find_decision(context, code).await?.is_none())
+    {
+        return Err(error);
+    }
     Ok(see_other(&done_path(&page_path(context))))
 }
 
