@@ -125,11 +125,10 @@ func signIn(ctx context.Context, devices dify.DeviceFlowServiceClient) (string, 
 	}
 }
 
-// printText prints the text of a run as it arrives: that of a chat is the member answer, and that of a workflow the
-// member text of the event's data.
+// printText prints the text of a run as it arrives: the answer of a chat, or the text of a workflow.
 func printText(stream dify.AppService_RunAppClient) error {
 	for {
-		event, err := stream.Recv()
+		response, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			fmt.Println()
 			return nil
@@ -137,14 +136,15 @@ func printText(stream dify.AppService_RunAppClient) error {
 		if err != nil {
 			return err
 		}
-		members := event.GetData().GetFields()
-		switch event.GetEvent() {
-		case "message", "agent_message":
-			fmt.Print(members["answer"].GetStringValue())
-		case "text_chunk":
-			fmt.Print(members["data"].GetStructValue().GetFields()["text"].GetStringValue())
-		case "error":
-			return fmt.Errorf("the run failed: %s", members["message"].GetStringValue())
+		switch event := response.GetTyped().GetEvent().(type) {
+		case *dify.RunEvent_Message:
+			fmt.Print(event.Message.GetAnswer())
+		case *dify.RunEvent_AgentMessage:
+			fmt.Print(event.AgentMessage.GetAnswer())
+		case *dify.RunEvent_TextChunk:
+			fmt.Print(event.TextChunk.GetText())
+		case *dify.RunEvent_Error:
+			return fmt.Errorf("the run failed: %s", event.Error.GetMessage())
 		}
 	}
 }

@@ -57,13 +57,14 @@ def sign_in(channel):
 
 
 def text_of(event):
-    """The text that an event adds to the answer: of a chat in `answer`, of a workflow in the `text` of its data."""
-    if event.event in ("message", "agent_message"):
-        return event.data["answer"]
-    if event.event == "text_chunk":
-        return event.data["data"]["text"]
-    if event.event == "error":
-        sys.exit(f"The run failed: {event.data['message']}")
+    """The text that an event adds to the answer of a chat, or to that of a workflow."""
+    name = event.typed.WhichOneof("event")
+    if name in ("message", "agent_message"):
+        return getattr(event.typed, name).answer
+    if name == "text_chunk":
+        return event.typed.text_chunk.text
+    if name == "error":
+        sys.exit(f"The run failed: {event.typed.error.message}")
     return ""
 
 

@@ -7,7 +7,6 @@
 // The token is read from DIFY_TOKEN. Without it the program signs in through the browser.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AppService, type RunAppResponse } from "./gen/dify/openapi/v1/app_pb.js";
@@ -33,16 +32,17 @@ async function signIn(transport: Transport): Promise<string> {
   }
 }
 
-/** The text that an event adds to the answer: of a chat in `answer`, of a workflow in the `text` of its data. */
-function textOf({ event, data }: RunAppResponse): string {
-  switch (event) {
+/** The text that an event adds to the answer of a chat, or to that of a workflow. */
+function textOf({ typed }: RunAppResponse): string {
+  const event = typed?.event;
+  switch (event?.case) {
     case "message":
-    case "agent_message":
-      return String(data?.["answer"] ?? "");
-    case "text_chunk":
-      return String((data?.["data"] as JsonObject | undefined)?.["text"] ?? "");
+    case "agentMessage":
+      return event.value.answer;
+    case "textChunk":
+      return event.value.text;
     case "error":
-      throw new Error(`The run failed: ${data?.["message"]}`);
+      throw new Error(`The run failed: ${event.value.message}`);
     default:
       return "";
   }

@@ -8,7 +8,7 @@
 
 use std::{env, error::Error, io::Write as _, process::ExitCode, time::Duration};
 
-use prost_types::{Struct, Value, value::Kind};
+use prost_types::Struct;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -20,6 +20,7 @@ use proto::{
     CreateDeviceCodeRequest, DescribeAppRequest, GetAccountRequest, ListAppsRequest, PollDeviceTokenRequest,
     RunAppRequest, RunAppResponse, app_service_client::AppServiceClient,
     device_flow_service_client::DeviceFlowServiceClient, identity_service_client::IdentityServiceClient,
+    run_event::Event,
 };
 
 #[allow(dead_code, reason = "the messages of the options are generated, too")]
@@ -76,7 +77,7 @@ async fn run(url: &str, name: &str, query: &str) -> Result<(), Box<dyn Error>> {
     };
     let mut events = apps.run_app(run).await?.into_inner();
     while let Some(event) = events.message().await? {
-        print!("{}", text_of(&event)?);
+        print!("{}", text_of(event)?);
         std::io::stdout().flush()?;
     }
     println!();
@@ -105,32 +106,13 @@ async fn sign_in(mut devices: DeviceFlowServiceClient<Channel>) -> Result<String
     }
 }
 
-/// The text that an event adds to the answer: of a chat in `answer`, of a workflow in the `text` of its data.
-fn text_of(event: &RunAppResponse) -> Result<&str, String> {
-    let data = event.data.as_ref();
-    match event.event.as_str() {
-        "message" | "agent_message" => Ok(text(data, "answer")),
-        "text_chunk" => Ok(text(member(data, "data").and_then(object), "text")),
-        "error" => Err(format!("The run failed: {}", text(data, "message"))),
-        _ => Ok(""),
-    }
-}
-
-fn member<'a>(data: Option<&'a Struct>, name: &str) -> Option<&'a Value> {
-    data?.fields.get(name)
-}
-
-fn object(value: &Value) -> Option<&Struct> {
-    match &value.kind {
-        Some(Kind::StructValue(members)) => Some(members),
-        _ => None,
-    }
-}
-
-fn text<'a>(data: Option<&'a Struct>, name: &str) -> &'a str {
-    match member(data, name).and_then(|value| value.kind.as_ref()) {
-        Some(Kind::StringValue(text)) => text,
-        _ => "",
+/// The text that an event adds to the answer of a chat, or to that of a workflow.
+fn text_of(event: RunAppResponse) -> Result<String, String> {
+    match event.typed.and_then(|typed| typed.event) {
+        Some(Event::Message(message) | Event::AgentMessage(message)) => Ok(message.answer),
+        Some(Event::TextChunk(chunk)) => Ok(chunk.text),
+        Some(Event::Error(error)) => Err(format!("The run failed: {}", error.message)),
+        _ => Ok(String::new()),
     }
 }
 
