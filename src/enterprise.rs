@@ -1,5 +1,5 @@
-//! The implementations of the ports of the Enterprise edition: Dify Enterprise's inner API, the tables of this service, and
-//! an OpenID Connect client.
+//! The implementations of the ports of the Enterprise edition: Dify Enterprise's inner API, the tables of this service,
+//! and an OpenID Connect client.
 
 pub(crate) mod built_in;
 pub(crate) mod oidc;

@@ -1,5 +1,5 @@
-//! `openapi_sessions`: the name that a person gave a session. The label of the device stays as it is, because it decides
-//! which session a new sign-in of the device replaces.
+//! `openapi_sessions`: the name that a person gave a session. The label of the device stays as it is, because it
+//! decides which session a new sign-in of the device replaces.
 
 use sea_orm_migration::prelude::*;
 

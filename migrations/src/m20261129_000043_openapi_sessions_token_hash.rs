@@ -1,5 +1,5 @@
-//! `openapi_sessions`: the hash of a session's token, which `oauth_access_tokens` erases at the session's end. With it any
-//! replica can invalidate the token's entry in the shared cache.
+//! `openapi_sessions`: the hash of a session's token, which `oauth_access_tokens` erases at the session's end. With it
+//! any replica can invalidate the token's entry in the shared cache.
 
 use sea_orm_migration::prelude::*;
 

@@ -99,7 +99,8 @@ fn body_name(method: &Method) -> String {
     if fixed.is_empty() && http.always_streams { format!("Streaming{name}") } else { fixed + name }
 }
 
-/// The schema of an object with any members. Some generators take an object without `additionalProperties` for an empty one.
+/// The schema of an object with any members. Some generators take an object without `additionalProperties` for an empty
+/// one.
 pub(crate) fn any_object() -> Value {
     json!({"type": "object", "additionalProperties": true})
 }

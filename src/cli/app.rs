@@ -58,7 +58,8 @@ pub(crate) enum AppCommand {
     /// Report what will not run here, without importing anything.
     ///
     /// Every node, tool and feature that is missing here is named with its line, everything that would refuse the
-    /// import, and, as a warning, what will not work in an app that runs. Needs no configuration; tools are accepted where
+    /// import, and, as a warning, what will not work in an app that runs. Needs no configuration; tools are accepted
+    /// where
     /// `PLUGIN_DAEMON_URL` is set. The exit code is 0 when all files will run, and 1 otherwise.
     #[command(after_help = "Examples:\n  dify-openapi app check greeting.yml\n  dify-openapi app check apps/*.yml")]
     Check {

@@ -66,8 +66,8 @@ pub(crate) async fn run() -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Serves until a signal, continues to serve for `delay` or until a second signal, then drains the server and exports the
-/// remaining telemetry.
+/// Serves until a signal, continues to serve for `delay` or until a second signal, then drains the server and exports
+/// the remaining telemetry.
 pub(super) async fn stop_on_signal(
     running: RunningServer,
     telemetry: &Telemetry,

@@ -38,8 +38,8 @@ pub(crate) enum TokenCommand {
     },
     /// Issue a token without a browser, for CI and services. It is printed once.
     ///
-    /// Its session has the client id `dify-openapi`, is listed and revoked as any other, and counts towards the limit of
-    /// sessions of its account.
+    /// Its session has the client id `dify-openapi`, is listed and revoked as any other, and counts towards the limit
+    /// of sessions of its account.
     #[command(after_help = "Examples:
   dify-openapi token create --account ada@example.com --label ci --ttl 30d
   dify-openapi token create --account ada@example.com --label nightly -o json")]

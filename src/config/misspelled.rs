@@ -1,4 +1,5 @@
-//! Finds variables whose names are nearly those of settings. Such a variable has no effect, which nothing else would show.
+//! Finds variables whose names are nearly those of settings. Such a variable has no effect, which nothing else would
+//! show.
 
 use super::{
     reader::{Problem, Problems},

@@ -1,5 +1,5 @@
-//! The export of traces and metrics over OTLP, by the variables of the OpenTelemetry specification. A variable that would
-//! have no effect is refused by its name.
+//! The export of traces and metrics over OTLP, by the variables of the OpenTelemetry specification. A variable that
+//! would have no effect is refused by its name.
 
 use std::time::Duration;
 

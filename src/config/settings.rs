@@ -11,7 +11,8 @@ settings! {
         /// The URL that people open in a browser: scheme, host and port. Links, the OAuth issuer, cookies and origin
         /// checks derive from it.
         CONSOLE_WEB_URL or "`CONSOLE_API_URL`, one of them is required; in `dev` the address it listens on";
-        /// As in Dify: the URL of the API, if it has a host of its own. Identity providers return people to it, and with
+        /// As in Dify: the URL of the API, if it has a host of its own. Identity providers return people to it, and
+        /// with
         /// `CONSOLE_WEB_URL` it decides the names and attributes of the cookies.
         CONSOLE_API_URL or "`CONSOLE_WEB_URL`";
         /// As in Dify: the domain of the cookies.
@@ -40,8 +41,8 @@ settings! {
         /// The service key of internal callers, at least 16 bytes. Without it, introspection and `TokenService` are not
         /// served.
         INNER_API_KEY: secret;
-        /// As in Dify: the password that the setup of the first administrator requires, standalone. Without it, the first
-        /// caller of the setup becomes the administrator of a server without accounts.
+        /// As in Dify: the password that the setup of the first administrator requires, standalone. Without it, the
+        /// first caller of the setup becomes the administrator of a server without accounts.
         INIT_PASSWORD: secret;
     }
     "Listeners" {
@@ -99,8 +100,8 @@ settings! {
         DB_DATABASE = "dify";
         /// Maximum of SQL connections of one process.
         SQLALCHEMY_POOL_SIZE = "30";
-        /// Whether PostgreSQL is reached through a pooler in transaction mode, which has to support prepared statements:
-        /// PgBouncer from 1.21 with `max_prepared_statements`.
+        /// Whether PostgreSQL is reached through a pooler in transaction mode, which has to support prepared
+        /// statements: PgBouncer from 1.21 with `max_prepared_statements`.
         DB_TRANSACTION_POOLING = "false";
     }
     "Redis" {
@@ -126,8 +127,8 @@ settings! {
         REDIS_SSL_CERTFILE;
         /// As in Dify: its private key, a PEM file.
         REDIS_SSL_KEYFILE;
-        /// As in Dify: `CERT_REQUIRED` or `CERT_OPTIONAL`, which are the same for a client. `CERT_NONE` is refused on TLS
-        /// connections.
+        /// As in Dify: `CERT_REQUIRED` or `CERT_OPTIONAL`, which are the same for a client. `CERT_NONE` is refused on
+        /// TLS connections.
         REDIS_SSL_CERT_REQS = "CERT_REQUIRED";
         /// Whether the master is found through sentinels.
         REDIS_USE_SENTINEL = "false";
@@ -155,8 +156,8 @@ settings! {
         OAUTH_TTL_DAYS = "14";
         /// Clients that may ask for codes, separated by commas.
         OPENAPI_KNOWN_CLIENT_IDS = "difyctl";
-        /// The commands with which these clients sign in, like `acme-cli=acme login,other=other auth`. The pages show the
-        /// command of the client that asked for a code; difyctl has one without this setting.
+        /// The commands with which these clients sign in, like `acme-cli=acme login,other=other auth`. The pages show
+        /// the command of the client that asked for a code; difyctl has one without this setting.
         OPENAPI_CLIENT_COMMANDS;
         /// Whether `device/code` returns `verification_uri_complete`.
         DEVICE_FLOW_VERIFICATION_URI_COMPLETE = "true";
@@ -206,8 +207,8 @@ settings! {
         HTTP_REQUEST_ALLOWED_NETWORKS;
     }
     "Files" {
-        /// Where uploaded files are kept: `opendal` in a directory, `s3` in a bucket of S3 or of a service that speaks its
-        /// protocol. Several replicas need a shared directory or a bucket.
+        /// Where uploaded files are kept: `opendal` in a directory, `s3` in a bucket of S3 or of a service that speaks
+        /// its protocol. Several replicas need a shared directory or a bucket.
         STORAGE_TYPE = "opendal";
         /// The directory of uploaded files; beside Dify the directory of its storage, for the private keys of
         /// workspaces.
@@ -254,7 +255,8 @@ settings! {
         ENABLE_CONNECTIONS = "false";
     }
     "Connections" {
-        /// Dify's plugin daemon, which runs the plugins of providers whose manifest has no `oauth` block, and the tools of
+        /// Dify's plugin daemon, which runs the plugins of providers whose manifest has no `oauth` block, and the tools
+        /// of
         /// `tool` nodes.
         PLUGIN_DAEMON_URL or "such providers cannot be connected, and apps with `tool` nodes cannot run";
         /// The key of the plugin daemon, sent as `X-Api-Key`.
@@ -288,8 +290,8 @@ settings! {
         BRAND_NAME = "Dify";
         /// A PNG or SVG file of at most 256 KiB, in place of the icon.
         BRAND_LOGO_FILE;
-        /// The colour of buttons and links, such as `#0a7d55`. Its contrast to white must be at least 4.5; the colours of
-        /// the dark scheme are derived from it.
+        /// The colour of buttons and links, such as `#0a7d55`. Its contrast to white must be at least 4.5; the colours
+        /// of the dark scheme are derived from it.
         BRAND_ACCENT_COLOR;
         /// A link in the footer.
         HELP_URL;

@@ -1,5 +1,5 @@
-//! The TLS files of a listener. They are checked with the configuration, loaded when the listener starts, and loaded again
-//! when they change.
+//! The TLS files of a listener. They are checked with the configuration, loaded when the listener starts, and loaded
+//! again when they change.
 
 use std::{fs, io, path::PathBuf, sync::Arc};
 

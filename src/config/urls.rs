@@ -89,8 +89,8 @@ impl Urls {
         self.console_api.as_deref().unwrap_or(&self.console_web)
     }
 
-    /// The prefix of the console's cookies. Beside Dify it must equal Dify's, which treats an unset `CONSOLE_API_URL` as
-    /// plain HTTP; standalone, no other program reads the cookies.
+    /// The prefix of the console's cookies. Beside Dify it must equal Dify's, which treats an unset `CONSOLE_API_URL`
+    /// as plain HTTP; standalone, no other program reads the cookies.
     pub fn cookie_prefix(&self, beside_dify: bool) -> &'static str {
         let is_known = !beside_dify || self.console_api.is_some();
         if self.is_secure() && is_known && self.cookie_domain.is_none() { "__Host-" } else { "" }

@@ -20,8 +20,9 @@ pub(super) enum GrantType {
 }
 
 impl GrantType {
-    /// When the credentials of an answer expire; `found` is `None` for an answer that names no usable time. A refresh may
-    /// have made the old refresh token invalid, so its credentials are accepted, and are refreshed again after an hour.
+    /// When the credentials of an answer expire; `found` is `None` for an answer that names no usable time. A refresh
+    /// may have made the old refresh token invalid, so its credentials are accepted, and are refreshed again after an
+    /// hour.
     pub(super) fn expiry(self, found: Option<i64>, now: i64, fault: &'static str) -> Result<i64, BackendError> {
         match (found, self) {
             (Some(expires_at), _) => Ok(expires_at),

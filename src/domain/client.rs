@@ -24,8 +24,8 @@ impl ClientGeneration {
         }
     }
 
-    /// Whether the client leaves its runs going when it disconnects: Ctrl+C detaches from the run, and `stop` ends it. The
-    /// other generations end their run by disconnecting.
+    /// Whether the client leaves its runs going when it disconnects: Ctrl+C detaches from the run, and `stop` ends it.
+    /// The other generations end their run by disconnecting.
     pub(crate) const fn leaves_runs_going(self) -> bool {
         matches!(self, Self::Third)
     }

@@ -7,8 +7,8 @@ use super::user_code::{LENGTH, UserCode};
 /// Bytes of a client's tag.
 const TAG_LENGTH: usize = 4;
 
-/// The first bytes of the SHA-256 of a client id, which fit into a handle whatever the length of the id. Two clients with
-/// one tag would share the command that the pages show, and nothing else.
+/// The first bytes of the SHA-256 of a client id, which fit into a handle whatever the length of the id. Two clients
+/// with one tag would share the command that the pages show, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientTag([u8; TAG_LENGTH]);
 

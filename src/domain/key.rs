@@ -185,8 +185,8 @@ impl KeyRing {
         self.previous.iter().find(|key| key.id.as_deref() == Some(key_id)).map(|key| &key.secret)
     }
 
-    /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous secrets
-    /// are rejected, because a leaked secret would sign JWTs of any age.
+    /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous
+    /// secrets are rejected, because a leaked secret would sign JWTs of any age.
     pub fn replaced_secret(&self) -> Option<&ReplacedSecret> {
         self.replaced.as_ref()
     }
@@ -217,8 +217,8 @@ impl KeyRing {
         hmac(&self.current.notice, &[browser.as_bytes(), notice.as_bytes()])
     }
 
-    /// Encrypts a user code that was looked up, with the client that asked for it, as the opaque handle in the URL of its
-    /// page.
+    /// Encrypts a user code that was looked up, with the client that asked for it, as the opaque handle in the URL of
+    /// its page.
     pub fn seal_handle(&self, handle: &DeviceHandle) -> Result<String> {
         encrypt(&self.current.handle, &handle.to_bytes())
     }

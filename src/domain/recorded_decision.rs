@@ -1,9 +1,10 @@
-//! What an account decided about the grant of a user code. The record outlives the grant, so that the pages can tell the
-//! account what it decided.
+//! What an account decided about the grant of a user code. The record outlives the grant, so that the pages can tell
+//! the account what it decided.
 
 use super::id::TokenId;
 
-/// Lifetime of the record, in seconds: longer than that of a grant, so that the page of the outcome can be opened again.
+/// Lifetime of the record, in seconds: longer than that of a grant, so that the page of the outcome can be opened
+/// again.
 pub(crate) const LIFETIME: u32 = 86_400;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Dify Enterprise's inner API (contract section E1). Answers are cached under Dify's keys; a failure is never an answer.
+//! Dify Enterprise's inner API (contract section E1). Answers are cached under Dify's keys; a failure is never an
+//! answer.
 
 mod circuit_breaker;
 mod client;

@@ -1,8 +1,8 @@
 //! Custom verbs (`google.api.http`): the last segment of `/openapi/v1/apps/{id}:run` is a parameter and a verb.
 //!
-//! The router cannot divide a segment. So such a path is routed with the verb as a segment of its own, `/apps/{id}/:run`:
-//! the routes are mounted like this, and the edge divides the path of each request like this. Every `:` in the
-//! last segment counts; clients write one that belongs to a name as `%3A`.
+//! The router cannot divide a segment. So such a path is routed with the verb as a segment of its own,
+//! `/apps/{id}/:run`: the routes are mounted like this, and the edge divides the path of each request like this. Every
+//! `:` in the last segment counts; clients write one that belongs to a name as `%3A`.
 
 use axum::extract::Request;
 use http::{Uri, uri::PathAndQuery};

@@ -113,8 +113,8 @@ pub(crate) fn respond(error: &Error, policy: Option<&Policy>) -> Response {
     response
 }
 
-/// The response to a request that the pipeline rejected, in the format of the method. The methods of Dify Enterprise have
-/// another word for the service key than for the token in the body.
+/// The response to a request that the pipeline rejected, in the format of the method. The methods of Dify Enterprise
+/// have another word for the service key than for the token in the body.
 pub(crate) fn reject(error: &Error, policy: Option<&Policy>) -> Response {
     let is_key = matches!(error.code(), Code::BearerMissing | Code::BearerInvalid);
     if is_key && policy.is_some_and(|policy| policy.errors == ErrorShape::Inner) {

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{answer, routes::openapi};
 
-/// `introspection`: whether this listener serves the introspection endpoint. `enterprise`: whether this is the Enterprise
-/// edition.
+/// `introspection`: whether this listener serves the introspection endpoint. `enterprise`: whether this is the
+/// Enterprise edition.
 pub(crate) fn router(issuer: &str, introspection: bool, enterprise: bool) -> Router {
     let mut metadata = json!({
         "issuer": issuer,

@@ -57,8 +57,8 @@ impl MemoryKind {
         }
     }
 
-    /// The least limit in bytes, however little memory there is: one password can always be hashed, and one file sent to
-    /// S3.
+    /// The least limit in bytes, however little memory there is: one password can always be hashed, and one file sent
+    /// to S3.
     pub(super) const fn minimum(self) -> usize {
         match self {
             Self::Hashing => 20 << 20,

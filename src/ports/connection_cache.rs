@@ -47,8 +47,8 @@ pub enum CachedConnection {
 pub trait ConnectionCache: Send + Sync + 'static {
     async fn get(&self, group: ConnectionGroup<'_>, selection: CachedSelection) -> Result<CachedConnection>;
 
-    /// Caches a connection for at most 30 s. Does nothing when the group has another generation, has too many entries, or
-    /// when the connection is too large.
+    /// Caches a connection for at most 30 s. Does nothing when the group has another generation, has too many entries,
+    /// or when the connection is too large.
     async fn put(
         &self,
         group: ConnectionGroup<'_>,

@@ -20,7 +20,8 @@ pub(crate) const ALLOW_LIFETIME: Duration = Duration::from_mins(1);
 /// Lifetime of a missing permission.
 pub(crate) const DENY_LIFETIME: Duration = Duration::from_secs(10);
 
-/// Every method fails with `service_unavailable`. The cache decides nothing: without it the enterprise service is called.
+/// Every method fails with `service_unavailable`. The cache decides nothing: without it the enterprise service is
+/// called.
 #[async_trait]
 pub trait EnterpriseCache: Send + Sync + 'static {
     async fn find_license(&self) -> Result<Option<StoredValue<LicenseStatus>>>;

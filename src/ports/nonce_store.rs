@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::domain::Result;
 
-/// Lifetime of the nonces that Dify shares, and of states of connections. No value with such a nonce is valid for longer.
+/// Lifetime of the nonces that Dify shares, and of states of connections. No value with such a nonce is valid for
+/// longer.
 const SHARED_LIFETIME: Duration = Duration::from_mins(10);
 /// Lifetime of a state's nonce: longer than that of the state.
 const STATE_LIFETIME: Duration = Duration::from_mins(20);
@@ -37,6 +38,7 @@ impl NonceKind {
 /// Remembers consumed nonces.
 #[async_trait]
 pub trait NonceStore: Send + Sync + 'static {
-    /// Consumes a nonce in one atomic step. Returns `false` when it was consumed before. Fails with `service_unavailable`.
+    /// Consumes a nonce in one atomic step. Returns `false` when it was consumed before. Fails with
+    /// `service_unavailable`.
     async fn consume(&self, kind: NonceKind, nonce: &str) -> Result<bool>;
 }

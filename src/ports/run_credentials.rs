@@ -43,8 +43,8 @@ pub(crate) struct ToolCredentials {
 /// Reads the credentials of connections.
 #[async_trait]
 pub(crate) trait RunCredentials: Send + Sync + 'static {
-    /// The current value, refreshed if it is about to expire. Fails with `not_found` for a connection that not all of the
-    /// workspace may use, because a node's author chooses where its value is sent.
+    /// The current value, refreshed if it is about to expire. Fails with `not_found` for a connection that not all of
+    /// the workspace may use, because a node's author chooses where its value is sent.
     async fn secret(&self, workspace: WorkspaceId, named: &NamedCredential) -> Result<Secret>;
 
     /// The current values for a tool of the connection's provider, refreshed if they are about to expire; `None` for a

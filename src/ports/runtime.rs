@@ -241,8 +241,8 @@ pub trait AppRuntime: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Submits a form that is kept elsewhere. Returns `false` when forms are kept in the database of this service. Fails
-    /// like [`Self::find_form`], and with `invalid_param`.
+    /// Submits a form that is kept elsewhere. Returns `false` when forms are kept in the database of this service.
+    /// Fails like [`Self::find_form`], and with `invalid_param`.
     async fn submit_form(&self, _of: RunOfUser<'_>, _: FormSubmission<'_>) -> Result<bool> {
         Ok(false)
     }

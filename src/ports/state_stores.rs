@@ -23,8 +23,8 @@ pub(crate) struct RefusedCommandError {
 }
 
 impl RefusedCommandError {
-    /// Whether the command is unknown or the user may not run it, so that only an operator can mend it. A full memory or
-    /// disk, and a replica, are not permanent.
+    /// Whether the command is unknown or the user may not run it, so that only an operator can mend it. A full memory
+    /// or disk, and a replica, are not permanent.
     pub(crate) fn is_permanent(&self) -> bool {
         let reason = self.reason.to_ascii_lowercase();
         ["noperm", "acl failure", "can't run this command", "no permissions", "unknown"]
@@ -36,8 +36,8 @@ impl RefusedCommandError {
 /// Whether the backend of the stores replies and can be used.
 #[async_trait]
 pub trait StateHealth: Send + Sync + 'static {
-    /// Runs every command that the stores use. Fails with `service_unavailable`; the source is a [`RefusedCommandError`]
-    /// when the backend answers and refuses one.
+    /// Runs every command that the stores use. Fails with `service_unavailable`; the source is a
+    /// [`RefusedCommandError`] when the backend answers and refuses one.
     async fn check_commands(&self) -> Result<()>;
 
     /// Fails with `service_unavailable` when the backend does not reply in time.

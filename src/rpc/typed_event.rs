@@ -27,8 +27,8 @@ struct Envelope<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// The event of this name and JSON. Returns `None` for one that is not declared, that is too large, or whose members have
-/// other types.
+/// The event of this name and JSON. Returns `None` for one that is not declared, that is too large, or whose members
+/// have other types.
 pub(super) fn typed(name: &str, json: &[u8]) -> Option<proto::RunEvent> {
     if json.len() > MAX_BYTES {
         return None;

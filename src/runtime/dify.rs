@@ -80,8 +80,8 @@ pub struct DifySettings {
     pub run_timeout: Duration,
     /// Ends every run; cancelled when the process shuts down.
     pub end: CancellationToken,
-    /// Largest number of connections; each is one run or one upload. A run above it is `rate_limited` at once, because waiting for
-    /// another run to end could take minutes.
+    /// Largest number of connections; each is one run or one upload. A run above it is `rate_limited` at once, because
+    /// waiting for another run to end could take minutes.
     pub max_connections: usize,
     /// Counts the requests.
     pub metrics: Arc<UpstreamMetrics>,
@@ -262,7 +262,8 @@ impl DifyClient {
         }
     }
 
-    /// Sends a request with the key of an app. Sends it again when Dify rejects the key and the app has another one by now.
+    /// Sends a request with the key of an app. Sends it again when Dify rejects the key and the app has another one by
+    /// now.
     async fn request_for(
         &self,
         app: &App,

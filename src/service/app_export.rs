@@ -36,8 +36,8 @@ pub struct AppExports {
 
 impl AppExports {
     /// The text of an app's file: of the version with this id, or of its draft, or of the published version where there
-    /// is no draft. Fails with `not_found`, `forbidden`, `invalid_param`, `app_unavailable`, and with `not_supported_here`
-    /// for secrets that Dify has encrypted.
+    /// is no draft. Fails with `not_found`, `forbidden`, `invalid_param`, `app_unavailable`, and with
+    /// `not_supported_here` for secrets that Dify has encrypted.
     pub async fn export(
         &self,
         caller: &Caller,
@@ -67,7 +67,8 @@ impl AppExports {
         Ok(text)
     }
 
-    /// The plugins that the app uses and that are missing: all of them, because a standalone server has none. Fails with
+    /// The plugins that the app uses and that are missing: all of them, because a standalone server has none. Fails
+    /// with
     /// `not_found`, `forbidden`, and `not_supported_here` beside Dify, which knows the plugins.
     pub async fn missing_plugins(&self, caller: &Caller, app_id: &str) -> Result<Vec<String>> {
         let app = self.editable(caller, app_id).await?;

@@ -81,8 +81,8 @@ impl AppImports {
         self.dependencies.format.version()
     }
 
-    /// Imports a file, or keeps it until the import is confirmed. A file that cannot be imported is a state, not an error.
-    /// Fails with `not_found`, `forbidden`, `invalid_param`, `rate_limited`, and `not_supported_here`.
+    /// Imports a file, or keeps it until the import is confirmed. A file that cannot be imported is a state, not an
+    /// error. Fails with `not_found`, `forbidden`, `invalid_param`, `rate_limited`, and `not_supported_here`.
     pub async fn import(
         &self,
         caller: &Caller,

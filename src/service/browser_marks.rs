@@ -1,7 +1,8 @@
-//! The cookie that binds sign-ins and authorizations to the browser that started them (login CSRF, RFC 9700 section 4.7).
+//! The cookie that binds sign-ins and authorizations to the browser that started them (login CSRF, RFC 9700 section
+//! 4.7).
 //!
-//! Each started one has a mark, and the cookie holds the proofs of the latest marks, so that several tabs can sign in at
-//! the same time.
+//! Each started one has a mark, and the cookie holds the proofs of the latest marks, so that several tabs can sign in
+//! at the same time.
 
 use crate::domain::{
     key::KeyRing,

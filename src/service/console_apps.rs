@@ -1,5 +1,5 @@
-//! Apps in the console of a standalone server: what provisioning scripts list, create, publish and enable. Everything is
-//! in the current workspace of the signed-in account.
+//! Apps in the console of a standalone server: what provisioning scripts list, create, publish and enable. Everything
+//! is in the current workspace of the signed-in account.
 
 use std::sync::Arc;
 
@@ -125,8 +125,8 @@ impl ConsoleApps {
         Ok(SavedDraft { hash: draft_hash(&body), updated_at: now })
     }
 
-    /// Publishes the draft of an app. An app that was imported is published already, and only its version gets the mark.
-    /// For editors.
+    /// Publishes the draft of an app. An app that was imported is published already, and only its version gets the
+    /// mark. For editors.
     pub async fn publish(&self, caller: &ConsoleCaller, app: &str, mark: VersionMark<'_>) -> Result<PublishedVersion> {
         let workspace = self.workspace(caller, RequiredRole::Editor).await?;
         for (member, text, max) in

@@ -219,7 +219,8 @@ impl Files {
         Some(format!("{}{path}?expires={expires}&signature={signature}", self.settings.api_url))
     }
 
-    /// The contents of a file at a signed address, with memory of `reader`. Fails with `not_found` for any other address.
+    /// The contents of a file at a signed address, with memory of `reader`. Fails with `not_found` for any other
+    /// address.
     pub(crate) async fn open_preview(
         &self,
         id: &str,

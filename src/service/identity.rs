@@ -43,8 +43,8 @@ impl Identity {
         membership.ok_or_else(workspace_not_found)
     }
 
-    /// One of the caller's workspaces in normal state, in which the caller has at least this role. Fails with `not_found`
-    /// and `forbidden`.
+    /// One of the caller's workspaces in normal state, in which the caller has at least this role. Fails with
+    /// `not_found` and `forbidden`.
     pub(super) async fn require_role(&self, caller: &Caller, id: &str, required: RequiredRole) -> Result<Membership> {
         if let Ok(id) = id.parse() {
             self.require_role_in(caller, id, required).await

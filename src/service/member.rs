@@ -79,8 +79,8 @@ impl Members {
         Ok(Invited { workspace_id, member_id: member, email, role, invite_url: self.settings.sign_in_url.clone() })
     }
 
-    /// Removes a member. Fails with `not_found`, `forbidden`, with `invalid_request` for the caller and for the owner, and
-    /// with `not_supported_here` beside Dify Enterprise.
+    /// Removes a member. Fails with `not_found`, `forbidden`, with `invalid_request` for the caller and for the owner,
+    /// and with `not_supported_here` beside Dify Enterprise.
     pub async fn remove(&self, caller: &Caller, workspace: &str, member: &str) -> Result<()> {
         let workspace_id = self.identity.require_role(caller, workspace, RequiredRole::Admin).await?.workspace_id;
         self.require_own_members(change_in_dify)?;

@@ -133,8 +133,8 @@ impl Runs {
     ///
     /// Checks membership and app (contract section 4, step 10), then the query, then the inputs. Fails with
     /// `not_found`, `workspace_membership_revoked`, `app_access_denied`, `app_unavailable`, `app_mode_mismatch`,
-    /// `query_required_for_chat`, `query_not_supported_for_workflow`, `input_required`, `invalid_param`, `rate_limited`, or
-    /// an error of the runtime before the first event.
+    /// `query_required_for_chat`, `query_not_supported_for_workflow`, `input_required`, `invalid_param`,
+    /// `rate_limited`, or an error of the runtime before the first event.
     pub async fn start(&self, caller: &Caller, run: Run) -> Result<Running> {
         let given = run.inputs.ok_or_else(|| Error::missing("inputs"))?;
         let conversation_id = parse_id::<ConversationId>("conversation_id", run.conversation_id.as_deref())?;

@@ -68,8 +68,8 @@ impl Sessions {
         self.publish(subject, revoked).await
     }
 
-    /// Names one live session of the subject. Fails with `not_found` for all others, and with `invalid_request` for a name
-    /// that a device could not give itself.
+    /// Names one live session of the subject. Fails with `not_found` for all others, and with `invalid_request` for a
+    /// name that a device could not give itself.
     pub async fn rename(&self, subject: &Subject, id: &str, name: &str) -> Result<()> {
         let id: TokenId = id.parse().map_err(|_| unknown())?;
         let name = checked_label(name)?;

@@ -1,8 +1,8 @@
-//! Single sign-on (contract E3): people sign in at an identity provider, to let a device in as an external identity or, on
-//! the pages of this service, as an account.
+//! Single sign-on (contract E3): people sign in at an identity provider, to let a device in as an external identity or,
+//! on the pages of this service, as an account.
 //!
-//! The provider is that of the enterprise service, which asserts the identity, or the built-in client. `approval` has what
-//! an external identity does with its cookie.
+//! The provider is that of the enterprise service, which asserts the identity, or the built-in client. `approval` has
+//! what an external identity does with its cookie.
 
 mod approval;
 pub(crate) mod claims;
@@ -44,7 +44,8 @@ pub struct SingleSignOnSettings {
     pub issuer: String,
     /// The URL of the pages, if they are on another host than the callback.
     pub pages_url: Option<String>,
-    /// Whether accounts can sign in, too: this service has browser sessions, and the callback is on the host of its pages.
+    /// Whether accounts can sign in, too: this service has browser sessions, and the callback is on the host of its
+    /// pages.
     pub accounts: bool,
 }
 

@@ -68,9 +68,9 @@ impl TokenIssuer {
 
     /// Issues a token for the account with this email address. Without a lifetime it has the one of a device's token.
     ///
-    /// Fails with `bearer_auth_disabled`, `not_found`, `access_denied` for an account that is not active, `invalid_request`
-    /// or `invalid_param` for a wrong label or lifetime, `mint_policy_violation` for a lifetime over the policy of the
-    /// account's workspace.
+    /// Fails with `bearer_auth_disabled`, `not_found`, `access_denied` for an account that is not active,
+    /// `invalid_request` or `invalid_param` for a wrong label or lifetime, `mint_policy_violation` for a lifetime over
+    /// the policy of the account's workspace.
     pub(crate) async fn issue(&self, email: &str, label: &str, lifetime: Option<TimeDelta>) -> Result<IssuedToken> {
         if !self.settings.bearers_enabled {
             return Err(bearer_auth_disabled());

@@ -108,8 +108,8 @@ impl FileStore {
         Ok(Some(stream::iter(first.map(Ok)).chain(contents.map_err(Error::unavailable))))
     }
 
-    /// The contents of a small file; `None` when there is no such file. Fails with `service_unavailable` for one of more
-    /// than `max` bytes.
+    /// The contents of a small file; `None` when there is no such file. Fails with `service_unavailable` for one of
+    /// more than `max` bytes.
     pub(crate) async fn read_whole(&self, key: &str, max: u64) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let operator = self.operator().await?;
         let part = match operator.stat(key).await {

@@ -93,8 +93,8 @@ pub(crate) enum AuditEvent<'a> {
     },
 }
 
-/// Writes one event with its origin. Its name is a field, because the name of a `tracing` event is a constant of its call
-/// site. `failure` before the name marks an attempt that was refused.
+/// Writes one event with its origin. Its name is a field, because the name of a `tracing` event is a constant of its
+/// call site. `failure` before the name marks an attempt that was refused.
 macro_rules! event {
     (@ $name:literal, $outcome:literal, $($fields:tt)*) => {{
         let origin = $crate::telemetry::origin::current();

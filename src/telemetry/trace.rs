@@ -1,4 +1,5 @@
-//! Spans of requests and of calls to other systems, and W3C trace context in received and sent headers (contract section
+//! Spans of requests and of calls to other systems, and W3C trace context in received and sent headers (contract
+//! section
 //! 12).
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,8 +63,9 @@ pub(crate) fn begin(
     (span, place)
 }
 
-/// The place of a request without a span: that of a trusted peer, or the begin of a trace that is named like the request.
-/// Such a trace is marked as sampled, because other systems that follow the mark would record nothing of it otherwise.
+/// The place of a request without a span: that of a trusted peer, or the begin of a trace that is named like the
+/// request. Such a trace is marked as sampled, because other systems that follow the mark would record nothing of it
+/// otherwise.
 fn forwarded(headers: &HeaderMap, is_trusted: bool, request_id: &str) -> SpanContext {
     let received = is_trusted.then(|| TraceContextPropagator::new().extract(&ReceivedHeaders(headers)));
     if let Some(place) = received.map(|context| context.span().span_context().clone()).filter(SpanContext::is_valid) {
@@ -123,8 +125,8 @@ pub(crate) fn request_span(method: &'static str, door: Door, headers: &HeaderMap
     span
 }
 
-/// Writes the trace context of `span`, or of the current request without an exported span, into the headers of a request
-/// to another server.
+/// Writes the trace context of `span`, or of the current request without an exported span, into the headers of a
+/// request to another server.
 pub(super) fn inject(span: &Span, headers: &mut HeaderMap) {
     let mut context = span.context();
     if !context.span().span_context().is_valid() {

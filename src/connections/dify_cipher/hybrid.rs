@@ -1,5 +1,5 @@
-//! The format in which Dify encrypts a secret of a workspace (contract K3): base64 of `HYBRID:`, an AES-128 key encrypted
-//! with RSA-OAEP-SHA1, and a nonce, the tag and the ciphertext of AES-EAX. Older texts are RSA-OAEP alone.
+//! The format in which Dify encrypts a secret of a workspace (contract K3): base64 of `HYBRID:`, an AES-128 key
+//! encrypted with RSA-OAEP-SHA1, and a nonce, the tag and the ciphertext of AES-EAX. Older texts are RSA-OAEP alone.
 
 use aes::Aes128;
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -1,5 +1,5 @@
-//! Stops requests to a service that fails repeatedly, so that callers get their error at once instead of after a timeout.
-//! After a while one request is let through; its outcome closes or opens the circuit again.
+//! Stops requests to a service that fails repeatedly, so that callers get their error at once instead of after a
+//! timeout. After a while one request is let through; its outcome closes or opens the circuit again.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;

@@ -36,8 +36,8 @@ struct FileInput {
 }
 
 impl RunMembers {
-    /// Adds a member. A text that is not JSON is a string. Fails with `invalid_request` for a member that appears twice,
-    /// and for a file without a file name.
+    /// Adds a member. A text that is not JSON is a string. Fails with `invalid_request` for a member that appears
+    /// twice, and for a file without a file name.
     pub(super) fn add_text(&mut self, name: String, text: String) -> Result<()> {
         if name.starts_with("files[") {
             return Err(Error::new(Code::InvalidRequest, "A file of the form has no file name."));
@@ -50,7 +50,8 @@ impl RunMembers {
         }
     }
 
-    /// The input that the file of a part is for. Fails with `invalid_request` for a second file of an input that is no list.
+    /// The input that the file of a part is for. Fails with `invalid_request` for a second file of an input that is no
+    /// list.
     pub(super) fn file_input(&self, part: &str) -> Result<FilePart> {
         let name = FilePart::parse(part).ok_or_else(|| {
             Error::new(Code::InvalidRequest, "A file is a part named `files[name]`, or `files[name][]` for a list.")

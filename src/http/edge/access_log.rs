@@ -1,8 +1,8 @@
 //! Records a request when it ends: span, metrics, access log.
 //!
-//! An ordinary request ends with its response's headers, because its body is in memory by then. A stream and a gRPC call
-//! end with their body, whose trailers contain the status of the call. A request whose client left ends when hyper drops
-//! it.
+//! An ordinary request ends with its response's headers, because its body is in memory by then. A stream and a gRPC
+//! call end with their body, whose trailers contain the status of the call. A request whose client left ends when hyper
+//! drops it.
 
 use std::{
     convert::Infallible,

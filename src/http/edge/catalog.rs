@@ -1,8 +1,8 @@
 //! The version of the catalog in responses, and the answer to clients whose catalog is not the server's (contract
 //! section C3).
 //!
-//! Such a client is served whenever it can be. Only where the reason of a failure may be its catalog, an unknown route or
-//! member, the answer is 412 `catalog_stale`, upon which it fetches the catalog and tries once more.
+//! Such a client is served whenever it can be. Only where the reason of a failure may be its catalog, an unknown route
+//! or member, the answer is 412 `catalog_stale`, upon which it fetches the catalog and tries once more.
 
 use std::{convert::Infallible, sync::Arc};
 

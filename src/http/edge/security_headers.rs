@@ -20,8 +20,8 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 const STRICT_TRANSPORT: (HeaderName, HeaderValue) =
     (STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
 
-/// Sets the headers that the handler has not set. gRPC responses have none of them; they are recognized by the response,
-/// so that a request header cannot remove the headers of another response.
+/// Sets the headers that the handler has not set. gRPC responses have none of them; they are recognized by the
+/// response, so that a request header cannot remove the headers of another response.
 pub(super) fn setter(is_https: bool) -> impl Fn(Response) -> Response + Clone {
     move |mut response| {
         if !speaks_grpc(response.headers()) {

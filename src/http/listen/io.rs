@@ -1,5 +1,5 @@
-//! A stream that detects the HTTP version, and checks the heads of HTTP/1 requests before hyper reads them. It ends only
-//! after a client has had time to read the response to a body that was refused.
+//! A stream that detects the HTTP version, and checks the heads of HTTP/1 requests before hyper reads them. It ends
+//! only after a client has had time to read the response to a body that was refused.
 
 use std::{
     cell::RefCell,
@@ -82,8 +82,8 @@ impl<I> InspectedStream<I> {
 }
 
 impl<I: Read + Unpin> InspectedStream<I> {
-    /// Reads at most `bytes.len()` bytes and puts those into `buf` that hyper may read. Returns false if there are none,
-    /// although the stream has not ended.
+    /// Reads at most `bytes.len()` bytes and puts those into `buf` that hyper may read. Returns false if there are
+    /// none, although the stream has not ended.
     fn read_through(
         &mut self,
         cx: &mut Context<'_>,
@@ -124,9 +124,9 @@ impl<I: Read + Unpin> Read for InspectedStream<I> {
 }
 
 impl<I: Read + Write + Unpin> InspectedStream<I> {
-    /// Sends the end of the stream, then discards what the client still sends: closing at once would reset the connection,
-    /// and the client might lose the response (RFC 9112 section 9.6). Streams of HTTP/2 end one by one and need none of
-    /// this.
+    /// Sends the end of the stream, then discards what the client still sends: closing at once would reset the
+    /// connection, and the client might lose the response (RFC 9112 section 9.6). Streams of HTTP/2 end one by one and
+    /// need none of this.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<IoResult<()>> {
         if self.linger.is_none() {
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;

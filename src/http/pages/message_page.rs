@@ -127,8 +127,8 @@ impl MessagePage {
             .with_link("/device", texts.get("enter_another"))
     }
 
-    /// No pending grant has the entered code: it was mistyped, has expired or was used. These look alike, so that nobody
-    /// learns which codes exist.
+    /// No pending grant has the entered code: it was mistyped, has expired or was used. These look alike, so that
+    /// nobody learns which codes exist.
     pub(super) fn code_unknown(texts: &Texts, commands: Vec<ClientCommand>) -> Self {
         Self::new(texts, MessageKind::Final, "unknown_title", "unknown_text")
             .with_commands(commands)

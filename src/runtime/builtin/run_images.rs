@@ -1,6 +1,7 @@
 //! The images of a run that models may see: uploads of its caller, and remote addresses.
 //!
-//! Values of a run may come from anywhere, so a value that names an upload counts only when the run was started with it.
+//! Values of a run may come from anywhere, so a value that names an upload counts only when the run was started with
+//! it.
 
 use std::collections::HashMap;
 

@@ -64,8 +64,8 @@ impl Apps {
         Ok(self.description(&app, fields))
     }
 
-    /// A permitted app that can be run, with its published definition, or with the requested version of its graph. Fails
-    /// like `find_runnable`.
+    /// A permitted app that can be run, with its published definition, or with the requested version of its graph.
+    /// Fails like `find_runnable`.
     pub(in crate::service) async fn find_permitted_runnable(
         &self,
         caller: &Caller,

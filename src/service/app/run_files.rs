@@ -146,8 +146,8 @@ pub(super) fn list_limit(variable: &FormVariable<'_>, max_files: u64) -> u64 {
     variable.max_length().unwrap_or(max_files)
 }
 
-/// The rule of the app's file upload, and its limit of files, which is at most `max_files`. `None` when the app takes no
-/// files.
+/// The rule of the app's file upload, and its limit of files, which is at most `max_files`. `None` when the app takes
+/// no files.
 pub(super) fn upload_feature(definition: &Definition, max_files: u64) -> Option<(FileRule, u64)> {
     let feature = match definition {
         Definition::Model(config) => &config.file_upload,

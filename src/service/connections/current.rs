@@ -203,8 +203,8 @@ impl Connections {
         found.ok_or_else(unknown_connection)
     }
 
-    /// This connection, if it may be used. Without an id the account's own default, another of its own, then the default
-    /// of those that it may use otherwise; the oldest of each.
+    /// This connection, if it may be used. Without an id the account's own default, another of its own, then the
+    /// default of those that it may use otherwise; the oldest of each.
     pub(super) async fn find_usable(
         &self,
         workspace: WorkspaceId,

@@ -192,8 +192,8 @@ impl Connections {
         loop {
             let replaced = ReplacedCredentials { old: &old, new: &new, expires_at, now };
             let Some(stored) = self.replace_issued(&connection, &replaced).await.map_err(not_stored)? else { break };
-            // The same values may have been encrypted again. Other ones are newer: a person has authorized again, or the
-            // lease has expired.
+            // The same values may have been encrypted again. Other ones are newer: a person has authorized again, or
+            // the lease has expired.
             if self.open_sealed(manifest, &stored).await?.values != *values {
                 return Ok(stored);
             }
@@ -236,8 +236,8 @@ impl Connections {
         Ok(RefreshError::ProviderFailed(error.into()))
     }
 
-    /// A person has to authorize again. Returns the connection with newer values when somebody has done so meanwhile, or
-    /// when Dify has used the refresh token and its result is stored.
+    /// A person has to authorize again. Returns the connection with newer values when somebody has done so meanwhile,
+    /// or when Dify has used the refresh token and its result is stored.
     async fn never(
         &self,
         mut connection: Connection,

@@ -109,7 +109,8 @@ impl Connections {
         }
     }
 
-    /// Revokes credentials that a provider has issued and that are not stored, so that they do not stay valid. Best effort.
+    /// Revokes credentials that a provider has issued and that are not stored, so that they do not stay valid. Best
+    /// effort.
     pub(super) async fn revoke_issued(&self, call: BackendCall<'_>, issued: &IssuedCredentials) {
         if let Err(error) = self.dependencies.backend.revoke(call, &issued.values).await {
             tracing::warn!(

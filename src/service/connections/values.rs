@@ -59,8 +59,8 @@ impl Connections {
         Ok(opened.values)
     }
 
-    /// Replaces the values of a connection that a provider has issued new ones for. Returns the stored connection when it
-    /// has other values than the old and the new ones. Fails with `not_found` for one that was deleted.
+    /// Replaces the values of a connection that a provider has issued new ones for. Returns the stored connection when
+    /// it has other values than the old and the new ones. Fails with `not_found` for one that was deleted.
     ///
     /// The provider may accept only the new values. So this is repeated when the database fails. A failed statement may
     /// have been executed: then the stored values are the new ones.
@@ -93,7 +93,8 @@ impl Connections {
         }
     }
 
-    /// Seals values with the current key. Does nothing when the row has changed. The credentials stay as old as they are.
+    /// Seals values with the current key. Does nothing when the row has changed. The credentials stay as old as they
+    /// are.
     pub(super) async fn seal_again(
         &self,
         manifest: &ProviderManifest,

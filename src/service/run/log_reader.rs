@@ -35,7 +35,8 @@ impl LogReader {
         self.task
     }
 
-    /// At most `limit` events from number `from`; `None` without a log. The page before must have been dropped. Fails with
+    /// At most `limit` events from number `from`; `None` without a log. The page before must have been dropped. Fails
+    /// with
     /// `service_unavailable` or `rate_limited` while there is no memory for a page.
     pub(super) async fn read(&mut self, from: u64, limit: usize) -> Result<Option<LogPage>> {
         if self.task.is_none() {

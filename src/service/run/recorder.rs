@@ -98,8 +98,8 @@ impl Recorders {
 }
 
 impl Recorder {
-    /// Gives an event to the log. Waits while the log is behind by the limit of buffered events; when the future is dropped
-    /// meanwhile, the log does not have the event.
+    /// Gives an event to the log. Waits while the log is behind by the limit of buffered events; when the future is
+    /// dropped meanwhile, the log does not have the event.
     pub(super) async fn record(&self, event: &RunEvent) {
         if self.has_graph {
             // The other end is closed at a shutdown only.

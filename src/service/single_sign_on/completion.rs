@@ -1,5 +1,5 @@
-//! The callback of a sign-in: verifies what the provider returned through the browser, and decides what the person may do
-//! next.
+//! The callback of a sign-in: verifies what the provider returned through the browser, and decides what the person may
+//! do next.
 
 use super::{
     SignInBackend, SingleSignOn,

@@ -1,5 +1,5 @@
-//! Signed values of single sign-on: compact JWS (RFC 7515) under the raw bytes of `SECRET_KEY`, as Dify and its enterprise
-//! service sign them (contract E3).
+//! Signed values of single sign-on: compact JWS (RFC 7515) under the raw bytes of `SECRET_KEY`, as Dify and its
+//! enterprise service sign them (contract E3).
 
 #[cfg(test)]
 mod tests;
@@ -25,8 +25,8 @@ pub(crate) trait SignedClaims: Serialize + DeserializeOwned {
     const AUDIENCE: &'static str;
     /// The time from signing to expiry.
     const LIFETIME: TimeDelta;
-    /// Longest remaining lifetime that is accepted: the time for which a nonce is remembered. It is longer than the lifetime,
-    /// because the clocks of signer and verifier differ.
+    /// Longest remaining lifetime that is accepted: the time for which a nonce is remembered. It is longer than the
+    /// lifetime, because the clocks of signer and verifier differ.
     const MAX_LIFETIME: TimeDelta;
 }
 

@@ -164,8 +164,8 @@ impl SqlStore {
         Ok(revoked)
     }
 
-    /// Sets a password hash that contains its own salt, and ends the account's sessions. An account that was invited and
-    /// is pending becomes active. Returns the revoked device sessions.
+    /// Sets a password hash that contains its own salt, and ends the account's sessions. An account that was invited
+    /// and is pending becomes active. Returns the revoked device sessions.
     pub async fn set_password(
         &self,
         email: &str,

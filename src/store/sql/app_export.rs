@@ -53,9 +53,9 @@ impl SqlStore {
         self.export_version(id, ExportedVersion::Published, &mut |_| Ok(())).await
     }
 
-    /// An app with one version of its definition. `admit` is called with each stored JSON text before it is parsed. Fails
-    /// with `not_found`, also for a version that the app does not have, and with `app_unavailable` when there is nothing
-    /// to export or the mode is not one of [`AppMode`].
+    /// An app with one version of its definition. `admit` is called with each stored JSON text before it is parsed.
+    /// Fails with `not_found`, also for a version that the app does not have, and with `app_unavailable` when there is
+    /// nothing to export or the mode is not one of [`AppMode`].
     pub async fn export_version(
         &self,
         id: AppId,

@@ -41,8 +41,9 @@ impl SqlStore {
     /// Writes an app into a workspace and publishes it. One transaction, and one import of a workspace at a time. Runs
     /// in progress keep their version. The author is the actor, or the owner for an operator.
     ///
-    /// Fails with `forbidden` for a member who is no editor at this time, with `not_found` when the workspace or the app
-    /// does not exist, with `invalid_request` for one app of a member too many, and with `invalid_param` when several apps have the name, or when the existing app has another mode.
+    /// Fails with `forbidden` for a member who is no editor at this time, with `not_found` when the workspace or the
+    /// app does not exist, with `invalid_request` for one app of a member too many, and with `invalid_param` when
+    /// several apps have the name, or when the existing app has another mode.
     pub async fn import_app_by(
         &self,
         workspace: WorkspaceId,

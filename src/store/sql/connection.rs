@@ -146,8 +146,8 @@ impl SqlStore {
         self.call("PING", self.db.ping()).await
     }
 
-    /// Checks that the database accepts writes: writes the row of the schema's version again. A standby, a read-only file
-    /// and a full disk refuse it.
+    /// Checks that the database accepts writes: writes the row of the schema's version again. A standby, a read-only
+    /// file and a full disk refuse it.
     pub(crate) async fn check_writable(&self) -> Result<()> {
         let write =
             Query::update().table(SCHEMA_VERSION_TABLE).value("migrated_by", Expr::col("migrated_by")).to_owned();

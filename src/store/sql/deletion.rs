@@ -1,7 +1,7 @@
 //! Deletes apps, workspaces and accounts of a standalone server.
 //!
-//! The history of an app goes first, in windows, so that no statement is long; the app goes last, in one transaction. An
-//! interrupted deletion can be repeated.
+//! The history of an app goes first, in windows, so that no statement is long; the app goes last, in one transaction.
+//! An interrupted deletion can be repeated.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -47,7 +47,8 @@ impl SqlStore {
         self.call("TRANSACTION", with_retries(deletion)).await
     }
 
-    /// Deletes a workspace with its apps, tags, memberships and connections. Its members keep their accounts. Fails with
+    /// Deletes a workspace with its apps, tags, memberships and connections. Its members keep their accounts. Fails
+    /// with
     /// `not_found`.
     pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<()> {
         let tenant = self.id(id.0);
@@ -69,7 +70,8 @@ impl SqlStore {
     }
 
     /// Deletes an account with its memberships and the connections that only it could use, and ends its sessions; the
-    /// caller drops the returned hashes from the cache. What it made or shared stays. Fails with `not_found`, and with `already_exists` while it owns a workspace.
+    /// caller drops the returned hashes from the cache. What it made or shared stays. Fails with `not_found`, and with
+    /// `already_exists` while it owns a workspace.
     pub async fn delete_account(&self, id: AccountId, now: DateTime<Utc>) -> Result<Vec<RevokedSession>> {
         self.call("TRANSACTION", with_retries(|| self.try_delete_account(self.id(id.0), now))).await
     }

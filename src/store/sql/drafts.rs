@@ -1,5 +1,5 @@
-//! Drafts of graphs. An app has one draft at most, and only while something of it is not published: publishing makes the
-//! draft's row the published version, and an import that overwrites the app deletes it.
+//! Drafts of graphs. An app has one draft at most, and only while something of it is not published: publishing makes
+//! the draft's row the published version, and an import that overwrites the app deletes it.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use sea_orm::{
@@ -32,8 +32,8 @@ use crate::domain::{
 pub(super) const DRAFT: &str = "draft";
 
 impl SqlStore {
-    /// Saves the draft of an app. With a hash, only if the stored draft has it. Fails with `not_found` for an app without
-    /// a graph, with `forbidden` for a member who is no editor, and with `conflict`.
+    /// Saves the draft of an app. With a hash, only if the stored draft has it. Fails with `not_found` for an app
+    /// without a graph, with `forbidden` for a member who is no editor, and with `conflict`.
     pub async fn save_draft(
         &self,
         workspace: WorkspaceId,
@@ -77,7 +77,8 @@ impl SqlStore {
         Ok(Some(stored_draft_hash(&text("graph")?, &text("features")?)))
     }
 
-    /// Makes the draft of an app its published version. Without a draft, the published version gets the mark. Fails with
+    /// Makes the draft of an app its published version. Without a draft, the published version gets the mark. Fails
+    /// with
     /// `not_found` when there is neither, and for an app without a graph, and with `forbidden` for a member who is no
     /// editor.
     pub async fn publish_draft(

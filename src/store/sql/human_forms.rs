@@ -27,8 +27,8 @@ const MAX_WAITING: usize = 100;
 const MAX_WAITING_BYTES: i64 = 64 << 20;
 
 impl SqlStore {
-    /// Stores a form with what is kept of its run. Fails with `rate_limited` when the caller's other waiting runs use up
-    /// the limits. Runs that pause at the same time can exceed them by their number.
+    /// Stores a form with what is kept of its run. Fails with `rate_limited` when the caller's other waiting runs use
+    /// up the limits. Runs that pause at the same time can exceed them by their number.
     pub async fn insert_human_form(&self, form: &StoredHumanForm, token: &FormTokenHash, state: &str) -> Result<()> {
         let bytes = i64::try_from(state.len()).unwrap_or(i64::MAX);
         let owner = Column::EndUserId.eq(self.id(form.owner.0));

@@ -63,8 +63,8 @@ impl SqlStore {
     }
 
     /// Makes an account a member, and creates the account if that is requested. Returns its id; `None` when the email
-    /// address has no account and none is to be created. An account that another invitation creates meanwhile becomes the
-    /// member. Fails with `not_found` and `forbidden` for the actor, and with `already_exists` for a member.
+    /// address has no account and none is to be created. An account that another invitation creates meanwhile becomes
+    /// the member. Fails with `not_found` and `forbidden` for the actor, and with `already_exists` for a member.
     pub async fn invite_member(
         &self,
         workspace: WorkspaceId,
@@ -100,9 +100,9 @@ impl SqlStore {
         Ok(Some(AccountId(account.uuid())))
     }
 
-    /// Gives a member another role. Fails with `invalid_param` for the owner's role, with `invalid_request` for the owner
-    /// and for the actor's own role, with `forbidden` for an actor who is no administrator, and with `not_found` for an
-    /// account that is not a member.
+    /// Gives a member another role. Fails with `invalid_param` for the owner's role, with `invalid_request` for the
+    /// owner and for the actor's own role, with `forbidden` for an actor who is no administrator, and with `not_found`
+    /// for an account that is not a member.
     pub async fn set_member_role(
         &self,
         workspace: WorkspaceId,

@@ -124,8 +124,8 @@ impl SqlStore {
         Ok(id)
     }
 
-    /// Writes what the session is listed with, and keeps its name. `created_at` is copied from the token's row, so that both are equal
-    /// whatever the precision of the columns.
+    /// Writes what the session is listed with, and keeps its name. `created_at` is copied from the token's row, so that
+    /// both are equal whatever the precision of the columns.
     async fn write_session_details(
         &self,
         transaction: &DatabaseTransaction,

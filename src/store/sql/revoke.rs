@@ -54,8 +54,8 @@ impl SqlStore {
         Ok(self.revoke_where(token::Column::TokenHash.eq(hash.expose()), now).await?.pop())
     }
 
-    /// The hash that the subject's session had when it ended; `None` when it is live, belongs to another subject, or was
-    /// issued by Dify.
+    /// The hash that the subject's session had when it ended; `None` when it is live, belongs to another subject, or
+    /// was issued by Dify.
     pub async fn find_ended_hash(&self, subject: &Subject, id: TokenId) -> Result<Option<TokenHash>> {
         let select = Query::select()
             .column((session::Entity, session::Column::TokenHash))

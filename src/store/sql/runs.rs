@@ -39,8 +39,8 @@ impl SqlStore {
         .await
     }
 
-    /// A run of a graph that has ended, without its graph and inputs. `None` for the run of another creator. Beside Dify, a
-    /// run has a row before it ends.
+    /// A run of a graph that has ended, without its graph and inputs. `None` for the run of another creator. Beside
+    /// Dify, a run has a row before it ends.
     pub async fn find_workflow_run(&self, id: WorkflowRunId, creator: &RunCreator) -> Result<Option<StoredRun>> {
         use workflow_run::Column;
         let columns = [

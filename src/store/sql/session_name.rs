@@ -1,5 +1,5 @@
-//! The name that a person gives a session. It is stored beside the token, so that the label of the device stays as it is:
-//! the label decides which session a new sign-in of the device replaces.
+//! The name that a person gives a session. It is stored beside the token, so that the label of the device stays as it
+//! is: the label decides which session a new sign-in of the device replaces.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{

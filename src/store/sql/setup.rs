@@ -47,8 +47,8 @@ impl SqlStore {
         })
     }
 
-    /// Creates the first administrator with a workspace, in one transaction. Of several setups at once one succeeds; the
-    /// others fail with `already_setup`, as every setup does once there is an account or a workspace.
+    /// Creates the first administrator with a workspace, in one transaction. Of several setups at once one succeeds;
+    /// the others fail with `already_setup`, as every setup does once there is an account or a workspace.
     pub async fn set_up(&self, administrator: &NewAdministrator<'_>, now: DateTime<Utc>) -> Result<SetupResult> {
         self.call("TRANSACTION", with_retries(|| self.try_set_up(administrator, now))).await
     }

@@ -1,4 +1,5 @@
-//! Tags of apps, as the members of a workspace manage them. Every change locks the workspace and its actor's membership.
+//! Tags of apps, as the members of a workspace manage them. Every change locks the workspace and its actor's
+//! membership.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -93,8 +94,8 @@ impl SqlStore {
         Ok(found)
     }
 
-    /// Creates a tag. Fails with `forbidden` for a member who is no editor, with `already_exists` for a name that another
-    /// tag has, and with `invalid_request` for one tag too many.
+    /// Creates a tag. Fails with `forbidden` for a member who is no editor, with `already_exists` for a name that
+    /// another tag has, and with `invalid_request` for one tag too many.
     pub async fn create_tag(
         &self,
         workspace: WorkspaceId,

@@ -13,7 +13,8 @@ use super::command::succeeded;
 pub struct ClientTools(PathBuf);
 
 impl ClientTools {
-    /// `None` with a message without `TEST_CLIENT_TOOLS`, which `tests/run` sets. With it a missing tool fails the test.
+    /// `None` with a message without `TEST_CLIENT_TOOLS`, which `tests/run` sets. With it a missing tool fails the
+    /// test.
     pub fn find() -> Option<Self> {
         let found = std::env::var_os("TEST_CLIENT_TOOLS");
         if found.is_none() {

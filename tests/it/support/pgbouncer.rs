@@ -16,8 +16,8 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one in front of a PostgreSQL; `None` with a message when it is not installed. `settings` are further lines
-    /// of its configuration.
+    /// Starts one in front of a PostgreSQL; `None` with a message when it is not installed. `settings` are further
+    /// lines of its configuration.
     pub async fn start(postgres: u16, mode: &str, settings: &str) -> Option<Self> {
         let port = super::server::free_port();
         let directory = tempfile::tempdir().unwrap();

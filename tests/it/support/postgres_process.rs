@@ -90,8 +90,8 @@ impl PostgresProcess {
         signal("CONT", &[id]);
     }
 
-    /// Starts it again on the same port and waits until it responds. A killed server's processes may hold its memory for a
-    /// moment, in which a new one gives up.
+    /// Starts it again on the same port and waits until it responds. A killed server's processes may hold its memory
+    /// for a moment, in which a new one gives up.
     pub async fn restart(&self) {
         let port = self.port.to_string();
         *self.child.lock() = Some(self.spawn());

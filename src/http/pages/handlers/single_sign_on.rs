@@ -1,5 +1,5 @@
-//! Single sign-on: the start of a sign-in for a device or an account, and the page on which an external identity decides
-//! about the device that it signed in for.
+//! Single sign-on: the start of a sign-in for a device or an account, and the page on which an external identity
+//! decides about the device that it signed in for.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -53,8 +53,8 @@ pub(crate) fn button_text(context: &PageContext) -> String {
     fill(context.texts().get("sso_sign_in"), name)
 }
 
-/// Leads to the identity provider. It is a page of its own with a link, because a submitted form must not end on another
-/// origin.
+/// Leads to the identity provider. It is a page of its own with a link, because a submitted form must not end on
+/// another origin.
 pub(crate) async fn show_start(context: &PageContext) -> Result<Response> {
     let code = device_handle(context)?.user_code;
     if context.site.services.device_flow.find_pending(&code).await?.is_none() {
@@ -167,8 +167,8 @@ pub(crate) async fn deny(context: &PageContext) -> Result<Response> {
     Ok(see_decided(context, "denied"))
 }
 
-/// Redirects to the page of the outcome and clears the cookie. The page is on the same host, because a submitted form must
-/// not end on another origin.
+/// Redirects to the page of the outcome and clears the cookie. The page is on the same host, because a submitted form
+/// must not end on another origin.
 fn see_decided(context: &PageContext, outcome: &str) -> Response {
     let mut response = see_other(&format!("/openapi/v1/oauth/device/done/{outcome}"));
     set_cookie(&mut response, &context.site.services.cookies.cleared_grant());

@@ -24,8 +24,8 @@ use crate::runtime::builtin::{
 };
 
 /// Starts an attempt of a node that is neither an iteration nor one that waits for a form. `usage` counts the tokens of
-/// the attempt; `texts` receives the text of a model while it is generated. Returns `None` when the frame of the task is
-/// closed.
+/// the attempt; `texts` receives the text of a model while it is generated. Returns `None` when the frame of the task
+/// is closed.
 pub(super) fn start_attempt(
     execution: &Execution,
     node: &Node,

@@ -139,9 +139,9 @@ impl<'a> EventWriter<'a> {
         self.write("workflow_paused", paused).await
     }
 
-    /// `message_end` in a conversation, and `workflow_finished`; for a run that waits, the form and the pause. Without a
-    /// reader neither is written. Each waits for the reader until `deadline`; an event that cannot be sent is dropped,
-    /// because the outcome is stored in any case.
+    /// `message_end` in a conversation, and `workflow_finished`; for a run that waits, the form and the pause. Without
+    /// a reader neither is written. Each waits for the reader until `deadline`; an event that cannot be sent is
+    /// dropped, because the outcome is stored in any case.
     pub(super) async fn write_end(mut self, outcome: &RunOutcome, deadline: Instant) {
         if self.events.is_closed() {
             return;

@@ -1,5 +1,5 @@
-//! Nodes that invoke tools of plugins, which needs a plugin daemon. Unlike an invalid graph, a graph with such nodes can
-//! be imported without one.
+//! Nodes that invoke tools of plugins, which needs a plugin daemon. Unlike an invalid graph, a graph with such nodes
+//! can be imported without one.
 
 use super::{
     error::invalid_graph,

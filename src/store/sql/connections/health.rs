@@ -1,5 +1,5 @@
-//! The health of connections: whether they work, when they were used, and which refreshes have failed. Nothing is recorded
-//! for a connection that was deleted.
+//! The health of connections: whether they work, when they were used, and which refreshes have failed. Nothing is
+//! recorded for a connection that was deleted.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{

@@ -1,5 +1,5 @@
-//! Who of the workspace may use a connection: a column of Dify's table from its migration `a1b2c3d4e5f6` on, and a column
-//! of this service's table beside it. The narrower one applies, because the migration shares every existing row.
+//! Who of the workspace may use a connection: a column of Dify's table from its migration `a1b2c3d4e5f6` on, and a
+//! column of this service's table beside it. The narrower one applies, because the migration shares every existing row.
 
 use dify_openapi_migrations::SchemaManager;
 use sea_orm::{

@@ -1,5 +1,5 @@
-//! The cache of connections in Redis: a hash for each group, with its generation, an entry for each selection, and their
-//! number. The whole hash expires at once.
+//! The cache of connections in Redis: a hash for each group, with its generation, an entry for each selection, and
+//! their number. The whole hash expires at once.
 
 use std::{sync::LazyLock, time::Duration};
 

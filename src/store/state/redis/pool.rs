@@ -1,4 +1,5 @@
-//! The pool that makes connections, for each topology. Connections leave it for good: their tasks probe and replace them.
+//! The pool that makes connections, for each topology. Connections leave it for good: their tasks probe and replace
+//! them.
 
 use deadpool::managed::{Manager, Object, Pool};
 use redis::{

@@ -144,7 +144,8 @@ impl Logs {
         }
     }
 
-    /// Drops the events of finished runs in time. Removes the oldest logs if they have expired, and the events of the oldest logs above the limit of all.
+    /// Drops the events of finished runs in time. Removes the oldest logs if they have expired, and the events of the
+    /// oldest logs above the limit of all.
     fn trim(&mut self, now_us: u64) {
         while let Some(&(task, _)) = self.finished.front().filter(|(_, expires_us)| *expires_us <= now_us) {
             self.finished.pop_front();

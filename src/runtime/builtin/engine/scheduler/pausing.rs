@@ -25,8 +25,8 @@ use crate::{
 };
 
 impl Scheduler<'_> {
-    /// What is kept of a run whose nodes wait for forms, with the form of the first. `elapsed` is the time since the run
-    /// began or was continued. Fails when the form cannot be made.
+    /// What is kept of a run whose nodes wait for forms, with the form of the first. `elapsed` is the time since the
+    /// run began or was continued. Fails when the form cannot be made.
     pub(in super::super) fn pause(&self, elapsed: Duration) -> Result<Pause, String> {
         let execution = self.execution;
         let earlier = execution.resumption.as_ref().map_or_else(Duration::default, |earlier| earlier.engine.elapsed);
