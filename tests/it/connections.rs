@@ -156,11 +156,18 @@ impl Person {
     }
 
     pub(crate) async fn connect(&mut self) -> String {
+        let before = self.credentials().await;
         let request = self.start("").await;
         let location = self.follow(&self.consent(&request)).await;
         assert!(location.ends_with("/oauth-callback"), "{location}");
+        self.added_since(&before).await
+    }
+
+    /// The id of the connection that was added. Connections of one second are in no order.
+    pub(crate) async fn added_since(&self, before: &[Value]) -> String {
         let credentials = self.credentials().await;
-        credentials.last().unwrap()["id"].as_str().unwrap().to_owned()
+        let added = credentials.iter().find(|one| before.iter().all(|old| old["id"] != one["id"]));
+        added.unwrap()["id"].as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn credentials(&self) -> Vec<Value> {

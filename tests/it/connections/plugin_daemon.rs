@@ -45,9 +45,10 @@ impl PluginServer {
 
     /// Connects the member. Returns the request for its credentials.
     pub(super) async fn connect(&mut self) -> Value {
+        let before = self.member.credentials().await;
         let callback = self.consent().await;
         assert_eq!(self.member.follow(&callback).await, self.server.at("/oauth-callback"));
-        let id = self.member.credentials().await.last().unwrap()["id"].clone();
+        let id = self.member.added_since(&before).await;
         json!({"tenant_id": self.server.workspace().await, "provider": PROVIDER, "credential_id": id})
     }
 }
