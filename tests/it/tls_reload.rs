@@ -87,13 +87,17 @@ async fn hang_up_signal_loads_renewed_certificates_and_keeps_the_last_usable_one
     };
     assert!(program("migrate").arg("up").status().unwrap().success());
     let log = dir.path().join("log");
-    let mut server = Process(program("serve").stderr(File::create(&log).unwrap()).spawn().unwrap());
+    let mut server = Process(program("serve").stdout(File::create(&log).unwrap()).spawn().unwrap());
     wait_until_shown(port, &first).await;
 
     let second = renew(dir.path());
     signal("HUP", &[server.0.id()]);
     wait_until_shown(port, &second).await;
     assert!(!shows(port, &first).await);
+    // The reason reaches the server from clients that report it.
+    let url = format!("https://localhost:{port}/");
+    let refused = Command::new("curl").args(["--silent", "--noproxy", "*", &url]).output().unwrap();
+    assert!(!refused.status.success());
     assert_logged(&log, &["a TLS handshake failed", "UnknownCA"]).await;
 
     // A key of another certificate cannot be used.
