@@ -1,4 +1,4 @@
-//! What an account decided about the grant of a user code. The record outlives the grant, so that the pages can tell
+//! What an account decided about the grant of a user code. The record outlives the grant, so that the pages can show
 //! the account what it decided.
 
 use super::id::TokenId;

@@ -141,7 +141,7 @@ fn descriptors() -> tonic_reflection::server::Builder<'static> {
 fn reporter(served: BTreeSet<&'static str>) -> HealthReporter {
     let reporter = HealthReporter::new();
     for service in served {
-        // Ready at once, because nobody else has the reporter yet.
+        // Ready at once, because nothing else has the reporter yet.
         let _ = reporter.set_service_status(service, ServingStatus::Serving).now_or_never();
     }
     reporter

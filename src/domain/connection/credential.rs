@@ -10,7 +10,7 @@ use crate::domain::{
 
 /// Most connections of a workspace to one provider (contract K3).
 pub(crate) const MAX_CONNECTIONS: u64 = 100;
-/// Most connections of a member who is not an administrator to one provider, so that nobody takes the places of others.
+/// Most connections of a member who is not an administrator to one provider, so that places are left for others.
 pub(crate) const MAX_CONNECTIONS_OF_MEMBER: u64 = 20;
 /// Longest name, in characters.
 pub(crate) const MAX_NAME: usize = 30;

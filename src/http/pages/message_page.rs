@@ -128,7 +128,7 @@ impl MessagePage {
     }
 
     /// No pending grant has the entered code: it was mistyped, has expired or was used. These look alike, so that
-    /// nobody learns which codes exist.
+    /// the page does not reveal which codes exist.
     pub(super) fn code_unknown(texts: &Texts, commands: Vec<ClientCommand>) -> Self {
         Self::new(texts, MessageKind::Final, "unknown_title", "unknown_text")
             .with_commands(commands)

@@ -61,7 +61,7 @@ impl DeviceFlow {
     }
 
     /// Settles in the background. Revoking at once would end a token that the device may have received. When the store
-    /// stays unavailable, the session stays, as after a crash of this process: nobody has its token.
+    /// stays unavailable, the session stays, as after a crash of this process, and its token is lost.
     pub(super) fn settle_later(&self, minted: MintedGrant) {
         let flow = self.clone();
         tokio::spawn(carry(async move {

@@ -92,7 +92,7 @@ async fn code_that_was_decided_is_recognized(visitor: &Visitor) {
         approved.poll().await;
         denied.poll().await;
     }
-    // Nobody else learns that the code existed.
+    // Other accounts do not learn that the code existed.
     visitor.follow(".person button").await;
     for account in [None, Some(MEMBER)] {
         if let Some(account) = account {

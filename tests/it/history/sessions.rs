@@ -8,7 +8,7 @@ use super::{
     record::{History, SessionCall, SessionEvent, SessionReply},
 };
 
-/// Which generation of a family is current; `None` when a call without a reply made one that nobody has.
+/// Which generation of a family is current; `None` when a call without a reply made one that no caller received.
 type Family = (Option<usize>, Ended);
 type Ended = bool;
 
