@@ -100,6 +100,9 @@ async fn redis_holds_no_usable_secret() {
     let canonical = String::from_utf8(user_code.canonical().to_vec()).unwrap();
     for secret in [device_code.expose(), &user_code.expose(), &canonical, token.expose()] {
         assert!(!contains(&dumps, secret));
+    }
+    // Only of long secrets: random bytes contain the few characters that are left of a user code now and then.
+    for secret in [device_code.expose(), token.expose()] {
         assert!(!contains(&dumps, &secret[5..]), "without its prefix, too");
     }
 }
