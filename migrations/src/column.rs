@@ -1,16 +1,13 @@
 //! Column types, as Dify declares them on each database.
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{ConnectionTrait, DbBackend},
-};
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 /// Column definitions for one database.
 pub(crate) struct Columns(DbBackend);
 
 impl Columns {
-    pub(crate) fn of(manager: &SchemaManager<'_>) -> Self {
-        Self(manager.get_connection().get_database_backend())
+    pub(crate) fn of(backend: DbBackend) -> Self {
+        Self(backend)
     }
 
     /// Whether this is MySQL or MariaDB. Neither has partial indexes, and MariaDB has no expression indexes.

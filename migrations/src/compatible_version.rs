@@ -5,6 +5,8 @@
 
 use sea_orm_migration::{IntoSchemaManagerConnection, prelude::*, sea_orm::ConnectionTrait};
 
+use crate::editor::SchemaEditor;
+
 pub const SCHEMA_VERSION_TABLE: &str = "openapi_schema_versions";
 
 /// The oldest version that works on the schema of this one.
@@ -36,19 +38,21 @@ impl CompatibleVersion {
     /// Replaces the row. Does nothing when the table is missing.
     pub async fn replace<'c, C>(&self, db: &'c C) -> Result<(), DbErr>
     where
-        C: ConnectionTrait,
         &'c C: IntoSchemaManagerConnection<'c>,
     {
-        if !SchemaManager::new(db).has_table(SCHEMA_VERSION_TABLE).await? {
-            return Ok(());
-        }
-        db.execute(&Query::delete().from_table(SCHEMA_VERSION_TABLE).take()).await?;
+        let manager = SchemaManager::new(db);
+        let schema = SchemaEditor::executing(&manager);
+        if schema.has_table(SCHEMA_VERSION_TABLE).await? { self.write(&schema).await } else { Ok(()) }
+    }
+
+    /// Writes the row in place of the one before.
+    pub(crate) async fn write(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        schema.execute(&Query::delete().from_table(SCHEMA_VERSION_TABLE).take()).await?;
         let row = Query::insert()
             .into_table(SCHEMA_VERSION_TABLE)
             .columns(["migrated_by", "oldest_compatible"])
             .values_panic([self.migrated_by.as_str().into(), self.oldest.as_str().into()])
             .take();
-        db.execute(&row).await?;
-        Ok(())
+        schema.execute(&row).await
     }
 }

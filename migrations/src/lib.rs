@@ -6,10 +6,11 @@
 //! During a rollout, and after a rollback, an older version works on the schema of a newer one. [`CompatibleVersion`]
 //! names the versions that can.
 
-use sea_orm_migration::prelude::*;
+use editor::SchemaChange;
 
 mod column;
 mod compatible_version;
+mod editor;
 mod m20261121_000001_accounts;
 mod m20261121_000002_tenants;
 mod m20261121_000003_tenant_account_joins;
@@ -43,15 +44,17 @@ mod m20261129_000043_openapi_sessions_token_hash;
 mod m20261129_000044_openapi_operator_events;
 mod newer;
 mod schema;
+mod sql;
 mod table;
 
 pub use compatible_version::{CompatibleVersion, OLDEST_COMPATIBLE, SCHEMA_VERSION_TABLE};
 pub use schema::{ChangeState, Schema};
-pub use sea_orm_migration::{MigratorTraitSelf, SchemaManager};
+pub use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTraitSelf, SchemaManager};
+pub use sql::ChangeSql;
 pub use table::DIFY_VERSION_TABLE;
 
 /// Migrations of tables that Dify has, too.
-fn shared() -> Vec<Box<dyn MigrationTrait>> {
+fn shared() -> Vec<Box<dyn SchemaChange>> {
     vec![
         Box::new(m20261121_000001_accounts::Migration),
         Box::new(m20261121_000002_tenants::Migration),
@@ -75,7 +78,7 @@ fn shared() -> Vec<Box<dyn MigrationTrait>> {
 }
 
 /// Migrations of tables that only this service uses.
-fn own() -> Vec<Box<dyn MigrationTrait>> {
+fn own() -> Vec<Box<dyn SchemaChange>> {
     vec![
         Box::new(m20261121_000005_openapi_sessions::Migration),
         Box::new(m20261121_000006_openapi_browser_sessions::Migration),

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "accounts";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -40,16 +41,16 @@ impl MigrationTrait for Migration {
             .col(columns.timestamp_now("updated_at"))
             .col(columns.timestamp_now("last_active_at"))
             .primary_key(Index::create().name("account_pkey").col("id"));
-        manager.create_table(table).await?;
-        manager.create_index(Index::create().name("account_email_idx").table(TABLE).col("email").take()).await?;
+        schema.create_table(table).await?;
+        schema.create_index(Index::create().name("account_email_idx").table(TABLE).col("email").take()).await?;
         // MySQL's default collations compare without case.
         let key = if columns.is_mysql() { "email" } else { "lower(email)" };
         let unique = format!("CREATE UNIQUE INDEX accounts_email_lower_key ON accounts ({key})");
-        manager.get_connection().execute_unprepared(&unique).await?;
+        schema.execute_unprepared(&unique).await?;
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "tenant_account_joins";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -32,19 +33,19 @@ impl MigrationTrait for Migration {
             .col(columns.timestamp_now("updated_at"))
             .col(ColumnDef::new("current").boolean().not_null().default(false))
             .primary_key(Index::create().name("tenant_account_join_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let indexes = [
             Index::create().name("unique_tenant_account_join").col("tenant_id").col("account_id").unique().take(),
             Index::create().name("tenant_account_join_account_id_idx").col("account_id").take(),
             Index::create().name("tenant_account_join_tenant_id_idx").col("tenant_id").take(),
         ];
         for mut index in indexes {
-            manager.create_index(index.table(TABLE).take()).await?;
+            schema.create_index(index.table(TABLE).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "oauth_access_tokens";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -43,8 +44,8 @@ impl MigrationTrait for Migration {
                     .to("accounts", "id")
                     .on_delete(ForeignKeyAction::SetNull),
             );
-        manager.create_table(table).await?;
-        manager
+        schema.create_table(table).await?;
+        schema
             .create_index(
                 Index::create()
                     .name("oauth_access_tokens_token_hash_key")
@@ -55,13 +56,13 @@ impl MigrationTrait for Migration {
             )
             .await?;
         for mut index in live_row_indexes(&columns) {
-            manager.create_index(index.table(TABLE).take()).await?;
+            schema.create_index(index.table(TABLE).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }
 

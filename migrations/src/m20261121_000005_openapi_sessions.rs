@@ -4,7 +4,11 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, table::drop_own};
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 const TABLE: &str = "openapi_sessions";
 
@@ -12,9 +16,9 @@ const TABLE: &str = "openapi_sessions";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -25,10 +29,10 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("user_agent").text())
             .col(columns.timestamptz("created_at").not_null())
             .primary_key(Index::create().name("openapi_sessions_pkey").col("token_id"));
-        manager.create_table(table).await
+        schema.create_table(table).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, TABLE).await
     }
 }

@@ -2,7 +2,11 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, table::drop_own};
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 const TABLE: &str = "openapi_browser_sessions";
 
@@ -10,9 +14,9 @@ const TABLE: &str = "openapi_browser_sessions";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -24,19 +28,19 @@ impl MigrationTrait for Migration {
             .col(columns.timestamptz("expires_at").not_null())
             .col(ColumnDef::new("remember").boolean().not_null())
             .primary_key(Index::create().name("openapi_browser_sessions_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let indexes = [
             Index::create().name("openapi_browser_sessions_refresh_hash_key").col("refresh_hash").unique().take(),
             Index::create().name("openapi_browser_sessions_account_id_idx").col("account_id").take(),
             Index::create().name("openapi_browser_sessions_expires_at_idx").col("expires_at").take(),
         ];
         for mut index in indexes {
-            manager.create_index(index.table(TABLE).take()).await?;
+            schema.create_index(index.table(TABLE).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, TABLE).await
     }
 }

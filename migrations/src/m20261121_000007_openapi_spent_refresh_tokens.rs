@@ -3,7 +3,11 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, table::drop_own};
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 const TABLE: &str = "openapi_spent_refresh_tokens";
 
@@ -11,9 +15,9 @@ const TABLE: &str = "openapi_spent_refresh_tokens";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -28,13 +32,13 @@ impl MigrationTrait for Migration {
                     .to("openapi_browser_sessions", "id")
                     .on_delete(ForeignKeyAction::Cascade),
             );
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let index =
             Index::create().name("openapi_spent_refresh_tokens_session_id_idx").table(TABLE).col("session_id").take();
-        manager.create_index(index).await
+        schema.create_index(index).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, TABLE).await
     }
 }

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "apps";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -49,7 +50,7 @@ impl MigrationTrait for Migration {
             .col(columns.uuid("updated_by"))
             .col(Columns::flag("use_icon_as_answer_icon", false))
             .primary_key(Index::create().name("app_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let indexes = [
             Index::create().name("app_tenant_id_idx").col("tenant_id").take(),
             // Not among Dify's indexes. They answer a look-up by name and a page, newest first, without reading every
@@ -63,12 +64,12 @@ impl MigrationTrait for Migration {
                 .take(),
         ];
         for mut index in indexes {
-            manager.create_index(index.table(TABLE).take()).await?;
+            schema.create_index(index.table(TABLE).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

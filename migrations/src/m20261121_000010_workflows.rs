@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "workflows";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -40,14 +41,14 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("marked_comment").string().not_null().default(""))
             .col(columns.long_text_or("rag_pipeline_variables", "{}"))
             .primary_key(Index::create().name("workflow_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let mut index =
             Index::create().name("workflow_version_idx").col("tenant_id").col("app_id").col("version").take();
-        manager.create_index(index.table(TABLE).take()).await?;
+        schema.create_index(index.table(TABLE).take()).await?;
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

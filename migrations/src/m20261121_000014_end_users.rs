@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "end_users";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -34,7 +35,7 @@ impl MigrationTrait for Migration {
             .col(columns.timestamp_now("created_at"))
             .col(columns.timestamp_now("updated_at"))
             .primary_key(Index::create().name("end_user_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let indexes = [
             Index::create().name("end_user_session_id_idx").col("session_id").col("type").take(),
             Index::create()
@@ -45,12 +46,12 @@ impl MigrationTrait for Migration {
                 .take(),
         ];
         for mut index in indexes {
-            manager.create_index(index.table(TABLE).take()).await?;
+            schema.create_index(index.table(TABLE).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "messages";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -56,7 +57,7 @@ impl MigrationTrait for Migration {
             .col(columns.uuid("parent_message_id"))
             .col(Columns::varchar("app_mode", 255))
             .primary_key(Index::create().name("message_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let indexes = [
             Index::create().name("message_app_id_idx").col("app_id").col("created_at").take(),
             Index::create().name("message_conversation_id_idx").col("conversation_id").take(),
@@ -72,12 +73,12 @@ impl MigrationTrait for Migration {
             Index::create().name("message_app_mode_idx").col("app_mode").take(),
         ];
         for mut index in indexes {
-            manager.create_index(index.table(TABLE).take()).await?;
+            schema.create_index(index.table(TABLE).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

@@ -3,7 +3,11 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, table::drop_own};
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 const TABLE: &str = "openapi_conversation_variables";
 
@@ -11,9 +15,9 @@ const TABLE: &str = "openapi_conversation_variables";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -22,10 +26,10 @@ impl MigrationTrait for Migration {
             .col(columns.long_text("variables").not_null())
             .col(columns.timestamptz("updated_at").not_null())
             .primary_key(Index::create().name("openapi_conversation_variables_pkey").col("conversation_id"));
-        manager.create_table(table).await
+        schema.create_table(table).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, TABLE).await
     }
 }

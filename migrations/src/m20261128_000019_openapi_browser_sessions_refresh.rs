@@ -3,7 +3,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::column::Columns;
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+};
 
 const TABLE: &str = "openapi_browser_sessions";
 
@@ -11,26 +14,26 @@ const TABLE: &str = "openapi_browser_sessions";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let added = [
             ("previous_refresh_hash", Columns::varchar("previous_refresh_hash", 64)),
             ("refreshed_at", columns.timestamptz("refreshed_at")),
         ];
         // SQLite adds one column per statement.
         for (name, mut column) in added {
-            if manager.has_column(TABLE, name).await? {
+            if schema.has_column(TABLE, name).await? {
                 continue;
             }
-            manager.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await?;
+            schema.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
         for column in ["previous_refresh_hash", "refreshed_at"] {
-            manager.alter_table(Table::alter().table(TABLE).drop_column(column).take()).await?;
+            schema.alter_table(Table::alter().table(TABLE).drop_column(column).take()).await?;
         }
         Ok(())
     }

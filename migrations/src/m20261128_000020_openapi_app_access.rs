@@ -2,7 +2,11 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, table::drop_own};
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 const ACCESS: &str = "openapi_app_access";
 const ACCOUNTS: &str = "openapi_app_access_accounts";
@@ -11,10 +15,10 @@ const ACCOUNTS: &str = "openapi_app_access_accounts";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
+impl SchemaChange for Migration {
     /// The tables refer to Dify's by id only: a foreign key would add a constraint to Dify's schema.
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let mut access = Table::create();
         access
             .table(ACCESS)
@@ -24,7 +28,7 @@ impl MigrationTrait for Migration {
             .col(Columns::varchar("changed_by", 255).not_null())
             .col(columns.timestamptz("changed_at").not_null())
             .primary_key(Index::create().name("openapi_app_access_pkey").col("app_id"));
-        manager.create_table(access).await?;
+        schema.create_table(access).await?;
         let mut accounts = Table::create();
         accounts
             .table(ACCOUNTS)
@@ -39,15 +43,15 @@ impl MigrationTrait for Migration {
                     .to(ACCESS, "app_id")
                     .on_delete(ForeignKeyAction::Cascade),
             );
-        manager.create_table(accounts).await?;
+        schema.create_table(accounts).await?;
         let index = Index::create().name("openapi_app_access_accounts_app_id_idx").table(ACCOUNTS).col("app_id").take();
-        manager.create_index(index).await?;
+        schema.create_index(index).await?;
         let index = Index::create().name("openapi_app_access_access_mode_idx").table(ACCESS).col("access_mode").take();
-        manager.create_index(index).await
+        schema.create_index(index).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, ACCOUNTS).await?;
-        drop_own(manager, ACCESS).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, ACCOUNTS).await?;
+        drop_own(schema, ACCESS).await
     }
 }

@@ -2,15 +2,20 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, compatible_version::SCHEMA_VERSION_TABLE, table::drop_own};
+use crate::{
+    column::Columns,
+    compatible_version::SCHEMA_VERSION_TABLE,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        schema
             .create_table(
                 Table::create()
                     .table(SCHEMA_VERSION_TABLE)
@@ -22,7 +27,7 @@ impl MigrationTrait for Migration {
             .await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, SCHEMA_VERSION_TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, SCHEMA_VERSION_TABLE).await
     }
 }

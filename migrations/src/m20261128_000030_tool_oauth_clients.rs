@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -14,12 +15,12 @@ const TENANT: &str = "tool_oauth_tenant_clients";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         // MySQL limits the bytes of an index, so the columns of the unique one are as short there as Dify's are.
         let plugin_length = if columns.is_mysql() { 255 } else { 512 };
-        if is_missing(manager, SYSTEM).await? {
+        if is_missing(schema, SYSTEM).await? {
             let mut table = Table::create();
             table
                 .table(SYSTEM)
@@ -29,12 +30,12 @@ impl MigrationTrait for Migration {
                 .col(Columns::varchar("provider", 255).not_null())
                 .col(columns.long_text("encrypted_oauth_params").not_null())
                 .primary_key(Index::create().name("tool_oauth_system_client_pkey").col("id"));
-            manager.create_table(table).await?;
+            schema.create_table(table).await?;
             let name = "tool_oauth_system_client_plugin_id_provider_idx";
             let mut index = Index::create().name(name).unique().col("plugin_id").col("provider").take();
-            manager.create_index(index.table(SYSTEM).take()).await?;
+            schema.create_index(index.table(SYSTEM).take()).await?;
         }
-        if is_missing(manager, TENANT).await? {
+        if is_missing(schema, TENANT).await? {
             let mut table = Table::create();
             table
                 .table(TENANT)
@@ -46,7 +47,7 @@ impl MigrationTrait for Migration {
                 .col(Columns::flag("enabled", true))
                 .col(columns.long_text("encrypted_oauth_params").not_null())
                 .primary_key(Index::create().name("tool_oauth_tenant_client_pkey").col("id"));
-            manager.create_table(table).await?;
+            schema.create_table(table).await?;
             let mut index = Index::create()
                 .name("unique_tool_oauth_tenant_client")
                 .unique()
@@ -54,13 +55,13 @@ impl MigrationTrait for Migration {
                 .col("plugin_id")
                 .col("provider")
                 .take();
-            manager.create_index(index.table(TENANT).take()).await?;
+            schema.create_index(index.table(TENANT).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TENANT).await?;
-        drop_shared(manager, SYSTEM).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TENANT).await?;
+        drop_shared(schema, SYSTEM).await
     }
 }

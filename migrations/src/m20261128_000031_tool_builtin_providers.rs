@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "tool_builtin_providers";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -35,7 +36,7 @@ impl MigrationTrait for Migration {
             .col(Columns::varchar("credential_type", 32).not_null().default("api-key"))
             .col(ColumnDef::new("expires_at").big_integer().not_null().default(-1))
             .primary_key(Index::create().name("tool_builtin_provider_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let mut index = Index::create()
             .name("unique_builtin_tool_provider")
             .unique()
@@ -43,10 +44,10 @@ impl MigrationTrait for Migration {
             .col("provider")
             .col("name")
             .take();
-        manager.create_index(index.table(TABLE).take()).await
+        schema.create_index(index.table(TABLE).take()).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

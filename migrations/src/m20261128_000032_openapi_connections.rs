@@ -3,7 +3,11 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, table::drop_own};
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 const PROVIDERS: &str = "openapi_connection_providers";
 const CONNECTIONS: &str = "openapi_connections";
@@ -12,10 +16,10 @@ const CONNECTIONS: &str = "openapi_connections";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
+impl SchemaChange for Migration {
     /// `openapi_connections` refers to Dify's table by id only: a foreign key would add a constraint to Dify's schema.
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let mut providers = Table::create();
         providers
             .table(PROVIDERS)
@@ -24,7 +28,7 @@ impl MigrationTrait for Migration {
             .col(columns.long_text("manifest").not_null())
             .col(columns.timestamptz("updated_at").not_null())
             .primary_key(Index::create().name("openapi_connection_providers_pkey").col("provider"));
-        manager.create_table(providers).await?;
+        schema.create_table(providers).await?;
         let mut connections = Table::create();
         connections
             .table(CONNECTIONS)
@@ -37,14 +41,14 @@ impl MigrationTrait for Migration {
             .col(columns.timestamptz("retry_at"))
             .col(columns.timestamptz("last_used_at"))
             .primary_key(Index::create().name("openapi_connections_pkey").col("credential_id"));
-        manager.create_table(connections).await?;
+        schema.create_table(connections).await?;
         let index =
             Index::create().name("openapi_connections_last_used_at_idx").table(CONNECTIONS).col("last_used_at").take();
-        manager.create_index(index).await
+        schema.create_index(index).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, CONNECTIONS).await?;
-        drop_own(manager, PROVIDERS).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, CONNECTIONS).await?;
+        drop_own(schema, PROVIDERS).await
     }
 }

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 use crate::{
     column::Columns,
+    editor::{SchemaChange, SchemaEditor},
     table::{drop_shared, is_missing},
 };
 
@@ -13,12 +14,12 @@ const TABLE: &str = "upload_files";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if !is_missing(manager, TABLE).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if !is_missing(schema, TABLE).await? {
             return Ok(());
         }
-        let columns = Columns::of(manager);
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -40,12 +41,12 @@ impl MigrationTrait for Migration {
             .col(Columns::varchar("created_by_role", 255).not_null().default("account"))
             .col(columns.long_text_or("source_url", ""))
             .primary_key(Index::create().name("upload_file_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         let mut index = Index::create().name("upload_file_tenant_idx").table(TABLE).col("tenant_id").take();
-        manager.create_index(index.take()).await
+        schema.create_index(index.take()).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_shared(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_shared(schema, TABLE).await
     }
 }

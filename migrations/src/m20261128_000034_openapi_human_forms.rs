@@ -2,7 +2,11 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column::Columns, table::drop_own};
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+    table::drop_own,
+};
 
 const TABLE: &str = "openapi_human_forms";
 
@@ -10,9 +14,9 @@ const TABLE: &str = "openapi_human_forms";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = Columns::of(manager);
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        let columns = Columns::of(schema.backend());
         let mut table = Table::create();
         table
             .table(TABLE)
@@ -31,7 +35,7 @@ impl MigrationTrait for Migration {
             .col(columns.timestamptz("expires_at").not_null())
             .col(columns.timestamptz("resolved_at").null())
             .primary_key(Index::create().name("openapi_human_forms_pkey").col("id"));
-        manager.create_table(table).await?;
+        schema.create_table(table).await?;
         for (name, columns, unique) in [
             ("openapi_human_forms_token_hash_key", &["token_hash"][..], true),
             ("openapi_human_forms_workflow_run_id_idx", &["workflow_run_id"], false),
@@ -47,12 +51,12 @@ impl MigrationTrait for Migration {
             if unique {
                 index.unique();
             }
-            manager.create_index(index).await?;
+            schema.create_index(index).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_own(manager, TABLE).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        drop_own(schema, TABLE).await
     }
 }

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::column::Columns;
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+};
 
 const TABLE: &str = "openapi_browser_sessions";
 
@@ -10,8 +13,8 @@ const TABLE: &str = "openapi_browser_sessions";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
         let added = [
             ("created_ip", Columns::varchar("created_ip", 64)),
             ("user_agent", ColumnDef::new("user_agent").text().take()),
@@ -20,17 +23,17 @@ impl MigrationTrait for Migration {
         ];
         // SQLite adds one column per statement.
         for (name, mut column) in added {
-            if manager.has_column(TABLE, name).await? {
+            if schema.has_column(TABLE, name).await? {
                 continue;
             }
-            manager.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await?;
+            schema.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await?;
         }
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
         for column in ["created_ip", "user_agent", "last_ip", "last_user_agent"] {
-            manager.alter_table(Table::alter().table(TABLE).drop_column(column).take()).await?;
+            schema.alter_table(Table::alter().table(TABLE).drop_column(column).take()).await?;
         }
         Ok(())
     }

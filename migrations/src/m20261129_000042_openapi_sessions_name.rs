@@ -3,7 +3,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::column::Columns;
+use crate::{
+    column::Columns,
+    editor::{SchemaChange, SchemaEditor},
+};
 
 const TABLE: &str = "openapi_sessions";
 const COLUMN: &str = "name";
@@ -12,16 +15,16 @@ const COLUMN: &str = "name";
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if manager.has_column(TABLE, COLUMN).await? {
+impl SchemaChange for Migration {
+    async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        if schema.has_column(TABLE, COLUMN).await? {
             return Ok(());
         }
         let mut column = Columns::varchar(COLUMN, 255);
-        manager.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await
+        schema.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.alter_table(Table::alter().table(TABLE).drop_column(COLUMN).take()).await
+    async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
+        schema.alter_table(Table::alter().table(TABLE).drop_column(COLUMN).take()).await
     }
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 
+use crate::editor::{SchemaChange, SchemaEditor};
+
 /// Stands for the migration in the list, so that the others can be applied. It cannot be reverted here.
 pub(crate) struct NewerMigration(String);
 
@@ -22,12 +24,12 @@ impl MigrationName for NewerMigration {
 }
 
 #[async_trait::async_trait]
-impl MigrationTrait for NewerMigration {
-    async fn up(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+impl SchemaChange for NewerMigration {
+    async fn up(&self, _schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
         Err(self.unknown())
     }
 
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+    async fn down(&self, _schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
         Err(self.unknown())
     }
 }

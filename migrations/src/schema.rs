@@ -1,15 +1,19 @@
 //! The migrations of one database: those of this version, and those that a newer version has applied.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm_migration::{
     IntoSchemaManagerConnection, MigratorTraitSelf, prelude::*, sea_orm::ConnectionTrait, seaql_migrations::Column,
 };
 
-use crate::{newer::NewerMigration, own, shared};
+use crate::{
+    editor::{Executed, SchemaChange},
+    newer::NewerMigration,
+    own, shared,
+};
 
 /// The table of applied migrations.
-const MIGRATION_TABLE: &str = "openapi_migrations";
+pub(crate) const MIGRATION_TABLE: &str = "openapi_migrations";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeState {
@@ -53,7 +57,15 @@ impl Schema {
             (true, true) => ChangeState::Applied,
             (true, false) => ChangeState::Newer,
         };
-        self.migrations().iter().map(|one| (one.name().to_owned(), state(one.name()))).collect()
+        self.in_order().iter().map(|one| (one.name().to_owned(), state(one.name()))).collect()
+    }
+
+    /// The changes of a state, in order.
+    pub(crate) fn changes_in(&self, wanted: ChangeState) -> Vec<Box<dyn SchemaChange>> {
+        let states: HashMap<_, _> = self.changes().into_iter().collect();
+        let mut changes = self.in_order();
+        changes.retain(|one| states.get(one.name()) == Some(&wanted));
+        changes
     }
 
     pub fn has_pending(&self) -> bool {
@@ -64,16 +76,8 @@ impl Schema {
     pub fn is_newer(&self) -> bool {
         self.changes().iter().any(|(_, state)| *state == ChangeState::Newer)
     }
-}
 
-/// Those of both modes.
-fn every_migration() -> Vec<Box<dyn MigrationTrait>> {
-    shared().into_iter().chain(own()).collect()
-}
-
-#[async_trait::async_trait]
-impl MigratorTraitSelf for Schema {
-    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+    fn in_order(&self) -> Vec<Box<dyn SchemaChange>> {
         // Those of Dify's tables are listed beside Dify, too, when this service created the tables before.
         let mut all = shared();
         all.retain(|one| !self.beside_dify || self.applied.contains(one.name()));
@@ -85,6 +89,18 @@ impl MigratorTraitSelf for Schema {
         // By date, so that the newest migration is reverted first.
         all.sort_by(|one, other| one.name().cmp(other.name()));
         all
+    }
+}
+
+/// Those of both modes.
+fn every_migration() -> Vec<Box<dyn SchemaChange>> {
+    shared().into_iter().chain(own()).collect()
+}
+
+#[async_trait::async_trait]
+impl MigratorTraitSelf for Schema {
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        self.in_order().into_iter().map(|change| Box::new(Executed(change)) as Box<dyn MigrationTrait>).collect()
     }
 
     fn migration_table_name(&self) -> DynIden {

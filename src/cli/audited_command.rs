@@ -15,7 +15,9 @@ pub(super) fn audited_command(matches: &ArgMatches) -> Option<String> {
         words.push(word);
         command = inner;
     }
-    let is_rehearsal = command.try_get_one::<bool>("dry_run").ok().flatten().is_some_and(|is_set| *is_set);
+    let is_rehearsal = ["dry_run", "sql"]
+        .iter()
+        .any(|option| command.try_get_one::<bool>(option).ok().flatten().is_some_and(|is_set| *is_set));
     let changes = GROUPS.contains(words.first()?) && !READERS.contains(words.last()?);
     (changes && !is_rehearsal).then(|| words.join(" "))
 }
@@ -36,6 +38,7 @@ mod tests {
             ("connection provider remove acme/search/search", Some("connection provider remove")),
             ("migrate up", Some("migrate up")),
             ("account delete ada@example.com --dry-run", None),
+            ("migrate up --sql", None),
             ("account list", None),
             ("connection provider list", None),
             ("migrate status", None),

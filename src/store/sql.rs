@@ -34,6 +34,7 @@ mod human_forms;
 mod identity;
 mod members;
 pub(crate) mod migrate;
+mod migrate_sql;
 mod mint;
 mod not_found;
 mod operator_events;

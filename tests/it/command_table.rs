@@ -26,11 +26,16 @@ const ROWS: &[Row] = &[
     // Before the tables exist.
     ("account list", "", 1, "run `dify-openapi migrate up`"),
     ("migrate plan", "", 0, "changes would be applied"),
+    ("migrate plan --sql", "", 0, "CREATE TABLE"),
+    ("migrate up --sql", "", 0, "INSERT INTO"),
     ("migrate up", "", 0, "changes applied"),
+    ("migrate up --sql", "", 0, "-- There is nothing to change."),
     ("migrate up", "", 0, "0 changes applied"),
     ("migrate status", "", 0, "applied  m"),
     ("migrate down", "", 5, "1 change will be reverted, and the data in their tables is lost"),
     ("migrate down --dry-run", "", 0, "(dry run: nothing was changed)"),
+    ("migrate down --sql", "", 0, "DROP TABLE"),
+    ("migrate down --sql --yes", "", 2, "cannot be used with"),
     ("migrate down --to nothing", "", 3, "no applied change is named nothing"),
     ("migrate down --all --to nothing", "", 2, "cannot be used with"),
     // Accounts.

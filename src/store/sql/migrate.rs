@@ -1,6 +1,8 @@
 //! Runs the migrations of the crate `dify-openapi-migrations`.
 
-use dify_openapi_migrations::{ChangeState, CompatibleVersion, MigratorTraitSelf, OLDEST_COMPATIBLE, Schema};
+use dify_openapi_migrations::{
+    ChangeState, CompatibleVersion, IntoSchemaManagerConnection, MigratorTraitSelf, OLDEST_COMPATIBLE, Schema,
+};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 
 use super::sql_store::SqlStore;
@@ -165,30 +167,45 @@ fn in_state(changes: Vec<(String, ChangeState)>, wanted: ChangeState) -> Vec<Str
     changes.into_iter().filter(|(_, state)| *state == wanted).map(|(name, _)| name).collect()
 }
 
+/// What this version records after it has migrated a database.
+pub(super) fn own_version() -> CompatibleVersion {
+    CompatibleVersion { migrated_by: OWN_VERSION.to_owned(), oldest: OLDEST_COMPATIBLE.to_owned() }
+}
+
 async fn up(transaction: &DatabaseTransaction, beside_dify: bool) -> Result<Vec<String>> {
     let schema = Schema::read(transaction, beside_dify).await?;
     schema.up(transaction, None).await?;
     if !schema.is_newer() {
-        record_version(transaction).await?;
+        own_version().replace(transaction).await?;
     }
     Ok(in_state(schema.changes(), ChangeState::Pending))
 }
 
 async fn down(transaction: &DatabaseTransaction, beside_dify: bool, range: RevertRange<'_>) -> Result<Vec<String>> {
     let schema = Schema::read(transaction, beside_dify).await?;
-    if schema.is_newer() {
-        let compatible = CompatibleVersion::find(transaction).await?;
-        let migrated_by = compatible.map_or_else(|| "a newer one".to_owned(), |compatible| compatible.migrated_by);
-        return Err(SchemaError::NewerChanges { migrated_by }.into());
-    }
+    refuse_newer(&schema, transaction).await?;
     let reverted = revertible(&schema, range)?;
     schema.down(transaction, Some(u32::try_from(reverted.len()).unwrap_or(u32::MAX))).await?;
-    record_version(transaction).await?;
+    own_version().replace(transaction).await?;
     Ok(reverted)
 }
 
+/// Fails when a newer version has applied migrations: only that version can revert them.
+pub(super) async fn refuse_newer<'c, C>(schema: &Schema, db: &'c C) -> Result<()>
+where
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    if !schema.is_newer() {
+        return Ok(());
+    }
+    let compatible = CompatibleVersion::find(db).await?;
+    let migrated_by = compatible.map_or_else(|| "a newer one".to_owned(), |compatible| compatible.migrated_by);
+    Err(SchemaError::NewerChanges { migrated_by }.into())
+}
+
 /// The names of the applied migrations in the range, the last one first.
-fn revertible(schema: &Schema, range: RevertRange<'_>) -> Result<Vec<String>> {
+pub(super) fn revertible(schema: &Schema, range: RevertRange<'_>) -> Result<Vec<String>> {
     let mut applied = in_state(schema.changes(), ChangeState::Applied);
     let kept = match range {
         RevertRange::All => 0,
@@ -201,9 +218,4 @@ fn revertible(schema: &Schema, range: RevertRange<'_>) -> Result<Vec<String>> {
     let mut names = applied.split_off(kept);
     names.reverse();
     Ok(names)
-}
-
-async fn record_version(transaction: &DatabaseTransaction) -> Result<()> {
-    let version = CompatibleVersion { migrated_by: OWN_VERSION.to_owned(), oldest: OLDEST_COMPATIBLE.to_owned() };
-    Ok(version.replace(transaction).await?)
 }

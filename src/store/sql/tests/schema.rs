@@ -15,6 +15,7 @@ conformance!(
     concurrent_migrators_both_succeed,
     version_before_newer_migrations_works_unless_they_end_its_compatibility,
     migrations_after_a_named_one_are_reverted,
+    printed_sql_does_what_the_migrations_do,
     missing_dify_table_names_its_migration,
     errors_contain_no_values,
 );
@@ -273,4 +274,54 @@ async fn futures_of_calls_are_send() {
         sql.migrate_down(false, RevertRange::All).await.unwrap();
     });
     task.await.unwrap();
+}
+
+/// The columns and indexes of all tables, one a line.
+async fn structure(sql: &SqlStore) -> Vec<String> {
+    let query = match sql.backend {
+        DbBackend::Sqlite => "SELECT sql AS line FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1",
+        DbBackend::MySql => {
+            "SELECT CONCAT_WS(' ', table_name, column_name, column_type, is_nullable, column_default) AS line \
+             FROM information_schema.columns WHERE table_schema = database() \
+             UNION SELECT CONCAT_WS(' ', table_name, index_name, non_unique, seq_in_index, column_name) \
+             FROM information_schema.statistics WHERE table_schema = database() ORDER BY 1"
+        }
+        _ => {
+            "SELECT CONCAT_WS(' ', table_name, column_name, data_type, is_nullable, column_default) AS line \
+             FROM information_schema.columns WHERE table_schema = 'public' \
+             UNION SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+        }
+    };
+    let rows = sql.db.query_all_raw(Statement::from_string(sql.backend, query)).await.unwrap();
+    rows.iter().map(|row| row.try_get_by("line").unwrap()).collect()
+}
+
+async fn printed_sql_does_what_the_migrations_do(sql: SqlStore) {
+    let now = "2026-11-29T12:00:00Z".parse().unwrap();
+    let names = sql.pending_migrations(false).await.unwrap();
+    let script = sql.migrate_up_sql(false, now).await.unwrap();
+    assert!(tables(&sql).await.is_empty(), "printing executes nothing");
+    assert!(names.iter().all(|name| script.contains(&format!("\n-- {name}\n"))), "{script}");
+    sql.db.execute_unprepared(&script).await.unwrap();
+    sql.check_schema(false).await.unwrap();
+    assert!(CompatibleVersion::find(&sql.db).await.unwrap().is_some());
+    assert_eq!(sql.migrate_up_sql(false, now).await.unwrap(), "");
+    let by_hand = structure(&sql).await;
+
+    let kept = RevertRange::After(&names[names.len() - 5]);
+    let script = sql.migrate_down_sql(false, kept).await.unwrap();
+    assert_eq!(structure(&sql).await, by_hand, "printing executes nothing");
+    sql.db.execute_unprepared(&script).await.unwrap();
+    assert_eq!(sql.pending_migrations(false).await.unwrap(), names[names.len() - 4..]);
+    let partial = structure(&sql).await;
+    sql.migrate_up(false).await.unwrap();
+    sql.migrate_down(false, kept).await.unwrap();
+    assert_eq!(structure(&sql).await, partial);
+
+    let script = sql.migrate_down_sql(false, RevertRange::All).await.unwrap();
+    sql.db.execute_unprepared(&script).await.unwrap();
+    assert_eq!(tables(&sql).await, ["openapi_migrations"]);
+    assert_eq!(sql.migrate_down_sql(false, RevertRange::All).await.unwrap(), "");
+    sql.migrate_up(false).await.unwrap();
+    assert_eq!(structure(&sql).await, by_hand);
 }
