@@ -21,6 +21,8 @@ pub struct Otlp {
     pub sampling: Option<f64>,
     /// Ended spans that wait for their export.
     pub max_queued_spans: usize,
+    /// Whether histograms of requests name sampled traces.
+    pub exemplars: bool,
 }
 
 /// Where and how one signal is exported. The SDK reads headers, compression and resource itself.
@@ -85,7 +87,7 @@ static BASE_CERTIFICATES: [&Setting; 3] = [
 ];
 
 /// Variables of the specification that this server does not follow, and what to do instead.
-pub(super) const REFUSED: [(&str, &str); 12] = [
+pub(super) const REFUSED: [(&str, &str); 11] = [
     ("OTEL_EXPORTER_OTLP_INSECURE", "begin the endpoint with http:// or https:// instead"),
     ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "begin the endpoint with http:// or https:// instead"),
     ("OTEL_EXPORTER_OTLP_METRICS_INSECURE", "begin the endpoint with http:// or https:// instead"),
@@ -93,7 +95,6 @@ pub(super) const REFUSED: [(&str, &str); 12] = [
     ("OTEL_ATTRIBUTE_COUNT_LIMIT", "set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT instead"),
     ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "attributes are bounded by this server"),
     ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "attributes are bounded by this server"),
-    ("OTEL_METRICS_EXEMPLAR_FILTER", "exemplars are not exported"),
     ("OTEL_CONFIG_FILE", "set variables instead"),
     ("OTEL_EXPERIMENTAL_CONFIG_FILE", "set variables instead"),
     ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
@@ -112,8 +113,10 @@ impl Otlp {
             None => Some(reader.share(&settings::OTEL_SAMPLING_RATE)),
         };
         let max_queued_spans = reader.number(&settings::OTEL_BSP_MAX_QUEUE_SIZE, 1..=100_000);
+        let exemplars = read_exemplar_filter(reader);
         let (traces, metrics) = (OtlpSignal::read(reader, &TRACES), OtlpSignal::read(reader, &METRICS));
-        (traces.is_some() || metrics.is_some()).then_some(Self { traces, metrics, sampling, max_queued_spans })
+        let otlp = Self { traces, metrics, sampling, max_queued_spans, exemplars };
+        (otlp.traces.is_some() || otlp.metrics.is_some()).then_some(otlp)
     }
 }
 
@@ -152,6 +155,19 @@ fn read_protocol(reader: &mut Reader<'_>, own: &'static Setting) -> OtlpProtocol
         other => {
             reader.problem(setting, format_args!("is `{other}`; set it to grpc or http/protobuf"));
             OtlpProtocol::Grpc
+        }
+    }
+}
+
+fn read_exemplar_filter(reader: &mut Reader<'_>) -> bool {
+    let setting = &settings::OTEL_METRICS_EXEMPLAR_FILTER;
+    match reader.text(setting).unwrap_or_default().as_str() {
+        "trace_based" => true,
+        "always_off" => false,
+        other => {
+            let advice = "exemplars name sampled traces only; set it to trace_based or always_off";
+            reader.problem(setting, format_args!("is `{other}`, but {advice}"));
+            false
         }
     }
 }
@@ -255,12 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn exemplars_are_kept_unless_the_filter_is_off() {
+        assert!(read(&[]).unwrap().unwrap().exemplars);
+        for (filter, expected) in [("trace_based", true), ("always_off", false)] {
+            let otlp = read(&[("OTEL_METRICS_EXEMPLAR_FILTER", filter)]).unwrap().unwrap();
+            assert_eq!(otlp.exemplars, expected, "{filter}");
+        }
+    }
+
+    #[test]
     fn variables_without_an_effect_are_refused_by_name() {
         for (name, value) in [
             ("OTEL_EXPORTER_OTLP_INSECURE", "true"),
             ("OTEL_LOGS_EXPORTER", "otlp"),
             ("OTEL_TRACES_EXPORTER", "jaeger"),
             ("OTEL_METRICS_EXPORTER", "prometheus"),
+            ("OTEL_METRICS_EXEMPLAR_FILTER", "always_on"),
             ("OTEL_PROPAGATORS", "b3"),
             ("OTEL_PROPAGATORS", "tracecontext,baggage"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),

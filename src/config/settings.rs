@@ -355,6 +355,9 @@ settings! {
         OTEL_TRACES_EXPORTER = "otlp";
         /// `otlp`, or `none` to export no metrics; `/metrics` has them in both cases.
         OTEL_METRICS_EXPORTER = "otlp";
+        /// `trace_based`: `/metrics` in the format of OpenMetrics names sampled traces in the histograms of requests.
+        /// `always_off`: it names none.
+        OTEL_METRICS_EXEMPLAR_FILTER = "trace_based";
         /// Only `none`: logs are written to standard output.
         OTEL_LOGS_EXPORTER = "none";
         /// Only `tracecontext`: `traceparent` is passed on.

@@ -18,7 +18,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -30,7 +30,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{domain::Error, telemetry::metrics::Metrics};
+use super::quality::weighted_members;
+use crate::{
+    domain::Error,
+    telemetry::metrics::{Metrics, MetricsFormat},
+};
 
 /// Interval between two checks of which no probe is the cause.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -182,12 +186,31 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
     (status, Json(report)).into_response()
 }
 
-async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
-    match metrics.render() {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+async fn render(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
+    let format = accepted_format(&headers);
+    let content_type = match format {
+        MetricsFormat::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        MetricsFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    };
+    match metrics.render(format) {
+        Ok(text) => ([(header::CONTENT_TYPE, content_type), (header::VARY, "accept")], text).into_response(),
         Err(cause) => {
             tracing::error!(%cause, "metrics could not be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// The format of OpenMetrics when it is requested by its name and the text format is not preferred, as by Prometheus.
+fn accepted_format(headers: &HeaderMap) -> MetricsFormat {
+    let weight = |name: &str| {
+        let members = weighted_members(headers, &header::ACCEPT);
+        members.filter(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, weight)| weight).fold(0.0, f32::max)
+    };
+    let openmetrics = weight("application/openmetrics-text");
+    if openmetrics > 0.0 && openmetrics >= weight("text/plain") {
+        MetricsFormat::OpenMetrics
+    } else {
+        MetricsFormat::Prometheus
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
 
 /// The way by which a request enters the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Door {
+pub(crate) enum Door {
     Json,
     Grpc,
     Page,
@@ -37,7 +37,7 @@ pub enum Door {
 
 impl Door {
     /// The name in logs and metrics.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Grpc => "grpc",
@@ -48,7 +48,7 @@ impl Door {
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The HTTP status; [`CLIENT_CLOSED`] if the client left before the response.
     pub status: u16,
     /// The name of the gRPC status of a gRPC call.

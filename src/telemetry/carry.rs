@@ -22,6 +22,11 @@ pub(crate) struct RequestScope {
 }
 
 impl RequestScope {
+    /// The place of a request whose span is exported. Without export the place is only passed on.
+    pub(crate) fn exported_place(&self) -> Option<&SpanContext> {
+        self.place.as_ref().filter(|place| !self.span.is_none() && place.is_sampled())
+    }
+
     /// Runs `work` as a part of the request.
     pub(crate) fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         let work = origin::scope(self.origin, trace::scope(self.place, work));

@@ -3,34 +3,30 @@
 mod buckets;
 pub(crate) mod connections;
 pub(crate) mod enterprise;
+mod exemplars;
 mod exports;
 mod jobs;
+mod openmetrics;
 mod readiness;
+pub(crate) mod requests;
 pub(crate) mod runs;
 pub(crate) mod stores;
 pub(crate) mod upstreams;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Histogram, Meter, MeterProvider as _},
+    metrics::{Counter, Meter, MeterProvider as _},
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder, process_collector::ProcessCollector};
 
 use self::{
-    buckets::BUCKETS, connections::ConnectionMetrics, enterprise::EnterpriseMetrics, jobs::JobMetrics,
-    readiness::ReadinessMetrics, runs::RunMetrics, stores::StoreMetrics, upstreams::UpstreamMetrics,
+    connections::ConnectionMetrics, enterprise::EnterpriseMetrics, jobs::JobMetrics, readiness::ReadinessMetrics,
+    requests::RequestMetrics, runs::RunMetrics, stores::StoreMetrics, upstreams::UpstreamMetrics,
 };
 use super::{
-    access::{Door, Outcome},
     error::TelemetryError,
     otlp::{self, outcomes::ExportCounts},
 };
@@ -86,9 +82,6 @@ impl RevokeReason {
 pub struct Metrics {
     registry: Registry,
     meter: Meter,
-    requests: Histogram<f64>,
-    calls: Histogram<f64>,
-    in_flight: Arc<AtomicI64>,
     rate_limited: Counter<u64>,
     cache: Counter<u64>,
     minted: Counter<u64>,
@@ -99,19 +92,19 @@ pub struct Metrics {
     pub(crate) enterprise: EnterpriseMetrics,
     pub(crate) jobs: JobMetrics,
     pub(crate) readiness: ReadinessMetrics,
+    pub(crate) requests: RequestMetrics,
     pub(crate) runs: RunMetrics,
     pub(crate) stores: Arc<StoreMetrics>,
     pub(crate) upstreams: Arc<UpstreamMetrics>,
 }
 
-/// Counts a request as in progress until it is dropped.
-#[derive(Debug)]
-pub struct InFlight(Arc<AtomicI64>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// The format of rendered metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetricsFormat {
+    /// The text format of Prometheus.
+    Prometheus,
+    /// The text format of OpenMetrics, which has exemplars.
+    OpenMetrics,
 }
 
 /// Creates the instruments of one server and starts their export.
@@ -135,32 +128,17 @@ pub(super) fn start(
     let provider = builder.build();
     let meter = provider.meter("dify-openapi");
     exports::observe(&meter, exports);
-    Ok((Metrics::new(&meter, registry), provider))
+    // An exemplar is useful only when its span is exported.
+    let keeps_exemplars = otlp.is_some_and(|otlp| otlp.traces.is_some() && otlp.exemplars);
+    Ok((Metrics::new(&meter, registry, keeps_exemplars), provider))
 }
 
 impl Metrics {
-    fn new(meter: &Meter, registry: Registry) -> Self {
-        let in_flight = Arc::<AtomicI64>::default();
-        let observed = Arc::clone(&in_flight);
-        // The provider owns the callback; the instrument is not needed.
-        let _ = meter
-            .i64_observable_up_down_counter("http.server.active_requests")
-            .with_description("Requests in progress.")
-            .with_callback(move |gauge| gauge.observe(observed.load(Ordering::Relaxed), &[]))
-            .build();
+    fn new(meter: &Meter, registry: Registry, keeps_exemplars: bool) -> Self {
         let counter = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
-        let duration = |name: &'static str, what: &'static str| {
-            let histogram = meter.f64_histogram(name).with_unit("s").with_description(what);
-            histogram.with_boundaries(BUCKETS.to_vec()).build()
-        };
-        let requests = duration("http.server.request.duration", "Time of a request over JSON or of a page.");
-        let calls = duration("rpc.server.call.duration", "Time of a call over gRPC.");
         Self {
             registry,
             meter: meter.clone(),
-            requests,
-            calls,
-            in_flight,
             rate_limited: counter("openapi.rate_limited", "Requests refused by a rate limit."),
             cache: counter("openapi.token_cache", "Look-ups in the token cache."),
             minted: counter("openapi.tokens.minted", "Tokens issued."),
@@ -171,16 +149,12 @@ impl Metrics {
             enterprise: EnterpriseMetrics::new(meter),
             jobs: JobMetrics::new(meter),
             readiness: ReadinessMetrics::new(meter),
+            requests: RequestMetrics::new(meter, keeps_exemplars),
             runs: RunMetrics::new(meter),
             stores: Arc::new(StoreMetrics::new(meter)),
             upstreams: Arc::new(UpstreamMetrics::new(meter)),
         }
         .start_at_zero()
-    }
-
-    pub fn begin(&self) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(&self.in_flight))
     }
 
     /// Creates the series of the counters, so that a first event is an increase for Prometheus.
@@ -211,33 +185,6 @@ impl Metrics {
             self.login_failures.add(0, &[KeyValue::new("locked", locked)]);
         }
         self
-    }
-
-    /// Records a request that has ended. `route` is the pattern, as in the access log.
-    pub fn request(&self, method: &'static str, route: &'static str, door: Door, outcome: Outcome, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        let error = outcome.error_type();
-        let is_error = usize::from(error.is_some());
-        let error = KeyValue::new("error.type", error.unwrap_or_default());
-        if let Some(status) = outcome.grpc_status {
-            // The conventions name methods without the slash of the path.
-            let attributes = [
-                KeyValue::new("rpc.system.name", "grpc"),
-                KeyValue::new("rpc.method", route.trim_start_matches('/')),
-                KeyValue::new("rpc.response.status_code", status),
-                error,
-            ];
-            self.calls.record(seconds, &attributes[..3 + is_error]);
-        } else {
-            let attributes = [
-                KeyValue::new("http.request.method", method),
-                KeyValue::new("http.route", route),
-                KeyValue::new("http.response.status_code", i64::from(outcome.status)),
-                KeyValue::new("door", door.as_str()),
-                error,
-            ];
-            self.requests.record(seconds, &attributes[..4 + is_error]);
-        }
     }
 
     /// Counts a request that a limit rejected.
@@ -302,8 +249,12 @@ impl Metrics {
             .build();
     }
 
-    /// The metrics in the text format of Prometheus.
-    pub fn render(&self) -> Result<String, prometheus::Error> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+    pub(crate) fn render(&self, format: MetricsFormat) -> Result<String, prometheus::Error> {
+        let families = self.registry.gather();
+        match format {
+            MetricsFormat::Prometheus => TextEncoder::new().encode_to_string(&families),
+            MetricsFormat::OpenMetrics => openmetrics::encode(&families, &self.requests.exemplars())
+                .map_err(|cause| prometheus::Error::Msg(cause.to_string())),
+        }
     }
 }

@@ -13,7 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use super::{
     access::{AccessEvent, Door, Outcome},
     audit::AuditEvent,
-    metrics::{CacheOutcome, RevokeReason},
+    metrics::{CacheOutcome, MetricsFormat, RevokeReason},
     sink::Capture,
     *,
 };
@@ -168,24 +168,19 @@ fn tokens_in_values_are_redacted() {
 #[test]
 fn metrics_are_rendered_for_prometheus() {
     let (metrics, _meters) = metrics::start(None, &Arc::default()).unwrap();
-    let in_flight = metrics.begin();
+    let in_flight = metrics.requests.begin();
     let not_found = Outcome::complete(404, None);
-    metrics.request("GET", "/openapi/v1/account", Door::Json, not_found, Duration::from_millis(3));
+    let time = Duration::from_millis(3);
+    metrics.requests.record("GET", "/openapi/v1/account", Door::Json, not_found, time, None);
     let unavailable = Outcome::complete(200, Some("UNAVAILABLE"));
-    metrics.request(
-        "POST",
-        "/dify.openapi.v1.MetaService/GetHealth",
-        Door::Grpc,
-        unavailable,
-        Duration::from_millis(3),
-    );
+    metrics.requests.record("POST", "/dify.openapi.v1.MetaService/GetHealth", Door::Grpc, unavailable, time, None);
     metrics.rate_limited(LimitName::Token);
     metrics.cache(CacheOutcome::Hit);
     metrics.minted(SubjectType::Account);
     metrics.revoked(RevokeReason::Rotated, 2);
     metrics.expired();
     metrics.login_failed(true);
-    let text = metrics.render().unwrap();
+    let text = metrics.render(MetricsFormat::Prometheus).unwrap();
     for (name, labels) in [
         (
             "http_server_request_duration_seconds_bucket",
@@ -219,7 +214,7 @@ fn metrics_are_rendered_for_prometheus() {
     };
     assert_eq!(active(&text), "1");
     drop(in_flight);
-    assert_eq!(active(&metrics.render().unwrap()), "0");
+    assert_eq!(active(&metrics.render(MetricsFormat::Prometheus).unwrap()), "0");
 }
 
 #[test]
@@ -229,7 +224,7 @@ fn servers_in_one_process_have_separate_metrics() {
     let (first, second) = (install(), install());
     first.metrics.expired();
     let expired = |telemetry: &Telemetry| {
-        let text = telemetry.metrics.render().unwrap();
+        let text = telemetry.metrics.render(MetricsFormat::Prometheus).unwrap();
         text.lines().find(|line| line.starts_with("openapi_tokens_expired_total")).unwrap().to_owned()
     };
     assert!(expired(&first).ends_with(" 1"));

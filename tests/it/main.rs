@@ -35,6 +35,7 @@ mod differential;
 mod documents;
 mod enterprise;
 mod errors;
+mod exemplars;
 mod files;
 mod fuzz;
 mod grpc;

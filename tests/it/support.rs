@@ -18,6 +18,7 @@ pub mod demo_user;
 pub mod dev_server;
 pub mod dify;
 pub mod enterprise_service;
+pub mod exporting_server;
 pub mod fake_dify;
 pub mod forms;
 pub mod grpc;

@@ -98,6 +98,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
             "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
             "OTEL_METRICS_EXPORTER",
+            "OTEL_METRICS_EXEMPLAR_FILTER",
         ],
     ),
 ];

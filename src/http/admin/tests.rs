@@ -35,3 +35,18 @@ async fn readiness_follows_the_checks_until_draining() {
     let (_, body) = get(&router(readiness, telemetry.metrics), "/readyz").await;
     assert_eq!(body, r#"{"ready":false,"draining":false,"checks":[{"name":"sql","health":"failed"}]}"#);
 }
+
+#[test]
+fn metrics_are_openmetrics_where_the_scraper_prefers_it() {
+    for (accept, expected) in [
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "OpenMetrics"),
+        ("Application/OpenMetrics-Text", "OpenMetrics"),
+        ("text/plain, application/openmetrics-text;q=0.9", "Prometheus"),
+        ("application/openmetrics-text;q=0, */*", "Prometheus"),
+        ("*/*", "Prometheus"),
+        ("", "Prometheus"),
+    ] {
+        let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+        assert_eq!(format!("{:?}", accepted_format(&headers)), expected, "{accept}");
+    }
+}

@@ -29,7 +29,7 @@ use crate::{
     telemetry::{
         access::{self, AccessEvent, CLIENT_CLOSED, Door, Outcome},
         carry::RequestScope,
-        metrics::InFlight,
+        metrics::requests::InFlight,
         origin, request_id, trace,
     },
 };
@@ -47,7 +47,7 @@ where
     let (span, place) = trace::begin(method, door, request.headers(), is_trusted, &request_id);
     let mut open = OpenRequest {
         began: Instant::now(),
-        _in_flight: edge.metrics.begin(),
+        _in_flight: edge.metrics.requests.begin(),
         method,
         client: request.extensions().get::<ClientAddress>().copied(),
         scope: RequestScope { request_id, origin: origin::current(), place: Some(place), span },
@@ -99,7 +99,8 @@ impl OpenRequest {
         let RouteLabels { pattern, door } = self.route;
         let duration = self.began.elapsed();
         trace::record_outcome(&self.scope.span, self.method, pattern, outcome);
-        self.edge.metrics.request(self.method, pattern, door, outcome, duration);
+        let exported = self.scope.exported_place();
+        self.edge.metrics.requests.record(self.method, pattern, door, outcome, duration, exported);
         if let Some(client) = self.client {
             let (method, request_id, place) = (self.method, &*self.scope.request_id, self.scope.place.as_ref());
             AccessEvent { method, route: pattern, outcome, duration, client, request_id, door, place }.record();

@@ -122,3 +122,8 @@ pub fn attributes(list: &[KeyValue]) -> BTreeMap<String, Value> {
 pub fn text(value: &str) -> Value {
     Value::StringValue(value.to_owned())
 }
+
+/// The id of a trace or a span as text.
+pub fn hex(id: &[u8]) -> String {
+    id.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
