@@ -7,6 +7,7 @@ mod console;
 mod cookies;
 mod enterprise;
 mod forms;
+mod operator;
 mod run_tasks;
 mod runs;
 mod schema;
