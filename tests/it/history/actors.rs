@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     deployment::Deployment,
     record::{GrantCall, GrantEvent, GrantReply, Span, Token, TokenCall, TokenEvent, TokenReply},
-    requests::{ACCOUNT, APPROVE, DENY, INTROSPECT, LOOKUP, REVOKE, SESSIONS, grant_reply, send, token_reply},
+    requests::{ACCOUNT, APPROVE, DENY, INTROSPECT, LOOKUP, REVOKE, SESSIONS, grant_reply, token_reply},
 };
 use crate::support::{
     Answer,
@@ -75,12 +75,14 @@ impl<'a> Actor<'a> {
             86 => self.call_recent_token(TokenCall::RevokeSelf).await,
             87 => self.call_recent_token(TokenCall::RevokeToken).await,
             88..90 => self.call_recent_token(TokenCall::RevokeSession).await,
-            _ => self.session.make_call(&mut self.random).await,
+            _ => self.session.make_call(&mut self.random, replica).await,
         }
     }
 
+    /// A replica that is up. Requests to a killed one would only be refused.
     fn replica(&mut self) -> usize {
-        self.random.random_range(0..2)
+        let replica = self.random.random_range(0..2);
+        if self.deployment.is_up(replica) { replica } else { 0 }
     }
 
     fn at(&self, replica: usize, path: &str) -> String {
@@ -92,7 +94,9 @@ impl<'a> Actor<'a> {
         let body = json!({"client_id": "difyctl", "device_label": format!("device {label}")});
         let recorder = &self.deployment.recorder;
         let span = recorder.start();
-        let Some(answer) = send(self.client.post(self.at(replica, CODE)).json(&body)).await else { return };
+        let Some(answer) = self.deployment.send(self.client.post(self.at(replica, CODE)).json(&body)).await else {
+            return;
+        };
         assert_eq!(answer.status, 200, "{}", answer.text);
         let (span, codes, line) = (recorder.end(span), answer.json(), self.account * LABELS + label);
         let grant = recorder.change(|history| {
@@ -113,7 +117,7 @@ impl<'a> Actor<'a> {
         let own: Vec<_> = grants.into_iter().filter(|codes| codes.account == self.account).collect();
         let Some(codes) = own[own.len().saturating_sub(RECENT_GRANTS)..].choose(&mut self.random) else { return };
         let replica = self.replica();
-        if self.random.random_bool(both) {
+        if self.random.random_bool(both) && self.deployment.is_up(1) {
             tokio::join!(self.call_grant(codes, call, replica), self.call_grant(codes, call, 1 - replica));
         } else {
             self.call_grant(codes, call, replica).await;
@@ -133,7 +137,7 @@ impl<'a> Actor<'a> {
         };
         let recorder = &self.deployment.recorder;
         let span = recorder.start();
-        let answer = send(request).await;
+        let answer = self.deployment.send(request).await;
         let span = recorder.end(span);
         let reply = match &answer {
             None => GrantReply::Unknown,
@@ -183,13 +187,13 @@ impl<'a> Actor<'a> {
         };
         let recorder = &self.deployment.recorder;
         let span = recorder.start();
-        let mut answer = send(request.try_clone().unwrap()).await;
+        let mut answer = self.deployment.send(request.try_clone().unwrap()).await;
         for _ in 0..20 {
             if !is_final || answer.is_some() {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            answer = send(request.try_clone().unwrap()).await;
+            answer = self.deployment.send(request.try_clone().unwrap()).await;
         }
         let span = recorder.end(span);
         let reply = answer.as_ref().map_or(TokenReply::Unknown, |answer| token_reply(call, answer));

@@ -1,14 +1,16 @@
-//! Two replicas on one PostgreSQL and one Redis of the test's own, each behind proxies of its own, so that a partition
-//! can separate one replica from one store.
+//! Two replicas on a PostgreSQL with a synchronous standby and on a Redis of the test's own. Each replica has proxies of
+//! its own, so that a partition can separate one replica from one store. The second replica is a process, to be killed.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
+use chrono::TimeDelta;
+
 use parking_lot::Mutex;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -16,12 +18,14 @@ use super::{
     actors::{Actor, DeviceCodes},
     faults,
     record::{History, Recorder, TokenCall},
+    requests::TIMEOUT,
 };
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
-    postgres_process::PostgresProcess,
+    postgres_pair::PostgresPair,
     redis_process::RedisProcess,
-    server::{MEMBER, OWNER, no_limits},
+    replica_process::ReplicaProcess,
+    server::{MEMBER, OWNER, free_port, no_limits},
     tcp_proxy::TcpProxy,
 };
 
@@ -38,9 +42,12 @@ pub struct Replica {
 }
 
 pub struct Deployment {
+    /// The first runs in this process.
     pub replicas: [Replica; 2],
+    /// The process of the second one; `None` while it is killed.
+    process: Mutex<Option<ReplicaProcess>>,
     pub redis: RedisProcess,
-    pub postgres: PostgresProcess,
+    pub postgres: PostgresPair,
     pub recorder: Recorder,
     pub grants: Mutex<Vec<DeviceCodes>>,
     stopped: AtomicBool,
@@ -49,8 +56,8 @@ pub struct Deployment {
 impl Deployment {
     /// Returns `None` with a message when the tests have no servers.
     pub async fn start() -> Option<Self> {
-        let (redis, postgres) = (RedisProcess::start().await?, PostgresProcess::start().await?);
-        let proxies = async || (TcpProxy::to(redis.port).await, TcpProxy::to(postgres.port).await);
+        let (redis, postgres) = (RedisProcess::start().await?, PostgresPair::start().await?);
+        let proxies = async || (TcpProxy::to(redis.port).await, TcpProxy::to(postgres.primary().port).await);
         let database = |proxy: &TcpProxy| format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port);
         let state = |proxy: &TcpProxy| format!("redis://127.0.0.1:{}/0", proxy.port);
         let (first, second) = (proxies().await, proxies().await);
@@ -58,12 +65,21 @@ impl Deployment {
             Stores::Servers { database: database(&first.1), redis: state(&first.0), prefix: "history".to_owned() };
         let limits = no_limits();
         let one = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", &limits), ("OAUTH_TTL_DAYS", "1")]).await;
-        let variables = [("DATABASE_URL", database(&second.1)), ("REDIS_URL", state(&second.0))];
-        let other = one.replica_with(&variables.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+        let address = || format!("127.0.0.1:{}", free_port());
+        let variables = [
+            ("DATABASE_URL", database(&second.1)),
+            ("REDIS_URL", state(&second.0)),
+            ("LISTEN", address()),
+            ("INNER_LISTEN", address()),
+        ];
+        let mut other = one.replica_with(&variables.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+        other.halt().await;
+        let process = ReplicaProcess::start(&other, one.clock.offset()).await;
         let recorder = Recorder::new(one.clock.clone());
         let replicas = [(one, first), (other, second)];
         Some(Self {
             replicas: replicas.map(|(server, (redis, postgres))| Replica { server, redis, postgres }),
+            process: Mutex::new(Some(process)),
             redis,
             postgres,
             recorder,
@@ -107,8 +123,62 @@ impl Deployment {
                 3 => 3_600,
                 _ => 1,
             };
-            self.replicas[0].server.advance(seconds);
+            self.advance(seconds);
         }
+    }
+
+    /// Moves the clocks of the second replica and then of the first one.
+    fn advance(&self, seconds: i64) {
+        let clock = &self.replicas[0].server.clock;
+        let mut process = self.process.lock();
+        self.recorder.expect_offset(clock.offset() + 1_000_000 * seconds);
+        if let Some(process) = &mut *process {
+            process.set_clock(clock.offset() + 1_000_000 * seconds);
+        }
+        clock.advance(TimeDelta::seconds(seconds));
+    }
+
+    /// Kills the second replica, and starts a new one in its place after a time.
+    pub async fn kill_replica(&self, downtime: Duration) {
+        let process = self.process.lock().take();
+        process.unwrap().kill();
+        tokio::time::sleep(downtime).await;
+        let replica = &self.replicas[1].server;
+        let mut process = ReplicaProcess::start(replica, replica.clock.offset()).await;
+        let mut place = self.process.lock();
+        // The clock went on while the process started.
+        process.set_clock(replica.clock.offset());
+        *place = Some(process);
+    }
+
+    /// Replaces the primary of PostgreSQL with its standby, to which the address of the primary then leads.
+    pub async fn fail_over_postgres(&self) {
+        self.postgres.fail_over().await;
+        for replica in &self.replicas {
+            replica.postgres.set_target(self.postgres.primary().port);
+        }
+        self.postgres.replace_standby().await;
+    }
+
+    /// Whether a replica accepts requests. It may be killed the moment after.
+    pub fn is_up(&self, replica: usize) -> bool {
+        replica == 0 || self.process.lock().is_some()
+    }
+
+    /// Sends a request. `None` when the outcome is unknown: a 503, no response in time, or the end of the replica.
+    pub async fn send(&self, request: RequestBuilder) -> Option<Answer> {
+        let answer = match tokio::time::timeout(TIMEOUT, Answer::try_to(request)).await.ok()? {
+            Ok(answer) => answer,
+            Err(error) => {
+                let first = &self.replicas[0].server;
+                let port = |url: &str| url.rsplit_once(':').unwrap().1.to_owned();
+                let failed = error.url().unwrap().port().unwrap().to_string();
+                assert!(![port(&first.url), port(&first.inner(""))].contains(&failed), "{error}");
+                return None;
+            }
+        };
+        assert!(answer.status != 500, "{}", answer.text);
+        (answer.status != 503).then_some(answer)
     }
 
     async fn wait_until_healthy(&self) {

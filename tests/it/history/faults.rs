@@ -1,8 +1,13 @@
-//! The faults: stores are killed, paused and restarted, and single replicas lose the way to a store.
+//! The faults: stores are killed, paused, restarted and failed over, a replica is killed, and single replicas lose the
+//! way to a store.
 
 use std::time::Duration;
 
-use rand::{Rng as _, rngs::StdRng, seq::IndexedRandom as _};
+use rand::{
+    Rng as _,
+    rngs::StdRng,
+    seq::{IndexedRandom as _, SliceRandom as _},
+};
 use tokio::time::{Instant, sleep};
 
 use super::deployment::Deployment;
@@ -16,12 +21,19 @@ enum Fault {
     RedisWritePause,
     PostgresKill,
     PostgresPause,
+    /// The primary is lost, and its synchronous standby is promoted.
+    PostgresFailover,
+    /// SIGKILL, and a new process on the same stores.
+    ReplicaKill,
     /// Existing connections become silent.
     Cut,
     Partition(Traffic),
 }
 
-const FAULTS: [Fault; 10] = [
+/// Faults that every run has, because they take long.
+const ALWAYS: [Fault; 2] = [Fault::PostgresFailover, Fault::ReplicaKill];
+/// Faults of which a run has some.
+const SOMETIMES: [Fault; 10] = [
     Fault::RedisKill,
     Fault::RedisPause,
     Fault::RedisWritePause,
@@ -36,9 +48,12 @@ const FAULTS: [Fault; 10] = [
 
 /// Injects one fault after the other until a time. Ends healed.
 pub async fn inject(deployment: &Deployment, mut random: StdRng, until: Instant) {
-    while Instant::now() < until {
+    let mut always = ALWAYS.to_vec();
+    always.shuffle(&mut random);
+    while Instant::now() < until || !always.is_empty() {
         sleep(Duration::from_millis(random.random_range(300..1_200))).await;
-        let fault = *FAULTS.choose(&mut random).unwrap();
+        let chosen = *SOMETIMES.choose(&mut random).unwrap();
+        let fault = if random.random_bool(0.4) { always.pop().unwrap_or(chosen) } else { chosen };
         let lasts = Duration::from_millis(random.random_range(200..2_000));
         eprintln!("{fault:?} for {lasts:?}");
         suffer(deployment, fault, lasts, &mut random).await;
@@ -66,15 +81,19 @@ async fn suffer(deployment: &Deployment, fault: Fault, lasts: Duration, random: 
             sleep(lasts).await;
         }
         Fault::PostgresKill => {
-            postgres.kill();
+            let primary = postgres.primary();
+            primary.kill();
             sleep(lasts / 4).await;
-            postgres.restart().await;
+            primary.restart().await;
         }
         Fault::PostgresPause => {
-            postgres.pause();
+            let primary = postgres.primary();
+            primary.pause();
             sleep(lasts).await;
-            postgres.resume();
+            primary.resume();
         }
+        Fault::PostgresFailover => deployment.fail_over_postgres().await,
+        Fault::ReplicaKill => deployment.kill_replica(lasts / 4).await,
         Fault::Cut => proxy(deployment, random).cut(),
         Fault::Partition(traffic) => {
             let proxy = proxy(deployment, random);

@@ -15,7 +15,7 @@ use crate::support::{Answer, Bearer, Browser, Device, server::OWNER, tcp_proxy::
 impl Deployment {
     /// A connection to PostgreSQL that no partition concerns.
     async fn database(&self) -> DatabaseConnection {
-        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port);
+        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.primary().port);
         Database::connect(url).await.unwrap()
     }
 

@@ -12,7 +12,7 @@ pub struct Span {
     /// Microseconds of real time since the start of the workload.
     pub start: u64,
     pub end: u64,
-    /// Milliseconds since the epoch by the clock of the service.
+    /// Milliseconds since the epoch: at the start by the slowest clock of a replica, at the end by the fastest.
     pub service_start: i64,
     pub service_end: i64,
 }
@@ -149,23 +149,33 @@ pub struct History {
 /// Records the calls of concurrent actors.
 pub struct Recorder {
     began: Instant,
-    clock: TestClock,
+    /// The clock of the slowest replica.
+    slow: TestClock,
+    /// The clock of the fastest replica, which differs only while the clocks are moved.
+    fast: TestClock,
     history: Mutex<History>,
 }
 
 impl Recorder {
-    pub fn new(clock: TestClock) -> Self {
-        Self { began: Instant::now(), clock, history: Mutex::default() }
+    pub fn new(slow: TestClock) -> Self {
+        let fast = TestClock::default();
+        fast.set_offset(slow.offset());
+        Self { began: Instant::now(), slow, fast, history: Mutex::default() }
+    }
+
+    /// Announces that the clocks of replicas will have this offset.
+    pub fn expect_offset(&self, offset: i64) {
+        self.fast.set_offset(offset);
     }
 
     /// A span that starts now.
     pub fn start(&self) -> Span {
-        Span { start: self.now(), service_start: self.service_now(), ..Span::default() }
+        Span { start: self.now(), service_start: self.slow.now().timestamp_millis(), ..Span::default() }
     }
 
     /// The span, ended now.
     pub fn end(&self, span: Span) -> Span {
-        Span { end: self.now(), service_end: self.service_now(), ..span }
+        Span { service_end: self.fast.now().timestamp_millis(), end: self.now(), ..span }
     }
 
     pub fn change<T>(&self, change: impl FnOnce(&mut History) -> T) -> T {
@@ -182,9 +192,5 @@ impl Recorder {
 
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap()
-    }
-
-    fn service_now(&self) -> i64 {
-        self.clock.now().timestamp_millis()
     }
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use reqwest::RequestBuilder;
-
 use super::record::{GrantCall, GrantReply, TokenCall, TokenReply};
 use crate::support::Answer;
 
@@ -19,14 +17,7 @@ pub const REFRESH: &str = "/console/api/refresh-token";
 pub const LOGOUT: &str = "/console/api/logout";
 
 /// The time limit of a client.
-const TIMEOUT: Duration = Duration::from_secs(12);
-
-/// Sends a request. `None` when the outcome is unknown: a 503, or no response in time.
-pub async fn send(request: RequestBuilder) -> Option<Answer> {
-    let answer = tokio::time::timeout(TIMEOUT, Answer::to(request)).await.ok()?;
-    assert!(answer.status != 500, "{}", answer.text);
-    (answer.status != 503).then_some(answer)
-}
+pub const TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Reads the response to a call about a grant, except a token.
 pub fn grant_reply(call: GrantCall, answer: &Answer) -> GrantReply {

@@ -1,6 +1,6 @@
 //! A complete HTTP response, and the redaction of JSON for snapshots.
 
-use reqwest::{RequestBuilder, Response, header::HeaderMap};
+use reqwest::{RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
 /// A complete HTTP response.
@@ -15,12 +15,14 @@ pub struct Answer {
 impl Answer {
     /// Sends a request and reads the response.
     pub async fn to(request: RequestBuilder) -> Self {
-        Self::of(request.send().await.unwrap()).await
+        Self::try_to(request).await.unwrap()
     }
 
-    async fn of(response: Response) -> Self {
+    /// Does the same for a server that may end during the request.
+    pub async fn try_to(request: RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, text: response.text().await.unwrap() }
+        Ok(Self { status, headers, text: response.text().await? })
     }
 
     /// The body as JSON; null when it is not JSON.

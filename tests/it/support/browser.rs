@@ -40,8 +40,13 @@ impl Browser {
     }
 
     pub async fn login(&self, email: &str, password: &str) -> Answer {
+        Answer::to(self.login_request(email, password)).await
+    }
+
+    /// The request of a sign-in.
+    pub fn login_request(&self, email: &str, password: &str) -> RequestBuilder {
         let body = json!({"email": email, "password": STANDARD.encode(password), "remember_me": true});
-        Answer::to(self.client.post(format!("{}/console/api/login", self.base)).json(&body)).await
+        self.client.post(format!("{}/console/api/login", self.base)).json(&body)
     }
 
     /// Keeps the cookies of a response.

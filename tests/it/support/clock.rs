@@ -18,10 +18,19 @@ impl TestClock {
     pub fn advance(&self, by: TimeDelta) {
         self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::SeqCst);
     }
+
+    /// The offset in microseconds.
+    pub fn offset(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub fn set_offset(&self, offset: i64) {
+        self.0.store(offset, Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> DateTime<Utc> {
-        SystemClock.now() + TimeDelta::microseconds(self.0.load(Ordering::SeqCst))
+        SystemClock.now() + TimeDelta::microseconds(self.offset())
     }
 }

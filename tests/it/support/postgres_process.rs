@@ -34,6 +34,44 @@ impl PostgresProcess {
             eprintln!("no TEST_POSTGRES_URL: tests/run without --quick sets it");
             return None;
         }
+        let postgres = Self::in_directory(files, arguments);
+        let mut make = program("initdb");
+        make.arg("-D")
+            .arg(postgres.data())
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
+            .stdout(Stdio::null());
+        assert!(make.status().unwrap().success());
+        postgres.restart().await;
+        Some(postgres)
+    }
+
+    /// Starts a standby of another server with a copy of its data. It has the arguments of that server.
+    pub async fn standby_of(primary: &Self) -> Self {
+        let postgres = Self::in_directory(&[], |_| primary.arguments.clone());
+        let mut copy = program("pg_basebackup");
+        copy.arg("-D")
+            .arg(postgres.data())
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &primary.port.to_string()])
+            .args(["-R", "-X", "stream", "--checkpoint=fast", "--no-sync"]);
+        run(copy).await;
+        postgres.restart().await;
+        postgres
+    }
+
+    /// The rows of a statement, with `|` between the columns.
+    pub async fn query(&self, statement: &str) -> String {
+        let mut client = program("psql");
+        client.args(["-X", "-A", "-t", "-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]).args([
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+        ]);
+        run(client).await.trim().to_owned()
+    }
+
+    /// A server without data.
+    fn in_directory(files: &[(&str, String)], arguments: impl Fn(&Path) -> Vec<String>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for (name, content) in files {
             let path = directory.path().join(name);
@@ -44,7 +82,6 @@ impl PostgresProcess {
         let arguments = arguments(directory.path());
         let port = super::server::free_port();
         let postgres = Self { port, arguments, child: Mutex::default(), directory };
-        let data = postgres.data();
         if is_root() {
             // PostgreSQL refuses to run as root.
             assert!(
@@ -56,14 +93,7 @@ impl PostgresProcess {
                     .success()
             );
         }
-        let mut make = program("initdb");
-        make.arg("-D")
-            .arg(data)
-            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
-            .stdout(Stdio::null());
-        assert!(make.status().unwrap().success());
-        postgres.restart().await;
-        Some(postgres)
+        postgres
     }
 
     /// Kills the process and its children, like a power loss.
@@ -138,6 +168,13 @@ impl Drop for PostgresProcess {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The output of a program that must succeed. It runs on a thread of its own, because some take seconds.
+async fn run(mut command: Command) -> String {
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The child processes of a server.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc, OnceLock,
@@ -44,6 +45,8 @@ pub struct TestServer {
     pub stores: Stores,
     env: BTreeMap<String, String>,
     running: Option<RunningServer>,
+    /// The address of the listener of internal services, also while the server is halted.
+    inner: Option<SocketAddr>,
     // Metrics are collected as long as this exists.
     telemetry: Telemetry,
     directory: Arc<tempfile::TempDir>,
@@ -170,8 +173,8 @@ impl TestServer {
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
         let (running, telemetry) = run_application(&env, &clock).await;
-        let url = format!("http://{}", running.bound.public);
-        Self { url, clock, stores, env, running: Some(running), telemetry, directory }
+        let (url, inner) = (format!("http://{}", running.bound.public), running.bound.inner);
+        Self { url, clock, stores, env, running: Some(running), inner, telemetry, directory }
     }
 
     pub fn running(&self) -> &RunningServer {
@@ -190,7 +193,7 @@ impl TestServer {
 
     /// The URL of a path on the listener of internal services.
     pub fn inner(&self, path: &str) -> String {
-        format!("http://{}{path}", self.running().bound.inner.unwrap())
+        format!("http://{}{path}", self.inner.unwrap())
     }
 
     /// The URL of a path on the admin listener.
@@ -221,6 +224,7 @@ impl TestServer {
     /// Starts a server that was halted, on the same stores, address and clock.
     pub async fn resume(&mut self) {
         let (running, telemetry) = run_application(&self.env, &self.clock).await;
+        self.inner = running.bound.inner;
         (self.running, self.telemetry) = (Some(running), telemetry);
     }
 
@@ -268,7 +272,7 @@ fn dependencies(clock: &TestClock, telemetry: &Telemetry) -> Dependencies {
 }
 
 /// Starts the application of a server.
-async fn run_application(env: &BTreeMap<String, String>, clock: &TestClock) -> (RunningServer, Telemetry) {
+pub(super) async fn run_application(env: &BTreeMap<String, String>, clock: &TestClock) -> (RunningServer, Telemetry) {
     let config = config(env);
     super::logs::install();
     export_traces(env);

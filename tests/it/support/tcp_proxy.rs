@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU16, AtomicUsize, Ordering},
 };
 
 use tokio::{
@@ -39,6 +39,8 @@ pub struct TcpProxy {
     cut: watch::Sender<()>,
     traffic: watch::Sender<Traffic>,
     connections: Arc<AtomicUsize>,
+    /// The port to which new connections go.
+    target: Arc<AtomicU16>,
 }
 
 impl TcpProxy {
@@ -51,7 +53,9 @@ impl TcpProxy {
             cut: watch::Sender::new(()),
             traffic: watch::Sender::new(Traffic::All),
             connections: Arc::default(),
+            target: Arc::new(AtomicU16::new(port)),
         };
+        let target = Arc::clone(&proxy.target);
         let (cut, traffic, connections) =
             (proxy.cut.subscribe(), proxy.traffic.subscribe(), Arc::clone(&proxy.connections));
         tokio::spawn(async move {
@@ -63,7 +67,7 @@ impl TcpProxy {
                 // Ignores earlier cuts, which were for older connections.
                 let mut cut = cut.clone();
                 cut.mark_unchanged();
-                let Ok(to) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
+                let Ok(to) = TcpStream::connect(("127.0.0.1", target.load(Ordering::Relaxed))).await else { continue };
                 let ((from_read, from_write), (to_read, to_write)) = (from.into_split(), to.into_split());
                 tokio::spawn(pump(from_read, to_write, cut.clone(), traffic.clone(), Direction::Request));
                 tokio::spawn(pump(to_read, from_write, cut, traffic.clone(), Direction::Reply));
@@ -80,6 +84,11 @@ impl TcpProxy {
     /// Silences all present connections: they stay open, and nothing passes any more. New connections work.
     pub fn cut(&self) {
         self.cut.send_replace(());
+    }
+
+    /// Sends new connections to another port.
+    pub fn set_target(&self, port: u16) {
+        self.target.store(port, Ordering::Relaxed);
     }
 
     /// Changes what passes, also for the present connections.

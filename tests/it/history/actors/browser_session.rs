@@ -8,7 +8,7 @@ use crate::{
     history::{
         deployment::Deployment,
         record::{SessionCall, SessionEvent, SessionReply, Span},
-        requests::{LOGOUT, PROFILE, REFRESH, send},
+        requests::{LOGOUT, PROFILE, REFRESH},
     },
     support::{
         Answer, Browser,
@@ -51,17 +51,16 @@ impl<'a> BrowserSession<'a> {
         session
     }
 
-    pub async fn make_call(&mut self, random: &mut StdRng) {
+    pub async fn make_call(&mut self, random: &mut StdRng, replica: usize) {
         if self.has_ended || self.calls > MAX_CALLS {
-            return self.sign_in(random.random_range(0..2)).await;
+            return self.sign_in(replica).await;
         }
         self.calls += 1;
-        let replica = random.random_range(0..2);
         match random.random_range(0..20) {
             0 => self.call(SessionCall::Logout, replica).await,
             1 => self.refresh_again(replica).await,
-            2..5 => self.refresh_twice(replica).await,
-            5..13 => self.refresh(replica).await,
+            2..5 if self.deployment.is_up(1) => self.refresh_twice(replica).await,
+            2..13 => self.refresh(replica).await,
             _ => self.call(SessionCall::Profile, replica).await,
         }
     }
@@ -69,9 +68,10 @@ impl<'a> BrowserSession<'a> {
     async fn sign_in(&mut self, replica: usize) {
         let mut browser = Browser::anonymous(&self.deployment.replicas[replica].server);
         let span = self.deployment.recorder.start();
-        let answer = browser.login([OWNER, MEMBER][self.account], PASSWORD).await;
+        let sign_in = browser.login_request([OWNER, MEMBER][self.account], PASSWORD);
+        let Some(answer) = self.deployment.send(sign_in).await else { return };
         if answer.status != 200 {
-            assert!(matches!(answer.status, 429 | 503), "{}", answer.text);
+            assert_eq!(answer.status, 429, "{}", answer.text);
             return;
         }
         browser.take_cookies(&answer.headers);
@@ -88,7 +88,7 @@ impl<'a> BrowserSession<'a> {
             _ => browser.request(Method::GET, PROFILE),
         };
         let span = self.deployment.recorder.start();
-        let reply = match send(request).await {
+        let reply = match self.deployment.send(request).await {
             None => SessionReply::Unknown,
             Some(answer) if answer.status == 200 => SessionReply::Alive,
             // A CSRF token expires with its cookies.
@@ -134,7 +134,7 @@ impl<'a> BrowserSession<'a> {
     ) -> (SessionReply, Option<Answer>) {
         let browser = browser.at(&self.deployment.replicas[replica].server);
         let span = self.deployment.recorder.start();
-        let answer = send(browser.bare(Method::POST, REFRESH).json(&json!({}))).await;
+        let answer = self.deployment.send(browser.bare(Method::POST, REFRESH).json(&json!({}))).await;
         let reply = match &answer {
             None => SessionReply::Unknown,
             Some(answer) if answer.status == 200 && answer.cookies().is_empty() => SessionReply::Superseded,
