@@ -15,6 +15,7 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use opendal::{ErrorKind, Operator, Writer, services::Fs};
 use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub(crate) use self::s3::S3Settings;
@@ -55,6 +56,10 @@ struct Shared {
     operator: OnceLock<Operator>,
     /// Held by the first use. A second one would remove what others have begun to write.
     opening: Mutex<()>,
+    /// The name of the file of checks. Ids of processes would not do: replicas in containers often have the same one.
+    check_name: String,
+    /// Held by a check, because a second one would remove its file.
+    checking: tokio::sync::Mutex<()>,
 }
 
 impl FileStore {
@@ -71,7 +76,14 @@ impl FileStore {
     }
 
     fn with(location: FileLocation, read_only: bool) -> Self {
-        Self(Arc::new(Shared { location, read_only, operator: OnceLock::new(), opening: Mutex::new(()) }))
+        Self(Arc::new(Shared {
+            location,
+            read_only,
+            operator: OnceLock::new(),
+            opening: Mutex::new(()),
+            check_name: format!("{UNFINISHED}/.writable-{}", Uuid::new_v4()),
+            checking: tokio::sync::Mutex::new(()),
+        }))
     }
 
     /// Dify's name of the kind of store.
@@ -137,11 +149,10 @@ impl FileStore {
         if self.0.read_only || matches!(self.0.location, FileLocation::S3(_)) {
             return Ok(());
         }
-        let operator = self.operator().await?;
-        // Each process has a name of its own.
-        let name = format!("{UNFINISHED}/.writable-{}", std::process::id());
-        operator.write(&name, vec![0; CHECK_BYTES]).await.map_err(Error::unavailable)?;
-        operator.delete(&name).await.map_err(Error::unavailable)
+        let (operator, name) = (self.operator().await?, &self.0.check_name);
+        let _checking = self.0.checking.lock().await;
+        operator.write(name, vec![0; CHECK_BYTES]).await.map_err(Error::unavailable)?;
+        operator.delete(name).await.map_err(Error::unavailable)
     }
 
     async fn operator(&self) -> Result<Operator> {

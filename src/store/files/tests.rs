@@ -76,6 +76,22 @@ async fn concurrent_first_uses_keep_what_each_writes() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_of_replicas_on_one_directory_do_not_disturb_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("files");
+    let replica = || FileStore::new(FileLocation::Directory { path: path.clone(), exclusive: false });
+    let replicas = [replica(), replica()];
+    let checks = replicas.iter().cycle().take(200).cloned().map(|files| {
+        // As probes and the watch of readiness do.
+        tokio::spawn(async move { files.check_writable().await })
+    });
+    for outcome in join_all(checks).await {
+        outcome.unwrap().unwrap();
+    }
+    assert_eq!(fs::read_dir(path.join(UNFINISHED)).unwrap().count(), 0);
+}
+
 #[tokio::test]
 async fn request_to_a_bucket_that_does_not_answer_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
