@@ -18,7 +18,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use http::request::Parts;
+use http::{header::USER_AGENT, request::Parts};
 
 pub use self::settings::PipelineSettings;
 use self::{
@@ -95,11 +95,13 @@ impl Pipeline {
         match policy.credential {
             Credential::Public => self.admit_public(policy, parts).await?,
             Credential::Bearer => {
-                let token = authenticate::bearer_token(&parts.headers)?;
+                let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+                let token = authenticate::bearer_token(&parts.headers)
+                    .map_err(|error| self.0.bearers.with_sign_in_hint(error, user_agent))?;
                 if !self.0.settings.bearers_enabled {
                     return Err(crate::service::device_flow::bearer_auth_disabled());
                 }
-                let caller = self.0.bearers.authenticate(&token, address).await?;
+                let caller = self.0.bearers.authenticate(&token, address, user_agent).await?;
                 surface_gate(policy, &caller)?;
                 if policy.external_license && caller.token.subject.subject_type() == SubjectType::ExternalSso {
                     self.0.licenses.require().await?;

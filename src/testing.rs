@@ -27,6 +27,7 @@ pub mod domain {
         },
         branding::Branding,
         caller::ClientAddress,
+        client_commands::ClientCommands,
         device_handle::DeviceHandle,
         file::{name::FileName, uploaded::FileOwner},
         grant::ClaimOutcome,

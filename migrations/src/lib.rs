@@ -42,6 +42,7 @@ mod m20261129_000041_openapi_browser_sessions_origin;
 mod m20261129_000042_openapi_sessions_name;
 mod m20261129_000043_openapi_sessions_token_hash;
 mod m20261129_000044_openapi_operator_events;
+mod m20261129_000045_openapi_sessions_last_origin;
 mod newer;
 mod schema;
 mod sql;
@@ -93,5 +94,6 @@ fn own() -> Vec<Box<dyn SchemaChange>> {
         Box::new(m20261129_000042_openapi_sessions_name::Migration),
         Box::new(m20261129_000043_openapi_sessions_token_hash::Migration),
         Box::new(m20261129_000044_openapi_operator_events::Migration),
+        Box::new(m20261129_000045_openapi_sessions_last_origin::Migration),
     ]
 }

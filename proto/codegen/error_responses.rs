@@ -64,7 +64,7 @@ pub(crate) const TABLE: &[ErrorResponse] = &[
                 polls_token,
             ),
             example("slow_down", "Polling too often. Wait for the interval between polls.", polls_token),
-            example("expired_token", "This code is no longer valid. Run `difyctl auth login` again.", polls_token),
+            example("expired_token", "This code is no longer valid. Sign in again for a new code.", polls_token),
             example("access_denied", "The request was denied.", polls_token),
             example("invalid_grant", "This code was issued to another client.", polls_token),
             example("unsupported_grant_type", "This endpoint only supports the device_code grant type.", polls_token),

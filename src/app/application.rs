@@ -187,7 +187,7 @@ fn page_routes(
         keys: Arc::clone(&components.keys),
         entropy: Arc::clone(&components.context.entropy),
         clock: Arc::clone(&components.context.clock),
-        settings: settings::pages(config, components.standalone),
+        settings: settings::pages(config, components.standalone, Arc::clone(&components.client_commands)),
     })
 }
 

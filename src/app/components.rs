@@ -19,7 +19,7 @@ use crate::{
         presets::presets,
         standalone_cipher::StandaloneCipher,
     },
-    domain::{Error, Result, key::KeyRing},
+    domain::{Error, Result, client_commands::ClientCommands, key::KeyRing},
     dsl::format::DslFormat,
     enterprise::oidc::{OidcClient, ProviderHttp},
     http_client::client_builder,
@@ -66,6 +66,7 @@ pub(super) struct Components {
     pub(super) keys: Arc<KeyRing>,
     pub(super) invalidations: Arc<Invalidations>,
     pub(super) last_used: Arc<LastUsedTracker>,
+    pub(super) client_commands: Arc<ClientCommands>,
     pub(super) run_tasks: RunTasks,
     pub(super) memory: MemoryLedger,
     /// `None` in the community edition.
@@ -102,6 +103,7 @@ impl Components {
             keys: Arc::new(config.secrets.key_ring()),
             invalidations: Arc::new(Invalidations::new(Arc::clone(&stores.token_cache))),
             last_used: Arc::new(LastUsedTracker::default()),
+            client_commands: settings::client_commands(config),
             run_tasks: RunTasks::default(),
             memory,
             local_leases: local.leases,
@@ -233,6 +235,7 @@ impl Components {
             self.rate_limiter.clone(),
             Arc::clone(&self.invalidations),
             Arc::clone(&self.last_used),
+            Arc::clone(&self.client_commands),
             self.standalone,
         )
     }
@@ -278,7 +281,7 @@ impl Components {
             Arc::clone(&self.keys),
             Arc::clone(&self.invalidations),
             self.token_lifetimes(config),
-            Arc::new(settings::device_flow(config)),
+            Arc::new(settings::device_flow(config, Arc::clone(&self.client_commands))),
         )
     }
 }

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use crate::{
     config::{Config, mode::Mode, plugin_daemon::PluginDaemon, single_sign_on::OidcProvider},
     connections::plugin_daemon::PluginDaemonSettings,
+    domain::client_commands::ClientCommands,
     enterprise::oidc::OidcSettings,
     http::pages::PageSettings,
     pipeline::PipelineSettings,
@@ -31,9 +32,16 @@ pub(super) fn console(config: &Config, standalone: bool) -> ConsoleSettings {
     }
 }
 
-pub(super) fn device_flow(config: &Config) -> DeviceFlowSettings {
+/// The commands with which clients sign in to this server.
+pub(super) fn client_commands(config: &Config) -> Arc<ClientCommands> {
+    let oauth = &config.oauth;
+    Arc::new(ClientCommands::new(config.urls.issuer(), &oauth.known_client_ids, &oauth.client_commands))
+}
+
+pub(super) fn device_flow(config: &Config, client_commands: Arc<ClientCommands>) -> DeviceFlowSettings {
     DeviceFlowSettings {
         known_clients: config.oauth.known_client_ids.clone(),
+        client_commands,
         bearers_enabled: config.oauth.bearer_enabled,
         enterprise: config.enterprise.enabled,
     }
@@ -129,7 +137,7 @@ pub(super) fn about(config: &Config) -> About {
     }
 }
 
-pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
+pub(super) fn pages(config: &Config, standalone: bool, client_commands: Arc<ClientCommands>) -> PageSettings {
     let issuer = config.urls.issuer();
     PageSettings {
         enterprise: config.enterprise.enabled,
@@ -139,8 +147,7 @@ pub(super) fn pages(config: &Config, standalone: bool) -> PageSettings {
         console_sign_in_url: (!standalone).then(|| format!("{issuer}/signin")),
         api_url: (config.urls.api_url() != issuer).then(|| config.urls.api_url().to_owned()),
         prefill_links: config.oauth.verification_uri_complete,
-        clients: config.oauth.known_client_ids.clone(),
-        client_commands: config.oauth.client_commands.clone(),
+        client_commands,
         api_reference: config.deployment.api_reference,
         branding: Arc::clone(&config.branding),
     }

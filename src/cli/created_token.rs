@@ -11,8 +11,8 @@ use super::{
     result_format::ResultFormat,
 };
 use crate::{
-    domain::session::RevokeSelection,
-    service::token_issuer::{IssuedToken, OPERATOR_CLIENT_ID},
+    domain::{client_commands::OPERATOR_CLIENT_ID, session::RevokeSelection},
+    service::token_issuer::IssuedToken,
 };
 
 #[derive(Clone, Debug, Args)]

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::{self, Dependencies},
     config::{Config, DataDirLock, DevOptions, Env, process_env, reader::parse_listen},
-    http::pages::login_command,
+    domain::client_commands::login_command,
     telemetry::{Output, Telemetry},
 };
 

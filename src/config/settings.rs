@@ -156,8 +156,8 @@ settings! {
         OAUTH_TTL_DAYS = "14";
         /// Clients that may ask for codes, separated by commas.
         OPENAPI_KNOWN_CLIENT_IDS = "difyctl";
-        /// The commands with which these clients sign in, like `acme-cli=acme login,other=other auth`. The pages show
-        /// the command of the client that asked for a code; difyctl has one without this setting.
+        /// The commands with which these clients sign in, like `acme-cli=acme login,other=other auth`. The pages,
+        /// messages and hints show the command of the client; difyctl has one without this setting.
         OPENAPI_CLIENT_COMMANDS;
         /// Whether `device/code` returns `verification_uri_complete`.
         DEVICE_FLOW_VERIFICATION_URI_COMPLETE = "true";

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    browser_origin::BrowserOrigin,
     id::{AccountId, BrowserSessionId},
+    request_origin::RequestOrigin,
     secret::RefreshHash,
 };
 
@@ -24,7 +24,7 @@ pub struct NewBrowserSession {
     /// The end of the session unless it is refreshed.
     pub expires_at: DateTime<Utc>,
     /// Where the session begins.
-    pub origin: BrowserOrigin,
+    pub origin: RequestOrigin,
 }
 
 /// A listed browser session.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     error::{Code, Error, Result},
+    sign_in_hint::SIGN_IN_FOR_NEW_TOKEN,
     subject::SubjectType,
 };
 
@@ -75,10 +76,8 @@ impl BearerToken {
         let Some(subject_type) = SubjectType::of_token(text) else {
             return Err(if text.starts_with("app-") {
                 Error::new(Code::InvalidPrefix, "This is an app key, not a user token.")
-                    .with_hint("App keys belong to /v1/*. Sign in with `difyctl auth login` for /openapi/v1/*.")
             } else {
                 Error::new(Code::UnknownTokenPrefix, "This kind of token is not accepted here.")
-                    .with_hint("Sign in with `difyctl auth login` to get a token.")
             });
         };
         let body = &text[subject_type.token_prefix().len()..];
@@ -107,9 +106,14 @@ impl BearerToken {
     }
 }
 
-/// The error for a bearer that is unknown, revoked, malformed or of an inactive account.
+/// The error for a bearer that is unknown, revoked or malformed. `ClientCommands` adds the client's hint.
 pub(crate) fn bearer_invalid() -> Error {
-    Error::new(Code::BearerInvalid, "This token is not valid.").with_hint("Sign in again with `difyctl auth login`.")
+    Error::new(Code::BearerInvalid, "This token is not valid.")
+}
+
+/// The error for a bearer whose account is not active.
+pub(crate) fn inactive_account() -> Error {
+    bearer_invalid().with_hint(SIGN_IN_FOR_NEW_TOKEN)
 }
 
 /// `sha256(token)` in lower-case hex, as SQL and the cache hold it. It identifies the token, so it is not printed

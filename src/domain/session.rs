@@ -28,6 +28,10 @@ pub struct Session {
     pub created_ip: Option<String>,
     /// The user agent that requested the device code.
     pub user_agent: Option<String>,
+    /// The address of the last use; `None` for tokens of Dify.
+    pub last_ip: Option<String>,
+    /// The user agent of the last use.
+    pub last_user_agent: Option<String>,
 }
 
 /// The identity behind a live bearer, as it is cached.

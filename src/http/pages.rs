@@ -6,7 +6,6 @@
 mod agent_name;
 mod api_reference;
 mod assets;
-mod client_commands;
 mod context;
 mod display_time;
 mod error_page;
@@ -38,7 +37,6 @@ use axum::{
     routing::{MethodRouter, any},
 };
 
-pub(crate) use self::client_commands::login_command;
 pub use self::site::{PageDependencies, PageSettings};
 use self::{return_target::is_page, site::Site};
 use crate::{

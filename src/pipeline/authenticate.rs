@@ -18,5 +18,4 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<BearerToken> {
 
 fn bearer_missing() -> Error {
     Error::new(Code::BearerMissing, "A bearer token is required.")
-        .with_hint("Send `Authorization: Bearer dfoa_…`; get a token with `difyctl auth login`.")
 }

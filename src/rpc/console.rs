@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     proto,
     reply::{KNOWN_BROWSER, REFRESH_TOKEN, SetCookies, success},
-    request::{browser_origin, console_caller, cookie},
+    request::{console_caller, cookie, request_origin},
     services::Rpc,
 };
 use crate::{
@@ -23,7 +23,7 @@ fn with_cookies<T>(message: T, cookies: SetCookies) -> Response<T> {
 #[async_trait]
 impl proto::console_service_server::ConsoleService for Rpc {
     async fn login(&self, request: Request<proto::LoginRequest>) -> Result<Response<proto::LoginResponse>, Status> {
-        let origin = browser_origin(&request)?;
+        let origin = request_origin(&request)?;
         let body = request.get_ref();
         if body.email.is_empty() {
             return Err(Error::missing("email").into());
@@ -53,7 +53,7 @@ impl proto::console_service_server::ConsoleService for Rpc {
         request: Request<proto::RefreshTokenRequest>,
     ) -> Result<Response<proto::RefreshTokenResponse>, Status> {
         let refresh_token = cookie(&request, &self.services.cookies.name(REFRESH_TOKEN)).ok_or_else(invalid_session)?;
-        let issued = self.services.console.refresh(refresh_token, &browser_origin(&request)?).await?;
+        let issued = self.services.console.refresh(refresh_token, &request_origin(&request)?).await?;
         let cookies = issued.map(|issued| self.services.cookies.issued(&issued)).unwrap_or_default();
         Ok(with_cookies(proto::RefreshTokenResponse { result: success() }, cookies))
     }

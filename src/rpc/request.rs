@@ -4,10 +4,10 @@ use tonic::Request;
 
 use crate::domain::{
     Error, Result,
-    browser_origin::BrowserOrigin,
     caller::{Caller, ClientAddress, ConsoleCaller, GrantCaller},
     client::ClientGeneration,
     cookie,
+    request_origin::RequestOrigin,
 };
 
 /// The preferred format of a stream on the JSON door. gRPC requests have none.
@@ -54,8 +54,8 @@ pub(crate) fn user_agent<T>(request: &Request<T>) -> Option<String> {
 }
 
 /// Where and with what the request of a browser was sent.
-pub(crate) fn browser_origin<T>(request: &Request<T>) -> Result<BrowserOrigin> {
-    Ok(BrowserOrigin::new(address(request)?, user_agent(request).as_deref()))
+pub(crate) fn request_origin<T>(request: &Request<T>) -> Result<RequestOrigin> {
+    Ok(RequestOrigin::new(address(request)?, user_agent(request).as_deref()))
 }
 
 pub(crate) fn client_generation<T>(request: &Request<T>) -> ClientGeneration {

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     proto,
     reply::{KNOWN_BROWSER, Redirect, SSO_MARKS, SetCookies},
-    request::{address, browser_origin, cookie, grant_caller},
+    request::{address, cookie, grant_caller, request_origin},
     services::Rpc,
 };
 use crate::{
@@ -32,7 +32,7 @@ impl proto::single_sign_on_service_server::SingleSignOnService for Rpc {
         request: Request<proto::CompleteSingleSignOnRequest>,
     ) -> Result<Response<proto::CompleteSingleSignOnResponse>, Status> {
         let known_browser = cookie(&request, &self.services.cookies.name(KNOWN_BROWSER));
-        let (marks, origin) = (cookie(&request, SSO_MARKS), browser_origin(&request)?);
+        let (marks, origin) = (cookie(&request, SSO_MARKS), request_origin(&request)?);
         let callback = callback(request.get_ref())?;
         let completed = self.services.single_sign_on.complete(callback, marks, origin, known_browser).await?;
         let (location, cookies) = match completed {

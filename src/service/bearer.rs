@@ -14,6 +14,7 @@ use crate::{
         Code, Error, Result,
         account::AccountStatus,
         caller::{Caller, ClientAddress},
+        client_commands::ClientCommands,
         limit::{Charge, LimitDecision, LimitName, Quota},
         secret::{BearerToken, TokenHash, bearer_invalid},
         session::{TokenContext, TokenRow},
@@ -33,6 +34,7 @@ pub struct Bearers {
     rate_limiter: RateLimiter,
     invalidations: Arc<Invalidations>,
     last_used: Arc<LastUsedTracker>,
+    client_commands: Arc<ClientCommands>,
     standalone: bool,
 }
 
@@ -44,14 +46,32 @@ impl Bearers {
         rate_limiter: RateLimiter,
         invalidations: Arc<Invalidations>,
         last_used: Arc<LastUsedTracker>,
+        client_commands: Arc<ClientCommands>,
         standalone: bool,
     ) -> Self {
-        Self { context, token_cache, rate_limiter, invalidations, last_used, standalone }
+        Self { context, token_cache, rate_limiter, invalidations, last_used, client_commands, standalone }
     }
 
     /// The caller of a token. Charges the per-token limit. Fails with
     /// `bearer_invalid`, `bearer_expired`, `rate_limited`, or `service_unavailable` when SQL is needed and down.
-    pub async fn authenticate(&self, token: &BearerToken, address: ClientAddress) -> Result<Caller> {
+    pub async fn authenticate(
+        &self,
+        token: &BearerToken,
+        address: ClientAddress,
+        user_agent: Option<&str>,
+    ) -> Result<Caller> {
+        let found = self.find_caller(token, address).await;
+        let caller = found.map_err(|error| self.with_sign_in_hint(error, user_agent))?;
+        self.last_used.record(caller.token.token_id, self.context.clock.now(), address, user_agent);
+        Ok(caller)
+    }
+
+    /// Adds the hint of the program that the `User-Agent` names, unless the error has the hint of the token's client.
+    pub(crate) fn with_sign_in_hint(&self, error: Error, user_agent: Option<&str>) -> Error {
+        self.client_commands.with_sign_in_hint(error, None, user_agent)
+    }
+
+    async fn find_caller(&self, token: &BearerToken, address: ClientAddress) -> Result<Caller> {
         let hash = token.hash();
         if self.invalidations.is_queued(&hash) {
             return Err(bearer_invalid());
@@ -81,7 +101,6 @@ impl Bearers {
         if let LimitDecision::Limited(retry_after) = verdict {
             return Err(self.rate_limiter.limited(LimitName::Token, retry_after));
         }
-        self.last_used.record(context.token_id, self.context.clock.now());
         Ok(Caller { token: context, hash })
     }
 
@@ -89,6 +108,10 @@ impl Bearers {
     /// so it is read here, except for a cached entry standalone, where an account is disabled only together with its
     /// tokens.
     pub async fn resolve(&self, token: &BearerToken) -> Result<TokenContext> {
+        self.find_context(token).await.map_err(|error| self.with_sign_in_hint(error, None))
+    }
+
+    async fn find_context(&self, token: &BearerToken) -> Result<TokenContext> {
         let hash = token.hash();
         if self.invalidations.is_queued(&hash) {
             return Err(bearer_invalid());
@@ -153,13 +176,13 @@ impl Bearers {
             // The account was deleted: Dify's foreign key is ON DELETE SET NULL.
             self.context.sql.revoke_if_hash(row.token_id, hash, self.context.clock.now()).await?;
             self.invalidations.invalidate(hash).await?;
-            return Err(bearer_invalid());
+            return Err(self.invalid_token_of(&row.client_id));
         }
         // A missing account is not active.
         let inactive = row.account_id.is_some()
             && row.account_status.as_ref().is_none_or(|status| !status.is(AccountStatus::Active));
         if subject_type == SubjectType::Account && inactive {
-            return Err(bearer_invalid());
+            return Err(self.invalid_token_of(&row.client_id));
         }
         let Some(subject) = Subject::of_row(subject_type, &row) else {
             AuditEvent::InvariantBroken { what: "a row and its token's prefix", token_id: Some(row.token_id) }.record();
@@ -174,6 +197,10 @@ impl Bearers {
         };
         self.check_live(token, hash, &context).await?;
         Ok(context)
+    }
+
+    fn invalid_token_of(&self, client_id: &str) -> Error {
+        self.client_commands.with_sign_in_hint(bearer_invalid(), Some(client_id), None)
     }
 
     /// Rejects an expired token and revokes its row by compare-and-set. The winner records the audit event.
@@ -197,7 +224,7 @@ impl Bearers {
         }
         // Best effort: the next reader of the entry finds it expired, too.
         let _ = self.invalidations.invalidate(hash).await;
-        Err(Error::new(Code::BearerExpired, "This session has expired.")
-            .with_hint("Sign in again with `difyctl auth login`."))
+        let expired = Error::new(Code::BearerExpired, "This session has expired.");
+        Err(self.client_commands.with_sign_in_hint(expired, Some(&context.client_id), None))
     }
 }

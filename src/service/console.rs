@@ -22,7 +22,6 @@ use crate::{
     domain::{
         Code, Error, Result,
         account::{Account, AccountView},
-        browser_origin::BrowserOrigin,
         browser_session::{NewBrowserSession, Refresh},
         caller::{ClientAddress, ConsoleCaller},
         email::fold_email,
@@ -30,6 +29,7 @@ use crate::{
         key::KeyRing,
         known_browser::KnownBrowser,
         member::RequiredRole,
+        request_origin::RequestOrigin,
         secret::{RefreshHash, Secret, hex},
         workspace::Membership,
     },
@@ -92,7 +92,7 @@ impl Console {
         email: &str,
         password: Secret,
         remember: bool,
-        origin: BrowserOrigin,
+        origin: RequestOrigin,
         known_browser: Option<&str>,
     ) -> Result<Issued> {
         let address = origin.address;
@@ -124,7 +124,7 @@ impl Console {
     pub(crate) async fn sign_in_verified(
         &self,
         email: &str,
-        origin: BrowserOrigin,
+        origin: RequestOrigin,
         known_browser: Option<&str>,
     ) -> Result<Option<Issued>> {
         let email = fold_email(email);
@@ -140,7 +140,7 @@ impl Console {
         account: AccountId,
         email: &str,
         remember: bool,
-        origin: BrowserOrigin,
+        origin: RequestOrigin,
         browser: Option<KnownBrowser>,
     ) -> Result<Issued> {
         let now = self.context.clock.now();
@@ -178,7 +178,7 @@ impl Console {
         &self,
         account: AccountId,
         remember: bool,
-        origin: BrowserOrigin,
+        origin: RequestOrigin,
         now: DateTime<Utc>,
     ) -> Result<Issued> {
         let session = BrowserSessionId(self.context.entropy.uuid_v4()?);
@@ -220,7 +220,7 @@ impl Console {
 
     /// Exchanges a refresh token, once. `None` when another request of the same browser has just done so; any other
     /// second use ends the session.
-    pub async fn refresh(&self, refresh_token: &str, origin: &BrowserOrigin) -> Result<Option<Issued>> {
+    pub async fn refresh(&self, refresh_token: &str, origin: &RequestOrigin) -> Result<Option<Issued>> {
         let now = self.context.clock.now();
         let next = self.new_refresh_token()?;
         let (old_hash, new_hash) = (RefreshHash::of_token(refresh_token), RefreshHash::of_token(next.expose()));

@@ -10,7 +10,7 @@ use crate::{
         id::{AccountId, TokenId, WorkspaceId},
         limit::Limits,
         member::{RequiredRole, workspace_not_found},
-        secret::bearer_invalid,
+        secret::inactive_account,
         workspace::{Membership, WorkspaceStatus},
     },
     ports::{clock::Clock, entropy::Entropy},
@@ -32,12 +32,12 @@ pub struct ServiceContext {
 }
 
 impl ServiceContext {
-    /// Fails with `bearer_invalid` unless the account is active. For use cases whose own statement does not read the
+    /// Fails with `inactive_account` unless the account is active. For use cases whose own statement does not read the
     /// account.
     pub(super) async fn require_active(&self, account: AccountId) -> Result<()> {
         match self.sql.find_account_status(account).await? {
             Some(status) if status.is(AccountStatus::Active) => Ok(()),
-            _ => Err(bearer_invalid()),
+            _ => Err(inactive_account()),
         }
     }
 

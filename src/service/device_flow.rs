@@ -16,13 +16,14 @@ use crate::{
     domain::{
         Code, Error, Result,
         account::AccountView,
-        browser_origin::printable_user_agent,
         caller::ClientAddress,
+        client_commands::ClientCommands,
         grant::{self, Approval, GrantRequest, PendingGrant, PollOutcome},
         id::{AccountId, TokenId},
         key::KeyRing,
         limit::{LimitDecision, LimitName},
         recorded_decision::Decision,
+        request_origin::printable_user_agent,
         secret::{BearerToken, DeviceCode, UserCodeKey},
         subject::{Subject, SubjectType},
         text::visible_name,
@@ -41,6 +42,8 @@ const MAX_LABEL_LENGTH: usize = 255;
 pub struct DeviceFlowSettings {
     /// Ids of the clients that may request codes.
     pub known_clients: Vec<String>,
+    /// The commands with which clients sign in.
+    pub client_commands: Arc<ClientCommands>,
     /// Whether bearer tokens are accepted. Without them none are issued.
     pub bearers_enabled: bool,
     pub enterprise: bool,
@@ -142,7 +145,7 @@ impl DeviceFlow {
                 Err(Error::new(Code::InvalidGrant, "This code was issued to another client."))
             }
             PollOutcome::SlowDown(interval) => Err(slow_down(interval)),
-            PollOutcome::Unknown => Err(self.unknown_code(address).await?),
+            PollOutcome::Unknown => Err(self.unknown_code(client_id, address).await?),
             PollOutcome::Denied => Err(access_denied("The request was denied.")),
             PollOutcome::Pending { created_ip } => {
                 audit_cross_ip(client_id, created_ip, address);
@@ -153,7 +156,7 @@ impl DeviceFlow {
             }
             PollOutcome::Approved { created_ip, approval } => {
                 audit_cross_ip(client_id, created_ip, address);
-                let redeemed = self.redeem(&device_code, approval).await?;
+                let redeemed = self.redeem(client_id, &device_code, approval).await?;
                 SignInEvent::TokenDelivered { token_id: redeemed.token_id, client_id }.record();
                 Ok(redeemed)
             }
@@ -162,7 +165,7 @@ impl DeviceFlow {
 
     /// Only the poll that deletes the grant returns the token. A failure before the deletion leaves it for the next
     /// poll.
-    async fn redeem(&self, device_code: &DeviceCode, approval: Approval) -> Result<Redeemed> {
+    async fn redeem(&self, client_id: &str, device_code: &DeviceCode, approval: Approval) -> Result<Redeemed> {
         let token = device_code.open(&approval.sealed_token)?;
         let now = self.context.clock.now();
         let confirmed = match token.subject_type() {
@@ -173,7 +176,7 @@ impl DeviceFlow {
             return Err(access_denied("The sign-in was approved but has since been withdrawn."));
         };
         if !self.grants.redeem(&device_code.hash(), approval.token_id).await? {
-            return Err(expired_token());
+            return Err(self.settings.client_commands.expired_token(client_id));
         }
         let expires_in = expires_at.signed_duration_since(now).num_seconds();
         Ok(Redeemed { token, token_id: approval.token_id, subject, expires_at, expires_in, view })
@@ -202,10 +205,10 @@ impl DeviceFlow {
         }))
     }
 
-    async fn unknown_code(&self, address: ClientAddress) -> Result<Error> {
+    async fn unknown_code(&self, client_id: &str, address: ClientAddress) -> Result<Error> {
         let bucket = self.rate_limiter.bucket(LimitName::DeviceToken, address.bucket());
         Ok(match self.rate_limiter.charge(&[bucket]).await? {
-            LimitDecision::Allowed => expired_token(),
+            LimitDecision::Allowed => self.settings.client_commands.expired_token(client_id),
             // Clients stop polling on any other error.
             LimitDecision::Limited(_) => slow_down(grant::INTERVAL + grant::SLOW_DOWN_STEP),
         })
@@ -294,10 +297,6 @@ fn slow_down(interval: u32) -> Error {
     Error::new(Code::SlowDown, "Polling too often. Wait for the interval between polls.")
         .with_interval(interval)
         .with_retry_after(std::time::Duration::from_secs(interval.into()))
-}
-
-fn expired_token() -> Error {
-    Error::new(Code::ExpiredToken, "This code is no longer valid. Run `difyctl auth login` again.")
 }
 
 fn access_denied(message: &'static str) -> Error {

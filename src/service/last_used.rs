@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use crate::{
-    domain::{Result, id::TokenId},
+    domain::{Result, caller::ClientAddress, id::TokenId, last_use::LastUse, request_origin::RequestOrigin},
     store::sql::SqlStore,
 };
 
@@ -17,13 +17,23 @@ const MAX_TOKENS: usize = 100_000;
 
 /// The last use of each token since the last flush.
 #[derive(Default)]
-pub struct LastUsedTracker(Mutex<HashMap<TokenId, DateTime<Utc>>>);
+pub struct LastUsedTracker(Mutex<HashMap<TokenId, LastUse>>);
 
 impl LastUsedTracker {
-    pub(super) fn record(&self, id: TokenId, now: DateTime<Utc>) {
+    /// A use with the program of the one before copies no text.
+    pub(super) fn record(&self, id: TokenId, at: DateTime<Utc>, address: ClientAddress, user_agent: Option<&str>) {
         let mut uses = self.0.lock();
-        if uses.len() < MAX_TOKENS || uses.contains_key(&id) {
-            uses.insert(id, now);
+        let is_full = uses.len() >= MAX_TOKENS;
+        match uses.get_mut(&id) {
+            Some(known) if known.origin.user_agent.as_deref() == user_agent => {
+                known.at = at;
+                known.origin.address = address;
+            }
+            Some(known) => *known = LastUse { at, origin: RequestOrigin::new(address, user_agent) },
+            None if is_full => {}
+            None => {
+                uses.insert(id, LastUse { at, origin: RequestOrigin::new(address, user_agent) });
+            }
         }
     }
 
@@ -33,12 +43,12 @@ impl LastUsedTracker {
         if uses.is_empty() {
             return Ok(());
         }
-        let batch: Vec<_> = uses.iter().map(|(id, at)| (*id, *at)).collect();
+        let batch: Vec<_> = uses.into_iter().collect();
         let written = sql.touch_sessions(&batch).await;
         if written.is_err() {
             let mut current = self.0.lock();
-            for (id, at) in uses {
-                current.entry(id).or_insert(at);
+            for (id, last_use) in batch {
+                current.entry(id).or_insert(last_use);
             }
         }
         written

@@ -11,7 +11,7 @@ use crate::{
         caller::Caller,
         id::TokenId,
         page::{Page, PageRequest},
-        secret::{BearerToken, bearer_invalid},
+        secret::{BearerToken, inactive_account},
         session::{RevokedSession, Session},
         subject::Subject,
     },
@@ -31,10 +31,10 @@ impl Sessions {
         Self { context, health, invalidations }
     }
 
-    /// A page of live sessions, newest first. Fails with `bearer_invalid` unless the account is active.
+    /// A page of live sessions, newest first. Fails with `inactive_account` unless the account is active.
     pub async fn list(&self, subject: &Subject, page: PageRequest) -> Result<Page<Session>> {
         let (active, page) = self.context.sql.list_sessions(subject, page, self.context.clock.now()).await?;
-        if active { Ok(page) } else { Err(bearer_invalid()) }
+        if active { Ok(page) } else { Err(inactive_account()) }
     }
 
     /// One live session of the subject. Fails with `not_found` for all others.

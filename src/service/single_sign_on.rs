@@ -19,7 +19,10 @@ use self::{
 };
 use super::{browser_marks::BrowserMarks, console::Console, context::ServiceContext, device_flow::DeviceFlow};
 use crate::{
-    domain::{Code, Error, Result, caller::ClientAddress, key::KeyRing, secret::Secret, user_code::UserCode},
+    domain::{
+        Code, Error, Result, caller::ClientAddress, key::KeyRing, secret::Secret, sign_in_hint::SIGN_IN_FOR_NEW_CODE,
+        user_code::UserCode,
+    },
     ports::{
         identity_provider::{AuthorizationRequest, IdentityProvider},
         nonce_store::NonceStore,
@@ -201,6 +204,5 @@ fn sso_not_configured() -> Error {
 }
 
 fn unknown_user_code() -> Error {
-    Error::new(Code::InvalidUserCode, "This code is no longer valid.")
-        .with_hint("Run `difyctl auth login` again for a new one.")
+    Error::new(Code::InvalidUserCode, "This code is no longer valid.").with_hint(SIGN_IN_FOR_NEW_CODE)
 }

@@ -16,6 +16,7 @@ use crate::{
     domain::{
         Code, Error, Result,
         account::Account,
+        client_commands::OPERATOR_CLIENT_ID,
         id::TokenId,
         scope,
         secret::BearerToken,
@@ -25,8 +26,6 @@ use crate::{
     telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
-/// The client id of these sessions.
-pub(crate) const OPERATOR_CLIENT_ID: &str = "dify-openapi";
 /// The range of requested lifetimes. Its end is that of `OAUTH_TTL_DAYS`.
 const LIFETIMES: std::ops::RangeInclusive<TimeDelta> = TimeDelta::minutes(1)..=TimeDelta::days(365);
 

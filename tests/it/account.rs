@@ -40,6 +40,7 @@ on_every_database!(
     unknown_bearers_are_limited_by_address,
     concurrent_unknown_bearers_are_limited_and_known_bearers_are_not_counted,
     last_use_is_written_in_the_background,
+    last_use_says_where_and_with_what,
     shutdown_writes_last_uses_and_closes_the_port
 );
 
@@ -247,6 +248,50 @@ async fn last_use_is_written_in_the_background(stores: Stores) {
     let device = Device::start(&server, "laptop").await;
     assert_eq!(Browser::signed_in(&server, OWNER).await.approve(&device.user_code).await.0, 200);
     assert_eq!(database::text(&server, used).await, None, "a rotated session has not been used yet");
+}
+
+async fn last_use_says_where_and_with_what(stores: Stores) {
+    let server = TestServer::start_with(stores, &[("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    let browser = Browser::signed_in(&server, OWNER).await;
+    let bearer = Bearer::sign_in_with(&server, &browser, "laptop").await;
+    let written = async || {
+        let read =
+            async |column: &str| database::text(&server, &format!("SELECT {column} FROM openapi_sessions")).await;
+        (read("last_ip").await, read("last_user_agent").await)
+    };
+    let use_from = async |address: &str, agent: Option<&str>| {
+        let request = bearer.request(Method::GET, ACCOUNT).header("x-forwarded-for", address);
+        let request = match agent {
+            Some(agent) => request.header("user-agent", agent),
+            None => request,
+        };
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    };
+    let flush = async || server.running().app.jobs().flush_last_used().await.unwrap();
+    use_from("198.51.100.9", Some("curl/8.5.0")).await;
+    use_from("10.9.9.9, 192.0.2.7", Some("difyctl/1.18.0 (linux; x64)")).await;
+    assert_eq!(written().await, (None, None), "not within the request");
+    flush().await;
+    let difyctl = Some("difyctl/1.18.0 (linux; x64)".to_owned());
+    assert_eq!(written().await, (Some("192.0.2.7".to_owned()), difyctl));
+    let page = Answer::to(browser.bare(Method::GET, "/device/sessions")).await.text;
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "from <span class=\"mono\" translate=\"no\">192.0.2.7</span>",
+        "with <span translate=\"no\">difyctl 1.18.0 · Linux</span>",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    use_from("192.0.2.8", Some(&"x".repeat(600))).await;
+    flush().await;
+    let long = Some("x".repeat(255));
+    assert_eq!(written().await, (Some("192.0.2.8".to_owned()), long), "bounded");
+    use_from("192.0.2.9", None).await;
+    flush().await;
+    assert_eq!(written().await, (Some("192.0.2.9".to_owned()), None));
+    let again = Bearer::sign_in_with(&server, &browser, "laptop").await;
+    assert_eq!(again.token_id, bearer.token_id);
+    assert_eq!(written().await, (None, None), "a rotated session has not been used yet");
 }
 
 async fn shutdown_writes_last_uses_and_closes_the_port(stores: Stores) {

@@ -23,6 +23,7 @@ mod browser;
 mod budgets;
 mod catalog;
 mod chart;
+mod client_messages;
 mod clients;
 mod command_line;
 mod command_table;

@@ -15,7 +15,6 @@ use http::{
 use serde::Serialize;
 
 use super::{
-    client_commands::ClientCommand,
     form::Form,
     language::{self, Language},
     location::{SESSIONS, with_list_position, with_parameter},
@@ -28,9 +27,10 @@ use super::{
 use crate::{
     domain::{
         Result,
-        browser_origin::BrowserOrigin,
         caller::{ClientAddress, ConsoleCaller},
+        client_commands::ClientCommand,
         id::TokenId,
+        request_origin::RequestOrigin,
         subject::Subject,
         user_code::UserCode,
     },
@@ -100,9 +100,9 @@ impl PageContext {
     }
 
     /// Where and with what the request was sent.
-    pub(super) fn browser_origin(&self) -> Result<BrowserOrigin> {
+    pub(super) fn request_origin(&self) -> Result<RequestOrigin> {
         let user_agent = self.parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(BrowserOrigin::new(self.client_address()?, user_agent))
+        Ok(RequestOrigin::new(self.client_address()?, user_agent))
     }
 
     /// A parameter of the path; empty when the route has no parameter of that name.

@@ -4,7 +4,6 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{
-    client_commands::ClientCommand,
     context::PageContext,
     error_redirect,
     handlers::single_sign_on::CONFIRM,
@@ -16,7 +15,7 @@ use super::{
     texts::Texts,
 };
 use crate::{
-    domain::{Code, Error, Result},
+    domain::{Code, Error, Result, client_commands::ClientCommand},
     http::{answer::retry_after, error_body, status::http_status},
     telemetry::{failure, request_id},
 };

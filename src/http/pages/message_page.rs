@@ -3,11 +3,10 @@
 use serde::Serialize;
 
 use super::{
-    client_commands::ClientCommand,
     location::SESSIONS,
     texts::{SentencePart, Texts, sentence},
 };
-use crate::domain::id::TokenId;
+use crate::domain::{client_commands::ClientCommand, id::TokenId};
 
 /// The kind of a message, which decides its icon and colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,10 +1,13 @@
 //! What all pages of a deployment share.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use super::{client_commands::ClientCommands, notice::Notice, renderer::Renderer, sign_in_provider::SignInProvider};
+use super::{notice::Notice, renderer::Renderer, sign_in_provider::SignInProvider};
 use crate::{
-    domain::{Result, branding::Branding, device_handle::DeviceHandle, key::KeyRing, user_code::UserCode},
+    domain::{
+        Result, branding::Branding, client_commands::ClientCommands, device_handle::DeviceHandle, key::KeyRing,
+        user_code::UserCode,
+    },
     pipeline::Pipeline,
     ports::{clock::Clock, entropy::Entropy},
     rpc::Services,
@@ -28,10 +31,8 @@ pub struct PageSettings {
     pub console_sign_in_url: Option<String>,
     /// Whether a link may fill in the code (`DEVICE_FLOW_VERIFICATION_URI_COMPLETE`).
     pub prefill_links: bool,
-    /// Ids of the clients that may ask for codes.
-    pub clients: Vec<String>,
-    /// The command with which a client signs in, by client id (`OPENAPI_CLIENT_COMMANDS`).
-    pub client_commands: BTreeMap<String, String>,
+    /// The commands with which devices sign in to this server.
+    pub client_commands: Arc<ClientCommands>,
     /// Whether the API reference is served.
     pub api_reference: bool,
     /// The organization's name, logo, colours and links.
@@ -73,7 +74,7 @@ pub(super) struct Site {
     pub sign_in_provider: SignInProvider,
     pub renderer: Renderer,
     /// The commands with which devices sign in to this server.
-    pub client_commands: ClientCommands,
+    pub client_commands: Arc<ClientCommands>,
     /// The URL of the API, if it is on another host than the pages.
     api_url: Option<String>,
     keys: Arc<KeyRing>,
@@ -91,7 +92,6 @@ impl Site {
             api_url,
             console_sign_in_url,
             prefill_links,
-            clients,
             client_commands,
             api_reference,
             branding,
@@ -106,7 +106,7 @@ impl Site {
             connections,
             sign_in_provider: SignInProvider::new(standalone, &issuer, console_sign_in_url.as_deref()),
             renderer: Renderer::new(&branding)?,
-            client_commands: ClientCommands::new(&issuer, &clients, &client_commands),
+            client_commands,
             issuer,
             api_url,
             prefill_links,

@@ -8,7 +8,7 @@ use crate::domain::{
     Code, Error, Result,
     caller::Caller,
     id::{AccountId, WorkspaceId},
-    secret::bearer_invalid,
+    secret::inactive_account,
     workspace::MembershipStatus,
 };
 
@@ -25,7 +25,7 @@ impl Apps {
         named: Option<WorkspaceId>,
     ) -> Result<()> {
         match membership {
-            MembershipStatus::Inactive => Err(bearer_invalid()),
+            MembershipStatus::Inactive => Err(inactive_account()),
             MembershipStatus::Member(workspace) => {
                 self.record_membership(caller, workspace, true).await;
                 Ok(())

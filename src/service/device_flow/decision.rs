@@ -18,6 +18,7 @@ use crate::{
         scope,
         secret::{BearerToken, UserCodeKey},
         session::NewSession,
+        sign_in_hint::SIGN_IN_FOR_NEW_CODE,
         subject::{Subject, SubjectType},
     },
     service::{session_mint::mint_session, uncancelled::run_uncancelled, user_code_attempt::UserCodeAttempt},
@@ -173,7 +174,7 @@ impl DeviceFlow {
 }
 
 pub(super) fn unknown_user_code() -> Error {
-    Error::not_found("This code is no longer valid.").with_hint("Run `difyctl auth login` again for a new one.")
+    Error::not_found("This code is no longer valid.").with_hint(SIGN_IN_FOR_NEW_CODE)
 }
 
 pub(super) fn already_resolved() -> Error {

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Code, Error, Result, browser_origin::BrowserOrigin, email::is_email, secret::Secret, user_code::UserCode,
+        Code, Error, Result, email::is_email, request_origin::RequestOrigin, secret::Secret,
+        sign_in_hint::SIGN_IN_FOR_NEW_CODE, user_code::UserCode,
     },
     ports::{
         identity_provider::{AuthorizationResponse, IdentityError, IdentityProvider, VerifiedIdentity},
@@ -93,7 +94,7 @@ impl SingleSignOn {
         &self,
         callback: Callback<'_>,
         marks: Option<&str>,
-        origin: BrowserOrigin,
+        origin: RequestOrigin,
         known_browser: Option<&str>,
     ) -> Result<Completed> {
         let backend = self.dependencies.backend.as_ref();
@@ -188,7 +189,7 @@ impl SingleSignOn {
         let code = UserCode::parse(&user_code)?;
         if self.dependencies.device_flow.find_pending(&code).await?.is_none() {
             let error = Error::new(Code::UserCodeNotPending, "This code has already been decided or has expired.");
-            return Err(error.with_hint("Run `difyctl auth login` again for a new one."));
+            return Err(error.with_hint(SIGN_IN_FOR_NEW_CODE));
         }
         if self.dependencies.context.sql.has_active_account(&identity.email).await? {
             let rejection = Rejection::EmailBelongsToDifyAccount;
@@ -210,7 +211,7 @@ impl SingleSignOn {
         &self,
         identity: &VerifiedIdentity,
         return_to: String,
-        origin: BrowserOrigin,
+        origin: RequestOrigin,
         known_browser: Option<&str>,
     ) -> Result<Completed> {
         let console = &self.dependencies.console;

@@ -19,10 +19,10 @@ use super::{
 };
 use crate::domain::{
     account::{Account, AccountStatus},
-    browser_origin::BrowserOrigin,
     browser_session::{NewBrowserSession, REFRESH_GRACE, Refresh},
     error::Result,
     id::{AccountId, BrowserSessionId},
+    request_origin::RequestOrigin,
     secret::RefreshHash,
 };
 
@@ -66,7 +66,7 @@ impl SqlStore {
         new: &RefreshHash,
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
-        origin: &BrowserOrigin,
+        origin: &RequestOrigin,
     ) -> Result<Refresh> {
         self.call("TRANSACTION", with_retries(|| self.try_rotate_refresh(old, new, now, new_expires, origin))).await
     }
@@ -77,7 +77,7 @@ impl SqlStore {
         new: &RefreshHash,
         now: DateTime<Utc>,
         new_expires: DateTime<Utc>,
-        origin: &BrowserOrigin,
+        origin: &RequestOrigin,
     ) -> Result<Refresh, SqlError> {
         let transaction = self.begin().await?;
         // The update comes first: a transaction that waited for it then reads the winner's spent token, on every

@@ -149,8 +149,14 @@ fn select_sessions() -> SelectStatement {
         ])
         .expr_as(Expr::col((session::Entity, session::Column::Prefix)), "display_prefix")
         .columns(
-            [session::Column::Name, session::Column::CreatedIp, session::Column::UserAgent]
-                .map(|column| (session::Entity, column)),
+            [
+                session::Column::Name,
+                session::Column::CreatedIp,
+                session::Column::UserAgent,
+                session::Column::LastIp,
+                session::Column::LastUserAgent,
+            ]
+            .map(|column| (session::Entity, column)),
         )
         .from(token::Entity)
         .join(JoinType::LeftJoin, session::Entity, same_token)
@@ -173,5 +179,7 @@ fn read_session(row: &QueryResult) -> Result<Session, DbErr> {
         expires_at: row.try_get_by("expires_at")?,
         created_ip: created_ip.filter(|address| !address.is_empty()),
         user_agent: row.try_get_by("user_agent")?,
+        last_ip: row.try_get_by("last_ip")?,
+        last_user_agent: row.try_get_by("last_user_agent")?,
     })
 }

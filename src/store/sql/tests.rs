@@ -9,8 +9,11 @@ use uuid::Uuid;
 
 use super::{SqlOptions, SqlStore};
 use crate::domain::{
+    caller::ClientAddress,
     id::AccountId,
     key::KeyRing,
+    last_use::LastUse,
+    request_origin::RequestOrigin,
     secret::{BearerToken, Secret},
     session::NewSession,
     subject::{Subject, SubjectType},
@@ -130,6 +133,12 @@ fn new_session(subject: &Subject, device: &str, at: DateTime<Utc>) -> NewSession
         created_ip: "192.0.2.1".to_owned(),
         user_agent: Some("difyctl/1.0".to_owned()),
     }
+}
+
+/// A use some seconds after the start, from an address and with a program of its own.
+fn last_use(seconds: u8) -> LastUse {
+    let address = ClientAddress(std::net::Ipv4Addr::new(192, 0, 2, seconds).into());
+    LastUse { at: later(seconds.into()), origin: RequestOrigin::new(address, Some(&format!("acme-cli/1.{seconds}"))) }
 }
 
 /// Counts rows. `table_and_condition` follows FROM.

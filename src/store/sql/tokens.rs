@@ -9,7 +9,7 @@ use sea_orm::{
 use super::{
     columns::read_account_view,
     db_uuid::DbUuid,
-    entity::oauth_access_token as token,
+    entity::{oauth_access_token as token, session},
     sql_store::{MAX_ROWS_PER_STATEMENT, SqlStore},
     timestamp::to_micros,
 };
@@ -17,6 +17,7 @@ use crate::domain::{
     account::AccountView,
     error::Result,
     id::{AccountId, TokenId},
+    last_use::LastUse,
     secret::TokenHash,
     session::TokenRow,
     stored::StoredValue,
@@ -66,18 +67,29 @@ impl SqlStore {
         Ok(Some((first.try_get_by("token_expires_at")?, view)))
     }
 
-    /// Records when tokens were last used. Revoked tokens are not changed.
-    pub async fn touch_sessions(&self, used: &[(TokenId, DateTime<Utc>)]) -> Result<()> {
+    /// Records when, where and with what tokens were last used. The time of a revoked token is not changed. Dify's
+    /// table has no columns for the rest, so sessions that Dify issued have the time only.
+    pub async fn touch_sessions(&self, used: &[(TokenId, LastUse)]) -> Result<()> {
         for chunk in used.chunks(MAX_ROWS_PER_STATEMENT) {
-            let mut last_used = CaseStatement::new();
-            for (id, at) in chunk {
-                last_used = last_used.case(token::Column::Id.eq(self.id(id.0)), Expr::value(to_micros(*at)));
+            let (mut last_used, mut ip, mut user_agent) =
+                (CaseStatement::new(), CaseStatement::new(), CaseStatement::new());
+            for (id, LastUse { at, origin }) in chunk {
+                let id = self.id(id.0);
+                last_used = last_used.case(token::Column::Id.eq(id), Expr::value(to_micros(*at)));
+                let address = origin.address.0.to_canonical().to_string();
+                ip = ip.case(session::Column::TokenId.eq(id), Expr::value(address));
+                user_agent = user_agent.case(session::Column::TokenId.eq(id), Expr::value(origin.user_agent.clone()));
             }
             let update = token::Entity::update_many()
                 .col_expr(token::Column::LastUsedAt, last_used.into())
                 .filter(token::Column::Id.is_in(chunk.iter().map(|(id, _)| self.id(id.0))))
                 .filter(token::Column::RevokedAt.is_null());
             self.call("UPDATE", update.exec(&self.db)).await?;
+            let details = session::Entity::update_many()
+                .col_expr(session::Column::LastIp, ip.into())
+                .col_expr(session::Column::LastUserAgent, user_agent.into())
+                .filter(session::Column::TokenId.is_in(chunk.iter().map(|(id, _)| self.id(id.0))));
+            self.call("UPDATE", details.exec(&self.db)).await?;
         }
         Ok(())
     }

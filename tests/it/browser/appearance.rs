@@ -160,8 +160,11 @@ async fn session_pages(language: &str) {
     let browser = Browser::signed_in(&visitor.server, OWNER).await;
     for label in ["laptop of Ada".to_owned(), long_label()] {
         let bearer = Bearer::sign_in_with(&visitor.server, &browser, &label).await;
-        assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+        let request = bearer.request(reqwest::Method::GET, "/openapi/v1/account");
+        let request = request.header("user-agent", "difyctl/1.18.0 (linux; x64; channel=stable)");
+        assert_eq!(request.send().await.unwrap().status(), 200);
     }
+    visitor.server.running().app.jobs().flush_last_used().await.unwrap();
     visitor.devtools("Emulation.setTimezoneOverride", serde_json::json!({"timezoneId": "Asia/Tokyo"})).await;
     visitor.visit("/device/sessions").await;
     visitor.check_page("sessions").await;

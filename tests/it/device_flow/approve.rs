@@ -80,7 +80,7 @@ async fn unknown_or_malformed_user_code_is_rejected(stores: Stores) {
         {
           "code": "not_found",
           "error": "not_found",
-          "hint": "Run `difyctl auth login` again for a new one.",
+          "hint": "Sign in again for a new code.",
           "message": "This code is no longer valid.",
           "status": 404
         }

@@ -33,7 +33,7 @@ async fn errors_carry_error_info_with_reason_and_hint(stores: Stores) {
     let info = missing.get_details_error_info().unwrap();
     assert_eq!((info.reason.as_str(), info.domain.as_str()), ("BEARER_MISSING", DOMAIN));
     assert_eq!(DOMAIN, "openapi.dify");
-    assert!(info.metadata["hint"].contains("difyctl auth login"), "{info:?}");
+    assert!(info.metadata["hint"].contains("DeviceFlowService.CreateDeviceCode starts a sign-in"), "{info:?}");
     assert!(!missing.message().is_empty());
 }
 

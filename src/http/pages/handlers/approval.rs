@@ -10,10 +10,13 @@ use serde::Serialize;
 
 use super::device::{device_handle, done_path, find_decision, page_path};
 use crate::{
-    domain::{Code, Error, Result, caller::ClientAddress, grant::PendingGrant, user_code::UserCode},
+    domain::{
+        Code, Error, Result, caller::ClientAddress, client_commands::ClientCommand, grant::PendingGrant,
+        user_code::UserCode,
+    },
     http::pages::{
-        client_commands::ClientCommand, context::PageContext, display_time::DisplayTime, form_error::FormError,
-        location::see_other, message_page::MessagePage, renderer::PageTemplate,
+        context::PageContext, display_time::DisplayTime, form_error::FormError, location::see_other,
+        message_page::MessagePage, renderer::PageTemplate,
     },
     rpc::reply::CSRF_TOKEN,
 };

@@ -42,7 +42,7 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     let target = context.return_target();
     let token = context.cookie(REFRESH_TOKEN).filter(|_| context.find_caller().is_none());
     let Some(token) = token else { return Ok(see_other(&target.path())) };
-    match context.site.services.console.refresh(token, &context.browser_origin()?).await {
+    match context.site.services.console.refresh(token, &context.request_origin()?).await {
         Ok(issued) => {
             let mut response = see_other(&target.path());
             // Without new tokens another tab has refreshed the session; the browser has the tokens of that response.

@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use super::browser_sessions::{BROWSER_ENDED, BrowserList};
 use crate::{
-    domain::{Code, Error, Result, id::TokenId, page::PageRequest, session::Session},
+    domain::{Code, Error, Result, client_commands::ClientCommand, id::TokenId, page::PageRequest, session::Session},
     http::pages::{
         agent_name::agent_name,
-        client_commands::ClientCommand,
         context::PageContext,
         display_time::DisplayTime,
         location::{see_other, with_list_position, with_parameter},
@@ -52,6 +51,10 @@ pub(crate) struct SessionCard {
     pub address: Option<String>,
     pub created: DisplayTime,
     pub last_used: Option<DisplayTime>,
+    /// The program that used it last, if it is known.
+    pub last_agent: Option<String>,
+    /// The address at which it was last used, if it is known.
+    pub last_address: Option<String>,
     pub expires: DisplayTime,
     /// Whether this is the session from which the person opened the list.
     pub current: bool,
@@ -69,6 +72,8 @@ impl SessionCard {
             address: session.created_ip,
             created: session.created_at.into(),
             last_used: session.last_used_at.map(Into::into),
+            last_agent: session.last_user_agent.as_deref().and_then(agent_name),
+            last_address: session.last_ip,
             expires: session.expires_at.into(),
         }
     }

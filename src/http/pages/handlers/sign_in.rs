@@ -119,7 +119,7 @@ pub(crate) async fn submit(context: &PageContext) -> Result<Response> {
     else {
         return redirect_to_form(context, FormError::MissingCredentials, None);
     };
-    let (remember, origin) = (context.form.is_checked("remember"), context.browser_origin()?);
+    let (remember, origin) = (context.form.is_checked("remember"), context.request_origin()?);
     let known_browser = context.cookie(KNOWN_BROWSER);
     match context.site.services.console.login(email, password.clone(), remember, origin, known_browser).await {
         Ok(issued) => {

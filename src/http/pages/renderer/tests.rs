@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::*;
-use crate::domain::id::TokenId;
+use crate::domain::{client_commands::ClientCommand, id::TokenId};
 use crate::http::pages::{
-    client_commands::ClientCommand,
     display_time::DisplayTime,
     handlers::{
         approval::ApprovePage,
@@ -222,6 +221,8 @@ fn card(last_used: bool) -> SessionCard {
         address: last_used.then(|| "203.0.113.7".to_owned()),
         created: DisplayTime::from_unix_millis(1_764_000_000_000),
         last_used: last_used.then(|| DisplayTime::from_unix_millis(1_764_000_600_000)),
+        last_agent: last_used.then(|| HOSTILE.to_owned()),
+        last_address: last_used.then(|| "203.0.113.9".to_owned()),
         expires: DisplayTime::from_unix_millis(1_765_209_600_000),
         current: last_used,
     }

@@ -17,6 +17,10 @@ pub(crate) struct Model {
     pub created_at: DateTimeUtc,
     /// The name that a person gave the session; null shows the label of the device.
     pub name: Option<String>,
+    /// The address of the last use; null until the first one.
+    pub last_ip: Option<String>,
+    /// The user agent of the last use.
+    pub last_user_agent: Option<String>,
     /// The hash of the token, which `oauth_access_tokens` erases at its end. Null for tokens of older versions.
     pub token_hash: Option<String>,
 }

@@ -5,9 +5,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::domain::{
     account::EndedSessions,
-    browser_origin::BrowserOrigin,
     browser_session::{NewBrowserSession, Refresh},
-    caller::ClientAddress,
     id::BrowserSessionId,
     secret::RefreshHash,
 };
@@ -22,8 +20,8 @@ conformance!(
     account_lists_and_ends_its_own_browser_sessions,
 );
 
-fn origin() -> BrowserOrigin {
-    BrowserOrigin::new(ClientAddress("203.0.113.7".parse().unwrap()), Some("Firefox/140.0"))
+fn origin() -> RequestOrigin {
+    RequestOrigin::new(ClientAddress("203.0.113.7".parse().unwrap()), Some("Firefox/140.0"))
 }
 
 fn hash() -> RefreshHash {
@@ -151,7 +149,7 @@ async fn account_lists_and_ends_its_own_browser_sessions(sql: SqlStore) {
     let bob = account_id(&create_account(&sql, "bob@example.com").await);
     let (first, second, third) = (sign_in(&sql, alice).await, sign_in(&sql, alice).await, sign_in(&sql, alice).await);
     let of_bob = sign_in(&sql, bob).await;
-    let phone = BrowserOrigin::new(ClientAddress("2001:db8::7".parse().unwrap()), None);
+    let phone = RequestOrigin::new(ClientAddress("2001:db8::7".parse().unwrap()), None);
     sql.rotate_refresh(&first.refresh_hash, &hash(), later(1), later(200), &phone).await.unwrap();
     let listed = sql.list_browser_sessions(alice, 2, later(2)).await.unwrap();
     assert_eq!((listed.total, listed.newest.len()), (3, 2));

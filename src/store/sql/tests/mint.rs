@@ -41,7 +41,7 @@ async fn second_mint_for_the_same_device_rotates_the_row(sql: SqlStore) {
     let alice = migrate_with_account(&sql).await;
     let (first, second) = (new_session(&alice, "laptop", start()), new_session(&alice, "laptop", later(60)));
     let before = sql.mint(&first).await.unwrap();
-    sql.touch_sessions(&[(before.token_id, later(30))]).await.unwrap();
+    sql.touch_sessions(&[(before.token_id, last_use(30))]).await.unwrap();
     let after = sql.mint(&second).await.unwrap();
     assert_eq!(after.token_id, before.token_id);
     assert_eq!(after.rotated, Some(first.hash.clone()));
@@ -50,6 +50,7 @@ async fn second_mint_for_the_same_device_rotates_the_row(sql: SqlStore) {
     let listed = &sql.list_all_sessions(None, None, 10, later(60)).await.unwrap()[0].1;
     assert_eq!(listed.prefix, second.display_prefix);
     assert_eq!((listed.created_at, listed.last_used_at), (second.created_at, None));
+    assert_eq!((&listed.last_ip, &listed.last_user_agent), (&None, &None));
     assert_eq!(count(&sql, "openapi_sessions").await, 1);
 }
 
@@ -139,7 +140,7 @@ async fn sessions_over_the_limit_are_revoked_least_recently_used_first(sql: SqlS
         assert!(minted.evicted.is_empty(), "{number}");
         sessions.push((minted.token_id, session));
     }
-    sql.touch_sessions(&[(sessions[0].0, later(100)), (sessions[2].0, later(101))]).await.unwrap();
+    sql.touch_sessions(&[(sessions[0].0, last_use(100)), (sessions[2].0, last_use(101))]).await.unwrap();
 
     let next = |number: i64| new_session(&alice, &format!("next {number}"), later(200 + number));
     for (number, expected) in [(0, 1), (1, 3), (2, 4)] {

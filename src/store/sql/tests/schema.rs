@@ -50,7 +50,7 @@ async fn tables(sql: &SqlStore) -> Vec<String> {
 }
 
 async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
-    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 31);
+    assert_eq!(sql.pending_migrations(false).await.unwrap().len(), 32);
     assert!(tables(&sql).await.is_empty(), "listing pending migrations creates no table");
     sql.migrate_up(false).await.unwrap();
     let made = tables(&sql).await;
@@ -90,7 +90,7 @@ async fn standalone_schema_migrates_up_down_and_up_again(sql: SqlStore) {
             "workflows"
         ]
     );
-    let last = ["m20261129_000044_openapi_operator_events"];
+    let last = ["m20261129_000045_openapi_sessions_last_origin"];
     assert_eq!(sql.migrate_down(false, RevertRange::Last).await.unwrap(), last);
     assert_eq!(sql.pending_migrations(false).await.unwrap(), last);
     sql.migrate_down(false, RevertRange::All).await.unwrap();

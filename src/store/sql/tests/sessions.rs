@@ -201,14 +201,27 @@ async fn last_use_is_written_in_batches(sql: SqlStore) {
     let mut seen = Vec::new();
     for number in 0..40 {
         let id = sql.mint(&new_session(&alice, &format!("device {number}"), start())).await.unwrap().token_id;
-        seen.push((id, later(number)));
+        seen.push((id, last_use(number)));
     }
     // More than one batch, mostly of unknown sessions.
-    seen.extend((0..1000).map(|_| (crate::domain::id::TokenId(Uuid::new_v4()), start())));
+    seen.extend((0..1000).map(|_| (crate::domain::id::TokenId(Uuid::new_v4()), last_use(0))));
     sql.touch_sessions(&seen).await.unwrap();
     for session in listed(&sql, &alice, later(50)).await {
-        assert!(seen.contains(&(session.id, session.last_used_at.unwrap())));
+        let (_, LastUse { at, origin }) = seen.iter().find(|(id, _)| *id == session.id).unwrap();
+        assert_eq!(session.last_used_at, Some(*at));
+        assert_eq!(session.last_ip, Some(origin.address.to_string()));
+        assert_eq!(session.last_user_agent, origin.user_agent);
     }
+    // The next use is from elsewhere, with a program that has no name.
+    let (id, mut elsewhere) = seen[3].clone();
+    elsewhere.origin = RequestOrigin::new(ClientAddress("::ffff:192.0.2.7".parse().unwrap()), None);
+    sql.touch_sessions(&[(id, elsewhere)]).await.unwrap();
+    let session = sql.find_session(&alice, id, later(50)).await.unwrap().unwrap();
+    assert_eq!((session.last_ip.as_deref(), session.last_user_agent), (Some("192.0.2.7"), None));
+    // Dify rotates the token: the row is no longer the session's.
+    execute(&sql, "UPDATE oauth_access_tokens SET created_at = '2030-01-01 00:00:00'").await;
+    let session = sql.find_session(&alice, id, later(50)).await.unwrap().unwrap();
+    assert_eq!((session.last_ip, session.last_used_at.is_some()), (None, true));
     sql.touch_sessions(&[]).await.unwrap();
 }
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use dify_openapi::testing::{
-    domain::{Branding, ClaimId, ClaimOutcome, ClientAddress, DeviceHandle, KeyRing, Secret, UserCode},
+    domain::{Branding, ClaimId, ClaimOutcome, ClientAddress, ClientCommands, DeviceHandle, KeyRing, Secret, UserCode},
     http::pages::{self, PageDependencies, PageSettings},
     pipeline::{Pipeline, PipelineSettings},
     ports::SystemEntropy,
@@ -154,8 +154,7 @@ async fn serve_beside(server: &TestServer, console: &str) -> String {
         issuer: issuer.clone(),
         console_sign_in_url: Some(console.to_owned()),
         prefill_links: true,
-        clients: vec!["difyctl".to_owned()],
-        client_commands: BTreeMap::new(),
+        client_commands: Arc::new(ClientCommands::new(&issuer, &["difyctl".to_owned()], &BTreeMap::new())),
         api_reference: false,
         branding: Arc::new(Branding::default()),
     };

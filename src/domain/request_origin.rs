@@ -1,4 +1,4 @@
-//! Where and with what a browser session began or was last used.
+//! Where and with what a request was sent: for the beginning and the last use of sessions.
 
 use super::{caller::ClientAddress, text::is_unprintable};
 
@@ -7,12 +7,12 @@ pub(crate) const MAX_USER_AGENT: usize = 255;
 
 /// The address and the user agent of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrowserOrigin {
+pub struct RequestOrigin {
     pub address: ClientAddress,
     pub user_agent: Option<String>,
 }
 
-impl BrowserOrigin {
+impl RequestOrigin {
     pub fn new(address: ClientAddress, user_agent: Option<&str>) -> Self {
         Self { address, user_agent: user_agent.map(printable_user_agent) }
     }
