@@ -12,3 +12,5 @@ pub(crate) fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 
 /// The cookie with which an external identity decides about one device, under Dify's name.
 pub(crate) const APPROVAL_GRANT: &str = "device_approval_grant";
+/// The cookie with the outcome of that decision.
+pub(crate) const DEVICE_OUTCOME: &str = "device_outcome";

@@ -39,6 +39,7 @@ enum Purpose {
     Prefill,
     Notice,
     SsoState,
+    SsoOutcome,
     SsoBrowser,
     CodeVerifier,
     ConnectionState,
@@ -57,6 +58,7 @@ impl Purpose {
             Self::Prefill => b"dify-openapi/prefilled-code/v1",
             Self::Notice => b"dify-openapi/page-notice/v1",
             Self::SsoState => b"dify-openapi/sso-state/v1",
+            Self::SsoOutcome => b"dify-openapi/sso-outcome/v1",
             Self::SsoBrowser => b"dify-openapi/sso-browser/v1",
             Self::CodeVerifier => b"dify-openapi/sso-code-verifier/v1",
             Self::ConnectionState => b"dify-openapi/connection-state/v1",
@@ -79,6 +81,7 @@ struct KeyGeneration {
     prefill: Zeroizing<[u8; 32]>,
     notice: Zeroizing<[u8; 32]>,
     sso_state: Zeroizing<[u8; 32]>,
+    sso_outcome: Zeroizing<[u8; 32]>,
     sso_browser: Zeroizing<[u8; 32]>,
     code_verifier: Zeroizing<[u8; 32]>,
     connection_state: Zeroizing<[u8; 32]>,
@@ -101,7 +104,7 @@ impl KeyGeneration {
         let (known_browser, app_secret) = (derive(Purpose::KnownBrowser), derive(Purpose::AppSecret));
         let (prefill, notice) = (derive(Purpose::Prefill), derive(Purpose::Notice));
         let (sso_state, sso_browser) = (derive(Purpose::SsoState), derive(Purpose::SsoBrowser));
-        let code_verifier = derive(Purpose::CodeVerifier);
+        let (sso_outcome, code_verifier) = (derive(Purpose::SsoOutcome), derive(Purpose::CodeVerifier));
         let (connection_state, credentials) = (derive(Purpose::ConnectionState), derive(Purpose::Credentials));
         let (file_preview, init_proof) = (derive(Purpose::FilePreview), derive(Purpose::InitProof));
         Self {
@@ -115,6 +118,7 @@ impl KeyGeneration {
             prefill,
             notice,
             sso_state,
+            sso_outcome,
             sso_browser,
             code_verifier,
             connection_state,
@@ -248,6 +252,19 @@ impl KeyRing {
     pub(crate) fn open_sso_state(&self, sealed: &str) -> Option<Secret> {
         self.generations().find_map(|generation| {
             let opened = decrypt(&generation.sso_state, sealed)?;
+            Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
+        })
+    }
+
+    /// Encrypts the outcome of an external identity's decision, for its cookie.
+    pub(crate) fn seal_sso_outcome(&self, outcome: &str) -> Result<String> {
+        encrypt(&self.current.sso_outcome, outcome.as_bytes())
+    }
+
+    /// Decrypts an outcome that `seal_sso_outcome` has encrypted.
+    pub(crate) fn open_sso_outcome(&self, sealed: &str) -> Option<Secret> {
+        self.generations().find_map(|generation| {
+            let opened = decrypt(&generation.sso_outcome, sealed)?;
             Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
         })
     }

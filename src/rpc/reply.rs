@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 use tonic::Response;
 
 use crate::{
-    domain::{cookie::APPROVAL_GRANT, secret::Secret},
+    domain::{
+        cookie::{APPROVAL_GRANT, DEVICE_OUTCOME},
+        secret::Secret,
+    },
     service::{console::Issued, setup::PROOF_LIFETIME},
 };
 
@@ -121,6 +124,10 @@ const CONSOLE_PATH: &str = "/console/api";
 /// The path of the callbacks of connections.
 const CONNECTION_PATH: &str = "/console/api/oauth/plugin";
 const GRANT_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+/// The time for which the page of an outcome names the device and can end its session.
+const OUTCOME_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+/// The path of the pages of an outcome.
+const OUTCOME_PATH: &str = "/openapi/v1/oauth/device/done";
 /// The path of the routes of the device flow.
 const DEVICE_PATH: &str = "/openapi/v1/oauth/device";
 
@@ -157,6 +164,11 @@ impl CookieSettings {
         self.device_cookie(APPROVAL_GRANT, "", TimeDelta::zero())
     }
 
+    /// The cookie with the outcome of that decision, for the page that shows it.
+    pub(crate) fn outcome(&self, value: &Secret) -> SetCookie {
+        self.path_cookie(DEVICE_OUTCOME, value.expose(), OUTCOME_LIFETIME, OUTCOME_PATH)
+    }
+
     /// The cookie that binds sign-ins at an identity provider to the browser.
     pub(crate) fn sso_marks(&self, value: &Secret) -> SetCookie {
         self.device_cookie(SSO_MARKS, value.expose(), SSO_MARKS_LIFETIME)
@@ -182,9 +194,13 @@ impl CookieSettings {
 
     /// A cookie of this host for the routes of the device flow only, without a prefix, which would require all paths.
     fn device_cookie(&self, name: &str, value: &str, max_age: TimeDelta) -> SetCookie {
+        self.path_cookie(name, value, max_age, DEVICE_PATH)
+    }
+
+    fn path_cookie(&self, name: &str, value: &str, max_age: TimeDelta, path: &str) -> SetCookie {
         let secure = if self.secure { "; Secure" } else { "" };
         let age = max_age.num_seconds();
-        SetCookie(format!("{name}={value}; Path={DEVICE_PATH}; SameSite=Lax; Max-Age={age}; HttpOnly{secure}"))
+        SetCookie(format!("{name}={value}; Path={path}; SameSite=Lax; Max-Age={age}; HttpOnly{secure}"))
     }
 
     /// The cookies of an issued session. Scripts may read the CSRF cookie, because they repeat it in a header.

@@ -2,11 +2,12 @@
 //! on the pages of this service, as an account.
 //!
 //! The provider is that of the enterprise service, which asserts the identity, or the built-in client. `approval` has
-//! what an external identity does with its cookie.
+//! what an external identity does with its cookie, and `outcome` what it sees afterwards.
 
 mod approval;
 pub(crate) mod claims;
 pub(crate) mod completion;
+pub(crate) mod outcome;
 pub(crate) mod signed_value;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod assertions;
 mod callback;
 mod community;
 mod hosts;
+mod outcome;
 mod start;
 
 use std::ops::Deref;

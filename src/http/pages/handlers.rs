@@ -9,6 +9,7 @@ pub(super) mod connections;
 pub(super) mod continue_session;
 mod device;
 pub(super) mod enter_code;
+pub(super) mod external_outcome;
 pub(super) mod outcome;
 pub(super) mod rename;
 pub(super) mod revocation;

@@ -33,6 +33,7 @@ struct MessageLink {
 struct EndForm {
     path: String,
     session: String,
+    csrf_token: String,
 }
 
 /// A page with a message.
@@ -84,8 +85,8 @@ impl MessagePage {
 
     /// Shows a button that ends a session; `path` is the target of its form.
     #[must_use]
-    pub(super) fn with_end_form(mut self, path: String, session: TokenId) -> Self {
-        self.end = Some(EndForm { path, session: session.to_string() });
+    pub(super) fn with_end_form(mut self, path: String, session: TokenId, csrf_token: &str) -> Self {
+        self.end = Some(EndForm { path, session: session.to_string(), csrf_token: csrf_token.to_owned() });
         self
     }
 

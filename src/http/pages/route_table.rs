@@ -10,7 +10,7 @@ use super::{
     form::MAX_FORM_BYTES,
     handlers::{
         api_reference, approval, assets, browser_sessions, connection_forms, connections, continue_session, enter_code,
-        outcome, rename, revocation, sessions, sign_in, single_sign_on,
+        external_outcome, outcome, rename, revocation, sessions, sign_in, single_sign_on,
     },
     location::{SESSIONS, see_other},
     message_page::MessagePage,
@@ -165,7 +165,15 @@ pub(super) static ROUTES: &[PageRoute] = &[
             presence: Enterprise,
             ..get("Pages.ExternalDecided", "/openapi/v1/oauth/device/done/{outcome}", Public)
         },
-        handler: |context| Box::pin(async move { single_sign_on::decided(&context) }),
+        handler: |context| Box::pin(async move { external_outcome::show(&context).await }),
+    },
+    PageRoute {
+        policy: Policy { presence: Enterprise, ..post("Pages.EndExternalSession", external_outcome::END, Public) },
+        handler: |context| Box::pin(async move { external_outcome::end(&context).await }),
+    },
+    PageRoute {
+        policy: Policy { presence: Enterprise, ..redirect("Pages.ReopenExternalOutcome", external_outcome::END) },
+        handler: |_| Box::pin(async { Ok(see_other(external_outcome::APPROVED)) }),
     },
     PageRoute {
         policy: Policy {
@@ -405,9 +413,12 @@ mod tests {
             })
             .map(|route| route.policy.method)
             .collect();
-        // The first is protected by the pre-session token. The others change only the session of the browser that
-        // submits them.
-        assert_eq!(public_posts, ["Pages.SignIn", "Pages.ContinueSession", "Pages.SubmitCode"]);
+        // The first is protected by the pre-session token, and the last by the token in its cookie. The others change
+        // only the session of the browser that submits them.
+        assert_eq!(
+            public_posts,
+            ["Pages.SignIn", "Pages.ContinueSession", "Pages.SubmitCode", "Pages.EndExternalSession"]
+        );
         assert!(ROUTES.iter().all(|route| route.policy.json_only));
     }
 }

@@ -53,6 +53,7 @@ impl DeviceFlow {
         let flow = self.clone();
         run_uncancelled(async move { flow.decide(Some(attempt), &subject, lifetime, &keys, claim, &request).await })
             .await
+            .map(drop)
     }
 
     /// Mints and finishes a claimed grant. Revokes the minted token if the claim was lost.
@@ -64,7 +65,7 @@ impl DeviceFlow {
         keys: &[UserCodeKey],
         claim: ClaimId,
         request: &GrantRequest,
-    ) -> Result<()> {
+    ) -> Result<Decision> {
         let attempted = match attempt {
             Some(attempt) => attempt.succeed().await,
             None => Ok(()),
@@ -89,7 +90,7 @@ impl DeviceFlow {
         keys: &[UserCodeKey],
         claim: ClaimId,
         request: &GrantRequest,
-    ) -> Result<()> {
+    ) -> Result<Decision> {
         let token = BearerToken::mint(subject.subject_type(), &self.context.entropy.array()?);
         let sealed_token = key::seal(&token, &request.seal_key)?;
         let now = self.context.clock.now();
@@ -132,21 +133,13 @@ impl DeviceFlow {
             return Err(finished.err().unwrap_or_else(in_progress));
         }
         self.record_approval(&minted).await;
-        Ok(())
+        Ok(minted.decision())
     }
 
     /// Records a decision for the pages. A failure does not undo the decision: the pages then do not name the device.
-    pub(super) async fn remember(
-        &self,
-        keys: &[UserCodeKey],
-        account: AccountId,
-        request: &GrantRequest,
-        outcome: DecisionOutcome,
-    ) {
+    pub(super) async fn remember(&self, keys: &[UserCodeKey], account: AccountId, decision: &Decision) {
         let Some(key) = keys.first() else { return };
-        let decision =
-            Decision { client_id: request.client_id.clone(), device_label: request.device_label.clone(), outcome };
-        if let Err(error) = self.grants.record_decision(key, account, &decision).await {
+        if let Err(error) = self.grants.record_decision(key, account, decision).await {
             failure::log(&error);
         }
     }
@@ -162,10 +155,9 @@ impl DeviceFlow {
         } else {
             attempt.succeed().await?;
         }
-        if let DenyOutcome::Denied(request) = &outcome {
-            self.remember(&keys, account.id, request, DecisionOutcome::Denied).await;
-        }
-        record_denial(outcome, &account.email, Some(account.id))
+        let decision = record_denial(outcome, &account.email, Some(account.id))?;
+        self.remember(&keys, account.id, &decision).await;
+        Ok(())
     }
 
     pub(super) fn new_claim(&self) -> Result<ClaimId> {
@@ -187,11 +179,15 @@ pub(super) fn in_progress() -> Error {
 }
 
 /// Audits a denied grant. Any other outcome is the error of the request.
-pub(super) fn record_denial(outcome: DenyOutcome, subject_email: &str, account_id: Option<AccountId>) -> Result<()> {
+pub(super) fn record_denial(
+    outcome: DenyOutcome,
+    subject_email: &str,
+    account_id: Option<AccountId>,
+) -> Result<Decision> {
     match outcome {
         DenyOutcome::Denied(request) => {
             AuditEvent::DeviceFlowDenied { subject_email, account_id, request: &request }.record();
-            Ok(())
+            Ok(Decision::about(&request, DecisionOutcome::Denied))
         }
         DenyOutcome::InProgress => Err(in_progress()),
         DenyOutcome::Resolved => Err(already_resolved()),

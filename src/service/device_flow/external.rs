@@ -8,6 +8,7 @@ use crate::{
     domain::{
         Code, Error, Result,
         grant::ClaimOutcome,
+        recorded_decision::Decision,
         scope,
         subject::{Subject, SubjectType},
         user_code::UserCode,
@@ -32,7 +33,7 @@ impl DeviceFlow {
     }
 
     /// Approves the pending grant for an external identity. A lost claim is `already_resolved`.
-    pub(crate) async fn approve_external(&self, subject: Subject, code: &UserCode) -> Result<()> {
+    pub(crate) async fn approve_external(&self, subject: Subject, code: &UserCode) -> Result<Decision> {
         let subject_type = SubjectType::ExternalSso;
         scope::check_mint(subject_type, scope::scopes_of(subject_type), self.settings.enterprise)?;
         let (keys, claim) = (self.keys.user_code_keys(code), self.new_claim()?);
@@ -52,7 +53,7 @@ impl DeviceFlow {
     }
 
     /// Denies the pending grant for an external identity.
-    pub(crate) async fn deny_external(&self, subject: &Subject, code: &UserCode) -> Result<()> {
+    pub(crate) async fn deny_external(&self, subject: &Subject, code: &UserCode) -> Result<Decision> {
         let outcome = self.grants.deny(&self.keys.user_code_keys(code)).await?;
         record_denial(outcome, subject.email(), None)
     }

@@ -12,7 +12,7 @@ use crate::{
         Result,
         grant::{Approval, GrantRequest},
         id::ClaimId,
-        recorded_decision::DecisionOutcome,
+        recorded_decision::{Decision, DecisionOutcome},
         secret::{TokenHash, UserCodeKey},
         subject::Subject,
     },
@@ -36,6 +36,13 @@ pub(super) struct MintedGrant {
     pub rotated: bool,
 }
 
+impl MintedGrant {
+    /// The decision, once the grant is finished.
+    pub(super) fn decision(&self) -> Decision {
+        Decision::about(&self.request, DecisionOutcome::Approved(self.approval.token_id))
+    }
+}
+
 impl DeviceFlow {
     pub(super) async fn record_approval(&self, minted: &MintedGrant) {
         self.context.metrics.minted(minted.subject.subject_type());
@@ -49,8 +56,7 @@ impl DeviceFlow {
         }
         .record();
         if let Some(account) = minted.subject.account_id() {
-            let outcome = DecisionOutcome::Approved(minted.approval.token_id);
-            self.remember(&minted.keys, account, &minted.request, outcome).await;
+            self.remember(&minted.keys, account, &minted.decision()).await;
         }
     }
 

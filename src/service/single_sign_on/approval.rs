@@ -2,7 +2,10 @@
 
 use super::{SingleSignOn, claims::GrantClaims};
 use crate::{
-    domain::{Code, Error, Result, caller::GrantCaller, secret::Secret, subject::Subject, user_code::UserCode},
+    domain::{
+        Code, Error, Result, caller::GrantCaller, recorded_decision::Decision, secret::Secret, subject::Subject,
+        user_code::UserCode,
+    },
     ports::nonce_store::NonceKind,
     telemetry::audit::AuditEvent,
 };
@@ -26,7 +29,7 @@ impl SingleSignOn {
     }
 
     /// Lets the device of the cookie in. The cookie can be used once.
-    pub async fn approve(&self, caller: &GrantCaller, user_code: &str) -> Result<()> {
+    pub async fn approve(&self, caller: &GrantCaller, user_code: &str) -> Result<Decision> {
         let flow = &self.dependencies.device_flow;
         let code = checked_code(caller, user_code)?;
         flow.require_bearers()?;
@@ -50,7 +53,7 @@ impl SingleSignOn {
     }
 
     /// Turns the device of the cookie away.
-    pub async fn deny(&self, caller: &GrantCaller, user_code: &str) -> Result<()> {
+    pub async fn deny(&self, caller: &GrantCaller, user_code: &str) -> Result<Decision> {
         let code = checked_code(caller, user_code)?;
         self.dependencies.device_flow.require_bearers()?;
         self.dependencies.device_flow.deny_external(&subject(caller), code).await

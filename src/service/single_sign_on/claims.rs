@@ -1,4 +1,5 @@
-//! The claims of the three signed values: state, assertion and approval grant (contract section 6, SSO branch).
+//! The claims of the signed values: state, assertion and approval grant (contract section 6, SSO branch), and the outcome
+//! of a decision.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,26 @@ pub(crate) struct GrantClaims {
 
 impl SignedClaims for GrantClaims {
     const AUDIENCE: &'static str = "api.device_flow.approval_grant";
+    const LIFETIME: TimeDelta = TimeDelta::minutes(5);
+    const MAX_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+}
+
+/// The content of the cookie with which an external identity sees its decision. It is also encrypted.
+#[derive(Serialize, Deserialize)]
+pub(super) struct OutcomeClaims {
+    /// This server's URL.
+    pub iss: String,
+    pub subject_email: String,
+    pub subject_issuer: String,
+    pub client_id: String,
+    pub device_label: String,
+    /// The session of the device; `None` when it was denied.
+    pub token_id: Option<String>,
+    pub csrf_token: String,
+}
+
+impl SignedClaims for OutcomeClaims {
+    const AUDIENCE: &'static str = "dify-openapi.device_flow.outcome";
     const LIFETIME: TimeDelta = TimeDelta::minutes(5);
     const MAX_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 }

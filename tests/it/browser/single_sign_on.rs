@@ -86,12 +86,18 @@ async fn external_identity_lets_a_device_in(visitor: &Visitor) {
     visitor.follow(AUTHORIZE).await;
     assert_eq!(visitor.path().await, "/openapi/v1/oauth/device/done/approved");
     assert_eq!(visitor.text_of("h1").await, "Device authorized");
+    assert_eq!(visitor.text_of(".sentence").await, format!("difyctl on laptop of Ann is signed in as {ANN}."));
     let (status, token) = device.poll().await;
     assert_eq!((status, &token["subject_email"]), (200, &ANN.into()), "{token}");
     assert!(token["token"].as_str().unwrap().starts_with("dfoe_"));
     let bearer =
         Bearer::with_token(&visitor.server, token["token"].as_str().unwrap(), token["token_id"].as_str().unwrap());
     assert_eq!(bearer.get("/openapi/v1/account").await.1["subject_type"], "external_sso");
+    visitor.save_screenshot("sso-approved").await;
+    visitor.follow("main form button.danger").await;
+    assert_eq!(visitor.text_of("h1").await, "The session has ended");
+    assert_eq!(visitor.text_of(".sentence").await, "difyctl on laptop of Ann is signed out.");
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 401);
     assert_eq!(visitor.browser_errors().await, Vec::<String>::new());
 }
 
@@ -101,6 +107,7 @@ async fn external_identity_cancels(visitor: &Visitor) {
     sign_in_at_provider(visitor, ANN).await;
     visitor.follow(CANCEL).await;
     assert_eq!(visitor.path().await, "/openapi/v1/oauth/device/done/denied");
+    assert_eq!(visitor.text_of(".sentence").await, "difyctl on laptop was not let in.");
     assert_eq!(device.poll().await.1["error"], "access_denied");
 }
 

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{approval::ApprovePage, device::device_handle};
+use super::{approval::ApprovePage, device::device_handle, external_outcome::see_decided};
 use crate::{
     domain::{Error, Result, caller::GrantCaller, grant::PendingGrant},
     http::{
@@ -156,33 +156,15 @@ pub(crate) async fn approve(context: &PageContext) -> Result<Response> {
     if !context.form.is_checked("mine") {
         return FormError::Unconfirmed.redirect(context, CONFIRM);
     }
-    context.site.services.single_sign_on.approve(caller, &caller.user_code.expose()).await?;
-    Ok(see_decided(context, "approved"))
+    let decision = context.site.services.single_sign_on.approve(caller, &caller.user_code.expose()).await?;
+    Ok(see_decided(context, caller, &decision))
 }
 
 /// Turns the device away.
 pub(crate) async fn deny(context: &PageContext) -> Result<Response> {
     let caller = caller(context)?;
-    context.site.services.single_sign_on.deny(caller, &caller.user_code.expose()).await?;
-    Ok(see_decided(context, "denied"))
-}
-
-/// Redirects to the page of the outcome and clears the cookie. The page is on the same host, because a submitted form
-/// must not end on another origin.
-fn see_decided(context: &PageContext, outcome: &str) -> Response {
-    let mut response = see_other(&format!("/openapi/v1/oauth/device/done/{outcome}"));
-    set_cookie(&mut response, &context.site.services.cookies.cleared_grant());
-    response
-}
-
-/// Shows the outcome. The page names no device, so that it can be reloaded and shared without harm.
-pub(crate) fn decided(context: &PageContext) -> Result<Response> {
-    let message = match context.path_param("outcome") {
-        "approved" => MessagePage::approved_by_sso(context.texts()),
-        "denied" => MessagePage::denied_by_sso(context.texts()),
-        _ => return Err(Error::not_found("There is no such page.")),
-    };
-    context.render(StatusCode::OK, PageTemplate::Message, &message)
+    let decision = context.site.services.single_sign_on.deny(caller, &caller.user_code.expose()).await?;
+    Ok(see_decided(context, caller, &decision))
 }
 
 fn caller(context: &PageContext) -> Result<&GrantCaller> {

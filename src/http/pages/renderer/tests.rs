@@ -339,7 +339,7 @@ fn outcome_names_the_session_and_ends_it() {
         let page = MessagePage::new(texts, MessageKind::Success, "approved_title", "approved_text")
             .with_sentence(texts, "approved_sentence", &values)
             .with_commands(Vec::new())
-            .with_end_form("/device/handle/end".to_owned(), TokenId(uuid::Uuid::nil()));
+            .with_end_form("/device/handle/end".to_owned(), TokenId(uuid::Uuid::nil()), "a token");
         value_of(page)
     };
     for html in render(PageTemplate::Message, message) {
