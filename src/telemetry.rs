@@ -43,6 +43,9 @@ pub enum Output {
     Stdout,
     /// Standard error, for commands whose result is written to standard output.
     Stderr,
+    /// Standard error, for commands that a person runs in a terminal: without the audit events, which the command
+    /// stores for the log of a server.
+    Terminal,
     /// Another writer, with which tests capture the log.
     Writer(Box<dyn Write + Send>),
 }
@@ -86,10 +89,11 @@ impl Telemetry {
         let sink = if let Some(sink) = SINK.get() {
             sink.clone()
         } else {
-            let is_command = matches!(output, Output::Stderr);
+            let is_terminal = matches!(output, Output::Terminal);
+            let is_command = is_terminal || matches!(output, Output::Stderr);
             let sink = Sink::new(match output {
                 Output::Stdout => Box::new(io::stdout()),
-                Output::Stderr => Box::new(io::stderr()),
+                Output::Stderr | Output::Terminal => Box::new(io::stderr()),
                 Output::Writer(writer) => writer,
             })?;
             tracers = config.otlp.as_deref().map(|otlp| otlp::tracers(otlp, &exports)).transpose()?.flatten();
@@ -105,7 +109,7 @@ impl Telemetry {
             });
             let subscriber = tracing_subscriber::registry()
                 .with(otel)
-                .with(LineLayer::new(config.format, sink.clone()))
+                .with(LineLayer::new(config.format, sink.clone()).hiding_audit(is_terminal))
                 .with(is_command.then_some(OperatorEventLayer))
                 .with(targets(&config.directives, tracers.is_some()));
             // Fails when the process already has a subscriber, which is kept. The cell decides a race of two first

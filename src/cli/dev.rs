@@ -102,19 +102,19 @@ pub(super) fn start_screen(url: &str) -> String {
       {login}
 
   With curl, ask for a code, approve it on the page, fetch the token, use it
-      H={url}/openapi/v1
-      curl -s $H/oauth/device/code -d client_id=difyctl
-      curl -s $H/oauth/device/token -d client_id=difyctl -d device_code=dc_…
+      API={url}/openapi/v1
+      curl -s $API/oauth/device/code -d client_id=difyctl
+      curl -s $API/oauth/device/token -d client_id=difyctl -d device_code=dc_…
       A='Authorization: Bearer dfoa_…'
-      curl -s $H/account -H \"$A\"
+      curl -s $API/account -H \"$A\"
 
   Run an app, such as Parrot
-      curl -s \"$H/apps?workspace_id=…\" -H \"$A\"
-      curl -sN $H/apps/…/run -H \"$A\" \\
+      curl -s \"$API/apps?workspace_id=…\" -H \"$A\"
+      curl -sN $API/apps/…/run -H \"$A\" \\
         --json '{{\"inputs\":{{}},\"query\":\"hello\",\"response_mode\":\"streaming\"}}'
 
-  The API's description
-      {url}/openapi/v1/openapi.json
+  The API reference {url}/docs
+  To stop           Ctrl+C
 "
     )
 }

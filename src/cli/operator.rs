@@ -1,6 +1,9 @@
 //! The connected stores that the operator's commands work on.
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::{Arc, atomic::AtomicI64},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -31,13 +34,14 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// Connects to SQL. Does not lock the data directory, since a server may be running. Warnings and audit events go
-    /// to standard error.
+    /// Connects to SQL. Does not lock the data directory, since a server may be running. Warnings go to standard error,
+    /// and audit events, too, unless it is a terminal.
     pub(super) async fn connect() -> Result<Self, CommandError> {
         let config = Config::for_operator(&process_env)?;
         let quiet = TelemetryConfig { directives: "warn".to_owned(), otlp: None, ..config.telemetry.clone() };
         set_operator(process_env);
-        let telemetry = Telemetry::install(&quiet, Output::Stderr).map_err(CommandError::other)?;
+        let output = if io::stderr().is_terminal() { Output::Terminal } else { Output::Stderr };
+        let telemetry = Telemetry::install(&quiet, output).map_err(CommandError::other)?;
         if config.uses_data_dir() {
             config.create_data_dir()?;
         }

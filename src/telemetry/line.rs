@@ -23,11 +23,18 @@ use crate::config::telemetry::LogFormat;
 pub struct LineLayer {
     format: LogFormat,
     sink: Sink,
+    hides_audit: bool,
 }
 
 impl LineLayer {
     pub fn new(format: LogFormat, sink: Sink) -> Self {
-        Self { format, sink }
+        Self { format, sink, hides_audit: false }
+    }
+
+    /// Leaves audit events out.
+    #[must_use]
+    pub(super) fn hiding_audit(self, hides_audit: bool) -> Self {
+        Self { hides_audit, ..self }
     }
 }
 
@@ -48,6 +55,9 @@ thread_local! {
 
 impl<S: Subscriber> Layer<S> for LineLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if self.hides_audit && event.metadata().target() == audit::TARGET {
+            return;
+        }
         BUFFERS.with(|buffers| match buffers.try_borrow_mut() {
             Ok(mut buffers) => self.write(event, &mut buffers),
             // A value writes an event while it is being formatted.

@@ -16,7 +16,7 @@ use crate::domain::operator_event::OperatorEvent;
 
 /// The field whose members become the fields of the line.
 pub(super) const FIELDS: &str = "operator_event_fields";
-/// Limit of events of one command. Standard error has all of them.
+/// Limit of events of one command. Standard error has all of them, unless it is a terminal.
 const MAX_EVENTS: usize = 100_000;
 
 /// The events of this process, as JSON objects. It is static because a process runs one command.

@@ -3,6 +3,7 @@
 use crate::support::{
     Bearer, Browser, Stores, TestServer,
     command::{failed, succeeded},
+    database,
     enterprise_service::EnterpriseService,
     server::{MEMBER, OWNER},
 };
@@ -27,6 +28,25 @@ on_both_stores!(
     token_created_by_command_is_a_session_like_any_other,
     token_is_created_only_for_active_accounts_labels_and_lifetimes
 );
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_events_of_commands_are_stored_and_not_shown_in_a_terminal() {
+    let server = TestServer::start(Stores::Sqlite).await;
+    let (laptop, phone) =
+        (Bearer::sign_in(&server, OWNER, "laptop").await, Bearer::sign_in(&server, OWNER, "phone").await);
+    let before = database::count(&server, "openapi_operator_events").await;
+    let Some(output) = server.command_in_terminal(&["token", "revoke", "--id", &laptop.token_id]) else { return };
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1 session ended\r\n", "{:?}", output.status);
+    assert_eq!(database::count(&server, "openapi_operator_events").await, before + 2);
+
+    // What cannot be stored is shown.
+    database::execute(&server, "ALTER TABLE openapi_operator_events RENAME TO hidden").await;
+    let shown = server.command_in_terminal(&["token", "revoke", "--id", &phone.token_id]).unwrap().stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    let events: Vec<_> = shown.lines().filter(|line| line.starts_with("audit: {")).collect();
+    assert!(events.len() == 2 && events[0].contains("oauth.session_revoked"), "{shown}");
+    assert!(shown.contains("1 session ended") && shown.contains("were not stored"), "{shown}");
+}
 
 async fn session_revoked_by_command_ends_at_once_and_is_audited(stores: Stores) {
     let server = TestServer::start(stores).await;

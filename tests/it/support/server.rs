@@ -133,6 +133,19 @@ impl TestServer {
         super::command::run_command(&self.env, arguments, input)
     }
 
+    /// Runs a command on the stores of this server in a terminal. `None` without the Python of `tests/run`. Standard
+    /// output of the result is the screen.
+    pub fn command_in_terminal(&self, arguments: &[&str]) -> Option<std::process::Output> {
+        let Some(python) = std::env::var_os("TEST_PYTHON") else {
+            eprintln!("no TEST_PYTHON: tests/run sets it");
+            return None;
+        };
+        let script = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+        let mut command = std::process::Command::new(python);
+        command.args(["-c", script, env!("CARGO_BIN_EXE_dify-openapi")]).args(arguments);
+        Some(command.env_clear().envs(&self.env).stdin(std::process::Stdio::null()).output().unwrap())
+    }
+
     /// Runs a command on the stores of this server with other variables.
     pub fn command_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> std::process::Output {
         let mut env = self.env.clone();
