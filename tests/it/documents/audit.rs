@@ -21,7 +21,8 @@ of the log stalls. No event contains a token, its hash, a code, a password or a 
 Every event has `event` and `outcome`, which is `success` or, for an attempt that was refused, `failure`. Inside a request it
 also has `request_id`, `trace_id`, `span_id`, `client` (the address behind trusted proxies), `peer` (the other end of the
 connection) and `user_agent`. Events of commands have `operator`: the variable `OPERATOR`, or the user of the operating system;
-commands write them to standard error and store them in `openapi_operator_events`. From there the job `operator-events` of one
+commands store them in `openapi_operator_events`, and write them to standard error unless it is a terminal, which gets only
+events that could not be stored. From the table the job `operator-events` of one
 replica writes each to its log, within ten seconds, with `recorded_at` (when the command wrote it) and `event_id`, which is the
 same when a crash between the two steps repeats a line. An event that could not be stored, or that no server has read within
 90 days, is only on standard error. Fields without a value are left out.
