@@ -208,7 +208,7 @@ impl Components {
             leases: Arc::clone(&self.stores.leases),
             cipher: self.credential_cipher(config),
             dify_cache: (!self.standalone).then(|| Arc::clone(&self.stores.credential_cache)),
-            cache: self.standalone.then(|| Arc::clone(&self.stores.connection_cache)),
+            cache: self.stores.connection_cache.clone().filter(|_| self.standalone),
             backend: Arc::new(Backends {
                 declarative: DeclarativeBackend::new(Arc::new(outbound), Arc::clone(&self.context.clock), development),
                 plugin_daemon: plugin_daemon(config)?

@@ -35,7 +35,7 @@ pub struct ExternalAppPage {
     pub apps: Vec<AppId>,
 }
 
-/// Answers the questions of the gates. No failure is ever an answer that allows something.
+/// Answers the requests of the gates. No failure is ever an answer that allows something.
 #[async_trait]
 pub trait Enterprise: Send + Sync + 'static {
     /// Fails with `service_unavailable`.

@@ -53,7 +53,8 @@ pub struct StateStores {
     pub login_attempts: Arc<dyn LoginAttemptStore>,
     pub leases: Arc<dyn LeaseStore>,
     pub enterprise_cache: Arc<dyn EnterpriseCache>,
-    pub connection_cache: Arc<dyn ConnectionCache>,
+    /// `None` in process: a command of the operator runs in a process of its own, and what it deletes ends at once.
+    pub connection_cache: Option<Arc<dyn ConnectionCache>>,
     pub credential_cache: Arc<dyn CredentialCache>,
     pub nonces: Arc<dyn NonceStore>,
     pub pending_imports: Arc<dyn PendingImportStore>,

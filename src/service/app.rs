@@ -106,7 +106,7 @@ impl Apps {
     }
 
     /// A page of the apps that the account may use. Only these are counted, so the modes of all apps of the workspace
-    /// are read, with one question.
+    /// are read, with one request.
     async fn list_accessible(
         &self,
         caller: &Caller,

@@ -25,7 +25,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::{
-    connection_cache::memory::MemoryConnectionCache,
     credential_cache::NoCredentialCache,
     enterprise_cache::memory::MemoryEnterpriseCache,
     grants::memory::MemoryGrantStore,
@@ -65,7 +64,7 @@ pub fn bounded_in_process_stores(clock: &Arc<dyn Clock>, max_grants: usize, max_
         login_attempts: Arc::new(MemoryLoginAttemptStore::new(Arc::clone(clock), max_buckets)),
         leases: Arc::new(MemoryLeaseStore::new(Arc::clone(clock), max_buckets)),
         enterprise_cache: Arc::new(MemoryEnterpriseCache::new(Arc::clone(clock), max_buckets)),
-        connection_cache: Arc::new(MemoryConnectionCache),
+        connection_cache: None,
         credential_cache: Arc::new(NoCredentialCache),
         nonces: Arc::new(MemoryNonceStore::new(Arc::clone(clock), max_buckets)),
         pending_imports: Arc::new(MemoryPendingImportStore::new(Arc::clone(clock))),
@@ -86,7 +85,7 @@ pub(crate) fn redis_stores(options: RedisOptions) -> Result<StateStores> {
         login_attempts: Arc::clone(&state) as _,
         leases: Arc::clone(&state) as _,
         enterprise_cache: Arc::clone(&state) as _,
-        connection_cache: Arc::clone(&state) as _,
+        connection_cache: Some(Arc::clone(&state) as _),
         credential_cache: Arc::clone(&state) as _,
         nonces: Arc::clone(&state) as _,
         pending_imports: Arc::clone(&state) as _,

@@ -50,7 +50,7 @@ impl AccessGate {
         }
     }
 
-    /// Those of these apps that an account may use, in their order, with one question about modes and one about
+    /// Those of these apps that an account may use, in their order, with one request for modes and one for
     /// permissions. Without a license, `private` apps are left out.
     pub(super) async fn filter(&self, account: AccountId, apps: Vec<AppId>) -> Result<Vec<AppId>> {
         let Some(enterprise) = &self.enterprise else { return Ok(apps) };

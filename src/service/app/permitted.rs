@@ -33,7 +33,7 @@ pub struct PermittedApps {
 }
 
 impl Apps {
-    /// A page of the apps of all workspaces that are open to external identities. One question and one statement. Fails
+    /// A page of the apps of all workspaces that are open to external identities. One request and one statement. Fails
     /// with `invalid_param` and `permitted_external_apps_unavailable`.
     pub async fn list_permitted(
         &self,

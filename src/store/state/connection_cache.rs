@@ -1,7 +1,6 @@
-//! `ConnectionCache` in this process and in Redis.
+//! `ConnectionCache` in Redis.
 
 mod entry;
-pub(super) mod memory;
 mod redis;
 
 #[cfg(test)]

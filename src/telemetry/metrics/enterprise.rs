@@ -98,7 +98,7 @@ impl EnterpriseMetrics {
         let counter = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
         let metrics = Self {
             meter: meter.clone(),
-            calls: counter("openapi.enterprise.questions", "Requests to the enterprise service."),
+            calls: counter("openapi.enterprise.requests", "Requests to the enterprise service."),
             cache: counter("openapi.enterprise.cache", "Look-ups of kept answers of the enterprise service."),
         };
         for operation in EnterpriseOperation::ALL {
@@ -135,7 +135,7 @@ impl EnterpriseMetrics {
     }
 
     fn add_call(&self, operation: EnterpriseOperation, outcome: EnterpriseOutcome, count: u64) {
-        let labels = [KeyValue::new("question", operation.as_str()), KeyValue::new("outcome", outcome.as_str())];
+        let labels = [KeyValue::new("operation", operation.as_str()), KeyValue::new("outcome", outcome.as_str())];
         self.calls.add(count, &labels);
     }
 

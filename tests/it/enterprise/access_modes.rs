@@ -110,14 +110,14 @@ async fn enterprise_service_is_asked_once_for_each_page(stores: Stores) {
     }
     let hidden = apps::insert(&server, &workspace, "Unknown to the service", "chat", 40).await;
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-    service.take_questions();
+    service.take_requests();
     let page = list(&bearer, &format!("workspace_id={workspace}&page=2&limit=20")).await;
     assert_eq!((page["data"].as_array().unwrap().len(), &page["total"]), (10, &json!(30)));
-    let questions = service.take_questions();
-    let names: Vec<_> = questions.iter().map(|question| question.name.as_str()).collect();
+    let requests = service.take_requests();
+    let names: Vec<_> = requests.iter().map(|request| request.name.as_str()).collect();
     assert_eq!(names, ["POST /webapp/access-mode/batch/id"]);
-    assert_eq!(questions[0].body["appIds"].as_array().unwrap().len(), 31);
-    assert_eq!(questions[0].headers["enterprise-api-secret-key"], SECRET_KEY);
+    assert_eq!(requests[0].body["appIds"].as_array().unwrap().len(), 31);
+    assert_eq!(requests[0].headers["enterprise-api-secret-key"], SECRET_KEY);
     // A single app without a mode is private.
     assert_eq!(use_app(&bearer, &hidden).await, denied());
 }
@@ -180,7 +180,7 @@ async fn private_app_requires_a_license(stores: Stores) {
         ids.push(app);
     }
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-    service.take_questions();
+    service.take_requests();
     let required = (403, "license_required".to_owned());
     assert_eq!(use_app(&bearer, &ids[1]).await, [required.clone(), required.clone()]);
     let calls = service.take_names();
@@ -223,7 +223,7 @@ async fn permissions_are_cached_and_shared(stores: Stores) {
     service.set_mode(&app, "private");
     service.permit(&member, &app);
     let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-    service.take_questions();
+    service.take_requests();
     assert_eq!(use_app(&bearer, &app).await, allowed());
     assert_eq!(use_app(&bearer, &app).await, allowed());
     list(&bearer, &format!("workspace_id={workspace}")).await;
@@ -261,7 +261,7 @@ async fn policy_of_the_workspace_limits_the_lifetime_of_tokens(stores: Stores) {
     server.advance(600);
     service.knowledge.lock().ttl_days = Some(3);
     assert_eq!(days("three days").await, 3);
-    service.take_questions();
+    service.take_requests();
     assert_eq!(days("three days, cached").await, 3);
     assert_eq!(service.take_names(), Vec::<String>::new());
     server.advance(600);

@@ -35,7 +35,7 @@ impl Fixture {
         let app = apps::insert(&server, &workspace, "Chat", "chat", 1).await;
         service.set_mode(&app, "public");
         let bearer = Bearer::sign_in(&server, MEMBER, "laptop").await;
-        service.take_questions();
+        service.take_requests();
         Self { service, server, bearer, workspace, app }
     }
 
@@ -98,7 +98,7 @@ async fn failing_service_closes_every_gate(stores: Stores) {
 }
 
 impl Fixture {
-    /// Asks until the first question after a pause has closed the circuit.
+    /// Asks until the first request after a pause has closed the circuit.
     async fn assert_closes_circuit(&self) {
         for _ in 0..3 {
             let describe = self.bearer.request(Method::GET, &format!("{APPS}/{}/describe", self.app));
@@ -114,21 +114,21 @@ impl Fixture {
 async fn silent_service_does_not_hold_requests(stores: Stores) {
     let fixture = Fixture::new(stores).await;
     fixture.service.behave(Behaviour::Silent);
-    // The three requests share one question, so that each round has one failure.
+    // The three requests share one request, so that each round has one failure.
     for _ in 0..5 {
         let began = Instant::now();
         fixture.assert_closed("silence").await;
         assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     }
     // After five failures the service is not called.
-    fixture.service.take_questions();
+    fixture.service.take_requests();
     let began = Instant::now();
     fixture.assert_closed("silence").await;
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    assert!(fixture.service.take_questions().is_empty());
+    assert!(fixture.service.take_requests().is_empty());
     let metrics = Answer::to(reqwest::Client::new().get(fixture.server.admin("/metrics"))).await.text;
     assert!(metrics.contains(r#"openapi_enterprise_circuit_open{otel_scope_name="dify-openapi"} 1"#), "{metrics}");
-    assert!(metrics.contains(r#"outcome="timed_out",question="access_mode""#), "{metrics}");
+    assert!(metrics.contains(r#"operation="access_mode",outcome="timed_out""#), "{metrics}");
 }
 
 async fn service_that_comes_back_is_asked_again(stores: Stores) {

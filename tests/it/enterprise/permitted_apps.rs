@@ -112,14 +112,14 @@ async fn list_of_the_enterprise_service_is_passed_on(stores: Stores) {
     service.knowledge.lock().external_apps = ids;
     let bearer = external(&server, "eve@idp.example").await;
     get(&bearer, "").await;
-    service.take_questions();
+    service.take_requests();
     let page = get(&bearer, "?limit=4&mode=chat&name=App").await.json();
     // The order, the total and `has_more` are those of the service; an app that cannot be called is left out.
     assert_eq!(names(&page), ["App 4", "App 3", "App 2"]);
     assert_eq!((&page["total"], &page["has_more"]), (&json!(6), &json!(true)));
-    let questions = service.take_questions();
-    assert_eq!(questions.len(), 1);
-    assert_eq!(questions[0].body, json!({"page": 1, "limit": 4, "mode": "chat", "name": "App"}));
+    let requests = service.take_requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].body, json!({"page": 1, "limit": 4, "mode": "chat", "name": "App"}));
     let page = get(&bearer, "?limit=4&page=2").await.json();
     assert_eq!((names(&page), &page["has_more"]), (vec!["App 0"], &json!(false)));
 }

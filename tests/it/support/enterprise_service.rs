@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// The secret key of the stand-in.
 pub const SECRET_KEY: &str = "the-enterprise-service-of-the-tests";
 
-/// A question that the stand-in received.
+/// A request that the stand-in received.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct ReceivedRequest {
     /// Such as `GET /webapp/permission`.
     pub name: String,
     pub query: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ pub struct Knowledge {
 pub struct EnterpriseService {
     pub url: String,
     pub knowledge: Arc<Mutex<Knowledge>>,
-    questions: Arc<Mutex<Vec<Question>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
     stop: CancellationToken,
 }
 
@@ -76,16 +76,16 @@ impl EnterpriseService {
     /// A stand-in with a valid license and no apps.
     pub async fn start() -> Self {
         let knowledge = Knowledge { license: "active".to_owned(), allows_sso: true, ..Knowledge::default() };
-        let (knowledge, questions) = (Arc::new(Mutex::new(knowledge)), Arc::new(Mutex::new(Vec::new())));
-        let (known, received) = (Arc::clone(&knowledge), Arc::clone(&questions));
+        let (knowledge, requests) = (Arc::new(Mutex::new(knowledge)), Arc::new(Mutex::new(Vec::new())));
+        let (known, received) = (Arc::clone(&knowledge), Arc::clone(&requests));
         let app = Router::new().fallback(move |request: Request| {
             let (known, received) = (Arc::clone(&known), Arc::clone(&received));
             async move {
-                let question = read(request).await;
-                received.lock().push(question.clone());
+                let request = read(request).await;
+                received.lock().push(request.clone());
                 let known = known.lock().clone();
                 match &known.behaviour {
-                    Behaviour::Specified => answer(&known, &question),
+                    Behaviour::Specified => answer(&known, &request),
                     Behaviour::Fixed(status, content_type, body) => Response::builder()
                         .status(*status)
                         .header("content-type", *content_type)
@@ -105,7 +105,7 @@ impl EnterpriseService {
                 served = axum::serve(listener, app).into_future() => served.unwrap(),
             }
         });
-        Self { url, knowledge, questions, stop }
+        Self { url, knowledge, requests, stop }
     }
 
     /// The variables of a server that asks this stand-in.
@@ -129,22 +129,22 @@ impl EnterpriseService {
         self.knowledge.lock().behaviour = behaviour;
     }
 
-    /// The questions since the last call.
-    pub fn take_questions(&self) -> Vec<Question> {
-        std::mem::take(&mut self.questions.lock())
+    /// The requests since the last call.
+    pub fn take_requests(&self) -> Vec<ReceivedRequest> {
+        std::mem::take(&mut self.requests.lock())
     }
 
-    /// The names of the questions since the last call.
+    /// The names of the requests since the last call.
     pub fn take_names(&self) -> Vec<String> {
-        self.take_questions().into_iter().map(|question| question.name).collect()
+        self.take_requests().into_iter().map(|request| request.name).collect()
     }
 }
 
-async fn read(request: Request) -> Question {
+async fn read(request: Request) -> ReceivedRequest {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix("/inner/api").unwrap_or("outside of the prefix");
     let query = parts.uri.query().unwrap_or_default();
-    Question {
+    ReceivedRequest {
         name: format!("{} {path}", parts.method),
         query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         body: serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap_or_default(),
@@ -152,21 +152,21 @@ async fn read(request: Request) -> Question {
     }
 }
 
-fn answer(known: &Knowledge, question: &Question) -> Response {
-    if question.headers.get("enterprise-api-secret-key").is_none_or(|key| key != SECRET_KEY) {
+fn answer(known: &Knowledge, request: &ReceivedRequest) -> Response {
+    if request.headers.get("enterprise-api-secret-key").is_none_or(|key| key != SECRET_KEY) {
         return (StatusCode::UNAUTHORIZED, Json(json!({"message": "wrong key"}))).into_response();
     }
     let texts = |member: &str| -> Vec<String> {
-        let items = question.body[member].as_array().into_iter().flatten();
+        let items = request.body[member].as_array().into_iter().flatten();
         items.map(|item| item.as_str().unwrap().to_owned()).collect()
     };
-    let body = match question.name.as_str() {
+    let body = match request.name.as_str() {
         "GET /info" => json!({
             "License": {"status": known.license, "expiredAt": "2030-01-01", "workspaces": {"enabled": true}},
             "WebAppAuth": {"allowSso": known.allows_sso, "allowEmailCodeLogin": true},
             "SSOEnforcedForWebProtocol": if known.allows_sso { "oidc" } else { "" },
         }),
-        "GET /webapp/access-mode/id" => match known.modes.get(&question.query["appId"]) {
+        "GET /webapp/access-mode/id" => match known.modes.get(&request.query["appId"]) {
             Some(mode) => json!({"accessMode": mode}),
             None => json!({}),
         },
@@ -176,11 +176,11 @@ fn answer(known: &Knowledge, question: &Question) -> Response {
             json!({"accessModes": modes.collect::<Map<_, _>>()})
         }
         "GET /webapp/permission" => {
-            let pair = (question.query["userId"].clone(), question.query["appId"].clone());
+            let pair = (request.query["userId"].clone(), request.query["appId"].clone());
             json!({"result": known.permissions.contains(&pair)})
         }
         "POST /webapp/permission/batch" => {
-            let user = question.body["userId"].as_str().unwrap();
+            let user = request.body["userId"].as_str().unwrap();
             let apps = texts("appIds").into_iter();
             let permissions = apps.map(|app| {
                 let permitted = known.permissions.contains(&(user.to_owned(), app.clone()));
@@ -188,7 +188,7 @@ fn answer(known: &Knowledge, question: &Question) -> Response {
             });
             json!({"permissions": permissions.collect::<Map<_, _>>()})
         }
-        "POST /webapp/externally-accessible-apps" => external_apps(known, &question.body),
+        "POST /webapp/externally-accessible-apps" => external_apps(known, &request.body),
         "GET /policy/oauth-ttl" => match known.ttl_days {
             Some(days) => json!({"ttl_days": days}),
             None => return (StatusCode::NOT_FOUND, Json(json!({"error": "no policy"}))).into_response(),
