@@ -3,6 +3,7 @@
 
 mod admin_listener;
 mod application;
+mod bind;
 mod components;
 mod dependencies;
 mod enterprise;

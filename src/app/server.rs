@@ -19,6 +19,7 @@ use tokio_util::{
 use super::{
     admin_listener,
     application::{Application, ListenerKind},
+    bind::{bind, local},
     dependencies::Dependencies,
     stores::{connect_sql, connect_state},
     tls_reload::{self, ReloadableTls},
@@ -86,7 +87,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     }
     let state = connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, observer())?;
 
-    let public = bind(config.listeners.public).await?;
+    let public = bind(config.listeners.public)?;
     config.bound_to(local(&public)?);
     let metrics = Arc::clone(&dependencies.metrics);
     let app = Arc::new(Application::new(&config, sql, state, standalone, dependencies)?);
@@ -114,17 +115,17 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     };
     if let Some(address) = config.listeners.grpc {
         let service = app.service(ListenerKind::Grpc)?;
-        bound.grpc = Some(serve(bind(address).await?, service, config.listeners.grpc_tls.as_ref())?);
+        bound.grpc = Some(serve(bind(address)?, service, config.listeners.grpc_tls.as_ref())?);
     }
     if let Some(address) = config.listeners.inner {
-        bound.inner = Some(serve(bind(address).await?, app.service(ListenerKind::Inner)?, None)?);
+        bound.inner = Some(serve(bind(address)?, app.service(ListenerKind::Inner)?, None)?);
     }
     if let Some(address) = config.listeners.admin {
         // Not tracked: it reports that the process is draining, so it ends last.
         let service = RequestService::new(admin::router(readiness.clone(), metrics));
         let options = ListenOptions::within(app.rpc().memory());
         let shutdown = admin_shutdown.token().clone();
-        bound.admin = Some(admin_listener::start(bind(address).await?, service, options, shutdown)?);
+        bound.admin = Some(admin_listener::start(bind(address)?, service, options, shutdown)?);
     }
     serve(public, app.service(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
     let reload = Arc::new(Notify::new());
@@ -193,18 +194,6 @@ impl RunningServer {
         }
         drop(self.admin_shutdown);
     }
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Error::internal(format!(
-            "cannot listen on {address} ({error}); choose another address, or stop the program that uses this one"
-        ))
-    })
-}
-
-fn local(listener: &TcpListener) -> Result<SocketAddr> {
-    listener.local_addr().map_err(Error::internal)
 }
 
 /// SQL is required. Redis and the directory of files are not: without them bearer requests are still served, and an
