@@ -118,6 +118,28 @@ need_oidc_provider() {
     npm install --prefix "$folder" --no-save --no-audit --no-fund --silent "oidc-provider@$version"
 }
 
+# Uses the installed PgBouncer from 1.21, which keeps the statements of its clients apart. Where the system has an older
+# one, builds Debian's source of a newer one below target/.
+need_pgbouncer() {
+    local version=1.24.1 folder=$tools/pgbouncer source=pool/main/p/pgbouncer/pgbouncer_1.24.1.orig.tar.gz
+    need pgbouncer pgbouncer
+    [ "$(printf '%s\n' 1.21 "$(pgbouncer --version | sed -n 's/^PgBouncer //p')" | sort -V | head -n 1)" = 1.21 ] && return
+    export TEST_PGBOUNCER="$PWD/$folder/pgbouncer-$version/pgbouncer"
+    [ -x "$TEST_PGBOUNCER" ] && return
+    need /usr/include/event2/event.h libevent-dev /usr/include/openssl/ssl.h libssl-dev pkg-config pkg-config
+    echo "building PgBouncer $version"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if ! curl -fsS -m 60 -o "$folder/source.tar.gz" "http://deb.debian.org/debian/$source"; then
+        echo "PGBOUNCER'S TRANSACTION MODE IS NOT TESTED: the source of $version cannot be fetched"
+        unset TEST_PGBOUNCER
+        return
+    fi
+    echo "da72a3aba13072876d055a3e58dd4aba4a5de4ed6148e73033185245598fd3e0  $folder/source.tar.gz" | sha256sum -c --quiet
+    tar -xzf "$folder/source.tar.gz" -C "$folder"
+    (cd "$folder/pgbouncer-$version" && ./configure --without-cares && make -j2 pgbouncer) >"$folder/log" 2>&1
+}
+
 # Installs a server that speaks S3's protocol in a virtual environment below target/: its dependencies are many.
 need_s3() {
     local venv=$tools/s3 version=5.2.5

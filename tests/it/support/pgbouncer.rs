@@ -8,6 +8,11 @@ use std::{
 
 use super::process::Process;
 
+/// The program: `TEST_PGBOUNCER`, or the one of the system.
+pub fn program() -> String {
+    std::env::var("TEST_PGBOUNCER").unwrap_or_else(|_| "pgbouncer".to_owned())
+}
+
 pub struct PgBouncer {
     pub port: u16,
     directory: tempfile::TempDir,
@@ -31,7 +36,7 @@ impl PgBouncer {
         );
         let file = path.join("pgbouncer.ini");
         fs::write(&file, configuration).unwrap();
-        let mut command = Command::new("pgbouncer");
+        let mut command = Command::new(program());
         command.arg("-q");
         // It refuses to run as root.
         if Command::new("chown").args(["-R", "postgres"]).arg(path).stderr(Stdio::null()).status().unwrap().success() {
