@@ -5,6 +5,7 @@
 mod activity;
 mod connection;
 mod descriptors;
+mod frame_flood;
 mod head_scanner;
 mod io;
 mod limits;
@@ -29,15 +30,18 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::options::ListenOptions;
+pub(crate) use self::{connection::PeerAddr, descriptors::DescriptorReserve, request_service::RequestService};
 use self::{
-    connection::ConnectionServer,
+    connection::{ConnectionEnd, ConnectionServer},
     limits::{ConnectionLimits, ConnectionPermit},
 };
-pub(crate) use self::{connection::PeerAddr, descriptors::DescriptorReserve, request_service::RequestService};
 use crate::memory::{CONNECTION_BYTES, MemoryKind};
 
 /// Interval at which idle connections are searched for while a connection waits for a permit.
 const CLOSE_IDLE_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a connection that was a flood of frames counts towards the limit of its network after its end. Without it,
+/// a client could open the next one at once.
+const FLOOD_PENALTY: Duration = Duration::from_secs(10);
 /// Pause after `accept` failed for want of file descriptors or memory.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -66,16 +70,22 @@ pub async fn serve(
         let Some((stream, peer, permit)) = accepted else { continue };
         let (server, hard_shutdown, reserve) = (Arc::clone(&server), hard_shutdown.clone(), reserve.clone());
         let memory = memory.charge(MemoryKind::Connections, CONNECTION_BYTES);
+        let soft_shutdown = soft_shutdown.clone();
         connections.spawn(async move {
-            let _permits = (permit, memory);
-            tokio::select! {
+            let ConnectionPermit { all: permit, network } = permit;
+            let end = tokio::select! {
                 biased;
-                () = hard_shutdown.cancelled() => {}
-                () = server.serve(stream, peer) => {}
-            }
+                () = hard_shutdown.cancelled() => ConnectionEnd::Regular,
+                end = server.serve(stream, peer) => end,
+            };
+            drop((permit, memory));
             if let Some(reserve) = reserve {
                 reserve.refill();
             }
+            if network.is_some() && end == ConnectionEnd::Flooded {
+                let _ = time::timeout(FLOOD_PENALTY, soft_shutdown.cancelled()).await;
+            }
+            drop(network);
         });
     }
     // The kernel refuses new connections from here on instead of queueing them.
@@ -98,7 +108,7 @@ async fn accept(
             loop {
                 match time::timeout(CLOSE_IDLE_INTERVAL, limits.acquire()).await {
                     Ok(permit) => {
-                        return Some((stream, peer, ConnectionPermit { _permit: permit?, _network: network }));
+                        return Some((stream, peer, ConnectionPermit { all: permit?, network }));
                     }
                     Err(_) => full.send_replace(()),
                 }

@@ -7,20 +7,25 @@ use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
 use http_body::Body as _;
 use hyper::{
     body::Incoming,
-    rt,
     service::{Service, service_fn},
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use tokio::{net::TcpStream, sync::watch, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+    time,
+};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use super::{
     activity::{ConnectionActivity, ObservedBody, ObservedRequestBody},
+    frame_flood::FloodGuard,
     io::InspectedStream,
     options::ListenOptions,
     request_service::RequestService,
@@ -45,6 +50,14 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// The peer of the connection, as a request extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PeerAddr(pub SocketAddr);
+
+/// Why a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ConnectionEnd {
+    Regular,
+    /// Its client sent too many frames that belong to no request.
+    Flooded,
+}
 
 /// Serves the connections of one listener.
 pub(super) struct ConnectionServer {
@@ -78,14 +91,15 @@ impl ConnectionServer {
         }
     }
 
-    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Serves a connection until it ends, and returns why.
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr) -> ConnectionEnd {
         // Without this, small frames of gRPC and event streams wait for delayed acknowledgements.
         let _ = stream.set_nodelay(true);
         let tls = self.tls.as_ref().map(|tls| Arc::clone(&tls.borrow()));
         match tls.map(TlsAcceptor::from) {
-            None => self.serve_http(TokioIo::new(stream), peer).await,
+            None => return self.serve_http(stream, peer).await,
             Some(acceptor) => match time::timeout(self.header_timeout, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve_http(TokioIo::new(stream), peer).await,
+                Ok(Ok(stream)) => return self.serve_http(stream, peer).await,
                 // A health check that only connects is not worth a line.
                 Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => {
                     tracing::debug!(cause = %error, %peer, "a TLS handshake was not finished");
@@ -94,14 +108,16 @@ impl ConnectionServer {
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
         }
+        ConnectionEnd::Regular
     }
 
-    async fn serve_http<I>(&self, io: I, peer: SocketAddr)
+    async fn serve_http<S>(&self, stream: S, peer: SocketAddr) -> ConnectionEnd
     where
-        I: rt::Read + rt::Write + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = ConnectionActivity::new();
         let service = observed_service(self.service.clone(), activity.clone(), peer);
+        let io = TokioIo::new(FloodGuard::new(stream, activity.clone()));
         let connection = self.builder.serve_connection(InspectedStream::new(io, activity.clone()), service);
         tokio::pin!(connection);
         // hyper's header timeout starts once hyper knows the version. This timer closes a client that sends nothing.
@@ -116,7 +132,7 @@ impl ConnectionServer {
                     if let Err(error) = ended {
                         tracing::debug!(cause = %error, %peer, "a connection ended early");
                     }
-                    return;
+                    return if activity.is_flooded() { ConnectionEnd::Flooded } else { ConnectionEnd::Regular };
                 }
                 () = self.soft_shutdown.cancelled(), if !is_draining => {
                     is_draining = true;
@@ -125,7 +141,7 @@ impl ConnectionServer {
                 Ok(()) = full.changed() => {
                     if activity.idle_for() >= MIN_IDLE_TO_CLOSE {
                         if !activity.has_requests() || activity.stalled_for() >= self.stall_timeout {
-                            return;
+                            return ConnectionEnd::Regular;
                         }
                         // Requests in flight end normally, as long as the client reads their responses.
                         connection.as_mut().graceful_shutdown();
@@ -135,7 +151,7 @@ impl ConnectionServer {
                     let now = time::Instant::now();
                     let is_stalled = || activity.stalled_for() >= self.stall_timeout;
                     if !activity.is_version_known() || now >= expires_at + DRAIN_TIMEOUT || is_expired && is_stalled() {
-                        return;
+                        return ConnectionEnd::Regular;
                     }
                     // The timer first ends the wait for the version, then the connection's age, then its drain.
                     if now < expires_at {

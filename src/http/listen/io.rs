@@ -62,11 +62,11 @@ impl<I> InspectedStream<I> {
                     let _ = scanner.scan(before);
                     let rejected = scanner.scan(bytes);
                     self.version = Version::Http1(scanner);
-                    self.activity.set_version_known();
+                    self.activity.set_version_known(false);
                     rejected
                 } else if bytes.len() == expected.len() {
                     self.version = Version::Http2;
-                    self.activity.set_version_known();
+                    self.activity.set_version_known(true);
                     None
                 } else {
                     *matched += bytes.len();

@@ -25,9 +25,9 @@ pub(super) struct ConnectionLimits {
 
 /// Held by an open connection.
 pub(super) struct ConnectionPermit {
-    pub _permit: OwnedSemaphorePermit,
+    pub all: OwnedSemaphorePermit,
     /// `None` for trusted proxies.
-    pub _network: Option<NetworkPermit>,
+    pub network: Option<NetworkPermit>,
 }
 
 #[derive(Debug)]

@@ -1,3 +1,4 @@
+mod frames;
 mod tls;
 
 use std::time::Instant;
