@@ -45,6 +45,7 @@ mod retention;
 mod retry;
 mod revoke;
 mod runs;
+mod session_details;
 mod session_limit;
 mod session_name;
 mod sessions;

@@ -14,6 +14,7 @@ use super::{
     entity::{account, oauth_access_token as token, session},
     error::SqlError,
     retry::with_retries,
+    session_details::{SessionDetails, replace_session_details},
     sql_store::SqlStore,
     timestamp::to_micros,
 };
@@ -124,51 +125,29 @@ impl SqlStore {
         Ok(id)
     }
 
-    /// Writes what the session is listed with, and keeps its name. `created_at` is copied from the token's row, so that
-    /// both are equal whatever the precision of the columns.
+    /// Writes what the session is listed with, and keeps its name.
     async fn write_session_details(
         &self,
         transaction: &DatabaseTransaction,
         id: DbUuid,
         new: &NewSession,
     ) -> Result<(), SqlError> {
-        let details = Query::select()
+        let named = Query::select()
             .column(session::Column::Name)
             .from(session::Entity)
             .and_where(session::Column::TokenId.eq(id))
             .take();
-        let name: Option<String> = match transaction.query_one(&details).await? {
+        let name = match transaction.query_one(&named).await? {
             Some(row) => row.try_get_by("name")?,
             None => None,
         };
-        session::Entity::delete_many().filter(session::Column::TokenId.eq(id)).exec(transaction).await?;
-        let details = Query::select()
-            .column(token::Column::Id)
-            .expr(Expr::value(new.display_prefix.as_str()))
-            .expr(Expr::value(new.created_ip.as_str()))
-            .expr(Expr::value(new.user_agent.clone()))
-            .column(token::Column::CreatedAt)
-            .expr(Expr::value(name))
-            .column(token::Column::TokenHash)
-            .from(token::Entity)
-            .and_where(token::Column::Id.eq(id))
-            .take();
-        let insert = Query::insert()
-            .into_table(session::Entity)
-            .columns([
-                session::Column::TokenId,
-                session::Column::Prefix,
-                session::Column::CreatedIp,
-                session::Column::UserAgent,
-                session::Column::CreatedAt,
-                session::Column::Name,
-                session::Column::TokenHash,
-            ])
-            .select_from(details)
-            .map_err(Error::internal)?
-            .take();
-        transaction.execute(&insert).await?;
-        Ok(())
+        let details = SessionDetails {
+            prefix: Some(new.display_prefix.clone()),
+            created_ip: new.created_ip.clone(),
+            user_agent: new.user_agent.clone(),
+            name,
+        };
+        replace_session_details(transaction, id, details).await
     }
 }
 

@@ -11,14 +11,11 @@ use super::{
     entity::{oauth_access_token as token, session},
     error::SqlError,
     retry::with_retries,
+    session_details::{SessionDetails, replace_session_details},
     sessions::is_live,
     sql_store::SqlStore,
 };
-use crate::domain::{
-    error::{Error, Result},
-    id::TokenId,
-    subject::Subject,
-};
+use crate::domain::{error::Result, id::TokenId, subject::Subject};
 
 impl SqlStore {
     /// Names one of the subject's live sessions. Returns `false` when it has none with this id.
@@ -40,7 +37,7 @@ impl SqlStore {
         let owned = Query::select()
             .column(token::Column::Id)
             .from(token::Entity)
-            .and_where(is_owned.clone())
+            .and_where(is_owned)
             .lock(self.row_lock())
             .take();
         if transaction.query_one(&owned).await?.is_none() {
@@ -59,29 +56,8 @@ impl SqlStore {
             .await?;
         if named.rows_affected == 0 {
             // Dify minted or rotated the token, so nothing is known about the device.
-            session::Entity::delete_many().filter(session::Column::TokenId.eq(id)).exec(&transaction).await?;
-            let details = Query::select()
-                .column(token::Column::Id)
-                .column(token::Column::Prefix)
-                .expr(Expr::value(""))
-                .column(token::Column::CreatedAt)
-                .expr(Expr::value(name))
-                .from(token::Entity)
-                .and_where(is_owned)
-                .take();
-            let insert = Query::insert()
-                .into_table(session::Entity)
-                .columns([
-                    session::Column::TokenId,
-                    session::Column::Prefix,
-                    session::Column::CreatedIp,
-                    session::Column::CreatedAt,
-                    session::Column::Name,
-                ])
-                .select_from(details)
-                .map_err(Error::internal)?
-                .take();
-            transaction.execute(&insert).await?;
+            let details = SessionDetails { name: Some(name.to_owned()), ..SessionDetails::default() };
+            replace_session_details(&transaction, id, details).await?;
         }
         transaction.commit().await?;
         Ok(true)
